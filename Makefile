@@ -1,0 +1,134 @@
+# Holdfast's commands; `make` lists them. Each target makes the virtual environment it needs under .venv/ by itself.
+
+PYTHON ?= python3
+# The cluster configuration, where its templates go, and the stack that is deployed from them.
+CONFIG ?= examples/default.yaml
+OUT ?= templates
+STACK ?= holdfast
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# CI machines often forbid byte code. Every start of the generator would compile its modules again then, at twice the time.
+unexport PYTHONDONTWRITEBYTECODE
+
+# An environment's stamp carries the hash of its lock file and the name of the interpreter: when one of them changes,
+# the stamp is missing and the environment is made anew.
+stamp = .venv/$(1)/.ready-$(notdir $(PYTHON))-$(firstword $(shell cksum < requirements/$(1).txt))
+GENERATE := $(call stamp,generate)
+CHECK := $(call stamp,check)
+generate_python := .venv/generate/bin/python
+check_bin := .venv/check/bin
+check_python := $(check_bin)/python
+
+$(GENERATE) $(CHECK): .venv/%:
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "Python 3.11 or newer is needed, and there is no $(PYTHON): install python3 and python3-venv" >&2; exit 1; }
+	@$(PYTHON) requirements/environment.py $(firstword $(subst /, ,$*)) $@
+
+# Every tracked shell program, by its first line.
+shell_files = $(shell git ls-files -z | xargs -0 awk 'FNR == 1 && /^\#!.*[\/ ](ba)?sh( |$$)/ { print FILENAME }')
+
+.PHONY: help
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# generate
+
+.PHONY: templates
+templates: $(GENERATE) ## Write the templates of CONFIG=examples/….yaml to OUT=templates
+	@$(generate_python) -m generator $(CONFIG) --out $(OUT)
+
+.PHONY: docs
+docs: $(GENERATE) ## Write the generated parts of the documentation
+	@$(generate_python) -m generator --docs
+
+.PHONY: function
+function: build/reconcile.zip ## Build the reconcile function's code, build/reconcile.zip
+
+.PHONY: build/reconcile.zip
+build/reconcile.zip: $(CHECK)
+	@$(check_python) -m functions.bundle --out $@
+
+# check
+
+.PHONY: check
+check: lint test ## Everything that CI runs: lint, then test
+
+.PHONY: lint
+lint: $(CHECK) ## Style, types, import rules, shell, and whether generated files are current
+	@$(check_bin)/ruff check --quiet
+	@$(check_bin)/ruff format --quiet --check || { echo "make format" >&2; exit 1; }
+	@$(check_bin)/mypy
+	@$(check_bin)/lint-imports --no-logo --cache-dir .cache/imports
+	@$(check_bin)/shellcheck $(shell_files)
+	@$(check_bin)/shfmt --diff $(shell_files)
+	@$(check_python) -m generator --check
+
+.PHONY: test
+test: $(CHECK) ## Run the tests (ARGS= goes to pytest)
+	@$(check_python) -m pytest -n 2 $(ARGS)
+
+.PHONY: properties
+properties: $(CHECK) ## Property tests at length: 300 generated configurations are linted
+	@HOLDFAST_PROPERTIES=300 $(check_python) -m pytest tests/templates -k properties $(ARGS)
+
+.PHONY: golden
+golden: $(CHECK) ## Write the golden templates of every example anew, to be read with git diff
+	@$(check_python) -m tests.templates.golden
+
+.PHONY: format
+format: $(CHECK) ## Format Python and shell in place
+	@$(check_bin)/ruff check --quiet --fix --exit-zero
+	@$(check_bin)/ruff format --quiet
+	@$(check_bin)/shfmt --write $(shell_files)
+
+.PHONY: bench
+bench: $(CHECK) ## Measure generation, `make local` and sizes (JSON=1 for machines)
+	@$(check_python) -m tests.bench $(if $(JSON),--json)
+
+# the local AWS
+
+.PHONY: local
+local: $(CHECK) ## Deploy CONFIG on an AWS that runs here, then delete it (KEEP=1: leave it running)
+	@$(check_python) -m rehearsal.local $(CONFIG) $(if $(KEEP),--keep)
+
+# a real account, with the caller's credentials and region
+
+DEPLOYMENT = @PATH="$(CURDIR)/$(check_bin):$$PATH" $(check_python) -m deployment
+
+.PHONY: preflight
+preflight: $(CHECK) ## Does the account have what the cluster needs? (PARAMS=params.json)
+	$(DEPLOYMENT) preflight --template $(OUT)/root.json $(if $(PARAMS),--parameters $(PARAMS)) $(if $(JSON),--json)
+
+.PHONY: package
+package: function ## Upload templates and code to BUCKET=, write build/packaged.json
+	$(DEPLOYMENT) package --template $(OUT)/root.json --bucket "$(BUCKET)" $(if $(PREFIX),--prefix $(PREFIX)) $(if $(KMS_KEY),--kms-key $(KMS_KEY))
+
+.PHONY: deploy
+deploy: $(CHECK) ## Create or update STACK=holdfast (PARAMS=params.json, ROLLBACK=1 lets replacements pass)
+	$(DEPLOYMENT) deploy --stack $(STACK) $(if $(PARAMS),--parameters $(PARAMS)) $(if $(ROLLBACK),--rollback)
+
+.PHONY: diff
+diff: $(CHECK) ## Print what `make deploy` would change in STACK=, and change nothing
+	$(DEPLOYMENT) diff --stack $(STACK) $(if $(PARAMS),--parameters $(PARAMS))
+
+.PHONY: delete
+delete: $(CHECK) ## Delete STACK= after a question (YES=1), and say what stays and what it costs
+	$(DEPLOYMENT) delete --stack $(STACK) $(if $(YES),--yes)
+
+.PHONY: purge
+purge: $(CHECK) ## Remove for good what a delete kept of CLUSTER=<name or uuid> (CONFIRM=<uuid>)
+	$(DEPLOYMENT) purge "$(CLUSTER)" $(if $(CONFIRM),--confirm $(CONFIRM))
+
+# the project itself
+
+.PHONY: lock
+lock: ## Resolve requirements/*.in into the lock files (UPGRADE=1: to the newest versions)
+	@$(PYTHON) requirements/lock.py $(if $(UPGRADE),--upgrade)
+
+.PHONY: clean
+clean: ## Remove everything that make made: environments, caches, build/
+	@rm -rf .venv .cache build
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
