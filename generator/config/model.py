@@ -2,7 +2,9 @@
 
 What a person may choose anew at every deploy (image, instance type, zones by name, log retention) is a CloudFormation
 parameter of the root template instead; see docs/architecture.md for the rule that tells them apart.
-Field names are snake_case here and camelCase in YAML. Reading and refusing is in `read.py` and `rules.py`.
+Field names are snake_case here and camelCase in YAML. `read.py` reads a file into these types, `rules/` refuses what
+a type cannot say. A `description` reaches the editor through the JSON Schema; `extra["allowed"]` says in words what a
+pattern allows.
 """
 
 from __future__ import annotations
@@ -19,11 +21,34 @@ TaintEffect = Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
 
 # The name appears in resource tags and descriptions; 32 leaves room for the suffixes that CloudFormation
 # adds to the 32-character names of load balancers and target groups.
-ClusterName = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,30}[a-z0-9]$")]
+ClusterName = Annotated[
+    str,
+    Meta(
+        pattern="^[a-z][a-z0-9-]{0,30}[a-z0-9]$",
+        extra={"allowed": "2 to 32 lower-case letters, digits and hyphens, beginning with a letter, no hyphen last"},
+    ),
+]
 # A pool's name is part of a template's file name and, in CamelCase, of logical ids and parameter names.
-PoolName = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,22}[a-z0-9]$")]
-HostGroupName = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,22}[a-z0-9]$")]
-Cidr = Annotated[str, Meta(pattern=r"^\d{1,3}(\.\d{1,3}){3}/\d{1,2}$")]
+_SHORT_NAME = Meta(
+    pattern="^[a-z][a-z0-9-]{0,22}[a-z0-9]$",
+    extra={"allowed": "2 to 24 lower-case letters, digits and hyphens, beginning with a letter, no hyphen last"},
+)
+PoolName = Annotated[str, _SHORT_NAME]
+HostGroupName = Annotated[str, _SHORT_NAME]
+Cidr = Annotated[
+    str,
+    Meta(
+        pattern=r"^\d{1,3}(\.\d{1,3}){3}/\d{1,2}$",
+        extra={"allowed": "an IPv4 range such as 10.0.0.0/16"},
+    ),
+]
+InstanceType = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$",
+        extra={"allowed": "an EC2 instance type such as m7i.large"},
+    ),
+]
 
 
 class _Section(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -33,72 +58,141 @@ class _Section(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
 class Taint(_Section, frozen=True, kw_only=True):
     """A taint that the kubelet of a pool registers its Node with."""
 
-    key: str
-    value: str = ""
-    effect: TaintEffect
+    key: Annotated[str, Meta(description="Name of the taint, such as example.com/gpu.")]
+    value: Annotated[str, Meta(description="Value of the taint; may be empty.")] = ""
+    effect: Annotated[TaintEffect, Meta(description="What happens to pods that do not tolerate the taint.")]
 
 
 class ControlPlane(_Section, frozen=True, kw_only=True):
     """The control plane: one Auto Scaling group per slot."""
 
-    # 3 tolerates one loss, 5 two; the number is chosen at creation and never changes (docs/limits.md).
-    slots: Annotated[int, Meta(ge=3, le=5)] = 3
-    tenancy: PoolTenancy = "dedicated"
-    host_resource_group: HostGroupName | None = None
-    root_volume_gib: Annotated[int, Meta(ge=20, le=1024)] = 50
-    etcd_volume_gib: Annotated[int, Meta(ge=8, le=1024)] = 20
-    # "surge": the new node joins before the old one leaves. "remove-first": where capacity has no room for one more.
-    replacement: Literal["surge", "remove-first"] = "surge"
+    slots: Annotated[
+        Literal[3, 5],
+        Meta(description="Number of control planes: 3 survive one loss, 5 two. Never changes after creation."),
+    ] = 3
+    tenancy: Annotated[
+        PoolTenancy,
+        Meta(
+            description="Hardware: shared (default), of this account alone (dedicated), or your dedicated hosts (host)."
+        ),
+    ] = "dedicated"
+    host_resource_group: Annotated[
+        HostGroupName | None,
+        Meta(description="With tenancy host: which of hostResourceGroups the instances are placed in."),
+    ] = None
+    root_volume_gib: Annotated[int, Meta(ge=20, le=1024, description="Size of the root volume in GiB.")] = 50
+    etcd_volume_gib: Annotated[int, Meta(ge=8, le=1024, description="Size of etcd's own volume in GiB.")] = 20
+    replacement: Annotated[
+        Literal["surge", "remove-first"],
+        Meta(
+            description="surge: the new node joins before the old one leaves. "
+            "remove-first: the old one leaves first, where capacity has no room for one more."
+        ),
+    ] = "surge"
 
 
 class Pool(_Section, frozen=True, kw_only=True):
     """A worker pool: one nested stack, one Auto Scaling group over all zones."""
 
-    name: PoolName
-    tenancy: PoolTenancy = "dedicated"
-    host_resource_group: HostGroupName | None = None
-    labels: dict[str, str] = {}
-    taints: tuple[Taint, ...] = ()
-    root_volume_gib: Annotated[int, Meta(ge=20, le=16384)] = 100
+    name: Annotated[
+        PoolName, Meta(description="Name of the pool; part of a template's name and of parameters, so never changes.")
+    ]
+    tenancy: Annotated[
+        PoolTenancy,
+        Meta(
+            description="Hardware: shared (default), of this account alone (dedicated), or your dedicated hosts (host)."
+        ),
+    ] = "dedicated"
+    host_resource_group: Annotated[
+        HostGroupName | None,
+        Meta(description="With tenancy host: which of hostResourceGroups the instances are placed in."),
+    ] = None
+    # Each label and taint is also a tag of the Auto Scaling group, for the cluster autoscaler; a group has at most 50.
+    labels: Annotated[
+        dict[str, str], Meta(max_length=20, description="Labels that the kubelet of this pool registers its Node with.")
+    ] = {}
+    taints: Annotated[
+        tuple[Taint, ...],
+        Meta(max_length=10, description="Taints that the kubelet of this pool registers its Node with."),
+    ] = ()
+    root_volume_gib: Annotated[int, Meta(ge=20, le=16384, description="Size of the root volume in GiB.")] = 100
     # Defaults of the pool's root parameters; the sizes themselves are chosen at deploy time.
-    instance_type: str = "m7i.large"
-    min_size: Annotated[int, Meta(ge=0, le=1000)] = 2
-    max_size: Annotated[int, Meta(ge=0, le=1000)] = 10
+    instance_type: Annotated[
+        InstanceType, Meta(description="Default of the pool's InstanceType parameter, which a deploy may change.")
+    ] = "m7i.large"
+    min_size: Annotated[
+        int, Meta(ge=0, le=1000, description="Default of the pool's MinSize parameter, which a deploy may change.")
+    ] = 2
+    max_size: Annotated[
+        int, Meta(ge=0, le=1000, description="Default of the pool's MaxSize parameter, which a deploy may change.")
+    ] = 10
 
 
 class Network(_Section, frozen=True, kw_only=True):
     """The network: made by the cluster, or given (`vpc: given`)."""
 
-    vpc: Literal["create", "given"] = "create"
-    tenancy: VpcTenancy = "dedicated"
+    vpc: Annotated[
+        Literal["create", "given"],
+        Meta(description="create: VPC and subnets are made. given: root parameters name existing ones."),
+    ] = "create"
+    tenancy: Annotated[
+        VpcTenancy,
+        Meta(description="Instance tenancy of the VPC. With a given VPC it states what that VPC has."),
+    ] = "dedicated"
     # Static, because subnets are cut from it while generating and overlaps are refused then.
     # With a given VPC it states the VPC's own range, for the security groups and the overlap check.
-    vpc_cidr: Cidr = "10.0.0.0/16"
-    # Endpoints of the AWS services: made here, or already reachable from the given VPC (central endpoints).
-    endpoints: Literal["create", "given"] = "create"
-    # "all": one network interface per zone and endpoint. "one": in the first zone only (development shape).
-    endpoint_zones: Literal["all", "one"] = "all"
-    # The private hosted zone of the API's name: made here, or given by a root parameter.
-    private_zone: Literal["create", "given"] = "create"
+    vpc_cidr: Annotated[Cidr, Meta(description="Range of the VPC. With a given VPC it states what that VPC has.")] = (
+        "10.0.0.0/16"
+    )
+    endpoints: Annotated[
+        Literal["create", "given"],
+        Meta(description="Endpoints of the AWS services: made, or already reachable from the given VPC."),
+    ] = "create"
+    endpoint_zones: Annotated[
+        Literal["all", "one"],
+        Meta(description="all: one network interface per zone and endpoint. one: first zone only (development shape)."),
+    ] = "all"
+    private_zone: Annotated[
+        Literal["create", "given"],
+        Meta(description="Private hosted zone of the API's name: made, or named by a root parameter."),
+    ] = "create"
 
 
 class Kubernetes(_Section, frozen=True, kw_only=True):
     """Ranges inside the cluster."""
 
-    pod_cidr: Cidr = "100.64.0.0/16"
-    service_cidr: Cidr = "172.20.0.0/16"
+    pod_cidr: Annotated[
+        Cidr, Meta(description="Range of the pods' addresses; every node takes a /24 of it. Never changes.")
+    ] = "100.64.0.0/16"
+    service_cidr: Annotated[Cidr, Meta(description="Range of the Services' addresses. Never changes.")] = (
+        "172.20.0.0/16"
+    )
 
 
 class ClusterConfig(_Section, frozen=True, kw_only=True):
     """One cluster's shape; the defaults are examples/default.yaml."""
 
-    name: ClusterName = "holdfast"
-    partition: Partition = "aws"
-    shape: Shape = "production"
-    zones: Annotated[int, Meta(ge=1, le=6)] = 3
-    # Names of the host resource groups; each becomes a pair of root parameters (group ARN, licence configuration ARN).
-    host_resource_groups: tuple[HostGroupName, ...] = ()
+    name: Annotated[ClusterName, Meta(description="Name of the cluster in tags and descriptions.")] = "holdfast"
+    partition: Annotated[
+        Partition,
+        Meta(description="AWS partition: commercial, GovCloud, China, or iso (generated, but unproven)."),
+    ] = "aws"
+    shape: Annotated[
+        Shape,
+        Meta(description="development allows fewer than three zones and endpoints in one zone: not for real work."),
+    ] = "production"
+    zones: Annotated[
+        int, Meta(ge=1, le=6, description="Number of availability zones; their names are a root parameter.")
+    ] = 3
+    # Each becomes a pair of root parameters: the group's ARN and its licence configuration's ARN.
+    host_resource_groups: Annotated[
+        tuple[HostGroupName, ...],
+        Meta(max_length=8, description="Names of the host resource groups; their ARNs are root parameters."),
+    ] = ()
     network: Network = Network()
     kubernetes: Kubernetes = Kubernetes()
     control_plane: ControlPlane = ControlPlane()
-    pools: tuple[Pool, ...] = (Pool(name="general"),)
+    # A pool is three root parameters and one nested stack; a template has at most 200 parameters.
+    pools: Annotated[
+        tuple[Pool, ...], Meta(min_length=1, max_length=16, description="The worker pools; at least one.")
+    ] = (Pool(name="general"),)

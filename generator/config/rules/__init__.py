@@ -1,0 +1,18 @@
+"""What a type cannot say: each rule is a pure function from a configuration to the problems it finds.
+
+Every rule is asked every time, so that a person sees all that is wrong at once. A rule never raises, whatever the
+other rules would refuse.
+"""
+
+from __future__ import annotations
+
+from generator.config.model import ClusterConfig
+from generator.config.problem import Problem
+from generator.config.rules import addresses, names, node_labels, shape, tenancy
+
+_RULES = (*names.RULES, *shape.RULES, *addresses.RULES, *tenancy.RULES, *node_labels.RULES)
+
+
+def check(config: ClusterConfig) -> list[Problem]:
+    """Everything that the rules refuse in the configuration."""
+    return [problem for rule in _RULES for problem in rule(config)]

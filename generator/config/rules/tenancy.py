@@ -1,0 +1,98 @@
+"""Tenancy: what is asked for must be what EC2 gives, and never silently something else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from generator.config.model import ClusterConfig, ControlPlane, Pool
+from generator.config.problem import Problem
+
+# EC2 refuses T1 and T2 as Dedicated Instances ("the requested configuration is currently not supported");
+# the iso partitions are the exception and list T2 among theirs.
+_NEVER_DEDICATED = frozenset({"t1", "t2"})
+# DedicatedHostsSupported is false for these (ec2 describe-instance-types); of the burstable ones only T3 has hosts.
+_NEVER_ON_HOSTS = frozenset({"t1", "t2", "t3a", "t4g"})
+_FLEX_SUFFIX = "-flex"
+
+
+class _Nodes(Struct, frozen=True):
+    """Nodes that share a tenancy: the control plane or a pool, with its path."""
+
+    path: str
+    section: ControlPlane | Pool
+
+
+def _nodes(config: ClusterConfig) -> list[_Nodes]:
+    pools = [_Nodes(f"pools[{index}]", pool) for index, pool in enumerate(config.pools)]
+    return [_Nodes("controlPlane", config.control_plane), *pools]
+
+
+def a_dedicated_vpc_has_no_shared_nodes(config: ClusterConfig) -> Iterator[Problem]:
+    """EC2 makes an instance of default tenancy in a dedicated VPC dedicated, without a word and at another price."""
+    if config.network.tenancy != "dedicated":
+        return
+    for nodes in _nodes(config):
+        if nodes.section.tenancy == "default":
+            yield Problem(
+                path=f"{nodes.path}.tenancy",
+                given='"default"',
+                allowed="dedicated, host (in a VPC with network.tenancy: dedicated)",
+                rests_on=("network.tenancy",),
+            )
+
+
+def hosts_need_a_declared_group(config: ClusterConfig) -> Iterator[Problem]:
+    declared = ", ".join(config.host_resource_groups) or "a name that is declared in hostResourceGroups"
+    for nodes in _nodes(config):
+        path, group = f"{nodes.path}.hostResourceGroup", nodes.section.host_resource_group
+        tenancy_path = f"{nodes.path}.tenancy"
+        if nodes.section.tenancy != "host":
+            if group is not None:
+                allowed = "nothing (only with tenancy: host)"
+                yield Problem(path=path, given=f'"{group}"', allowed=allowed, rests_on=(tenancy_path,))
+        elif group is None:
+            rests_on = (tenancy_path, "hostResourceGroups")
+            yield Problem(path=path, given="nothing", allowed=f"{declared} (tenancy is host)", rests_on=rests_on)
+        elif group not in config.host_resource_groups:
+            yield Problem(path=path, given=f'"{group}"', allowed=declared, rests_on=_declarations(config))
+
+
+def declared_groups_are_used(config: ClusterConfig) -> Iterator[Problem]:
+    """A group that nothing uses would be a root parameter that every deploy asks for in vain."""
+    used = {nodes.section.host_resource_group for nodes in _nodes(config)}
+    uses = tuple(f"{nodes.path}.hostResourceGroup" for nodes in _nodes(config))
+    for index, group in enumerate(config.host_resource_groups):
+        if group not in used:
+            path = f"hostResourceGroups[{index}]"
+            allowed = "the names that controlPlane and pools use"
+            yield Problem(path=path, given=f'"{group}"', allowed=allowed, rests_on=uses)
+
+
+def instance_types_fit_the_tenancy(config: ClusterConfig) -> Iterator[Problem]:
+    for index, pool in enumerate(config.pools):
+        family = pool.instance_type.partition(".")[0]
+        dedicated = pool.tenancy == "dedicated" and not config.partition.startswith("aws-iso")
+        on_hosts = pool.tenancy == "host"
+        if (dedicated and family in _NEVER_DEDICATED) or (
+            on_hosts and (family in _NEVER_ON_HOSTS or family.endswith(_FLEX_SUFFIX))
+        ):
+            yield Problem(
+                path=f"pools[{index}].instanceType",
+                given=f'"{pool.instance_type}"',
+                allowed=f"a family that EC2 offers with tenancy {pool.tenancy}, such as m7i",
+                rests_on=(f"pools[{index}].tenancy", "partition"),
+            )
+
+
+def _declarations(config: ClusterConfig) -> tuple[str, ...]:
+    return ("hostResourceGroups", *(f"hostResourceGroups[{i}]" for i in range(len(config.host_resource_groups))))
+
+
+RULES = (
+    a_dedicated_vpc_has_no_shared_nodes,
+    hosts_need_a_declared_group,
+    declared_groups_are_used,
+    instance_types_fit_the_tenancy,
+)
