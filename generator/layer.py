@@ -1,0 +1,133 @@
+"""A layer is one template: typed inputs in, resources added, typed outputs out.
+
+The fields of `Inputs` and `Outputs` are the only place where the names of parameters and outputs are written; both
+sides of a stack's border are derived from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, get_args, get_type_hints
+
+from troposphere import GetAtt, Output, Parameter, Ref, Tags, Template
+from troposphere.cloudformation import Stack
+
+from generator.config.model import ClusterConfig
+from generator.names import CLUSTER_TAG
+from generator.values import ClusterUuid, Origin, Value
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+I = TypeVar("I", bound="DataclassInstance")  # noqa: E741 - Inputs; I and O read as a pair
+O = TypeVar("O", bound="DataclassInstance")  # noqa: E741
+
+
+class Wire(NamedTuple):
+    """A value that one layer gives to another: `source.output` becomes the input `name` of `target`."""
+
+    source: str
+    output: str
+    target: str
+    name: str
+
+
+class Parent:
+    """The root template while layers are nested into it; collects the nested templates and the wires."""
+
+    def __init__(self, template: Template, config: ClusterConfig, cluster_uuid: ClusterUuid) -> None:
+        self.template = template
+        self.config = config
+        self.cluster_uuid = cluster_uuid
+        self.children: dict[str, Template] = {}
+        self.wires: list[Wire] = []
+
+
+@dataclass(frozen=True)
+class Layer(Generic[I, O]):
+    """One nested template: its name (an identity, never changed), its two borders, and what fills it.
+
+    An input whose field allows None may be left out by the parent; then the template has no such parameter.
+    """
+
+    name: str
+    inputs: type[I]
+    outputs: type[O]
+    build: Callable[[Template, ClusterConfig, I], O]
+
+    def template(self, config: ClusterConfig, absent: frozenset[str] = frozenset()) -> Template:
+        """The layer as a template of its own, without the inputs named in `absent`."""
+        template = new_template(f"Kubernetes on EC2, {config.name}: {self.name}")
+        given: dict[str, Value | None] = {}
+        for name, kind in _kinds(self.inputs).items():
+            if name in absent:
+                given[name] = None
+                continue
+            parameter = Parameter(logical_id(name), Type=kind.parameter_type, Description=_words(name))
+            given[name] = kind(Ref(template.add_parameter(parameter)))
+        outputs = self.build(template, config, self.inputs(**given))
+        for name in _kinds(self.outputs):
+            template.add_output(Output(logical_id(name), Value=getattr(outputs, name).to_text()))
+        return template
+
+    def nest(self, parent: Parent, inputs: I, after: Sequence[Layer[Any, Any]] = ()) -> O:
+        """Add the layer to `parent` as a nested stack and return what it will output.
+
+        `after` names layers that must be complete first although no output of theirs says so.
+        """
+        given: dict[str, Value] = {}
+        for name in _kinds(self.inputs):
+            value = getattr(inputs, name)
+            if value is None:
+                continue
+            given[name] = value
+            if value.origin is not None:
+                parent.wires.append(Wire(value.origin.layer, value.origin.output, self.name, name))
+        stack = Stack(
+            logical_id(self.name),
+            TemplateURL=f"./{self.name}.json",
+            Parameters={logical_id(name): value.to_text() for name, value in given.items()},
+            # CloudFormation puts a stack's tags on every resource in it that can carry tags.
+            Tags=Tags(**{CLUSTER_TAG: parent.cluster_uuid}),
+        )
+        if after:
+            stack.DependsOn = [logical_id(layer.name) for layer in after]
+        parent.template.add_resource(stack)
+        absent = frozenset(_kinds(self.inputs)) - frozenset(given)
+        parent.children[self.name] = self.template(parent.config, absent)
+        return self.outputs(
+            **{
+                name: kind.from_output(GetAtt(stack, f"Outputs.{logical_id(name)}"), Origin(self.name, name))
+                for name, kind in _kinds(self.outputs).items()
+            }
+        )
+
+
+def new_template(description: str) -> Template:
+    """An empty template with the format version that every template of ours states."""
+    template = Template(Description=description)
+    template.set_version("2010-09-09")
+    return template
+
+
+def logical_id(name: str) -> str:
+    """`private_subnet_ids` and `private-subnet-ids` become `PrivateSubnetIds`."""
+    return "".join(word[:1].upper() + word[1:] for word in name.replace("-", "_").split("_"))
+
+
+def _kinds(border: type[DataclassInstance]) -> dict[str, type[Value]]:
+    """The fields of an Inputs or Outputs class with their kinds, `None` stripped from optional ones."""
+    hints = get_type_hints(border)
+    kinds: dict[str, type[Value]] = {}
+    for field in fields(border):
+        hint = hints[field.name]
+        if isinstance(hint, UnionType):
+            (hint,) = (kind for kind in get_args(hint) if kind is not type(None))
+        kinds[field.name] = hint
+    return kinds
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").capitalize() + ", given by the parent stack"

@@ -1,0 +1,192 @@
+"""The control plane: one Auto Scaling group per slot, each in one zone, and the signal that a cluster exists.
+
+A group per slot means that nothing but its own replacement ever changes a slot: no rebalancing between zones, no
+scale-in that picks a member of etcd.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from troposphere import Ref, Select, StackId, Sub, Template
+from troposphere.autoscaling import AutoScalingGroup, InstanceMaintenancePolicy
+from troposphere.cloudformation import WaitCondition
+from troposphere.ec2 import LaunchTemplate
+from troposphere.policies import AutoScalingScheduledAction, CreationPolicy, ResourceSignal, UpdatePolicy
+from troposphere.ssm import Parameter
+
+from generator import compute
+from generator.config.model import ClusterConfig
+from generator.layer import Layer
+from generator.names import CLUSTER_TAG, CONTROL_PLANE_ROLE, PARAMETER_ROOT, ROLE_TAG, SETTINGS, SLOT_TAG
+from generator.permissions import GROUPS, REPOSITORIES, On, Role, attach
+from generator.user_data import user_data
+from generator.values import (
+    ClusterUuid,
+    GroupNames,
+    HostResourceGroupArn,
+    ImageId,
+    InstanceProfileArn,
+    InstanceType,
+    KeyArn,
+    LicenseConfigurationArn,
+    Number,
+    ParameterPrefix,
+    RoleName,
+    SecurityGroupId,
+    SubnetIds,
+    TableName,
+    TargetGroupArn,
+    VpcId,
+)
+
+# The second device; the image's node program finds it by this name and mounts it for etcd alone.
+ETCD_DEVICE = "/dev/sdb"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    cluster_uuid: ClusterUuid
+    # machine
+    image: ImageId
+    instance_type: InstanceType
+    instance_profile_arn: InstanceProfileArn
+    role_name: RoleName
+    key_arn: KeyArn
+    launch_hook_heartbeat_seconds: Number
+    # network
+    vpc_id: VpcId
+    subnet_ids: SubnetIds
+    security_group_id: SecurityGroupId
+    api_target_group_arn: TargetGroupArn
+    # what a node is told
+    table_name: TableName
+    parameter_prefix: ParameterPrefix
+    # dedicated hosts
+    host_resource_group_arn: HostResourceGroupArn | None = None
+    license_configuration_arn: LicenseConfigurationArn | None = None
+
+
+@dataclass(frozen=True)
+class Outputs:
+    group_names: GroupNames
+
+
+def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
+    policy = attach(
+        template,
+        CONTROLPLANE.name,
+        Role.CONTROL_PLANE,
+        inputs.role_name,
+        {On.REPOSITORIES: [REPOSITORIES], On.GROUPS: [GROUPS], On.ANY: ["*"], On.OWN_STACK: [StackId]},
+        cluster_uuid=inputs.cluster_uuid,
+        vpc_id=inputs.vpc_id,
+        central_endpoints=config.network.endpoints == "given",
+    )
+    # Where nodes send their signals; the stack's own name is known only here.
+    stack_setting = template.add_resource(
+        Parameter(
+            "StackSetting",
+            Name=Sub(f"{PARAMETER_ROOT}/${{ClusterUuid}}/{SETTINGS}/control-plane-stack"),
+            Type="String",
+            Value=StackId,
+        )
+    )
+
+    groups: list[AutoScalingGroup] = []
+    for slot in range(config.control_plane.slots):
+        machine = template.add_resource(_launch_template(config, inputs, slot))
+        group = _group(config, inputs, slot, machine)
+        # An update walks the slots one after the other. At creation this costs nothing: a group is complete at once,
+        # and its instances start together with the others'.
+        group.DependsOn = [groups[-1].title] if groups else [policy.title, stack_setting.title]
+        groups.append(template.add_resource(group))
+
+    # CREATE_COMPLETE means that a cluster exists: one node signals when all slots are healthy voters.
+    template.add_resource(
+        WaitCondition(
+            "ClusterReady",
+            CreationPolicy=CreationPolicy(ResourceSignal=ResourceSignal(Count=1, Timeout=compute.SIGNAL_TIMEOUT)),
+            DependsOn=[group.title for group in groups],
+        )
+    )
+    return Outputs(GroupNames([Ref(group) for group in groups]))
+
+
+CONTROLPLANE = Layer("controlplane", Inputs, Outputs, build)
+
+
+def _launch_template(config: ClusterConfig, inputs: Inputs, slot: int) -> LaunchTemplate:
+    facts = {
+        "cluster": "${ClusterUuid}",
+        "role": CONTROL_PLANE_ROLE,
+        "slot": str(slot),
+        "region": "${AWS::Region}",
+        "table": "${TableName}",
+        "parameters": "${ParameterPrefix}",
+    }
+    return compute.launch_template(
+        f"Slot{slot}Template",
+        image=inputs.image,
+        instance_type=inputs.instance_type,
+        profile=inputs.instance_profile_arn,
+        security_group=inputs.security_group_id,
+        volumes=[
+            compute.volume(compute.ROOT_DEVICE, config.control_plane.root_volume_gib, inputs.key_arn),
+            # etcd's fsyncs must not wait behind image pulls and logs.
+            compute.volume(ETCD_DEVICE, config.control_plane.etcd_volume_gib, inputs.key_arn),
+        ],
+        user_data=user_data(facts),
+        cluster_uuid=inputs.cluster_uuid,
+        description=f"{config.name}-control-plane-{slot}",
+        tenancy=config.control_plane.tenancy,
+        host_group=inputs.host_resource_group_arn,
+        license_configuration=inputs.license_configuration_arn,
+        protected=True,
+    )
+
+
+def _group(config: ClusterConfig, inputs: Inputs, slot: int, machine: LaunchTemplate) -> AutoScalingGroup:
+    surge = config.control_plane.replacement == "surge"
+    tags = {
+        "Name": f"{config.name}-control-plane-{slot}",
+        CLUSTER_TAG: inputs.cluster_uuid,
+        ROLE_TAG: CONTROL_PLANE_ROLE,
+        SLOT_TAG: str(slot),
+    }
+    return AutoScalingGroup(
+        f"Slot{slot}",
+        # size: one, and room for the newcomer while an update replaces it
+        MinSize="1",
+        DesiredCapacity="1",
+        MaxSize="2",
+        VPCZoneIdentifier=[Select(slot % config.zones, inputs.subnet_ids)],
+        LaunchTemplate=compute.latest(machine),
+        TargetGroupARNs=[inputs.api_target_group_arn],
+        # health: of the machine only; with the balancer's, one lost quorum would terminate every patient
+        HealthCheckType="EC2",
+        HealthCheckGracePeriod=0,
+        InstanceMaintenancePolicy=InstanceMaintenancePolicy(MinHealthyPercentage=0, MaxHealthyPercentage=100),
+        # lifecycle
+        LifecycleHookSpecificationList=[
+            compute.launching_hook(inputs.launch_hook_heartbeat_seconds),
+            compute.terminating_hook("ABANDON"),
+        ],
+        InstanceLifecyclePolicy=compute.retain_on_abandon(),
+        DeletionProtection="prevent-force-deletion",
+        TerminationPolicies=["OldestLaunchTemplate", "OldestInstance"],
+        Tags=compute.group_tags(tags, propagate=True),
+        UpdatePolicy=UpdatePolicy(
+            AutoScalingRollingUpdate=compute.RollingUpdate(
+                MaxBatchSize=1,
+                # 1: the newcomer serves before the old node leaves. 0: where there is no room for one more.
+                MinInstancesInService=1 if surge else 0,
+                MinSuccessfulInstancesPercent=100,
+                PauseTime=compute.SIGNAL_TIMEOUT,
+                WaitOnResourceSignals=True,
+                SuspendProcesses=compute.SUSPENDED_PROCESSES,
+            ),
+            # A size that changed at run time is not set back by an update of something else.
+            AutoScalingScheduledAction=AutoScalingScheduledAction(IgnoreUnmodifiedGroupSizeProperties=True),
+        ),
+    )

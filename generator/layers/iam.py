@@ -1,0 +1,201 @@
+"""The iam layer: who acts (roles, instance profiles) and the key that everything at rest is encrypted with.
+
+What a role may do is attached by the layer that owns the resource; only the key's grants are attached here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from awacs import kms, sts
+from awacs.aws import Action, Allow, AWSPrincipal, Principal, Statement
+from troposphere import AccountId, Equals, GetAtt, If, Not, NoValue, Ref, Sub, Template
+from troposphere.iam import InstanceProfile
+from troposphere.iam import Role as IamRole
+from troposphere.kms import Alias, Key
+
+from generator.config.model import ClusterConfig
+from generator.layer import Layer
+from generator.permissions import On, Role, attach, condition, policy_dict, via
+from generator.values import ClusterUuid, InstanceProfileArn, KeyArn, PolicyArn, RoleArn, RoleName, RolePath
+
+
+@dataclass(frozen=True)
+class Inputs:
+    cluster_uuid: ClusterUuid
+    permissions_boundary_arn: PolicyArn
+    role_path: RolePath
+
+
+@dataclass(frozen=True)
+class Outputs:
+    key_arn: KeyArn
+    control_plane_role_name: RoleName
+    control_plane_instance_profile_arn: InstanceProfileArn
+    worker_role_name: RoleName
+    worker_instance_profile_arn: InstanceProfileArn
+    function_role_name: RoleName
+    function_role_arn: RoleArn
+    flow_log_role_name: RoleName
+    flow_log_role_arn: RoleArn
+
+
+# What the account's administrators may do with the key, as far as their own policies allow it. Spelled out: a key
+# policy with kms:* would also let any administrator decrypt the cluster's secrets directly.
+_ADMINISTRATION = (
+    kms.CancelKeyDeletion,
+    kms.CreateAlias,
+    kms.DeleteAlias,
+    kms.DescribeKey,
+    kms.DisableKey,
+    kms.DisableKeyRotation,
+    kms.EnableKey,
+    kms.EnableKeyRotation,
+    kms.GetKeyPolicy,
+    kms.GetKeyRotationStatus,
+    kms.ListGrants,
+    kms.ListKeyPolicies,
+    kms.ListResourceTags,
+    kms.PutKeyPolicy,
+    kms.RevokeGrant,
+    kms.ScheduleKeyDeletion,
+    kms.TagResource,
+    kms.UntagResource,
+    kms.UpdateAlias,
+    kms.UpdateKeyDescription,
+)
+_USE = (
+    kms.Decrypt,
+    kms.DescribeKey,
+    kms.Encrypt,
+    kms.GenerateDataKey,
+    kms.GenerateDataKeyWithoutPlaintext,
+    kms.ReEncryptFrom,
+    kms.ReEncryptTo,
+)
+
+
+def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
+    template.add_condition("HasPermissionsBoundary", Not(Equals(inputs.permissions_boundary_arn, "")))
+
+    key = template.add_resource(
+        Key(
+            "Key",
+            Description=f"Everything at rest of the Kubernetes cluster {config.name}",
+            EnableKeyRotation=True,
+            KeyPolicy=policy_dict(_key_statements()),
+            DeletionPolicy="RetainExceptOnCreate",
+            UpdateReplacePolicy="Retain",
+        )
+    )
+    # The one physical name here: operators and `make purge` find a retained key by it.
+    template.add_resource(Alias("KeyAlias", AliasName=Sub("alias/holdfast-${ClusterUuid}"), TargetKeyId=Ref(key)))
+
+    control_plane = _role(template, inputs, "ControlPlaneRole", "ec2", "Control-plane nodes")
+    worker = _role(template, inputs, "WorkerRole", "ec2", "Worker nodes")
+    function = _role(template, inputs, "FunctionRole", "lambda", "The reconcile function")
+    flow_log = _role(template, inputs, "FlowLogRole", "vpc-flow-logs", "Delivery of the VPC's flow logs")
+    control_plane_profile = _profile(template, inputs, "ControlPlaneInstanceProfile", control_plane)
+    worker_profile = _profile(template, inputs, "WorkerInstanceProfile", worker)
+
+    key_arn = KeyArn(GetAtt(key, "Arn"))
+    for role, name in ((Role.CONTROL_PLANE, control_plane), (Role.WORKER, worker), (Role.FUNCTION, function)):
+        attach(template, "iam", role, RoleName(Ref(name)), {On.KEY: [key_arn]})
+
+    return Outputs(
+        key_arn=key_arn,
+        control_plane_role_name=RoleName(Ref(control_plane)),
+        control_plane_instance_profile_arn=InstanceProfileArn(GetAtt(control_plane_profile, "Arn")),
+        worker_role_name=RoleName(Ref(worker)),
+        worker_instance_profile_arn=InstanceProfileArn(GetAtt(worker_profile, "Arn")),
+        function_role_name=RoleName(Ref(function)),
+        function_role_arn=RoleArn(GetAtt(function, "Arn")),
+        flow_log_role_name=RoleName(Ref(flow_log)),
+        flow_log_role_arn=RoleArn(GetAtt(flow_log, "Arn")),
+    )
+
+
+IAM = Layer("iam", Inputs, Outputs, build)
+
+
+def _role(template: Template, inputs: Inputs, name: str, service: str, description: str) -> IamRole:
+    # The service principals that stand here have the same name in every partition.
+    trust = Statement(
+        Effect=Allow, Action=[sts.AssumeRole], Principal=Principal("Service", [f"{service}.amazonaws.com"])
+    )
+    return template.add_resource(
+        IamRole(
+            name,
+            Description=description,
+            Path=inputs.role_path,
+            PermissionsBoundary=If("HasPermissionsBoundary", inputs.permissions_boundary_arn, NoValue),
+            AssumeRolePolicyDocument=policy_dict([trust]),
+        )
+    )
+
+
+def _profile(template: Template, inputs: Inputs, name: str, role: IamRole) -> InstanceProfile:
+    return template.add_resource(InstanceProfile(name, Path=inputs.role_path, Roles=[Ref(role)]))
+
+
+def _key_statements() -> list[Statement]:
+    """The key policy: administration, use through services, and the services that act for themselves."""
+    account = AWSPrincipal(Sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root"))
+    auto_scaling: dict[str, dict[str, object]] = {
+        # Any principal, narrowed to this account's service-linked role. Naming the role fails where it does not exist
+        # yet, and naming the account would only delegate to IAM, where the role's own policy has no kms action.
+        "StringEquals": {"kms:CallerAccount": AccountId},
+        "ArnLike": {
+            "aws:PrincipalArn": Sub(
+                "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-service-role/"
+                "autoscaling.*/AWSServiceRoleForAutoScaling*"
+            )
+        },
+    }
+    return [
+        _statement("Administer", account, _ADMINISTRATION),
+        _statement("UseThroughServices", account, _USE, via("dynamodb", "ec2", "lambda", "s3", "sqs", "ssm")),
+        _statement(
+            "GrantThroughServices",
+            account,
+            (kms.CreateGrant,),
+            {**via("dynamodb", "ec2", "lambda"), "Bool": {"kms:GrantIsForAWSResource": "true"}},
+        ),
+        _statement("StartInstances", AWSPrincipal("*"), _USE, auto_scaling),
+        _statement(
+            "AttachVolumes",
+            AWSPrincipal("*"),
+            (kms.CreateGrant,),
+            {**auto_scaling, "Bool": {"kms:GrantIsForAWSResource": "true"}},
+        ),
+        _statement(
+            "EncryptLogs",
+            Principal("Service", [Sub("logs.${AWS::Region}.${AWS::URLSuffix}")]),
+            _USE,
+            {
+                "ArnLike": {
+                    "kms:EncryptionContext:aws:logs:arn": Sub(
+                        "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:*"
+                    )
+                }
+            },
+        ),
+        # EventBridge writes undeliverable events to the encrypted failure queue.
+        _statement(
+            "QueueUndeliverableEvents",
+            Principal("Service", ["events.amazonaws.com"]),
+            (kms.Decrypt, kms.GenerateDataKey),
+            {"StringEquals": {"aws:SourceAccount": AccountId}},
+        ),
+    ]
+
+
+def _statement(
+    sid: str,
+    principal: Principal,
+    actions: tuple[Action, ...],
+    conditions: dict[str, dict[str, object]] | None = None,
+) -> Statement:
+    extra = {"Condition": condition(conditions)} if conditions else {}
+    # In a key policy the resource is always the key itself, written as "*".
+    return Statement(Sid=sid, Effect=Allow, Principal=principal, Action=list(actions), Resource=["*"], **extra)

@@ -1,0 +1,227 @@
+"""The lifecycle layer: the reconcile function and everything that wakes it.
+
+It is woken by terminating hooks, by changes of the cluster table, by a schedule and by the Teardown resource of the
+root; every time it looks at the whole state, so a lost event costs a minute, not a cluster.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from awacs import sqs
+from awacs.aws import Allow, Principal, Statement
+from troposphere import GetAtt, Ref, Sub, Template
+from troposphere.awslambda import (
+    DestinationConfig,
+    Environment,
+    EventInvokeConfig,
+    EventSourceMapping,
+    Filter,
+    FilterCriteria,
+    Function,
+    LoggingConfig,
+    OnFailure,
+    Permission,
+)
+from troposphere.events import DeadLetterConfig, RetryPolicy, Rule, Target
+from troposphere.iam import RolePolicy
+from troposphere.logs import LogGroup
+from troposphere.sqs import Queue, QueuePolicy
+
+from generator.config.model import ClusterConfig
+from generator.layer import Layer
+from generator.names import CLUSTER_ITEM, FUNCTION_BUNDLE, FUNCTION_HANDLER, TABLE_KEY, TERMINATING_HOOK_SUFFIX
+from generator.permissions import GROUPS, INSTANCES, On, Role, attach, condition, policy_dict
+from generator.values import (
+    ClusterId,
+    ClusterUuid,
+    FunctionArn,
+    KeyArn,
+    Number,
+    RoleArn,
+    RoleName,
+    StreamArn,
+    TableArn,
+    TableName,
+)
+
+TIMEOUT_SECONDS = 60
+# Lambda and EventBridge keep trying for an hour; by then the schedule has looked sixty times.
+_MAX_EVENT_AGE_SECONDS = 3600
+_RETRIES = 2
+_QUEUE_RETENTION_SECONDS = 14 * 24 * 3600
+# Items whose change is news for the function. Its own lease, conditions and teardown note are not, or it would wake
+# itself for ever.
+_NEWS = [CLUSTER_ITEM, "operation", {"prefix": "member#"}, {"prefix": "drain#"}, {"prefix": "approval#"}]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    cluster_id: ClusterId
+    cluster_uuid: ClusterUuid
+    function_role_name: RoleName
+    function_role_arn: RoleArn
+    key_arn: KeyArn
+    table_name: TableName
+    table_arn: TableArn
+    table_stream_arn: StreamArn
+    log_retention_days: Number
+
+
+@dataclass(frozen=True)
+class Outputs:
+    function_arn: FunctionArn
+
+
+def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
+    queue = template.add_resource(
+        Queue(
+            "FailureQueue",
+            KmsMasterKeyId=inputs.key_arn,
+            MessageRetentionPeriod=_QUEUE_RETENTION_SECONDS,
+        )
+    )
+    log_group = template.add_resource(
+        LogGroup("FunctionLogGroup", KmsKeyId=inputs.key_arn, RetentionInDays=inputs.log_retention_days)
+    )
+    policy = attach(
+        template,
+        LIFECYCLE.name,
+        Role.FUNCTION,
+        inputs.function_role_name,
+        {
+            On.TABLE: [inputs.table_arn],
+            On.STREAM: [inputs.table_stream_arn],
+            On.QUEUE: [GetAtt(queue, "Arn")],
+            On.FUNCTION_LOGS: [GetAtt(log_group, "Arn")],
+            On.GROUPS: [GROUPS],
+            On.INSTANCES: [INSTANCES],
+            On.ROOT_STACK: [inputs.cluster_id],
+            On.ANY: ["*"],
+        },
+        cluster_uuid=inputs.cluster_uuid,
+    )
+    function = template.add_resource(_function(inputs, log_group, policy))
+    template.add_resource(
+        EventInvokeConfig(
+            "FunctionInvocations",
+            FunctionName=Ref(function),
+            Qualifier="$LATEST",
+            MaximumRetryAttempts=_RETRIES,
+            MaximumEventAgeInSeconds=_MAX_EVENT_AGE_SECONDS,
+            DestinationConfig=DestinationConfig(OnFailure=OnFailure(Destination=GetAtt(queue, "Arn"))),
+        )
+    )
+
+    terminating = {
+        "source": ["aws.autoscaling"],
+        "detail-type": ["EC2 Instance-terminate Lifecycle Action"],
+        # By the hook's name, which holds the cluster's uuid: the groups do not exist yet when this rule is made.
+        "detail": {"LifecycleHookName": [Sub(f"${{ClusterUuid}}{TERMINATING_HOOK_SUFFIX}")]},
+    }
+    rules = [
+        _rule(template, "TerminatingRule", function, queue, EventPattern=terminating),
+        _rule(template, "Schedule", function, queue, ScheduleExpression="rate(1 minute)"),
+    ]
+    _allow_undeliverable(template, queue, rules)
+    template.add_resource(
+        EventSourceMapping(
+            "TableStream",
+            EventSourceArn=inputs.table_stream_arn,
+            FunctionName=Ref(function),
+            StartingPosition="LATEST",
+            BatchSize=100,
+            BisectBatchOnFunctionError=True,
+            MaximumRetryAttempts=_RETRIES,
+            MaximumRecordAgeInSeconds=_MAX_EVENT_AGE_SECONDS,
+            FilterCriteria=FilterCriteria(Filters=[Filter(Pattern=_stream_pattern())]),
+            DestinationConfig=DestinationConfig(OnFailure=OnFailure(Destination=GetAtt(queue, "Arn"))),
+            DependsOn=[policy.title],
+        )
+    )
+    return Outputs(function_arn=FunctionArn(GetAtt(function, "Arn")))
+
+
+LIFECYCLE = Layer("lifecycle", Inputs, Outputs, build)
+
+
+class _BundledFunction(Function):
+    """A function whose Code is the path of a zip; `aws cloudformation package` puts the bucket and key there."""
+
+    props = {**Function.props, "Code": (str, True)}
+
+
+def _function(inputs: Inputs, log_group: LogGroup, policy: RolePolicy) -> Function:
+    return _BundledFunction(
+        "Reconcile",
+        Description="Decides what happens to terminating instances of the cluster",
+        Code=FUNCTION_BUNDLE,
+        Handler=FUNCTION_HANDLER,
+        Runtime="python3.13",
+        Role=inputs.function_role_arn,
+        Timeout=TIMEOUT_SECONDS,
+        MemorySize=256,
+        # No reserved concurrency: small accounts refuse it, and a lease in the table serialises the function anyway.
+        Environment=Environment(
+            Variables={
+                "HOLDFAST_CLUSTER_ID": inputs.cluster_id,
+                "HOLDFAST_CLUSTER_UUID": inputs.cluster_uuid,
+                "HOLDFAST_TABLE": inputs.table_name,
+                "HOLDFAST_TIMEOUT_SECONDS": str(TIMEOUT_SECONDS),
+            }
+        ),
+        KmsKeyArn=inputs.key_arn,
+        LoggingConfig=LoggingConfig(LogGroup=Ref(log_group)),
+        DependsOn=[policy.title],
+    )
+
+
+def _rule(template: Template, name: str, function: Function, queue: Queue, **trigger: Any) -> Rule:
+    """A rule that calls the function, and the permission to do so."""
+    rule = template.add_resource(
+        Rule(
+            name,
+            State="ENABLED",
+            Targets=[
+                Target(
+                    Id="reconcile",
+                    Arn=GetAtt(function, "Arn"),
+                    RetryPolicy=RetryPolicy(
+                        MaximumRetryAttempts=_RETRIES, MaximumEventAgeInSeconds=_MAX_EVENT_AGE_SECONDS
+                    ),
+                    DeadLetterConfig=DeadLetterConfig(Arn=GetAtt(queue, "Arn")),
+                )
+            ],
+            **trigger,
+        )
+    )
+    template.add_resource(
+        Permission(
+            f"{name}Permission",
+            Action="lambda:InvokeFunction",
+            FunctionName=Ref(function),
+            Principal="events.amazonaws.com",
+            SourceArn=GetAtt(rule, "Arn"),
+        )
+    )
+    return rule
+
+
+def _allow_undeliverable(template: Template, queue: Queue, rules: list[Rule]) -> None:
+    statement = Statement(
+        Sid="UndeliverableEvents",
+        Effect=Allow,
+        Principal=Principal("Service", ["events.amazonaws.com"]),
+        Action=[sqs.SendMessage],
+        Resource=[GetAtt(queue, "Arn")],
+        Condition=condition({"ArnLike": {"aws:SourceArn": [GetAtt(rule, "Arn") for rule in rules]}}),
+    )
+    template.add_resource(
+        QueuePolicy("FailureQueuePolicy", Queues=[Ref(queue)], PolicyDocument=policy_dict([statement]))
+    )
+
+
+def _stream_pattern() -> str:
+    return json.dumps({"dynamodb": {"Keys": {TABLE_KEY: {"S": _NEWS}}}})

@@ -1,0 +1,125 @@
+"""The network layer: where nodes live, who may reach whom, how AWS is reached without the internet, the API's name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from troposphere import Ref, Template
+
+from generator.config.model import ClusterConfig
+from generator.layer import Layer
+from generator.layers.network import api_endpoint, endpoints, flow_logs, security_groups, vpc
+from generator.values import (
+    CidrBlock,
+    CidrBlocks,
+    ClusterUuid,
+    DnsName,
+    HostedZoneId,
+    KeyArn,
+    Number,
+    PrefixListId,
+    RoleArn,
+    RoleName,
+    RouteTableIds,
+    SecurityGroupId,
+    SubnetIds,
+    TargetGroupArn,
+    VpcId,
+    ZoneNames,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    cluster_uuid: ClusterUuid
+    api_client_cidrs: CidrBlocks
+    s3_prefix_list_id: PrefixListId
+    dynamodb_prefix_list_id: PrefixListId
+    # a VPC made here
+    zones: ZoneNames | None = None
+    flow_log_role_name: RoleName | None = None
+    flow_log_role_arn: RoleArn | None = None
+    key_arn: KeyArn | None = None
+    log_retention_days: Number | None = None
+    # a given VPC
+    vpc_id: VpcId | None = None
+    control_plane_subnet_ids: SubnetIds | None = None
+    worker_subnet_ids: SubnetIds | None = None
+    route_table_ids: RouteTableIds | None = None
+    endpoint_cidr: CidrBlock | None = None
+    # a given private zone
+    hosted_zone_id: HostedZoneId | None = None
+    api_endpoint_name: DnsName | None = None
+
+
+@dataclass(frozen=True)
+class Outputs:
+    vpc_id: VpcId
+    control_plane_subnet_ids: SubnetIds
+    worker_subnet_ids: SubnetIds
+    control_plane_security_group_id: SecurityGroupId
+    worker_security_group_id: SecurityGroupId
+    api_target_group_arn: TargetGroupArn
+    api_endpoint_name: DnsName
+
+
+def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
+    network = vpc.made(template, config, _given(inputs.zones)) if config.network.vpc == "create" else _found(inputs)
+    if config.network.vpc == "create":
+        flow_logs.add(
+            template,
+            network.vpc_id,
+            _given(inputs.flow_log_role_name),
+            _given(inputs.flow_log_role_arn),
+            _given(inputs.key_arn),
+            _given(inputs.log_retention_days),
+        )
+
+    groups = security_groups.add(template, config, network.vpc_id)
+    security_groups.add_rules(template, security_groups.matrix(config), groups)
+    security_groups.add_client_rules(template, groups.balancer, inputs.api_client_cidrs)
+    security_groups.add_gateway_rules(template, groups, inputs.s3_prefix_list_id, inputs.dynamodb_prefix_list_id)
+    if groups.endpoints is not None:
+        endpoints.add(template, config, network, groups.endpoints)
+    else:
+        security_groups.add_central_endpoint_rules(template, groups, _given(inputs.endpoint_cidr))
+
+    balancer, target_group = api_endpoint.add_balancer(template, network, groups.balancer)
+    if config.network.private_zone == "create":
+        name = api_endpoint.add_zone(template, network.vpc_id, inputs.cluster_uuid)
+        zone_id = HostedZoneId(Ref("PrivateZone"))
+    else:
+        name, zone_id = _given(inputs.api_endpoint_name), _given(inputs.hosted_zone_id)
+    api_endpoint.add_record(template, zone_id, name, balancer)
+
+    return Outputs(
+        vpc_id=network.vpc_id,
+        control_plane_subnet_ids=network.control_plane_subnet_ids,
+        worker_subnet_ids=network.worker_subnet_ids,
+        control_plane_security_group_id=SecurityGroupId(Ref(groups.control_plane)),
+        worker_security_group_id=SecurityGroupId(Ref(groups.worker)),
+        api_target_group_arn=TargetGroupArn(Ref(target_group)),
+        api_endpoint_name=name,
+    )
+
+
+NETWORK = Layer("network", Inputs, Outputs, build)
+
+
+def _found(inputs: Inputs) -> vpc.Network:
+    return vpc.Network(
+        _given(inputs.vpc_id),
+        _given(inputs.control_plane_subnet_ids),
+        _given(inputs.worker_subnet_ids),
+        inputs.route_table_ids,
+    )
+
+
+def _given(value: T | None) -> T:
+    """An optional input that this configuration needs; root gives it, or generating stops here."""
+    if value is None:
+        raise ValueError("network: root left out an input that this configuration needs")
+    return value

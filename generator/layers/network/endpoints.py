@@ -1,0 +1,104 @@
+"""VPC endpoints: exactly the services that nodes call, derived from what their roles may do, and no other."""
+
+from __future__ import annotations
+
+from awacs import s3
+from awacs.aws import Action, Allow, AWSPrincipal, Statement
+from troposphere import AccountId, Ref, Sub, Template
+from troposphere.ec2 import SecurityGroup, VPCEndpoint
+
+from generator.config.model import ClusterConfig
+from generator.layer import logical_id
+from generator.layers.network.vpc import Network
+from generator.permissions import called_actions, condition, policy_dict
+
+# Reached through a route, not an interface.
+GATEWAY_SERVICES = ("dynamodb", "s3")
+
+# Action prefix -> why no node needs an endpoint for it although its role names it.
+NEEDS_NO_ENDPOINT = {
+    "kms": "DynamoDB, S3 and SSM call the key on the node's behalf, from their side",
+}
+
+# Action prefix -> endpoint services, where they differ from the prefix.
+_SERVICES = {"ecr": ("ecr.api", "ecr.dkr")}
+
+# In the China regions the names of these services start with `cn.`; of the others not (list as in the AWS CDK,
+# aws-ec2 vpc-endpoint).
+_CN_PREFIXED = frozenset({"autoscaling", "cloudformation", "ec2", "ecr.api", "ecr.dkr"})
+
+
+def interface_services() -> dict[str, list[str]]:
+    """Endpoint service -> the actions that nodes call through it."""
+    return {
+        service: actions
+        for prefix, actions in called_actions().items()
+        if prefix not in GATEWAY_SERVICES and prefix not in NEEDS_NO_ENDPOINT
+        for service in _SERVICES.get(prefix, (prefix,))
+    }
+
+
+def add(template: Template, config: ClusterConfig, network: Network, group: SecurityGroup) -> None:
+    # In the development shape one zone pays for the interfaces and the other zones cross over.
+    zones = 1 if config.network.endpoint_zones == "one" else config.zones
+    subnets = network.control_plane_subnet_ids.first(zones)
+    for service, actions in interface_services().items():
+        template.add_resource(
+            VPCEndpoint(
+                f"{logical_id(service.replace('.', '-'))}Endpoint",
+                VpcEndpointType="Interface",
+                VpcId=network.vpc_id,
+                ServiceName=service_name(config, service),
+                SubnetIds=subnets,
+                SecurityGroupIds=[Ref(group)],
+                PrivateDnsEnabled=True,
+                PolicyDocument=policy_dict([_own_account(actions, "aws:PrincipalAccount")]),
+            )
+        )
+    called = called_actions()
+    for service in GATEWAY_SERVICES:
+        statements = [_own_account(called[service], "aws:PrincipalAccount", "aws:ResourceAccount")]
+        if service == "s3":
+            statements.append(_image_layers())
+        template.add_resource(
+            VPCEndpoint(
+                f"{logical_id(service)}Endpoint",
+                VpcEndpointType="Gateway",
+                VpcId=network.vpc_id,
+                ServiceName=service_name(config, service),
+                RouteTableIds=network.route_table_ids,
+                PolicyDocument=policy_dict(statements),
+            )
+        )
+
+
+def service_name(config: ClusterConfig, service: str) -> Sub:
+    prefix = "cn." if config.partition == "aws-cn" and service in _CN_PREFIXED else ""
+    return Sub(f"{prefix}com.amazonaws.${{AWS::Region}}.{service}")
+
+
+def _own_account(actions: list[str], *keys: str) -> Statement:
+    """Only what nodes call, where each of `keys` is this account.
+
+    aws:ResourceAccount stands in gateway endpoints alone: several actions behind the interface endpoints have no
+    resource, and a condition on it would refuse them.
+    """
+    return Statement(
+        Sid="OwnAccount",
+        Effect=Allow,
+        Principal=AWSPrincipal("*"),
+        Action=[Action(*action.split(":")) for action in actions],
+        Resource=["*"],
+        Condition=condition({"StringEquals": dict.fromkeys(keys, AccountId)}),
+    )
+
+
+def _image_layers() -> Statement:
+    """ECR keeps image layers in a bucket of its own account."""
+    return Statement(
+        Sid="ImageLayers",
+        Effect=Allow,
+        Principal=AWSPrincipal("*"),
+        Action=[s3.GetObject],
+        Resource=[Sub("arn:${AWS::Partition}:s3:::prod-${AWS::Region}-starport-layer-bucket/*")],
+    )

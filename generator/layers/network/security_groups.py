@@ -1,0 +1,188 @@
+"""Security groups: who may reach whom on which port, as one table.
+
+Rules are resources of their own on both sides, so two groups can name each other and a rule can go without touching a
+group. Amazon's DNS, NTP and metadata addresses are not subject to security groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from troposphere import And, Condition, Equals, Join, Not, Ref, Select, Split, Template
+from troposphere.ec2 import SecurityGroup, SecurityGroupEgress, SecurityGroupIngress, SecurityGroupRule
+
+from generator.config.model import ClusterConfig
+from generator.values import CidrBlock, CidrBlocks, PrefixListId, VpcId
+
+API_PORT = 6443
+_HTTPS = 443
+# How many blocks ApiClientCidrs can hold: CloudFormation cannot loop over a list, so each has a conditional rule.
+MAX_API_CLIENT_CIDRS = 5
+
+BALANCER = "Balancer"
+CONTROL_PLANE = "ControlPlane"
+WORKER = "Worker"
+ENDPOINTS = "Endpoints"
+
+
+class Flow(NamedTuple):
+    """Traffic that is allowed from one group to another; for icmp the ports are type and code."""
+
+    source: str
+    target: str
+    protocol: str
+    from_port: int
+    to_port: int
+    purpose: str
+
+
+def matrix(config: ClusterConfig) -> list[Flow]:
+    """Every allowed flow between groups; anything that does not stand here is refused."""
+    nodes = (CONTROL_PLANE, WORKER)
+    flows = [
+        Flow(CONTROL_PLANE, CONTROL_PLANE, "tcp", 2379, 2380, "etcd"),
+        Flow(BALANCER, CONTROL_PLANE, "tcp", API_PORT, API_PORT, "api"),
+        # The ClusterIP of `kubernetes` leads straight to the API servers, past the balancer.
+        *(Flow(node, CONTROL_PLANE, "tcp", API_PORT, API_PORT, "api") for node in nodes),
+        *(Flow(node, BALANCER, "tcp", API_PORT, API_PORT, "api") for node in nodes),
+    ]
+    for source in nodes:
+        for target in nodes:
+            flows += [
+                Flow(source, target, "tcp", 10250, 10250, "kubelet"),
+                Flow(source, target, "udp", 8472, 8472, "vxlan"),
+                Flow(source, target, "tcp", 4240, 4240, "cilium-health"),
+                Flow(source, target, "icmp", 8, 0, "ping"),
+            ]
+    if config.network.endpoints == "create":
+        flows += [Flow(node, ENDPOINTS, "tcp", _HTTPS, _HTTPS, "aws") for node in nodes]
+    return flows
+
+
+@dataclass(frozen=True)
+class Groups:
+    balancer: SecurityGroup
+    control_plane: SecurityGroup
+    worker: SecurityGroup
+    # None where the endpoints are given.
+    endpoints: SecurityGroup | None
+
+    def named(self) -> dict[str, SecurityGroup]:
+        groups = {BALANCER: self.balancer, CONTROL_PLANE: self.control_plane, WORKER: self.worker}
+        return groups if self.endpoints is None else {**groups, ENDPOINTS: self.endpoints}
+
+
+def add(template: Template, config: ClusterConfig, vpc_id: VpcId) -> Groups:
+    def group(name: str, description: str) -> SecurityGroup:
+        return template.add_resource(
+            SecurityGroup(
+                f"{name}Group",
+                GroupDescription=f"{description} of the Kubernetes cluster {config.name}",
+                VpcId=vpc_id,
+                # EC2 gives a new group a rule that lets everything out, unless it is made with one of its own.
+                SecurityGroupEgress=[
+                    SecurityGroupRule(
+                        IpProtocol="icmp",
+                        FromPort=252,
+                        ToPort=86,
+                        CidrIp="255.255.255.255/32",
+                        Description="Nothing: stands in place of the rule that allows everything",
+                    )
+                ],
+            )
+        )
+
+    return Groups(
+        group(BALANCER, "Load balancer of the API"),
+        group(CONTROL_PLANE, "Control-plane nodes"),
+        group(WORKER, "Worker nodes"),
+        group(ENDPOINTS, "VPC endpoints") if config.network.endpoints == "create" else None,
+    )
+
+
+def add_rules(template: Template, flows: Sequence[Flow], groups: Groups) -> None:
+    """Both sides of every flow."""
+    named = groups.named()
+    for flow in flows:
+        purpose = "".join(word.capitalize() for word in flow.purpose.split("-"))
+        source, target = named[flow.source], named[flow.target]
+        template.add_resource(
+            SecurityGroupIngress(
+                f"{flow.target}From{flow.source}{purpose}",
+                GroupId=Ref(target),
+                SourceSecurityGroupId=Ref(source),
+                IpProtocol=flow.protocol,
+                FromPort=flow.from_port,
+                ToPort=flow.to_port,
+                Description=f"{flow.purpose} from {flow.source}",
+            )
+        )
+        template.add_resource(
+            SecurityGroupEgress(
+                f"{flow.source}To{flow.target}{purpose}",
+                GroupId=Ref(source),
+                DestinationSecurityGroupId=Ref(target),
+                IpProtocol=flow.protocol,
+                FromPort=flow.from_port,
+                ToPort=flow.to_port,
+                Description=f"{flow.purpose} to {flow.target}",
+            )
+        )
+
+
+def add_client_rules(template: Template, balancer: SecurityGroup, cidrs: CidrBlocks) -> None:
+    """Clients outside the cluster reach the balancer from the blocks of the parameter ApiClientCidrs."""
+    # Padded with empty entries, so that every index can be selected however short the list is.
+    padded = Split(",", Join(",", [Join(",", cidrs), "," * MAX_API_CLIENT_CIDRS]))
+    for index in range(MAX_API_CLIENT_CIDRS):
+        condition = template.add_condition(f"HasApiClient{index}", Not(Equals(Select(index, padded), "")))
+        template.add_resource(
+            SecurityGroupIngress(
+                f"BalancerFromClient{index}",
+                Condition=condition,
+                GroupId=Ref(balancer),
+                CidrIp=Select(index, padded),
+                IpProtocol="tcp",
+                FromPort=API_PORT,
+                ToPort=API_PORT,
+                Description="api from outside the cluster",
+            )
+        )
+
+
+def add_gateway_rules(template: Template, groups: Groups, s3: PrefixListId, dynamodb: PrefixListId) -> None:
+    """Nodes reach S3 and DynamoDB, whose gateway endpoints keep the services' public addresses.
+
+    With the region's prefix lists the rule names exactly those addresses. Without them it is 443 to anywhere, which
+    still leads nowhere but to the gateway endpoints, since the subnets have no other route out.
+    """
+    has_s3 = template.add_condition("HasS3PrefixList", Not(Equals(s3, "")))
+    has_dynamodb = template.add_condition("HasDynamodbPrefixList", Not(Equals(dynamodb, "")))
+    template.add_condition("HasPrefixLists", And(Condition(has_s3), Condition(has_dynamodb)))
+    missing = template.add_condition("LacksPrefixList", Not(Condition("HasPrefixLists")))
+    for name, group in ((CONTROL_PLANE, groups.control_plane), (WORKER, groups.worker)):
+        for service, condition, prefix_list in (("S3", has_s3, s3), ("Dynamodb", has_dynamodb, dynamodb)):
+            rule = _https_egress(f"{name}To{service}", group, f"{service} through its gateway endpoint")
+            rule.DestinationPrefixListId = prefix_list
+            rule.Condition = condition
+            template.add_resource(rule)
+        rule = _https_egress(f"{name}ToGateways", group, "S3 and DynamoDB, where a prefix list was not given")
+        rule.CidrIp = "0.0.0.0/0"
+        rule.Condition = missing
+        template.add_resource(rule)
+
+
+def add_central_endpoint_rules(template: Template, groups: Groups, cidr: CidrBlock) -> None:
+    """Nodes reach interface endpoints that stand in another VPC, by the addresses in `cidr`."""
+    for name, group in ((CONTROL_PLANE, groups.control_plane), (WORKER, groups.worker)):
+        rule = _https_egress(f"{name}ToCentralEndpoints", group, "Central interface endpoints")
+        rule.CidrIp = cidr
+        template.add_resource(rule)
+
+
+def _https_egress(name: str, group: SecurityGroup, description: str) -> SecurityGroupEgress:
+    return SecurityGroupEgress(
+        name, GroupId=Ref(group), IpProtocol="tcp", FromPort=_HTTPS, ToPort=_HTTPS, Description=description
+    )

@@ -1,0 +1,190 @@
+"""A worker pool: one group over all zones, in a stack of its own, so that a pool's failure stays its own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from troposphere import Ref, StackId, Sub, Template
+from troposphere.autoscaling import AutoScalingGroup, InstanceMaintenancePolicy
+from troposphere.ec2 import LaunchTemplate
+from troposphere.policies import AutoScalingScheduledAction, UpdatePolicy
+from troposphere.ssm import Parameter
+
+from generator import compute
+from generator.config.model import ClusterConfig, Pool
+from generator.layer import Layer
+from generator.names import CLUSTER_TAG, PARAMETER_ROOT, POOL_TAG, POOLS, ROLE_TAG, WORKER_ROLE
+from generator.permissions import On, Role, attach
+from generator.user_data import user_data
+from generator.values import (
+    ClusterUuid,
+    GroupNames,
+    HostResourceGroupArn,
+    ImageId,
+    InstanceProfileArn,
+    InstanceType,
+    KeyArn,
+    LicenseConfigurationArn,
+    Number,
+    ParameterPrefix,
+    RoleName,
+    SecurityGroupId,
+    SubnetIds,
+    TableName,
+    VpcId,
+)
+
+# The cluster-autoscaler finds groups, and learns what a node of an empty one would look like, by these tags.
+_AUTOSCALER = "k8s.io/cluster-autoscaler"
+# During an update at most a tenth of the desired nodes is missing.
+_MIN_ACTIVE_PERCENT = 90
+# How many nodes an update replaces at a time.
+_BATCH = 3
+
+
+@dataclass(frozen=True)
+class Inputs:
+    cluster_uuid: ClusterUuid
+    # size
+    min_size: Number
+    max_size: Number
+    # machine
+    image: ImageId
+    instance_type: InstanceType
+    instance_profile_arn: InstanceProfileArn
+    role_name: RoleName
+    key_arn: KeyArn
+    # network
+    vpc_id: VpcId
+    subnet_ids: SubnetIds
+    security_group_id: SecurityGroupId
+    # what a node is told
+    table_name: TableName
+    parameter_prefix: ParameterPrefix
+    # dedicated hosts
+    host_resource_group_arn: HostResourceGroupArn | None = None
+    license_configuration_arn: LicenseConfigurationArn | None = None
+
+
+@dataclass(frozen=True)
+class Outputs:
+    group_name: GroupNames
+
+
+def workers(pool: Pool) -> Layer[Inputs, Outputs]:
+    """The layer of one pool; its name is the pool's identity."""
+    name = f"workers-{pool.name}"
+
+    def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
+        policy = attach(
+            template,
+            name,
+            Role.WORKER,
+            inputs.role_name,
+            {On.OWN_STACK: [StackId]},
+            vpc_id=inputs.vpc_id,
+            central_endpoints=config.network.endpoints == "given",
+        )
+        settings = template.add_resource(_settings(pool))
+        machine = template.add_resource(_launch_template(config, pool, inputs))
+        group = _group(config, pool, inputs, machine)
+        group.DependsOn = [policy.title, settings.title]
+        template.add_resource(group)
+        return Outputs(GroupNames([Ref(group)]))
+
+    return Layer(name, Inputs, Outputs, build)
+
+
+def _settings(pool: Pool) -> Parameter:
+    """What the nodes of the pool register with, and where they send their signal."""
+    settings = {
+        "labels": pool.labels,
+        "taints": [{"key": taint.key, "value": taint.value, "effect": taint.effect} for taint in pool.taints],
+        "stack": "${AWS::StackId}",
+        "group": "Group",
+    }
+    return Parameter(
+        "PoolSettings",
+        Name=Sub(f"{PARAMETER_ROOT}/${{ClusterUuid}}/{POOLS}/{pool.name}"),
+        Type="String",
+        Value=Sub(json.dumps(settings, sort_keys=True)),
+    )
+
+
+def _launch_template(config: ClusterConfig, pool: Pool, inputs: Inputs) -> LaunchTemplate:
+    facts = {
+        "cluster": "${ClusterUuid}",
+        "role": WORKER_ROLE,
+        "pool": pool.name,
+        "region": "${AWS::Region}",
+        "table": "${TableName}",
+        "parameters": "${ParameterPrefix}",
+    }
+    return compute.launch_template(
+        "Template",
+        image=inputs.image,
+        instance_type=inputs.instance_type,
+        profile=inputs.instance_profile_arn,
+        security_group=inputs.security_group_id,
+        volumes=[compute.volume(compute.ROOT_DEVICE, pool.root_volume_gib, inputs.key_arn)],
+        user_data=user_data(facts),
+        cluster_uuid=inputs.cluster_uuid,
+        description=f"{config.name}-{pool.name}",
+        tenancy=pool.tenancy,
+        host_group=inputs.host_resource_group_arn,
+        license_configuration=inputs.license_configuration_arn,
+    )
+
+
+def _group(config: ClusterConfig, pool: Pool, inputs: Inputs, machine: LaunchTemplate) -> AutoScalingGroup:
+    tags = {
+        "Name": f"{config.name}-{pool.name}",
+        CLUSTER_TAG: inputs.cluster_uuid,
+        ROLE_TAG: WORKER_ROLE,
+        POOL_TAG: pool.name,
+    }
+    return AutoScalingGroup(
+        "Group",
+        # size: no DesiredCapacity, which an update would set back under the autoscaler's feet
+        MinSize=inputs.min_size,
+        # troposphere takes any expression but a bare Ref for a number here
+        MaxSize=inputs.max_size.to_text(),
+        VPCZoneIdentifier=inputs.subnet_ids,
+        LaunchTemplate=compute.latest(machine),
+        # health
+        HealthCheckType="EC2",
+        HealthCheckGracePeriod=0,
+        InstanceMaintenancePolicy=InstanceMaintenancePolicy(MinHealthyPercentage=100, MaxHealthyPercentage=200),
+        # lifecycle: a worker that nobody drains in time may go
+        LifecycleHookSpecificationList=[compute.terminating_hook("CONTINUE")],
+        TerminationPolicies=["OldestLaunchTemplate", "OldestInstance"],
+        Tags=[
+            *compute.group_tags(tags, propagate=True),
+            *compute.group_tags(_autoscaler_tags(pool), propagate=False),
+        ],
+        UpdatePolicy=UpdatePolicy(
+            AutoScalingRollingUpdate=compute.RollingUpdate(
+                MaxBatchSize=_BATCH,
+                MinInstancesInService=0,
+                MinActiveInstancesPercent=_MIN_ACTIVE_PERCENT,
+                MinSuccessfulInstancesPercent=100,
+                PauseTime=compute.SIGNAL_TIMEOUT,
+                WaitOnResourceSignals=True,
+                SuspendProcesses=compute.SUSPENDED_PROCESSES,
+            ),
+            AutoScalingScheduledAction=AutoScalingScheduledAction(IgnoreUnmodifiedGroupSizeProperties=True),
+        ),
+    )
+
+
+def _autoscaler_tags(pool: Pool) -> dict[Any, Any]:
+    """Not propagated to instances: their keys hold "/" and are of no use there."""
+    template = f"{_AUTOSCALER}/node-template"
+    return {
+        f"{_AUTOSCALER}/enabled": "true",
+        Sub(f"{_AUTOSCALER}/${{ClusterUuid}}"): "owned",
+        **{f"{template}/label/{label}": value for label, value in sorted(pool.labels.items())},
+        **{f"{template}/taint/{taint.key}": f"{taint.value}:{taint.effect}" for taint in pool.taints},
+    }

@@ -1,0 +1,349 @@
+"""What each role may do, declared once as data.
+
+A layer renders the grants on the resources that it owns (`attach`); the list of VPC endpoints and their policies is
+derived from the same data, so an action that a node may call and cannot reach does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from awacs import autoscaling, cloudformation, dynamodb, ec2, ecr, kms, logs, s3, sqs, ssm
+from awacs.aws import (
+    Action,
+    Allow,
+    ArnLike,
+    Bool,
+    Condition,
+    ConditionElement,
+    ForAllValuesStringEquals,
+    Null,
+    PolicyDocument,
+    Statement,
+    StringEquals,
+    StringNotEquals,
+)
+from troposphere import Sub, Template, encode_to_dict
+from troposphere.iam import RolePolicy
+
+from generator.names import BOOT_ITEM_PREFIX, CLUSTER_ITEM, CLUSTER_TAG
+from generator.values import ClusterUuid, RoleName, VpcId
+
+
+class Role(Enum):
+    """Who is allowed; the value is the CamelCase part of logical ids."""
+
+    CONTROL_PLANE = "ControlPlane"
+    WORKER = "Worker"
+    FUNCTION = "Function"
+
+
+NODE_ROLES = (Role.CONTROL_PLANE, Role.WORKER)
+
+
+class On(Enum):
+    """What a grant is on; the layer that owns it says its ARNs."""
+
+    KEY = "key"
+    REPOSITORIES = "repositories"
+    TABLE = "table"
+    STREAM = "stream"
+    BUCKET = "bucket"
+    BUCKET_OBJECTS = "bucket objects"
+    PARAMETERS = "parameters"
+    JOIN_PARAMETERS = "parameters that workers read"
+    NODE_LOGS = "node logs"
+    FUNCTION_LOGS = "function logs"
+    QUEUE = "queue"
+    GROUPS = "groups"
+    INSTANCES = "instances"
+    ROOT_STACK = "root stack"
+    OWN_STACK = "own stack"
+    ANY = "*"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Actions that a role may take on one kind of resource.
+
+    `reason` is required where the resource is `*`, and where a node's grant is not confined to the cluster's VPC.
+    """
+
+    role: Role
+    sid: str
+    actions: tuple[Action, ...]
+    on: On
+    reason: str = ""
+    confined: bool = True
+    conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    # The resource must carry the cluster's tag.
+    tagged: bool = False
+
+
+# `kms` condition: the service that calls the key on the role's behalf.
+_VIA_SERVICE = "kms:ViaService"
+_NO_RESOURCE_LEVEL = "the service knows no resource level for these actions"
+_ON_BEHALF = "a service calls the key on the node's behalf, from outside the VPC, and carries no source VPC"
+
+
+def via(*services: str) -> dict[str, dict[str, Any]]:
+    """The condition that a key is used only through `services` in the stack's own region."""
+    return {
+        "StringEquals": {_VIA_SERVICE: [Sub(f"{service}.${{AWS::Region}}.${{AWS::URLSuffix}}") for service in services]}
+    }
+
+
+# Resources that no layer owns. A group's ARN holds a random part, so groups are told apart by the cluster's tag.
+REPOSITORIES = Sub("arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository/*")
+GROUPS = Sub(
+    "arn:${AWS::Partition}:autoscaling:${AWS::Region}:${AWS::AccountId}:autoScalingGroup:*:autoScalingGroupName/*"
+)
+INSTANCES = Sub("arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:instance/*")
+
+_KEY_READ = (kms.Decrypt, kms.DescribeKey)
+_KEY_USE = (*_KEY_READ, kms.Encrypt, kms.GenerateDataKey, kms.ReEncryptFrom, kms.ReEncryptTo)
+_LOG_WRITE = (logs.CreateLogStream, logs.DescribeLogStreams, logs.PutLogEvents)
+_IMAGE_PULL = (ecr.BatchCheckLayerAvailability, ecr.BatchGetImage, ecr.GetDownloadUrlForLayer)
+_HOOK = (autoscaling.CompleteLifecycleAction, autoscaling.RecordLifecycleActionHeartbeat)
+
+GRANTS: tuple[Grant, ...] = (
+    # control plane: key, images
+    Grant(Role.CONTROL_PLANE, "UseKey", _KEY_USE, On.KEY, _ON_BEHALF, False, via("dynamodb", "s3", "ssm")),
+    Grant(Role.CONTROL_PLANE, "PullImages", _IMAGE_PULL, On.REPOSITORIES),
+    Grant(Role.CONTROL_PLANE, "RegistryLogin", (ecr.GetAuthorizationToken,), On.ANY, _NO_RESOURCE_LEVEL),
+    # control plane: the cluster table and the backups
+    Grant(
+        Role.CONTROL_PLANE,
+        "Coordinate",
+        (
+            dynamodb.ConditionCheckItem,
+            dynamodb.DeleteItem,
+            dynamodb.GetItem,
+            dynamodb.PutItem,
+            dynamodb.Scan,
+            dynamodb.UpdateItem,
+        ),
+        On.TABLE,
+    ),
+    Grant(Role.CONTROL_PLANE, "ListBackups", (s3.ListBucket,), On.BUCKET),
+    Grant(Role.CONTROL_PLANE, "WriteBackups", (s3.AbortMultipartUpload, s3.GetObject, s3.PutObject), On.BUCKET_OBJECTS),
+    # control plane: settings, secrets, logs
+    Grant(
+        Role.CONTROL_PLANE,
+        "KeepSecrets",
+        (ssm.GetParameter, ssm.GetParameters, ssm.GetParametersByPath, ssm.PutParameter),
+        On.PARAMETERS,
+    ),
+    Grant(Role.CONTROL_PLANE, "WriteLogs", _LOG_WRITE, On.NODE_LOGS),
+    # control plane: itself and its neighbours
+    Grant(
+        Role.CONTROL_PLANE,
+        "SeeInstances",
+        (
+            autoscaling.DescribeAutoScalingGroups,
+            autoscaling.DescribeAutoScalingInstances,
+            autoscaling.DescribeLaunchConfigurations,
+            autoscaling.DescribeScalingActivities,
+            autoscaling.DescribeTags,
+            ec2.DescribeImages,
+            ec2.DescribeInstances,
+            ec2.DescribeInstanceTypes,
+            ec2.DescribeLaunchTemplateVersions,
+            ec2.GetInstanceTypesFromInstanceRequirements,
+        ),
+        On.ANY,
+        "describing has no resource level; most of these are what the cluster-autoscaler reads",
+    ),
+    Grant(Role.CONTROL_PLANE, "AnswerLaunchHook", _HOOK, On.GROUPS, tagged=True),
+    Grant(
+        Role.CONTROL_PLANE,
+        "ScaleWorkers",
+        (autoscaling.SetDesiredCapacity, autoscaling.TerminateInstanceInAutoScalingGroup),
+        On.GROUPS,
+        # Only worker groups carry this tag, so the autoscaler can never shrink the control plane.
+        conditions={"StringEquals": {"aws:ResourceTag/k8s.io/cluster-autoscaler/enabled": "true"}},
+        tagged=True,
+    ),
+    Grant(Role.CONTROL_PLANE, "SignalStack", (cloudformation.SignalResource,), On.OWN_STACK),
+    # workers
+    Grant(Role.WORKER, "ReadThroughKey", _KEY_READ, On.KEY, _ON_BEHALF, False, via("dynamodb", "ssm")),
+    # DynamoDB encrypts the row that a worker writes with the same key.
+    Grant(
+        Role.WORKER,
+        "WriteThroughKey",
+        (kms.Encrypt, kms.GenerateDataKey),
+        On.KEY,
+        _ON_BEHALF,
+        False,
+        via("dynamodb"),
+    ),
+    Grant(Role.WORKER, "PullImages", _IMAGE_PULL, On.REPOSITORIES),
+    Grant(Role.WORKER, "RegistryLogin", (ecr.GetAuthorizationToken,), On.ANY, _NO_RESOURCE_LEVEL),
+    Grant(
+        Role.WORKER,
+        "ReadCluster",
+        (dynamodb.GetItem,),
+        On.TABLE,
+        conditions={"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [CLUSTER_ITEM]}},
+    ),
+    Grant(
+        Role.WORKER,
+        "WriteOwnBootRow",
+        (dynamodb.PutItem, dynamodb.UpdateItem),
+        On.TABLE,
+        conditions={
+            "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [f"{BOOT_ITEM_PREFIX}${{ec2:SourceInstanceARN}}"]},
+            # ForAllValues is true for a request without keys; none of these actions can be called without one.
+            "Null": {"dynamodb:LeadingKeys": "false"},
+        },
+    ),
+    Grant(
+        Role.WORKER,
+        "ReadSettings",
+        (ssm.GetParameter, ssm.GetParameters, ssm.GetParametersByPath),
+        On.JOIN_PARAMETERS,
+    ),
+    Grant(Role.WORKER, "WriteLogs", _LOG_WRITE, On.NODE_LOGS),
+    Grant(Role.WORKER, "GiveUp", (autoscaling.SetInstanceHealth,), On.GROUPS, tagged=True),
+    Grant(Role.WORKER, "SignalStack", (cloudformation.SignalResource,), On.OWN_STACK),
+    # function
+    Grant(Role.FUNCTION, "UseKey", _KEY_USE, On.KEY, conditions=via("dynamodb", "lambda", "sqs")),
+    Grant(
+        Role.FUNCTION,
+        "Coordinate",
+        (
+            dynamodb.ConditionCheckItem,
+            dynamodb.DeleteItem,
+            dynamodb.DescribeTable,
+            dynamodb.GetItem,
+            dynamodb.PutItem,
+            dynamodb.Scan,
+            dynamodb.UpdateItem,
+            dynamodb.UpdateTable,
+        ),
+        On.TABLE,
+    ),
+    Grant(
+        Role.FUNCTION,
+        "ReadStream",
+        (dynamodb.DescribeStream, dynamodb.GetRecords, dynamodb.GetShardIterator),
+        On.STREAM,
+    ),
+    Grant(Role.FUNCTION, "ListStreams", (dynamodb.ListStreams,), On.ANY, "Lambda lists streams before it reads one"),
+    Grant(Role.FUNCTION, "WriteLogs", (logs.CreateLogStream, logs.PutLogEvents), On.FUNCTION_LOGS),
+    Grant(Role.FUNCTION, "ReportFailure", (sqs.SendMessage,), On.QUEUE),
+    Grant(
+        Role.FUNCTION,
+        "SeeInstances",
+        (
+            autoscaling.DescribeAutoScalingGroups,
+            autoscaling.DescribeAutoScalingInstances,
+            autoscaling.DescribeLifecycleHooks,
+            ec2.DescribeInstances,
+        ),
+        On.ANY,
+        "describing has no resource level",
+    ),
+    Grant(Role.FUNCTION, "AnswerHooks", _HOOK, On.GROUPS, tagged=True),
+    Grant(
+        Role.FUNCTION,
+        "EndRetainedInstances",
+        (ec2.ModifyInstanceAttribute, ec2.TerminateInstances),
+        On.INSTANCES,
+        tagged=True,
+    ),
+    Grant(Role.FUNCTION, "SeeRootStack", (cloudformation.DescribeStacks,), On.ROOT_STACK),
+)
+
+
+def attach(
+    template: Template,
+    owner: str,
+    role: Role,
+    role_name: RoleName,
+    resources: Mapping[On, Sequence[Any]],
+    *,
+    cluster_uuid: ClusterUuid | None = None,
+    vpc_id: VpcId | None = None,
+    central_endpoints: bool = False,
+) -> RolePolicy:
+    """Add the policy that gives `role` its grants on `resources`, which the layer `owner` names.
+
+    `vpc_id` confines a node's credentials to instances in that VPC and, unless the endpoints are central ones in
+    another VPC, to calls that come from it. Raises ValueError where nothing is granted, or where a grant needs the
+    cluster's uuid or the VPC and it is not given.
+    """
+    grants = [grant for grant in GRANTS if grant.role is role and grant.on in resources]
+    if not grants:
+        raise ValueError(f"{owner}: nothing is granted to {role.value} on {[on.value for on in resources]}")
+    statements = [
+        Statement(
+            Sid=grant.sid,
+            Effect=Allow,
+            Action=sorted(grant.actions, key=_name),
+            Resource=list(resources[grant.on]),
+            **_condition(grant, cluster_uuid, vpc_id, central_endpoints),
+        )
+        for grant in grants
+    ]
+    return template.add_resource(
+        RolePolicy(f"{role.value}Policy", PolicyName=owner, RoleName=role_name, PolicyDocument=policy_dict(statements))
+    )
+
+
+# The operators that policies here use; a name that is missing is a KeyError while generating.
+_OPERATORS: dict[str, Callable[[dict[str, Any]], ConditionElement]] = {
+    "ArnLike": ArnLike,
+    "Bool": Bool,
+    "ForAllValues:StringEquals": ForAllValuesStringEquals,
+    "Null": Null,
+    "StringEquals": StringEquals,
+    "StringNotEquals": StringNotEquals,
+}
+
+
+def condition(operators: Mapping[str, Mapping[str, Any]]) -> Condition:
+    """`{"StringEquals": {key: value}}` as awacs wants it."""
+    return Condition([_OPERATORS[operator](dict(keys)) for operator, keys in operators.items()])
+
+
+def policy_dict(statements: Sequence[Statement]) -> dict[str, Any]:
+    """A policy document as the plain dict that the properties take which know no awacs objects."""
+    document: dict[str, Any] = encode_to_dict(PolicyDocument(Version="2012-10-17", Statement=list(statements)))
+    return document
+
+
+def called_actions(roles: Sequence[Role] = NODE_ROLES) -> dict[str, list[str]]:
+    """Service prefix -> the actions that nodes call on it, sorted; what the endpoints are derived from."""
+    called: dict[str, set[str]] = {}
+    for grant in GRANTS:
+        if grant.role in roles:
+            for action in grant.actions:
+                called.setdefault(action.prefix, set()).add(_name(action))
+    return {service: sorted(actions) for service, actions in sorted(called.items())}
+
+
+def _condition(
+    grant: Grant, cluster_uuid: ClusterUuid | None, vpc_id: VpcId | None, central_endpoints: bool
+) -> dict[str, Any]:
+    """The statement's Condition as keyword argument; empty where the grant has none."""
+    merged: dict[str, dict[str, Any]] = {operator: dict(keys) for operator, keys in grant.conditions.items()}
+    if grant.tagged:
+        if cluster_uuid is None:
+            raise ValueError(f"{grant.sid}: a grant by tag needs the cluster's uuid")
+        merged.setdefault("StringEquals", {})[f"aws:ResourceTag/{CLUSTER_TAG}"] = cluster_uuid
+    if grant.confined and grant.role in NODE_ROLES:
+        if vpc_id is None:
+            raise ValueError(f"{grant.sid}: a node's grant needs the VPC that it is confined to")
+        merged.setdefault("StringEquals", {})["aws:EC2InstanceSourceVPC"] = vpc_id
+        if not central_endpoints:
+            merged["StringEquals"]["aws:SourceVpc"] = vpc_id
+    return {"Condition": condition(merged)} if merged else {}
+
+
+def _name(action: Action) -> str:
+    """`service:Action`."""
+    return str(action.JSONrepr())

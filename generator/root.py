@@ -1,0 +1,213 @@
+"""The root template: what a person may set, and how the layers join. Read this first."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from troposphere import Join, Output, Select, Split, StackId, Sub, Template
+from troposphere.cloudformation import CustomResource
+
+from generator.config.model import ClusterConfig
+from generator.layer import Parent, Wire, logical_id, new_template
+from generator.layers import controlplane, database, iam, lifecycle, network, services, workers
+from generator.layers.controlplane import CONTROLPLANE
+from generator.layers.database import DATABASE
+from generator.layers.iam import IAM
+from generator.layers.lifecycle import LIFECYCLE
+from generator.layers.network import NETWORK
+from generator.layers.services import SERVICES
+from generator.root_parameters import declare
+from generator.values import ClusterId, ClusterUuid, GroupNames
+
+# How long CloudFormation waits for the answer of Teardown: the last snapshot, every hook, every retained instance.
+TEARDOWN_SECONDS = 900
+
+
+class Teardown(CustomResource):
+    """Custom::Teardown: its deletion comes first and ends the cluster's life before its machines go."""
+
+    resource_type = "Custom::Teardown"
+    props = {**CustomResource.props, "ClusterId": (str, True)}
+
+
+@dataclass(frozen=True)
+class Root:
+    """Everything that generating yields: the root, the nested templates by layer name, the wires between them."""
+
+    template: Template
+    children: dict[str, Template]
+    wires: list[Wire]
+
+
+def build(config: ClusterConfig) -> Root:
+    template = new_template(f"Kubernetes on EC2, {config.name}: a self-managed, self-healing cluster")
+    cluster_id = ClusterId(StackId)
+    cluster_uuid = ClusterUuid(Select(2, Split("/", StackId)))
+    parent = Parent(template, config, cluster_uuid)
+    given = declare(template, config)
+
+    # layers, each from what the ones above it give
+    access = IAM.nest(
+        parent,
+        iam.Inputs(
+            cluster_uuid=cluster_uuid,
+            permissions_boundary_arn=given.permissions_boundary_arn,
+            role_path=given.role_path,
+        ),
+    )
+    made_vpc = config.network.vpc == "create"
+    net = NETWORK.nest(
+        parent,
+        network.Inputs(
+            cluster_uuid=cluster_uuid,
+            api_client_cidrs=given.network.api_client_cidrs,
+            s3_prefix_list_id=given.network.s3_prefix_list_id,
+            dynamodb_prefix_list_id=given.network.dynamodb_prefix_list_id,
+            zones=given.network.zones,
+            flow_log_role_name=access.flow_log_role_name if made_vpc else None,
+            flow_log_role_arn=access.flow_log_role_arn if made_vpc else None,
+            key_arn=access.key_arn if made_vpc else None,
+            log_retention_days=given.log_retention_days if made_vpc else None,
+            vpc_id=given.network.vpc_id,
+            control_plane_subnet_ids=given.network.control_plane_subnet_ids,
+            worker_subnet_ids=given.network.worker_subnet_ids,
+            route_table_ids=given.network.route_table_ids,
+            endpoint_cidr=given.network.endpoint_cidr,
+            hosted_zone_id=given.network.hosted_zone_id,
+            api_endpoint_name=given.network.api_endpoint_name,
+        ),
+    )
+    data = DATABASE.nest(
+        parent,
+        database.Inputs(
+            key_arn=access.key_arn,
+            vpc_id=net.vpc_id,
+            control_plane_role_name=access.control_plane_role_name,
+            worker_role_name=access.worker_role_name,
+        ),
+    )
+    settings = SERVICES.nest(
+        parent,
+        services.Inputs(
+            cluster_id=cluster_id,
+            cluster_uuid=cluster_uuid,
+            api_endpoint_name=net.api_endpoint_name,
+            api_extra_names=given.api_extra_names,
+            backup_bucket=data.backup_bucket,
+            key_arn=access.key_arn,
+            vpc_id=net.vpc_id,
+            log_retention_days=given.log_retention_days,
+            control_plane_role_name=access.control_plane_role_name,
+            worker_role_name=access.worker_role_name,
+        ),
+    )
+    reconcile = LIFECYCLE.nest(
+        parent,
+        lifecycle.Inputs(
+            cluster_id=cluster_id,
+            cluster_uuid=cluster_uuid,
+            function_role_name=access.function_role_name,
+            function_role_arn=access.function_role_arn,
+            key_arn=access.key_arn,
+            table_name=data.table_name,
+            table_arn=data.table_arn,
+            table_stream_arn=data.table_stream_arn,
+            log_retention_days=given.log_retention_days,
+        ),
+    )
+    # Groups come after everything that their hooks need, so that on deletion they go before it.
+    control_plane_hosts = given.host_groups.get(config.control_plane.host_resource_group or "")
+    control_plane = CONTROLPLANE.nest(
+        parent,
+        controlplane.Inputs(
+            cluster_uuid=cluster_uuid,
+            image=given.control_plane_image,
+            instance_type=given.control_plane_instance_type,
+            instance_profile_arn=access.control_plane_instance_profile_arn,
+            role_name=access.control_plane_role_name,
+            key_arn=access.key_arn,
+            launch_hook_heartbeat_seconds=given.launch_hook_heartbeat_seconds,
+            vpc_id=net.vpc_id,
+            subnet_ids=net.control_plane_subnet_ids,
+            security_group_id=net.control_plane_security_group_id,
+            api_target_group_arn=net.api_target_group_arn,
+            table_name=data.table_name,
+            parameter_prefix=settings.parameter_prefix,
+            host_resource_group_arn=control_plane_hosts.arn if control_plane_hosts else None,
+            license_configuration_arn=control_plane_hosts.license if control_plane_hosts else None,
+        ),
+        after=[LIFECYCLE],
+    )
+    worker_groups: list[GroupNames] = []
+    for pool in given.pools:
+        pool_hosts = given.host_groups.get(pool.pool.host_resource_group or "")
+        made = workers.workers(pool.pool).nest(
+            parent,
+            workers.Inputs(
+                cluster_uuid=cluster_uuid,
+                min_size=pool.min_size,
+                max_size=pool.max_size,
+                image=given.worker_image,
+                instance_type=pool.instance_type,
+                instance_profile_arn=access.worker_instance_profile_arn,
+                role_name=access.worker_role_name,
+                key_arn=access.key_arn,
+                vpc_id=net.vpc_id,
+                subnet_ids=net.worker_subnet_ids,
+                security_group_id=net.worker_security_group_id,
+                table_name=data.table_name,
+                parameter_prefix=settings.parameter_prefix,
+                host_resource_group_arn=pool_hosts.arn if pool_hosts else None,
+                license_configuration_arn=pool_hosts.license if pool_hosts else None,
+            ),
+            after=[LIFECYCLE],
+        )
+        worker_groups.append(made.group_name)
+
+    # Deleted first: it waits for nothing but itself, and everything else waits for it.
+    template.add_resource(
+        Teardown(
+            "Teardown",
+            ServiceToken=reconcile.function_arn,
+            ServiceTimeout=TEARDOWN_SECONDS,
+            ClusterId=cluster_id,
+            DependsOn=[
+                logical_id(CONTROLPLANE.name),
+                *(logical_id(workers.workers(pool).name) for pool in config.pools),
+            ],
+        )
+    )
+    for name, description, value in (
+        ("ApiEndpoint", "The Kubernetes API", Sub("https://${Name}:6443", Name=net.api_endpoint_name)),
+        ("ClusterUuid", "What tags, hooks and SSM paths of the cluster are told apart by", cluster_uuid),
+        ("TableName", "The cluster table", data.table_name),
+        ("BackupBucket", "The bucket of etcd snapshots", data.backup_bucket),
+        ("KeyArn", "The key that everything at rest is encrypted with", access.key_arn),
+        ("ControlPlaneGroups", "Auto Scaling groups of the slots", control_plane.group_names.to_text()),
+        ("WorkerGroups", "Auto Scaling groups of the pools", Join(",", [group.to_text() for group in worker_groups])),
+        (
+            "CertificateAuthorityCommand",
+            "Prints the cluster's certificate authority, once a founder has published it",
+            Sub(
+                "aws ssm get-parameter --name ${Prefix}/join/ca --query Parameter.Value --output text",
+                Prefix=settings.parameter_prefix,
+            ),
+        ),
+    ):
+        template.add_output(Output(name, Description=description, Value=value))
+    return Root(template, parent.children, parent.wires)
+
+
+def templates(config: ClusterConfig) -> dict[str, str]:
+    """File name -> JSON text of every template of a cluster; the same bytes for the same configuration, always."""
+    root = build(config)
+    return {
+        f"{name}.json": json.dumps(template.to_dict(), indent=1) + "\n"
+        for name, template in {"root": root.template, **root.children}.items()
+    }
+
+
+def wires(config: ClusterConfig) -> list[Wire]:
+    """Every value that one layer gives to another."""
+    return build(config).wires

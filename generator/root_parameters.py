@@ -1,0 +1,336 @@
+"""Every parameter of the root template, in the order in which the console shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from troposphere import Template
+
+from generator.config.model import ClusterConfig, Pool
+from generator.layer import logical_id
+from generator.parameters import Parameters
+from generator.values import (
+    CidrBlock,
+    CidrBlocks,
+    DnsName,
+    DnsNames,
+    HostedZoneId,
+    HostResourceGroupArn,
+    ImageId,
+    InstanceType,
+    LicenseConfigurationArn,
+    Number,
+    PolicyArn,
+    PrefixListId,
+    RolePath,
+    RouteTableIds,
+    SubnetIds,
+    VpcId,
+    ZoneNames,
+)
+
+# The retentions that CloudWatch Logs knows, in days.
+RETENTION_DAYS = [
+    1,
+    3,
+    5,
+    7,
+    14,
+    30,
+    60,
+    90,
+    120,
+    150,
+    180,
+    365,
+    400,
+    545,
+    731,
+    1096,
+    1827,
+    2192,
+    2557,
+    2922,
+    3288,
+    3653,
+]
+# A boot (one heartbeat), a drain and a removal have to fit into the hour that CloudFormation waits for a signal.
+MAX_LAUNCH_HEARTBEAT_SECONDS = 2400
+
+_CIDR = r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}"
+_DNS_NAME = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
+
+
+@dataclass(frozen=True)
+class HostGroup:
+    arn: HostResourceGroupArn
+    license: LicenseConfigurationArn
+
+
+@dataclass(frozen=True)
+class PoolParameters:
+    pool: Pool
+    instance_type: InstanceType
+    min_size: Number
+    max_size: Number
+
+
+@dataclass(frozen=True)
+class NetworkParameters:
+    """What depends on a VPC, endpoints or a zone that are made or given is None in the other case."""
+
+    api_client_cidrs: CidrBlocks
+    s3_prefix_list_id: PrefixListId
+    dynamodb_prefix_list_id: PrefixListId
+    zones: ZoneNames | None
+    vpc_id: VpcId | None
+    control_plane_subnet_ids: SubnetIds | None
+    worker_subnet_ids: SubnetIds | None
+    route_table_ids: RouteTableIds | None
+    endpoint_cidr: CidrBlock | None
+    hosted_zone_id: HostedZoneId | None
+    api_endpoint_name: DnsName | None
+
+
+@dataclass(frozen=True)
+class RootParameters:
+    control_plane_image: ImageId
+    worker_image: ImageId
+    control_plane_instance_type: InstanceType
+    launch_hook_heartbeat_seconds: Number
+    api_extra_names: DnsNames
+    pools: list[PoolParameters]
+    host_groups: dict[str, HostGroup]
+    network: NetworkParameters
+    permissions_boundary_arn: PolicyArn
+    role_path: RolePath
+    log_retention_days: Number
+
+
+def declare(template: Template, config: ClusterConfig) -> RootParameters:
+    parameters = Parameters(template)
+    declared = RootParameters(
+        control_plane_image=_image(parameters, "ControlPlaneImage", "control-plane nodes"),
+        worker_image=_image(parameters, "WorkerImage", "worker nodes"),
+        control_plane_instance_type=_instance_type(
+            parameters, "Control plane", "ControlPlaneInstanceType", "control-plane nodes", "m7i.large"
+        ),
+        launch_hook_heartbeat_seconds=parameters.add(
+            "Control plane",
+            "LaunchHookHeartbeatSeconds",
+            Number,
+            "Launch hook heartbeat (seconds)",
+            "How long a new control-plane node may be silent before it is given up",
+            Default=1800,
+            MinValue=30,
+            MaxValue=MAX_LAUNCH_HEARTBEAT_SECONDS,
+        ),
+        api_extra_names=parameters.add(
+            "Control plane",
+            "ApiExtraNames",
+            DnsNames,
+            "Further names of the API",
+            "Comma-separated DNS names that the API server's certificate is valid for besides its own; empty for none",
+            Default="",
+            AllowedPattern=f"^({_DNS_NAME})?$",
+            ConstraintDescription="must be lower-case DNS names, separated by commas",
+        ),
+        pools=[_pool(parameters, pool) for pool in config.pools],
+        host_groups={name: _host_group(parameters, name) for name in config.host_resource_groups},
+        network=_network(parameters, config),
+        permissions_boundary_arn=parameters.add(
+            "Account",
+            "PermissionsBoundaryArn",
+            PolicyArn,
+            "Permissions boundary",
+            "ARN of the managed policy that bounds every role made here; empty for none",
+            Default="",
+            AllowedPattern="^(arn:[a-z-]+:iam::[0-9]{12}:policy/.+)?$",
+            ConstraintDescription="must be empty or the ARN of a managed policy",
+        ),
+        role_path=parameters.add(
+            "Account",
+            "RolePath",
+            RolePath,
+            "Path of roles",
+            "IAM path of every role and instance profile made here",
+            Default="/",
+            AllowedPattern="^/([!-~]+/)?$",
+            ConstraintDescription="must start and end with a slash",
+        ),
+        log_retention_days=parameters.add(
+            "Account",
+            "LogRetentionDays",
+            Number,
+            "Retention of logs (days)",
+            "How long CloudWatch keeps the logs of nodes, function and network",
+            Default=90,
+            AllowedValues=RETENTION_DAYS,
+        ),
+    )
+    parameters.add_interface()
+    return declared
+
+
+def _image(parameters: Parameters, name: str, whose: str) -> ImageId:
+    # A plain id on purpose: neither a changed SSM parameter nor self-healing may move a cluster to another image.
+    return parameters.add(
+        "Images",
+        name,
+        ImageId,
+        f"Image of {whose}",
+        f"AMI of {whose}, made by the image pipeline; an upgrade changes it",
+    )
+
+
+def _instance_type(parameters: Parameters, group: str, name: str, whose: str, default: str) -> InstanceType:
+    return parameters.add(
+        group,
+        name,
+        InstanceType,
+        f"Instance type of {whose}",
+        f"EC2 instance type of {whose}; it has to be offered in every zone with the tenancy of the configuration",
+        Default=default,
+        AllowedPattern=r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$",
+        ConstraintDescription="must be an instance type such as m7i.large",
+    )
+
+
+def _pool(parameters: Parameters, pool: Pool) -> PoolParameters:
+    group, prefix = f"Worker pool {pool.name}", logical_id(pool.name)
+    return PoolParameters(
+        pool,
+        _instance_type(parameters, group, f"{prefix}InstanceType", f"the pool {pool.name}", pool.instance_type),
+        *(
+            parameters.add(
+                group,
+                f"{prefix}{bound.capitalize()}Size",
+                Number,
+                f"{bound.capitalize()}imum size",
+                f"The {bound}imum number of nodes in the pool {pool.name}; the autoscaler stays within",
+                Default=default,
+                MinValue=0,
+                MaxValue=1000,
+            )
+            for bound, default in (("min", pool.min_size), ("max", pool.max_size))
+        ),
+    )
+
+
+def _host_group(parameters: Parameters, name: str) -> HostGroup:
+    prefix = logical_id(name)
+    return HostGroup(
+        parameters.add(
+            "Dedicated hosts",
+            f"HostResourceGroup{prefix}Arn",
+            HostResourceGroupArn,
+            f"Host resource group {name}",
+            f"ARN of the host resource group that {name} stands for",
+            AllowedPattern="^arn:[a-z-]+:resource-groups:[a-z0-9-]+:[0-9]{12}:group/.+$",
+            ConstraintDescription="must be the ARN of a resource group",
+        ),
+        parameters.add(
+            "Dedicated hosts",
+            f"LicenseConfiguration{prefix}Arn",
+            LicenseConfigurationArn,
+            f"Licence configuration of {name}",
+            f"ARN of the licence configuration that is associated with the host resource group {name}",
+            AllowedPattern="^arn:[a-z-]+:license-manager:[a-z0-9-]+:[0-9]{12}:license-configuration:.+$",
+            ConstraintDescription="must be the ARN of a licence configuration",
+        ),
+    )
+
+
+def _network(parameters: Parameters, config: ClusterConfig) -> NetworkParameters:
+    network, group = config.network, "Network"
+    made = network.vpc == "create"
+    needs_routes = not made and network.endpoints == "create"
+    given_zone = network.private_zone == "given"
+    return NetworkParameters(
+        zones=parameters.add(
+            group,
+            "AvailabilityZones",
+            ZoneNames,
+            "Availability Zones",
+            f"The {config.zones} zones to use, in an order that never changes; choose zones that have the capacity",
+        )
+        if made
+        else None,
+        vpc_id=parameters.add(group, "VpcId", VpcId, "VPC", "The VPC to build in") if not made else None,
+        control_plane_subnet_ids=_subnets(parameters, config, "ControlPlane", "control-plane nodes and the balancer")
+        if not made
+        else None,
+        worker_subnet_ids=_subnets(parameters, config, "Worker", "worker nodes") if not made else None,
+        route_table_ids=parameters.add(
+            group,
+            "RouteTableIds",
+            RouteTableIds,
+            "Route tables",
+            "Comma-separated route tables of the subnets; the gateway endpoints of S3 and DynamoDB are added to them",
+        )
+        if needs_routes
+        else None,
+        endpoint_cidr=parameters.add(
+            group,
+            "EndpointCidr",
+            CidrBlock,
+            "Range of the central endpoints",
+            "The range in which the interface endpoints have their addresses; nodes may reach it on 443",
+            AllowedPattern=f"^{_CIDR}$",
+            ConstraintDescription="must be a range such as 10.1.0.0/24",
+        )
+        if network.endpoints == "given"
+        else None,
+        hosted_zone_id=parameters.add(
+            group, "HostedZoneId", HostedZoneId, "Private hosted zone", "The zone that the API's name is written to"
+        )
+        if given_zone
+        else None,
+        api_endpoint_name=parameters.add(
+            group,
+            "ApiEndpointName",
+            DnsName,
+            "Name of the API",
+            "The full name of the API in the private hosted zone; it never changes",
+            AllowedPattern=f"^{_DNS_NAME}$",
+            ConstraintDescription="must be a lower-case DNS name",
+        )
+        if given_zone
+        else None,
+        api_client_cidrs=parameters.add(
+            group,
+            "ApiClientCidrs",
+            CidrBlocks,
+            "Clients of the API",
+            "Up to five comma-separated ranges outside the cluster that may reach the API; empty for none",
+            Default="",
+            # CloudFormation checks the pattern on every entry of a list.
+            AllowedPattern=f"^({_CIDR})?$",
+            ConstraintDescription="must be ranges such as 10.1.0.0/16, separated by commas",
+        ),
+        s3_prefix_list_id=_prefix_list(parameters, "S3PrefixListId", "S3"),
+        dynamodb_prefix_list_id=_prefix_list(parameters, "DynamoDbPrefixListId", "DynamoDB"),
+    )
+
+
+def _subnets(parameters: Parameters, config: ClusterConfig, prefix: str, whose: str) -> SubnetIds:
+    return parameters.add(
+        "Network",
+        f"{prefix}SubnetIds",
+        SubnetIds,
+        f"Subnets of {whose}",
+        f"The {config.zones} subnets of {whose}, one per zone, in an order that never changes",
+    )
+
+
+def _prefix_list(parameters: Parameters, name: str, service: str) -> PrefixListId:
+    return parameters.add(
+        "Network",
+        name,
+        PrefixListId,
+        f"Prefix list of {service}",
+        f"The region's prefix list of {service}; without it nodes may send to any address on 443 (no route leads out)",
+        Default="",
+        AllowedPattern="^(pl-[0-9a-f]+)?$",
+        ConstraintDescription="must be empty or a prefix list such as pl-63a5400a",
+    )

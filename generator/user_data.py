@@ -1,0 +1,39 @@
+"""The few lines that every node starts with: write what the node cannot find out by itself, start the node program.
+
+User data stays data: EC2 allows 16,384 bytes, ours are some hundreds, and everything else is in the image or in SSM.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from troposphere import Base64, Sub
+
+from generator.names import NODE_FILE, NODE_PROGRAM
+
+# A limit of ours, far below EC2's, so that nobody starts to put code here.
+MAX_USER_DATA_BYTES = 4096
+
+_SCRIPT = """\
+#!/bin/bash
+set -euo pipefail
+install -d -m 0755 {directory}
+cat >{file} <<'NODE'
+{content}
+NODE
+chmod 0644 {file}
+exec {program} boot
+"""
+
+
+def user_data(facts: Mapping[str, str]) -> Base64:
+    """The user data of a node whose node.json holds `facts`; a fact may name a parameter of its template as `${Name}`.
+
+    What CloudFormation puts in (ids, names, paths) are tokens that need no quoting in JSON or in the heredoc.
+    """
+    content = json.dumps(facts, indent=2)
+    script = _SCRIPT.format(
+        directory=NODE_FILE.rpartition("/")[0], file=NODE_FILE, content=content, program=NODE_PROGRAM
+    )
+    return Base64(Sub(script))
