@@ -60,7 +60,6 @@ def build(config: ClusterConfig) -> Root:
     net = NETWORK.nest(
         parent,
         network.Inputs(
-            cluster_uuid=cluster_uuid,
             api_client_cidrs=given.network.api_client_cidrs,
             s3_prefix_list_id=given.network.s3_prefix_list_id,
             dynamodb_prefix_list_id=given.network.dynamodb_prefix_list_id,
@@ -74,6 +73,7 @@ def build(config: ClusterConfig) -> Root:
             worker_subnet_ids=given.network.worker_subnet_ids,
             route_table_ids=given.network.route_table_ids,
             endpoint_cidr=given.network.endpoint_cidr,
+            cluster_uuid=cluster_uuid if config.network.private_zone == "create" else None,
             hosted_zone_id=given.network.hosted_zone_id,
             api_endpoint_name=given.network.api_endpoint_name,
         ),

@@ -34,7 +34,6 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Inputs:
-    cluster_uuid: ClusterUuid
     api_client_cidrs: CidrBlocks
     s3_prefix_list_id: PrefixListId
     dynamodb_prefix_list_id: PrefixListId
@@ -50,6 +49,8 @@ class Inputs:
     worker_subnet_ids: SubnetIds | None = None
     route_table_ids: RouteTableIds | None = None
     endpoint_cidr: CidrBlock | None = None
+    # a private zone made here
+    cluster_uuid: ClusterUuid | None = None
     # a given private zone
     hosted_zone_id: HostedZoneId | None = None
     api_endpoint_name: DnsName | None = None
@@ -89,7 +90,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
 
     balancer, target_group = api_endpoint.add_balancer(template, network, groups.balancer)
     if config.network.private_zone == "create":
-        name = api_endpoint.add_zone(template, network.vpc_id, inputs.cluster_uuid)
+        name = api_endpoint.add_zone(template, network.vpc_id, _given(inputs.cluster_uuid))
         zone_id = HostedZoneId(Ref("PrivateZone"))
     else:
         name, zone_id = _given(inputs.api_endpoint_name), _given(inputs.hosted_zone_id)
