@@ -1,0 +1,129 @@
+"""The command line of the generator: `python -m generator`.
+
+Modules are imported where they are used: a refused configuration does not wait for troposphere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+DEFAULT_CONFIG = "examples/default.yaml"
+DEFAULT_OUT = "templates"
+
+DONE = 0
+DIFFERS = 1
+BAD_INPUT = 2
+LIMIT = 3
+
+_DESCRIPTION = "Write the CloudFormation templates of a cluster from its configuration. AWS is never called."
+_EXIT_CODES = """exit codes:
+  0  done, or nothing differs
+  1  --check found files that differ; their names are printed
+  2  bad input: one line per problem on standard error, and nothing was written
+  3  a template is beyond a limit of CloudFormation: a fault of the generator, and nothing was written"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    options = _parser().parse_args(arguments)
+    if options.schema is not None:
+        return _schema(options.schema, check=options.check)
+    if options.docs:
+        return _docs(check=options.check)
+    return _templates(options)
+
+
+def _templates(options: argparse.Namespace) -> int:
+    from generator.config import ConfigError, load
+
+    try:
+        config = load(options.config)
+    except ConfigError as refusal:
+        return _say(str(refusal), BAD_INPUT)
+    if config.partition.startswith("aws-iso"):
+        _say(f"note: templates for the partition {config.partition} are unproven: nobody has deployed one", DONE)
+
+    from generator import limits, publish
+    from generator.root import templates
+
+    files = templates(config)
+    try:
+        limits.check(files)
+        out = Path(options.out)
+        changed = publish.differences(files, out) if options.check else publish.publish(files, out)
+    except limits.LimitBroken as broken:
+        return _say(str(broken), LIMIT)
+    except (publish.PublishError, OSError) as refusal:
+        return _say(str(refusal), BAD_INPUT)
+    if options.json:
+        sizes = [{"file": name, **limits.size(text)} for name, text in files.items()]
+        report = {"config": options.config, "out": options.out, "changed": changed, "templates": sizes}
+        print(json.dumps(report, indent=2))
+    else:
+        _report(changed, options)
+    return DIFFERS if options.check and changed else DONE
+
+
+def _report(changed: list[str], options: argparse.Namespace) -> None:
+    verb = "differs" if options.check else "written"
+    for name in changed:
+        print(f"{Path(options.out) / name} {verb}")
+    if not changed:
+        print(f"{options.out}: nothing to change")
+
+
+def _schema(target: str, *, check: bool) -> int:
+    from generator.config.schema import schema_text
+
+    if target == "-":
+        sys.stdout.write(schema_text())
+        return DONE
+    path = Path(target)
+    if check:
+        current = path.is_file() and path.read_text() == schema_text()
+        return DONE if current else _say(f"{target} differs", DIFFERS)
+    try:
+        path.write_text(schema_text())
+    except OSError as error:
+        return _say(
+            f"--schema: given {target} ({error.strerror}); allowed: a file that can be written, or -", BAD_INPUT
+        )
+    return DONE
+
+
+def _docs(*, check: bool) -> int:
+    from generator import documents
+
+    try:
+        differing = documents.update(Path(), write=not check)
+    except documents.DocumentError as error:
+        return _say(str(error), BAD_INPUT)
+    for name in differing:
+        print(f"{name} {'differs' if check else 'written'}")
+    return DIFFERS if check and differing else DONE
+
+
+def _say(text: str, code: int) -> int:
+    print(text, file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m generator",
+        description=_DESCRIPTION,
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", metavar="FILE", default=DEFAULT_CONFIG, help="configuration (%(default)s)")
+    parser.add_argument("--out", metavar="DIR", default=DEFAULT_OUT, help="where templates go (%(default)s)")
+    parser.add_argument("--check", action="store_true", help="compare with what is there, write nothing")
+    parser.add_argument("--json", action="store_true", help="report files, bytes and resources as JSON")
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument("--schema", metavar="FILE", help="write the configuration's JSON Schema instead; - prints it")
+    other.add_argument("--docs", action="store_true", help="write the generated parts of the documentation instead")
+    return parser

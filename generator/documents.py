@@ -1,0 +1,120 @@
+"""The parts of the documentation that the code writes: the map of the layers and the table of parameters.
+
+Each stands in its file between two markers, `<!-- generated:map -->` and `<!-- /generated:map -->`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from generator.config.model import ClusterConfig, Network, Pool
+from generator.root import templates, wires
+
+
+class DocumentError(Exception):
+    """A document without the markers of its generated part."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A generated part: the file it stands in, the name in its markers, and what writes it."""
+
+    file: str
+    name: str
+    text: Callable[[], str]
+
+
+def render(part: Part, document: str) -> str:
+    """The document with its generated part written anew. Raises DocumentError."""
+    opening, closing = f"<!-- generated:{part.name} -->", f"<!-- /generated:{part.name} -->"
+    before, opened, rest = document.partition(opening)
+    _, closed, after = rest.partition(closing)
+    if not opened or not closed:
+        missing = closing if opened else opening
+        raise DocumentError(f"{part.file}: given no {missing}; allowed: the two markers of a generated part")
+    return f"{before}{opening}\n{part.text()}\n{closing}{after}"
+
+
+def update(directory: Path, *, write: bool) -> list[str]:
+    """Names of the documents below `directory` whose generated parts differ; with `write`, made current."""
+    documents: dict[Path, tuple[str, str]] = {}
+    for part in PARTS:
+        path = directory / part.file
+        try:
+            old, new = documents.get(path) or (path.read_text(),) * 2
+        except OSError as error:
+            raise DocumentError(f"{part.file}: {error.strerror}") from error
+        documents[path] = (old, render(part, new))
+    differing = {path: new for path, (old, new) in documents.items() if old != new}
+    if write:
+        for path, new in differing.items():
+            path.write_text(new)
+    return [str(path.relative_to(directory)) for path in differing]
+
+
+def layer_map(config: ClusterConfig | None = None) -> str:
+    """A Mermaid diagram: an arrow for every pair of layers, labelled with the values that go along it."""
+    values: dict[tuple[str, str], list[str]] = {}
+    for wire in wires(config or ClusterConfig()):
+        names = values.setdefault((wire.source, wire.target), [])
+        if wire.output not in names:
+            names.append(wire.output)
+    layers = dict.fromkeys(layer for pair in values for layer in pair)
+    nodes = [f'    {_node(layer)}["{layer}"]' for layer in layers]
+    arrows = [
+        f'    {_node(source)} -- "{"<br/>".join(names)}" --> {_node(target)}'
+        for (source, target), names in values.items()
+    ]
+    return "\n".join(["```mermaid", "flowchart TD", *nodes, *arrows, "```"])
+
+
+def parameters_table() -> str:
+    """A Markdown table of the root's parameters, with those that only some configurations have."""
+    rows: dict[str, str] = {}
+    for only_with, config in _PARAMETER_CONFIGURATIONS.items():
+        root = json.loads(templates(config)["root.json"])
+        for group in root["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]:
+            for name in group["Parameters"]:
+                if name not in rows:
+                    rows[name] = _row(group["Label"]["default"], name, root["Parameters"][name], only_with)
+    return "\n".join(["| Group | Parameter | Default | Meaning |", "| --- | --- | --- | --- |", *rows.values()])
+
+
+def _row(group: str, name: str, parameter: dict[str, Any], only_with: str) -> str:
+    default = f"`{parameter['Default']}`" if parameter.get("Default", "") != "" else ""
+    default = default or ("empty" if "Default" in parameter else "**required**")
+    meaning = f"{parameter['Description']}{only_with}"
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in (group, f"`{name}`", default, meaning)) + " |"
+
+
+def _node(layer: str) -> str:
+    return layer.replace("-", "_")
+
+
+_DEFAULT = ClusterConfig()
+_ON_HOSTS = Pool(name="general", tenancy="host", host_resource_group="example")
+# What is added to a parameter's meaning, and a configuration that has it.
+_PARAMETER_CONFIGURATIONS = {
+    "": _DEFAULT,
+    " (with `network.vpc: given`)": msgspec.structs.replace(_DEFAULT, network=Network(vpc="given")),
+    " (with `network.endpoints: given`)": msgspec.structs.replace(
+        _DEFAULT, network=Network(vpc="given", endpoints="given")
+    ),
+    " (with `network.privateZone: given`)": msgspec.structs.replace(
+        _DEFAULT, network=Network(vpc="given", private_zone="given")
+    ),
+    " (with a host resource group named `example`)": msgspec.structs.replace(
+        _DEFAULT, host_resource_groups=("example",), pools=(_ON_HOSTS,)
+    ),
+}
+
+PARTS = (
+    Part("docs/architecture.md", "map", layer_map),
+    Part("README.md", "parameters", parameters_table),
+)
