@@ -1,0 +1,1 @@
+"""The only place of coordination that calls AWS: each module turns one service's answers into outcomes."""

@@ -1,0 +1,104 @@
+"""The cluster's Auto Scaling groups: which instances they have, and answers to their terminating hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from coordination.adapters.errors import AWS_ERRORS, code, message, unknown
+from coordination.instances import GroupInstance
+from coordination.names import CLUSTER_TAG, ROLE_TAG, terminating_hook
+from coordination.outcomes import Done, Known, Reading, Request, Settled, Unknown
+
+# Auto Scaling's words for a hook that was completed, or ran out, before; there is no error code of its own for it.
+_NO_ACTION_WAITS = "no active lifecycle action"
+_INSTANCE_GONE = frozenset({"InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed"})
+
+
+class ClusterGroups:
+    """The groups tagged with the cluster's uuid, through clients of Auto Scaling and EC2."""
+
+    def __init__(self, autoscaling: Any, ec2: Any, cluster_uuid: str) -> None:
+        self._autoscaling = autoscaling
+        self._ec2 = ec2
+        self._cluster_uuid = cluster_uuid
+
+    def instances(self) -> Reading[tuple[GroupInstance, ...]]:
+        """Every instance of every group of the cluster, ordered by its id: all pages of them or nothing."""
+        found: list[GroupInstance] = []
+        tagged = {"Name": f"tag:{CLUSTER_TAG}", "Values": [self._cluster_uuid]}
+        try:
+            pages = self._autoscaling.get_paginator("describe_auto_scaling_groups").paginate(Filters=[tagged])
+            for page in pages:
+                for group in page["AutoScalingGroups"]:
+                    found += self._instances_of(group)
+        except AWS_ERRORS as error:
+            return unknown("DescribeAutoScalingGroups", error)
+        return Known(tuple(sorted(found, key=lambda instance: instance.instance_id)))
+
+    def complete(self, instance: GroupInstance) -> Request:
+        """Let a terminating instance go."""
+        return self._answer_hook(
+            "CompleteLifecycleAction",
+            self._autoscaling.complete_lifecycle_action,
+            instance,
+            {"LifecycleActionResult": "CONTINUE"},
+        )
+
+    def heartbeat(self, instance: GroupInstance) -> Request:
+        """Keep a terminating instance held for another heartbeat time-out of the hook."""
+        return self._answer_hook(
+            "RecordLifecycleActionHeartbeat", self._autoscaling.record_lifecycle_action_heartbeat, instance, {}
+        )
+
+    def terminate_retained(self, instance: GroupInstance) -> Request:
+        """Terminate a retained instance, after lifting its protection against termination by the API.
+
+        A retained instance leaves only by TerminateInstanceInAutoScalingGroup:
+        https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_RetentionTriggers.html
+        """
+        try:
+            self._ec2.modify_instance_attribute(InstanceId=instance.instance_id, DisableApiTermination={"Value": False})
+        except AWS_ERRORS as error:
+            if code(error) in _INSTANCE_GONE:
+                return Settled(f"{instance.instance_id} does not exist any more")
+            return unknown("ModifyInstanceAttribute", error)
+        try:
+            # A retained instance is not part of the desired capacity, so there is nothing to decrement.
+            self._autoscaling.terminate_instance_in_auto_scaling_group(
+                InstanceId=instance.instance_id, ShouldDecrementDesiredCapacity=False
+            )
+        except AWS_ERRORS as error:
+            return unknown("TerminateInstanceInAutoScalingGroup", error)
+        return Done()
+
+    def _instances_of(self, group: Mapping[str, Any]) -> list[GroupInstance]:
+        tags = {tag["Key"]: tag["Value"] for tag in group.get("Tags", [])}
+        # The filter asked for nothing else; a group of another cluster must not be touched whatever the reply says.
+        if tags.get(CLUSTER_TAG) != self._cluster_uuid:
+            return []
+        return [
+            GroupInstance(
+                instance_id=instance["InstanceId"],
+                group=group["AutoScalingGroupName"],
+                role=tags.get(ROLE_TAG, ""),
+                lifecycle_state=instance["LifecycleState"],
+            )
+            for instance in group.get("Instances", [])
+        ]
+
+    def _answer_hook(
+        self, operation: str, call: Callable[..., Any], instance: GroupInstance, result: Mapping[str, str]
+    ) -> Done | Settled | Unknown:
+        try:
+            call(
+                LifecycleHookName=terminating_hook(self._cluster_uuid),
+                AutoScalingGroupName=instance.group,
+                InstanceId=instance.instance_id,
+                **result,
+            )
+        except AWS_ERRORS as error:
+            if code(error) == "ValidationError" and _NO_ACTION_WAITS in message(error).lower():
+                return Settled("the hook was completed before")
+            return unknown(operation, error)
+        return Done()

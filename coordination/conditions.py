@@ -1,0 +1,38 @@
+"""`condition#<name>` items: what waits for something, why, and what a person can do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from coordination.fields import text, whole_number
+from coordination.names import CONDITION_ITEM_PREFIX, TABLE_KEY, condition_item
+from coordination.outcomes import Item
+
+
+@dataclass(frozen=True)
+class Condition:
+    """`since` is when it began, in seconds since 1970; it stays when reason or next step change."""
+
+    name: str
+    reason: str
+    next_step: str
+    since: int
+
+    def item(self) -> Item:
+        """The item that stores this condition."""
+        return {
+            TABLE_KEY: condition_item(self.name),
+            "Reason": self.reason,
+            "NextStep": self.next_step,
+            "Since": self.since,
+        }
+
+
+def condition(item: Item) -> Condition:
+    """The condition that `item` holds. Raises Malformed."""
+    return Condition(
+        name=text(item, TABLE_KEY).removeprefix(CONDITION_ITEM_PREFIX),
+        reason=text(item, "Reason"),
+        next_step=text(item, "NextStep"),
+        since=whole_number(item, "Since"),
+    )

@@ -1,0 +1,42 @@
+"""Reading fields of a stored item: a wrong one is one line that names item, field, what was found, what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from coordination.names import TABLE_KEY
+from coordination.outcomes import Item
+
+
+class Malformed(ValueError):
+    """An item that nobody who keeps to the protocol could have written."""
+
+
+def text(item: Item, field: str) -> str:
+    """The field's text, which must not be empty. Raises Malformed."""
+    value = item.get(field)
+    if not isinstance(value, str) or not value:
+        raise Malformed(_line(item, field, value, "text"))
+    return value
+
+
+def whole_number(item: Item, field: str, default: int | None = None) -> int:
+    """The field's number, or `default` where the field is missing. Raises Malformed."""
+    value = item.get(field, default)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise Malformed(_line(item, field, value, "a whole number"))
+    return value
+
+
+def one_of(item: Item, field: str, allowed: Iterable[str]) -> str:
+    """The field's text, which must be one of `allowed`. Raises Malformed."""
+    names = list(allowed)
+    value = item.get(field)
+    if not isinstance(value, str) or value not in names:
+        raise Malformed(_line(item, field, value, ", ".join(names)))
+    return value
+
+
+def _line(item: Item, field: str, value: object, allowed: str) -> str:
+    given = "missing" if value is None else repr(value)[:80]
+    return f"item {item.get(TABLE_KEY)}: {field} is {given}, allowed: {allowed}"

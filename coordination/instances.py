@@ -1,0 +1,30 @@
+"""An instance as its Auto Scaling group sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-lifecycle.html
+_HELD_BY_TERMINATING_HOOK = "Terminating:Wait"
+# https://docs.aws.amazon.com/autoscaling/ec2/userguide/manage-retained-instances.html
+_RETAINED = "Terminating:Retained"
+
+
+@dataclass(frozen=True)
+class GroupInstance:
+    """`role` is the value of the group's role tag, empty where it has none."""
+
+    instance_id: str
+    group: str
+    role: str
+    lifecycle_state: str
+
+    @property
+    def waits_to_terminate(self) -> bool:
+        """Whether a terminating hook holds it."""
+        return self.lifecycle_state == _HELD_BY_TERMINATING_HOOK
+
+    @property
+    def is_retained(self) -> bool:
+        """Whether its hook was abandoned: it runs, is billed, and stays until somebody terminates it."""
+        return self.lifecycle_state == _RETAINED

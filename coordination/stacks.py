@@ -1,0 +1,25 @@
+"""What the state of the root stack says about the cluster."""
+
+from __future__ import annotations
+
+# States in which CloudFormation takes the cluster away, or has tried to: nothing but another delete leaves them.
+DELETING_STATES = frozenset(
+    {
+        "ROLLBACK_IN_PROGRESS",
+        "ROLLBACK_FAILED",
+        "ROLLBACK_COMPLETE",
+        "DELETE_IN_PROGRESS",
+        "DELETE_FAILED",
+        "DELETE_COMPLETE",
+    }
+)
+# States at rest of a stack whose creation has succeeded.
+SETTLED_STATES = frozenset(
+    {
+        "CREATE_COMPLETE",
+        "UPDATE_COMPLETE",
+        "UPDATE_ROLLBACK_COMPLETE",
+        "IMPORT_COMPLETE",
+        "IMPORT_ROLLBACK_COMPLETE",
+    }
+)

@@ -1,0 +1,71 @@
+"""Answers to CloudFormation's custom resource requests.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
+"""
+
+from __future__ import annotations
+
+import json
+from http.client import HTTPException
+from typing import Literal
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+from coordination.outcomes import Done, Unknown
+
+# CloudFormation takes 4,096 bytes; ids take at most 1,500 of them, and a character may become six in JSON.
+_LONGEST_REASON = 400
+_TRIES = 3
+_TIMEOUT_SECONDS = 5
+
+Status = Literal["SUCCESS", "FAILED"]
+
+
+class Refused(Unknown):
+    """The address takes no answer, and will not later: it has expired or was never one of CloudFormation's."""
+
+
+def body(status: Status, reason: str, physical_id: str, stack_id: str, request_id: str, logical_id: str) -> bytes:
+    """The answer as CloudFormation reads it."""
+    answer = {
+        "Status": status,
+        "Reason": reason[:_LONGEST_REASON],
+        "PhysicalResourceId": physical_id,
+        "StackId": stack_id,
+        "RequestId": request_id,
+        "LogicalResourceId": logical_id,
+        "Data": {},
+    }
+    return json.dumps(answer).encode()
+
+
+def send(url: str, content: bytes) -> Done | Unknown:
+    """PUT `content` to `url`. No outcome repeats the address: it is signed, and whoever has it may answer."""
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError:
+        scheme = ""
+    if scheme not in ("https", "http"):
+        return Refused("PUT: the response URL is not an http(s) address")
+    outcome: Done | Unknown = Unknown("PUT: not tried")
+    for _ in range(_TRIES):
+        outcome = _put(url, content)
+        if isinstance(outcome, Done | Refused):
+            break
+    return outcome
+
+
+def _put(url: str, content: bytes) -> Done | Unknown:
+    # The signature covers an empty content type, where urllib would send one of its own.
+    request = Request(url, data=content, method="PUT", headers={"Content-Type": ""})
+    try:
+        with urlopen(request, timeout=_TIMEOUT_SECONDS):
+            return Done()
+    except HTTPError as error:
+        error.close()
+        kind = Refused if 300 <= error.code < 500 else Unknown
+        return kind(f"PUT: HTTP status {error.code}")
+    except (OSError, HTTPException, ValueError) as error:
+        # Only the name: the message of some of these quotes the address.
+        return Unknown(f"PUT: {type(error).__name__}")

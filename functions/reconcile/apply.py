@@ -1,0 +1,115 @@
+"""Carrying out what was decided. One action that fails does not keep the others from being tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias, assert_never
+
+from coordination.names import TABLE_KEY, TEARDOWN_ITEM, condition_item
+from coordination.outcomes import Conflict, Done, Settled, Unknown
+from coordination.teardowns import Teardown
+from functions.reconcile import answers
+from functions.reconcile.actions import (
+    Action,
+    AnswerTeardown,
+    ClearCondition,
+    CompleteHook,
+    Heartbeat,
+    ProtectTable,
+    SetCondition,
+    SetPhaseDeleting,
+    TerminateRetained,
+    Wait,
+    subject,
+)
+from functions.reconcile.ports import Ports
+from functions.reconcile.settings import Settings
+from functions.reconcile.teardown import set_phase_deleting
+
+# What an answer to CloudFormation with all its tries, and the release of the lease, may still take.
+_RESERVE_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Postponed:
+    """There was no time left for it; the next pass decides anew."""
+
+
+Outcome: TypeAlias = Done | Settled | Conflict | Unknown | Postponed
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of an action."""
+
+    action: Action
+    outcome: Outcome
+
+    def line(self) -> dict[str, str]:
+        """The decision as the log shows it."""
+        line = {
+            "action": type(self.action).__name__,
+            "subject": subject(self.action),
+            "reason": self.action.reason,
+            "outcome": type(self.outcome).__name__,
+        }
+        if isinstance(self.outcome, Unknown | Settled):
+            line["detail"] = self.outcome.reason
+        return line
+
+    def problem(self) -> str:
+        """What failed, in one line; empty if nothing did. A conflict is none: whoever was quicker knew more."""
+        if not isinstance(self.outcome, Unknown):
+            return ""
+        return f"{type(self.action).__name__} {subject(self.action)}: {self.outcome.reason}"
+
+
+def apply(actions: Iterable[Action], ports: Ports, settings: Settings) -> list[Result]:
+    """Try every action, in order. Answers to CloudFormation are tried even when time runs out."""
+    results = []
+    for action in actions:
+        late = ports.seconds_left() < _RESERVE_SECONDS and not isinstance(action, AnswerTeardown)
+        results.append(Result(action, Postponed() if late else _outcome(action, ports, settings)))
+    return results
+
+
+def _outcome(action: Action, ports: Ports, settings: Settings) -> Outcome:
+    match action:
+        case SetPhaseDeleting():
+            return set_phase_deleting(ports.table, settings)
+        case CompleteHook(instance=instance):
+            return ports.groups.complete(instance)
+        case Heartbeat(instance=instance):
+            return ports.groups.heartbeat(instance)
+        case TerminateRetained(instance=instance):
+            return ports.groups.terminate_retained(instance)
+        case SetCondition(condition=condition, replaces=replaces):
+            expected = {"Reason": replaces.reason} if replaces is not None else {TABLE_KEY: None}
+            return ports.table.put(condition.item(), expected)
+        case ClearCondition(condition=condition):
+            return ports.table.delete(condition_item(condition.name), {"Reason": condition.reason})
+        case ProtectTable():
+            return ports.table.protect()
+        case AnswerTeardown(teardown=teardown, reason=reason):
+            return _answer(teardown, reason, ports)
+        case Wait(reason=reason):
+            return Settled(reason)
+        case _:
+            assert_never(action)
+
+
+def _answer(teardown: Teardown, reason: str, ports: Ports) -> Done | Unknown:
+    """Answer, then forget the request. Forgetting may fail: a second answer is ignored by CloudFormation."""
+    content = answers.body(
+        "SUCCESS",
+        reason,
+        physical_id=teardown.physical_id,
+        stack_id=teardown.stack_id,
+        request_id=teardown.request_id,
+        logical_id=teardown.logical_id,
+    )
+    outcome = ports.send(teardown.response_url, content)
+    if isinstance(outcome, Done | answers.Refused):
+        ports.table.delete(TEARDOWN_ITEM, {"RequestId": teardown.request_id})
+    return outcome

@@ -1,0 +1,135 @@
+"""The function's entry: an event in, a pass or an answer to CloudFormation, one line of JSON in the log.
+
+A call that fails raises at its end, so that Lambda repeats it and at last hands the event to the on-failure
+destination. A request to delete the cluster never does: it is stored or answered, and repeating adds nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from typing import Any
+
+from coordination.outcomes import Done, Unknown
+from coordination.teardowns import Teardown
+from functions.reconcile import answers, passes, teardown
+from functions.reconcile.actions import AnswerTeardown
+from functions.reconcile.apply import apply
+from functions.reconcile.events import Ignored, TeardownRequest, trigger
+from functions.reconcile.ports import Ports
+from functions.reconcile.settings import Settings, settings
+
+
+class PassFailed(Exception):
+    """Something failed that should not have; the message names it, the log line has the rest."""
+
+
+def handle(event: object, context: Any) -> dict[str, object]:
+    """What Lambda calls. Returns the outcome: done, answered, stored, busy, ignored. Raises PassFailed."""
+    environment = settings(os.environ)
+
+    def connect() -> Ports:
+        # boto3 takes most of a cold start, and an event that is ignored needs none of it.
+        from functions.reconcile import wiring
+
+        return wiring.connect(environment, context)
+
+    return respond(event, environment, connect)
+
+
+def respond(event: object, environment: Settings, connect: Callable[[], Ports]) -> dict[str, object]:
+    """`handle` with its settings and a function that makes its ports."""
+    started = time.monotonic()
+    log: dict[str, object] = {"message": "reconcile", "cluster": environment.cluster_uuid, "level": "INFO"}
+    problems: list[str] = []
+    try:
+        found = trigger(event, environment)
+        match found:
+            case Ignored(reason=reason):
+                log |= {"outcome": "ignored", "reason": reason}
+            case TeardownRequest():
+                log |= {"by": {"kind": "teardown", "request": found.kind, "stack": found.stack_id}}
+                problems = _teardown(found, environment, connect(), log)
+            case _:
+                log |= {"by": found.by}
+                problems = _pass(environment, connect(), log)
+    except Exception as error:
+        log |= {"outcome": "failed", "level": "ERROR", "problems": [f"{type(error).__name__}: {error}"]}
+        raise
+    finally:
+        log["milliseconds"] = round((time.monotonic() - started) * 1000)
+        print(json.dumps(log, default=str), flush=True)
+    if problems:
+        raise PassFailed("; ".join(problems))
+    return {"outcome": log["outcome"]}
+
+
+def _pass(environment: Settings, ports: Ports, log: dict[str, object]) -> list[str]:
+    """Run a pass; returns what failed."""
+    report = passes.run(ports, environment, _owner())
+    _describe(report, log)
+    return list(report.problems)
+
+
+def _teardown(request: TeardownRequest, environment: Settings, ports: Ports, log: dict[str, object]) -> list[str]:
+    """Answer or store a request of CloudFormation; returns what a repetition of the event could still do better."""
+    planned = teardown.plan(request, environment, int(ports.clock()))
+    if isinstance(planned, Teardown):
+        _delete(planned, environment, ports, log)
+        return []
+    content = answers.body(
+        planned.status,
+        planned.reason,
+        physical_id=planned.physical_id,
+        stack_id=request.stack_id,
+        request_id=request.request_id,
+        logical_id=request.logical_id,
+    )
+    sent = ports.send(request.response_url, content)
+    log |= {"outcome": "answered", "reason": planned.reason, "status": planned.status}
+    if isinstance(sent, Unknown):
+        log |= {"outcome": "failed", "level": "ERROR", "problems": [sent.reason]}
+        return [sent.reason]
+    return []
+
+
+def _delete(request: Teardown, environment: Settings, ports: Ports, log: dict[str, object]) -> None:
+    """Store a request to delete the cluster, then run a pass. What could not be stored is answered in this call."""
+    stored = ports.table.put(request.item(), {})
+    phase = teardown.set_phase_deleting(ports.table, environment)
+    log |= {"stored": _name(stored), "phase": _name(phase)}
+    try:
+        report = passes.run(ports, environment, _owner(), request)
+    except Exception as error:
+        # A fault of ours must not keep the deletion waiting; where the request is stored, the schedule tries again.
+        report = passes.Report(problems=(f"{type(error).__name__}: {error}",))
+    _describe(report, log)
+    if report.answered:
+        log["outcome"] = "answered"
+    elif isinstance(stored, Done):
+        log["outcome"] = "stored"
+    else:
+        reason = f"the request could not be stored; left: {report.busy or report.left()}"
+        last = apply([AnswerTeardown(request, reason)], ports, environment)
+        log |= {"outcome": "answered" if isinstance(last[0].outcome, Done) else "failed", "answer": last[0].line()}
+
+
+def _describe(report: passes.Report, log: dict[str, object]) -> None:
+    log["outcome"] = "busy" if report.busy else "failed" if report.problems else "done"
+    if report.busy:
+        log["reason"] = report.busy
+    log["decisions"] = [result.line() for result in report.results]
+    if report.problems:
+        log |= {"level": "ERROR", "problems": list(report.problems)}
+
+
+def _name(outcome: object) -> str:
+    """An outcome as the log shows it; a conflict's item is left out, it may hold the address of an answer."""
+    return outcome.reason if isinstance(outcome, Unknown) else type(outcome).__name__
+
+
+def _owner() -> str:
+    """A name for this call. Lambda's request id would not do: a repetition of a failed call has the same one."""
+    return uuid.uuid4().hex

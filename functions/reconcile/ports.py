@@ -1,0 +1,65 @@
+"""What a pass needs of the world; coordination's adapters and `answers` provide it, tests something else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from coordination.instances import GroupInstance
+from coordination.outcomes import Done, Item, Reading, Request, Unknown, Write
+
+
+class Table(Protocol):
+    """coordination.adapters.table.ClusterTable."""
+
+    def get(self, item_id: str) -> Reading[Item | None]: ...
+
+    def items(self, prefixes: Sequence[str]) -> Reading[tuple[Item, ...]]: ...
+
+    def put(self, item: Item, expected: Mapping[str, object]) -> Write: ...
+
+    def update(
+        self,
+        item_id: str,
+        changes: Mapping[str, object],
+        expected: Mapping[str, object],
+        defaults: Mapping[str, object] = {},
+    ) -> Write: ...
+
+    def delete(self, item_id: str, expected: Mapping[str, object]) -> Write: ...
+
+    def deletion_protection(self) -> Reading[bool]: ...
+
+    def protect(self) -> Done | Unknown: ...
+
+
+class Groups(Protocol):
+    """coordination.adapters.instances.ClusterGroups."""
+
+    def instances(self) -> Reading[tuple[GroupInstance, ...]]: ...
+
+    def complete(self, instance: GroupInstance) -> Request: ...
+
+    def heartbeat(self, instance: GroupInstance) -> Request: ...
+
+    def terminate_retained(self, instance: GroupInstance) -> Request: ...
+
+
+class Root(Protocol):
+    """coordination.adapters.stacks.RootStack."""
+
+    def status(self) -> Reading[str]: ...
+
+
+@dataclass(frozen=True)
+class Ports:
+    """`send` puts a body to the address at which CloudFormation waits; `clock` gives seconds since 1970;
+    `seconds_left` says how long this call of the function may still take."""
+
+    table: Table
+    groups: Groups
+    root: Root
+    send: Callable[[str, bytes], Done | Unknown]
+    clock: Callable[[], float]
+    seconds_left: Callable[[], float]

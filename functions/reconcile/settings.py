@@ -1,0 +1,40 @@
+"""What the function is told by its environment; templates/lifecycle.json sets it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+class SettingsError(ValueError):
+    """The environment lacks a variable or holds a wrong one."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`cluster_id` is the root stack's id, `timeout_seconds` the function's own time-out."""
+
+    cluster_id: str
+    cluster_uuid: str
+    table: str
+    timeout_seconds: int
+
+
+def settings(environment: Mapping[str, str]) -> Settings:
+    """The settings that `environment` holds. Raises SettingsError, which names the variable."""
+    timeout = _required(environment, "HOLDFAST_TIMEOUT_SECONDS")
+    if not timeout.isdecimal() or not 1 <= int(timeout) <= 900:
+        raise SettingsError(f"HOLDFAST_TIMEOUT_SECONDS is {timeout!r}, allowed: whole seconds, 1 to 900")
+    return Settings(
+        cluster_id=_required(environment, "HOLDFAST_CLUSTER_ID"),
+        cluster_uuid=_required(environment, "HOLDFAST_CLUSTER_UUID"),
+        table=_required(environment, "HOLDFAST_TABLE"),
+        timeout_seconds=int(timeout),
+    )
+
+
+def _required(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name, "")
+    if not value:
+        raise SettingsError(f"{name} is not set")
+    return value

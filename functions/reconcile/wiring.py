@@ -1,0 +1,26 @@
+"""The ports of a real call: AWS through coordination's adapters, CloudFormation's answers through urllib."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from coordination.adapters.clients import client
+from coordination.adapters.instances import ClusterGroups
+from coordination.adapters.stacks import RootStack
+from coordination.adapters.table import ClusterTable
+from functions.reconcile.answers import send
+from functions.reconcile.ports import Ports
+from functions.reconcile.settings import Settings
+
+
+def connect(settings: Settings, context: Any) -> Ports:
+    """Ports for one call; `context` is Lambda's, which knows how long the call may still take."""
+    return Ports(
+        table=ClusterTable(client("dynamodb"), settings.table),
+        groups=ClusterGroups(client("autoscaling"), client("ec2"), settings.cluster_uuid),
+        root=RootStack(client("cloudformation"), settings.cluster_id),
+        send=send,
+        clock=time.time,
+        seconds_left=lambda: float(context.get_remaining_time_in_millis()) / 1000,
+    )
