@@ -1,0 +1,63 @@
+"""Runs the local AWS until it is told to stop: `python -m rehearsal.aws`.
+
+When it is ready it prints one line of JSON with its endpoint, region and process id. SIGTERM and SIGINT stop it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from rehearsal.aws.server import LocalAws
+
+
+def arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m rehearsal.aws", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="loopback port; 0 takes a free one (default)")
+    parser.add_argument("--speed", type=_speed, default=1.0, help="how many times as fast as real time the clock runs")
+    parser.add_argument("--region", default="us-east-1", help="region where a request's signature names none")
+    parser.add_argument("--log-dir", type=Path, help="folder for the logs of functions")
+    parser.add_argument("--stop-with-stdin", action="store_true", help="stop when standard input is closed")
+    return parser.parse_args(argv)
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if speed <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r}; allowed: a number greater than 0")
+    return speed
+
+
+def main() -> int:
+    """Run until a signal; 0 after a clean stop, 1 when the port cannot be bound."""
+    given = arguments()
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
+    stop = threading.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: stop.set())
+    aws = LocalAws(given.port, given.speed, given.region, given.log_dir)
+    try:
+        aws.start()
+    except OSError as error:
+        print(f"--port {given.port}: {error.strerror}", file=sys.stderr)
+        return 1
+    print(json.dumps({"endpoint": aws.endpoint, "region": aws.region, "pid": os.getpid()}), flush=True)
+    if given.stop_with_stdin:
+        threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
+    stop.wait()
+    aws.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
