@@ -38,11 +38,12 @@ help: ## Print this list
 
 .PHONY: templates
 templates: $(GENERATE) ## Write the templates of CONFIG=examples/….yaml to OUT=templates
-	@$(generate_python) -m generator $(CONFIG) --out $(OUT)
+	@$(generate_python) -m generator --config $(CONFIG) --out $(OUT)
 
 .PHONY: docs
-docs: $(GENERATE) ## Write the generated parts of the documentation
+docs: $(GENERATE) ## Write the generated parts of the documentation, and the schema of configurations
 	@$(generate_python) -m generator --docs
+	@$(generate_python) -m generator --schema generator/config/schema.json
 
 .PHONY: function
 function: build/reconcile.zip ## Build the reconcile function's code, build/reconcile.zip
@@ -64,7 +65,9 @@ lint: $(CHECK) ## Style, types, import rules, shell, and whether generated files
 	@$(check_bin)/lint-imports --no-logo --cache-dir .cache/imports
 	@$(check_bin)/shellcheck $(shell_files)
 	@$(check_bin)/shfmt --diff $(shell_files)
-	@$(check_python) -m generator --check
+	@$(check_python) -m generator --check || { echo "make templates" >&2; exit 1; }
+	@$(check_python) -m generator --docs --check || { echo "make docs" >&2; exit 1; }
+	@$(check_python) -m generator --schema generator/config/schema.json --check || { echo "make docs" >&2; exit 1; }
 
 .PHONY: test
 test: $(CHECK) ## Run the tests (ARGS= goes to pytest)
@@ -94,33 +97,38 @@ bench: $(CHECK) ## Measure generation, `make local` and sizes (JSON=1 for machin
 local: $(CHECK) ## Deploy CONFIG on an AWS that runs here, then delete it (KEEP=1: leave it running)
 	@$(check_python) -m rehearsal.local $(CONFIG) $(if $(KEEP),--keep)
 
-# a real account, with the caller's credentials and region
+# a real account, with the caller's credentials and region (REGION= names another)
 
-DEPLOYMENT = @PATH="$(CURDIR)/$(check_bin):$$PATH" $(check_python) -m deployment
+# The AWS CLI of the environment, whatever else the machine has.
+deployment = @PATH="$(CURDIR)/$(check_bin):$$PATH" $(check_python) -m deployment
+region = $(if $(REGION),--region $(REGION))
+parameters = $(if $(PARAMS),--parameters $(PARAMS)) $(foreach pair,$(SET),--set '$(pair)')
+stack = --stack $(STACK) $(if $(BUCKET),--bucket $(BUCKET)) $(foreach pair,$(TAGS),--tag '$(pair)') $(parameters)
+upload = --bucket "$(BUCKET)" $(if $(PREFIX),--prefix $(PREFIX)) $(if $(KMS_KEY),--kms-key $(KMS_KEY))
 
 .PHONY: preflight
 preflight: $(CHECK) ## Does the account have what the cluster needs? (PARAMS=params.json)
-	$(DEPLOYMENT) preflight --template $(OUT)/root.json $(if $(PARAMS),--parameters $(PARAMS)) $(if $(JSON),--json)
+	$(deployment) preflight $(region) --template $(OUT)/root.json $(parameters) $(if $(JSON),--json)
 
 .PHONY: package
 package: function ## Upload templates and code to BUCKET=, write build/packaged.json
-	$(DEPLOYMENT) package --template $(OUT)/root.json --bucket "$(BUCKET)" $(if $(PREFIX),--prefix $(PREFIX)) $(if $(KMS_KEY),--kms-key $(KMS_KEY))
+	$(deployment) package $(region) --template $(OUT)/root.json $(upload)
 
 .PHONY: deploy
 deploy: $(CHECK) ## Create or update STACK=holdfast (PARAMS=params.json, ROLLBACK=1 lets replacements pass)
-	$(DEPLOYMENT) deploy --stack $(STACK) $(if $(PARAMS),--parameters $(PARAMS)) $(if $(ROLLBACK),--rollback)
+	$(deployment) deploy $(region) $(stack) $(if $(ROLLBACK),--rollback)
 
 .PHONY: diff
-diff: $(CHECK) ## Print what `make deploy` would change in STACK=, and change nothing
-	$(DEPLOYMENT) diff --stack $(STACK) $(if $(PARAMS),--parameters $(PARAMS))
+diff: $(CHECK) ## Print what deploy would change in STACK=, and change nothing
+	$(deployment) diff $(region) $(stack)
 
 .PHONY: delete
 delete: $(CHECK) ## Delete STACK= after a question (YES=1), and say what stays and what it costs
-	$(DEPLOYMENT) delete --stack $(STACK) $(if $(YES),--yes)
+	$(deployment) delete $(region) --stack $(STACK) $(if $(YES),--yes)
 
 .PHONY: purge
 purge: $(CHECK) ## Remove for good what a delete kept of CLUSTER=<name or uuid> (CONFIRM=<uuid>)
-	$(DEPLOYMENT) purge "$(CLUSTER)" $(if $(CONFIRM),--confirm $(CONFIRM))
+	$(deployment) purge $(region) "$(CLUSTER)" $(if $(CONFIRM),--confirm $(CONFIRM))
 
 # the project itself
 

@@ -1,0 +1,104 @@
+"""What a change set would do, nested stacks included: read, told in lines, searched for replacements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deployment.refusal import Refusal
+
+_STACK = "AWS::CloudFormation::Stack"
+_NOTHING = ("didn't contain changes", "No updates are to be performed")
+_PAUSE_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Change:
+    """One resource that changes. `path` names the nested stacks above it: "Network/Vpc"."""
+
+    path: str
+    resource_type: str
+    action: str
+    replacement: str = ""
+    properties: tuple[str, ...] = ()
+    kept: bool = False
+
+    @property
+    def replaced(self) -> bool:
+        """Whether CloudFormation is certain to make the resource anew."""
+        return self.replacement == "True"
+
+    @property
+    def line(self) -> str:
+        """The change for a person: action, path, type, properties, and what happens to the resource."""
+        fate = {"True": "REPLACED", "Conditional": "may be replaced"}.get(self.replacement, "")
+        if self.action == "Remove" and self.kept:
+            fate = "kept outside the stack"
+        what = f"{self.action:<8} {self.path} ({self.resource_type})"
+        if self.properties:
+            what += f": {', '.join(self.properties)}"
+        return f"{what}  {fate}".rstrip()
+
+
+def settled(cloudformation: Any, change_set_id: str, sleep: Callable[[float], None]) -> bool:
+    """Waits until the change set is made; False when it holds no change. Raises Refusal with the reason."""
+    while True:
+        body = cloudformation.describe_change_set(ChangeSetName=change_set_id)
+        if body["Status"] == "CREATE_COMPLETE":
+            return True
+        if body["Status"] == "FAILED":
+            reason = body.get("StatusReason", "CloudFormation gives no reason")
+            if any(words in reason for words in _NOTHING):
+                return False
+            raise Refusal(f"the change set failed: {reason}")
+        sleep(_PAUSE_SECONDS)
+
+
+def read(cloudformation: Any, change_set_id: str, path: str = "") -> Iterator[Change]:
+    """Every change of the change set, nested ones after the stack that holds them.
+
+    A nested stack is passed over when its own change set was read: what changes in it is told, not that it does.
+    """
+    for body in _pages(cloudformation, change_set_id):
+        resource = body.get("ResourceChange", {})
+        nested = resource.get("ChangeSetId")
+        name = path + resource["LogicalResourceId"]
+        if nested and resource["Action"] == "Modify":
+            yield from read(cloudformation, nested, f"{name}/")
+            continue
+        yield Change(
+            path=name,
+            resource_type=resource["ResourceType"],
+            action=resource["Action"],
+            replacement=resource.get("Replacement", ""),
+            properties=tuple(sorted({_target(detail) for detail in resource.get("Details", [])} - {""})),
+            kept=resource.get("PolicyAction") == "Retain",
+        )
+        if nested:
+            yield from read(cloudformation, nested, f"{name}/")
+
+
+def _pages(cloudformation: Any, change_set_id: str) -> Iterator[dict[str, Any]]:
+    more: dict[str, str] = {}
+    while True:
+        answer = cloudformation.describe_change_set(ChangeSetName=change_set_id, **more)
+        yield from answer.get("Changes", [])
+        if not answer.get("NextToken"):
+            return
+        more = {"NextToken": answer["NextToken"]}
+
+
+def _target(detail: dict[str, Any]) -> str:
+    target = detail.get("Target", {})
+    return str(target.get("Name") or target.get("Attribute") or "")
+
+
+def lines(changes: Sequence[Change]) -> list[str]:
+    """The changes for a person, and a sum."""
+    replaced = sum(change.replaced for change in changes)
+    counts = ", ".join(
+        f"{sum(change.action == action for change in changes)} {word}"
+        for action, word in (("Add", "added"), ("Modify", "modified"), ("Remove", "removed"))
+    )
+    return [*(f"  {change.line}" for change in changes), f"{counts}; {replaced} of the modified replaced"]

@@ -1,0 +1,160 @@
+"""The command line behind `make package`, `deploy`, `diff`, `delete`, `purge` and `preflight`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+
+from deployment import aws, delete, deploy, package, parameters, preflight, purge
+from deployment.aws import Account
+from deployment.deploy import Order
+from deployment.refusal import Refusal
+
+DONE = 0
+FAILED = 1
+BAD_INPUT = 2
+
+_PACKAGED = Path("build/packaged.json")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code; every expected error is one line on standard error."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _COMMANDS[options.command](options)
+    except Refusal as refusal:
+        return _complain(str(refusal), BAD_INPUT)
+    except ClientError as error:
+        return _complain(f"AWS refused {error.operation_name}: {aws.code(error)}: {aws.message(error)}", FAILED)
+    except (BotoCoreError, WaiterError) as error:
+        return _complain(str(error), FAILED)
+    except KeyboardInterrupt:
+        return _complain("stopped watching; what was started in AWS goes on there", FAILED)
+
+
+def _complain(text: str, exit_code: int) -> int:
+    print(text, file=sys.stderr)
+    return exit_code
+
+
+def _ask(question: str) -> str:
+    if not sys.stdin.isatty():
+        raise Refusal("there is nobody to ask: confirm on the command line (YES=1, CONFIRM=<uuid>)")
+    return input(question)
+
+
+def _account(options: argparse.Namespace) -> Account:
+    account = Account(options.region)
+    if account.region is None:
+        raise Refusal("which region? Set AWS_REGION, or give REGION=")
+    return account
+
+
+def _package(options: argparse.Namespace) -> int:
+    package.run(
+        options.template,
+        options.bucket,
+        options.output,
+        prefix=options.prefix,
+        kms_key=options.kms_key,
+        region=options.region,
+    )
+    return DONE
+
+
+def _order(options: argparse.Namespace) -> Order:
+    return Order(
+        stack=options.stack,
+        template=options.template,
+        given=parameters.read(options.parameters, options.set),
+        tags=parameters.tags(options.tag),
+        bucket=options.bucket,
+    )
+
+
+def _deploy(options: argparse.Namespace) -> int:
+    return DONE if deploy.deploy(_account(options), _order(options), rollback=options.rollback) else FAILED
+
+
+def _diff(options: argparse.Namespace) -> int:
+    deploy.diff(_account(options), _order(options))
+    return DONE
+
+
+def _delete(options: argparse.Namespace) -> int:
+    return DONE if delete.run(_account(options), options.stack, confirmed=options.yes, ask=_ask) else FAILED
+
+
+def _purge(options: argparse.Namespace) -> int:
+    if not options.cluster:
+        raise Refusal("which cluster? CLUSTER=<name of the deleted stack, or the cluster's uuid>")
+    purge.run(_account(options), options.cluster, confirm=options.confirm, ask=_ask)
+    return DONE
+
+
+def _preflight(options: argparse.Namespace) -> int:
+    account = _account(options)
+    given = parameters.read(options.parameters, options.set)
+    found = preflight.findings(account, options.template, given, str(account.region))
+    return DONE if preflight.tell(found, as_json=options.json) else FAILED
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "package": _package,
+    "deploy": _deploy,
+    "diff": _diff,
+    "delete": _delete,
+    "purge": _purge,
+    "preflight": _preflight,
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m deployment", description="Acts on a real account, with the caller's credentials."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.add_argument("--region", help="instead of the environment's")
+        return added
+
+    def takes_parameters(added: argparse.ArgumentParser) -> None:
+        added.add_argument("--parameters", type=Path, metavar="FILE", help="JSON, as in the README")
+        added.add_argument("--set", action="append", default=[], metavar="Key=Value", help="overrides the file")
+
+    added = command("package", "upload templates and code, write the template that refers to the uploads")
+    added.add_argument("--template", type=Path, default=Path("templates/root.json"))
+    added.add_argument("--bucket", required=True)
+    added.add_argument("--prefix")
+    added.add_argument("--kms-key")
+    added.add_argument("--output", type=Path, default=_PACKAGED)
+
+    for name, text in (("deploy", "create or update the stack"), ("diff", "tell what deploy would change")):
+        added = command(name, text)
+        added.add_argument("--stack", default="holdfast")
+        added.add_argument("--template", type=Path, default=_PACKAGED)
+        added.add_argument("--bucket", help="for a root template beyond 51,200 bytes")
+        added.add_argument("--tag", action="append", default=[], metavar="Key=Value", help="a tag of the stack")
+        takes_parameters(added)
+        if name == "deploy":
+            added.add_argument("--rollback", action="store_true", help="replace and, on failure, go back")
+
+    added = command("delete", "delete the stack, and tell what stays")
+    added.add_argument("--stack", default="holdfast")
+    added.add_argument("--yes", action="store_true", help="do not ask")
+
+    added = command("purge", "remove for good what a delete kept")
+    added.add_argument("cluster", metavar="CLUSTER", help="name of the deleted stack, or the cluster's uuid")
+    added.add_argument("--confirm", metavar="UUID", help="do not ask")
+
+    added = command("preflight", "check that the account has what the cluster needs")
+    added.add_argument("--template", type=Path, default=Path("templates/root.json"))
+    added.add_argument("--json", action="store_true")
+    takes_parameters(added)
+    return parser

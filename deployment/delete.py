@@ -1,0 +1,42 @@
+"""`make delete`: the stack goes after a question; what stays is told, with its price and how to remove it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from deployment import retained, stacks
+from deployment.aws import Aws
+from deployment.events import Follower
+from deployment.refusal import Refusal
+
+
+def run(aws: Aws, name: str, *, confirmed: bool, ask: Callable[[str], str], say: Callable[[str], None] = print) -> bool:
+    """Deletes the stack and follows it; True when it is gone. Raises Refusal when the answer is not its name."""
+    cloudformation = aws.client("cloudformation")
+    stack = stacks.find(cloudformation, name)
+    if stack is None or stack.status == "DELETE_COMPLETE":
+        raise Refusal(f"there is no stack {name}")
+    if not confirmed and ask(f"Delete the cluster {stack.name}? Type its name: ").strip() != stack.name:
+        raise Refusal(f"{stack.name} is left as it is: the answer was not its name")
+    follower = Follower(cloudformation, say)
+    follower.mark(stack.stack_id)
+    cloudformation.delete_stack(StackName=stack.stack_id)
+    ended = follower.follow(stack.stack_id)
+    if ended.status != "DELETE_COMPLETE":
+        say(f"{ended.name} is {ended.status}")
+        for failure in follower.failures or [ended.reason]:
+            say(f"  {failure}")
+        return False
+    _tell_kept(aws, stack.uuid, say)
+    return True
+
+
+def _tell_kept(aws: Aws, uuid: str, say: Callable[[str], None]) -> None:
+    kept = retained.survey(aws, uuid).kept
+    if not kept:
+        say("nothing was kept")
+        return
+    say("kept, so that the cluster can be restored:")
+    for thing in kept:
+        say(f"  {thing.kind:<10}  {thing.identity}  costs {thing.cost}")
+    say(f"to remove it for good: make purge CLUSTER={uuid}")

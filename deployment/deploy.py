@@ -1,0 +1,156 @@
+"""`make deploy` and `make diff`: creation rolls back; an update is read as a change set before anything happens."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deployment import changes, parameters, stacks, templates
+from deployment.aws import Aws
+from deployment.changes import Change
+from deployment.events import Follower
+from deployment.refusal import Refusal
+from deployment.stacks import Stack
+
+# The templates make roles, but name none of them: CAPABILITY_NAMED_IAM is not needed.
+CAPABILITIES = ["CAPABILITY_IAM"]
+
+_UPDATABLE = {
+    "CREATE_COMPLETE",
+    "CREATE_FAILED",
+    "IMPORT_COMPLETE",
+    "UPDATE_COMPLETE",
+    "UPDATE_FAILED",
+    "UPDATE_ROLLBACK_COMPLETE",
+}
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to deploy: the packaged template, the stack's name, the values that were given, and its tags."""
+
+    stack: str
+    template: Path
+    given: dict[str, str]
+    tags: list[dict[str, str]]
+    # Where a root template goes that is too large for a request.
+    bucket: str | None = None
+
+
+def deploy(aws: Aws, order: Order, *, rollback: bool, say: Callable[[str], None] = print) -> bool:
+    """Creates or updates the stack and follows it to its end; True when it succeeded.
+
+    An update keeps what it has done when it fails (a later failure must not walk upgraded slots back), unless
+    `rollback`. CloudFormation then refuses replacements half-way, so they are refused here first. Raises Refusal.
+    """
+    cloudformation = aws.client("cloudformation")
+    existing = stacks.find(cloudformation, order.stack)
+    if existing is None or existing.status == "DELETE_COMPLETE":
+        return _create(aws, order, say)
+    _refuse_unless_updatable(existing)
+    with_changes = _change_set(aws, order, existing)
+    planned = _planned(cloudformation, with_changes)
+    if not planned:
+        _discard(cloudformation, with_changes)
+        say(f"{order.stack} has nothing to change")
+        return True
+    for line in changes.lines(planned):
+        say(line)
+    replaced = [change.path for change in planned if change.replaced]
+    if replaced and not rollback:
+        _discard(cloudformation, with_changes)
+        raise Refusal(
+            f"the update would replace {', '.join(replaced)}, which CloudFormation does only when the update may roll "
+            "back: ROLLBACK=1 allows both"
+        )
+    follower = Follower(cloudformation, say)
+    follower.mark(existing.stack_id)
+    cloudformation.execute_change_set(ChangeSetName=with_changes, DisableRollback=not rollback)
+    return _ended(follower, existing.stack_id, {"UPDATE_COMPLETE"}, say)
+
+
+def diff(aws: Aws, order: Order, *, say: Callable[[str], None] = print) -> None:
+    """Tells what `deploy` would change, and leaves nothing behind. Raises Refusal."""
+    cloudformation = aws.client("cloudformation")
+    existing = stacks.find(cloudformation, order.stack)
+    if existing is None:
+        say(f"there is no stack {order.stack}: make deploy would create it")
+        return
+    _refuse_unless_updatable(existing)
+    change_set = _change_set(aws, order, existing)
+    try:
+        planned = _planned(cloudformation, change_set)
+    finally:
+        _discard(cloudformation, change_set)
+    for line in changes.lines(planned) if planned else [f"{order.stack} has nothing to change"]:
+        say(line)
+
+
+def _create(aws: Aws, order: Order, say: Callable[[str], None]) -> bool:
+    cloudformation = aws.client("cloudformation")
+    template = templates.load(order.template, "make package")
+    answer = cloudformation.create_stack(
+        StackName=order.stack,
+        Parameters=parameters.for_stack(template, order.given),
+        Capabilities=CAPABILITIES,
+        OnFailure="ROLLBACK",
+        Tags=order.tags,
+        **templates.argument(aws, order.template, order.bucket),
+    )
+    return _ended(Follower(cloudformation, say), answer["StackId"], {"CREATE_COMPLETE"}, say)
+
+
+def _refuse_unless_updatable(stack: Stack) -> None:
+    if stack.status in _UPDATABLE:
+        return
+    if stack.status == "REVIEW_IN_PROGRESS" or not stack.busy:
+        remedy = "it has to be deleted first: make delete"
+        if stack.status == "UPDATE_ROLLBACK_FAILED":
+            remedy = f"finish its rollback first: aws cloudformation continue-update-rollback --stack-name {stack.name}"
+        raise Refusal(f"{stack.name} is {stack.status} and cannot be updated; {remedy}")
+    raise Refusal(f"{stack.name} is {stack.status}: wait for the operation that is under way")
+
+
+def _change_set(aws: Aws, order: Order, existing: Stack) -> str:
+    """Starts the change set with its nested ones; its id."""
+    template = templates.load(order.template, "make package")
+    request: dict[str, Any] = {
+        "StackName": existing.stack_id,
+        "ChangeSetName": f"holdfast-{uuid.uuid4().hex}",
+        "ChangeSetType": "UPDATE",
+        "IncludeNestedStacks": True,
+        "Parameters": parameters.for_stack(template, order.given, existing.parameters),
+        "Capabilities": CAPABILITIES,
+        **templates.argument(aws, order.template, order.bucket),
+    }
+    if order.tags:  # none given: the stack keeps those that it has
+        request["Tags"] = order.tags
+    return str(aws.client("cloudformation").create_change_set(**request)["Id"])
+
+
+def _planned(cloudformation: Any, change_set: str) -> list[Change]:
+    if not changes.settled(cloudformation, change_set, time.sleep):
+        return []
+    return list(changes.read(cloudformation, change_set))
+
+
+def _discard(cloudformation: Any, change_set: str) -> None:
+    cloudformation.delete_change_set(ChangeSetName=change_set)
+
+
+def _ended(follower: Follower, stack_id: str, good: set[str], say: Callable[[str], None]) -> bool:
+    """Follows the operation, then tells the outputs, or why it failed."""
+    stack = follower.follow(stack_id)
+    if stack.status in good:
+        width = max((len(key) for key, _ in stack.outputs), default=0)
+        for key, value in stack.outputs:
+            say(f"  {key:<{width}}  {value}")
+        return True
+    say(f"{stack.name} is {stack.status}")
+    for failure in follower.failures or [stack.reason]:
+        say(f"  {failure}")
+    return False

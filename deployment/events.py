@@ -1,0 +1,105 @@
+"""Following an operation: the events of a stack and its nested stacks as they happen, with the time passed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from deployment import stacks
+from deployment.stacks import Stack
+
+_STACK = "AWS::CloudFormation::Stack"
+# What CloudFormation writes where another resource's failure is the cause: an echo, never the reason.
+_ECHOES = ("Resource creation cancelled", "Resource update cancelled", "Embedded stack", "The following resource(s)")
+_FIRST_PAUSE_SECONDS = 0.25
+_LONGEST_PAUSE_SECONDS = 5.0
+
+
+@dataclass
+class Follower:
+    """Prints the events of one operation until it ends. Made before the operation starts."""
+
+    cloudformation: Any
+    say: Callable[[str], None] = print
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    failures: list[str] = field(default_factory=list)
+    _seen: set[str] = field(default_factory=set)
+    _paths: dict[str, str] = field(default_factory=dict)
+    _begun: Any = None
+    _root_status: str = ""
+
+    def mark(self, stack_id: str) -> None:
+        """Forgets what has happened in the stack so far, so that only events of the next operation are told."""
+        self._seen = {event["EventId"] for event in self._events(stack_id)}
+
+    def follow(self, stack_id: str) -> Stack:
+        """Waits for the end of the operation and returns the stack then; a deleted one too, since it is asked by id."""
+        started = self.clock()
+        self._paths = {stack_id: ""}
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            # The status first: events that are read after it hold everything up to it.
+            stack = stacks.find(self.cloudformation, stack_id)
+            if stack is None:
+                raise LookupError(f"CloudFormation no longer knows the stack {stack_id}")
+            news = self._news()
+            for event in news:
+                self._tell(event, self.clock() - started)
+                if event.get("PhysicalResourceId") == stack_id:
+                    self._root_status = event["ResourceStatus"]
+            # A stack shows its old status for a moment after the request; its own event shows that the operation ended.
+            if not stack.busy and stack.status == self._root_status:
+                return stack
+            pause = _FIRST_PAUSE_SECONDS if news else min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
+            self.sleep(pause)
+
+    def _events(self, stack_id: str) -> list[dict[str, Any]]:
+        """The stack's events, newest first, down to the first page that holds nothing new."""
+        events: list[dict[str, Any]] = []
+        for page in self.cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id):
+            fresh = [event for event in page["StackEvents"] if event["EventId"] not in self._seen]
+            events += fresh
+            if len(fresh) < len(page["StackEvents"]):
+                break
+        return events
+
+    def _news(self) -> list[dict[str, Any]]:
+        """New events of every known stack, oldest first; nested stacks become known by their parent's events."""
+        news: list[dict[str, Any]] = []
+        unread = list(self._paths)
+        while unread:
+            stack_id = unread.pop()
+            for event in self._events(stack_id):
+                self._seen.add(event["EventId"])
+                if self._begun is not None and event["Timestamp"] < self._begun:
+                    continue
+                news.append(event)
+                nested = event.get("PhysicalResourceId", "")
+                if event["ResourceType"] == _STACK and nested.startswith("arn:") and nested not in self._paths:
+                    self._paths[nested] = f"{self._paths[stack_id]}{event['LogicalResourceId']}/"
+                    unread.append(nested)
+            if self._begun is None and news:
+                # A nested stack's older operations are not part of this one.
+                self._begun = min(event["Timestamp"] for event in news)
+        # Oldest first already before the sort, because it keeps the order of events with the same time.
+        news.reverse()
+        return sorted(news, key=lambda event: event["Timestamp"])
+
+    def _tell(self, event: dict[str, Any], seconds: float) -> None:
+        """One line for whatever ended or failed, and for each nested stack that started."""
+        status = event["ResourceStatus"]
+        is_stack = event["ResourceType"] == _STACK
+        own = event.get("PhysicalResourceId") == event["StackId"]
+        if own and self._paths[event["StackId"]]:
+            return  # the parent's event says the same
+        if status.endswith("_IN_PROGRESS") and not is_stack:
+            return
+        path = event["LogicalResourceId"] if own else self._paths[event["StackId"]] + event["LogicalResourceId"]
+        reason = event.get("ResourceStatusReason", "")
+        failed = status.endswith("_FAILED")
+        self.say(f"{seconds:7.1f} s  {status:<28} {path}{f': {reason}' if failed and reason else ''}")
+        if failed and reason and not own and not reason.startswith(_ECHOES):
+            self.failures.append(f"{path} ({event['ResourceType']}): {reason}")

@@ -1,0 +1,92 @@
+"""A stack's parameters: read from a file and the command line, checked against the template before AWS sees them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from deployment.refusal import Refusal
+
+
+def read(path: Path | None, overrides: Sequence[str]) -> dict[str, str]:
+    """The given values: those of the JSON file, then `Key=Value` overrides.
+
+    The file is an object ({"Key": "value", "Other": ["a", "b"]}) or the AWS CLI's list of ParameterKey and
+    ParameterValue. Lists become CloudFormation's comma-separated text. Raises Refusal with the file's name.
+    """
+    given = _from_file(path) if path else {}
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not (key and equals):
+            raise Refusal(f"a parameter is given as Key=Value, not {override!r}")
+        given[key] = value
+    return given
+
+
+def _from_file(path: Path) -> dict[str, str]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Refusal(f"{path}: {error}") from error
+    try:
+        if isinstance(content, list):
+            content = {entry["ParameterKey"]: entry["ParameterValue"] for entry in content}
+        return {key: _text(value) for key, value in content.items()}
+    except (AttributeError, KeyError, TypeError) as error:
+        raise Refusal(
+            f'{path}: expected {{"Key": "value"}} or the AWS CLI\'s list of ParameterKey and ParameterValue'
+        ) from error
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(_text(item) for item in value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (str, int)):
+        return str(value)
+    raise TypeError(value)
+
+
+def check(template: Mapping[str, Any], given: Mapping[str, str], existing: Sequence[str] = ()) -> None:
+    """Raises Refusal for every name that the template lacks, or else for every parameter that is left without a value.
+
+    `existing` names the parameters that the stack has now, whose values an update keeps.
+    """
+    declared: Mapping[str, Any] = template.get("Parameters", {})
+    unknown = sorted(set(given) - set(declared))
+    if unknown:
+        raise Refusal(f"no such parameter: {', '.join(unknown)}; the template has {', '.join(sorted(declared))}")
+    missing = [
+        name for name, body in declared.items() if name not in given and name not in existing and "Default" not in body
+    ]
+    if missing:
+        raise Refusal(f"a value is needed for {', '.join(missing)}: put it into the file of PARAMS=, or SET=Key=Value")
+
+
+def for_stack(
+    template: Mapping[str, Any], given: Mapping[str, str], existing: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """The Parameters of a request: what is given, and for an update the previous value of everything else.
+
+    Raises Refusal as `check` does.
+    """
+    check(template, given, existing)
+    request: list[dict[str, Any]] = []
+    for name in template.get("Parameters", {}):
+        if name in given:
+            request.append({"ParameterKey": name, "ParameterValue": given[name]})
+        elif name in existing:
+            request.append({"ParameterKey": name, "UsePreviousValue": True})
+    return request
+
+
+def tags(given: Sequence[str]) -> list[dict[str, str]]:
+    """Stack tags from `Key=Value` words; raises Refusal for any other form."""
+    pairs = [word.partition("=") for word in given]
+    wrong = [word for word, pair in zip(given, pairs, strict=True) if not (pair[0] and pair[1])]
+    if wrong:
+        raise Refusal(f"a tag is given as Key=Value, not {wrong[0]!r}")
+    return [{"Key": key, "Value": value} for key, _, value in pairs]

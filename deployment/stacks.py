@@ -1,0 +1,61 @@
+"""Stacks as CloudFormation describes them: does one exist, in which state, under which id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from deployment import aws
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One stack that exists, or was deleted within CloudFormation's memory of 90 days."""
+
+    stack_id: str
+    name: str
+    status: str
+    reason: str = ""
+    parameters: tuple[str, ...] = ()
+    outputs: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def uuid(self) -> str:
+        """The last part of the stack's id: the cluster's uuid, when this is a root stack."""
+        return self.stack_id.rsplit("/", 1)[-1]
+
+    @property
+    def busy(self) -> bool:
+        """Whether an operation is under way."""
+        return self.status.endswith("_IN_PROGRESS")
+
+
+def find(cloudformation: Any, name_or_id: str) -> Stack | None:
+    """The stack, or None when CloudFormation says that there is none; every other error is raised."""
+    try:
+        answer = cloudformation.describe_stacks(StackName=name_or_id)
+    except ClientError as error:
+        # DescribeStacks has no error code of its own for this: a ValidationError with these words.
+        if aws.code(error) == "ValidationError" and "does not exist" in aws.message(error):
+            return None
+        raise
+    body = answer["Stacks"][0]
+    return Stack(
+        stack_id=body["StackId"],
+        name=body["StackName"],
+        status=body["StackStatus"],
+        reason=body.get("StackStatusReason", ""),
+        parameters=tuple(parameter["ParameterKey"] for parameter in body.get("Parameters", [])),
+        outputs=tuple((output["OutputKey"], output["OutputValue"]) for output in body.get("Outputs", [])),
+    )
+
+
+def remembered(cloudformation: Any) -> Iterator[Stack]:
+    """Every root stack that CloudFormation still lists, deleted ones of the last 90 days among them."""
+    for page in cloudformation.get_paginator("list_stacks").paginate():
+        for body in page["StackSummaries"]:
+            if "ParentId" not in body:
+                yield Stack(body["StackId"], body["StackName"], body["StackStatus"])

@@ -1,0 +1,52 @@
+"""Packaged and unpackaged templates on disk, and how a request refers to a packaged one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from deployment.aws import Aws
+from deployment.refusal import Refusal
+
+# A template inside a request may have 51,200 bytes; a larger one has to be in a bucket, and may have 1 MB there.
+LARGEST_BODY_BYTES = 51_200
+
+Body = dict[str, Any]
+
+
+def load(path: Path, remedy: str) -> Body:
+    """The template of the file; `remedy` is what to type when it is not there. Raises Refusal."""
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise Refusal(f"{path} is not there: {remedy} makes it") from error
+    except (OSError, ValueError) as error:
+        raise Refusal(f"{path}: {error}") from error
+    if not isinstance(body, dict) or "Resources" not in body:
+        raise Refusal(f"{path} is not a CloudFormation template in JSON")
+    return body
+
+
+def tree(root: Path) -> dict[str, Body]:
+    """The root template under "", and those that it nests by a relative TemplateURL under their logical ids."""
+    bodies = {"": load(root, "make templates")}
+    for name, resource in bodies[""]["Resources"].items():
+        if resource["Type"] == "AWS::CloudFormation::Stack":
+            bodies[name] = load(root.parent / resource["Properties"]["TemplateURL"], "make templates")
+    return bodies
+
+
+def argument(aws: Aws, path: Path, bucket: str | None) -> dict[str, str]:
+    """TemplateBody or, beyond its limit, TemplateURL of an upload to `bucket`, named by its content. Raises Refusal."""
+    text = path.read_text(encoding="utf-8")
+    size = len(text.encode())
+    if size <= LARGEST_BODY_BYTES:
+        return {"TemplateBody": text}
+    if not bucket:
+        raise Refusal(f"{path} has {size} bytes and a request takes {LARGEST_BODY_BYTES}: name a bucket with BUCKET=")
+    s3 = aws.client("s3")
+    key = f"{hashlib.sha256(text.encode()).hexdigest()}.template"
+    s3.put_object(Bucket=bucket, Key=key, Body=text.encode())
+    return {"TemplateURL": f"{s3.meta.endpoint_url}/{bucket}/{key}"}
