@@ -1,0 +1,213 @@
+"""The groups of one region, and the thread that brings them to what was asked for.
+
+Requests only change what is wanted; this thread alone starts, moves and ends instances, so a group has one mover.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+from rehearsal.aws.autoscaling import hooks, notices, planning
+from rehearsal.aws.autoscaling.activities import ActivityLog, timestamp
+from rehearsal.aws.autoscaling.balancing import TargetGroups
+from rehearsal.aws.autoscaling.launching import GROUP_NAME_TAG, LaunchFailed, Machines, Start
+from rehearsal.aws.autoscaling.model import LEAVING_STATES, Group, Member, State
+from rehearsal.aws.autoscaling.moves import Moves, Publish
+from rehearsal.aws.clock import Clock
+
+LOG = logging.getLogger(__name__)
+
+HEALTH_CHECK_SECONDS = 5
+"""How often instances are looked at. EC2's own checks take a minute; a rehearsal should not wait for that."""
+STOPPED_STATES = frozenset({"stopping", "stopped", "shutting-down", "terminated"})
+"""EC2 states that make an instance unhealthy at once, also within the grace period."""
+
+
+class Scaling:
+    """The Auto Scaling groups of one region."""
+
+    def __init__(self, clock: Clock, machines: Machines, targets: TargetGroups, publish: Publish) -> None:
+        self.lock = threading.RLock()
+        self.clock = clock
+        self.machines = machines
+        self.groups: dict[str, Group] = {}
+        self.log = ActivityLog()
+        self.moves = Moves(self.lock, clock, machines, targets, self.log, publish)
+        self._publish = publish
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+        self._alarm: tuple[float, Callable[[], object]] | None = None
+        self._health_due = 0.0
+
+    def wake(self) -> None:
+        """Have the groups looked at now. The thread starts with the first call."""
+        with self.lock:
+            if self._thread is None and not self._stopping:
+                self._thread = threading.Thread(target=self._run, name="autoscaling", daemon=True)
+                self._thread.start()
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End the thread; instances stay as they are."""
+        self._stopping = True
+        self._wake.set()
+        if self._alarm is not None:
+            self._alarm[1]()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+
+    def settle(self) -> None:
+        """Take every group as far as it goes now; what is left waits for a hook, a deadline or a request."""
+        with self.lock:
+            groups = list(self.groups.values())
+        now = self.clock.monotonic()
+        if now >= self._health_due:
+            self._health_due = now + HEALTH_CHECK_SECONDS
+            try:
+                self._check_health(groups)
+            except Exception:
+                LOG.exception("the health of the instances is unknown; they stay as they are")
+        for group in groups:
+            try:
+                while not self._stopping and self._pass(group):
+                    pass
+            except Exception:
+                # One group's trouble must not stop the others; the next health check comes back to it.
+                LOG.exception("group %s could not be brought further", group.name)
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            self.settle()
+            self._set_alarm()
+            self._wake.wait()
+
+    def _set_alarm(self) -> None:
+        """Wake up for whatever is due next; an alarm that is early enough already stays."""
+        with self.lock:
+            groups = list(self.groups.values())
+            due = [group.launch_not_before for group in groups if planning.missing(group)]
+            due += [
+                deadline for group in groups if (deadline := hooks.next_deadline(group.members.values())) is not None
+            ]
+            if groups:
+                due.append(self._health_due)
+        if self._alarm is not None:
+            self._alarm[1]()
+            self._alarm = None
+        if due and not self._stopping:
+            moment = min(due)
+            cancel = self.clock.timer(max(0.0, moment - self.clock.monotonic()), self._wake.set)
+            self._alarm = (moment, cancel)
+
+    def _pass(self, group: Group) -> bool:
+        """Do one round of what the group needs; True when something changed and another round is worth it."""
+        with self.lock:
+            for member in group.members.values():
+                hooks.expire(member, self.clock.monotonic())
+            self._retire(group)
+            members = list(group.members.values())
+        moved = [member for member in members if self.moves.step(group, member)]
+        launched = self._launch(group)
+        with self.lock:
+            if group.deleting and not group.members and self.groups.get(group.name) is group:
+                del self.groups[group.name]
+        return bool(moved) or launched
+
+    def _retire(self, group: Group) -> None:
+        if group.deleting:
+            for member in group.members.values():
+                if member.state not in LEAVING_STATES:
+                    self.moves.retire(group, member, "in response to a user request")
+            return
+        due = planning.past_lifetime(group, self._seconds_in_service) + planning.surplus(group)
+        if not planning.launches_before_terminating(group):
+            due += planning.unhealthy(group)
+        for retirement in due:
+            if retirement.member.state not in LEAVING_STATES:
+                group.capacity_cause = (
+                    f"At {timestamp(self.clock.now())} an instance was launched in response to an unhealthy instance "
+                    "needing to be replaced."
+                    if not retirement.member.healthy
+                    else group.capacity_cause
+                )
+                self.moves.retire(group, retirement.member, retirement.reason)
+
+    def _seconds_in_service(self, member: Member) -> float:
+        return self.clock.monotonic() - (member.in_service_since or self.clock.monotonic())
+
+    def _launch(self, group: Group) -> bool:
+        """Start one instance if the group lacks one and may try now."""
+        with self.lock:
+            replaces = self._replaced_first(group)
+            if not (planning.missing(group) or replaces) or self.clock.monotonic() < group.launch_not_before:
+                return False
+            subnet_id = planning.subnet_for_launch(group)
+            activity = self.log.launching(group, self.clock.now(), subnet_id, group.capacity_cause)
+            tags = {tag.key: tag.value for tag in group.tags.values() if tag.propagate_at_launch}
+            tags[GROUP_NAME_TAG] = group.name
+            request = Start(dict(group.launch_template), subnet_id, tags, activity.activity_id)
+            group.starting += 1
+        try:
+            started = self.machines.start(request)
+        except LaunchFailed as failure:
+            with self.lock:
+                group.starting -= 1
+                group.failed_launches += 1
+                wait_seconds = planning.launch_retry_seconds(group.failed_launches)
+                group.launch_not_before = self.clock.monotonic() + wait_seconds
+                now = self.clock.now()
+                self.log.finish(activity, now, "Failed", f"{failure}. Launching EC2 instance failed.")
+            detail_type, detail = notices.scaling_result(activity, "", True, False)
+            self._publish(detail_type, detail, [group.arn])
+            return False
+        with self.lock:
+            group.starting -= 1
+            group.failed_launches = 0
+            group.launch_not_before = 0.0
+            activity.description = f"Launching a new EC2 instance: {started.instance_id}"
+            group.members[started.instance_id] = Member(
+                instance_id=started.instance_id,
+                instance_type=started.instance_type,
+                availability_zone=group.subnets[subnet_id],
+                subnet_id=subnet_id,
+                template=started.template,
+                state=State.PENDING,
+                joined_at=self.clock.now(),
+                protected_from_scale_in=bool(group.settings.get("NewInstancesProtectedFromScaleIn")),
+                launch=activity,
+                replaces=replaces,
+            )
+        return True
+
+    def _replaced_first(self, group: Group) -> str | None:
+        """The unhealthy instance whose replacement is to be started before it goes, where the policy says so."""
+        if not planning.launches_before_terminating(group) or not group.runs("Launch"):
+            return None
+        taken = {member.replaces for member in group.members.values()}
+        for retirement in planning.unhealthy(group):
+            if retirement.member.instance_id not in taken and planning.surge_room(group):
+                return retirement.member.instance_id
+        return None
+
+    def _check_health(self, groups: list[Group]) -> None:
+        """Mark instances unhealthy that EC2 no longer runs."""
+        with self.lock:
+            watched = [m for group in groups if group.runs("HealthCheck") for m in group.members.values() if m.counts]
+        states = self.machines.states(member.instance_id for member in watched)
+        with self.lock:
+            for member in watched:
+                if states.get(member.instance_id) in STOPPED_STATES and member.healthy:
+                    member.healthy = False
+                    member.health_reason = (
+                        "in response to an EC2 health check indicating it has been terminated or stopped"
+                    )
+
+
+def user_request(now: datetime, what: str) -> str:
+    """The cause of a change that a caller asked for."""
+    return f"At {timestamp(now)} a user request {what}."

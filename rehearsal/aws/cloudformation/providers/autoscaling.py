@@ -1,0 +1,197 @@
+"""Auto Scaling: groups, changed in place or refused by name, and emptied through their hooks before a delete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from rehearsal.aws.cloudformation.provider import Context, Made, ProviderError, register
+from rehearsal.aws.cloudformation.providers.translation import api_values, boolean, list_changes, tag_changes
+
+NAME_LENGTH = 255
+SIZES = frozenset({"MinSize", "MaxSize", "DesiredCapacity"})
+ROLLED = frozenset({"LaunchTemplate", "VPCZoneIdentifier", "AvailabilityZones"})
+"""Properties whose change makes an UpdatePolicy replace the group's instances (template reference, UpdatePolicy)."""
+EMPTYING_SECONDS = 3600.0
+"""How long a delete waits for the instances to pass their hooks."""
+DEFAULTS: Mapping[str, Any] = {
+    "CapacityRebalance": False,
+    "Cooldown": 300,
+    "DefaultInstanceWarmup": -1,
+    "DeletionProtection": "none",
+    "HealthCheckGracePeriod": 0,
+    "HealthCheckType": "EC2",
+    "InstanceLifecyclePolicy": {"RetentionTriggers": {"TerminateHookAbandon": "terminate"}},
+    "InstanceMaintenancePolicy": {"MinHealthyPercentage": -1, "MaxHealthyPercentage": -1},
+    "MaxInstanceLifetime": 0,
+    "NewInstancesProtectedFromScaleIn": False,
+    "TerminationPolicies": ["Default"],
+}
+"""What a setting goes back to when the template no longer names it (API reference of UpdateAutoScalingGroup)."""
+BUSY = frozenset({"ResourceInUse", "ResourceInUseFault", "ScalingActivityInProgress", "ScalingActivityInProgressFault"})
+GONE = "not found"
+
+
+class AutoScalingGroup:
+    """AWS::AutoScaling::AutoScalingGroup. Ref is the group's name."""
+
+    type_name = "AWS::AutoScaling::AutoScalingGroup"
+    in_place = frozenset(DEFAULTS) | SIZES | ROLLED | {"AvailabilityZoneDistribution", "Context"}
+    apart = frozenset({"LifecycleHookSpecificationList", "MetricsCollection", "Tags", "TargetGroupARNs"})
+    properties = in_place | apart | {"AutoScalingGroupName", "PlacementGroup"}
+    create_only = frozenset({"AutoScalingGroupName"})
+
+    def create(self, context: Context, properties: dict[str, Any]) -> Made:
+        """Create the group; it is complete at once, its instances follow (a CreationPolicy is what waits for them)."""
+        client = context.client("autoscaling")
+        name = properties.get("AutoScalingGroupName") or context.physical_name(NAME_LENGTH)
+        given = {key: value for key, value in properties.items() if key not in ("MetricsCollection", "Tags")}
+        client.create_auto_scaling_group(
+            **api_values(
+                client,
+                "CreateAutoScalingGroup",
+                {**_request(given), "AutoScalingGroupName": name, "Tags": _tags(context, properties)},
+            )
+        )
+        self._set_metrics(client, name, {}, properties)
+        return self._made(client, name)
+
+    def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
+        """Change the group in place; a change that would roll it under its UpdatePolicy fails by name."""
+        policy = context.update_policy or {}
+        changed = {key for key in {*old, *new} if old.get(key) != new.get(key)}
+        rolling = sorted(key for key in policy if key in ("AutoScalingRollingUpdate", "AutoScalingReplacingUpdate"))
+        if changed & ROLLED and rolling:
+            what = ", ".join(sorted(changed & ROLLED))
+            raise ProviderError(
+                f"rolling updates are not rehearsed yet: {what} of {physical_id} changed, "
+                f"and its UpdatePolicy ({', '.join(rolling)}) would replace its instances"
+            )
+        client = context.client("autoscaling")
+        sent = self._sent(changed, new, policy)
+        values = {key: new.get(key, DEFAULTS.get(key)) for key in sent}
+        if values:
+            request = {**_request(values), "AutoScalingGroupName": physical_id}
+            client.update_auto_scaling_group(**api_values(client, "UpdateAutoScalingGroup", request))
+        self._set_hooks(client, physical_id, old, new)
+        self._set_target_groups(client, physical_id, old, new)
+        self._set_metrics(client, physical_id, old, new)
+        self._set_tags(context, client, physical_id, new)
+        return self._made(client, physical_id)
+
+    def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
+        """Scale to nothing, wait until every instance has passed its hooks, then delete the group."""
+        client = context.client("autoscaling")
+        if _describe(client, physical_id) is None:
+            return
+        client.update_auto_scaling_group(AutoScalingGroupName=physical_id, MinSize=0, MaxSize=0, DesiredCapacity=0)
+        context.wait(
+            lambda: not (_describe(client, physical_id) or {}).get("Instances"),
+            EMPTYING_SECONDS,
+            f"Auto Scaling group {physical_id} still has instances: their termination was held or retained",
+        )
+        context.wait(
+            lambda: self._deleted(client, physical_id),
+            EMPTYING_SECONDS,
+            f"Auto Scaling group {physical_id} still has scaling activities in progress",
+        )
+
+    def _deleted(self, client: Any, name: str) -> bool:
+        try:
+            client.delete_auto_scaling_group(AutoScalingGroupName=name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in BUSY:
+                return False
+            if GONE not in error.response["Error"]["Message"]:
+                raise
+        return True
+
+    def _sent(self, changed: set[str], new: dict[str, Any], policy: Mapping[str, Any]) -> set[str]:
+        """Which settings an update sends: the changed ones, and the template's sizes unless the policy spares them."""
+        sent = changed & self.in_place
+        scheduled = policy.get("AutoScalingScheduledAction") or {}
+        spared = boolean(scheduled.get("IgnoreUnmodifiedGroupSizeProperties", False), "UpdatePolicy")
+        return sent if spared or not changed else sent | {key for key in SIZES if key in new}
+
+    def _set_hooks(self, client: Any, name: str, old: dict[str, Any], new: dict[str, Any]) -> None:
+        before, after = ({hook["LifecycleHookName"]: hook for hook in _hooks(each)} for each in (old, new))
+        for hook_name in before.keys() - after.keys():
+            client.delete_lifecycle_hook(AutoScalingGroupName=name, LifecycleHookName=hook_name)
+        for hook_name, hook in after.items():
+            if before.get(hook_name) != hook:
+                values = api_values(client, "PutLifecycleHook", {**hook, "AutoScalingGroupName": name})
+                client.put_lifecycle_hook(**values)
+
+    def _set_target_groups(self, client: Any, name: str, old: dict[str, Any], new: dict[str, Any]) -> None:
+        added, removed = list_changes(old.get("TargetGroupARNs"), new.get("TargetGroupARNs"))
+        if added:
+            client.attach_load_balancer_target_groups(AutoScalingGroupName=name, TargetGroupARNs=added)
+        if removed:
+            client.detach_load_balancer_target_groups(AutoScalingGroupName=name, TargetGroupARNs=removed)
+
+    def _set_metrics(self, client: Any, name: str, old: dict[str, Any], new: dict[str, Any]) -> None:
+        if old.get("MetricsCollection") == new.get("MetricsCollection"):
+            return
+        if old.get("MetricsCollection"):
+            client.disable_metrics_collection(AutoScalingGroupName=name)
+        for collection in new.get("MetricsCollection") or []:
+            values = api_values(client, "EnableMetricsCollection", {**collection, "AutoScalingGroupName": name})
+            client.enable_metrics_collection(**values)
+
+    def _set_tags(self, context: Context, client: Any, name: str, new: dict[str, Any]) -> None:
+        wanted = {tag["Key"]: tag for tag in _tags(context, new)}
+        present = (_describe(client, name) or {}).get("Tags", [])
+        gone, _ = tag_changes({tag["Key"]: "" for tag in present}, dict.fromkeys(wanted, ""))
+        owner = {"ResourceId": name, "ResourceType": "auto-scaling-group"}
+        if gone:
+            client.delete_tags(Tags=[{**owner, "Key": key} for key in gone])
+        same = {tag["Key"]: (tag["Value"], tag["PropagateAtLaunch"]) for tag in present}
+        changed = [tag for key, tag in wanted.items() if same.get(key) != (tag["Value"], tag["PropagateAtLaunch"])]
+        if changed:
+            client.create_or_update_tags(Tags=[{**owner, **tag} for tag in changed])
+
+    @staticmethod
+    def _made(client: Any, name: str) -> Made:
+        group = _describe(client, name)
+        if group is None:
+            raise ProviderError(f"Auto Scaling group {name} does not exist")
+        return Made(name, {"AutoScalingGroupARN": group["AutoScalingGroupARN"]})
+
+
+def _describe(client: Any, name: str) -> dict[str, Any] | None:
+    found: list[dict[str, Any]] = client.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+    return found[0] if found else None
+
+
+def _hooks(properties: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return list(properties.get("LifecycleHookSpecificationList") or [])
+
+
+def _request(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Template properties under the API's names: Cooldown is DefaultCooldown there, the subnets are one text."""
+    values = dict(properties)
+    if "Cooldown" in values:
+        values["DefaultCooldown"] = values.pop("Cooldown")
+    subnets = values.get("VPCZoneIdentifier")
+    if isinstance(subnets, list):
+        values["VPCZoneIdentifier"] = ",".join(subnets)
+    return values
+
+
+def _tags(context: Context, properties: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The group's tags with the stack's below them; CloudFormation lets the stack's propagate to the instances."""
+    stack = [{"Key": key, "Value": value, "PropagateAtLaunch": True} for key, value in context.tags.items()]
+    own = [
+        {
+            "Key": str(tag["Key"]),
+            "Value": str(tag["Value"]),
+            "PropagateAtLaunch": boolean(tag["PropagateAtLaunch"], "Tags.PropagateAtLaunch"),
+        }
+        for tag in properties.get("Tags") or []
+    ]
+    return list({tag["Key"]: tag for tag in [*stack, *own]}.values())
+
+
+register(AutoScalingGroup())

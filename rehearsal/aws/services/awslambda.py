@@ -1,0 +1,140 @@
+"""Lambda: what plain moto gets wrong, and the invoker that runs the functions."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+from rehearsal.aws.corrections import correction
+from rehearsal.aws.services.lambda_invoker import Invoker, Throttled
+
+if TYPE_CHECKING:
+    from rehearsal.aws.server import LocalAws
+
+LOG_TAIL_BYTES = 4096
+"""How much log an invocation with LogType Tail returns (API reference of Invoke)."""
+KEPT_SETTINGS = {
+    "DeadLetterConfig": "dead_letter_config",
+    "KMSKeyArn": "kms_key_arn",
+    "LoggingConfig": "logging_config",
+    "TracingConfig": "tracing_config",
+}
+"""Settings that moto drops at creation, at an update, or both, and the attribute that keeps each."""
+
+_invoker: Invoker | None = None
+
+
+def start(aws: LocalAws) -> None:
+    """Let Invoke requests run functions in this local AWS."""
+    global _invoker
+    _invoker = Invoker(aws.clock, aws.endpoint, aws.client, lambda arn: find_function(aws, arn))
+    aws.on_stop(_invoker.close)
+
+
+def current() -> Invoker:
+    """The running local AWS's invoker."""
+    if _invoker is None:
+        raise RuntimeError("no local AWS is running: functions cannot be invoked")
+    return _invoker
+
+
+def find_function(aws: LocalAws, arn: str) -> Any | None:
+    """moto's function for an ARN, or None when there is none."""
+    from moto.awslambda.exceptions import UnknownFunctionException
+    from moto.awslambda.models import lambda_backends
+
+    _, _, _, region, account, _, name = arn.split(":")[:7]
+    try:
+        with aws.lock:
+            return lambda_backends[account][region].get_function(name)
+    except UnknownFunctionException:
+        return None
+
+
+@correction("lambda", "Invoke starts a Docker container; here the function's zip runs in a process of its own")
+def run_functions_in_processes() -> None:
+    from moto.awslambda.models import LambdaFunction
+    from moto.core.exceptions import JsonRESTError
+
+    def invoke(self: Any, body: str | bytes, request_headers: Any, response_headers: Any) -> str | bytes:
+        event = json.loads(body) if body else {}
+        kind = request_headers.get("x-amz-invocation-type", "RequestResponse")
+        if kind == "DryRun":
+            return ""
+        if kind == "Event":
+            current().accept(self.function_arn, event)
+            return ""
+        try:
+            outcome, log = current().run(self, event)
+        except Throttled as error:
+            refusal = JsonRESTError("TooManyRequestsException", "Rate Exceeded.")
+            refusal.code = 429
+            raise refusal from error
+        response_headers["x-amz-executed-version"] = str(self.version)
+        response_headers["x-amz-log-result"] = base64.b64encode("\n".join(log).encode()[-LOG_TAIL_BYTES:]).decode()
+        if outcome.failed:
+            response_headers["x-amz-function-error"] = "Unhandled"
+        return outcome.payload
+
+    cast(Any, LambdaFunction).invoke = invoke
+
+
+@correction("lambda", "CreateFunction and UpdateFunctionConfiguration drop LoggingConfig, DeadLetterConfig and others")
+def keep_function_settings() -> None:
+    from moto.awslambda.models import LambdaFunction
+
+    plain_init = LambdaFunction.__init__
+    plain_update = LambdaFunction.update_configuration
+    plain_configuration = LambdaFunction.get_configuration
+    plain_code = LambdaFunction.update_function_code
+
+    def init(self: Any, account_id: str, spec: dict[str, Any], *rest: Any, **named: Any) -> None:
+        plain_init(self, account_id, spec, *rest, **named)
+        _keep(self, spec)
+
+    def update_configuration(self: Any, config_updates: dict[str, Any]) -> dict[str, Any]:
+        # A cleared environment comes as {}; moto expects the key Variables.
+        if "Environment" in config_updates:
+            variables = (config_updates["Environment"] or {}).get("Variables") or {}
+            config_updates = {**config_updates, "Environment": {"Variables": variables}}
+        _keep(self, config_updates)
+        configuration: dict[str, Any] = plain_update(self, config_updates)
+        return configuration
+
+    def get_configuration(self: Any, on_create: bool = False) -> dict[str, Any]:
+        configuration: dict[str, Any] = plain_configuration(self, on_create)
+        kept = {name: getattr(self, attribute, None) for name, attribute in KEPT_SETTINGS.items()}
+        configuration.update({name: value for name, value in kept.items() if value})
+        return configuration
+
+    def update_function_code(self: Any, updated_spec: dict[str, Any]) -> dict[str, Any]:
+        if updated_spec.get("Architectures"):
+            self.architectures = updated_spec["Architectures"]
+        configuration: dict[str, Any] = plain_code(self, updated_spec)
+        return configuration
+
+    cast(Any, LambdaFunction).update_function_code = update_function_code
+    cast(Any, LambdaFunction).__init__ = init
+    cast(Any, LambdaFunction).update_configuration = update_configuration
+    cast(Any, LambdaFunction).get_configuration = get_configuration
+
+
+@correction("lambda", "PutFunctionEventInvokeConfig adds a second configuration and the first stays in force")
+def replace_event_invoke_config() -> None:
+    from moto.awslambda.models import LambdaBackend
+
+    plain = LambdaBackend.put_function_event_invoke_config
+
+    def put(self: Any, function_name: str, config: dict[str, Any]) -> dict[str, Any]:
+        self.get_function(function_name).event_invoke_config.clear()
+        response: dict[str, Any] = plain(self, function_name, config)
+        return response
+
+    cast(Any, LambdaBackend).put_function_event_invoke_config = put
+
+
+def _keep(function: Any, given: dict[str, Any]) -> None:
+    for name, attribute in KEPT_SETTINGS.items():
+        if name in given:
+            setattr(function, attribute, given[name])
