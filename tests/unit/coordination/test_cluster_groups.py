@@ -1,0 +1,182 @@
+"""The view of the cluster's groups, against botocore's own model of Auto Scaling and EC2 (Stubber checks requests)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from coordination.adapters.instances import ClusterGroups
+from coordination.adapters.stacks import RootStack
+from coordination.instances import GroupInstance
+from coordination.outcomes import Done, Known, Settled, Throttled, Unknown
+
+UUID = "0b1c2d3e"
+STACK_ID = "arn:aws:cloudformation:us-east-1:123456789012:stack/demo/0b1c2d3e"
+LEAVING = GroupInstance("i-1", "slot0", "control-plane", "Terminating:Wait")
+RETAINED = GroupInstance("i-2", "slot0", "control-plane", "Terminating:Retained")
+HOOK = {"LifecycleHookName": f"{UUID}-terminating", "AutoScalingGroupName": "slot0", "InstanceId": "i-1"}
+FILTERS = [{"Name": "tag:holdfast:cluster", "Values": [UUID]}]
+
+
+class World:
+    """Stubbed clients and the adapter over them."""
+
+    def __init__(self) -> None:
+        def client(service: str) -> Any:
+            make: Any = boto3.client
+            return make(service, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+
+        self._clients = {name: client(name) for name in ("autoscaling", "ec2", "cloudformation")}
+        self.stubs = {name: Stubber(made) for name, made in self._clients.items()}
+        self.groups = ClusterGroups(self._clients["autoscaling"], self._clients["ec2"], UUID)
+        self.root = RootStack(self._clients["cloudformation"], STACK_ID)
+
+    def __enter__(self) -> World:
+        for stub in self.stubs.values():
+            stub.activate()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for stub in self.stubs.values():
+            stub.assert_no_pending_responses()
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with World() as made:
+        yield made
+
+
+def group(name: str, uuid: str, role: str | None, *instances: tuple[str, str]) -> dict[str, Any]:
+    tags = [("holdfast:cluster", uuid)] + ([("holdfast:role", role)] if role else [])
+    return {
+        "AutoScalingGroupName": name,
+        "MinSize": 1,
+        "MaxSize": 2,
+        "DesiredCapacity": 1,
+        "DefaultCooldown": 300,
+        "AvailabilityZones": ["us-east-1a"],
+        "HealthCheckType": "EC2",
+        "CreatedTime": "2026-01-01T00:00:00Z",
+        "Tags": [{"Key": key, "Value": value} for key, value in tags],
+        "Instances": [
+            {
+                "InstanceId": instance_id,
+                "AvailabilityZone": "us-east-1a",
+                "LifecycleState": state,
+                "HealthStatus": "Healthy",
+                "ProtectedFromScaleIn": False,
+            }
+            for instance_id, state in instances
+        ],
+    }
+
+
+def test_the_instances_of_every_page_are_listed_in_the_order_of_their_ids(world: World) -> None:
+    stub = world.stubs["autoscaling"]
+    stub.add_response(
+        "describe_auto_scaling_groups",
+        {"AutoScalingGroups": [group("slot1", UUID, "control-plane", ("i-9", "InService"))], "NextToken": "more"},
+        {"Filters": FILTERS},
+    )
+    stub.add_response(
+        "describe_auto_scaling_groups",
+        {"AutoScalingGroups": [group("pool", UUID, "worker", ("i-3", "Terminating:Wait"), ("i-1", "Pending:Wait"))]},
+        {"Filters": FILTERS, "NextToken": "more"},
+    )
+    assert world.groups.instances() == Known(
+        (
+            GroupInstance("i-1", "pool", "worker", "Pending:Wait"),
+            GroupInstance("i-3", "pool", "worker", "Terminating:Wait"),
+            GroupInstance("i-9", "slot1", "control-plane", "InService"),
+        )
+    )
+
+
+def test_a_group_of_another_cluster_is_left_out_even_if_the_filter_lets_it_through(world: World) -> None:
+    foreign = group("other", "another-uuid", "worker", ("i-7", "Terminating:Wait"))
+    nameless = group("roleless", UUID, None, ("i-8", "InService"))
+    world.stubs["autoscaling"].add_response("describe_auto_scaling_groups", {"AutoScalingGroups": [foreign, nameless]})
+    assert world.groups.instances() == Known((GroupInstance("i-8", "roleless", "", "InService"),))
+
+
+def test_a_page_that_fails_makes_the_whole_list_unknown(world: World) -> None:
+    stub = world.stubs["autoscaling"]
+    first = {"AutoScalingGroups": [group("pool", UUID, "worker", ("i-3", "InService"))], "NextToken": "more"}
+    stub.add_response("describe_auto_scaling_groups", first)
+    stub.add_client_error("describe_auto_scaling_groups", "InternalFailure", "busy")
+    assert world.groups.instances() == Unknown("DescribeAutoScalingGroups: InternalFailure: busy")
+
+
+def test_a_throttled_list_says_so(world: World) -> None:
+    world.stubs["autoscaling"].add_client_error("describe_auto_scaling_groups", "Throttling", "slower")
+    assert isinstance(world.groups.instances(), Throttled)
+
+
+def test_a_hook_is_completed_by_the_clusters_hook_name_and_the_instance(world: World) -> None:
+    expected = {**HOOK, "LifecycleActionResult": "CONTINUE"}
+    world.stubs["autoscaling"].add_response("complete_lifecycle_action", {}, expected)
+    assert world.groups.complete(LEAVING) == Done()
+
+
+def test_a_heartbeat_names_hook_and_instance(world: World) -> None:
+    world.stubs["autoscaling"].add_response("record_lifecycle_action_heartbeat", {}, HOOK)
+    assert world.groups.heartbeat(LEAVING) == Done()
+
+
+def test_a_hook_that_was_completed_before_is_settled(world: World) -> None:
+    words = "No active Lifecycle Action found with instance ID i-1"
+    for operation in ("complete_lifecycle_action", "record_lifecycle_action_heartbeat"):
+        world.stubs["autoscaling"].add_client_error(operation, "ValidationError", words)
+    assert isinstance(world.groups.complete(LEAVING), Settled)
+    assert isinstance(world.groups.heartbeat(LEAVING), Settled)
+
+
+def test_any_other_refusal_of_an_answer_is_a_failure(world: World) -> None:
+    words = "AutoScalingGroup name not found"
+    world.stubs["autoscaling"].add_client_error("complete_lifecycle_action", "ValidationError", words)
+    assert world.groups.complete(LEAVING) == Unknown(f"CompleteLifecycleAction: ValidationError: {words}")
+
+
+def test_a_retained_instance_loses_its_protection_before_it_is_terminated(world: World) -> None:
+    lifted = {"InstanceId": "i-2", "DisableApiTermination": {"Value": False}}
+    ended = {"InstanceId": "i-2", "ShouldDecrementDesiredCapacity": False}
+    world.stubs["ec2"].add_response("modify_instance_attribute", {}, lifted)
+    world.stubs["autoscaling"].add_response("terminate_instance_in_auto_scaling_group", {}, ended)
+    assert world.groups.terminate_retained(RETAINED) == Done()
+
+
+def test_a_retained_instance_whose_protection_stays_is_not_terminated(world: World) -> None:
+    world.stubs["ec2"].add_client_error("modify_instance_attribute", "UnauthorizedOperation", "no")
+    assert world.groups.terminate_retained(RETAINED) == Unknown("ModifyInstanceAttribute: UnauthorizedOperation: no")
+
+
+def test_a_retained_instance_that_is_gone_is_settled(world: World) -> None:
+    world.stubs["ec2"].add_client_error("modify_instance_attribute", "InvalidInstanceID.NotFound", "gone")
+    assert isinstance(world.groups.terminate_retained(RETAINED), Settled)
+
+
+def stack(stack_id: str, status: str) -> dict[str, Any]:
+    return {"StackId": stack_id, "StackName": "demo", "CreationTime": "2026-01-01T00:00:00Z", "StackStatus": status}
+
+
+def test_the_root_stack_is_asked_for_by_its_id(world: World) -> None:
+    answer = {"Stacks": [stack(STACK_ID, "CREATE_COMPLETE")]}
+    world.stubs["cloudformation"].add_response("describe_stacks", answer, {"StackName": STACK_ID})
+    assert world.root.status() == Known("CREATE_COMPLETE")
+
+
+def test_a_root_stack_that_is_not_found_is_unknown_and_not_deleted(world: World) -> None:
+    words = "Stack does not exist"
+    world.stubs["cloudformation"].add_client_error("describe_stacks", "ValidationError", words)
+    assert world.root.status() == Unknown(f"DescribeStacks: ValidationError: {words}")
+
+
+def test_the_status_of_another_stack_is_not_ours(world: World) -> None:
+    answer = {"Stacks": [stack(STACK_ID + "-older", "DELETE_COMPLETE")]}
+    world.stubs["cloudformation"].add_response("describe_stacks", answer)
+    assert isinstance(world.root.status(), Unknown)
