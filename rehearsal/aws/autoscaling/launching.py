@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from rehearsal.aws.autoscaling.model import TemplateVersion
 
@@ -63,7 +63,9 @@ class Machines(Protocol):
 
 def resolve(ec2: Any, launch_template: Mapping[str, str]) -> dict[str, Any]:
     """The launch template's version that `$Latest`, `$Default` or a number stands for now. Raises ClientError."""
-    named = {key: value for key, value in launch_template.items() if key != "Version"}
+    # EC2 takes the id or the name, not both.
+    key = "LaunchTemplateId" if launch_template.get("LaunchTemplateId") else "LaunchTemplateName"
+    named = {key: launch_template.get(key) or ""}
     version = launch_template.get("Version") or "$Default"
     found = ec2.describe_launch_template_versions(**named, Versions=[version])["LaunchTemplateVersions"]
     if not found:
@@ -103,6 +105,8 @@ class Ec2Machines:
             )
         except ClientError as error:
             raise LaunchFailed(error.response["Error"]["Message"]) from error
+        except BotoCoreError as error:
+            raise LaunchFailed(str(error)) from error
         instance = reply["Instances"][0]
         template = TemplateVersion(version["LaunchTemplateId"], version["LaunchTemplateName"], number)
         return Started(instance["InstanceId"], instance["InstanceType"], template)

@@ -40,8 +40,9 @@ class Scaling:
         self._wake = threading.Event()
         self._stopping = False
         self._thread: threading.Thread | None = None
-        self._alarm: tuple[float, Callable[[], object]] | None = None
+        self._cancel_alarm: Callable[[], None] | None = None
         self._health_due = 0.0
+        self._broken_until: dict[str, float] = {}
 
     def wake(self) -> None:
         """Have the groups looked at now. The thread starts with the first call."""
@@ -55,8 +56,8 @@ class Scaling:
         """End the thread; instances stay as they are."""
         self._stopping = True
         self._wake.set()
-        if self._alarm is not None:
-            self._alarm[1]()
+        if self._cancel_alarm is not None:
+            self._cancel_alarm()
         if self._thread is not None:
             self._thread.join(timeout=10)
 
@@ -72,11 +73,15 @@ class Scaling:
             except Exception:
                 LOG.exception("the health of the instances is unknown; they stay as they are")
         for group in groups:
+            if self._broken_until.get(group.arn, 0.0) > now:
+                continue
             try:
                 while not self._stopping and self._pass(group):
                     pass
+                self._broken_until.pop(group.arn, None)
             except Exception:
-                # One group's trouble must not stop the others; the next health check comes back to it.
+                # One group's trouble must not stop the others, nor be repeated without a pause.
+                self._broken_until[group.arn] = now + HEALTH_CHECK_SECONDS
                 LOG.exception("group %s could not be brought further", group.name)
 
     def _run(self) -> None:
@@ -87,22 +92,25 @@ class Scaling:
             self._wake.wait()
 
     def _set_alarm(self) -> None:
-        """Wake up for whatever is due next; an alarm that is early enough already stays."""
+        """Wake up for whatever is due next."""
         with self.lock:
-            groups = list(self.groups.values())
-            due = [group.launch_not_before for group in groups if planning.missing(group)]
-            due += [
-                deadline for group in groups if (deadline := hooks.next_deadline(group.members.values())) is not None
-            ]
-            if groups:
-                due.append(self._health_due)
-        if self._alarm is not None:
-            self._alarm[1]()
-            self._alarm = None
+            due = [moment for group in self.groups.values() for moment in self._due(group)]
+        if self._cancel_alarm is not None:
+            self._cancel_alarm()
+            self._cancel_alarm = None
         if due and not self._stopping:
-            moment = min(due)
-            cancel = self.clock.timer(max(0.0, moment - self.clock.monotonic()), self._wake.set)
-            self._alarm = (moment, cancel)
+            seconds = max(0.0, min(due) - self.clock.monotonic())
+            self._cancel_alarm = self.clock.timer(seconds, self._wake.set)
+
+    def _due(self, group: Group) -> list[float]:
+        """When a group has to be looked at again: for its health, a hook's deadline, or another launch attempt."""
+        due = [self._health_due]
+        deadline = hooks.next_deadline(group.members.values())
+        if deadline is not None:
+            due.append(deadline)
+        if planning.missing(group):
+            due.append(group.launch_not_before)
+        return [max(moment, self._broken_until.get(group.arn, 0.0)) for moment in due]
 
     def _pass(self, group: Group) -> bool:
         """Do one round of what the group needs; True when something changed and another round is worth it."""
