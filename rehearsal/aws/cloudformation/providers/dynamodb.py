@@ -26,14 +26,14 @@ class Table:
     type_name = "AWS::DynamoDB::Table"
     properties = frozenset(
         "AttributeDefinitions BillingMode DeletionProtectionEnabled GlobalSecondaryIndexes KeySchema "
-        "LocalSecondaryIndexes OnDemandThroughput PointInTimeRecoverySpecification ProvisionedThroughput "
-        "ResourcePolicy SSESpecification StreamSpecification TableClass TableName Tags "
+        "LocalSecondaryIndexes PointInTimeRecoverySpecification ProvisionedThroughput "
+        "ResourcePolicy SSESpecification StreamSpecification TableName Tags "
         "TimeToLiveSpecification".split()
     )
     create_only = frozenset({"KeySchema", "LocalSecondaryIndexes", "TableName"})
     passed = frozenset(
         "AttributeDefinitions BillingMode DeletionProtectionEnabled GlobalSecondaryIndexes KeySchema "
-        "LocalSecondaryIndexes OnDemandThroughput ProvisionedThroughput TableClass".split()
+        "LocalSecondaryIndexes ProvisionedThroughput".split()
     )
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
@@ -47,6 +47,7 @@ class Table:
         values["Tags"] = tag_list(tags_of(context, properties.get("Tags"), system=False))
         values["ResourcePolicy"] = self._resource_policy(properties)
         dynamodb.create_table(**api_values(dynamodb, "CreateTable", values))
+        context.initiated(name)
         self._wait(context, name)
         self._recovery_and_expiry(dynamodb, name, {}, properties)
         return self._made(dynamodb, name)
@@ -89,12 +90,12 @@ class Table:
 
     def _changes(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str, Any]]:
         changes: list[dict[str, Any]] = []
-        billing = ("BillingMode", "ProvisionedThroughput", "OnDemandThroughput")
+        billing = ("BillingMode", "ProvisionedThroughput")
         if any(old.get(name) != new.get(name) for name in billing):
             changes.append({name: new.get(name) for name in billing})
-        for name, default in (("TableClass", "STANDARD"), ("DeletionProtectionEnabled", False)):
-            if old.get(name, default) != new.get(name, default):
-                changes.append({name: new.get(name, default)})
+        protected = new.get("DeletionProtectionEnabled", False)
+        if old.get("DeletionProtectionEnabled", False) != protected:
+            changes.append({"DeletionProtectionEnabled": protected})
         if self._encryption(old) != self._encryption(new):
             changes.append({"SSESpecification": self._encryption(new) or {"Enabled": False}})
         stream, was = self._stream(new), self._stream(old)

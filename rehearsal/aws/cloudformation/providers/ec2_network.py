@@ -47,6 +47,7 @@ class Vpc:
         values = {key: properties.get(key) for key in ("CidrBlock", "InstanceTenancy")}
         values["TagSpecifications"] = specification(context, "vpc", properties.get("Tags"))
         vpc_id = ec2.create_vpc(**api_values(ec2, "CreateVpc", values))["Vpc"]["VpcId"]
+        context.initiated(vpc_id)
         self._dns(ec2, vpc_id, {}, properties)
         return self._made(ec2, vpc_id)
 
@@ -93,10 +94,7 @@ class Subnet:
     """AWS::EC2::Subnet. Ref is the subnet's id."""
 
     type_name = "AWS::EC2::Subnet"
-    properties = frozenset(
-        "AvailabilityZone AvailabilityZoneId CidrBlock MapPublicIpOnLaunch PrivateDnsNameOptionsOnLaunch Tags "
-        "VpcId".split()
-    )
+    properties = frozenset("AvailabilityZone AvailabilityZoneId CidrBlock MapPublicIpOnLaunch Tags VpcId".split())
     create_only = frozenset({"AvailabilityZone", "AvailabilityZoneId", "CidrBlock", "VpcId"})
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
@@ -105,6 +103,7 @@ class Subnet:
         values = {key: properties.get(key) for key in self.create_only}
         values["TagSpecifications"] = specification(context, "subnet", properties.get("Tags"))
         subnet_id = ec2.create_subnet(**api_values(ec2, "CreateSubnet", values))["Subnet"]["SubnetId"]
+        context.initiated(subnet_id)
         self._attributes(ec2, subnet_id, {}, properties)
         return self._made(ec2, subnet_id)
 
@@ -125,19 +124,6 @@ class Subnet:
         public = boolean(new.get("MapPublicIpOnLaunch", False), "MapPublicIpOnLaunch")
         if public != boolean(old.get("MapPublicIpOnLaunch", False), "MapPublicIpOnLaunch"):
             ec2.modify_subnet_attribute(SubnetId=subnet_id, MapPublicIpOnLaunch={"Value": public})
-        options = new.get("PrivateDnsNameOptionsOnLaunch") or {}
-        names = {
-            "HostnameType": "PrivateDnsHostnameTypeOnLaunch",
-            "EnableResourceNameDnsARecord": "EnableResourceNameDnsARecordOnLaunch",
-            "EnableResourceNameDnsAAAARecord": "EnableResourceNameDnsAAAARecordOnLaunch",
-        }
-        for name in options:
-            if name not in names:
-                raise ProviderError(f"property PrivateDnsNameOptionsOnLaunch.{name} is not supported by the local AWS")
-        if options != (old.get("PrivateDnsNameOptionsOnLaunch") or {}):
-            for name, value in options.items():
-                setting = value if name == "HostnameType" else {"Value": boolean(value, name)}
-                ec2.modify_subnet_attribute(SubnetId=subnet_id, **{names[name]: setting})
 
     @staticmethod
     def _made(ec2: Any, subnet_id: str) -> Made:

@@ -84,6 +84,7 @@ class SecurityGroup:
         group_id = ec2.create_security_group(
             GroupName=name, Description=properties["GroupDescription"], TagSpecifications=tags, **vpc
         )["GroupId"]
+        context.initiated(group_id)
         if properties.get("SecurityGroupEgress"):
             group = ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"][0]
             if group["IpPermissionsEgress"]:

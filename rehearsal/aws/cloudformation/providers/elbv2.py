@@ -67,6 +67,7 @@ class LoadBalancer:
         values["Tags"] = tag_list(tags_of(context, properties.get("Tags")))
         made = elb.create_load_balancer(**api_values(elb, "CreateLoadBalancer", values))["LoadBalancers"][0]
         arn = made["LoadBalancerArn"]
+        context.initiated(arn)
         settings = attributes(properties.get("LoadBalancerAttributes"), "LoadBalancerAttributes")
         if settings:
             elb.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=settings)
@@ -147,6 +148,7 @@ class TargetGroup:
         values["Tags"] = tag_list(tags_of(context, properties.get("Tags")))
         made = elb.create_target_group(**api_values(elb, "CreateTargetGroup", values))["TargetGroups"][0]
         arn = made["TargetGroupArn"]
+        context.initiated(arn)
         settings = attributes(properties.get("TargetGroupAttributes"), "TargetGroupAttributes")
         if settings:
             elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=settings)
@@ -212,6 +214,7 @@ class Listener:
         values = {key: properties.get(key) for key in self.properties - {"ListenerAttributes", "Tags"}}
         values["Tags"] = tag_list(tags_of(context, properties.get("Tags")))
         made = elb.create_listener(**api_values(elb, "CreateListener", values))["Listeners"][0]
+        context.initiated(made["ListenerArn"])
         self._attributes(elb, made["ListenerArn"], properties)
         return Made(made["ListenerArn"], {"ListenerArn": made["ListenerArn"]})
 

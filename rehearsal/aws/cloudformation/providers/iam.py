@@ -40,6 +40,7 @@ class Role:
         }
         tags = tag_list(tags_of(context, properties.get("Tags"), system=False))
         made = iam.create_role(**api_values(iam, "CreateRole", {**values, "RoleName": name, "Tags": tags}))
+        context.initiated(name)
         self._policies(iam, name, {}, properties)
         return self._made(made["Role"])
 
@@ -105,6 +106,7 @@ class InstanceProfile:
         iam = context.client("iam")
         name = properties.get("InstanceProfileName") or context.physical_name(128)
         profile = iam.create_instance_profile(InstanceProfileName=name, Path=properties.get("Path") or "/")
+        context.initiated(name)
         for role in properties["Roles"]:
             iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=role)
         return Made(name, {"Arn": profile["InstanceProfile"]["Arn"]})
@@ -169,6 +171,7 @@ class ManagedPolicy:
         name = properties.get("ManagedPolicyName") or context.physical_name(128)
         values = {key: properties.get(key) for key in ("Description", "Path", "PolicyDocument")}
         policy = iam.create_policy(**api_values(iam, "CreatePolicy", {**values, "PolicyName": name}))["Policy"]
+        context.initiated(policy["Arn"])
         for role in properties.get("Roles") or []:
             iam.attach_role_policy(RoleName=role, PolicyArn=policy["Arn"])
         return self._made(iam, policy["Arn"])

@@ -36,6 +36,7 @@ class Key:
         values["Policy"] = properties.get("KeyPolicy")
         values["Tags"] = tag_list(tags_of(context, properties.get("Tags"), system=False), "TagKey", "TagValue")
         key = kms.create_key(**api_values(kms, "CreateKey", values))["KeyMetadata"]
+        context.initiated(key["KeyId"])
         self._switches(kms, key["KeyId"], {}, properties)
         return Made(key["KeyId"], {"Arn": key["Arn"], "KeyId": key["KeyId"]})
 

@@ -24,6 +24,7 @@ class LogGroup:
         optional = {"kmsKeyId": properties.get("KmsKeyId"), "logGroupClass": properties.get("LogGroupClass")}
         optional["tags"] = tags_of(context, properties.get("Tags")) or None
         logs.create_log_group(logGroupName=name, **{key: value for key, value in optional.items() if value})
+        context.initiated(name)
         self._retention(logs, name, {}, properties)
         return self._made(context, name)
 

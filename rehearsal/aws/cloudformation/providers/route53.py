@@ -38,6 +38,7 @@ class HostedZone:
             values["VPC"] = vpcs[0]
         made = route53.create_hosted_zone(**values)
         zone_id = made["HostedZone"]["Id"].rpartition("/")[2]
+        context.initiated(zone_id)
         for vpc in vpcs[1:]:
             route53.associate_vpc_with_hosted_zone(HostedZoneId=zone_id, VPC=vpc)
         self._retag(context, zone_id, properties.get("HostedZoneTags"))

@@ -105,6 +105,7 @@ class Bucket:
         if boolean(properties.get("ObjectLockEnabled", False), "ObjectLockEnabled"):
             values["ObjectLockEnabledForBucket"] = True
         s3.create_bucket(**values)
+        context.initiated(name)
         self._configure(context, name, {}, properties)
         return self._made(context, name)
 

@@ -88,8 +88,9 @@ class QueuePolicy:
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         """Write the policy on every queue."""
-        self._write(context, properties["Queues"], properties["PolicyDocument"])
         name = context.physical_name(80)
+        context.initiated(name)
+        self._write(context, properties["Queues"], properties["PolicyDocument"])
         return Made(name, {"Id": name})
 
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:

@@ -1,4 +1,4 @@
-"""From CloudFormation's loose values to an API's types, tags as CloudFormation puts them, and errors that mean "already gone"."""
+"""What providers share: template values in an API's types, tags as CloudFormation puts them, errors for "gone"."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def document(value: Any) -> str:
 
 
 def api_values(client: Any, operation: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `values` with every scalar in the type of `operation`'s input ("6443" becomes 6443, a policy becomes text).
+    """Return `values` with scalars in the types of `operation`'s input ("6443" becomes 6443, a policy becomes text).
 
     Absent values (None) are left out. A key that the operation does not take raises ProviderError that names its path,
     so a property is never dropped in silence.
@@ -96,9 +96,8 @@ def _scalar(type_name: str, value: Any, path: str) -> Any:
 def tags_of(context: Context, own: Any = None, *, system: bool = True) -> dict[str, str]:
     """Return the stack's tags with the resource's own on top.
 
-    `own` is a list of Key and Value, or a mapping (SSM parameters). `system=False` leaves out the
-    `aws:cloudformation:` tags for the types on which CloudFormation does not put them (`cloudFormationSystemTags` in the
-    resource type's schema).
+    `own` is a list of Key and Value, or a mapping (SSM parameters). `system=False` leaves out the `aws:cloudformation:`
+    tags, for the types on which CloudFormation does not put them (`cloudFormationSystemTags` in the type's schema).
     """
     stack = {key: value for key, value in context.tags.items() if system or not key.startswith(SYSTEM_PREFIX)}
     if isinstance(own, Mapping):

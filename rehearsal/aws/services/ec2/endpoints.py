@@ -1,0 +1,124 @@
+"""What plain moto gets wrong about VPC endpoints."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rehearsal.aws.corrections import correction
+from rehearsal.aws.services.patching import around
+
+
+def _interface(backend: Any, endpoint: Any, subnet_id: str) -> str:
+    """Make an endpoint's interface in a subnet, with an address of that subnet and the endpoint's groups."""
+    subnet = backend.get_subnet(subnet_id)
+    interface = backend.create_network_interface(
+        subnet,
+        subnet.get_available_subnet_ip(instance=endpoint),
+        group_ids=endpoint.security_group_ids,
+        description=f"VPC Endpoint Interface {endpoint.id}",
+    )
+    interface.interface_type = "vpc_endpoint"
+    interface.status = "in-use"
+    return str(interface.id)
+
+
+def _is_interface(endpoint: Any) -> bool:
+    return str(endpoint.vpc_endpoint_type or "").lower() == "interface"
+
+
+@correction("ec2", "An endpoint's interfaces have the default group and addresses outside their subnet")
+def endpoint_interfaces_have_groups_and_addresses() -> None:
+    from moto.ec2.models import EC2Backend
+
+    @around(EC2Backend, "create_vpc_endpoint")
+    def create_vpc_endpoint(plain: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+        for group_id in kwargs.get("security_group_ids") or []:
+            _require_group(self, group_id)
+        endpoint = plain(self, *args, **kwargs)
+        if _is_interface(endpoint):
+            for interface_id in endpoint.network_interface_ids:
+                self.enis.pop(interface_id)
+            endpoint.network_interface_ids = [
+                _interface(self, endpoint, subnet) for subnet in endpoint.subnet_ids or []
+            ]
+        return endpoint
+
+
+def _require_group(backend: Any, group_id: str) -> None:
+    from moto.ec2.exceptions import InvalidSecurityGroupNotFoundError
+
+    if backend.get_security_group_from_id(group_id) is None:
+        raise InvalidSecurityGroupNotFoundError(group_id)
+
+
+@correction("ec2", "ModifyVpcEndpoint changes neither interfaces, routes nor private DNS, and cannot reset the policy")
+def a_modified_endpoint_changes_what_it_made() -> None:
+    from moto.ec2.models.vpcs import VPCEndPoint
+    from moto.ec2.responses.vpcs import VPCs
+
+    @around(VPCs, "modify_vpc_endpoint")
+    def modify_vpc_endpoint(plain: Any, self: Any) -> Any:
+        backend = self.ec2_backend
+        answer = plain(self)
+        (endpoint,) = backend.describe_vpc_endpoints([self._get_param("VpcEndpointId")])
+        if self._get_param("PrivateDnsEnabled") is not None:
+            endpoint.private_dns_enabled = self._get_param("PrivateDnsEnabled")
+        if self._get_param("ResetPolicy"):
+            endpoint.policy_document = json.dumps(VPCEndPoint.DEFAULT_POLICY)
+        if _is_interface(endpoint):
+            _fit_interfaces(backend, endpoint)
+        prefix_list = endpoint.destination_prefix_list_id
+        for table in self._get_param("AddRouteTableIds", []) if prefix_list else []:
+            backend.create_route(table, None, gateway_id=endpoint.id, destination_prefix_list_id=prefix_list)
+        for table in self._get_param("RemoveRouteTableIds", []) if prefix_list else []:
+            backend.delete_route(table, prefix_list)
+        return answer
+
+
+def _fit_interfaces(backend: Any, endpoint: Any) -> None:
+    kept = []
+    for interface_id in endpoint.network_interface_ids:
+        interface = backend.enis[interface_id]
+        if interface.subnet.id in endpoint.subnet_ids:
+            interface._group_set = [backend.get_security_group_from_id(item) for item in endpoint.security_group_ids]
+            kept.append(interface)
+        else:
+            backend.enis.pop(interface_id)
+    present = {interface.subnet.id for interface in kept}
+    new = [_interface(backend, endpoint, subnet) for subnet in endpoint.subnet_ids if subnet not in present]
+    endpoint.network_interface_ids = [interface.id for interface in kept] + new
+
+
+@correction("ec2", "A deleted endpoint is described for ever, and one that does not exist is deleted with success")
+def a_deleted_endpoint_is_gone() -> None:
+    from moto.core.responses import ActionResult
+    from moto.ec2.models import EC2Backend
+    from moto.ec2.responses.vpcs import VPCs
+
+    @around(EC2Backend, "delete_vpc_endpoints")
+    def delete_vpc_endpoints(plain: Any, self: Any, vpce_ids: list[str] | None = None) -> None:
+        plain(self, vpce_ids)
+        for endpoint_id in vpce_ids or []:
+            self.vpc_end_points.pop(endpoint_id, None)
+
+    @around(VPCs, "delete_vpc_endpoints")
+    def delete(plain: Any, self: Any) -> Any:
+        asked = self._get_param("VpcEndpointIds", [])
+        unknown = [endpoint_id for endpoint_id in asked if endpoint_id not in self.ec2_backend.vpc_end_points]
+        self.ec2_backend.delete_vpc_endpoints(vpce_ids=asked)
+        code = "InvalidVpcEndpointId.NotFound"
+        failures = [
+            {"ResourceId": item, "Error": {"Code": code, "Message": f"The Vpc Endpoint Id '{item}' does not exist"}}
+            for item in unknown
+        ]
+        return ActionResult({"Unsuccessful": failures})
+
+
+@correction("ec2", "DescribeVpcEndpoints knows no filter for the endpoint's id")
+def endpoints_are_found_by_id() -> None:
+    from moto.ec2.models.vpcs import VPCEndPoint
+
+    @around(VPCEndPoint, "get_filter_value")
+    def get_filter_value(plain: Any, self: Any, filter_name: str, method_name: str | None = None) -> Any:
+        return self.id if filter_name == "vpc-endpoint-id" else plain(self, filter_name, method_name)
