@@ -89,10 +89,12 @@ def launch_template(
         }
     else:
         placement, extra = Placement(Tenancy=tenancy), {}
-    # Auto Scaling tags instances; volumes and interfaces get theirs here.
+    # Auto Scaling tags instances from its group; volumes and interfaces get theirs here.
     tags = Tags(Name=description, **{CLUSTER_TAG: cluster_uuid})
     return LaunchTemplate(
         name,
+        # Neither a launch template nor what is made from it takes tags from the stack.
+        TagSpecifications=[TagSpecifications(ResourceType="launch-template", Tags=tags)],
         LaunchTemplateData=LaunchTemplateData(
             # machine
             ImageId=image,

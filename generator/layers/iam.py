@@ -94,7 +94,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     control_plane = _role(template, inputs, "ControlPlaneRole", "ec2", "Control-plane nodes")
     worker = _role(template, inputs, "WorkerRole", "ec2", "Worker nodes")
     function = _role(template, inputs, "FunctionRole", "lambda", "The reconcile function")
-    flow_log = _role(template, inputs, "FlowLogRole", "vpc-flow-logs", "Delivery of the VPC's flow logs")
+    flow_log = _role(template, inputs, "FlowLogRole", "vpc-flow-logs", "Delivery of the VPC's flow logs", _OWN_ACCOUNT)
     control_plane_profile = _profile(template, inputs, "ControlPlaneInstanceProfile", control_plane)
     worker_profile = _profile(template, inputs, "WorkerInstanceProfile", worker)
 
@@ -118,10 +118,22 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
 IAM = Layer("iam", Inputs, Outputs, build)
 
 
-def _role(template: Template, inputs: Inputs, name: str, service: str, description: str) -> IamRole:
+# The service that assumes the role works for many accounts; it may use this role for this one alone.
+_OWN_ACCOUNT: dict[str, dict[str, object]] = {"StringEquals": {"aws:SourceAccount": AccountId}}
+
+
+def _role(
+    template: Template,
+    inputs: Inputs,
+    name: str,
+    service: str,
+    description: str,
+    conditions: dict[str, dict[str, object]] | None = None,
+) -> IamRole:
     # The service principals that stand here have the same name in every partition.
+    extra = {"Condition": condition(conditions)} if conditions else {}
     trust = Statement(
-        Effect=Allow, Action=[sts.AssumeRole], Principal=Principal("Service", [f"{service}.amazonaws.com"])
+        Effect=Allow, Action=[sts.AssumeRole], Principal=Principal("Service", [f"{service}.amazonaws.com"]), **extra
     )
     return template.add_resource(
         IamRole(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from troposphere import GetAtt, Ref, Region, Sub, Template
+from troposphere import GetAtt, Ref, Region, Sub, Tags, Template
 from troposphere.ec2 import SecurityGroup
 from troposphere.elasticloadbalancingv2 import (
     Action,
@@ -18,6 +18,7 @@ from troposphere.validators.route53 import AliasTarget
 
 from generator.layers.network.security_groups import API_PORT
 from generator.layers.network.vpc import Network
+from generator.names import CLUSTER_TAG
 from generator.values import ClusterUuid, DnsName, HostedZoneId, VpcId
 
 # Connections to a control plane that leaves are drained for so long before they are cut.
@@ -86,6 +87,8 @@ def add_zone(template: Template, vpc_id: VpcId, cluster_uuid: ClusterUuid) -> Dn
             "PrivateZone",
             Name=Sub("${ClusterUuid}.holdfast.internal"),
             VPCs=[HostedZoneVPCs(VPCId=vpc_id, VPCRegion=Region)],
+            # Route 53 takes no tags from the stack.
+            HostedZoneTags=Tags(**{CLUSTER_TAG: cluster_uuid}),
         )
     )
     return DnsName(Sub("api.${ClusterUuid}.holdfast.internal"))
