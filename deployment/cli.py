@@ -9,7 +9,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
-from deployment import aws, delete, deploy, package, parameters, preflight, purge
+from deployment import aws, delete, deploy, follow, package, parameters, preflight, purge
 from deployment.aws import Account
 from deployment.deploy import Order
 from deployment.refusal import Refusal
@@ -89,6 +89,10 @@ def _delete(options: argparse.Namespace) -> int:
     return DONE if delete.run(_account(options), options.stack, confirmed=options.yes, ask=_ask) else FAILED
 
 
+def _follow(options: argparse.Namespace) -> int:
+    return DONE if follow.run(_account(options), options.stack, resources=not options.stacks_only) else FAILED
+
+
 def _purge(options: argparse.Namespace) -> int:
     if not options.cluster:
         raise Refusal("which cluster? CLUSTER=<name of the deleted stack, or the cluster's uuid>")
@@ -107,6 +111,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "package": _package,
     "deploy": _deploy,
     "diff": _diff,
+    "follow": _follow,
     "delete": _delete,
     "purge": _purge,
     "preflight": _preflight,
@@ -144,6 +149,10 @@ def _parser() -> argparse.ArgumentParser:
         takes_parameters(added)
         if name == "deploy":
             added.add_argument("--rollback", action="store_true", help="replace and, on failure, go back")
+
+    added = command("follow", "watch the operation that was started last on the stack")
+    added.add_argument("--stack", default="holdfast")
+    added.add_argument("--stacks-only", action="store_true", help="leave out resources that do not fail")
 
     added = command("delete", "delete the stack, and tell what stays")
     added.add_argument("--stack", default="holdfast")

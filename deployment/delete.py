@@ -7,6 +7,7 @@ from collections.abc import Callable
 from deployment import retained, stacks
 from deployment.aws import Aws
 from deployment.events import Follower
+from deployment.follow import ended
 from deployment.refusal import Refusal
 
 
@@ -21,11 +22,7 @@ def run(aws: Aws, name: str, *, confirmed: bool, ask: Callable[[str], str], say:
     follower = Follower(cloudformation, say)
     follower.mark(stack.stack_id)
     cloudformation.delete_stack(StackName=stack.stack_id)
-    ended = follower.follow(stack.stack_id)
-    if ended.status != "DELETE_COMPLETE":
-        say(f"{ended.name} is {ended.status}")
-        for failure in follower.failures or [ended.reason]:
-            say(f"  {failure}")
+    if not ended(follower, stack.stack_id, say):
         return False
     _tell_kept(aws, stack.uuid, say)
     return True

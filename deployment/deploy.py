@@ -13,6 +13,7 @@ from deployment import changes, parameters, stacks, templates
 from deployment.aws import Aws
 from deployment.changes import Change
 from deployment.events import Follower
+from deployment.follow import ended
 from deployment.refusal import Refusal
 from deployment.stacks import Stack
 
@@ -70,7 +71,7 @@ def deploy(aws: Aws, order: Order, *, rollback: bool, say: Callable[[str], None]
     follower = Follower(cloudformation, say)
     follower.mark(existing.stack_id)
     cloudformation.execute_change_set(ChangeSetName=with_changes, DisableRollback=not rollback)
-    return _ended(follower, existing.stack_id, {"UPDATE_COMPLETE"}, say)
+    return ended(follower, existing.stack_id, say)
 
 
 def diff(aws: Aws, order: Order, *, say: Callable[[str], None] = print) -> None:
@@ -101,7 +102,7 @@ def _create(aws: Aws, order: Order, say: Callable[[str], None]) -> bool:
         Tags=order.tags,
         **templates.argument(aws, order.template, order.bucket),
     )
-    return _ended(Follower(cloudformation, say), answer["StackId"], {"CREATE_COMPLETE"}, say)
+    return ended(Follower(cloudformation, say), answer["StackId"], say)
 
 
 def _refuse_unless_updatable(stack: Stack) -> None:
@@ -140,17 +141,3 @@ def _planned(cloudformation: Any, change_set: str) -> list[Change]:
 
 def _discard(cloudformation: Any, change_set: str) -> None:
     cloudformation.delete_change_set(ChangeSetName=change_set)
-
-
-def _ended(follower: Follower, stack_id: str, good: set[str], say: Callable[[str], None]) -> bool:
-    """Follows the operation, then tells the outputs, or why it failed."""
-    stack = follower.follow(stack_id)
-    if stack.status in good:
-        width = max((len(key) for key, _ in stack.outputs), default=0)
-        for key, value in stack.outputs:
-            say(f"  {key:<{width}}  {value}")
-        return True
-    say(f"{stack.name} is {stack.status}")
-    for failure in follower.failures or [stack.reason]:
-        say(f"  {failure}")
-    return False

@@ -23,6 +23,8 @@ class Follower:
 
     cloudformation: Any
     say: Callable[[str], None] = print
+    # Whether the resources of the stacks are told too; failures always are.
+    resources: bool = True
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     failures: list[str] = field(default_factory=list)
@@ -34,6 +36,12 @@ class Follower:
     def mark(self, stack_id: str) -> None:
         """Forgets what has happened in the stack so far, so that only events of the next operation are told."""
         self._seen = {event["EventId"] for event in self._events(stack_id)}
+
+    def mark_before_latest(self, stack_id: str) -> None:
+        """The same for an operation that somebody has started: it is the one that the person started last."""
+        events = self._events(stack_id)
+        own = (at for at, event in enumerate(events) if event.get("ResourceStatusReason") == "User Initiated")
+        self._seen = {event["EventId"] for event in events[next(own, len(events)) + 1 :]}
 
     def follow(self, stack_id: str) -> Stack:
         """Waits for the end of the operation and returns the stack then; a deleted one too, since it is asked by id."""
@@ -95,11 +103,11 @@ class Follower:
         own = event.get("PhysicalResourceId") == event["StackId"]
         if own and self._paths[event["StackId"]]:
             return  # the parent's event says the same
-        if status.endswith("_IN_PROGRESS") and not is_stack:
+        failed = status.endswith("_FAILED")
+        if not is_stack and (status.endswith("_IN_PROGRESS") or not (failed or self.resources)):
             return
         path = event["LogicalResourceId"] if own else self._paths[event["StackId"]] + event["LogicalResourceId"]
         reason = event.get("ResourceStatusReason", "")
-        failed = status.endswith("_FAILED")
         self.say(f"{seconds:7.1f} s  {status:<28} {path}{f': {reason}' if failed and reason else ''}")
         if failed and reason and not own and not reason.startswith(_ECHOES):
             self.failures.append(f"{path} ({event['ResourceType']}): {reason}")

@@ -1,0 +1,51 @@
+"""The deployed stacks as a person wants to see them: a tree with times, outputs, and what a delete has to keep."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+_STACK = "AWS::CloudFormation::Stack"
+_RETAINING = ("Retain", "RetainExceptOnCreate")
+
+
+def tree(cloudformation: Any, name: str, depth: int = 0, label: str = "") -> Iterator[str]:
+    """A line for the stack and for each nested one: how long it took, how many resources it has."""
+    resources = _resources(cloudformation, name)
+    shown = f"{'  ' * depth}{label or name}"
+    yield f"  {shown:<24} {_seconds(cloudformation, name):6.1f} s  {len(resources):3} resources"
+    for resource in resources:
+        if resource["ResourceType"] == _STACK:
+            yield from tree(cloudformation, resource["PhysicalResourceId"], depth + 1, resource["LogicalResourceId"])
+
+
+def outputs(cloudformation: Any, name: str) -> dict[str, str]:
+    """The root's outputs."""
+    stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def kept(cloudformation: Any, name: str) -> set[str]:
+    """The physical ids of what its templates keep when the stack is deleted."""
+    body = cloudformation.get_template(StackName=name)["TemplateBody"]
+    template = body if isinstance(body, dict) else json.loads(body)
+    ids: set[str] = set()
+    for resource in _resources(cloudformation, name):
+        if resource["ResourceType"] == _STACK:
+            ids |= kept(cloudformation, resource["PhysicalResourceId"])
+        elif template["Resources"][resource["LogicalResourceId"]].get("DeletionPolicy") in _RETAINING:
+            ids.add(resource["PhysicalResourceId"])
+    return ids
+
+
+def _resources(cloudformation: Any, name: str) -> list[dict[str, Any]]:
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
+    return [resource for page in pages for resource in page["StackResourceSummaries"]]
+
+
+def _seconds(cloudformation: Any, name: str) -> float:
+    """From the stack's first event to its last: its creation, since nothing else has happened to it yet."""
+    pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)
+    times = [event["Timestamp"] for page in pages for event in page["StackEvents"]]
+    return float((max(times) - min(times)).total_seconds())

@@ -1,0 +1,134 @@
+"""What a deploy finds in a real account: a bucket, images, and for some clusters a network or dedicated hosts.
+
+All of it is made through the public API. The values of the root's parameters follow from it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+# Partition -> a region of it, for the templates are linted and deployed where they are meant to be.
+REGIONS = {
+    "aws": "us-east-1",
+    "aws-us-gov": "us-gov-west-1",
+    "aws-cn": "cn-north-1",
+    "aws-iso": "us-iso-east-1",
+    "aws-iso-b": "us-isob-east-1",
+}
+BUCKET = "holdfast-rehearsal"
+_ENDPOINT_CIDR = "192.0.2.0/24"
+
+Clients = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The few settings of a cluster configuration that decide what it finds. The generator has checked the file."""
+
+    partition: str
+    zones: int
+    vpc_cidr: str
+    tenancy: str
+
+    @property
+    def region(self) -> str:
+        """A region of the configuration's partition."""
+        return REGIONS[self.partition]
+
+
+def facts(config: Path) -> Facts:
+    """Reads the configuration; what it leaves out has the generator's default."""
+    settings = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
+    network = settings.get("network", {})
+    return Facts(
+        partition=settings.get("partition", "aws"),
+        zones=settings.get("zones", 3),
+        vpc_cidr=network.get("vpcCidr", "10.0.0.0/16"),
+        tenancy=network.get("tenancy", "dedicated"),
+    )
+
+
+def prepare(client: Clients, facts: Facts, declared: Mapping[str, Any]) -> dict[str, str]:
+    """Makes what the cluster finds; a value for every parameter that has no default.
+
+    `declared` are the root template's Parameters. Raises KeyError for one that is not known here.
+    """
+    _bucket(client("s3"), facts.region)
+    needed = [name for name, body in declared.items() if "Default" not in body]
+    values: dict[str, str] = {}
+    zones = _zones(client("ec2"), facts.zones)
+    if "AvailabilityZones" in needed:
+        values["AvailabilityZones"] = ",".join(zones)
+    if "VpcId" in needed:
+        values |= _network(client("ec2"), facts, zones)
+    if "HostedZoneId" in needed:
+        values |= _hosted_zone(client("route53"), facts.region, values["VpcId"])
+    for name in needed:
+        if name.endswith("Image"):
+            values[name] = _image(client("ec2"), name)
+        elif name.startswith("HostResourceGroup"):
+            values[name] = f"arn:{facts.partition}:resource-groups:{facts.region}:123456789012:group/rehearsal"
+        elif name.startswith("LicenseConfiguration"):
+            group = "license-configuration:lic-0123456789abcdef0123456789abcdef"
+            values[name] = f"arn:{facts.partition}:license-manager:{facts.region}:123456789012:{group}"
+    return {name: values[name] for name in needed}
+
+
+def _bucket(s3: Any, region: str) -> None:
+    # us-east-1 is the one region that must not be named.
+    place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    s3.create_bucket(Bucket=BUCKET, **place)
+
+
+def _zones(ec2: Any, count: int) -> list[str]:
+    return [zone["ZoneName"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]][:count]
+
+
+def _image(ec2: Any, name: str) -> str:
+    return str(
+        ec2.register_image(
+            Name=f"rehearsal-{name}",
+            Architecture="x86_64",
+            RootDeviceName="/dev/xvda",
+            VirtualizationType="hvm",
+            BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8, "VolumeType": "gp3"}}],
+        )["ImageId"]
+    )
+
+
+def _network(ec2: Any, facts: Facts, zones: list[str]) -> dict[str, str]:
+    """A VPC with two subnets in each zone and one route table for all of them."""
+    vpc = ec2.create_vpc(CidrBlock=facts.vpc_cidr, InstanceTenancy=facts.tenancy)["Vpc"]["VpcId"]
+    for attribute in ("EnableDnsSupport", "EnableDnsHostnames"):
+        ec2.modify_vpc_attribute(VpcId=vpc, **{attribute: {"Value": True}})
+    pieces = ipaddress.ip_network(facts.vpc_cidr).subnets(prefixlen_diff=(2 * len(zones) - 1).bit_length())
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, AvailabilityZone=zone, CidrBlock=str(next(pieces)))["Subnet"]["SubnetId"]
+        for zone in [*zones, *zones]
+    ]
+    table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    for subnet in subnets:
+        ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
+    return {
+        "VpcId": vpc,
+        "ControlPlaneSubnetIds": ",".join(subnets[: len(zones)]),
+        "WorkerSubnetIds": ",".join(subnets[len(zones) :]),
+        "RouteTableIds": table,
+        "EndpointCidr": _ENDPOINT_CIDR,
+    }
+
+
+def _hosted_zone(route53: Any, region: str, vpc: str) -> dict[str, str]:
+    zone = route53.create_hosted_zone(
+        Name="rehearsal.example.internal",
+        CallerReference="rehearsal",
+        VPC={"VPCRegion": region, "VPCId": vpc},
+        HostedZoneConfig={"PrivateZone": True},
+    )["HostedZone"]
+    return {"HostedZoneId": zone["Id"].rsplit("/", 1)[-1], "ApiEndpointName": "api.rehearsal.example.internal"}
