@@ -76,14 +76,16 @@ def layer_map(config: ClusterConfig | None = None) -> str:
 
 def parameters_table() -> str:
     """A Markdown table of the root's parameters, with those that only some configurations have."""
-    rows: dict[str, str] = {}
+    groups: dict[str, dict[str, str]] = {}
     for only_with, config in _PARAMETER_CONFIGURATIONS.items():
         root = json.loads(templates(config)["root.json"])
         for group in root["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]:
+            label = group["Label"]["default"]
+            rows = groups.setdefault(label, {})
             for name in group["Parameters"]:
-                if name not in rows:
-                    rows[name] = _row(group["Label"]["default"], name, root["Parameters"][name], only_with)
-    return "\n".join(["| Group | Parameter | Default | Meaning |", "| --- | --- | --- | --- |", *rows.values()])
+                rows.setdefault(name, _row(label, name, root["Parameters"][name], only_with))
+    header = ["| Group | Parameter | Default | Meaning |", "| --- | --- | --- | --- |"]
+    return "\n".join([*header, *(row for rows in groups.values() for row in rows.values())])
 
 
 def _row(group: str, name: str, parameter: dict[str, Any], only_with: str) -> str:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from generator.user_data import MAX_USER_DATA_BYTES
+
 # CloudFormation takes 1 MB, 500 resources, 200 parameters and 200 outputs per template
 # (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html); the first two are kept
 # at a distance, because packaging and later layers add to them.
@@ -13,8 +15,6 @@ MAX_TEMPLATE_BYTES = 460_000
 MAX_RESOURCES = 450
 MAX_PARAMETERS = 200
 MAX_OUTPUTS = 200
-# EC2 takes 16,384 bytes; user data that is data stays far below.
-MAX_USER_DATA_BYTES = 4096
 
 
 class LimitBroken(Exception):

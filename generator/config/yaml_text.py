@@ -13,6 +13,9 @@ import yaml
 
 from generator.config.problem import Problem, below, shown
 
+# The model has five levels; more cannot be meant, and thousands would exhaust Python's stack.
+_MOST_LEVELS = 20
+
 _PREFIX = "tag:yaml.org,2002:"
 
 # PyYAML built from source has no C parser where libyaml's headers are missing; the slower one reads the same.
@@ -61,19 +64,24 @@ class _Values:
     def __init__(self, problems: list[Problem]) -> None:
         self._problems = problems
         self._seen: set[int] = set()
+        self._level = 0
 
     def of(self, node: yaml.Node, path: str) -> Any:
         if id(node) in self._seen:
             # An alias gives the very node that its anchor gave.
             return self._refuse(path, "an alias (*)", "the value itself")
         self._seen.add(id(node))
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.of(entry, below(path, index)) for index, entry in enumerate(node.value)]
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)
-        raise TypeError(f"YAML has no node of type {type(node).__name__}")
+        if self._level == _MOST_LEVELS:
+            return self._refuse(path, "a deeper level", f"{_MOST_LEVELS} levels")
+        self._level += 1
+        value = self._mapping(node, path) if isinstance(node, yaml.MappingNode) else self._list(node, path)
+        self._level -= 1
+        return value
+
+    def _list(self, node: yaml.Node, path: str) -> list[Any]:
+        return [self.of(entry, below(path, index)) for index, entry in enumerate(node.value)]
 
     def _mapping(self, node: yaml.MappingNode, path: str) -> dict[str, Any]:
         values: dict[str, Any] = {}

@@ -10,9 +10,9 @@ from generator.config.model import ClusterConfig
 from generator.config.problem import Problem
 from generator.config.rules import addresses, names, node_labels, shape, tenancy
 
-_RULES = (*names.RULES, *shape.RULES, *addresses.RULES, *tenancy.RULES, *node_labels.RULES)
+RULES = (*names.RULES, *shape.RULES, *addresses.RULES, *tenancy.RULES, *node_labels.RULES)
 
 
 def check(config: ClusterConfig) -> list[Problem]:
     """Everything that the rules refuse in the configuration."""
-    return [problem for rule in _RULES for problem in rule(config)]
+    return [problem for rule in RULES for problem in rule(config)]

@@ -1,0 +1,174 @@
+"""Hypothesis strategies of cluster configurations: valid ones, and valid ones with one field broken.
+
+Configurations are built to be valid (sizes follow from the ranges that were drawn), so nothing is filtered away.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+from hypothesis import strategies as st
+
+from generator.config import ClusterConfig, parse
+from tests.breaks import BREAKS, Document, Draw
+
+_ALPHANUMERIC = string.ascii_letters + string.digits
+_PRIVATE_AREAS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A configuration that is refused, and the path of the field that the refusal has to name."""
+
+    document: Document
+    path: str
+
+    @property
+    def text(self) -> str:
+        return json.dumps(self.document)
+
+
+def valid_configs() -> st.SearchStrategy[ClusterConfig]:
+    """Configurations of every shape that the generator accepts."""
+    # JSON is YAML, so what is drawn goes through the reader as a file would.
+    return valid_documents().map(lambda document: parse(json.dumps(document)))
+
+
+@st.composite
+def valid_documents(draw: Draw) -> Document:
+    """The same as valid_configs, as the mapping that a YAML file holds."""
+    development = draw(st.booleans())
+    zones = draw(st.integers(1 if development else 3, 6))
+    slots = draw(st.sampled_from((3, 5)))
+    vpc_area, pod_area, service_area, _ = draw(_AREA_ORDERS)
+    network, vpc_nodes = _network(draw, vpc_area, zones, development)
+    pods = _range(draw, pod_area, 8, 20)
+    pod_nodes = pods.num_addresses // 256 - slots - 1
+    names = draw(_POOL_NAMES)
+    groups = draw(_GROUP_NAMES)
+    most_nodes = min(1000, min(vpc_nodes, pod_nodes) // len(names))
+    pools = [_pool_section(draw, name, network["tenancy"], groups, most_nodes) for name in names]
+    control_plane = {
+        "slots": slots,
+        **draw(_VOLUMES),
+        "replacement": draw(_REPLACEMENTS),
+        **_tenancy(draw, network["tenancy"], groups),
+    }
+    used = {nodes.get("hostResourceGroup") for nodes in (control_plane, *pools)}
+    return {
+        "name": draw(_CLUSTER_NAMES),
+        "partition": draw(_PARTITIONS),
+        "shape": "development" if development else "production",
+        "zones": zones,
+        "hostResourceGroups": [group for group in groups if group in used],
+        "network": network,
+        "kubernetes": {"podCidr": str(pods), "serviceCidr": str(_range(draw, service_area, 12, 24))},
+        "controlPlane": control_plane,
+        "pools": pools,
+    }
+
+
+@st.composite
+def invalid_configs(draw: Draw) -> Broken:
+    """A valid configuration with one field broken, together with that field's path."""
+    document = copy.deepcopy(draw(valid_documents()))
+    path = draw(st.sampled_from(BREAKS))(draw, document)
+    return Broken(document, path)
+
+
+# Strategies that depend on nothing are made once, and what depends on earlier draws are plain functions: hypothesis
+# validates every strategy object that it has not met before, which would take most of the time.
+
+
+def _without_hyphens(name: str) -> str:
+    return name.replace("-", "")
+
+
+def _words(first: str, inner: str, last: str, longest: int) -> st.SearchStrategy[str]:
+    """Words of 2 to `longest` characters from three alphabets."""
+    parts = st.tuples(st.sampled_from(first), st.text(inner, max_size=longest - 2), st.sampled_from(last))
+    return parts.map("".join)
+
+
+def _names(longest: int) -> st.SearchStrategy[str]:
+    lower, digits = string.ascii_lowercase, string.digits
+    names = _words(lower, lower + digits + "-", lower + digits, longest)
+    return names.filter(lambda name: _without_hyphens(name) != "controlplane")
+
+
+_CLUSTER_NAMES = _names(32)
+_POOL_NAMES = st.lists(_names(24), min_size=1, max_size=5, unique_by=_without_hyphens)
+_GROUP_NAMES = st.lists(_names(24), max_size=3, unique_by=_without_hyphens)
+_WORDS = st.sampled_from(_ALPHANUMERIC) | _words(_ALPHANUMERIC, _ALPHANUMERIC + "-_.", _ALPHANUMERIC, 63)
+_VALUES = st.just("") | _WORDS
+# Keys of labels and taints, some in the user's own domains.
+_KEYS = st.tuples(st.sampled_from(("", "example.com/", "team-1.internal/")), _WORDS).map("".join)
+_LABELS = st.dictionaries(_KEYS, _VALUES, max_size=4)
+_TAINTS = st.lists(
+    st.fixed_dictionaries({"key": _KEYS, "value": _VALUES, "effect": st.sampled_from(_EFFECTS)}),
+    max_size=3,
+    unique_by=lambda taint: taint["key"],
+)
+_VOLUMES = st.fixed_dictionaries({"rootVolumeGib": st.integers(20, 1024), "etcdVolumeGib": st.integers(8, 1024)})
+_CHOICES = st.sampled_from(("create", "given"))
+_TENANCIES = st.sampled_from(("default", "dedicated"))
+_INSTANCE_TYPES = st.sampled_from(("m7i.large", "c6i.4xlarge", "r6g.metal", "t3.large"))
+_AREA_ORDERS = st.permutations(_PRIVATE_AREAS)
+_PARTITIONS = st.sampled_from(("aws", "aws-us-gov", "aws-cn", "aws-iso", "aws-iso-b"))
+_REPLACEMENTS = st.sampled_from(("surge", "remove-first"))
+
+
+def _range(draw: Draw, area: str, largest: int, smallest: int) -> IPv4Network:
+    """A range within `area`, between the two prefix lengths."""
+    within = IPv4Network(area)
+    prefix = draw(st.integers(max(largest, within.prefixlen), smallest))
+    index = draw(st.integers(0, 2 ** (prefix - within.prefixlen) - 1))
+    return IPv4Network((int(within.network_address) + index * 2 ** (32 - prefix), prefix))
+
+
+def _network(draw: Draw, area: str, zones: int, development: bool) -> tuple[Document, int]:
+    """The network section, and how many workers its subnets have room for."""
+    given = draw(st.booleans())
+    endpoints = draw(_CHOICES) if given else "create"
+    one_zone = development and endpoints == "create" and draw(st.booleans())
+    vpc = _range(draw, area, 16, 28 if given else 21)
+    network = {
+        "vpc": "given" if given else "create",
+        "tenancy": draw(_TENANCIES),
+        "vpcCidr": str(vpc),
+        "endpoints": endpoints,
+        "endpointZones": "one" if one_zone else "all",
+        "privateZone": draw(_CHOICES) if given else "create",
+    }
+    return network, 10_000 if given else zones * (vpc.num_addresses // 8 - 5)
+
+
+def _tenancy(draw: Draw, vpc_tenancy: str, groups: Sequence[str]) -> Document:
+    """Tenancy and host resource group of the control plane or a pool."""
+    allowed = ["dedicated"]
+    if vpc_tenancy == "default":
+        allowed.append("default")
+    if groups:
+        allowed.append("host")
+    tenancy = draw(st.sampled_from(allowed))
+    return {"tenancy": tenancy, **({"hostResourceGroup": draw(st.sampled_from(groups))} if tenancy == "host" else {})}
+
+
+def _pool_section(draw: Draw, name: str, vpc_tenancy: str, groups: Sequence[str], most_nodes: int) -> Document:
+    max_size = draw(st.integers(0, most_nodes))
+    return {
+        "name": name,
+        **_tenancy(draw, vpc_tenancy, groups),
+        "labels": draw(_LABELS),
+        "taints": draw(_TAINTS),
+        "rootVolumeGib": draw(st.integers(20, 16384)),
+        "instanceType": draw(_INSTANCE_TYPES),
+        "minSize": draw(st.integers(0, max_size)),
+        "maxSize": max_size,
+    }

@@ -1,0 +1,270 @@
+"""What is refused, and the exact lines that say so."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from generator.config import ConfigError, Problem, load, parse, rules
+from generator.config.model import ClusterConfig
+
+NAME = "2 to 24 lower-case letters, digits and hyphens, beginning with a letter, no hyphen last"
+QUALIFIED = (
+    "an optional DNS prefix and a slash, then 1 to 63 letters, digits, '-', '_' and '.', none of these outermost"
+)
+VALUE = "at most 63 letters, digits, '-', '_' and '.', none of these outermost"
+KUBELET = "below kubernetes.io and k8s.io a kubelet may only set node.kubernetes.io, kubelet.kubernetes.io"
+OWN_TAINTS = "a key outside kubernetes.io, k8s.io, cilium.io, whose controllers set and remove them"
+
+# What the model refuses: YAML, then the lines.
+TYPES = [
+    ("zone: 3", "zone: given an unknown key; allowed: name, partition, shape, zones, hostResourceGroups, network, "
+     "kubernetes, controlPlane, pools (perhaps zones)"),
+    ("network: {vpc_cidr: 10.0.0.0/16}", "network.vpc_cidr: given an unknown key; allowed: vpc, tenancy, vpcCidr, "
+     "endpoints, endpointZones, privateZone (perhaps vpcCidr)"),
+    ("zones: three", 'zones: given "three"; allowed: a whole number from 1 to 6 in plain digits'),
+    ("zones: 7", "zones: given 7; allowed: a whole number from 1 to 6"),
+    ("zones: yes", 'zones: given "yes"; allowed: a whole number from 1 to 6 in plain digits'),
+    ("zones: true", "zones: given true; allowed: a whole number from 1 to 6"),
+    ("zones:", "zones: given nothing; allowed: a whole number from 1 to 6"),
+    ("zones: 03", 'zones: given "03"; allowed: a whole number from 1 to 6 in plain digits'),
+    ("name: 5", "name: given 5; allowed: 2 to 32 lower-case letters, digits and hyphens, beginning with a letter, "
+     "no hyphen last, in quotes"),
+    ("name: Web", 'name: given "Web"; allowed: 2 to 32 lower-case letters, digits and hyphens, beginning with a '
+     "letter, no hyphen last"),
+    ('name: "web\\n"', 'name: given "web\\n"; allowed: text on one line, without control characters'),
+    ("partition: aws-eu", 'partition: given "aws-eu"; allowed: aws, aws-us-gov, aws-cn, aws-iso, aws-iso-b'),
+    ("network: given", 'network: given "given"; allowed: a mapping with the keys vpc, tenancy, vpcCidr, endpoints, '
+     "endpointZones, privateZone"),
+    ("controlPlane: {slots: 4}", "controlPlane.slots: given 4; allowed: 3, 5"),
+    ("controlPlane: {etcdVolumeGib: 4}", "controlPlane.etcdVolumeGib: given 4; allowed: a whole number from 8 to 1024"),
+    ("pools: []", "pools: given 0 entries; allowed: 1 to 16"),
+    ("pools: general", 'pools: given "general"; allowed: a list'),
+    ("pools: [{}]", f"pools[0].name: given nothing; allowed: {NAME}"),
+    ("pools: [{name: a}]", f'pools[0].name: given "a"; allowed: {NAME}'),
+    ("pools: [{name: aa, labels: [x]}]", 'pools[0].labels: given ["x"]; allowed: a mapping of text to text'),
+    ("pools: [{name: aa, labels: {version: 1.10}}]", "pools[0].labels.version: given 1.1; allowed: text, in quotes"),
+    ("pools: [{name: aa, labels: {on: true}}]", "pools[0].labels.on: given true; allowed: text, in quotes"),
+    ("pools: [{name: aa, taints: [{key: a, effect: NoWay}]}]",
+     'pools[0].taints[0].effect: given "NoWay"; allowed: NoSchedule, PreferNoSchedule, NoExecute'),
+    ("pools: [{name: aa, taints: [{key: a}]}]",
+     "pools[0].taints[0].effect: given nothing; allowed: NoSchedule, PreferNoSchedule, NoExecute"),
+    ("pools: [{name: aa, instanceType: large}]",
+     'pools[0].instanceType: given "large"; allowed: an EC2 instance type such as m7i.large'),
+]  # fmt: skip
+
+# What the rules refuse.
+ADDRESSES = [
+    ("network: {vpcCidr: 10.0.0.1/16}", 'network.vpcCidr: given "10.0.0.1/16"; allowed: 10.0.0.0/16, the same range '
+     "written from its first address"),
+    ("network: {vpcCidr: 10.0.0.0/33}", 'network.vpcCidr: given "10.0.0.0/33"; allowed: an IPv4 range such as '
+     "10.0.0.0/16"),
+    ("network: {vpcCidr: 10.0.0.0/15}", 'network.vpcCidr: given "10.0.0.0/15"; allowed: a range from /16 to /21 '
+     "(subnets for six zones are cut from it)"),
+    ("network: {vpcCidr: 10.0.0.0/22}", 'network.vpcCidr: given "10.0.0.0/22"; allowed: a range from /16 to /21 '
+     "(subnets for six zones are cut from it)"),
+    ("network: {vpc: given, vpcCidr: 10.0.0.0/29}", 'network.vpcCidr: given "10.0.0.0/29"; allowed: a range from /16 '
+     "to /28 (what AWS allows for a VPC)"),
+    ("{network: {vpcCidr: 10.0.0.0/21}, kubernetes: {podCidr: 100.64.0.0/10}, pools: [{name: aa, maxSize: 754}]}",
+     'network.vpcCidr: given "10.0.0.0/21", which has 753 addresses for workers in 3 zones; allowed: a range with at '
+     "least 754, the sum of maxSize of all pools"),
+    ("network: {vpcCidr: 169.254.0.0/16}", 'network.vpcCidr: given "169.254.0.0/16"; allowed: a range outside '
+     "169.254.0.0/16 (link-local: instance metadata, DNS and time)"),
+    ("kubernetes: {podCidr: 10.0.0.0/8}", 'kubernetes.podCidr: given "10.0.0.0/8"; allowed: a range that does not '
+     "overlap network.vpcCidr (10.0.0.0/16)"),
+    ("kubernetes: {serviceCidr: 100.64.255.0/24}", 'kubernetes.serviceCidr: given "100.64.255.0/24"; allowed: a range '
+     "that does not overlap kubernetes.podCidr (100.64.0.0/16)"),
+    ("{kubernetes: {podCidr: 100.64.0.0/20}, pools: [{name: aa, maxSize: 13}]}", "kubernetes.podCidr: given "
+     '"100.64.0.0/20"; allowed: a range from /8 to /19 (a /24 for each of 17 nodes: slots, one replacement, and '
+     "maxSize of all pools)"),
+    ("kubernetes: {serviceCidr: 172.20.0.0/25}", 'kubernetes.serviceCidr: given "172.20.0.0/25"; allowed: a range '
+     "from /12 to /24 (what the API server allocates from)"),
+]  # fmt: skip
+SHAPES = [
+    ("zones: 2", "zones: given 2; allowed: 3 to 6 (fewer only with shape: development)"),
+    ("network: {endpointZones: one}",
+     'network.endpointZones: given "one"; allowed: all (one only with shape: development)'),
+    ("{shape: development, network: {vpc: given, endpoints: given, endpointZones: one}}",
+     'network.endpointZones: given "one"; allowed: all (endpoints are given)'),
+    ("network: {endpoints: given}",
+     'network.endpoints: given "given"; allowed: create (given only with network.vpc: given)'),
+    ("network: {privateZone: given}",
+     'network.privateZone: given "given"; allowed: create (given only with network.vpc: given)'),
+    ("pools: [{name: aa, minSize: 3, maxSize: 2}]",
+     "pools[0].minSize: given 3; allowed: 0 to 2, the pool's maxSize"),
+]  # fmt: skip
+TENANCIES = [
+    ("controlPlane: {tenancy: default}", 'controlPlane.tenancy: given "default"; allowed: dedicated, host (in a VPC '
+     "with network.tenancy: dedicated)"),
+    ("pools: [{name: aa}, {name: bb, tenancy: default}]", 'pools[1].tenancy: given "default"; allowed: dedicated, '
+     "host (in a VPC with network.tenancy: dedicated)"),
+    ("controlPlane: {tenancy: host}", "controlPlane.hostResourceGroup: given nothing; allowed: a name that is "
+     "declared in hostResourceGroups (tenancy is host)"),
+    ("{hostResourceGroups: [hh], controlPlane: {tenancy: host, hostResourceGroup: hh}, "
+     "pools: [{name: aa, tenancy: host}]}",
+     "pools[0].hostResourceGroup: given nothing; allowed: hh (tenancy is host)"),
+    ("controlPlane: {tenancy: host, hostResourceGroup: hh}", 'controlPlane.hostResourceGroup: given "hh"; allowed: a '
+     "name that is declared in hostResourceGroups"),
+    ("{hostResourceGroups: [hh], pools: [{name: aa, hostResourceGroup: hh}]}",
+     'pools[0].hostResourceGroup: given "hh"; allowed: nothing (only with tenancy: host)'),
+    ("hostResourceGroups: [hh]", 'hostResourceGroups[0]: given "hh"; allowed: the names that controlPlane and pools '
+     "use"),
+    ("pools: [{name: aa, instanceType: t2.large}]", 'pools[0].instanceType: given "t2.large"; allowed: a family that '
+     "EC2 offers with tenancy dedicated, such as m7i"),
+    ("{hostResourceGroups: [hh], pools: [{name: aa, tenancy: host, hostResourceGroup: hh, instanceType: t4g.large}]}",
+     'pools[0].instanceType: given "t4g.large"; allowed: a family that EC2 offers with tenancy host, such as m7i'),
+]  # fmt: skip
+NAMES = [
+    ("pools: [{name: aa}, {name: aa}]", 'pools[1].name: given "aa", which is taken by pools[0].name; allowed: names '
+     "that differ in more than hyphens"),
+    ("pools: [{name: a-b1}, {name: ab1}]", 'pools[1].name: given "ab1", which becomes the same logical ids as "a-b1" '
+     "of pools[0].name; allowed: names that differ in more than hyphens"),
+    ("pools: [{name: control-plane}]", 'pools[0].name: given "control-plane"; allowed: any other name '
+     "(ControlPlaneInstanceType is already a root parameter)"),
+    ("{hostResourceGroups: [hh, h-h], controlPlane: {tenancy: host, hostResourceGroup: hh}, "
+     "pools: [{name: aa, tenancy: host, hostResourceGroup: h-h}]}",
+     'hostResourceGroups[1]: given "h-h", which becomes the same logical ids as "hh" of hostResourceGroups[0]; '
+     "allowed: names that differ in more than hyphens"),
+]  # fmt: skip
+LABELS = [
+    ("{node-role.kubernetes.io/worker: ''}", "node-role.kubernetes.io/worker", KUBELET),
+    ("{topology.kubernetes.io/zone: x}", "topology.kubernetes.io/zone", KUBELET),
+    ("{team.k8s.io/a: x}", "team.k8s.io/a", KUBELET),
+    ("{node.kubernetes.io/instance-type: x}", "node.kubernetes.io/instance-type",
+     "labels that Holdfast does not set itself"),
+    ("{Example.com/a: x}", "Example.com/a", QUALIFIED),
+    ("{a/b/c: x}", "a/b/c", QUALIFIED),
+    ("{-a.: x}", "-a.", QUALIFIED),
+    (f"{{{'a' * 30}.{'b' * 30}/{'c' * 22}: x}}", f"{'a' * 30}.{'b' * 30}/{'c' * 22}",
+     "at most 82 characters, so that the key fits into a tag for the cluster autoscaler"),
+]  # fmt: skip
+TAINTS = [
+    ("{key: a b, effect: NoExecute}", f'key: given "a b"; allowed: {QUALIFIED}'),
+    ("{key: a, value: a b, effect: NoExecute}", f'value: given "a b"; allowed: {VALUE}'),
+    ("{key: node.kubernetes.io/not-ready, effect: NoExecute}",
+     f'key: given "node.kubernetes.io/not-ready"; allowed: {OWN_TAINTS}'),
+    ("{key: node.cilium.io/agent-not-ready, effect: NoExecute}",
+     f'key: given "node.cilium.io/agent-not-ready"; allowed: {OWN_TAINTS}'),
+]  # fmt: skip
+TWO_TAINTS_OF_A_KEY = "[{key: a, effect: NoExecute}, {key: a, effect: NoSchedule}]"
+MUCH_TEXT = {
+    "labels": "{" + ", ".join(f"{'k' * 60}{index}: {'v' * 63}" for index in range(20)) + "}",
+    "taints": "[" + ", ".join(f"{{key: {'t' * 60}{index}, effect: NoSchedule}}" for index in range(10)) + "]",
+}
+REFUSALS = [*TYPES, *ADDRESSES, *SHAPES, *TENANCIES, *NAMES]
+
+
+Rule = Callable[[ClusterConfig], Iterable[Problem]]
+
+
+def pool_with(labels: str = "{}", taints: str = "[]") -> str:
+    return f"pools: [{{name: aa, labels: {labels}, taints: {taints}}}]"
+
+
+def lines(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as refusal:
+        parse(text, "cluster.yaml")
+    return str(refusal.value).split("\n")
+
+
+@pytest.mark.parametrize(("text", "line"), REFUSALS, ids=[text for text, _ in REFUSALS])
+def test_a_mistake_gives_its_line_and_no_other(text: str, line: str) -> None:
+    assert lines(text) == [line]
+
+
+@pytest.mark.parametrize(("labels", "key", "allowed"), LABELS, ids=[key for _, key, _ in LABELS])
+def test_a_label_that_the_kubelet_may_not_set_is_refused(labels: str, key: str, allowed: str) -> None:
+    assert lines(pool_with(labels=labels)) == [f'pools[0].labels["{key}"]: given "{key}"; allowed: {allowed}']
+
+
+@pytest.mark.parametrize(
+    "label", ["a: ''", "a: 'no'", "node.kubernetes.io/group: x", "sub.node.kubernetes.io/a: x", "example.com/A_b.c: x"]
+)
+def test_a_label_that_the_kubelet_may_set_is_accepted(label: str) -> None:
+    assert parse(pool_with(labels=f"{{{label}}}")).pools[0].labels
+
+
+@pytest.mark.parametrize("value", ["a b", "-a", "a.", "v" * 64, "ä"])
+def test_a_label_value_that_the_api_refuses_is_refused(value: str) -> None:
+    (line,) = lines(pool_with(labels=f"{{a: '{value}'}}"))
+    assert line == f"pools[0].labels.a: given {json.dumps(value)}; allowed: {VALUE}"
+
+
+@pytest.mark.parametrize(("taint", "line"), TAINTS)
+def test_a_taint_that_the_api_or_a_controller_would_not_keep_is_refused(taint: str, line: str) -> None:
+    assert lines(pool_with(taints=f"[{taint}]")) == [f"pools[0].taints[0].{line}"]
+
+
+def test_one_key_cannot_carry_two_taints_because_the_autoscalers_tag_holds_one() -> None:
+    assert lines(pool_with(taints=TWO_TAINTS_OF_A_KEY)) == [
+        'pools[0].taints[1].key: given "a"; allowed: a key that pools[0].taints[0] does not have'
+    ]
+
+
+def test_labels_that_fill_a_parameter_are_refused() -> None:
+    (line,) = lines(pool_with(**MUCH_TEXT))
+    assert line.startswith("pools[0]: given labels and taints of ")
+    assert line.endswith(" characters as JSON; allowed: at most 3500, to fit a parameter")
+
+
+def test_all_mistakes_are_reported_at_once() -> None:
+    text = """
+name: Web
+zonnes: 3
+controlPlane: {slots: 4, tenancy: default}
+kubernetes: {podCidr: 10.0.0.0/16}
+pools:
+  - {name: aa, labels: {node-role.kubernetes.io/x: y}, rootVolumeGib: 1}
+  - {name: aa, minSize: 9, maxSize: 1}
+"""
+    assert [line.split(":")[0] for line in lines(text)] == [
+        "zonnes",
+        "name",
+        "controlPlane.slots",
+        "pools[0].rootVolumeGib",
+        "pools[1].name",
+        "pools[1].minSize",
+        "kubernetes.podCidr",
+        "controlPlane.tenancy",
+        'pools[0].labels["node-role.kubernetes.io/x"]',
+    ]
+
+
+def test_no_rule_judges_a_default_that_stands_in_for_an_unreadable_field() -> None:
+    # `shape` may have been meant to be development: that two zones are too few is not known.
+    assert lines("{shape: 3, zones: 2}") == ["shape: given 3; allowed: production, development"]
+    assert lines("{shap: development, zones: 2}") == [
+        "shap: given an unknown key; allowed: name, partition, shape, zones, hostResourceGroups, network, kubernetes, "
+        "controlPlane, pools (perhaps shape)"
+    ]
+
+
+@pytest.mark.parametrize("rule", rules.RULES, ids=[rule.__name__ for rule in rules.RULES])
+def test_every_rule_alone_refuses_something_above(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule that is added without a line in the tables is untested."""
+    monkeypatch.setattr(rules, "RULES", (rule,))
+    texts = [text for text, _ in (*ADDRESSES, *SHAPES, *TENANCIES, *NAMES)]
+    texts += [pool_with(labels=labels) for labels, _, _ in LABELS]
+    texts += [pool_with(taints=f"[{taint}]") for taint, _ in TAINTS]
+    texts += [pool_with(labels="{a: -}"), pool_with(taints=TWO_TAINTS_OF_A_KEY), pool_with(**MUCH_TEXT)]
+    assert any(is_refused(text) for text in texts)
+
+
+def is_refused(text: str) -> bool:
+    try:
+        parse(text)
+    except ConfigError:
+        return True
+    return False
+
+
+def test_a_file_that_is_not_there_is_refused_like_any_other_mistake(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        load(tmp_path / "none.yaml")
+    expected = (
+        f"{tmp_path}/none.yaml: given a path that cannot be read (no such file or directory); allowed: a YAML file"
+    )
+    assert str(refusal.value) == expected
