@@ -1,0 +1,107 @@
+"""What the tests of groups, functions and events share: a network to launch into, zips, queues, and waiting."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from rehearsal.aws.server import LocalAws
+
+T = TypeVar("T")
+
+
+def wait_for(look: Callable[[], T], what: str, seconds: float = 10.0) -> T:
+    """Look until something is there (true) and return it; fail with what was waited for."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s; last seen: {found!r}"
+        time.sleep(0.02)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where groups are made: three subnets in three zones, and a launch template."""
+
+    subnets: tuple[str, ...]
+    template: str
+
+    @property
+    def zones(self) -> str:
+        return ",".join(self.subnets)
+
+
+def make_ground(aws: LocalAws, **template: Any) -> Ground:
+    """A VPC with a subnet in each of three zones and a launch template of a protected instance."""
+    ec2 = aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnets = tuple(
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=f"{aws.region}{zone}")["Subnet"][
+            "SubnetId"
+        ]
+        for number, zone in enumerate("abc")
+    )
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    data = {"ImageId": image, "InstanceType": "m5.large", "DisableApiTermination": True, **template}
+    made = ec2.create_launch_template(LaunchTemplateName=f"ground-{vpc}", LaunchTemplateData=data)
+    return Ground(subnets, made["LaunchTemplate"]["LaunchTemplateId"])
+
+
+def zip_of(files: Mapping[str, str]) -> bytes:
+    """A zip with these files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return buffer.getvalue()
+
+
+def make_role(aws: LocalAws, name: str) -> str:
+    """A role's ARN."""
+    iam = aws.client("iam")
+    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+    return str(made["Role"]["Arn"])
+
+
+def make_function(aws: LocalAws, name: str, code: str, **settings: Any) -> str:
+    """A function whose module `app` is the given code and whose handler is `app.handle`; returns its ARN."""
+    request = {"Runtime": "python3.13", "Handler": "app.handle", "Role": make_role(aws, f"{name}-role"), **settings}
+    made = aws.client("lambda").create_function(
+        FunctionName=name, Code={"ZipFile": zip_of({"app.py": code})}, **request
+    )
+    return str(made["FunctionArn"])
+
+
+def make_queue(aws: LocalAws, name: str) -> tuple[str, str]:
+    """A queue's URL and ARN."""
+    sqs = aws.client("sqs")
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    return url, arn
+
+
+def take(aws: LocalAws, url: str) -> list[dict[str, Any]]:
+    """The messages that are in a queue now, taken out of it; `Body` is parsed, `Attributes` are plain texts."""
+    sqs = aws.client("sqs")
+    taken: list[dict[str, Any]] = []
+    while messages := sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], WaitTimeSeconds=0
+    ).get("Messages", []):
+        for message in messages:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            attributes = {key: value["StringValue"] for key, value in message.get("MessageAttributes", {}).items()}
+            taken.append({"Body": json.loads(message["Body"]), "Attributes": attributes})
+    return taken
+
+
+def log_lines(aws: LocalAws, group: str) -> list[str]:
+    """Everything that stands in a log group."""
+    events = aws.client("logs").filter_log_events(logGroupName=group)["events"]
+    return [event["message"] for event in events]
