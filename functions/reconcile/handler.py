@@ -112,7 +112,7 @@ def _delete(request: Teardown, environment: Settings, ports: Ports, log: dict[st
     elif isinstance(stored, Done):
         log["outcome"] = "stored"
     else:
-        reason = f"the request could not be stored; left: {report.busy or report.left()}"
+        reason = f"the request could not be stored; {report.busy or report.left()}"
         last = apply([AnswerTeardown(request, reason)], ports, environment)
         log |= {"outcome": "answered" if isinstance(last[0].outcome, Done) else "failed", "answer": last[0].line()}
 

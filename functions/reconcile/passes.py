@@ -35,7 +35,7 @@ class Report:
     def left(self) -> str:
         """What still stands between CloudFormation and its answer, as far as the pass knows."""
         waits = [one.action.reason for one in self.results if isinstance(one.action, Wait)]
-        return waits[-1] if waits else "unknown"
+        return waits[-1] if waits else "what is left is unknown"
 
 
 def run(ports: Ports, settings: Settings, owner: str, request: Teardown | None = None) -> Report:

@@ -1,0 +1,60 @@
+"""Answers to CloudFormation, over real HTTP."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import pytest
+
+from coordination.outcomes import Done, Unknown
+from functions.reconcile.answers import Refused, body, send
+from tests.unit.functions.world import AnswerServer
+
+
+def test_an_answer_is_put_with_an_empty_content_type_as_its_signature_wants() -> None:
+    with AnswerServer() as server:
+        assert send(server.url, b'{"Status": "SUCCESS"}') == Done()
+    assert server.requests == [("/answer?signature=secret", "")]
+    assert server.answers == [{"Status": "SUCCESS"}]
+
+
+def test_an_answer_is_tried_again_when_the_server_fails() -> None:
+    with AnswerServer() as server:
+        server.statuses = [500, 503]
+        assert send(server.url, b"{}") == Done()
+        server.statuses = [500, 500, 500]
+        assert send(server.url, b"{}") == Unknown("PUT: HTTP status 500")
+
+
+def test_an_address_that_has_expired_is_final() -> None:
+    with AnswerServer() as server:
+        server.statuses = [403]
+        assert send(server.url, b"{}") == Refused("PUT: HTTP status 403")
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://secret/", "", "secret", "http://[secret"])
+def test_only_http_addresses_are_answered_and_none_is_repeated(url: str) -> None:
+    outcome = send(url, b"{}")
+    assert isinstance(outcome, Refused)
+    assert "secret" not in outcome.reason
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "bad host"])
+def test_an_address_that_nobody_answers_is_unknown_and_not_repeated(host: str) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    outcome = send(f"http://{host}:{port}/secret", b"{}")
+    assert type(outcome) is Unknown
+    assert "secret" not in outcome.reason
+
+
+def test_an_answer_holds_what_cloudformation_needs_within_its_limit_of_4096_bytes() -> None:
+    long = "é" * 5000
+    content = body("SUCCESS", long, "p" * 60, "s" * 500, "r" * 40, "Teardown")
+    assert len(content) <= 4096
+    answer = json.loads(content)
+    assert (answer["Status"], answer["PhysicalResourceId"], answer["RequestId"]) == ("SUCCESS", "p" * 60, "r" * 40)
+    assert answer["Reason"]

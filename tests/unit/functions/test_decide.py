@@ -1,0 +1,169 @@
+"""What a pass decides while the cluster lives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from coordination.outcomes import Known, NoTable, Unknown
+from functions.reconcile.actions import (
+    Action,
+    ClearCondition,
+    CompleteHook,
+    Heartbeat,
+    ProtectTable,
+    SetCondition,
+    Wait,
+)
+from functions.reconcile.core import decide
+from functions.reconcile.holds import held
+from tests.unit.functions.world import BROKEN, NOW, instance, member, record, rows, snapshot
+
+REASON = "member#i-1 is voter: etcd has to forget it first"
+
+
+def kinds(actions: list[Action]) -> list[str]:
+    return [type(action).__name__ for action in actions]
+
+
+@pytest.mark.parametrize(
+    ("case", "changes"),
+    [
+        ("an instance without a row", {}),
+        ("an instance before any cluster was founded", {"rows": rows(record=Known(None))}),
+        ("a member that was removed", {"rows": rows(members={"i-1": member("i-1", "removed")})}),
+        (
+            "a row of an epoch before the last restore",
+            {"rows": rows(record("ready", 2), {"i-1": member("i-1", "voter")})},
+        ),
+        ("a row of another instance", {"rows": rows(members={"i-2": member("i-2", "voter")})}),
+        ("a root stack that cannot be read", {"root_status": BROKEN}),
+    ],
+)
+def test_a_control_plane_instance_that_is_no_member_goes(case: str, changes: dict[str, Any]) -> None:
+    assert kinds(decide(snapshot(instance(), **changes))) == ["CompleteHook"], case
+
+
+@pytest.mark.parametrize(
+    ("case", "changes"),
+    [
+        ("a voter", {"rows": rows(members={"i-1": member("i-1", "voter")})}),
+        ("a joining member", {"rows": rows(members={"i-1": member("i-1", "joining")})}),
+        ("a row that cannot be understood", {"rows": rows(members={"i-1": BROKEN})}),
+        ("a row of a later epoch than the record's", {"rows": rows(members={"i-1": member("i-1", "voter", 2)})}),
+        ("a row without any record", {"rows": rows(Known(None), {"i-1": member("i-1", "voter")})}),
+        ("a record that cannot be understood", {"rows": rows(record=BROKEN)}),
+        ("the record of another cluster", {"rows": rows(record=record(cluster_id="another"))}),
+        ("a table that cannot be read", {"rows": BROKEN}),
+        ("a lease whose state is unknown", {"lease": BROKEN}),
+    ],
+)
+def test_a_control_plane_instance_that_may_be_a_member_is_held_and_named(case: str, changes: dict[str, Any]) -> None:
+    actions = decide(snapshot(instance(), **changes))
+    assert kinds(actions) == ["Heartbeat", "SetCondition"], case
+    assert isinstance(actions[1], SetCondition)
+    assert actions[1].condition.name == "TerminationHeld/i-1"
+    assert actions[1].condition.reason == actions[0].reason
+    assert "member#i-1" in actions[1].condition.next_step
+
+
+def test_a_missing_table_holds_too_though_nothing_can_be_noted_in_it() -> None:
+    assert kinds(decide(snapshot(instance(), rows=NoTable("gone")))) == ["Heartbeat"]
+
+
+def test_a_worker_goes_undrained_and_the_log_says_so() -> None:
+    assert decide(snapshot(instance(role="worker"))) == [
+        CompleteHook(instance(role="worker"), "a worker; its pods were not drained")
+    ]
+
+
+def test_a_worker_with_a_members_row_is_held() -> None:
+    voter = rows(members={"i-1": member("i-1", "voter")})
+    assert kinds(decide(snapshot(instance(role="worker"), rows=voter))) == ["Heartbeat", "SetCondition"]
+
+
+def test_an_instance_of_a_group_without_a_role_is_held() -> None:
+    assert kinds(decide(snapshot(instance(role="")))) == ["Heartbeat", "SetCondition"]
+
+
+@pytest.mark.parametrize(
+    "state",
+    ["Pending", "Pending:Wait", "Pending:Proceed", "InService", "Standby", "Terminating", "Terminating:Proceed"],
+)
+def test_an_instance_that_no_terminating_hook_holds_is_left_alone(state: str) -> None:
+    assert decide(snapshot(instance(state=state))) == []
+
+
+def test_a_retained_instance_waits_until_its_removal_is_possible() -> None:
+    assert kinds(decide(snapshot(instance(state="Terminating:Retained")))) == ["Wait"]
+
+
+def test_groups_that_cannot_be_read_mean_waiting_and_clear_no_condition() -> None:
+    stored = {"TerminationHeld/i-1": held(instance(), REASON, NOW)}
+    actions = decide(snapshot(instances=BROKEN, rows=rows(conditions=stored)))
+    assert actions == [Wait("groups", BROKEN.reason)]
+
+
+def test_one_member_that_is_held_does_not_hold_the_others() -> None:
+    voter = rows(members={"i-1": member("i-1", "voter")})
+    leaving = (instance("i-1"), instance("i-2", group="slot1"), instance("i-3", role="worker", group="pool"))
+    actions = decide(snapshot(*leaving, rows=voter))
+    assert [action.instance.instance_id for action in actions if isinstance(action, CompleteHook)] == ["i-2", "i-3"]
+    assert [action.instance.instance_id for action in actions if isinstance(action, Heartbeat)] == ["i-1"]
+
+
+def test_a_condition_is_written_once_and_again_only_when_its_reason_changes() -> None:
+    members = {"i-1": member("i-1", "voter")}
+    stored = held(instance(), REASON, NOW - 500)
+    again = decide(snapshot(instance(), rows=rows(members=members, conditions={stored.name: stored})))
+    assert kinds(again) == ["Heartbeat"]
+
+    earlier = held(instance(), "another reason", NOW - 500)
+    changed = decide(snapshot(instance(), rows=rows(members=members, conditions={earlier.name: earlier})))
+    assert changed[1:] == [SetCondition(stored, earlier, REASON)]
+    assert stored.since == NOW - 500
+
+
+def test_a_condition_is_cleared_when_nothing_is_held_any_more() -> None:
+    stored = held(instance(), REASON, NOW - 500)
+    actions = decide(snapshot(instance(state="InService"), rows=rows(conditions={stored.name: stored})))
+    assert [action.condition for action in actions if isinstance(action, ClearCondition)] == [stored]
+
+
+def test_conditions_of_other_kinds_are_left_to_their_owners() -> None:
+    other = held(instance(), REASON, NOW)
+    conditions = {"BootFailed": type(other)("BootFailed", "three in an hour", "look at the node", NOW)}
+    assert decide(snapshot(rows=rows(conditions=conditions))) == []
+
+
+@pytest.mark.parametrize("change", [{"lease": BROKEN}, {"rows": BROKEN}])
+def test_no_condition_is_cleared_on_doubt(change: dict[str, Any]) -> None:
+    stored = held(instance(), REASON, NOW)
+    state = {"rows": rows(conditions={stored.name: stored}), **change}
+    assert not [action for action in decide(snapshot(**state)) if isinstance(action, ClearCondition)]
+
+
+@pytest.mark.parametrize(
+    "status", ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"]
+)
+def test_the_table_is_protected_once_the_root_is_complete(status: str) -> None:
+    actions = decide(snapshot(root_status=Known(status), table_protected=Known(False)))
+    assert actions == [ProtectTable(f"the root stack is {status}")]
+
+
+@pytest.mark.parametrize(
+    ("case", "changes"),
+    [
+        ("while the root is created", {"root_status": Known("CREATE_IN_PROGRESS")}),
+        ("after a create that failed and was not rolled back", {"root_status": Known("CREATE_FAILED")}),
+        ("while the root's state is unknown", {"root_status": BROKEN}),
+        ("once it is protected", {"table_protected": Known(True)}),
+        ("while its protection is unknown", {"table_protected": Unknown("DescribeTable: slow")}),
+        ("while the phase is unknown", {"rows": BROKEN}),
+        ("while the cluster is being deleted", {"rows": rows(record=record("deleting"))}),
+    ],
+)
+def test_the_table_is_not_protected(case: str, changes: dict[str, Any]) -> None:
+    state = {"table_protected": Known(False), **changes}
+    assert not [action for action in decide(snapshot(**state)) if isinstance(action, ProtectTable)], case

@@ -1,0 +1,186 @@
+"""What holds of the decisions for every snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coordination.conditions import Condition
+from coordination.instances import GroupInstance
+from coordination.members import Member, MemberState
+from coordination.outcomes import Known, NoTable, Unknown
+from coordination.record import ClusterRecord, Phase
+from coordination.stacks import DELETING_STATES, SETTLED_STATES
+from functions.reconcile.actions import (
+    Action,
+    AnswerTeardown,
+    ClearCondition,
+    CompleteHook,
+    Heartbeat,
+    ProtectTable,
+    SetCondition,
+    SetPhaseDeleting,
+    TerminateRetained,
+)
+from functions.reconcile.core import decide
+from functions.reconcile.holds import held
+from functions.reconcile.snapshot import Rows, Snapshot
+from tests.unit.functions.world import BROKEN, CLUSTER_ID, NOW, instance, teardown
+
+IDS = ["i-1", "i-2", "i-3"]
+STATES = ["Pending:Wait", "InService", "Terminating:Wait", "Terminating:Proceed", "Terminating:Retained"]
+
+unknown = st.sampled_from([BROKEN, NoTable("no table")])
+instances = st.lists(
+    st.builds(
+        GroupInstance,
+        st.sampled_from(IDS),
+        st.just("group"),
+        st.sampled_from(["control-plane", "worker", ""]),
+        st.sampled_from(STATES),
+    ),
+    max_size=3,
+    unique_by=lambda one: one.instance_id,
+).map(lambda found: Known(tuple(sorted(found, key=lambda one: one.instance_id))))
+records = st.builds(
+    ClusterRecord, st.sampled_from([CLUSTER_ID, "another"]), st.sampled_from(list(Phase)), st.integers(0, 2)
+)
+members = st.builds(Member, st.just("i-x"), st.integers(0, 2), st.sampled_from(list(MemberState)))
+conditions = st.builds(held, st.sampled_from(IDS).map(instance), st.sampled_from(["old", "older"]), st.just(1))
+teardowns = st.one_of(st.none(), st.builds(teardown, st.sampled_from([NOW - 1, NOW + 600])))
+table_rows = st.builds(
+    Rows,
+    record=st.one_of(st.none().map(Known), records.map(Known), st.just(BROKEN)),
+    members=st.dictionaries(st.sampled_from(IDS), st.one_of(members.map(Known), st.just(BROKEN)), max_size=3),
+    conditions=st.lists(conditions, max_size=3).map(lambda found: {one.name: one for one in found}),
+    teardown=st.one_of(teardowns.map(Known), st.just(BROKEN)),
+)
+snapshots = st.builds(
+    Snapshot,
+    cluster_id=st.just(CLUSTER_ID),
+    now=st.just(NOW),
+    lease=st.one_of(st.just(Known(1)), unknown),
+    instances=st.one_of(instances, st.just(BROKEN)),
+    rows=st.one_of(table_rows.map(Known), unknown),
+    root_status=st.one_of(
+        st.sampled_from(sorted(DELETING_STATES | SETTLED_STATES | {"UPDATE_IN_PROGRESS"})).map(Known), st.just(BROKEN)
+    ),
+    table_protected=st.sampled_from([None, Known(True), Known(False), BROKEN]),
+    request=teardowns,
+)
+every = settings(max_examples=200, deadline=None)
+
+
+def phase_is_deleting(snapshot: Snapshot) -> bool:
+    """Whether the table of `snapshot` says so."""
+    if not isinstance(snapshot.rows, Known) or not isinstance(snapshot.rows.value.record, Known):
+        return False
+    record = snapshot.rows.value.record.value
+    return record is not None and record.phase is Phase.DELETING
+
+
+def completed(actions: list[Action]) -> set[str]:
+    return {action.instance.instance_id for action in actions if isinstance(action, CompleteHook)}
+
+
+@every
+@given(snapshots)
+def test_the_same_snapshot_gives_the_same_actions(snapshot: Snapshot) -> None:
+    assert decide(snapshot) == decide(replace(snapshot))
+
+
+@every
+@given(snapshots)
+def test_a_member_of_this_epoch_only_goes_when_the_phase_is_deleting(snapshot: Snapshot) -> None:
+    if phase_is_deleting(snapshot) or not isinstance(snapshot.rows, Known):
+        return
+    found = snapshot.rows.value
+    for instance_id in completed(decide(snapshot)):
+        assert isinstance(found.record, Known)
+        epoch = found.record.value.epoch if found.record.value else 0
+        row = found.members.get(instance_id)
+        assert row is None or (
+            isinstance(row, Known) and (row.value.state is MemberState.REMOVED or row.value.epoch < epoch)
+        )
+
+
+@every
+@given(snapshots)
+def test_nothing_goes_on_a_table_that_could_not_be_read(snapshot: Snapshot) -> None:
+    if type(snapshot.rows) is Unknown:
+        assert not completed(decide(snapshot))
+
+
+@every
+@given(snapshots)
+def test_nothing_goes_while_another_pass_may_run_unless_the_cluster_is_deleted(snapshot: Snapshot) -> None:
+    if isinstance(snapshot.lease, Unknown) and not phase_is_deleting(snapshot) and isinstance(snapshot.rows, Known):
+        assert not completed(decide(snapshot))
+
+
+@every
+@given(snapshots)
+def test_only_waiting_instances_are_answered_and_each_exactly_once(snapshot: Snapshot) -> None:
+    answered = [one.instance for one in decide(snapshot) if isinstance(one, CompleteHook | Heartbeat)]
+    assert all(one.waits_to_terminate for one in answered)
+    if isinstance(snapshot.instances, Known):
+        waiting = [one for one in snapshot.instances.value if one.waits_to_terminate]
+        assert sorted(one.instance_id for one in answered) == [one.instance_id for one in waiting]
+
+
+@every
+@given(snapshots)
+def test_instances_are_terminated_only_in_a_deletion_that_is_stored(snapshot: Snapshot) -> None:
+    if any(isinstance(action, TerminateRetained) for action in decide(snapshot)):
+        assert phase_is_deleting(snapshot) or isinstance(snapshot.rows, NoTable)
+
+
+@every
+@given(snapshots)
+def test_a_table_is_never_protected_in_a_deletion(snapshot: Snapshot) -> None:
+    actions = decide(snapshot)
+    if any(isinstance(action, ProtectTable) for action in actions):
+        assert isinstance(snapshot.rows, Known)
+        assert not phase_is_deleting(snapshot)
+        assert not any(isinstance(action, SetPhaseDeleting) for action in actions)
+
+
+@every
+@given(snapshots)
+def test_cloudformation_is_always_answered_when_time_is_up(snapshot: Snapshot) -> None:
+    if snapshot.request is not None and snapshot.now >= snapshot.request.answer_by:
+        answers = [action for action in decide(snapshot) if isinstance(action, AnswerTeardown)]
+        assert [answer.teardown for answer in answers] == [snapshot.request]
+
+
+@every
+@given(snapshots)
+def test_two_rounds_leave_nothing_to_write(snapshot: Snapshot) -> None:
+    """Two, since conditions are only cleared once the phase of a deletion is stored."""
+    if not isinstance(snapshot.rows, Known):
+        return
+    for _ in range(2):
+        snapshot = stored(snapshot, decide(snapshot))
+    writes = SetCondition | ClearCondition | SetPhaseDeleting | ProtectTable
+    assert not [action for action in decide(snapshot) if isinstance(action, writes)]
+
+
+def stored(snapshot: Snapshot, actions: list[Action]) -> Snapshot:
+    """`snapshot` after the writes of `actions`."""
+    if not isinstance(snapshot.rows, Known):
+        return snapshot
+    rows = snapshot.rows.value
+    conditions: dict[str, Condition] = dict(rows.conditions)
+    for action in actions:
+        match action:
+            case SetCondition(condition=condition):
+                conditions[condition.name] = condition
+            case ClearCondition(condition=condition):
+                conditions.pop(condition.name, None)
+            case SetPhaseDeleting():
+                rows = replace(rows, record=Known(ClusterRecord(CLUSTER_ID, Phase.DELETING, 1)))
+            case ProtectTable():
+                snapshot = replace(snapshot, table_protected=Known(True))
+    return replace(snapshot, rows=Known(replace(rows, conditions=conditions)))

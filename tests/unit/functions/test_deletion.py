@@ -1,0 +1,137 @@
+"""What a pass decides while the cluster is being deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from coordination.outcomes import Known, NoTable, Reading
+from functions.reconcile.actions import Action, AnswerTeardown, ClearCondition, CompleteHook, SetPhaseDeleting, Wait
+from functions.reconcile.core import decide
+from functions.reconcile.holds import held
+from tests.unit.functions.world import BROKEN, NOW, instance, member, record, rows, snapshot, teardown
+
+DELETING = rows(record=record("deleting"))
+DELETING_AND_ASKED = rows(record=record("deleting"), teardown=Known(teardown()))
+LATE = rows(record=record("deleting"), teardown=Known(teardown(answer_by=NOW)))
+
+
+def kinds(actions: list[Action]) -> list[str]:
+    return [type(action).__name__ for action in actions]
+
+
+def reason_of_answer(actions: list[Action]) -> str:
+    (answer,) = [action for action in actions if isinstance(action, AnswerTeardown)]
+    return answer.reason
+
+
+@pytest.mark.parametrize(
+    "status",
+    ["ROLLBACK_IN_PROGRESS", "ROLLBACK_FAILED", "ROLLBACK_COMPLETE", "DELETE_IN_PROGRESS", "DELETE_FAILED"],
+)
+def test_a_root_that_goes_away_counts_as_deleting_and_the_phase_is_stored_first(status: str) -> None:
+    voter = rows(members={"i-1": member("i-1", "voter")})
+    actions = decide(snapshot(instance(), rows=voter, root_status=Known(status)))
+    assert actions[0] == SetPhaseDeleting(f"the root stack is {status}")
+    assert kinds(actions[1:]) == ["Heartbeat"]
+
+
+@pytest.mark.parametrize(
+    "status",
+    [Known("UPDATE_ROLLBACK_IN_PROGRESS"), Known("UPDATE_ROLLBACK_FAILED"), Known("CREATE_FAILED"), BROKEN],
+)
+def test_any_other_state_of_the_root_is_no_deletion(status: Reading[str]) -> None:
+    voter = rows(members={"i-1": member("i-1", "voter")})
+    assert kinds(decide(snapshot(instance(), rows=voter, root_status=status))) == ["Heartbeat", "SetCondition"]
+
+
+@pytest.mark.parametrize(
+    "rows_before_the_phase",
+    [rows(teardown=Known(teardown())), rows(record=Known(None), teardown=Known(teardown())), BROKEN],
+    ids=["a ready cluster", "a cluster that was never founded", "a table that cannot be read"],
+)
+def test_no_hook_is_completed_before_the_phase_is_stored(rows_before_the_phase: Any) -> None:
+    actions = decide(snapshot(instance(), rows=rows_before_the_phase, request=teardown()))
+    assert kinds(actions) == ["SetPhaseDeleting", "Heartbeat", "Wait"]
+
+
+def test_all_terminating_instances_go_once_the_phase_is_stored() -> None:
+    leaving = (
+        instance("i-1"),
+        instance("i-2", role="worker"),
+        instance("i-3", role=""),
+        instance("i-4", state="Pending:Wait"),
+        instance("i-5", state="InService"),
+    )
+    members = {"i-1": member("i-1", "voter")}
+    actions = decide(snapshot(*leaving, rows=rows(record("deleting"), members)))
+    assert [action.instance.instance_id for action in actions if isinstance(action, CompleteHook)] == [
+        "i-1",
+        "i-2",
+        "i-3",
+    ]
+    assert kinds(actions) == ["CompleteHook"] * 3
+
+
+def test_an_unknown_lease_does_not_stop_a_deletion() -> None:
+    assert kinds(decide(snapshot(instance(), rows=DELETING, lease=BROKEN))) == ["CompleteHook"]
+
+
+def test_retained_instances_are_terminated() -> None:
+    actions = decide(snapshot(instance(state="Terminating:Retained"), rows=DELETING))
+    assert kinds(actions) == ["TerminateRetained"]
+
+
+def test_a_cluster_without_table_can_be_deleted_since_nobody_can_found_one_either() -> None:
+    gone = NoTable("the table does not exist")
+    assert kinds(decide(snapshot(instance(), rows=gone, root_status=Known("DELETE_IN_PROGRESS")))) == ["CompleteHook"]
+    assert kinds(decide(snapshot(rows=gone, lease=gone, request=teardown()))) == ["AnswerTeardown"]
+    assert kinds(decide(snapshot(instance(), rows=gone, root_status=Known("UPDATE_COMPLETE")))) == ["Heartbeat"]
+
+
+def test_conditions_about_held_instances_are_cleared() -> None:
+    stored = held(instance(), "a reason", NOW)
+    actions = decide(snapshot(rows=rows(record("deleting"), conditions={stored.name: stored})))
+    assert [action.condition for action in actions if isinstance(action, ClearCondition)] == [stored]
+
+
+def test_cloudformation_is_answered_when_nothing_is_left() -> None:
+    running = instance(state="InService")
+    actions = decide(snapshot(running, rows=DELETING_AND_ASKED))
+    assert actions == [AnswerTeardown(teardown(), "nothing holds the deletion any more")]
+
+
+@pytest.mark.parametrize("state", ["Terminating:Wait", "Terminating:Retained"])
+def test_cloudformation_waits_while_an_instance_is_left_and_the_log_names_it(state: str) -> None:
+    actions = decide(snapshot(instance(state=state), rows=DELETING_AND_ASKED))
+    assert actions[-1] == Wait(teardown().physical_id, f"left: i-1 ({state} in slot0)")
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"rows": LATE}, "i-1 (Terminating:Wait in slot0)"),
+        ({"rows": LATE, "instances": BROKEN}, f"the groups are unknown ({BROKEN.reason})"),
+        ({"rows": BROKEN, "request": teardown(answer_by=NOW)}, "the phase is not stored yet"),
+    ],
+    ids=["an instance that stays", "groups that cannot be read", "a table that cannot be read"],
+)
+def test_cloudformation_is_answered_at_the_deadline_all_the_same(changes: dict[str, Any], named: str) -> None:
+    assert reason_of_answer(decide(snapshot(instance(), **changes))) == f"time is up; left: {named}"
+
+
+def test_groups_that_cannot_be_read_hold_the_answer_until_the_deadline() -> None:
+    assert kinds(decide(snapshot(instances=BROKEN, rows=DELETING_AND_ASKED))) == ["Wait", "Wait"]
+
+
+def test_the_request_of_this_event_comes_before_a_stored_one() -> None:
+    old = rows(record("deleting"), teardown=Known(teardown(url="https://old")))
+    (answer,) = decide(snapshot(rows=old, request=teardown(url="https://new")))
+    assert isinstance(answer, AnswerTeardown)
+    assert answer.teardown.response_url == "https://new"
+
+
+def test_a_stored_request_that_cannot_be_understood_does_not_stop_the_deletion() -> None:
+    odd = rows(record("deleting"), teardown=BROKEN)
+    assert kinds(decide(snapshot(instance(), rows=odd))) == ["CompleteHook"]

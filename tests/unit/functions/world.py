@@ -1,0 +1,243 @@
+"""A small world for the reconcile function: builders of snapshots, and ports whose answers a test can break.
+
+The table is moto's DynamoDB behind the real adapter. Groups and root stack are played here: moto holds no instance at
+a hook. CloudFormation's end of an answer is a real HTTP server.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import boto3
+from moto import mock_aws
+
+from coordination.adapters.table import ClusterTable
+from coordination.conditions import Condition
+from coordination.instances import GroupInstance
+from coordination.members import Member, MemberState
+from coordination.outcomes import Done, Known, Reading, Request, Settled, Unknown, Write
+from coordination.record import ClusterRecord, Phase
+from coordination.teardowns import Teardown
+from functions.reconcile import answers
+from functions.reconcile.handler import respond
+from functions.reconcile.ports import Ports
+from functions.reconcile.settings import Settings
+from functions.reconcile.snapshot import Rows, Snapshot
+
+UUID = "0b1c2d3e-aaaa-bbbb-cccc-0123456789ab"
+CLUSTER_ID = f"arn:aws:cloudformation:us-east-1:123456789012:stack/demo/{UUID}"
+TABLE = "demo-table"
+SETTINGS = Settings(CLUSTER_ID, UUID, TABLE, timeout_seconds=60)
+NOW = 1_800_000_000
+BROKEN = Unknown("broken by the test")
+READY: Reading[ClusterRecord | None] = Known(ClusterRecord(CLUSTER_ID, Phase.READY, 1))
+NOT_ASKED: Reading[Teardown | None] = Known(None)
+
+
+def instance(
+    instance_id: str = "i-1", state: str = "Terminating:Wait", role: str = "control-plane", group: str = "slot0"
+) -> GroupInstance:
+    return GroupInstance(instance_id, group, role, state)
+
+
+def member(instance_id: str, state: str, epoch: int = 1) -> Known[Member]:
+    return Known(Member(instance_id, epoch, MemberState(state)))
+
+
+def record(phase: str = "ready", epoch: int = 1, cluster_id: str = CLUSTER_ID) -> Known[ClusterRecord | None]:
+    return Known(ClusterRecord(cluster_id, Phase(phase), epoch))
+
+
+def teardown(answer_by: int = NOW + 600, url: str = "https://answers.example/secret") -> Teardown:
+    return Teardown(url, "request-1", CLUSTER_ID, "Teardown", f"teardown-{UUID}", answer_by)
+
+
+def rows(
+    record: Reading[ClusterRecord | None] = READY,
+    members: Mapping[str, Reading[Member]] | None = None,
+    conditions: Mapping[str, Condition] | None = None,
+    teardown: Reading[Teardown | None] = NOT_ASKED,
+) -> Known[Rows]:
+    return Known(Rows(record, members or {}, conditions or {}, teardown))
+
+
+def snapshot(*instances: GroupInstance, **changes: Any) -> Snapshot:
+    """A healthy cluster at rest with `instances`, but for `changes`."""
+    healthy = Snapshot(
+        cluster_id=CLUSTER_ID,
+        now=NOW,
+        lease=Known(1),
+        instances=Known(instances),
+        rows=rows(),
+        root_status=Known("UPDATE_COMPLETE"),
+        table_protected=Known(True),
+    )
+    return replace(healthy, **changes)
+
+
+class FakeGroups:
+    """Auto Scaling as far as the function sees it. `fails` names instances whose next answers are refused."""
+
+    def __init__(self, *instances: GroupInstance) -> None:
+        self.by_id = {one.instance_id: one for one in instances}
+        self.broken: Unknown | None = None
+        self.fails: set[str] = set()
+        self.calls: list[tuple[str, str]] = []
+
+    def instances(self) -> Reading[tuple[GroupInstance, ...]]:
+        return self.broken or Known(tuple(self.by_id[name] for name in sorted(self.by_id)))
+
+    def complete(self, instance: GroupInstance) -> Request:
+        return self._answer("complete", instance, "Terminating:Wait", "Terminating:Proceed")
+
+    def heartbeat(self, instance: GroupInstance) -> Request:
+        return self._answer("heartbeat", instance, "Terminating:Wait", "Terminating:Wait")
+
+    def terminate_retained(self, instance: GroupInstance) -> Request:
+        return self._answer("terminate", instance, "Terminating:Retained", "Terminated")
+
+    def _answer(self, call: str, instance: GroupInstance, before: str, after: str) -> Request:
+        self.calls.append((call, instance.instance_id))
+        if instance.instance_id in self.fails:
+            return BROKEN
+        if self.by_id[instance.instance_id].lifecycle_state != before:
+            return Settled("it moved on before")
+        self.by_id[instance.instance_id] = replace(instance, lifecycle_state=after)
+        return Done()
+
+
+class FakeRoot:
+    """The root stack with a status that the test sets."""
+
+    def __init__(self, status: Reading[str]) -> None:
+        self.state = status
+
+    def status(self) -> Reading[str]:
+        return self.state
+
+
+class WatchedTable(ClusterTable):
+    """The real adapter; the test can break reads and writes, and sees the key of every write that changed something."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client, TABLE)
+        self.broken_reads = False
+        self.broken_writes = False
+        self.changed: list[str] = []
+
+    def get(self, item_id: str) -> Any:
+        return BROKEN if self.broken_reads else super().get(item_id)
+
+    def items(self, prefixes: Any) -> Any:
+        return BROKEN if self.broken_reads else super().items(prefixes)
+
+    def _write(self, operation: str, call: Any, request: dict[str, Any], item_id: str, happened: Any) -> Write:
+        if self.broken_writes:
+            return BROKEN
+        before = super().get(item_id)
+        outcome = super()._write(operation, call, request, item_id, happened)
+        # A write that changes nothing makes no stream record.
+        if super().get(item_id) != before:
+            self.changed.append(item_id)
+        return outcome
+
+
+class World:
+    """Ports of one cluster. `moment` is the clock; `seconds_left` what the call of the function may still take."""
+
+    def __init__(self, client: Any, *instances: GroupInstance) -> None:
+        self.client = client
+        self.table = WatchedTable(client)
+        self.groups = FakeGroups(*instances)
+        self.root = FakeRoot(Known("UPDATE_COMPLETE"))
+        self.moment = float(NOW)
+        self.seconds_left = 60.0
+
+    def ports(self) -> Ports:
+        return Ports(
+            table=self.table,
+            groups=self.groups,
+            root=self.root,
+            send=answers.send,
+            clock=lambda: self.moment,
+            seconds_left=lambda: self.seconds_left,
+        )
+
+    def call(self, event: object) -> dict[str, object]:
+        """Call the function with `event`."""
+        return respond(event, SETTINGS, self.ports)
+
+    def store(self, **items: Mapping[str, object]) -> None:
+        """Store items by their keys; `__` in a name stands for `#`, `_` for `-`."""
+        for name, fields in items.items():
+            self.table.put({"Id": name.replace("__", "#").replace("_", "-"), **fields}, {})
+        self.table.changed.clear()
+
+    def item(self, item_id: str) -> Any:
+        reading = ClusterTable(self.client, TABLE).get(item_id)
+        assert isinstance(reading, Known)
+        return reading.value
+
+    def stored_keys(self) -> set[str]:
+        """The keys of all items but the function's own lease."""
+        return {item["Id"]["S"] for item in self.client.scan(TableName=TABLE)["Items"]} - {"lease#function"}
+
+
+@contextmanager
+def world(*instances: GroupInstance, with_table: bool = True) -> Iterator[World]:
+    """A world on a moto of its own, whose table says that the cluster is ready."""
+    with mock_aws():
+        make: Any = boto3.client
+        client = make("dynamodb", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+        made = World(client, *instances)
+        if with_table:
+            client.create_table(
+                TableName=TABLE,
+                KeySchema=[{"AttributeName": "Id", "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": "Id", "AttributeType": "S"}],
+                BillingMode="PAY_PER_REQUEST",
+            )
+            made.store(cluster={"ClusterId": CLUSTER_ID, "Phase": "ready", "Epoch": 1})
+        yield made
+
+
+class AnswerServer:
+    """CloudFormation's end of a custom resource: keeps what is put, and answers with the statuses the test sets."""
+
+    def __init__(self) -> None:
+        self.answers: list[dict[str, Any]] = []
+        self.requests: list[tuple[str, str | None]] = []
+        self.statuses: list[int] = []
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_PUT(self) -> None:
+                content = self.rfile.read(int(self.headers["Content-Length"]))
+                server.requests.append((self.path, self.headers["Content-Type"]))
+                status = server.statuses.pop(0) if server.statuses else 200
+                if status == 200:
+                    server.answers.append(json.loads(content))
+                self.send_response(status)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._http = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._http.server_port}/answer?signature=secret"
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
+
+    def __enter__(self) -> AnswerServer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.shutdown()
+        self._thread.join()
+        self._http.server_close()
