@@ -1,0 +1,144 @@
+"""The command line, as the Makefile and people call it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from generator import cli, limits, root
+from generator.config import load
+from generator.config.schema import FILE, schema_text
+
+REPOSITORY = Path(__file__).parents[3]
+EXAMPLES = sorted((REPOSITORY / "examples").glob("*.yaml"))
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "generator", *map(str, arguments)]
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+
+def content(directory: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in directory.iterdir()}
+
+
+@pytest.fixture
+def refused(tmp_path: Path) -> Path:
+    path = tmp_path / "refused.yaml"
+    path.write_text("zones: 2\ncontrolPlane: {slots: 4}\n")
+    return path
+
+
+def test_a_refused_configuration_gives_its_lines_exit_code_2_and_touches_nothing(tmp_path: Path, refused: Path) -> None:
+    out = tmp_path / "templates"
+    assert run("--out", out).returncode == 0
+    before = content(out)
+    result = run("--config", refused, "--out", out)
+    assert result.returncode == 2
+    assert result.stderr.splitlines() == [
+        "controlPlane.slots: given 4; allowed: 3, 5",
+        "zones: given 2; allowed: 3 to 6 (fewer only with shape: development)",
+    ]
+    assert content(out) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["refused.yaml", "templates"]
+
+
+def test_another_configuration_replaces_the_templates_of_its_pools(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "templates")
+    production = str(REPOSITORY / "examples/production.yaml")
+    assert cli.main(["--config", production, "--out", out]) == 0
+    assert (tmp_path / "templates/workers-memory.json").exists()
+    assert cli.main(["--config", str(REPOSITORY / "examples/minimal.yaml"), "--out", out]) == 0
+    assert f"{out}/workers-memory.json written" in capsys.readouterr().out
+    assert not (tmp_path / "templates/workers-memory.json").exists()
+
+
+def test_a_check_names_the_differing_files_and_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    out = tmp_path / "templates"
+    assert cli.main(["--out", str(out)]) == 0
+    assert cli.main(["--out", str(out), "--check"]) == 0
+    (out / "iam.json").write_text("{}")
+    capsys.readouterr()
+    assert cli.main(["--out", str(out), "--check"]) == 1
+    assert capsys.readouterr().out.splitlines() == [f"{out}/iam.json differs"]
+    assert (out / "iam.json").read_text() == "{}"
+
+
+def test_the_report_for_machines_counts_what_was_generated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = str(REPOSITORY / "examples/minimal.yaml")
+    out = tmp_path / "templates"
+    assert cli.main(["--config", config, "--out", str(out), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["changed"] == sorted(content(out))
+    for entry in report["templates"]:
+        text = content(out)[entry["file"]]
+        assert entry["bytes"] == len(text.encode())
+        assert entry["resources"] == len(json.loads(text)["Resources"])
+
+
+def test_a_template_beyond_a_limit_is_exit_code_3_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_RESOURCES", 50)
+    config, out = str(REPOSITORY / "examples/minimal.yaml"), tmp_path / "templates"
+    assert cli.main(["--config", config, "--out", str(out)]) == 3
+    assert "resources, the limit is 50" in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("arguments", [["--colour"], ["--docs", "--schema", "-"], ["--config"]])
+def test_an_argument_that_does_not_exist_is_exit_code_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments)
+    assert stopped.value.code == 2
+
+
+def test_an_unproven_partition_is_labelled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "iso.yaml"
+    config.write_text("partition: aws-iso")
+    assert cli.main(["--config", str(config), "--out", str(tmp_path / "templates")]) == 0
+    assert capsys.readouterr().err == (
+        "note: templates for the partition aws-iso are unproven: nobody has deployed one\n"
+    )
+
+
+def test_the_committed_schema_is_current(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make docs` writes it anew."""
+    monkeypatch.chdir(REPOSITORY)
+    assert cli.main(["--schema", FILE, "--check"]) == 0
+    assert cli.main(["--schema", "-"]) == 0
+    assert capsys.readouterr().out == schema_text() == (REPOSITORY / FILE).read_text()
+
+
+def test_a_stale_schema_differs_until_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "schema.json"
+    path.write_text("{}")
+    assert cli.main(["--schema", str(path), "--check"]) == 1
+    assert cli.main(["--schema", str(path)]) == 0
+    assert cli.main(["--schema", str(path), "--check"]) == 0
+
+
+def test_a_refused_configuration_does_not_wait_for_troposphere(refused: Path) -> None:
+    code = f"import sys; from generator.cli import main; main(['--config', {str(refused)!r}]); print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert "generator.config" in result.stdout.split()
+    assert "troposphere" not in result.stdout.split()
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[path.stem for path in EXAMPLES])
+def test_every_example_is_accepted_and_tells_the_editor_its_schema(example: Path) -> None:
+    config = load(example)
+    assert config.name in (example.stem, "holdfast")
+    first_line = example.read_text().splitlines()[0]
+    schema = first_line.removeprefix("# yaml-language-server: $schema=")
+    assert (example.parent / schema).resolve() == REPOSITORY / FILE
+    limits.check(root.templates(config))
