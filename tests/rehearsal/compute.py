@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 from rehearsal.aws.server import LocalAws
@@ -105,3 +109,14 @@ def log_lines(aws: LocalAws, group: str) -> list[str]:
     """Everything that stands in a log group."""
     events = aws.client("logs").filter_log_events(logGroupName=group)["events"]
     return [event["message"] for event in events]
+
+
+@cache
+def plain_moto() -> dict[str, Any]:
+    """What plain moto does at each of the faults that we correct, asked in a process without corrections."""
+    command = [sys.executable, "-m", "tests.rehearsal.plain_moto_compute"]
+    # A local AWS of this process has set moto up for itself; the probes want it as it comes.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MOTO_")}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120, env=environment)
+    answers: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answers

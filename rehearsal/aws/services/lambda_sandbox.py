@@ -27,6 +27,8 @@ from typing import IO, Any
 BOOTSTRAP = Path(__file__).with_name("lambda_bootstrap.py")
 IDLE_LIMIT = 4
 """How many idle environments of a function are kept."""
+EXIT_SECONDS = 1.0
+"""How long a process that has closed its ends may take to be gone."""
 INIT_LIMIT_SECONDS = 10
 """How long loading the handler may take; it does not count towards the function's timeout (Lambda's init phase)."""
 
@@ -91,6 +93,11 @@ class Environment:
         line, newline, self.answer = self.answer.partition(b"\n")
         return json.loads(line) if newline else None
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process has closed its ends, so that nothing more will come."""
+        return not self._open
+
     def take_log(self, log_ending: bytes) -> list[str]:
         """The log lines of one request."""
         text, _, self.log = self.log.partition(log_ending)
@@ -104,7 +111,9 @@ class Environment:
             self.process.stdin.flush()
 
     def close(self) -> None:
-        """End the process."""
+        """End the process; one that has ended by itself keeps its exit status."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=EXIT_SECONDS if self.ended else 0)
         self.process.kill()
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout):
@@ -159,9 +168,9 @@ class Sandbox:
             seconds = time.monotonic() - begun
             with self._lock:
                 self._busy.discard(environment.process.pid)
-            crashed = environment.process.poll()
+            ended = environment.ended
             environment.close()
-            payload = _death(function, request_id, crashed)
+            payload = _death(function, request_id, environment.process.returncode if ended else None)
             log.append(payload["errorMessage"])
             return Outcome(json.dumps(payload).encode(), True, log, seconds, None, environment.log_stream)
         self._give_back(function, environment)
