@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rehearsal.aws.corrections import correction
-from rehearsal.aws.services.patching import around
+from rehearsal.aws.services.patching import around, given
 
 
 @correction("elbv2", "A network load balancer has the ARN and DNS name of an application load balancer")
@@ -50,8 +50,7 @@ def a_balancer_needs_groups_that_exist() -> None:
 
     @around(ELBv2Backend, "create_load_balancer")
     def create_load_balancer(plain: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
-        groups = kwargs.get("security_groups") or (args[1] if len(args) > 1 else [])
-        for group in groups or []:
+        for group in given(plain, self, *args, **kwargs).get("security_groups") or []:
             if self.ec2_backend.get_security_group_from_id(group) is None:
                 raise ELBClientError("InvalidSecurityGroup", f"Security group '{group}' does not exist")
         return plain(self, *args, **kwargs)
@@ -82,7 +81,7 @@ def a_tcp_target_group_keeps_its_status_codes() -> None:
     @around(ELBv2Backend, "modify_target_group")
     def modify_target_group(plain: Any, self: Any, arn: str, *args: Any, **kwargs: Any) -> Any:
         group = plain(self, arn, *args, **kwargs)
-        codes = kwargs.get("http_codes")
+        codes = given(plain, self, arn, *args, **kwargs).get("http_codes")
         if codes and group.health_check_protocol in ("HTTP", "HTTPS"):
             group.matcher = {"HttpCode": codes}
         return group

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +17,7 @@ def around(owner: Any, name: str) -> Callable[[Callable[..., Any]], Callable[...
     is_property = isinstance(plain, property)
 
     def replace(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(plain.fget if is_property else plain)
         def replacement(*args: Any, **kwargs: Any) -> Any:
             return function(plain.fget if is_property else plain, *args, **kwargs)
 
@@ -22,3 +25,20 @@ def around(owner: Any, name: str) -> Callable[[Callable[..., Any]], Callable[...
         return function
 
     return replace
+
+
+def given(plain: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
+    """Return the arguments of a call of `plain` by their names, however they were passed."""
+    return dict(inspect.signature(plain).bind(*args, **kwargs).arguments)
+
+
+def added(owner: Any, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give `owner` a method that moto lacks. Raises AttributeError when moto has it by now."""
+    if hasattr(owner, name):
+        raise AttributeError(f"moto has {owner.__name__}.{name} by now: the correction that adds it can go")
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        setattr(owner, name, function)
+        return function
+
+    return add

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from rehearsal.aws.corrections import correction
-from rehearsal.aws.services.patching import around
+from rehearsal.aws.services.patching import around, given
 
 
 def _interface(backend: Any, endpoint: Any, subnet_id: str) -> str:
@@ -33,7 +33,7 @@ def endpoint_interfaces_have_groups_and_addresses() -> None:
 
     @around(EC2Backend, "create_vpc_endpoint")
     def create_vpc_endpoint(plain: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
-        for group_id in kwargs.get("security_group_ids") or []:
+        for group_id in given(plain, self, *args, **kwargs).get("security_group_ids") or []:
             _require_group(self, group_id)
         endpoint = plain(self, *args, **kwargs)
         if _is_interface(endpoint):
@@ -50,6 +50,28 @@ def _require_group(backend: Any, group_id: str) -> None:
 
     if backend.get_security_group_from_id(group_id) is None:
         raise InvalidSecurityGroupNotFoundError(group_id)
+
+
+@correction("ec2", "CreateVpcEndpoint accepts services that the region lacks, and private DNS where the VPC has no DNS")
+def an_endpoint_needs_its_service_and_dns() -> None:
+    from moto.ec2.exceptions import EC2ClientError, InvalidServiceName
+    from moto.ec2.models import EC2Backend
+    from moto.ec2.responses.vpcs import VPCs
+
+    @around(VPCs, "create_vpc_endpoint")
+    def create_vpc_endpoint(plain: Any, self: Any) -> Any:
+        backend, name = self.ec2_backend, self._get_param("ServiceName")
+        known = EC2Backend._collect_default_endpoint_services(backend.account_id, self.region)
+        if name not in {service["ServiceName"] for service in known}:
+            raise InvalidServiceName(name)
+        vpc = backend.get_vpc(self._get_param("VpcId"))
+        if self._get_param("PrivateDnsEnabled") and not (vpc.enable_dns_support and vpc.enable_dns_hostnames):
+            raise EC2ClientError(
+                "InvalidParameter",
+                "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true "
+                f"for {vpc.id}",
+            )
+        return plain(self)
 
 
 @correction("ec2", "ModifyVpcEndpoint changes neither interfaces, routes nor private DNS, and cannot reset the policy")

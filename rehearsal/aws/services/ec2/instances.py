@@ -142,3 +142,21 @@ def an_instance_takes_its_interface_along() -> None:
             asked = given.get(index, {})
             if "NetworkInterfaceId" not in asked:
                 interface.delete_on_termination = asked.get("DeleteOnTermination", True)
+
+
+@correction(
+    "ec2", "DescribeInstances shows no security groups, and no tags, of the interfaces an instance was started with"
+)
+def an_instance_shows_its_interfaces_groups() -> None:
+    from moto.ec2.responses.instances import InstanceResponse
+
+    @around(InstanceResponse, "run_instances")
+    def run_instances(plain: Any, self: Any) -> Any:
+        answer = plain(self)
+        tags = self._parse_tag_specification().get("network-interface", {})
+        for instance in answer.result.instances:
+            if not instance.security_groups and 0 in instance.nics:
+                instance.security_groups = list(instance.nics[0].group_set)
+            for interface in instance.nics.values():
+                interface.add_tags(tags)
+        return answer

@@ -1,4 +1,4 @@
-"""What plain moto gets wrong about VPCs and subnets: it deletes what is still in use."""
+"""What plain moto gets wrong about VPCs, subnets and their route tables."""
 
 from __future__ import annotations
 
@@ -32,3 +32,21 @@ def a_used_vpc_is_not_deleted() -> None:
         if groups or any(endpoint.state != "deleted" for endpoint in endpoints):
             raise DependencyViolationError(f"The vpc '{vpc_id}' has dependencies and cannot be deleted.")
         return plain(self, vpc_id)
+
+
+@correction("ec2", "AssociateRouteTable gives the old association for a subnet that already has another route table")
+def a_subnet_has_one_route_table() -> None:
+    from moto.ec2.exceptions import EC2ClientError
+    from moto.ec2.models import EC2Backend
+
+    @around(EC2Backend, "associate_route_table")
+    def associate_route_table(
+        plain: Any, self: Any, route_table_id: str, gateway_id: str | None = None, subnet_id: str | None = None
+    ) -> Any:
+        for table in self.route_tables.values():
+            if subnet_id in table._associations.values() and table.id != route_table_id:
+                raise EC2ClientError(
+                    "Resource.AlreadyAssociated",
+                    f"the specified subnet {subnet_id} is already associated with {table.id}",
+                )
+        return plain(self, route_table_id, gateway_id, subnet_id)

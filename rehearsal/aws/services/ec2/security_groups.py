@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rehearsal.aws.corrections import correction
-from rehearsal.aws.services.patching import around
+from rehearsal.aws.services.patching import around, given
 
 
 def user_of(backend: Any, group_id: str) -> str | None:
@@ -24,6 +24,19 @@ def user_of(backend: Any, group_id: str) -> str | None:
         if group_id in (balancer.security_groups or []):
             return str(balancer.arn)
     return None
+
+
+@correction("ec2", "A network interface with a security group that does not exist makes that group")
+def an_unknown_security_group_is_refused() -> None:
+    from moto.ec2.exceptions import InvalidSecurityGroupNotFoundError
+    from moto.ec2.models import EC2Backend
+
+    @around(EC2Backend, "create_network_interface")
+    def create_network_interface(plain: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+        for group_id in given(plain, self, *args, **kwargs).get("group_ids") or []:
+            if self.get_security_group_from_id(group_id) is None:
+                raise InvalidSecurityGroupNotFoundError(group_id)
+        return plain(self, *args, **kwargs)
 
 
 @correction("ec2", "DeleteSecurityGroup deletes a group that an interface, a balancer or another group's rule uses")
@@ -48,7 +61,7 @@ def every_rule_has_its_description() -> None:
     @around(SecurityGroupRule, "__init__")
     def init(plain: Any, self: Any, *args: Any, **kwargs: Any) -> None:
         plain(self, *args, **kwargs)
-        prefix_list = kwargs.get("prefix_list_id") or (args[7] if len(args) > 7 else None) or {}
+        prefix_list = given(plain, self, *args, **kwargs).get("prefix_list_id") or {}
         own = (self.ip_range.get("Description"), self.source_group.get("Description"), prefix_list.get("Description"))
         self.described = next((text for text in own if text), None)
 

@@ -1,0 +1,70 @@
+"""What plain moto gets wrong about KMS keys."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rehearsal.aws.corrections import correction
+from rehearsal.aws.services.patching import around
+
+
+@correction("kms", "A key that is disabled or waits for its deletion still encrypts and decrypts")
+def an_unusable_key_is_refused() -> None:
+    from moto.core.exceptions import JsonRESTError
+    from moto.kms.models import KmsBackend
+
+    def require_usable(backend: Any, key_id: str) -> None:
+        key = backend.keys[backend.any_id_to_key_id(key_id)]
+        if key.key_state == "PendingDeletion":
+            raise JsonRESTError("KMSInvalidStateException", f"{key.arn} is pending deletion.")
+        if not key.enabled:
+            raise JsonRESTError("DisabledException", f"{key.arn} is disabled.")
+
+    @around(KmsBackend, "encrypt")
+    @around(KmsBackend, "generate_data_key")
+    def with_key(plain: Any, self: Any, key_id: str, *args: Any, **kwargs: Any) -> Any:
+        require_usable(self, key_id)
+        return plain(self, key_id, *args, **kwargs)
+
+    @around(KmsBackend, "decrypt")
+    def decrypt(plain: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = plain(self, *args, **kwargs)
+        require_usable(self, answer[1])
+        return answer
+
+
+@correction("kms", "ScheduleKeyDeletion does nothing, and reports success, outside its 7 to 30 days")
+def a_waiting_period_is_seven_to_thirty_days() -> None:
+    from moto.kms.exceptions import ValidationException
+    from moto.kms.models import KmsBackend
+
+    @around(KmsBackend, "schedule_key_deletion")
+    def schedule_key_deletion(plain: Any, self: Any, key_id: str, pending_window_in_days: int) -> Any:
+        if not 7 <= pending_window_in_days <= 30:
+            raise ValidationException(f"PendingWindowInDays must be between 7 and 30, not {pending_window_in_days}")
+        return plain(self, key_id, pending_window_in_days)
+
+
+@correction("kms", "CreateKey and PutKeyPolicy accept a policy that is not JSON")
+def a_key_policy_is_a_document() -> None:
+    from moto.core.exceptions import JsonRESTError
+    from moto.kms.models import KmsBackend
+
+    def require_document(policy: str | None) -> None:
+        try:
+            statements = json.loads(policy)["Statement"] if policy else True
+        except (ValueError, KeyError, TypeError):
+            statements = None
+        if not statements:
+            raise JsonRESTError("MalformedPolicyDocumentException", "The new key policy is not a policy document")
+
+    @around(KmsBackend, "create_key")
+    def create_key(plain: Any, self: Any, policy: str | None, *args: Any, **kwargs: Any) -> Any:
+        require_document(policy)
+        return plain(self, policy, *args, **kwargs)
+
+    @around(KmsBackend, "put_key_policy")
+    def put_key_policy(plain: Any, self: Any, key_id: str, policy: str) -> Any:
+        require_document(policy)
+        return plain(self, key_id, policy)

@@ -1,0 +1,232 @@
+"""The faults of plain moto that the local AWS corrects: balancers, tables, roles, keys, parameters, logs and zones."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.rehearsal.corrections_suite import suite
+from tests.rehearsal.ec2_network_probes import group_in, network
+from tests.rehearsal.moto_probes import Clients, by_name, refused, unique
+
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
+        ],
+    }
+)
+
+
+def balancer(client: Clients, **values: Any) -> dict[str, Any]:
+    """Return a new internal network load balancer."""
+    _, subnet = network(client("ec2"))
+    made: dict[str, Any] = client("elbv2").create_load_balancer(
+        Name=unique("api"), Type="network", Scheme="internal", Subnets=[subnet], **values
+    )["LoadBalancers"][0]
+    return made
+
+
+def a_network_balancer_has_its_own_names(client: Clients) -> bool:
+    """The ARN says net/, and the tags and the listener follow it."""
+    elb = client("elbv2")
+    made = balancer(client, Tags=[{"Key": "Name", "Value": "api"}])
+    arn = made["LoadBalancerArn"]
+    tags = elb.describe_tags(ResourceArns=[arn])["TagDescriptions"][0]["Tags"]
+    return (
+        ":loadbalancer/net/" in arn
+        and made["DNSName"].endswith(".elb.us-east-1.amazonaws.com")
+        and tags == [{"Key": "Name", "Value": "api"}]
+    )
+
+
+def a_network_balancer_never_gets_its_first_group(client: Clients) -> bool:
+    """Setting groups on one that was made without is refused."""
+    elb, ec2 = client("elbv2"), client("ec2")
+    group = group_in(ec2, network(ec2)[0])
+    arn = balancer(client)["LoadBalancerArn"]
+    return refused("InvalidConfigurationRequest", elb.set_security_groups, LoadBalancerArn=arn, SecurityGroups=[group])
+
+
+def a_balancer_needs_groups_that_exist(client: Clients) -> bool:
+    """A balancer with an unknown group is not made."""
+    elb = client("elbv2")
+    _, subnet = network(client("ec2"))
+    arguments: dict[str, Any] = {"Name": unique("api"), "Type": "network", "Subnets": [subnet]}
+    groups = ["sg-0123456789abcdef0"]
+    return refused("InvalidSecurityGroup", elb.create_load_balancer, SecurityGroups=groups, **arguments)
+
+
+def a_protected_balancer_is_not_deleted(client: Clients) -> bool:
+    """With deletion protection the balancer stays."""
+    elb, arn = client("elbv2"), balancer(client)["LoadBalancerArn"]
+    protection = [{"Key": "deletion_protection.enabled", "Value": "true"}]
+    elb.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=protection)
+    return refused("OperationNotPermitted", elb.delete_load_balancer, LoadBalancerArn=arn)
+
+
+def a_tcp_target_group_keeps_its_status_codes(client: Clients) -> bool:
+    """Changed status codes of an HTTPS check behind TCP are kept."""
+    elb = client("elbv2")
+    vpc, _ = network(client("ec2"))
+    arn = elb.create_target_group(
+        Name=unique("api"), Protocol="TCP", Port=6443, VpcId=vpc, HealthCheckProtocol="HTTPS", HealthCheckPath="/readyz"
+    )["TargetGroups"][0]["TargetGroupArn"]
+    elb.modify_target_group(TargetGroupArn=arn, Matcher={"HttpCode": "200-299"})
+    found = elb.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"][0]
+    return bool(found["Matcher"] == {"HttpCode": "200-299"})
+
+
+def table(client: Clients, **values: Any) -> str:
+    """Return the name of a new table."""
+    name = unique("table")
+    client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "Id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "Id", "KeyType": "HASH"}],
+        **values,
+    )
+    return name
+
+
+def a_table_changes_its_encryption(client: Clients) -> bool:
+    """A key that UpdateTable names is described."""
+    dynamodb = client("dynamodb")
+    name, key = table(client), client("kms").create_key()["KeyMetadata"]["Arn"]
+    wanted = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
+    dynamodb.update_table(TableName=name, SSESpecification=wanted)
+    found = dynamodb.describe_table(TableName=name)["Table"]
+    return bool(found.get("SSEDescription", {}).get("KMSMasterKeyArn") == key)
+
+
+def a_stream_can_start_again(client: Clients) -> bool:
+    """A stream goes off and on; one that is on is refused again."""
+    dynamodb = client("dynamodb")
+    on = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    name = table(client, StreamSpecification=on)
+    dynamodb.update_table(TableName=name, StreamSpecification={"StreamEnabled": False})
+    dynamodb.update_table(TableName=name, StreamSpecification=on)
+    twice = refused("ResourceInUseException", dynamodb.update_table, TableName=name, StreamSpecification=on)
+    return bool(dynamodb.describe_table(TableName=name)["Table"]["StreamSpecification"] == on) and twice
+
+
+def a_boundary_must_exist(client: Clients) -> bool:
+    """A role with an unknown permissions boundary is not made."""
+    create = client("iam").create_role
+    boundary = "arn:aws:iam::123456789012:policy/nobody-made-this"
+    return refused(
+        "NoSuchEntity",
+        create,
+        RoleName=unique("role"),
+        AssumeRolePolicyDocument=TRUST,
+        PermissionsBoundary=boundary,
+    )
+
+
+def an_unusable_key_is_refused(client: Clients) -> bool:
+    """A key that waits for its deletion encrypts nothing, and neither does a disabled one."""
+    kms = client("kms")
+    waiting, disabled = (kms.create_key()["KeyMetadata"]["KeyId"] for _ in range(2))
+    kms.schedule_key_deletion(KeyId=waiting, PendingWindowInDays=7)
+    kms.disable_key(KeyId=disabled)
+    return refused("KMSInvalidStateException", kms.encrypt, KeyId=waiting, Plaintext=b"x") and refused(
+        "DisabledException", kms.generate_data_key, KeyId=disabled, KeySpec="AES_256"
+    )
+
+
+def a_waiting_period_is_seven_to_thirty_days(client: Clients) -> bool:
+    """Three days are refused."""
+    kms = client("kms")
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    return refused("ValidationException", kms.schedule_key_deletion, KeyId=key, PendingWindowInDays=3)
+
+
+def a_key_policy_is_a_document(client: Clients) -> bool:
+    """Text that is no policy is refused, at the creation and later."""
+    kms = client("kms")
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    code = "MalformedPolicyDocumentException"
+    return refused(code, kms.create_key, Policy="{}") and refused(
+        code, kms.put_key_policy, KeyId=key, PolicyName="default", Policy="nothing"
+    )
+
+
+def a_parameter_keeps_its_type(client: Clients) -> bool:
+    """A String cannot be overwritten as a SecureString."""
+    ssm, name = client("ssm"), f"/{unique('setting')}"
+    ssm.put_parameter(Name=name, Type="String", Value="x")
+    code = "HierarchyTypeMismatchException"
+    return refused(code, ssm.put_parameter, Name=name, Type="SecureString", Value="y", Overwrite=True)
+
+
+def a_parameter_respects_pattern_and_size(client: Clients) -> bool:
+    """A value that does not match, and one beyond 4 KiB in the standard tier, are refused."""
+    put, name = client("ssm").put_parameter, f"/{unique('setting')}"
+    return refused(
+        "ParameterPatternMismatchException", put, Name=name, Type="String", Value="abc", AllowedPattern="^[0-9]+$"
+    ) and refused("ValidationException", put, Name=name, Type="String", Value="x" * 4097)
+
+
+def a_retention_is_one_of_the_allowed(client: Clients) -> bool:
+    """Two days are refused."""
+    logs, name = client("logs"), unique("group")
+    logs.create_log_group(logGroupName=name)
+    return refused("InvalidParameterException", logs.put_retention_policy, logGroupName=name, retentionInDays=2)
+
+
+def a_log_group_changes_its_key(client: Clients) -> bool:
+    """A key is associated with a log group and taken away again."""
+    logs, name, key = client("logs"), unique("group"), client("kms").create_key()["KeyMetadata"]["Arn"]
+    logs.create_log_group(logGroupName=name)
+    logs.associate_kms_key(logGroupName=name, kmsKeyId=key)
+    with_key = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"][0].get("kmsKeyId")
+    logs.disassociate_kms_key(logGroupName=name)
+    without = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"][0].get("kmsKeyId")
+    return (with_key, without) == (key, None)
+
+
+def a_private_zone_needs_its_vpc(client: Clients) -> bool:
+    """A zone for an unknown VPC is not made."""
+    create = client("route53").create_hosted_zone
+    vpc = {"VPCId": "vpc-0123456789abcdef0", "VPCRegion": "us-east-1"}
+    name, config = f"{unique('zone')}.internal", {"PrivateZone": True}
+    return refused("InvalidVPCId", create, Name=name, CallerReference=name, VPC=vpc, HostedZoneConfig=config)
+
+
+def only_a_record_that_exists_is_deleted(client: Clients) -> bool:
+    """Deleting a record that was never made is refused."""
+    route53, name = client("route53"), f"{unique('zone')}.internal"
+    zone = route53.create_hosted_zone(Name=name, CallerReference=name)["HostedZone"]["Id"]
+    record = {"Name": f"api.{name}", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "10.0.0.1"}]}
+    batch = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": record}]}
+    return refused("InvalidChangeBatch", route53.change_resource_record_sets, HostedZoneId=zone, ChangeBatch=batch)
+
+
+PROBES = by_name(
+    a_network_balancer_has_its_own_names,
+    a_network_balancer_never_gets_its_first_group,
+    a_balancer_needs_groups_that_exist,
+    a_protected_balancer_is_not_deleted,
+    a_tcp_target_group_keeps_its_status_codes,
+    a_table_changes_its_encryption,
+    a_stream_can_start_again,
+    a_boundary_must_exist,
+    an_unusable_key_is_refused,
+    a_waiting_period_is_seven_to_thirty_days,
+    a_key_policy_is_a_document,
+    a_parameter_keeps_its_type,
+    a_parameter_respects_pattern_and_size,
+    a_retention_is_one_of_the_allowed,
+    a_log_group_changes_its_key,
+    a_private_zone_needs_its_vpc,
+    only_a_record_that_exists_is_deleted,
+)
+(
+    plain_fixture,
+    aws_fixture,
+    test_plain_moto_still_has_the_fault,
+    test_the_local_aws_does_not_have_the_fault,
+    test_every_correction_has_a_probe,
+) = suite(__name__, PROBES, "elbv2", "dynamodb", "iam", "kms", "ssm", "logs", "route53")
