@@ -23,18 +23,20 @@ class Account:
     """The caller's account and region, as the AWS CLI would find them."""
 
     def __init__(self, region: str | None = None) -> None:
-        self._session = boto3.Session(region_name=region)
+        # Any: the stubs know no client for a service whose name is not a literal.
+        self._session: Any = boto3.Session(region_name=region)
         self._clients: dict[str, Any] = {}
 
     @property
     def region(self) -> str | None:
         """The region that the clients talk to; None when neither an option nor the environment names one."""
-        return self._session.region_name
+        region: str | None = self._session.region_name
+        return region
 
     def client(self, service: str) -> Any:
         """A boto3 client of `service`, made once."""
         if service not in self._clients:
-            self._clients[service] = self._session.client(service, config=_PATIENT)  # type: ignore[call-overload]
+            self._clients[service] = self._session.client(service, config=_PATIENT)
         return self._clients[service]
 
 

@@ -119,13 +119,13 @@ class Rehearsal:
     def client(self, service: str) -> Any:
         """A boto3 client of the local AWS."""
         if service not in self._clients:
-            session = boto3.Session(
+            session: Any = boto3.Session(
                 aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
                 aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
                 region_name=self._facts.region,
             )
             endpoint = self.environment["AWS_ENDPOINT_URL"]
-            self._clients[service] = session.client(service, endpoint_url=endpoint)  # type: ignore[call-overload]
+            self._clients[service] = session.client(service, endpoint_url=endpoint)
         return self._clients[service]
 
     def _parameters(self) -> dict[str, Any]:

@@ -1,0 +1,84 @@
+"""Change sets as a person reads them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from deployment import changes
+from deployment.refusal import Refusal
+
+
+class ChangeSets:
+    """DescribeChangeSet over prepared answers: change set -> pages."""
+
+    def __init__(self, **answers: list[dict[str, Any]]) -> None:
+        self._answers = answers
+
+    def describe_change_set(self, ChangeSetName: str, NextToken: str = "0") -> dict[str, Any]:
+        pages = self._answers[ChangeSetName]
+        at = int(NextToken)
+        more = {"NextToken": str(at + 1)} if at + 1 < len(pages) else {}
+        return {"Status": "CREATE_COMPLETE"} | pages[at] | more
+
+
+def resource(name: str, kind: str, action: str = "Modify", **more: Any) -> dict[str, Any]:
+    return {"ResourceChange": {"LogicalResourceId": name, "ResourceType": kind, "Action": action, **more}}
+
+
+def detail(name: str) -> dict[str, Any]:
+    return {"Target": {"Attribute": "Properties", "Name": name}}
+
+
+NESTED = resource("Database", "AWS::CloudFormation::Stack", ChangeSetId="nested", Replacement="False")
+TABLE = resource(
+    "Table", "AWS::DynamoDB::Table", Replacement="True", Details=[detail("KeySchema"), detail("KeySchema")]
+)
+
+
+def test_a_nested_change_is_told_by_its_path_instead_of_the_stack_that_holds_it() -> None:
+    sets = ChangeSets(root=[{"Changes": [NESTED]}], nested=[{"Changes": [TABLE]}])
+    assert [change.line for change in changes.read(sets, "root")] == [
+        "Modify   Database/Table (AWS::DynamoDB::Table): KeySchema  REPLACED"
+    ]
+
+
+def test_changes_beyond_the_first_page_are_read() -> None:
+    sets = ChangeSets(root=[{"Changes": [NESTED]}, {"Changes": [TABLE]}], nested=[{"Changes": []}])
+    assert [change.path for change in changes.read(sets, "root")] == ["Table"]
+
+
+def test_a_replacement_that_only_may_happen_is_named_but_not_certain() -> None:
+    sets = ChangeSets(root=[{"Changes": [resource("Role", "AWS::IAM::Role", Replacement="Conditional")]}])
+    (change,) = changes.read(sets, "root")
+    assert (change.replaced, change.line) == (False, "Modify   Role (AWS::IAM::Role)  may be replaced")
+
+
+def test_a_removed_resource_that_is_kept_outside_the_stack_says_so() -> None:
+    sets = ChangeSets(root=[{"Changes": [resource("Key", "AWS::KMS::Key", "Remove", PolicyAction="Retain")]}])
+    (change,) = changes.read(sets, "root")
+    assert change.line.endswith("kept outside the stack")
+
+
+def test_the_sum_counts_what_is_added_modified_removed_and_replaced() -> None:
+    sets = ChangeSets(root=[{"Changes": [TABLE, resource("Old", "AWS::SQS::Queue", "Remove")]}])
+    assert (
+        changes.lines(list(changes.read(sets, "root")))[-1]
+        == "0 added, 1 modified, 1 removed; 1 of the modified replaced"
+    )
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["The submitted information didn't contain changes.", "No updates are to be performed."],
+)
+def test_a_change_set_that_failed_for_lack_of_changes_holds_nothing(reason: str) -> None:
+    sets = ChangeSets(root=[{"Status": "FAILED", "StatusReason": reason}])
+    assert not changes.settled(sets, "root", lambda _: None)
+
+
+def test_a_change_set_that_failed_for_another_reason_is_refused_with_it() -> None:
+    sets = ChangeSets(root=[{"Status": "FAILED", "StatusReason": "Parameters: [VpcId] must have values"}])
+    with pytest.raises(Refusal, match=r"Parameters: \[VpcId\] must have values"):
+        changes.settled(sets, "root", lambda _: None)

@@ -1,0 +1,76 @@
+"""Parameters as a person gives them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployment import parameters
+from deployment.refusal import Refusal
+
+TEMPLATE: dict[str, Any] = {"Parameters": {"Zones": {}, "Image": {}, "Days": {"Default": 90}}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"Zones": ["a", "b"], "Days": 30},
+        [{"ParameterKey": "Zones", "ParameterValue": "a,b"}, {"ParameterKey": "Days", "ParameterValue": "30"}],
+    ],
+    ids=["object", "list of the AWS CLI"],
+)
+def test_a_file_is_an_object_or_the_list_of_the_aws_cli(tmp_path: Path, content: object) -> None:
+    file = tmp_path / "params.json"
+    file.write_text(json.dumps(content))
+    assert parameters.read(file, []) == {"Zones": "a,b", "Days": "30"}
+
+
+def test_an_override_wins_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "params.json"
+    file.write_text('{"Image": "ami-1"}')
+    assert parameters.read(file, ["Image=ami-2=x"]) == {"Image": "ami-2=x"}
+
+
+@pytest.mark.parametrize("content", ["{", "3", '[{"Key": "a"}]', '{"a": null}', '{"a": {"b": "c"}}'])
+def test_another_file_is_refused_by_its_name(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "params.json"
+    file.write_text(content)
+    with pytest.raises(Refusal, match=r"params\.json"):
+        parameters.read(file, [])
+
+
+def test_a_file_that_is_not_there_is_refused_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match=r"absent\.json"):
+        parameters.read(tmp_path / "absent.json", [])
+
+
+def test_a_name_that_the_template_lacks_is_refused_with_the_names_that_it_has() -> None:
+    with pytest.raises(Refusal, match="no such parameter: Zone; the template has Days, Image, Zones"):
+        parameters.for_stack(TEMPLATE, {"Zone": "a"})
+
+
+def test_every_parameter_without_a_value_is_named_at_once() -> None:
+    with pytest.raises(Refusal, match="a value is needed for Zones, Image"):
+        parameters.for_stack(TEMPLATE, {})
+
+
+def test_an_update_keeps_the_value_of_whatever_is_not_given() -> None:
+    assert parameters.for_stack(TEMPLATE, {"Image": "ami-2"}, existing=["Zones", "Image", "Days"]) == [
+        {"ParameterKey": "Zones", "UsePreviousValue": True},
+        {"ParameterKey": "Image", "ParameterValue": "ami-2"},
+        {"ParameterKey": "Days", "UsePreviousValue": True},
+    ]
+
+
+def test_a_parameter_that_an_update_brings_takes_its_default() -> None:
+    request = parameters.for_stack(TEMPLATE, {}, existing=["Zones", "Image"])
+    assert [entry["ParameterKey"] for entry in request] == ["Zones", "Image"]
+
+
+@pytest.mark.parametrize("tag", ["owner", "=x"])
+def test_a_tag_of_another_form_is_refused(tag: str) -> None:
+    with pytest.raises(Refusal, match="Key=Value"):
+        parameters.tags([tag])
