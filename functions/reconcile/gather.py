@@ -16,7 +16,7 @@ from coordination.names import (
     TEARDOWN_ITEM,
 )
 from coordination.outcomes import Item, Known, Reading, Unknown
-from coordination.record import Phase, cluster_record
+from coordination.record import cluster_record
 from coordination.stacks import SETTLED_STATES
 from coordination.teardowns import Teardown, teardown
 from functions.reconcile.ports import Ports
@@ -41,7 +41,7 @@ def gather(ports: Ports, settings: Settings, lease: Reading[int], request: Teard
         instances=instances,
         rows=rows,
         root_status=root_status,
-        table_protected=ports.table.deletion_protection() if _may_need_protection(rows, root_status) else None,
+        table_protected=ports.table.deletion_protection() if _may_need_protection(root_status) else None,
         request=request,
     )
 
@@ -96,10 +96,6 @@ def _optional(parse: Callable[[Item], Parsed], item: Item | None) -> Reading[Par
     return Known(None) if item is None else _parsed(parse, item)
 
 
-def _may_need_protection(rows: Reading[Rows], root_status: Reading[str]) -> bool:
-    if not isinstance(root_status, Known) or root_status.value not in SETTLED_STATES:
-        return False
-    if not isinstance(rows, Known) or not isinstance(rows.value.record, Known):
-        return False
-    record = rows.value.record.value
-    return record is None or record.phase is not Phase.DELETING
+def _may_need_protection(root_status: Reading[str]) -> bool:
+    """Whether the table's protection is worth a call."""
+    return isinstance(root_status, Known) and root_status.value in SETTLED_STATES

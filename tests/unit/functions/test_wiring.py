@@ -1,0 +1,48 @@
+"""A call through the real adapters and clients, as Lambda makes it, against moto."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from functions.reconcile.handler import handle
+from tests.unit.functions.events import SCHEDULE
+from tests.unit.functions.world import TABLE, UUID
+
+EMPTY_STACK = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
+
+
+class Context:
+    """Lambda's context, as far as the function uses it."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+@mock_aws
+def test_a_call_finds_the_root_stack_and_protects_the_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    make: Any = boto3.client
+    root = make("cloudformation").create_stack(StackName="demo", TemplateBody=json.dumps(EMPTY_STACK))
+    make("dynamodb").create_table(
+        TableName=TABLE,
+        KeySchema=[{"AttributeName": "Id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "Id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    monkeypatch.setenv("HOLDFAST_CLUSTER_ID", root["StackId"])
+    monkeypatch.setenv("HOLDFAST_CLUSTER_UUID", UUID)
+    monkeypatch.setenv("HOLDFAST_TABLE", TABLE)
+    monkeypatch.setenv("HOLDFAST_TIMEOUT_SECONDS", "60")
+
+    assert handle(SCHEDULE, Context()) == {"outcome": "done"}
+    assert [one["action"] for one in json.loads(capsys.readouterr().out)["decisions"]] == ["ProtectTable"]
+    assert make("dynamodb").describe_table(TableName=TABLE)["Table"]["DeletionProtectionEnabled"] is True
