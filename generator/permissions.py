@@ -29,7 +29,7 @@ from awacs.aws import (
 from troposphere import Sub, Template, encode_to_dict
 from troposphere.iam import RolePolicy
 
-from generator.names import BOOT_ITEM_PREFIX, CLUSTER_ITEM, CLUSTER_TAG
+from generator.names import BOOT_ITEM_PREFIX, CLUSTER_ITEM, CLUSTER_TAG, ROLE_TAG, WORKER_ROLE
 from generator.values import ClusterUuid, RoleName, VpcId
 
 
@@ -207,7 +207,15 @@ GRANTS: tuple[Grant, ...] = (
         On.JOIN_PARAMETERS,
     ),
     Grant(Role.WORKER, "WriteLogs", _LOG_WRITE, On.NODE_LOGS),
-    Grant(Role.WORKER, "GiveUp", (autoscaling.SetInstanceHealth,), On.GROUPS, tagged=True),
+    Grant(
+        Role.WORKER,
+        "GiveUp",
+        (autoscaling.SetInstanceHealth,),
+        On.GROUPS,
+        # The slots' groups carry the cluster's tag, too; by it alone a worker could have every voter replaced.
+        conditions={"StringEquals": {f"aws:ResourceTag/{ROLE_TAG}": WORKER_ROLE}},
+        tagged=True,
+    ),
     Grant(Role.WORKER, "SignalStack", (cloudformation.SignalResource,), On.OWN_STACK),
     # function
     Grant(Role.FUNCTION, "UseKey", _KEY_USE, On.KEY, conditions=via("dynamodb", "lambda", "sqs")),

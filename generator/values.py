@@ -174,10 +174,6 @@ class BucketName(Value):
 
 
 # services, lifecycle, compute
-class LogGroupName(Value):
-    pass
-
-
 class FunctionArn(Value):
     pass
 

@@ -24,7 +24,6 @@ from generator.values import (
     DnsName,
     DnsNames,
     KeyArn,
-    LogGroupName,
     Number,
     ParameterPrefix,
     RoleName,
@@ -49,7 +48,6 @@ class Inputs:
 @dataclass(frozen=True)
 class Outputs:
     parameter_prefix: ParameterPrefix
-    node_log_group_name: LogGroupName
 
 
 def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
@@ -107,10 +105,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
             vpc_id=inputs.vpc_id,
             central_endpoints=config.network.endpoints == "given",
         )
-    return Outputs(
-        parameter_prefix=ParameterPrefix(Sub(f"{PARAMETER_ROOT}/${{ClusterUuid}}")),
-        node_log_group_name=LogGroupName(Ref(node_logs)),
-    )
+    return Outputs(parameter_prefix=ParameterPrefix(Sub(f"{PARAMETER_ROOT}/${{ClusterUuid}}")))
 
 
 SERVICES = Layer("services", Inputs, Outputs, build)
