@@ -49,7 +49,8 @@ class Parent:
 class Layer(Generic[I, O]):
     """One nested template: its name (an identity, never changed), its two borders, and what fills it.
 
-    An input whose field allows None may be left out by the parent; then the template has no such parameter.
+    An input whose field allows None may be left out by the parent; then the template has no such parameter. An output
+    whose field allows None is left out by `build` where the configuration makes no such thing.
     """
 
     name: str
@@ -69,7 +70,9 @@ class Layer(Generic[I, O]):
             given[name] = kind(Ref(template.add_parameter(parameter)))
         outputs = self.build(template, config, self.inputs(**given))
         for name in _kinds(self.outputs):
-            template.add_output(Output(logical_id(name), Value=getattr(outputs, name).to_text()))
+            value = getattr(outputs, name)
+            if value is not None:
+                template.add_output(Output(logical_id(name), Value=value.to_text()))
         return template
 
     def nest(self, parent: Parent, inputs: I, after: Sequence[Layer[Any, Any]] = ()) -> O:
@@ -96,13 +99,12 @@ class Layer(Generic[I, O]):
             stack.DependsOn = [logical_id(layer.name) for layer in after]
         parent.template.add_resource(stack)
         absent = frozenset(_kinds(self.inputs)) - frozenset(given)
-        parent.children[self.name] = self.template(parent.config, absent)
-        return self.outputs(
-            **{
-                name: kind.from_output(GetAtt(stack, f"Outputs.{logical_id(name)}"), Origin(self.name, name))
-                for name, kind in _kinds(self.outputs).items()
-            }
-        )
+        child = parent.children[self.name] = self.template(parent.config, absent)
+        made: dict[str, Value | None] = {}
+        for name, kind in _kinds(self.outputs).items():
+            text = GetAtt(stack, f"Outputs.{logical_id(name)}")
+            made[name] = kind.from_output(text, Origin(self.name, name)) if logical_id(name) in child.outputs else None
+        return self.outputs(**made)
 
 
 def new_template(description: str) -> Template:

@@ -36,8 +36,9 @@ class Outputs:
     worker_instance_profile_arn: InstanceProfileArn
     function_role_name: RoleName
     function_role_arn: RoleArn
-    flow_log_role_name: RoleName
-    flow_log_role_arn: RoleArn
+    # where a VPC is made
+    flow_log_role_name: RoleName | None = None
+    flow_log_role_arn: RoleArn | None = None
 
 
 # What the account's administrators may do with the key, as far as their own policies allow it. Spelled out: a key
@@ -94,7 +95,11 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     control_plane = _role(template, inputs, "ControlPlaneRole", "ec2", "Control-plane nodes")
     worker = _role(template, inputs, "WorkerRole", "ec2", "Worker nodes")
     function = _role(template, inputs, "FunctionRole", "lambda", "The reconcile function")
-    flow_log = _role(template, inputs, "FlowLogRole", "vpc-flow-logs", "Delivery of the VPC's flow logs", _OWN_ACCOUNT)
+    flow_log = None
+    if config.network.vpc == "create":
+        flow_log = _role(
+            template, inputs, "FlowLogRole", "vpc-flow-logs", "Delivery of the VPC's flow logs", _OWN_ACCOUNT
+        )
     control_plane_profile = _profile(template, inputs, "ControlPlaneInstanceProfile", control_plane)
     worker_profile = _profile(template, inputs, "WorkerInstanceProfile", worker)
 
@@ -110,8 +115,8 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         worker_instance_profile_arn=InstanceProfileArn(GetAtt(worker_profile, "Arn")),
         function_role_name=RoleName(Ref(function)),
         function_role_arn=RoleArn(GetAtt(function, "Arn")),
-        flow_log_role_name=RoleName(Ref(flow_log)),
-        flow_log_role_arn=RoleArn(GetAtt(flow_log, "Arn")),
+        flow_log_role_name=RoleName(Ref(flow_log)) if flow_log else None,
+        flow_log_role_arn=RoleArn(GetAtt(flow_log, "Arn")) if flow_log else None,
     )
 
 
