@@ -58,6 +58,8 @@ RETENTION_DAYS = [
 MAX_LAUNCH_HEARTBEAT_SECONDS = 2400
 
 _CIDR = r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}"
+# A range that is not the whole internet.
+_CLIENTS = r"\d{1,3}(\.\d{1,3}){3}/[1-9]\d?"
 _DNS_NAME = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
 
 
@@ -305,8 +307,8 @@ def _network(parameters: Parameters, config: ClusterConfig) -> NetworkParameters
             "Up to five comma-separated ranges outside the cluster that may reach the API; empty for none",
             Default="",
             # CloudFormation checks the pattern on every entry of a list.
-            AllowedPattern=f"^({_CIDR})?$",
-            ConstraintDescription="must be ranges such as 10.1.0.0/16, separated by commas",
+            AllowedPattern=f"^({_CLIENTS})?$",
+            ConstraintDescription="must be ranges such as 10.1.0.0/16, separated by commas, and not everything (/0)",
         ),
         s3_prefix_list_id=_prefix_list(parameters, "S3PrefixListId", "S3"),
         dynamodb_prefix_list_id=_prefix_list(parameters, "DynamoDbPrefixListId", "DynamoDB"),
