@@ -41,7 +41,7 @@ def _transform(transformer: Mapping[str, Any], event: Mapping[str, Any]) -> Any:
         text = json.dumps(values.get(found[1]))
         # Within the template's own quotes a text stands bare; outside of them it brings its own.
         within_quotes = template[: found.start()].count('"') % 2 == 1
-        return text.strip('"') if within_quotes else text
+        return text[1:-1] if within_quotes and text.startswith('"') else text
 
     filled = re.sub(r"<([\w.-]+)>", replacement, template)
     try:
