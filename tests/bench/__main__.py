@@ -1,0 +1,56 @@
+"""`python -m tests.bench [--json] [--without-local]`: figures beside the limits that the project set itself."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from typing import Any
+
+from tests.bench import measure
+
+# Seconds on the machine that CI has; the ratio beside the first one is what to compare elsewhere.
+GENERATION_SECONDS = 0.45
+LOCAL_SECONDS = 20
+PACKAGES = 40
+
+
+def main() -> int:
+    """Measures and prints; 1 when a program that is measured fails."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=measure.__doc__)
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--without-local", action="store_true", help="leave out the rehearsal")
+    options = parser.parse_args()
+    try:
+        figures: dict[str, Any] = {
+            "generation": measure.generation(),
+            "packages_to_generate": measure.packages(),
+            "templates": measure.templates(),
+        }
+        if not options.without_local:
+            figures["local_seconds"] = measure.rehearsal()
+    except subprocess.CalledProcessError as error:
+        print(f"{' '.join(error.cmd)} failed: {error.stderr.strip()}", file=sys.stderr)
+        return 1
+    if options.json:
+        print(json.dumps(figures, indent=2))
+    else:
+        _tell(figures)
+    return 0
+
+
+def _tell(figures: dict[str, Any]) -> None:
+    generation = figures["generation"]
+    print(f"generate     {generation['seconds']:.2f} s (at most {GENERATION_SECONDS} s)")
+    imports = generation["import_troposphere_seconds"]
+    print(f"             {generation['ratio']:.2f} times `import troposphere`, {imports:.2f} s")
+    print(f"packages     {figures['packages_to_generate']} to generate (at most {PACKAGES})")
+    if "local_seconds" in figures:
+        print(f"make local   {figures['local_seconds']:.1f} s (at most {LOCAL_SECONDS} s)")
+    for template in figures["templates"]:
+        print(f"  {template['file']:<24} {template['resources']:>4} resources {template['bytes']:>8} bytes")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
