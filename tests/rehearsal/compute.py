@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
+from rehearsal.aws.cloudformation.provider import Context
 from rehearsal.aws.server import LocalAws
 
 T = TypeVar("T")
@@ -120,3 +121,12 @@ def plain_moto() -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120, env=environment)
     answers: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answers
+
+
+def context(aws: LocalAws, logical_id: str, **more: Any) -> Context:
+    """A resource's surroundings in a stack, for calling a provider as the engine does."""
+    stack_id = f"arn:aws:cloudformation:{aws.region}:{aws.account_id}:stack/test/0b1c"
+    tags = {"aws:cloudformation:stack-name": "test", "aws:cloudformation:stack-id": stack_id, "owner": "tests"}
+    return Context(
+        aws.region, aws.account_id, "aws", stack_id, "test", logical_id, tags, aws.clock, client_for=aws.client, **more
+    )
