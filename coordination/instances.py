@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-lifecycle.html
+_HELD_BY_LAUNCHING_HOOK = "Pending:Wait"
 _HELD_BY_TERMINATING_HOOK = "Terminating:Wait"
 # https://docs.aws.amazon.com/autoscaling/ec2/userguide/manage-retained-instances.html
 _RETAINED = "Terminating:Retained"
@@ -18,6 +19,11 @@ class GroupInstance:
     group: str
     role: str
     lifecycle_state: str
+
+    @property
+    def waits_to_launch(self) -> bool:
+        """Whether a launching hook holds it."""
+        return self.lifecycle_state == _HELD_BY_LAUNCHING_HOOK
 
     @property
     def waits_to_terminate(self) -> bool:

@@ -12,6 +12,7 @@ ROLE_TAG = "holdfast:role"
 CONTROL_PLANE_ROLE = "control-plane"
 WORKER_ROLE = "worker"
 
+LAUNCHING_HOOK_SUFFIX = "-launching"
 TERMINATING_HOOK_SUFFIX = "-terminating"
 
 TABLE_KEY = "Id"
@@ -27,6 +28,11 @@ CONDITION_ITEM_PREFIX = "condition#"
 TEARDOWN_RESOURCE_TYPE = "Custom::Teardown"
 # ServiceTimeout of that resource: CloudFormation stops waiting for an answer after it.
 TEARDOWN_TIMEOUT_SECONDS = 900
+
+
+def launching_hook(cluster_uuid: str) -> str:
+    """The name of the hook that holds a new instance of the cluster."""
+    return cluster_uuid + LAUNCHING_HOOK_SUFFIX
 
 
 def terminating_hook(cluster_uuid: str) -> str:

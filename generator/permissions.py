@@ -223,7 +223,6 @@ GRANTS: tuple[Grant, ...] = (
         Role.FUNCTION,
         "Coordinate",
         (
-            dynamodb.ConditionCheckItem,
             dynamodb.DeleteItem,
             dynamodb.DescribeTable,
             dynamodb.GetItem,
@@ -246,23 +245,20 @@ GRANTS: tuple[Grant, ...] = (
     Grant(
         Role.FUNCTION,
         "SeeInstances",
-        (
-            autoscaling.DescribeAutoScalingGroups,
-            autoscaling.DescribeAutoScalingInstances,
-            autoscaling.DescribeLifecycleHooks,
-            ec2.DescribeInstances,
-        ),
+        (autoscaling.DescribeAutoScalingGroups,),
         On.ANY,
         "describing has no resource level",
     ),
     Grant(Role.FUNCTION, "AnswerHooks", _HOOK, On.GROUPS, tagged=True),
+    # A retained instance leaves by Auto Scaling alone, after its protection against the EC2 API is lifted.
     Grant(
         Role.FUNCTION,
         "EndRetainedInstances",
-        (ec2.ModifyInstanceAttribute, ec2.TerminateInstances),
-        On.INSTANCES,
+        (autoscaling.TerminateInstanceInAutoScalingGroup,),
+        On.GROUPS,
         tagged=True,
     ),
+    Grant(Role.FUNCTION, "LiftProtection", (ec2.ModifyInstanceAttribute,), On.INSTANCES, tagged=True),
     Grant(Role.FUNCTION, "SeeRootStack", (cloudformation.DescribeStacks,), On.ROOT_STACK),
 )
 

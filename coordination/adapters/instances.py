@@ -1,4 +1,4 @@
-"""The cluster's Auto Scaling groups: which instances they have, and answers to their terminating hooks."""
+"""The cluster's Auto Scaling groups: which instances they have, and answers to their hooks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from coordination.adapters.errors import AWS_ERRORS, code, message, unknown
 from coordination.instances import GroupInstance
-from coordination.names import CLUSTER_TAG, ROLE_TAG, terminating_hook
+from coordination.names import CLUSTER_TAG, ROLE_TAG, launching_hook, terminating_hook
 from coordination.outcomes import Done, Known, Reading, Request, Settled, Unknown
 
 # Auto Scaling's words for a hook that was completed, or ran out, before; there is no error code of its own for it.
@@ -37,7 +37,7 @@ class ClusterGroups:
         return Known(tuple(sorted(found, key=lambda instance: instance.instance_id)))
 
     def complete(self, instance: GroupInstance) -> Request:
-        """Let a terminating instance go."""
+        """Let an instance that a hook holds go on, whichever of its two hooks it is."""
         return self._answer_hook(
             "CompleteLifecycleAction",
             self._autoscaling.complete_lifecycle_action,
@@ -90,9 +90,10 @@ class ClusterGroups:
     def _answer_hook(
         self, operation: str, call: Callable[..., Any], instance: GroupInstance, result: Mapping[str, str]
     ) -> Done | Settled | Unknown:
+        hook = launching_hook if instance.waits_to_launch else terminating_hook
         try:
             call(
-                LifecycleHookName=terminating_hook(self._cluster_uuid),
+                LifecycleHookName=hook(self._cluster_uuid),
                 AutoScalingGroupName=instance.group,
                 InstanceId=instance.instance_id,
                 **result,

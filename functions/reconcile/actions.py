@@ -19,7 +19,7 @@ class SetPhaseDeleting:
 
 @dataclass(frozen=True)
 class CompleteHook:
-    """Let a terminating instance go."""
+    """Let an instance that a hook holds go on."""
 
     instance: GroupInstance
     reason: str

@@ -67,6 +67,10 @@ def decide(snapshot: Snapshot, stage: Stage) -> list[Action]:
         elif instance.is_retained:
             actions.append(TerminateRetained(instance, stage.reason))
             left.append(_left(instance))
+        elif instance.waits_to_launch:
+            # CONTINUE, not ABANDON: its group would only start another one. Nothing waits for it here: it leaves with
+            # its group, through the hook above.
+            actions.append(CompleteHook(instance, stage.reason))
     return [*actions, *_clear(snapshot, stage.reason), *_answer(snapshot, left)]
 
 

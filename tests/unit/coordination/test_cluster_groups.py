@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -121,6 +122,12 @@ def test_a_hook_is_completed_by_the_clusters_hook_name_and_the_instance(world: W
     expected = {**HOOK, "LifecycleActionResult": "CONTINUE"}
     world.stubs["autoscaling"].add_response("complete_lifecycle_action", {}, expected)
     assert world.groups.complete(LEAVING) == Done()
+
+
+def test_a_launching_instance_is_let_go_on_by_the_launching_hook(world: World) -> None:
+    expected = {**HOOK, "LifecycleHookName": f"{UUID}-launching", "LifecycleActionResult": "CONTINUE"}
+    world.stubs["autoscaling"].add_response("complete_lifecycle_action", {}, expected)
+    assert world.groups.complete(dataclasses.replace(LEAVING, lifecycle_state="Pending:Wait")) == Done()
 
 
 def test_a_heartbeat_names_hook_and_instance(world: World) -> None:

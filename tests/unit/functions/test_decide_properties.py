@@ -124,10 +124,18 @@ def test_nothing_goes_while_another_pass_may_run_unless_the_cluster_is_deleted(s
 @given(snapshots)
 def test_only_waiting_instances_are_answered_and_each_exactly_once(snapshot: Snapshot) -> None:
     answered = [one.instance for one in decide(snapshot) if isinstance(one, CompleteHook | Heartbeat)]
-    assert all(one.waits_to_terminate for one in answered)
+    assert all(one.waits_to_terminate or one.waits_to_launch for one in answered)
     if isinstance(snapshot.instances, Known):
-        waiting = [one for one in snapshot.instances.value if one.waits_to_terminate]
-        assert sorted(one.instance_id for one in answered) == [one.instance_id for one in waiting]
+        terminating = [one.instance_id for one in snapshot.instances.value if one.waits_to_terminate]
+        assert sorted(one.instance_id for one in answered if one.waits_to_terminate) == terminating
+        assert len({one.instance_id for one in answered}) == len(answered)
+
+
+@every
+@given(snapshots)
+def test_a_launching_instance_is_answered_only_in_a_deletion_that_is_stored(snapshot: Snapshot) -> None:
+    if any(one.instance.waits_to_launch for one in decide(snapshot) if isinstance(one, CompleteHook | Heartbeat)):
+        assert phase_is_deleting(snapshot) or isinstance(snapshot.rows, NoTable)
 
 
 @every

@@ -56,7 +56,7 @@ def test_no_hook_is_completed_before_the_phase_is_stored(rows_before_the_phase: 
     assert kinds(actions) == ["SetPhaseDeleting", "Heartbeat", "Wait"]
 
 
-def test_all_terminating_instances_go_once_the_phase_is_stored() -> None:
+def test_every_held_instance_goes_on_once_the_phase_is_stored() -> None:
     leaving = (
         instance("i-1"),
         instance("i-2", role="worker"),
@@ -70,8 +70,14 @@ def test_all_terminating_instances_go_once_the_phase_is_stored() -> None:
         "i-1",
         "i-2",
         "i-3",
+        "i-4",
     ]
-    assert kinds(actions) == ["CompleteHook"] * 3
+    assert kinds(actions) == ["CompleteHook"] * 4
+
+
+def test_cloudformation_does_not_wait_for_instances_that_are_still_launching() -> None:
+    launching = instance(state="Pending:Wait")
+    assert kinds(decide(snapshot(launching, rows=DELETING, request=teardown()))) == ["CompleteHook", "AnswerTeardown"]
 
 
 def test_an_unknown_lease_does_not_stop_a_deletion() -> None:
