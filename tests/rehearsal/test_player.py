@@ -1,0 +1,130 @@
+"""The player in a process of its own: it answers launch hooks, signals once, and leaves everything else alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from rehearsal.aws.server import LocalAws
+from tests.rehearsal.compute import Ground, make_ground, wait_for
+
+HOOKS = [
+    {"LifecycleHookName": "launching", "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING"},
+    {"LifecycleHookName": "terminating", "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING"},
+]
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[LocalAws]:
+    aws = LocalAws().start()
+    yield aws
+    aws.stop()
+
+
+@pytest.fixture(scope="module")
+def ground(aws: LocalAws) -> Ground:
+    return make_ground(aws)
+
+
+class Process:
+    """A running player and what it has said."""
+
+    def __init__(self, aws: LocalAws, *options: str) -> None:
+        command = [sys.executable, "-m", "rehearsal.player", "--endpoint", aws.endpoint, "--region", aws.region]
+        # The player must do without the caller's credentials.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        self._process = subprocess.Popen(
+            [*command, "--poll-seconds", "0.05", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        self._acts: queue.Queue[dict[str, Any]] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+        self.said: list[dict[str, Any]] = []
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._acts.put(json.loads(line))
+
+    def acts(self, kind: str) -> list[dict[str, Any]]:
+        while not self._acts.empty():
+            self.said.append(self._acts.get())
+        return [act for act in self.said if act["act"] == kind]
+
+    def stop(self) -> tuple[int, str]:
+        """The exit status after SIGTERM, and what stood on standard error."""
+        self._process.send_signal(signal.SIGTERM)
+        status = self._process.wait(timeout=10)
+        assert self._process.stderr is not None
+        return status, self._process.stderr.read()
+
+
+def make_group(aws: LocalAws, ground: Ground, name: str, cluster: str | None, **settings: Any) -> None:
+    tags = [{"Key": "holdfast:cluster", "Value": cluster, "PropagateAtLaunch": True}] if cluster else []
+    aws.client("autoscaling").create_auto_scaling_group(
+        AutoScalingGroupName=name,
+        MinSize=0,
+        MaxSize=2,
+        DesiredCapacity=1,
+        LaunchTemplate={"LaunchTemplateId": ground.template},
+        VPCZoneIdentifier=ground.zones,
+        LifecycleHookSpecificationList=HOOKS,
+        Tags=tags,
+        **settings,
+    )
+
+
+def states(aws: LocalAws, name: str) -> list[str]:
+    (group,) = aws.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+    return [instance["LifecycleState"] for instance in group["Instances"]]
+
+
+def test_it_completes_the_launch_hooks_of_clusters_and_touches_nothing_else(aws: LocalAws, ground: Ground) -> None:
+    make_group(aws, ground, "mine", "uuid-1")
+    make_group(aws, ground, "stranger", None)
+    player = Process(aws)
+    wait_for(lambda: states(aws, "mine") == ["InService"], "the cluster's instance in service", seconds=20)
+    (act,) = wait_for(lambda: player.acts("launch hook completed"), "the line about it")
+    assert (act["group"], act["hook"]) == ("mine", "launching")
+    aws.client("autoscaling").terminate_instance_in_auto_scaling_group(
+        InstanceId=act["instance"], ShouldDecrementDesiredCapacity=True
+    )
+    wait_for(lambda: states(aws, "mine") == ["Terminating:Wait"], "the instance at its terminating hook")
+    wait_for(lambda: states(aws, "stranger") == ["Pending:Wait"], "the stranger's instance at its hook")
+    aws.clock.sleep(0.5)
+    assert states(aws, "mine") == ["Terminating:Wait"]
+    assert states(aws, "stranger") == ["Pending:Wait"]
+    assert player.stop() == (0, "")
+
+
+def test_it_plays_only_the_cluster_that_it_was_told(aws: LocalAws, ground: Ground) -> None:
+    make_group(aws, ground, "chosen", "uuid-2")
+    make_group(aws, ground, "other", "uuid-3")
+    player = Process(aws, "--cluster", "uuid-2")
+    wait_for(lambda: states(aws, "chosen") == ["InService"], "the chosen cluster's instance in service", seconds=20)
+    aws.clock.sleep(0.3)
+    assert states(aws, "other") == ["Pending:Wait"]
+    assert player.stop() == (0, "")
+
+
+def test_it_keeps_trying_while_the_local_aws_is_away_and_says_so_once(aws: LocalAws) -> None:
+    gone = LocalAws().start()
+    gone.stop()
+    player = Process(gone)
+    aws.clock.sleep(3)
+    status, trouble = player.stop()
+    assert status == 0
+    assert trouble.count("\n") == 1
+    assert "Could not connect" in json.loads(trouble)["trouble"]
