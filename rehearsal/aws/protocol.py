@@ -51,7 +51,12 @@ class RequestContext:
 
 def partition_of(region: str) -> str:
     """The partition of a region, from its name alone, so that regions newer than our libraries work."""
-    for prefix, partition in (("us-gov-", "aws-us-gov"), ("cn-", "aws-cn"), ("us-iso-", "aws-iso"), ("us-isob-", "aws-iso-b")):
+    for prefix, partition in (
+        ("us-gov-", "aws-us-gov"),
+        ("cn-", "aws-cn"),
+        ("us-iso-", "aws-iso"),
+        ("us-isob-", "aws-iso-b"),
+    ):
         if region.startswith(prefix):
             return partition
     return "aws"

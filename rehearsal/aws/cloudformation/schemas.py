@@ -19,6 +19,7 @@ class Schema:
     primary_identifier: tuple[str, ...] = ()
     required: frozenset[str] = frozenset()
     read_only: frozenset[str] = frozenset()
+    properties: frozenset[str] = frozenset()
     taggable: bool = False
     known: bool = False
 
@@ -51,6 +52,7 @@ def schema_of(type_name: str) -> Schema:
         primary_identifier=tuple(_path(pointer) for pointer in raw.get("primaryIdentifier") or ()),
         required=frozenset(raw.get("required") or ()),
         read_only=_paths(raw, "readOnlyProperties"),
+        properties=frozenset(raw.get("properties") or ()),
         taggable=bool(tagging.get("taggable")) and bool(tagging.get("tagUpdatable", True)),
         known=True,
     )

@@ -1,0 +1,92 @@
+"""What all stack operations share: the stacks, the clock, clients, and the providers of resource types."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from rehearsal.aws.clock import Clock
+from rehearsal.aws.cloudformation.account import Account
+from rehearsal.aws.cloudformation.custom_resources import CustomResource, Responses, is_custom
+from rehearsal.aws.cloudformation.evaluation import Evaluation
+from rehearsal.aws.cloudformation.model import Resource, Run, Stack
+from rehearsal.aws.cloudformation.provider import Context, Provider, ProviderError, provider_for
+from rehearsal.aws.cloudformation.signals import Signals
+from rehearsal.aws.cloudformation.store import Store, stack_tags
+from rehearsal.aws.protocol import ServiceError
+
+LOG = logging.getLogger(__name__)
+
+
+class Engine:
+    """The machine room. `client_for(service, region)` makes boto3 clients of the local AWS."""
+
+    def __init__(self, clock: Clock, client_for: Callable[[str, str], Any], responses: Responses) -> None:
+        self.clock = clock
+        self.store = Store(clock)
+        self.signals = Signals(clock)
+        self.responses = responses
+        self.stopping = threading.Event()
+        self._client_for = client_for
+
+    def account(self, region: str) -> Account:
+        """The account's APIs in a region."""
+        return Account(self._client_for, region)
+
+    def provider(self, type_name: str) -> Provider:
+        """The provider of a resource type. Raises ProviderError naming the type where there is none."""
+        if is_custom(type_name):
+            return CustomResource(type_name, self.responses)
+        try:
+            return provider_for(type_name)
+        except KeyError as error:
+            raise ProviderError(str(error.args[0])) from None
+
+    def context(self, stack: Stack, resource: Resource, run: Run, evaluation: Evaluation | None = None) -> Context:
+        """What a provider gets to know; without evaluation (deletes, rollbacks) there are no policies."""
+        name = resource.logical_id
+
+        def initiated(physical_id: str) -> None:
+            self.store.set_resource(
+                stack, resource, resource.status, f"Resource {_gerund(resource.status)} Initiated", physical_id
+            )
+
+        return Context(
+            region=stack.region,
+            account_id=stack.account_id,
+            partition=stack.partition,
+            stack_id=stack.stack_id,
+            stack_name=stack.name,
+            logical_id=name,
+            tags=stack_tags(stack, name, resource.tags),
+            clock=self.clock,
+            client_for=lambda service: self._client_for(service, stack.region),
+            creation_policy=evaluation.policy(name, "CreationPolicy") if evaluation else None,
+            update_policy=evaluation.policy(name, "UpdatePolicy") if evaluation else None,
+            cancelled=lambda: run.cancelled or self.stopping.is_set(),
+            report_initiated=initiated,
+        )
+
+
+def _gerund(status: str) -> str:
+    return {"CREATE": "creation", "UPDATE": "creation", "DELETE": "deletion"}[status.split("_")[0]]
+
+
+def reason_of(error: Exception) -> str:
+    """An exception as a resource's failure reason; one that nobody expected is logged as well."""
+    if isinstance(error, ClientError):
+        answer = error.response["Error"]
+        metadata = error.response.get("ResponseMetadata", {})
+        return (
+            f"{answer.get('Message') or answer.get('Code')} (Operation: {error.operation_name}; "
+            f"Status Code: {metadata.get('HTTPStatusCode')}; Error Code: {answer.get('Code')}; "
+            f"Request ID: {metadata.get('RequestId')})"
+        )
+    if isinstance(error, (ProviderError, ServiceError)):
+        return str(error)
+    LOG.error("a resource failed by a fault of the local AWS", exc_info=error)
+    return f"Internal failure of the local AWS: {type(error).__name__}: {error}"

@@ -1,0 +1,123 @@
+"""CreationPolicy's resource signals, and the wait condition that is nothing but them."""
+
+from __future__ import annotations
+
+import re
+import threading
+import uuid
+from typing import Any
+
+from rehearsal.aws.clock import Clock
+from rehearsal.aws.cloudformation.errors import ValidationError
+from rehearsal.aws.cloudformation.provider import Context, Made, ProviderError, register
+
+SIGNALLED_TYPES = frozenset(
+    {"AWS::CloudFormation::WaitCondition", "AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::Instance"}
+)
+"""The types that take CreationPolicy's ResourceSignal (CloudFormation guide, CreationPolicy attribute)."""
+DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?")
+DEFAULT_TIMEOUT = "PT5M"
+MAX_TIMEOUT_SECONDS = 12 * 3600
+"""A signal's time-out is at most 12 hours."""
+
+
+def duration_seconds(text: str) -> int:
+    """The seconds of an ISO 8601 duration of hours, minutes and seconds, such as PT1H30M."""
+    match = DURATION.fullmatch(text)
+    if not match or not any(match.groups()):
+        raise ValidationError(f"Invalid Timeout {text}; allowed: PT#H#M#S")
+    hours, minutes, seconds = (int(group or 0) for group in match.groups())
+    total = hours * 3600 + minutes * 60 + seconds
+    if total > MAX_TIMEOUT_SECONDS:
+        raise ValidationError(f"Invalid Timeout {text}; allowed: at most PT12H")
+    return total
+
+
+class Mailbox:
+    """The signals that one resource waits for. A sender counts once."""
+
+    def __init__(self, policy: dict[str, Any]) -> None:
+        signal = policy.get("ResourceSignal") or {}
+        self.wanted = int(signal.get("Count", 1))
+        self.timeout_seconds = duration_seconds(str(signal.get("Timeout", DEFAULT_TIMEOUT)))
+        self._senders: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def receive(self, sender: str, status: str) -> bool:
+        """Take a signal; False for one that this sender has already sent."""
+        with self._lock:
+            if sender in self._senders:
+                return False
+            self._senders[sender] = status
+            return True
+
+    def wait(self, context: Context, deadline: float) -> None:
+        """Wait for the signals until `deadline` on the clock.
+
+        Raises ProviderError with CloudFormation's text on a failure or at the deadline, Cancelled when cancelled.
+        """
+        missing = self.wanted
+
+        def answered() -> bool:
+            nonlocal missing
+            with self._lock:
+                failed = [sender for sender, status in self._senders.items() if status != "SUCCESS"]
+                missing = self.wanted - len(self._senders)
+            if failed:
+                raise ProviderError(f"Received FAILURE signal with UniqueId {failed[0]}")
+            return missing <= 0
+
+        try:
+            context.wait(answered, deadline - context.clock.monotonic(), "deadline")
+        except ProviderError as error:
+            if str(error) != "deadline":
+                raise
+            raise ProviderError(
+                f"Failed to receive {missing} resource signal(s) within the specified duration"
+            ) from None
+
+
+class Signals:
+    """The mailboxes of all resources that wait, by stack id and logical id."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._mailboxes: dict[tuple[str, str], Mailbox] = {}
+
+    def open(self, stack_id: str, logical_id: str, policy: dict[str, Any]) -> Mailbox:
+        """Begin to take signals for a resource; its time runs when `Mailbox.wait` is called."""
+        mailbox = Mailbox(policy)
+        self._mailboxes[stack_id, logical_id] = mailbox
+        return mailbox
+
+    def find(self, stack_id: str, logical_id: str) -> Mailbox | None:
+        """A resource's mailbox, or None when it does not wait for signals."""
+        return self._mailboxes.get((stack_id, logical_id))
+
+    def close(self, stack_id: str, logical_id: str) -> None:
+        """Take no more signals for a resource."""
+        self._mailboxes.pop((stack_id, logical_id), None)
+
+
+class WaitCondition:
+    """AWS::CloudFormation::WaitCondition with a CreationPolicy; the form with a handle is not supported."""
+
+    type_name = "AWS::CloudFormation::WaitCondition"
+    properties: frozenset[str] = frozenset()
+    create_only: frozenset[str] = frozenset()
+
+    def create(self, context: Context, properties: dict[str, Any]) -> Made:
+        """A name is all there is to make; the engine waits for the signals."""
+        if not context.creation_policy:
+            raise ProviderError("a WaitCondition without CreationPolicy is not supported by the local AWS")
+        return Made(f"{context.stack_id}/{context.logical_id}/{uuid.uuid4()}", {"Data": "{}"})
+
+    def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
+        """There is nothing to change."""
+        return Made(physical_id, {"Data": "{}"})
+
+    def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
+        """There is nothing to delete."""
+
+
+register(WaitCondition())
