@@ -195,13 +195,21 @@ def a_private_zone_needs_its_vpc(client: Clients) -> bool:
     return refused("InvalidVPCId", create, Name=name, CallerReference=name, VPC=vpc, HostedZoneConfig=config)
 
 
-def only_a_record_that_exists_is_deleted(client: Clients) -> bool:
-    """Deleting a record that was never made is refused."""
+def a_change_fits_the_records_that_exist(client: Clients) -> bool:
+    """A record with other values is not created beside the first; one that is gone is not deleted again."""
     route53, name = client("route53"), f"{unique('zone')}.internal"
     zone = route53.create_hosted_zone(Name=name, CallerReference=name)["HostedZone"]["Id"]
-    record = {"Name": f"api.{name}", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "10.0.0.1"}]}
-    batch = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": record}]}
-    return refused("InvalidChangeBatch", route53.change_resource_record_sets, HostedZoneId=zone, ChangeBatch=batch)
+
+    def change(action: str, address: str) -> dict[str, Any]:
+        record = {"Name": f"api.{name}", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": address}]}
+        batch = {"Changes": [{"Action": action, "ResourceRecordSet": record}]}
+        return {"HostedZoneId": zone, "ChangeBatch": batch}
+
+    apply, code = route53.change_resource_record_sets, "InvalidChangeBatch"
+    apply(**change("CREATE", "10.0.0.1"))
+    beside = refused(code, apply, **change("CREATE", "10.0.0.2"))
+    apply(**change("DELETE", "10.0.0.1"))
+    return beside and refused(code, apply, **change("DELETE", "10.0.0.1"))
 
 
 PROBES = by_name(
@@ -221,7 +229,7 @@ PROBES = by_name(
     a_retention_is_one_of_the_allowed,
     a_log_group_changes_its_key,
     a_private_zone_needs_its_vpc,
-    only_a_record_that_exists_is_deleted,
+    a_change_fits_the_records_that_exist,
 )
 (
     plain_fixture,

@@ -30,21 +30,25 @@ def a_private_zone_needs_its_vpc() -> None:
         return plain(self, zone_id, vpcid, vpcregion)
 
 
-@correction("route53", "Deleting a record that does not exist is a success")
-def only_a_record_that_exists_is_deleted() -> None:
+@correction("route53", "Creating a record beside one with other values, and deleting one that is gone, are a success")
+def a_change_fits_the_records_that_exist() -> None:
     from moto.route53.exceptions import Route53ClientError
     from moto.route53.models import Route53Backend
 
     @around(Route53Backend, "change_resource_record_sets")
     def change_resource_record_sets(plain: Any, self: Any, zoneid: str, change_list: list[dict[str, Any]]) -> Any:
         zone = self.get_hosted_zone(zoneid)
+        present = {(record.name.rstrip("."), record.type, record.set_identifier) for record in zone.rrsets}
         for change in change_list:
-            wanted = change["ResourceRecordSet"]
-            if change["Action"] != "DELETE":
-                continue
-            name = str(wanted["Name"]).rstrip(".") + "."
-            found = [item for item in zone.rrsets if item.name == name and item.type_ == wanted["Type"]]
-            if not found:
-                text = f"[name='{name}', type='{wanted['Type']}'] but it was not found"
-                raise Route53ClientError("InvalidChangeBatch", f"[Tried to delete resource record set {text}]")
+            record = change["ResourceRecordSet"]
+            key = (str(record["Name"]).rstrip("."), record["Type"], record.get("SetIdentifier"))
+            exists, action = key in present, change["Action"]
+            problem = {("CREATE", True): "create", ("DELETE", False): "delete"}.get((action, exists))
+            if problem:
+                state = "it already exists" if exists else "it was not found"
+                raise Route53ClientError(
+                    "InvalidChangeBatch",
+                    f"[Tried to {problem} resource record set [name='{key[0]}.', type='{key[1]}'] but {state}]",
+                )
+            present = present - {key} if action == "DELETE" else present | {key}
         return plain(self, zoneid, change_list)

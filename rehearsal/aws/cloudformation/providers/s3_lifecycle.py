@@ -8,6 +8,10 @@ from typing import Any
 from rehearsal.aws.cloudformation.providers.translation import refuse_others
 
 PATH = "LifecycleConfiguration.Rules"
+NESTED = {
+    "AbortIncompleteMultipartUpload": ("DaysAfterInitiation",),
+    "NoncurrentVersionExpiration": ("NoncurrentDays",),
+}
 SIZES = ("ObjectSizeGreaterThan", "ObjectSizeLessThan")
 FIELDS = frozenset(
     "AbortIncompleteMultipartUpload ExpirationDate ExpirationInDays ExpiredObjectDeleteMarker Id "
@@ -45,8 +49,9 @@ def rule(given: Mapping[str, Any]) -> dict[str, Any]:
         made["NoncurrentVersionTransitions"] = [
             _renamed(item, {"TransitionInDays": "NoncurrentDays"}) for item in given["NoncurrentVersionTransitions"]
         ]
-    for name in ("NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"):
+    for name, fields in NESTED.items():
         if given.get(name):
+            refuse_others(given[name], fields, f"{PATH}.{name}")
             made[name] = given[name]
     return made
 
