@@ -1,0 +1,16 @@
+"""Changes that break one rule each, in tables by subject."""
+
+from __future__ import annotations
+
+from tests.templates.mutations import access, compute, data, network, stacks
+from tests.templates.mutations.mutation import Mutation, change
+
+MUTATIONS: list[Mutation] = [
+    *access.MUTATIONS,
+    *compute.MUTATIONS,
+    *data.MUTATIONS,
+    *network.MUTATIONS,
+    *stacks.MUTATIONS,
+]
+
+__all__ = ["MUTATIONS", "change"]

@@ -1,0 +1,106 @@
+"""Mutations of who may do what, and of literals of a partition."""
+
+from __future__ import annotations
+
+from tests.templates.mutations.mutation import GONE, Mutation
+
+_CONTROL_PLANE_IAM = "iam/Resources/ControlPlanePolicy/Properties/PolicyDocument/Statement"
+_CONTROL_PLANE_DATABASE = "database/Resources/ControlPlanePolicy/Properties/PolicyDocument/Statement"
+_CONTROL_PLANE_GROUPS = "controlplane/Resources/ControlPlanePolicy/Properties/PolicyDocument/Statement"
+_WORKER_DATABASE = "database/Resources/WorkerPolicy/Properties/PolicyDocument/Statement"
+_WORKER_SERVICES = "services/Resources/WorkerPolicy/Properties/PolicyDocument/Statement"
+_FUNCTION = "lifecycle/Resources/FunctionPolicy/Properties/PolicyDocument/Statement"
+_KEY = "iam/Resources/Key/Properties"
+_NETWORK = "network/Resources"
+
+MUTATIONS = [
+    # permissions
+    Mutation("no_allow_has_a_wildcard_action", f"{_CONTROL_PLANE_IAM}/0/Action/-", "kms:*"),
+    Mutation("no_allow_has_a_wildcard_action", f"{_KEY}/KeyPolicy/Statement/0/Action/-", "kms:Describe*"),
+    Mutation(
+        "no_allow_has_a_wildcard_action", f"{_NETWORK}/S3Endpoint/Properties/PolicyDocument/Statement/0/Action/-", "*"
+    ),
+    Mutation("no_statement_says_what_it_is_not_about", f"{_CONTROL_PLANE_IAM}/0/NotAction", ["kms:Decrypt"]),
+    Mutation("any_resource_is_allowed_for_a_reason_only", f"{_WORKER_DATABASE}/0/Resource", ["*"]),
+    Mutation("any_resource_is_allowed_for_a_reason_only", f"{_WORKER_SERVICES}/RegistryLogin/Action/-", "ecr:PutImage"),
+    Mutation(
+        "groups_and_instances_are_touched_by_the_clusters_tag_only",
+        f"{_CONTROL_PLANE_GROUPS}/AnswerLaunchHook/Condition/StringEquals/aws:ResourceTag~1holdfast:cluster",
+        GONE,
+    ),
+    Mutation(
+        "a_worker_acts_on_pools_only",
+        f"{_WORKER_SERVICES}/GiveUp/Condition/StringEquals/aws:ResourceTag~1holdfast:role",
+        GONE,
+    ),
+    Mutation(
+        "the_autoscaler_scales_what_carries_its_tag_only",
+        f"{_CONTROL_PLANE_GROUPS}/ScaleWorkers/Condition/StringEquals/aws:ResourceTag~1k8s.io~1cluster-autoscaler~1enabled",
+        GONE,
+    ),
+    Mutation(
+        "a_nodes_credentials_are_of_use_in_the_clusters_vpc_only",
+        f"{_CONTROL_PLANE_DATABASE}/Coordinate/Condition/StringEquals/aws:EC2InstanceSourceVPC",
+        GONE,
+    ),
+    Mutation(
+        "a_nodes_credentials_are_of_use_in_the_clusters_vpc_only",
+        f"{_CONTROL_PLANE_DATABASE}/Coordinate/Condition/StringEquals/aws:SourceVpc",
+        {"Ref": "KeyArn"},
+    ),
+    Mutation("a_nodes_credentials_are_of_use_in_the_clusters_vpc_only", f"{_CONTROL_PLANE_IAM}/UseKey/Condition", {}),
+    Mutation(
+        "a_worker_reads_the_cluster_item_and_writes_its_own_boot_row",
+        f"{_WORKER_DATABASE}/WriteOwnBootRow/Condition/ForAllValues:StringEquals/dynamodb:LeadingKeys/-",
+        "cluster",
+    ),
+    Mutation(
+        "a_worker_reads_the_cluster_item_and_writes_its_own_boot_row",
+        f"{_WORKER_DATABASE}/WriteOwnBootRow/Condition/Null",
+        GONE,
+    ),
+    Mutation(
+        "a_worker_reads_the_cluster_item_and_writes_its_own_boot_row",
+        f"{_WORKER_DATABASE}/ReadCluster/Action/-",
+        "dynamodb:Scan",
+    ),
+    Mutation(
+        "a_worker_reads_settings_and_join_data_but_no_key_of_the_pki",
+        f"{_WORKER_SERVICES}/ReadSettings/Resource/-",
+        {"Fn::Sub": "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/holdfast/${ClusterUuid}/*"},
+    ),
+    Mutation("a_worker_reads_settings_and_join_data_but_no_key_of_the_pki", f"{_WORKER_SERVICES}/ReadSettings", GONE),
+    Mutation("the_function_reaches_no_secret_and_no_backup", f"{_FUNCTION}/WriteLogs/Action/-", "ssm:GetParameter"),
+    Mutation(
+        "a_node_role_signals_its_own_stack_only",
+        f"{_CONTROL_PLANE_GROUPS}/SignalStack/Resource",
+        [{"Ref": "RootStack"}],
+    ),
+    Mutation(
+        "a_role_is_assumed_by_its_service_only",
+        "iam/Resources/WorkerRole/Properties/AssumeRolePolicyDocument/Statement/0/Principal",
+        {"AWS": "*"},
+    ),
+    Mutation(
+        "a_role_has_the_permissions_boundary_and_the_path_that_were_given",
+        "iam/Resources/FunctionRole/Properties/PermissionsBoundary",
+        GONE,
+    ),
+    Mutation(
+        "a_role_has_the_permissions_boundary_and_the_path_that_were_given",
+        "iam/Resources/WorkerInstanceProfile/Properties/Path",
+        "/",
+    ),
+    Mutation("the_inline_policies_of_a_role_fit_iams_quota", f"{_WORKER_SERVICES}/ReadSettings/Sid", "S" * 9000),
+    # partition
+    Mutation(
+        "every_arn_takes_its_partition_from_the_deploy", f"{_FUNCTION}/WriteLogs/Resource/0", "arn:aws:logs:::log-group"
+    ),
+    Mutation("no_text_names_a_region_or_an_account", "root/Description", "Made for us-gov-west-1"),
+    Mutation("no_text_names_a_region_or_an_account", "root/Description", "Made for account 123456789012"),
+    Mutation(
+        "every_host_of_aws_takes_its_suffix_from_the_deploy",
+        f"{_CONTROL_PLANE_IAM}/UseKey/Condition/StringEquals/kms:ViaService/0",
+        {"Fn::Sub": "ssm.${AWS::Region}.amazonaws.com"},
+    ),
+]

@@ -1,0 +1,23 @@
+"""What every generated cluster obeys: one function per rule, its name says the rule, it yields what breaks it."""
+
+from __future__ import annotations
+
+# Imported for their rules, which register themselves.
+from tests.templates.rules import (  # noqa: F401
+    encryption,
+    endpoints,
+    groups,
+    identities,
+    limits,
+    machines,
+    network,
+    partition,
+    permissions,
+    reach,
+    stacks,
+    storage,
+    timing,
+)
+from tests.templates.rules.rule import RULES, violations
+
+__all__ = ["RULES", "violations"]

@@ -1,0 +1,153 @@
+"""Everything at rest is encrypted with the cluster's own key, everything in transit with TLS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tests.templates.cluster import Cluster, Place
+from tests.templates.rules.rule import rule
+
+OUR_KEY = Place("iam", {"Fn::GetAtt": ["Key", "Arn"]})
+
+# Kind of resource that keeps data -> where it names the key.
+KEY_OF = {
+    "AWS::DynamoDB::Table": ("SSESpecification", "KMSMasterKeyId"),
+    "AWS::Lambda::Function": ("KmsKeyArn",),
+    "AWS::Logs::LogGroup": ("KmsKeyId",),
+    "AWS::S3::Bucket": (
+        "BucketEncryption",
+        "ServerSideEncryptionConfiguration",
+        0,
+        "ServerSideEncryptionByDefault",
+        "KMSMasterKeyID",
+    ),
+    "AWS::SQS::Queue": ("KmsMasterKeyId",),
+}
+# Launch templates have volumes, and a rule of their own.
+WITH_VOLUMES = {"AWS::EC2::LaunchTemplate"}
+# Everything else keeps nothing of the cluster. SSM parameters of type String are not encrypted: they hold settings,
+# and what is secret is written by nodes as SecureString.
+KEEPS_NOTHING = {
+    "AWS::AutoScaling::AutoScalingGroup",
+    "AWS::CloudFormation::Stack",
+    "AWS::CloudFormation::WaitCondition",
+    "AWS::EC2::FlowLog",
+    "AWS::EC2::RouteTable",
+    "AWS::EC2::SecurityGroup",
+    "AWS::EC2::SecurityGroupEgress",
+    "AWS::EC2::SecurityGroupIngress",
+    "AWS::EC2::Subnet",
+    "AWS::EC2::SubnetRouteTableAssociation",
+    "AWS::EC2::VPC",
+    "AWS::EC2::VPCEndpoint",
+    "AWS::ElasticLoadBalancingV2::Listener",
+    "AWS::ElasticLoadBalancingV2::LoadBalancer",
+    "AWS::ElasticLoadBalancingV2::TargetGroup",
+    "AWS::Events::Rule",
+    "AWS::IAM::InstanceProfile",
+    "AWS::IAM::Role",
+    "AWS::IAM::RolePolicy",
+    "AWS::KMS::Alias",
+    "AWS::KMS::Key",
+    "AWS::Lambda::EventInvokeConfig",
+    "AWS::Lambda::EventSourceMapping",
+    "AWS::Lambda::Permission",
+    "AWS::Route53::HostedZone",
+    "AWS::Route53::RecordSet",
+    "AWS::S3::BucketPolicy",
+    "AWS::SQS::QueuePolicy",
+    "AWS::SSM::Parameter",
+    "Custom::Teardown",
+}
+
+
+@rule
+def everything_at_rest_is_encrypted_with_our_key(cluster: Cluster) -> Iterator[str]:
+    for resource in cluster.resources():
+        if resource.type not in KEY_OF.keys() | WITH_VOLUMES | KEEPS_NOTHING:
+            yield f"{resource}: say in the rules of encryption whether {resource.type} keeps data"
+        if resource.type in KEY_OF:
+            key = _at(resource.properties, KEY_OF[resource.type])
+            if cluster.resolve(resource.layer, key) != OUR_KEY:
+                yield f"{resource}: {key} is not our key"
+    for table in cluster.resources("AWS::DynamoDB::Table"):
+        if table.properties["SSESpecification"].get("SSEEnabled") is not True:
+            yield f"{table}: encryption is not enabled"
+
+
+@rule
+def every_volume_is_encrypted_with_our_key(cluster: Cluster) -> Iterator[str]:
+    for template in cluster.resources(*WITH_VOLUMES):
+        for mapping in template.properties["LaunchTemplateData"]["BlockDeviceMappings"]:
+            volume = mapping["Ebs"]
+            key = cluster.resolve(template.layer, volume.get("KmsKeyId"))
+            if volume.get("Encrypted") is not True or key != OUR_KEY:
+                yield f"{template}: {mapping['DeviceName']} is not encrypted with our key"
+
+
+@rule
+def no_secret_stands_in_a_parameter_of_ours(cluster: Cluster) -> Iterator[str]:
+    """CloudFormation cannot make a SecureString, and a String cannot become one later."""
+    for parameter in cluster.resources("AWS::SSM::Parameter"):
+        if parameter.properties["Type"] != "String":
+            yield f"{parameter}: type {parameter.properties['Type']}"
+        name = str(parameter.properties["Name"])
+        if "/settings/" not in name and "/pools/" not in name:
+            yield f"{parameter}: {name} is where nodes write secrets"
+
+
+@rule
+def the_key_rotates(cluster: Cluster) -> Iterator[str]:
+    for key in cluster.resources("AWS::KMS::Key"):
+        if key.properties.get("EnableKeyRotation") is not True:
+            yield f"{key}: does not rotate"
+
+
+@rule
+def a_principal_of_any_in_the_key_policy_is_narrowed_to_auto_scalings_role(cluster: Cluster) -> Iterator[str]:
+    for statement in cluster.statements("AWS::KMS::Key"):
+        if statement.body["Principal"] not in ("*", {"AWS": "*"}, {"AWS": ["*"]}):
+            continue
+        role = statement.condition("ArnLike", "aws:PrincipalArn")
+        if "role/aws-service-role/autoscaling.*/AWSServiceRoleForAutoScaling*" not in str(role):
+            yield f"{statement}: open to {role}"
+        if statement.condition("StringEquals", "kms:CallerAccount") != {"Ref": "AWS::AccountId"}:
+            yield f"{statement}: open to other accounts"
+
+
+@rule
+def the_account_uses_the_key_through_services_only(cluster: Cluster) -> Iterator[str]:
+    """An administrator who may do anything with IAM still cannot decrypt the cluster's secrets directly."""
+    use = {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:CreateGrant"}
+    for statement in cluster.statements("AWS::KMS::Key"):
+        if ":root" not in str(statement.body["Principal"]) or not use & set(statement.actions):
+            continue
+        if not statement.condition("StringEquals", "kms:ViaService"):
+            yield f"{statement}: {sorted(use & set(statement.actions))} without kms:ViaService"
+
+
+@rule
+def the_bucket_refuses_requests_without_tls(cluster: Cluster) -> Iterator[str]:
+    for bucket in cluster.resources("AWS::S3::Bucket"):
+        if not any(
+            statement.body["Effect"] == "Deny"
+            and statement.body["Principal"] in ("*", {"AWS": "*"})
+            and statement.actions == ["s3:*"]
+            and statement.condition("Bool", "aws:SecureTransport") == "false"
+            and {"Fn::GetAtt": [bucket.logical_id, "Arn"]} in statement.resources
+            and {"Fn::Sub": f"${{{bucket.logical_id}.Arn}}/*"} in statement.resources
+            for statement in cluster.statements("AWS::S3::BucketPolicy")
+            if statement.resource.properties["Bucket"] == {"Ref": bucket.logical_id}
+        ):
+            yield f"{bucket}: no statement denies everything without aws:SecureTransport"
+
+
+def _at(node: Any, path: tuple[str | int, ...]) -> Any:
+    """The node at a path; None where the path leads nowhere."""
+    for key in path:
+        try:
+            node = node[key]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return node

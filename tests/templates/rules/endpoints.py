@@ -1,0 +1,122 @@
+"""Every AWS API that nodes call has its endpoint, no other has one, and its policy lets exactly nodes' calls pass.
+
+What nodes call is read from the policies that the templates attach to their roles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tests.templates.cluster import Cluster, Resource
+from tests.templates.rules.permissions import NODE_ROLES
+from tests.templates.rules.rule import rule
+
+# Prefix of the actions -> the endpoint services behind which they are answered.
+SERVICES = {
+    "autoscaling": ["autoscaling"],
+    "cloudformation": ["cloudformation"],
+    "dynamodb": ["dynamodb"],
+    "ec2": ["ec2"],
+    "ecr": ["ecr.api", "ecr.dkr"],
+    "logs": ["logs"],
+    "s3": ["s3"],
+    "ssm": ["ssm"],
+}
+GATEWAYS = {"dynamodb", "s3"}
+# Prefix of actions that need no endpoint although node roles allow them -> why.
+EXCEPTIONS = {"kms": "DynamoDB, S3 and SSM call the key on the node's behalf, from their side"}
+# In China the names of these services start with `cn.`.
+CN_PREFIXED = {"autoscaling", "cloudformation", "ec2", "ecr.api", "ecr.dkr"}
+# What must pass a gateway without being ours: ECR keeps image layers in a bucket of its own account.
+LAYER_BUCKET = "arn:${AWS::Partition}:s3:::prod-${AWS::Region}-starport-layer-bucket/*"
+
+
+def called_actions(cluster: Cluster) -> dict[str, set[str]]:
+    """Action prefix -> the actions that policies of node roles allow."""
+    called: dict[str, set[str]] = {}
+    for statement in cluster.role_statements(*NODE_ROLES):
+        for action in statement.actions:
+            called.setdefault(action.partition(":")[0], set()).add(action)
+    return called
+
+
+@rule
+def endpoints_are_exactly_what_nodes_call(cluster: Cluster) -> Iterator[str]:
+    called = called_actions(cluster)
+    for prefix in sorted(called.keys() - SERVICES.keys() - EXCEPTIONS.keys()):
+        yield f"nodes may call {prefix}: name its endpoint, or the reason why it needs none"
+    wanted = {service for prefix in called.keys() - EXCEPTIONS.keys() for service in SERVICES.get(prefix, [])}
+    if cluster.config.network.endpoints == "given":
+        wanted = set()
+    actual = [_service(endpoint) for endpoint in cluster.resources("AWS::EC2::VPCEndpoint")]
+    for service in sorted(wanted - set(actual)):
+        yield f"nodes call {service} and there is no endpoint"
+    for service in sorted(set(actual) - wanted):
+        yield f"there is an endpoint for {service} and no node calls it"
+    if len(actual) != len(set(actual)):
+        yield f"two endpoints of one service: {sorted(actual)}"
+
+
+@rule
+def an_endpoint_has_the_name_of_its_partition(cluster: Cluster) -> Iterator[str]:
+    for endpoint in cluster.resources("AWS::EC2::VPCEndpoint"):
+        service = _service(endpoint)
+        prefix = "cn." if cluster.config.partition == "aws-cn" and service in CN_PREFIXED else ""
+        if endpoint.properties["ServiceName"] != {"Fn::Sub": f"{prefix}com.amazonaws.${{AWS::Region}}.{service}"}:
+            yield f"{endpoint}: {endpoint.properties['ServiceName']}"
+
+
+@rule
+def an_endpoint_is_a_gateway_on_every_route_table_or_an_interface_with_private_names(cluster: Cluster) -> Iterator[str]:
+    config = cluster.config
+    for endpoint in cluster.resources("AWS::EC2::VPCEndpoint"):
+        properties = endpoint.properties
+        kind = "Gateway" if _service(endpoint) in GATEWAYS else "Interface"
+        if properties["VpcEndpointType"] != kind:
+            yield f"{endpoint}: is a {properties['VpcEndpointType']}"
+        elif kind == "Gateway":
+            made = [{"Ref": table.logical_id} for table in cluster.resources("AWS::EC2::RouteTable")]
+            if properties["RouteTableIds"] != (made or {"Ref": "RouteTableIds"}):
+                yield f"{endpoint}: stands on {properties['RouteTableIds']}"
+        else:
+            zones = 1 if config.network.endpoint_zones == "one" else config.zones
+            if len(properties["SubnetIds"]) != zones:
+                yield f"{endpoint}: stands in {len(properties['SubnetIds'])} zones, not {zones}"
+            if properties.get("PrivateDnsEnabled") is not True:
+                yield f"{endpoint}: nodes would have to know its name"
+
+
+@rule
+def an_endpoints_policy_lets_exactly_the_nodes_calls_pass(cluster: Cluster) -> Iterator[str]:
+    called = called_actions(cluster)
+    for endpoint in cluster.resources("AWS::EC2::VPCEndpoint"):
+        statements = endpoint.properties["PolicyDocument"]["Statement"]
+        ours = [statement for statement in statements if not _is_layers(statement)]
+        allowed = {action for statement in ours for action in statement["Action"]}
+        prefix = next(prefix for prefix, services in SERVICES.items() if _service(endpoint) in services)
+        if allowed != called.get(prefix, set()):
+            yield f"{endpoint}: differs from what nodes call by {sorted(allowed ^ called.get(prefix, set()))}"
+        if _service(endpoint) == "s3" and len(ours) == len(statements):
+            yield f"{endpoint}: ECR's image layers do not pass"
+
+
+@rule
+def an_endpoint_serves_this_account_only(cluster: Cluster) -> Iterator[str]:
+    """With a gateway both the caller and what is called are ours, or a node could carry data to a stranger's bucket."""
+    own = {"Ref": "AWS::AccountId"}
+    for endpoint in cluster.resources("AWS::EC2::VPCEndpoint"):
+        wanted = {"aws:PrincipalAccount": own}
+        if _service(endpoint) in GATEWAYS:
+            wanted["aws:ResourceAccount"] = own
+        for statement in endpoint.properties["PolicyDocument"]["Statement"]:
+            if not _is_layers(statement) and statement.get("Condition") != {"StringEquals": wanted}:
+                yield f"{endpoint}, statement {statement.get('Sid')}: {statement.get('Condition')}"
+
+
+def _service(endpoint: Resource) -> str:
+    return str(endpoint.properties["ServiceName"]["Fn::Sub"]).partition("${AWS::Region}.")[2]
+
+
+def _is_layers(statement: dict[str, Any]) -> bool:
+    return bool(statement["Action"] == ["s3:GetObject"] and statement["Resource"] == [{"Fn::Sub": LAYER_BUCKET}])

@@ -1,0 +1,51 @@
+"""CloudFormation's and EC2's limits, kept at a distance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from tests.templates.cluster import Cluster, walk
+from tests.templates.rules.machines import launch_templates
+from tests.templates.rules.rule import rule
+
+# CloudFormation takes 1 MB and 500 resources; packaging and later layers add to both.
+MAX_TEMPLATE_BYTES = 460_000
+MAX_RESOURCES = 450
+MAX_PARAMETERS = MAX_OUTPUTS = 200
+# EC2 takes 16,384 bytes.
+MAX_USER_DATA_BYTES = 4096
+# SSM's standard tier takes 4,096 characters.
+MAX_SETTING_CHARACTERS = 4096
+# Every expression in a setting is a stack's id at most.
+_LONGEST_ID = "x" * 230
+
+
+@rule
+def a_template_is_far_below_the_limits(cluster: Cluster) -> Iterator[str]:
+    for layer, template in cluster.templates.items():
+        size = len(json.dumps(template, indent=1).encode()) + 1
+        if size >= MAX_TEMPLATE_BYTES:
+            yield f"{layer}: {size} bytes"
+        for section, limit in (("Resources", MAX_RESOURCES), ("Parameters", MAX_PARAMETERS), ("Outputs", MAX_OUTPUTS)):
+            if len(template.get(section, {})) >= limit:
+                yield f"{layer}: {len(template[section])} {section}"
+
+
+@rule
+def user_data_is_a_few_lines(cluster: Cluster) -> Iterator[str]:
+    for template, data in launch_templates(cluster):
+        text = data["UserData"]["Fn::Base64"]["Fn::Sub"]
+        # Parameters that are put in are longer than their names, by a name's length at most.
+        size = len(text.encode()) + 100 * text.count("${")
+        if size > MAX_USER_DATA_BYTES:
+            yield f"{template}: up to {size} bytes"
+
+
+@rule
+def a_setting_fits_a_standard_parameter(cluster: Cluster) -> Iterator[str]:
+    for parameter in cluster.resources("AWS::SSM::Parameter"):
+        texts = [node for _, node in walk(parameter.properties["Value"]) if isinstance(node, str)]
+        size = sum(len(text.replace("${AWS::StackId}", _LONGEST_ID)) for text in texts)
+        if size > MAX_SETTING_CHARACTERS:
+            yield f"{parameter}: up to {size} characters"

@@ -1,0 +1,246 @@
+"""What IAM policies may say: least privilege, and whom a stolen credential serves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import Any
+
+from generator.permissions import GRANTS, On
+from tests.templates.cluster import Cluster, Place, Statement, substituted
+from tests.templates.rules.rule import rule
+
+NODE_ROLES = ("ControlPlaneRole", "WorkerRole")
+
+# Policies in which `*` means "the resource that this policy stands on", or in which principal and actions are what is
+# narrowed: kind of resource -> why.
+ANY_BY_KIND = {
+    "AWS::KMS::Key": "in a key policy `*` is the key itself",
+    "AWS::EC2::VPCEndpoint": "an endpoint's policy narrows actions and accounts; the roles' policies narrow resources",
+}
+# Role -> who assumes it.
+ASSUMED_BY = {
+    "ControlPlaneRole": "ec2.amazonaws.com",
+    "WorkerRole": "ec2.amazonaws.com",
+    "FunctionRole": "lambda.amazonaws.com",
+    "FlowLogRole": "vpc-flow-logs.amazonaws.com",
+}
+# All inline policies of one role together, white space not counted (IAM's quota, which cannot be raised).
+MAX_ROLE_POLICY_CHARACTERS = 10_240
+# The longest ARN in our policies is a nested stack's id: the root's name has at most 128 characters.
+LONGEST_VALUE = 230
+
+_CLUSTER_TAG = "aws:ResourceTag/holdfast:cluster"
+_SAMPLE = {
+    "AWS::Partition": "aws",
+    "AWS::Region": "us-east-1",
+    "AWS::AccountId": "123456789012",
+    "ClusterUuid": "6f1ab6a0",
+}
+_PREFIX = "arn:aws:ssm:us-east-1:123456789012:parameter/holdfast/6f1ab6a0"
+
+
+@rule
+def no_allow_has_a_wildcard_action(cluster: Cluster) -> Iterator[str]:
+    for statement in cluster.statements():
+        if not statement.allows:
+            continue
+        for action in statement.actions:
+            if "*" in action or "?" in action:
+                yield f"{statement}: {action}"
+
+
+@rule
+def no_statement_says_what_it_is_not_about(cluster: Cluster) -> Iterator[str]:
+    """NotAction, NotResource and NotPrincipal allow what nobody has thought of."""
+    for statement in cluster.statements():
+        for key in statement.body:
+            if key.startswith("Not"):
+                yield f"{statement}: {key}"
+
+
+@rule
+def any_resource_is_allowed_for_a_reason_only(cluster: Cluster) -> Iterator[str]:
+    reasoned = {
+        (f"{grant.role.value}Role", grant.sid): sorted(str(action.JSONrepr()) for action in grant.actions)
+        for grant in GRANTS
+        if grant.on is On.ANY and grant.reason
+    }
+    for statement in cluster.statements():
+        resource = statement.resource
+        if not statement.allows or "*" not in statement.resources or resource.type in ANY_BY_KIND:
+            continue
+        role = cluster.resource_of(resource.layer, resource.properties.get("RoleName"))
+        key = (role.logical_id if role else "", statement.body.get("Sid", ""))
+        if reasoned.get(key) != sorted(statement.actions):
+            yield f"{statement}: `*` without a reason in generator/permissions.py for exactly these actions"
+
+
+@rule
+def groups_and_instances_are_touched_by_the_clusters_tag_only(cluster: Cluster) -> Iterator[str]:
+    """Their ARNs hold random parts, so the policy names all of the account's; the tag makes it the cluster's."""
+    for statement in cluster.statements("AWS::IAM::RolePolicy"):
+        shared = [text for text in map(str, statement.resources) if "autoScalingGroup" in text or "instance/" in text]
+        tag = statement.condition("StringEquals", _CLUSTER_TAG)
+        if shared and not (tag and cluster.is_cluster_uuid(statement.resource.layer, tag)):
+            yield f"{statement}: {shared[0]} without the cluster's tag"
+
+
+@rule
+def a_worker_acts_on_pools_only(cluster: Cluster) -> Iterator[str]:
+    """The slots' groups carry the cluster's tag, too: by it alone a worker could have every voter replaced."""
+    for statement in cluster.role_statements("WorkerRole"):
+        if not any(action.startswith("autoscaling:") for action in statement.actions):
+            continue
+        if statement.condition("StringEquals", "aws:ResourceTag/holdfast:role") != "worker":
+            yield f"{statement}: {statement.actions} also on the groups of the control plane"
+
+
+@rule
+def the_autoscaler_scales_what_carries_its_tag_only(cluster: Cluster) -> Iterator[str]:
+    """It runs with the control plane's credentials, and no slot carries the tag."""
+    scaling = {"autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup"}
+    for statement in cluster.role_statements(*NODE_ROLES):
+        if not scaling & set(statement.actions):
+            continue
+        if statement.condition("StringEquals", "aws:ResourceTag/k8s.io/cluster-autoscaler/enabled") != "true":
+            yield f"{statement}: {statement.actions} also on the groups of the control plane"
+
+
+@rule
+def a_nodes_credentials_are_of_use_in_the_clusters_vpc_only(cluster: Cluster) -> Iterator[str]:
+    elsewhere = {(f"{grant.role.value}Role", grant.sid) for grant in GRANTS if not grant.confined and grant.reason}
+    keys = ["aws:EC2InstanceSourceVPC"]
+    if cluster.config.network.endpoints == "create":
+        # Central endpoints stand in another VPC, and a call through one carries that VPC's id.
+        keys.append("aws:SourceVpc")
+    for role in NODE_ROLES:
+        for statement in cluster.role_statements(role):
+            if (role, statement.body["Sid"]) in elsewhere:
+                if not statement.condition("StringEquals", "kms:ViaService"):
+                    yield f"{statement}: neither confined to the VPC nor to calls by a service"
+                continue
+            for key in keys:
+                value = statement.condition("StringEquals", key)
+                if value is None or not _is_the_vpc(cluster, statement, value):
+                    yield f"{statement}: {key} is not the cluster's VPC"
+
+
+def _is_the_vpc(cluster: Cluster, statement: Statement, value: Any) -> bool:
+    made = cluster.config.network.vpc == "create"
+    wanted = Place("network", {"Ref": "Vpc"}) if made else Place("root", {"Ref": "VpcId"})
+    return cluster.resolve(statement.resource.layer, value) == wanted
+
+
+@rule
+def a_worker_reads_the_cluster_item_and_writes_its_own_boot_row(cluster: Cluster) -> Iterator[str]:
+    keys, operator = "dynamodb:LeadingKeys", "ForAllValues:StringEquals"
+    read_items, written_items = ["cluster"], ["boot#${ec2:SourceInstanceARN}"]
+    for statement in cluster.role_statements("WorkerRole"):
+        actions = {action for action in statement.actions if action.startswith("dynamodb:")}
+        if not actions:
+            continue
+        if actions <= {"dynamodb:GetItem"}:
+            if statement.condition(operator, keys) != read_items:
+                yield f"{statement}: a worker may read the cluster item only"
+        elif actions <= {"dynamodb:PutItem", "dynamodb:UpdateItem"}:
+            if statement.condition(operator, keys) != written_items:
+                yield f"{statement}: a worker may write its own boot row only"
+            if statement.condition("Null", keys) != "false":
+                yield f"{statement}: ForAllValues is true for a request without keys"
+        else:
+            yield f"{statement}: {sorted(actions)} is more than reading or writing single items"
+
+
+@rule
+def a_worker_reads_settings_and_join_data_but_no_key_of_the_pki(cluster: Cluster) -> Iterator[str]:
+    readable = {f"{_PREFIX}/settings/api-endpoint", f"{_PREFIX}/pools/general", f"{_PREFIX}/join/ca"}
+    secret = {f"{_PREFIX}/1/etcd-ca-key", f"{_PREFIX}/12/service-account-keys", f"{_PREFIX}/encryption", _PREFIX}
+    reached: set[str] = set()
+    for statement in cluster.role_statements("WorkerRole"):
+        actions = [action for action in statement.actions if action.startswith("ssm:")]
+        if not actions:
+            continue
+        if not set(actions) <= {"ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath"}:
+            yield f"{statement}: {actions} is more than reading parameters"
+        patterns = [substituted(resource, _SAMPLE) for resource in statement.resources]
+        for name in secret:
+            if any(fnmatchcase(name, pattern) for pattern in patterns):
+                yield f"{statement}: reaches {name}"
+        reached |= {name for name in readable if any(fnmatchcase(name, pattern) for pattern in patterns)}
+    for name in sorted(readable - reached):
+        yield f"WorkerRole cannot read {name}"
+
+
+@rule
+def the_function_reaches_no_secret_and_no_backup(cluster: Cluster) -> Iterator[str]:
+    for statement in cluster.role_statements("FunctionRole"):
+        for action in statement.actions:
+            if action.startswith(("ssm:", "s3:", "secretsmanager:")):
+                yield f"{statement}: {action}"
+
+
+@rule
+def a_node_role_signals_its_own_stack_only(cluster: Cluster) -> Iterator[str]:
+    for statement in cluster.role_statements(*NODE_ROLES):
+        if any(action.startswith("cloudformation:") for action in statement.actions):
+            if statement.actions != ["cloudformation:SignalResource"]:
+                yield f"{statement}: {statement.actions}"
+            if statement.resources != [{"Ref": "AWS::StackId"}]:
+                yield f"{statement}: {statement.resources} is not the stack that the groups stand in"
+
+
+@rule
+def a_role_is_assumed_by_its_service_only(cluster: Cluster) -> Iterator[str]:
+    for role in cluster.resources("AWS::IAM::Role"):
+        trust = role.properties["AssumeRolePolicyDocument"]["Statement"]
+        wanted = {"Service": [ASSUMED_BY.get(role.logical_id, "nobody: name the role in ASSUMED_BY")]}
+        if [(statement["Principal"], statement["Action"]) for statement in trust] != [(wanted, ["sts:AssumeRole"])]:
+            yield f"{role}: {trust}, not {wanted}"
+
+
+@rule
+def a_role_has_the_permissions_boundary_and_the_path_that_were_given(cluster: Cluster) -> Iterator[str]:
+    for made in cluster.resources("AWS::IAM::Role", "AWS::IAM::InstanceProfile"):
+        path = made.properties.get("Path")
+        if cluster.resolve(made.layer, path) != Place("root", {"Ref": "RolePath"}):
+            yield f"{made}: Path is {path}"
+        if made.type == "AWS::IAM::Role":
+            boundary = made.properties.get("PermissionsBoundary", {}).get("Fn::If", [None, None, None])
+            if cluster.resolve(made.layer, boundary[1]) != Place("root", {"Ref": "PermissionsBoundaryArn"}):
+                yield f"{made}: PermissionsBoundary is {boundary}"
+
+
+@rule
+def the_inline_policies_of_a_role_fit_iams_quota(cluster: Cluster) -> Iterator[str]:
+    for role in cluster.resources("AWS::IAM::Role"):
+        policies = [
+            policy.properties["PolicyDocument"]
+            for policy in cluster.resources("AWS::IAM::RolePolicy")
+            if cluster.resolve(policy.layer, policy.properties["RoleName"]) == Place("iam", {"Ref": role.logical_id})
+        ]
+        characters = sum(len(json.dumps(_longest(policy), separators=(",", ":"))) for policy in policies)
+        if characters > MAX_ROLE_POLICY_CHARACTERS:
+            yield f"{role}: policies of up to {characters} characters, IAM allows {MAX_ROLE_POLICY_CHARACTERS}"
+
+
+def _longest(value: Any) -> Any:
+    """A policy document with every expression replaced by the longest text that it can become."""
+    match value:
+        case {"Ref": "AWS::AccountId"}:
+            return "0" * 12
+        case {"Ref": "VpcId"}:
+            return "vpc-" + "0" * 17
+        case {"Ref": "ClusterUuid"}:
+            return "0" * 36
+        case {"Ref": _} | {"Fn::GetAtt": _}:
+            return "x" * LONGEST_VALUE
+        case {"Fn::Sub": str(text)}:
+            return text.replace("${AWS::AccountId}", "0" * 12).replace("${ClusterUuid}", "0" * 36)
+        case dict():
+            return {key: _longest(child) for key, child in value.items()}
+        case list():
+            return [_longest(child) for child in value]
+        case _:
+            return value

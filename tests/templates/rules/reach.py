@@ -1,0 +1,142 @@
+"""Who may reach whom on which port: the whole matrix, and the rules of both sides that have to say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tests.templates.cluster import Cluster, Place, Resource
+from tests.templates.rules.rule import rule
+
+# Group to group. A flow that is not here is refused; each stands in the templates twice, as the source's egress and
+# as the target's ingress.
+MATRIX = """
+    from          to            protocol  ports      for
+    ------------  ------------  --------  ---------  ------------------------------------------------------
+    ControlPlane  ControlPlane  tcp       2379-2380  etcd: clients and peers, nobody else
+    Balancer      ControlPlane  tcp       6443       the API behind the balancer, and its health checks
+    ControlPlane  ControlPlane  tcp       6443       the ClusterIP of `kubernetes`, which leads past the balancer
+    Worker        ControlPlane  tcp       6443       the same from workers
+    ControlPlane  Balancer      tcp       6443       the API's name
+    Worker        Balancer      tcp       6443       the API's name
+    ControlPlane  ControlPlane  tcp       10250      kubelet: logs, exec, metrics
+    ControlPlane  Worker        tcp       10250      kubelet
+    Worker        ControlPlane  tcp       10250      kubelet: metrics-server runs on any node
+    Worker        Worker        tcp       10250      kubelet
+    ControlPlane  ControlPlane  udp       8472       Cilium's VXLAN
+    ControlPlane  Worker        udp       8472       Cilium's VXLAN
+    Worker        ControlPlane  udp       8472       Cilium's VXLAN
+    Worker        Worker        udp       8472       Cilium's VXLAN
+    ControlPlane  ControlPlane  tcp       4240       Cilium's health checks
+    ControlPlane  Worker        tcp       4240       Cilium's health checks
+    Worker        ControlPlane  tcp       4240       Cilium's health checks
+    Worker        Worker        tcp       4240       Cilium's health checks
+    ControlPlane  ControlPlane  icmp      8-0        Cilium's health checks: echo request
+    ControlPlane  Worker        icmp      8-0        Cilium's health checks: echo request
+    Worker        ControlPlane  icmp      8-0        Cilium's health checks: echo request
+    Worker        Worker        icmp      8-0        Cilium's health checks: echo request
+"""
+# Where the endpoints are made.
+ENDPOINTS = """
+    from          to            protocol  ports      for
+    ------------  ------------  --------  ---------  ------------------------------------------------------
+    ControlPlane  Endpoints     tcp       443        AWS services
+    Worker        Endpoints     tcp       443        AWS services
+"""
+# Rules to or from addresses instead of groups: the group, its side, the ports, what the address is.
+_NODES = ("ControlPlane", "Worker")
+BY_ADDRESS = {
+    *((f"{node}ToS3", node, "out", "tcp 443", "S3PrefixListId") for node in _NODES),
+    *((f"{node}ToDynamodb", node, "out", "tcp 443", "DynamoDbPrefixListId") for node in _NODES),
+    *((f"{node}ToGateways", node, "out", "tcp 443", "0.0.0.0/0") for node in _NODES),
+    *((f"BalancerFromClient{index}", "Balancer", "in", "tcp 6443", f"client {index}") for index in range(5)),
+}
+CENTRAL_ENDPOINTS = {(f"{node}ToCentralEndpoints", node, "out", "tcp 443", "EndpointCidr") for node in _NODES}
+
+
+class Flow(NamedTuple):
+    source: str
+    target: str
+    ports: str
+
+
+def table(text: str) -> list[Flow]:
+    """The rows of a table like MATRIX."""
+    rows = [line.split() for line in text.strip().splitlines()[2:]]
+    return [Flow(source, target, f"{protocol} {ports}") for source, target, protocol, ports, *_ in rows]
+
+
+@rule
+def the_groups_reach_each_other_as_the_matrix_says(cluster: Cluster) -> Iterator[str]:
+    wanted = table(MATRIX) + (table(ENDPOINTS) if cluster.config.network.endpoints == "create" else [])
+    for side, kind, own, other in (
+        ("ingress", "AWS::EC2::SecurityGroupIngress", "target", "SourceSecurityGroupId"),
+        ("egress", "AWS::EC2::SecurityGroupEgress", "source", "DestinationSecurityGroupId"),
+    ):
+        actual = []
+        for entry in cluster.resources(kind):
+            if other in entry.properties:
+                mine, theirs = (_group(entry.properties[key]) for key in ("GroupId", other))
+                source, target = (theirs, mine) if own == "target" else (mine, theirs)
+                actual.append(Flow(source, target, _ports(entry)))
+        for flow in sorted(set(actual) - set(wanted)):
+            yield f"{side}: {flow.source} to {flow.target} on {flow.ports} is not in the matrix"
+        for flow in sorted(set(wanted) - set(actual)):
+            yield f"{side}: {flow.source} to {flow.target} on {flow.ports} is missing"
+        if len(actual) != len(set(actual)):
+            yield f"{side}: a flow stands there twice"
+
+
+@rule
+def only_the_named_rules_are_by_address(cluster: Cluster) -> Iterator[str]:
+    wanted = BY_ADDRESS | (CENTRAL_ENDPOINTS if cluster.config.network.endpoints == "given" else set())
+    actual = set()
+    for entry in cluster.resources("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress"):
+        if {"SourceSecurityGroupId", "DestinationSecurityGroupId"} & entry.properties.keys():
+            continue
+        side = "in" if entry.type.endswith("Ingress") else "out"
+        group = _group(entry.properties["GroupId"])
+        actual.add((entry.logical_id, group, side, _ports(entry), _address(cluster, entry)))
+    for found in sorted(actual ^ wanted):
+        yield f"network/{found[0]}: {'is not expected' if found in actual else 'is missing'}: {', '.join(found[1:])}"
+
+
+@rule
+def a_rule_by_an_optional_address_exists_only_with_it(cluster: Cluster) -> Iterator[str]:
+    conditions = cluster.templates["network"].get("Conditions", {})
+    given = {
+        "HasS3PrefixList": {"Fn::Not": [{"Fn::Equals": [{"Ref": "S3PrefixListId"}, ""]}]},
+        "HasDynamodbPrefixList": {"Fn::Not": [{"Fn::Equals": [{"Ref": "DynamodbPrefixListId"}, ""]}]},
+        "HasPrefixLists": {"Fn::And": [{"Condition": "HasS3PrefixList"}, {"Condition": "HasDynamodbPrefixList"}]},
+        "LacksPrefixList": {"Fn::Not": [{"Condition": "HasPrefixLists"}]},
+    }
+    for name, expression in given.items():
+        if conditions.get(name) != expression:
+            yield f"network: the condition {name} is {conditions.get(name)}"
+    wanted = {"S3": "HasS3PrefixList", "Dynamodb": "HasDynamodbPrefixList", "Gateways": "LacksPrefixList"}
+    for node in _NODES:
+        for target, condition in wanted.items():
+            entry = cluster.resource("network", f"{node}To{target}")
+            if entry.body.get("Condition") != condition:
+                yield f"{entry}: exists under {entry.body.get('Condition')}, not under {condition}"
+
+
+def _group(expression: dict[str, str]) -> str:
+    return expression["Ref"].removesuffix("Group")
+
+
+def _ports(entry: Resource) -> str:
+    protocol, first, last = (entry.properties.get(key) for key in ("IpProtocol", "FromPort", "ToPort"))
+    return f"{protocol} {first}" if first == last else f"{protocol} {first}-{last}"
+
+
+def _address(cluster: Cluster, entry: Resource) -> str:
+    """Which parameter of the root, which client, or which literal a rule's address is."""
+    address = entry.properties.get("DestinationPrefixListId", entry.properties.get("CidrIp"))
+    match cluster.resolve(entry.layer, address):
+        case Place("root", {"Ref": str(name)}):
+            return name
+        case Place(_, {"Fn::Select": [int(index), clients]}) if "ApiClientCidrs" in str(clients):
+            return f"client {index}"
+        case Place(_, expression):
+            return str(expression)

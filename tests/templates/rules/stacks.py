@@ -1,0 +1,169 @@
+"""The root and its nested stacks: how they are joined, in which order they come and go."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+
+from tests.templates.cluster import Cluster, texts
+from tests.templates.rules.rule import rule
+
+# The only direction in which values flow; the pools come last and have nothing for each other.
+ORDER = ("iam", "network", "database", "services", "lifecycle", "controlplane")
+
+
+def _position(layer: str) -> int:
+    return len(ORDER) if layer.startswith("workers-") else ORDER.index(layer)
+
+
+@rule
+def the_root_nests_every_layer_by_a_relative_path_and_tags_it(cluster: Cluster) -> Iterator[str]:
+    stacks = cluster.resources("AWS::CloudFormation::Stack")
+    found = sorted(stack.properties["TemplateURL"] for stack in stacks)
+    wanted = sorted(f"./{layer}.json" for layer in cluster.templates if layer != "root")
+    if found != wanted:
+        yield f"root: nests {found}, not {wanted}"
+    for stack in stacks:
+        tags = {tag["Key"]: tag["Value"] for tag in stack.properties.get("Tags", [])}
+        if not cluster.is_cluster_uuid("root", tags.get("holdfast:cluster")):
+            yield f"{stack}: what it makes would not carry the cluster's tag"
+
+
+@rule
+def every_parameter_of_a_layer_is_given_by_the_root(cluster: Cluster) -> Iterator[str]:
+    for layer, stack in cluster.stacks().items():
+        given, declared = stack.properties.get("Parameters", {}), cluster.templates[layer].get("Parameters", {})
+        for name in sorted(given.keys() ^ declared.keys()):
+            yield f"{layer}: the parameter {name} is {'given, not declared' if name in given else 'not given'}"
+
+
+@rule
+def only_the_root_has_defaults(cluster: Cluster) -> Iterator[str]:
+    for layer in cluster.stacks():
+        for name, parameter in cluster.templates[layer].get("Parameters", {}).items():
+            if "Default" in parameter:
+                yield f"{layer}: the parameter {name} has a default"
+
+
+@rule
+def every_output_is_used(cluster: Cluster) -> Iterator[str]:
+    root = json.dumps(cluster.templates["root"])
+    for layer, stack in cluster.stacks().items():
+        for output in cluster.templates[layer].get("Outputs", {}):
+            if json.dumps([stack.logical_id, f"Outputs.{output}"]) not in root:
+                yield f"{layer}: nobody uses the output {output}"
+
+
+@rule
+def every_output_that_the_root_reads_exists(cluster: Cluster) -> Iterator[str]:
+    by_id = {stack.logical_id: layer for layer, stack in cluster.stacks().items()}
+    for logical_id, output in _read_outputs(cluster.templates["root"]):
+        if output not in cluster.templates[by_id[logical_id]].get("Outputs", {}):
+            yield f"root: reads {logical_id}.{output}, which does not exist"
+
+
+@rule
+def values_flow_in_one_direction(cluster: Cluster) -> Iterator[str]:
+    by_id = {stack.logical_id: layer for layer, stack in cluster.stacks().items()}
+    for layer, stack in cluster.stacks().items():
+        for source, output in _read_outputs(stack.body):
+            if _position(by_id[source]) >= _position(layer):
+                yield f"{by_id[source]}.{output} flows back to {layer}"
+
+
+@rule
+def no_stack_waits_for_itself(cluster: Cluster) -> Iterator[str]:
+    graph = {
+        resource.logical_id: {source for source, _ in _read_outputs(resource.body)} | set(resource.depends_on)
+        for resource in cluster.resources(layer="root")
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as cycle:
+        yield f"root: {' → '.join(cycle.args[1])}"
+
+
+@rule
+def nothing_is_exported_or_imported(cluster: Cluster) -> Iterator[str]:
+    """An export cannot change while another stack imports it."""
+    for layer, template in cluster.templates.items():
+        for name, output in template.get("Outputs", {}).items():
+            if "Export" in output:
+                yield f"{layer}: exports {name}"
+        for path, text in texts(template):
+            if text == "Fn::ImportValue":
+                yield f"{layer}{path}: imports"
+
+
+@rule
+def groups_come_after_everything_that_their_hooks_need(cluster: Cluster) -> Iterator[str]:
+    """So that on deletion they go before it: the function answers the hooks of the last instances."""
+    for layer, stack in cluster.stacks().items():
+        if _has_groups(layer) and "Lifecycle" not in stack.depends_on:
+            yield f"{stack}: does not wait for Lifecycle"
+
+
+@rule
+def the_teardown_goes_first(cluster: Cluster) -> Iterator[str]:
+    teardown = cluster.resource("root", "Teardown")
+    groups = {stack.logical_id for layer, stack in cluster.stacks().items() if _has_groups(layer)}
+    if set(teardown.depends_on) != groups:
+        yield f"{teardown}: depends on {teardown.depends_on}, not on {sorted(groups)}"
+    function = cluster.resource_of("root", teardown.properties.get("ServiceToken"))
+    if function is None or function.type != "AWS::Lambda::Function":
+        yield f"{teardown}: is answered by {teardown.properties.get('ServiceToken')}"
+    if teardown.properties.get("ServiceTimeout") != 900 or teardown.properties["ClusterId"] != {"Ref": "AWS::StackId"}:
+        yield f"{teardown}: {teardown.properties}"
+    for resource in cluster.resources(layer="root"):
+        if "Teardown" in resource.depends_on:
+            yield f"{resource}: would be deleted before Teardown"
+
+
+@rule
+def the_cluster_is_ready_after_all_groups_and_one_signal(cluster: Cluster) -> Iterator[str]:
+    ready = cluster.resource("controlplane", "ClusterReady")
+    groups = [group.logical_id for group in cluster.resources("AWS::AutoScaling::AutoScalingGroup", layer=ready.layer)]
+    if sorted(ready.depends_on) != sorted(groups):
+        yield f"{ready}: waits for {ready.depends_on}, not for {groups}"
+    if ready.body.get("CreationPolicy", {}).get("ResourceSignal", {}).get("Count") != 1:
+        yield f"{ready}: {ready.body.get('CreationPolicy')}"
+    if ready.properties:
+        # A wait condition with a handle takes no SignalResource.
+        yield f"{ready}: has {sorted(ready.properties)}"
+
+
+@rule
+def the_function_comes_after_its_policy_and_is_woken_by_its_own_cluster(cluster: Cluster) -> Iterator[str]:
+    for logical_id in ("Reconcile", "TableStream"):
+        resource = cluster.resource("lifecycle", logical_id)
+        if "FunctionPolicy" not in resource.depends_on:
+            yield f"{resource}: may act before its policy exists"
+    pattern = cluster.resource("lifecycle", "TerminatingRule").properties["EventPattern"]
+    if pattern.get("detail") != {"LifecycleHookName": [{"Fn::Sub": "${ClusterUuid}-terminating"}]}:
+        yield f"lifecycle/TerminatingRule: hears {pattern.get('detail')}"
+    for permission in cluster.resources("AWS::Lambda::Permission"):
+        if cluster.resource_of(permission.layer, permission.properties.get("SourceArn")) is None:
+            yield f"{permission}: anybody's rule may call the function"
+
+
+@rule
+def every_root_parameter_has_a_group_and_a_label(cluster: Cluster) -> Iterator[str]:
+    root = cluster.templates["root"]
+    interface = root["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
+    if sorted(grouped) != sorted(root["Parameters"]):
+        yield f"root: in groups, not declared or the reverse: {sorted(set(grouped) ^ root['Parameters'].keys())}"
+    for name, parameter in root["Parameters"].items():
+        if not interface["ParameterLabels"].get(name, {}).get("default") or not parameter.get("Description"):
+            yield f"root: the parameter {name} has no label or no description"
+
+
+def _has_groups(layer: str) -> bool:
+    return _position(layer) >= _position("controlplane")
+
+
+def _read_outputs(node: object) -> list[tuple[str, str]]:
+    """Nested stack and output of every `Fn::GetAtt <stack>.Outputs.<name>` below a node."""
+    return re.findall(r'\["(\w+)", "Outputs\.(\w+)"\]', json.dumps(node))

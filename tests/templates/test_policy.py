@@ -1,0 +1,25 @@
+"""Every rule, over the templates of every example; the test's id names the rule that is broken."""
+
+from __future__ import annotations
+
+import pytest
+
+from generator.permissions import GRANTS, NODE_ROLES, On
+from tests.templates.cluster import EXAMPLES, example
+from tests.templates.rules import RULES, violations
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("rule", RULES)
+def test_every_example_obeys(rule: str, name: str) -> None:
+    assert violations(rule, example(name)) == []
+
+
+def test_a_grant_on_any_resource_or_from_outside_the_vpc_has_a_reason() -> None:
+    open_grants = [
+        grant
+        for grant in GRANTS
+        if not grant.reason and (grant.on is On.ANY or (grant.role in NODE_ROLES and not grant.confined))
+    ]
+
+    assert open_grants == []
