@@ -13,6 +13,7 @@ from deployment.stacks import Stack
 _STACK = "AWS::CloudFormation::Stack"
 # What CloudFormation writes where another resource's failure is the cause: an echo, never the reason.
 _ECHOES = ("Resource creation cancelled", "Resource update cancelled", "Embedded stack", "The following resource(s)")
+_INITIATED = "Resource creation Initiated"
 _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 5.0
 
@@ -103,11 +104,15 @@ class Follower:
         own = event.get("PhysicalResourceId") == event["StackId"]
         if own and self._paths[event["StackId"]]:
             return  # the parent's event says the same
+        reason = event.get("ResourceStatusReason", "")
         failed = status.endswith("_FAILED")
-        if not is_stack and (status.endswith("_IN_PROGRESS") or not (failed or self.resources)):
+        if reason.startswith(_INITIATED):
+            return  # the same start once more, now with the resource's id
+        if not is_stack and not self.resources and (not failed or reason.startswith(_ECHOES)):
+            return
+        if not is_stack and status.endswith("_IN_PROGRESS"):
             return
         path = event["LogicalResourceId"] if own else self._paths[event["StackId"]] + event["LogicalResourceId"]
-        reason = event.get("ResourceStatusReason", "")
         self.say(f"{seconds:7.1f} s  {status:<28} {path}{f': {reason}' if failed and reason else ''}")
         if failed and reason and not own and not reason.startswith(_ECHOES):
             self.failures.append(f"{path} ({event['ResourceType']}): {reason}")

@@ -74,6 +74,13 @@ class Processes:
         ready: dict[str, Any] = json.loads(line)
         return ready
 
+    def finish(self, process: subprocess.Popen[str], name: str) -> None:
+        """Waits for the end of a program that was started to do one thing. Raises StepFailed with what it said."""
+        said, _ = process.communicate()
+        if process.returncode:
+            log = (self._log_dir / f"{name}.log").read_text(encoding="utf-8")
+            raise StepFailed(f"{name} ended with exit code {process.returncode}: {(said + log).strip()}")
+
 
 def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
     """Runs a program to its end and returns what it printed. Raises StepFailed with what it said otherwise."""

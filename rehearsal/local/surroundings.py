@@ -17,7 +17,7 @@ import yaml
 REGIONS = {
     "aws": "us-east-1",
     "aws-us-gov": "us-gov-west-1",
-    "aws-cn": "cn-north-1",
+    "aws-cn": "cn-northwest-1",
     "aws-iso": "us-iso-east-1",
     "aws-iso-b": "us-isob-east-1",
 }
@@ -59,7 +59,6 @@ def prepare(client: Clients, facts: Facts, declared: Mapping[str, Any]) -> dict[
 
     `declared` are the root template's Parameters. Raises KeyError for one that is not known here.
     """
-    _bucket(client("s3"), facts.region)
     needed = [name for name, body in declared.items() if "Default" not in body]
     values: dict[str, str] = {}
     zones = _zones(client("ec2"), facts.zones)
@@ -80,7 +79,8 @@ def prepare(client: Clients, facts: Facts, declared: Mapping[str, Any]) -> dict[
     return {name: values[name] for name in needed}
 
 
-def _bucket(s3: Any, region: str) -> None:
+def make_bucket(s3: Any, region: str) -> None:
+    """The bucket that templates and code are uploaded to."""
     # us-east-1 is the one region that must not be named.
     place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     s3.create_bucket(Bucket=BUCKET, **place)

@@ -1,0 +1,152 @@
+"""The steps of a rehearsal, from a cluster configuration to a proof that a deleted stack leaves nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from rehearsal import lint
+from rehearsal.local import inventory, stacks, surroundings
+from rehearsal.local.processes import Processes, StepFailed, run
+from rehearsal.local.surroundings import BUCKET, Facts
+
+STACK = "holdfast"
+_PYTHON = [sys.executable, "-m"]
+_AWS = [str(Path(sys.executable).with_name("aws")), "cloudformation"]
+# How long what goes on after the stack's own deletion (an instance that shuts down) may take.
+_SETTLE_SECONDS = 15
+
+
+class Rehearsal:
+    """One cluster on one local AWS. What can go on at the same time does: two cores are enough for half a minute."""
+
+    def __init__(self, config: Path, folder: Path, processes: Processes) -> None:
+        self._config = config
+        self._facts: Facts = surroundings.facts(config)
+        self._templates = folder / "templates"
+        self._build = folder / "build"
+        self._logs = folder
+        self._processes = processes
+        self._started = time.monotonic()
+        self._environment: dict[str, str] = {}
+        self._clients: dict[str, Any] = {}
+        self._before: inventory.Inventory = frozenset()
+
+    def deploy(self) -> None:
+        """From the configuration to a stack that is complete and templates without a finding. Raises StepFailed."""
+        server = [*_PYTHON, "rehearsal.aws", "--stop-with-stdin", "--log-dir", str(self._logs)]
+        starting = self._processes.start("aws", server)
+        linting = self._generate()
+        self._meet(self._processes.ready(starting, "aws")["endpoint"])
+
+        surroundings.make_bucket(self._client("s3"), self._facts.region)
+        packaged = str(self._build / "packaged.json")
+        package = ["package", "--template-file", str(self._templates / "root.json"), "--s3-bucket", BUCKET]
+        package += ["--use-json", "--output-template-file", packaged]
+        packaging = self._processes.start("package", [*_AWS, *package], self._environment)
+        declared = json.loads((self._templates / "root.json").read_text(encoding="utf-8"))["Parameters"]
+        values = surroundings.prepare(self._client, self._facts, declared)
+        self._before = inventory.take(self._client)
+        self._processes.finish(packaging, "package")
+        self._say("templates and function uploaded: aws cloudformation package")
+
+        # `deploy` looks only every 30 seconds whether the stack is complete: it makes the change set, and we look.
+        deploy = ["deploy", "--template-file", packaged, "--stack-name", STACK, "--capabilities", "CAPABILITY_IAM"]
+        deploy += ["--s3-bucket", BUCKET, "--no-execute-changeset", "--parameter-overrides"]
+        run([*_AWS, *deploy, *(f"{name}={value}" for name, value in values.items())], self._environment)
+        change_set = self._client("cloudformation").list_change_sets(StackName=STACK)["Summaries"][0]["ChangeSetName"]
+        execute = ["execute-change-set", "--stack-name", STACK, "--change-set-name", change_set]
+        run([*_AWS, *execute], self._environment)
+        self._say("change set made and executed: aws cloudformation deploy")
+        self._watch("follow", "--stack", STACK, "--stacks-only")
+        self._say("stack complete")
+        self._processes.finish(linting, "lint")
+        self._say("templates linted: no finding")
+
+    def show(self) -> None:
+        """The tree of stacks with their times, and how to reach them."""
+        for line in stacks.tree(self._client("cloudformation"), STACK):
+            print(line)
+        print("the AWS CLI reaches them while this runs:")
+        for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            print(f"  export {name}={self._environment[name]}")
+
+    def delete(self) -> None:
+        """Deletes the stack and proves that nothing is left but what its templates keep. Raises StepFailed."""
+        kept = stacks.kept(self._client("cloudformation"), STACK)
+        self._watch("delete", "--stack", STACK, "--yes")
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while True:
+            left = inventory.take(self._client) - self._before
+            leaked = sorted(f"{kind} {name}" for kind, name in left if name not in kept)
+            if not leaked:
+                break
+            if time.monotonic() > deadline:
+                raise StepFailed(f"the deleted stack left behind: {', '.join(leaked)}")
+            time.sleep(0.2)
+        lost = kept - {name for _, name in left}
+        if lost:
+            raise StepFailed(f"the deleted stack was to keep, and did not: {', '.join(sorted(lost))}")
+        self._say(f"stack deleted; nothing is left but the {len(kept)} things that its templates keep")
+
+    def _generate(self) -> subprocess.Popen[str]:
+        """Writes the templates and the function's zip; cfn-lint, which takes longest, goes on beside what follows."""
+        run([*_PYTHON, "generator", "--config", str(self._config), "--out", str(self._templates)])
+        files = sorted(self._templates.glob("*.json"))
+        self._say(f"{len(files)} templates generated from {self._config}")
+        linting = self._processes.start("lint", lint.command(files, self._facts.region))
+        run([*_PYTHON, "functions.bundle", "--out", str(self._build / "reconcile.zip")])
+        self._say("function built")
+        return linting
+
+    def _meet(self, endpoint: str) -> None:
+        """Turns everything towards the local AWS, and lets the player play the nodes."""
+        region = self._facts.region
+        self._environment = local_environment(endpoint, region)
+        self._say(f"local AWS at {endpoint}, region {region}")
+        player = [*_PYTHON, "rehearsal.player", "--endpoint", endpoint, "--region", region]
+        self._processes.start("player", player, self._environment, read=False)
+
+    def _say(self, what: str) -> None:
+        """One step that is done, with the seconds since the start."""
+        print(f"{time.monotonic() - self._started:6.1f} s  {what}", flush=True)
+
+    def _client(self, service: str) -> Any:
+        """A boto3 client of the local AWS, made once."""
+        if service not in self._clients:
+            session: Any = boto3.Session(
+                aws_access_key_id=self._environment["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=self._environment["AWS_SECRET_ACCESS_KEY"],
+                region_name=self._facts.region,
+            )
+            self._clients[service] = session.client(service, endpoint_url=self._environment["AWS_ENDPOINT_URL"])
+        return self._clients[service]
+
+    def _watch(self, *arguments: str) -> None:
+        """One of the commands that act on real accounts too, with its progress."""
+        done = subprocess.run([*_PYTHON, "deployment", *arguments], env=self._environment, check=False)
+        if done.returncode:
+            raise StepFailed(f"python -m deployment {' '.join(arguments)} failed")
+
+
+def local_environment(endpoint: str, region: str) -> dict[str, str]:
+    """The environment in which every AWS program talks to the local AWS, and cannot reach the caller's own account."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return environment | {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_PAGER": "",
+    }
