@@ -86,7 +86,8 @@ def _diff(options: argparse.Namespace) -> int:
 
 
 def _delete(options: argparse.Namespace) -> int:
-    return DONE if delete.run(_account(options), options.stack, confirmed=options.yes, ask=_ask) else FAILED
+    account, told = _account(options), not options.stacks_only
+    return DONE if delete.run(account, options.stack, confirmed=options.yes, ask=_ask, resources=told) else FAILED
 
 
 def _follow(options: argparse.Namespace) -> int:
@@ -157,6 +158,7 @@ def _parser() -> argparse.ArgumentParser:
     added = command("delete", "delete the stack, and tell what stays")
     added.add_argument("--stack", default="holdfast")
     added.add_argument("--yes", action="store_true", help="do not ask")
+    added.add_argument("--stacks-only", action="store_true", help="leave out resources that do not fail")
 
     added = command("purge", "remove for good what a delete kept")
     added.add_argument("cluster", metavar="CLUSTER", help="name of the deleted stack, or the cluster's uuid")

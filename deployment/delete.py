@@ -11,7 +11,15 @@ from deployment.follow import ended
 from deployment.refusal import Refusal
 
 
-def run(aws: Aws, name: str, *, confirmed: bool, ask: Callable[[str], str], say: Callable[[str], None] = print) -> bool:
+def run(
+    aws: Aws,
+    name: str,
+    *,
+    confirmed: bool,
+    ask: Callable[[str], str],
+    resources: bool = True,
+    say: Callable[[str], None] = print,
+) -> bool:
     """Deletes the stack and follows it; True when it is gone. Raises Refusal when the answer is not its name."""
     cloudformation = aws.client("cloudformation")
     stack = stacks.find(cloudformation, name)
@@ -19,7 +27,7 @@ def run(aws: Aws, name: str, *, confirmed: bool, ask: Callable[[str], str], say:
         raise Refusal(f"there is no stack {name}")
     if not confirmed and ask(f"Delete the cluster {stack.name}? Type its name: ").strip() != stack.name:
         raise Refusal(f"{stack.name} is left as it is: the answer was not its name")
-    follower = Follower(cloudformation, say)
+    follower = Follower(cloudformation, say, resources)
     follower.mark(stack.stack_id)
     cloudformation.delete_stack(StackName=stack.stack_id)
     if not ended(follower, stack.stack_id, say):

@@ -14,7 +14,7 @@ _STACK = "AWS::CloudFormation::Stack"
 # What CloudFormation writes where another resource's failure is the cause: an echo, never the reason.
 _ECHOES = ("Resource creation cancelled", "Resource update cancelled", "Embedded stack", "The following resource(s)")
 _INITIATED = "Resource creation Initiated"
-_FIRST_PAUSE_SECONDS = 0.25
+_FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
 
 
@@ -31,6 +31,7 @@ class Follower:
     failures: list[str] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
     _paths: dict[str, str] = field(default_factory=dict)
+    _open: dict[str, bool] = field(default_factory=dict)
     _begun: Any = None
     _root_status: str = ""
 
@@ -47,7 +48,7 @@ class Follower:
     def follow(self, stack_id: str) -> Stack:
         """Waits for the end of the operation and returns the stack then; a deleted one too, since it is asked by id."""
         started = self.clock()
-        self._paths = {stack_id: ""}
+        self._paths, self._open = {stack_id: ""}, {stack_id: True}
         pause = _FIRST_PAUSE_SECONDS
         while True:
             # The status first: events that are read after it hold everything up to it.
@@ -76,25 +77,29 @@ class Follower:
         return events
 
     def _news(self) -> list[dict[str, Any]]:
-        """New events of every known stack, oldest first; nested stacks become known by their parent's events."""
+        """New events of the root and of the nested stacks at work, oldest first.
+
+        Parents are read before their children: a child that its parent calls complete has all its events by then, and
+        is not read again until the parent starts it anew.
+        """
         news: list[dict[str, Any]] = []
-        unread = list(self._paths)
+        unread = list(self._open)
         while unread:
-            stack_id = unread.pop()
-            for event in self._events(stack_id):
+            stack_id = unread.pop(0)
+            for event in reversed(self._events(stack_id)):
                 self._seen.add(event["EventId"])
                 if self._begun is not None and event["Timestamp"] < self._begun:
-                    continue
+                    continue  # a nested stack's older operations
                 news.append(event)
                 nested = event.get("PhysicalResourceId", "")
-                if event["ResourceType"] == _STACK and nested.startswith("arn:") and nested not in self._paths:
-                    self._paths[nested] = f"{self._paths[stack_id]}{event['LogicalResourceId']}/"
-                    unread.append(nested)
+                if event["ResourceType"] == _STACK and nested.startswith("arn:") and nested != stack_id:
+                    self._paths.setdefault(nested, f"{self._paths[stack_id]}{event['LogicalResourceId']}/")
+                    self._open[nested] = event["ResourceStatus"].endswith("_IN_PROGRESS")
+                    if nested not in unread:
+                        unread.append(nested)
             if self._begun is None and news:
-                # A nested stack's older operations are not part of this one.
                 self._begun = min(event["Timestamp"] for event in news)
-        # Oldest first already before the sort, because it keeps the order of events with the same time.
-        news.reverse()
+        self._open = {stack_id: True for stack_id, at_work in self._open.items() if at_work}
         return sorted(news, key=lambda event: event["Timestamp"])
 
     def _tell(self, event: dict[str, Any], seconds: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 _STACK = "AWS::CloudFormation::Stack"
@@ -26,15 +27,16 @@ def outputs(cloudformation: Any, name: str) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
-def kept(cloudformation: Any, name: str) -> set[str]:
-    """The physical ids of what its templates keep when the stack is deleted."""
-    body = cloudformation.get_template(StackName=name)["TemplateBody"]
-    template = body if isinstance(body, dict) else json.loads(body)
+def kept(cloudformation: Any, name: str, template: Path) -> set[str]:
+    """The physical ids of what the template, and those that it nests, keep when the stack is deleted."""
+    body = json.loads(template.read_text(encoding="utf-8"))["Resources"]
     ids: set[str] = set()
     for resource in _resources(cloudformation, name):
+        declared = body[resource["LogicalResourceId"]]
         if resource["ResourceType"] == _STACK:
-            ids |= kept(cloudformation, resource["PhysicalResourceId"])
-        elif template["Resources"][resource["LogicalResourceId"]].get("DeletionPolicy") in _RETAINING:
+            nested = template.parent / declared["Properties"]["TemplateURL"]
+            ids |= kept(cloudformation, resource["PhysicalResourceId"], nested)
+        elif declared.get("DeletionPolicy") in _RETAINING:
             ids.add(resource["PhysicalResourceId"])
     return ids
 

@@ -80,8 +80,8 @@ class Rehearsal:
 
     def delete(self) -> None:
         """Deletes the stack and proves that nothing is left but what its templates keep. Raises StepFailed."""
-        kept = stacks.kept(self._client("cloudformation"), STACK)
-        self._watch("delete", "--stack", STACK, "--yes")
+        kept = stacks.kept(self._client("cloudformation"), STACK, self._templates / "root.json")
+        self._watch("delete", "--stack", STACK, "--yes", "--stacks-only")
         deadline = time.monotonic() + _SETTLE_SECONDS
         while True:
             left = inventory.take(self._client) - self._before
