@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, TypeVar
 
 from rehearsal.aws.cloudformation.provider import Context
@@ -20,7 +16,7 @@ from rehearsal.aws.server import LocalAws
 T = TypeVar("T")
 
 
-def wait_for(look: Callable[[], T], what: str, seconds: float = 10.0) -> T:
+def wait_for(look: Callable[[], T], what: str, seconds: float = 30.0) -> T:
     """Look until something is there (true) and return it; fail with what was waited for."""
     deadline = time.monotonic() + seconds
     while True:
@@ -110,17 +106,6 @@ def log_lines(aws: LocalAws, group: str) -> list[str]:
     """Everything that stands in a log group."""
     events = aws.client("logs").filter_log_events(logGroupName=group)["events"]
     return [event["message"] for event in events]
-
-
-@cache
-def plain_moto() -> dict[str, Any]:
-    """What plain moto does at each of the faults that we correct, asked in a process without corrections."""
-    command = [sys.executable, "-m", "tests.rehearsal.plain_moto_compute"]
-    # A local AWS of this process has set moto up for itself; the probes want it as it comes.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MOTO_")}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120, env=environment)
-    answers: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answers
 
 
 def context(aws: LocalAws, logical_id: str, **more: Any) -> Context:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from rehearsal.aws.corrections import correction
 from rehearsal.aws.services.lambda_invoker import Invoker, Throttled
+from rehearsal.aws.services.patching import around
 
 if TYPE_CHECKING:
     from rehearsal.aws.server import LocalAws
@@ -53,11 +54,12 @@ def find_function(aws: LocalAws, arn: str) -> Any | None:
 
 
 @correction("lambda", "Invoke starts a Docker container; here the function's zip runs in a process of its own")
-def run_functions_in_processes() -> None:
+def functions_run_without_docker() -> None:
     from moto.awslambda.models import LambdaFunction
     from moto.core.exceptions import JsonRESTError
 
-    def invoke(self: Any, body: str | bytes, request_headers: Any, response_headers: Any) -> str | bytes:
+    @around(LambdaFunction, "invoke")
+    def invoke(_: Any, self: Any, body: str | bytes, request_headers: Any, response_headers: Any) -> str | bytes:
         event = json.loads(body) if body else {}
         kind = request_headers.get("x-amz-invocation-type", "RequestResponse")
         if kind == "DryRun":
@@ -77,61 +79,46 @@ def run_functions_in_processes() -> None:
             response_headers["x-amz-function-error"] = "Unhandled"
         return outcome.payload
 
-    cast(Any, LambdaFunction).invoke = invoke
-
 
 @correction("lambda", "CreateFunction and UpdateFunctionConfiguration drop LoggingConfig, DeadLetterConfig and others")
-def keep_function_settings() -> None:
+def function_settings_are_kept() -> None:
     from moto.awslambda.models import LambdaFunction
 
-    plain_init = LambdaFunction.__init__
-    plain_update = LambdaFunction.update_configuration
-    plain_configuration = LambdaFunction.get_configuration
-    plain_code = LambdaFunction.update_function_code
-
-    def init(self: Any, account_id: str, spec: dict[str, Any], *rest: Any, **named: Any) -> None:
-        plain_init(self, account_id, spec, *rest, **named)
+    @around(LambdaFunction, "__init__")
+    def init(plain: Any, self: Any, account_id: str, spec: dict[str, Any], *rest: Any, **named: Any) -> None:
+        plain(self, account_id, spec, *rest, **named)
         _keep(self, spec)
 
-    def update_configuration(self: Any, config_updates: dict[str, Any]) -> dict[str, Any]:
+    @around(LambdaFunction, "update_configuration")
+    def update_configuration(plain: Any, self: Any, config_updates: dict[str, Any]) -> Any:
         # A cleared environment comes as {}; moto expects the key Variables.
         if "Environment" in config_updates:
             variables = (config_updates["Environment"] or {}).get("Variables") or {}
             config_updates = {**config_updates, "Environment": {"Variables": variables}}
         _keep(self, config_updates)
-        configuration: dict[str, Any] = plain_update(self, config_updates)
-        return configuration
+        return plain(self, config_updates)
 
-    def get_configuration(self: Any, on_create: bool = False) -> dict[str, Any]:
-        configuration: dict[str, Any] = plain_configuration(self, on_create)
-        kept = {name: getattr(self, attribute, None) for name, attribute in KEPT_SETTINGS.items()}
-        configuration.update({name: value for name, value in kept.items() if value})
-        return configuration
-
-    def update_function_code(self: Any, updated_spec: dict[str, Any]) -> dict[str, Any]:
+    @around(LambdaFunction, "update_function_code")
+    def update_function_code(plain: Any, self: Any, updated_spec: dict[str, Any]) -> Any:
         if updated_spec.get("Architectures"):
             self.architectures = updated_spec["Architectures"]
-        configuration: dict[str, Any] = plain_code(self, updated_spec)
-        return configuration
+        return plain(self, updated_spec)
 
-    cast(Any, LambdaFunction).update_function_code = update_function_code
-    cast(Any, LambdaFunction).__init__ = init
-    cast(Any, LambdaFunction).update_configuration = update_configuration
-    cast(Any, LambdaFunction).get_configuration = get_configuration
+    @around(LambdaFunction, "get_configuration")
+    def get_configuration(plain: Any, self: Any, on_create: bool = False) -> Any:
+        configuration = plain(self, on_create)
+        kept = {name: getattr(self, attribute, None) for name, attribute in KEPT_SETTINGS.items()}
+        return configuration | {name: value for name, value in kept.items() if value}
 
 
 @correction("lambda", "PutFunctionEventInvokeConfig adds a second configuration and the first stays in force")
-def replace_event_invoke_config() -> None:
+def the_last_event_invoke_config_is_in_force() -> None:
     from moto.awslambda.models import LambdaBackend
 
-    plain = LambdaBackend.put_function_event_invoke_config
-
-    def put(self: Any, function_name: str, config: dict[str, Any]) -> dict[str, Any]:
+    @around(LambdaBackend, "put_function_event_invoke_config")
+    def put(plain: Any, self: Any, function_name: str, config: dict[str, Any]) -> Any:
         self.get_function(function_name).event_invoke_config.clear()
-        response: dict[str, Any] = plain(self, function_name, config)
-        return response
-
-    cast(Any, LambdaBackend).put_function_event_invoke_config = put
+        return plain(self, function_name, config)
 
 
 def _keep(function: Any, given: dict[str, Any]) -> None:

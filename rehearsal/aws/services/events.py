@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from rehearsal.aws.corrections import correction
 from rehearsal.aws.services.event_router import Router, new_event
+from rehearsal.aws.services.patching import around
 
 if TYPE_CHECKING:
     from rehearsal.aws.server import LocalAws
@@ -48,13 +49,12 @@ def publish(
     _router.publish(rules, new_event(account, region, source, detail_type, detail, resources, moment))
 
 
-@correction("events", "a rule's Lambda targets are not implemented, and a rule with a schedule matches every event")
-def deliver_through_the_router() -> None:
+@correction("events", "PutEvents fails when a rule has a function as target")
+def rules_reach_functions() -> None:
     from moto.events.models import Rule
 
-    plain = Rule.send_to_targets
-
-    def send_to_targets(self: Any, original_event: Any, transform_input: bool = True) -> None:
+    @around(Rule, "send_to_targets")
+    def send_to_targets(plain: Any, self: Any, original_event: Any, transform_input: bool = True) -> None:
         if not transform_input or _router is None:
             # moto's archives are rules of their own with a target that only moto understands.
             plain(self, original_event, transform_input)
@@ -65,16 +65,23 @@ def deliver_through_the_router() -> None:
         event = {key: value for key, value in original_event.items() if key != "ingestion-time"}
         _router.publish([self], {**event, "time": moment})
 
-    cast(Any, Rule).send_to_targets = send_to_targets
+
+@correction("events", "A rule that has only a schedule gets every event")
+def a_schedule_matches_no_event() -> None:
+    from moto.events.models import Rule
+
+    @around(Rule, "send_to_targets")
+    def send_to_targets(plain: Any, self: Any, original_event: Any, transform_input: bool = True) -> None:
+        if self.event_pattern.get_pattern() or not self.scheduled_expression:
+            plain(self, original_event, transform_input)
 
 
 @correction("events", "PutEvents accepts sources that begin with aws., which EventBridge keeps for AWS's services")
-def refuse_aws_sources() -> None:
+def sources_of_aws_are_refused() -> None:
     from moto.events.models import EventsBackend
 
-    plain = EventsBackend.put_events
-
-    def put_events(self: Any, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    @around(EventsBackend, "put_events")
+    def put_events(plain: Any, self: Any, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         refusal = {
             "ErrorCode": "NotAuthorizedForSourceException",
             "ErrorMessage": "Not authorized for the source.",
@@ -82,5 +89,3 @@ def refuse_aws_sources() -> None:
         refused = {index for index, event in enumerate(events) if str(event.get("Source", "")).startswith("aws.")}
         allowed = iter(plain(self, [event for index, event in enumerate(events) if index not in refused]))
         return [refusal if index in refused else next(allowed) for index in range(len(events))]
-
-    cast(Any, EventsBackend).put_events = put_events

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from rehearsal.aws.corrections import correction
 from rehearsal.aws.services import awslambda
+from rehearsal.aws.services.patching import around
 from rehearsal.aws.services.stream_poller import StreamPoller
 
 if TYPE_CHECKING:
@@ -66,27 +67,31 @@ def matches(pattern: str, record: dict[str, Any]) -> bool:
     return bool(found.matches_event(record))
 
 
-@correction("dynamodb", "a write calls the mapped function inside its own request, with all records, also earlier ones")
-def leave_streams_to_the_poller() -> None:
+@correction("dynamodb", "A write calls the mapped function inside its own request, and empties the stream after it")
+def streams_are_read_not_pushed() -> None:
     from moto.awslambda.models import LambdaBackend
     from moto.dynamodb.models.table import StreamRecord, StreamShard
 
-    plain = LambdaBackend.create_event_source_mapping
-
-    def add(self: Any, old: Any, new: Any) -> None:
-        # DynamoDB writes no record for an update that changes nothing.
-        if old is not None and new is not None and old.to_json() == new.to_json():
-            return
+    @around(StreamShard, "add")
+    def add(_: Any, self: Any, old: Any, new: Any) -> None:
         view = self.table.stream_specification["StreamViewType"]
         name = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
         sequence = len(self.items) + self.starting_sequence_number
         self.items.append(StreamRecord(self.table, view, name, old, new, sequence))
 
-    def create_event_source_mapping(self: Any, spec: dict[str, Any]) -> Any:
+    @around(LambdaBackend, "create_event_source_mapping")
+    def create_event_source_mapping(plain: Any, self: Any, spec: dict[str, Any]) -> Any:
         mapping = plain(self, spec)
         if _poller is not None and mapping.event_source_arn.split(":")[2] == "dynamodb":
             _poller.open(mapping)
         return mapping
 
-    cast(Any, StreamShard).add = add
-    cast(Any, LambdaBackend).create_event_source_mapping = create_event_source_mapping
+
+@correction("dynamodb", "A write that changes nothing makes a stream record")
+def a_write_that_changes_nothing_makes_no_record() -> None:
+    from moto.dynamodb.models.table import StreamShard
+
+    @around(StreamShard, "add")
+    def add(plain: Any, self: Any, old: Any, new: Any) -> None:
+        if old is None or new is None or old.to_json() != new.to_json():
+            plain(self, old, new)
