@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,6 +107,14 @@ def test_a_named_log_group_is_used_and_not_made(aws: LocalAws) -> None:
     make_function(aws, "lost", ECHO, LoggingConfig={"LogGroup": "nobody-made-it"})
     invoke(aws, "lost")
     assert aws.client("logs").describe_log_groups(logGroupNamePrefix="nobody")["logGroups"] == []
+
+
+def test_a_log_folder_keeps_what_a_function_said(tmp_path: Path) -> None:
+    aws = LocalAws(log_dir=tmp_path / "logs").start()
+    make_function(aws, "kept", ECHO)
+    invoke(aws, "kept", 1)
+    aws.stop()
+    assert "hello 1\n" in (tmp_path / "logs" / "kept.log").read_text()
 
 
 def test_an_exception_is_an_unhandled_error_with_its_stack(aws: LocalAws) -> None:

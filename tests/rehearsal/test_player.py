@@ -119,6 +119,72 @@ def test_it_plays_only_the_cluster_that_it_was_told(aws: LocalAws, ground: Groun
     assert player.stop() == (0, "")
 
 
+def test_it_signals_a_complete_control_plane_once_and_writes_its_voters(aws: LocalAws, ground: Ground) -> None:
+    upload(aws, "database", {"Resources": {"Table": TABLE}})
+    upload(aws, "controlplane", {"Resources": control_plane(ground)})
+    nested = {name: nested_stack(name.lower()) for name in ("Database", "Controlplane")}
+    nested["Controlplane"]["DependsOn"] = "Database"
+    stacks = aws.client("cloudformation")
+    player = Process(aws, "--cluster", "uuid-4", "--voters")
+    stacks.create_stack(StackName="played", TemplateBody=json.dumps({"Resources": nested}))
+    wait_for(
+        lambda: stacks.describe_stacks(StackName="played")["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE",
+        "a cluster that is complete",
+        seconds=60,
+    )
+    (signalled,) = player.acts("cluster signalled")
+    written = player.acts("voter's row written")
+    assert len(written) == 2
+    assert signalled["instance"] in {act["instance"] for act in written}
+    rows = aws.client("dynamodb").scan(TableName=written[0]["table"])["Items"]
+    assert {row["Id"]["S"] for row in rows} == {f"member#{act['instance']}" for act in written}
+    assert {row["State"]["S"] for row in rows} == {"voter"}
+    assert player.stop() == (0, "")
+
+
+TABLE = {
+    "Type": "AWS::DynamoDB::Table",
+    "Properties": {
+        "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": [{"AttributeName": "Id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "Id", "AttributeType": "S"}],
+    },
+}
+
+
+def control_plane(ground: Ground) -> dict[str, Any]:
+    """Two slots and the signal that they wait for."""
+    tags = {"holdfast:cluster": "uuid-4", "holdfast:role": "control-plane", "holdfast:slot": "0"}
+    slot = {
+        "Type": "AWS::AutoScaling::AutoScalingGroup",
+        "Properties": {
+            "MinSize": "1",
+            "MaxSize": "2",
+            "VPCZoneIdentifier": list(ground.subnets),
+            "LaunchTemplate": {"LaunchTemplateId": ground.template, "Version": "1"},
+            "LifecycleHookSpecificationList": HOOKS[:1],
+            "Tags": [{"Key": key, "Value": value, "PropagateAtLaunch": True} for key, value in tags.items()],
+        },
+    }
+    ready = {
+        "Type": "AWS::CloudFormation::WaitCondition",
+        "CreationPolicy": {"ResourceSignal": {"Count": 1, "Timeout": "PT1H"}},
+        "DependsOn": ["Slot0", "Slot1"],
+    }
+    return {"Slot0": slot, "Slot1": slot, "ClusterReady": ready}
+
+
+def upload(aws: LocalAws, name: str, template: dict[str, Any]) -> None:
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="played")
+    s3.put_object(Bucket="played", Key=f"{name}.json", Body=json.dumps(template).encode())
+
+
+def nested_stack(name: str) -> dict[str, Any]:
+    url = f"https://s3.amazonaws.com/played/{name}.json"
+    return {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": url}}
+
+
 def test_it_keeps_trying_while_the_local_aws_is_away_and_says_so_once(aws: LocalAws) -> None:
     gone = LocalAws().start()
     gone.stop()

@@ -29,7 +29,7 @@ _invoker: Invoker | None = None
 def start(aws: LocalAws) -> None:
     """Let Invoke requests run functions in this local AWS."""
     global _invoker
-    _invoker = Invoker(aws.clock, aws.endpoint, aws.client, lambda arn: find_function(aws, arn))
+    _invoker = Invoker(aws.clock, aws.endpoint, aws.client, lambda arn: find_function(aws, arn), aws.log_dir)
     aws.on_stop(_invoker.close)
 
 

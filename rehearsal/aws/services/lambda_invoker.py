@@ -14,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -50,15 +51,25 @@ class AsyncEvent:
 
 
 class Invoker:
-    """Runs the functions of the local AWS. `find` gives moto's function for an ARN, or None when it is gone."""
+    """Runs the functions of the local AWS.
+
+    `find` gives moto's function for an ARN, or None when it is gone. With a `log_dir` every function's log is also
+    appended to a file there, `<function>.log`, where it outlives the local AWS.
+    """
 
     def __init__(
-        self, clock: Clock, endpoint: str, clients: Callable[[str, str], Any], find: Callable[[str], Any | None]
+        self,
+        clock: Clock,
+        endpoint: str,
+        clients: Callable[[str, str], Any],
+        find: Callable[[str], Any | None],
+        log_dir: Path | None = None,
     ) -> None:
         self._clock = clock
         self._endpoint = endpoint
         self._clients = clients
         self._find = find
+        self._log_dir = log_dir
         self._sandbox = Sandbox()
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="lambda")
         self._lock = threading.Lock()
@@ -94,6 +105,8 @@ class Invoker:
         group, named = log_group(function)
         logs = self._clients("logs", function.region)
         lambda_logs.write(logs, group, outcome.log_stream, written, make_group=not named)
+        if self._log_dir is not None:
+            lambda_logs.append(self._log_dir / f"{function.function_name}.log", written)
         return outcome, written
 
     def accept(self, function_arn: str, event: Any) -> str:

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 import uuid
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -48,6 +49,13 @@ def write(logs: Any, group: str, stream: str, written: list[str], make_group: bo
         logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
     except ClientError as error:
         LOG.warning("the log of an invocation is lost: %s: %s", group, error)
+
+
+def append(path: Path, written: list[str]) -> None:
+    """Add the lines to a file in one write, so that invocations side by side do not mix."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write("".join(f"{line}\n" for line in written))
 
 
 def _make(create: Any, **named: str) -> None:
