@@ -1,0 +1,165 @@
+"""A cluster as its owner sees it: deployed by the AWS CLI as the README says, looked at through public APIs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rehearsal.local import surroundings
+from tests.integration.place import AWS_CLI, Place, wait_for
+
+STACK = "AWS::CloudFormation::Stack"
+Resource = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Package:
+    """Uploaded templates of one configuration, and a value for each parameter that has no default."""
+
+    template: Path
+    values: Mapping[str, str]
+
+
+def package(place: Place, config: Path, root: Path) -> Package:
+    """Make what the cluster finds in an account, then `aws cloudformation package`."""
+    declared = json.loads(root.read_text())["Parameters"]
+    surroundings.make_bucket(place.client("s3"), place.region)
+    values = surroundings.prepare(place.client, surroundings.facts(config), declared)
+    packaged = root.parent / f"packaged-{place.region}.json"
+    done = place.run(
+        "cloudformation", "package", "--template-file", str(root), "--s3-bucket", surroundings.BUCKET,
+        "--use-json", "--output-template-file", str(packaged),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Package(packaged, values)
+
+
+class Cluster:
+    """A root stack and everything below it."""
+
+    def __init__(self, place: Place, name: str, package: Package) -> None:
+        self.place = place
+        self.name = name
+        self._package = package
+        self._stacks = place.client("cloudformation")
+
+    # deploying
+
+    def command(self, *flags: str, **parameters: str) -> list[str]:
+        """The README's `aws cloudformation deploy`; an update names only the parameters that it changes."""
+        pairs = [f"{key}={value}" for key, value in parameters.items()]
+        return [
+            "cloudformation", "deploy", "--template-file", str(self._package.template), "--stack-name", self.name,
+            "--s3-bucket", surroundings.BUCKET, "--capabilities", "CAPABILITY_IAM", *flags,
+            *(["--parameter-overrides", *pairs] if pairs else []),
+        ]  # fmt: skip
+
+    def create_in_background(self) -> subprocess.Popen[str]:
+        """The README's deploy, which ends within 30 seconds after the stack has."""
+        return subprocess.Popen(
+            [AWS_CLI, *self.command(**self._package.values)],
+            env=self.place.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def start_create(self, **parameters: str) -> None:
+        """Create the stack, without waiting for its end."""
+        self._execute(self.command("--no-execute-changeset", **(dict(self._package.values) | parameters)))
+
+    def create(self, **parameters: str) -> None:
+        """Create the stack; it has to succeed."""
+        self.start_create(**parameters)
+        status = self.settled()
+        assert status == "CREATE_COMPLETE", self.failures()
+
+    def update(self, *flags: str, **parameters: str) -> str:
+        """Change parameters; returns the status that the stack ends in. `flags` go to execute-change-set."""
+        self._execute(self.command("--no-execute-changeset", **parameters), *flags)
+        return self.settled()
+
+    def delete(self) -> str:
+        """Delete the stack; returns the status that it ends in."""
+        stack_id = self.stack_id
+        self.place.aws("cloudformation", "delete-stack", "--stack-name", self.name)
+        return self.settled(stack_id)
+
+    def settled(self, stack_id: str = "", seconds: float = 120.0) -> str:
+        """The root's status, once nothing is in progress any more."""
+
+        def rest() -> str:
+            status = str(self.stack(stack_id)["StackStatus"])
+            return "" if status.endswith("_IN_PROGRESS") else status
+
+        return wait_for(rest, f"the stack {self.name} comes to rest", seconds)
+
+    def _execute(self, command: list[str], *flags: str) -> None:
+        # `deploy` would look only every 30 seconds whether the stack is done: it makes the change set, we wait.
+        done = self.place.run(*command)
+        assert done.returncode == 0, done.stdout + done.stderr
+        pending = self._stacks.list_change_sets(StackName=self.name)["Summaries"]
+        newest = max(pending, key=lambda each: each["CreationTime"])["ChangeSetId"]
+        self.place.aws("cloudformation", "execute-change-set", "--change-set-name", newest, *flags)
+
+    # looking
+
+    @property
+    def stack_id(self) -> str:
+        """The root stack's id, which is the cluster's."""
+        return str(self.stack()["StackId"])
+
+    @property
+    def uuid(self) -> str:
+        """What the cluster's things are told apart by."""
+        return self.stack_id.rsplit("/", 1)[1]
+
+    def stack(self, stack_id: str = "") -> Resource:
+        """The description of the root, or of a stack by its id."""
+        found: Resource = self._stacks.describe_stacks(StackName=stack_id or self.name)["Stacks"][0]
+        return found
+
+    def outputs(self) -> dict[str, str]:
+        """The root's outputs."""
+        return {output["OutputKey"]: output["OutputValue"] for output in self.stack().get("Outputs", [])}
+
+    def resources(self) -> dict[str, Resource]:
+        """Every resource of the tree by its path, such as `Controlplane/Slot0`."""
+        return dict(self._resources(self.stack_id, ""))
+
+    def physical_ids(self) -> dict[str, str]:
+        """The physical id of every resource of the tree, by its path."""
+        return {path: str(each["PhysicalResourceId"]) for path, each in self.resources().items()}
+
+    def physical_id(self, path: str) -> str:
+        """The physical id of one resource."""
+        return self.physical_ids()[path]
+
+    def events(self, path: str = "", stack_id: str = "") -> list[Resource]:
+        """What happened to the root, or to the nested stack at `path`, the oldest first."""
+        named = self.physical_id(path) if path else stack_id or self.stack_id
+        pages = self._stacks.get_paginator("describe_stack_events").paginate(StackName=named)
+        return [event for page in pages for event in page["StackEvents"]][::-1]
+
+    def failures(self) -> list[str]:
+        """What failed in the tree, and why; for messages of tests."""
+        stacks = ["", *(path for path, each in self.resources().items() if each["ResourceType"] == STACK)]
+        return [
+            f"{path}/{event['LogicalResourceId']} {event['ResourceStatus']}: {event.get('ResourceStatusReason')}"
+            for path in stacks
+            for event in self.events(path)
+            if event["ResourceStatus"].endswith("_FAILED")
+        ]
+
+    def _resources(self, stack_id: str, prefix: str) -> Iterator[tuple[str, Resource]]:
+        pages = self._stacks.get_paginator("list_stack_resources").paginate(StackName=stack_id)
+        for page in pages:
+            for each in page["StackResourceSummaries"]:
+                path = f"{prefix}{each['LogicalResourceId']}"
+                yield path, each
+                if each["ResourceType"] == STACK and each.get("PhysicalResourceId"):
+                    yield from self._resources(each["PhysicalResourceId"], f"{path}/")

@@ -1,0 +1,67 @@
+"""A local AWS for each module of tests, and templates generated once for each example."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.integration.place import Place, Processes
+
+REPOSITORY = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+Generated = Callable[[str], tuple[Path, Path]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder talks to the local AWS."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.integration)
+
+
+@pytest.fixture(scope="session")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Generated:
+    """Takes an example's name; gives its configuration, and its root template with the function's zip in place."""
+    base = tmp_path_factory.mktemp("generated")
+    bundle = base / "reconcile.zip"
+    _python("functions.bundle", "--out", str(bundle))
+
+    def generate(example: str) -> tuple[Path, Path]:
+        config, folder = REPOSITORY / "examples" / f"{example}.yaml", base / example
+        _python("generator", "--config", str(config), "--out", str(folder / "templates"))
+        # Where lifecycle.json says that the code is, seen from the folder of the templates.
+        (folder / "build").mkdir()
+        shutil.copy(bundle, folder / "build" / "reconcile.zip")
+        return config, folder / "templates" / "root.json"
+
+    return cache(generate)
+
+
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    """The programs of a module's tests."""
+    running = Processes(tmp_path_factory.mktemp("logs"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def endpoint(request: pytest.FixtureRequest, processes: Processes) -> str:
+    """A local AWS, at the module's SPEED."""
+    return processes.start_aws(request.module.SPEED)
+
+
+@pytest.fixture(scope="module")
+def place(processes: Processes, endpoint: str) -> Place:
+    """The module's local AWS in us-east-1."""
+    return Place(processes, endpoint, "us-east-1")
+
+
+def _python(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", *arguments], cwd=REPOSITORY, check=True, capture_output=True)

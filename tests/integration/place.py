@@ -1,0 +1,120 @@
+"""The local AWS and the player as processes of their own, and the unmodified AWS CLI that talks to them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import boto3
+
+from rehearsal.local.steps import local_environment
+
+T = TypeVar("T")
+
+AWS_CLI = str(Path(sys.executable).parent / "aws")
+STOP_SECONDS = 10
+CLI_SECONDS = 180
+"""No command of the AWS CLI may take longer; `deploy` looks only every 30 seconds whether it is done."""
+
+
+def wait_for(look: Callable[[], T], what: str, seconds: float = 60.0) -> T:
+    """Look until something is there (true) and return it; fail with what was waited for and what was seen last."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s; last seen: {found!r}"
+        time.sleep(0.1)
+
+
+class Place:
+    """One region of the local AWS, seen by its users: through the AWS CLI and boto3."""
+
+    def __init__(self, processes: Processes, endpoint: str, region: str) -> None:
+        self._processes = processes
+        self.endpoint = endpoint
+        self.region = region
+        self.environment = local_environment(endpoint, region) | {"AWS_DEFAULT_OUTPUT": "json"}
+        self.client: Callable[[str], Any] = cache(self._make_client)
+        """A boto3 client by the service's name."""
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the AWS CLI to its end."""
+        command = [AWS_CLI, *arguments]
+        return subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=CLI_SECONDS, check=False
+        )
+
+    def aws(self, *arguments: str) -> Any:
+        """What a command of the AWS CLI prints as JSON, None for nothing; the command has to succeed."""
+        done = self.run(*arguments)
+        assert done.returncode == 0, f"aws {' '.join(arguments)}\n{done.stdout}{done.stderr}"
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def play(self, *arguments: str) -> None:
+        """Start the player of this region's nodes."""
+        command = ["rehearsal.player", "--endpoint", self.endpoint, "--region", self.region]
+        self._processes.start(*command, *arguments)
+
+    def _make_client(self, service: str) -> Any:
+        session: Any = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=self.region)
+        return session.client(service, endpoint_url=self.endpoint)
+
+
+class Processes:
+    """Programs of ours that run until the end of a test module; what they say goes to files in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._running: list[subprocess.Popen[str]] = []
+        self._logs: list[IO[str]] = []
+
+    def start_aws(self, speed: float) -> str:
+        """The endpoint of a local AWS whose clock runs `speed` times as fast as real time."""
+        process = self.start("rehearsal.aws", "--speed", str(speed), "--stop-with-stdin", read=True)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, f"the local AWS did not start; see {self._folder}"
+        return str(json.loads(line)["endpoint"])
+
+    def start(self, module: str, *arguments: str, read: bool = False) -> subprocess.Popen[str]:
+        """Run a module; with `read` its standard output is a pipe, which the caller has to empty."""
+        log = (self._folder / f"{len(self._running)}-{module}.log").open("w", encoding="utf-8")
+        self._logs.append(log)
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            # Its end tells the local AWS that we are gone, also when we are killed.
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE if read else log,
+            stderr=log,
+            text=True,
+            env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+            start_new_session=True,
+        )
+        self._running.append(process)
+        return process
+
+    def stop(self) -> None:
+        """End every program, the last one first, and whatever it has started."""
+        for process in reversed(self._running):
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_SECONDS)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
+        for log in self._logs:
+            log.close()

@@ -1,0 +1,162 @@
+"""An instance that is terminated in a deployed cluster: hook, event, the function's real code, released or held.
+
+The clock runs as it is and the schedule is switched off: what happens is the doing of events and of the table's stream.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.cluster import Cluster, package
+from tests.integration.conftest import Generated
+from tests.integration.nodes import IN_SERVICE, WAITS_TO_TERMINATE, Nodes
+from tests.integration.place import Place, wait_for
+
+SPEED = 1
+
+
+@pytest.fixture(scope="module")
+def cluster(place: Place, generated: Generated) -> Cluster:
+    """A cluster that is complete and that no schedule looks at."""
+    config, root = generated("minimal")
+    place.play()
+    made = Cluster(place, "holdfast", package(place, config, root))
+    made.create()
+    place.aws("events", "disable-rule", "--name", made.physical_id("Lifecycle/Schedule"))
+    return made
+
+
+@pytest.fixture(scope="module")
+def nodes(cluster: Cluster) -> Nodes:
+    """Its machines, table and function."""
+    return Nodes(cluster)
+
+
+def test_a_control_plane_node_that_never_joined_goes_at_once_and_is_replaced(nodes: Nodes) -> None:
+    gone = nodes.only_instance(0)
+    nodes.terminate(gone)
+    wait_for(lambda: gone not in nodes.states(), "the node is gone")
+    wait_for(lambda: IN_SERVICE in [each["LifecycleState"] for each in nodes.slot(0)["Instances"]], "another one came")
+    assert nodes.only_instance(0) != gone
+
+    (report,) = wait_for(lambda: nodes.decisions(gone, "CompleteHook"), "the function's log")
+    assert report["by"] == {"kind": "lifecycle", "instance": gone}
+    assert _reason(report, gone) == "no row says that it is a member of etcd"
+
+
+def test_a_voter_is_held_until_its_row_says_that_etcd_forgot_it(nodes: Nodes, place: Place) -> None:
+    voter = nodes.only_instance(1)
+    nodes.write_row(voter, "voter")
+    _wait_for_the_function(nodes, f"member#{voter}")
+    nodes.terminate(voter)
+
+    (condition,) = wait_for(lambda: nodes.conditions(voter), "a condition names the node")
+    assert condition["Id"]["S"] == f"condition#TerminationHeld/{voter}"
+    assert condition["Reason"]["S"] == f"member#{voter} is voter: etcd has to forget it first"
+    assert nodes.states()[voter] == WAITS_TO_TERMINATE
+    said = place.aws(
+        "logs", "filter-log-events", "--log-group-name", nodes.log_group, "--filter-pattern", voter,
+        "--query", "events[].message",
+    )  # fmt: skip
+    held = [
+        decision for decision in _decisions(said) if (decision["subject"], decision["action"]) == (voter, "Heartbeat")
+    ]
+    assert {decision["outcome"] for decision in held} == {"Done"}
+    assert nodes.decisions(voter, "CompleteHook") == []
+
+    nodes.write_row(voter, "removed")
+    wait_for(lambda: voter not in nodes.states(), "the node is gone")
+    (report,) = wait_for(lambda: nodes.decisions(voter, "CompleteHook"), "the function's log")
+    assert report["by"] == {"kind": "table", "items": [f"member#{voter}"]}
+    wait_for(lambda: not nodes.conditions(voter), "the condition is cleared")
+
+
+def test_a_worker_goes_undrained_and_the_log_says_so(nodes: Nodes) -> None:
+    worker = next(iter(nodes.states("worker")))
+    nodes.terminate(worker)
+    wait_for(lambda: worker not in nodes.states(), "the worker is gone")
+    wait_for(lambda: sorted(nodes.states("worker").values()) == [IN_SERVICE] * 2, "another one came")
+    (report,) = wait_for(lambda: nodes.decisions(worker, "CompleteHook"), "the function's log")
+    assert _reason(report, worker) == "a worker; its pods were not drained"
+
+
+def test_an_instance_of_somebody_else_is_left_alone(nodes: Nodes, cluster: Cluster, place: Place) -> None:
+    stranger = _foreign_group(cluster, place)
+    place.client("autoscaling").terminate_instance_in_auto_scaling_group(
+        InstanceId=stranger, ShouldDecrementDesiredCapacity=False
+    )
+    wait_for(lambda: _state(place, stranger) == WAITS_TO_TERMINATE, "the foreign hook holds the instance")
+    # A worker that goes after it shows that events arrive: the one of the stranger's hook was meant for nobody here.
+    worker = next(iter(nodes.states("worker")))
+    nodes.terminate(worker)
+    wait_for(lambda: nodes.decisions(worker, "CompleteHook"), "the event of a node of ours has arrived")
+    assert _state(place, stranger) == WAITS_TO_TERMINATE
+    assert stranger not in json.dumps(list(nodes.reports()))
+
+
+def test_an_event_of_another_cluster_is_ignored(nodes: Nodes, place: Place, tmp_path: Path) -> None:
+    event = {
+        "source": "aws.autoscaling",
+        "detail-type": "EC2 Instance-terminate Lifecycle Action",
+        "detail": {"LifecycleHookName": "another-terminating", "EC2InstanceId": "i-0123456789abcdef0"},
+    }
+    # The AWS CLI of version 1 takes a payload as it stands.
+    answer = tmp_path / "answer.json"
+    place.aws("lambda", "invoke", "--function-name", nodes.function, "--payload", json.dumps(event), str(answer))
+    assert json.loads(answer.read_text()) == {"outcome": "ignored"}
+
+
+def _foreign_group(cluster: Cluster, place: Place) -> str:
+    """The instance of a group with a hook of its own that is tagged as another cluster's."""
+    autoscaling = place.client("autoscaling")
+    ids = cluster.physical_ids()
+    autoscaling.create_auto_scaling_group(
+        AutoScalingGroupName="foreign",
+        MinSize=1,
+        MaxSize=1,
+        LaunchTemplate={"LaunchTemplateId": ids["WorkersGeneral/Template"]},
+        VPCZoneIdentifier=ids["Network/WorkerSubnet0"],
+        LifecycleHookSpecificationList=[
+            {
+                "LifecycleHookName": "another-terminating",
+                "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
+                "HeartbeatTimeout": 1800,
+                "DefaultResult": "CONTINUE",
+            }
+        ],
+        Tags=[{"Key": "holdfast:cluster", "Value": "another", "PropagateAtLaunch": True}],
+    )
+
+    def running() -> list[Any]:
+        (group,) = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=["foreign"])["AutoScalingGroups"]
+        return [each["InstanceId"] for each in group["Instances"] if each["LifecycleState"] == IN_SERVICE]
+
+    return str(wait_for(running, "the foreign group has its instance")[0])
+
+
+def _state(place: Place, instance_id: str) -> str:
+    found = place.client("autoscaling").describe_auto_scaling_instances(InstanceIds=[instance_id])
+    return str(found["AutoScalingInstances"][0]["LifecycleState"])
+
+
+def _wait_for_the_function(nodes: Nodes, item: str) -> None:
+    """Wait until the function has looked because of an item: two events at once would find its lease taken."""
+
+    def looked() -> bool:
+        return any(item in report.get("by", {}).get("items", []) for report in nodes.reports())
+
+    wait_for(looked, f"the function has seen {item}")
+
+
+def _decisions(messages: list[str]) -> list[dict[str, str]]:
+    return [
+        each for message in messages if message.startswith("{") for each in json.loads(message).get("decisions", [])
+    ]
+
+
+def _reason(report: Any, instance_id: str) -> str:
+    return str(next(each["reason"] for each in report["decisions"] if each["subject"] == instance_id))
