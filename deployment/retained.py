@@ -55,7 +55,8 @@ def survey(account: Aws, uuid: str) -> Survey:
         find = _FINDERS.get((service, name.split("/")[0].split(":")[0] if service != "s3" else ""))
         if find is None:
             # Parameters are found by their path, tagged or not.
-            if not (service == "ssm" and f"parameter{prefix(uuid)}" in arn):
+            is_parameter = service == "ssm" and f"parameter{prefix(uuid)}" in arn
+            if not is_parameter and not (service == "ec2" and _is_terminated(account, name)):
                 others.append(arn)
             continue
         found = find(account, name)
@@ -84,6 +85,17 @@ def _or_gone(call: Callable[[], Any]) -> Any:
         if aws.code(error) in _GONE:
             return None
         raise
+
+
+def _is_terminated(account: Aws, name: str) -> bool:
+    """Whether this is an instance that EC2 only remembers, which it does for an hour."""
+    kind, _, instance = name.partition("/")
+    if kind != "instance":
+        return False
+    pages = account.client("ec2").get_paginator("describe_instances")
+    found = pages.paginate(Filters=[{"Name": "instance-id", "Values": [instance]}])
+    states = [each["State"]["Name"] for page in found for group in page["Reservations"] for each in group["Instances"]]
+    return set(states) <= {"terminated"}
 
 
 def _table(account: Aws, name: str) -> Kept | None:

@@ -111,6 +111,15 @@ def test_what_carries_the_tag_but_is_not_ours_to_remove_is_named(account: Accoun
     assert [line for line in run(account, UUID) if "left alone" in line and vpc in line]
 
 
+def test_an_instance_that_was_terminated_is_history_and_not_named(account: Account) -> None:
+    ec2 = account.client("ec2")
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": retained.TAG, "Value": UUID}]}]
+    (instance,) = ec2.run_instances(ImageId="ami-03cf127a", MinCount=1, MaxCount=1, TagSpecifications=tags)["Instances"]
+    assert len(run(account, UUID)) == 2
+    ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
+    assert run(account, UUID) == [f"nothing is kept of the cluster {UUID}"]
+
+
 # how a cluster is named
 
 TEMPLATE = json.dumps({"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}})

@@ -1,0 +1,135 @@
+"""The commands behind make, typed against a deployed cluster: package, deploy, diff, delete, purge."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from rehearsal.local import surroundings
+from tests.integration.conftest import REPOSITORY, Generated
+from tests.integration.place import Place
+
+SPEED = 20
+STACK = "commands"
+
+
+@dataclass
+class Commands:
+    """`python -m deployment` for one stack, in the place's environment."""
+
+    place: Place
+    packaged: Path
+    params: Path
+    said: list[str] = field(default_factory=list)
+
+    def run(self, command: str, *arguments: str) -> tuple[int, str]:
+        """Exit code, and everything that the command said."""
+        done = subprocess.run(
+            [sys.executable, "-m", "deployment", command, *arguments],
+            cwd=REPOSITORY,
+            env=self.place.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    def with_stack(self, command: str, *arguments: str) -> tuple[int, str]:
+        """A command that takes the stack and the packaged template."""
+        return self.run(command, "--stack", STACK, "--template", str(self.packaged), *arguments)
+
+
+@pytest.fixture(scope="module")
+def commands(place: Place, generated: Generated, tmp_path_factory: pytest.TempPathFactory) -> Commands:
+    """A cluster that `make package` and `make deploy` have made."""
+    config, root = generated("minimal")
+    folder = tmp_path_factory.mktemp("commands")
+    surroundings.make_bucket(place.client("s3"), place.region)
+    declared = json.loads(root.read_text())["Parameters"]
+    values = surroundings.prepare(place.client, surroundings.facts(config), declared)
+    (folder / "params.json").write_text(json.dumps(values))
+    place.play()
+    made = Commands(place, folder / "packaged.json", folder / "params.json")
+    code, said = made.run(
+        "package", "--template", str(root), "--bucket", surroundings.BUCKET, "--output", str(made.packaged)
+    )
+    assert code == 0, said
+    code, said = made.with_stack("deploy", "--parameters", str(made.params))
+    assert code == 0, said
+    made.said = said.splitlines()
+    return made
+
+
+def test_a_deploy_tells_nested_resources_and_ends_with_the_outputs(commands: Commands) -> None:
+    assert [line for line in commands.said if line.endswith("CREATE_COMPLETE              Network/Vpc")]
+    assert commands.said[-1].split()[0] == "CertificateAuthorityCommand"
+
+
+def test_the_same_deploy_again_has_nothing_to_change(commands: Commands) -> None:
+    assert commands.with_stack("deploy") == (0, f"{STACK} has nothing to change\n")
+
+
+def test_a_diff_names_what_would_change_and_changes_nothing(commands: Commands) -> None:
+    code, said = commands.with_stack("diff", "--set", "LogRetentionDays=30")
+    assert code == 0, said
+    changed = [line.split()[1] for line in said.splitlines() if "AWS::Logs::LogGroup" in line]
+    assert changed
+    assert all(path.startswith(("Network/", "Lifecycle/", "Services/", "Controlplane/")) for path in changed)
+    assert commands.with_stack("deploy")[1] == f"{STACK} has nothing to change\n"
+    left = commands.place.client("cloudformation").list_change_sets(StackName=STACK)["Summaries"]
+    assert [each for each in left if each["ExecutionStatus"] == "AVAILABLE"] == []
+
+
+def test_a_certain_replacement_is_refused_by_name_before_anything_happens(commands: Commands) -> None:
+    code, said = commands.with_stack("deploy", "--set", "RolePath=/kubernetes/")
+    assert code == 2
+    assert "would replace" in said
+    assert "Iam/WorkerRole" in said
+    assert "ROLLBACK=1" in said
+    stack = commands.place.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+
+
+def test_an_update_changes_what_the_change_set_said(commands: Commands) -> None:
+    code, said = commands.with_stack("deploy", "--set", "LogRetentionDays=14")
+    assert code == 0, said
+    assert "UPDATE_COMPLETE" in said
+    groups = commands.place.client("logs").describe_log_groups()["logGroups"]
+    assert {group["retentionInDays"] for group in groups if "retentionInDays" in group} == {14}
+
+
+def test_a_purge_is_refused_while_the_stack_exists(commands: Commands) -> None:
+    code, said = commands.run("purge", STACK)
+    assert (code, f"the stack {STACK} exists" in said) == (2, True)
+
+
+def test_a_delete_without_an_answer_deletes_nothing(commands: Commands) -> None:
+    code, said = commands.run("delete", "--stack", STACK)
+    assert (code, "there is nobody to ask" in said) == (2, True)
+
+
+def test_preflight_judges_the_local_account_without_failing_on_what_it_cannot_ask(
+    commands: Commands, generated: Generated
+) -> None:
+    _, root = generated("minimal")
+    code, said = commands.run("preflight", "--template", str(root), "--parameters", str(commands.params), "--json")
+    found = {each["subject"]: each["state"] for each in json.loads(said)}
+    assert code == (1 if "missing" in found.values() else 0)
+    assert {state for subject, state in found.items() if subject.startswith("zone ")} == {"ok"}
+
+
+def test_z_a_delete_names_what_it_keeps_and_a_purge_removes_that(commands: Commands) -> None:
+    uuid = commands.place.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["StackId"][-36:]
+    code, said = commands.run("delete", "--stack", STACK, "--yes")
+    assert code == 0, said
+    kept = {line.split()[0] for line in said.splitlines() if " costs " in line}
+    assert kept == {"bucket", "key", "table"}
+    code, said = commands.run("purge", STACK, "--confirm", uuid)
+    assert code == 0, said
+    assert commands.run("purge", uuid) == (0, f"nothing is kept of the cluster {uuid}\n")
