@@ -53,10 +53,15 @@ def main() -> int:
         return 1
     print(json.dumps({"endpoint": aws.endpoint, "region": aws.region, "pid": os.getpid()}), flush=True)
     if given.stop_with_stdin:
-        threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
+        threading.Thread(target=_until_closed, args=(stop,), daemon=True).start()
     stop.wait()
     aws.stop()
     return 0
+
+
+def _until_closed(stop: threading.Event) -> None:
+    sys.stdin.read()
+    stop.set()
 
 
 if __name__ == "__main__":

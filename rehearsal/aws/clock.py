@@ -1,6 +1,6 @@
 """The local AWS's clock: real time, or real time sped up, so that an hour's time-out can be rehearsed in a minute.
 
-Every time-out, heartbeat, schedule and signal deadline is counted on it. With speed 60 one real second is a minute here.
+Every time-out, heartbeat, schedule and signal deadline is counted on it. With speed 60 a real second is a minute here.
 """
 
 from __future__ import annotations

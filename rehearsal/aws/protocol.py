@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -22,6 +23,9 @@ from moto.core.utils import get_service_model
 from werkzeug.wrappers import Request, Response
 
 LOG = logging.getLogger(__name__)
+
+# Moto warns about every code that botocore's model does not list; services use many such codes.
+warnings.filterwarnings("ignore", message=r"Exception\(ServiceError\) with code", category=UserWarning)
 
 MAX_FORM_BYTES = 10_000_000
 """Larger than any template that CloudFormation takes in a request; werkzeug's default of 500 kB is not."""
@@ -115,7 +119,7 @@ class Service:
         return target.split(".")[-1] if target else request.values.get("Action", "")
 
 
-def _parser_input(request: Request) -> dict[str, Any]:
+def _parser_input(request: Request) -> Any:
     return {
         "method": request.method,
         "values": request.values,

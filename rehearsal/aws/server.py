@@ -51,7 +51,7 @@ class LocalAws:
         self.account_id = ACCOUNT_ID
         self.log_dir = log_dir
         self.lock = threading.RLock()
-        """Serialises moto's requests: it was not written for several threads. Take it to use moto's backends directly."""
+        """Serialises moto's requests: it was not written for threads. Take it to use moto's backends directly."""
         self.stopping = threading.Event()
         self._port = port
         self._services: dict[str, Service] = {}
@@ -127,7 +127,8 @@ class LocalAws:
         key = (service, region or self.region)
         with self._client_lock:
             if key not in self._clients:
-                self._clients[key] = boto3.session.Session().client(
+                session: Any = boto3.session.Session()
+                self._clients[key] = session.client(
                     service,
                     region_name=key[1],
                     endpoint_url=self.endpoint,

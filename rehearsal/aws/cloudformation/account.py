@@ -1,4 +1,4 @@
-"""What the engine asks the account for: templates in S3, SSM parameters, zones, and whether a parameter's value exists."""
+"""What the engine asks the account for: templates in S3, SSM parameters, zones, and whether a value exists."""
 
 from __future__ import annotations
 

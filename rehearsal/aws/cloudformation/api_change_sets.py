@@ -24,8 +24,8 @@ class ChangeSetOperations(StackOperations):
         name, kind = request["ChangeSetName"], request.get("ChangeSetType") or "UPDATE"
         if not NAME.fullmatch(name):
             raise ValidationError(
-                f"1 validation error detected: Value '{name}' at 'changeSetName' failed to satisfy constraint: Member must "
-                f"satisfy regular expression pattern: {NAME.pattern}"
+                f"1 validation error detected: Value '{name}' at 'changeSetName' failed to satisfy constraint: Member "
+                f"must satisfy regular expression pattern: {NAME.pattern}"
             )
         stack = self.store.find(context.region, request["StackName"])
         if kind == "CREATE":
@@ -96,7 +96,8 @@ class ChangeSetOperations(StackOperations):
         if change_set.status in {"CREATE_PENDING", "CREATE_IN_PROGRESS"}:
             raise ServiceError(
                 "InvalidChangeSetStatus",
-                f"ChangeSet [{change_set.change_set_id}] cannot be deleted in its current status of [{change_set.status}]",
+                f"ChangeSet [{change_set.change_set_id}] cannot be deleted in its current status of "
+                f"[{change_set.status}]",
                 400,
             )
         self.change_sets.delete(change_set)
@@ -113,7 +114,8 @@ class ChangeSetOperations(StackOperations):
             return self.new_stack(context, request["StackName"])
         if stack.status != "REVIEW_IN_PROGRESS":
             raise ValidationError(
-                f"Stack [{stack.name}] already exists and cannot be created again with the changeSet [{request['ChangeSetName']}]."
+                f"Stack [{stack.name}] already exists and cannot be created again with the changeSet "
+                f"[{request['ChangeSetName']}]."
             )
         return stack
 

@@ -73,8 +73,8 @@ class StackOperations(CloudFormationBase):
                 raise ValidationError(f"Stack [{stack.stack_id}] cannot be deleted while in status {stack.status}")
             if retain and stack.status != "DELETE_FAILED":
                 raise ValidationError(
-                    f"Invalid operation on stack [{stack.stack_id}]. When you delete a stack, specify which resources to "
-                    "retain only when the stack is in the DELETE_FAILED state."
+                    f"Invalid operation on stack [{stack.stack_id}]. When you delete a stack, specify which resources "
+                    "to retain only when the stack is in the DELETE_FAILED state."
                 )
             unknown = sorted(retain - set(stack.resources))
             if unknown:
@@ -116,7 +116,7 @@ class StackOperations(CloudFormationBase):
         stack = self.store.get(context.region, request["StackName"], "Stack [{}] does not exist")
         if stack.parent_id is not None:
             raise ValidationError(
-                f"Termination protection cannot be changed for nested stack [{stack.name}]; change it for its root stack"
+                f"Termination protection cannot be changed for nested stack [{stack.name}]; change its root stack's"
             )
         stack.termination_protection = request["EnableTerminationProtection"]
         return {"StackId": stack.stack_id}
@@ -162,9 +162,9 @@ class StackOperations(CloudFormationBase):
             return
         if stack.status in STOPPED:
             raise ValidationError(
-                f"This stack is currently in a non-terminal [{stack.status}] state. To update the stack from this state, "
-                "please use the disable-rollback parameter with update-stack API. To rollback to the last known good state, "
-                "use the rollback-stack API"
+                f"This stack is currently in a non-terminal [{stack.status}] state. To update the stack from this "
+                "state, please use the disable-rollback parameter with update-stack API. To rollback to the last known "
+                "good state, use the rollback-stack API"
             )
         if stack.status not in UPDATABLE:
             raise ValidationError(f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated.")

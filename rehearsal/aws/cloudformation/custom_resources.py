@@ -1,4 +1,4 @@
-"""Custom resources: a Lambda function is asked to make a thing and answers by a PUT to a one-time URL of the local AWS."""
+"""Custom resources: a Lambda function is asked to make a thing and answers by a PUT to a one-time URL."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from rehearsal.aws.cloudformation.intrinsics import text_of
-from rehearsal.aws.cloudformation.provider import Context, Made, ProviderError
+from rehearsal.aws.cloudformation.provider import Context, Made, ProviderError, Refused
 
 LOG = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class CustomResource:
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
         """Ask for a change; an answer with another physical id is a replacement."""
         if old.get("ServiceToken") != new.get("ServiceToken"):
-            raise ProviderError("Modifying service token is not allowed.")
+            raise Refused("Modifying service token is not allowed.")
         return _made(self._ask(context, "Update", new, physical_id, old), physical_id)
 
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
@@ -150,8 +150,8 @@ class CustomResource:
             event["OldResourceProperties"] = _texts(old)
         late = (
             "CloudFormation did not receive a response from your Custom Resource. Please check your logs for requestId "
-            f"[{request_id}]. If you are using the Python cfn-response module, you may need to update your Lambda function "
-            "code so that CloudFormation can attach the updated version."
+            f"[{request_id}]. If you are using the Python cfn-response module, you may need to update your Lambda "
+            "function code so that CloudFormation can attach the updated version."
         )
         try:
             context.client("lambda").invoke(

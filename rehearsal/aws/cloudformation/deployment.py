@@ -74,7 +74,7 @@ class Deployment:
         return None
 
     def commit(self) -> None:
-        """Delete what was replaced and what the template no longer has; what resists is left behind, as CloudFormation does."""
+        """Delete what was replaced and what the template no longer has; what resists is left behind."""
         stack = self._stack
         with self._store.lock:
             active = set(self._evaluation(stack.current()).active)
@@ -151,7 +151,7 @@ class Deployment:
         """
         stack, kept = self._stack, set(retain)
         if stack.retain_except_on_create and in_creation:
-            policies = frozenset()
+            policies: frozenset[str] = frozenset()
         else:
             policies = frozenset({"Retain"}) if in_creation else _KEPT
         with self._store.lock:
@@ -247,7 +247,7 @@ class Deployment:
             store.set_resource(stack, restored, "UPDATE_COMPLETE")
             return True
         if not self._touched(current, old):
-            current.definition, current.dependencies, current.half_changed = old.definition, old.dependencies, False
+            current.definition, current.dependencies, current.tried = old.definition, old.dependencies, None
             if current.status.endswith("_FAILED"):
                 store.set_resource(stack, current, "UPDATE_COMPLETE")
             return True
@@ -266,7 +266,7 @@ class Deployment:
         if current.type_name == STACK_TYPE:
             child = self._nested.child(self._stack, current)
             return child.stable is not None and child.target is not child.stable.target
-        return current.half_changed or current.properties != old.properties or dict(current.tags) != dict(old.tags)
+        return current.tried is not None or current.properties != old.properties or dict(current.tags) != dict(old.tags)
 
     def _put_back(self, current: Resource, old: Resource, skip: frozenset[str]) -> None:
         assert current.physical_id is not None
@@ -274,7 +274,7 @@ class Deployment:
             self._nested.rollback(self._stack, current, self._run, skip)
             attributes, ref = old.attributes, old.ref
         else:
-            tried = current.properties
+            tried = current.tried or current.properties
             current.tags = old.tags
             context = self._engine.context(self._stack, current, self._run)
             provider = self._engine.provider(current.type_name)
@@ -283,7 +283,7 @@ class Deployment:
         with self._store.lock:
             current.properties, current.definition = old.properties, old.definition
             current.attributes, current.ref = attributes, ref
-            current.dependencies, current.half_changed = old.dependencies, False
+            current.dependencies, current.tried = old.dependencies, None
 
 
 _KEPT = frozenset({"Retain", "RetainExceptOnCreate"})

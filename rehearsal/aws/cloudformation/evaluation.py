@@ -72,7 +72,8 @@ class Evaluation:
             value = self.resolver.resolve(definition["Value"])
             if isinstance(value, (list, dict)):
                 raise TemplateError(
-                    f"Template format error: The Value field of every Outputs member must evaluate to a String. [{name}]"
+                    "Template format error: The Value field of every Outputs member must evaluate to a String. "
+                    f"[{name}]"
                 )
             description = self.resolver.resolve(definition.get("Description"))
             result[name] = Output(name, text_of(value), description)
@@ -124,7 +125,8 @@ def attribute_of(resource: Resource, name: str) -> Any:
     for part in name.split("."):
         if not isinstance(value, Mapping) or part not in value:
             raise TemplateError(
-                f"attribute {name} of resource {resource.logical_id} ({resource.type_name}) is not supported by the local AWS"
+                f"attribute {name} of resource {resource.logical_id} ({resource.type_name}) is not supported by the "
+                "local AWS"
             )
         value = value[part]
     return value

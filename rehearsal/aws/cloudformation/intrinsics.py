@@ -182,8 +182,9 @@ class Resolver:
             if resolved == UNKNOWN:
                 return UNKNOWN
             raise TemplateError(
-                "Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of "
-                "strings to be joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined."
+                "Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list "
+                "of strings to be joined or a function that returns a list of strings (such as Fn::GetAZs) to be "
+                "joined."
             )
         return self._dynamic(str(delimiter).join(text_of(each) for each in resolved))
 

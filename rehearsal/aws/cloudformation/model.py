@@ -31,10 +31,15 @@ class Resource:
     reason: str | None = None
     dependencies: frozenset[str] = frozenset()
     tags: Mapping[str, str] = field(default_factory=dict)
-    half_changed: bool = False
-    """An update of it has failed midway: what it looks like is uncertain until the next one succeeds."""
+    tried: dict[str, Any] | None = None
+    """Properties of an update that has failed midway: what the resource looks like is uncertain until one succeeds."""
     created_by: int = 0
     """The number of the operation that made it: only that operation's rollback may delete it."""
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether its last update has failed, so that it is updated again also where nothing else has changed."""
+        return self.tried is not None or self.status == "UPDATE_FAILED"
 
     @property
     def exists(self) -> bool:

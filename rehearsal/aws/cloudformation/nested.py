@@ -15,7 +15,7 @@ from rehearsal.aws.cloudformation.intrinsics import text_of
 from rehearsal.aws.cloudformation.model import STACK_TYPE, Resource, Run, Stack, Target, new_stack_id
 from rehearsal.aws.cloudformation.provider import Made, ProviderError
 from rehearsal.aws.cloudformation.template import parse, type_of
-from rehearsal.aws.cloudformation.validation import check_capabilities, validate
+from rehearsal.aws.cloudformation.validation import check_capabilities, refuse_type_changes, validate
 
 FAILED_STATES = frozenset({"CREATE_FAILED", "UPDATE_FAILED", "UPDATE_ROLLBACK_FAILED"})
 RESERVED = "REVIEW_IN_PROGRESS"
@@ -78,7 +78,7 @@ class NestedStacks:
     def changed(self, parent: Stack, resource: Resource, properties: Mapping[str, Any], around: Target) -> bool:
         """Whether an update would do anything to the child or to one nested in it."""
         child = self.child(parent, resource)
-        if child.status in FAILED_STATES or resource.half_changed:
+        if child.status in FAILED_STATES or resource.unsettled:
             return True
         return self._differs(child, self.target(parent, properties, around))
 
@@ -103,8 +103,9 @@ class NestedStacks:
         self, parent: Stack, run: Run, resource: Resource, properties: Mapping[str, Any], around: Target
     ) -> Made:
         """Update the child; its cleanup or rollback waits for the parent's decision."""
-        target = self.target(parent, properties, around)
-        return self._apply(self.child(parent, resource), target, run, "UPDATE")
+        target, child = self.target(parent, properties, around), self.child(parent, resource)
+        refuse_type_changes(child, target.template)
+        return self._apply(child, target, run, "UPDATE")
 
     def _apply(self, child: Stack, target: Target, run: Run, verb: str) -> Made:
         with self._store.lock:
@@ -126,8 +127,8 @@ class NestedStacks:
         if verb == "UPDATE" and not run.disable_rollback:
             self._store.set_status(child, "UPDATE_ROLLBACK_IN_PROGRESS", problem)
             raise ProviderError(
-                f"Embedded stack {child.stack_id} was not successfully updated. Currently in UPDATE_ROLLBACK_IN_PROGRESS "
-                f"with reason: {problem}"
+                f"Embedded stack {child.stack_id} was not successfully updated. Currently in "
+                f"UPDATE_ROLLBACK_IN_PROGRESS with reason: {problem}"
             )
         self._store.set_status(child, f"{verb}_FAILED", problem)
         with self._store.lock:
@@ -149,7 +150,7 @@ class NestedStacks:
         return True
 
     def pause(self, parent: Stack, resource: Resource, run: Run) -> None:
-        """The tree has stopped with disable-rollback: a child that succeeded is complete, and can still be rolled back."""
+        """The tree has stopped with disable-rollback: a child that succeeded is complete, yet can be rolled back."""
         child = self.child(parent, resource)
         if child.status == "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS":
             Deployment(self._engine, self, child, run).pause_children()

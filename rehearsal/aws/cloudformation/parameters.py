@@ -69,13 +69,13 @@ def given_values(
         if item.get("UsePreviousValue"):
             if item.get("ParameterValue"):
                 raise ValidationError(
-                    f"Invalid input for parameter key {name}. Cannot specify usePreviousValue as true and non empty value "
-                    "for a parameter"
+                    f"Invalid input for parameter key {name}. Cannot specify usePreviousValue as true and non empty "
+                    "value for a parameter"
                 )
             if previous is None or name not in previous:
                 raise ValidationError(
-                    f"Invalid input for parameter key {name}. Cannot specify usePreviousValue as true for a parameter key "
-                    "not in the previous template"
+                    f"Invalid input for parameter key {name}. Cannot specify usePreviousValue as true for a parameter "
+                    "key not in the previous template"
                 )
             if name in template.parameters:
                 values[name] = previous[name].given

@@ -129,7 +129,7 @@ class Planner:
             return self._nested_change(name, stack, current, properties, target, evaluation, view)
         found = differences(current.properties, properties)
         retagged = dict(current.tags) != dict(target.tags) and schemas.schema_of(type_name).taggable
-        if not found and not retagged and not current.half_changed:
+        if not found and not retagged and not current.unsettled:
             return None
         change = self._modification(current, definition, found, evaluation, view, stack)
         if retagged:
@@ -194,7 +194,7 @@ class Planner:
         view.children[name] = plan.outputs if plan else {}
         found = differences(current.properties, properties)
         change = self._modification(current, evaluation.active[name], found, evaluation, view, stack)
-        idle = plan is not None and plan.empty and child.status not in FAILED_STATES and not current.half_changed
+        idle = plan is not None and plan.empty and child.status not in FAILED_STATES and not current.unsettled
         if self._include_nested:
             change.child = plan
             # A new URL of the same template, or a parameter that nothing uses, changes no resource.

@@ -23,6 +23,10 @@ class ProviderError(Exception):
     """Why a resource could not be made, changed or deleted; the text becomes its ResourceStatusReason."""
 
 
+class Refused(ProviderError):
+    """An update that was refused before the resource was touched: there is nothing to take back."""
+
+
 class Cancelled(Exception):
     """The stack operation was cancelled while the resource was waiting for something."""
 
@@ -67,12 +71,12 @@ class Context:
         return self.client_for(service)
 
     def physical_name(self, max_length: int = 64, lower: bool = False) -> str:
-        """A new name as CloudFormation makes them: `<stack>-<LogicalId>-<12 random characters>`, cut to `max_length`."""
+        """A new name as CloudFormation makes them: `<stack>-<LogicalId>-<12 random>`, cut to `max_length`."""
         random_part = "".join(secrets.choice(string.ascii_uppercase + string.digits) for _ in range(12))
         room = max_length - len(random_part) - 1
         stack_room = max(room - len(self.logical_id) - 1, room // 2)
-        stack_part = self.stack_name[:stack_room]
-        logical_part = self.logical_id[: room - len(stack_part) - 1]
+        stack_part = self.stack_name[:stack_room].rstrip("-")
+        logical_part = self.logical_id[: room - len(stack_part) - 1].rstrip("-")
         name = f"{stack_part}-{logical_part}-{random_part}"
         return name.lower() if lower else name
 
@@ -83,7 +87,7 @@ class Context:
     def wait(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
         """Wait until the condition holds.
 
-        Raises ProviderError(what) after `seconds` of the local AWS's clock, and Cancelled when the operation is cancelled.
+        Raises ProviderError(what) after `seconds` of the local AWS's clock, Cancelled when the operation is cancelled.
         """
         deadline = self.clock.monotonic() + seconds
         while not condition():

@@ -12,7 +12,7 @@ from rehearsal.aws.cloudformation.engine import Engine
 from rehearsal.aws.cloudformation.errors import ValidationError
 from rehearsal.aws.cloudformation.model import Stack, Target
 from rehearsal.aws.cloudformation.template import Template, parse
-from rehearsal.aws.cloudformation.validation import check_capabilities, validate_tree
+from rehearsal.aws.cloudformation.validation import check_capabilities, refuse_type_changes, validate_tree
 from rehearsal.aws.protocol import RequestContext
 
 STACK_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]*")
@@ -21,8 +21,8 @@ MAX_BODY_BYTES = 51_200
 """CloudFormation's limit for a template inside a request."""
 MAX_TAGS = 50
 NOT_OFFERED = frozenset(
-    "DeletionMode DeploymentConfig DeploymentMode ImportExistingResources NotificationARNs ResourceTypes ResourcesToImport "
-    "StackPolicyBody StackPolicyDuringUpdateBody StackPolicyDuringUpdateURL StackPolicyURL".split()
+    "DeletionMode DeploymentConfig DeploymentMode ImportExistingResources NotificationARNs ResourceTypes "
+    "ResourcesToImport StackPolicyBody StackPolicyDuringUpdateBody StackPolicyDuringUpdateURL StackPolicyURL".split()
 )
 """Request parameters that would change what happens, and that the local AWS does not have."""
 
@@ -40,8 +40,9 @@ def check_stack_name(name: str) -> None:
     """Raise ValidationError for a name that a stack cannot have."""
     if not STACK_NAME.fullmatch(name) or len(name) > MAX_STACK_NAME:
         raise ValidationError(
-            f"1 validation error detected: Value '{name}' at 'stackName' failed to satisfy constraint: Member must satisfy "
-            f"regular expression pattern: {STACK_NAME.pattern} and have length less than or equal to {MAX_STACK_NAME}"
+            f"1 validation error detected: Value '{name}' at 'stackName' failed to satisfy constraint: Member must "
+            f"satisfy regular expression pattern: {STACK_NAME.pattern} and have length less than or equal to "
+            f"{MAX_STACK_NAME}"
         )
 
 
@@ -56,8 +57,8 @@ def template_of(engine: Engine, context: RequestContext, request: Mapping[str, A
         raise ValidationError("Either Template URL or Template Body must be specified.")
     if body and len(body.encode()) > MAX_BODY_BYTES:
         raise ValidationError(
-            f"1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have length less "
-            f"than or equal to {MAX_BODY_BYTES}"
+            "1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have "
+            f"length less than or equal to {MAX_BODY_BYTES}"
         )
     return parse(body or engine.account(context.region).template(str(url)))
 
@@ -68,6 +69,8 @@ def target_of(engine: Engine, context: RequestContext, request: Mapping[str, Any
     template = template_of(engine, context, request, stack)
     account = engine.account(context.region)
     tree = validate_tree(template, account.template)
+    if stack is not None:
+        refuse_type_changes(stack, template)
     check_capabilities(tree, request.get("Capabilities") or [])
     before = stack.target if stack is not None else None
     previous = before.parameters if before is not None else None

@@ -1,4 +1,4 @@
-"""Facts about resource types from the public schemas that cfn-lint carries; one file is read when its type is first used."""
+"""Facts about resource types from the public schemas that cfn-lint carries, each read when it is first used."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from rehearsal.aws.cloudformation.diff import Difference, differences, replaced,
 from rehearsal.aws.cloudformation.engine import Engine, reason_of
 from rehearsal.aws.cloudformation.evaluation import Evaluation
 from rehearsal.aws.cloudformation.model import STACK_TYPE, Resource, Run, Stack
-from rehearsal.aws.cloudformation.provider import Cancelled, Made, ProviderError, create_only_of
+from rehearsal.aws.cloudformation.provider import Cancelled, Made, ProviderError, Refused, create_only_of
 from rehearsal.aws.cloudformation.template import type_of
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Steps:
             changed = self._nested.changed(self._stack, current, properties, self._evaluation.target)
         else:
             retagged = tags != dict(current.tags) and schemas.schema_of(current.type_name).taggable
-            changed = bool(found) or current.half_changed or retagged
+            changed = bool(found) or current.unsettled or retagged
         with self._store.lock:
             # Policies and metadata of the new template count from now on, also where nothing else has changed.
             current.definition = definition
@@ -187,34 +187,38 @@ class Steps:
                 current.tags = tags
                 context = self._engine.context(self._stack, current, self._run, self._evaluation)
                 provider = self._engine.provider(current.type_name)
-                made = provider.update(context, current.physical_id, before.properties, properties)
+                made = provider.update(context, current.physical_id, before.tried or before.properties, properties)
             if self._run.cancelled:
                 raise Cancelled
         except Exception as error:
-            current.tags, current.half_changed = before.tags, True
+            current.tags = before.tags
+            current.tried = None if isinstance(error, Refused) else properties
             self._fail(current, "update", error)
-            self._restore(current, properties)
+            self._restore(current)
             return False
         if made.physical_id != before.physical_id:
             with self._store.lock:
                 self._stack.replaced.append(before)
                 current.created_by = self._stack.operation_number
         with self._store.lock:
-            current.properties, current.tags, current.half_changed = properties, tags, False
+            current.properties, current.tags, current.tried = properties, tags, None
         self._take(current, made)
         self._store.set_resource(self._stack, current, "UPDATE_COMPLETE")
         return True
 
-    def _restore(self, current: Resource, tried: dict[str, Any]) -> None:
+    def _restore(self, current: Resource) -> None:
         """With disable-rollback a failed resource goes back to its last good state, as far as it will."""
-        if not self._run.disable_rollback or current.type_name == STACK_TYPE or current.physical_id is None:
+        if not self._run.disable_rollback or current.type_name == STACK_TYPE:
+            return
+        if current.tried is None or current.physical_id is None:
             return
         context = self._engine.context(self._stack, current, Run(None, False), self._evaluation)
         try:
             made = self._engine.provider(current.type_name).update(
-                context, current.physical_id, tried, current.properties
+                context, current.physical_id, current.tried, current.properties
             )
             self._take(current, made)
+            current.tried = None
         except Exception as error:
             self._store.set_resource(self._stack, current, "UPDATE_FAILED", reason_of(error))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -25,7 +26,8 @@ SECTIONS = {
     "Outputs": dict,
 }
 RESOURCE_KEYS = frozenset(
-    "Type Properties DependsOn Condition DeletionPolicy UpdateReplacePolicy CreationPolicy UpdatePolicy Metadata".split()
+    "Condition CreationPolicy DeletionPolicy DependsOn Metadata Properties Type UpdatePolicy "
+    "UpdateReplacePolicy".split()
 )
 POLICIES = {
     "DeletionPolicy": ("Delete", "Retain", "RetainExceptOnCreate", "Snapshot"),
@@ -141,7 +143,14 @@ def _document(body: str) -> dict[str, Any]:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms (`!Ref x`)."""
+    """YAML with CloudFormation's short forms (`!Ref x`) and with text for keys, as in JSON."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        return {_key(key): value for key, value in super().construct_mapping(node, deep).items()}
+
+
+def _key(key: Hashable) -> str:
+    return str(key).lower() if isinstance(key, bool) else str(key)
 
 
 # Dates stay text: 2010-09-09 is a version, not a day.
@@ -171,7 +180,8 @@ _Loader.add_multi_constructor("!", _short_form)
 def _check_resources(resources: dict[str, Any]) -> None:
     if len(resources) > MAX_RESOURCES:
         raise TemplateError(
-            f"Template format error: Number of resources, {len(resources)}, is greater than maximum allowed, {MAX_RESOURCES}"
+            f"Template format error: Number of resources, {len(resources)}, is greater than maximum allowed, "
+            f"{MAX_RESOURCES}"
         )
     for logical_id, definition in resources.items():
         if not LOGICAL_ID.fullmatch(logical_id):

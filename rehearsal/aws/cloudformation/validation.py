@@ -13,7 +13,7 @@ from rehearsal.aws.cloudformation import schemas
 from rehearsal.aws.cloudformation.custom_resources import is_custom
 from rehearsal.aws.cloudformation.errors import InsufficientCapabilities, TemplateError, ValidationError
 from rehearsal.aws.cloudformation.intrinsics import PSEUDO_PARAMETERS
-from rehearsal.aws.cloudformation.model import STACK_TYPE
+from rehearsal.aws.cloudformation.model import STACK_TYPE, Stack
 from rehearsal.aws.cloudformation.provider import provider_for
 from rehearsal.aws.cloudformation.references import cycle, depends_on, references
 from rehearsal.aws.cloudformation.signals import SIGNALLED_TYPES
@@ -38,7 +38,7 @@ OTHER_IAM = frozenset(
 
 
 def validate(template: Template) -> None:
-    """Check one template by itself. Raises TemplateError or ValidationError with CloudFormation's text where it has one."""
+    """Check one template by itself. Raises ValidationError, with CloudFormation's text where it has one."""
     _check_references(template)
     after = {
         name: ({each.name for each in references(definition)} | set(depends_on(definition))) & set(template.resources)
@@ -96,6 +96,20 @@ def check_capabilities(templates: Iterable[Template], acknowledged: Iterable[str
         raise InsufficientCapabilities(f"Requires capabilities : [{', '.join(missing)}]")
 
 
+def refuse_type_changes(stack: Stack, template: Template) -> None:
+    """Raise ValidationError when a resource of the stack would become one of another type."""
+    changed = sorted(
+        name
+        for name, resource in stack.resources.items()
+        if name in template.resources and type_of(template.resources[name]) != resource.type_name
+    )
+    if changed:
+        raise ValidationError(
+            "Update of resource type is not permitted. The new template modifies resource type of the following "
+            f"resources: [{', '.join(changed)}]"
+        )
+
+
 def _check_references(template: Template) -> None:
     known = set(template.resources) | set(template.parameters) | PSEUDO_PARAMETERS
     for block in ("Resources", "Outputs"):
@@ -106,8 +120,8 @@ def _check_references(template: Template) -> None:
         missing |= {name for name in dependencies if name not in template.resources}
         if missing:
             raise TemplateError(
-                f"Template format error: Unresolved resource dependencies [{', '.join(sorted(missing))}] in the {block} "
-                "block of the template"
+                f"Template format error: Unresolved resource dependencies [{', '.join(sorted(missing))}] in the "
+                f"{block} block of the template"
             )
         for each in references(content):
             if each.attribute is not None and each.name not in template.resources:
@@ -117,13 +131,14 @@ def _check_references(template: Template) -> None:
             condition = definition.get("Condition")
             if condition is not None and condition not in template.conditions:
                 raise TemplateError(
-                    f"Template format error: Unresolved condition dependency {condition} in the {block} block of the template"
+                    f"Template format error: Unresolved condition dependency {condition} in the {block} block of the "
+                    "template"
                 )
-    for used in references(template.conditions):
-        if used.name not in template.parameters and used.name not in PSEUDO_PARAMETERS:
+    for each in references(template.conditions):
+        if each.name not in template.parameters and each.name not in PSEUDO_PARAMETERS:
             raise TemplateError(
-                f"Template format error: Unresolved dependencies [{used.name}]. Cannot reference resources in the Conditions "
-                "block of the template"
+                f"Template format error: Unresolved dependencies [{each.name}]. Cannot reference resources in the "
+                "Conditions block of the template"
             )
     _check_functions("Conditions", template.conditions, template)
 
@@ -136,14 +151,19 @@ def _check_functions(place: str, value: Any, template: Template) -> None:
         for key, item in value.items():
             if key.startswith("Fn::") and key not in FUNCTIONS:
                 raise TemplateError(f"Template error: function {key} in {place} is not supported by the local AWS")
-            if key == "Fn::FindInMap" and isinstance(item, list) and isinstance(item[0], str):
-                if item[0] not in template.mappings:
-                    raise TemplateError(
-                        f"Template error: Mapping named '{item[0]}' is not present in the 'Mappings' section of template."
-                    )
+            if key == "Fn::FindInMap":
+                _check_mapping(item, template)
             if key == "Fn::If" and isinstance(item, list) and item and item[0] not in template.conditions:
                 raise TemplateError(f"Template error: unresolved condition {item[0]} in Fn::If of {place}")
             _check_functions(place, item, template)
+
+
+def _check_mapping(argument: Any, template: Template) -> None:
+    name = argument[0] if isinstance(argument, list) and argument else None
+    if isinstance(name, str) and name not in template.mappings:
+        raise TemplateError(
+            f"Template error: Mapping named '{name}' is not present in the 'Mappings' section of template."
+        )
 
 
 def _check_supported(name: str, definition: dict[str, Any]) -> None:

@@ -1,0 +1,32 @@
+"""A local AWS inside the tests' process, with resource types of the tests' own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from rehearsal.aws.server import LocalAws
+from tests.rehearsal.engine import Stacks, World, things
+
+
+@pytest.fixture(scope="module")
+def local_aws(request: pytest.FixtureRequest) -> Iterator[LocalAws]:
+    """A local AWS for the module, SPEED times as fast as real time if the module says so."""
+    aws = LocalAws(speed=getattr(request.module, "SPEED", 1.0)).start()
+    yield aws
+    aws.stop()
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """What the test resource types have made; empty at the start of each test."""
+    things.world = World()
+    yield things.world
+    things.world.open_all()
+
+
+@pytest.fixture
+def stacks(local_aws: LocalAws, world: World) -> Stacks:
+    """The local CloudFormation through boto3, with short ways to say what the tests say often."""
+    return Stacks(local_aws, world)
