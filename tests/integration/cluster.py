@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rehearsal.local import surroundings
+from rehearsal.local import stacks, surroundings
 from tests.integration.place import AWS_CLI, Place, wait_for
 
 STACK = "AWS::CloudFormation::Stack"
@@ -21,6 +21,7 @@ class Package:
     """Uploaded templates of one configuration, and a value for each parameter that has no default."""
 
     template: Path
+    unpackaged: Path
     values: Mapping[str, str]
 
 
@@ -35,7 +36,7 @@ def package(place: Place, config: Path, root: Path) -> Package:
         "--use-json", "--output-template-file", str(packaged),
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    return Package(packaged, values)
+    return Package(packaged, root, values)
 
 
 class Cluster:
@@ -78,9 +79,9 @@ class Cluster:
         status = self.settled()
         assert status == "CREATE_COMPLETE", self.failures()
 
-    def update(self, *flags: str, **parameters: str) -> str:
-        """Change parameters; returns the status that the stack ends in. `flags` go to execute-change-set."""
-        self._execute(self.command("--no-execute-changeset", **parameters), *flags)
+    def update(self, disable_rollback: bool = False, **parameters: str) -> str:
+        """Change parameters; returns the status that the stack ends in."""
+        self._execute(self.command("--no-execute-changeset", **parameters), disable_rollback)
         return self.settled()
 
     def delete(self) -> str:
@@ -89,7 +90,7 @@ class Cluster:
         self.place.aws("cloudformation", "delete-stack", "--stack-name", self.name)
         return self.settled(stack_id)
 
-    def settled(self, stack_id: str = "", seconds: float = 120.0) -> str:
+    def settled(self, stack_id: str = "", seconds: float = 240.0) -> str:
         """The root's status, once nothing is in progress any more."""
 
         def rest() -> str:
@@ -98,13 +99,13 @@ class Cluster:
 
         return wait_for(rest, f"the stack {self.name} comes to rest", seconds)
 
-    def _execute(self, command: list[str], *flags: str) -> None:
-        # `deploy` would look only every 30 seconds whether the stack is done: it makes the change set, we wait.
+    def _execute(self, command: list[str], disable_rollback: bool = False) -> None:
+        # `deploy` would look only every 30 seconds whether the stack is done: it makes the change set, we go on.
         done = self.place.run(*command)
         assert done.returncode == 0, done.stdout + done.stderr
         pending = self._stacks.list_change_sets(StackName=self.name)["Summaries"]
         newest = max(pending, key=lambda each: each["CreationTime"])["ChangeSetId"]
-        self.place.aws("cloudformation", "execute-change-set", "--change-set-name", newest, *flags)
+        self._stacks.execute_change_set(ChangeSetName=newest, DisableRollback=disable_rollback)
 
     # looking
 
@@ -144,6 +145,10 @@ class Cluster:
         named = self.physical_id(path) if path else stack_id or self.stack_id
         pages = self._stacks.get_paginator("describe_stack_events").paginate(StackName=named)
         return [event for page in pages for event in page["StackEvents"]][::-1]
+
+    def kept(self) -> set[str]:
+        """The physical ids of what the templates keep when the stack is deleted."""
+        return stacks.kept(self._stacks, self.name, self._package.unpackaged)
 
     def failures(self) -> list[str]:
         """What failed in the tree, and why; for messages of tests."""

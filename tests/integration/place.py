@@ -25,8 +25,11 @@ STOP_SECONDS = 10
 CLI_SECONDS = 180
 """No command of the AWS CLI may take longer; `deploy` looks only every 30 seconds whether it is done."""
 
+LOOK_SECONDS = 0.25
+"""How often tests look, in real seconds: each look costs the local AWS some of its time."""
 
-def wait_for(look: Callable[[], T], what: str, seconds: float = 60.0) -> T:
+
+def wait_for(look: Callable[[], T], what: str, seconds: float = 90.0) -> T:
     """Look until something is there (true) and return it; fail with what was waited for and what was seen last."""
     deadline = time.monotonic() + seconds
     while True:
@@ -34,7 +37,7 @@ def wait_for(look: Callable[[], T], what: str, seconds: float = 60.0) -> T:
         if found:
             return found
         assert time.monotonic() < deadline, f"{what}: not within {seconds} s; last seen: {found!r}"
-        time.sleep(0.1)
+        time.sleep(LOOK_SECONDS)
 
 
 class Place:
@@ -64,7 +67,7 @@ class Place:
     def play(self, *arguments: str) -> None:
         """Start the player of this region's nodes."""
         command = ["rehearsal.player", "--endpoint", self.endpoint, "--region", self.region]
-        self._processes.start(*command, *arguments)
+        self._processes.start(*command, "--poll-seconds", str(LOOK_SECONDS), *arguments)
 
     def _make_client(self, service: str) -> Any:
         session: Any = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=self.region)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from rehearsal.local import inventory, stacks
+from rehearsal.local import inventory
 from tests.integration.cluster import STACK, Cluster, package
 from tests.integration.conftest import Generated
 from tests.integration.nodes import IN_SERVICE, Nodes, tags_of
@@ -142,7 +142,7 @@ def test_the_settings_of_the_nodes_can_be_read(cluster: Cluster) -> None:
 def deleted(clusters: tuple[Cluster, Cluster], place: Place) -> Deleted:
     """The other cluster, deleted while the first one runs."""
     green = clusters[1]
-    ids, kept, stack_id = green.physical_ids(), stacks.kept(place.client("cloudformation"), "green"), green.stack_id
+    ids, kept, stack_id = green.physical_ids(), green.kept(), green.stack_id
     ids |= {instance["InstanceId"]: instance["InstanceId"] for instance in Nodes(green).instances()}
     status = green.delete()
     left = frozenset(name for _, name in inventory.take(place.client))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rehearsal.local import inventory, stacks
+from rehearsal.local import inventory
 from tests.integration.cluster import Cluster, Package, Resource, package
 from tests.integration.conftest import Generated
 from tests.integration.nodes import IN_SERVICE, WAITS_TO_LAUNCH, Nodes
@@ -86,7 +86,7 @@ def test_a_delete_in_the_middle_of_a_create_leaves_only_what_the_templates_retai
 ) -> None:
     nodes = Nodes(cluster)
     wait_for(lambda: WAITS_TO_LAUNCH in nodes.states("control-plane").values(), "a node waits for its launch hook")
-    kept = stacks.kept(place.client("cloudformation"), cluster.name)
+    kept = cluster.kept()
     assert cluster.stack()["StackStatus"] == "CREATE_IN_PROGRESS"
     assert cluster.delete() == "DELETE_COMPLETE"
     nothing_is_left(place, before, *kept)
