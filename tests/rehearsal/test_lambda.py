@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from rehearsal.aws.server import LocalAws
-from rehearsal.aws.services import awslambda
 from rehearsal.aws.services.lambda_invoker import role_access_key_id
 from tests.rehearsal.compute import log_lines, make_function, make_queue, take, wait_for, zip_of
 
@@ -107,14 +104,6 @@ def test_a_named_log_group_is_used_and_not_made(aws: LocalAws) -> None:
     make_function(aws, "lost", ECHO, LoggingConfig={"LogGroup": "nobody-made-it"})
     invoke(aws, "lost")
     assert aws.client("logs").describe_log_groups(logGroupNamePrefix="nobody")["logGroups"] == []
-
-
-def test_a_log_folder_keeps_what_a_function_said(tmp_path: Path) -> None:
-    aws = LocalAws(log_dir=tmp_path / "logs").start()
-    make_function(aws, "kept", ECHO)
-    invoke(aws, "kept", 1)
-    aws.stop()
-    assert "hello 1\n" in (tmp_path / "logs" / "kept.log").read_text()
 
 
 def test_an_exception_is_an_unhandled_error_with_its_stack(aws: LocalAws) -> None:
@@ -249,15 +238,3 @@ def test_the_last_event_invoke_config_is_in_force(aws: LocalAws) -> None:
     for attempts in (2, 0):
         client.put_function_event_invoke_config(FunctionName="twice", MaximumRetryAttempts=attempts)
     assert client.get_function_event_invoke_config(FunctionName="twice")["MaximumRetryAttempts"] == 0
-
-
-def test_a_stop_ends_a_running_function_and_leaves_no_process() -> None:
-    aws = LocalAws().start()
-    make_function(aws, "endless", "import time\ndef handle(event, context):\n    time.sleep(600)\n", Timeout=900)
-    invoke(aws, "endless", InvocationType="Event")
-    sandbox = awslambda.current()._sandbox
-    (pid,) = wait_for(lambda: list(sandbox._busy), "the function's process")
-    aws.stop()
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
-    assert not sandbox._root.exists()
