@@ -14,6 +14,7 @@ import logging
 import os
 import pkgutil
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -68,10 +69,10 @@ class LocalAws:
         """The URL for AWS_ENDPOINT_URL. A name, because moto takes an address in an S3 URL for a bucket's name."""
         if self._server is None:
             raise RuntimeError("the local AWS is not started")
-        return f"http://localhost:{self._server.server_port}"
+        return f"http://localhost:{self._server.port}"
 
     def start(self) -> LocalAws:
-        """Load moto and the plug-ins, bind the port and answer requests in threads."""
+        """Load moto and the plug-ins, bind the port and answer requests in threads. OSError when the port is taken."""
         self._moto = _moto_application()
         plugins = _plugins()
         corrections.apply_all()
@@ -82,7 +83,11 @@ class LocalAws:
             def log(self, type: str, message: str, *args: Any) -> None:
                 LOG.debug(message, *args)
 
-        self._server = make_server("127.0.0.1", self._port, self._application, threaded=True, request_handler=Handler)
+        # Bound here, because werkzeug ends the whole process when a port is taken.
+        with socket.create_server(("127.0.0.1", self._port), backlog=128) as bound:
+            self._server = make_server(
+                "127.0.0.1", 0, self._application, threaded=True, request_handler=Handler, fd=bound.fileno()
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, name="local-aws", daemon=True)
         self._thread.start()
         for plugin in plugins:

@@ -83,15 +83,14 @@ def test_a_packaged_tree_is_deployed_updated_and_deleted(stacks: Stacks, cli: Cl
     assert stacks.world.things == {}
 
 
-def test_a_deploy_without_changes_says_so_and_fails_only_when_asked_to(
+def test_a_deploy_without_changes_says_so_and_fails_unless_told_not_to(
     stacks: Stacks, cli: Cli, tmp_path: Path
 ) -> None:
     (tmp_path / "t.json").write_text(template({"A": thing()}))
     name = stacks.name()
     deploy(cli, name, "t.json")
-    assert "No changes to deploy" in deploy(cli, name, "t.json")
-    deploy(cli, name, "t.json", "--no-fail-on-empty-changeset")
-    assert "No changes to deploy" in deploy(cli, name, "t.json", "--fail-on-empty-changeset", code=255)
+    assert "No changes to deploy" in deploy(cli, name, "t.json", code=255)
+    assert "No changes to deploy" in deploy(cli, name, "t.json", "--no-fail-on-empty-changeset")
 
 
 def test_a_failing_deploy_exits_255_and_the_events_tell_why(stacks: Stacks, cli: Cli, tmp_path: Path) -> None:
