@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
+import boto3
+
 from tests.rehearsal.moto_probes import Clients, by_name, refused, unique
 
 IN_USE = "DependencyViolation"
@@ -125,6 +127,19 @@ def an_endpoint_needs_its_service_and_dns(client: Clients) -> bool:
     )
 
 
+def services_in_china_have_names_of_their_own(client: Clients) -> bool:
+    """A region of China offers ECR by the name that begins with cn."""
+    meta = client("ec2").meta
+    china = boto3.client(
+        "ec2",
+        region_name="cn-north-1",
+        endpoint_url=meta.endpoint_url if "localhost" in meta.endpoint_url else None,
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+    )
+    return "cn.com.amazonaws.cn-north-1.ecr.api" in china.describe_vpc_endpoint_services()["ServiceNames"]
+
+
 def a_modified_endpoint_changes_what_it_made(client: Clients) -> bool:
     """A subnet more is an interface more; a gateway's route goes with its route table."""
     ec2 = client("ec2")
@@ -174,6 +189,7 @@ NETWORK_PROBES = by_name(
     a_subnet_has_one_route_table,
     endpoint_interfaces_have_groups_and_addresses,
     an_endpoint_needs_its_service_and_dns,
+    services_in_china_have_names_of_their_own,
     a_modified_endpoint_changes_what_it_made,
     a_deleted_endpoint_is_gone,
     endpoints_are_found_by_id,

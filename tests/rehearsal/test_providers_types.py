@@ -12,7 +12,8 @@ from rehearsal.aws.cloudformation import providers
 from rehearsal.aws.cloudformation.provider import create_only_of, provider_for
 from rehearsal.aws.cloudformation.schemas import schema_of
 
-TEMPLATES = Path(__file__).parents[2] / "templates"
+PROJECT = Path(__file__).parents[2]
+TEMPLATES = sorted([*PROJECT.glob("templates/*.json"), *PROJECT.glob("tests/templates/golden/*/*.json")])
 TYPES = (
     "AWS::DynamoDB::Table AWS::EC2::FlowLog AWS::EC2::LaunchTemplate AWS::EC2::RouteTable AWS::EC2::SecurityGroup "
     "AWS::EC2::SecurityGroupEgress AWS::EC2::SecurityGroupIngress AWS::EC2::Subnet "
@@ -55,7 +56,7 @@ def test_what_the_schema_requires_is_supported(type_name: str) -> None:
     assert schema_of(type_name).required <= provider_for(type_name).properties
 
 
-@pytest.mark.parametrize("path", sorted(TEMPLATES.glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_every_property_of_the_templates_is_supported(path: Path) -> None:
     resources = json.loads(path.read_text())["Resources"]
     for logical_id, resource in resources.items():

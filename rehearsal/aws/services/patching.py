@@ -11,17 +11,18 @@ from typing import Any
 def around(owner: Any, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Replace `owner.name` by the decorated function, which is called with the plain method and then its arguments.
 
-    A property stays a property; the function is then given the plain getter.
+    A property stays a property, and the function is given its plain getter; a static method stays static.
     """
-    plain = getattr(owner, name)
-    is_property = isinstance(plain, property)
+    found = inspect.getattr_static(owner, name)
+    kind = type(found) if isinstance(found, (property, staticmethod)) else None
+    plain: Any = found.fget if isinstance(found, property) else getattr(owner, name)
 
     def replace(function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(plain.fget if is_property else plain)
+        @functools.wraps(plain)
         def replacement(*args: Any, **kwargs: Any) -> Any:
-            return function(plain.fget if is_property else plain, *args, **kwargs)
+            return function(plain, *args, **kwargs)
 
-        setattr(owner, name, property(replacement) if is_property else replacement)
+        setattr(owner, name, kind(replacement) if kind else replacement)
         return function
 
     return replace
