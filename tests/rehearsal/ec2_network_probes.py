@@ -20,6 +20,13 @@ def network(ec2: Any) -> tuple[str, str]:
     return vpc, ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
 
 
+def in_region(client: Clients, region: str) -> Any:
+    """Return the EC2 client of another region of the same AWS."""
+    endpoint = client("ec2").meta.endpoint_url
+    local = endpoint if "localhost" in endpoint else None
+    return boto3.client("ec2", region_name=region, endpoint_url=local, aws_access_key_id="x", aws_secret_access_key="x")
+
+
 def group_in(ec2: Any, vpc: str) -> str:
     """Return a new security group of a VPC."""
     return str(ec2.create_security_group(GroupName=unique("group"), Description="probe", VpcId=vpc)["GroupId"])
@@ -129,14 +136,7 @@ def an_endpoint_needs_its_service_and_dns(client: Clients) -> bool:
 
 def services_in_china_have_names_of_their_own(client: Clients) -> bool:
     """A region of China offers ECR by the name that begins with cn."""
-    meta = client("ec2").meta
-    china = boto3.client(
-        "ec2",
-        region_name="cn-north-1",
-        endpoint_url=meta.endpoint_url if "localhost" in meta.endpoint_url else None,
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-    )
+    china = in_region(client, "cn-north-1")
     return "cn.com.amazonaws.cn-north-1.ecr.api" in china.describe_vpc_endpoint_services()["ServiceNames"]
 
 

@@ -6,7 +6,7 @@ import base64
 from typing import Any
 
 from tests.rehearsal.corrections_suite import suite
-from tests.rehearsal.ec2_network_probes import NETWORK_PROBES
+from tests.rehearsal.ec2_network_probes import NETWORK_PROBES, in_region
 from tests.rehearsal.moto_probes import Clients, by_name, refused, unique
 
 USER_DATA = base64.b64encode(b"#!/bin/bash\ntrue\n").decode()
@@ -171,6 +171,15 @@ def an_unknown_instance_type_is_refused(client: Clients) -> bool:
     return refused(code, run, ImageId=image(ec2), InstanceType="m5.colossal", MinCount=1, MaxCount=1)
 
 
+def every_region_offers_instance_types(client: Clients) -> bool:
+    """GovCloud offers a common type in every one of its zones."""
+    gov = in_region(client, "us-gov-west-1")
+    wanted = [{"Name": "instance-type", "Values": ["m5.large"]}]
+    found = gov.describe_instance_type_offerings(LocationType="availability-zone", Filters=wanted)
+    zones = {zone["ZoneName"] for zone in gov.describe_availability_zones()["AvailabilityZones"]}
+    return {item["Location"] for item in found["InstanceTypeOfferings"]} == zones
+
+
 def a_registered_image_is_what_was_registered(client: Clients) -> bool:
     """Architecture and root volume are those of the registration."""
     ec2 = client("ec2")
@@ -216,6 +225,7 @@ PROBES = NETWORK_PROBES | by_name(
     an_instance_shows_its_interfaces_groups,
     an_unknown_image_is_refused,
     an_unknown_instance_type_is_refused,
+    every_region_offers_instance_types,
     a_registered_image_is_what_was_registered,
     a_deregistered_image_is_unknown,
     an_unknown_launch_template_is_refused,

@@ -7,6 +7,8 @@ from typing import Any
 from rehearsal.aws.corrections import correction
 from rehearsal.aws.services.patching import around
 
+REFERENCE_REGION = "us-east-1"
+
 
 @correction("ec2", "RunInstances accepts an image that does not exist")
 def an_unknown_image_is_refused() -> None:
@@ -56,3 +58,25 @@ def a_deregistered_image_is_unknown() -> None:
             if image_id in self.deleted_amis:
                 raise InvalidAMIIdError(image_id)
         return plain(self, ami_ids, *args, **kwargs)
+
+
+@correction("ec2", "The regions of GovCloud, China and others offer no instance type at all")
+def every_region_offers_instance_types() -> None:
+    from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
+    from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
+
+    # What those regions really offer is not public in a form moto carries, so they offer what the reference region does.
+    types = sorted({item["InstanceType"] for item in INSTANCE_TYPE_OFFERINGS["region"][REFERENCE_REGION]})
+    for region, zones in RegionsAndZonesBackend.zones.items():
+        places = {
+            "region": [region],
+            "availability-zone": [zone.name for zone in zones],
+            "availability-zone-id": [zone.zone_id for zone in zones],
+        }
+        for kind, locations in places.items():
+            offered = [
+                {"InstanceType": name, "Location": location, "LocationType": kind}
+                for location in locations
+                for name in types
+            ]
+            INSTANCE_TYPE_OFFERINGS[kind].setdefault(region, offered)
