@@ -65,7 +65,7 @@ def every_region_offers_instance_types() -> None:
     from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
     from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
 
-    # What those regions really offer is not public in a form moto carries, so they offer what the reference region does.
+    # moto carries no list of what those regions really offer, so they offer what the reference region does.
     types = sorted({item["InstanceType"] for item in INSTANCE_TYPE_OFFERINGS["region"][REFERENCE_REGION]})
     for region, zones in RegionsAndZonesBackend.zones.items():
         places = {
