@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -86,7 +86,10 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Cluster:
-    """The templates of one configuration, by layer name (`root`, `iam`, `workers-general` ...)."""
+    """The templates of one configuration, by layer name (`root`, `iam`, `workers-general` ...).
+
+    What is found by walking is kept, so a test that changes templates changes a fresh copy and asks afterwards.
+    """
 
     name: str
     config: ClusterConfig
@@ -98,11 +101,9 @@ class Cluster:
     def resources(self, *types: str, layer: str = "") -> list[Resource]:
         """Every resource, of the given types and in the given layer where they are named."""
         return [
-            Resource(name, logical_id, body)
-            for name, template in self.templates.items()
-            if layer in ("", name)
-            for logical_id, body in template["Resources"].items()
-            if not types or body["Type"] in types
+            resource
+            for resource in self._resources
+            if layer in ("", resource.layer) and (not types or resource.body["Type"] in types)
         ]
 
     def resource(self, layer: str, logical_id: str) -> Resource:
@@ -110,28 +111,49 @@ class Cluster:
 
     def statements(self, *types: str) -> list[Statement]:
         """Every statement of every policy document, wherever in a resource (of the given types) it stands."""
-        return [
-            Statement(resource, statement)
-            for resource in self.resources(*types)
-            for _, node in walk(resource.properties)
-            if isinstance(node, dict) and "Statement" in node
-            for statement in as_list(node["Statement"])
-        ]
+        return [statement for statement in self._statements if not types or statement.resource.type in types]
 
     def role_statements(self, *roles: str) -> list[Statement]:
         """Statements of the policies that are attached to roles, which are named by their logical ids in iam."""
-        wanted = [Place("iam", {"Ref": role}) for role in roles]
-        return [
-            statement
-            for statement in self.statements("AWS::IAM::RolePolicy")
-            if self.resolve(statement.resource.layer, statement.resource.properties["RoleName"]) in wanted
-        ]
+        return [statement for role in roles for statement in self._role_statements.get(role, [])]
 
+    @cached_property
     def stacks(self) -> dict[str, Resource]:
         """Layer name -> its nested stack in the root."""
-        found = {}
-        for stack in self.resources("AWS::CloudFormation::Stack"):
-            found[stack.properties["TemplateURL"].removeprefix("./").removesuffix(".json")] = stack
+        return {
+            stack.properties["TemplateURL"].removeprefix("./").removesuffix(".json"): stack
+            for stack in self.resources("AWS::CloudFormation::Stack")
+        }
+
+    @cached_property
+    def texts(self) -> list[tuple[str, str]]:
+        """Every text of every template with its path, keys among them."""
+        return [(path, text) for layer, template in self.templates.items() for path, text in _texts(template, layer)]
+
+    @cached_property
+    def _resources(self) -> list[Resource]:
+        return [
+            Resource(layer, logical_id, body)
+            for layer, template in self.templates.items()
+            for logical_id, body in template["Resources"].items()
+        ]
+
+    @cached_property
+    def _statements(self) -> list[Statement]:
+        return [
+            Statement(resource, statement)
+            for resource in self._resources
+            for document in _policies(resource.properties)
+            for statement in as_list(document["Statement"])
+        ]
+
+    @cached_property
+    def _role_statements(self) -> dict[str, list[Statement]]:
+        """Logical id of a role in iam -> the statements of its policies."""
+        found: dict[str, list[Statement]] = {}
+        for statement in self.statements("AWS::IAM::RolePolicy"):
+            role = self.resource_of(statement.resource.layer, statement.resource.properties["RoleName"])
+            found.setdefault(role.logical_id if role else "", []).append(statement)
         return found
 
     def resolve(self, layer: str, expression: Any) -> Place:
@@ -139,9 +161,9 @@ class Cluster:
         template = self.templates[layer]
         match expression:
             case {"Ref": str(name)} if layer != "root" and name in template.get("Parameters", {}):
-                return self.resolve("root", self.stacks()[layer].properties["Parameters"][name])
+                return self.resolve("root", self.stacks[layer].properties["Parameters"][name])
             case {"Fn::GetAtt": [str(logical_id), str(attribute)]} if layer == "root" and "." in attribute:
-                source = next(name for name, stack in self.stacks().items() if stack.logical_id == logical_id)
+                source = next(name for name, stack in self.stacks.items() if stack.logical_id == logical_id)
                 output = self.templates[source]["Outputs"][attribute.removeprefix("Outputs.")]
                 return self.resolve(source, output["Value"])
             case _:
@@ -176,25 +198,30 @@ def example(name: str) -> Cluster:
     return generated(name, load(str(ROOT / "examples" / f"{name}.yaml")))
 
 
-def walk(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every node below a value with its path, the value itself first."""
-    yield path, node
-    children: Iterator[tuple[Any, Any]] = iter(())
-    if isinstance(node, dict):
-        children = iter(node.items())
-    elif isinstance(node, list):
-        children = iter(enumerate(node))
-    for key, child in children:
-        yield from walk(child, f"{path}/{key}")
-
-
-def texts(node: Any) -> Iterator[tuple[str, str]]:
+def _texts(node: Any, path: str) -> Iterator[tuple[str, str]]:
     """Every text below a value with its path, keys of dicts among them."""
-    for path, child in walk(node):
-        if isinstance(child, str):
-            yield path, child
-        elif isinstance(child, dict):
-            yield from ((path, key) for key in child)
+    if isinstance(node, str):
+        yield path, node
+    elif isinstance(node, dict):
+        for key, child in node.items():
+            yield path, key
+            yield from _texts(child, f"{path}/{key}")
+    elif isinstance(node, list):
+        for index, child in enumerate(node):
+            yield from _texts(child, f"{path}/{index}")
+
+
+def _policies(node: Any) -> Iterator[dict[str, Any]]:
+    """Every policy document below a value."""
+    if isinstance(node, dict):
+        if "Statement" in node:
+            yield node
+        else:
+            for child in node.values():
+                yield from _policies(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from _policies(child)
 
 
 def as_list(value: Any) -> list[Any]:

@@ -92,7 +92,7 @@ def _camel(name: str) -> str:
 @rule
 def nested_stacks_keep_their_names(cluster: Cluster) -> Iterator[str]:
     wanted = {**STACKS, **{f"Workers{_camel(pool.name)}": f"workers-{pool.name}.json" for pool in cluster.config.pools}}
-    found = {stack.logical_id: f"{layer}.json" for layer, stack in cluster.stacks().items()}
+    found = {stack.logical_id: f"{layer}.json" for layer, stack in cluster.stacks.items()}
     if found != wanted:
         yield f"root: {found}, not {wanted}"
 

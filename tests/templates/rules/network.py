@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tests.templates.cluster import Cluster, texts
+from tests.templates.cluster import Cluster
 from tests.templates.rules.rule import rule
 
 ANYWHERE = ("0.0.0.0/0", "::/0")
@@ -110,10 +110,9 @@ def the_default_security_group_is_used_by_nothing(cluster: Cluster) -> Iterator[
         made = [cluster.resource_of(resource.layer, group) for group in groups or [None]]
         if not all(group and group.type == "AWS::EC2::SecurityGroup" for group in made):
             yield f"{resource}: security groups {groups}"
-    for layer, content in cluster.templates.items():
-        for path, text in texts(content["Resources"]):
-            if text == "DefaultSecurityGroup" or text.endswith(".DefaultSecurityGroup"):
-                yield f"{layer}{path}: {text}"
+    for path, text in cluster.texts:
+        if text == "DefaultSecurityGroup" or text.endswith(".DefaultSecurityGroup"):
+            yield f"{path}: {text}"
 
 
 @rule

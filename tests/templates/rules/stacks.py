@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 
-from tests.templates.cluster import Cluster, texts
+from tests.templates.cluster import Cluster
 from tests.templates.rules.rule import rule
 
 # The only direction in which values flow; the pools come last and have nothing for each other.
@@ -33,7 +33,7 @@ def the_root_nests_every_layer_by_a_relative_path_and_tags_it(cluster: Cluster) 
 
 @rule
 def every_parameter_of_a_layer_is_given_by_the_root(cluster: Cluster) -> Iterator[str]:
-    for layer, stack in cluster.stacks().items():
+    for layer, stack in cluster.stacks.items():
         given, declared = stack.properties.get("Parameters", {}), cluster.templates[layer].get("Parameters", {})
         for name in sorted(given.keys() ^ declared.keys()):
             yield f"{layer}: the parameter {name} is {'given, not declared' if name in given else 'not given'}"
@@ -41,7 +41,7 @@ def every_parameter_of_a_layer_is_given_by_the_root(cluster: Cluster) -> Iterato
 
 @rule
 def only_the_root_has_defaults(cluster: Cluster) -> Iterator[str]:
-    for layer in cluster.stacks():
+    for layer in cluster.stacks:
         for name, parameter in cluster.templates[layer].get("Parameters", {}).items():
             if "Default" in parameter:
                 yield f"{layer}: the parameter {name} has a default"
@@ -50,7 +50,7 @@ def only_the_root_has_defaults(cluster: Cluster) -> Iterator[str]:
 @rule
 def every_output_is_used(cluster: Cluster) -> Iterator[str]:
     root = json.dumps(cluster.templates["root"])
-    for layer, stack in cluster.stacks().items():
+    for layer, stack in cluster.stacks.items():
         for output in cluster.templates[layer].get("Outputs", {}):
             if json.dumps([stack.logical_id, f"Outputs.{output}"]) not in root:
                 yield f"{layer}: nobody uses the output {output}"
@@ -58,7 +58,7 @@ def every_output_is_used(cluster: Cluster) -> Iterator[str]:
 
 @rule
 def every_output_that_the_root_reads_exists(cluster: Cluster) -> Iterator[str]:
-    by_id = {stack.logical_id: layer for layer, stack in cluster.stacks().items()}
+    by_id = {stack.logical_id: layer for layer, stack in cluster.stacks.items()}
     for logical_id, output in _read_outputs(cluster.templates["root"]):
         if output not in cluster.templates[by_id[logical_id]].get("Outputs", {}):
             yield f"root: reads {logical_id}.{output}, which does not exist"
@@ -66,8 +66,8 @@ def every_output_that_the_root_reads_exists(cluster: Cluster) -> Iterator[str]:
 
 @rule
 def values_flow_in_one_direction(cluster: Cluster) -> Iterator[str]:
-    by_id = {stack.logical_id: layer for layer, stack in cluster.stacks().items()}
-    for layer, stack in cluster.stacks().items():
+    by_id = {stack.logical_id: layer for layer, stack in cluster.stacks.items()}
+    for layer, stack in cluster.stacks.items():
         for source, output in _read_outputs(stack.body):
             if _position(by_id[source]) >= _position(layer):
                 yield f"{by_id[source]}.{output} flows back to {layer}"
@@ -92,15 +92,15 @@ def nothing_is_exported_or_imported(cluster: Cluster) -> Iterator[str]:
         for name, output in template.get("Outputs", {}).items():
             if "Export" in output:
                 yield f"{layer}: exports {name}"
-        for path, text in texts(template):
-            if text == "Fn::ImportValue":
-                yield f"{layer}{path}: imports"
+    for path, text in cluster.texts:
+        if text == "Fn::ImportValue":
+            yield f"{path}: imports"
 
 
 @rule
 def groups_come_after_everything_that_their_hooks_need(cluster: Cluster) -> Iterator[str]:
     """So that on deletion they go before it: the function answers the hooks of the last instances."""
-    for layer, stack in cluster.stacks().items():
+    for layer, stack in cluster.stacks.items():
         if _has_groups(layer) and "Lifecycle" not in stack.depends_on:
             yield f"{stack}: does not wait for Lifecycle"
 
@@ -108,7 +108,7 @@ def groups_come_after_everything_that_their_hooks_need(cluster: Cluster) -> Iter
 @rule
 def the_teardown_goes_first(cluster: Cluster) -> Iterator[str]:
     teardown = cluster.resource("root", "Teardown")
-    groups = {stack.logical_id for layer, stack in cluster.stacks().items() if _has_groups(layer)}
+    groups = {stack.logical_id for layer, stack in cluster.stacks.items() if _has_groups(layer)}
     if set(teardown.depends_on) != groups:
         yield f"{teardown}: depends on {teardown.depends_on}, not on {sorted(groups)}"
     function = cluster.resource_of("root", teardown.properties.get("ServiceToken"))

@@ -1,0 +1,31 @@
+"""Every example's templates have no finding of cfn-lint in the regions of their partition."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.templates.cluster import EXAMPLES, example
+from tests.templates.linting import REGIONS, findings
+
+
+@pytest.mark.slow
+def test_every_example_lints_without_error_or_warning(tmp_path: Path) -> None:
+    clusters = [example(name) for name in EXAMPLES]
+
+    assert {cluster.config.partition for cluster in clusters} == REGIONS.keys()
+    assert findings(clusters, tmp_path) == []
+
+
+def test_a_property_that_does_not_exist_is_a_finding(tmp_path: Path) -> None:
+    cluster = example("minimal").copy()
+    layers = ("database",)
+    for layer in cluster.templates.keys() - set(layers):
+        del cluster.templates[layer]
+    cluster.resource("database", "Table").properties["Colour"] = "blue"
+
+    (finding,) = findings([cluster], tmp_path)
+
+    assert "E3002" in finding
+    assert "Colour" in finding

@@ -1,0 +1,78 @@
+"""Whatever the generator accepts becomes templates that obey every rule, within the limits, always the same.
+
+What it refuses is tested with the configuration (tests/unit/generator/config).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from generator import limits
+from generator.config import ClusterConfig
+from generator.root import build, templates
+from tests.strategies import valid_configs
+from tests.templates.cluster import Cluster
+from tests.templates.linting import REGIONS, findings
+from tests.templates.rules import RULES, violations
+
+# How many configurations are linted; `make properties` asks for more than `make check`.
+LINTED = int(os.environ.get("HOLDFAST_PROPERTIES", "20"))
+GENERATED = max(500, 5 * LINTED)
+# Indenting JSON takes as long as everything else here together; the next test measures the text itself.
+ALL_BUT_SIZE = sorted(RULES.keys() - {"a_template_is_far_below_the_limits"})
+# A busy machine may be slow now and then, and building a configuration takes many draws.
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+@pytest.mark.slow
+@settings(_PATIENT, max_examples=GENERATED)
+@given(valid_configs())
+def test_a_valid_configuration_becomes_templates_that_obey_every_rule(config: ClusterConfig) -> None:
+    cluster = built(config)
+
+    assert {rule: broken for rule in ALL_BUT_SIZE if (broken := violations(rule, cluster))} == {}
+
+
+@settings(_PATIENT, max_examples=50)
+@given(valid_configs())
+def test_a_valid_configuration_becomes_the_same_bytes_twice_and_stays_within_the_limits(config: ClusterConfig) -> None:
+    files = templates(config)
+
+    limits.check(files)
+    assert templates(config) == files
+
+
+@pytest.mark.slow
+def test_a_valid_configuration_becomes_templates_without_a_finding_of_cfn_lint(tmp_path: Path) -> None:
+    clusters = _drawn(LINTED)
+
+    assert len(clusters) == LINTED
+    assert findings(clusters, tmp_path) == []
+
+
+def built(config: ClusterConfig) -> Cluster:
+    """The cluster of a configuration, whose templates were not indented."""
+    root = build(config)
+    made = {"root": root.template, **root.children}
+    return Cluster("drawn", config, {layer: json.loads(json.dumps(made[layer].to_dict())) for layer in made})
+
+
+def _drawn(count: int) -> list[Cluster]:
+    """Clusters of a partition that can be linted, all of one name so that equal templates are linted once."""
+    configs: list[ClusterConfig] = []
+
+    @settings(_PATIENT, max_examples=10 * count, phases=[Phase.generate], database=None)
+    @given(valid_configs())
+    def collect(config: ClusterConfig) -> None:
+        named = msgspec.structs.replace(config, name="drawn")
+        if config.partition in REGIONS and named not in configs:
+            configs.append(named)
+
+    collect()
+    return [built(config) for config in configs[:count]]
