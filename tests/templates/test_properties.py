@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from generator import limits
+from generator import compute, limits
 from generator.config import ClusterConfig
 from generator.root import build, templates
 from tests.strategies import valid_configs
@@ -54,6 +54,15 @@ def test_a_valid_configuration_becomes_templates_without_a_finding_of_cfn_lint(t
 
     assert len(clusters) == LINTED
     assert findings(clusters, tmp_path) == []
+
+
+def test_a_fault_of_the_generator_breaks_a_property(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compute, "SUSPENDED_PROCESSES", ["AZRebalance"])
+    # The function that hypothesis calls with every configuration.
+    property_test = test_a_valid_configuration_becomes_templates_that_obey_every_rule.hypothesis.inner_test
+
+    with pytest.raises(AssertionError, match="an_update_waits_for_signals_with_everything_else_suspended"):
+        property_test(ClusterConfig())
 
 
 def built(config: ClusterConfig) -> Cluster:

@@ -1,0 +1,118 @@
+"""The user data is run as a booting node runs it: it writes node.json and starts the node program."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from generator.names import NODE_FILE, NODE_PROGRAM
+from tests.templates.cluster import EXAMPLES, example, substituted
+from tests.templates.rules.machines import launch_templates
+
+VALUES = {
+    "AWS::Region": "eu-central-1",
+    "ClusterUuid": "6f1ab6a0-85a6-11f0-a4ab-0e1d3b5c7f90",
+    "ParameterPrefix": "/holdfast/6f1ab6a0-85a6-11f0-a4ab-0e1d3b5c7f90",
+    # The longest name that CloudFormation gives a table: of a stack with a long name.
+    "TableName": "holdfast-Database-1ABCDEFGHIJKL-Table-" + "Z" * 100,
+}
+# A mount namespace of its own, with an empty /etc and /opt, in which a stub stands where the image has the node
+# program; it copies what it finds to where the test can read it.
+_BOOT = f"""
+set -eu
+mount -t tmpfs tmpfs /etc
+mount -t tmpfs tmpfs /opt
+mkdir -p "$(dirname {NODE_PROGRAM})"
+cat >{NODE_PROGRAM} <<'STUB'
+#!/bin/sh
+printf '%s\\n' "$@" >"$SEEN/arguments"
+stat -c %a {NODE_FILE} >"$SEEN/mode"
+exec cp {NODE_FILE} "$SEEN/node.json"
+STUB
+chmod 755 {NODE_PROGRAM}
+exec bash "$SEEN/user-data"
+"""
+_NAMESPACE = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+
+
+def scripts() -> dict[str, str]:
+    """`example/layer/template` -> its user data as an instance gets it."""
+    return {
+        f"{name}/{template.layer}/{template.logical_id}": substituted(data["UserData"]["Fn::Base64"], VALUES)
+        for name in EXAMPLES
+        for template, data in launch_templates(example(name))
+    }
+
+
+@cache
+def has_namespaces() -> bool:
+    if shutil.which("unshare") is None:
+        return False
+    return subprocess.run([*_NAMESPACE, "mount", "-t", "tmpfs", "tmpfs", "/opt"], capture_output=True).returncode == 0
+
+
+def boot(script: str, seen: Path) -> dict[str, Any]:
+    """Run user data and return what the node program found: its arguments, node.json, the file's mode."""
+    (seen / "user-data").write_text(script)
+    environment = {"SEEN": str(seen), "PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        [*_NAMESPACE, "sh", "-c", _BOOT], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return {
+        "arguments": (seen / "arguments").read_text().split(),
+        "mode": (seen / "mode").read_text().strip(),
+        "node": json.loads((seen / "node.json").read_text()),
+    }
+
+
+def test_user_data_is_clean_bash(tmp_path: Path) -> None:
+    paths = []
+    for number, script in enumerate(sorted(set(scripts().values()))):
+        paths.append(tmp_path / f"{number}.sh")
+        paths[-1].write_text(script)
+    shellcheck = Path(sys.executable).with_name("shellcheck")
+
+    for path in paths:
+        assert subprocess.run(["bash", "-n", path], capture_output=True, text=True).stderr == ""
+    found = subprocess.run([shellcheck, "--enable=all", *paths], capture_output=True, text=True, check=False)
+    assert found.stdout == ""
+
+
+@pytest.mark.skipif(not has_namespaces(), reason="user data writes to /etc: no private mount namespace is allowed here")
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        ("production/controlplane/Slot4Template", {"role": "control-plane", "slot": "4"}),
+        ("production/workers-memory/Template", {"role": "worker", "pool": "memory"}),
+        ("govcloud/controlplane/Slot0Template", {"role": "control-plane", "slot": "0"}),
+    ],
+)
+def test_a_node_learns_who_it_is_and_the_node_program_starts(name: str, own: dict[str, str], tmp_path: Path) -> None:
+    seen = boot(scripts()[name], tmp_path)
+
+    assert seen["arguments"] == ["boot"]
+    assert seen["mode"] == "644"
+    assert seen["node"] == {
+        "cluster": VALUES["ClusterUuid"],
+        "region": VALUES["AWS::Region"],
+        "table": VALUES["TableName"],
+        "parameters": VALUES["ParameterPrefix"],
+        **own,
+    }
+
+
+@pytest.mark.skipif(not has_namespaces(), reason="user data writes to /etc: no private mount namespace is allowed here")
+def test_a_node_program_that_is_missing_ends_the_boot_with_an_error(tmp_path: Path) -> None:
+    script = scripts()["minimal/controlplane/Slot0Template"].replace(NODE_PROGRAM, "/opt/holdfast/bin/missing")
+
+    with pytest.raises(AssertionError, match="missing"):
+        boot(script, tmp_path)
