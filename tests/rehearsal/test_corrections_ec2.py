@@ -15,7 +15,9 @@ USER_DATA = base64.b64encode(b"#!/bin/bash\ntrue\n").decode()
 def ground(ec2: Any, **vpc: str) -> tuple[str, str, str]:
     """Return a new VPC, a subnet and a security group in it."""
     vpc_id = ec2.create_vpc(CidrBlock="10.0.0.0/16", **vpc)["Vpc"]["VpcId"]
-    subnet = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    subnet = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.0.0.0/24", AvailabilityZone="us-east-1a")["Subnet"][
+        "SubnetId"
+    ]
     group = ec2.create_security_group(GroupName=unique("nodes"), Description="nodes", VpcId=vpc_id)["GroupId"]
     return vpc_id, subnet, group
 
@@ -156,19 +158,18 @@ def an_instance_shows_its_interfaces_groups(client: Clients) -> bool:
     return [found["GroupId"] for found in instance["SecurityGroups"]] == [group] and made["TagSet"] == tags[0]["Tags"]
 
 
-def an_unknown_image_is_refused(client: Clients) -> bool:
-    """An image id that nobody registered starts nothing."""
-    run = client("ec2").run_instances
-    return refused(
-        "InvalidAMIID.NotFound", run, ImageId="ami-0123456789abcdef0", InstanceType="m5.large", MinCount=1, MaxCount=1
-    )
-
-
-def an_unknown_instance_type_is_refused(client: Clients) -> bool:
-    """An instance type that does not exist starts nothing."""
+def machines_start_only_where_they_are_offered(client: Clients) -> bool:
+    """An unknown image, an unknown type and a zone without the type start nothing, and a dry run says so too."""
     ec2 = client("ec2")
-    run, code = ec2.run_instances, "InvalidInstanceType.NotFound"
-    return refused(code, run, ImageId=image(ec2), InstanceType="m5.colossal", MinCount=1, MaxCount=1)
+    run, good = ec2.run_instances, {"ImageId": image(ec2), "InstanceType": "m6i.large", "MinCount": 1, "MaxCount": 1}
+    unknown_image, unknown_type = {**good, "ImageId": "ami-0123456789abcdef0"}, {**good, "InstanceType": "m5.huge"}
+    elsewhere = {**good, "Placement": {"AvailabilityZone": "us-east-1e"}}
+    return all(
+        refused("InvalidAMIID.NotFound", run, **unknown_image, DryRun=dry)
+        and refused("InvalidInstanceType.NotFound", run, **unknown_type, DryRun=dry)
+        and refused("Unsupported", run, **elsewhere, DryRun=dry)
+        for dry in (False, True)
+    ) and refused("DryRunOperation", run, **good, DryRun=True)
 
 
 def every_region_offers_instance_types(client: Clients) -> bool:
@@ -223,8 +224,7 @@ PROBES = NETWORK_PROBES | by_name(
     block_devices_add_to_the_root_volume,
     an_instance_takes_its_interface_along,
     an_instance_shows_its_interfaces_groups,
-    an_unknown_image_is_refused,
-    an_unknown_instance_type_is_refused,
+    machines_start_only_where_they_are_offered,
     every_region_offers_instance_types,
     a_registered_image_is_what_was_registered,
     a_deregistered_image_is_unknown,

@@ -212,6 +212,18 @@ def a_change_fits_the_records_that_exist(client: Clients) -> bool:
     return beside and refused(code, apply, **change("DELETE", "10.0.0.1"))
 
 
+def quotas_of_the_services_in_use_are_known(client: Clients) -> bool:
+    """EC2's quota has a value that the account was granted; that of balancers has only its default."""
+    quotas = client("service-quotas")
+    granted = quotas.get_service_quota(ServiceCode="ec2", QuotaCode="L-1216C47A")["Quota"]["Value"]
+    balancers = {"ServiceCode": "elasticloadbalancing", "QuotaCode": "L-69A177A2"}
+    default = quotas.get_aws_default_service_quota(**balancers)["Quota"]["Value"]
+    return refused("NoSuchResourceException", quotas.get_service_quota, **balancers) and (granted, default) == (
+        1920,
+        50,
+    )
+
+
 PROBES = by_name(
     a_network_balancer_has_its_own_names,
     a_network_balancer_never_gets_its_first_group,
@@ -230,6 +242,7 @@ PROBES = by_name(
     a_log_group_changes_its_key,
     a_private_zone_needs_its_vpc,
     a_change_fits_the_records_that_exist,
+    quotas_of_the_services_in_use_are_known,
 )
 (
     plain_fixture,
@@ -237,4 +250,4 @@ PROBES = by_name(
     test_plain_moto_still_has_the_fault,
     test_the_local_aws_does_not_have_the_fault,
     test_every_correction_has_a_probe,
-) = suite(__name__, PROBES, "elbv2", "dynamodb", "iam", "kms", "ssm", "logs", "route53")
+) = suite(__name__, PROBES, "elbv2", "dynamodb", "iam", "kms", "ssm", "logs", "route53", "servicequotas")

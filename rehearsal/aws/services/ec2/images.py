@@ -10,20 +10,6 @@ from rehearsal.aws.services.patching import around
 REFERENCE_REGION = "us-east-1"
 
 
-@correction("ec2", "RunInstances accepts an image that does not exist")
-def an_unknown_image_is_refused() -> None:
-    from moto import settings
-
-    settings.ENABLE_AMI_VALIDATION = True
-
-
-@correction("ec2", "RunInstances accepts an instance type that the region does not offer")
-def an_unknown_instance_type_is_refused() -> None:
-    from moto import settings
-
-    settings.EC2_ENABLE_INSTANCE_TYPE_VALIDATION = True
-
-
 @correction("ec2", "RegisterImage keeps of an image only its name and description")
 def a_registered_image_is_what_was_registered() -> None:
     from moto.ec2.models.amis import Ami
@@ -80,3 +66,37 @@ def every_region_offers_instance_types() -> None:
                 for name in types
             ]
             INSTANCE_TYPE_OFFERINGS[kind].setdefault(region, offered)
+
+
+@correction("ec2", "RunInstances, dry or not, accepts unknown images and types, and zones that do not offer the type")
+def machines_start_only_where_they_are_offered() -> None:
+    from moto.ec2.exceptions import EC2ClientError, InvalidInstanceTypeError
+    from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
+    from moto.ec2.responses.instances import InstanceResponse
+
+    @around(InstanceResponse, "run_instances")
+    def run_instances(plain: Any, self: Any) -> Any:
+        self.ec2_backend.describe_images(ami_ids=[self._get_param("ImageId", "ami-")])
+        name = self._get_param("InstanceType")
+        offered = INSTANCE_TYPE_OFFERINGS["availability-zone"].get(self.region, [])
+        zones = {item["Location"] for item in offered if item["InstanceType"] == name}
+        if name and not zones:
+            raise InvalidInstanceTypeError(name)
+        zone = _zone(self)
+        if name and zone and zone not in zones:
+            raise EC2ClientError(
+                "Unsupported",
+                f"Your requested instance type ({name}) is not supported in your requested Availability Zone ({zone}). "
+                f"Please retry your request by choosing {', '.join(sorted(zones))}.",
+            )
+        return plain(self)
+
+
+def _zone(response: Any) -> str | None:
+    """Return the zone that a RunInstances request names: its own, its subnet's, or its first interface's subnet's."""
+    interfaces = response._get_param("NetworkInterfaces", [])
+    subnet = response._get_param("SubnetId") or (interfaces[0].get("SubnetId") if interfaces else None)
+    if subnet:
+        return str(response.ec2_backend.get_subnet(subnet).availability_zone)
+    named: str | None = response._get_param("Placement.AvailabilityZone")
+    return named
