@@ -5,6 +5,7 @@ All of it is made through the public API. The values of the root's parameters fo
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -83,7 +84,8 @@ def make_bucket(s3: Any, region: str) -> None:
     """The bucket that templates and code are uploaded to."""
     # us-east-1 is the one region that must not be named.
     place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-    s3.create_bucket(Bucket=BUCKET, **place)
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=BUCKET, **place)
 
 
 def _zones(ec2: Any, count: int) -> list[str]:
