@@ -135,11 +135,10 @@ def _role(
     description: str,
     conditions: dict[str, dict[str, object]] | None = None,
 ) -> IamRole:
-    # The service principals that stand here have the same name in every partition.
+    # EC2's principal ends as its partition's hosts do (ec2.amazonaws.com.cn); the others are the same everywhere.
+    principal = Sub("ec2.${AWS::URLSuffix}") if service == "ec2" else f"{service}.amazonaws.com"
     extra = {"Condition": condition(conditions)} if conditions else {}
-    trust = Statement(
-        Effect=Allow, Action=[sts.AssumeRole], Principal=Principal("Service", [f"{service}.amazonaws.com"]), **extra
-    )
+    trust = Statement(Effect=Allow, Action=[sts.AssumeRole], Principal=Principal("Service", [principal]), **extra)
     return template.add_resource(
         IamRole(
             name,
