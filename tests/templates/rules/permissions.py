@@ -19,10 +19,10 @@ ANY_BY_KIND = {
     "AWS::KMS::Key": "in a key policy `*` is the key itself",
     "AWS::EC2::VPCEndpoint": "an endpoint's policy narrows actions and accounts; the roles' policies narrow resources",
 }
-# Role -> who assumes it.
-ASSUMED_BY = {
-    "ControlPlaneRole": "ec2.amazonaws.com",
-    "WorkerRole": "ec2.amazonaws.com",
+# Role -> who assumes it. In China EC2's principal is ec2.amazonaws.com.cn, and the others' end as everywhere.
+ASSUMED_BY: dict[str, Any] = {
+    "ControlPlaneRole": {"Fn::Sub": "ec2.${AWS::URLSuffix}"},
+    "WorkerRole": {"Fn::Sub": "ec2.${AWS::URLSuffix}"},
     "FunctionRole": "lambda.amazonaws.com",
     "FlowLogRole": "vpc-flow-logs.amazonaws.com",
 }
@@ -234,6 +234,8 @@ def _longest(value: Any) -> Any:
             return "vpc-" + "0" * 17
         case {"Ref": "ClusterUuid"}:
             return "0" * 36
+        case {"Fn::GetAtt": ["Key", "Arn"]}:
+            return "arn:aws-us-gov:kms:us-gov-west-1:" + "0" * 12 + ":key/" + "0" * 36
         case {"Ref": _} | {"Fn::GetAtt": _}:
             return "x" * LONGEST_VALUE
         case {"Fn::Sub": str(text)}:
