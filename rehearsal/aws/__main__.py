@@ -49,7 +49,7 @@ def main() -> int:
     try:
         aws.start()
     except OSError as error:
-        print(f"--port {given.port}: {error.strerror}", file=sys.stderr)
+        print(f"--port {given.port}: {os.strerror(error.errno or 0)}", file=sys.stderr)
         return 1
     print(json.dumps({"endpoint": aws.endpoint, "region": aws.region, "pid": os.getpid()}), flush=True)
     if given.stop_with_stdin:

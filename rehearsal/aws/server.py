@@ -60,6 +60,8 @@ class LocalAws:
         self._at_stop: list[Callable[[], object]] = []
         self._clients: dict[tuple[str, str], Any] = {}
         self._client_lock = threading.Lock()
+        # One for all clients: it reads a service's model only once.
+        self._session: Any = boto3.session.Session()
         self._server: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None
         self._moto: Callable[[dict[str, Any], Any], Iterable[bytes]] | None = None
@@ -130,10 +132,11 @@ class LocalAws:
     def client(self, service: str, region: str | None = None) -> Any:
         """A boto3 client that talks to this server over HTTP; clients are safe to share between threads."""
         key = (service, region or self.region)
+        if key in self._clients:
+            return self._clients[key]
         with self._client_lock:
             if key not in self._clients:
-                session: Any = boto3.session.Session()
-                self._clients[key] = session.client(
+                self._clients[key] = self._session.client(
                     service,
                     region_name=key[1],
                     endpoint_url=self.endpoint,

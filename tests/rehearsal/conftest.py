@@ -10,6 +10,11 @@ from rehearsal.aws.server import LocalAws
 from tests.rehearsal.engine import Stacks, World, things
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Moto warns about error codes that botocore's models do not list; services send many such codes."""
+    config.addinivalue_line("filterwarnings", "ignore:Exception.ServiceError. with code:UserWarning")
+
+
 @pytest.fixture(scope="module")
 def local_aws(request: pytest.FixtureRequest) -> Iterator[LocalAws]:
     """A local AWS for the module, SPEED times as fast as real time if the module says so."""

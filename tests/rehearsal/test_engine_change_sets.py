@@ -200,6 +200,18 @@ def test_a_dropped_change_set_takes_the_nested_stacks_that_it_showed_with_it(sta
         stacks.describe(child_id)
 
 
+def test_a_change_set_that_fails_leaves_no_nested_stack_under_review(stacks: Stacks) -> None:
+    name = stacks.create(template({"A": thing()}))
+    good = stacks.nested(template({"Thing": thing()}))
+    bad = stacks.nested(template({"Thing": thing()}), Unknown="x") | {"DependsOn": "Good"}
+    with pytest.raises(WaiterError):
+        change_set(stacks, name, template({"A": thing(), "Good": good, "Bad": bad}), IncludeNestedStacks=True)
+    summary = stacks.client.list_change_sets(StackName=name)["Summaries"][0]
+    assert summary["StatusReason"] == "Parameters: [Unknown] do not exist in the template"
+    under_review = stacks.client.list_stacks(StackStatusFilter=["REVIEW_IN_PROGRESS"])["StackSummaries"]
+    assert [each for each in under_review if each.get("ParentId") == summary["StackId"]] == []
+
+
 def test_without_nested_stacks_every_one_of_them_may_change(stacks: Stacks) -> None:
     """CloudFormation cannot know whether a nested template has changed, and lists the stack as changed."""
     name = stacks.create(template({"Child": stacks.nested(template({"Thing": thing()}))}))

@@ -28,7 +28,7 @@ def refused(stacks: Stacks, body: str, text: str, **request: Any) -> None:
     ("body", "text"),
     [
         ('{"Resources": ', "Template format error: JSON not well-formed. (line 1, column 15)"),
-        ("Resources: [", "Template format error: YAML not well-formed. (line 1, column 13)"),
+        ("Resources: [", "Template format error: YAML not well-formed. (line "),
         ("just text", "Template format error: unsupported structure."),
         ("{}", "At least one Resources member must be defined."),
         ('{"Resources": {"A": {}}}', "[/Resources/A] Every Resources object must contain a Type member."),

@@ -13,7 +13,7 @@ from rehearsal.aws.protocol import RequestContext, Service
 FEATURES = re.compile(r"\bm/([A-Za-z0-9+,-]*)")
 WAITER_FEATURE = "B"
 """How botocore marks a waiter's calls in the user agent (botocore.useragent)."""
-HOLD_SECONDS = 25.0
+HOLD_SECONDS = 50.0
 """Real seconds for which a waiter's call is held: below every client's read time-out of 60 s."""
 
 

@@ -111,6 +111,14 @@ class ChangeSets:
         for each in self.of_stack(stack):
             self.delete(each)
 
+    def _forget_unused(self, stack: Stack) -> None:
+        """Drop nested stacks that were reserved for a plan which then failed."""
+        root = stack.root_id or stack.stack_id
+        used = {each.stack.stack_id for each in self._all.values()}
+        for each in self._store.in_region(stack.region):
+            if each.status == RESERVED and each.root_id == root and each.stack_id not in used:
+                self._store.forget(each)
+
     def _drop_others(self, stack: Stack, executed: ChangeSet) -> None:
         for each in self.of_stack(stack):
             if each is not executed and each.parent_id is None:
@@ -141,6 +149,7 @@ class ChangeSets:
     def _fail(self, change_set: ChangeSet, reason: str) -> None:
         with self._store.changed:
             change_set.status, change_set.reason = "FAILED", reason
+            self._forget_unused(change_set.stack)
             self._store.changed.notify_all()
 
     def _finish(self, change_set: ChangeSet, plan: Plan) -> None:

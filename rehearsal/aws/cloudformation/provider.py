@@ -15,8 +15,8 @@ from typing import Any, Protocol
 from rehearsal.aws.clock import Clock
 from rehearsal.aws.cloudformation import schemas
 
-POLL_SECONDS = 0.05
-"""Real seconds between two looks at a condition: soon enough for a person, seldom enough for two processors."""
+FIRST_POLL_SECONDS, LAST_POLL_SECONDS = 0.05, 0.4
+"""Real seconds between two looks at a condition, which often calls an API: ever longer, from the first to the last."""
 
 
 class ProviderError(Exception):
@@ -90,13 +90,15 @@ class Context:
         Raises ProviderError(what) after `seconds` of the local AWS's clock, Cancelled when the operation is cancelled.
         """
         deadline = self.clock.monotonic() + seconds
+        pause = FIRST_POLL_SECONDS
         while not condition():
             if self.cancelled():
                 raise Cancelled
             if self.clock.monotonic() >= deadline:
                 raise ProviderError(what)
             # Polling is an affair of this machine, so it is not sped up with the clock.
-            self.clock.sleep(POLL_SECONDS * self.clock.speed)
+            self.clock.sleep(pause * self.clock.speed)
+            pause = min(pause * 1.5, LAST_POLL_SECONDS)
 
 
 class Provider(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Hashable
@@ -94,8 +95,12 @@ def type_of(definition: dict[str, Any]) -> str:
     return str(definition["Type"])
 
 
+@functools.lru_cache(maxsize=128)
 def parse(body: str) -> Template:
-    """Read a template. Raises TemplateError with CloudFormation's text."""
+    """Read a template. Raises TemplateError with CloudFormation's text.
+
+    A deploy reads the same text several times, and YAML is slow; nobody changes a template once it is read.
+    """
     document = _document(body)
     for key, value in document.items():
         if key not in SECTIONS:
@@ -142,7 +147,11 @@ def _document(body: str) -> dict[str, Any]:
     return document
 
 
-class _Loader(yaml.SafeLoader):
+# The loader in C is ten times as fast; a PyYAML built without it has only the other.
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_SafeLoader):  # type: ignore[misc]
     """YAML with CloudFormation's short forms (`!Ref x`) and with text for keys, as in JSON."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
