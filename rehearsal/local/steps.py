@@ -37,6 +37,10 @@ class Rehearsal:
         self._started = time.monotonic()
         self._environment: dict[str, str] = {}
         self._clients: dict[str, Any] = {}
+        # One for all clients: each session reads botocore's tables of endpoints anew.
+        self._session: Any = boto3.Session(
+            aws_access_key_id="local", aws_secret_access_key="local", region_name=self._facts.region
+        )
         self._before: inventory.Inventory = frozenset()
 
     def deploy(self) -> None:
@@ -121,12 +125,7 @@ class Rehearsal:
     def _client(self, service: str) -> Any:
         """A boto3 client of the local AWS, made once."""
         if service not in self._clients:
-            session: Any = boto3.Session(
-                aws_access_key_id=self._environment["AWS_ACCESS_KEY_ID"],
-                aws_secret_access_key=self._environment["AWS_SECRET_ACCESS_KEY"],
-                region_name=self._facts.region,
-            )
-            self._clients[service] = session.client(service, endpoint_url=self._environment["AWS_ENDPOINT_URL"])
+            self._clients[service] = self._session.client(service, endpoint_url=self._environment["AWS_ENDPOINT_URL"])
         return self._clients[service]
 
     def _watch(self, *arguments: str) -> None:
