@@ -47,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print("next: make local KEEP=1 leaves it running", flush=True)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
+        shutil.rmtree(folder)
         return 130
     except (StepFailed, BotoCoreError, ClientError) as failed:
         print(f"{failed}\nlogs: {os.path.relpath(folder)}", file=sys.stderr)
