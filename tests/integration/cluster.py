@@ -28,7 +28,7 @@ class Package:
 def package(place: Place, config: Path, root: Path) -> Package:
     """Make what the cluster finds in an account, then `aws cloudformation package`."""
     declared = json.loads(root.read_text())["Parameters"]
-    surroundings.make_bucket(place.client("s3"), place.region)
+    place.make_bucket()
     values = surroundings.prepare(place.client, surroundings.facts(config), declared)
     packaged = root.parent / f"packaged-{place.region}.json"
     done = place.run(
@@ -84,11 +84,15 @@ class Cluster:
         self._execute(self.command("--no-execute-changeset", **parameters), disable_rollback)
         return self.settled()
 
-    def delete(self) -> str:
-        """Delete the stack; returns the status that it ends in."""
+    def start_delete(self) -> str:
+        """Delete the stack, without waiting for its end; returns its id."""
         stack_id = self.stack_id
         self.place.aws("cloudformation", "delete-stack", "--stack-name", self.name)
-        return self.settled(stack_id)
+        return stack_id
+
+    def delete(self) -> str:
+        """Delete the stack; returns the status that it ends in."""
+        return self.settled(self.start_delete())
 
     def settled(self, stack_id: str = "", seconds: float = 240.0) -> str:
         """The root's status, once nothing is in progress any more."""
@@ -108,6 +112,11 @@ class Cluster:
         self._stacks.execute_change_set(ChangeSetName=newest, DisableRollback=disable_rollback)
 
     # looking
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """The parameters that name what the cluster found."""
+        return self._package.values
 
     @property
     def stack_id(self) -> str:

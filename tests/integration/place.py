@@ -16,6 +16,7 @@ from typing import IO, Any, TypeVar
 
 import boto3
 
+from rehearsal.local import surroundings
 from rehearsal.local.steps import local_environment
 
 T = TypeVar("T")
@@ -25,7 +26,7 @@ STOP_SECONDS = 10
 CLI_SECONDS = 180
 """No command of the AWS CLI may take longer; `deploy` looks only every 30 seconds whether it is done."""
 
-LOOK_SECONDS = 0.25
+LOOK_SECONDS = 0.4
 """How often tests look, in real seconds: each look costs the local AWS some of its time."""
 
 
@@ -48,6 +49,8 @@ class Place:
         self.endpoint = endpoint
         self.region = region
         self.environment = local_environment(endpoint, region) | {"AWS_DEFAULT_OUTPUT": "json"}
+        self.make_bucket = cache(lambda: surroundings.make_bucket(self.client("s3"), region))
+        """Make the bucket that templates and code are uploaded to, once."""
         self.client: Callable[[str], Any] = cache(self._make_client)
         """A boto3 client by the service's name."""
 
@@ -108,9 +111,10 @@ class Processes:
         return process
 
     def stop(self) -> None:
-        """End every program, the last one first, and whatever it has started."""
-        for process in reversed(self._running):
+        """End every program, and whatever it has started."""
+        for process in self._running:
             process.terminate()
+        for process in self._running:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(STOP_SECONDS)
             with contextlib.suppress(ProcessLookupError):

@@ -13,6 +13,7 @@ from tests.integration.nodes import IN_SERVICE, Nodes, tags_of
 from tests.integration.place import Place, wait_for
 
 SPEED = 20
+EXAMPLE = "default"
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 LAYERS = {"Iam", "Network", "Database", "Services", "Lifecycle", "Controlplane", "WorkersGeneral"}
 
@@ -31,7 +32,7 @@ class Deleted:
 @pytest.fixture(scope="module")
 def clusters(place: Place, generated: Generated) -> tuple[Cluster, Cluster]:
     """Two clusters in one account and region, both deployed by `aws cloudformation deploy`."""
-    config, root = generated("default")
+    config, root = generated(EXAMPLE)
     packaged = package(place, config, root)
     both = (Cluster(place, "blue", packaged), Cluster(place, "green", packaged))
     place.play()

