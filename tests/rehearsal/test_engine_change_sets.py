@@ -99,6 +99,28 @@ def test_a_replacement_is_named_and_what_follows_from_it(stacks: Stacks) -> None
     assert found["Perhaps"]["Details"][0]["CausingEntity"] == "A.Twice"
 
 
+def test_a_changed_parameter_of_a_nested_stack_is_put_down_to_its_own_cause(stacks: Stacks) -> None:
+    declared = VALUE | {"Other": {"Type": "String"}}
+    leaf = template(
+        {"Thing": thing(Value={"Ref": "Value"})}, Parameters=declared, Outputs={"O": {"Value": {"Ref": "Value"}}}
+    )
+    other = {"Fn::GetAtt": ["First", "Outputs.O"]}
+    resources = {
+        "First": stacks.nested(leaf, Value="constant", Other="x"),
+        "Second": stacks.nested(leaf, Value={"Ref": "Value"}, Other=other),
+        "Third": stacks.nested(leaf, Value={"Fn::GetAtt": ["Second", "Outputs.O"]}, Other=other),
+    }
+    name = stacks.create(template(resources, Parameters=VALUE))
+    found = changes(change_set(stacks, name, None, Parameters=value("2"), IncludeNestedStacks=True))
+    assert {
+        key: [(each["Target"]["Path"], each["ChangeSource"], each["CausingEntity"]) for each in change["Details"]]
+        for key, change in found.items()
+    } == {
+        "Second": [("/Properties/Parameters/Value", "ParameterReference", "Value")],
+        "Third": [("/Properties/Parameters/Value", "ResourceAttribute", "Second.Outputs.O")],
+    }
+
+
 def test_added_and_removed_resources_are_named_with_the_policy(stacks: Stacks) -> None:
     name = stacks.create(template({"Gone": thing(), "Kept": thing(policy="Retain"), "Same": thing()}))
     found = changes(change_set(stacks, name, template({"Same": thing(), "New": thing()})))

@@ -74,11 +74,18 @@ class PlanView(LiveView):
         """The value of Fn::GetAtt."""
         if logical_id in self.children:
             return self.children[logical_id].get(name, UNKNOWN)
-        if logical_id in self.new | self.replaced:
-            return UNKNOWN
-        if logical_id in self.modified and not _identifies(self.modified[logical_id], name):
+        if self.may_change(logical_id, name):
             return UNKNOWN
         return super().attribute(logical_id, name)
+
+    def may_change(self, logical_id: str, name: str) -> bool:
+        """Whether an attribute is not known yet or will be another one."""
+        if logical_id in self.children:
+            resource = self._find(logical_id)
+            return self.children[logical_id].get(name, UNKNOWN) != resource.attributes.get(name)
+        if logical_id in self.new | self.replaced:
+            return True
+        return logical_id in self.modified and not _identifies(self.modified[logical_id], name)
 
 
 class Planner:
@@ -233,24 +240,36 @@ def _causes(
     stack: Stack,
 ) -> list[tuple[str, str | None]]:
     """Why a property differs, as pairs of ChangeSource and CausingEntity."""
-    before = properties_of(dict(current.definition)).get(difference.name)
-    after = properties_of(dict(definition)).get(difference.name)
+    before = _at(properties_of(dict(current.definition)), difference.path)
+    after = properties_of(dict(definition))
     causes: list[tuple[str, str | None]] = []
     old = stack.current().parameters
-    for each in references(evaluation.resolver.chosen(after)):
+    for each in references(_at(evaluation.resolver.chosen(after), difference.path)):
         if each.name in evaluation.target.parameters:
             was = old.get(each.name)
             if was is None or not same(was.value, evaluation.target.parameters[each.name].value):
                 causes.append(("ParameterReference", each.name))
-        elif each.attribute is not None and each.name in view.new | view.replaced | set(view.modified) | set(
-            view.children
-        ):
+        elif each.attribute is not None and view.may_change(each.name, each.attribute):
             causes.append(("ResourceAttribute", f"{each.name}.{each.attribute}"))
-        elif each.name in view.new | view.replaced:
+        elif each.attribute is None and each.name in view.new | view.replaced:
             causes.append(("ResourceReference", each.name))
-    if before != after or not causes:
+    if before != _at(after, difference.path) or not causes:
         causes.append(("DirectModification", None))
     return list(dict.fromkeys(causes))
+
+
+def _at(value: Any, path: tuple[str, ...]) -> Any:
+    """The part of a definition at a path, or the function that makes it."""
+    for part in path:
+        if isinstance(value, Mapping) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        elif isinstance(value, Mapping) and any(key == "Ref" or key.startswith("Fn::") for key in value):
+            return value
+        else:
+            return None
+    return value
 
 
 def _detail(
