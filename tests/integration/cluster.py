@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.local import stacks, surroundings
-from tests.integration.place import AWS_CLI, Place, wait_for
+from tests.integration.place import CLI_SECONDS, Place, wait_for
 
 STACK = "AWS::CloudFormation::Stack"
 Resource = Mapping[str, Any]
@@ -31,11 +31,12 @@ def package(place: Place, config: Path, root: Path) -> Package:
     place.make_bucket()
     values = surroundings.prepare(place.client, surroundings.facts(config), declared)
     packaged = root.parent / f"packaged-{place.region}.json"
-    done = place.run(
+    packaging = place.start(
         "cloudformation", "package", "--template-file", str(root), "--s3-bucket", surroundings.BUCKET,
         "--use-json", "--output-template-file", str(packaged),
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    said, _ = packaging.communicate(timeout=CLI_SECONDS)
+    assert packaging.returncode == 0, said
     return Package(packaged, root, values)
 
 
@@ -50,39 +51,32 @@ class Cluster:
 
     # deploying
 
-    def command(self, *flags: str, **parameters: str) -> list[str]:
+    def start_deploy(self, *flags: str, **parameters: str) -> subprocess.Popen[str]:
         """The README's `aws cloudformation deploy`; an update names only the parameters that it changes."""
         pairs = [f"{key}={value}" for key, value in parameters.items()]
-        return [
+        return self.place.start(
             "cloudformation", "deploy", "--template-file", str(self._package.template), "--stack-name", self.name,
             "--s3-bucket", surroundings.BUCKET, "--capabilities", "CAPABILITY_IAM", *flags,
             *(["--parameter-overrides", *pairs] if pairs else []),
-        ]  # fmt: skip
+        )  # fmt: skip
 
-    def create_in_background(self) -> subprocess.Popen[str]:
-        """The README's deploy, which ends within 30 seconds after the stack has."""
-        return subprocess.Popen(
-            [AWS_CLI, *self.command(**self._package.values)],
-            env=self.place.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def start_create(self, **parameters: str) -> None:
+    def start_create(self) -> subprocess.Popen[str]:
         """Create the stack, without waiting for its end."""
-        self._execute(self.command("--no-execute-changeset", **(dict(self._package.values) | parameters)))
+        return self.start_deploy(**self.values)
 
-    def create(self, **parameters: str) -> None:
+    def create(self) -> None:
         """Create the stack; it has to succeed."""
-        self.start_create(**parameters)
-        status = self.settled()
-        assert status == "CREATE_COMPLETE", self.failures()
+        self.finish(self.start_create())
 
-    def update(self, disable_rollback: bool = False, **parameters: str) -> str:
+    def finish(self, deploy: subprocess.Popen[str]) -> None:
+        """Wait for a deploy; it has to succeed."""
+        said, _ = deploy.communicate(timeout=CLI_SECONDS)
+        assert deploy.returncode == 0, [said, *self.failures()]
+
+    def update(self, *flags: str, **parameters: str) -> str:
         """Change parameters; returns the status that the stack ends in."""
-        self._execute(self.command("--no-execute-changeset", **parameters), disable_rollback)
-        return self.settled()
+        self.start_deploy(*flags, **parameters).communicate(timeout=CLI_SECONDS)
+        return str(self.stack()["StackStatus"])
 
     def start_delete(self) -> str:
         """Delete the stack, without waiting for its end; returns its id."""
@@ -103,15 +97,11 @@ class Cluster:
 
         return wait_for(rest, f"the stack {self.name} comes to rest", seconds)
 
-    def _execute(self, command: list[str], disable_rollback: bool = False) -> None:
-        # `deploy` would look only every 30 seconds whether the stack is done: it makes the change set, we go on.
-        done = self.place.run(*command)
-        assert done.returncode == 0, done.stdout + done.stderr
-        pending = self._stacks.list_change_sets(StackName=self.name)["Summaries"]
-        newest = max(pending, key=lambda each: each["CreationTime"])["ChangeSetId"]
-        self._stacks.execute_change_set(ChangeSetName=newest, DisableRollback=disable_rollback)
-
     # looking
+
+    def exists(self) -> bool:
+        """Whether there is a stack of this name, or a change set that is to make it."""
+        return self.name in {each["StackName"] for each in self._stacks.describe_stacks()["Stacks"]}
 
     @property
     def values(self) -> Mapping[str, str]:

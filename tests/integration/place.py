@@ -23,8 +23,8 @@ T = TypeVar("T")
 
 AWS_CLI = str(Path(sys.executable).parent / "aws")
 STOP_SECONDS = 10
-CLI_SECONDS = 180
-"""No command of the AWS CLI may take longer; `deploy` looks only every 30 seconds whether it is done."""
+CLI_SECONDS = 300
+"""No command of the AWS CLI may take longer, not even a deploy on a machine that has other things to do."""
 
 LOOK_SECONDS = 0.4
 """How often tests look, in real seconds: each look costs the local AWS some of its time."""
@@ -54,18 +54,22 @@ class Place:
         self.client: Callable[[str], Any] = cache(self._make_client)
         """A boto3 client by the service's name."""
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the AWS CLI to its end."""
-        command = [AWS_CLI, *arguments]
-        return subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, timeout=CLI_SECONDS, check=False
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Run the AWS CLI; what it says comes in one stream."""
+        return subprocess.Popen(
+            [AWS_CLI, *arguments],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
 
     def aws(self, *arguments: str) -> Any:
         """What a command of the AWS CLI prints as JSON, None for nothing; the command has to succeed."""
-        done = self.run(*arguments)
-        assert done.returncode == 0, f"aws {' '.join(arguments)}\n{done.stdout}{done.stderr}"
-        return json.loads(done.stdout) if done.stdout.strip() else None
+        running = self.start(*arguments)
+        said, _ = running.communicate(timeout=CLI_SECONDS)
+        assert running.returncode == 0, f"aws {' '.join(arguments)}\n{said}"
+        return json.loads(said) if said.strip() else None
 
     def play(self, *arguments: str) -> None:
         """Start the player of this region's nodes."""

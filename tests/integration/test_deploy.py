@@ -36,9 +36,9 @@ def clusters(place: Place, generated: Generated) -> tuple[Cluster, Cluster]:
     packaged = package(place, config, root)
     both = (Cluster(place, "blue", packaged), Cluster(place, "green", packaged))
     place.play()
-    deploys = [cluster.create_in_background() for cluster in both]
-    said = [deploy.communicate()[0] for deploy in deploys]
-    assert [deploy.returncode for deploy in deploys] == [0, 0], said + both[0].failures() + both[1].failures()
+    deploys = [cluster.start_create() for cluster in both]
+    for cluster, deploy in zip(both, deploys, strict=True):
+        cluster.finish(deploy)
     return both
 
 

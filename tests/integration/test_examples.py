@@ -65,11 +65,11 @@ def rehearsal(processes: Processes, endpoint: str, generated: Generated) -> Rehe
     before = {region: inventory.take(place.client) for region, place in places.items()}
     for place in places.values():
         place.play()
-    for run in runs.values():
-        run.cluster.start_create()
+    deploys = {example: run.cluster.start_create() for example, run in runs.items()}
     kept: dict[str, set[str]] = defaultdict(set)
-    for run in runs.values():
-        run.created = run.cluster.settled(seconds=ALL_SECONDS)
+    for example, run in runs.items():
+        deploys[example].communicate(timeout=ALL_SECONDS)
+        run.created = str(run.cluster.stack()["StackStatus"])
         run.failures = tuple(run.cluster.failures())
         run.types = frozenset(each["ResourceType"] for each in run.cluster.resources().values())
         kept[run.cluster.place.region] |= run.cluster.kept()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from rehearsal.local import inventory
 from tests.integration.cluster import Cluster, Package, Resource, package
 from tests.integration.conftest import Generated
 from tests.integration.nodes import IN_SERVICE, WAITS_TO_LAUNCH, Nodes
-from tests.integration.place import Place, wait_for
+from tests.integration.place import CLI_SECONDS, Place, wait_for
 
 SPEED = 20
 HEARTBEAT_SECONDS = 1800
@@ -29,12 +31,16 @@ def before(place: Place, packaged: Package) -> inventory.Inventory:
 
 
 @pytest.fixture
-def cluster(place: Place, packaged: Package, before: inventory.Inventory) -> Cluster:
+def cluster(place: Place, packaged: Package, before: inventory.Inventory) -> Iterator[Cluster]:
     """A cluster in creation whose nodes nobody plays: ClusterReady waits for them."""
     made = Cluster(place, "never", packaged)
-    made.start_create()
-    wait_for(lambda: "Controlplane/ClusterReady" in made.resources(), "the create waits for the nodes")
-    return made
+    deploy = made.start_create()
+    wait_for(
+        lambda: made.exists() and "Controlplane/ClusterReady" in made.resources(), "the create waits for the nodes"
+    )
+    yield made
+    said, _ = deploy.communicate(timeout=CLI_SECONDS)
+    assert (deploy.returncode, "Failed to create/update the stack" in said) == (255, True), said
 
 
 def nothing_is_left(place: Place, before: inventory.Inventory, *expected: str) -> None:

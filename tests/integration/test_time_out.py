@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.cluster import Cluster, Resource, package
 from tests.integration.conftest import Generated
-from tests.integration.place import Place
+from tests.integration.place import CLI_SECONDS, Place
 
 SPEED = 240
 """ClusterReady waits for an hour: 15 seconds here."""
@@ -17,11 +17,12 @@ TIMED_OUT = "Failed to receive 1 resource signal(s) within the specified duratio
 
 @pytest.fixture(scope="module")
 def cluster(place: Place, generated: Generated) -> Cluster:
-    """A cluster that was deployed without anybody who plays its nodes, at rest."""
+    """A cluster that somebody has tried to deploy without anybody who plays its nodes."""
     config, root = generated("development")
     made = Cluster(place, "silent", package(place, config, root))
-    made.start_create()
-    made.settled()
+    deploy = made.start_create()
+    said, _ = deploy.communicate(timeout=CLI_SECONDS)
+    assert (deploy.returncode, "Failed to create/update the stack" in said) == (255, True), said
     return made
 
 

@@ -98,16 +98,16 @@ def test_a_failing_update_rolls_back_and_says_why(cluster: Cluster) -> None:
 
 def test_a_stopped_update_refuses_replacements_and_is_continued_later(cluster: Cluster) -> None:
     before = cluster.physical_ids()
-    assert cluster.update(disable_rollback=True, GeneralMinSize="9", GeneralMaxSize="4") == "UPDATE_FAILED"
+    assert cluster.update("--disable-rollback", GeneralMinSize="9", GeneralMaxSize="4") == "UPDATE_FAILED"
     assert cluster.stack()["DisableRollback"] is True
 
     # An IAM role cannot change its path, so this would make every role anew.
-    status = cluster.update(disable_rollback=True, GeneralMinSize="2", GeneralMaxSize="4", RolePath="/other/")
+    status = cluster.update("--disable-rollback", GeneralMinSize="2", GeneralMaxSize="4", RolePath="/other/")
     assert status == "UPDATE_FAILED"
     assert NO_REPLACEMENT in "".join(_reasons(cluster, "Iam", "WorkerRole"))
     assert cluster.physical_ids() == before
 
-    assert cluster.update(disable_rollback=True, GeneralMaxSize="5", RolePath="/") == "UPDATE_COMPLETE"
+    assert cluster.update("--disable-rollback", GeneralMaxSize="5", RolePath="/") == "UPDATE_COMPLETE"
     assert cluster.physical_ids() == before
     unsettled = {path for path, each in cluster.resources().items() if not each["ResourceStatus"].endswith("_COMPLETE")}
     assert unsettled == set()
