@@ -30,7 +30,7 @@ LOOK_SECONDS = 0.4
 """How often tests look, in real seconds: each look costs the local AWS some of its time."""
 
 
-def wait_for(look: Callable[[], T], what: str, seconds: float = 90.0) -> T:
+def wait_for(look: Callable[[], T], what: str, seconds: float = 180.0) -> T:
     """Look until something is there (true) and return it; fail with what was waited for and what was seen last."""
     deadline = time.monotonic() + seconds
     while True:

@@ -12,7 +12,7 @@ from tests.integration.conftest import Generated
 from tests.integration.nodes import IN_SERVICE, WAITS_TO_LAUNCH, Nodes
 from tests.integration.place import CLI_SECONDS, Place, wait_for
 
-SPEED = 20
+SPEED = 10
 HEARTBEAT_SECONDS = 1800
 """What a hook waits for where nobody answers it."""
 

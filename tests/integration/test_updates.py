@@ -114,6 +114,8 @@ def test_a_stopped_update_refuses_replacements_and_is_continued_later(cluster: C
 
 
 def test_a_new_image_fails_by_name_until_rolling_updates_are_rehearsed(cluster: Cluster, place: Place) -> None:
+    # The last test of the cluster: the rollback makes another version of the launch template, which is a new image's
+    # rolling update again for every later update of the pool.
     nodes = Nodes(cluster)
     before, group = nodes.states(), cluster.physical_id("WorkersGeneral/Group")
     image = place.client("ec2").register_image(
