@@ -78,8 +78,9 @@ properties: $(CHECK) ## Property tests at length: 300 generated configurations a
 	@HOLDFAST_PROPERTIES=300 $(check_python) -m pytest tests/templates -k properties $(ARGS)
 
 .PHONY: golden
-golden: $(CHECK) ## Write the golden templates of every example anew, to be read with git diff
+golden: $(CHECK) ## Write golden templates and the list of moto corrections anew, for git diff
 	@$(check_python) -m tests.templates.golden
+	@$(check_python) -m tests.rehearsal.corrections_table
 
 .PHONY: format
 format: $(CHECK) ## Format Python and shell in place

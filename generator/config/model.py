@@ -192,7 +192,7 @@ class ClusterConfig(_Section, frozen=True, kw_only=True):
     network: Network = Network()
     kubernetes: Kubernetes = Kubernetes()
     control_plane: ControlPlane = ControlPlane()
-    # A pool is three root parameters and one nested stack; a template has at most 200 parameters.
+    # Each pool adds a policy to the worker role, and IAM allows 10,240 characters for all policies of a role.
     pools: Annotated[
-        tuple[Pool, ...], Meta(min_length=1, max_length=16, description="The worker pools; at least one.")
+        tuple[Pool, ...], Meta(min_length=1, max_length=12, description="The worker pools; at least one.")
     ] = (Pool(name="general"),)

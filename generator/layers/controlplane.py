@@ -181,6 +181,7 @@ def _group(config: ClusterConfig, inputs: Inputs, slot: int, machine: LaunchTemp
                 MaxBatchSize=1,
                 # 1: the newcomer serves before the old node leaves. 0: where there is no room for one more.
                 MinInstancesInService=1 if surge else 0,
+                MinActiveInstancesPercent=100 if surge else 0,
                 MinSuccessfulInstancesPercent=100,
                 PauseTime=compute.SIGNAL_TIMEOUT,
                 WaitOnResourceSignals=True,

@@ -9,4 +9,4 @@ from tests.rehearsal import corrections_table
 def test_the_document_lists_every_correction_and_no_other() -> None:
     current = corrections_table.current()
     assert len(corrections()) > 10
-    assert corrections_table.DOCUMENT.read_text() == current, "run: make docs"
+    assert corrections_table.DOCUMENT.read_text() == current, "run: make golden"

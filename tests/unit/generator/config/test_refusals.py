@@ -41,7 +41,7 @@ TYPES = [
      "endpointZones, privateZone"),
     ("controlPlane: {slots: 4}", "controlPlane.slots: given 4; allowed: 3, 5"),
     ("controlPlane: {etcdVolumeGib: 4}", "controlPlane.etcdVolumeGib: given 4; allowed: a whole number from 8 to 1024"),
-    ("pools: []", "pools: given 0 entries; allowed: 1 to 16"),
+    ("pools: []", "pools: given 0 entries; allowed: 1 to 12"),
     ("pools: general", 'pools: given "general"; allowed: a list'),
     ("pools: [{}]", f"pools[0].name: given nothing; allowed: {NAME}"),
     ("pools: [{name: a}]", f'pools[0].name: given "a"; allowed: {NAME}'),
