@@ -162,10 +162,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--poll-seconds", type=float, default=POLL_SECONDS, help="real seconds between two rounds")
     parser.add_argument("--cluster", help="uuid of the only cluster to play; all clusters without it")
     parser.add_argument("--voters", action="store_true", help="write a voter's row for every control-plane instance")
+    parser.add_argument("--stop-with-stdin", action="store_true", help="stop when standard input is closed")
     options = parser.parse_args(arguments)
     stopping = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stopping.set())
+    if options.stop_with_stdin:
+        threading.Thread(target=_until_closed, args=(stopping,), daemon=True).start()
     # The local AWS takes any credentials; the caller's own must not be sent anywhere by mistake.
     session = boto3.Session(aws_access_key_id="player", aws_secret_access_key="player", region_name=options.region)
     player = Player(session, options.endpoint, options.cluster, options.voters)
@@ -181,6 +184,11 @@ def main(arguments: list[str] | None = None) -> int:
                 print(json.dumps({"trouble": failing}), file=sys.stderr, flush=True)
         stopping.wait(options.poll_seconds)
     return 0
+
+
+def _until_closed(stopping: threading.Event) -> None:
+    sys.stdin.read()
+    stopping.set()
 
 
 if __name__ == "__main__":

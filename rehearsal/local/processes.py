@@ -32,6 +32,8 @@ class Processes:
         # Whoever ends us by a signal gets the same cleaning up as Ctrl-C.
         for each in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(each, lambda number, _: sys.exit(128 + number))
+        # A shell that starts us in the background has Ctrl-C's signal ignored, and that is inherited.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         return self
 
     def __exit__(

@@ -115,7 +115,7 @@ class Rehearsal:
         region = self._facts.region
         self._environment = local_environment(endpoint, region)
         self._say(f"local AWS at {endpoint}, region {region}")
-        player = [*_PYTHON, "rehearsal.player", "--endpoint", endpoint, "--region", region]
+        player = [*_PYTHON, "rehearsal.player", "--endpoint", endpoint, "--region", region, "--stop-with-stdin"]
         self._processes.start("player", player, self._environment, read=False)
 
     def _say(self, what: str) -> None:

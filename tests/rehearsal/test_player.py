@@ -46,6 +46,7 @@ class Process:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         self._process = subprocess.Popen(
             [*command, "--poll-seconds", "0.05", *options],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -72,6 +73,12 @@ class Process:
         while not self._acts.empty():
             self.said.append(self._acts.get())
         return [act for act in self.said if act["act"] == kind]
+
+    def close_stdin(self) -> int:
+        """The exit status after the end of standard input, as when whoever started the player was killed."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        return self._process.wait(timeout=10)
 
     def stop(self) -> tuple[int, str]:
         """The exit status after SIGTERM, and what stood on standard error."""
@@ -128,6 +135,10 @@ def test_it_plays_only_the_cluster_that_it_was_told(aws: LocalAws, ground: Groun
     aws.clock.sleep(0.3)
     assert states(aws, "other") == ["Pending:Wait"]
     assert player.stop() == (0, "")
+
+
+def test_it_ends_with_its_standard_input_when_asked_to(aws: LocalAws) -> None:
+    assert Process(aws.endpoint, "--stop-with-stdin").close_stdin() == 0
 
 
 def test_it_signals_a_complete_control_plane_once_and_writes_its_voters(aws: LocalAws, ground: Ground) -> None:
