@@ -25,7 +25,7 @@ from botocore.config import Config
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Request, Response
 
-from rehearsal.aws import corrections, services
+from rehearsal.aws import corrections, models, services
 from rehearsal.aws.clock import Clock
 from rehearsal.aws.protocol import Service
 
@@ -75,6 +75,7 @@ class LocalAws:
 
     def start(self) -> LocalAws:
         """Load moto and the plug-ins, bind the port and answer requests in threads. OSError when the port is taken."""
+        models.read_once()
         self._moto = _moto_application()
         plugins = _plugins()
         corrections.apply_all()
@@ -174,8 +175,7 @@ def _buffer_body(environ: dict[str, Any]) -> None:
 
 
 def _moto_application() -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
-    # Set before moto is imported: it reads them once. AWS's managed policies exist in every account.
-    os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+    # Set before moto is imported: it reads it once.
     os.environ.setdefault("MOTO_ALLOW_NONEXISTENT_REGION", "true")
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
