@@ -77,6 +77,10 @@ test: $(CHECK) ## Run the tests (ARGS= goes to pytest)
 properties: $(CHECK) ## Property tests at length: 300 generated configurations are linted
 	@HOLDFAST_PROPERTIES=300 $(check_python) -m pytest tests/templates -k properties $(ARGS)
 
+.PHONY: examples
+examples: $(CHECK) ## Deploy and delete every example on the local AWS; `make check` takes some
+	@HOLDFAST_EXAMPLES=all $(check_python) -m pytest -n 2 tests/integration/test_examples.py $(ARGS)
+
 .PHONY: golden
 golden: $(CHECK) ## Write golden templates and the list of moto corrections anew, for git diff
 	@$(check_python) -m tests.templates.golden

@@ -6,6 +6,7 @@ sides of a stack's border are derived from them.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from types import UnionType
@@ -119,6 +120,7 @@ def logical_id(name: str) -> str:
     return "".join(word[:1].upper() + word[1:] for word in name.replace("-", "_").split("_"))
 
 
+@functools.cache
 def _kinds(border: type[DataclassInstance]) -> dict[str, type[Value]]:
     """The fields of an Inputs or Outputs class with their kinds, `None` stripped from optional ones."""
     hints = get_type_hints(border)
