@@ -52,6 +52,11 @@ def deploy(cli: Cli, name: str, file: str, *arguments: str, code: int = 0) -> st
     return done.stdout + done.stderr
 
 
+def _next_second() -> None:
+    """The AWS CLI names a change set after the second in which it makes it."""
+    time.sleep(1 - time.time() % 1)
+
+
 def test_a_packaged_tree_is_deployed_updated_and_deleted(stacks: Stacks, cli: Cli, tmp_path: Path) -> None:
     child = template(
         {"Thing": thing(Value={"Ref": "Value"})},
@@ -75,6 +80,7 @@ def test_a_packaged_tree_is_deployed_updated_and_deleted(stacks: Stacks, cli: Cl
     assert time.monotonic() - began < 28, "waiting for the CLI's 30 seconds between two looks"
     assert stacks.outputs(name) == {"Out": "55"}
     assert stacks.describe(name)["Tags"] == [{"Key": "team", "Value": "x"}]
+    _next_second()
     deploy(cli, name, "root.yaml", "--parameter-overrides", "Value=6")
     assert stacks.outputs(name) == {"Out": "66"}
     assert stacks.world.calls == [("create", "Thing"), ("update", "Thing")]
@@ -89,7 +95,9 @@ def test_a_deploy_without_changes_says_so_and_fails_unless_told_not_to(
     (tmp_path / "t.json").write_text(template({"A": thing()}))
     name = stacks.name()
     deploy(cli, name, "t.json")
+    _next_second()
     assert "No changes to deploy" in deploy(cli, name, "t.json", code=255)
+    _next_second()
     assert "No changes to deploy" in deploy(cli, name, "t.json", "--no-fail-on-empty-changeset")
 
 
@@ -111,6 +119,7 @@ def test_a_deploy_with_disable_rollback_stops_and_the_next_one_goes_on(
     deploy(cli, name, "t.json", "--disable-rollback", code=255)
     assert stacks.describe(name)["StackStatus"] == "CREATE_FAILED"
     file.write_text(template({"A": thing(), "B": thing(after="A")}))
+    _next_second()
     deploy(cli, name, "t.json", "--disable-rollback")
     assert stacks.describe(name)["StackStatus"] == "UPDATE_COMPLETE"
     assert stacks.world.said("create") == ["A", "B", "B"]

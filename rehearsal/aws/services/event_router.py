@@ -127,8 +127,9 @@ class Router:
                 self._timers.discard(cancel)
             self._submit(delivery)
 
-        cancel = self._clock.timer(wait_seconds, again)
+        # On a fast clock the timer may end at once; the lock lets it go on only when it is known here.
         with self._lock:
+            cancel = self._clock.timer(wait_seconds, again)
             self._timers.add(cancel)
 
     def _give_up(self, delivery: Delivery, failure: Undeliverable, exhausted: str | None) -> None:

@@ -157,8 +157,9 @@ class Invoker:
                 self._timers.discard(cancel)
             self._submit(job)
 
-        cancel = self._clock.timer(seconds, again)
+        # On a fast clock the timer may end at once; the lock lets it go on only when it is known here.
         with self._lock:
+            cancel = self._clock.timer(seconds, again)
             self._timers.add(cancel)
 
     def _send(
