@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from troposphere import Join, Output, Select, Split, StackId, Sub, Template
 from troposphere.cloudformation import CustomResource
 
 from generator.config.model import ClusterConfig
-from generator.layer import Parent, Wire, logical_id, new_template
+from generator.layer import Layer, Parent, Wire, logical_id, new_template
 from generator.layers import controlplane, database, iam, lifecycle, network, services, workers
 from generator.layers.controlplane import CONTROLPLANE
 from generator.layers.database import DATABASE
@@ -140,9 +141,11 @@ def build(config: ClusterConfig) -> Root:
         after=[LIFECYCLE],
     )
     worker_groups: list[GroupNames] = []
+    layers_with_groups: list[Layer[Any, Any]] = [CONTROLPLANE]
     for pool in given.pools:
         pool_hosts = given.host_groups.get(pool.pool.host_resource_group or "")
-        made = workers.workers(pool.pool).nest(
+        pool_layer = workers.workers(pool.pool)
+        made = pool_layer.nest(
             parent,
             workers.Inputs(
                 cluster_uuid=cluster_uuid,
@@ -164,6 +167,7 @@ def build(config: ClusterConfig) -> Root:
             after=[LIFECYCLE],
         )
         worker_groups.append(made.group_name)
+        layers_with_groups.append(pool_layer)
 
     # Deleted first: it waits for nothing but itself, and everything else waits for it.
     template.add_resource(
@@ -172,10 +176,7 @@ def build(config: ClusterConfig) -> Root:
             ServiceToken=reconcile.function_arn,
             ServiceTimeout=TEARDOWN_SECONDS,
             ClusterId=cluster_id,
-            DependsOn=[
-                logical_id(CONTROLPLANE.name),
-                *(logical_id(workers.workers(pool).name) for pool in config.pools),
-            ],
+            DependsOn=[logical_id(layer.name) for layer in layers_with_groups],
         )
     )
     for name, description, value in (

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+
+from rehearsal.ending import asked_to_end
 
 CLUSTER_TAG = "holdfast:cluster"
 ROLE_TAG = "holdfast:role"
@@ -164,16 +164,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--voters", action="store_true", help="write a voter's row for every control-plane instance")
     parser.add_argument("--stop-with-stdin", action="store_true", help="stop when standard input is closed")
     options = parser.parse_args(arguments)
-    stopping = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stopping.set())
-    if options.stop_with_stdin:
-        threading.Thread(target=_until_closed, args=(stopping,), daemon=True).start()
+    ending = asked_to_end(with_stdin=options.stop_with_stdin)
     # The local AWS takes any credentials; the caller's own must not be sent anywhere by mistake.
     session = boto3.Session(aws_access_key_id="player", aws_secret_access_key="player", region_name=options.region)
     player = Player(session, options.endpoint, options.cluster, options.voters)
     failing = ""
-    while not stopping.is_set():
+    while not ending.is_set():
         try:
             player.play()
             failing = ""
@@ -182,13 +178,8 @@ def main(arguments: list[str] | None = None) -> int:
             if str(error) != failing:
                 failing = str(error)
                 print(json.dumps({"trouble": failing}), file=sys.stderr, flush=True)
-        stopping.wait(options.poll_seconds)
+        ending.wait(options.poll_seconds)
     return 0
-
-
-def _until_closed(stopping: threading.Event) -> None:
-    sys.stdin.read()
-    stopping.set()
 
 
 if __name__ == "__main__":

@@ -10,12 +10,11 @@ import gc
 import json
 import logging
 import os
-import signal
 import sys
-import threading
 from pathlib import Path
 
 from rehearsal.aws.server import LocalAws
+from rehearsal.ending import asked_to_end
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -43,9 +42,7 @@ def main() -> int:
     """Run until a signal; 0 after a clean stop, 1 when the port cannot be bound."""
     given = arguments()
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
-    stop = threading.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: stop.set())
+    ending = asked_to_end(with_stdin=given.stop_with_stdin)
     aws = LocalAws(given.port, given.speed, given.region, given.log_dir)
     try:
         aws.start()
@@ -53,18 +50,11 @@ def main() -> int:
         print(f"--port {given.port}: {os.strerror(error.errno or 0)}", file=sys.stderr)
         return 1
     print(json.dumps({"endpoint": aws.endpoint, "region": aws.region, "pid": os.getpid()}), flush=True)
-    if given.stop_with_stdin:
-        threading.Thread(target=_until_closed, args=(stop,), daemon=True).start()
-    stop.wait()
+    ending.wait()
     aws.stop()
     # Python looks for garbage before it ends, and in all that moto has loaded this takes seconds.
     gc.freeze()
     return 0
-
-
-def _until_closed(stop: threading.Event) -> None:
-    sys.stdin.read()
-    stop.set()
 
 
 if __name__ == "__main__":

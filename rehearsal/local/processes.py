@@ -40,7 +40,7 @@ class Processes:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for process in reversed(self._running):
-            _stop(process)
+            stop(process)
         for log in self._logs:
             log.close()
 
@@ -92,7 +92,7 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
     return done.stdout
 
 
-def _stop(process: subprocess.Popen[str]) -> None:
+def stop(process: subprocess.Popen[str]) -> None:
     """Asks the program to stop, then ends its whole session: it may have started others."""
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):

@@ -61,7 +61,7 @@ class Rehearsal:
         self._processes.finish(packaging, "package")
         self._say("templates and function uploaded: aws cloudformation package")
 
-        # `deploy` looks only every 30 seconds whether the stack is complete: it makes the change set, and we look.
+        # `deploy` says nothing until the end: it makes the change set, and we execute and follow it.
         deploy = ["deploy", "--template-file", packaged, "--stack-name", STACK, "--capabilities", "CAPABILITY_IAM"]
         deploy += ["--s3-bucket", BUCKET, "--no-execute-changeset", "--parameter-overrides"]
         run([*_AWS, *deploy, *(f"{name}={value}" for name, value in values.items())], self._environment)

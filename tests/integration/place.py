@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -17,12 +14,13 @@ from typing import IO, Any, TypeVar
 import boto3
 
 from rehearsal.local import surroundings
+from rehearsal.local.processes import stop
 from rehearsal.local.steps import local_environment
+from tests import waiting
 
 T = TypeVar("T")
 
 AWS_CLI = str(Path(sys.executable).parent / "aws")
-STOP_SECONDS = 10
 CLI_SECONDS = 300
 """No command of the AWS CLI may take longer, not even a deploy on a machine that has other things to do."""
 
@@ -32,13 +30,7 @@ LOOK_SECONDS = 0.4
 
 def wait_for(look: Callable[[], T], what: str, seconds: float = 180.0) -> T:
     """Look until something is there (true) and return it; fail with what was waited for and what was seen last."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = look()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s; last seen: {found!r}"
-        time.sleep(LOOK_SECONDS)
+    return waiting.wait_for(look, what, seconds, LOOK_SECONDS)
 
 
 class Place:
@@ -119,13 +111,6 @@ class Processes:
         for process in self._running:
             process.terminate()
         for process in self._running:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(STOP_SECONDS)
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
-                    pipe.close()
+            stop(process)
         for log in self._logs:
             log.close()

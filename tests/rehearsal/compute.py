@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,17 +13,6 @@ from rehearsal.aws.cloudformation.provider import Context
 from rehearsal.aws.server import LocalAws
 
 T = TypeVar("T")
-
-
-def wait_for(look: Callable[[], T], what: str, seconds: float = 30.0) -> T:
-    """Look until something is there (true) and return it; fail with what was waited for."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = look()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s; last seen: {found!r}"
-        time.sleep(0.02)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from rehearsal.aws.server import LocalAws
+from tests.rehearsal.compute import Ground, make_ground
 from tests.rehearsal.engine import Stacks, World, things
+from tests.rehearsal.provider_stack import Stack
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -21,6 +23,26 @@ def local_aws(request: pytest.FixtureRequest) -> Iterator[LocalAws]:
     aws = LocalAws(speed=getattr(request.module, "SPEED", 1.0)).start()
     yield aws
     aws.stop()
+
+
+@pytest.fixture(scope="module")
+def aws(local_aws: LocalAws) -> LocalAws:
+    """The same under the name that modules use which prepare it further."""
+    return local_aws
+
+
+@pytest.fixture(scope="module")
+def ground(aws: LocalAws) -> Ground:
+    """Where the module's Auto Scaling groups start instances."""
+    return make_ground(aws)
+
+
+@pytest.fixture
+def stack(aws: LocalAws) -> Iterator[Stack]:
+    """A stack whose resources a test makes one by one; they are deleted after the test."""
+    stack = Stack(aws)
+    yield stack
+    stack.delete_all()
 
 
 @pytest.fixture

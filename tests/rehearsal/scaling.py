@@ -9,7 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from rehearsal.aws.server import LocalAws
-from tests.rehearsal.compute import Ground, wait_for
+from tests.rehearsal.compute import Ground
+from tests.waiting import wait_for
 
 LAUNCH = {"LifecycleHookName": "launching", "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING"}
 TERMINATE = {"LifecycleHookName": "terminating", "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING"}

@@ -8,20 +8,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from rehearsal.aws.server import LocalAws
-from tests.rehearsal.compute import Ground, make_ground, wait_for
+from tests.rehearsal.compute import Ground
 from tests.rehearsal.scaling import LAUNCH, NAMES, RETAIN, TERMINATE, delete_all, make, refused, state_in_ec2
+from tests.waiting import wait_for
 
 SPEED = 60
-
-
-@pytest.fixture(scope="module")
-def aws(local_aws: LocalAws) -> LocalAws:
-    return local_aws
-
-
-@pytest.fixture(scope="module")
-def ground(aws: LocalAws) -> Ground:
-    return make_ground(aws)
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rehearsal.aws.server import LocalAws
-from tests.rehearsal.compute import Ground, make_ground, make_queue, take, wait_for
+from tests.rehearsal.compute import Ground, make_ground, make_queue, take
 from tests.rehearsal.scaling import (
     LAUNCH,
     NAMES,
@@ -21,18 +21,9 @@ from tests.rehearsal.scaling import (
     refused,
     state_in_ec2,
 )
+from tests.waiting import wait_for
 
 SPEED = 60
-
-
-@pytest.fixture(scope="module")
-def aws(local_aws: LocalAws) -> LocalAws:
-    return local_aws
-
-
-@pytest.fixture(scope="module")
-def ground(aws: LocalAws) -> Ground:
-    return make_ground(aws)
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +10,8 @@ import pytest
 from rehearsal.aws.cloudformation.provider import ProviderError, provider_for
 from rehearsal.aws.cloudformation.providers import autoscaling
 from rehearsal.aws.server import LocalAws
-from tests.rehearsal.compute import Ground, context, make_ground, wait_for
+from tests.rehearsal.compute import Ground, context
+from tests.waiting import wait_for
 
 GROUP = autoscaling.AutoScalingGroup.type_name
 ROLLING = {"AutoScalingRollingUpdate": {"MinInstancesInService": 1}}
@@ -23,16 +23,7 @@ TERMINATING = {
 }
 
 
-@pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    aws = LocalAws(speed=60).start()
-    yield aws
-    aws.stop()
-
-
-@pytest.fixture(scope="module")
-def ground(aws: LocalAws) -> Ground:
-    return make_ground(aws)
+SPEED = 60
 
 
 def properties(ground: Ground, **changes: Any) -> dict[str, Any]:

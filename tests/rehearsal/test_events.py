@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +14,8 @@ from botocore.exceptions import ClientError
 from rehearsal.aws.clock import Clock
 from rehearsal.aws.server import LocalAws
 from rehearsal.aws.services.event_router import Router
-from tests.rehearsal.compute import log_lines, make_function, make_queue, take, wait_for
+from tests.rehearsal.compute import log_lines, make_function, make_queue, take
+from tests.waiting import wait_for
 
 REPEAT = "import json\ndef handle(event, context):\n    print('GOT ' + json.dumps(event))\n"
 REFUSE_BAD = """
@@ -29,11 +29,7 @@ def handle(event, context):
 NUMBERS = itertools.count()
 
 
-@pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    aws = LocalAws(speed=600).start()
-    yield aws
-    aws.stop()
+SPEED = 600
 
 
 def got(aws: LocalAws, name: str) -> list[Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +12,8 @@ from botocore.exceptions import ClientError
 
 from rehearsal.aws.server import LocalAws
 from rehearsal.aws.services.lambda_invoker import role_access_key_id
-from tests.rehearsal.compute import log_lines, make_function, make_queue, take, wait_for, zip_of
+from tests.rehearsal.compute import log_lines, make_function, make_queue, take, zip_of
+from tests.waiting import wait_for
 
 ECHO = """
 import os, sys
@@ -35,11 +35,7 @@ def handle(event, context):
 """
 
 
-@pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    aws = LocalAws(speed=600).start()
-    yield aws
-    aws.stop()
+SPEED = 600
 
 
 def invoke(aws: LocalAws, name: str, event: Any = None, **options: Any) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,16 +14,15 @@ from rehearsal.aws.cloudformation.provider import Made, ProviderError, provider_
 from rehearsal.aws.server import LocalAws
 from tests.rehearsal.compute import context, make_queue, make_role, zip_of
 
+SPEED = 60
 NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
+def aws(local_aws: LocalAws) -> LocalAws:
     providers.load_all()
-    aws = LocalAws(speed=60).start()
-    aws.client("s3").create_bucket(Bucket="code")
-    yield aws
-    aws.stop()
+    local_aws.client("s3").create_bucket(Bucket="code")
+    return local_aws
 
 
 def upload(aws: LocalAws, answer: str) -> dict[str, str]:

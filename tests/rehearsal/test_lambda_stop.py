@@ -9,7 +9,8 @@ import pytest
 
 from rehearsal.aws.server import LocalAws
 from rehearsal.aws.services import awslambda
-from tests.rehearsal.compute import make_function, wait_for
+from tests.rehearsal.compute import make_function
+from tests.waiting import wait_for
 
 
 def test_a_log_folder_keeps_what_a_function_said(tmp_path: Path) -> None:

@@ -11,30 +11,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
 from rehearsal.aws.server import LocalAws
-from tests.rehearsal.compute import Ground, make_ground, wait_for
+from tests.rehearsal.compute import Ground
+from tests.waiting import wait_for
 
 HOOKS = [
     {"LifecycleHookName": "launching", "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING"},
     {"LifecycleHookName": "terminating", "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING"},
 ]
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    aws = LocalAws().start()
-    yield aws
-    aws.stop()
-
-
-@pytest.fixture(scope="module")
-def ground(aws: LocalAws) -> Ground:
-    return make_ground(aws)
 
 
 class Process:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from rehearsal.aws.cloudformation.provider import Made, ProviderError
-from rehearsal.aws.server import LocalAws
 from tests.rehearsal.provider_stack import Stack, tags_of
 
 
@@ -22,20 +20,6 @@ def allow(action: str, **more: Any) -> dict[str, Any]:
 TRUST = allow("sts:AssumeRole", Principal={"Service": "ec2.amazonaws.com"})
 READ = allow("s3:GetObject", Resource="*")
 ADMINISTER = allow("kms:*", Principal={"AWS": "arn:aws:iam::123456789012:root"}, Resource="*")
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    aws = LocalAws().start()
-    yield aws
-    aws.stop()
-
-
-@pytest.fixture
-def stack(aws: LocalAws) -> Iterator[Stack]:
-    stack = Stack(aws)
-    yield stack
-    stack.delete_all()
 
 
 @pytest.fixture

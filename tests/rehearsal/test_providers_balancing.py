@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from rehearsal.aws.cloudformation.provider import Made, ProviderError
-from rehearsal.aws.server import LocalAws
 from tests.rehearsal.provider_stack import SYSTEM_TAGS, Stack, tags_of
 
 ZONES = ("us-east-1a", "us-east-1b")
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    aws = LocalAws().start()
-    yield aws
-    aws.stop()
-
-
-@pytest.fixture
-def stack(aws: LocalAws) -> Iterator[Stack]:
-    stack = Stack(aws)
-    yield stack
-    stack.delete_all()
 
 
 @pytest.fixture

@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from rehearsal.aws.cloudformation.provider import Made, ProviderError
-from rehearsal.aws.server import LocalAws
 from tests.rehearsal.provider_stack import SYSTEM_TAGS, Stack, tags_of
 
 ANYWHERE = "0.0.0.0/0"
 POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    aws = LocalAws().start()
-    yield aws
-    aws.stop()
-
-
-@pytest.fixture
-def stack(aws: LocalAws) -> Iterator[Stack]:
-    stack = Stack(aws)
-    yield stack
-    stack.delete_all()
 
 
 @pytest.fixture

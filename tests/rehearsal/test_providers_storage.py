@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,20 +19,6 @@ TABLE = {
     "StreamSpecification": {"StreamViewType": "NEW_AND_OLD_IMAGES"},
 }
 DENY = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}]}
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    aws = LocalAws().start()
-    yield aws
-    aws.stop()
-
-
-@pytest.fixture
-def stack(aws: LocalAws) -> Iterator[Stack]:
-    stack = Stack(aws)
-    yield stack
-    stack.delete_all()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from generator.config.model import ClusterConfig, ControlPlane, Network, Pool
+from generator.config.model import ClusterConfig, ControlPlane, Pool
 from tests.templates.cluster import Cluster, generated
 from tests.templates.rules import RULES, violations
 
@@ -14,7 +14,7 @@ _POOLS = tuple(Pool(name=f"{'n' * 22}{index:02}") for index in range(12))
 
 @pytest.fixture(scope="module")
 def largest() -> Cluster:
-    config = ClusterConfig(zones=6, control_plane=ControlPlane(slots=5), network=Network(), pools=_POOLS)
+    config = ClusterConfig(zones=6, control_plane=ControlPlane(slots=5), pools=_POOLS)
     return generated("largest", config)
 
 

@@ -60,7 +60,6 @@ class Router:
         self._rules = rules
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="events")
         self._lock = threading.Lock()
-        self._timers: set[Callable[[], object]] = set()
         self._due: dict[tuple[str, str], datetime | None] = {}
         self._closed = threading.Event()
         self._scanner = threading.Thread(target=self._scan, name="schedules", daemon=True)
@@ -73,9 +72,6 @@ class Router:
         """Stop; deliveries that wait for a retry are dropped."""
         with self._lock:
             self._closed.set()
-            timers = list(self._timers)
-        for cancel in timers:
-            cancel()
         self._scanner.join(timeout=10)
         self._pool.shutdown(wait=True, cancel_futures=True)
 
@@ -119,18 +115,7 @@ class Router:
         if failure.code in NOT_RETRIED or exhausted:
             self._give_up(delivery, failure, exhausted)
         else:
-            self._retry(delivery, wait_seconds)
-
-    def _retry(self, delivery: Delivery, wait_seconds: float) -> None:
-        def again() -> None:
-            with self._lock:
-                self._timers.discard(cancel)
-            self._submit(delivery)
-
-        # On a fast clock the timer may end at once; the lock lets it go on only when it is known here.
-        with self._lock:
-            cancel = self._clock.timer(wait_seconds, again)
-            self._timers.add(cancel)
+            self._clock.timer(wait_seconds, lambda: self._submit(delivery))
 
     def _give_up(self, delivery: Delivery, failure: Undeliverable, exhausted: str | None) -> None:
         arn = delivery.target["Arn"]

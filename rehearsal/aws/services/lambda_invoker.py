@@ -74,16 +74,12 @@ class Invoker:
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="lambda")
         self._lock = threading.Lock()
         self._running: Counter[str] = Counter()
-        self._timers: set[Callable[[], object]] = set()
         self._closed = False
 
     def close(self) -> None:
         """End all functions; events that wait for a retry are dropped."""
         with self._lock:
             self._closed = True
-            timers = list(self._timers)
-        for cancel in timers:
-            cancel()
         self._sandbox.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
@@ -151,16 +147,7 @@ class Invoker:
             if function is not None:
                 self._send(function, config, job, outcome, "OnFailure", "EventAgeExceeded")
             return
-
-        def again() -> None:
-            with self._lock:
-                self._timers.discard(cancel)
-            self._submit(job)
-
-        # On a fast clock the timer may end at once; the lock lets it go on only when it is known here.
-        with self._lock:
-            cancel = self._clock.timer(seconds, again)
-            self._timers.add(cancel)
+        self._clock.timer(seconds, lambda: self._submit(job))
 
     def _send(
         self, function: Any, config: dict[str, Any], job: AsyncEvent, outcome: Outcome | None, kind: str, condition: str
