@@ -1,8 +1,8 @@
 """The local AWS as one HTTP server: own services by the scope of a request's signature, everything else by moto.
 
 Plug-ins (modules of rehearsal.aws.services, and the packages of the own services) are imported at start. One that has a
-function `start(aws)` is called with the running server: it may `register` a service, `route` a path of its own, and
-leave something to do `on_stop`.
+function `start(aws)` is called with the running server: it may `register` a service, `route` a path of its own, put a
+`guard` before all services, `observe` what was answered, and leave something to do `on_stop`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +29,47 @@ from werkzeug.wrappers import Request, Response
 from rehearsal.aws import corrections, models, services
 from rehearsal.aws.clock import Clock
 from rehearsal.aws.protocol import Service
+from rehearsal.aws.sessions import Sessions
 
 LOG = logging.getLogger(__name__)
 
 ACCOUNT_ID = "123456789012"
 """Moto's account; every caller is in it."""
 OWN_SERVICES = ("rehearsal.aws.cloudformation.api", "rehearsal.aws.autoscaling.api")
-SCOPE = re.compile(r"Credential=[^/,\s]+/\d+/([^/]+)/([^/]+)/aws4_request")
+SCOPE = re.compile(r"Credential=([^/,\s]+)/\d+/([^/]+)/([^/]+)/aws4_request")
 WITHOUT_LOCK = re.compile(r"/functions/[^/]+/invocations$")
 """Invoking a function may take minutes and calls the local AWS itself, so it must not hold moto's lock."""
 
+VPC_KEY = "holdfast.vpc"
+"""Where the WSGI environment of a request from inside a VPC holds the VPC's id."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The VPC that a request came from, and the address in it."""
+
+    vpc_id: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """A signed request, its body read: who signed it for which service, and where it came from (None: from outside)."""
+
+    request: Request
+    access_key_id: str
+    region: str
+    service: str
+    """The service's name in the signature, as in `ssm`, `dynamodb`, `elasticloadbalancing`."""
+    origin: Origin | None
+
+
 Route = Callable[[Request], Response]
+Guard = Callable[[Call], Response | None]
+"""Looks at a request before its service does; a response of its own refuses it. ConnectionError closes the connection
+without an answer, as an address does that nobody listens on."""
+Observer = Callable[[str], object]
+"""Told the name of the service, as in the signature, after each answered request."""
 
 
 class LocalAws:
@@ -48,6 +79,7 @@ class LocalAws:
         self, port: int = 0, speed: float = 1.0, region: str = "us-east-1", log_dir: Path | None = None
     ) -> None:
         self.clock = Clock(speed)
+        self.sessions = Sessions(self.clock)
         self.region = region
         self.account_id = ACCOUNT_ID
         self.log_dir = log_dir
@@ -57,6 +89,9 @@ class LocalAws:
         self._port = port
         self._services: dict[str, Service] = {}
         self._routes: dict[str, Route] = {}
+        self._guards: list[Guard] = []
+        self._observers: list[Observer] = []
+        self._inside: list[tuple[BaseWSGIServer, threading.Thread]] = []
         self._at_stop: list[Callable[[], object]] = []
         self._clients: dict[tuple[str, str], Any] = {}
         self._client_lock = threading.Lock()
@@ -80,19 +115,9 @@ class LocalAws:
         plugins = _plugins()
         corrections.apply_all()
         _reset_moto()
-        from moto.moto_server.werkzeug_app import MotoRequestHandler
-
-        class Handler(MotoRequestHandler):
-            def log(self, type: str, message: str, *args: Any) -> None:
-                LOG.debug(message, *args)
-
         # Bound here, because werkzeug ends the whole process when a port is taken.
         with socket.create_server(("127.0.0.1", self._port), backlog=128) as bound:
-            self._server = make_server(
-                "127.0.0.1", 0, self._application, threaded=True, request_handler=Handler, fd=bound.fileno()
-            )
-        self._thread = threading.Thread(target=self._server.serve_forever, name="local-aws", daemon=True)
-        self._thread.start()
+            self._server, self._thread = self._serve(bound, None)
         for plugin in plugins:
             start = getattr(plugin, "start", None)
             if start is not None:
@@ -109,10 +134,15 @@ class LocalAws:
                 LOG.exception("something did not stop cleanly")
         self._at_stop.clear()
         self.clock.cancel_all()
-        if self._server is not None and self._thread is not None and self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join(timeout=10)
-            self._server.server_close()
+        for server, thread in self._inside:
+            _end(server, thread)
+        self._inside.clear()
+        if self._server is not None and self._thread is not None:
+            _end(self._server, self._thread)
+
+    def serve_inside(self, bound: socket.socket, vpc_id: str) -> None:
+        """Answer on one more listening socket, which was made in the network of a VPC. The caller closes the socket."""
+        self._inside.append(self._serve(bound, vpc_id))
 
     def register(self, service: Service) -> None:
         """Answer requests signed for this service ourselves."""
@@ -121,6 +151,14 @@ class LocalAws:
     def route(self, prefix: str, handler: Route) -> None:
         """Answer unsigned requests below a path ourselves."""
         self._routes[prefix] = handler
+
+    def guard(self, guard: Guard) -> None:
+        """Have signed requests looked at before their service sees them; in the order of registration."""
+        self._guards.append(guard)
+
+    def observe(self, observer: Observer) -> None:
+        """Be told after each answered request, in the thread that answers: be quick."""
+        self._observers.append(observer)
 
     def on_stop(self, action: Callable[[], object]) -> None:
         """Have something done when the local AWS stops; the last one first."""
@@ -150,25 +188,85 @@ class LocalAws:
                 )
             return self._clients[key]
 
+    def _serve(self, bound: socket.socket, vpc_id: str | None) -> tuple[BaseWSGIServer, threading.Thread]:
+        """Serve on a bound socket in a thread; requests from inside a VPC carry its id."""
+        from moto.moto_server.werkzeug_app import MotoRequestHandler
+
+        class Handler(MotoRequestHandler):
+            def log(self, type: str, message: str, *args: Any) -> None:
+                LOG.debug(message, *args)
+
+            def make_environ(self) -> Any:
+                environ = super().make_environ()
+                if vpc_id is not None:
+                    environ[VPC_KEY] = vpc_id
+                    # Moto takes a host's name for a bucket's, and knows only this one as the endpoint of all services.
+                    environ["HTTP_HOST"] = "localhost"
+                return environ
+
+        host, port = bound.getsockname()[:2]
+        server = make_server(host, port, self._application, threaded=True, request_handler=Handler, fd=bound.fileno())
+        thread = threading.Thread(target=server.serve_forever, name=f"local-aws-{vpc_id or 'outside'}", daemon=True)
+        thread.start()
+        return server, thread
+
     def _application(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
-        for prefix, handler in self._routes.items():
+        scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
+        if VPC_KEY in environ and scope is None:
+            return Response("requests from inside a VPC have to be signed\n", status=403)(environ, start_response)
+        for prefix, handler in self._routes.items() if VPC_KEY not in environ else ():
             if path.startswith(prefix):
                 return handler(Request(environ))(environ, start_response)
-        scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
-        if scope and scope[2] in self._services:
+        _buffer_body(environ)
+        if scope and self._guards:
+            refusal = self._refusal(_call(environ, scope))
+            if refusal is not None:
+                return refusal(environ, start_response)
+        answer = self._answer(environ, start_response, path, scope)
+        if scope:
+            for observer in self._observers:
+                observer(scope[3])
+        return answer
+
+    def _refusal(self, call: Call) -> Response | None:
+        for guard in self._guards:
+            refusal = guard(call)
+            if refusal is not None:
+                return refusal
+        return None
+
+    def _answer(
+        self, environ: dict[str, Any], start_response: Any, path: str, scope: re.Match[str] | None
+    ) -> Iterable[bytes]:
+        if scope and scope[3] in self._services:
             request = Request(environ)
-            return self._services[scope[2]].answer(request, scope[1], self.account_id)(environ, start_response)
+            return self._services[scope[3]].answer(request, scope[2], self.account_id)(environ, start_response)
         assert self._moto is not None
         if WITHOUT_LOCK.search(path):
             return self._moto(environ, start_response)
-        _buffer_body(environ)
         with self.lock:
             return self._moto(environ, start_response)
 
 
+def _call(environ: dict[str, Any], scope: re.Match[str]) -> Call:
+    # A copy of the body's stream: whoever reads it must not take it from the service.
+    body = environ.get("wsgi.input")
+    copied = {**environ, "wsgi.input": io.BytesIO(body.getvalue())} if isinstance(body, io.BytesIO) else dict(environ)
+    vpc_id = environ.get(VPC_KEY)
+    origin = None if vpc_id is None else Origin(vpc_id, environ["REMOTE_ADDR"])
+    return Call(Request(copied), scope[1], scope[2], scope[3], origin)
+
+
+def _end(server: BaseWSGIServer, thread: threading.Thread) -> None:
+    if thread.is_alive():
+        server.shutdown()
+        thread.join(timeout=10)
+        server.server_close()
+
+
 def _buffer_body(environ: dict[str, Any]) -> None:
-    """Read a request's body before moto's lock is taken, or one slow sender would hold up all others."""
+    """Read a request's body before a guard or moto's lock is asked for, or one slow sender would hold up all others."""
     length = environ.get("CONTENT_LENGTH")
     if length:
         environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(int(length)))

@@ -1,0 +1,1 @@
+"""Machines that really run: what the local EC2 starts, with kernel namespaces of their own."""

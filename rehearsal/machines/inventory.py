@@ -1,0 +1,87 @@
+"""Instances as the local EC2 holds them, read from moto's backends: the one place that knows moto's attributes."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+from rehearsal.aws.protocol import partition_of
+from rehearsal.aws.server import LocalAws
+from rehearsal.machines.model import Interface, Machine, MetadataOptions
+
+GONE = frozenset({"terminated"})
+"""The states of an instance whose address may already be another's."""
+
+
+def machine(aws: LocalAws, instance_id: str) -> Machine:
+    """The facts of one instance. KeyError when there is none with this id."""
+    with aws.lock:
+        for region, instance in _instances(aws):
+            if instance.id == instance_id:
+                return _machine(aws, region, instance)
+    raise KeyError(instance_id)
+
+
+def machine_at(aws: LocalAws, vpc_id: str, address: str) -> Machine | None:
+    """The instance that has an address in a VPC, or None."""
+    with aws.lock:
+        for region, instance in _instances(aws):
+            if instance.vpc_id == vpc_id and instance.private_ip == address and instance.state not in GONE:
+                return _machine(aws, region, instance)
+    return None
+
+
+def _instances(aws: LocalAws) -> Iterator[tuple[str, Any]]:
+    from moto.ec2.models import ec2_backends
+
+    for region, backend in ec2_backends[aws.account_id].items():
+        for reservation in backend.reservations.values():
+            for instance in reservation.instances:
+                yield region, instance
+
+
+def _machine(aws: LocalAws, region: str, instance: Any) -> Machine:
+    nic = instance.nics[0]
+    profile_arn, role_arn = _profile(aws, region, instance)
+    options = instance.metadata_options
+    return Machine(
+        instance_id=instance.id,
+        image_id=instance.image_id,
+        instance_type=instance.instance_type,
+        region=region,
+        account_id=aws.account_id,
+        interface=Interface(
+            nic.id,
+            nic.subnet.vpc_id,
+            nic.subnet.id,
+            nic.subnet.availability_zone,
+            nic.private_ip_address,
+            nic.mac_address,
+        ),
+        launched_at=instance.launch_time,
+        user_data=base64.b64decode(str(instance.user_data)) if instance.user_data else b"",
+        instance_profile_arn=profile_arn,
+        role_arn=role_arn,
+        metadata=MetadataOptions(
+            enabled=options.http_endpoint != "disabled",
+            tokens_required=options.http_tokens == "required",
+            hop_limit=int(options.http_put_response_hop_limit or 1),
+            tags=options.instance_metadata_tags == "enabled",
+        ),
+    )
+
+
+def _profile(aws: LocalAws, region: str, instance: Any) -> tuple[str | None, str | None]:
+    """The ARNs of an instance's profile and of the role in it."""
+    from moto.ec2.models import ec2_backends
+    from moto.iam.models import iam_backends
+
+    associations = ec2_backends[aws.account_id][region].iam_instance_profile_associations.values()
+    profile = next((each.iam_instance_profile for each in associations if each.instance.id == instance.id), None)
+    if profile is None:
+        return None, None
+    # The association holds the profile as it was: its role may have been added later.
+    current = iam_backends[aws.account_id][partition_of(region)].instance_profiles.get(profile.name, profile)
+    roles = list(current.roles)
+    return current.arn, (roles[0].arn if roles else None)

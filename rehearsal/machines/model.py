@@ -1,0 +1,73 @@
+"""What a machine is told by EC2: the facts of an instance that its namespaces, network and metadata follow from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Interface:
+    """An elastic network interface: an address in a subnet."""
+
+    interface_id: str
+    vpc_id: str
+    subnet_id: str
+    zone: str
+    address: str
+    mac: str
+
+
+@dataclass(frozen=True)
+class MetadataOptions:
+    """How an instance may ask for its metadata (EC2 API, InstanceMetadataOptions)."""
+
+    enabled: bool = True
+    tokens_required: bool = True
+    hop_limit: int = 1
+    tags: bool = False
+
+
+@dataclass(frozen=True)
+class Machine:
+    """An instance as EC2 describes it."""
+
+    instance_id: str
+    image_id: str
+    instance_type: str
+    region: str
+    account_id: str
+    interface: Interface
+    launched_at: datetime
+    user_data: bytes
+    """Decoded; empty where the launch template has none."""
+    instance_profile_arn: str | None
+    role_arn: str | None
+    metadata: MetadataOptions
+
+
+class Host(Protocol):
+    """What runs the instances of a local EC2. Every call returns at once; what comes of it is told to `States`."""
+
+    def start(self, machine: Machine) -> None:
+        """Boot an instance for the first time, or again after a stop."""
+
+    def terminate(self, instance_id: str) -> None:
+        """Shut an instance down, with a deadline, and remove everything that it had."""
+
+    def stop(self, instance_id: str, *, force: bool) -> None:
+        """Shut an instance down and keep its disks; with `force` without asking its system."""
+
+    def reboot(self, instance_id: str) -> None:
+        """Restart an instance's system; it keeps disks and address."""
+
+    def console_output(self, instance_id: str) -> bytes:
+        """What the instance's system wrote to its console so far; empty for an unknown one."""
+
+
+class States(Protocol):
+    """Where a host tells what became of an instance; EC2 then shows it."""
+
+    def changed(self, instance_id: str, state: str) -> None:
+        """`running`, `stopped` or `terminated`."""
