@@ -1,0 +1,69 @@
+"""What machines need of the computer they run on; asked before anything is started, so that nothing is left half-made."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+# Program -> Debian's package.
+PROGRAMS = {
+    "ip": "iproute2",
+    "nft": "nftables",
+    "nsenter": "util-linux",
+    "unshare": "util-linux",
+    "mount": "mount",
+}
+SYSTEMD = Path("/lib/systemd/systemd")
+MEMORY_GIB = 4.0
+"""Three control planes take 1.4 GiB with their add-ons, the local AWS 0.4; twice that lets tests run beside them."""
+DISK_GIB = 6.0
+"""An instance's disks take 0.2 GiB, the image 2; etcd and the logs of a long rehearsal need room."""
+_NAMESPACES = ("--mount", "--uts", "--ipc", "--pid", "--net", "--cgroup", "--fork")
+_GIB = 1024**3
+
+
+def problems(run_dir: Path) -> list[str]:
+    """One line for each thing that is missing here; empty when machines can run with their files below `run_dir`."""
+    if os.name != "posix" or not Path("/proc/self/ns").is_dir():
+        return ["this system has no Linux namespaces: machines run on Linux only"]
+    if os.geteuid() != 0:
+        return [f"user id {os.geteuid()}: machines need root, for namespaces, mounts and firewall rules"]
+    found = [
+        f"there is no {name}: install {package}" for name, package in PROGRAMS.items() if shutil.which(name) is None
+    ]
+    if not SYSTEMD.exists():
+        found.append(f"there is no {SYSTEMD}: a machine boots this computer's systemd")
+    if found:
+        return found
+    refusal = _refused(["unshare", *_NAMESPACES, "true"])
+    if refusal:
+        found.append(f"namespaces cannot be made: {refusal}")
+    available = _memory_available_gib()
+    if available < MEMORY_GIB:
+        found.append(f"{available:.1f} GiB of memory are available; needed: {MEMORY_GIB:.0f} GiB")
+    free = shutil.disk_usage(_existing(run_dir)).free / _GIB
+    if free < DISK_GIB:
+        found.append(f"{free:.1f} GiB of disk are free at {run_dir}; needed: {DISK_GIB:.0f} GiB")
+    return found
+
+
+def _refused(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stderr.strip() or f"{command[0]} ended with {done.returncode}" if done.returncode else ""
+
+
+def _memory_available_gib() -> float:
+    for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+        name, _, rest = line.partition(":")
+        if name == "MemAvailable":
+            return int(rest.split()[0]) * 1024 / _GIB
+    raise RuntimeError("/proc/meminfo has no MemAvailable")
+
+
+def _existing(path: Path) -> Path:
+    """The nearest folder on the way up that exists already."""
+    while not path.exists():
+        path = path.parent
+    return path
