@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from rehearsal.local.processes import Processes, StepFailed, run
 from rehearsal.local.surroundings import BUCKET, Facts
 
 STACK = "holdfast"
+LOCAL_SERVER = ("rehearsal.aws",)
 _PYTHON = [sys.executable, "-m"]
 _AWS = [str(Path(sys.executable).with_name("aws")), "cloudformation"]
 # How long what goes on after the stack's own deletion (an instance that shuts down) may take.
@@ -25,10 +27,24 @@ _SETTLE_SECONDS = 15
 
 
 class Rehearsal:
-    """One cluster on one local AWS. What can go on at the same time does: two cores are enough for half a minute."""
+    """One cluster on one local AWS. What can go on at the same time does: two cores are enough for half a minute.
 
-    def __init__(self, config: Path, folder: Path, processes: Processes) -> None:
+    `server` is the program that runs the local AWS; with `played` another program plays the nodes.
+    """
+
+    def __init__(
+        self,
+        config: Path,
+        folder: Path,
+        processes: Processes,
+        *,
+        server: Sequence[str] = LOCAL_SERVER,
+        played: bool = True,
+    ) -> None:
         self._config = config
+        self._server = server
+        self._played = played
+        self._image: str | None = None
         self._facts: Facts = surroundings.facts(config)
         self._templates = folder / "templates"
         self._build = folder / "build"
@@ -42,41 +58,58 @@ class Rehearsal:
             aws_access_key_id="local", aws_secret_access_key="local", region_name=self._facts.region
         )
         self._before: inventory.Inventory = frozenset()
+        self._linting: subprocess.Popen[str] | None = None
 
     def deploy(self) -> None:
         """From the configuration to a stack that is complete and templates without a finding. Raises StepFailed."""
-        server = [*_PYTHON, "rehearsal.aws", "--stop-with-stdin", "--log-dir", str(self._logs)]
-        starting = self._processes.start("aws", server)
-        linting = self._generate()
-        self._meet(self._processes.ready(starting, "aws")["endpoint"])
+        self.create()
+        self.follow()
+        self.lint()
 
-        surroundings.make_bucket(self._client("s3"), self._facts.region)
+    def create(self) -> None:
+        """From the configuration to a stack whose creation has begun. Raises StepFailed."""
+        server = [*_PYTHON, *self._server, "--stop-with-stdin", "--log-dir", str(self._logs)]
+        starting = self._processes.start("aws", [*server, "--region", self._facts.region])
+        self._linting = self._generate()
+        ready = self._processes.ready(starting, "aws")
+        # A local AWS with machines has an image that boots; others get one that nothing is started from.
+        self._image = ready.get("image")
+        self._meet(ready["endpoint"])
+
+        surroundings.make_bucket(self.client("s3"), self._facts.region)
         packaged = str(self._build / "packaged.json")
         package = ["package", "--template-file", str(self._templates / "root.json"), "--s3-bucket", BUCKET]
         package += ["--use-json", "--output-template-file", packaged]
         packaging = self._processes.start("package", [*_AWS, *package], self._environment)
         declared = json.loads((self._templates / "root.json").read_text(encoding="utf-8"))["Parameters"]
-        values = surroundings.prepare(self._client, self._facts, declared)
-        self._before = inventory.take(self._client)
+        values = surroundings.prepare(self.client, self._facts, declared, self._image)
+        self._before = inventory.take(self.client)
         self._processes.finish(packaging, "package")
-        self._say("templates and function uploaded: aws cloudformation package")
+        self.say("templates and function uploaded: aws cloudformation package")
 
         # `deploy` says nothing until the end: it makes the change set, and we execute and follow it.
         deploy = ["deploy", "--template-file", packaged, "--stack-name", STACK, "--capabilities", "CAPABILITY_IAM"]
         deploy += ["--s3-bucket", BUCKET, "--no-execute-changeset", "--parameter-overrides"]
         run([*_AWS, *deploy, *(f"{name}={value}" for name, value in values.items())], self._environment)
-        change_set = self._client("cloudformation").list_change_sets(StackName=STACK)["Summaries"][0]["ChangeSetName"]
+        change_set = self.client("cloudformation").list_change_sets(StackName=STACK)["Summaries"][0]["ChangeSetName"]
         execute = ["execute-change-set", "--stack-name", STACK, "--change-set-name", change_set]
         run([*_AWS, *execute], self._environment)
-        self._say("change set made and executed: aws cloudformation deploy")
+        self.say("change set made and executed: aws cloudformation deploy")
+
+    def follow(self) -> None:
+        """Tells the stack's creation until it is over. Raises StepFailed when it has failed."""
         self._watch("follow", "--stack", STACK, "--stacks-only")
-        self._say("stack complete")
-        self._processes.finish(linting, "lint")
-        self._say("templates linted: no finding")
+        self.say("stack complete")
+
+    def lint(self) -> None:
+        """Waits for cfn-lint, which runs beside everything else. Raises StepFailed with its findings."""
+        assert self._linting is not None
+        self._processes.finish(self._linting, "lint")
+        self.say("templates linted: no finding")
 
     def show(self) -> None:
         """The tree of stacks with their times, and how to reach them."""
-        for line in stacks.tree(self._client("cloudformation"), STACK):
+        for line in stacks.tree(self.client("cloudformation"), STACK):
             print(line)
         print("the AWS CLI reaches them while this runs:")
         for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -84,11 +117,11 @@ class Rehearsal:
 
     def delete(self) -> None:
         """Deletes the stack and proves that nothing is left but what its templates keep. Raises StepFailed."""
-        kept = stacks.kept(self._client("cloudformation"), STACK, self._templates / "root.json")
+        kept = stacks.kept(self.client("cloudformation"), STACK, self._templates / "root.json")
         self._watch("delete", "--stack", STACK, "--yes", "--stacks-only")
         deadline = time.monotonic() + _SETTLE_SECONDS
         while True:
-            left = inventory.take(self._client) - self._before
+            left = inventory.take(self.client) - self._before
             leaked = sorted(f"{kind} {name}" for kind, name in left if name not in kept)
             if not leaked:
                 break
@@ -98,31 +131,37 @@ class Rehearsal:
         lost = kept - {name for _, name in left}
         if lost:
             raise StepFailed(f"the deleted stack was to keep, and did not: {', '.join(sorted(lost))}")
-        self._say(f"stack deleted; nothing is left but the {len(kept)} things that its templates keep")
+        self.say(f"stack deleted; nothing is left but the {len(kept)} things that its templates keep")
 
     def _generate(self) -> subprocess.Popen[str]:
         """Writes the templates and the function's zip; cfn-lint, which takes longest, goes on beside what follows."""
         run([*_PYTHON, "generator", "--config", str(self._config), "--out", str(self._templates)])
         files = sorted(self._templates.glob("*.json"))
-        self._say(f"{len(files)} templates generated from {self._config}")
+        self.say(f"{len(files)} templates generated from {self._config}")
         linting = self._processes.start("lint", lint.command(files, self._facts.region))
         run([*_PYTHON, "functions.bundle", "--out", str(self._build / "reconcile.zip")])
-        self._say("function built")
+        self.say("function built")
         return linting
 
     def _meet(self, endpoint: str) -> None:
         """Turns everything towards the local AWS, and lets the player play the nodes."""
         region = self._facts.region
         self._environment = local_environment(endpoint, region)
-        self._say(f"local AWS at {endpoint}, region {region}")
-        player = [*_PYTHON, "rehearsal.player", "--endpoint", endpoint, "--region", region, "--stop-with-stdin"]
-        self._processes.start("player", player, self._environment, read=False)
+        self.say(f"local AWS at {endpoint}, region {region}")
+        if self._played:
+            player = [*_PYTHON, "rehearsal.player", "--endpoint", endpoint, "--region", region, "--stop-with-stdin"]
+            self._processes.start("player", player, self._environment, read=False)
 
-    def _say(self, what: str) -> None:
+    @property
+    def endpoint(self) -> str:
+        """Where the local AWS is."""
+        return self._environment["AWS_ENDPOINT_URL"]
+
+    def say(self, what: str) -> None:
         """One step that is done, with the seconds since the start."""
         print(f"{time.monotonic() - self._started:6.1f} s  {what}", flush=True)
 
-    def _client(self, service: str) -> Any:
+    def client(self, service: str) -> Any:
         """A boto3 client of the local AWS, made once."""
         if service not in self._clients:
             self._clients[service] = self._session.client(service, endpoint_url=self._environment["AWS_ENDPOINT_URL"])

@@ -55,10 +55,11 @@ def facts(config: Path) -> Facts:
     )
 
 
-def prepare(client: Clients, facts: Facts, declared: Mapping[str, Any]) -> dict[str, str]:
+def prepare(client: Clients, facts: Facts, declared: Mapping[str, Any], image: str | None = None) -> dict[str, str]:
     """Makes what the cluster finds; a value for every parameter that has no default.
 
-    `declared` are the root template's Parameters. Raises KeyError for one that is not known here.
+    `declared` are the root template's Parameters; `image` is one that exists already, for all nodes. Raises KeyError
+    for a parameter that is not known here.
     """
     needed = [name for name, body in declared.items() if "Default" not in body]
     values: dict[str, str] = {}
@@ -71,7 +72,7 @@ def prepare(client: Clients, facts: Facts, declared: Mapping[str, Any]) -> dict[
         values |= _hosted_zone(client("route53"), facts.region, values["VpcId"])
     for name in needed:
         if name.endswith("Image"):
-            values[name] = _image(client("ec2"), name)
+            values[name] = image or _image(client("ec2"), name)
         elif name.startswith("HostResourceGroup"):
             values[name] = f"arn:{facts.partition}:resource-groups:{facts.region}:123456789012:group/rehearsal"
         elif name.startswith("LicenseConfiguration"):

@@ -1,0 +1,105 @@
+"""A running site as seen from other processes: the verbs of a test, and the report, over the local AWS's own port.
+
+Nodes cannot reach these paths: the local AWS answers requests from inside a VPC only when they are signed.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from werkzeug.wrappers import Request, Response
+
+PREFIX = "/_site/"
+
+
+class Unknown(Exception):
+    """A verb or an instance that the site does not have."""
+
+
+class Controlled(Protocol):
+    """What a site offers to those outside."""
+
+    def act(self, verb: str, target: str) -> None:
+        """Do one of the test verbs to an instance or a zone. Raises Unknown."""
+
+    def execute(
+        self, instance_id: str, command: Sequence[str], timeout_seconds: float
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program inside an instance. Raises Unknown, and subprocess.TimeoutExpired."""
+
+    def report(self) -> Mapping[str, Any]:
+        """What was refused so far: packets, services without an endpoint, calls without a permission."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a program inside an instance ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def route(site: Controlled, request: Request) -> Response:
+    """Answer one request below PREFIX."""
+    name = request.path.removeprefix(PREFIX)
+    asked = json.loads(request.get_data() or b"{}")
+    try:
+        if name == "report":
+            answer: Any = site.report()
+        elif name == "execute":
+            done = site.execute(asked["instance"], asked["command"], asked["timeout_seconds"])
+            answer = asdict(Done(done.returncode, done.stdout, done.stderr))
+        else:
+            site.act(name, asked["target"])
+            answer = {}
+    except Unknown as error:
+        return _json({"error": str(error)}, 404)
+    except subprocess.TimeoutExpired as error:
+        return _json({"error": f"not ended after {error.timeout} s"}, 504)
+    return _json(answer, 200)
+
+
+def _json(answer: Any, status: int) -> Response:
+    return Response(json.dumps(answer, default=str), status=status, content_type="application/json")
+
+
+class Refused(Exception):
+    """The site refused; the text is its reason."""
+
+
+class Control:
+    """The client's side; one for each site."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
+
+    def act(self, verb: str, target: str) -> None:
+        """Do a test verb to an instance or a zone. Raises Refused."""
+        self._post(verb, {"target": target})
+
+    def execute(self, instance_id: str, command: Sequence[str], timeout_seconds: float = 60.0) -> Done:
+        """Run a program inside an instance and wait for its end. Raises Refused."""
+        asked = {"instance": instance_id, "command": list(command), "timeout_seconds": timeout_seconds}
+        return Done(**self._post("execute", asked, timeout_seconds + 10))
+
+    def report(self) -> dict[str, Any]:
+        """What was refused so far."""
+        report: dict[str, Any] = self._post("report", {})
+        return report
+
+    def _post(self, name: str, body: Mapping[str, Any], timeout_seconds: float = 60.0) -> Any:
+        request = urllib.request.Request(
+            self._endpoint + PREFIX + name, data=json.dumps(body).encode(), headers={"Content-Type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=timeout_seconds) as answer:
+                return json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            raise Refused(json.loads(error.read())["error"]) from error
