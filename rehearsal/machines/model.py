@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 
@@ -45,6 +46,18 @@ class Machine:
     instance_profile_arn: str | None
     role_arn: str | None
     metadata: MetadataOptions
+
+
+@dataclass(frozen=True)
+class Image:
+    """A machine image: what it adds to the base system of every instance. Both folders are shared and never written."""
+
+    layer: Path
+    """An overlay's lower folder: programs, units, configuration."""
+    containerd: Path
+    """A /var/lib/containerd in which every container image of `kubernetes` is imported already."""
+    kubernetes: str
+    """The version, as `v1.37.2`."""
 
 
 class Host(Protocol):
