@@ -1,0 +1,161 @@
+"""What packets of a VPC are judged by: its subnets, network interfaces, security groups and prefix lists.
+
+The types are plain values; `read_topology` fills them from moto's backends and is the one place here that knows these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from rehearsal.aws.server import LocalAws
+
+ALL = "-1"
+"""The protocol of a rule for all protocols."""
+ICMP = "icmp"
+BY_PORT = frozenset({"tcp", "udp"})
+"""The protocols whose rules have ports."""
+ANY = -1
+"""The ICMP type, or code, of a rule for all of them."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of a security group: a protocol, ports, and one kind of peer."""
+
+    protocol: str
+    """`tcp`, `udp`, `icmp`, the number of another protocol, or ALL."""
+    first: int | None = None
+    """The first port; for ICMP the type, or ANY."""
+    last: int | None = None
+    """The last port; for ICMP the code, or ANY."""
+    cidr: str | None = None
+    group_id: str | None = None
+    prefix_list_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """A security group."""
+
+    group_id: str
+    name: str
+    ingress: tuple[Rule, ...] = ()
+    egress: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True)
+class Subnet:
+    """A subnet of the VPC."""
+
+    subnet_id: str
+    zone: str
+    cidr: str
+
+
+@dataclass(frozen=True)
+class Nic:
+    """A network interface and the groups that it is in."""
+
+    interface_id: str
+    subnet_id: str
+    address: str
+    group_ids: tuple[str, ...]
+    owner: str
+    """Whose it is, for messages: an instance's id, or the interface's description."""
+
+
+@dataclass(frozen=True)
+class Topology:
+    """A VPC at one moment."""
+
+    vpc_id: str
+    cidr: str
+    subnets: Mapping[str, Subnet]
+    nics: tuple[Nic, ...]
+    groups: Mapping[str, Group]
+    prefix_lists: Mapping[str, tuple[str, ...]]
+    """The CIDRs of each prefix list that a rule names."""
+
+    @cached_property
+    def by_address(self) -> Mapping[str, Nic]:
+        """The interfaces by their addresses."""
+        return {nic.address: nic for nic in self.nics}
+
+    def addresses_in(self, group_id: str) -> tuple[str, ...]:
+        """The addresses of all interfaces in a group."""
+        return tuple(nic.address for nic in self.nics if group_id in nic.group_ids)
+
+
+def read_topology(aws: LocalAws, vpc_id: str) -> Topology:
+    """A VPC as EC2 holds it now. KeyError when there is none with this id."""
+    with aws.lock:
+        backend = _backend(aws, vpc_id)
+        groups = {str(key): _group(group) for key, group in sorted(backend.groups.get(vpc_id, {}).items())}
+        named = {rule.prefix_list_id for group in groups.values() for rule in (*group.ingress, *group.egress)}
+        return Topology(
+            vpc_id,
+            str(backend.vpcs[vpc_id].cidr_block),
+            {subnet.id: _subnet(subnet) for subnet in _subnets(backend, vpc_id)},
+            tuple(_nic(nic) for nic in sorted(backend.enis.values(), key=_id) if nic.subnet.vpc_id == vpc_id),
+            groups,
+            {key: _cidrs(backend, key) for key in sorted(filter(None, named))},
+        )
+
+
+def _backend(aws: LocalAws, vpc_id: str) -> Any:
+    from moto.ec2.models import ec2_backends
+
+    for backend in ec2_backends[aws.account_id].values():
+        if vpc_id in backend.vpcs:
+            return backend
+    raise KeyError(vpc_id)
+
+
+def _id(resource: Any) -> str:
+    return str(resource.id)
+
+
+def _subnets(backend: Any, vpc_id: str) -> Iterable[Any]:
+    found = [subnet for by_id in backend.subnets.values() for subnet in by_id.values() if subnet.vpc_id == vpc_id]
+    return sorted(found, key=_id)
+
+
+def _subnet(subnet: Any) -> Subnet:
+    return Subnet(str(subnet.id), str(subnet.availability_zone), str(subnet.cidr_block))
+
+
+def _nic(nic: Any) -> Nic:
+    # Not its property group_set: to that moto adds the groups the instance was launched with, for ever.
+    groups = tuple(sorted(str(group.id) for group in nic._group_set))
+    owner = str(nic.instance.id if nic.instance is not None else nic.description or nic.id)
+    return Nic(str(nic.id), str(nic.subnet.id), str(nic.private_ip_address), groups, owner)
+
+
+def _group(group: Any) -> Group:
+    return Group(str(group.id), str(group.name), _rules(group.ingress_rules), _rules(group.egress_rules))
+
+
+def _rules(rules: Iterable[Any]) -> tuple[Rule, ...]:
+    return tuple(
+        Rule(
+            str(rule.ip_protocol or ALL),
+            rule.from_port,
+            rule.to_port,
+            rule.ip_range.get("CidrIp"),
+            rule.source_group.get("GroupId"),
+            rule.prefix_list_id,
+        )
+        for rule in rules
+    )
+
+
+def _cidrs(backend: Any, prefix_list_id: str) -> tuple[str, ...]:
+    found = backend.managed_prefix_lists.get(prefix_list_id)
+    if found is None or found.address_family != "IPv4":
+        return ()
+    # The lists that AWS keeps have no version to moto; their entries are those of version 1.
+    entries = found.entries.get(found.version or 1) or []
+    return tuple(sorted(str(entry["Cidr"]) for entry in entries))
