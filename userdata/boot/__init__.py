@@ -1,0 +1,1 @@
+"""From the start of an instance to a member of the cluster: what to do is decided here, purely."""
