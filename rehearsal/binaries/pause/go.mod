@@ -1,0 +1,3 @@
+module holdfast.rehearsal/pause
+
+go 1.26.0
