@@ -119,6 +119,18 @@ class Service:
         return target.split(".")[-1] if target else request.values.get("Action", "")
 
 
+def error_response(model: ServiceModel, protocol: str, error: ServiceError) -> Response:
+    """An error in a service's own protocol, whatever was asked of the service."""
+    return _response(OperationModel({"name": ""}, model), protocol, error, str(uuid.uuid4()))
+
+
+def operation_response(service: str, content_type: str | None, operation: str, result: dict[str, Any]) -> Response:
+    """The answer of an operation in a service's own protocol."""
+    model = get_service_model(service)
+    protocol = determine_request_protocol(model, content_type)
+    return _response(model.operation_model(operation), protocol, result, str(uuid.uuid4()))
+
+
 def _parser_input(request: Request) -> Any:
     return {
         "method": request.method,

@@ -35,13 +35,15 @@ LOG = logging.getLogger(__name__)
 
 ACCOUNT_ID = "123456789012"
 """Moto's account; every caller is in it."""
-OWN_SERVICES = ("rehearsal.aws.cloudformation.api", "rehearsal.aws.autoscaling.api")
+OWN_SERVICES = ("rehearsal.aws.cloudformation.api", "rehearsal.aws.autoscaling.api", "rehearsal.aws.iam.enforcement")
 SCOPE = re.compile(r"Credential=([^/,\s]+)/\d+/([^/]+)/([^/]+)/aws4_request")
 WITHOUT_LOCK = re.compile(r"/functions/[^/]+/invocations$")
 """Invoking a function may take minutes and calls the local AWS itself, so it must not hold moto's lock."""
 
 VPC_KEY = "holdfast.vpc"
 """Where the WSGI environment of a request from inside a VPC holds the VPC's id."""
+HOST_KEY = "holdfast.host"
+"""Where it holds the host that the client asked and signed."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class LocalAws:
         self._services: dict[str, Service] = {}
         self._routes: dict[str, Route] = {}
         self._guards: list[Guard] = []
+        self._last_guards: list[Guard] = []
         self._observers: list[Observer] = []
         self._inside: list[tuple[BaseWSGIServer, threading.Thread]] = []
         self._at_stop: list[Callable[[], object]] = []
@@ -152,9 +155,12 @@ class LocalAws:
         """Answer unsigned requests below a path ourselves."""
         self._routes[prefix] = handler
 
-    def guard(self, guard: Guard) -> None:
-        """Have signed requests looked at before their service sees them; in the order of registration."""
-        self._guards.append(guard)
+    def guard(self, guard: Guard, *, last: bool = False) -> None:
+        """Have signed requests looked at before their service sees them; in the order of registration.
+
+        The `last` ones come after all others, as permissions are asked for after the network has let a request through.
+        """
+        (self._last_guards if last else self._guards).append(guard)
 
     def observe(self, observer: Observer) -> None:
         """Be told after each answered request, in the thread that answers: be quick."""
@@ -200,6 +206,7 @@ class LocalAws:
                 environ = super().make_environ()
                 if vpc_id is not None:
                     environ[VPC_KEY] = vpc_id
+                    environ[HOST_KEY] = environ.get("HTTP_HOST", "")
                     # Moto takes a host's name for a bucket's, and knows only this one as the endpoint of all services.
                     environ["HTTP_HOST"] = "localhost"
                 return environ
@@ -219,7 +226,7 @@ class LocalAws:
             if path.startswith(prefix):
                 return handler(Request(environ))(environ, start_response)
         _buffer_body(environ)
-        if scope and self._guards:
+        if scope and (self._guards or self._last_guards):
             refusal = self._refusal(_call(environ, scope))
             if refusal is not None:
                 return refusal(environ, start_response)
@@ -230,7 +237,7 @@ class LocalAws:
         return answer
 
     def _refusal(self, call: Call) -> Response | None:
-        for guard in self._guards:
+        for guard in (*self._guards, *self._last_guards):
             refusal = guard(call)
             if refusal is not None:
                 return refusal

@@ -1,0 +1,123 @@
+"""What condition keys say of a role's session and its requests, and of one permission that a request needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from rehearsal.aws.iam import catalog, keys
+from rehearsal.aws.iam.context import Context, KnownKeys, Values
+from rehearsal.aws.iam.evaluation import RolePrincipal
+from rehearsal.aws.iam.requests.asked import Need
+from rehearsal.aws.protocol import url_suffix_of
+
+if TYPE_CHECKING:
+    from rehearsal.aws.server import Call
+    from rehearsal.aws.sessions import Session
+
+RESOURCE_TAG = "aws:ResourceTag/"
+SERVICE_DOMAIN = "amazonaws.com"
+"""The domain of services' principals, in every partition."""
+
+_KNOWN = KnownKeys(keys.KNOWN)
+_KNOWN_WITHOUT_TAGS = KnownKeys(keys.KNOWN - {RESOURCE_TAG})
+
+
+class Endpoint(Protocol):
+    """The VPC endpoint that a request came through."""
+
+    @property
+    def endpoint_id(self) -> str:
+        """Such as `vpce-0123456789abcdef0`."""
+
+    @property
+    def policy(self) -> str | None:
+        """The endpoint's policy as JSON; None for the one that allows everything."""
+
+
+class Tags(Protocol):
+    """Reads the tags of resources."""
+
+    def tags(self, arn: str) -> Mapping[str, str] | None:
+        """The tags of a resource; None where nobody here knows them."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A role's session, and what is true of all its requests."""
+
+    principal: RolePrincipal
+    region: str
+    values: Mapping[str, Values]
+    """Condition keys about the role and the moment, which also hold when a service acts on the caller's behalf."""
+    network: Mapping[str, Values]
+    """Condition keys about the instance and the network; a service that acts on the caller's behalf has none."""
+
+
+def session_arn(session: Session) -> str:
+    """The ARN of a role's session, as errors and GetCallerIdentity show it."""
+    _, partition, _, _, account, role = session.role_arn.split(":", 5)
+    return f"arn:{partition}:sts::{account}:assumed-role/{role.rpartition('/')[2]}/{session.name}"
+
+
+def caller(session: Session, role_id: str, role_tags: Mapping[str, str], region: str, now: datetime) -> Caller:
+    """A session as it acts in a region now."""
+    account = session.role_arn.split(":")[4]
+    values: dict[str, Values] = {
+        "aws:PrincipalArn": session.role_arn,
+        "aws:PrincipalAccount": account,
+        "aws:PrincipalType": "AssumedRole",
+        "aws:PrincipalIsAWSService": "false",
+        "aws:userid": f"{role_id}:{session.name}",
+        "aws:CurrentTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:EpochTime": str(int(now.timestamp())),
+        "aws:RequestedRegion": region,
+        # The local AWS speaks HTTP where AWS has HTTPS.
+        "aws:SecureTransport": "true",
+        **{f"aws:PrincipalTag/{key}": value for key, value in role_tags.items()},
+    }
+    instance = {
+        "aws:EC2InstanceSourceVPC": session.vpc_id,
+        "aws:EC2InstanceSourcePrivateIPv4": session.private_ip,
+        "ec2:SourceInstanceARN": session.instance_arn,
+    }
+    network: dict[str, Values] = {key: value for key, value in instance.items() if value is not None}
+    return Caller(RolePrincipal(account, session.role_arn, session_arn(session)), region, values, network)
+
+
+def network_values(call: Call, endpoint: Endpoint | None) -> dict[str, Values]:
+    """Condition keys about the way that a request took: through a VPC endpoint, or over the internet."""
+    values: dict[str, Values] = {"aws:UserAgent": call.request.headers.get("User-Agent", "")}
+    if call.origin is None:
+        return values | {"aws:SourceIp": call.request.remote_addr or "127.0.0.1"}
+    values |= {"aws:SourceVpc": call.origin.vpc_id, "aws:VpcSourceIp": call.origin.address}
+    return values | ({"aws:SourceVpce": endpoint.endpoint_id} if endpoint is not None else {})
+
+
+def context(who: Caller, need: Need, tags: Tags) -> Context:
+    """The condition keys of one permission. Keys that AWS does not list for the action are left out."""
+    action = catalog.action(need.action)
+    values: dict[str, Values] = dict(who.values)
+    account = who.principal.account_id
+    if need.via is None:
+        values |= {**who.network, "aws:ViaAWSService": "false"}
+    else:
+        domain = f"{need.via}.{SERVICE_DOMAIN}"
+        values |= {"aws:ViaAWSService": "true", "aws:CalledVia": (domain,)}
+        values |= {"aws:CalledViaFirst": domain, "aws:CalledViaLast": domain}
+        partition = who.principal.role_arn.split(":")[1]
+        values["kms:ViaService"] = f"{need.via}.{who.region}.{url_suffix_of(partition)}"
+    if need.resource != "*":
+        values |= {"aws:ResourceAccount": account}
+    own: dict[str, Values] = {**need.values, "kms:CallerAccount": account, "s3:ResourceAccount": account}
+    known = _KNOWN
+    if action is not None and action.knows(f"{RESOURCE_TAG}x") and need.resource.startswith("arn:"):
+        found = tags.tags(need.resource)
+        known = _KNOWN if found is not None else _KNOWN_WITHOUT_TAGS
+        prefix = need.action.partition(":")[0]
+        for key, value in (found or {}).items():
+            own |= {f"{RESOURCE_TAG}{key}": value, f"{prefix}:ResourceTag/{key}": value}
+    values |= {key: value for key, value in own.items() if action is not None and action.knows(key)}
+    return Context(values, known)

@@ -1,0 +1,139 @@
+"""The guard of the local AWS: requests that are signed with a role's credentials are checked as AWS checks them.
+
+The credentials have to be current and complete, the signature has to fit, and the role's policies have to allow every
+permission that the request needs. Requests with any other access key are an operator's and are let through.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from werkzeug.wrappers import Request, Response
+
+from rehearsal.aws.iam import report, requests, signature
+from rehearsal.aws.iam.caller import Endpoint, network_values, session_arn
+from rehearsal.aws.iam.context import UnknownKey, Values
+from rehearsal.aws.iam.judge import Denial, Judge
+from rehearsal.aws.iam.policy import PolicyError
+from rehearsal.aws.iam.record import Record
+from rehearsal.aws.iam.refusals import Refusals
+from rehearsal.aws.iam.requests import parsing
+from rehearsal.aws.iam.requests.asked import Asked, Need, NotModelled
+from rehearsal.aws.iam.requests.parsing import Unreadable
+from rehearsal.aws.iam.state import LocalState
+from rehearsal.aws.iam.stored import NoSuchRole, StoredPolicies
+from rehearsal.aws.protocol import operation_response
+
+if TYPE_CHECKING:
+    from rehearsal.aws.server import Call, LocalAws
+    from rehearsal.aws.sessions import Session
+
+LOG = logging.getLogger(__name__)
+
+REPORT_PATH = "/_iam/report"
+"""Where operators get the report: JSON, or text with `?text`."""
+
+EndpointLookup = Callable[["Call"], Endpoint | None]
+
+
+class Enforcement:
+    """Checks the requests of one local AWS, and keeps the record of what roles did."""
+
+    def __init__(self, aws: LocalAws) -> None:
+        self._aws = aws
+        self._state = LocalState(aws)
+        stored = StoredPolicies(aws)
+        self._stored = stored
+        self.record = Record()
+        self.judge = Judge(self._state, stored, self.record)
+        self.endpoint_lookup: EndpointLookup | None = None
+        """Tells the VPC endpoint of a request from inside a VPC, whose policy then has a say; set by who knows them."""
+
+    def guard(self, call: Call) -> Response | None:
+        """The refusal of a request, or None. GetCallerIdentity is answered here, for moto knows no such roles."""
+        session = self._aws.sessions.find(call.access_key_id)
+        if session is None:
+            return None
+        refusals = Refusals(call)
+        wrong = self._credentials(call, session, refusals)
+        if wrong is not None:
+            return wrong
+        try:
+            asked = parsing.parse(call, self._aws.account_id)
+            if (asked.service, asked.operation) == ("sts", "GetCallerIdentity"):
+                return self._identity(call, session)
+            denial = self._denial(call, session, asked)
+        except NoSuchRole:
+            return refusals.unknown_token()
+        except (Unreadable, NotModelled, UnknownKey, PolicyError) as error:
+            LOG.error("cannot judge a request of %s: %s", session_arn(session), error)
+            return refusals.not_supported(str(error))
+        if denial is None:
+            return None
+        LOG.warning("%s", denial)
+        return refusals.denied(str(denial))
+
+    def allowed(self, session: Session, region: str, needs: Iterable[Need]) -> Denial | None:
+        """Whether a service may do something as the role, such as Lambda that reads a stream with the function's role.
+
+        Raises NoSuchRole, PolicyError and UnknownKey.
+        """
+        who = self.judge.caller(session, region, self._aws.clock.now(), {})
+        return self.judge.judge(who, needs)
+
+    def answer_report(self, request: Request) -> Response:
+        """The report of the run so far."""
+        if "text" in request.args:
+            return Response(report.as_text(self.record), mimetype="text/plain")
+        return Response(report.as_json(self.record), mimetype="application/json")
+
+    def _credentials(self, call: Call, session: Session, refusals: Refusals) -> Response | None:
+        if call.request.headers.get("X-Amz-Security-Token") != session.session_token:
+            return refusals.unknown_token()
+        if session.expires_at <= self._aws.clock.now():
+            return refusals.expired()
+        secret = session.secret_access_key
+        if not signature.is_valid(call.request, call.service, call.region, call.access_key_id, secret):
+            return refusals.signature()
+        return None
+
+    def _denial(self, call: Call, session: Session, asked: Asked) -> Denial | None:
+        endpoint = self.endpoint_lookup(call) if self.endpoint_lookup is not None else None
+        network: Mapping[str, Values] = network_values(call, endpoint)
+        who = self.judge.caller(session, call.region, self._aws.clock.now(), network)
+        try:
+            needed = requests.needs(asked, self._state)
+        except NotModelled as error:
+            denial = self.judge.may_never(who, error.action)
+            if denial is None:
+                raise
+            return denial
+        return self.judge.judge(who, needed, endpoint)
+
+    def _identity(self, call: Call, session: Session) -> Response:
+        role_id, _ = self._stored.role_facts(session.role_arn)
+        identity = {
+            "Account": self._aws.account_id,
+            "Arn": session_arn(session),
+            "UserId": f"{role_id}:{session.name}",
+        }
+        return operation_response("sts", call.request.content_type, "GetCallerIdentity", identity)
+
+
+_running: WeakKeyDictionary[LocalAws, Enforcement] = WeakKeyDictionary()
+
+
+def enforcement_of(aws: LocalAws) -> Enforcement:
+    """The enforcement of a running local AWS. KeyError when it is not started."""
+    return _running[aws]
+
+
+def start(aws: LocalAws) -> None:
+    """Check the requests of this local AWS."""
+    enforcement = Enforcement(aws)
+    _running[aws] = enforcement
+    aws.guard(enforcement.guard, last=True)
+    aws.route(REPORT_PATH, enforcement.answer_report)

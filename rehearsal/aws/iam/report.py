@@ -1,0 +1,60 @@
+"""The report of a run: what was denied, and what was granted and never used."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rehearsal.aws.iam.record import Record
+
+
+def as_dict(record: Record) -> dict[str, Any]:
+    """The report as JSON has it."""
+    return {
+        "denied": [
+            {
+                "role": use.role_arn,
+                "action": use.action,
+                "resource": use.resource,
+                "reason": use.reason,
+                "count": count,
+            }
+            for use, count in record.denied.items()
+        ],
+        "unused": [
+            {"role": grant.role_arn, "policy": grant.policy, "sid": grant.sid, "action": grant.action}
+            for grant in record.unused
+        ],
+        "used": [
+            {"role": use.role_arn, "action": use.action, "resource": use.resource, "count": count}
+            for use, count in record.uses.items()
+            if use.allowed
+        ],
+    }
+
+
+def as_json(record: Record) -> str:
+    """The report for machines."""
+    return json.dumps(as_dict(record), indent=2) + "\n"
+
+
+def as_text(record: Record) -> str:
+    """The report for people."""
+    lines = []
+    denied = record.denied
+    if denied:
+        lines.append("denied:")
+        for use, count in denied.items():
+            lines.append(f"  {_role(use.role_arn)}: {use.action} on {use.resource} {use.reason} ({count} times)")
+    else:
+        lines.append("denied: nothing")
+    unused: dict[str, list[str]] = {}
+    for grant in record.unused:
+        unused.setdefault(_role(grant.role_arn), []).append(f"{grant.action} ({grant.sid or grant.policy})")
+    lines.append("granted and never used:" if unused else "granted and never used: nothing")
+    lines += [f"  {role}: {', '.join(actions)}" for role, actions in unused.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _role(arn: str) -> str:
+    return arn.rpartition("/")[2]

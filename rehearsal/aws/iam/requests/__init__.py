@@ -1,0 +1,36 @@
+"""From a request to the permissions that it needs: one module for each service whose rules are its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rehearsal.aws.iam.requests import compute, dynamodb, generic, kms, others, s3, sqs, ssm
+from rehearsal.aws.iam.requests.asked import Asked, Need, State
+
+Rule = Callable[[Asked, State], list[Need]]
+
+RULES: dict[str, Rule] = {
+    "autoscaling": compute.autoscaling,
+    "cloudformation": compute.cloudformation,
+    "cloudwatch": others.cloudwatch,
+    "dynamodb": dynamodb.needs,
+    "dynamodbstreams": dynamodb.needs,
+    "ec2": compute.ec2,
+    "events": others.events,
+    "kms": kms.needs,
+    "lambda": others.functions,
+    "logs": others.logs,
+    "s3": s3.needs,
+    "sqs": sqs.needs,
+    "ssm": ssm.needs,
+}
+FREE = frozenset({("sts", "GetCallerIdentity")})
+"""Requests that need no permission."""
+
+
+def needs(asked: Asked, state: State) -> list[Need]:
+    """All permissions that a request needs, in the order in which AWS would ask for them. Raises NotModelled."""
+    if (asked.service, asked.operation) in FREE:
+        return []
+    rule = RULES.get(asked.service)
+    return rule(asked, state) if rule is not None else generic.needs(asked)

@@ -1,0 +1,28 @@
+"""The permissions of requests to SQS; a batch needs the action of its single request."""
+
+from __future__ import annotations
+
+from rehearsal.aws.iam.requests import generic
+from rehearsal.aws.iam.requests.asked import Asked, Need, State, behalf
+
+ACTIONS = {
+    "SendMessageBatch": "SendMessage",
+    "DeleteMessageBatch": "DeleteMessage",
+    "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
+}
+KEY_USES = {"SendMessage": ("GenerateDataKey", "Decrypt"), "ReceiveMessage": ("Decrypt",)}
+"""What a queue with a KMS key needs of it (SQS guide, "Configuring KMS permissions")."""
+
+
+def needs(asked: Asked, state: State) -> list[Need]:
+    """The permissions of a request. Raises NotModelled."""
+    action = ACTIONS.get(asked.operation, asked.operation)
+    url = asked.parameters.get("QueueUrl")
+    if url is None:
+        return generic.needs(asked, action)
+    queue = str(url).rstrip("/").rpartition("/")[2]
+    arn = asked.arn("sqs", queue)
+    found = [Need(f"sqs:{action}", arn)]
+    for use in KEY_USES.get(action, ()):
+        found += behalf("sqs", use, state.queue_key(asked.region, queue), {"aws:sqs:arn": arn})
+    return found

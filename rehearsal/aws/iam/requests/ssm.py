@@ -1,0 +1,77 @@
+"""The permissions of Parameter Store's requests, and of the keys of its SecureStrings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rehearsal.aws.iam.context import Values
+from rehearsal.aws.iam.requests import generic
+from rehearsal.aws.iam.requests.asked import Asked, Need, State, behalf
+
+BY_NAME = {
+    "GetParameter": "Name",
+    "GetParameterHistory": "Name",
+    "GetParameters": "Names",
+    "GetParametersByPath": "Path",
+    "PutParameter": "Name",
+    "DeleteParameter": "Name",
+    "DeleteParameters": "Names",
+    "LabelParameterVersion": "Name",
+    "UnlabelParameterVersion": "Name",
+}
+"""Operations on parameters, and where their names stand."""
+
+
+def needs(asked: Asked, state: State) -> list[Need]:
+    """The permissions of a request. Raises NotModelled outside Parameter Store, where no parameter names a resource."""
+    given = asked.parameters
+    operation = asked.operation
+    if operation not in BY_NAME:
+        return generic.needs(asked)
+    names = [_plain(name) for name in generic.texts(given.get(BY_NAME[operation]))]
+    values = _values(asked) | generic.tag_values(asked)
+    found = [Need(f"ssm:{operation}", _arn(asked, name), values) for name in names]
+    if operation == "PutParameter" and _is_secret(asked, state):
+        # The standard tier encrypts the value itself, the advanced one a data key (Systems Manager guide).
+        action = "GenerateDataKey" if given.get("Tier") == "Advanced" else "Encrypt"
+        found += _with_key(asked, action, {names[0]: _new_key(asked, state, names[0])})
+    elif given.get("WithDecryption"):
+        for name in names:
+            keys = state.parameter_keys(asked.region, name, below=operation == "GetParametersByPath")
+            found += _with_key(asked, "Decrypt", keys)
+    return found
+
+
+def _is_secret(asked: Asked, state: State) -> bool:
+    kind = asked.parameters.get("Type")
+    # An overwrite need not repeat the type.
+    return kind == "SecureString" or (not kind and bool(state.parameter_keys(asked.region, asked.parameters["Name"])))
+
+
+def _new_key(asked: Asked, state: State, name: str) -> str | None:
+    """The key of a value that is written; an overwrite without a key goes back to AWS's own key."""
+    key_id = asked.parameters.get("KeyId")
+    return state.kms_key(asked.region, key_id) if key_id else None
+
+
+def _with_key(asked: Asked, action: str, keys: Mapping[str, str | None]) -> list[Need]:
+    found: list[Need] = []
+    for name, key in keys.items():
+        found += behalf("ssm", action, key, {"PARAMETER_ARN": _arn(asked, name)})
+    return found
+
+
+def _values(asked: Asked) -> dict[str, Values]:
+    given = {"ssm:Overwrite": asked.parameters.get("Overwrite"), "ssm:Recursive": asked.parameters.get("Recursive")}
+    return {key: str(value).lower() for key, value in given.items() if value is not None}
+
+
+def _plain(name: str) -> str:
+    """A parameter's name without ARN, version and label."""
+    if name.startswith("arn:"):
+        name = "/" + name.split(":", 5)[5].removeprefix("parameter").lstrip("/")
+    return name.partition(":")[0]
+
+
+def _arn(asked: Asked, name: str) -> str:
+    return asked.arn("ssm", f"parameter/{name.lstrip('/')}")
