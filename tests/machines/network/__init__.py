@@ -1,0 +1,1 @@
+"""The network of machines: real namespaces and packets."""

@@ -1,0 +1,43 @@
+"""A local AWS and its networks for each module."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from rehearsal.aws.server import LocalAws
+from rehearsal.machines.network import namespaces
+from rehearsal.machines.network.fabric import Fabric
+from rehearsal.machines.network.names import site_prefix
+from tests.machines.network.ground import Ground
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[LocalAws]:
+    """A local AWS in this process."""
+    aws = LocalAws().start()
+    yield aws
+    aws.stop()
+
+
+@pytest.fixture(scope="module")
+def site_id() -> str:
+    """The site that everything is named after."""
+    return secrets.token_hex(3)
+
+
+@pytest.fixture(scope="module")
+def fabric(aws: LocalAws, site_id: str) -> Iterator[Fabric]:
+    """The networks of the local AWS; nothing of them is left afterwards."""
+    fabric = Fabric(aws, site_id)
+    yield fabric
+    fabric.close()
+    assert not namespaces.existing(site_prefix(site_id))
+
+
+@pytest.fixture
+def ground(aws: LocalAws, fabric: Fabric) -> Ground:
+    """A VPC of the test's own."""
+    return Ground(aws, fabric)
