@@ -14,12 +14,12 @@ from pathlib import Path
 
 from rehearsal.binaries.failures import BuildFailed, Missing
 from rehearsal.binaries.store import Store, content_key
+from rehearsal.prerequisites import SYSTEM_PATH
 
 # One program under many names. Not the nftables one: kube-proxy's rules and a rehearsal's firewall then share no table.
 _IPTABLES = "xtables-legacy-multi"
 _IPTABLES_NAMES = tuple(f"{tool}{action}" for tool in ("iptables", "ip6tables") for action in ("", "-save", "-restore"))
 _MATCH_FOLDERS = ("/usr/lib/x86_64-linux-gnu/xtables", "/usr/lib/aarch64-linux-gnu/xtables", "/usr/lib64/xtables")
-_SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def find() -> Borrowed:
 
 
 def _program(name: str, package: str) -> Path:
-    found = shutil.which(name, path=_SYSTEM_PATH)
+    found = shutil.which(name, path=SYSTEM_PATH)
     if found is None:
         raise Missing(f"there is no {name}: install {package}")
     return Path(found).resolve()

@@ -1,0 +1,54 @@
+"""The programs of this computer that machines and their images need, and Debian's packages with them.
+
+`python3 -m rehearsal.prerequisites` prints the packages that are missing, for `apt-get install`; it runs before
+any environment is made. Go is none of them: Debian's is too old.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+
+# Of root's path, whoever asks.
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+PROGRAMS = {
+    # for images
+    "runc": "runc",
+    "xtables-legacy-multi": "iptables",
+    # kubeadm's preflight
+    "conntrack": "conntrack",
+    "cp": "coreutils",
+    "losetup": "mount",
+    # kubectl port-forward
+    "socat": "socat",
+    # machines and their network
+    "ip": "iproute2",
+    "mount": "mount",
+    "nft": "nftables",
+    "nsenter": "util-linux",
+    "setpriv": "util-linux",
+    "unshare": "util-linux",
+    "/lib/systemd/systemd": "systemd",
+}
+"""A program, or its path -> Debian's package."""
+
+
+def missing(has: Callable[[str], object] = lambda program: shutil.which(program, path=SYSTEM_PATH)) -> list[str]:
+    """The packages whose programs are not all there, each once, sorted."""
+    return sorted({package for program, package in PROGRAMS.items() if not has(program)})
+
+
+def main() -> int:
+    """Print what is missing, one package a line; say on standard error when Go is too."""
+    for package in missing():
+        print(package)
+    if shutil.which("go", path=f"{os.environ.get('PATH', '')}:{SYSTEM_PATH}") is None:
+        print("there is no go: machine images cannot be built (https://go.dev/dl)", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

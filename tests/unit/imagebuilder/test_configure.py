@@ -1,0 +1,104 @@
+"""The configuration of a machine image, below a root in a temporary folder."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from imagebuilder import configure, places
+from imagebuilder.configure import Settings
+from imagebuilder.configure.__main__ import main
+
+GOLDEN = Path(__file__).parent / "golden"
+PAUSE = "registry.k8s.io/pause:3.10.2"
+
+
+def _tree(root: Path) -> dict[str, str]:
+    """Each path with what it is: mode and text of a file, mode of an empty folder, target of a link."""
+    found = {}
+    for folder, folders, files in os.walk(root):
+        for name in [*folders, *files]:
+            path = Path(folder, name)
+            key = f"/{path.relative_to(root)}"
+            mode = oct(stat.S_IMODE(path.lstat().st_mode))
+            if path.is_symlink():
+                found[key] = f"-> {os.readlink(path)}"
+            elif path.is_file():
+                found[key] = f"{mode}\n{path.read_text(encoding='utf-8')}"
+            elif not any(path.iterdir()):
+                found[key] = mode
+    return found
+
+
+def _listed(tree: dict[str, str]) -> str:
+    return "".join(f"=== {path} {content.rstrip()}\n" for path, content in sorted(tree.items()))
+
+
+def test_an_image_is_configured_file_by_file_as_stored(tmp_path: Path) -> None:
+    assert main(["--root", str(tmp_path), "--sandbox-image", PAUSE]) == 0
+    assert _listed(_tree(tmp_path)) == (GOLDEN / "configured.txt").read_text(encoding="utf-8"), (
+        f"if this is wanted: python -m {__name__}"
+    )
+
+
+def test_configuring_again_changes_nothing(tmp_path: Path) -> None:
+    made = configure.entries(Settings(PAUSE))
+    configure.write(tmp_path, made)
+    first = _tree(tmp_path)
+    configure.write(tmp_path, made)
+    assert _tree(tmp_path) == first
+
+
+def test_a_rehearsal_differs_in_the_options_of_its_seam_only(tmp_path: Path) -> None:
+    on_ec2, here = configure.entries(Settings(PAUSE)), configure.entries(Settings(PAUSE, "cgroupfs", True))
+    assert on_ec2.keys() == here.keys()
+    assert [path for path in on_ec2 if on_ec2[path] != here[path]] == ["/etc/containerd/config.toml"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "systemd", "restricted"),
+    [(Settings(PAUSE), True, False), (Settings(PAUSE, "cgroupfs", True), False, True)],
+)
+def test_containerd_is_told_cgroup_driver_scores_and_the_pinned_pause_image(
+    settings: Settings, systemd: bool, restricted: bool
+) -> None:
+    entry = configure.entries(settings)["/etc/containerd/config.toml"]
+    assert isinstance(entry, configure.File)
+    read = tomllib.loads(entry.text)
+    runtime = read["plugins"]["io.containerd.cri.v1.runtime"]
+    assert read["version"] == 3
+    assert runtime["containerd"]["runtimes"]["runc"]["options"]["SystemdCgroup"] is systemd
+    assert runtime["restrict_oom_score_adj"] is restricted
+    assert runtime["cni"]["bin_dirs"] == [places.PLUGIN_FOLDER]
+    assert read["plugins"]["io.containerd.cri.v1.images"]["pinned_images"] == {"sandbox": PAUSE}
+
+
+def test_containerd_starts_with_the_machine_and_the_kubelet_waits_for_the_node_program() -> None:
+    enabled = [path for path in configure.entries(Settings(PAUSE)) if ".wants/" in path]
+    assert enabled == ["/etc/systemd/system/multi-user.target.wants/containerd.service"]
+
+
+def test_no_network_is_configured_and_no_file_is_written_outside_the_root(tmp_path: Path) -> None:
+    made = configure.entries(Settings(PAUSE))
+    assert not [path for path in made if path.startswith(f"{places.NETWORK_FOLDER}/")]
+    configure.write(tmp_path / "root", made)
+    assert [path.name for path in tmp_path.iterdir()] == ["root"]
+
+
+def test_a_root_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "etc").write_text("", encoding="utf-8")
+    assert main(["--root", str(tmp_path), "--sandbox-image", PAUSE]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as made_in:
+        configure.write(Path(made_in), configure.entries(Settings(PAUSE)))
+        GOLDEN.mkdir(exist_ok=True)
+        (GOLDEN / "configured.txt").write_text(_listed(_tree(Path(made_in))), encoding="utf-8")
