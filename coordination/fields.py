@@ -28,6 +28,16 @@ def whole_number(item: Item, field: str, default: int | None = None) -> int:
     return value
 
 
+def optional_text(item: Item, field: str) -> str:
+    """The field's text, empty where the field is missing. Raises Malformed."""
+    return text(item, field) if field in item else ""
+
+
+def optional_number(item: Item, field: str) -> int | None:
+    """The field's number, None where the field is missing. Raises Malformed."""
+    return whole_number(item, field) if field in item else None
+
+
 def one_of(item: Item, field: str, allowed: Iterable[str]) -> str:
     """The field's text, which must be one of `allowed`. Raises Malformed."""
     names = list(allowed)

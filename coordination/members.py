@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from coordination.fields import one_of, text, whole_number
-from coordination.names import MEMBER_ITEM_PREFIX, TABLE_KEY
+from coordination.fields import one_of, optional_number, optional_text, text, whole_number
+from coordination.names import MEMBER_ITEM_PREFIX, TABLE_KEY, member_item
 from coordination.outcomes import Item
+from coordination.writes import Value, as_item
 
 
 class MemberState(StrEnum):
@@ -20,11 +21,43 @@ class MemberState(StrEnum):
 
 @dataclass(frozen=True)
 class Member:
-    """A member row; `epoch` is the epoch of the cluster record under which it was written."""
+    """A member row; `epoch` is the epoch of the cluster record under which it was written.
+
+    Times are in seconds since 1970. What only people and agents look at may be missing.
+    """
 
     instance_id: str
     epoch: int
     state: MemberState
+    slot: str = ""
+    address: str = ""
+    etcd_member_id: str = ""
+    """Hexadecimal, as etcd prints it; empty until it is known."""
+    created_at: int | None = None
+    """When the row was written; None keeps it young for ever."""
+    not_found_since: int | None = None
+    """Since when EC2 has not known the instance; None while it does."""
+
+    @property
+    def item_id(self) -> str:
+        """The row's key."""
+        return member_item(self.instance_id)
+
+    def fields(self) -> dict[str, Value]:
+        """The fields that store it; None stands for a field that is not there."""
+        return {
+            "Epoch": self.epoch,
+            "State": self.state.value,
+            "Slot": self.slot or None,
+            "Address": self.address or None,
+            "EtcdMemberId": self.etcd_member_id or None,
+            "CreatedAt": self.created_at,
+            "NotFoundSince": self.not_found_since,
+        }
+
+    def item(self) -> Item:
+        """The item that stores it."""
+        return as_item(self.item_id, self.fields())
 
 
 def member(item: Item) -> Member:
@@ -33,4 +66,9 @@ def member(item: Item) -> Member:
         instance_id=text(item, TABLE_KEY).removeprefix(MEMBER_ITEM_PREFIX),
         epoch=whole_number(item, "Epoch"),
         state=MemberState(one_of(item, "State", MemberState)),
+        slot=optional_text(item, "Slot"),
+        address=optional_text(item, "Address"),
+        etcd_member_id=optional_text(item, "EtcdMemberId"),
+        created_at=optional_number(item, "CreatedAt"),
+        not_found_since=optional_number(item, "NotFoundSince"),
     )

@@ -23,6 +23,7 @@ MEMBER_ITEM_PREFIX = "member#"
 BOOT_ITEM_PREFIX = "boot#"
 LEASE_ITEM_PREFIX = "lease#"
 CONDITION_ITEM_PREFIX = "condition#"
+RESTORE_APPROVAL_ITEM = "approval#restore"
 
 # The custom resource whose deletion starts before every other one of the root stack.
 TEARDOWN_RESOURCE_TYPE = "Custom::Teardown"
@@ -48,6 +49,11 @@ def teardown_physical_id(cluster_uuid: str) -> str:
 def member_item(instance_id: str) -> str:
     """The key of an instance's member row."""
     return MEMBER_ITEM_PREFIX + instance_id
+
+
+def boot_item(instance_arn: str) -> str:
+    """The key of an instance's boot row; IAM lets an instance write the one with its own ARN only."""
+    return BOOT_ITEM_PREFIX + instance_arn
 
 
 def condition_item(name: str) -> str:

@@ -1,6 +1,7 @@
 """What a call to AWS can come to. An error is an outcome of its own, never an empty answer.
 
-A read is `Known` or `Unknown`. A write is `Done`, `Conflict` or `Unknown`. A request is `Done`, `Settled` or `Unknown`.
+A read is `Known` or `Unknown`. A write is `Done`, `Conflict` or `Unknown`, a transaction `Done`, `Refused` or
+`Unknown`, a request `Done`, `Settled` or `Unknown`.
 `Throttled` and `NoTable` are kinds of `Unknown`, so that whoever does not care about the kind waits by default.
 """
 
@@ -59,6 +60,14 @@ class Conflict:
     current: Item | None
 
 
+@dataclass(frozen=True)
+class Refused:
+    """A condition of a transaction did not hold; `current` are its items as fresh reads found them, by their keys."""
+
+    current: Mapping[str, Item | None]
+
+
 Reading: TypeAlias = Known[Value] | Unknown
 Write: TypeAlias = Done | Conflict | Unknown
+Transacted: TypeAlias = Done | Refused | Unknown
 Request: TypeAlias = Done | Settled | Unknown

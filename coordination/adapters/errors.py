@@ -20,8 +20,12 @@ _THROTTLES = frozenset(
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
+        # A transaction is at work on the item that is to be written.
+        "TransactionConflictException",
     }
 )
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+_CANCELLED_FOR_NOW = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError", "TransactionConflict"})
 _LONGEST_MESSAGE = 300
 
 
@@ -39,12 +43,29 @@ def message(error: Exception) -> str:
     return ""
 
 
+def repetitions(error: Exception) -> int:
+    """How often botocore repeated the call before it gave up, as far as it says so."""
+    if not isinstance(error, ClientError):
+        return 0
+    return int(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
+
+
+def refusals(error: Exception) -> frozenset[str]:
+    """Why a transaction was cancelled: the codes of its parts that were refused, none for any other error."""
+    if not isinstance(error, ClientError) or code(error) != "TransactionCanceledException":
+        return frozenset()
+    reasons = error.response.get("CancellationReasons", [])
+    return frozenset(str(reason["Code"]) for reason in reasons if reason.get("Code", "None") != "None")
+
+
 def unknown(operation: str, error: Exception) -> Unknown:
     """The outcome of a call that ended in `error`."""
     reason = f"{operation}: {code(error)}"
     if said := message(error):
         reason = f"{reason}: {said}"
-    return Throttled(reason) if code(error) in _THROTTLES else Unknown(reason)
+    cancelled_by = refusals(error)
+    for_now = cancelled_by <= _CANCELLED_FOR_NOW if cancelled_by else code(error) in _THROTTLES
+    return Throttled(reason) if for_now else Unknown(reason)
 
 
 def unknown_of_table(operation: str, error: Exception) -> Unknown:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-
-from coordination.adapters.errors import AWS_ERRORS, code, unknown_of_table
+from coordination.adapters.errors import AWS_ERRORS, code, refusals, repetitions, unknown_of_table
+from coordination.adapters.expressions import changed, condition, key, plain, stored
 from coordination.names import TABLE_KEY
-from coordination.outcomes import Conflict, Done, Item, Known, NoTable, Reading, Throttled, Unknown, Write
+from coordination.outcomes import (
+    Conflict,
+    Done,
+    Item,
+    Known,
+    NoTable,
+    Reading,
+    Refused,
+    Throttled,
+    Transacted,
+    Unknown,
+    Write,
+)
+from coordination.writes import Transaction, Update, holds
 
-# What a write expects to find: a field's value, or None for a field that must not exist. An item that must not exist
-# is {TABLE_KEY: None}; {} is no condition at all.
+# What a write expects to find: a field's value, or None for a field that must not exist. {} is no condition at all.
 Expected = Mapping[str, object]
 
-ABSENT: Expected = {TABLE_KEY: None}
 ANYTHING: Expected = {}
 
 
@@ -30,10 +39,10 @@ class ClusterTable:
     def get(self, item_id: str) -> Reading[Item | None]:
         """The item, None if there is none."""
         try:
-            answer = self._client.get_item(TableName=self._name, Key=_key(item_id), ConsistentRead=True)
+            answer = self._client.get_item(TableName=self._name, Key=key(item_id), ConsistentRead=True)
         except AWS_ERRORS as error:
             return unknown_of_table("GetItem", error)
-        return Known(_plain(answer["Item"]) if "Item" in answer else None)
+        return Known(plain(answer["Item"]) if "Item" in answer else None)
 
     def items(self, prefixes: Sequence[str]) -> Reading[tuple[Item, ...]]:
         """Every item whose key starts with one of `prefixes`, in no order: all pages of them or nothing."""
@@ -50,50 +59,56 @@ class ClusterTable:
                 page = self._client.scan(**request)
             except AWS_ERRORS as error:
                 return unknown_of_table("Scan", error)
-            found += [_plain(item) for item in page.get("Items", [])]
+            found += [plain(item) for item in page.get("Items", [])]
             if not page.get("LastEvaluatedKey"):
                 return Known(tuple(found))
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def put(self, item: Item, expected: Expected) -> Write:
         """Store `item` in place of what is there, if that is as expected."""
-        request = {"Item": _stored(item), **_condition(expected)}
+        request = {"Item": stored(item), **condition(expected)}
         return self._write("PutItem", self._client.put_item, request, str(item[TABLE_KEY]), lambda now: now == item)
 
     def update(
         self, item_id: str, changes: Mapping[str, object], expected: Expected, defaults: Mapping[str, object] = {}
     ) -> Write:
         """Set the fields of `changes` (None removes one), and those of `defaults` that do not exist yet."""
-        request = _condition(expected)
-        names = request.setdefault("ExpressionAttributeNames", {})
-        values = request.setdefault("ExpressionAttributeValues", {})
-        setting, removing = [], []
-        for index, (field, value) in enumerate(changes.items()):
-            names[f"#c{index}"] = field
-            if value is None:
-                removing.append(f"#c{index}")
-            else:
-                values[f":c{index}"] = _SERIALIZER.serialize(value)
-                setting.append(f"#c{index} = :c{index}")
-        for index, (field, value) in enumerate(defaults.items()):
-            names[f"#d{index}"] = field
-            values[f":d{index}"] = _SERIALIZER.serialize(value)
-            setting.append(f"#d{index} = if_not_exists(#d{index}, :d{index})")
-        clauses = [("SET", setting), ("REMOVE", removing)]
-        request["UpdateExpression"] = " ".join(f"{verb} {', '.join(parts)}" for verb, parts in clauses if parts)
-        request["Key"] = _key(item_id)
-        if not values:
-            del request["ExpressionAttributeValues"]
+        request = changed(item_id, changes, expected, defaults)
 
         def happened(now: Item | None) -> bool:
-            return now is not None and all(now.get(field) == value for field, value in changes.items())
+            return now is not None and holds(changes.items(), now)
 
         return self._write("UpdateItem", self._client.update_item, request, item_id, happened)
 
     def delete(self, item_id: str, expected: Expected) -> Write:
         """Delete the item, if it is as expected. An item that is gone already is Done."""
-        request = {"Key": _key(item_id), **_condition(expected)}
+        request = {"Key": key(item_id), **condition(expected)}
         return self._write("DeleteItem", self._client.delete_item, request, item_id, lambda now: now is None)
+
+    def apply(self, update: Update) -> Write:
+        """Carry out one update."""
+        return self.update(update.item_id, dict(update.changes), dict(update.expected))
+
+    def transact(self, transaction: Transaction) -> Transacted:
+        """Carry out all updates of a transaction or none. After a doubtful one, fresh reads say what is stored now."""
+        parts = [self._part(update) for update in transaction.updates]
+        try:
+            # botocore adds a ClientRequestToken, so what it repeats after a lost reply is not carried out twice.
+            self._client.transact_write_items(TransactItems=parts)
+        except AWS_ERRORS as error:
+            failure = unknown_of_table("TransactWriteItems", error)
+            if _did_not_happen(failure, error):
+                return failure
+            current: dict[str, Item | None] = {}
+            for update in transaction.updates:
+                reading = self.get(update.item_id)
+                if isinstance(reading, Unknown):
+                    return Unknown(f"{failure.reason}; then {reading.reason}")
+                current[update.item_id] = reading.value
+            if all(holds(update.changes, current[update.item_id]) for update in transaction.updates):
+                return Done()
+            return Refused(current) if "ConditionalCheckFailed" in refusals(error) else failure
+        return Done()
 
     def deletion_protection(self) -> Reading[bool]:
         """Whether the table is protected against deletion."""
@@ -111,6 +126,13 @@ class ClusterTable:
             return unknown_of_table("UpdateTable", error)
         return Done()
 
+    def _part(self, update: Update) -> dict[str, Any]:
+        expected = dict(update.expected)
+        if not update.changes:
+            check = {"TableName": self._name, "Key": key(update.item_id), **condition(expected)}
+            return {"ConditionCheck": check}
+        return {"Update": {"TableName": self._name, **changed(update.item_id, dict(update.changes), expected, {})}}
+
     def _write(self, operation: str, call: Any, request: dict[str, Any], item_id: str, happened: Any) -> Write:
         """Send a write. Where it was refused, or its reply was lost, a fresh read says what is stored now.
 
@@ -122,7 +144,7 @@ class ClusterTable:
         except AWS_ERRORS as error:
             failure = unknown_of_table(operation, error)
             refused = code(error) == "ConditionalCheckFailedException"
-            if isinstance(failure, NoTable | Throttled):
+            if _did_not_happen(failure, error):
                 return failure
             reading = self.get(item_id)
             if isinstance(reading, Unknown):
@@ -133,40 +155,6 @@ class ClusterTable:
         return Done()
 
 
-_SERIALIZER = TypeSerializer()
-_DESERIALIZER = TypeDeserializer()
-
-
-def _key(item_id: str) -> dict[str, Any]:
-    return {TABLE_KEY: {"S": item_id}}
-
-
-def _stored(item: Item) -> dict[str, Any]:
-    return {field: _SERIALIZER.serialize(value) for field, value in item.items()}
-
-
-def _plain(stored: Mapping[str, Any]) -> dict[str, object]:
-    return {field: _number(_DESERIALIZER.deserialize(value)) for field, value in stored.items()}
-
-
-def _number(value: object) -> object:
-    """Whole numbers as int: boto3 gives every number as Decimal."""
-    return int(value) if isinstance(value, Decimal) and value == value.to_integral_value() else value
-
-
-def _condition(expected: Expected) -> dict[str, Any]:
-    """The part of a request that states `expected`."""
-    if not expected:
-        return {}
-    names = {f"#e{index}": field for index, field in enumerate(expected)}
-    tests, values = [], {}
-    for index, value in enumerate(expected.values()):
-        if value is None:
-            tests.append(f"attribute_not_exists(#e{index})")
-        else:
-            values[f":e{index}"] = _SERIALIZER.serialize(value)
-            tests.append(f"#e{index} = :e{index}")
-    condition: dict[str, Any] = {"ConditionExpression": " AND ".join(tests), "ExpressionAttributeNames": names}
-    if values:
-        condition["ExpressionAttributeValues"] = values
-    return condition
+def _did_not_happen(failure: Unknown, error: Exception) -> bool:
+    """Whether the write has certainly not happened. Of a call that botocore repeated, an earlier try may have."""
+    return isinstance(failure, NoTable) or (isinstance(failure, Throttled) and repetitions(error) == 0)

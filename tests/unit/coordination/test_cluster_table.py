@@ -10,8 +10,9 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 
-from coordination.adapters.table import ABSENT, ANYTHING, ClusterTable
+from coordination.adapters.table import ANYTHING, ClusterTable
 from coordination.outcomes import Conflict, Done, Known, NoTable, Throttled, Unknown
+from coordination.writes import ABSENT
 
 NAME = "cluster-table"
 

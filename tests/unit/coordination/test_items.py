@@ -12,12 +12,30 @@ from coordination.members import Member, MemberState, member
 from coordination.record import ClusterRecord, Phase, cluster_record
 from coordination.teardowns import Teardown, teardown
 
-RECORD = {"Id": "cluster", "ClusterId": "arn:stack", "Phase": "ready", "Epoch": 3, "Owner": "i-1", "Counter": 9}
+RECORD = {
+    "Id": "cluster",
+    "ClusterId": "arn:stack",
+    "Phase": "ready",
+    "Epoch": 3,
+    "Owner": "i-1",
+    "Counter": 9,
+    "PkiEpoch": 1,
+    "EtcdClusterId": "cdf818194e3a8c32",
+    "RowVersion": 4,
+}
 ROW = {"Id": "member#i-1", "Epoch": 3, "State": "voter", "Slot": "0"}
 
 
-def test_a_record_is_read_and_its_other_fields_are_left_to_the_nodes() -> None:
-    assert cluster_record(RECORD) == ClusterRecord("arn:stack", Phase.READY, 3)
+def test_a_record_is_read() -> None:
+    read = cluster_record(RECORD)
+    assert read == ClusterRecord("arn:stack", Phase.READY, 3, "i-1", 9, 1, "cdf818194e3a8c32", 4)
+
+
+@pytest.mark.parametrize("phase", [Phase.CLAIMED, Phase.READY, Phase.RESTORING, Phase.DELETING])
+def test_a_record_comes_back_as_it_was_stored(phase: Phase) -> None:
+    source = "backup-7" if phase is Phase.RESTORING else ""
+    record = ClusterRecord("arn:stack", phase, 3, "", 9, 1, "cdf818194e3a8c32", 4, source)
+    assert cluster_record(record.item()) == record
 
 
 def test_a_cluster_that_was_deleted_before_anyone_claimed_it_has_epoch_zero() -> None:
@@ -42,7 +60,12 @@ def test_a_wrong_field_of_the_record_is_one_line(change: dict[str, Any], line: s
 
 
 def test_a_member_row_is_read() -> None:
-    assert member(ROW) == Member("i-1", 3, MemberState.VOTER)
+    assert member(ROW) == Member("i-1", 3, MemberState.VOTER, slot="0")
+
+
+def test_a_member_row_comes_back_as_it_was_stored() -> None:
+    row = Member("i-1", 3, MemberState.JOINING, "0", "10.0.0.4", "8e9e05c52164694d", 1_800_000_000, 1_800_000_600)
+    assert member(row.item()) == row
 
 
 def test_a_member_in_a_state_that_nobody_knows_is_not_read() -> None:

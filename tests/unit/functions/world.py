@@ -203,7 +203,7 @@ def world(*instances: GroupInstance, with_table: bool = True) -> Iterator[World]
                 AttributeDefinitions=[{"AttributeName": "Id", "AttributeType": "S"}],
                 BillingMode="PAY_PER_REQUEST",
             )
-            made.store(cluster={"ClusterId": CLUSTER_ID, "Phase": "ready", "Epoch": 1})
+            made.store(cluster=ClusterRecord(CLUSTER_ID, Phase.READY, 1, "i-1", 4, 1, "cdf818194e3a8c32", 3).item())
         yield made
 
 

@@ -1,0 +1,51 @@
+"""`boot#<instance ARN>` rows: how far an instance's boot has come. An instance writes its own, and nobody else does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from coordination.fields import optional_number, optional_text, text
+from coordination.names import BOOT_ITEM_PREFIX, TABLE_KEY, boot_item
+from coordination.outcomes import Item
+from coordination.writes import Update, update
+
+
+@dataclass(frozen=True)
+class Boot:
+    """`reason` says why the stage is what it is, and what a person can do; empty where all goes well."""
+
+    instance_arn: str
+    stage: str
+    reason: str = ""
+    fingerprint: str = ""
+    """Of the key with which the instance's kubelet asks for its certificate; empty until there is one."""
+    started_at: int | None = None
+    """When the instance wrote its first row, in seconds since 1970; None where it did not say."""
+
+    @property
+    def instance_id(self) -> str:
+        """The instance's id, which its ARN ends with."""
+        return self.instance_arn.rpartition("/")[2]
+
+
+def boot(item: Item) -> Boot:
+    """The boot row that `item` holds. Raises Malformed."""
+    return Boot(
+        instance_arn=text(item, TABLE_KEY).removeprefix(BOOT_ITEM_PREFIX),
+        stage=text(item, "Stage"),
+        # DynamoDB stores empty texts, and so may a node that has nothing to say.
+        reason=optional_text(item, "Reason") if item.get("Reason") else "",
+        fingerprint=optional_text(item, "Fingerprint"),
+        started_at=optional_number(item, "StartedAt"),
+    )
+
+
+def tell(row: Boot) -> Update:
+    """Store the row, whatever was there: an instance has only one writer."""
+    changes = {
+        "Stage": row.stage,
+        "Reason": row.reason or None,
+        "Fingerprint": row.fingerprint or None,
+        "StartedAt": row.started_at,
+    }
+    return update(boot_item(row.instance_arn), changes, {})

@@ -1,0 +1,46 @@
+"""The writes of member rows: joining, promoted, and whether EC2 still knows the instance."""
+
+from __future__ import annotations
+
+from coordination.members import Member, MemberState
+from coordination.names import CLUSTER_ITEM
+from coordination.node_leases import NodeLease, still_held
+from coordination.record import ClusterRecord, Phase
+from coordination.writes import Transaction, Update, Value, update
+
+
+def joining_row(seen: ClusterRecord, row: Member, lease: NodeLease) -> Transaction:
+    """A joiner's row, before etcd hears of it, under its `lease#join`.
+
+    Conditional on the epoch being ready still and the lease being held still; the row version grows, so that nobody
+    who read the rows before can start a restore on them.
+    """
+    changes: dict[str, Value] = {"RowVersion": seen.row_version + 1}
+    expected: dict[str, Value] = {
+        "Epoch": seen.epoch,
+        "Phase": Phase.READY.value,
+        "RowVersion": seen.row_version,
+    }
+    return Transaction(
+        (
+            update(CLUSTER_ITEM, changes, expected),
+            still_held(lease),
+            update(row.item_id, row.fields(), {}),
+        )
+    )
+
+
+def voter_row(row: Member, etcd_member_id: str) -> Update:
+    """A joining row's instance was promoted. A row that was removed since is left as it is."""
+    changes: dict[str, Value] = {"State": MemberState.VOTER.value, "EtcdMemberId": etcd_member_id or None}
+    return update(row.item_id, changes, {"Epoch": row.epoch, "State": MemberState.JOINING.value})
+
+
+def not_found(row: Member, now: int) -> Update:
+    """EC2 does not know the instance, for the first time. `now` is in seconds since 1970."""
+    return update(row.item_id, {"NotFoundSince": now}, {"Epoch": row.epoch, "NotFoundSince": None})
+
+
+def found_again(row: Member) -> Update:
+    """EC2 knows the instance after all."""
+    return update(row.item_id, {"NotFoundSince": None}, {"Epoch": row.epoch, "NotFoundSince": row.not_found_since})
