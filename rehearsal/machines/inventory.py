@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from ipaddress import IPv4Network
 from typing import Any
 
 from rehearsal.aws.protocol import partition_of
@@ -30,6 +31,17 @@ def machine_at(aws: LocalAws, vpc_id: str, address: str) -> Machine | None:
             if instance.vpc_id == vpc_id and instance.private_ip == address and instance.state not in GONE:
                 return _machine(aws, region, instance)
     return None
+
+
+def vpc_range(aws: LocalAws, vpc_id: str) -> IPv4Network:
+    """The addresses of a VPC. KeyError when there is none with this id."""
+    from moto.ec2.models import ec2_backends
+
+    with aws.lock:
+        for backend in ec2_backends[aws.account_id].values():
+            if vpc_id in backend.vpcs:
+                return IPv4Network(backend.vpcs[vpc_id].cidr_block)
+    raise KeyError(vpc_id)
 
 
 def _instances(aws: LocalAws) -> Iterator[tuple[str, Any]]:

@@ -63,6 +63,9 @@ class Image:
 class Host(Protocol):
     """What runs the instances of a local EC2. Every call returns at once; what comes of it is told to `States`."""
 
+    def tell(self, states: States) -> None:
+        """Whom to tell from now on what becomes of the instances."""
+
     def start(self, machine: Machine) -> None:
         """Boot an instance for the first time, or again after a stop."""
 
@@ -77,6 +80,9 @@ class Host(Protocol):
 
     def console_output(self, instance_id: str) -> bytes:
         """What the instance's system wrote to its console so far; empty for an unknown one."""
+
+    def reachable(self, instance_id: str) -> bool:
+        """Whether the instance's system answers on the network: what EC2's instance status check asks (EC2 guide)."""
 
 
 class States(Protocol):

@@ -1,0 +1,268 @@
+"""The life of one instance, from its first boot to its termination.
+
+Whoever wants something of an instance sets its aim and gives its system a push; the thread that waits for the system's
+end decides with `next_step` what comes then. No lock of ours is held while the network or whoever is told is called.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+from typing import Protocol
+
+from rehearsal.machines.instance import entering, plan, power
+from rehearsal.machines.instance.cgroups import SUPERVISORS, group_of
+from rehearsal.machines.instance.disks import Disks
+from rehearsal.machines.instance.power import Ending, Running
+from rehearsal.machines.instance.seam import Layers
+from rehearsal.machines.model import Image, Interface, Machine
+
+LOG = logging.getLogger(__name__)
+
+STATUS_CHECK_SECONDS = 60.0
+"""How long an instance has to be silent until its status check fails: EC2 checks every minute (EC2 guide)."""
+
+
+class Network(Protocol):
+    """What an instance needs of its VPC's network; network/fabric.py has it."""
+
+    def attach(self, interface: Interface) -> str:
+        """Make an interface's namespace, behind its firewall, and return its name."""
+
+    def detach(self, interface_id: str) -> None:
+        """Remove it."""
+
+    def cut(self, interface_id: str) -> None:
+        """Drop every packet from and to it."""
+
+    def heal(self, interface_id: str) -> None:
+        """The opposite of cut."""
+
+
+class Aim(Enum):
+    """What is wanted of an instance."""
+
+    RUN = auto()
+    REBOOT = auto()
+    STOP = auto()
+    TERMINATE = auto()
+
+
+def next_step(aim: Aim, ended: Ending) -> Aim:
+    """What becomes of an instance after a boot: RUN (once more), STOP or TERMINATE."""
+    if aim in (Aim.STOP, Aim.TERMINATE):
+        return aim
+    if aim is Aim.REBOOT or ended is Ending.REBOOT:
+        return Aim.RUN
+    # An instance that switched itself off is stopped; one that died has lost its host, and EC2 gives it up.
+    return Aim.STOP if ended is Ending.POWER_OFF else Aim.TERMINATE
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an instance lives: its local cloud, and what all instances of that share."""
+
+    site_id: str
+    folder: Path
+    layers: Layers
+    network: Network
+    shutdown_seconds: float
+
+
+@dataclass(frozen=True)
+class Supply:
+    """What an instance is made of; asked for in the instance's own thread, where waiting is no harm."""
+
+    image: Callable[[], Image]
+    files: Callable[[], Mapping[str, str]]
+
+
+class Life:
+    """One instance. `told` hears `running`, `stopped` and `terminated`."""
+
+    def __init__(self, machine: Machine, supply: Supply, place: Place, told: Callable[[str], None]) -> None:
+        self.machine = machine
+        self._supply = supply
+        self._place = place
+        self._told = told
+        self._disks = Disks(place.folder / machine.instance_id, f"holdfast-{place.site_id}")
+        self._group = group_of(place.site_id, machine.instance_id)
+        self._lock = threading.Lock()
+        self._aim = Aim.RUN
+        self._thread: threading.Thread | None = None
+        self._resting = True
+        self._running: Running | None = None
+        self._attached = False
+        self._isolated = False
+        self._frozen = False
+        self._silent_since: float | None = None
+
+    @property
+    def console(self) -> Path:
+        """The file of its console."""
+        return self._disks.folder / "console.log"
+
+    @property
+    def reachable(self) -> bool:
+        """False when it has been silent for so long that a status check would fail."""
+        since = self._silent_since
+        return since is None or time.monotonic() - since < STATUS_CHECK_SECONDS
+
+    def begin(self) -> None:
+        """Boot, for the first time or after a stop."""
+        with self._lock:
+            if self._aim is not Aim.TERMINATE:
+                self._aim = Aim.RUN
+                self._go_on()
+
+    def end(self, aim: Aim, *, at_once: bool = False) -> None:
+        """Have its system shut down, with a deadline, or cut its power; then go on to the aim. Returns at once."""
+        with self._lock:
+            # What is terminated stays so, whatever is wanted later.
+            if self._aim is not Aim.TERMINATE:
+                self._aim = aim
+            if self._running is not None:
+                self._push(self._running, at_once)
+            elif self._aim is Aim.TERMINATE:
+                self._go_on()
+
+    def lose(self) -> None:
+        """Cut its power, for good. ProcessLookupError when it does not run."""
+        running = self._require_running()
+        with self._lock:
+            self._aim = Aim.TERMINATE
+        running.cut_power()
+
+    def freeze(self, wanted: bool) -> None:
+        """Stop every process where it is, or let it go on. ProcessLookupError when it does not run."""
+        self._require_running()
+        with self._lock:
+            self._group.freeze() if wanted else self._group.thaw()
+            self._frozen = wanted
+            self._note_silence()
+
+    def isolate(self, wanted: bool) -> None:
+        """Cut or heal its network, also across reboots."""
+        with self._lock:
+            self._isolated = wanted
+            self._note_silence()
+            attached = self._attached
+        if attached:
+            self._connect(not wanted)
+
+    def fill_disk(self, full: bool) -> None:
+        """Leave no room on its disks, or give it back."""
+        self._disks.fill() if full else self._disks.free()
+
+    def command(self, argv: Sequence[str], more: Mapping[str, str] | None = None) -> list[str]:
+        """The command that runs a program inside. ProcessLookupError when it does not run."""
+        return entering.command(self._require_running().pid, self._group.trees, argv, more)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it rests, stopped or terminated; False when it does not within this time."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(seconds)
+        return self._resting
+
+    def remove(self) -> None:
+        """Remove the disks of an instance that rests."""
+        if self._disks.folder.exists():
+            self._disks.remove()
+
+    def _go_on(self) -> None:
+        """Have a thread take the instance to its aim, if none does; the caller holds the lock."""
+        if self._resting:
+            self._resting = False
+            arguments = (self._thread,)
+            name = self.machine.instance_id
+            self._thread = threading.Thread(target=self._live, args=arguments, name=name, daemon=True)
+            self._thread.start()
+
+    def _live(self, before: threading.Thread | None) -> None:
+        if before is not None:
+            before.join()
+        step = Aim.RUN
+        while step is Aim.RUN:
+            try:
+                ended = self._boot()
+            except Exception:
+                LOG.exception("%s could not be run", self.machine.instance_id)
+                ended = Ending.DEATH
+            with self._lock:
+                step = next_step(self._aim, ended)
+                self._aim = step
+                self._resting = step is Aim.STOP
+        if step is Aim.TERMINATE:
+            self.remove()
+            self._resting = True
+        self._told("stopped" if step is Aim.STOP else "terminated")
+
+    def _boot(self) -> Ending:
+        """Boot once, and wait for the end."""
+        with self._lock:
+            if self._aim in (Aim.STOP, Aim.TERMINATE):
+                return Ending.POWER_OFF
+            self._aim = Aim.RUN
+        image = self._supply.image()
+        if not self._disks.folder.exists():
+            self._disks.make(image.containerd, self._supply.files())
+        interface = self.machine.interface
+        namespace = self._place.network.attach(interface)
+        try:
+            with self._lock:
+                self._attached, connected = True, not self._isolated
+            self._connect(connected)
+            layers = (self._place.layers.seam, image.layer, self._place.layers.base)
+            supervisors = group_of(self._place.site_id, SUPERVISORS).make()
+            return self._run(
+                plan.boot(
+                    self.machine, f"/run/netns/{namespace}", self._group.make(), supervisors, layers, self._disks.folder
+                )
+            )
+        finally:
+            with self._lock:
+                self._attached = False
+            self._place.network.detach(interface.interface_id)
+            self._group.remove()
+
+    def _run(self, boot: plan.Boot) -> Ending:
+        running = Running(boot, lambda: self._connect(False))
+        with self._lock:
+            self._running = running
+            # What was wanted while it booted.
+            if self._aim is not Aim.RUN:
+                self._push(running, at_once=False)
+        self._told("running")
+        try:
+            return running.wait()
+        finally:
+            with self._lock:
+                self._running = None
+                self._frozen = False
+                self._note_silence()
+
+    def _push(self, running: Running, at_once: bool) -> None:
+        how = power.REBOOT if self._aim is Aim.REBOOT else power.POWER_OFF
+        running.shut_down(how, 0.0 if at_once else self._place.shutdown_seconds)
+
+    def _connect(self, wanted: bool) -> None:
+        interface_id = self.machine.interface.interface_id
+        (self._place.network.heal if wanted else self._place.network.cut)(interface_id)
+
+    def _require_running(self) -> Running:
+        running = self._running
+        if running is None:
+            raise ProcessLookupError(f"{self.machine.instance_id} does not run")
+        return running
+
+    def _note_silence(self) -> None:
+        if not (self._frozen or self._isolated):
+            self._silent_since = None
+        elif self._silent_since is None:
+            self._silent_since = time.monotonic()
