@@ -111,6 +111,21 @@ def a_subnet_has_one_route_table(client: Clients) -> bool:
     return refused("Resource.AlreadyAssociated", ec2.associate_route_table, RouteTableId=second, SubnetId=subnet)
 
 
+def an_address_has_one_interface(client: Clients) -> bool:
+    """A taken address is refused, and those that nobody asked for are other ones, above Amazon's four."""
+    ec2 = client("ec2")
+    _, subnet = network(ec2)
+    make = ec2.create_network_interface
+    make(SubnetId=subnet, PrivateIpAddress="10.0.0.5")
+    given = [make(SubnetId=subnet)["NetworkInterface"] for _ in range(3)]
+    ec2.delete_network_interface(NetworkInterfaceId=given[0]["NetworkInterfaceId"])
+    again = make(SubnetId=subnet)["NetworkInterface"]["PrivateIpAddress"]
+    return refused("InvalidIPAddress.InUse", make, SubnetId=subnet, PrivateIpAddress="10.0.0.5") and [
+        *(each["PrivateIpAddress"] for each in given),
+        again,
+    ] == ["10.0.0.4", "10.0.0.6", "10.0.0.7", "10.0.0.4"]
+
+
 def endpoint_interfaces_have_groups_and_addresses(client: Clients) -> bool:
     """An endpoint's interface has the endpoint's group and an address of its subnet."""
     ec2 = client("ec2")
@@ -187,6 +202,7 @@ NETWORK_PROBES = by_name(
     a_used_subnet_is_not_deleted,
     a_used_vpc_is_not_deleted,
     a_subnet_has_one_route_table,
+    an_address_has_one_interface,
     endpoint_interfaces_have_groups_and_addresses,
     an_endpoint_needs_its_service_and_dns,
     services_in_china_have_names_of_their_own,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import itertools
 import socket
 from typing import Any
@@ -27,12 +26,6 @@ class Ground:
         self.vpc_id = str(self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"])
         self.zones = (f"{aws.region}a", f"{aws.region}b")
         self.subnets = {zone: self._subnet(zone, number) for number, zone in enumerate(self.zones)}
-        self._free = {
-            zone: ipaddress.ip_network(f"10.0.{number}.0/24").hosts() for number, zone in enumerate(self.zones)
-        }
-        for free in self._free.values():
-            # The first four addresses of a subnet are Amazon's.
-            list(itertools.islice(free, 3))
 
     def group(self, *ingress: dict[str, Any], open_egress: bool = True) -> str:
         """A new security group; by default everything may leave it, as EC2 makes one."""
@@ -44,12 +37,10 @@ class Ground:
             self.ec2.revoke_security_group_egress(GroupId=made, IpPermissions=[ALL | ANYWHERE])
         return str(made)
 
-    def interface(self, *groups: str, zone: str = "", address: str = "") -> Interface:
+    def interface(self, *groups: str, zone: str = "") -> Interface:
         """A new network interface, not attached yet."""
         zone = zone or self.zones[0]
-        made = self.ec2.create_network_interface(
-            SubnetId=self.subnets[zone], Groups=list(groups), PrivateIpAddress=address or str(next(self._free[zone]))
-        )["NetworkInterface"]
+        made = self.ec2.create_network_interface(SubnetId=self.subnets[zone], Groups=list(groups))["NetworkInterface"]
         place = (self.vpc_id, self.subnets[zone], zone)
         return Interface(made["NetworkInterfaceId"], *place, made["PrivateIpAddress"], made["MacAddress"])
 

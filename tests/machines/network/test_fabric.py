@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,7 +97,7 @@ def test_many_threads_attach_at_once(ground: Ground) -> None:
 
 def test_an_address_that_another_interface_has_is_refused_by_name(ground: Ground, site_id: str) -> None:
     first = ground.attached(ground.group())
-    second = ground.interface(ground.group(), address=first.address)
+    second = replace(ground.interface(ground.group()), address=first.address)
     before = left_of(site_id)
     with pytest.raises(namespaces.Failed, match=f"{second.interface_id}: {first.interface_id} has the address"):
         ground.fabric.attach(second)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rehearsal.aws.corrections import correction
-from rehearsal.aws.services.patching import around
+from rehearsal.aws.services.patching import around, given
 
 
 @correction("ec2", "DeleteSubnet deletes a subnet that holds network interfaces")
@@ -50,3 +50,36 @@ def a_subnet_has_one_route_table() -> None:
                     f"the specified subnet {subnet_id} is already associated with {table.id}",
                 )
         return plain(self, route_table_id, gateway_id, subnet_id)
+
+
+@correction(
+    "ec2", "CreateNetworkInterface gives addresses that another interface has, and random ones of the gateway's range"
+)
+def an_address_has_one_interface() -> None:
+    from moto.ec2.exceptions import EC2ClientError
+    from moto.ec2.models import EC2Backend
+
+    @around(EC2Backend, "create_network_interface")
+    def create_network_interface(plain: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+        asked = given(plain, self, *args, **kwargs)
+        subnet, address = asked["subnet"], asked["private_ip_address"]
+        if isinstance(subnet, str):
+            subnet = self.get_subnet(subnet)
+        if isinstance(address, list):
+            address = next(iter(address), None)
+        # A list of addresses names its primary one itself.
+        if not address and not asked.get("private_ip_addresses"):
+            address = subnet.get_available_subnet_ip(instance=None)
+        if any(nic.subnet.id == subnet.id and nic.private_ip_address == address for nic in self.enis.values()):
+            raise EC2ClientError("InvalidIPAddress.InUse", f"Address {address} is in use.")
+        more = asked.pop("kwargs", {})
+        made = plain(**(asked | more | {"private_ip_address": address}))
+        subnet._subnet_ips.setdefault(made.private_ip_address, made)
+        return made
+
+    @around(EC2Backend, "delete_network_interface")
+    def delete_network_interface(plain: Any, self: Any, eni_id: str) -> None:
+        found = self.enis.get(eni_id)
+        plain(self, eni_id)
+        if found is not None:
+            found.subnet.del_subnet_ip(found.private_ip_address)
