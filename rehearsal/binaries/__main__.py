@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 
 from imagebuilder import versions
-from imagebuilder.versions import VersionsError
+from imagebuilder.versions import Release, VersionsError
 from rehearsal.binaries import golang, images
 from rehearsal.binaries.failures import BuildFailed, Missing
 from rehearsal.binaries.lock import lock
@@ -36,8 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.lock:
             return _lock()
         known = versions.read()
-        minors = options.minor or [each.minor for each in known.releases]
-        return _make([known.newest.minor] if options.newest else minors, as_json=options.json)
+        releases = [known.release(minor) for minor in options.minor or [each.minor for each in known.releases]]
+        return _make([known.newest] if options.newest else releases, as_json=options.json)
     except (BuildFailed, VersionsError, OSError) as failed:
         print(failed, file=sys.stderr)
         return 1
@@ -49,10 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _make(minors: Sequence[str], *, as_json: bool) -> int:
+def _make(releases: Sequence[Release], *, as_json: bool) -> int:
     started = time.monotonic()
     making = images.maker()
-    releases = [making.versions.release(minor) for minor in minors]
     made = [(release.minor, making.image(release)) for release in releases]
     seconds = round(time.monotonic() - started, 2)
     if as_json:

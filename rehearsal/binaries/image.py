@@ -50,20 +50,26 @@ class ImageMaker:
     versions: Versions
     borrowed: Borrowed
 
+    def made(self, release: Release) -> Image | None:
+        """The image of a release, or None when it would have to be made first."""
+        store = self.builder.store
+        layer, data = store.find(*self._layer(release)), store.find(*self._data(release))
+        return None if layer is None or data is None else Image(layer, data, release.version)
+
     def image(self, release: Release) -> Image:
         """The image of a release, made if need be. BuildFailed, Missing, OSError."""
-        layer = (f"layer-{release.minor}", self._layer_key(release))
-        data = (f"containerd-data-{release.minor}", self._template_key(release))
+        found = self.made(release)
+        if found is not None:
+            return found
+        parts = self._parts(release)
+        names = containers.listed(parts.programs["kubeadm"], release.version)
+        pause = containers.sandbox(names)
         store = self.builder.store
-        layer_folder, data_folder = store.find(*layer), store.find(*data)
-        if layer_folder is None or data_folder is None:
-            parts = self._parts(release)
-            names = containers.listed(parts.programs["kubeadm"], release.version)
-            layer_folder = store.obtain(
-                *layer, lambda folder: _fill_layer(folder, parts, containers.sandbox(names)), _LAYER_GIB
-            )
-            data_folder = store.obtain(*data, lambda folder: self._fill_template(folder, parts, names), _TEMPLATE_GIB)
-        return Image(layer_folder, data_folder, release.version)
+        layer = store.obtain(*self._layer(release), lambda folder: _fill_layer(folder, parts, pause), _LAYER_GIB)
+        data = store.obtain(
+            *self._data(release), lambda folder: self._fill_template(folder, parts, names), _TEMPLATE_GIB
+        )
+        return Image(layer, data, release.version)
 
     def _parts(self, release: Release) -> _Parts:
         built = {unit.name: self.builder.programs(unit) for unit in units(self.versions, release)}
@@ -92,16 +98,20 @@ class ImageMaker:
             archive.write(Path(work, "images.tar"), images, architecture)
             template.make(folder, parts.containerd, Path(work, "images.tar"), names)
 
+    def _data(self, release: Release) -> tuple[str, str]:
+        """Name and key of the template's entry."""
+        made_by = (archive.__file__, containers.__file__, template.__file__)
+        key = content_key(*self._unit_keys(release), *(Path(path).read_bytes() for path in made_by))
+        return f"containerd-data-{release.minor}", key
+
+    def _layer(self, release: Release) -> tuple[str, str]:
+        """Name and key of the layer's entry."""
+        made_by = [Path(__file__), *sorted(_IMAGEBUILDER.rglob("*.py"))]
+        key = content_key(*self._unit_keys(release), _libraries_key(), *(path.read_bytes() for path in made_by))
+        return f"layer-{release.minor}", key
+
     def _unit_keys(self, release: Release) -> list[str]:
         return [self.borrowed.key(), *(self.builder.key(unit) for unit in units(self.versions, release))]
-
-    def _template_key(self, release: Release) -> str:
-        made_by = (archive.__file__, containers.__file__, template.__file__)
-        return content_key(*self._unit_keys(release), *(Path(path).read_bytes() for path in made_by))
-
-    def _layer_key(self, release: Release) -> str:
-        made_by = [Path(__file__), *sorted(_IMAGEBUILDER.rglob("*.py"))]
-        return content_key(*self._unit_keys(release), _libraries_key(), *(path.read_bytes() for path in made_by))
 
 
 def layer_settings(sandbox_image: str) -> Settings:

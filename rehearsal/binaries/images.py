@@ -43,6 +43,12 @@ def maker(report: Report = to_stderr) -> ImageMaker:
     return ImageMaker(build.builder(all_units(known), store, report), known, borrowed.find())
 
 
+def made_image(minor: str, report: Report = to_stderr) -> Image | None:
+    """The image of a minor if it is made already; None when it would take minutes. Raises as `image_for`."""
+    making = maker(report)
+    return making.made(making.versions.release(minor))
+
+
 def image_for(minor: str, report: Report = to_stderr) -> Image:
     """The image of a Kubernetes minor, made if need be: minutes the first time, then a tenth of a second.
 

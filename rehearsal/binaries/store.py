@@ -52,6 +52,7 @@ class Store:
     def __init__(self, root: Path, report: Report = print) -> None:
         self._root = root
         self._report = report
+        self._damage: set[Path] = set()
 
     def find(self, name: str, key: str, *, thorough: bool = False) -> Path | None:
         """The content of an entry, or None when it is not there or was damaged, which is reported."""
@@ -60,7 +61,9 @@ class Store:
             return None
         fault = _fault(entry, thorough=thorough)
         if fault is not None:
-            self._report(f"{entry}: {fault}; it will be made again")
+            if entry not in self._damage:
+                self._report(f"{entry}: {fault}; it will be made again")
+                self._damage.add(entry)
             return None
         # A cache that may only be read is still good.
         with contextlib.suppress(OSError):
