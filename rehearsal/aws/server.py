@@ -29,7 +29,7 @@ from werkzeug.wrappers import Request, Response
 from rehearsal.aws import corrections, models, services
 from rehearsal.aws.clock import Clock
 from rehearsal.aws.protocol import Service
-from rehearsal.aws.sessions import Sessions
+from rehearsal.aws.sessions import Session, Sessions
 
 LOG = logging.getLogger(__name__)
 
@@ -40,6 +40,8 @@ SCOPE = re.compile(r"Credential=([^/,\s]+)/\d+/([^/]+)/([^/]+)/aws4_request")
 WITHOUT_LOCK = re.compile(r"/functions/[^/]+/invocations$")
 """Invoking a function may take minutes and calls the local AWS itself, so it must not hold moto's lock."""
 
+OPERATOR = "local"
+"""The access key, the secret and the token of operators: any that no role's session has would do."""
 VPC_KEY = "holdfast.vpc"
 """Where the WSGI environment of a request from inside a VPC holds the VPC's id."""
 HOST_KEY = "holdfast.host"
@@ -96,7 +98,7 @@ class LocalAws:
         self._observers: list[Observer] = []
         self._inside: list[tuple[BaseWSGIServer, threading.Thread]] = []
         self._at_stop: list[Callable[[], object]] = []
-        self._clients: dict[tuple[str, str], Any] = {}
+        self._clients: dict[tuple[str, str, str], Any] = {}
         self._client_lock = threading.Lock()
         # One for all clients: it reads a service's model only once.
         self._session: Any = boto3.session.Session()
@@ -174,9 +176,12 @@ class LocalAws:
         """A registered service of our own."""
         return self._services[name]
 
-    def client(self, service: str, region: str | None = None) -> Any:
-        """A boto3 client that talks to this server over HTTP; clients are safe to share between threads."""
-        key = (service, region or self.region)
+    def client(self, service: str, region: str | None = None, holder: Session | None = None) -> Any:
+        """A boto3 client that talks to this server over HTTP; clients are safe to share between threads.
+
+        With a `holder` it acts as the role whose session that is, and not as an operator.
+        """
+        key = (service, region or self.region, holder.access_key_id if holder else OPERATOR)
         if key in self._clients:
             return self._clients[key]
         with self._client_lock:
@@ -185,9 +190,9 @@ class LocalAws:
                     service,
                     region_name=key[1],
                     endpoint_url=self.endpoint,
-                    aws_access_key_id="local",
-                    aws_secret_access_key="local",
-                    aws_session_token="local",
+                    aws_access_key_id=key[2],
+                    aws_secret_access_key=holder.secret_access_key if holder else OPERATOR,
+                    aws_session_token=holder.session_token if holder else OPERATOR,
                     config=Config(
                         retries={"max_attempts": 0}, max_pool_connections=64, s3={"addressing_style": "path"}
                     ),

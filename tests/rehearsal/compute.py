@@ -52,16 +52,43 @@ def zip_of(files: Mapping[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def make_role(aws: LocalAws, name: str) -> str:
-    """A role's ARN."""
-    iam = aws.client("iam")
+EXECUTION = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": [
+                "dynamodb:DescribeStream",
+                "dynamodb:GetRecords",
+                "dynamodb:GetShardIterator",
+                "dynamodb:ListStreams",
+                "logs:CreateLogGroup",
+                "logs:CreateLogStream",
+                "logs:PutLogEvents",
+                "sqs:SendMessage",
+            ],
+            "Resource": "*",
+        }
+    ],
+}
+"""What Lambda does with a function's role: AWSLambdaDynamoDBExecutionRole, and messages on failures."""
+
+
+def make_role(iam: Any, name: str) -> str:
+    """The ARN of a role that lets Lambda serve a function."""
     made = iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+    iam.put_role_policy(RoleName=name, PolicyName="execution", PolicyDocument=json.dumps(EXECUTION))
     return str(made["Role"]["Arn"])
 
 
 def make_function(aws: LocalAws, name: str, code: str, **settings: Any) -> str:
     """A function whose module `app` is the given code and whose handler is `app.handle`; returns its ARN."""
-    request = {"Runtime": "python3.13", "Handler": "app.handle", "Role": make_role(aws, f"{name}-role"), **settings}
+    request = {
+        "Runtime": "python3.13",
+        "Handler": "app.handle",
+        "Role": make_role(aws.client("iam"), f"{name}-role"),
+        **settings,
+    }
     made = aws.client("lambda").create_function(
         FunctionName=name, Code={"ZipFile": zip_of({"app.py": code})}, **request
     )
@@ -69,10 +96,13 @@ def make_function(aws: LocalAws, name: str, code: str, **settings: Any) -> str:
 
 
 def make_queue(aws: LocalAws, name: str) -> tuple[str, str]:
-    """A queue's URL and ARN."""
+    """The URL and ARN of a queue that EventBridge may send to."""
     sqs = aws.client("sqs")
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allow = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = {"Version": "2012-10-17", "Statement": [{**allow, "Resource": arn}]}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
     return url, arn
 
 

@@ -12,6 +12,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from rehearsal.aws.server import LocalAws
+from tests.rehearsal.compute import make_role
 from tests.rehearsal.engine import Stacks, eventually, template, thing
 
 SPEED = 20.0
@@ -43,12 +44,10 @@ def function_arn(local_aws: LocalAws) -> str:
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("answer.py", FUNCTION)
-    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
-    role = local_aws.client("iam").create_role(RoleName="custom", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     made = local_aws.client("lambda").create_function(
         FunctionName="answer",
         Runtime="python3.13",
-        Role=role,
+        Role=make_role(local_aws.client("iam"), "custom"),
         Handler="answer.handle",
         Code={"ZipFile": code.getvalue()},
         Timeout=60,

@@ -126,7 +126,7 @@ def test_a_target_that_fails_is_tried_as_often_as_its_policy_says(failures: int,
         def send_message(self, **request: Any) -> None:
             letters.append(request["MessageAttributes"]["EXHAUSTED_RETRY_CONDITION"]["StringValue"])
 
-    router = Router(Clock(speed=600), lambda service, region: OutOfOrder(), list)
+    router = Router(Clock(speed=600), lambda service, region: OutOfOrder(), list, lambda queue, rule: None)
     target = {
         "Arn": "arn:aws:lambda:us-east-1:1:function:f",
         "RetryPolicy": {"MaximumRetryAttempts": 2},

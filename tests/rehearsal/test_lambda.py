@@ -11,7 +11,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from rehearsal.aws.server import LocalAws
-from rehearsal.aws.services.lambda_invoker import role_access_key_id
 from tests.rehearsal.compute import log_lines, make_function, make_queue, take, zip_of
 from tests.waiting import wait_for
 
@@ -31,7 +30,7 @@ FAIL = "def handle(event, context):\n    raise ValueError('no ' + event['what'])
 CALL_BACK = """
 import boto3
 def handle(event, context):
-    return boto3.client("sts").get_caller_identity()["Account"]
+    return boto3.client("sts").get_caller_identity()["Arn"]
 """
 
 
@@ -59,9 +58,11 @@ def test_the_real_zip_runs_with_the_functions_environment(aws: LocalAws) -> None
         "AWS_LAMBDA_FUNCTION_NAME": "echo",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
         "AWS_ENDPOINT_URL": aws.endpoint,
-        "AWS_ACCESS_KEY_ID": role_access_key_id("arn:aws:iam::123456789012:role/echo-role"),
     }
     assert {key: environment.get(key) for key in expected} == expected
+    session = aws.sessions.find(environment["AWS_ACCESS_KEY_ID"])
+    assert session is not None
+    assert (session.role_arn, session.name) == ("arn:aws:iam::123456789012:role/echo-role", "echo")
     tail = base64.b64decode(reply["LogResult"]).decode()
     assert "hello {'a': 1}" in tail
     assert "FunctionError" not in reply
@@ -133,7 +134,8 @@ def test_a_function_that_does_not_answer_is_an_error_and_the_next_call_starts_af
 
 def test_a_function_calls_the_local_aws_while_it_is_invoked(aws: LocalAws) -> None:
     make_function(aws, "caller", CALL_BACK, Timeout=20)
-    assert json.loads(invoke(aws, "caller")["Payload"]) == "123456789012"
+    caller = "arn:aws:sts::123456789012:assumed-role/caller-role/caller"
+    assert json.loads(invoke(aws, "caller")["Payload"]) == caller
 
 
 def test_new_code_is_used_at_once(aws: LocalAws) -> None:

@@ -8,7 +8,7 @@ import time
 from typing import Any
 from unittest.mock import patch
 
-from tests.rehearsal.compute import zip_of
+from tests.rehearsal.compute import make_role, zip_of
 from tests.rehearsal.corrections_suite import suite
 from tests.rehearsal.moto_probes import Clients, by_name, unique
 
@@ -18,7 +18,7 @@ SEVENTEEN = "def handle(event, context):\n    return 17\n"
 def function(client: Clients, **settings: Any) -> dict[str, Any]:
     """A function that answers 17."""
     name = unique("function")
-    role = client("iam").create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    role = make_role(client("iam"), name)
     made: dict[str, Any] = client("lambda").create_function(
         FunctionName=name,
         Runtime="python3.13",

@@ -38,7 +38,7 @@ def function(aws: LocalAws, **changes: Any) -> dict[str, Any]:
     return {
         "Code": upload(aws, "first"),
         "Handler": "app.handle",
-        "Role": make_role(aws, f"role-{next(NUMBERS)}"),
+        "Role": make_role(aws.client("iam"), f"role-{next(NUMBERS)}"),
         "Runtime": "python3.13",
         "Timeout": "9",
         **changes,

@@ -20,7 +20,7 @@ from rehearsal.aws.iam.judge import Denial, Judge
 from rehearsal.aws.iam.policy import PolicyError
 from rehearsal.aws.iam.record import Record
 from rehearsal.aws.iam.refusals import Refusals
-from rehearsal.aws.iam.requests import parsing
+from rehearsal.aws.iam.requests import parsing, sqs
 from rehearsal.aws.iam.requests.asked import Asked, Need, NotModelled
 from rehearsal.aws.iam.requests.parsing import Unreadable
 from rehearsal.aws.iam.state import LocalState
@@ -76,13 +76,27 @@ class Enforcement:
         LOG.warning("%s", denial)
         return refusals.denied(str(denial))
 
-    def allowed(self, session: Session, region: str, needs: Iterable[Need]) -> Denial | None:
-        """Whether a service may do something as the role, such as Lambda that reads a stream with the function's role.
+    def problem(self, session: Session, region: str, needs: Iterable[Need]) -> str | None:
+        """Why a service may not do something with a role, as Lambda does with a function's; None when it may."""
+        try:
+            who = self.judge.caller(session, region, self._aws.clock.now(), {})
+            denial = self.judge.judge(who, needs)
+        except NoSuchRole:
+            return f"the role {session.role_arn} is gone"
+        except (UnknownKey, PolicyError) as error:
+            return str(error)
+        return str(denial) if denial is not None else None
 
-        Raises NoSuchRole, PolicyError and UnknownKey.
+    def sending_problem(self, service: str, queue_arn: str, values: Mapping[str, Values]) -> str | None:
+        """Why a service of AWS may not send to a queue by itself, as EventBridge does; None when it may.
+
+        The policies of the queue, and of the key that it is encrypted with, decide.
         """
-        who = self.judge.caller(session, region, self._aws.clock.now(), {})
-        return self.judge.judge(who, needs)
+        for need in sqs.on_queue("SendMessage", queue_arn, self._state):
+            decision = self.judge.service_may(service, need.action, need.resource, {**need.values, **values})
+            if not decision.allowed:
+                return f"{service} may not {need.action} on {need.resource} {decision.reason}"
+        return None
 
     def answer_report(self, request: Request) -> Response:
         """The report of the run so far."""

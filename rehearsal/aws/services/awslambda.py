@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.aws.corrections import correction
+from rehearsal.aws.services.lambda_credentials import Credentials
 from rehearsal.aws.services.lambda_invoker import Invoker, Throttled
 from rehearsal.aws.services.patching import around
 
@@ -29,7 +31,9 @@ _invoker: Invoker | None = None
 def start(aws: LocalAws) -> None:
     """Let Invoke requests run functions in this local AWS."""
     global _invoker
-    _invoker = Invoker(aws.clock, aws.endpoint, aws.client, lambda arn: find_function(aws, arn), aws.log_dir)
+    credentials = Credentials(aws.sessions, aws.clock)
+    find = partial(find_function, aws)
+    _invoker = Invoker(aws.clock, aws.endpoint, aws.client, find, credentials, aws.log_dir)
     aws.on_stop(_invoker.close)
 
 

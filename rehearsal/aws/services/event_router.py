@@ -52,10 +52,21 @@ class Undeliverable(Exception):
 
 
 class Router:
-    """Delivers events. `rules` gives moto's rules of all regions and buses."""
+    """Delivers events.
 
-    def __init__(self, clock: Clock, clients: Callable[[str, str], Any], rules: Callable[[], Iterable[Any]]) -> None:
+    `rules` gives moto's rules of all regions and buses, `problem` why EventBridge may not send to a queue for a rule
+    (both by ARN), or None.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        clients: Callable[[str, str], Any],
+        rules: Callable[[], Iterable[Any]],
+        problem: Callable[[str, str], str | None],
+    ) -> None:
         self._clock = clock
+        self._problem = problem
         self._clients = clients
         self._rules = rules
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="events")
@@ -132,6 +143,10 @@ class Router:
         }
         if exhausted:
             attributes["EXHAUSTED_RETRY_CONDITION"] = exhausted
+        problem = self._problem(queue, delivery.rule_arn)
+        if problem is not None:
+            LOG.warning("an event of %s is lost: %s", delivery.rule_arn, problem)
+            return
         send_to_queue(self._clients, queue, delivery.event, attributes)
 
     def _send(self, delivery: Delivery) -> None:
@@ -144,6 +159,9 @@ class Router:
                 FunctionName=arn, InvocationType="Event", Payload=json.dumps(body).encode()
             )
         elif service == "sqs":
+            problem = self._problem(arn, delivery.rule_arn)
+            if problem is not None:
+                raise Undeliverable("NO_PERMISSIONS", problem)
             if not send_to_queue(self._clients, arn, body):
                 raise Undeliverable("NO_RESOURCE", "The queue did not take the event.")
         else:

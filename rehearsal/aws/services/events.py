@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.aws.corrections import correction
+from rehearsal.aws.iam.enforcement import enforcement_of
 from rehearsal.aws.services.event_router import Router, new_event
 from rehearsal.aws.services.patching import around
 
@@ -18,9 +20,15 @@ _router: Router | None = None
 def start(aws: LocalAws) -> None:
     """Deliver events and schedules of this local AWS."""
     global _router
-    _router = Router(aws.clock, aws.client, lambda: all_rules(aws))
+    _router = Router(aws.clock, aws.client, lambda: all_rules(aws), partial(queue_problem, aws))
     _router.start()
     aws.on_stop(_router.close)
+
+
+def queue_problem(aws: LocalAws, queue_arn: str, rule_arn: str) -> str | None:
+    """Why EventBridge may not send to a queue for a rule, by the policies of queue and key; None when it may."""
+    source = {"aws:SourceArn": rule_arn, "aws:SourceAccount": aws.account_id}
+    return enforcement_of(aws).sending_problem("events.amazonaws.com", queue_arn, source)
 
 
 def all_rules(aws: LocalAws) -> list[Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import logging
 import os
@@ -21,7 +19,9 @@ from botocore.exceptions import ClientError
 
 from rehearsal.aws.clock import Clock
 from rehearsal.aws.services import lambda_logs
+from rehearsal.aws.services.lambda_credentials import Credentials
 from rehearsal.aws.services.lambda_sandbox import Function, Outcome, Sandbox
+from rehearsal.aws.sessions import Session
 
 LOG = logging.getLogger(__name__)
 
@@ -51,24 +51,27 @@ class AsyncEvent:
 
 
 class Invoker:
-    """Runs the functions of the local AWS.
+    """Runs the functions of the local AWS, with their roles' credentials.
 
-    `find` gives moto's function for an ARN, or None when it is gone. With a `log_dir` every function's log is also
-    appended to a file there, `<function>.log`, where it outlives the local AWS.
+    `clients` makes clients of a service and a region, which act as a session's role where one is given. `find` gives
+    moto's function for an ARN, or None when it is gone. With a `log_dir` every function's log is also appended to a
+    file there, `<function>.log`, where it outlives the local AWS.
     """
 
     def __init__(
         self,
         clock: Clock,
         endpoint: str,
-        clients: Callable[[str, str], Any],
+        clients: Callable[..., Any],
         find: Callable[[str], Any | None],
+        credentials: Credentials,
         log_dir: Path | None = None,
     ) -> None:
         self._clock = clock
         self._endpoint = endpoint
         self._clients = clients
         self._find = find
+        self._credentials = credentials
         self._log_dir = log_dir
         self._sandbox = Sandbox()
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="lambda")
@@ -82,6 +85,10 @@ class Invoker:
             self._closed = True
         self._sandbox.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def session(self, function: Any) -> Session:
+        """The session of a function's role, with which the function runs and Lambda acts for it."""
+        return self._credentials.of(function)
 
     def run(self, function: Any, event: Any, request_id: str | None = None) -> tuple[Outcome, list[str]]:
         """Call the function and wait; returns the outcome and its log lines. Raises Throttled."""
@@ -99,7 +106,7 @@ class Invoker:
                 self._running[arn] -= 1
         written = lambda_logs.lines(outcome, request_id, str(function.version), int(function.memory_size))
         group, named = log_group(function)
-        logs = self._clients("logs", function.region)
+        logs = self._clients("logs", function.region, self.session(function))
         lambda_logs.write(logs, group, outcome.log_stream, written, make_group=not named)
         if self._log_dir is not None:
             lambda_logs.append(self._log_dir / f"{function.function_name}.log", written)
@@ -176,12 +183,12 @@ class Invoker:
             if outcome.failed:
                 context["functionError"] = "Unhandled"
             message |= {"responseContext": context, "responsePayload": json.loads(outcome.payload)}
-        send_to_queue(self._clients, arn, message)
+        send_to_queue(self._clients, arn, message, holder=self.session(function))
 
     def _describe(self, function: Any) -> Function:
         version = str(function.version)
         group, _ = log_group(function)
-        key_id = role_access_key_id(function.role)
+        session = self.session(function)
         environment = {
             "PATH": os.environ.get("PATH", os.defpath),
             "LANG": "en_US.UTF-8",
@@ -193,9 +200,9 @@ class Invoker:
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
             "AWS_LAMBDA_FUNCTION_VERSION": version,
             "AWS_LAMBDA_LOG_GROUP_NAME": group,
-            "AWS_ACCESS_KEY_ID": key_id,
-            "AWS_SECRET_ACCESS_KEY": "local",
-            "AWS_SESSION_TOKEN": key_id,
+            "AWS_ACCESS_KEY_ID": session.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": session.secret_access_key,
+            "AWS_SESSION_TOKEN": session.session_token,
             # The function is to meet the local AWS only, and to find no other credentials.
             "AWS_ENDPOINT_URL": self._endpoint,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -219,21 +226,19 @@ def log_group(function: Any) -> tuple[str, bool]:
     return named or f"/aws/lambda/{function.function_name}", bool(named)
 
 
-def role_access_key_id(role_arn: str) -> str:
-    """The access key id that a role's functions use: always the same one, so that it can be mapped back to the role."""
-    digest = base64.b32encode(hashlib.sha256(role_arn.encode()).digest()).decode()
-    return f"ASIA{digest[:16]}"
-
-
 def iso_milliseconds(moment: datetime) -> str:
     """A time as Lambda writes it into destination records."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
 def send_to_queue(
-    clients: Callable[[str, str], Any], arn: str, message: Any, attributes: dict[str, str] | None = None
+    clients: Callable[..., Any],
+    arn: str,
+    message: Any,
+    attributes: dict[str, str] | None = None,
+    holder: Session | None = None,
 ) -> bool:
-    """Send JSON to the SQS queue of an ARN; False (and a warning) when that is not possible."""
+    """Send JSON to the SQS queue of an ARN, as the holder's role; False (and a warning) when that is not possible."""
     _, _, service, region, account, name = arn.split(":", 5)
     if service != "sqs":
         LOG.warning("%s: the local AWS delivers failures to SQS queues only", arn)
@@ -242,7 +247,8 @@ def send_to_queue(
     values = {key: {"DataType": "String", "StringValue": value} for key, value in (attributes or {}).items()}
     try:
         url = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
-        sqs.send_message(QueueUrl=url, MessageBody=json.dumps(message), MessageAttributes=values)
+        sender = clients("sqs", region, holder) if holder is not None else sqs
+        sender.send_message(QueueUrl=url, MessageBody=json.dumps(message), MessageAttributes=values)
     except ClientError as error:
         LOG.warning("%s did not take a message: %s", arn, error)
         return False

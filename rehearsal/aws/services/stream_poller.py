@@ -43,19 +43,21 @@ class Reader:
 class StreamPoller:
     """Serves every mapping whose source is a DynamoDB stream, one batch of each at a time.
 
-    `mappings` gives moto's mappings, `shard` the shard of a stream's ARN (None when the stream is gone), and `matches`
-    says whether a record passes one filter pattern.
+    `mappings` gives moto's mappings, `shard` the shard of a stream's ARN (None when the stream is gone), `matches` says
+    whether a record passes one filter pattern, and `permitted` whether the role of a mapping's function may read its
+    stream.
     """
 
     def __init__(
         self,
         clock: Clock,
         invoker: Invoker,
-        clients: Callable[[str, str], Any],
+        clients: Callable[..., Any],
         find: Callable[[str], Any | None],
         mappings: Callable[[], Iterable[Any]],
         shard: Callable[[str], Any | None],
         matches: Callable[[str, dict[str, Any]], bool],
+        permitted: Callable[[Any], bool],
     ) -> None:
         self._clock = clock
         self._invoker = invoker
@@ -64,6 +66,7 @@ class StreamPoller:
         self._mappings = mappings
         self._shard = shard
         self._matches = matches
+        self._permitted = permitted
         self._lock = threading.Lock()
         self._readers: dict[str, Reader] = {}
         self._closed = threading.Event()
@@ -122,7 +125,7 @@ class StreamPoller:
 
     def _read(self, mapping: Any, reader: Reader) -> None:
         shard = self._shard(mapping.event_source_arn)
-        if shard is None or reader.batches:
+        if shard is None or reader.batches or not self._permitted(mapping):
             return
         found = shard.get(reader.position, mapping.batch_size)
         if not found:
@@ -203,7 +206,9 @@ class StreamPoller:
                 "streamArn": mapping.event_source_arn,
             },
         }
-        send_to_queue(self._clients, arn, message)
+        function = self._find(mapping.function_arn)
+        if function is not None:
+            send_to_queue(self._clients, arn, message, holder=self._invoker.session(function))
 
 
 def wire(record: dict[str, Any], stream_arn: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rehearsal.aws.corrections import correction
 from rehearsal.aws.services import awslambda
 from rehearsal.aws.services.patching import around
+from rehearsal.aws.services.stream_access import StreamAccess
 from rehearsal.aws.services.stream_poller import StreamPoller
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def start(aws: LocalAws) -> None:
         mappings=lambda: stream_mappings(aws),
         shard=lambda arn: shard_of(aws, arn),
         matches=matches,
+        permitted=StreamAccess(aws, invoker).permitted,
     )
     _poller.start()
     aws.on_stop(_poller.close)

@@ -20,9 +20,13 @@ def needs(asked: Asked, state: State) -> list[Need]:
     url = asked.parameters.get("QueueUrl")
     if url is None:
         return generic.needs(asked, action)
-    queue = str(url).rstrip("/").rpartition("/")[2]
-    arn = asked.arn("sqs", queue)
-    found = [Need(f"sqs:{action}", arn)]
+    return on_queue(action, asked.arn("sqs", str(url).rstrip("/").rpartition("/")[2]), state)
+
+
+def on_queue(action: str, queue_arn: str, state: State) -> list[Need]:
+    """What an action on a queue needs, of the queue and of its key."""
+    _, _, _, region, _, name = queue_arn.split(":", 5)
+    found = [Need(f"sqs:{action}", queue_arn)]
     for use in KEY_USES.get(action, ()):
-        found += behalf("sqs", use, state.queue_key(asked.region, queue), {"aws:sqs:arn": arn})
+        found += behalf("sqs", use, state.queue_key(region, name), {"aws:sqs:arn": queue_arn})
     return found
