@@ -108,9 +108,9 @@ def _number(version: str) -> tuple[int, ...]:
 
 
 def _parallel() -> int:
-    """How many compilers and linkers may run at once: by processors, and by memory that is free."""
-    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1024**3
-    return max(1, min(os.cpu_count() or 1, int(available / _LARGEST_PROCESS_GIB)))
+    """How many compilers and linkers may run at once: by processors and by memory."""
+    memory_gib = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1024**3
+    return max(1, min(os.cpu_count() or 1, int(memory_gib / _LARGEST_PROCESS_GIB)))
 
 
 def _environment(flags: str, toolchain: str | None) -> dict[str, str]:
