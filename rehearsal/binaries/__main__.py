@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -96,4 +97,6 @@ def _lock() -> int:
 
 
 if __name__ == "__main__":
+    # Whoever ends us by a signal gets the same cleaning up as Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     sys.exit(main())

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,15 +43,13 @@ class Go:
         go.sum is enforced: a module whose content is not the pinned one, or that is not pinned, fails the build.
         """
         flags = " ".join([_STRIPPED, *(f"-X {name}={value}" for name, value in sorted(linked.items()))])
-        command = [self.program, "build", "-p", str(_parallel()), "-ldflags", flags, "-o", str(target), package]
-        self.run(command[1:], folder, *_FLAGS)
+        self.run(["build", "-p", str(_parallel()), "-ldflags", flags, "-o", str(target), package], folder, *_FLAGS)
 
     def run(self, arguments: Sequence[str], folder: Path, *flags: str) -> str:
         """Run a command of Go's in a folder, and return what it printed. BuildFailed with what it said last."""
-        command = [self.program, *arguments]
-        # A session of its own: Ctrl-C reaches only us, and Go's children end with Go.
+        # A session of its own can be ended with everything in it.
         with subprocess.Popen(
-            command,
+            [self.program, *arguments],
             cwd=folder,
             env=_environment(" ".join(flags), self.version),
             stdin=subprocess.DEVNULL,
@@ -62,7 +61,7 @@ class Go:
             try:
                 printed, said = process.communicate()
             except BaseException:
-                os.killpg(process.pid, 9)
+                os.killpg(process.pid, signal.SIGKILL)
                 raise
         if process.returncode:
             lines = [*printed.splitlines(), *said.splitlines()]
