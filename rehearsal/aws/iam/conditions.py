@@ -6,7 +6,7 @@ import base64
 import binascii
 import ipaddress
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -102,8 +102,18 @@ def parse(document: Mapping[str, Any], *, variables: bool = True) -> tuple[Condi
         for key, values in keys.items():
             listed = values if isinstance(values, list) else [values]
             texts = tuple(_text(name, value) for value in listed)
+            if variables and plain in OPERATORS and OPERATORS[plain].variables:
+                _check(texts)
             found.append(Condition(plain, key, texts, quantifier, if_exists, variables))
     return tuple(found)
+
+
+def _check(texts: Iterable[str]) -> None:
+    try:
+        for text in texts:
+            patterns.check(text)
+    except patterns.PatternError as error:
+        raise ConditionError(str(error)) from error
 
 
 def _split(name: str) -> tuple[Quantifier, str, bool]:

@@ -50,6 +50,11 @@ def resolve(text: str, lookup: Lookup, *, wildcards: bool = True) -> str | None:
     return "".join([*pieces, text[position:]])
 
 
+def check(text: str) -> None:
+    """Raises PatternError when a variable in the pattern cannot be read."""
+    resolve(text, lambda key: "")
+
+
 def literal(text: str) -> str:
     """A pattern without variables, as in policies of the version 2008-10-17 and in actions."""
     return text.replace("*", ANY_TEXT).replace("?", ANY_CHARACTER)
@@ -63,12 +68,12 @@ def matches(pattern: str, value: str) -> bool:
 def arn_matches(pattern: str, arn: str) -> bool:
     """Whether a resolved pattern covers an ARN: part by part, so that no wildcard reaches over a colon before the last.
 
-    A pattern or a value that has not the six parts of an ARN, such as `*`, is compared as a whole.
+    A pattern that is no ARN, such as `*`, is compared as a whole.
     """
     wanted, given = pattern.split(":", ARN_PARTS - 1), arn.split(":", ARN_PARTS - 1)
-    if len(wanted) < ARN_PARTS or len(given) < ARN_PARTS:
+    if len(wanted) == 1:
         return matches(pattern, arn)
-    return all(matches(one, other) for one, other in zip(wanted, given, strict=True))
+    return len(wanted) == len(given) and all(matches(one, other) for one, other in zip(wanted, given, strict=True))
 
 
 def _wildcard(character: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from rehearsal.aws.iam import conditions, patterns
 from rehearsal.aws.iam.conditions import Condition, ConditionError
 from rehearsal.aws.iam.context import Context
+from rehearsal.aws.iam.patterns import PatternError
 
 WITH_VARIABLES = "2012-10-17"
 """The version of the policy language in which variables are replaced."""
@@ -110,7 +111,7 @@ def parse(document: Any, name: str = "") -> Policy:
     for number, statement in enumerate(statements, start=1):
         try:
             parsed.append(_statement(statement, variables=version == WITH_VARIABLES))
-        except (PolicyError, ConditionError) as error:
+        except (PolicyError, ConditionError, PatternError) as error:
             raise PolicyError(f"policy {name}, statement {number}: {error}") from error
     return Policy(name, tuple(parsed))
 
@@ -127,10 +128,13 @@ def _statement(given: Any, *, variables: bool) -> Statement:
     actions = _choice(given, "Action")
     if actions is None:
         raise PolicyError("neither Action nor NotAction")
+    resources = _choice(given, "Resource")
+    for pattern in resources.patterns if resources is not None and variables else ():
+        patterns.check(pattern)
     return Statement(
         allows=effect == "Allow",
         actions=actions,
-        resources=_choice(given, "Resource"),
+        resources=resources,
         principals=_principals(given),
         conditions=conditions.parse(given.get("Condition") or {}, variables=variables),
         sid=given.get("Sid", ""),
