@@ -47,10 +47,18 @@ def make(name: str) -> None:
 
 
 def remove(names: Iterable[str]) -> None:
-    """Take away the names; a namespace ends with its last process and socket. Names that are gone are no error."""
-    lines = [f"netns delete {name}" for name in names if (FOLDER / name).exists()]
-    if lines:
-        ip(lines)
+    """Take away the names; a namespace ends with its last process and socket. Names that are gone are no error.
+
+    Raises Failed after all others are gone.
+    """
+    present = [name for name in names if (FOLDER / name).exists()]
+    if not present:
+        return
+    try:
+        _run(["ip", "-force", "-batch", "-"], None, "".join(f"netns delete {name}\n" for name in present))
+    except Failed:
+        if any((FOLDER / name).exists() for name in present):
+            raise
 
 
 @contextmanager

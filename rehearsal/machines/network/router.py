@@ -77,6 +77,8 @@ table ip {NOTES} {{
   }}
   chain arriving {{
     type filter hook prerouting priority -290;
+    # What this router itself sent to an interface that is gone.
+    iifname "{_AWAY}-end" drop
     meta mark {SPOOFED:#x} goto refuse
   }}
   chain received {{
@@ -118,7 +120,7 @@ class Router:
                     "link set lo up",
                     *(f"address add {address}/32 dev lo" for address in (METADATA, RESOLVER, AWS, resolver)),
                     f"link add {_AWAY} mtu {MTU_BYTES} type veth peer name {_AWAY}-end",
-                    f"link set {_AWAY} up",
+                    f"link set {_AWAY} arp off up",
                     f"link set {_AWAY}-end up",
                     f"route add default dev {_AWAY}",
                 ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,9 +13,9 @@ from rehearsal.aws.server import LocalAws
 from rehearsal.machines.model import Interface
 from rehearsal.machines.network import namespaces
 from rehearsal.machines.network.refusals import Refusal
-from rehearsal.machines.network.router import METADATA
+from rehearsal.machines.network.router import METADATA, RESOLVER
 from tests.machines.network.ground import ALL, ANYWHERE, Ground, tcp
-from tests.machines.network.probing import ACK, SECONDS, SYN, connects, send_segment
+from tests.machines.network.probing import ACK, SECONDS, SYN, Probe, connects, listening, passing, send_segment
 from tests.waiting import wait_for
 
 OPEN = ALL | ANYWHERE
@@ -123,6 +124,27 @@ def test_nothing_passes_any_more_in_a_network_that_was_deleted(aws: LocalAws, gr
             del ec2_backends[aws.account_id][aws.region].vpcs[ground.vpc_id]
         ground.fabric.refresh()
         assert not ground.connects(source, target, 80)
+
+
+def test_rules_that_are_made_while_interfaces_are_attached_are_all_in_force_in_the_end(ground: Ground) -> None:
+    group = ground.group()
+    target = ground.attached(group)
+    ports = range(1000, 1020)
+    interfaces = [ground.interface(group) for _ in range(6)]
+
+    def make_rules() -> None:
+        for port in ports:
+            ground.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[tcp(port)])
+
+    making = threading.Thread(target=make_rules)
+    making.start()
+    for interface in interfaces:
+        ground.fabric.attach(interface)
+    making.join()
+    owners = {each.address: ground.namespace(each) for each in (*interfaces, target)}
+    probes = {Probe(each.address, target.address, "tcp", port) for each in interfaces for port in ports}
+    with listening({target.address: owners[target.address]}, ports, ()):
+        wait_for(lambda: passing(probes, owners) == probes, "all rules are in force", FOLLOWED_SECONDS)
 
 
 # faults
@@ -250,3 +272,12 @@ def test_a_stray_segment_of_a_connection_that_nobody_knows_is_dropped_and_is_not
     assert refusals(ground, source) == []
     send_segment(ground.namespace(source), source.address, target.address, 80, SYN)
     assert [each.port for each in refusals(ground, source)] == [80]
+
+
+def test_an_answer_of_the_router_to_an_interface_that_is_gone_is_not_a_refusal(ground: Ground) -> None:
+    gone = ground.attached(ground.group())
+    router = ground.fabric.router(ground.vpc_id)
+    ground.fabric.detach(gone.interface_id)
+    with namespaces.listen(router, RESOLVER, 53, socket.SOCK_DGRAM) as server:
+        server.sendto(b"answer", (gone.address, 40000))
+    assert [each for each in ground.fabric.refused() if each.target == gone.address and each.source == RESOLVER] == []
