@@ -158,6 +158,23 @@ def an_instance_shows_its_interfaces_groups(client: Clients) -> bool:
     return [found["GroupId"] for found in instance["SecurityGroups"]] == [group] and made["TagSet"] == tags[0]["Tags"]
 
 
+def an_unknown_instance_profile_is_refused(client: Clients) -> bool:
+    """Names and ARNs of profiles that do not exist start nothing."""
+    ec2 = client("ec2")
+    _, subnet, _ = ground(ec2)
+    unknown = ({"Name": "gone"}, {"Arn": "arn:aws:iam::123456789012:instance-profile/gone"})
+    return all(
+        refused(
+            "InvalidParameterValue",
+            start,
+            ec2=ec2,
+            template=launch_template(ec2, IamInstanceProfile=each),
+            SubnetId=subnet,
+        )
+        for each in unknown
+    )
+
+
 def machines_start_only_where_they_are_offered(client: Clients) -> bool:
     """An unknown image, an unknown type and a zone without the type start nothing, and a dry run says so too."""
     ec2 = client("ec2")
@@ -224,6 +241,7 @@ PROBES = NETWORK_PROBES | by_name(
     block_devices_add_to_the_root_volume,
     an_instance_takes_its_interface_along,
     an_instance_shows_its_interfaces_groups,
+    an_unknown_instance_profile_is_refused,
     machines_start_only_where_they_are_offered,
     every_region_offers_instance_types,
     a_registered_image_is_what_was_registered,

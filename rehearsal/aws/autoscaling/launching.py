@@ -54,6 +54,9 @@ class Machines(Protocol):
     def states(self, instance_ids: Iterable[str]) -> dict[str, str]:
         """The EC2 state name of each instance; one that EC2 no longer knows is `terminated`."""
 
+    def end_reason(self, instance_id: str) -> str:
+        """Why EC2 ended an instance; empty where it does not say or no longer knows."""
+
     def adopt(self, instance_id: str, tags: Mapping[str, str]) -> None:
         """Put a group's tags on an instance that is attached to it."""
 
@@ -137,6 +140,12 @@ class Ec2Machines:
             for instance in reservation["Instances"]
         }
         return {instance_id: known.get(instance_id, "terminated") for instance_id in wanted}
+
+    def end_reason(self, instance_id: str) -> str:
+        by_id = [{"Name": "instance-id", "Values": [instance_id]}]
+        reservations = self._clients("ec2").describe_instances(Filters=by_id)["Reservations"]
+        found = [instance for reservation in reservations for instance in reservation["Instances"]]
+        return str(found[0].get("StateReason", {}).get("Message", "")) if found else ""
 
     def adopt(self, instance_id: str, tags: Mapping[str, str]) -> None:
         pairs = [{"Key": key, "Value": value} for key, value in tags.items()]

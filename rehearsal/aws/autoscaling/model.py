@@ -149,6 +149,8 @@ class Member:
     outcome: Result | None = None
     abandoned: str = ""
     health_reason: str = ""
+    launch_failure: str = ""
+    """Why EC2 gave the instance up before it was in service."""
     replaces: str | None = None
 
     @property

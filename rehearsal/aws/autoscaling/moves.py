@@ -51,7 +51,11 @@ class Moves:
         """Begin an instance's termination; the caller holds the lock. The reason starts with "in response to"."""
         now = self.clock.now()
         if member.launch is not None and member.launch.end_time is None:
-            self.log.finish(member.launch, now, "Cancelled", "The instance was taken out before it was in service.")
+            if member.launch_failure:
+                self.log.finish(member.launch, now, "Failed", member.launch_failure)
+                self._announce(group, notices.scaling_result(member.launch, member.instance_id, True, False))
+            else:
+                self.log.finish(member.launch, now, "Cancelled", "The instance was taken out before it was in service.")
         member.actions.clear()
         member.outcome = None
         member.state = State.TERMINATING
@@ -80,6 +84,9 @@ class Moves:
             return True
 
     def _go_into_service(self, group: Group, member: Member) -> bool:
+        # One that boots is looked at again with the next health check.
+        if self.machines.states([member.instance_id])[member.instance_id] == "pending":
+            return False
         if group.runs("AddToLoadBalancer"):
             self.targets.register(group.target_group_arns, member.instance_id)
         with self.lock:

@@ -14,7 +14,7 @@ from rehearsal.aws.autoscaling import hooks, notices, planning
 from rehearsal.aws.autoscaling.activities import ActivityLog, timestamp
 from rehearsal.aws.autoscaling.balancing import TargetGroups
 from rehearsal.aws.autoscaling.launching import GROUP_NAME_TAG, LaunchFailed, Machines, Start
-from rehearsal.aws.autoscaling.model import LEAVING_STATES, Group, Member, State
+from rehearsal.aws.autoscaling.model import LAUNCHING_STATES, LEAVING_STATES, Group, Member, State
 from rehearsal.aws.autoscaling.moves import Moves, Publish
 from rehearsal.aws.clock import Clock
 
@@ -207,12 +207,20 @@ class Scaling:
         with self.lock:
             watched = [m for group in groups if group.runs("HealthCheck") for m in group.members.values() if m.counts]
         states = self.machines.states(member.instance_id for member in watched)
+        ended = [member for member in watched if states.get(member.instance_id) in STOPPED_STATES and member.healthy]
+        reasons = {
+            member.instance_id: self.machines.end_reason(member.instance_id)
+            for member in ended
+            if member.state in LAUNCHING_STATES
+        }
         with self.lock:
-            for member in watched:
-                if states.get(member.instance_id) in STOPPED_STATES and member.healthy:
-                    member.healthy = False
-                    member.health_reason = (
-                        "in response to an EC2 health check indicating it has been terminated or stopped"
+            for member in ended:
+                member.healthy = False
+                member.health_reason = "in response to an EC2 health check indicating it has been terminated or stopped"
+                if member.instance_id in reasons:
+                    member.launch_failure = (
+                        "Instance became unhealthy while waiting for instance to be in InService state. "
+                        f"Termination Reason: {reasons[member.instance_id]}"
                     )
 
 

@@ -160,3 +160,23 @@ def an_instance_shows_its_interfaces_groups() -> None:
             for interface in instance.nics.values():
                 interface.add_tags(tags)
         return answer
+
+
+@correction("ec2", "RunInstances refuses an instance profile that does not exist with an error of IAM's")
+def an_unknown_instance_profile_is_refused() -> None:
+    from moto.ec2.exceptions import EC2ClientError
+    from moto.ec2.responses import instances
+    from moto.iam.exceptions import NotFoundException
+
+    @around(instances, "filter_iam_instance_profiles")
+    def filter_iam_instance_profiles(plain: Any, account_id: str, partition: str, **named: str | None) -> Any:
+        try:
+            return plain(account_id, partition=partition, **named)
+        except NotFoundException as error:
+            arn, name = named["iam_instance_profile_arn"], named["iam_instance_profile_name"]
+            given, kind, text = (arn, "arn", "ARN") if arn else (name, "name", "name")
+            raise EC2ClientError(
+                "InvalidParameterValue",
+                f"Value ({given}) for parameter iamInstanceProfile.{kind} is invalid. "
+                f"Invalid IAM Instance Profile {text}",
+            ) from error
