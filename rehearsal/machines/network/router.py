@@ -77,8 +77,6 @@ table ip {NOTES} {{
   }}
   chain arriving {{
     type filter hook prerouting priority -290;
-    # What this router itself sent to an interface that is gone.
-    iifname "{_AWAY}-end" drop
     meta mark {SPOOFED:#x} goto refuse
   }}
   chain received {{
@@ -120,6 +118,7 @@ class Router:
                     "link set lo up",
                     *(f"address add {address}/32 dev lo" for address in (METADATA, RESOLVER, AWS, resolver)),
                     f"link add {_AWAY} mtu {MTU_BYTES} type veth peer name {_AWAY}-end",
+                    # Without ARP what the router itself sends there has its own MAC, and nobody takes it.
                     f"link set {_AWAY} arp off up",
                     f"link set {_AWAY}-end up",
                     f"route add default dev {_AWAY}",
@@ -171,8 +170,10 @@ class Router:
     def disconnect(self, interface_id: str, namespace: str) -> None:
         """Take the cable away at once, also from processes that still run in the owner's namespace, and its name."""
         self.attached.pop(interface_id, None)
-        # The namespace's own end would take a while: the kernel tidies namespaces up later.
-        namespaces.ip([f"link delete {device_of(interface_id)}"], self.namespace)
+        # The namespace's own end would take a while: the kernel tidies namespaces up later. A cable that somebody
+        # inside has deleted is gone already.
+        with suppress(namespaces.Failed):
+            namespaces.ip([f"link delete {device_of(interface_id)}"], self.namespace)
         namespaces.remove([namespace])
 
     def apply(self, script: str) -> bool:

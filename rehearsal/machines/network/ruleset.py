@@ -28,6 +28,7 @@ SPOOFED = 0x10
 TABLE = "firewall"
 _PORT_MAX = 65535
 _ICMP_MAX = 255
+_PROTOCOL_MAX = 255
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,8 @@ def _traffic(rule: Rule) -> str | None:
         if rule.first is None or rule.last is None:
             return None
         return _icmp(rule.first, rule.last) if rule.protocol == ICMP else _ports(rule.protocol, rule.first, rule.last)
-    return f"meta l4proto {rule.protocol} " if rule.protocol.isdecimal() else None
+    known = rule.protocol.isdecimal() and int(rule.protocol) <= _PROTOCOL_MAX
+    return f"meta l4proto {rule.protocol} " if known else None
 
 
 def _icmp(kind: int, code: int) -> str | None:

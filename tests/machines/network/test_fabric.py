@@ -282,6 +282,16 @@ def test_a_detached_interface_is_silent_although_a_process_holds_its_namespace(g
         assert not ground.connects(source, target, 80)
 
 
+def test_an_interface_whose_owner_has_deleted_it_can_be_detached_and_attached(ground: Ground) -> None:
+    group = ground.group(OPEN)
+    source, target = ground.attached(group), ground.attached(group)
+    namespaces.ip(["link delete eth0"], ground.namespace(target))
+    ground.fabric.detach(target.interface_id)
+    ground.fabric.attach(target)
+    with ground.listen(target, 80):
+        assert ground.connects(source, target, 80)
+
+
 def test_fifty_interfaces_leave_nothing(ground: Ground, site_id: str) -> None:
     group = ground.group(OPEN)
     router = ground.fabric.router(ground.vpc_id)

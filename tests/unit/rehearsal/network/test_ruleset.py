@@ -53,6 +53,7 @@ def test_a_rule_becomes_a_condition(rule: Rule, expected: str) -> None:
         tcp(70000),
         icmp(300),
         icmp(8, 300),
+        Rule("300", cidr="0.0.0.0/0"),
         Rule("icmpv6", -1, -1, cidr="0.0.0.0/0"),
     ],
 )
