@@ -1,0 +1,97 @@
+"""The policies of the committed templates, with their parameters filled in as a deploy fills them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rehearsal.aws.iam import policy
+from rehearsal.aws.iam.policy import Policy
+
+TEMPLATES = Path(__file__).resolve().parents[4] / "templates"
+ACCOUNT, REGION = "123456789012", "us-east-1"
+UUID = "11111111-2222-3333-4444-555555555555"
+VPC = "vpc-0000000000000001"
+START = f"{REGION}:{ACCOUNT}"
+TABLE = f"arn:aws:dynamodb:{START}:table/cluster"
+STREAM = f"{TABLE}/stream/now"
+BUCKET = "arn:aws:s3:::backups"
+KEY = f"arn:aws:kms:{START}:key/k"
+STACK = f"arn:aws:cloudformation:{START}:stack"
+NODE_LOGS = f"arn:aws:logs:{START}:log-group:nodes"
+VALUES = {
+    "AWS::Partition": "aws",
+    "AWS::Region": REGION,
+    "AWS::AccountId": ACCOUNT,
+    "AWS::URLSuffix": "amazonaws.com",
+    "ClusterUuid": UUID,
+    "ClusterId": f"{STACK}/holdfast/root",
+    "VpcId": VPC,
+    "TableArn": TABLE,
+    "TableStreamArn": STREAM,
+    "Table.Arn": TABLE,
+    "BackupBucket.Arn": BUCKET,
+    "Key.Arn": KEY,
+    "NodeLogGroup.Arn": f"{NODE_LOGS}:*",
+    "FunctionLogGroup.Arn": f"arn:aws:logs:{START}:log-group:function:*",
+    "FailureQueue.Arn": f"arn:aws:sqs:{START}:failures",
+    "TerminatingRule.Arn": f"arn:aws:events:{START}:rule/terminating",
+    "Schedule.Arn": f"arn:aws:events:{START}:rule/schedule",
+    "FlowLogGroup.Arn": f"arn:aws:logs:{START}:log-group:flows:*",
+}
+_REFERENCE = re.compile(r"\$\{([\w:.]+)\}")
+
+
+def of_role(role: str) -> tuple[Policy, ...]:
+    """The policies that all layers attach to `ControlPlane`, `Worker` or `Function`."""
+    return tuple(
+        policy.parse(_filled(resource["Properties"]["PolicyDocument"], layer), f"{role}/{layer}")
+        for layer, logical_id, resource in _resources("AWS::IAM::RolePolicy")
+        if logical_id == f"{role}Policy"
+    )
+
+
+def of_key() -> Policy:
+    """The policy of the cluster's key."""
+    ((layer, _, key),) = _resources("AWS::KMS::Key")
+    return policy.parse(_filled(key["Properties"]["KeyPolicy"], layer), "key")
+
+
+def of_endpoint(service: str) -> Policy:
+    """The policy of the VPC endpoint of a service, as `ssm`."""
+    for layer, logical_id, endpoint in _resources("AWS::EC2::VPCEndpoint"):
+        if logical_id.lower() == f"{service}endpoint":
+            return policy.parse(_filled(endpoint["Properties"]["PolicyDocument"], layer), f"endpoint {service}")
+    raise LookupError(service)
+
+
+def stack_id(layer: str) -> str:
+    """The id of the stack of a layer."""
+    return f"{STACK}/holdfast-{layer}/1"
+
+
+def _resources(kind: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path in sorted(TEMPLATES.glob("*.json")):
+        template = json.loads(path.read_text(encoding="utf-8"))
+        for logical_id, resource in template["Resources"].items():
+            if resource["Type"] == kind:
+                yield path.stem, logical_id, resource
+
+
+def _filled(value: Any, layer: str) -> Any:
+    """A part of a template with its references replaced; KeyError for one that nobody knows."""
+    values = {**VALUES, "AWS::StackId": stack_id(layer)}
+    if isinstance(value, list):
+        return [_filled(each, layer) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"Ref"}:
+        return values[value["Ref"]]
+    if set(value) == {"Fn::GetAtt"}:
+        return values[".".join(value["Fn::GetAtt"])]
+    if set(value) == {"Fn::Sub"}:
+        return _REFERENCE.sub(lambda found: values[found[1]], value["Fn::Sub"])
+    return {key: _filled(each, layer) for key, each in value.items()}

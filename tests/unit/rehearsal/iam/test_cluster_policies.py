@@ -1,0 +1,188 @@
+"""What the roles of the committed templates may do, judged as AWS judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import pytest
+
+from rehearsal.aws.iam import caller
+from rehearsal.aws.iam.context import Values
+from rehearsal.aws.iam.evaluation import Access, Policies, decide
+from rehearsal.aws.iam.requests.asked import Need
+from rehearsal.aws.sessions import Session
+from tests.unit.rehearsal.iam import cluster_policies as cluster
+from tests.unit.rehearsal.iam.cluster_policies import ACCOUNT, BUCKET, KEY, START, TABLE, UUID, VPC
+
+INSTANCE = f"arn:aws:ec2:{START}:instance/i-0000000000000001"
+OTHER = f"arn:aws:ec2:{START}:instance/i-0000000000000002"
+GROUP = f"arn:aws:autoscaling:{START}:autoScalingGroup:x:autoScalingGroupName/"
+OWN, FOREIGN = {"holdfast:cluster": UUID}, {"holdfast:cluster": "another"}
+TAGS: dict[str, dict[str, str]] = {
+    f"{GROUP}slot": {**OWN, "holdfast:role": "control-plane"},
+    f"{GROUP}workers": {**OWN, "holdfast:role": "worker", "k8s.io/cluster-autoscaler/enabled": "true"},
+    f"{GROUP}foreign": {**FOREIGN, "holdfast:role": "worker", "k8s.io/cluster-autoscaler/enabled": "true"},
+    INSTANCE: OWN,
+    OTHER: FOREIGN,
+}
+PARAMETERS = f"arn:aws:ssm:{START}:parameter/holdfast/{UUID}"
+
+
+class Tagged:
+    """The tags of the table above."""
+
+    def tags(self, arn: str) -> Mapping[str, str] | None:
+        return TAGS.get(arn, {})
+
+
+def row(action: str, *keys: str) -> Need:
+    values: dict[str, Values] = {"dynamodb:LeadingKeys": keys} if keys else {}
+    return Need(f"dynamodb:{action}", TABLE, values)
+
+
+def on_key(action: str, via: str | None) -> Need:
+    return Need(f"kms:{action}", KEY, via=via)
+
+
+def may(role: str, need: Need, *, vpc: str | None = VPC, came_from: str | None = VPC, endpoint: str = "") -> bool:
+    """Whether a role may do it: a node's from an instance in `vpc` through an endpoint of `came_from`."""
+    node = role != "Function"
+    session = Session(
+        role_arn=f"arn:aws:iam::{ACCOUNT}:role/{role}",
+        name="i-0000000000000001" if node else "reconcile",
+        access_key_id="k",
+        secret_access_key="s",
+        session_token="t",
+        expires_at=datetime.max.replace(tzinfo=UTC),
+        instance_arn=INSTANCE if node else None,
+        vpc_id=vpc if node else None,
+    )
+    who = caller.caller(session, "AROA", {}, cluster.REGION, datetime(2026, 1, 1, tzinfo=UTC))
+    network: dict[str, Values] = {"aws:SourceVpc": came_from} if came_from and node else {}
+    who = caller.Caller(who.principal, who.region, who.values, {**who.network, **network})
+    is_key = need.action.startswith("kms:")
+    policies = Policies(
+        identity=cluster.of_role(role),
+        resource=cluster.of_key() if is_key else None,
+        endpoint=cluster.of_endpoint(endpoint) if endpoint else None,
+        resource_decides=is_key,
+    )
+    access = Access(who.principal, need.action, need.resource, caller.context(who, need, Tagged()))
+    return decide(access, policies).allowed
+
+
+WORKER = [
+    (row("PutItem", f"boot#{INSTANCE}"), True),
+    (row("UpdateItem", f"boot#{INSTANCE}"), True),
+    (row("PutItem", f"boot#{OTHER}"), False),
+    (row("PutItem", f"boot#{INSTANCE}", f"boot#{OTHER}"), False),
+    (row("PutItem"), False),
+    *((row("PutItem", key), False) for key in ("member#0", "lease", "approval#0", "cluster", "boot#")),
+    (row("GetItem", "cluster"), True),
+    *((row("GetItem", key), False) for key in ("member#0", "lease", "approval#0", f"boot#{INSTANCE}")),
+    (row("DeleteItem", f"boot#{INSTANCE}"), False),
+    (row("Scan"), False),
+    (row("Query", "cluster"), False),
+    (Need("ssm:GetParameter", f"{PARAMETERS}/settings/cluster"), True),
+    (Need("ssm:GetParametersByPath", f"{PARAMETERS}/join"), True),
+    (Need("ssm:GetParameter", f"{PARAMETERS}/join/ca"), True),
+    (Need("ssm:GetParameter", f"{PARAMETERS}/pki/ca-key"), False),
+    (Need("ssm:GetParametersByPath", PARAMETERS), False),
+    (Need("ssm:GetParametersByPath", f"{PARAMETERS}/"), False),
+    (Need("ssm:GetParameter", f"arn:aws:ssm:{START}:parameter/holdfast/another/settings/cluster"), False),
+    (Need("ssm:PutParameter", f"{PARAMETERS}/join/ca"), False),
+    (on_key("Decrypt", "ssm"), True),
+    (on_key("Decrypt", "dynamodb"), True),
+    (on_key("Decrypt", "s3"), False),
+    (on_key("Decrypt", None), False),
+    (on_key("Encrypt", "ssm"), False),
+    (Need("s3:GetObject", f"{BUCKET}/snapshot"), False),
+    (Need("autoscaling:SetInstanceHealth", f"{GROUP}workers"), True),
+    (Need("autoscaling:SetInstanceHealth", f"{GROUP}slot"), False),
+    (Need("autoscaling:SetInstanceHealth", f"{GROUP}foreign"), False),
+    (Need("logs:PutLogEvents", f"{cluster.NODE_LOGS}:log-stream:i"), True),
+    (Need("logs:PutLogEvents", f"arn:aws:logs:{START}:log-group:other:log-stream:i"), False),
+    (Need("cloudformation:SignalResource", cluster.stack_id("workers-general")), True),
+    (Need("cloudformation:SignalResource", cluster.stack_id("controlplane")), False),
+    (Need("ecr:GetAuthorizationToken"), True),
+]
+CONTROL_PLANE = [
+    (row("PutItem", "member#0"), True),
+    (row("Scan"), True),
+    (Need("ssm:GetParameter", f"{PARAMETERS}/pki/ca-key"), True),
+    (Need("ssm:PutParameter", f"{PARAMETERS}/pki/ca-key"), True),
+    (Need("ssm:PutParameter", f"arn:aws:ssm:{START}:parameter/holdfast/another/pki"), False),
+    (Need("s3:PutObject", f"{BUCKET}/snapshot"), True),
+    (Need("s3:ListBucket", BUCKET), True),
+    (Need("s3:DeleteObject", f"{BUCKET}/snapshot"), False),
+    *((on_key(action, service), True) for action in ("Decrypt", "GenerateDataKey") for service in ("s3", "ssm")),
+    (on_key("Decrypt", "sqs"), False),
+    (on_key("Decrypt", None), False),
+    (Need("autoscaling:CompleteLifecycleAction", f"{GROUP}slot"), True),
+    (Need("autoscaling:SetDesiredCapacity", f"{GROUP}workers"), True),
+    (Need("autoscaling:SetDesiredCapacity", f"{GROUP}slot"), False),
+    (Need("autoscaling:SetDesiredCapacity", f"{GROUP}foreign"), False),
+    (Need("ec2:DescribeInstances"), True),
+    (Need("ec2:TerminateInstances", INSTANCE), False),
+]
+FUNCTION = [
+    (row("UpdateItem", "lease"), True),
+    (Need("dynamodb:GetRecords", cluster.STREAM), True),
+    (Need("sqs:SendMessage", f"arn:aws:sqs:{START}:failures"), True),
+    (on_key("GenerateDataKey", "sqs"), True),
+    (on_key("Decrypt", "ssm"), False),
+    (Need("ec2:ModifyInstanceAttribute", INSTANCE), True),
+    (Need("ec2:ModifyInstanceAttribute", OTHER), False),
+    (Need("autoscaling:TerminateInstanceInAutoScalingGroup", f"{GROUP}slot"), True),
+    (Need("autoscaling:TerminateInstanceInAutoScalingGroup", f"{GROUP}foreign"), False),
+    (Need("cloudformation:DescribeStacks", f"{cluster.STACK}/holdfast/root"), True),
+    (Need("cloudformation:DescribeStacks"), False),
+    (Need("ssm:GetParameter", f"{PARAMETERS}/pki/ca-key"), False),
+]
+TABLE_OF_CASES = [
+    (role, need, expected)
+    for role, cases in (("Worker", WORKER), ("ControlPlane", CONTROL_PLANE), ("Function", FUNCTION))
+    for need, expected in cases
+]
+
+
+@pytest.mark.parametrize(
+    ("role", "need", "expected"),
+    TABLE_OF_CASES,
+    ids=[
+        f"{role} {need.action} {need.values or need.via or need.resource.rpartition(':')[2]}"
+        for role, need, _ in TABLE_OF_CASES
+    ],
+)
+def test_a_role_may_do_its_part_and_no_more(role: str, need: Need, expected: bool) -> None:
+    assert may(role, need) is expected
+
+
+@pytest.mark.parametrize("role", ["Worker", "ControlPlane"])
+def test_a_nodes_credentials_work_in_its_own_vpc_only(role: str) -> None:
+    need = Need("ssm:GetParameter", f"{PARAMETERS}/settings/cluster")
+    assert may(role, need)
+    assert not may(role, need, came_from=None)
+    assert not may(role, need, came_from="vpc-0000000000000002")
+    assert not may(role, need, vpc="vpc-0000000000000002")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "need"),
+    [
+        ("ssm", Need("ssm:GetParameter", f"{PARAMETERS}/pki/ca-key")),
+        ("dynamodb", row("PutItem", "member#0")),
+        ("s3", Need("s3:PutObject", f"{BUCKET}/snapshot")),
+        ("logs", Need("logs:PutLogEvents", f"{cluster.NODE_LOGS}:log-stream:i")),
+        ("autoscaling", Need("autoscaling:CompleteLifecycleAction", f"{GROUP}slot")),
+        ("ec2", Need("ec2:DescribeInstances")),
+        ("cloudformation", Need("cloudformation:SignalResource", cluster.stack_id("controlplane"))),
+    ],
+)
+def test_an_endpoints_policy_lets_through_what_the_role_may_do(endpoint: str, need: Need) -> None:
+    assert may("ControlPlane", need, endpoint=endpoint)
+
+
+def test_an_endpoints_policy_stops_what_no_node_is_granted() -> None:
+    assert not may("Function", Need("ec2:ModifyInstanceAttribute", INSTANCE), endpoint="ec2")
