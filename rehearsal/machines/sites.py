@@ -76,6 +76,11 @@ def alive() -> set[str]:
     return {record.site_id for record in records() if record.alive}
 
 
+def settings() -> dict[str, int]:
+    """The kernel's settings that are changed while a local cloud runs, as they are now."""
+    return {name: _read(name) for name in RAISED_SETTINGS | RAISED_FOR_KUBELET | FIXED_SETTINGS}
+
+
 def _records() -> list[Record]:
     found = []
     for file in sorted(REGISTRY.glob("site-*.json")):

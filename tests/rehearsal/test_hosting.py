@@ -9,8 +9,9 @@ import pytest
 from rehearsal.aws.server import LocalAws
 from rehearsal.aws.services.ec2.hosting import attach_host
 from tests.rehearsal.hosts import PaperHost
+from tests.rehearsal.moto_probes import unique
 from tests.rehearsal.scaling import refused, state_in_ec2
-from tests.rehearsal.test_corrections_ec2 import USER_DATA, ground, image, launch_template, profile, start, unique
+from tests.rehearsal.test_corrections_ec2 import USER_DATA, ground, image, launch_template, profile, start
 
 
 @pytest.fixture(scope="module")

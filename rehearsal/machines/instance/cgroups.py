@@ -1,7 +1,7 @@
 """The control groups of an instance, below one group for each local cloud: `holdfast-<site>/<instance>`.
 
 Both layouts that systemd knows work: only version 2, and the hybrid of version 1 controllers with a version 2 tree
-beside them. Whatever the layout, it is the version 2 tree that counts, freezes and kills an instance's processes.
+beside them. Whatever the layout, it is the version 2 tree that counts and freezes an instance's processes.
 """
 
 from __future__ import annotations
@@ -91,11 +91,6 @@ class Group:
     def thaw(self) -> None:
         """Let them run on."""
         self._write("cgroup.freeze", "0")
-
-    def kill(self) -> None:
-        """SIGKILL for every process; frozen ones die, too."""
-        if (self._unified / "cgroup.kill").exists():
-            self._write("cgroup.kill", "1")
 
     def remove(self) -> None:
         """Remove the group and all below it from every tree, once its processes are gone. OSError when they stay."""

@@ -217,6 +217,7 @@ class Life:
         try:
             with self._lock:
                 self._attached, connected = True, not self._isolated
+            # Also after a loss of power, which cut it.
             self._connect(connected)
             layers = (self._place.layers.seam, image.layer, self._place.layers.base)
             supervisors = group_of(self._place.site_id, SUPERVISORS).make()
