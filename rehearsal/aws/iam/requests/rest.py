@@ -12,6 +12,8 @@ from moto.core.model import ServiceModel
 from werkzeug.wrappers import Request
 
 _LABEL = re.compile(r"\{(\w+)(\+?)\}")
+BUCKET = "Bucket"
+"""A parameter that boto3's clients cut out of the paths of the models that they share with this process."""
 SERVER_HOST = "localhost"
 """The name under which the local AWS is reached; what stands before it in an S3 request is a bucket's name."""
 
@@ -101,6 +103,8 @@ def _route(model: ServiceModel, name: str) -> Route:
             queries.append(serialization.get("name", member))
         elif location == "header":
             headers.append(serialization.get("name", member))
+        elif location == "uri" and member == BUCKET and f"{{{BUCKET}}}" not in template:
+            template = f"/{{{BUCKET}}}{template}".rstrip("/")
     return Route(
         name,
         str(operation.http["method"]),

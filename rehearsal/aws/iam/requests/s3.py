@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from rehearsal.aws.iam.context import Values
 from rehearsal.aws.iam.requests import generic
-from rehearsal.aws.iam.requests.asked import Asked, Need, State, behalf
+from rehearsal.aws.iam.requests.asked import Asked, Need, NotModelled, State, behalf
 
 BUCKET_ACTIONS = {
     "HeadBucket": "ListBucket",
@@ -63,7 +63,7 @@ def needs(asked: Asked, state: State) -> list[Need]:
         return _deletions(asked)
     bucket, key = asked.parameters.get("Bucket"), asked.parameters.get("Key")
     if bucket is None:
-        return generic.needs(asked)
+        raise NotModelled(f"s3:{operation}")
     if key is None:
         return [
             Need(need.action, need.resource, _values(asked))

@@ -1,0 +1,457 @@
+"""From boto3's real requests to the permissions that they need, protocol by protocol."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from rehearsal.aws.iam import requests
+from rehearsal.aws.iam.requests import parsing
+from rehearsal.aws.iam.requests.asked import Need, NotModelled
+from rehearsal.aws.iam.state import LocalState
+from rehearsal.aws.server import Call, LocalAws
+from tests.rehearsal.compute import Ground
+
+ACCOUNT = "us-east-1:123456789012"
+TABLE = f"arn:aws:dynamodb:{ACCOUNT}:table/cluster"
+OPEN_TABLE = f"arn:aws:dynamodb:{ACCOUNT}:table/open"
+BUCKET = "arn:aws:s3:::backups"
+KEYS = [{"AttributeName": "Id", "KeyType": "HASH"}]
+TYPES = [{"AttributeName": "Id", "AttributeType": "S"}]
+
+Asking = Callable[..., list[Need]]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the requests of the tests are about."""
+
+    key: str
+    group: str
+    stack: str
+
+
+@pytest.fixture(scope="module")
+def resources(aws: LocalAws, ground: Ground) -> Resources:
+    """A customer key and what is encrypted with it, table, bucket, queue, parameter; also a group and a stack."""
+    key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
+    aws.client("kms").create_alias(AliasName="alias/mine", TargetKeyId=key)
+    table = {"KeySchema": KEYS, "AttributeDefinitions": TYPES, "BillingMode": "PAY_PER_REQUEST"}
+    encryption = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
+    aws.client("dynamodb").create_table(TableName="cluster", SSESpecification=encryption, **table)
+    aws.client("dynamodb").create_table(TableName="open", **table)
+    aws.client("s3").create_bucket(Bucket="backups")
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}
+    aws.client("s3").put_bucket_encryption(Bucket="backups", ServerSideEncryptionConfiguration={"Rules": [rule]})
+    aws.client("s3").put_object(Bucket="backups", Key="old", Body=b"x")
+    aws.client("s3").create_bucket(Bucket="plain-bucket")
+    aws.client("sqs").create_queue(QueueName="failures", Attributes={"KmsMasterKeyId": key})
+    ssm = aws.client("ssm")
+    ssm.put_parameter(Name="/c/pki/ca", Value="x", Type="SecureString", KeyId=key)
+    ssm.put_parameter(Name="/c/pki/aws", Value="x", Type="SecureString")
+    ssm.put_parameter(Name="/c/settings", Value="x", Type="String")
+    aws.client("autoscaling").create_auto_scaling_group(
+        AutoScalingGroupName="slot",
+        MinSize=0,
+        MaxSize=1,
+        VPCZoneIdentifier=ground.zones,
+        LaunchTemplate={"LaunchTemplateId": ground.template},
+    )
+    group = aws.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"][0]["AutoScalingGroupARN"]
+    template = json.dumps(
+        {"Resources": {"Topic": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "x"}}}}
+    )
+    stack = aws.client("cloudformation").create_stack(StackName="root", TemplateBody=template)["StackId"]
+    aws.client("cloudformation").get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+    return Resources(key, group, stack)
+
+
+@pytest.fixture
+def asking(aws: LocalAws, resources: Resources) -> Iterator[Asking]:
+    """Sends a request and returns the permissions that it needs; whether the service likes it does not matter."""
+    seen: list[list[Need] | NotModelled] = []
+
+    def look(call: Call) -> None:
+        try:
+            seen.append(requests.needs(parsing.parse(call, aws.account_id), LocalState(aws)))
+        except NotModelled as error:
+            seen.append(error)
+
+    def ask(service: str, operation: str, **parameters: Any) -> list[Need]:
+        seen.clear()
+        with contextlib.suppress(ClientError):
+            getattr(aws.client(service), operation)(**parameters)
+        (found,) = seen
+        if isinstance(found, NotModelled):
+            raise found
+        return found
+
+    aws.guard(look)
+    yield ask
+    aws._guards.remove(look)
+
+
+def short(needs: list[Need]) -> list[tuple[str, str, str | None]]:
+    return [(need.action, need.resource, need.via) for need in needs]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters", "action", "resource"),
+    [
+        # json
+        (
+            "ssm",
+            "get_parameter",
+            {"Name": "/c/settings"},
+            "ssm:GetParameter",
+            f"arn:aws:ssm:{ACCOUNT}:parameter/c/settings",
+        ),
+        ("ssm", "get_parameter", {"Name": "c:2"}, "ssm:GetParameter", f"arn:aws:ssm:{ACCOUNT}:parameter/c"),
+        ("ssm", "describe_parameters", {}, "ssm:DescribeParameters", "*"),
+        ("kms", "list_keys", {}, "kms:ListKeys", "*"),
+        ("dynamodb", "list_tables", {}, "dynamodb:ListTables", "*"),
+        ("dynamodb", "describe_table", {"TableName": "open"}, "dynamodb:DescribeTable", OPEN_TABLE),
+        ("dynamodb", "scan", {"TableName": "open"}, "dynamodb:Scan", OPEN_TABLE),
+        ("dynamodb", "scan", {"TableName": "open", "IndexName": "idx"}, "dynamodb:Scan", f"{OPEN_TABLE}/index/idx"),
+        ("dynamodb", "scan", {"TableName": OPEN_TABLE}, "dynamodb:Scan", OPEN_TABLE),
+        ("ecr", "get_authorization_token", {}, "ecr:GetAuthorizationToken", "*"),
+        (
+            "ecr",
+            "batch_get_image",
+            {"repositoryName": "team/app", "imageIds": [{"imageTag": "t"}]},
+            "ecr:BatchGetImage",
+            f"arn:aws:ecr:{ACCOUNT}:repository/team/app",
+        ),
+        (
+            "logs",
+            "put_log_events",
+            {"logGroupName": "nodes", "logStreamName": "i-1", "logEvents": [{"timestamp": 1, "message": "m"}]},
+            "logs:PutLogEvents",
+            f"arn:aws:logs:{ACCOUNT}:log-group:nodes:log-stream:i-1",
+        ),
+        (
+            "logs",
+            "describe_log_streams",
+            {"logGroupName": "nodes"},
+            "logs:DescribeLogStreams",
+            f"arn:aws:logs:{ACCOUNT}:log-group:nodes:log-stream:",
+        ),
+        (
+            "events",
+            "put_events",
+            {"Entries": [{"Source": "s", "DetailType": "t", "Detail": "{}"}]},
+            "events:PutEvents",
+            f"arn:aws:events:{ACCOUNT}:event-bus/default",
+        ),
+        (
+            "cloudwatch",
+            "put_metric_data",
+            {"Namespace": "n", "MetricData": [{"MetricName": "m", "Value": 1.0}]},
+            "cloudwatch:PutMetricData",
+            "*",
+        ),
+        # query
+        ("autoscaling", "describe_auto_scaling_groups", {}, "autoscaling:DescribeAutoScalingGroups", "*"),
+        (
+            "elbv2",
+            "describe_target_health",
+            {"TargetGroupArn": f"arn:aws:elasticloadbalancing:{ACCOUNT}:targetgroup/t/1"},
+            "elasticloadbalancing:DescribeTargetHealth",
+            "*",
+        ),
+        (
+            "elbv2",
+            "register_targets",
+            {"TargetGroupArn": f"arn:aws:elasticloadbalancing:{ACCOUNT}:targetgroup/t/1", "Targets": [{"Id": "i"}]},
+            "elasticloadbalancing:RegisterTargets",
+            f"arn:aws:elasticloadbalancing:{ACCOUNT}:targetgroup/t/1",
+        ),
+        ("cloudformation", "describe_stacks", {}, "cloudformation:DescribeStacks", "*"),
+        (
+            "cloudformation",
+            "describe_stacks",
+            {"StackName": "nowhere"},
+            "cloudformation:DescribeStacks",
+            f"arn:aws:cloudformation:{ACCOUNT}:stack/nowhere/*",
+        ),
+        (
+            "sts",
+            "assume_role",
+            {"RoleArn": "arn:aws:iam::123456789012:role/other", "RoleSessionName": "session"},
+            "sts:AssumeRole",
+            "arn:aws:iam::123456789012:role/other",
+        ),
+        # ec2
+        ("ec2", "describe_instances", {"InstanceIds": ["i-1"]}, "ec2:DescribeInstances", "*"),
+        (
+            "ec2",
+            "modify_instance_attribute",
+            {"InstanceId": "i-1", "DisableApiTermination": {"Value": False}},
+            "ec2:ModifyInstanceAttribute",
+            f"arn:aws:ec2:{ACCOUNT}:instance/i-1",
+        ),
+        # rest-json
+        ("lambda", "list_functions", {}, "lambda:ListFunctions", "*"),
+        ("lambda", "invoke", {"FunctionName": "f"}, "lambda:InvokeFunction", f"arn:aws:lambda:{ACCOUNT}:function:f"),
+        (
+            "lambda",
+            "invoke",
+            {"FunctionName": f"arn:aws:lambda:{ACCOUNT}:function:f", "Qualifier": "2"},
+            "lambda:InvokeFunction",
+            f"arn:aws:lambda:{ACCOUNT}:function:f:2",
+        ),
+        # rest-xml
+        ("s3", "list_buckets", {}, "s3:ListAllMyBuckets", "*"),
+        ("s3", "head_bucket", {"Bucket": "plain-bucket"}, "s3:ListBucket", "arn:aws:s3:::plain-bucket"),
+        ("s3", "list_objects_v2", {"Bucket": "plain-bucket"}, "s3:ListBucket", "arn:aws:s3:::plain-bucket"),
+        ("s3", "get_bucket_location", {"Bucket": "backups"}, "s3:GetBucketLocation", BUCKET),
+        ("s3", "get_bucket_encryption", {"Bucket": "backups"}, "s3:GetEncryptionConfiguration", BUCKET),
+        (
+            "s3",
+            "get_object",
+            {"Bucket": "plain-bucket", "Key": "a b/ü+?"},
+            "s3:GetObject",
+            "arn:aws:s3:::plain-bucket/a b/ü+?",
+        ),
+        ("s3", "head_object", {"Bucket": "plain-bucket", "Key": "k"}, "s3:GetObject", "arn:aws:s3:::plain-bucket/k"),
+        (
+            "s3",
+            "get_object",
+            {"Bucket": "plain-bucket", "Key": "k", "VersionId": "v"},
+            "s3:GetObjectVersion",
+            "arn:aws:s3:::plain-bucket/k",
+        ),
+        (
+            "s3",
+            "abort_multipart_upload",
+            {"Bucket": "backups", "Key": "k", "UploadId": "u"},
+            "s3:AbortMultipartUpload",
+            f"{BUCKET}/k",
+        ),
+        (
+            "s3",
+            "list_parts",
+            {"Bucket": "backups", "Key": "k", "UploadId": "u"},
+            "s3:ListMultipartUploadParts",
+            f"{BUCKET}/k",
+        ),
+        ("route53", "list_hosted_zones", {}, "route53:ListHostedZones", "*"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_an_operation_needs_its_action_on_the_resource_it_names(
+    asking: Asking, service: str, operation: str, parameters: dict[str, Any], action: str, resource: str
+) -> None:
+    assert short(asking(service, operation, **parameters)) == [(action, resource, None)]
+
+
+def test_asking_who_one_is_needs_nothing(asking: Asking) -> None:
+    assert asking("sts", "get_caller_identity") == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters", "leading"),
+    [
+        ("get_item", {"Key": {"Id": {"S": "cluster"}}}, ("cluster",)),
+        ("put_item", {"Item": {"Id": {"S": "boot#i"}, "Other": {"S": "x"}}}, ("boot#i",)),
+        ("delete_item", {"Key": {"Id": {"S": "lease"}}}, ("lease",)),
+        (
+            "query",
+            {
+                "KeyConditionExpression": "#k = :v",
+                "ExpressionAttributeNames": {"#k": "Id"},
+                "ExpressionAttributeValues": {":v": {"S": "cluster"}},
+            },
+            ("cluster",),
+        ),
+        (
+            "query",
+            {"KeyConditions": {"Id": {"AttributeValueList": [{"S": "cluster"}], "ComparisonOperator": "EQ"}}},
+            ("cluster",),
+        ),
+    ],
+)
+def test_an_item_gives_the_leading_key(
+    asking: Asking, operation: str, parameters: dict[str, Any], leading: tuple[str, ...]
+) -> None:
+    (need,) = asking("dynamodb", operation, TableName="open", **parameters)
+    assert need.values == {"dynamodb:LeadingKeys": leading}
+
+
+def test_a_transaction_needs_the_action_of_each_part_and_the_tables_key(asking: Asking, resources: Resources) -> None:
+    item = {"TableName": "cluster", "Key": {"Id": {"S": "a"}}}
+    needs = asking(
+        "dynamodb",
+        "transact_write_items",
+        TransactItems=[
+            {"ConditionCheck": {**item, "ConditionExpression": "attribute_exists(Id)"}},
+            {"Put": {"TableName": "cluster", "Item": {"Id": {"S": "b"}}}},
+            {
+                "Update": {
+                    "TableName": "open",
+                    "Key": {"Id": {"S": "c"}},
+                    "UpdateExpression": "SET x = :x",
+                    "ExpressionAttributeValues": {":x": {"S": "y"}},
+                }
+            },
+            {"Delete": {"TableName": "cluster", "Key": {"Id": {"S": "d"}}}},
+        ],
+    )
+    assert [(need.action, need.values.get("dynamodb:LeadingKeys")) for need in needs if need.via is None] == [
+        ("dynamodb:ConditionCheckItem", ("a",)),
+        ("dynamodb:PutItem", ("b",)),
+        ("dynamodb:UpdateItem", ("c",)),
+        ("dynamodb:DeleteItem", ("d",)),
+    ]
+    assert short([need for need in needs if need.via]) == [("kms:Decrypt", resources.key, "dynamodb")]
+
+
+def test_a_batch_gives_the_leading_keys_of_all_its_items(asking: Asking) -> None:
+    (need,) = asking(
+        "dynamodb",
+        "batch_write_item",
+        RequestItems={
+            "open": [{"PutRequest": {"Item": {"Id": {"S": "a"}}}}, {"DeleteRequest": {"Key": {"Id": {"S": "b"}}}}]
+        },
+    )
+    assert (need.action, need.values) == ("dynamodb:BatchWriteItem", {"dynamodb:LeadingKeys": ("a", "b")})
+
+
+def test_a_stream_is_its_own_resource(aws: LocalAws, asking: Asking) -> None:
+    stream = f"{TABLE}/stream/now"
+    assert short(asking("dynamodbstreams", "describe_stream", StreamArn=stream)) == [
+        ("dynamodb:DescribeStream", stream, None)
+    ]
+    assert short(asking("dynamodbstreams", "get_records", ShardIterator=f"{stream}|1|x"))[0] == (
+        "dynamodb:GetRecords",
+        stream,
+        None,
+    )
+
+
+def test_a_secret_needs_its_key_through_parameter_store(asking: Asking, resources: Resources) -> None:
+    parameter = f"arn:aws:ssm:{ACCOUNT}:parameter/c/pki/ca"
+    needs = asking("ssm", "get_parameter", Name="/c/pki/ca", WithDecryption=True)
+    assert short(needs) == [("ssm:GetParameter", parameter, None), ("kms:Decrypt", resources.key, "ssm")]
+    assert needs[1].values["kms:EncryptionContext:PARAMETER_ARN"] == parameter
+    assert len(asking("ssm", "get_parameter", Name="/c/pki/ca")) == 1, "without decryption the key is not used"
+    assert len(asking("ssm", "get_parameter", Name="/c/pki/aws", WithDecryption=True)) == 1, "AWS's own key is open"
+    below = asking("ssm", "get_parameters_by_path", Path="/c", Recursive=True, WithDecryption=True)
+    assert [need.action for need in below] == ["ssm:GetParametersByPath", "kms:Decrypt"]
+    assert [need.action for need in asking("ssm", "get_parameters", Names=["/a", "/b"])] == ["ssm:GetParameters"] * 2
+
+
+@pytest.mark.parametrize(("tier", "action"), [("Standard", "kms:Encrypt"), ("Advanced", "kms:GenerateDataKey")])
+def test_a_secret_is_encrypted_as_its_tier_says(asking: Asking, resources: Resources, tier: str, action: str) -> None:
+    needs = asking(
+        "ssm", "put_parameter", Name=f"/{tier}", Value="x", Type="SecureString", KeyId="alias/mine", Tier=tier
+    )
+    assert short(needs)[1:] == [(action, resources.key, "ssm")]
+
+
+def test_objects_need_the_key_of_their_bucket(asking: Asking, resources: Resources) -> None:
+    put = asking("s3", "put_object", Bucket="backups", Key="new", Body=b"x")
+    assert short(put) == [("s3:PutObject", f"{BUCKET}/new", None), ("kms:GenerateDataKey", resources.key, "s3")]
+    assert put[1].values["kms:EncryptionContext:aws:s3:arn"] == f"{BUCKET}/new"
+    got = asking("s3", "get_object", Bucket="backups", Key="old")
+    assert short(got)[1:] == [("kms:Decrypt", resources.key, "s3")]
+    plain = asking("s3", "put_object", Bucket="backups", Key="new", Body=b"x", ServerSideEncryption="AES256")
+    assert len(plain) == 1
+    upload = asking("s3", "create_multipart_upload", Bucket="backups", Key="big")
+    assert [need.action for need in upload] == ["s3:PutObject", "kms:GenerateDataKey"]
+    part = asking("s3", "upload_part", Bucket="backups", Key="big", UploadId="u", PartNumber=1, Body=b"x")
+    assert [need.action for need in part] == ["s3:PutObject", "kms:GenerateDataKey", "kms:Decrypt"]
+
+
+def test_a_copy_needs_to_read_its_source(asking: Asking, resources: Resources) -> None:
+    needs = asking(
+        "s3", "copy_object", Bucket="plain-bucket", Key="copy", CopySource={"Bucket": "backups", "Key": "old"}
+    )
+    assert short(needs) == [
+        ("s3:PutObject", "arn:aws:s3:::plain-bucket/copy", None),
+        ("s3:GetObject", f"{BUCKET}/old", None),
+        ("kms:Decrypt", resources.key, "s3"),
+    ]
+
+
+def test_deleting_several_objects_needs_the_action_on_each(asking: Asking) -> None:
+    objects = [{"Key": "a"}, {"Key": "b", "VersionId": "1"}]
+    assert short(asking("s3", "delete_objects", Bucket="backups", Delete={"Objects": objects})) == [
+        ("s3:DeleteObject", f"{BUCKET}/a", None),
+        ("s3:DeleteObjectVersion", f"{BUCKET}/b", None),
+    ]
+
+
+def test_a_listing_gives_prefix_and_delimiter(asking: Asking) -> None:
+    (need,) = asking("s3", "list_objects_v2", Bucket="plain-bucket", Prefix="a/", Delimiter="/")
+    assert need.values == {"s3:prefix": "a/", "s3:delimiter": "/"}
+
+
+def test_a_queue_needs_its_key(aws: LocalAws, asking: Asking, resources: Resources) -> None:
+    url = f"{aws.endpoint}/123456789012/failures"
+    queue = f"arn:aws:sqs:{ACCOUNT}:failures"
+    expected = [
+        ("sqs:SendMessage", queue, None),
+        ("kms:GenerateDataKey", resources.key, "sqs"),
+        ("kms:Decrypt", resources.key, "sqs"),
+    ]
+    assert short(asking("sqs", "send_message", QueueUrl=url, MessageBody="m")) == expected
+    entries = [{"Id": "1", "MessageBody": "m"}]
+    assert short(asking("sqs", "send_message_batch", QueueUrl=url, Entries=entries)) == expected
+    assert short(asking("sqs", "get_queue_url", QueueName="failures")) == [("sqs:GetQueueUrl", queue, None)]
+
+
+def test_kms_names_keys_by_id_alias_or_ciphertext(aws: LocalAws, asking: Asking, resources: Resources) -> None:
+    context = {"purpose": "test"}
+    (encrypt,) = asking("kms", "encrypt", KeyId="alias/mine", Plaintext=b"x", EncryptionContext=context)
+    assert (encrypt.action, encrypt.resource) == ("kms:Encrypt", resources.key)
+    assert encrypt.values == {"kms:EncryptionContext:purpose": "test", "kms:EncryptionContextKeys": ("purpose",)}
+    secret = aws.client("kms").encrypt(KeyId=resources.key, Plaintext=b"x")["CiphertextBlob"]
+    assert short(asking("kms", "decrypt", CiphertextBlob=secret)) == [("kms:Decrypt", resources.key, None)]
+    again = asking("kms", "re_encrypt", CiphertextBlob=secret, DestinationKeyId=resources.key)
+    assert [need.action for need in again] == ["kms:ReEncryptFrom", "kms:ReEncryptTo"]
+    (grant,) = asking("kms", "create_grant", KeyId=resources.key, GranteePrincipal="r", Operations=["Decrypt"])
+    assert grant.values == {"kms:GrantIsForAWSResource": "false"}
+
+
+def test_groups_are_found_by_name_and_stacks_by_name_or_id(asking: Asking, resources: Resources) -> None:
+    hook = {"LifecycleHookName": "h", "LifecycleActionResult": "CONTINUE", "InstanceId": "i-1"}
+    assert short(asking("autoscaling", "complete_lifecycle_action", AutoScalingGroupName="slot", **hook)) == [
+        ("autoscaling:CompleteLifecycleAction", resources.group, None)
+    ]
+    nobodys = f"arn:aws:autoscaling:{ACCOUNT}:autoScalingGroup:*:autoScalingGroupName/*"
+    assert short(asking("autoscaling", "set_instance_health", InstanceId="i-1", HealthStatus="Unhealthy")) == [
+        ("autoscaling:SetInstanceHealth", nobodys, None)
+    ]
+    signal = {"LogicalResourceId": "X", "UniqueId": "i", "Status": "SUCCESS"}
+    for name in ("root", resources.stack):
+        assert short(asking("cloudformation", "signal_resource", StackName=name, **signal)) == [
+            ("cloudformation:SignalResource", resources.stack, None)
+        ]
+
+
+def test_tags_of_a_request_are_condition_keys(asking: Asking) -> None:
+    needs = asking("ec2", "create_tags", Resources=["i-1", "vol-1"], Tags=[{"Key": "team", "Value": "a"}])
+    assert [need.resource.rpartition(":")[2] for need in needs] == ["instance/i-1", "volume/vol-1"]
+    assert needs[0].values == {"aws:RequestTag/team": "a", "aws:TagKeys": ("team",)}
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters", "action"),
+    [
+        ("ec2", "run_instances", {"MinCount": 1, "MaxCount": 1}, "ec2:RunInstances"),
+        ("dynamodb", "execute_statement", {"Statement": "SELECT * FROM x"}, "dynamodb:PartiQLSelect"),
+        ("iam", "list_roles", {}, "iam:ListRoles"),
+    ],
+)
+def test_a_request_whose_resources_are_not_known_is_named(
+    asking: Asking, service: str, operation: str, parameters: dict[str, Any], action: str
+) -> None:
+    with pytest.raises(NotModelled, match=f"does not know which resources {action} is about"):
+        asking(service, operation, **parameters)
