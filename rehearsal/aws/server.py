@@ -232,7 +232,12 @@ class LocalAws:
                 return handler(Request(environ))(environ, start_response)
         _buffer_body(environ)
         if scope and (self._guards or self._last_guards):
-            refusal = self._refusal(_call(environ, scope))
+            try:
+                refusal = self._refusal(_call(environ, scope))
+            except ConnectionError:
+                # werkzeug alone would wait for the next request on the same connection.
+                environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+                raise
             if refusal is not None:
                 return refusal(environ, start_response)
         answer = self._answer(environ, start_response, path, scope)

@@ -28,6 +28,7 @@ class Session:
     access_key_id: str
     secret_access_key: str
     session_token: str
+    issued_at: datetime
     expires_at: datetime
     instance_arn: str | None = None
     vpc_id: str | None = None
@@ -54,13 +55,15 @@ class Sessions:
         private_ip: str | None = None,
     ) -> Session:
         """New credentials of a role that end after `seconds` of the local AWS's clock."""
+        now = self._clock.now()
         session = Session(
             role_arn=role_arn,
             name=name,
             access_key_id=KEY_PREFIX + base64.b32encode(secrets.token_bytes(10)).decode(),
             secret_access_key=secrets.token_urlsafe(30),
             session_token=secrets.token_urlsafe(60),
-            expires_at=self._clock.now() + timedelta(seconds=seconds),
+            issued_at=now,
+            expires_at=now + timedelta(seconds=seconds),
             instance_arn=instance_arn,
             vpc_id=vpc_id,
             private_ip=private_ip,

@@ -13,7 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-_STOP_SECONDS = 10
+# A local cloud ends its machines first; everything else is gone at once.
+_STOP_SECONDS = 60
 
 
 class StepFailed(Exception):

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from rehearsal.local.surroundings import BUCKET, Facts
 
 STACK = "holdfast"
 LOCAL_SERVER = ("rehearsal.aws",)
+Change = Callable[[Path], None]
+"""Alters the templates in a folder."""
 _PYTHON = [sys.executable, "-m"]
 _AWS = [str(Path(sys.executable).with_name("aws")), "cloudformation"]
 # How long what goes on after the stack's own deletion (an instance that shuts down) may take.
@@ -29,7 +31,9 @@ _SETTLE_SECONDS = 15
 class Rehearsal:
     """One cluster on one local AWS. What can go on at the same time does: two cores are enough for half a minute.
 
-    `server` is the program that runs the local AWS; with `played` another program plays the nodes.
+    `server` is the program that runs the local AWS; with `played` another program plays the nodes. Where the local AWS
+    has machines, `minor` is the Kubernetes that they boot, the newest without it. `change` may alter the generated
+    templates before anything is done with them.
     """
 
     def __init__(
@@ -40,10 +44,14 @@ class Rehearsal:
         *,
         server: Sequence[str] = LOCAL_SERVER,
         played: bool = True,
+        minor: str | None = None,
+        change: Change | None = None,
     ) -> None:
         self._config = config
         self._server = server
         self._played = played
+        self._minor = minor
+        self._change = change
         self._image: str | None = None
         self._facts: Facts = surroundings.facts(config)
         self._templates = folder / "templates"
@@ -72,8 +80,9 @@ class Rehearsal:
         starting = self._processes.start("aws", [*server, "--region", self._facts.region])
         self._linting = self._generate()
         ready = self._processes.ready(starting, "aws")
-        # A local AWS with machines has an image that boots; others get one that nothing is started from.
-        self._image = ready.get("image")
+        # A local AWS with machines has images that boot, the newest first; others get one that nothing starts from.
+        images: dict[str, str] = ready.get("images", {})
+        self._image = images[self._minor] if self._minor else next(iter(images.values()), None)
         self._meet(ready["endpoint"])
 
         surroundings.make_bucket(self.client("s3"), self._facts.region)
@@ -136,6 +145,8 @@ class Rehearsal:
     def _generate(self) -> subprocess.Popen[str]:
         """Writes the templates and the function's zip; cfn-lint, which takes longest, goes on beside what follows."""
         run([*_PYTHON, "generator", "--config", str(self._config), "--out", str(self._templates)])
+        if self._change is not None:
+            self._change(self._templates)
         files = sorted(self._templates.glob("*.json"))
         self.say(f"{len(files)} templates generated from {self._config}")
         linting = self._processes.start("lint", lint.command(files, self._facts.region))

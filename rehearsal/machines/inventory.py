@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -31,6 +32,29 @@ def machine_at(aws: LocalAws, vpc_id: str, address: str) -> Machine | None:
             if instance.vpc_id == vpc_id and instance.private_ip == address and instance.state not in GONE:
                 return _machine(aws, region, instance)
     return None
+
+
+@dataclass(frozen=True)
+class Details:
+    """What of an instance only its metadata shows."""
+
+    zone_id: str
+    profile_id: str | None
+    tags: tuple[tuple[str, str], ...]
+
+
+def details(aws: LocalAws, of: Machine) -> Details:
+    """The details of an instance. KeyError when there is none with this id."""
+    with aws.lock:
+        for region, instance in _instances(aws):
+            if instance.id == of.instance_id:
+                profile = _current_profile(aws, region, instance)
+                return Details(
+                    zone_id=_zone_id(region, instance.availability_zone),
+                    profile_id=profile.id if profile is not None else None,
+                    tags=tuple((tag["key"], str(tag["value"])) for tag in instance.get_tags()),
+                )
+    raise KeyError(of.instance_id)
 
 
 def vpc_range(aws: LocalAws, vpc_id: str) -> IPv4Network:
@@ -86,14 +110,27 @@ def _machine(aws: LocalAws, region: str, instance: Any) -> Machine:
 
 def _profile(aws: LocalAws, region: str, instance: Any) -> tuple[str | None, str | None]:
     """The ARNs of an instance's profile and of the role in it."""
+    profile = _current_profile(aws, region, instance)
+    if profile is None:
+        return None, None
+    roles = list(profile.roles)
+    return profile.arn, (roles[0].arn if roles else None)
+
+
+def _current_profile(aws: LocalAws, region: str, instance: Any) -> Any | None:
     from moto.ec2.models import ec2_backends
     from moto.iam.models import iam_backends
 
     associations = ec2_backends[aws.account_id][region].iam_instance_profile_associations.values()
     profile = next((each.iam_instance_profile for each in associations if each.instance.id == instance.id), None)
     if profile is None:
-        return None, None
+        return None
     # The association holds the profile as it was: its role may have been added later.
-    current = iam_backends[aws.account_id][partition_of(region)].instance_profiles.get(profile.name, profile)
-    roles = list(current.roles)
-    return current.arn, (roles[0].arn if roles else None)
+    return iam_backends[aws.account_id][partition_of(region)].instance_profiles.get(profile.name, profile)
+
+
+def _zone_id(region: str, zone: str) -> str:
+    from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
+
+    zones = RegionsAndZonesBackend.zones.get(region, ())
+    return next((each.zone_id for each in zones if each.name == zone), zone)

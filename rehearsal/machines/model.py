@@ -58,6 +58,13 @@ class Image:
     """A /var/lib/containerd in which every container image of `kubernetes` is imported already."""
     kubernetes: str
     """The version, as `v1.37.2`."""
+    node: Path | None = None
+    """A layer over `layer` with the program that user data starts; None where `layer` has it."""
+
+    @property
+    def layers(self) -> tuple[Path, ...]:
+        """The image's lower folders, the upper one first."""
+        return (self.layer,) if self.node is None else (self.node, self.layer)
 
 
 class Host(Protocol):

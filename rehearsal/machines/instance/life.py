@@ -219,7 +219,7 @@ class Life:
                 self._attached, connected = True, not self._isolated
             # Also after a loss of power, which cut it.
             self._connect(connected)
-            layers = (self._place.layers.seam, image.layer, self._place.layers.base)
+            layers = (self._place.layers.seam, *image.layers, self._place.layers.base)
             supervisors = group_of(self._place.site_id, SUPERVISORS).make()
             return self._run(
                 plan.boot(

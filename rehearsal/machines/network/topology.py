@@ -92,7 +92,7 @@ class Topology:
 def read_topology(aws: LocalAws, vpc_id: str) -> Topology:
     """A VPC as EC2 holds it now. KeyError when there is none with this id."""
     with aws.lock:
-        backend = _backend(aws, vpc_id)
+        backend = backend_of(aws, vpc_id)
         groups = {str(key): _group(group) for key, group in sorted(backend.groups.get(vpc_id, {}).items())}
         named = {rule.prefix_list_id for group in groups.values() for rule in (*group.ingress, *group.egress)}
         return Topology(
@@ -101,11 +101,12 @@ def read_topology(aws: LocalAws, vpc_id: str) -> Topology:
             {subnet.id: _subnet(subnet) for subnet in _subnets(backend, vpc_id)},
             tuple(_nic(nic) for nic in sorted(backend.enis.values(), key=_id) if nic.subnet.vpc_id == vpc_id),
             groups,
-            {key: _cidrs(backend, key) for key in sorted(filter(None, named))},
+            {key: prefix_list_cidrs(backend, key) for key in sorted(filter(None, named))},
         )
 
 
-def _backend(aws: LocalAws, vpc_id: str) -> Any:
+def backend_of(aws: LocalAws, vpc_id: str) -> Any:
+    """Moto's EC2 of the region that a VPC is in; take the local AWS's lock. KeyError when there is none."""
     from moto.ec2.models import ec2_backends
 
     for backend in ec2_backends[aws.account_id].values():
@@ -152,7 +153,8 @@ def _rules(rules: Iterable[Any]) -> tuple[Rule, ...]:
     )
 
 
-def _cidrs(backend: Any, prefix_list_id: str) -> tuple[str, ...]:
+def prefix_list_cidrs(backend: Any, prefix_list_id: str) -> tuple[str, ...]:
+    """The IPv4 ranges of a prefix list; none where there is no such list."""
     found = backend.managed_prefix_lists.get(prefix_list_id)
     if found is None or found.address_family != "IPv4":
         return ()

@@ -54,6 +54,7 @@ def may(role: str, need: Need, *, vpc: str | None = VPC, came_from: str | None =
         access_key_id="k",
         secret_access_key="s",
         session_token="t",
+        issued_at=datetime.min.replace(tzinfo=UTC),
         expires_at=datetime.max.replace(tzinfo=UTC),
         instance_arn=INSTANCE if node else None,
         vpc_id=vpc if node else None,

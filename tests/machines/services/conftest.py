@@ -1,0 +1,18 @@
+"""A local AWS with networks, the metadata service, and the way into AWS from inside; one for each module."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from tests.machines.services.place import Place
+
+
+@pytest.fixture(scope="module")
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    """The module's place, SPEED times as fast as real time if the module says so."""
+    place = Place(secrets.token_hex(3), getattr(request.module, "SPEED", 1.0))
+    yield place
+    place.close()

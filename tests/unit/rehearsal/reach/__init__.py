@@ -1,0 +1,1 @@
+"""Where calls from inside a VPC lead, without a VPC."""
