@@ -142,7 +142,7 @@ def _become_systemd(boot: Boot, terminal: int) -> None:
         "SYSTEMD_COLORS": "0",
     }
     os.execve(
-        SYSTEMD, ["/sbin/init", "--unit=multi-user.target", "--log-target=console", "--show-status=yes"], environment
+        SYSTEMD, ["/sbin/init", "--unit=multi-user.target", "--log-target=journal", "--show-status=yes"], environment
     )
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from enum import Enum, auto
 from pathlib import Path
@@ -16,6 +17,8 @@ from rehearsal.machines.instance.plan import Boot
 
 POWER_OFF, REBOOT = signal.SIGRTMIN + 4, signal.SIGRTMIN + 5
 """What systemd takes for "start poweroff.target" and "start reboot.target" (systemd(1), "Signals")."""
+REPEAT_SECONDS = 0.5
+"""How often systemd is told."""
 _PROJECT = Path(__file__).parents[3]
 
 
@@ -60,25 +63,14 @@ class Running:
         self.pid = int(said)
         self._handle: int | None = os.pidfd_open(self.pid)
         self._lock = threading.Lock()
-        self._deadline: threading.Timer | None = None
+        self._ended = threading.Event()
 
-    def shut_down(self, how: signal.Signals | int, seconds: float) -> None:
+    def shut_down(self, how: int, seconds: float) -> None:
         """Ask systemd to end, by POWER_OFF or REBOOT; after so many seconds its power is cut. 0 does not ask.
 
         Returns at once and calls nothing in the caller's thread, so it may be called with any lock held.
         """
-        with self._lock:
-            if self._handle is None:
-                return
-            if seconds > 0:
-                self._signal(how)
-            elif self._deadline is not None:
-                self._deadline.cancel()
-                self._deadline = None
-            if self._deadline is None:
-                self._deadline = threading.Timer(seconds, self.cut_power)
-                self._deadline.daemon = True
-                self._deadline.start()
+        threading.Thread(target=self._insist, args=(how, seconds), daemon=True).start()
 
     def cut_power(self) -> None:
         """Every process ends now. Its peers hear nothing of that."""
@@ -94,9 +86,18 @@ class Running:
             if self._handle is not None:
                 os.close(self._handle)
             self._handle = None
-            if self._deadline is not None:
-                self._deadline.cancel()
+        self._ended.set()
         return ending(self._launcher.returncode)
+
+    def _insist(self, how: int, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            with self._lock:
+                self._signal(how)
+            # Once more: the kernel drops what comes before systemd listens, and systemd minds no repetition.
+            if self._ended.wait(min(left, REPEAT_SECONDS)):
+                return
+        self.cut_power()
 
     def _signal(self, number: int) -> None:
         if self._handle is not None:

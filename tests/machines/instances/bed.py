@@ -1,0 +1,125 @@
+"""A local EC2 whose instances really boot, and short ways to say what its tests say often."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rehearsal.aws.server import LocalAws
+from rehearsal.aws.services.ec2.hosting import attach_host
+from rehearsal.machines import sites
+from rehearsal.machines.hypervisor import Hypervisor
+from rehearsal.machines.model import Image
+from rehearsal.machines.network.fabric import Fabric
+from tests.machines.instances import metadata
+from tests.waiting import wait_for
+
+SHUTDOWN_SECONDS = 5.0
+
+
+class Bed:
+    """A VPC with two subnets in two zones, an image that adds nothing, and the hypervisor behind the local EC2."""
+
+    def __init__(self, site_id: str, run_dir: Path) -> None:
+        self.site_id = site_id
+        self.run_dir = run_dir
+        sites.claim(site_id, run_dir)
+        self.aws = LocalAws().start()
+        self.fabric = Fabric(self.aws, site_id)
+        self.image = Image(run_dir / "layer", run_dir / "containerd", "v0.0.0")
+        for folder in (self.image.layer, self.image.containerd):
+            folder.mkdir()
+        self.hypervisor = Hypervisor(
+            self.aws, self.fabric, self._image, site_id, run_dir, shutdown_seconds=SHUTDOWN_SECONDS
+        )
+        self.ec2 = self.aws.client("ec2")
+        attach_host(self.aws, self.hypervisor)
+        self._build()
+
+    def _build(self) -> None:
+        self.vpc_id = self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        self.subnets = [
+            self.ec2.create_subnet(
+                VpcId=self.vpc_id, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=f"{self.aws.region}{zone}"
+            )["Subnet"]["SubnetId"]
+            for number, zone in enumerate("ab")
+        ]
+        # The members of a VPC's default group reach each other.
+        filters = [{"Name": "vpc-id", "Values": [self.vpc_id]}]
+        self.group_id = self.ec2.describe_security_groups(Filters=filters)["SecurityGroups"][0]["GroupId"]
+        self.image_id = self.ec2.register_image(
+            Name="node", RootDeviceName="/dev/xvda", Architecture="x86_64", VirtualizationType="hvm"
+        )["ImageId"]
+        metadata.serve(self.aws, self.fabric, self.vpc_id)
+
+    def close(self) -> None:
+        """End it all, the last first."""
+        self.aws.stop()
+        self.hypervisor.close()
+        self.fabric.close()
+        sites.release(self.site_id)
+
+    def launch(self, user_data: str = "", *, zone: int = 0, **more: Any) -> str:
+        """Ask EC2 for an instance, with the VPC's default security group."""
+        more.setdefault("ImageId", self.image_id)
+        (made,) = self.ec2.run_instances(
+            InstanceType="m5.large",
+            MinCount=1,
+            MaxCount=1,
+            SubnetId=self.subnets[zone],
+            SecurityGroupIds=[self.group_id],
+            UserData=user_data,
+            **more,
+        )["Instances"]
+        return str(made["InstanceId"])
+
+    def boot(self, user_data: str = "", *, zone: int = 0, **more: Any) -> str:
+        """Launch an instance and wait until its system is up, its user data done."""
+        instance_id = self.launch(user_data, zone=zone, **more)
+        self.wait_up(instance_id)
+        return instance_id
+
+    def wait_up(self, instance_id: str) -> None:
+        """Wait until an instance's system has started everything."""
+        self.wait_state(instance_id, "running")
+        wait_for(lambda: self.started(instance_id), f"{instance_id} to be up")
+
+    def started(self, instance_id: str) -> str:
+        """`running` or `degraded` when the system has started everything; empty while it has not."""
+        try:
+            state = self.run(instance_id, "systemctl is-system-running || true").strip()
+        except ProcessLookupError:  # Between two boots.
+            return ""
+        return state if state in ("running", "degraded") else ""
+
+    def run(self, instance_id: str, script: str, timeout_seconds: float = 20.0) -> str:
+        """What a shell script prints inside an instance; it has to succeed."""
+        done = self.hypervisor.execute(instance_id, ["bash", "-c", script], timeout_seconds)
+        assert done.returncode == 0, f"{script}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def state(self, instance_id: str) -> str:
+        """The instance's state in EC2."""
+        return str(self.described(instance_id)["State"]["Name"])
+
+    def described(self, instance_id: str) -> dict[str, Any]:
+        """The instance as EC2 describes it."""
+        found = self.ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
+        return dict(found)
+
+    def wait_state(self, instance_id: str, state: str) -> None:
+        """Wait for a state in EC2."""
+        wait_for(lambda: self.state(instance_id) == state, f"{instance_id} to be {state}")
+
+    def console(self, instance_id: str) -> str:
+        """The console as EC2 gives it."""
+        return str(self.ec2.get_console_output(InstanceId=instance_id)["Output"])
+
+    def terminate(self, *instance_ids: str) -> None:
+        """Terminate instances and wait until they are gone."""
+        self.ec2.terminate_instances(InstanceIds=list(instance_ids))
+        for instance_id in instance_ids:
+            self.wait_state(instance_id, "terminated")
+
+    def _image(self, image_id: str) -> Image:
+        return {self.image_id: self.image}[image_id]

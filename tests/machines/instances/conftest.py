@@ -1,0 +1,22 @@
+"""One bed for each module; nothing of it is left behind."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rehearsal.machines import leftovers
+from tests.machines.instances.bed import Bed
+
+
+@pytest.fixture(scope="module")
+def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+    """A local EC2 with a hypervisor."""
+    site_id = secrets.token_hex(3)
+    bed = Bed(site_id, Path(tmp_path_factory.mktemp(site_id)))
+    yield bed
+    bed.close()
+    assert not leftovers.find(site_id), leftovers.find(site_id)
