@@ -32,7 +32,7 @@ shell_files = $(shell git ls-files -z | xargs -0 awk 'FNR == 1 && /^\#!.*[\/ ](b
 
 .PHONY: help
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # generate
 
@@ -101,6 +101,36 @@ bench: $(CHECK) ## Measure generation, `make local` and sizes (JSON=1 for machin
 .PHONY: local
 local: $(CHECK) ## Deploy CONFIG on an AWS that runs here, then delete it (KEEP=1: leave it running)
 	@$(check_python) -m rehearsal.local $(CONFIG) $(if $(KEEP),--keep)
+
+# the local cloud: that AWS with machines that boot. Needs root; see docs/rehearsal.md.
+
+cloud = @$(check_python) -m rehearsal.cloud
+# What user data starts on every node, until the node program exists.
+PROGRAM ?= tests/probe/holdfast_node.py
+
+.PHONY: rehearsal-binaries
+rehearsal-binaries: $(CHECK) ## Build Kubernetes and its parts from Go modules into the cache (NEWEST=1: one minor)
+	@$(check_python) -m rehearsal.binaries $(if $(NEWEST),--newest) $(if $(JSON),--json)
+
+.PHONY: rehearsal-lock
+rehearsal-lock: $(CHECK) ## Pin the Go modules of imagebuilder/versions.json anew (go.mod, go.sum)
+	@$(check_python) -m rehearsal.binaries --lock
+
+.PHONY: rehearse
+rehearse: $(CHECK) ## Deploy CONFIG where instances really boot, ask the API, delete it (KEEP=1: leave it running)
+	$(cloud) rehearse $(CONFIG) --program $(PROGRAM) $(if $(KEEP),--keep)
+
+.PHONY: rehearse-shell
+rehearse-shell: $(CHECK) ## Open a shell inside instance I= of a running rehearsal
+	$(cloud) shell $(I)
+
+.PHONY: e2e
+e2e: $(CHECK) ## Every test in which deployed templates boot instances, and 20 random up/kill/down cycles
+	@HOLDFAST_CYCLES=20 $(check_python) -m pytest tests/e2e tests/machines $(ARGS)
+
+.PHONY: rehearsal-clean
+rehearsal-clean: $(CHECK) ## Remove what rehearsals that were killed left behind
+	$(cloud) clean
 
 # a real account, with the caller's credentials and region (REGION= names another)
 

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-ROOMS = ("coordination", "deployment", "functions", "generator", "rehearsal", "userdata")
+ROOMS = ("coordination", "deployment", "functions", "generator", "imagebuilder", "rehearsal", "userdata")
 ALLOWED = {
     "coordination": {"boto3", "botocore"},
     "deployment": {"boto3", "botocore"},
     "functions": {"boto3", "botocore"},
     # _typeshed is there for mypy alone.
     "generator": {"_typeshed", "awacs", "msgspec", "troposphere", "yaml"},
+    "imagebuilder": set(),
     "userdata": {"boto3", "botocore"},
 }
 
