@@ -224,6 +224,20 @@ def quotas_of_the_services_in_use_are_known(client: Clients) -> bool:
     )
 
 
+def a_conditional_deny_is_left_to_enforcement(client: Clients) -> bool:
+    """A bucket that refuses plain HTTP takes an object; one that refuses everybody does not."""
+    s3 = client("s3")
+    deny = {"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "s3:PutObject"}
+    kept = []
+    for condition in ({"Condition": {"Bool": {"aws:SecureTransport": "false"}}}, {}):
+        bucket = unique("bucket")
+        s3.create_bucket(Bucket=bucket)
+        statement = {**deny, "Resource": f"arn:aws:s3:::{bucket}/*", **condition}
+        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+        kept.append(not refused("403", s3.put_object, Bucket=bucket, Key="k", Body=b"x"))
+    return kept == [True, False]
+
+
 PROBES = by_name(
     a_network_balancer_has_its_own_names,
     a_network_balancer_never_gets_its_first_group,
@@ -243,6 +257,7 @@ PROBES = by_name(
     a_private_zone_needs_its_vpc,
     a_change_fits_the_records_that_exist,
     quotas_of_the_services_in_use_are_known,
+    a_conditional_deny_is_left_to_enforcement,
 )
 (
     plain_fixture,
@@ -250,4 +265,4 @@ PROBES = by_name(
     test_plain_moto_still_has_the_fault,
     test_the_local_aws_does_not_have_the_fault,
     test_every_correction_has_a_probe,
-) = suite(__name__, PROBES, "elbv2", "dynamodb", "iam", "kms", "ssm", "logs", "route53", "servicequotas")
+) = suite(__name__, PROBES, "elbv2", "dynamodb", "iam", "kms", "ssm", "logs", "route53", "servicequotas", "s3")

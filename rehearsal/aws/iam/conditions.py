@@ -73,9 +73,10 @@ class Condition:
         return self._quantified(fits, given)
 
     def _holds_without_value(self, used: Operator) -> bool:
-        if self.quantifier is Quantifier.ALL or self.if_exists:
-            return True
-        return used.negated and self.quantifier is not Quantifier.ANY
+        if self.quantifier is Quantifier.ANY:
+            # There has to be one value that fits, also with IfExists.
+            return False
+        return self.quantifier is Quantifier.ALL or self.if_exists or used.negated
 
     def _wanted(self, used: Operator, context: Context) -> list[str]:
         """The policy's values; one with a variable that has no value is equal to nothing, so it is left out."""

@@ -71,6 +71,9 @@ class Enforcement:
         except (Unreadable, NotModelled, UnknownKey, PolicyError) as error:
             LOG.error("cannot judge a request of %s: %s", session_arn(session), error)
             return refusals.not_supported(str(error))
+        except Exception as error:
+            LOG.exception("judging a request of %s failed in the local AWS itself", session_arn(session))
+            return refusals.failed(f"{type(error).__name__} in the local AWS: {error}")
         if denial is None:
             return None
         LOG.warning("%s", denial)

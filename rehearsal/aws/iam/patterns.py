@@ -68,12 +68,12 @@ def matches(pattern: str, value: str) -> bool:
 def arn_matches(pattern: str, arn: str) -> bool:
     """Whether a resolved pattern covers an ARN: part by part, so that no wildcard reaches over a colon before the last.
 
-    A pattern that is no ARN, such as `*`, is compared as a whole.
+    A pattern that has not the six parts of an ARN, such as `*`, covers none.
     """
     wanted, given = pattern.split(":", ARN_PARTS - 1), arn.split(":", ARN_PARTS - 1)
-    if len(wanted) == 1:
-        return matches(pattern, arn)
-    return len(wanted) == len(given) and all(matches(one, other) for one, other in zip(wanted, given, strict=True))
+    return len(wanted) == len(given) == ARN_PARTS and all(
+        matches(one, other) for one, other in zip(wanted, given, strict=True)
+    )
 
 
 def _wildcard(character: str) -> str:

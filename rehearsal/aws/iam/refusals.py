@@ -104,6 +104,10 @@ class Refusals:
         """The local AWS cannot tell whether this is allowed. Clients do not repeat a request for this status."""
         return self._answer("NotImplemented", message, 501)
 
+    def failed(self, message: str) -> Response:
+        """The local AWS itself has a fault."""
+        return self._answer("InternalFailure", message, 500)
+
     def _answer(self, code: str, message: str, status: int) -> Response:
         return error_response(self._model, self._protocol, ServiceError(code, message, status))
 

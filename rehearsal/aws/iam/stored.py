@@ -28,7 +28,7 @@ class StoredPolicies:
         with self._aws.lock:
             role = self._role(role_arn)
             texts = [(f"{role.name}/{name}", text) for name, text in role.policies.items()]
-            texts += [(managed.name, managed.document) for managed in role.managed_policies.values()]
+            texts += [(managed.name, _current(managed)) for managed in role.managed_policies.values()]
         return tuple(policy.read(_text(text), name) for name, text in texts)
 
     def boundary(self, role_arn: str) -> Policy | None:
@@ -39,7 +39,7 @@ class StoredPolicies:
             if not arn:
                 return None
             managed = self._iam(role_arn).managed_policies.get(arn)
-            text = managed.document if managed is not None else None
+            text = _current(managed) if managed is not None else None
         return policy.read(_text(text), arn) if text is not None else Policy(arn)
 
     def role_facts(self, role_arn: str) -> tuple[str, dict[str, str]]:
@@ -83,6 +83,11 @@ class StoredPolicies:
         from moto.iam.models import iam_backends
 
         return iam_backends[self._aws.account_id][role_arn.split(":")[1]]
+
+
+def _current(managed: Any) -> Any:
+    """The version of a managed policy that is in force."""
+    return next(each.document for each in managed.versions if each.version_id == managed.default_version_id)
 
 
 def _text(document: Any) -> str:

@@ -97,6 +97,8 @@ def test_a_negated_operator_is_the_opposite_and_holds_without_the_key(
         ("ForAnyValue", "StringNotEquals", ("a",), False),
         ("ForAnyValue", "StringNotEquals", None, False),
         ("ForAllValues", "StringLike", "a", True),
+        ("ForAnyValue", "StringEqualsIfExists", None, False),
+        ("ForAllValues", "StringEqualsIfExists", None, True),
     ],
 )
 def test_quantifiers_ask_for_all_values_or_for_one(

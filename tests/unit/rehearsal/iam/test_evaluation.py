@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -26,9 +27,13 @@ def said(effect: str, action: str = "*", resource: str = "*", name: str = "p", *
 
 
 def allowed(
-    policies: Policies, action: str = "s3:GetObject", resource: str = BUCKET, who: Principal = ROLE, **context: str
+    policies: Policies,
+    action: str = "s3:GetObject",
+    resource: str = BUCKET,
+    who: Principal = ROLE,
+    context: Mapping[str, str] | None = None,
 ) -> bool:
-    return decide(Access(who, action, resource, Context(context)), policies).allowed
+    return decide(Access(who, action, resource, Context(context or {})), policies).allowed
 
 
 ALLOW = said("Allow")
@@ -113,15 +118,15 @@ def test_a_key_policy_has_to_allow_or_to_leave_it_to_the_account(
     key_policy: Policy | None, identity: tuple[Policy, ...], via: str, expected: bool
 ) -> None:
     policies = Policies(identity=identity, resource=key_policy, resource_decides=True)
-    assert allowed(policies, "kms:Decrypt", KEY, **{"kms:ViaService": via}) is expected
+    assert allowed(policies, "kms:Decrypt", KEY, context={"kms:ViaService": via}) is expected
 
 
 def test_a_service_is_allowed_by_the_resources_policy_alone() -> None:
     rule = {"ArnLike": {"aws:SourceArn": "arn:aws:events:us-east-1:1:rule/mine"}}
     events = ServicePrincipal("events.amazonaws.com")
     mine = Policies(resource=said("Allow", Principal={"Service": events.name}, Condition=rule))
-    assert allowed(mine, who=events, **{"aws:SourceArn": "arn:aws:events:us-east-1:1:rule/mine"})
-    assert not allowed(mine, who=events, **{"aws:SourceArn": "arn:aws:events:us-east-1:1:rule/other"})
+    assert allowed(mine, who=events, context={"aws:SourceArn": "arn:aws:events:us-east-1:1:rule/mine"})
+    assert not allowed(mine, who=events, context={"aws:SourceArn": "arn:aws:events:us-east-1:1:rule/other"})
     assert not allowed(Policies(identity=(ALLOW,)), who=events)
 
 

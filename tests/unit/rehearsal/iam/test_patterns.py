@@ -75,8 +75,8 @@ def test_a_variable_that_cannot_be_read_is_an_error() -> None:
         ),
         ("arn:aws:logs:*:1:log-group:g:*", "arn:aws:logs:us-east-1:1:log-group:g:log-stream:s", True),
         ("arn:aws:logs:*:1:log-group:g:*", "arn:aws:logs:us-east-1:1:log-group:g2:log-stream:s", False),
-        ("*", "arn:aws:s3:::bucket", True),
-        ("*", "*", True),
+        ("*", "arn:aws:s3:::bucket", False),
+        ("arn:aws:s3:*", "arn:aws:s3:::bucket", False),
         ("arn:aws:s3:::*", "*", False),
     ],
 )
