@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
+import socket
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from rehearsal.aws.iam.enforcement import Enforcement, enforcement_of
@@ -154,16 +156,7 @@ def test_bad_credentials_are_refused_before_policies_are_asked(
     aws: LocalAws, acting: Acting, service: str, operation: str, expired: str, unknown: str, signature: str
 ) -> None:
     def told(session: Session) -> str:
-        boto: Any = boto3.session.Session()
-        client = boto.client(
-            service,
-            region_name="us-east-1",
-            endpoint_url=aws.endpoint,
-            aws_access_key_id=session.access_key_id,
-            aws_secret_access_key=session.secret_access_key,
-            aws_session_token=session.session_token,
-        )
-        return error(getattr(client, operation))[0]
+        return error(getattr(dial(aws.endpoint, service, session), operation))[0]
 
     good = acting(allow("*")).session
     assert told(acting(allow("*"), seconds=-1).session) == expired
@@ -296,6 +289,20 @@ def test_an_instance_is_known_by_its_credentials(aws: LocalAws, acting: Acting) 
         assert error(put, actor=actor, row=row)[0] == "AccessDeniedException"
 
 
+def dial(endpoint: str, service: str, session: Session) -> Any:
+    """A client with a session's credentials at an endpoint."""
+    boto: Any = boto3.session.Session()
+    return boto.client(
+        service,
+        region_name="us-east-1",
+        endpoint_url=endpoint,
+        aws_access_key_id=session.access_key_id,
+        aws_secret_access_key=session.secret_access_key,
+        aws_session_token=session.session_token,
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+
+
 @dataclass(frozen=True)
 class Gateway:
     """A VPC endpoint with a policy."""
@@ -304,25 +311,58 @@ class Gateway:
     endpoint_id: str = "vpce-1"
 
 
-def test_the_policy_of_an_endpoint_has_to_allow_it_too(acting: Acting, enforcement: Enforcement) -> None:
-    through = {"StringEquals": {"aws:SourceVpce": "vpce-1"}}
-    actor = acting(allow(["ssm:DescribeParameters", "sqs:ListQueues"]))
-    policy = document({**allow("ssm:*"), "Principal": "*"})
+@pytest.fixture
+def inside(aws: LocalAws, enforcement: Enforcement) -> Iterator[str]:
+    """Where the local AWS is from inside a VPC, through an endpoint that lets only Parameter Store and S3 through."""
+    policy = document({**allow(["ssm:*", "s3:*"]), "Principal": "*"})
 
-    def lookup(call: Call) -> Gateway:
-        return Gateway(policy)
+    def lookup(call: Call) -> Gateway | None:
+        return Gateway(policy) if call.origin is not None else None
 
-    enforcement.endpoint_lookup = lookup
-    try:
-        actor.client("ssm").describe_parameters()
-        assert error(actor.client("sqs").list_queues)[1].endswith(
-            "because no VPC endpoint policy allows the sqs:ListQueues action"
-        )
-        # From outside a VPC no endpoint is in the request's way, so its id is no condition key.
-        outside = acting(allow("ssm:DescribeParameters", Condition=through))
-        assert error(outside.client("ssm").describe_parameters)[0] == "AccessDeniedException"
-    finally:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        aws.serve_inside(listening, "vpc-1")
+        enforcement.endpoint_lookup = lookup
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         enforcement.endpoint_lookup = None
+
+
+def test_a_request_from_inside_a_vpc_carries_the_vpc_and_its_endpoint(acting: Acting, inside: str) -> None:
+    way = {"aws:SourceVpc": "vpc-1", "aws:SourceVpce": "vpce-1", "aws:VpcSourceIp": "127.0.0.1"}
+    actor = acting(allow("ssm:DescribeParameters", Condition={"StringEquals": way, "Null": {"aws:SourceIp": "true"}}))
+    dial(inside, "ssm", actor.session).describe_parameters()
+    assert error(actor.client("ssm").describe_parameters)[0] == "AccessDeniedException", "not from outside"
+
+
+def test_the_policy_of_an_endpoint_has_to_allow_it_too(acting: Acting, inside: str) -> None:
+    actor = acting(allow("sqs:ListQueues"))
+    actor.client("sqs").list_queues()
+    told = error(dial(inside, "sqs", actor.session).list_queues)
+    assert told[1].endswith("because no VPC endpoint policy allows the sqs:ListQueues action")
+
+
+def test_a_service_acts_for_a_caller_from_outside_the_callers_network(
+    aws: LocalAws, acting: Acting, inside: str
+) -> None:
+    key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
+    aws.client("ssm").put_parameter(Name="/inside", Value="v", Type="SecureString", KeyId=key)
+    in_vpc = {"StringEquals": {"aws:SourceVpc": "vpc-1"}}
+    read = allow("ssm:GetParameter", Condition=in_vpc)
+    get = dial(inside, "ssm", acting(read, allow("kms:Decrypt")).session).get_parameter
+    assert get(Name="/inside", WithDecryption=True)["Parameter"]["Value"] == "v"
+    confined = dial(inside, "ssm", acting(read, allow("kms:Decrypt", Condition=in_vpc)).session).get_parameter
+    assert "kms:Decrypt" in error(confined, Name="/inside", WithDecryption=True)[1]
+
+
+def test_signatures_fit_from_inside_too(aws: LocalAws, acting: Acting, inside: str) -> None:
+    aws.client("s3").create_bucket(Bucket="inside")
+    s3 = dial(inside, "s3", acting(allow("s3:*")).session)
+    s3.put_object(Bucket="inside", Key="a b", Body=b"x")
+    assert s3.get_object(Bucket="inside", Key="a b")["Body"].read() == b"x"
+
+
+def test_nobody_inside_a_vpc_is_an_operator(acting: Acting, inside: str) -> None:
+    invented = replace(acting().session, access_key_id="local")
+    assert error(dial(inside, "ssm", invented).describe_parameters)[0] == "UnrecognizedClientException"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """The guard of the local AWS: requests that are signed with a role's credentials are checked as AWS checks them.
 
 The credentials have to be current and complete, the signature has to fit, and the role's policies have to allow every
-permission that the request needs. Requests with any other access key are an operator's and are let through.
+permission that the request needs. Requests from outside all VPCs with any other access key are an operator's and are
+let through.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ class Enforcement:
         """The refusal of a request, or None. GetCallerIdentity is answered here, for moto knows no such roles."""
         session = self._aws.sessions.find(call.access_key_id)
         if session is None:
-            return None
+            # Operators are outside; what a machine signs with a key of its own invention is worth nothing.
+            return None if call.origin is None else Refusals(call).unknown_token()
         refusals = Refusals(call)
         wrong = self._credentials(call, session, refusals)
         if wrong is not None:
