@@ -111,16 +111,14 @@ class Hypervisor:
 
     def hang(self, instance_id: str) -> None:
         """Nothing runs any more and nothing answers; EC2 still says running. A reboot or a termination ends it."""
-        life = self._lives[instance_id]
-        life.freeze(True)
-        life.isolate(True)
+        self._lives[instance_id].hang()
 
     def freeze(self, instance_id: str) -> None:
         """A long pause of every process. The kernel still answers for their connections."""
         self._lives[instance_id].freeze(True)
 
     def thaw(self, instance_id: str) -> None:
-        """The end of a pause."""
+        """The end of a pause; a hung instance stays so."""
         self._lives[instance_id].freeze(False)
 
     def isolate(self, instance_id: str) -> None:

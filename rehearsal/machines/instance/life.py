@@ -100,6 +100,7 @@ class Life:
         self._attached = False
         self._isolated = False
         self._frozen = False
+        self._hung = False
         self._silent_since: float | None = None
 
     @property
@@ -139,20 +140,28 @@ class Life:
         running.cut_power()
 
     def freeze(self, wanted: bool) -> None:
-        """Stop every process where it is, or let it go on. ProcessLookupError when it does not run."""
+        """Stop every process where it is, or let it go on, unless it hangs. ProcessLookupError when it does not run."""
         self._require_running()
         with self._lock:
-            self._group.freeze() if wanted else self._group.thaw()
-            self._frozen = wanted
-            self._note_silence()
+            if not self._hung:
+                self._group.freeze() if wanted else self._group.thaw()
+                self._frozen = wanted
+                self._note_silence()
+
+    def hang(self) -> None:
+        """Stop every process and cut the network, until the next boot. ProcessLookupError when it does not run."""
+        self.freeze(True)
+        with self._lock:
+            self._hung = True
+        self._connect(False)
 
     def isolate(self, wanted: bool) -> None:
         """Cut or heal its network, also across reboots."""
         with self._lock:
             self._isolated = wanted
             self._note_silence()
-            attached = self._attached
-        if attached:
+            connectable = self._attached and not self._hung
+        if connectable:
             self._connect(not wanted)
 
     def fill_disk(self, full: bool) -> None:
@@ -245,7 +254,7 @@ class Life:
         finally:
             with self._lock:
                 self._running = None
-                self._frozen = False
+                self._frozen = self._hung = False
                 self._note_silence()
 
     def _push(self, running: Running, at_once: bool) -> None:

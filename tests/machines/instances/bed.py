@@ -44,9 +44,11 @@ class Bed:
             )["Subnet"]["SubnetId"]
             for number, zone in enumerate("ab")
         ]
-        # The members of a VPC's default group reach each other.
-        filters = [{"Name": "vpc-id", "Values": [self.vpc_id]}]
-        self.group_id = self.ec2.describe_security_groups(Filters=filters)["SecurityGroups"][0]["GroupId"]
+        self.group_id = self.ec2.create_security_group(GroupName="open", Description="open", VpcId=self.vpc_id)[
+            "GroupId"
+        ]
+        everything = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "10.0.0.0/16"}]}
+        self.ec2.authorize_security_group_ingress(GroupId=self.group_id, IpPermissions=[everything])
         self.image_id = self.ec2.register_image(
             Name="node", RootDeviceName="/dev/xvda", Architecture="x86_64", VirtualizationType="hvm"
         )["ImageId"]
@@ -60,7 +62,7 @@ class Bed:
         sites.release(self.site_id)
 
     def launch(self, user_data: str = "", *, zone: int = 0, **more: Any) -> str:
-        """Ask EC2 for an instance, with the VPC's default security group."""
+        """Ask EC2 for an instance that everything in the VPC may reach."""
         more.setdefault("ImageId", self.image_id)
         (made,) = self.ec2.run_instances(
             InstanceType="m5.large",
