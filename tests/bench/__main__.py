@@ -8,12 +8,15 @@ import subprocess
 import sys
 from typing import Any
 
-from tests.bench import measure
+from tests.bench import machines, measure
 
 # Seconds on the machine that CI has; the ratio beside the first one is what to compare elsewhere.
 GENERATION_SECONDS = 0.45
 LOCAL_SECONDS = 20
 PACKAGES = 40
+BOOT_SECONDS = 1.5
+BED_SECONDS = 10
+IDLE_PERCENT = 5
 
 
 def main() -> int:
@@ -30,6 +33,9 @@ def main() -> int:
         }
         if not options.without_local:
             figures["local_seconds"] = measure.rehearsal()
+        # What cannot be measured here is said, and is no failure: generating needs no root.
+        missing = machines.problems()
+        figures["machines"] = {"not_measured": missing} if missing else machines.machines()
     except subprocess.CalledProcessError as error:
         print(f"{' '.join(error.cmd)} failed: {error.stderr.strip()}", file=sys.stderr)
         return 1
@@ -48,6 +54,13 @@ def _tell(figures: dict[str, Any]) -> None:
     print(f"packages     {figures['packages_to_generate']} to generate (at most {PACKAGES})")
     if "local_seconds" in figures:
         print(f"make local   {figures['local_seconds']:.1f} s (at most {LOCAL_SECONDS} s)")
+    measured = figures["machines"]
+    if "not_measured" in measured:
+        print(f"machines     not measured: {'; '.join(measured['not_measured'])}")
+    else:
+        print(f"boot         {measured['boot_seconds']:.2f} s to the default target (at most {BOOT_SECONDS} s)")
+        print(f"bed          {measured['bed_up_and_down_seconds']:.1f} s up and down (at most {BED_SECONDS} s)")
+        print(f"idle         {measured['idle_percent_of_a_core']:.1f} % of a core (at most {IDLE_PERCENT} %)")
     for template in figures["templates"]:
         print(f"  {template['file']:<24} {template['resources']:>4} resources {template['bytes']:>8} bytes")
 
