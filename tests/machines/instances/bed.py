@@ -9,9 +9,9 @@ from rehearsal.aws.server import LocalAws
 from rehearsal.aws.services.ec2.hosting import attach_host
 from rehearsal.machines import sites
 from rehearsal.machines.hypervisor import Hypervisor
+from rehearsal.machines.metadata import Metadata
 from rehearsal.machines.model import Image
 from rehearsal.machines.network.fabric import Fabric
-from tests.machines.instances import metadata
 from tests.waiting import wait_for
 
 SHUTDOWN_SECONDS = 5.0
@@ -26,6 +26,8 @@ class Bed:
         sites.claim(site_id, run_dir)
         self.aws = LocalAws().start()
         self.fabric = Fabric(self.aws, site_id)
+        self.metadata = Metadata(self.aws, self.fabric)
+        self.metadata.start()
         self.image = Image(run_dir / "layer", run_dir / "containerd", "v0.0.0")
         for folder in (self.image.layer, self.image.containerd):
             folder.mkdir()
@@ -52,12 +54,12 @@ class Bed:
         self.image_id = self.ec2.register_image(
             Name="node", RootDeviceName="/dev/xvda", Architecture="x86_64", VirtualizationType="hvm"
         )["ImageId"]
-        metadata.serve(self.aws, self.fabric, self.vpc_id)
 
     def close(self) -> None:
         """End it all, the last first."""
         self.aws.stop()
         self.hypervisor.close()
+        self.metadata.stop()
         self.fabric.close()
         sites.release(self.site_id)
 

@@ -96,7 +96,10 @@ def test_a_hung_instance_still_runs_for_ec2_and_answers_nobody(bed: Bed, pair: t
     assert bed.state(hung) == "running"
     assert bed.hypervisor.reachable(hung)
     bed.ec2.reboot_instances(InstanceIds=[hung])
-    wait_for(lambda: "couldn't connect" in asked(bed, peer, hung).lower(), "the instance, where nothing listens after its reboot")
+    wait_for(
+        lambda: "couldn't connect" in asked(bed, peer, hung).lower(),
+        "the instance, where nothing listens after its reboot",
+    )
     assert bed.state(hung) == "running"
 
 
