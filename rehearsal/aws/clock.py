@@ -34,6 +34,10 @@ class Clock:
         """The time of day here (UTC); ahead of real time when the clock is sped up."""
         return self._started_at + timedelta(seconds=self.monotonic())
 
+    def real_time(self, moment: datetime) -> datetime:
+        """The real time at which it is `moment` here: what a machine's own clock shows then."""
+        return self._started_at + (moment - self._started_at) / self.speed
+
     def real_seconds(self, seconds: float) -> float:
         """How long `seconds` of this clock take in reality."""
         return max(0.0, seconds) / self.speed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 from rehearsal.aws.protocol import partition_of
 from rehearsal.aws.server import LocalAws
@@ -11,8 +12,10 @@ from rehearsal.machines.model import Machine
 
 LIFETIME_SECONDS = 6 * 3600.0
 """How long instance credentials live (seen on EC2; no document promises it)."""
-RENEWED_BEFORE_SECONDS = 5 * 60.0
-"""New ones are there at least so long before the old ones end (EC2 user guide, "Retrieve security credentials")."""
+RENEWED_BEFORE_SECONDS = 20 * 60.0
+"""New ones are there so long before the old ones end, counted on the instance's clock. AWS promises five minutes at
+least (EC2 user guide, "Retrieve security credentials"); botocore keeps what it was given last for up to ten minutes
+before it asks again (`InstanceMetadataFetcher._evaluate_expiration`), and would use credentials that ended."""
 
 
 class Credentials:
@@ -35,10 +38,17 @@ class Credentials:
                 session = self._current[key] = self._issue(machine, machine.role_arn)
             return session
 
+    def shown(self, machine: Machine) -> Session:
+        """The same with its times as the instance's clock shows them, which runs as fast as real time."""
+        session, clock = self.of(machine), self._aws.clock
+        return replace(
+            session, issued_at=clock.real_time(session.issued_at), expires_at=clock.real_time(session.expires_at)
+        )
+
     @property
     def _renewed_before_seconds(self) -> float:
-        # A test's lifetime of seconds still has to leave room for two sets.
-        return min(RENEWED_BEFORE_SECONDS, self._lifetime_seconds / 2)
+        # A short lifetime still has to leave room for two sets.
+        return min(RENEWED_BEFORE_SECONDS * self._aws.clock.speed, self._lifetime_seconds / 2)
 
     def _left_seconds(self, session: Session) -> float:
         return (session.expires_at - self._aws.clock.now()).total_seconds()

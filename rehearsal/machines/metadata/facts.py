@@ -46,13 +46,15 @@ class Facts:
 
 def facts_at(aws: LocalAws, vpc_id: str, address: str) -> Facts | None:
     """The facts of the instance that has an address in a VPC; None where there is none."""
-    machine = inventory.machine_at(aws, vpc_id, address)
-    if machine is None:
-        return None
-    topology = read_topology(aws, vpc_id)
+    # All of one moment, for the instance may be terminated in the next.
+    with aws.lock:
+        machine = inventory.machine_at(aws, vpc_id, address)
+        if machine is None:
+            return None
+        topology = read_topology(aws, vpc_id)
+        details = inventory.details(aws, machine)
     nic = topology.by_address[address]
     subnet = topology.subnets[machine.interface.subnet_id]
-    details = inventory.details(aws, machine)
     partition = partition_of(machine.region)
     return Facts(
         machine=machine,

@@ -26,6 +26,8 @@ from rehearsal.machines.network.router import METADATA
 LOG = logging.getLogger(__name__)
 
 PORT = 80
+IDLE_SECONDS = 30.0
+"""How long a connection may be silent: that of an instance that lost its power would be kept for ever."""
 TOKEN_PATH = "/latest/api/token"
 TOKEN_HEADER = "X-aws-ec2-metadata-token"
 TTL_HEADER = "X-aws-ec2-metadata-token-ttl-seconds"
@@ -77,8 +79,10 @@ class Metadata:
         service = self
 
         class Handler(BaseHTTPRequestHandler):
-            server_version = "EC2ws"
-            sys_version = ""
+            timeout = IDLE_SECONDS
+
+            def version_string(self) -> str:
+                return "EC2ws"
 
             def do_GET(self) -> None:
                 self._send(service.get(vpc_id, self.client_address[0], self.path, self.headers.get(TOKEN_HEADER)))
@@ -134,7 +138,7 @@ class Metadata:
         version, _, rest = path.lstrip("/").partition("/")
         found = None
         if version == "latest":
-            found = read(tree(facts, lambda: self._credentials.of(facts.machine)), rest)
+            found = read(tree(facts, lambda: self._credentials.shown(facts.machine)), rest)
         if found is None:
             return Answer(HTTPStatus.NOT_FOUND)
         return Answer(HTTPStatus.OK, found if isinstance(found, bytes) else found.encode())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 from collections.abc import Callable
 
 LONGEST_SECONDS = 21_600
 """Six hours (EC2 user guide, "How Instance Metadata Service Version 2 works")."""
+_TTL = re.compile(r"[0-9]{1,5}")
 
 
 class BadTtl(ValueError):
@@ -24,7 +26,7 @@ class Tokens:
 
     def grant(self, instance_id: str, ttl: str | None) -> str:
         """A token that is good on this instance alone, for `ttl` seconds as a header holds them. Raises BadTtl."""
-        if ttl is None or not ttl.isascii() or not ttl.isdigit() or not 1 <= int(ttl) <= LONGEST_SECONDS:
+        if ttl is None or not _TTL.fullmatch(ttl) or not 1 <= int(ttl) <= LONGEST_SECONDS:
             raise BadTtl(f"the token's lifetime is {ttl}; allowed: 1 to {LONGEST_SECONDS} seconds")
         token = secrets.token_urlsafe(42)
         now = self._now()
