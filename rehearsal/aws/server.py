@@ -17,6 +17,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,11 +140,13 @@ class LocalAws:
                 LOG.exception("something did not stop cleanly")
         self._at_stop.clear()
         self.clock.cancel_all()
-        for server, thread in self._inside:
-            _end(server, thread)
-        self._inside.clear()
+        serving, self._inside = self._inside, []
         if self._server is not None and self._thread is not None:
-            _end(self._server, self._thread)
+            serving.append((self._server, self._thread))
+        # All at the same time: each takes up to half a second to notice.
+        with ThreadPoolExecutor(max_workers=len(serving) or 1) as pool:
+            for ended in [pool.submit(_end, server, thread) for server, thread in serving]:
+                ended.result()
 
     def serve_inside(self, bound: socket.socket, vpc_id: str) -> None:
         """Answer on one more listening socket, which was made in the network of a VPC. The caller closes the socket."""

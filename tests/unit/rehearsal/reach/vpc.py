@@ -24,9 +24,7 @@ def tcp(port: int, **peer: str) -> Rule:
 
 NODE_EGRESS = (tcp(443, group_id="sg-endpoint"), tcp(443, prefix_list_id="pl-s3"))
 ENDPOINT_INGRESS = (tcp(443, group_id="sg-node"),)
-SSM = EndpointView(
-    "vpce-ssm", f"com.amazonaws.{REGION}.ssm", False, "available", True, None, addresses=(FIRST, SECOND)
-)
+SSM = EndpointView("vpce-ssm", f"com.amazonaws.{REGION}.ssm", False, "available", True, None, addresses=(FIRST, SECOND))
 S3 = EndpointView(
     "vpce-s3",
     f"com.amazonaws.{REGION}.s3",

@@ -1,0 +1,274 @@
+"""Calls of instances at a local AWS: those that an endpoint leads to are answered, others get no answer at all."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError
+
+from rehearsal.aws.server import LocalAws
+from rehearsal.aws.sessions import Session
+from rehearsal.machines.reach import Reach
+from tests.rehearsal.loopback_vpc import LoopbackVpc, ask, listener
+
+LOGGER = "rehearsal.reach"
+numbers = itertools.count()
+
+
+class Ground:
+    """A VPC with one instance, whose role may do anything; calls from inside come in through a port of their own."""
+
+    def __init__(self, aws: LocalAws) -> None:
+        self.aws = aws
+        self.vpc = LoopbackVpc(aws)
+        self.nodes, self.endpoints = self.vpc.group("nodes"), self.vpc.group("endpoints")
+        self.let_in()
+        self.instance_id, self.address = self.vpc.launch(SecurityGroupIds=[self.nodes])
+        self.role = self._role()
+        # The local AWS has a copy of its own.
+        with listener() as bound:
+            self.port = bound.getsockname()[1]
+            aws.serve_inside(bound, self.vpc.vpc_id)
+
+    def let_in(self) -> None:
+        self.vpc.ec2.authorize_security_group_ingress(GroupId=self.endpoints, IpPermissions=[_https(self.nodes)])
+
+    def keep_out(self) -> None:
+        self.vpc.ec2.revoke_security_group_ingress(GroupId=self.endpoints, IpPermissions=[_https(self.nodes)])
+
+    def endpoint(self, service: str, **more: Any) -> str:
+        """A new interface endpoint in the first subnet."""
+        return self._endpoint(
+            service,
+            VpcEndpointType="Interface",
+            SubnetIds=self.vpc.subnets[:1],
+            SecurityGroupIds=[self.endpoints],
+            **{"PrivateDnsEnabled": True, **more},
+        )
+
+    def gateway(self, service: str, *tables: str) -> str:
+        """A new gateway endpoint with a route in these tables."""
+        return self._endpoint(service, VpcEndpointType="Gateway", RouteTableIds=list(tables))
+
+    def client(self, service: str, region: str | None = None, address: str = "") -> Any:
+        return self.vpc.client(service, address or self.address, self.port, self.role, region)
+
+    def main_table(self) -> str:
+        filters = [{"Name": "vpc-id", "Values": [self.vpc.vpc_id]}, {"Name": "association.main", "Values": ["true"]}]
+        return str(self.vpc.ec2.describe_route_tables(Filters=filters)["RouteTables"][0]["RouteTableId"])
+
+    def _endpoint(self, service: str, **more: Any) -> str:
+        made = self.vpc.ec2.create_vpc_endpoint(
+            VpcId=self.vpc.vpc_id, ServiceName=f"com.amazonaws.{self.aws.region}.{service}", **more
+        )
+        return str(made["VpcEndpoint"]["VpcEndpointId"])
+
+    def _role(self) -> Session:
+        iam, name = self.aws.client("iam"), f"node-{next(numbers)}"
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+        iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=document)
+        return self.aws.sessions.issue(role, self.instance_id, 3600, vpc_id=self.vpc.vpc_id, private_ip=self.address)
+
+
+def _https(group: str) -> dict[str, Any]:
+    return {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "UserIdGroupPairs": [{"GroupId": group}]}
+
+
+@pytest.fixture(scope="module")
+def reach(aws: LocalAws) -> Reach:
+    reach = Reach(aws)
+    reach.start()
+    return reach
+
+
+@pytest.fixture
+def place(aws: LocalAws, reach: Reach, caplog: pytest.LogCaptureFixture) -> Iterator[Ground]:
+    with caplog.at_level(logging.WARNING, LOGGER):
+        yield Ground(aws)
+
+
+def refused(call: Any, **parameters: Any) -> None:
+    """A call that gets no answer."""
+    with pytest.raises(ConnectionClosedError):
+        call(**parameters)
+
+
+def test_an_endpoint_leads_to_its_service_and_to_no_other(place: Ground, caplog: pytest.LogCaptureFixture) -> None:
+    place.endpoint("ssm")
+    place.aws.client("ssm").put_parameter(Name="/greeting", Value="hello", Type="String", Overwrite=True)
+    assert place.client("ssm").get_parameter(Name="/greeting")["Parameter"]["Value"] == "hello"
+    refused(place.client("sts").get_caller_identity)
+    assert caplog.messages == [
+        f"{place.instance_id} ({place.address}) called sts GetCallerIdentity: nothing leads there: "
+        "the VPC has no endpoint com.amazonaws.us-east-1.sts"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters", "named"),
+    [
+        ("dynamodb", "get_item", {"TableName": "t", "Key": {"k": {"S": "x"}}}, "dynamodb GetItem"),
+        ("ec2", "describe_instances", {}, "ec2 DescribeInstances"),
+        ("autoscaling", "describe_auto_scaling_groups", {}, "autoscaling DescribeAutoScalingGroups"),
+        ("cloudformation", "signal_resource", None, "cloudformation SignalResource"),
+        ("elbv2", "describe_target_health", {"TargetGroupArn": "x"}, "elasticloadbalancing DescribeTargetHealth"),
+        ("cloudwatch", "put_metric_data", {"Namespace": "n", "MetricData": []}, "monitoring PutMetricData"),
+        ("logs", "describe_log_groups", {}, "logs DescribeLogGroups"),
+        ("ecr", "get_authorization_token", {}, "ecr GetAuthorizationToken"),
+        ("kms", "list_keys", {}, "kms ListKeys"),
+        ("sqs", "list_queues", {}, "sqs ListQueues"),
+        ("events", "list_rules", {}, "events ListRules"),
+        ("s3", "get_object", {"Bucket": "b", "Key": "folder/key"}, "s3 GetObject"),
+        ("s3", "list_objects_v2", {"Bucket": "b"}, "s3 ListObjectsV2"),
+        ("lambda", "list_functions", {}, "lambda ListFunctions"),
+    ],
+)
+def test_the_log_names_service_and_operation(
+    place: Ground,
+    caplog: pytest.LogCaptureFixture,
+    service: str,
+    operation: str,
+    parameters: dict[str, Any] | None,
+    named: str,
+) -> None:
+    signal = {"StackName": "s", "LogicalResourceId": "r", "UniqueId": "u", "Status": "SUCCESS"}
+    refused(getattr(place.client(service), operation), **(signal if parameters is None else parameters))
+    (line,) = caplog.messages
+    assert f" called {named}: nothing leads there: the VPC has no endpoint com.amazonaws." in line
+
+
+def test_a_request_that_is_no_operation_is_named_by_method_and_path(
+    place: Ground, caplog: pytest.LogCaptureFixture
+) -> None:
+    signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=K/20260101/us-east-1/ssm/aws4_request, Signature=s"}
+    with pytest.raises(http.client.RemoteDisconnected):
+        ask(place.address, place.port, "GET", "/who/knows", signed)
+    assert " called ssm GET /who/knows: " in caplog.messages[0]
+
+
+def test_an_unsigned_request_is_refused_with_an_answer(place: Ground) -> None:
+    assert ask(place.address, place.port, "GET", "/").status == 403
+
+
+def test_operators_calls_from_outside_need_no_endpoint(place: Ground) -> None:
+    assert place.aws.client("sts").get_caller_identity()["Account"] == place.aws.account_id
+
+
+def test_an_endpoint_leads_to_its_own_region_alone(place: Ground, caplog: pytest.LogCaptureFixture) -> None:
+    place.endpoint("ssm")
+    refused(place.client("ssm", "eu-west-1").get_parameters, Names=["/x"])
+    assert "no endpoint com.amazonaws.eu-west-1.ssm" in caplog.text
+
+
+def test_the_name_of_a_service_leads_nowhere_without_private_dns(
+    place: Ground, caplog: pytest.LogCaptureFixture
+) -> None:
+    endpoint = place.endpoint("ssm", PrivateDnsEnabled=False)
+    refused(place.client("ssm").get_parameters, Names=["/x"])
+    assert "private DNS" in caplog.text
+    place.vpc.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PrivateDnsEnabled=True)
+    assert place.client("ssm").get_parameters(Names=["/x"])["InvalidParameters"] == ["/x"]
+
+
+def test_the_endpoints_security_group_has_to_let_the_caller_in(place: Ground, caplog: pytest.LogCaptureFixture) -> None:
+    place.endpoint("ssm")
+    place.keep_out()
+    refused(place.client("ssm").get_parameters, Names=["/x"])
+    assert f"no ingress rule of {place.endpoints} (endpoints) allows it" in caplog.text
+    place.let_in()
+    assert place.client("ssm").get_parameters(Names=["/x"])
+
+
+def test_the_callers_security_group_has_to_let_it_out(place: Ground, caplog: pytest.LogCaptureFixture) -> None:
+    place.endpoint("ssm")
+    everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+    place.vpc.ec2.revoke_security_group_egress(GroupId=place.nodes, IpPermissions=everything)
+    refused(place.client("ssm").get_parameters, Names=["/x"])
+    assert f"no egress rule of {place.nodes} (nodes) allows it" in caplog.text
+    place.vpc.ec2.authorize_security_group_egress(GroupId=place.nodes, IpPermissions=[_https(place.endpoints)])
+    assert place.client("ssm").get_parameters(Names=["/x"])
+
+
+def test_a_gateway_endpoint_follows_the_subnets_route_table(place: Ground, caplog: pytest.LogCaptureFixture) -> None:
+    place.aws.client("dynamodb").create_table(
+        TableName=f"table-{place.vpc.vpc_id}",
+        KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    ec2, table = place.vpc.ec2, {"TableName": f"table-{place.vpc.vpc_id}"}
+    endpoint = place.gateway("dynamodb", place.main_table())
+    assert place.client("dynamodb").describe_table(**table)
+    own = ec2.create_route_table(VpcId=place.vpc.vpc_id)["RouteTable"]["RouteTableId"]
+    ec2.associate_route_table(RouteTableId=own, SubnetId=place.vpc.subnets[0])
+    refused(place.client("dynamodb").describe_table, **table)
+    assert own in caplog.text
+    # The main table is still that of the other subnet.
+    _, other = place.vpc.launch(1, SecurityGroupIds=[place.nodes])
+    assert place.client("dynamodb", address=other).describe_table(**table)
+    ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, AddRouteTableIds=[own], RemoveRouteTableIds=[place.main_table()])
+    assert place.client("dynamodb").describe_table(**table)
+    refused(place.client("dynamodb", address=other).describe_table, **table)
+
+
+@pytest.mark.parametrize(("egress", "passes"), [("prefix list", True), ("endpoints", False)])
+def test_a_gateway_endpoint_needs_an_egress_rule_to_its_prefix_list(place: Ground, egress: str, passes: bool) -> None:
+    ec2 = place.vpc.ec2
+    place.gateway("s3", place.main_table())
+    everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+    ec2.revoke_security_group_egress(GroupId=place.nodes, IpPermissions=everything)
+    lists = ec2.describe_managed_prefix_lists(
+        Filters=[{"Name": "prefix-list-name", "Values": ["com.amazonaws.us-east-1.s3"]}]
+    )["PrefixLists"]
+    rule = _https(place.endpoints)
+    if egress == "prefix list":
+        rule = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
+        rule["PrefixListIds"] = [{"PrefixListId": lists[0]["PrefixListId"]}]
+    ec2.authorize_security_group_egress(GroupId=place.nodes, IpPermissions=[rule])
+    if passes:
+        assert "Buckets" in place.client("s3").list_buckets()
+    else:
+        refused(place.client("s3").list_buckets)
+
+
+def test_a_deleted_endpoint_leads_nowhere(place: Ground) -> None:
+    endpoint = place.endpoint("ssm")
+    assert place.client("ssm").get_parameters(Names=["/x"])
+    place.vpc.ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])
+    refused(place.client("ssm").get_parameters, Names=["/x"])
+
+
+def test_an_endpoint_of_another_vpc_leads_nowhere(place: Ground, aws: LocalAws) -> None:
+    Ground(aws).endpoint("ssm")
+    refused(place.client("ssm").get_parameters, Names=["/x"])
+
+
+def test_an_address_that_no_interface_has_reaches_nothing(place: Ground, caplog: pytest.LogCaptureFixture) -> None:
+    place.endpoint("ssm")
+    refused(place.client("ssm", address="127.0.0.250").get_parameters, Names=["/x"])
+    assert caplog.messages[0].startswith("127.0.0.250 called ssm GetParameters: ")
+
+
+def test_the_endpoints_policy_decides_beside_the_roles(place: Ground) -> None:
+    policy = {"Effect": "Allow", "Principal": "*", "Action": "ssm:GetParameters", "Resource": "*"}
+    place.endpoint("ssm", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [policy]}))
+    assert place.client("ssm").get_parameters(Names=["/x"])
+    with pytest.raises(ClientError, match="AccessDenied"):
+        place.client("ssm").get_parameter(Name="/x")
+
+
+def test_refusals_are_counted_and_logged_once_a_minute(
+    place: Ground, reach: Reach, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        refused(place.client("kms").list_keys)
+    (line,) = caplog.messages
+    assert f"{line} (3 calls)" in reach.refusals()
