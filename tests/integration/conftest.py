@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -52,9 +54,16 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
 
 
 @pytest.fixture(scope="module")
-def endpoint(request: pytest.FixtureRequest, processes: Processes) -> str:
-    """A local AWS, at the module's SPEED."""
-    return processes.start_aws(request.module.SPEED)
+def endpoint(request: pytest.FixtureRequest, processes: Processes) -> Iterator[str]:
+    """A local AWS, at the module's SPEED. The templates' roles have to be allowed all that they did in it."""
+    started = processes.start_aws(request.module.SPEED)
+    yield started
+    with urllib.request.urlopen(f"{started}/_iam/report") as answer:
+        denied = json.load(answer)["denied"]
+    iam = Place(processes, started, "us-east-1").client("iam")
+    # An invocation may outlive its function's stack, and loses its role's policies on the way.
+    present = {role["Arn"] for role in iam.list_roles()["Roles"]}
+    assert not [each for each in denied if each["role"] in present]
 
 
 @pytest.fixture(scope="module")

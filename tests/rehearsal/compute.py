@@ -52,32 +52,17 @@ def zip_of(files: Mapping[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-EXECUTION = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Action": [
-                "dynamodb:DescribeStream",
-                "dynamodb:GetRecords",
-                "dynamodb:GetShardIterator",
-                "dynamodb:ListStreams",
-                "logs:CreateLogGroup",
-                "logs:CreateLogStream",
-                "logs:PutLogEvents",
-                "sqs:SendMessage",
-            ],
-            "Resource": "*",
-        }
-    ],
-}
+EXECUTION_ACTIONS = """dynamodb:DescribeStream dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams
+logs:CreateLogGroup logs:CreateLogStream logs:PutLogEvents sqs:SendMessage""".split()
 """What Lambda does with a function's role: AWSLambdaDynamoDBExecutionRole, and messages on failures."""
 
 
 def make_role(iam: Any, name: str) -> str:
     """The ARN of a role that lets Lambda serve a function."""
     made = iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
-    iam.put_role_policy(RoleName=name, PolicyName="execution", PolicyDocument=json.dumps(EXECUTION))
+    allow = {"Effect": "Allow", "Action": EXECUTION_ACTIONS, "Resource": "*"}
+    document = {"Version": "2012-10-17", "Statement": [allow]}
+    iam.put_role_policy(RoleName=name, PolicyName="execution", PolicyDocument=json.dumps(document))
     return str(made["Role"]["Arn"])
 
 
