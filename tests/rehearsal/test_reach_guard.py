@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from rehearsal.aws.server import LocalAws
 from rehearsal.aws.sessions import Session
-from rehearsal.machines.reach import Reach
+from rehearsal.machines.reach import Reach, guard
 from tests.rehearsal.loopback_vpc import LoopbackVpc, ask, listener
 
 LOGGER = "rehearsal.reach"
@@ -265,10 +265,24 @@ def test_the_endpoints_policy_decides_beside_the_roles(place: Ground) -> None:
         place.client("ssm").get_parameter(Name="/x")
 
 
+def test_the_gateway_endpoint_of_dynamodb_leads_to_no_streams(place: Ground, caplog: pytest.LogCaptureFixture) -> None:
+    place.gateway("dynamodb", place.main_table())
+    assert "TableNames" in place.client("dynamodb").list_tables()
+    refused(place.client("dynamodbstreams").list_streams)
+    assert "called dynamodb ListStreams: " in caplog.text
+    assert "no endpoint com.amazonaws.us-east-1.dynamodb-streams" in caplog.text
+
+
 def test_refusals_are_counted_and_logged_once_a_minute(
-    place: Ground, reach: Reach, caplog: pytest.LogCaptureFixture
+    place: Ground, reach: Reach, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    kms = place.client("kms")
     for _ in range(3):
-        refused(place.client("kms").list_keys)
+        refused(kms.list_keys)
     (line,) = caplog.messages
     assert f"{line} (3 calls)" in reach.refusals()
+    # As if the minute were over.
+    monkeypatch.setattr(guard, "SAID_AGAIN_SECONDS", 0.0)
+    refused(kms.list_keys)
+    assert caplog.messages == [line, line]
+    assert f"{line} (4 calls)" in reach.refusals()

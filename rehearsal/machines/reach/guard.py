@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from dataclasses import dataclass
 
 from werkzeug.wrappers import Response
@@ -19,7 +20,9 @@ from rehearsal.machines.reach.view import EndpointView, read_view
 LOG = logging.getLogger("rehearsal.reach")
 
 SAID_AGAIN_SECONDS = 60.0
-"""A client tries again several times a second; the log repeats itself only so often."""
+"""A client tries again several times a second; the log repeats itself only so often, in real time."""
+STREAMS = "dynamodb-streams"
+"""DynamoDB Streams sign as DynamoDB and have endpoints of their own: the gateway endpoint does not lead to them."""
 
 
 @dataclass
@@ -64,14 +67,14 @@ class Reach:
             return [f"{line} ({said.calls} calls)" for line, said in self._said.items()]
 
     def _leads(self, call: Call, origin: Origin) -> EndpointView | Nowhere:
-        return leads(read_view(self._aws, origin.vpc_id), origin.address, call.service, call.region)
+        return leads(read_view(self._aws, origin.vpc_id), origin.address, _service(call), call.region)
 
     def _refuse(self, call: Call, origin: Origin, nowhere: Nowhere) -> None:
         machine = inventory.machine_at(self._aws, origin.vpc_id, origin.address)
         who = f"{machine.instance_id} ({origin.address})" if machine is not None else origin.address
         what = f"{call.service} {_operation(call, self._aws.account_id)}"
         line = f"{who} called {what}: nothing leads there: {nowhere.reason}"
-        now = self._aws.clock.monotonic()
+        now = time.monotonic()
         with self._lock:
             said = self._said.get(line)
             log = said is None or now - said.logged >= SAID_AGAIN_SECONDS
@@ -79,6 +82,10 @@ class Reach:
             self._said[line] = _Said(calls, now if log or said is None else said.logged)
         if log:
             LOG.warning("%s", line)
+
+
+def _service(call: Call) -> str:
+    return STREAMS if parsing.model_name(call) == "dynamodbstreams" else call.service
 
 
 def _operation(call: Call, account_id: str) -> str:
