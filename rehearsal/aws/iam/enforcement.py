@@ -78,7 +78,9 @@ class Enforcement:
             return refusals.failed(f"{type(error).__name__} in the local AWS: {error}")
         if denial is None:
             return None
-        LOG.warning("%s", denial)
+        if denial.times == 1:
+            # Clients try again and again; the report has the number.
+            LOG.warning("%s", denial)
         return refusals.denied(str(denial))
 
     def problem(self, session: Session, region: str, needs: Iterable[Need]) -> str | None:

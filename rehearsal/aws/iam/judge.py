@@ -28,6 +28,8 @@ class Denial:
     principal: Principal
     need: Need
     reason: str
+    times: int
+    """How often the record holds it by now."""
 
     def __str__(self) -> str:
         what = f"{self.need.action} on resource: {self.need.resource}"
@@ -65,9 +67,9 @@ class Judge:
             )
             access = Access(who.principal, need.action, need.resource, caller.context(who, need, self._state))
             decision = decide(access, policies)
-            self._record.used(Use(role_arn, need.action, need.resource, decision.allowed, decision.reason))
+            times = self._record.used(Use(role_arn, need.action, need.resource, decision.allowed, decision.reason))
             if not decision.allowed:
-                return Denial(who.principal, need, decision.reason)
+                return Denial(who.principal, need, decision.reason, times)
         return None
 
     def may_never(self, who: Caller, action: str) -> Denial | None:
@@ -79,8 +81,8 @@ class Judge:
             return None
         self._record.saw(who.principal.role_arn, identity)
         reason = f"because no identity-based policy allows the {action} action"
-        self._record.used(Use(who.principal.role_arn, action, "*", False, reason))
-        return Denial(who.principal, Need(action), reason)
+        times = self._record.used(Use(who.principal.role_arn, action, "*", False, reason))
+        return Denial(who.principal, Need(action), reason, times)
 
     def service_may(self, service: str, action: str, resource: str, values: Mapping[str, Values]) -> Decision:
         """Whether a resource's policy lets a service of AWS act on it, such as EventBridge on a queue."""

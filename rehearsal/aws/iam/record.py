@@ -46,10 +46,11 @@ class Record:
             # By identity: the same text is read once.
             known.update({id(policy): policy for policy in policies})
 
-    def used(self, use: Use) -> None:
-        """Count a permission that was asked for."""
+    def used(self, use: Use) -> int:
+        """Count a permission that was asked for; returns how often it was by now."""
         with self._lock:
             self._uses[use] = self._uses.get(use, 0) + 1
+            return self._uses[use]
 
     @property
     def uses(self) -> dict[Use, int]:
