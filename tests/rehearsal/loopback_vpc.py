@@ -79,6 +79,10 @@ class LoopbackVpc:
             )
             for number, zone in enumerate("ab")
         ]
+        # Listing moto's images to choose one takes longer than all the rest of a test.
+        self.image_id = self.ec2.register_image(
+            Name=self.vpc_id, Architecture="x86_64", RootDeviceName="/dev/xvda", VirtualizationType="hvm"
+        )["ImageId"]
 
     def group(self, name: str) -> str:
         """A new security group: everything may leave it, nothing may enter."""
@@ -87,9 +91,13 @@ class LoopbackVpc:
 
     def launch(self, subnet: int = 0, **more: Any) -> tuple[str, str]:
         """A new instance; its id and its address."""
-        image = self.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
         (made,) = self.ec2.run_instances(
-            ImageId=image, InstanceType="m5.large", MinCount=1, MaxCount=1, SubnetId=self.subnets[subnet], **more
+            ImageId=self.image_id,
+            InstanceType="m5.large",
+            MinCount=1,
+            MaxCount=1,
+            SubnetId=self.subnets[subnet],
+            **more,
         )["Instances"]
         return str(made["InstanceId"]), str(made["PrivateIpAddress"])
 

@@ -6,10 +6,12 @@ import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -103,6 +105,25 @@ def test_a_stopped_local_aws_starts_empty_again() -> None:
         aws.stop()
 
 
+def test_all_listeners_inside_vpcs_end_with_the_local_aws_and_at_the_same_time() -> None:
+    aws = LocalAws().start()
+    ports = []
+    for number in range(8):
+        with socket.create_server(("127.0.0.1", 0)) as bound:
+            aws.serve_inside(bound, f"vpc-{number}")
+            ports.append(bound.getsockname()[1])
+    for port in ports:
+        socket.create_connection(("127.0.0.1", port)).close()
+    began = time.monotonic()
+    aws.stop()
+    # One after the other they would take four seconds.
+    assert time.monotonic() - began < 3
+    for port in ports:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port))
+    aws.stop()
+
+
 def test_the_program_says_where_it_is_and_ends_on_a_signal() -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
     process = subprocess.Popen(
@@ -178,6 +199,14 @@ def test_a_fast_clock_makes_an_hour_short_for_sleep_timer_and_date() -> None:
     assert fired.is_set()
     assert time.monotonic() - real < 2
     assert (clock.now() - began).total_seconds() >= 3600
+
+
+def test_a_fast_clock_tells_when_in_reality_its_moments_are() -> None:
+    clock = Clock(speed=3600)
+    now = clock.now()
+    later = now + timedelta(hours=1)
+    assert clock.real_time(later) - clock.real_time(now) == timedelta(seconds=1)
+    assert abs(clock.real_time(clock.now()) - datetime.now(UTC)) < timedelta(seconds=1)
 
 
 def test_a_cancelled_timer_does_nothing() -> None:
