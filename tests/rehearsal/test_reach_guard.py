@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import itertools
 import json
 import logging
 from collections.abc import Iterator
@@ -13,73 +12,11 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from rehearsal.aws.server import LocalAws
-from rehearsal.aws.sessions import Session
 from rehearsal.machines.reach import Reach, guard
-from tests.rehearsal.loopback_vpc import LoopbackVpc, ask, listener
+from tests.rehearsal.loopback_vpc import ask
+from tests.rehearsal.reach_ground import Ground, https
 
 LOGGER = "rehearsal.reach"
-numbers = itertools.count()
-
-
-class Ground:
-    """A VPC with one instance, whose role may do anything; calls from inside come in through a port of their own."""
-
-    def __init__(self, aws: LocalAws) -> None:
-        self.aws = aws
-        self.vpc = LoopbackVpc(aws)
-        self.nodes, self.endpoints = self.vpc.group("nodes"), self.vpc.group("endpoints")
-        self.let_in()
-        self.instance_id, self.address = self.vpc.launch(SecurityGroupIds=[self.nodes])
-        self.role = self._role()
-        # The local AWS has a copy of its own.
-        with listener() as bound:
-            self.port = bound.getsockname()[1]
-            aws.serve_inside(bound, self.vpc.vpc_id)
-
-    def let_in(self) -> None:
-        self.vpc.ec2.authorize_security_group_ingress(GroupId=self.endpoints, IpPermissions=[_https(self.nodes)])
-
-    def keep_out(self) -> None:
-        self.vpc.ec2.revoke_security_group_ingress(GroupId=self.endpoints, IpPermissions=[_https(self.nodes)])
-
-    def endpoint(self, service: str, **more: Any) -> str:
-        """A new interface endpoint in the first subnet."""
-        return self._endpoint(
-            service,
-            VpcEndpointType="Interface",
-            SubnetIds=self.vpc.subnets[:1],
-            SecurityGroupIds=[self.endpoints],
-            **{"PrivateDnsEnabled": True, **more},
-        )
-
-    def gateway(self, service: str, *tables: str) -> str:
-        """A new gateway endpoint with a route in these tables."""
-        return self._endpoint(service, VpcEndpointType="Gateway", RouteTableIds=list(tables))
-
-    def client(self, service: str, region: str | None = None, address: str = "") -> Any:
-        return self.vpc.client(service, address or self.address, self.port, self.role, region)
-
-    def main_table(self) -> str:
-        filters = [{"Name": "vpc-id", "Values": [self.vpc.vpc_id]}, {"Name": "association.main", "Values": ["true"]}]
-        return str(self.vpc.ec2.describe_route_tables(Filters=filters)["RouteTables"][0]["RouteTableId"])
-
-    def _endpoint(self, service: str, **more: Any) -> str:
-        made = self.vpc.ec2.create_vpc_endpoint(
-            VpcId=self.vpc.vpc_id, ServiceName=f"com.amazonaws.{self.aws.region}.{service}", **more
-        )
-        return str(made["VpcEndpoint"]["VpcEndpointId"])
-
-    def _role(self) -> Session:
-        iam, name = self.aws.client("iam"), f"node-{next(numbers)}"
-        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-        everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-        document = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
-        iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=document)
-        return self.aws.sessions.issue(role, self.instance_id, 3600, vpc_id=self.vpc.vpc_id, private_ip=self.address)
-
-
-def _https(group: str) -> dict[str, Any]:
-    return {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "UserIdGroupPairs": [{"GroupId": group}]}
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +130,7 @@ def test_the_callers_security_group_has_to_let_it_out(place: Ground, caplog: pyt
     place.vpc.ec2.revoke_security_group_egress(GroupId=place.nodes, IpPermissions=everything)
     refused(place.client("ssm").get_parameters, Names=["/x"])
     assert f"no egress rule of {place.nodes} (nodes) allows it" in caplog.text
-    place.vpc.ec2.authorize_security_group_egress(GroupId=place.nodes, IpPermissions=[_https(place.endpoints)])
+    place.vpc.ec2.authorize_security_group_egress(GroupId=place.nodes, IpPermissions=[https(place.endpoints)])
     assert place.client("ssm").get_parameters(Names=["/x"])
 
 
@@ -228,7 +165,7 @@ def test_a_gateway_endpoint_needs_an_egress_rule_to_its_prefix_list(place: Groun
     lists = ec2.describe_managed_prefix_lists(
         Filters=[{"Name": "prefix-list-name", "Values": ["com.amazonaws.us-east-1.s3"]}]
     )["PrefixLists"]
-    rule = _https(place.endpoints)
+    rule = https(place.endpoints)
     if egress == "prefix list":
         rule = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
         rule["PrefixListIds"] = [{"PrefixListId": lists[0]["PrefixListId"]}]
