@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import subprocess
 import threading
@@ -16,6 +17,8 @@ from rehearsal.machines.instance.cgroups import group_of
 from rehearsal.machines.instance.life import Aim, Life, Network, Place, Supply
 from rehearsal.machines.instance.seam import Layers
 from rehearsal.machines.model import Image, Machine, States
+
+LOG = logging.getLogger(__name__)
 
 SHUTDOWN_SECONDS = 10.0
 """How long a clean shutdown may take before the power is cut. EC2 gives minutes, too long for a rehearsal."""
@@ -177,5 +180,10 @@ class Hypervisor:
         return Life(machine, supply, self._place, lambda state: self._tell(machine.instance_id, state))
 
     def _tell(self, instance_id: str, state: str) -> None:
-        if self._states is not None and not self._closed:
+        if self._states is None or self._closed:
+            return
+        try:
             self._states.changed(instance_id, state)
+        except Exception:
+            # The instance's thread goes on: with it the instance would end.
+            LOG.exception("EC2 did not take it that %s is %s", instance_id, state)

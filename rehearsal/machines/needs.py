@@ -7,6 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from rehearsal.machines.instance.cgroups import hierarchies
+
 # Program -> Debian's package.
 PROGRAMS = {
     "ip": "iproute2",
@@ -15,6 +17,7 @@ PROGRAMS = {
     "unshare": "util-linux",
     "mount": "mount",
 }
+PYTHON = Path("/usr/bin/python3")
 SYSTEMD = Path("/lib/systemd/systemd")
 MEMORY_GIB = 4.0
 """Three control planes take 1.4 GiB with their add-ons, the local AWS 0.4; twice that lets tests run beside them."""
@@ -33,10 +36,16 @@ def problems(run_dir: Path) -> list[str]:
     found = [
         f"there is no {name}: install {package}" for name, package in PROGRAMS.items() if shutil.which(name) is None
     ]
+    if not PYTHON.exists():
+        found.append(f"there is no {PYTHON}: install python3; user data is started with it")
     if not SYSTEMD.exists():
         found.append(f"there is no {SYSTEMD}: a machine boots this computer's systemd")
     if found:
         return found
+    try:
+        hierarchies()
+    except RuntimeError as error:
+        found.append(f"{error}: mount them, as systemd does")
     refusal = _refused(["unshare", *_NAMESPACES, "true"])
     if refusal:
         found.append(f"namespaces cannot be made: {refusal}")

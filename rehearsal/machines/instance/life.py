@@ -165,7 +165,8 @@ class Life:
             self._connect(not wanted)
 
     def fill_disk(self, full: bool) -> None:
-        """Leave no room on its disks, or give it back."""
+        """Leave no room on its disks, or give it back. ProcessLookupError when it does not run."""
+        self._require_running()
         self._disks.fill() if full else self._disks.free()
 
     def command(self, argv: Sequence[str], more: Mapping[str, str] | None = None) -> list[str]:

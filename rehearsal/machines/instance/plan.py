@@ -59,7 +59,8 @@ class Boot:
     @classmethod
     def from_json(cls, text: str) -> Boot:
         """The inverse of `to_json`."""
-        fields = json.loads(text)
+        # JSON has lists where a boot has tuples.
+        fields = {name: tuple(each) if isinstance(each, list) else each for name, each in json.loads(text).items()}
         fields["cgroup_mounts"] = tuple(CgroupMount(**each) for each in fields["cgroup_mounts"])
         fields["folders"] = tuple((here, there) for here, there in fields["folders"])
         return cls(**fields)

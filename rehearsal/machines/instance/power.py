@@ -74,10 +74,12 @@ class Running:
 
     def cut_power(self) -> None:
         """Every process ends now. Its peers hear nothing of that."""
-        # First, for the kernel would say goodbye on every connection.
-        self._cut()
-        with self._lock:
-            self._signal(signal.SIGKILL)
+        try:
+            # First, for the kernel would say goodbye on every connection.
+            self._cut()
+        finally:
+            with self._lock:
+                self._signal(signal.SIGKILL)
 
     def wait(self) -> Ending:
         """Wait for the end."""
