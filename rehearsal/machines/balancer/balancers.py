@@ -1,0 +1,197 @@
+"""All network load balancers of a site: they follow what ELBv2 holds, and tell it how their targets are."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+
+from rehearsal.aws.server import LocalAws
+from rehearsal.machines.balancer import target_health
+from rehearsal.machines.balancer.nodes import Nodes
+from rehearsal.machines.balancer.plans import plan
+from rehearsal.machines.balancer.process import Process
+from rehearsal.machines.balancer.registrations import Registration, after
+from rehearsal.machines.balancer.report import Report, report, serving_zones
+from rehearsal.machines.balancer.view import TCP, Nlb, View, read_view
+from rehearsal.machines.network.fabric import Fabric
+from rehearsal.machines.proxy.plan import Finding
+
+LOG = logging.getLogger(__name__)
+
+OBSERVED = frozenset({"elasticloadbalancing", "ec2"})
+"""The services whose calls change what balancers do."""
+PAUSE_SECONDS = 0.05
+"""How long changes are collected: a deploy makes many calls in a row."""
+TICK_SECONDS = 1.0
+"""How often to look without a call: instances end, and deregistration delays, by themselves."""
+
+
+class Balancers:
+    """The balancers of one site."""
+
+    def __init__(self, aws: LocalAws, fabric: Fabric) -> None:
+        self._aws = aws
+        self._fabric = fabric
+        self._running: dict[str, _Running] = {}
+        self._view = View()
+        self._registrations: tuple[Registration, ...] = ()
+        self._findings: dict[tuple[str, str, int], Finding] = {}
+        self._served: set[tuple[str, str, int]] = set()
+        """The targets that a balancer's process was told of."""
+        self._lock = threading.Lock()
+        """For what is known; taken after the local AWS's lock by whoever takes both."""
+        self._changed = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="balancers", daemon=True)
+
+    def start(self) -> None:
+        """Follow ELBv2 from now on."""
+        target_health.attach(self._aws, self)
+        self._aws.observe(self._observe)
+        self._changed.set()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End all balancers, and take their interfaces away. Safe to call twice."""
+        self._stopped.set()
+        self._changed.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        target_health.detach()
+        for arn in list(self._running):
+            self._running.pop(arn).stop()
+
+    # what they know
+
+    def reports(self, group: str) -> Sequence[Report] | None:
+        """The targets of a group as they are now; None for a group of another kind."""
+        view = self._look()
+        with self._lock:
+            if view.group(group) is None:
+                return None
+            return [
+                report(each, view, self._findings, serving=_key(each) in self._served)
+                for each in self._registrations
+                if each.group == group
+            ]
+
+    def processes(self) -> Mapping[str, int]:
+        """The process of each balancer that runs, by the balancer's ARN."""
+        running = dict(self._running)
+        return {arn: each.process.pid for arn, each in running.items() if each.process is not None}
+
+    def serving_zones(self, balancer: str) -> frozenset[str]:
+        """The zones of a balancer where a healthy target is reached."""
+        with self._lock:
+            found = next((each for each in self._view.balancers if each.arn == balancer), None)
+            return frozenset() if found is None else serving_zones(found, self._view, self._findings)
+
+    def _look(self) -> View:
+        # Under one lock, so that what was read first is also written first.
+        with self._aws.lock:
+            view = read_view(self._aws)
+            with self._lock:
+                self._view = view
+                self._registrations = after(self._registrations, view, self._aws.clock.monotonic())
+                checked = {_key(each) for each in self._registrations if not each.draining and each.target.running}
+                self._served &= checked
+                for gone in self._findings.keys() - checked:
+                    del self._findings[gone]
+            return view
+
+    def _found(self, finding: Finding) -> None:
+        key = (finding.group, finding.target_id, finding.port)
+        with self._lock:
+            before = self._findings.get(key)
+            # The last word of a process on a target that is gone comes too late.
+            if key in self._served:
+                self._findings[key] = finding
+        if before is None or before.state != finding.state:
+            LOG.info("%s is %s %s", finding.target_id, finding.state, finding.reason)
+
+    # what they do
+
+    def _observe(self, service: str) -> None:
+        if service in OBSERVED:
+            self._changed.set()
+
+    def _follow(self) -> None:
+        while True:
+            self._changed.wait(TICK_SECONDS if self._running else None)
+            if self._stopped.is_set():
+                return
+            self._changed.clear()
+            try:
+                self._reconcile()
+            except Exception:
+                LOG.exception("the balancers do not follow ELBv2")
+                self._stopped.wait(TICK_SECONDS)
+                self._changed.set()
+            self._stopped.wait(PAUSE_SECONDS)
+
+    def _reconcile(self) -> None:
+        view = self._look()
+        balancers = {balancer.arn: balancer for balancer in view.balancers}
+        for arn in self._running.keys() - balancers.keys():
+            self._running[arn].stop()
+            # Kept until then: what could not be removed is tried again.
+            del self._running[arn]
+        for arn, balancer in balancers.items():
+            if arn not in self._running:
+                self._running[arn] = _Running(self._aws, self._fabric)
+            self._play(self._running[arn], balancer, view)
+
+    def _play(self, running: _Running, balancer: Nlb, view: View) -> None:
+        running.note(balancer, view)
+        nodes = running.nodes.follow(balancer)
+        with self._lock:
+            registrations = self._registrations
+        wanted = plan(balancer, view, registrations, nodes, self._aws.clock.real_seconds)
+        if running.process is not None and not running.process.lives():
+            LOG.error("the process of %s ended and is started again", balancer.description)
+            running.process.stop()
+            running.process = None
+        if running.process is None:
+            running.process = Process(self._found)
+        groups = {port.group for port in balancer.ports}
+        with self._lock:
+            self._served |= {
+                _key(each)
+                for each in registrations
+                if each.group in groups and not each.draining and each.target.running
+            }
+        running.process.follow(wanted)
+
+
+class _Running:
+    """One balancer that runs."""
+
+    def __init__(self, aws: LocalAws, fabric: Fabric) -> None:
+        self.nodes = Nodes(aws, fabric)
+        self.process: Process | None = None
+        self._noted: set[str] = set()
+
+    def stop(self) -> None:
+        """End the process, then take the interfaces away that it listened at."""
+        if self.process is not None:
+            self.process.stop()
+        self.nodes.remove()
+
+    def note(self, balancer: Nlb, view: View) -> None:
+        """Say once what of the balancer is not played."""
+        for port in balancer.ports:
+            if port.protocol != TCP:
+                self._say(f"{balancer.description}: listener {port.port} is {port.protocol}, which is not played")
+            group = view.group(port.group)
+            if group is not None and group.attributes.get("preserve_client_ip.enabled") == "true":
+                self._say(f"{group.arn}: preserve_client_ip.enabled is not played: connections come from the balancer")
+
+    def _say(self, text: str) -> None:
+        if text not in self._noted:
+            self._noted.add(text)
+            LOG.warning("%s", text)
+
+
+def _key(each: Registration) -> tuple[str, str, int]:
+    return each.group, each.target.target_id, each.target.port

@@ -1,0 +1,49 @@
+"""Who is a target, from registration to the end of the deregistration delay, as a function of what ELBv2 holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from rehearsal.machines.balancer.view import Registered, TargetGroup, View
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A target of a group, as it was when it was last seen in it."""
+
+    group: str
+    target: Registered
+    drains_until: float | None = None
+    """Seconds on the local AWS's clock; None while it is registered."""
+
+    @property
+    def draining(self) -> bool:
+        """Whether it was deregistered, and its delay is not over."""
+        return self.drains_until is not None
+
+
+def after(known: Iterable[Registration], view: View, now_seconds: float) -> tuple[Registration, ...]:
+    """The registrations now. A target that is registered again while it drains goes on with its connections."""
+    known = tuple(known)
+    found: list[Registration] = []
+    for group in view.groups:
+        found += [Registration(group.arn, target) for target in group.targets]
+        present = {(target.target_id, target.port) for target in group.targets}
+        found += _drained(known, present, group, view, now_seconds)
+    return tuple(found)
+
+
+def _drained(
+    known: Iterable[Registration], present: set[tuple[str, int]], group: TargetGroup, view: View, now_seconds: float
+) -> Iterable[Registration]:
+    for each in known:
+        if each.group != group.arn or (each.target.target_id, each.target.port) in present:
+            continue
+        until = each.drains_until
+        if until is None:
+            # Nothing has to drain where no connections came from.
+            in_use = view.balancer_of(group.arn) is not None and each.target.address is not None
+            until = now_seconds + (group.deregistration_seconds if in_use else 0.0)
+        if now_seconds < until:
+            yield replace(each, drains_until=until)
