@@ -23,6 +23,11 @@ _JOIN = 'while [ "$1" != -- ]; do echo 0 >"$1"; shift; done; shift; exec "$@"'
 """Shell: join the groups before the dashes, then become the program behind them."""
 
 
+_WAIT = '"$@"; exit $?'
+"""Shell: run a program as a child, which then is a process of the instance, and end as it does. nsenter could do that,
+but stops itself with its child; systemd stops everything before it kills it, and would wait for nsenter to go on."""
+
+
 def command(
     pid: int, trees: tuple[Hierarchy, ...], argv: Sequence[str], more: Mapping[str, str] | None = None
 ) -> list[str]:
@@ -31,20 +36,10 @@ def command(
     ProcessLookupError when that process is gone.
     """
     environment = [f"{name}={value}" for name, value in {**ENVIRONMENT, **(more or {})}.items()]
-    enter = [
-        "nsenter",
-        "--target",
-        str(pid),
-        "--mount",
-        "--uts",
-        "--ipc",
-        "--net",
-        "--pid",
-        "--cgroup",
-        "--root",
-        "--wd",
-    ]
-    return ["sh", "-c", _JOIN, "sh", *_groups(pid, trees), "--", *enter, "--", "env", "-i", *environment, *argv]
+    enter = ["nsenter", "--target", str(pid), "--no-fork", "--root", "--wd"]
+    enter += ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"]
+    inside = ["sh", "-c", _WAIT, "sh", "env", "-i", *environment, *argv]
+    return ["sh", "-c", _JOIN, "sh", *_groups(pid, trees), "--", *enter, "--", *inside]
 
 
 def run(entering: Sequence[str], timeout_seconds: float) -> subprocess.CompletedProcess[str]:
@@ -56,7 +51,7 @@ def run(entering: Sequence[str], timeout_seconds: float) -> subprocess.Completed
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        # A group of its own: nsenter's child is not nsenter, and would outlive it.
+        # A group of its own: the program is the child of a shell, and would outlive it.
         start_new_session=True,
     )
     try:

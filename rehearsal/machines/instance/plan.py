@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import Any
 
 from rehearsal.machines.instance.cgroups import ROOT, Group, Hierarchy
 from rehearsal.machines.model import Machine
@@ -60,7 +61,8 @@ class Boot:
     def from_json(cls, text: str) -> Boot:
         """The inverse of `to_json`."""
         # JSON has lists where a boot has tuples.
-        fields = {name: tuple(each) if isinstance(each, list) else each for name, each in json.loads(text).items()}
+        given: dict[str, Any] = json.loads(text)
+        fields: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in given.items()}
         fields["cgroup_mounts"] = tuple(CgroupMount(**each) for each in fields["cgroup_mounts"])
         fields["folders"] = tuple((here, there) for here, there in fields["folders"])
         return cls(**fields)

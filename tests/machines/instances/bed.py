@@ -57,10 +57,10 @@ class Bed:
 
     def close(self) -> None:
         """End it all, the last first."""
-        self.aws.stop()
         self.hypervisor.close()
         self.metadata.stop()
         self.fabric.close()
+        self.aws.stop()
         sites.release(self.site_id)
 
     def launch(self, user_data: str = "", *, zone: int = 0, **more: Any) -> str:

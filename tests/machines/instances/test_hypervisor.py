@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -177,6 +178,18 @@ def test_a_system_that_reboots_itself_comes_back(bed: Bed, instance: str) -> Non
     bed.run(instance, "touch /run/first-boot; systemctl reboot")
     wait_for(lambda: started_anew(bed, instance), "the second boot")
     assert bed.state(instance) == "running"
+
+
+def test_a_program_that_was_started_from_outside_holds_up_no_shutdown(bed: Bed, instance: str) -> None:
+    with ThreadPoolExecutor() as pool:
+        outside = pool.submit(bed.hypervisor.execute, instance, ["sleep", "1000"])
+        wait_for(lambda: bed.run(instance, "pgrep -x sleep -a || true").count("1000"), "the program")
+        bed.run(instance, "touch /run/first-boot")
+        began = time.monotonic()
+        bed.ec2.reboot_instances(InstanceIds=[instance])
+        assert outside.result(SHUTDOWN_SECONDS).returncode != 0
+        wait_for(lambda: started_anew(bed, instance), "the second boot")
+        assert time.monotonic() - began < SHUTDOWN_SECONDS
 
 
 def test_a_stopped_instance_starts_again_with_its_disks(bed: Bed, instance: str) -> None:
