@@ -79,6 +79,25 @@ def test_a_group_lets_a_protected_instance_go_to_its_host(aws: LocalAws, host: P
     assert ("terminate", first) in host.asked
 
 
+def test_a_group_is_deleted_only_when_its_instances_are_gone(aws: LocalAws, host: PaperHost, ground: Ground) -> None:
+    group = make(aws, ground)
+    group.reach("InService")
+    (first,) = group.instances("InService")
+    host.prompt = False
+    group.scaling.delete_auto_scaling_group(AutoScalingGroupName=group.name, ForceDelete=True)
+    wait_for(lambda: ("terminate", first) in host.asked, "the request to the host")
+    aws.clock.sleep(20)
+    assert group.view()["Status"] == "Delete in progress"
+    host.states.changed(first, "terminated")
+    wait_for(lambda: group.name not in names(aws), "the end of the group")
+    assert host.asked.count(("terminate", first)) == 1
+
+
+def names(aws: LocalAws) -> set[str]:
+    groups = aws.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    return {group["AutoScalingGroupName"] for group in groups}
+
+
 def test_an_instance_profile_that_does_not_exist_shows_in_the_activities(aws: LocalAws, host: PaperHost) -> None:
     ground = make_ground(aws, IamInstanceProfile={"Name": "gone"})
     assert failed_launches(make(aws, ground))[0]["StatusMessage"] == (

@@ -18,6 +18,8 @@ from rehearsal.aws.autoscaling.launching import Machines
 from rehearsal.aws.autoscaling.model import Group, Member, Result, State, Transition
 from rehearsal.aws.clock import Clock
 
+ENDING_STATES = frozenset({"shutting-down", "terminated"})
+"""EC2 states of an instance whose termination is under way."""
 Publish = Callable[[str, dict[str, Any], list[str]], None]
 """Sends an event: detail-type, detail, resources."""
 
@@ -85,7 +87,7 @@ class Moves:
 
     def _go_into_service(self, group: Group, member: Member) -> bool:
         # One that boots is looked at again with the next health check.
-        if self.machines.states([member.instance_id])[member.instance_id] == "pending":
+        if self._state(member) == "pending":
             return False
         if group.runs("AddToLoadBalancer"):
             self.targets.register(group.target_group_arns, member.instance_id)
@@ -130,7 +132,11 @@ class Moves:
             return True
 
     def _end(self, group: Group, member: Member) -> bool:
-        self.machines.terminate(member.instance_id)
+        if self._state(member) not in ENDING_STATES:
+            self.machines.terminate(member.instance_id)
+        # A group keeps an instance, and so its network, until EC2 has ended it.
+        if self._state(member) != "terminated":
+            return False
         with self.lock:
             member.state = State.TERMINATED
             group.members.pop(member.instance_id, None)
@@ -138,6 +144,10 @@ class Moves:
                 self.log.finish(member.termination, self.clock.now(), "Successful")
                 self._announce(group, notices.scaling_result(member.termination, member.instance_id, False, True))
         return True
+
+    def _state(self, member: Member) -> str:
+        """The instance's state in EC2."""
+        return self.machines.states([member.instance_id])[member.instance_id]
 
     def _stand_by(self, group: Group, member: Member) -> bool:
         self.targets.deregister(group.target_group_arns, member.instance_id)

@@ -22,6 +22,8 @@ LOG = logging.getLogger(__name__)
 
 HEALTH_CHECK_SECONDS = 5
 """How often instances are looked at. EC2's own checks take a minute; a rehearsal should not wait for that."""
+ENDING_CHECK_SECONDS = 0.5
+"""How often an instance that shuts down is looked at."""
 STOPPED_STATES = frozenset({"stopping", "stopped", "shutting-down", "terminated"})
 """EC2 states that make an instance unhealthy at once, also within the grace period."""
 
@@ -110,6 +112,8 @@ class Scaling:
             due.append(deadline)
         if planning.missing(group):
             due.append(group.launch_not_before)
+        if any(member.state is State.TERMINATING_PROCEED for member in group.members.values()):
+            due.append(self.clock.monotonic() + ENDING_CHECK_SECONDS)
         return [max(moment, self._broken_until.get(group.arn, 0.0)) for moment in due]
 
     def _pass(self, group: Group) -> bool:
