@@ -13,8 +13,10 @@ from typing import Protocol
 from rehearsal.aws.server import LocalAws
 from rehearsal.machines import inventory
 from rehearsal.machines.instance import entering, plan
+from rehearsal.machines.instance.aims import Aim
 from rehearsal.machines.instance.cgroups import group_of
-from rehearsal.machines.instance.life import Aim, Life, Network, Place, Supply
+from rehearsal.machines.instance.life import Life
+from rehearsal.machines.instance.place import Network, Place, Supply
 from rehearsal.machines.instance.seam import Layers
 from rehearsal.machines.model import Image, Machine, States
 

@@ -10,76 +10,20 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum, auto
 from pathlib import Path
-from typing import Protocol
 
 from rehearsal.machines.instance import entering, plan, power
+from rehearsal.machines.instance.aims import Aim, next_step
 from rehearsal.machines.instance.cgroups import SUPERVISORS, group_of
 from rehearsal.machines.instance.disks import Disks
+from rehearsal.machines.instance.place import Place, Supply
 from rehearsal.machines.instance.power import Ending, Running
-from rehearsal.machines.instance.seam import Layers
-from rehearsal.machines.model import Image, Interface, Machine
+from rehearsal.machines.model import Machine
 
 LOG = logging.getLogger(__name__)
 
 STATUS_CHECK_SECONDS = 60.0
 """How long an instance has to be silent until its status check fails: EC2 checks every minute (EC2 guide)."""
-
-
-class Network(Protocol):
-    """What an instance needs of its VPC's network; network/fabric.py has it."""
-
-    def attach(self, interface: Interface) -> str:
-        """Make an interface's namespace, behind its firewall, and return its name."""
-
-    def detach(self, interface_id: str) -> None:
-        """Remove it."""
-
-    def cut(self, interface_id: str) -> None:
-        """Drop every packet from and to it."""
-
-    def heal(self, interface_id: str) -> None:
-        """The opposite of cut."""
-
-
-class Aim(Enum):
-    """What is wanted of an instance."""
-
-    RUN = auto()
-    REBOOT = auto()
-    STOP = auto()
-    TERMINATE = auto()
-
-
-def next_step(aim: Aim, ended: Ending) -> Aim:
-    """What becomes of an instance after a boot: RUN (once more), STOP or TERMINATE."""
-    if aim in (Aim.STOP, Aim.TERMINATE):
-        return aim
-    if aim is Aim.REBOOT or ended is Ending.REBOOT:
-        return Aim.RUN
-    # An instance that switched itself off is stopped; one that died has lost its host, and EC2 gives it up.
-    return Aim.STOP if ended is Ending.POWER_OFF else Aim.TERMINATE
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where an instance lives: its local cloud, and what all instances of that share."""
-
-    site_id: str
-    folder: Path
-    layers: Layers
-    network: Network
-    shutdown_seconds: float
-
-
-@dataclass(frozen=True)
-class Supply:
-    """What an instance is made of; asked for in the instance's own thread, where waiting is no harm."""
-
-    image: Callable[[], Image]
-    files: Callable[[], Mapping[str, str]]
 
 
 class Life:

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from rehearsal.machines.instance.life import Aim, next_step
+from rehearsal.machines.instance.aims import Aim, next_step
 from rehearsal.machines.instance.power import Ending, ending
 
 
