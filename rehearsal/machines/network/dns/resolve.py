@@ -81,7 +81,7 @@ def resolve(names: Names, name: str, kind: str) -> Answer:
 
 
 def _step(names: Names, name: str, kind: str) -> Sequence[Row] | None:
-    """The records of one name, of the kind or its CNAME: empty when it has only others, None when there is no such name."""
+    """The records of a name, of the kind or its CNAME; empty when it has only others, None for no such name."""
     zone = _zone_of(names.zones, name)
     if zone is not None:
         return _in_zone(names, zone, name, kind, CHAIN)
