@@ -13,7 +13,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from rehearsal.machines.network.dns.resolve import Answer, Names, Row, resolve
+from rehearsal.machines.network.dns.resolve import REFUSED, Answer, Names, Row, resolve
 
 PLAIN_BYTES = 512
 """The longest answer over UDP to whoever does not say more (RFC 1035, 4.2.1)."""
@@ -41,7 +41,7 @@ def _fill(response: dns.message.Message, question: dns.rrset.RRset, names: Names
     kind = dns.rdatatype.to_text(question.rdtype)
     known = question.rdclass == dns.rdataclass.IN
     name = question.name.to_text(omit_final_dot=True).lower()
-    answer = resolve(names, name, kind) if known else Answer("REFUSED")
+    answer = resolve(names, name, kind) if known else Answer(REFUSED)
     response.set_rcode(dns.rcode.from_text(answer.code))
     for rows in _sets(answer.rows):
         # Route 53 answers a balancer's addresses in any order, and clients take the first.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-NOERROR, REFUSED, NXDOMAIN = "NOERROR", "REFUSED", "NXDOMAIN"
-"""Response codes (RFC 1035, 4.1.1; RFC 2136, 2.2)."""
+NOERROR, SERVFAIL, NXDOMAIN, REFUSED = "NOERROR", "SERVFAIL", "NXDOMAIN", "REFUSED"
+"""Response codes (RFC 1035, 4.1.1)."""
 ALIAS_TTL_SECONDS = 60
 """The TTL of a balancer's name, and so of an alias to it (Route 53 developer guide, "alias records")."""
 CHAIN = 8
@@ -77,7 +77,7 @@ def resolve(names: Names, name: str, kind: str) -> Answer:
         if not found or found[-1].kind != "CNAME" or kind == "CNAME":
             return Answer(NOERROR, tuple(rows))
         name = found[-1].value.rstrip(".").lower()
-    return Answer(NOERROR, tuple(rows))
+    return Answer(SERVFAIL)
 
 
 def _step(names: Names, name: str, kind: str) -> Sequence[Row] | None:

@@ -1,0 +1,113 @@
+"""Names that are asked for inside namespaces, at both addresses of the resolver."""
+
+from __future__ import annotations
+
+import socket
+
+import dns.message
+import dns.query
+import dns.rcode
+import pytest
+
+from rehearsal.machines.network import namespaces
+from rehearsal.machines.network.router import RESOLVER
+from tests.machines.balancing.bed import Bed, Target, wait
+
+SECOND = "10.0.0.2"
+ZONE = "0c0ffee.holdfast.internal"
+
+
+def ask(source: Target, name: str, kind: str = "A", server: str = RESOLVER, tcp: bool = False) -> dns.message.Message:
+    """The answer to a question from a target's machine."""
+    query = dns.message.make_query(name, kind, use_edns=True)
+    with namespaces.inside(source.namespace):
+        made = socket.socket(socket.AF_INET, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM)
+    with made:
+        made.settimeout(5)
+        if tcp:
+            made.connect((server, 53))
+            return dns.query.tcp(query, server, timeout=5, sock=made)
+        made.setblocking(False)
+        return dns.query.udp(query, server, timeout=5, sock=made)
+
+
+def values(answer: dns.message.Message) -> set[str]:
+    """The values of all records of an answer."""
+    return {item.to_text() for rows in answer.answer for item in rows}
+
+
+@pytest.fixture(scope="module")
+def _zone(whole: Bed) -> None:
+    """A private zone with an alias to the balancer, as the templates make it."""
+    for attribute in ("EnableDnsSupport", "EnableDnsHostnames"):
+        whole.ec2.modify_vpc_attribute(VpcId=whole.vpc_id, **{attribute: {"Value": True}})
+    route53 = whole.aws.client("route53")
+    zone = route53.create_hosted_zone(
+        Name=ZONE,
+        CallerReference="test",
+        HostedZoneConfig={"PrivateZone": True},
+        VPC={"VPCRegion": whole.aws.region, "VPCId": whole.vpc_id},
+    )["HostedZone"]["Id"]
+    target = {
+        "DNSName": whole.balancer["DNSName"],
+        "HostedZoneId": whole.balancer["CanonicalHostedZoneId"],
+        "EvaluateTargetHealth": False,
+    }
+    record = {"Name": f"api.{ZONE}", "Type": "A", "AliasTarget": target}
+    changes = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
+    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=changes)
+
+
+@pytest.mark.usefixtures("_zone")
+@pytest.mark.parametrize("server", [RESOLVER, SECOND])
+@pytest.mark.parametrize("tcp", [False, True])
+def test_the_api_s_name_is_the_balancers_addresses(bed: Bed, server: str, tcp: bool) -> None:
+    wait(lambda: values(ask(bed.targets[0], f"api.{ZONE}")) == set(bed.nodes().values()))
+    assert values(ask(bed.targets[0], f"api.{ZONE}", server=server, tcp=tcp)) == set(bed.nodes().values())
+
+
+@pytest.mark.usefixtures("_zone")
+def test_a_node_that_reaches_no_healthy_target_is_left_out_until_none_does(bed: Bed) -> None:
+    bed.set_cross_zone("false")
+    first, second = bed.targets
+    second.answer_with(500)
+    wait(lambda: values(ask(first, f"api.{ZONE}")) == {bed.nodes()[first.zone]})
+    first.answer_with(500)
+    wait(lambda: values(ask(first, f"api.{ZONE}")) == set(bed.nodes().values()))
+
+
+@pytest.mark.usefixtures("_zone")
+def test_a_node_that_is_cut_off_is_left_out_although_others_reach_all_targets(bed: Bed) -> None:
+    first, second = bed.targets
+    name = "ELB " + bed.balancer["LoadBalancerArn"].partition(":loadbalancer/")[2]
+    shown = bed.ec2.describe_network_interfaces(Filters=[{"Name": "description", "Values": [name]}])
+    (node,) = (
+        each["NetworkInterfaceId"] for each in shown["NetworkInterfaces"] if each["AvailabilityZone"] == second.zone
+    )
+    bed.fabric.cut(node)
+    try:
+        wait(lambda: values(ask(first, f"api.{ZONE}")) == {bed.nodes()[first.zone]})
+        assert {state for state, _ in bed.health().values()} == {"healthy"}
+    finally:
+        bed.fabric.heal(node)
+    wait(lambda: values(ask(first, f"api.{ZONE}")) == set(bed.nodes().values()))
+
+
+def test_an_instance_has_a_name_and_its_address_leads_back_to_it(bed: Bed) -> None:
+    first, second = bed.targets
+    name = f"ip-{second.interface.address.replace('.', '-')}.ec2.internal"
+    assert values(ask(first, name)) == {second.interface.address}
+    reverse = ".".join(reversed(second.interface.address.split("."))) + ".in-addr.arpa"
+    assert values(ask(first, reverse, "PTR")) == {f"{name}."}
+
+
+def test_names_of_the_world_and_of_private_zones_of_other_networks_do_not_exist(bed: Bed) -> None:
+    other = bed.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    bed.aws.client("route53").create_hosted_zone(
+        Name="other.internal",
+        CallerReference="other",
+        HostedZoneConfig={"PrivateZone": True},
+        VPC={"VPCRegion": bed.aws.region, "VPCId": other},
+    )
+    for name in ("kubernetes.io", "other.internal", "ip-10-0-9-9.ec2.internal"):
+        assert ask(bed.targets[0], name).rcode() == dns.rcode.NXDOMAIN
