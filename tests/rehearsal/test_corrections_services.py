@@ -78,6 +78,15 @@ def a_tcp_target_group_keeps_its_status_codes(client: Clients) -> bool:
     return bool(found["Matcher"] == {"HttpCode": "200-299"})
 
 
+def a_tcp_target_group_takes_redirects_for_health(client: Clients) -> bool:
+    """The default codes of an HTTP check behind TCP."""
+    vpc, _ = network(client("ec2"))
+    made = client("elbv2").create_target_group(
+        Name=unique("api"), Protocol="TCP", Port=6443, VpcId=vpc, HealthCheckProtocol="HTTP", HealthCheckPath="/readyz"
+    )["TargetGroups"][0]
+    return bool(made["Matcher"] == {"HttpCode": "200-399"})
+
+
 def table(client: Clients, **values: Any) -> str:
     """Return the name of a new table."""
     name = unique("table")
@@ -244,6 +253,7 @@ PROBES = by_name(
     a_balancer_needs_groups_that_exist,
     a_protected_balancer_is_not_deleted,
     a_tcp_target_group_keeps_its_status_codes,
+    a_tcp_target_group_takes_redirects_for_health,
     a_table_changes_its_encryption,
     a_stream_can_start_again,
     a_boundary_must_exist,

@@ -85,3 +85,16 @@ def a_tcp_target_group_keeps_its_status_codes() -> None:
         if codes and group.health_check_protocol in ("HTTP", "HTTPS"):
             group.matcher = {"HttpCode": codes}
         return group
+
+
+@correction("elbv2", "An HTTP check of a TCP target group expects status 200 when it names none, and not 200 to 399")
+def a_tcp_target_group_takes_redirects_for_health() -> None:
+    from moto.elbv2.models import ELBv2Backend
+
+    @around(ELBv2Backend, "create_target_group")
+    def create_target_group(plain: Any, self: Any, name: str, **kwargs: Any) -> Any:
+        group = plain(self, name, **kwargs)
+        named = (kwargs.get("matcher") or {}).get("HttpCode")
+        if not named and group.protocol == "TCP" and group.health_check_protocol in ("HTTP", "HTTPS"):
+            group.matcher = {"HttpCode": "200-399"}
+        return group

@@ -59,8 +59,9 @@ class Balancers:
         if self._thread.is_alive():
             self._thread.join()
         target_health.detach()
-        for arn in list(self._running):
-            self._running.pop(arn).stop()
+        for running in self._running.values():
+            running.stop()
+        self._running.clear()
 
     # what they know
 

@@ -14,6 +14,7 @@ def main(name: str, address: str, port: int, certificate: str, code_file: str) -
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             ready = self.path == "/readyz"
