@@ -148,8 +148,8 @@ def _signed(
     lifetime: timedelta,
 ) -> str:
     """A certificate; self-signed where there is no `signer`."""
-    request = ["req", "-new", "-config", Held(_REQUEST), "-utf8", "-subj", str(subject), "-key", Held(key)]
-    wanted = openssl(request).decode()
+    request: list[str | Held] = ["req", "-new", "-config", Held(_REQUEST), "-utf8", "-subj", str(subject)]
+    wanted = openssl([*request, "-key", Held(key)]).decode()
     with tempfile.TemporaryDirectory(prefix="holdfast-issuing-") as folder:
         with open(f"{folder}/index", "x", encoding="ascii"):
             pass

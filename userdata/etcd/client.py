@@ -1,0 +1,135 @@
+"""Talks to one member of etcd: its JSON gateway on the client port, with certificates on both sides.
+
+No method raises for what etcd answers, or fails to. A connection serves one request: an agent asks a few times a
+minute, and certificates that were renewed meanwhile are read anew.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from coordination.outcomes import Done, Known, Reading, Settled, Unknown
+from userdata.etcd import model
+from userdata.etcd.model import Alarm, Health, MemberList, NotUnderstood, Status, hexadecimal
+from userdata.etcd.refusals import EtcdRefused, Failed, Refusal, failure
+
+CLIENT_PORT = 2379
+REQUEST_SECONDS = 8.0
+"""How long etcd may be silent. It ends a request by itself after 7 s (5 s and two election time-outs)."""
+_LARGEST_ANSWER = 1 << 20
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Paths of the authority of etcd's certificates, and of a client's certificate and key."""
+
+    authority: str
+    certificate: str
+    key: str
+
+
+NODE_CREDENTIALS = Credentials(
+    authority="/etc/kubernetes/pki/etcd/ca.crt",
+    certificate="/etc/kubernetes/pki/etcd/healthcheck-client.crt",
+    key="/etc/kubernetes/pki/etcd/healthcheck-client.key",
+)
+"""What kubeadm makes on every control plane."""
+
+
+class Etcd:
+    """The member that listens at `address`."""
+
+    def __init__(
+        self, address: str, credentials: Credentials, port: int = CLIENT_PORT, seconds: float = REQUEST_SECONDS
+    ) -> None:
+        self.address = address
+        self._credentials = credentials
+        self._port = port
+        self._seconds = seconds
+
+    def members(self) -> Reading[MemberList] | EtcdRefused:
+        """The members as the majority knows them; without a majority there is no answer, and not an old one."""
+        return self._read("member list", "/v3/cluster/member/list", {"linearizable": True}, model.member_list)
+
+    def status(self) -> Reading[Status] | EtcdRefused:
+        """This member's own view; it needs no majority."""
+        return self._read("status", "/v3/maintenance/status", {}, model.status)
+
+    def alarms(self) -> Reading[tuple[Alarm, ...]] | EtcdRefused:
+        """The alarms that are raised."""
+        return self._read("alarms", "/v3/maintenance/alarm", {"action": "GET"}, model.alarms)
+
+    def health(self) -> Reading[Health]:
+        """Whether this member can serve a consistent read now."""
+        answered = self._ask("health", "GET", "/health?serializable=false", None)
+        if isinstance(answered, Unknown):
+            return answered
+        # 503 carries the same fields, and says why.
+        return _parsed("health", answered[1], model.health)
+
+    def remove(self, member_id: int) -> Done | Settled | Failed:
+        """Remove a member. Settled: it is in the list no more, or never was."""
+        outcome = self._change("member remove", "/v3/cluster/member/remove", {"ID": str(member_id)})
+        if outcome == EtcdRefused(Refusal.MEMBER_NOT_FOUND):
+            return Settled(f"etcd has no member {hexadecimal(member_id)}")
+        return outcome
+
+    def move_leader(self, target_id: int) -> Done | Failed:
+        """Let a voter lead instead of this member; only the member that leads can do that."""
+        return self._change("move leader", "/v3/maintenance/transfer-leadership", {"targetID": str(target_id)})
+
+    def _read(
+        self, operation: str, path: str, body: Mapping[str, Any], parse: Callable[[Mapping[str, Any]], Answer]
+    ) -> Reading[Answer] | EtcdRefused:
+        answered = self._ask(operation, "POST", path, body)
+        if isinstance(answered, Unknown):
+            return answered
+        code, answer = answered
+        return _parsed(operation, answer, parse) if code == http.client.OK else failure(operation, code, answer)
+
+    def _change(self, operation: str, path: str, body: Mapping[str, Any]) -> Done | Failed:
+        answered = self._ask(operation, "POST", path, body)
+        if isinstance(answered, Unknown):
+            return answered
+        code, answer = answered
+        return Done() if code == http.client.OK else failure(operation, code, answer)
+
+    def _ask(
+        self, operation: str, method: str, path: str, body: Mapping[str, Any] | None
+    ) -> tuple[int, object] | Unknown:
+        """Status and JSON of an answer. A request without an answer may have been carried out."""
+        try:
+            connection = http.client.HTTPSConnection(
+                self.address, self._port, timeout=self._seconds, context=_context(self._credentials)
+            )
+            try:
+                connection.request(method, path, None if body is None else json.dumps(body))
+                response = connection.getresponse()
+                return response.status, json.loads(response.read(_LARGEST_ANSWER))
+            finally:
+                connection.close()
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            said = str(error) if isinstance(error, OSError) else ""
+            return Unknown(f"{operation} at {self.address}: {type(error).__name__}{said and f': {said}'}")
+
+
+def _context(credentials: Credentials) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=credentials.authority)
+    context.load_cert_chain(credentials.certificate, credentials.key)
+    return context
+
+
+def _parsed(operation: str, answer: object, parse: Callable[[Mapping[str, Any]], Answer]) -> Known[Answer] | Unknown:
+    if not isinstance(answer, dict):
+        return Unknown(f"{operation}: the answer is no object")
+    try:
+        return Known(parse(answer))
+    except NotUnderstood as error:
+        return Unknown(f"{operation}: {error}")
