@@ -1,0 +1,196 @@
+"""What the configurations say, and that the kubeadm of every minor accepts them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.programs import MINORS, RELEASES, program
+from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE, TOKEN, WORKER
+from tests.unit.userdata.secrecy import leaks, texts
+from userdata.kubeadm import discovery, founding, joining
+from userdata.kubeadm.cluster import Lifetimes
+from userdata.kubeadm.node import Host
+from userdata.kubeadm.places import DISCOVERY_FILE
+from userdata.kubeadm.timeouts import Timeouts
+from userdata.kubeadm.tokens import bootstrap_token, new_token
+from userdata.pki.issuing import new_authority
+
+EC2 = Host()
+RESTRICTED = Host(cgroup_v1=True, fixed_conntrack=True)
+LIMITS = Timeouts()
+
+
+def founder(cluster: Any = CLUSTER, host: Host = EC2) -> str:
+    return founding.configuration(cluster, CONTROL_PLANE, TOKEN, 86400, host, LIMITS)
+
+
+def documents(text: str) -> dict[str, Any]:
+    """The documents of a file by their kinds."""
+    parsed = [json.loads(part) for part in text.split("---\n")]
+    return {each["kind"]: each for each in parsed}
+
+
+def named(arguments: list[dict[str, str]]) -> dict[str, str]:
+    return {each["name"]: each["value"] for each in arguments}
+
+
+@pytest.mark.parametrize("host", [EC2, RESTRICTED])
+@pytest.mark.parametrize("minor", MINORS)
+def test_kubeadm_accepts_what_a_founder_is_told(tmp_path: Path, minor: str, host: Host) -> None:
+    version = next(release.version for release in RELEASES if release.minor == minor)
+    for cluster in (replace(CLUSTER, version=version), replace(CLUSTER, version=version, kube_proxy=False)):
+        assert complaints(tmp_path, minor, founder(cluster, host)) == "ok\n"
+
+
+@pytest.mark.parametrize("host", [EC2, RESTRICTED])
+@pytest.mark.parametrize("minor", MINORS)
+def test_kubeadm_accepts_what_joiners_are_told(tmp_path: Path, minor: str, host: Host) -> None:
+    # kubeadm looks for the discovery file, and reads it.
+    authority = new_authority("kubernetes", datetime.now(UTC))
+    joiner = discovery.for_control_plane(authority, CLUSTER.server, CONTROL_PLANE.name, datetime.now(UTC))
+    for configuration, found_by in (
+        (joining.control_plane(CONTROL_PLANE, host, LIMITS), joiner),
+        (joining.worker(WORKER, host, LIMITS), discovery.for_worker(authority.bundle, CLUSTER.server, TOKEN)),
+    ):
+        place = tmp_path / "discovery.json"
+        place.write_text(found_by)
+        assert DISCOVERY_FILE in configuration
+        assert complaints(tmp_path, minor, configuration.replace(DISCOVERY_FILE, str(place))) == "ok\n"
+
+
+def test_kubeadm_refuses_what_is_wrong(tmp_path: Path) -> None:
+    misspelt = founder().replace("skipPhases", "skipPhase")
+    assert 'unknown field "skipPhase"' in complaints(tmp_path, MINORS[0], misspelt)
+
+
+def complaints(folder: Path, minor: str, configuration: str) -> str:
+    """Every error and warning of `kubeadm config validate`; it says ok where there is none."""
+    place = folder / "kubeadm.json"
+    place.write_text(configuration)
+    command = [str(program("kubeadm", minor)), "config", "validate", "--config", str(place)]
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
+
+
+def test_the_same_values_give_the_same_text_whatever_their_order() -> None:
+    turned = replace(WORKER, labels=dict(reversed(list(WORKER.labels.items()))))
+    assert joining.worker(WORKER, EC2, LIMITS) == joining.worker(turned, EC2, LIMITS)
+
+
+def test_a_cgroup_v1_machine_is_asked_for_and_never_assumed() -> None:
+    plain, restricted = documents(founder()), documents(founder(host=RESTRICTED))
+    assert "failCgroupV1" not in plain["KubeletConfiguration"]
+    assert "ignorePreflightErrors" not in plain["InitConfiguration"]["nodeRegistration"]
+    assert "conntrack" not in plain["KubeProxyConfiguration"]
+    assert restricted["KubeletConfiguration"]["failCgroupV1"] is False
+    assert restricted["InitConfiguration"]["nodeRegistration"]["ignorePreflightErrors"] == ["SystemVerification"]
+    assert restricted["KubeProxyConfiguration"]["conntrack"] == {"maxPerCore": 0, "min": 0}
+
+
+def test_the_api_server_encrypts_writes_down_and_believes_no_stranger() -> None:
+    api_server = documents(founder())["ClusterConfiguration"]["apiServer"]
+    arguments = named(api_server["extraArgs"])
+    assert arguments["encryption-provider-config"] == "/etc/kubernetes/api-server/encryption.json"
+    assert arguments["authentication-config"] == "/etc/kubernetes/api-server/authentication.json"
+    assert arguments["kubelet-certificate-authority"] == "/etc/kubernetes/pki/ca.crt"
+    # With the authentication file this flag must not be there at all.
+    assert "anonymous-auth" not in arguments
+    mounts = {mount["mountPath"]: mount["readOnly"] for mount in api_server["extraVolumes"]}
+    assert mounts == {"/etc/kubernetes/api-server": True, "/var/log/kubernetes/audit": False}
+    files = [value for value in arguments.values() if value.startswith("/") and "pki" not in value]
+    assert all(any(value.startswith(folder) for folder in mounts) for value in files)
+
+
+def test_the_api_is_reached_by_its_name_and_by_further_names() -> None:
+    configuration = documents(founder())["ClusterConfiguration"]
+    assert configuration["controlPlaneEndpoint"] == "api.holdfast.internal:6443"
+    assert configuration["apiServer"]["certSANs"] == ["api.holdfast.internal", "kubernetes.example.com"]
+
+
+def test_kubelets_ask_for_certificates_on_both_sides() -> None:
+    kubelet = documents(founder())["KubeletConfiguration"]
+    assert (kubelet["serverTLSBootstrap"], kubelet["rotateCertificates"]) == (True, True)
+
+
+def test_lifetimes_may_be_tiny() -> None:
+    short = documents(founder(replace(CLUSTER, lifetimes=Lifetimes(leaf=600, kubelet=700))))["ClusterConfiguration"]
+    assert short["certificateValidityPeriod"] == "600s"
+    assert named(short["controllerManager"]["extraArgs"])["cluster-signing-duration"] == "700s"
+
+
+def test_a_network_that_replaces_kube_proxy_leaves_it_out() -> None:
+    found = documents(founder(replace(CLUSTER, kube_proxy=False)))
+    assert found["ClusterConfiguration"]["proxy"] == {"disabled": True}
+    assert "KubeProxyConfiguration" not in found
+
+
+def test_the_founders_token_opens_no_public_door() -> None:
+    (token,) = documents(founder())["InitConfiguration"]["bootstrapTokens"]
+    assert token["usages"] == ["authentication"]
+    assert token["ttl"] == "86400s"
+    assert "--skip-token-print" in founding.COMMAND
+
+
+def test_a_control_plane_joins_with_a_file_and_without_a_token() -> None:
+    (joiner,) = documents(joining.control_plane(CONTROL_PLANE, EC2, LIMITS)).values()
+    assert joiner["discovery"] == {"file": {"kubeConfigPath": DISCOVERY_FILE}}
+    assert joiner["controlPlane"] == {"localAPIEndpoint": {"advertiseAddress": "10.0.0.5", "bindPort": 6443}}
+    assert joiner["timeouts"]["etcdAPICall"] == "20s"
+
+
+def test_a_node_registers_with_where_it_is_and_with_what_its_pool_says() -> None:
+    (worker,) = documents(joining.worker(WORKER, EC2, LIMITS)).values()
+    registration = worker["nodeRegistration"]
+    assert "controlPlane" not in worker
+    assert registration["name"] == "i-0fedcba9876543210"
+    assert named(registration["kubeletExtraArgs"]) == {
+        "kube-reserved": "cpu=80m,memory=2662Mi",
+        "node-ip": "10.0.64.7",
+        "node-labels": "example.com/disk=ssd,node.kubernetes.io/instance-type=m7i.xlarge,tier=,"
+        "topology.kubernetes.io/region=us-east-1,topology.kubernetes.io/zone=us-east-1b",
+        "provider-id": "aws:///us-east-1b/i-0fedcba9876543210",
+    }
+    assert registration["taints"] == [
+        {"key": "example.com/gpu", "value": "true", "effect": "NoSchedule"},
+        {"key": "spot", "effect": "PreferNoSchedule"},
+    ]
+
+
+def test_a_pool_cannot_move_its_nodes_to_another_zone() -> None:
+    liar = replace(WORKER, labels={"topology.kubernetes.io/zone": "elsewhere"})
+    assert "elsewhere" not in joining.worker(liar, EC2, LIMITS)
+
+
+def test_a_worker_without_taints_says_so_for_kubeadm_would_put_its_own() -> None:
+    (worker,) = documents(joining.worker(replace(WORKER, taints=()), EC2, LIMITS)).values()
+    assert worker["nodeRegistration"]["taints"] == []
+
+
+def test_only_the_discovery_file_of_a_joiner_is_secret() -> None:
+    token = new_token()
+    found_by = discovery.for_worker("certificate", CLUSTER.server, token)
+    configuration = joining.worker(WORKER, EC2, LIMITS)
+    assert leaks({"token": token.secret}, texts(discovery=found_by, join=configuration)) == ["token is in discovery"]
+
+
+def test_tokens_have_the_form_of_kubernetes_and_no_two_are_equal() -> None:
+    tokens = {new_token().text for _ in range(100)}
+    assert len(tokens) == 100
+    assert {bootstrap_token(text).text for text in tokens} == tokens
+
+
+@pytest.mark.parametrize("text", ["", "abcdef", "ABCDEF.0123456789abcdef", "abcdef.0123456789abcdeg\n", "a.b"])
+def test_what_is_no_token_is_refused_without_being_shown(text: str) -> None:
+    with pytest.raises(ValueError, match="this is no bootstrap token") as raised:
+        bootstrap_token(text)
+    assert not text or text not in str(raised.value)
+
+
+def test_a_token_is_not_in_its_representation() -> None:
+    assert TOKEN.secret not in repr(TOKEN)

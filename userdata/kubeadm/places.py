@@ -1,0 +1,19 @@
+"""Where files of kubeadm and of the API server are on a node."""
+
+from __future__ import annotations
+
+API_SERVER_FOLDER = "/etc/kubernetes/api-server"
+"""Mounted into the API server's pod; `kubeadm reset` leaves it alone."""
+ENCRYPTION_FILE = f"{API_SERVER_FOLDER}/encryption.json"
+AUTHENTICATION_FILE = f"{API_SERVER_FOLDER}/authentication.json"
+AUDIT_POLICY_FILE = f"{API_SERVER_FOLDER}/audit-policy.json"
+AUDIT_LOG_FOLDER = "/var/log/kubernetes/audit"
+AUDIT_LOG_FILE = f"{AUDIT_LOG_FOLDER}/audit.log"
+
+KUBEADM_FOLDER = "/etc/holdfast/kubeadm"
+"""For root alone: configurations hold tokens, discovery files hold tokens or keys."""
+INIT_FILE = f"{KUBEADM_FOLDER}/init.json"
+JOIN_FILE = f"{KUBEADM_FOLDER}/join.json"
+DISCOVERY_FILE = f"{KUBEADM_FOLDER}/discovery.json"
+
+API_PORT = 6443
