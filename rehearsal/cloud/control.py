@@ -33,6 +33,12 @@ class Controlled(Protocol):
     ) -> subprocess.CompletedProcess[str]:
         """Run a program inside an instance. Raises Unknown, and subprocess.TimeoutExpired."""
 
+    def shell(self, instance_id: str) -> Sequence[str]:
+        """The command that opens a shell inside an instance. Raises Unknown."""
+
+    def instances(self) -> Sequence[str]:
+        """The ids of the instances that run."""
+
     def report(self) -> Mapping[str, Any]:
         """What was refused so far: packets, services without an endpoint, calls without a permission."""
 
@@ -53,6 +59,10 @@ def route(site: Controlled, request: Request) -> Response:
     try:
         if name == "report":
             answer: Any = site.report()
+        elif name == "instances":
+            answer = list(site.instances())
+        elif name == "shell":
+            answer = list(site.shell(asked["target"]))
         elif name == "execute":
             done = site.execute(asked["instance"], asked["command"], asked["timeout_seconds"])
             answer = asdict(Done(done.returncode, done.stdout, done.stderr))
@@ -88,6 +98,15 @@ class Control:
         """Run a program inside an instance and wait for its end. Raises Refused."""
         asked = {"instance": instance_id, "command": list(command), "timeout_seconds": timeout_seconds}
         return Done(**self._post("execute", asked, timeout_seconds + 10))
+
+    def has(self, instance_id: str) -> bool:
+        """Whether an instance runs here. Raises Refused."""
+        return instance_id in self._post("instances", {})
+
+    def shell(self, instance_id: str) -> list[str]:
+        """The command that opens a shell inside an instance. Raises Refused."""
+        command: list[str] = self._post("shell", {"target": instance_id})
+        return command
 
     def report(self) -> dict[str, Any]:
         """What was refused so far."""

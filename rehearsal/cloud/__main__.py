@@ -1,0 +1,166 @@
+"""`python -m rehearsal.cloud rehearse|serve|shell|clean|<verb>`: the local cloud for people, tests and make."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import json
+import logging
+import os
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from rehearsal.binaries import images
+from rehearsal.binaries.failures import BuildFailed, Missing
+from rehearsal.cloud import control, runs
+from rehearsal.cloud.rehearse import MachineRehearsal
+from rehearsal.cloud.site import VERBS, Site
+from rehearsal.ending import asked_to_end
+from rehearsal.local.processes import Processes, StepFailed
+from rehearsal.machines import leftovers, needs
+
+_WORK = Path(".cache/rehearsal")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 when all went well, 1 when something failed, 2 when the call was wrong or this computer cannot do it."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except Missing as missing:
+        print(missing, file=sys.stderr)
+        return 2
+    except (StepFailed, BuildFailed, control.Refused, BotoCoreError, ClientError) as failed:
+        print(failed, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m rehearsal.cloud", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    rehearse = commands.add_parser("rehearse", help="deploy a configuration, boot its instances, delete everything")
+    rehearse.add_argument("config", nargs="?", type=Path, default=Path("examples/default.yaml"))
+    rehearse.add_argument("--program", type=Path, required=True, help="what stands in the node program's place")
+    rehearse.add_argument("--minor", metavar="1.37", help="the Kubernetes minor to boot; the newest without it")
+    rehearse.add_argument("--keep", action="store_true", help="leave it running until Ctrl-C")
+    rehearse.set_defaults(run=_rehearse)
+
+    serve = commands.add_parser("serve", help="run a local cloud until told to stop; says in JSON when it is ready")
+    serve.add_argument("--program", type=Path, required=True)
+    serve.add_argument("--port", type=int, default=0, help="loopback port; 0 takes a free one (default)")
+    serve.add_argument("--speed", type=float, default=1.0, help="how many times as fast as real time AWS's clock runs")
+    serve.add_argument("--region", default="us-east-1")
+    serve.add_argument("--log-dir", type=Path)
+    serve.add_argument("--stop-with-stdin", action="store_true", help="stop when standard input is closed")
+    serve.set_defaults(run=_serve)
+
+    shell = commands.add_parser("shell", help="open a shell inside an instance")
+    shell.add_argument("instance")
+    shell.set_defaults(run=_shell)
+
+    clean = commands.add_parser("clean", help="remove what earlier local clouds left behind")
+    clean.set_defaults(run=_clean)
+
+    for verb in sorted(VERBS):
+        command = commands.add_parser(verb, help=f"{verb.replace('_', ' ')}, of a running local cloud")
+        command.add_argument("target", help="an instance's id, or a zone's name")
+        command.set_defaults(run=lambda options, verb=verb: _act(verb, options.target))
+    return parser
+
+
+def _rehearse(options: argparse.Namespace) -> int:
+    if not options.config.is_file():
+        print(f"{options.config} is not there; allowed: a configuration such as those of examples/", file=sys.stderr)
+        return 2
+    found = needs.problems(runs.folder())
+    if found:
+        print("\n".join(found), file=sys.stderr)
+        return 2
+    leftovers.clean()
+    # Here, where its progress is seen; the local cloud finds it made.
+    images.image_for(options.minor or images.names()[0].minor)
+    before = leftovers.snapshot()
+    _WORK.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{options.config.stem}-", dir=_WORK)).resolve()
+    try:
+        with Processes(folder) as processes:
+            rehearsal = MachineRehearsal(options.config, folder, processes, options.program, minor=options.minor)
+            rehearsal.deploy()
+            rehearsal.check_api()
+            rehearsal.local.show()
+            if options.keep:
+                print("running; `make rehearse-shell I=<instance>` opens a shell, Ctrl-C stops it", flush=True)
+                with contextlib.suppress(KeyboardInterrupt):
+                    signal.pause()
+            else:
+                rehearsal.local.delete()
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        shutil.rmtree(folder)
+        return 130
+    except StepFailed as failed:
+        raise StepFailed(f"{failed}\nlogs: {os.path.relpath(folder)}") from failed
+    shutil.rmtree(folder)
+    left = leftovers.snapshot() - before
+    if left:
+        raise StepFailed(f"left on this computer: {', '.join(sorted(left))}")
+    print("nothing of it is left on this computer: no process, mount, namespace, link, rule or cgroup", flush=True)
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
+    ending = asked_to_end(with_stdin=options.stop_with_stdin)
+    site_id = secrets.token_hex(3)
+    run_dir = runs.folder() / site_id
+    run_dir.mkdir(parents=True)
+    site = Site(
+        site_id,
+        run_dir,
+        options.program,
+        region=options.region,
+        speed=options.speed,
+        port=options.port,
+        log_dir=options.log_dir,
+    )
+    try:
+        site.start()
+        runs.publish(run_dir, site.aws.endpoint)
+        ready = {"endpoint": site.aws.endpoint, "region": options.region, "pid": os.getpid(), "site": site_id}
+        print(json.dumps(ready | {"images": site.image_ids}), flush=True)
+        ending.wait()
+    finally:
+        site.stop()
+        shutil.rmtree(run_dir)
+    # Python looks for garbage before it ends, and in all that moto has loaded this takes seconds.
+    gc.freeze()
+    return 0
+
+
+def _shell(options: argparse.Namespace) -> int:
+    command = runs.running(options.instance).shell(options.instance)
+    os.execvp(command[0], command)
+
+
+def _clean(_: argparse.Namespace) -> int:
+    for line in leftovers.clean():
+        print(line)
+    return 0
+
+
+def _act(verb: str, target: str) -> int:
+    runs.running(target).act(verb, target)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

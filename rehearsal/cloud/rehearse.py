@@ -1,0 +1,118 @@
+"""A rehearsal with machines: deploy, watch the instances boot, ask the API through the balancer, delete everything."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rehearsal.cloud import table
+from rehearsal.cloud.control import Control
+from rehearsal.local.processes import Processes, StepFailed
+from rehearsal.local.steps import STACK, Change, Rehearsal
+
+LOOK_SECONDS = 1.0
+"""How often the table is made anew."""
+WORKER_SECONDS = 120.0
+"""How long a worker may take, after the stack is complete, until it has reached the API."""
+FIRST_LINES = "\x1b[{lines}F\x1b[J"
+"""Moves a terminal's cursor to the first of so many lines and clears what follows (ECMA-48: CPL, ED)."""
+
+
+class MachineRehearsal:
+    """One cluster on one local cloud; `program` stands in the node program's place.
+
+    `change` may alter the generated templates before they are deployed, to see what comes of it.
+    """
+
+    def __init__(
+        self,
+        config: Path,
+        folder: Path,
+        processes: Processes,
+        program: Path,
+        *,
+        minor: str | None = None,
+        change: Change | None = None,
+    ) -> None:
+        server = ("rehearsal.cloud", "serve", "--program", str(program.resolve()))
+        self.local = Rehearsal(config, folder, processes, server=server, played=False, minor=minor, change=change)
+        self._live = sys.stdout.isatty()
+        self._shown: list[str] = []
+
+    @property
+    def control(self) -> Control:
+        """The site's verbs."""
+        return Control(self.local.endpoint)
+
+    def deploy(self) -> None:
+        """From the configuration to a complete stack, with the live table. Raises StepFailed, with what was refused."""
+        self.local.create()
+        self.watch(lambda _: not self._stack_status().endswith("_IN_PROGRESS"))
+        if self._stack_status() != "CREATE_COMPLETE":
+            self._tell_failure()
+        self.local.say("stack complete: the nodes themselves have signalled it")
+        self.local.lint()
+
+    def watch(self, until: Callable[[Sequence[table.Row]], bool]) -> None:
+        """Show the table until something is so."""
+        while True:
+            rows = self.rows()
+            self._show(rows)
+            if until(rows):
+                return
+            time.sleep(LOOK_SECONDS)
+
+    def check_api(self) -> None:
+        """Ask a worker to ask the API by the balancer's name. Raises StepFailed, with what was refused."""
+        url = f"{self._output('ApiEndpoint')}/readyz"
+        worker = next(row.instance_id for row in self.rows() if not row.place.startswith("slot"))
+        curl = ["curl", "--silent", "--show-error", "--insecure", "--max-time", "10", url]
+        deadline = time.monotonic() + WORKER_SECONDS
+        while True:
+            done = self.control.execute(worker, curl)
+            if done.stdout == "ok":
+                break
+            if time.monotonic() > deadline:
+                said = f"{worker} does not reach {url}: {(done.stdout + done.stderr).strip()}"
+                raise StepFailed("\n".join([said, *self.refusals()]))
+            time.sleep(LOOK_SECONDS)
+        self.local.say(f"{url} says ok to worker {worker}, through the balancer's name")
+
+    def rows(self) -> list[table.Row]:
+        """The table's rows as they are now."""
+        return table.rows(self.local.client)
+
+    def refusals(self) -> list[str]:
+        """What was refused so far, a line each: packets, services without an endpoint, calls without a permission."""
+        return [f"refused: {line}" for lines in self.control.report().values() for line in lines]
+
+    def _tell_failure(self) -> None:
+        try:
+            self.local.follow()
+        except StepFailed as failed:
+            raise StepFailed("\n".join([str(failed), *self.refusals()])) from failed
+
+    def _stack_status(self) -> str:
+        found = self.local.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+        return str(found["StackStatus"])
+
+    def _output(self, key: str) -> str:
+        stack = self.local.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+        return next(str(output["OutputValue"]) for output in stack["Outputs"] if output["OutputKey"] == key)
+
+    def _show(self, rows: Sequence[table.Row]) -> None:
+        """On a terminal the table in place; elsewhere a line for each instance that changed."""
+        if self._live:
+            lines = [line[: shutil.get_terminal_size().columns] for line in table.render(rows)]
+            back = FIRST_LINES.format(lines=len(self._shown)) if self._shown else ""
+            print(back + "\n".join(lines), flush=True)
+            self._shown = lines
+            return
+        for row in rows:
+            line = f"{row.instance_id}  {'  '.join(row.cells[1:-1])}"
+            if line not in self._shown:
+                self._shown.append(line)
+                self.local.say(line)

@@ -1,0 +1,200 @@
+"""One local cloud, wired together: the local AWS, and the machines, networks and services around it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+from werkzeug.wrappers import Request, Response
+
+from rehearsal.aws.iam.enforcement import enforcement_of
+from rehearsal.aws.server import LocalAws
+from rehearsal.aws.services.ec2.hosting import attach_host
+from rehearsal.binaries import images
+from rehearsal.cloud import control
+from rehearsal.machines import sites
+from rehearsal.machines.balancer import Balancers
+from rehearsal.machines.hypervisor import Hypervisor
+from rehearsal.machines.inside import Inside
+from rehearsal.machines.metadata import Metadata
+from rehearsal.machines.model import Image
+from rehearsal.machines.network.dns import Dns
+from rehearsal.machines.network.fabric import Fabric
+from rehearsal.machines.reach import Reach
+
+NODE_PROGRAM = "/opt/holdfast/bin/holdfast-node"
+"""What the templates' user data starts."""
+API_VERBS = frozenset({"reboot", "start", "stop", "terminate"})
+"""What EC2's API does."""
+FAULTS = frozenset(
+    {
+        "fill_disk",
+        "free_disk",
+        "freeze",
+        "hang",
+        "isolate",
+        "isolate_zone",
+        "lose",
+        "rejoin",
+        "rejoin_zone",
+        "thaw",
+    }
+)
+"""What no API does."""
+VERBS = API_VERBS | FAULTS
+"""What a test may do to an instance, or to all of a zone."""
+
+
+class Site:
+    """The parts of one local cloud. Its machine images are those that are made already, the newest Kubernetes first;
+    `program` stands in the place of their node program."""
+
+    def __init__(
+        self,
+        site_id: str,
+        run_dir: Path,
+        program: Path,
+        *,
+        region: str = "us-east-1",
+        speed: float = 1.0,
+        port: int = 0,
+        log_dir: Path | None = None,
+    ) -> None:
+        self.site_id = site_id
+        self.aws = LocalAws(port, speed, region, log_dir)
+        self._run_dir = run_dir
+        self._program = program
+        self._images: dict[str, Image] = {}
+        self.image_ids: dict[str, str] = {}
+        """Kubernetes minor -> the id of its machine image, the newest first."""
+        self._stops: list[Callable[[], object]] = []
+
+    def start(self) -> None:
+        """Everything up; raises what the part raises that cannot start, after the others were stopped."""
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
+        # Before anything is made: what has the site's name then has an owner.
+        sites.claim(self.site_id, self._run_dir)
+        self._stops.append(lambda: sites.release(self.site_id))
+        self.aws.start()
+        self._stops.append(self.aws.stop)
+        self.fabric = Fabric(self.aws, self.site_id)
+        self._stops.append(self.fabric.close)
+        # what machines find in their network
+        self.reach = Reach(self.aws)
+        self.reach.start()
+        for part in (Inside(self.aws, self.fabric), Metadata(self.aws, self.fabric), Dns(self.aws, self.fabric)):
+            part.start()
+            self._stops.append(part.stop)
+        balancers = Balancers(self.aws, self.fabric)
+        balancers.start()
+        self._stops.append(balancers.stop)
+        # machines
+        self.hypervisor = Hypervisor(self.aws, self.fabric, self._image, self.site_id, self._run_dir)
+        self._stops.append(self.hypervisor.close)
+        attach_host(self.aws, self.hypervisor)
+        self._register_images()
+        self.aws.route(control.PREFIX, self._answer)
+
+    def stop(self) -> None:
+        """Everything down, the last first; nothing of the site is left on this computer."""
+        while self._stops:
+            self._stops.pop()()
+
+    def act(self, verb: str, target: str) -> None:
+        """Do one of VERBS to an instance, or to all of a zone. Raises control.Unknown."""
+        if verb not in VERBS:
+            raise control.Unknown(f"{verb}; allowed: {', '.join(sorted(VERBS))}")
+        try:
+            if verb in API_VERBS:
+                getattr(self.aws.client("ec2"), f"{verb}_instances")(InstanceIds=[target])
+            else:
+                getattr(self.hypervisor, verb)(target)
+        except ClientError as error:
+            raise control.Unknown(error.response["Error"]["Message"]) from error
+        except KeyError as error:
+            raise control.Unknown(f"there is no instance {target}") from error
+        except ProcessLookupError as error:
+            raise control.Unknown(f"{target} does not run") from error
+
+    def instances(self) -> Sequence[str]:
+        """The ids of the instances that run."""
+        running = [{"Name": "instance-state-name", "Values": ["running"]}]
+        pages = self.aws.client("ec2").get_paginator("describe_instances").paginate(Filters=running)
+        return [
+            instance["InstanceId"]
+            for page in pages
+            for reservation in page["Reservations"]
+            for instance in reservation["Instances"]
+        ]
+
+    def execute(
+        self, instance_id: str, command: Sequence[str], timeout_seconds: float
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program inside an instance. Raises control.Unknown, subprocess.TimeoutExpired."""
+        try:
+            return self.hypervisor.execute(instance_id, command, timeout_seconds)
+        except (KeyError, ProcessLookupError) as error:
+            raise control.Unknown(f"no instance {instance_id} runs") from error
+
+    def shell(self, instance_id: str) -> Sequence[str]:
+        """The command that opens a shell inside an instance. Raises control.Unknown."""
+        try:
+            return self.hypervisor.shell(instance_id)
+        except (KeyError, ProcessLookupError) as error:
+            raise control.Unknown(f"no instance {instance_id} runs") from error
+
+    def report(self) -> dict[str, Any]:
+        """What was refused so far, each as a readable line."""
+        denied = enforcement_of(self.aws).record.denied
+        return {
+            "packets": [str(refusal) for refusal in self.fabric.refused()],
+            "services": self.reach.refusals(),
+            "calls": [
+                f"{use.role_arn.rpartition('/')[2]}: {use.action} on {use.resource} {use.reason} ({count} calls)"
+                for use, count in denied.items()
+            ],
+        }
+
+    def _answer(self, request: Request) -> Response:
+        return control.route(self, request)
+
+    def _image(self, image_id: str) -> Image:
+        return self._images[image_id]
+
+    def _register_images(self) -> None:
+        """Let EC2 know the images. Those of other minors than the newest are there only when somebody made them."""
+        node = self._node_layer()
+        for each in images.names():
+            image = images.made_image(each.minor)
+            if image is None:
+                continue
+            registered = self.aws.client("ec2").register_image(
+                Name=each.name,
+                Description=each.description,
+                Architecture="x86_64",
+                RootDeviceName="/dev/xvda",
+                VirtualizationType="hvm",
+                BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8, "VolumeType": "gp3"}}],
+            )
+            self._images[registered["ImageId"]] = replace(image, node=node)
+            self.image_ids[each.minor] = registered["ImageId"]
+
+    def _node_layer(self) -> Path:
+        """The layer with what stands in the node program's place."""
+        layer = self._run_dir / "node"
+        target = layer / NODE_PROGRAM.lstrip("/")
+        target.parent.mkdir(parents=True)
+        shutil.copy(self._program, target)
+        target.chmod(0o755)
+        return layer

@@ -1,0 +1,60 @@
+"""Tests in which the deployed templates boot instances; skipped with what is missing where that cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from rehearsal.binaries import images
+from rehearsal.binaries.failures import BuildFailed, Missing
+from rehearsal.cloud import runs
+from rehearsal.cloud.rehearse import MachineRehearsal
+from rehearsal.local.processes import Processes
+from rehearsal.local.steps import Change
+from rehearsal.machines import needs
+
+ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+PROBE = ROOT / "tests" / "probe" / "holdfast_node.py"
+
+Begin = Callable[[Change], MachineRehearsal]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything in this folder, and skip it where machines cannot run or there is nothing to boot."""
+    mine = [item for item in items if HERE in item.path.parents]
+    if not mine:
+        return
+    missing = needs.problems(runs.folder()) or _not_built()
+    for item in mine:
+        item.add_marker("slow")
+        item.add_marker("machines")
+        if missing:
+            item.add_marker(pytest.mark.skip(reason=f"no cluster can be rehearsed here: {'; '.join(missing)}"))
+
+
+@pytest.fixture
+def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Begin]:
+    """Begins a rehearsal of the default example with changed templates; everything of it is ended after the test."""
+    monkeypatch.chdir(ROOT)
+    with ExitStack() as stack:
+
+        def start(change: Change) -> MachineRehearsal:
+            processes = stack.enter_context(Processes(tmp_path))
+            rehearsal = MachineRehearsal(ROOT / "examples" / "default.yaml", tmp_path, processes, PROBE, change=change)
+            rehearsal.local.create()
+            return rehearsal
+
+        yield start
+
+
+def _not_built() -> list[str]:
+    minor = images.names()[0].minor
+    try:
+        made = images.made_image(minor)
+    except (Missing, BuildFailed) as reason:
+        return [str(reason)]
+    return [] if made else [f"no machine image of Kubernetes {minor} is made: make rehearsal-binaries"]
