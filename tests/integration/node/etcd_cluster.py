@@ -109,7 +109,8 @@ class EtcdCluster:
         own = self.credentials
         secured = (f"--cacert={own.authority}", f"--cert={own.certificate}", f"--key={own.key}")
         command = [str(self._control), f"--endpoints=https://{self.address(by)}:2379", *secured, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        # What is encrypted is no text.
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
