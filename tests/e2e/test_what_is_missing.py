@@ -61,7 +61,7 @@ def without_action(action: str) -> Edit:
     def edit(body: dict[str, Any]) -> None:
         taken = 0
         for resource in body["Resources"].values():
-            for statement in resource["Properties"].get("PolicyDocument", {}).get("Statement", []):
+            for statement in resource.get("Properties", {}).get("PolicyDocument", {}).get("Statement", []):
                 if action in statement["Action"]:
                     statement["Action"].remove(action)
                     taken += 1

@@ -89,6 +89,25 @@ def test_a_target_that_is_registered_is_initial_until_its_checks_have_passed(bed
     wait(lambda: bed.state(second) == "healthy")
 
 
+def test_a_target_that_is_registered_again_while_it_drains_is_checked_anew(bed: Bed) -> None:
+    second = bed.targets[1]
+    bed.deregister(second)
+    assert bed.state(second) == "draining"
+    bed.register(second)
+    assert bed.state(second) == "initial"
+    wait(lambda: bed.state(second) == "healthy")
+
+
+def test_a_target_that_has_drained_is_no_target(bed: Bed) -> None:
+    second = bed.targets[1]
+    bed.deregister(second)
+    wait(lambda: bed.state(second) == "")
+    (shown,) = bed.elb.describe_target_health(TargetGroupArn=bed.target_group, Targets=[{"Id": second.instance_id}])[
+        "TargetHealthDescriptions"
+    ]
+    assert (shown["TargetHealth"]["State"], shown["TargetHealth"]["Reason"]) == ("unused", "Target.NotRegistered")
+
+
 def test_a_node_sends_to_targets_of_its_own_zone_only_without_cross_zone(bed: Bed) -> None:
     bed.set_cross_zone("false")
     wait(lambda: names(bed, bed.nodes()[bed.zones[0]]) == {bed.targets[0].instance_id})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +10,7 @@ from rehearsal.aws.server import LocalAws
 from rehearsal.machines.network import namespaces
 from rehearsal.machines.network.fabric import Fabric
 from rehearsal.machines.network.names import site_prefix
+from tests.machines.claims import claimed_site
 from tests.machines.network.ground import Ground
 
 
@@ -23,9 +23,10 @@ def aws() -> Iterator[LocalAws]:
 
 
 @pytest.fixture(scope="module")
-def site_id() -> str:
+def site_id() -> Iterator[str]:
     """The site that everything is named after."""
-    return secrets.token_hex(3)
+    with claimed_site() as site_id:
+        yield site_id
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import socket
 import subprocess
 import threading
@@ -18,6 +17,7 @@ from rehearsal.machines.network import namespaces
 from rehearsal.machines.network.fabric import Fabric
 from rehearsal.machines.network.names import device_of, site_prefix
 from rehearsal.machines.network.router import AWS, METADATA, MTU_BYTES, RESOLVER
+from tests.machines.claims import claimed_site
 from tests.machines.network.ground import ALL, ANYWHERE, Ground, tcp
 from tests.machines.network.probing import connects
 
@@ -27,9 +27,10 @@ OPEN = ALL | ANYWHERE
 @pytest.fixture
 def other_site(aws: LocalAws) -> Iterator[Fabric]:
     """A second site."""
-    fabric = Fabric(aws, secrets.token_hex(3))
-    yield fabric
-    fabric.close()
+    with claimed_site() as site_id:
+        fabric = Fabric(aws, site_id)
+        yield fabric
+        fabric.close()
 
 
 def said_by(command: str, namespace: str) -> str:
@@ -306,13 +307,13 @@ def test_fifty_interfaces_leave_nothing(ground: Ground, site_id: str) -> None:
 
 
 def test_a_closed_site_leaves_nothing_and_attaches_nothing(aws: LocalAws, ground: Ground) -> None:
-    site_id = secrets.token_hex(3)
-    fabric = Fabric(aws, site_id)
-    fabric.attach(ground.interface(ground.group()))
-    assert len(namespaces.existing(site_prefix(site_id))) == 2
-    fabric.close()
-    fabric.close()
-    assert left_of(site_id) == ([], [], [])
-    with pytest.raises(RuntimeError, match="closed"):
+    with claimed_site() as site_id:
+        fabric = Fabric(aws, site_id)
         fabric.attach(ground.interface(ground.group()))
-    assert left_of(site_id) == ([], [], [])
+        assert len(namespaces.existing(site_prefix(site_id))) == 2
+        fabric.close()
+        fabric.close()
+        assert left_of(site_id) == ([], [], [])
+        with pytest.raises(RuntimeError, match="closed"):
+            fabric.attach(ground.interface(ground.group()))
+        assert left_of(site_id) == ([], [], [])

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 
 import pytest
 
+from tests.machines.claims import claimed_site
 from tests.machines.services.place import Place
 
 
 @pytest.fixture(scope="module")
 def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     """The module's place, SPEED times as fast as real time if the module says so."""
-    place = Place(secrets.token_hex(3), getattr(request.module, "SPEED", 1.0))
-    yield place
-    place.close()
+    with claimed_site() as site_id:
+        place = Place(site_id, getattr(request.module, "SPEED", 1.0))
+        yield place
+        place.close()

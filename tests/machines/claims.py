@@ -1,0 +1,23 @@
+"""An id for the kernel objects of a test, with an owner, so that nobody who cleans up takes them for leftovers."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rehearsal.machines import sites
+
+
+@contextmanager
+def claimed_site() -> Iterator[str]:
+    """A new site's id, claimed by this process until the end of the block."""
+    site_id = secrets.token_hex(3)
+    with tempfile.TemporaryDirectory() as folder:
+        sites.claim(site_id, Path(folder))
+        try:
+            yield site_id
+        finally:
+            sites.release(site_id)
