@@ -70,8 +70,8 @@ lint: $(CHECK) ## Style, types, import rules, shell, and whether generated files
 	@$(check_python) -m generator --schema generator/config/schema.json --check || { echo "make docs" >&2; exit 1; }
 
 .PHONY: test
-test: $(CHECK) ## Run the tests (ARGS= goes to pytest)
-	@$(check_python) -m pytest -n 2 $(ARGS)
+test: $(CHECK) ## Run the tests but for those of `make e2e` (ARGS= goes to pytest)
+	@$(check_python) -m pytest -n 2 --ignore tests/e2e $(ARGS)
 
 .PHONY: properties
 properties: $(CHECK) ## Property tests at length: 300 generated configurations are linted
@@ -82,9 +82,14 @@ examples: $(CHECK) ## Deploy and delete every example on the local AWS; `make ch
 	@HOLDFAST_EXAMPLES=all $(check_python) -m pytest -n 2 tests/integration/test_examples.py $(ARGS)
 
 .PHONY: golden
-golden: $(CHECK) ## Write golden templates and the list of moto corrections anew, for git diff
+golden: $(CHECK) ## Write golden templates, the list of moto corrections and IAM's catalogue anew, for git diff
 	@$(check_python) -m tests.templates.golden
 	@$(check_python) -m tests.rehearsal.corrections_table
+	@$(check_python) -m tests.rehearsal.iam_catalog
+
+.PHONY: oracle
+oracle: ## Install the independent evaluator of IAM policies that a test compares ours with (needs npm)
+	@npm ci --prefix tests/oracle --ignore-scripts --no-audit --no-fund --silent
 
 .PHONY: format
 format: $(CHECK) ## Format Python and shell in place
