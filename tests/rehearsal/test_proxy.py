@@ -21,7 +21,7 @@ from rehearsal.machines.proxy.plan import Check, Finding, Group, Listener, Plan,
 
 NODE = Zone("a", "127.0.0.1")
 TARGET_ADDRESS = "127.0.0.2"
-CHECK = Check("TCP", "/", None, 0.05, 1.0, 2, 2, ((200, 399),))
+CHECK = Check("TCP", "/", None, 0.05, 1.0, 2, 2, ((200, 399),), 6443)
 GROUP = "group"
 PATIENCE_SECONDS = 10.0
 MUCH_BYTES = 64 * 1024 * 1024
@@ -231,6 +231,17 @@ def test_a_target_is_healthy_when_it_accepts_and_unhealthy_when_it_does_not(prox
     assert proxy.until("unhealthy", "Target.FailedHealthChecks").seen_by == ()
 
 
+def test_another_registration_is_checked_anew_and_keeps_its_connections(proxy: Proxy, server: Server) -> None:
+    proxy.follow(server.target)
+    proxy.until("healthy")
+    with joined(proxy, server) as (client, accepted):
+        proxy.follow(replace(server.target, since=1.0))
+        while proxy.until("healthy").since != 1.0:
+            pass
+        client.sendall(b"!")
+        assert accepted.recv(1) == b"!"
+
+
 @pytest.mark.parametrize(
     ("answer", "state", "reason"),
     [
@@ -266,6 +277,6 @@ def test_an_http_check_judges_the_status_code(
     if answer is not None:
         request = asked.get().decode()
         assert request.startswith("GET /readyz HTTP/1.1\r\n")
-        assert "User-Agent: ELB-HealthChecker/2.0" in request
+        assert {"User-Agent: ELB-HealthChecker/2.0", f"Host: {NODE.address}:6443"} <= set(request.splitlines())
     for each in kept:
         each.close()

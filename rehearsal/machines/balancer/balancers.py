@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rehearsal.aws.server import LocalAws
 from rehearsal.machines.balancer import target_health
@@ -13,7 +13,8 @@ from rehearsal.machines.balancer.plans import plan
 from rehearsal.machines.balancer.process import Process
 from rehearsal.machines.balancer.registrations import Registration, after
 from rehearsal.machines.balancer.report import Report, report, serving_zones
-from rehearsal.machines.balancer.view import TCP, Nlb, View, read_view
+from rehearsal.machines.balancer.unplayed import unplayed
+from rehearsal.machines.balancer.view import Nlb, View, read_view
 from rehearsal.machines.network.fabric import Fabric
 from rehearsal.machines.proxy.plan import Finding
 
@@ -27,6 +28,10 @@ TICK_SECONDS = 1.0
 """How often to look without a call: instances end, and deregistration delays, by themselves."""
 
 
+Key = tuple[str, str, int]
+"""A target group, and id and port of a target."""
+
+
 class Balancers:
     """The balancers of one site."""
 
@@ -36,9 +41,9 @@ class Balancers:
         self._running: dict[str, _Running] = {}
         self._view = View()
         self._registrations: tuple[Registration, ...] = ()
-        self._findings: dict[tuple[str, str, int], Finding] = {}
-        self._served: set[tuple[str, str, int]] = set()
-        """The targets that a balancer's process was told of."""
+        self._findings: dict[Key, Finding] = {}
+        self._served: dict[Key, float] = {}
+        """The targets that a balancer's process was told of, each with its registration."""
         self._lock = threading.Lock()
         """For what is known; taken after the local AWS's lock by whoever takes both."""
         self._changed = threading.Event()
@@ -95,9 +100,9 @@ class Balancers:
             with self._lock:
                 self._view = view
                 self._registrations = after(self._registrations, view, self._aws.clock.monotonic())
-                checked = {_key(each) for each in self._registrations if not each.draining and each.target.running}
-                self._served &= checked
-                for gone in self._findings.keys() - checked:
+                checked = _checked(self._registrations)
+                self._served = {key: since for key, since in self._served.items() if checked.get(key) == since}
+                for gone in self._findings.keys() - self._served.keys():
                     del self._findings[gone]
             return view
 
@@ -105,8 +110,8 @@ class Balancers:
         key = (finding.group, finding.target_id, finding.port)
         with self._lock:
             before = self._findings.get(key)
-            # The last word of a process on a target that is gone comes too late.
-            if key in self._served:
+            # The last word of a process on a registration that is over comes too late.
+            if self._served.get(key) == finding.since:
                 self._findings[key] = finding
         if before is None or before.state != finding.state:
             LOG.info("%s is %s %s", finding.target_id, finding.state, finding.reason)
@@ -144,7 +149,7 @@ class Balancers:
             self._play(self._running[arn], balancer, view)
 
     def _play(self, running: _Running, balancer: Nlb, view: View) -> None:
-        running.note(balancer, view)
+        running.warn(unplayed(balancer, view))
         nodes = running.nodes.follow(balancer)
         with self._lock:
             registrations = self._registrations
@@ -157,11 +162,7 @@ class Balancers:
             running.process = Process(self._found)
         groups = {port.group for port in balancer.ports}
         with self._lock:
-            self._served |= {
-                _key(each)
-                for each in registrations
-                if each.group in groups and not each.draining and each.target.running
-            }
+            self._served |= {key: since for key, since in _checked(registrations).items() if key[0] in groups}
         running.process.follow(wanted)
 
 
@@ -171,7 +172,7 @@ class _Running:
     def __init__(self, aws: LocalAws, fabric: Fabric) -> None:
         self.nodes = Nodes(aws, fabric)
         self.process: Process | None = None
-        self._noted: set[str] = set()
+        self._warned: set[str] = set()
 
     def stop(self) -> None:
         """End the process, then take the interfaces away that it listened at."""
@@ -179,20 +180,18 @@ class _Running:
             self.process.stop()
         self.nodes.remove()
 
-    def note(self, balancer: Nlb, view: View) -> None:
-        """Say once what of the balancer is not played."""
-        for port in balancer.ports:
-            if port.protocol != TCP:
-                self._say(f"{balancer.description}: listener {port.port} is {port.protocol}, which is not played")
-            group = view.group(port.group)
-            if group is not None and group.attributes.get("preserve_client_ip.enabled") == "true":
-                self._say(f"{group.arn}: preserve_client_ip.enabled is not played: connections come from the balancer")
-
-    def _say(self, text: str) -> None:
-        if text not in self._noted:
-            self._noted.add(text)
-            LOG.warning("%s", text)
+    def warn(self, texts: Iterable[str]) -> None:
+        """Write each text into the log once."""
+        for text in texts:
+            if text not in self._warned:
+                self._warned.add(text)
+                LOG.warning("%s", text)
 
 
-def _key(each: Registration) -> tuple[str, str, int]:
+def _key(each: Registration) -> Key:
     return each.group, each.target.target_id, each.target.port
+
+
+def _checked(registrations: Iterable[Registration]) -> Mapping[Key, float]:
+    """The targets that are to be checked, each with its registration."""
+    return {_key(each): each.since_seconds for each in registrations if not each.draining and each.target.running}

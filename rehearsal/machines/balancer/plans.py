@@ -24,17 +24,17 @@ def plan(
     return Plan(
         nodes,
         tuple(Listener(port.port, port.idle_seconds, port.group) for port in ports),
-        tuple(_group(group, group.cross_zone(balancer), registrations, real_seconds) for group in groups),
+        tuple(_group(group, balancer, registrations, real_seconds) for group in groups),
     )
 
 
 def _group(
-    group: TargetGroup, cross_zone: bool, registrations: Iterable[Registration], real_seconds: Callable[[float], float]
+    group: TargetGroup, balancer: Nlb, registrations: Iterable[Registration], real_seconds: Callable[[float], float]
 ) -> Group:
     attributes = group.attributes
     return Group(
         group.arn,
-        cross_zone,
+        group.cross_zone(balancer),
         Check(
             group.check_protocol,
             group.check_path,
@@ -45,11 +45,19 @@ def _group(
             group.healthy_threshold,
             group.unhealthy_threshold,
             group.codes,
+            next(port.port for port in balancer.ports if port.group == group.arn),
         ),
         cut_unhealthy=attributes.get("target_health_state.unhealthy.connection_termination.enabled") != "false",
         cut_drained=attributes.get("deregistration_delay.connection_termination.enabled") == "true",
         targets=tuple(
-            Target(each.target.target_id, each.target.port, each.target.address, each.target.zone, each.draining)
+            Target(
+                each.target.target_id,
+                each.target.port,
+                each.target.address,
+                each.target.zone,
+                each.draining,
+                each.since_seconds,
+            )
             for each in registrations
             if each.group == group.arn and each.target.address is not None and (each.target.running or each.draining)
         ),

@@ -16,6 +16,8 @@ class Registration:
     target: Registered
     drains_until: float | None = None
     """Seconds on the local AWS's clock; None while it is registered."""
+    since_seconds: float = 0.0
+    """When it was registered, or its instance began to run or stopped, on the same clock: then checks start anew."""
 
     @property
     def draining(self) -> bool:
@@ -28,10 +30,22 @@ def after(known: Iterable[Registration], view: View, now_seconds: float) -> tupl
     known = tuple(known)
     found: list[Registration] = []
     for group in view.groups:
-        found += [Registration(group.arn, target) for target in group.targets]
+        found += [
+            Registration(group.arn, target, since_seconds=_since(known, group.arn, target, now_seconds))
+            for target in group.targets
+        ]
         present = {(target.target_id, target.port) for target in group.targets}
         found += _drained(known, present, group, view, now_seconds)
     return tuple(found)
+
+
+def _since(known: Iterable[Registration], group: str, target: Registered, now_seconds: float) -> float:
+    for each in known:
+        seen = each.target
+        same = (each.group, seen.target_id, seen.port) == (group, target.target_id, target.port)
+        if same and not each.draining and seen.running == target.running:
+            return each.since_seconds
+    return now_seconds
 
 
 def _drained(

@@ -68,4 +68,11 @@ def _patch() -> None:
         }
         if not targets:
             return list(known.values())
-        return [known.get(each.instance_id, each) for each in shown]
+        return [known.get(each.instance_id) or _unknown(each) for each in shown]
+
+
+def _unknown(shown: Any) -> Any:
+    """A target that is none, or whose deregistration delay is over: moto lets terminated instances drain for ever."""
+    shown.status, shown.reason = "unused", "Target.NotRegistered"
+    shown.description = "Target is not registered to the target group"
+    return shown

@@ -82,6 +82,7 @@ class TargetGroup:
     codes: tuple[tuple[int, int], ...]
     attributes: Mapping[str, str]
     targets: tuple[Registered, ...]
+    target_type: str = "instance"
 
     def cross_zone(self, balancer: Nlb) -> bool:
         """Whether the nodes of a balancer send connections to targets of all zones."""
@@ -180,6 +181,7 @@ def _group(group: Any) -> TargetGroup:
         codes(str(matcher)),
         {str(key): str(value).lower() for key, value in group.attributes.items()},
         tuple(_registered(group, target) for target in group.targets.values()),
+        str(group.target_type),
     )
 
 

@@ -37,7 +37,9 @@ async def _code(zone: Zone, target: Target, check: Check) -> int | None:
     secure, name = (_context(), target.address) if check.protocol == "HTTPS" else (None, None)
     reader, writer = await asyncio.open_connection(sock=connected, ssl=secure, server_hostname=name)
     try:
-        lines = (f"GET {check.path} HTTP/1.1", f"Host: {target.address}:{port}", f"User-Agent: {AGENT}")
+        # The host is the node and not the target (user guide, "Health checks for Network Load Balancer target groups").
+        host = f"{zone.address}:{check.listener_port}"
+        lines = (f"GET {check.path} HTTP/1.1", f"Host: {host}", f"User-Agent: {AGENT}")
         writer.write("\r\n".join([*lines, "Connection: close", "", ""]).encode())
         return _status(await reader.readline())
     finally:

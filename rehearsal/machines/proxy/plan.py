@@ -50,6 +50,8 @@ class Check:
     unhealthy_threshold: int
     codes: tuple[tuple[int, int], ...]
     """The status codes that mean healthy: first and last of each range."""
+    listener_port: int
+    """What HTTP checks name as the port of their host."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,12 @@ class Target:
     address: str
     zone: str
     draining: bool = False
+    since: float = 0.0
+    """Another value means another registration: its checks start anew, and its connections go on."""
 
     @property
     def key(self) -> tuple[str, int]:
-        """What its health and its connections are known by within the group."""
+        """What its connections are known by within the group."""
         return self.target_id, self.port
 
 
@@ -102,6 +106,8 @@ class Finding:
     reason: str
     seen_by: tuple[str, ...]
     """The zones whose nodes reached it the last time."""
+    since: float = 0.0
+    """The registration that was checked."""
 
 
 def write(value: Plan | Finding) -> bytes:

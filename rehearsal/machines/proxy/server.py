@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from rehearsal.machines.proxy.choice import candidates, to_reset
 from rehearsal.machines.proxy.flows import carry
-from rehearsal.machines.proxy.monitor import Key, Monitor
+from rehearsal.machines.proxy.monitor import Monitor
 from rehearsal.machines.proxy.plan import Finding, Group, Listener, Plan, Target, Zone
 from rehearsal.machines.proxy.sockets import listening, outgoing, reset
 
@@ -23,6 +23,9 @@ CONNECT_SECONDS = 10.0
 """How long a target may take to accept. The real balancer lets the client try again for as long as it likes."""
 AGAIN_SECONDS = 1.0
 """How long to wait before what failed on this computer is tried again."""
+
+Key = tuple[str, tuple[str, int]]
+"""A target group and a target's key."""
 
 
 class Balancer:

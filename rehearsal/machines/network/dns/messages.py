@@ -21,7 +21,9 @@ TCP_BYTES = 65535
 
 
 def reply(message: bytes, names: Names, *, datagram: bool) -> bytes | None:
-    """The answer to a message; None for what is no question."""
+    """The answer to a message; None for what is no question, and where the VPC has no resolver."""
+    if not names.enabled:
+        return None
     try:
         query = dns.message.from_wire(message)
     except dns.exception.DNSException:

@@ -15,7 +15,7 @@ FIRST_REGION = "us-east-1"
 
 
 def read_names(aws: LocalAws, vpc_id: str) -> Names:
-    """What the resolver of a VPC knows now; REFUSED is all it says of a VPC that is gone."""
+    """What the resolver of a VPC knows now; it is not enabled in a VPC that is gone."""
     with aws.lock:
         try:
             backend = backend_of(aws, vpc_id)

@@ -8,7 +8,7 @@ import pytest
 
 from rehearsal.machines.balancer.plans import plan
 from rehearsal.machines.balancer.registrations import Registration
-from rehearsal.machines.balancer.view import View, codes
+from rehearsal.machines.balancer.view import Port, View, codes
 from rehearsal.machines.proxy.plan import Group, Listener, Target, Zone
 from tests.unit.rehearsal.balancer.balancing import BALANCER, ONE, TWO, view
 
@@ -22,18 +22,23 @@ def group_of(seen: View, *registrations: Registration) -> Group:
 
 def test_a_listener_and_its_targets_are_planned() -> None:
     seen = view(ONE, TWO)
-    made = plan(BALANCER, seen, [Registration("group", ONE), Registration("group", TWO, 60.0)], NODES, float)
+    made = plan(BALANCER, seen, [Registration("group", ONE), Registration("group", TWO, 60.0, 7.0)], NODES, float)
     assert made.zones == NODES
     assert made.listeners == (Listener(6443, 3600.0, "group"),)
     assert made.groups[0].targets == (
         Target("i-1", 6443, "10.0.0.7", "a"),
-        Target("i-2", 6443, "10.0.1.7", "b", draining=True),
+        Target("i-2", 6443, "10.0.1.7", "b", draining=True, since=7.0),
     )
 
 
 def test_intervals_follow_the_clock_and_time_outs_do_not() -> None:
     check = group_of(view(ONE)).check
     assert (check.interval_seconds, check.timeout_seconds) == (1.0, 6.0)
+
+
+def test_a_check_knows_the_port_that_its_host_is_named_with() -> None:
+    elsewhere = replace(BALANCER, ports=(Port(443, "TCP", "group", 350.0),))
+    assert group_of(view(ONE, balancer=elsewhere)).check.listener_port == 443
 
 
 def test_instances_that_do_not_run_and_those_that_are_gone_get_no_connection() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import dns.flags
 import dns.message
 import dns.rcode
@@ -16,6 +18,9 @@ NAMES = Names(
     zones=(HostedZone("few.internal", (Record("a.few.internal", "A", 300, ("10.0.0.1",)),)),),
     balancers={"many.elb.us-east-1.amazonaws.com": MANY},
 )
+
+
+QUESTION = dns.message.make_query("a.few.internal", "A")
 
 
 def ask(query: dns.message.Message, datagram: bool = True) -> dns.message.Message:
@@ -64,3 +69,8 @@ def test_an_update_is_not_implemented() -> None:
 )
 def test_what_is_no_question_is_not_answered(message: bytes) -> None:
     assert reply(message, NAMES, datagram=True) is None
+
+
+def test_without_dns_support_nothing_is_answered() -> None:
+    assert reply(QUESTION.to_wire(), NAMES, datagram=True) is not None
+    assert reply(QUESTION.to_wire(), replace(NAMES, enabled=False), datagram=True) is None

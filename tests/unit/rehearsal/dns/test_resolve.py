@@ -91,7 +91,3 @@ def test_a_cname_that_leads_nowhere_is_shown_with_the_failure_and_one_that_leads
 def test_a_private_zone_hides_names_that_others_have() -> None:
     hidden = replace(NAMES, zones=(ZONE, HIDING))
     assert resolve(hidden, BALANCER, "A").code == "NXDOMAIN"
-
-
-def test_without_dns_support_nothing_is_answered() -> None:
-    assert resolve(replace(NAMES, enabled=False), "api.cluster.internal", "A").code == "REFUSED"

@@ -9,7 +9,7 @@ import pytest
 from rehearsal.machines.proxy.choice import candidates, to_reset
 from rehearsal.machines.proxy.plan import Check, Group, Target
 
-CHECK = Check("TCP", "/", None, 10.0, 6.0, 2, 2, ())
+CHECK = Check("TCP", "/", None, 10.0, 6.0, 2, 2, (), 6443)
 TARGETS = (
     Target("one", 1, "10.0.0.1", "a"),
     Target("two", 1, "10.0.1.2", "b"),

@@ -7,7 +7,7 @@ import pytest
 from rehearsal.machines.proxy.health import Health, after, checkers
 from rehearsal.machines.proxy.plan import FAILED, MISMATCH, TIMEOUT, Check, Target, Zone
 
-CHECK = Check("HTTPS", "/readyz", None, 10.0, 6.0, 2, 3, ((200, 399),))
+CHECK = Check("HTTPS", "/readyz", None, 10.0, 6.0, 2, 3, ((200, 399),), 6443)
 PASSED = {"a": "", "b": ""}
 REFUSED = {"a": FAILED, "b": FAILED}
 

@@ -22,10 +22,10 @@ PLAN = Plan(
         Group(
             "arn",
             cross_zone=True,
-            check=Check("HTTPS", "/readyz", None, 10.0, 6.0, 2, 2, ((200, 399), (404, 404))),
+            check=Check("HTTPS", "/readyz", None, 10.0, 6.0, 2, 2, ((200, 399), (404, 404)), 6443),
             cut_unhealthy=True,
             cut_drained=False,
-            targets=(Target("i-1", 6443, "10.0.0.9", "a", draining=True),),
+            targets=(Target("i-1", 6443, "10.0.0.9", "a", draining=True, since=12.34567),),
         ),
     ),
 )
@@ -38,5 +38,5 @@ def test_a_plan_is_one_line_and_read_as_it_was_written() -> None:
 
 
 def test_a_finding_is_read_as_it_was_written() -> None:
-    finding = Finding("arn", "i-1", 6443, "unhealthy", "Target.Timeout", ("a",))
+    finding = Finding("arn", "i-1", 6443, "unhealthy", "Target.Timeout", ("a",), 1 / 3)
     assert read_finding(write(finding)) == finding
