@@ -62,9 +62,9 @@ class Monitor:
         results = {node.name: reason for node, reason in zip(nodes, reasons, strict=True)}
         before = self._health[_watched(group, target)]
         health = self._health[_watched(group, target)] = after(before, results, group.check)
-        found = (health.state, health.reason, health.seen_by)
-        if found != (before.state, before.reason, before.seen_by):
-            self._found(Finding(group.arn, *target.key, *found, target.since))
+        if (health.state, health.reason, health.seen_by) != (before.state, before.reason, before.seen_by):
+            found = Finding(group.arn, *target.key, health.state, health.reason, health.seen_by, target.since)
+            self._found(found)
 
 
 def _watched(group: Group, target: Target) -> Watched:

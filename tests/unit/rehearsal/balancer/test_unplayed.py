@@ -7,14 +7,20 @@ from dataclasses import replace
 import pytest
 
 from rehearsal.machines.balancer.unplayed import unplayed
-from rehearsal.machines.balancer.view import View
+from rehearsal.machines.balancer.view import Nlb, View
 from tests.unit.rehearsal.balancer.balancing import BALANCER, group, view
 
-PLAYED = {"preserve_client_ip__enabled": "false"}
+WITHOUT_GROUPS = replace(BALANCER, security_groups=())
+UDP = replace(BALANCER, ports=(replace(BALANCER.ports[0], protocol="UDP"),))
+
+
+def played(balancer: Nlb = BALANCER, **others: str) -> View:
+    """The balancer with a group that keeps no client's address."""
+    return view(balancer=balancer, preserve_client_ip__enabled="false", **others)
 
 
 def test_nothing_is_said_of_what_is_played() -> None:
-    assert list(unplayed(BALANCER, view(**PLAYED))) == []
+    assert list(unplayed(BALANCER, played())) == []
 
 
 @pytest.mark.parametrize(
@@ -23,10 +29,10 @@ def test_nothing_is_said_of_what_is_played() -> None:
         (view(preserve_client_ip__enabled="true"), "preserve_client_ip.enabled"),
         # On by default for instances.
         (view(), "preserve_client_ip.enabled"),
-        (view(**PLAYED, proxy_protocol_v2__enabled="true"), "proxy_protocol_v2.enabled"),
-        (view(**PLAYED, stickiness__enabled="true"), "stickiness.enabled"),
-        (view(balancer=replace(BALANCER, security_groups=()), **PLAYED), "no security groups"),
-        (view(balancer=replace(BALANCER, ports=(replace(BALANCER.ports[0], protocol="UDP"),)), **PLAYED), "is UDP"),
+        (played(proxy_protocol_v2__enabled="true"), "proxy_protocol_v2.enabled"),
+        (played(stickiness__enabled="true"), "stickiness.enabled"),
+        (played(WITHOUT_GROUPS), "no security groups"),
+        (played(UDP), "is UDP"),
     ],
 )
 def test_a_setting_that_is_not_played_is_named(seen: View, named: str) -> None:
