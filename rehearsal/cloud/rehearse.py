@@ -50,6 +50,10 @@ class MachineRehearsal:
     def deploy(self) -> None:
         """From the configuration to a complete stack, with the live table. Raises StepFailed, with what was refused."""
         self.local.create()
+        self.complete()
+
+    def complete(self) -> None:
+        """From a stack whose creation has begun to a complete one. Raises StepFailed, with what was refused."""
         self.watch(lambda _: not self._stack_status().endswith("_IN_PROGRESS"))
         if self._stack_status() != "CREATE_COMPLETE":
             self._tell_failure()

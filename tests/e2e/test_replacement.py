@@ -13,7 +13,7 @@ REPLACED_SECONDS = 120.0
 
 def test_a_lost_control_plane_instance_is_replaced_by_one_that_boots(begin: Begin) -> None:
     rehearsal = begin(lambda templates: None)
-    rehearsal.deploy()
+    rehearsal.complete()
     rehearsal.check_api()
     (lost,) = in_service(rehearsal, "slot 1")
     rehearsal.control.act("lose", lost.instance_id)
