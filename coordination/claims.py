@@ -14,6 +14,9 @@ from coordination.names import CLUSTER_ITEM
 from coordination.record import ClusterRecord, Phase
 from coordination.writes import ABSENT, Transaction, Update, Value, update
 
+# What a cluster is restored from that was lost before there was a backup: its keys are kept, its etcd starts empty.
+FROM_NOTHING = "nothing"
+
 
 @dataclass(frozen=True)
 class Claim:

@@ -1,0 +1,110 @@
+"""The boot table as one pure function: docs/architecture.md, "How a node decides", has the same rows in words.
+
+Kubelet and etcd are not enabled at boot. They are started after this function said so, and by nothing else.
+"""
+
+from __future__ import annotations
+
+from coordination.claims import claim_first, claim_next
+from coordination.members import MemberState
+from coordination.outcomes import Unknown
+from coordination.record import ClusterRecord, Phase
+from userdata.boot.actions import (
+    Action,
+    GiveUp,
+    Join,
+    JudgeRestore,
+    Resume,
+    Start,
+    Stop,
+    TakeClaim,
+    Wait,
+    WaitForHuman,
+)
+from userdata.boot.snapshot import Reach, Snapshot
+
+
+def decide(snapshot: Snapshot) -> Action:
+    """What to do now. The same snapshot always gives the same action; after a refusal or a doubt, look again."""
+    if isinstance(snapshot.record, Unknown):
+        return _without_record(snapshot, snapshot.record.reason)
+    record = snapshot.record.value
+    if record is None:
+        return _first(snapshot)
+    if record.phase is Phase.DELETING:
+        return Stop("the cluster is being deleted")
+    if record.cluster_id != snapshot.node.cluster_id:
+        return Stop(f"the table belongs to the cluster {record.cluster_id}")
+    if record.phase is Phase.READY:
+        return _with_data(snapshot, record) if snapshot.disk.has_data else _without_data(snapshot, record)
+    return _claimed(snapshot, record)
+
+
+def _without_record(snapshot: Snapshot, doubt: str) -> Action:
+    """A member starts what it has: a restore, which would forbid it, needs this instance to be terminated first."""
+    identity = snapshot.disk.identity
+    if snapshot.disk.has_marker and identity is not None and identity.node == snapshot.node:
+        return Start(f"the record cannot be read ({doubt}), and this instance was a member")
+    return Wait(f"the record cannot be read: {doubt}")
+
+
+def _first(snapshot: Snapshot) -> Action:
+    if snapshot.disk.has_data:
+        # No step makes etcd data before there is a record, and none deletes the record.
+        return Stop("the cluster record is gone, though this instance has data of a cluster: restore the table")
+    node = snapshot.node
+    return TakeClaim("there is no record yet", claim_first(node.cluster_id, node.instance_id))
+
+
+def _with_data(snapshot: Snapshot, record: ClusterRecord) -> Action:
+    identity = snapshot.disk.identity
+    if identity is None:
+        return GiveUp(f"its etcd data is half made, and epoch {record.epoch} is ready without it")
+    # Not the other instance's, either: a disk that was copied holds the keys of a member that lives.
+    if identity.node != snapshot.node or identity.etcd_cluster_id != record.etcd_cluster_id:
+        return GiveUp(f"its etcd data is of epoch {identity.epoch} and not of the cluster that is ready")
+    if isinstance(snapshot.row, Unknown):
+        return Wait(f"whether it was removed is unknown: {snapshot.row.reason}")
+    row = snapshot.row.value
+    if row is not None and row.epoch != record.epoch:
+        row = None
+    if row is not None and row.state is MemberState.REMOVED:
+        return GiveUp("it was removed from etcd")
+    return Resume(
+        f"its etcd data is of epoch {record.epoch}, which is ready",
+        write_marker=not snapshot.disk.has_marker,
+        promoted=row is not None and row.state is MemberState.VOTER,
+    )
+
+
+def _without_data(snapshot: Snapshot, record: ClusterRecord) -> Action:
+    if snapshot.reach is Reach.QUORUM:
+        return Join(f"epoch {record.epoch} is ready and serves", record)
+    if snapshot.reach is Reach.NO_QUORUM:
+        return WaitForHuman(
+            "QuorumLost",
+            "members of etcd answer, and no majority of them does",
+            "Bring members back, or terminate the instances of all members: then the newest backup is restored.",
+        )
+    return JudgeRestore(f"epoch {record.epoch} is ready and no member answers", record)
+
+
+def _claimed(snapshot: Snapshot, record: ClusterRecord) -> Action:
+    """Epochs that are claimed, or being restored, and not ready."""
+    node = snapshot.node
+    what = f"epoch {record.epoch} is {record.phase}"
+    claim = claim_next(record, node.instance_id)
+    if record.owner == node.instance_id:
+        # Never continued: the keys of two runs would mix.
+        return TakeClaim(f"{what} by this node, which restarted", claim, wipe=True)
+    if snapshot.disk.has_data:
+        return GiveUp(f"{what} by {record.owner or 'nobody'}, and the etcd data here is of something else")
+    if not record.owner:
+        return TakeClaim(f"{what}, and its owner gave up", claim)
+    if isinstance(snapshot.owner_gone, Unknown):
+        return Wait(f"{what}; whether {record.owner} is gone is unknown: {snapshot.owner_gone.reason}")
+    if not snapshot.owner_gone.value:
+        return Wait(f"{what} by {record.owner}, which is not gone")
+    if not snapshot.owner_still:
+        return Wait(f"{what} by {record.owner}, which is gone; its lease was not watched for long enough")
+    return TakeClaim(f"{what} by {record.owner}, which is gone", claim)

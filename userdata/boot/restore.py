@@ -1,0 +1,128 @@
+"""Whether a node that no member answers may restore the cluster. Row 11 of the boot table leads here.
+
+The order of the reads is part of the rule: the record with its row version, then the rows, then EC2. The claim is
+conditional on that row version, so a member that came in between refuses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from coordination.approvals import Approval
+from coordination.claims import FROM_NOTHING, claim_restoring
+from coordination.members import Member, MemberState
+from coordination.names import RESTORE_APPROVAL_ITEM
+from coordination.outcomes import Reading, Unknown
+from coordination.record import ClusterRecord
+from userdata.boot.actions import TakeClaim, Wait, WaitForHuman
+from userdata.boot.snapshot import Node
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A backup that was read back and verified; `taken_at` is in seconds since 1970."""
+
+    name: str
+    taken_at: int
+
+
+@dataclass(frozen=True)
+class Rules:
+    """`slots` is how many control-plane nodes the cluster has, `oldest_backup_seconds` what may be lost unasked."""
+
+    slots: int
+    oldest_backup_seconds: int
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """`record` was read before `rows` (all epochs), and those before `gone`."""
+
+    node: Node
+    record: ClusterRecord
+    rows: Reading[tuple[Member, ...]]
+    gone: Reading[frozenset[str]]
+    """Which of the judged instances are gone for good (coordination.fates)."""
+    unheard: Reading[frozenset[str]]
+    """Instances of the slots' groups that have neither a member row nor a boot row."""
+    backup: Reading[Backup | None]
+    approval: Reading[Approval | None]
+    now: int
+
+
+Verdict: TypeAlias = TakeClaim | Wait | WaitForHuman
+
+
+def judged(rows: Iterable[Member], epoch: int, instance_id: str) -> frozenset[str]:
+    """The instances that must be gone: whose row of this epoch says joining or voter, without one's own."""
+    present = (row.instance_id for row in rows if row.epoch == epoch and row.state is not MemberState.REMOVED)
+    return frozenset(present) - {instance_id}
+
+
+def decide_restore(evidence: Evidence, rules: Rules) -> Verdict:
+    """Claim the next epoch to restore it, or wait; what only a person can end is a condition."""
+    if isinstance(evidence.rows, Unknown):
+        return Wait(f"the members' rows are unknown: {evidence.rows.reason}")
+    rows = [row for row in evidence.rows.value if row.epoch == evidence.record.epoch]
+    # Only a failure can hide every row of a ready epoch: its first row was written with the phase itself.
+    if all(row.state is MemberState.REMOVED for row in rows):
+        return Wait(f"epoch {evidence.record.epoch} is ready and has no member's row; that cannot be all there is")
+    if isinstance(evidence.gone, Unknown):
+        return Wait(f"which members are gone is unknown: {evidence.gone.reason}")
+    members = judged(rows, evidence.record.epoch, evidence.node.instance_id)
+    if left := members - evidence.gone.value:
+        return _blocked(left)
+    if isinstance(evidence.unheard, Unknown):
+        return Wait(f"the groups' instances are unknown: {evidence.unheard.reason}")
+    if evidence.unheard.value:
+        return Wait(f"nothing was heard of {_listed(evidence.unheard.value)} yet: each speaks, or its hook ends it")
+    return _from_backup(evidence, rules, members, alone=len(rows) == 1)
+
+
+def _blocked(left: frozenset[str]) -> WaitForHuman:
+    names = _listed(left)
+    return WaitForHuman(
+        "RestoreBlocked",
+        f"no member answers, and these may still hold newer data than any backup: {names}",
+        f"Bring them back, or terminate them ({names}): then the newest backup is restored.",
+    )
+
+
+def _from_backup(evidence: Evidence, rules: Rules, members: frozenset[str], alone: bool) -> Verdict:
+    """Every member is gone for good: what is there to restore from?"""
+    if isinstance(evidence.backup, Unknown):
+        return Wait(f"the newest backup is unknown: {evidence.backup.reason}")
+    if isinstance(evidence.approval, Unknown):
+        return Wait(f"whether a restore was approved is unknown: {evidence.approval.reason}")
+    backup, approval = evidence.backup.value, evidence.approval.value
+    approved = approval is not None and approval.covers(evidence.record.epoch, members)
+    if backup is None:
+        # The founder was lost before anyone joined it, so no cluster was ever complete, and nothing is backed up.
+        if approved or (alone and rules.slots > 1):
+            return _claim(evidence, FROM_NOTHING)
+        return _too_old("there is no backup", "found an empty cluster", evidence, members)
+    age_seconds = evidence.now - backup.taken_at
+    if approved or age_seconds <= rules.oldest_backup_seconds:
+        return _claim(evidence, backup.name)
+    hours = age_seconds / 3600
+    return _too_old(f"the newest backup is {hours:.1f} hours old", f"restore {backup.name}", evidence, members)
+
+
+def _claim(evidence: Evidence, source: str) -> TakeClaim:
+    claim = claim_restoring(evidence.record, evidence.node.instance_id, source)
+    return TakeClaim(f"every member of epoch {evidence.record.epoch} is gone; restoring from {source}", claim)
+
+
+def _too_old(what: str, then: str, evidence: Evidence, members: frozenset[str]) -> WaitForHuman:
+    return WaitForHuman(
+        "SnapshotTooOld",
+        f"every member is gone, and {what}",
+        f"To {then}, store {RESTORE_APPROVAL_ITEM} with Epoch {evidence.record.epoch}, "
+        f"InstanceIds {_listed(members)} and Who.",
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ",".join(sorted(names))

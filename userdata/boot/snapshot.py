@@ -1,0 +1,78 @@
+"""What a booting node decides on: the record, its own row, its own disk, the record's owner, and who answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from coordination.members import Member
+from coordination.outcomes import Reading
+from coordination.record import ClusterRecord
+
+
+@dataclass(frozen=True)
+class Node:
+    """Who boots; `cluster_id` is the root stack's id, from the node's own settings."""
+
+    cluster_id: str
+    instance_id: str
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whose etcd data is on the disk: a file beside it that is written as soon as the data is whole."""
+
+    node: Node
+    epoch: int
+    etcd_cluster_id: str
+
+
+@dataclass(frozen=True)
+class Disk:
+    """The etcd data on this instance. Data without an identity was left by a step that did not end."""
+
+    has_data: bool = False
+    identity: Identity | None = None
+    has_marker: bool = False
+    """Whether this node was a member of a ready cluster: the identity was confirmed after ready or promotion."""
+
+
+class Reach(StrEnum):
+    """Whether members of the record's etcd cluster answer this node."""
+
+    QUORUM = "a member with quorum answers"
+    NO_QUORUM = "members answer, and none has quorum"
+    NOBODY = "no member answers"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one member said."""
+
+    etcd_cluster_id: str
+    has_quorum: bool
+
+
+def reach(answers: Iterable[Answer], etcd_cluster_id: str) -> Reach:
+    """Who answers, of the record's etcd cluster only: a member of an epoch before it is nobody."""
+    quorums = [answer.has_quorum for answer in answers if answer.etcd_cluster_id == etcd_cluster_id]
+    if any(quorums):
+        return Reach.QUORUM
+    return Reach.NO_QUORUM if quorums else Reach.NOBODY
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One look at everything. The record is read first; what its phase does not need may be left Unknown."""
+
+    node: Node
+    disk: Disk
+    record: Reading[ClusterRecord | None]
+    row: Reading[Member | None]
+    """This instance's own row."""
+    owner_gone: Reading[bool]
+    """Whether the instance that owns the record is gone for good (coordination.fates)."""
+    owner_still: bool
+    """Whether this node saw owner and counter unchanged for a whole lease (coordination.observation)."""
+    reach: Reach
