@@ -1,0 +1,177 @@
+"""The boot table, row by row; docs/architecture.md has the same rows in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from coordination.claims import claim_first, claim_next
+from coordination.record import Phase
+from tests.unit.userdata.boot.looks import BROKEN, CLUSTER, EMPTY, HALF, ME, disk, look, member, record
+from userdata.boot.actions import GiveUp, Join, JudgeRestore, Resume, Start, Stop, TakeClaim, Wait, WaitForHuman
+from userdata.boot.decide import decide
+from userdata.boot.snapshot import Disk, Node, Reach
+
+CLAIMED, READY, RESTORING = Phase.CLAIMED, Phase.READY, Phase.RESTORING
+DISKS = {
+    "no data": EMPTY,
+    "half made data": HALF,
+    "a member's data": disk(),
+    "data without a marker": disk(marker=False),
+    "data of an older epoch": disk("another", 1),
+}
+UNREADY = [CLAIMED, RESTORING]
+
+
+@pytest.mark.parametrize("on", DISKS.values(), ids=DISKS)
+def test_row_1_a_node_of_a_cluster_that_is_being_deleted_stops(on: Disk) -> None:
+    assert isinstance(decide(look(record(Phase.DELETING), on)), Stop)
+
+
+@pytest.mark.parametrize("on", DISKS.values(), ids=DISKS)
+@pytest.mark.parametrize("phase", [CLAIMED, READY, RESTORING])
+def test_row_2_a_node_that_finds_the_record_of_another_cluster_stops(phase: Phase, on: Disk) -> None:
+    assert isinstance(decide(look(record(phase, cluster_id="arn:another"), on)), Stop)
+
+
+def test_row_3_a_member_of_the_ready_cluster_resumes() -> None:
+    action = decide(look(record(), disk(), member()))
+    assert isinstance(action, Resume)
+    assert (action.write_marker, action.promoted) == (False, True)
+
+
+def test_row_3_a_member_resumes_even_when_nobody_can_be_asked() -> None:
+    assert isinstance(decide(look(record(), disk(), member(), reach=Reach.NOBODY)), Resume)
+
+
+def test_row_3_a_founder_that_crashed_before_its_marker_writes_it_and_resumes() -> None:
+    action = decide(look(record(owner=ME.instance_id), disk(marker=False), member()))
+    assert isinstance(action, Resume)
+    assert action.write_marker
+
+
+def test_row_3_a_joiner_that_crashed_before_its_promotion_goes_on_with_it() -> None:
+    action = decide(look(record(), disk(marker=False), member(state="joining")))
+    assert isinstance(action, Resume)
+    assert (action.write_marker, action.promoted) == (True, False)
+
+
+def test_row_3_a_row_of_an_older_epoch_does_not_count() -> None:
+    assert isinstance(decide(look(record(), disk(), member(state="removed", epoch=1))), Resume)
+
+
+def test_row_3_a_member_whose_row_cannot_be_read_waits() -> None:
+    assert isinstance(decide(look(record(), disk(), BROKEN)), Wait)
+
+
+@pytest.mark.parametrize(
+    "on",
+    [disk("another", 1), disk("another", 2), HALF, disk(node=replace(ME, instance_id="i-copied"))],
+    ids=["an older epoch", "a loser's", "half made", "a copy of another instance's"],
+)
+def test_row_4_data_that_is_not_of_the_ready_cluster_is_never_started(on: Disk) -> None:
+    assert isinstance(decide(look(record(), on, member(), reach=Reach.QUORUM)), GiveUp)
+
+
+def test_row_4_a_removed_member_gives_up_its_place() -> None:
+    assert isinstance(decide(look(record(), disk(), member(state="removed"))), GiveUp)
+
+
+@pytest.mark.parametrize("phase", UNREADY)
+@pytest.mark.parametrize("owner", ["i-other", ""], ids=["another owner", "no owner"])
+def test_row_4_data_under_another_ones_claim_is_never_started(phase: Phase, owner: str) -> None:
+    for on in (disk(), disk(marker=False), HALF, disk("another", 1)):
+        seen = look(record(phase, owner=owner), on, member(), owner_gone=True, owner_still=True)
+        assert isinstance(decide(seen), GiveUp)
+
+
+def test_row_5_without_a_record_the_first_epoch_is_claimed() -> None:
+    action = decide(look(None))
+    assert isinstance(action, TakeClaim)
+    assert action.claim == claim_first(CLUSTER, ME.instance_id)
+    assert not action.wipe
+
+
+@pytest.mark.parametrize("on", [disk(), disk(marker=False), HALF])
+def test_row_5_a_record_that_vanished_is_no_reason_to_found_over_data(on: Disk) -> None:
+    assert isinstance(decide(look(None, on)), Stop)
+
+
+@pytest.mark.parametrize("on", DISKS.values(), ids=DISKS)
+def test_row_6_an_owner_that_restarted_claims_the_next_epoch_and_only_then_wipes(on: Disk) -> None:
+    mine = record(CLAIMED, owner=ME.instance_id)
+    action = decide(look(mine, on))
+    assert isinstance(action, TakeClaim)
+    assert action.claim == claim_next(mine, ME.instance_id)
+    assert action.claim.record.epoch == mine.epoch + 1
+    assert action.wipe
+
+
+@pytest.mark.parametrize("phase", UNREADY)
+def test_rows_7_and_9_the_claim_of_a_gone_owner_is_taken_once_its_lease_was_seen_still(phase: Phase) -> None:
+    seen = record(phase)
+    action = decide(look(seen, owner_gone=True, owner_still=True))
+    assert isinstance(action, TakeClaim)
+    assert action.claim == claim_next(seen, ME.instance_id)
+    assert action.claim.record.phase is phase
+
+
+@pytest.mark.parametrize("phase", UNREADY)
+def test_rows_7_and_9_a_claim_that_was_given_up_is_taken_at_once(phase: Phase) -> None:
+    assert isinstance(decide(look(record(phase, owner=""))), TakeClaim)
+
+
+@pytest.mark.parametrize("phase", UNREADY)
+@pytest.mark.parametrize(
+    ("gone", "still"),
+    [(False, False), (False, True), (True, False), (BROKEN, True)],
+    ids=["alive", "alive and still", "gone and not watched", "unknown"],
+)
+def test_row_8_a_claim_whose_owner_may_still_work_is_waited_for(phase: Phase, gone: bool, still: bool) -> None:
+    assert isinstance(decide(look(record(phase), owner_gone=gone, owner_still=still)), Wait)
+
+
+def test_row_9_a_restorer_that_restarted_claims_the_next_epoch_as_restoring_and_wipes_what_it_made() -> None:
+    mine = record(RESTORING, owner=ME.instance_id)
+    action = decide(look(mine, disk(marker=False)))
+    assert isinstance(action, TakeClaim)
+    assert (action.claim.record.phase, action.claim.record.restore_from) == (RESTORING, "backup-7")
+    assert action.wipe
+
+
+def test_row_10_a_fresh_node_joins_a_cluster_that_serves() -> None:
+    action = decide(look(record(), reach=Reach.QUORUM))
+    assert action == Join("epoch 2 is ready and serves", record())
+
+
+def test_row_11_a_fresh_node_that_reaches_no_member_judges_a_restore() -> None:
+    action = decide(look(record(), reach=Reach.NOBODY))
+    assert isinstance(action, JudgeRestore)
+    assert action.record == record()
+
+
+def test_members_that_answer_without_quorum_are_no_total_loss_but_a_condition() -> None:
+    action = decide(look(record(), reach=Reach.NO_QUORUM))
+    assert isinstance(action, WaitForHuman)
+    assert action.condition == "QuorumLost"
+
+
+def test_without_the_table_a_member_starts_what_it_has() -> None:
+    assert isinstance(decide(look(BROKEN, disk())), Start)
+
+
+@pytest.mark.parametrize(
+    "on",
+    [EMPTY, HALF, disk(marker=False), disk(node=Node("arn:another", ME.instance_id)), disk(node=Node(CLUSTER, "i-2"))],
+    ids=["no data", "half made", "no marker", "another cluster's", "another instance's"],
+)
+def test_without_the_table_everything_but_a_member_waits(on: Disk) -> None:
+    assert isinstance(decide(look(BROKEN, on)), Wait)
+
+
+def test_a_member_that_started_without_the_table_stops_once_it_shows_a_newer_epoch() -> None:
+    older = disk("another", 1)
+    assert isinstance(decide(look(BROKEN, older)), Start)
+    assert isinstance(decide(look(record(), older)), GiveUp)
+    assert isinstance(decide(look(record(RESTORING), older)), GiveUp)
