@@ -103,6 +103,7 @@ def _rehearse(options: argparse.Namespace) -> int:
                     signal.pause()
             else:
                 rehearsal.local.delete()
+                print(f"permissions of this run\n{rehearsal.control.permissions()}", end="", flush=True)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         shutil.rmtree(folder)

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 from werkzeug.wrappers import Request, Response
 
+from rehearsal.aws.iam.enforcement import REPORT_PATH
+
 PREFIX = "/_site/"
 
 
@@ -112,6 +114,12 @@ class Control:
         """What was refused so far."""
         report: dict[str, Any] = self._post("report", {})
         return report
+
+    def permissions(self) -> str:
+        """What roles were denied, and what they were granted and never used, as text for people."""
+        with urllib.request.urlopen(f"{self._endpoint}{REPORT_PATH}?text", timeout=60) as answer:
+            text: str = answer.read().decode()
+        return text
 
     def _post(self, name: str, body: Mapping[str, Any], timeout_seconds: float = 60.0) -> Any:
         request = urllib.request.Request(
