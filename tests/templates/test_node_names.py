@@ -1,0 +1,79 @@
+"""What templates tell nodes, nodes understand: node.json, the cluster's settings, the pools'."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import generator.names
+import userdata.node_file
+import userdata.settings
+from tests.templates.cluster import EXAMPLES, example, substituted
+from tests.templates.rules.machines import launch_templates
+from userdata.node_file import NodeFile, node_file
+from userdata.settings import pool_settings
+
+VALUES = {
+    "AWS::Region": "eu-central-1",
+    "AWS::StackId": "arn:aws:cloudformation:eu-central-1:123456789012:stack/x/1",
+    "ClusterUuid": "0b1c",
+    "ParameterPrefix": "/holdfast/0b1c",
+    "TableName": "cluster-table",
+}
+
+
+def parameters(name: str) -> dict[str, str]:
+    """Every SSM parameter of an example: its value, where that is text, by its name."""
+    found = {}
+    for resource in example(name).resources("AWS::SSM::Parameter"):
+        value = resource.properties["Value"]
+        text = substituted(value, VALUES) if isinstance(value, dict) and "Fn::Sub" in value else value
+        found[substituted(resource.properties["Name"], VALUES)] = text
+    return found
+
+
+def test_names_are_equal_on_both_sides() -> None:
+    assert userdata.node_file.NODE_FILE == generator.names.NODE_FILE
+    assert userdata.settings.SETTINGS == generator.names.SETTINGS
+    assert userdata.settings.POOLS == generator.names.POOLS
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_node_file_is_understood(name: str) -> None:
+    found = [
+        (template.layer, understood(substituted(data["UserData"]["Fn::Base64"], VALUES)))
+        for template, data in launch_templates(example(name))
+    ]
+    assert {(node.cluster_uuid, node.region, node.table, node.parameters) for _, node in found} == {
+        ("0b1c", "eu-central-1", "cluster-table", "/holdfast/0b1c")
+    }
+    assert all(node.is_control_plane == (layer == "controlplane") for layer, node in found)
+
+
+def understood(user_data: str) -> NodeFile:
+    """node.json as user data writes it."""
+    written = re.search(r"<<'NODE'\n(.*)\nNODE\n", user_data, re.DOTALL)
+    assert written is not None
+    return node_file(written[1])
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_settings_that_nodes_read_are_the_ones_that_are_written(name: str) -> None:
+    folder = "/holdfast/0b1c/settings/"
+    written = {each.removeprefix(folder) for each in parameters(name) if each.startswith(folder)}
+    assert written == set(userdata.settings.NAMES)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_pool_is_understood(name: str) -> None:
+    folder = "/holdfast/0b1c/pools/"
+    pools = {each.removeprefix(folder): text for each, text in parameters(name).items() if each.startswith(folder)}
+    assert pools.keys() == {pool.name for pool in example(name).config.pools}
+    for pool in example(name).config.pools:
+        settings = pool_settings(pools[pool.name])
+        assert settings.labels == pool.labels
+        assert [(taint.key, taint.value, taint.effect) for taint in settings.taints] == [
+            (taint.key, taint.value, taint.effect) for taint in pool.taints
+        ]
+        assert (settings.stack, settings.group) == (VALUES["AWS::StackId"], "Group")

@@ -1,0 +1,155 @@
+"""The cluster's settings and the pools' in SSM, as CloudFormation wrote them."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
+
+from coordination.adapters.errors import AWS_ERRORS, code, unknown
+from coordination.outcomes import Known, Unknown
+from userdata.kubeadm.node import Taint
+
+SETTINGS = "settings"
+POOLS = "pools"
+
+NAMES = (
+    *("cluster-id", "cluster-name", "api-endpoint", "api-extra-names", "control-plane-slots", "pod-cidr"),
+    *("service-cidr", "backup-bucket", "key-arn", "node-log-group", "control-plane-stack"),
+)
+"""The parameters below `<prefix>/settings/`."""
+
+Value = TypeVar("Value", covariant=True)
+
+
+class SettingsError(ValueError):
+    """Settings that CloudFormation would not have written so; each of `problems` is one line."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True)
+class Invalid:
+    """The settings were read, and are wrong or not complete: one line for each problem. Waiting does not help."""
+
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """What holds for all nodes."""
+
+    cluster_id: str
+    """The root stack's id."""
+    cluster_name: str
+    api_endpoint: str
+    api_extra_names: tuple[str, ...]
+    slots: int
+    pod_cidr: str
+    service_cidr: str
+    backup_bucket: str
+    key_arn: str
+    node_log_group: str
+    control_plane_stack: str
+    """The id of the stack that waits for the control planes' signals."""
+
+
+@dataclass(frozen=True)
+class PoolSettings:
+    """What holds for the workers of a pool."""
+
+    labels: Mapping[str, str]
+    taints: tuple[Taint, ...]
+    stack: str
+    """The id of the stack that waits for the workers' signals, and the logical id of the group in it."""
+    group: str
+
+
+ReadCluster: TypeAlias = Known[ClusterSettings] | Invalid | Unknown
+ReadPool: TypeAlias = Known[PoolSettings] | Invalid | Unknown
+
+
+def read_cluster(client: Any, prefix: str) -> ReadCluster:
+    """The cluster's settings, through a client of SSM: all pages of them or nothing."""
+    path = f"{prefix}/{SETTINGS}"
+    found: dict[str, str] = {}
+    try:
+        for page in client.get_paginator("get_parameters_by_path").paginate(Path=path):
+            found |= {each["Name"].rpartition("/")[2]: each["Value"] for each in page["Parameters"]}
+    except AWS_ERRORS as error:
+        return unknown("GetParametersByPath", error)
+    try:
+        return Known(cluster_settings(found))
+    except SettingsError as error:
+        return Invalid(tuple(f"{path}/{problem}" for problem in error.problems))
+
+
+def read_pool(client: Any, prefix: str, pool: str) -> ReadPool:
+    """A pool's settings, through a client of SSM."""
+    name = f"{prefix}/{POOLS}/{pool}"
+    try:
+        text = client.get_parameter(Name=name)["Parameter"]["Value"]
+    except AWS_ERRORS as error:
+        if code(error) == "ParameterNotFound":
+            return Invalid((f"{name} is missing",))
+        return unknown("GetParameter", error)
+    try:
+        return Known(pool_settings(text))
+    except SettingsError as error:
+        return Invalid(tuple(f"{name}: {problem}" for problem in error.problems))
+
+
+def cluster_settings(found: Mapping[str, str]) -> ClusterSettings:
+    """The settings that these parameters hold. Raises SettingsError with every problem at once."""
+    problems = [f"{name} is missing" for name in NAMES if not found.get(name)]
+    slots = found.get("control-plane-slots", "1")
+    if not slots.isdecimal() or int(slots) < 1:
+        problems.append(f"control-plane-slots is {slots[:80]!r}, allowed: a whole number from 1")
+    problems += [
+        f"{name} is {found[name][:80]!r}, allowed: a range such as 10.0.0.0/16"
+        for name in ("pod-cidr", "service-cidr")
+        if found.get(name) and not _is_range(found[name])
+    ]
+    if problems:
+        raise SettingsError(problems)
+    return ClusterSettings(
+        cluster_id=found["cluster-id"],
+        cluster_name=found["cluster-name"],
+        api_endpoint=found["api-endpoint"],
+        # SSM takes no empty value, so a comma that divides nothing stands for none.
+        api_extra_names=tuple(name for name in found["api-extra-names"].split(",") if name),
+        slots=int(slots),
+        pod_cidr=found["pod-cidr"],
+        service_cidr=found["service-cidr"],
+        backup_bucket=found["backup-bucket"],
+        key_arn=found["key-arn"],
+        node_log_group=found["node-log-group"],
+        control_plane_stack=found["control-plane-stack"],
+    )
+
+
+def pool_settings(text: str) -> PoolSettings:
+    """The settings that a pool's parameter holds. Raises SettingsError."""
+    try:
+        found = json.loads(text)
+        taints = tuple(Taint(each["key"], each["effect"], each["value"]) for each in found["taints"])
+        settings = PoolSettings(dict(found["labels"]), taints, found["stack"], found["group"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise SettingsError([f"it cannot be understood: {type(error).__name__} {error}"]) from error
+    texts = [*settings.labels, *settings.labels.values(), settings.stack, settings.group]
+    texts += [part for taint in taints for part in (taint.key, taint.effect, taint.value)]
+    if not all(isinstance(part, str) for part in texts):
+        raise SettingsError(["a label, a taint, the stack or the group is no text"])
+    return settings
+
+
+def _is_range(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
