@@ -113,15 +113,21 @@ class Bed:
 
     # what it holds
 
-    def launch(self, zone: str) -> str:
-        """Another instance."""
+    def stranger(self) -> str:
+        """The namespace of another instance, in a group that no rule names."""
+        group = self.ec2.create_security_group(GroupName="other", Description="other", VpcId=self.vpc_id)["GroupId"]
+        machine = inventory.machine(self.aws, self.launch(self.zones[0], group))
+        return self.fabric.attach(machine.interface)
+
+    def launch(self, zone: str, group_id: str | None = None) -> str:
+        """Another instance; in the bed's security group unless another is named."""
         image = self.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
         (made,) = self.ec2.run_instances(
             ImageId=image,
             MinCount=1,
             MaxCount=1,
             SubnetId=self.subnets[zone],
-            SecurityGroupIds=[self.group_id],
+            SecurityGroupIds=[group_id or self.group_id],
         )["Instances"]
         return str(made["InstanceId"])
 

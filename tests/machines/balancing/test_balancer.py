@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from rehearsal.machines.network import namespaces
-from tests.machines.balancing.bed import Bed, wait
+from tests.machines.balancing.bed import PORT, Bed, connects, wait
 
 MANY = 30
 """Connections in a row: with two targets to choose from, one is never chosen in one of 2^29 runs."""
@@ -23,6 +23,13 @@ def test_connections_go_to_all_healthy_targets_and_come_from_the_balancers_addre
     node = bed.nodes()[bed.zones[0]]
     assert names(bed, node) == {target.instance_id for target in bed.targets}
     assert bed.ask(bed.targets[0], node)[1] == node
+
+
+def test_who_is_not_in_the_balancers_rules_does_not_reach_it_nor_the_targets_past_it(bed: Bed) -> None:
+    stranger = bed.stranger()
+    for address in (*bed.nodes().values(), bed.targets[0].interface.address):
+        assert not connects(stranger, address, PORT)
+        assert connects(bed.targets[1].namespace, address, PORT)
 
 
 def test_a_target_reaches_itself_through_the_balancer(bed: Bed) -> None:
@@ -102,10 +109,10 @@ def test_a_target_that_has_drained_is_no_target(bed: Bed) -> None:
     second = bed.targets[1]
     bed.deregister(second)
     wait(lambda: bed.state(second) == "")
-    (shown,) = bed.elb.describe_target_health(TargetGroupArn=bed.target_group, Targets=[{"Id": second.instance_id}])[
-        "TargetHealthDescriptions"
-    ]
-    assert (shown["TargetHealth"]["State"], shown["TargetHealth"]["Reason"]) == ("unused", "Target.NotRegistered")
+    asked = [{"Id": second.instance_id}]
+    answer = bed.elb.describe_target_health(TargetGroupArn=bed.target_group, Targets=asked)
+    (health,) = (each["TargetHealth"] for each in answer["TargetHealthDescriptions"])
+    assert (health["State"], health["Reason"]) == ("unused", "Target.NotRegistered")
 
 
 def test_a_node_sends_to_targets_of_its_own_zone_only_without_cross_zone(bed: Bed) -> None:
