@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from rehearsal.binaries.store import cache_folder
 from rehearsal.cloud.control import Control, Refused
 from rehearsal.machines import sites
 
@@ -13,8 +13,7 @@ _ENDPOINT_FILE = "endpoint"
 
 def folder() -> Path:
     """The folder of all runs: beside the images, for instances get hard links to their image's files."""
-    cache = os.environ.get("HOLDFAST_CACHE") or "~/.cache/holdfast"
-    return Path(cache).expanduser() / "runs"
+    return cache_folder() / "runs"
 
 
 def publish(run_dir: Path, endpoint: str) -> None:
