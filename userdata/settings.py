@@ -1,4 +1,4 @@
-"""The cluster's settings and the pools' in SSM, as CloudFormation wrote them."""
+"""The cluster's settings and the pools', as CloudFormation writes them into SSM. Pure; `parameters` reads them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import ipaddress
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
 
-from coordination.adapters.errors import AWS_ERRORS, code, unknown
-from coordination.outcomes import Known, Unknown
 from userdata.kubeadm.node import Taint
 
 SETTINGS = "settings"
@@ -20,8 +17,6 @@ NAMES = (
     *("service-cidr", "backup-bucket", "key-arn", "node-log-group", "control-plane-stack"),
 )
 """The parameters below `<prefix>/settings/`."""
-
-Value = TypeVar("Value", covariant=True)
 
 
 class SettingsError(ValueError):
@@ -67,40 +62,6 @@ class PoolSettings:
     stack: str
     """The id of the stack that waits for the workers' signals, and the logical id of the group in it."""
     group: str
-
-
-ReadCluster: TypeAlias = Known[ClusterSettings] | Invalid | Unknown
-ReadPool: TypeAlias = Known[PoolSettings] | Invalid | Unknown
-
-
-def read_cluster(client: Any, prefix: str) -> ReadCluster:
-    """The cluster's settings, through a client of SSM: all pages of them or nothing."""
-    path = f"{prefix}/{SETTINGS}"
-    found: dict[str, str] = {}
-    try:
-        for page in client.get_paginator("get_parameters_by_path").paginate(Path=path):
-            found |= {each["Name"].rpartition("/")[2]: each["Value"] for each in page["Parameters"]}
-    except AWS_ERRORS as error:
-        return unknown("GetParametersByPath", error)
-    try:
-        return Known(cluster_settings(found))
-    except SettingsError as error:
-        return Invalid(tuple(f"{path}/{problem}" for problem in error.problems))
-
-
-def read_pool(client: Any, prefix: str, pool: str) -> ReadPool:
-    """A pool's settings, through a client of SSM."""
-    name = f"{prefix}/{POOLS}/{pool}"
-    try:
-        text = client.get_parameter(Name=name)["Parameter"]["Value"]
-    except AWS_ERRORS as error:
-        if code(error) == "ParameterNotFound":
-            return Invalid((f"{name} is missing",))
-        return unknown("GetParameter", error)
-    try:
-        return Known(pool_settings(text))
-    except SettingsError as error:
-        return Invalid(tuple(f"{name}: {problem}" for problem in error.problems))
 
 
 def cluster_settings(found: Mapping[str, str]) -> ClusterSettings:

@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from dataclasses import replace
+from typing import Any
 
 from coordination.adapters.errors import AWS_ERRORS, code, unknown
 from coordination.outcomes import Done, Known, Unknown
 from userdata.pki import material
 from userdata.pki.material import MaterialError, Pki
+from userdata.pki.outcomes import Incomplete, Mixture, Read, Stored
 
 _NOT_THERE = "ParameterNotFound"
-
-
-@dataclass(frozen=True)
-class Mixture:
-    """Another run stored something else under this epoch: the epoch is spoilt, and the next one has to be claimed."""
-
-    item: str
-
-
-@dataclass(frozen=True)
-class Incomplete:
-    """The epoch's set lacks something, or holds what cannot be understood. Waiting does not help."""
-
-    reason: str
-
-
-Stored: TypeAlias = Done | Mixture | Unknown
-Read: TypeAlias = Known[Pki] | Incomplete | Unknown
 
 
 class PkiStore:

@@ -13,16 +13,8 @@ from botocore.exceptions import ReadTimeoutError
 from coordination.outcomes import Known, Unknown
 from rehearsal.aws.server import LocalAws
 from userdata.kubeadm.node import Taint
-from userdata.settings import (
-    NAMES,
-    ClusterSettings,
-    Invalid,
-    PoolSettings,
-    SettingsError,
-    pool_settings,
-    read_cluster,
-    read_pool,
-)
+from userdata.parameters import read_cluster, read_pool
+from userdata.settings import NAMES, ClusterSettings, Invalid, PoolSettings, SettingsError, pool_settings
 
 STORED = {
     "cluster-id": "arn:aws:cloudformation:us-east-1:123456789012:stack/holdfast/0b1c",

@@ -17,7 +17,8 @@ from rehearsal.aws.server import LocalAws
 from tests.unit.userdata.secrecy import leaks, pki_secrets, texts
 from userdata.pki import material
 from userdata.pki.issuing import new_pki
-from userdata.pki.store import Incomplete, Mixture, PkiStore
+from userdata.pki.outcomes import Incomplete, Mixture
+from userdata.pki.store import PkiStore
 
 PREFIX = "/holdfast/0b1c"
 NOW = datetime.now(UTC)
