@@ -91,7 +91,8 @@ class Bed:
     def started(self, instance_id: str) -> str:
         """`running` or `degraded` when the system has started everything; empty while it has not."""
         try:
-            state = self.run(instance_id, "systemctl is-system-running || true").strip()
+            # It may end at any moment, even while it is entered: then nothing is said.
+            state = self.hypervisor.execute(instance_id, ["systemctl", "is-system-running"], 20.0).stdout.strip()
         except ProcessLookupError:  # Between two boots.
             return ""
         return state if state in ("running", "degraded") else ""
