@@ -17,6 +17,7 @@ _SECRET_BODIES = [
     {"group": "", "resources": ["secrets", "configmaps", "serviceaccounts/token"]},
     {"group": "authentication.k8s.io", "resources": ["tokenreviews"]},
 ]
+_CHANGES = ["create", "update", "patch", "delete", "deletecollection"]
 _WHO_MAY_DO_WHAT = [{"group": "rbac.authorization.k8s.io"}, {"group": "certificates.k8s.io"}]
 
 
@@ -64,13 +65,11 @@ def audit_policy() -> Document:
             {"level": "None", "nonResourceURLs": [f"{path}*" for path in (*_ANONYMOUS_PATHS, "/version")]},
             {"level": "None", "resources": [{"group": "", "resources": ["events"]}, {"group": "events.k8s.io"}]},
             {"level": "None", "resources": [{"group": "coordination.k8s.io", "resources": ["leases"]}]},
+            # Before the rules that leave out who only reads: which Secrets a node reads is of interest.
+            {"level": "Metadata", "resources": _SECRET_BODIES},
             {"level": "None", "users": _COMPONENTS, "verbs": ["get", "list", "watch"]},
             {"level": "None", "userGroups": ["system:nodes"], "verbs": ["get", "list", "watch"]},
-            {"level": "Metadata", "resources": _SECRET_BODIES},
             {"level": "RequestResponse", "resources": _WHO_MAY_DO_WHAT, "verbs": _CHANGES},
             {"level": "Metadata"},
         ],
     }
-
-
-_CHANGES = ["create", "update", "patch", "delete", "deletecollection"]

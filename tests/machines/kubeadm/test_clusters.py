@@ -1,16 +1,12 @@
-"""kubeadm founds and joins on real machines with what our values tell it: two control planes and a worker."""
+"""kubeadm founds and joins on real machines with what our values tell it, and what it says when it fails."""
 
 from __future__ import annotations
 
-import json
 import secrets
 import shutil
-import subprocess
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,62 +15,22 @@ from rehearsal.binaries import BuildFailed, Missing, made_image
 from rehearsal.cloud import runs
 from rehearsal.machines import leftovers
 from tests.machines.instances.bed import Bed
+from tests.machines.kubeadm.cluster import HOST, Run, clustered
 from tests.programs import MINORS
-from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE, WORKER
 from tests.unit.userdata.secrecy import leaks, pki_secrets, process_arguments
 from tests.waiting import wait_for
-from userdata.files import File, private
-from userdata.kubeadm import api_server, discovery, founding, joining
-from userdata.kubeadm.cluster import Cluster
-from userdata.kubeadm.node import Host, Node
-from userdata.kubeadm.places import DISCOVERY_FILE, INIT_FILE, JOIN_FILE
+from userdata.files import private
+from userdata.kubeadm import discovery, joining
+from userdata.kubeadm.errors import Fault, sort
+from userdata.kubeadm.places import DISCOVERY_FILE, JOIN_FILE
 from userdata.kubeadm.timeouts import Timeouts
-from userdata.kubeadm.tokens import BootstrapToken, new_token
-from userdata.pki import placing
-from userdata.pki.issuing import new_pki
-from userdata.pki.material import Pki
+from userdata.kubeadm.tokens import new_token
+from userdata.pki.issuing import new_authority
 
 pytestmark = pytest.mark.slow
 
-KUBEADM_SECONDS = 180
-LIMITS = Timeouts()
-# Where the tests run there may still be cgroup v1; conntrack's size is the whole computer's.
-HOST = Host(cgroup_v1=not Path("/sys/fs/cgroup/cgroup.controllers").exists(), fixed_conntrack=True)
-
-
-@dataclass
-class Run:
-    """A cluster, and everything that kubeadm printed while it came to be."""
-
-    bed: Bed
-    pki: Pki
-    token: BootstrapToken
-    founder: Node
-    joiner: Node
-    worker: Node
-    printed: str = ""
-
-    def kubectl(self, *arguments: str) -> Any:
-        """What kubectl prints as JSON, on the founder."""
-        command = ["kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", *arguments, "-o", "json"]
-        done = self.bed.hypervisor.execute(self.founder.name, command, 30)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    def kubeadm(self, node: Node, files: Mapping[str, File], command: tuple[str, ...]) -> None:
-        """Write files on a node and run kubeadm there."""
-        place_files(self.bed, node.name, files)
-        done = self.bed.hypervisor.execute(node.name, command, KUBEADM_SECONDS)
-        self.printed += done.stdout + done.stderr
-        assert done.returncode == 0, self.printed[-3000:]
-
-
-def place_files(bed: Bed, instance_id: str, files: Mapping[str, File]) -> None:
-    """Write files inside an instance; what they hold goes through a pipe."""
-    script = "".join(
-        f"install -D -m {file.mode:o} /dev/stdin {path} <<'END'\n{file.content}END\n" for path, file in files.items()
-    )
-    subprocess.run(bed.hypervisor.shell(instance_id), input=script, text=True, check=True, capture_output=True)
+# A join that cannot succeed gives up soon.
+IMPATIENT = Timeouts(discovery=6, tls_bootstrap=6)
 
 
 @pytest.fixture(scope="module", params=MINORS)
@@ -97,61 +53,6 @@ def run(request: pytest.FixtureRequest) -> Iterator[Run]:
         bed.close()
         shutil.rmtree(run_dir)
     assert not leftovers.find(bed_id)
-
-
-def clustered(bed: Bed, version: str) -> Run:
-    ids = [bed.launch(zone=number % 2) for number in range(3)]
-    for instance_id in ids:
-        bed.wait_state(instance_id, "running")
-        wait_for(partial(serves, bed, instance_id), "the container runtime")
-    founder, joiner, worker = (
-        replace(node, name=instance_id, address=bed.described(instance_id)["PrivateIpAddress"])
-        for node, instance_id in zip((CONTROL_PLANE, CONTROL_PLANE, WORKER), ids, strict=True)
-    )
-    # There is no balancer here: the founder stands for it.
-    cluster = replace(CLUSTER, version=version, endpoint=founder.address)
-    now = datetime.now(UTC)
-    made = Run(bed, new_pki(now), new_token(), founder, joiner, worker)
-    found(made, cluster)
-    join_control_plane(made, cluster, now)
-    join_worker(made, cluster)
-    return made
-
-
-def found(run: Run, cluster: Cluster) -> None:
-    configuration = founding.configuration(cluster, run.founder, run.token, 3600, HOST, LIMITS)
-    files = {**keys(run.pki), INIT_FILE: private(configuration)}
-    run.kubeadm(run.founder, files, founding.COMMAND)
-
-
-def join_control_plane(run: Run, cluster: Cluster, now: datetime) -> None:
-    found_by = discovery.for_control_plane(run.pki.cluster, cluster.server, run.joiner.name, now)
-    files = {
-        **keys(run.pki),
-        DISCOVERY_FILE: private(found_by),
-        JOIN_FILE: private(joining.control_plane(run.joiner, HOST, LIMITS)),
-    }
-    run.kubeadm(run.joiner, files, joining.COMMAND)
-
-
-def join_worker(run: Run, cluster: Cluster) -> None:
-    files = {
-        DISCOVERY_FILE: private(discovery.for_worker(run.pki.cluster.bundle, cluster.server, run.token)),
-        JOIN_FILE: private(joining.worker(run.worker, HOST, LIMITS)),
-    }
-    run.kubeadm(run.worker, files, joining.COMMAND)
-
-
-def keys(pki: Pki) -> dict[str, File]:
-    return {**placing.files(pki), **api_server.files(pki.encryption)}
-
-
-def serves(bed: Bed, instance: str) -> bool:
-    """Whether containerd has its CRI: the unit is active earlier."""
-    try:
-        return "ok" in bed.run(instance, "ctr plugins ls 2>/dev/null | grep 'io.containerd.grpc.v1 *cri ' || true")
-    except ProcessLookupError:
-        return False
 
 
 def nodes(run: Run) -> dict[str, Any]:
@@ -224,3 +125,42 @@ def test_nothing_secret_can_be_read_by_others_than_root(run: Run) -> None:
         found = run.bed.run(node.name, f"find {folders} -xdev -type f -perm /077 -print0 | xargs -0 cat", 60)
         held = {**pki_secrets(run.pki), "token": run.token.secret}
         assert leaks(held, [(f"files of {node.name}", found.encode())]) == []
+
+
+def failing_join(run: Run, found_by: str) -> Fault:
+    """What becomes of a join by this discovery file on an instance that belongs to no cluster yet."""
+    files = {
+        DISCOVERY_FILE: private(found_by),
+        JOIN_FILE: private(joining.worker(replace(run.worker, name=run.stranger), HOST, IMPATIENT)),
+    }
+    status, said = run.try_kubeadm(run.stranger, files, joining.COMMAND)
+    assert status != 0, said
+    return sort(said)
+
+
+def test_a_cluster_of_another_authority_is_not_joined_and_never_will_be(run: Run) -> None:
+    other = new_authority("kubernetes", datetime.now(UTC))
+    fault = failing_join(run, discovery.for_worker(other.bundle, run.cluster.server, run.token))
+    assert fault.permanent
+    assert fault.reason.startswith("whoever answers at the API's name has a certificate of another authority")
+
+
+def test_an_unknown_token_is_tried_again_for_the_join_data_may_be_renewed(run: Run) -> None:
+    fault = failing_join(run, discovery.for_worker(run.pki.cluster.bundle, run.cluster.server, new_token()))
+    assert not fault.permanent
+    assert fault.reason.startswith("the API server does not know this node's token or certificate")
+
+
+def test_an_api_that_does_not_answer_is_tried_again(run: Run) -> None:
+    nobody = run.cluster.server.replace(":6443", ":6444")
+    fault = failing_join(run, discovery.for_worker(run.pki.cluster.bundle, nobody, run.token))
+    assert not fault.permanent
+    assert fault.reason.startswith("the cluster's description could not be read from the API in time")
+
+
+def test_a_node_that_has_joined_is_not_joined_again_over_what_is_there(run: Run) -> None:
+    status, said = run.try_kubeadm(run.worker.name, {}, joining.COMMAND)
+    assert status != 0
+    fault = sort(said)
+    assert fault.permanent
+    assert fault.reason.startswith("an earlier join has left something behind: ")

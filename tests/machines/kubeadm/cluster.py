@@ -1,0 +1,131 @@
+"""A cluster of two control planes and a worker on real machines, founded and joined by what our values tell kubeadm."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.machines.instances.bed import Bed
+from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE, WORKER
+from tests.waiting import wait_for
+from userdata.files import File, private
+from userdata.kubeadm import api_server, discovery, founding, joining
+from userdata.kubeadm.cluster import Cluster
+from userdata.kubeadm.node import Host, Node
+from userdata.kubeadm.places import DISCOVERY_FILE, INIT_FILE, JOIN_FILE
+from userdata.kubeadm.timeouts import Timeouts
+from userdata.kubeadm.tokens import BootstrapToken, new_token
+from userdata.pki import placing
+from userdata.pki.issuing import new_pki
+from userdata.pki.material import Pki
+
+KUBEADM_SECONDS = 180
+LIMITS = Timeouts()
+# Where the tests run there may still be cgroup v1; conntrack's size is the whole computer's.
+HOST = Host(cgroup_v1=not Path("/sys/fs/cgroup/cgroup.controllers").exists(), fixed_conntrack=True)
+
+
+@dataclass
+class Run:
+    """A cluster, and everything that kubeadm printed while it came to be."""
+
+    bed: Bed
+    cluster: Cluster
+    pki: Pki
+    token: BootstrapToken
+    founder: Node
+    joiner: Node
+    worker: Node
+    stranger: str
+    """An instance that belongs to no cluster."""
+    printed: str = ""
+
+    def kubectl(self, *arguments: str) -> Any:
+        """What kubectl prints as JSON, on the founder."""
+        command = ["kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", *arguments, "-o", "json"]
+        done = self.bed.hypervisor.execute(self.founder.name, command, 30)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def kubeadm(self, node: Node, files: Mapping[str, File], command: tuple[str, ...]) -> None:
+        """Write files on a node and run kubeadm there."""
+        status, said = self.try_kubeadm(node.name, files, command)
+        assert status == 0, said[-3000:]
+
+    def try_kubeadm(self, instance_id: str, files: Mapping[str, File], command: tuple[str, ...]) -> tuple[int, str]:
+        """The same where it may fail: its status, and all that it printed."""
+        place_files(self.bed, instance_id, files)
+        done = self.bed.hypervisor.execute(instance_id, command, KUBEADM_SECONDS)
+        said = done.stdout + done.stderr
+        self.printed += said
+        return done.returncode, said
+
+
+def place_files(bed: Bed, instance_id: str, files: Mapping[str, File]) -> None:
+    """Write files inside an instance; what they hold goes through a pipe."""
+    script = "".join(
+        f"install -D -m {file.mode:o} /dev/stdin {path} <<'END'\n{file.content}END\n" for path, file in files.items()
+    )
+    subprocess.run(bed.hypervisor.shell(instance_id), input=script, text=True, check=True, capture_output=True)
+
+
+def clustered(bed: Bed, version: str) -> Run:
+    """A cluster of this version of Kubernetes on new instances."""
+    ids = [bed.launch(zone=number % 2) for number in range(4)]
+    for instance_id in ids:
+        bed.wait_state(instance_id, "running")
+        wait_for(partial(serves, bed, instance_id), "the container runtime")
+    founder, joiner, worker = (
+        replace(node, name=instance_id, address=bed.described(instance_id)["PrivateIpAddress"])
+        for node, instance_id in zip((CONTROL_PLANE, CONTROL_PLANE, WORKER), ids[:3], strict=True)
+    )
+    # There is no balancer here: the founder stands for it.
+    cluster = replace(CLUSTER, version=version, endpoint=founder.address)
+    now = datetime.now(UTC)
+    made = Run(bed, cluster, new_pki(now), new_token(), founder, joiner, worker, stranger=ids[3])
+    found(made)
+    join_control_plane(made, now)
+    join_worker(made)
+    return made
+
+
+def found(run: Run) -> None:
+    configuration = founding.configuration(run.cluster, run.founder, run.token, 3600, HOST, LIMITS)
+    files = {**keys(run.pki), INIT_FILE: private(configuration)}
+    run.kubeadm(run.founder, files, founding.COMMAND)
+
+
+def join_control_plane(run: Run, now: datetime) -> None:
+    found_by = discovery.for_control_plane(run.pki.cluster, run.cluster.server, run.joiner.name, now)
+    files = {
+        **keys(run.pki),
+        DISCOVERY_FILE: private(found_by),
+        JOIN_FILE: private(joining.control_plane(run.joiner, HOST, LIMITS)),
+    }
+    run.kubeadm(run.joiner, files, joining.COMMAND)
+
+
+def join_worker(run: Run) -> None:
+    files = {
+        DISCOVERY_FILE: private(discovery.for_worker(run.pki.cluster.bundle, run.cluster.server, run.token)),
+        JOIN_FILE: private(joining.worker(run.worker, HOST, LIMITS)),
+    }
+    run.kubeadm(run.worker, files, joining.COMMAND)
+
+
+def keys(pki: Pki) -> dict[str, File]:
+    return {**placing.files(pki), **api_server.files(pki.encryption)}
+
+
+def serves(bed: Bed, instance: str) -> bool:
+    """Whether containerd has its CRI: the unit is active earlier."""
+    try:
+        return "ok" in bed.run(instance, "ctr plugins ls 2>/dev/null | grep 'io.containerd.grpc.v1 *cri ' || true")
+    except ProcessLookupError:
+        return False
