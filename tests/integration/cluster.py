@@ -75,7 +75,11 @@ class Cluster:
 
     def update(self, *flags: str, **parameters: str) -> str:
         """Change parameters; returns the status that the stack ends in."""
-        self.start_deploy(*flags, **parameters).communicate(timeout=CLI_SECONDS)
+        deploy = self.start_deploy(*flags, **parameters)
+        said, _ = deploy.communicate(timeout=CLI_SECONDS)
+        if deploy.returncode:
+            # A test that expected something else shows it.
+            print(said, *self.failures(), sep="\n")
         return str(self.stack()["StackStatus"])
 
     def start_delete(self) -> str:
