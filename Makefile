@@ -71,7 +71,7 @@ lint: $(CHECK) ## Style, types, import rules, shell, and whether generated files
 
 .PHONY: test
 test: $(CHECK) ## Run the tests but for those of `make e2e` (ARGS= goes to pytest)
-	@$(check_python) -m pytest -n 2 --ignore tests/e2e $(ARGS)
+	@$(check_python) -m pytest -n 2 --ignore tests/e2e --ignore tests/machines/kubeadm $(ARGS)
 
 .PHONY: properties
 properties: $(CHECK) ## Property tests at length: 300 generated configurations are linted
