@@ -122,8 +122,8 @@ rehearsal-lock: $(CHECK) ## Pin the Go modules of imagebuilder/versions.json ane
 	@$(check_python) -m rehearsal.binaries --lock
 
 .PHONY: rehearse
-rehearse: $(CHECK) ## Deploy CONFIG where instances really boot, ask the API, delete it (KEEP=1: leave it running)
-	$(cloud) rehearse $(CONFIG) --program $(PROGRAM) $(if $(KEEP),--keep)
+rehearse: $(CHECK) ## Deploy CONFIG where instances really boot, ask the API, delete it (KEEP=1: leave it running, MINOR=1.36)
+	$(cloud) rehearse $(CONFIG) --program $(PROGRAM) $(if $(KEEP),--keep) $(if $(MINOR),--minor $(MINOR))
 
 .PHONY: rehearse-shell
 rehearse-shell: $(CHECK) ## Open a shell inside instance I= of a running rehearsal

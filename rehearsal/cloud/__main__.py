@@ -18,6 +18,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from imagebuilder.versions import VersionsError
 from rehearsal.binaries import images
 from rehearsal.binaries.failures import BuildFailed, Missing
 from rehearsal.cloud import control, runs
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
-    except Missing as missing:
+    except (Missing, VersionsError) as missing:
         print(missing, file=sys.stderr)
         return 2
     except (StepFailed, BuildFailed, control.Refused, BotoCoreError, ClientError) as failed:

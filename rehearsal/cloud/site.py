@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -107,9 +108,12 @@ class Site:
         self.aws.route(control.PREFIX, self._answer)
 
     def stop(self) -> None:
-        """Everything down, the last first; nothing of the site is left on this computer."""
-        while self._stops:
-            self._stops.pop()()
+        """Everything down, the last first; nothing of the site is left on this computer. Raises what a part raised that
+        did not stop, after all others were stopped."""
+        with ExitStack() as stack:
+            for stop in self._stops:
+                stack.callback(stop)
+            self._stops.clear()
 
     def act(self, verb: str, target: str) -> None:
         """Do one of VERBS to an instance, or to all of a zone. Raises control.Unknown."""
