@@ -88,13 +88,14 @@ def ready(claimed: ClusterRecord, etcd_cluster_id: str, row: Member) -> Transact
 def renew(claimed: ClusterRecord) -> Claim:
     """The owner still works on its claim; `claimed` holds the counter that it wrote last."""
     record = replace(claimed, counter=claimed.counter + 1)
+    changes: dict[str, Value] = {"Epoch": record.epoch, "Owner": claimed.owner, "Counter": record.counter}
     expected: dict[str, Value] = {**_held(claimed), "Counter": claimed.counter}
-    return Claim(update(CLUSTER_ITEM, {"Counter": record.counter, "Owner": claimed.owner}, expected), record)
+    return Claim(update(CLUSTER_ITEM, changes, expected), record)
 
 
 def give_up(claimed: ClusterRecord) -> Update:
     """The owner will not finish and says so, which counts as gone. Whatever it has started must be stopped before."""
-    return update(CLUSTER_ITEM, {"Owner": None}, _held(claimed))
+    return update(CLUSTER_ITEM, {"Epoch": claimed.epoch, "Owner": None}, _held(claimed))
 
 
 def _held(record: ClusterRecord) -> dict[str, Value]:

@@ -32,15 +32,20 @@ def joining_row(seen: ClusterRecord, row: Member, lease: NodeLease) -> Transacti
 
 def voter_row(row: Member, etcd_member_id: str) -> Update:
     """A joining row's instance was promoted. A row that was removed since is left as it is."""
-    changes: dict[str, Value] = {"State": MemberState.VOTER.value, "EtcdMemberId": etcd_member_id or None}
+    changes: dict[str, Value] = {
+        "Epoch": row.epoch,
+        "State": MemberState.VOTER.value,
+        "EtcdMemberId": etcd_member_id or None,
+    }
     return update(row.item_id, changes, {"Epoch": row.epoch, "State": MemberState.JOINING.value})
 
 
 def not_found(row: Member, now: int) -> Update:
     """EC2 does not know the instance, for the first time. `now` is in seconds since 1970."""
-    return update(row.item_id, {"NotFoundSince": now}, {"Epoch": row.epoch, "NotFoundSince": None})
+    return update(row.item_id, {"Epoch": row.epoch, "NotFoundSince": now}, {"Epoch": row.epoch, "NotFoundSince": None})
 
 
 def found_again(row: Member) -> Update:
     """EC2 knows the instance after all."""
-    return update(row.item_id, {"NotFoundSince": None}, {"Epoch": row.epoch, "NotFoundSince": row.not_found_since})
+    expected = {"Epoch": row.epoch, "NotFoundSince": row.not_found_since}
+    return update(row.item_id, {"Epoch": row.epoch, "NotFoundSince": None}, expected)

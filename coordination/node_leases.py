@@ -75,7 +75,7 @@ def renew(held: NodeLease) -> Holding:
 
 def release(held: NodeLease) -> Update:
     """Let the next one take it at once. Counter and fence stay, so that they go on growing."""
-    return update(held.item_id, {"Owner": None}, {"Owner": held.owner, "Fence": held.fence})
+    return update(held.item_id, {"Owner": None, "Fence": held.fence}, {"Owner": held.owner, "Fence": held.fence})
 
 
 def still_held(held: NodeLease) -> Update:

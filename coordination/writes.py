@@ -21,8 +21,8 @@ ABSENT: Mapping[str, Value] = {TABLE_KEY: None}
 class Update:
     """Set `changes` (None removes a field) where the item is as `expected` (None: the field must not exist).
 
-    Without changes it is a check. `changes` must hold something that only this writer writes: after a lost reply they
-    are all there is to tell whether the write happened.
+    Without changes it is a check. After a lost reply `changes` are all there is to tell whether the write happened, so
+    they hold what nobody else writes (a counter with its owner), even where that does not change.
     """
 
     item_id: str
