@@ -1,8 +1,8 @@
-"""The cluster's Auto Scaling groups: which instances they have, and answers to their hooks."""
+"""The cluster's Auto Scaling groups: which instances they have, in which states, and answers to their hooks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from coordination.adapters.errors import AWS_ERRORS, code, message, unknown
@@ -35,6 +35,22 @@ class ClusterGroups:
         except AWS_ERRORS as error:
             return unknown("DescribeAutoScalingGroups", error)
         return Known(tuple(sorted(found, key=lambda instance: instance.instance_id)))
+
+    def states(self, instance_ids: Collection[str]) -> Reading[Mapping[str, str | None]]:
+        """EC2's word for the state of each instance, None for one that EC2 does not know (coordination.fates)."""
+        found: dict[str, str | None] = dict.fromkeys(sorted(instance_ids))
+        if not found:
+            return Known(found)
+        # By a filter: asked for by their ids, one that is not known would hide all the others.
+        named = {"Name": "instance-id", "Values": list(found)}
+        try:
+            for page in self._ec2.get_paginator("describe_instances").paginate(Filters=[named]):
+                for reservation in page["Reservations"]:
+                    for instance in reservation["Instances"]:
+                        found[instance["InstanceId"]] = instance["State"]["Name"]
+        except AWS_ERRORS as error:
+            return unknown("DescribeInstances", error)
+        return Known(found)
 
     def complete(self, instance: GroupInstance) -> Request:
         """Let an instance that a hook holds go on, whichever of its two hooks it is."""

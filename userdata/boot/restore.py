@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from coordination.approvals import Approval
+from coordination.boots import Boot
 from coordination.claims import FROM_NOTHING, claim_restoring
+from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState
-from coordination.names import RESTORE_APPROVAL_ITEM
+from coordination.names import CONTROL_PLANE_ROLE, RESTORE_APPROVAL_ITEM
 from coordination.outcomes import Reading, Unknown
 from coordination.record import ClusterRecord
 from userdata.boot.actions import TakeClaim, Wait, WaitForHuman
@@ -59,6 +61,12 @@ def judged(rows: Iterable[Member], epoch: int, instance_id: str) -> frozenset[st
     """The instances that must be gone: whose row of this epoch says joining or voter, without one's own."""
     present = (row.instance_id for row in rows if row.epoch == epoch and row.state is not MemberState.REMOVED)
     return frozenset(present) - {instance_id}
+
+
+def unheard(instances: Iterable[GroupInstance], rows: Iterable[Member], boots: Iterable[Boot]) -> frozenset[str]:
+    """The instances of the slots of which no row speaks: whether they hold anything, nobody knows yet."""
+    slots = {instance.instance_id for instance in instances if instance.role == CONTROL_PLANE_ROLE}
+    return frozenset(slots - {row.instance_id for row in rows} - {row.instance_id for row in boots})
 
 
 def decide_restore(evidence: Evidence, rules: Rules) -> Verdict:

@@ -118,6 +118,29 @@ def test_a_throttled_list_says_so(world: World) -> None:
     assert isinstance(world.groups.instances(), Throttled)
 
 
+def described(*states: tuple[str, str]) -> dict[str, Any]:
+    instances = [{"InstanceId": name, "State": {"Name": state}} for name, state in states]
+    return {"Reservations": [{"Instances": [instance]} for instance in instances]}
+
+
+def test_the_states_of_instances_are_read_from_every_page_and_the_unknown_ones_are_none(world: World) -> None:
+    named = [{"Name": "instance-id", "Values": ["i-1", "i-2", "i-3"]}]
+    first = {**described(("i-1", "terminated")), "NextToken": "more"}
+    world.stubs["ec2"].add_response("describe_instances", first, {"Filters": named})
+    second = {"Filters": named, "NextToken": "more"}
+    world.stubs["ec2"].add_response("describe_instances", described(("i-3", "stopped")), second)
+    assert world.groups.states({"i-3", "i-1", "i-2"}) == Known({"i-1": "terminated", "i-2": None, "i-3": "stopped"})
+
+
+def test_the_states_of_no_instances_are_not_asked_for(world: World) -> None:
+    assert world.groups.states([]) == Known({})
+
+
+def test_states_that_cannot_be_read_are_unknown_and_nobody_is_taken_for_gone(world: World) -> None:
+    world.stubs["ec2"].add_client_error("describe_instances", "InternalError", "busy")
+    assert world.groups.states(["i-1"]) == Unknown("DescribeInstances: InternalError: busy")
+
+
 def test_a_hook_is_completed_by_the_clusters_hook_name_and_the_instance(world: World) -> None:
     expected = {**HOOK, "LifecycleActionResult": "CONTINUE"}
     world.stubs["autoscaling"].add_response("complete_lifecycle_action", {}, expected)

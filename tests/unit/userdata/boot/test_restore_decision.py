@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from coordination.approvals import Approval
+from coordination.boots import Boot
 from coordination.claims import FROM_NOTHING, claim_restoring
+from coordination.instances import GroupInstance
 from coordination.members import Member
 from coordination.outcomes import Known
 from tests.unit.userdata.boot.looks import BROKEN, ME, member, record
 from userdata.boot.actions import TakeClaim, Wait, WaitForHuman
-from userdata.boot.restore import Backup, Evidence, Rules, decide_restore, judged
+from userdata.boot.restore import Backup, Evidence, Rules, decide_restore, judged, unheard
 
 NOW = 1_800_000_000
 RULES = Rules(slots=3, oldest_backup_seconds=3600)
@@ -77,6 +79,13 @@ def test_whatever_cannot_be_read_is_waited_for(field: str) -> None:
 
 def test_an_instance_that_nobody_heard_of_yet_is_waited_for() -> None:
     assert isinstance(decide_restore(replace(LOST, unheard=Known(frozenset({"i-9"}))), RULES), Wait)
+
+
+def test_whoever_has_neither_a_members_row_nor_a_boot_row_was_not_heard_of() -> None:
+    slots = [GroupInstance(name, "slot0", "control-plane", "InService") for name in ("i-1", "i-8", "i-9")]
+    worker = GroupInstance("i-7", "pool", "worker", "InService")
+    booting = Boot("arn:aws:ec2:us-east-1:123456789012:instance/i-8", "looks")
+    assert unheard([*slots, worker], ROWS, [booting]) == frozenset({"i-9"})
 
 
 def test_a_backup_that_is_too_old_waits_for_a_human() -> None:
