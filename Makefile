@@ -81,6 +81,10 @@ properties: $(CHECK) ## Property tests at length: 300 generated configurations a
 examples: $(CHECK) ## Deploy and delete every example on the local AWS; `make check` takes some
 	@HOLDFAST_EXAMPLES=all $(check_python) -m pytest -n 2 tests/integration/test_examples.py $(ARGS)
 
+.PHONY: model
+model: $(CHECK) ## Explore founding and restoring state by state; `make check` takes the small models
+	@$(check_python) -m tests.model
+
 .PHONY: golden
 golden: $(CHECK) ## Write golden templates, the list of moto corrections and IAM's catalogue anew, for git diff
 	@$(check_python) -m tests.templates.golden
