@@ -6,7 +6,7 @@ up where they are used so that a test can put a wrong one in their place. Steps 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
 from coordination import fates, observation
@@ -61,13 +61,7 @@ class Founding:
         """Nothing but fresh instances."""
         return canonical(World(self._faults, tuple(Node(f"i-{place + 1}") for place in range(self._nodes))))
 
-    def parts(self, state: World) -> tuple[Hashable, ...]:
-        """For the explorer."""
-        return parts(state)
-
-    def whole(self, flat: tuple[Hashable, ...]) -> World:
-        """For the explorer."""
-        return whole(flat)
+    parts, whole = staticmethod(parts), staticmethod(whole)
 
     def is_good(self, world: World) -> bool:
         """One cluster with every node in it, but those that a person has to look at; or a loss that a person ends."""

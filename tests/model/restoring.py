@@ -5,7 +5,7 @@ The reads of a restore are steps of their own, so anything may come between them
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 
 from coordination.members import Member, MemberState
@@ -73,13 +73,7 @@ class Restoring:
         )
         return canonical(Region(self._budget, instances, table, (("etcd1", names),)))
 
-    def parts(self, state: Region) -> tuple[Hashable, ...]:
-        """For the explorer."""
-        return parts(state)
-
-    def whole(self, flat: tuple[Hashable, ...]) -> Region:
-        """For the explorer."""
-        return whole(flat)
+    parts, whole = staticmethod(parts), staticmethod(whole)
 
     def is_good(self, region: Region) -> bool:
         """It serves, it is deleted, or a condition names the instances for which a restore waits."""
@@ -108,6 +102,9 @@ class Restoring:
             yield from _faults(region, instance)
             if instance.stopped:
                 yield Step(f"{instance.name} is started", region.where(instance, stopped=False), fault=True)
+                if not any(instance.name in names for _, names in region.members):
+                    # Never in service: only a member completes its launch hook.
+                    yield Step(f"{instance.name}'s launch hook runs out", region.replace_instance(instance))
                 continue
             if instance.young:
                 yield Step(f"EC2 shows {instance.name}", region.where(instance, young=False))

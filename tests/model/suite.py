@@ -23,3 +23,30 @@ RESTORING_QUICK = {
     "two members, without a backup": Restoring(Budget(losses=3, launches=2), members=2, backup=False),
     "a node that cannot read the table": Restoring(Budget(losses=2, launches=2, reboots=1, blind=1), members=2),
 }
+FOUNDING_LONG = {
+    "three nodes, one lost, one rebooted": Founding(Faults(losses=1, reboots=1)),
+    "three nodes, two lost": Founding(Faults(losses=2)),
+    "three nodes, one lost, one hung, a renewal": Founding(Faults(losses=1, hangs=1, renewals=1)),
+    "three nodes, one lost, a late write": Founding(Faults(losses=1, late=1)),
+    "three nodes, one lost, a lost reply": Founding(Faults(losses=1, doubts=1)),
+    "three nodes, one rebooted, one fails for good": Founding(Faults(reboots=1, failures=1)),
+    "two nodes, two lost, two rebooted": Founding(Faults(losses=2, reboots=2), nodes=2),
+    "two nodes, one lost, one rebooted, a lost reply, a late write": Founding(
+        Faults(losses=1, reboots=1, doubts=1, late=1), nodes=2
+    ),
+    "two nodes, one lost, one rebooted, one hung, a late write": Founding(
+        Faults(losses=1, reboots=1, hangs=1, late=1), nodes=2
+    ),
+}
+RESTORING_LONG = {
+    "four losses, deleted, one rebooted": Restoring(Budget(losses=4, launches=2, deletions=1, reboots=1)),
+    "three losses, one stopped, a cut": Restoring(Budget(losses=3, launches=2, stops=1, cuts=1)),
+    "four losses, three launches": Restoring(Budget(losses=4, launches=3)),
+    "two members, a blind reboot, a cut": Restoring(
+        Budget(losses=3, launches=2, reboots=1, blind=1, cuts=1), members=2
+    ),
+    "a founder alone, without a backup, rebooted and cut off": Restoring(
+        Budget(losses=2, launches=2, reboots=1, cuts=1), members=1, backup=False
+    ),
+    "one member, four places, a cut": Restoring(Budget(losses=1, launches=3, cuts=1), members=1, places=4),
+}

@@ -13,20 +13,19 @@ from coordination.claims import Claim
 from coordination.members import Member
 from coordination.outcomes import Known
 from coordination.record import ClusterRecord, Phase
-from coordination.writes import Transaction, Update
+from coordination.writes import Transaction
 from tests.model.explorer import NO_PROGRESS, explore
 from tests.model.instance_steps import NEVER_EMPTY, NEVER_FOREIGN, NEVER_OLD, NEVER_OVER_THE_LIVING
+from tests.model.mutations import Watched, mutate_decide, without
 from tests.model.records import FINAL, record_of
 from tests.model.region import Budget, Region
 from tests.model.restoring import ONE_SERVES, Restoring
 from tests.model.suite import RESTORING_QUICK
-from userdata.boot import decide as boot
 from userdata.boot import restore, snapshot
 from userdata.boot.actions import Action, GiveUp, Start, TakeClaim, Wait
 from userdata.boot.restore import Evidence, Rules, Verdict
 from userdata.boot.snapshot import Reach, Snapshot
 
-decide: Callable[[Snapshot], Action] = boot.decide
 decide_restore: Callable[[Evidence, Rules], Verdict] = restore.decide_restore
 STOPPED = Budget(launches=2, stops=1)
 # One node is cut off, another one joins the only member, and that one leaves.
@@ -44,18 +43,9 @@ def caught(budget: Budget, only: str = "", members: int = 3, backup: bool = True
     """The sentence that a model breaks; with `only` no other one is looked at."""
     model = Restoring(budget, members, backup)
     wanted = {what: holds for what, holds in model.invariants.items() if only in ("", what)}
-    result = explore(_Watched(model, wanted), most_states=200_000)
+    result = explore(Watched(model, wanted), most_states=200_000)
     assert result.violation is not None, f"{result.states} states, and nothing was caught"
     return result.violation.what
-
-
-class _Watched:
-    """A model of which other sentences are looked at."""
-
-    def __init__(self, model: Restoring, invariants: dict[str, Callable[[Region], bool]]) -> None:
-        self.invariants = invariants
-        self.initial, self.steps, self.is_good = model.initial, model.steps, model.is_good
-        self.parts, self.whole = model.parts, model.whole
 
 
 @pytest.mark.parametrize(
@@ -70,12 +60,8 @@ def test_a_lost_cluster_serves_again_and_is_joined(members: int, backup: bool) -
         joined = len(region.listed(record.etcd_cluster_id)) == 2
         return not (record.epoch == 2 and joined and region.has_quorum(record.etcd_cluster_id, 0))
 
-    result = explore(_Watched(Restoring(Budget(losses=3, launches=2), members, backup), {"never": never}))
+    result = explore(Watched(Restoring(Budget(losses=3, launches=2), members, backup), {"never": never}))
     assert result.violation is not None
-
-
-def mutate_decide(monkeypatch: pytest.MonkeyPatch, change: Callable[[Snapshot, Action], Action]) -> None:
-    monkeypatch.setattr(boot, "decide", lambda seen: change(seen, decide(seen)))
 
 
 def restore_whatever_lives(evidence: Evidence, rules: Rules) -> Verdict:
@@ -83,11 +69,6 @@ def restore_whatever_lives(evidence: Evidence, rules: Rules) -> Verdict:
     assert isinstance(evidence.rows, Known)
     everybody = frozenset(row.instance_id for row in evidence.rows.value)
     return decide_restore(replace(evidence, gone=Known(everybody)), rules)
-
-
-def without(update: Update, *fields: str) -> Update:
-    """The update without some of its conditions."""
-    return replace(update, expected=tuple(pair for pair in update.expected if pair[0] not in fields))
 
 
 def test_a_restore_that_does_not_ask_whether_members_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
