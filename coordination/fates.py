@@ -14,9 +14,10 @@ YOUNG_SECONDS = 2 * 3600
 def is_gone(state: str | None, known_since: int | None, not_found_since: int | None, now: int) -> bool:
     """Whether an instance is gone. Times are in seconds since 1970.
 
-    `state` is EC2's word for it, None where EC2 does not know it; `known_since` when its row was written (its member
-    row, or its boot row where it has no other), None where nobody can say; `not_found_since` when EC2 first did not know it. Stopped, shutting-down, retained, standby and
-    impaired instances are not gone: they may come back with their data.
+    `state` is EC2's word for it, None where EC2 does not know it; `not_found_since` when EC2 first did not know it;
+    `known_since` when its row was written (the member row, or the boot row of an instance that has no other), None
+    where nobody can say. Stopped, shutting-down, retained, standby and impaired instances are not gone: they may come
+    back with their data.
     """
     if state is not None:
         return state == TERMINATED
