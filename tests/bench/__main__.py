@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import Any
 
-from tests.bench import machines, measure
+from tests.bench import claims, machines, measure
 
 # Seconds on the machine that CI has; the ratio beside the first one is what to compare elsewhere.
 GENERATION_SECONDS = 0.45
@@ -33,6 +33,7 @@ def main() -> int:
         }
         if not options.without_local:
             figures["local_seconds"] = measure.rehearsal()
+        figures["claims"] = claims.claim_race()
         # What cannot be measured here is said, and is no failure: generating needs no root.
         missing = machines.problems()
         figures["machines"] = {"not_measured": missing} if missing else machines.machines()
@@ -54,6 +55,9 @@ def _tell(figures: dict[str, Any]) -> None:
     print(f"packages     {figures['packages_to_generate']} to generate (at most {PACKAGES})")
     if "local_seconds" in figures:
         print(f"make local   {figures['local_seconds']:.1f} s (at most {LOCAL_SECONDS} s)")
+    race = figures["claims"]
+    print(f"claims       {race['rounds_with_one_winner']} of {race['rounds']} rounds with one winner (all)")
+    print(f"             {race['most_requests']} table requests at most (at most {claims.MOST_REQUESTS})")
     measured = figures["machines"]
     if "not_measured" in measured:
         print(f"machines     not measured: {'; '.join(measured['not_measured'])}")
