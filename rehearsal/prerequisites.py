@@ -14,31 +14,34 @@ from collections.abc import Callable
 # Of root's path, whoever asks.
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-PROGRAMS = {
-    # for images
+IMAGES = {
     "runc": "runc",
+    "setpriv": "util-linux",
     "xtables-legacy-multi": "iptables",
     # kubeadm's preflight
     "conntrack": "conntrack",
-    "cp": "coreutils",
     "losetup": "mount",
     # kubectl port-forward
     "socat": "socat",
-    # machines and their network
+}
+"""What images are made with or borrow: a program, or its path -> Debian's package."""
+MACHINES = {
+    "cp": "coreutils",
     "ip": "iproute2",
     "mount": "mount",
     "nft": "nftables",
     "nsenter": "util-linux",
-    "setpriv": "util-linux",
     "unshare": "util-linux",
+    # A machine boots this computer's systemd, and its user data is started with this Python.
     "/lib/systemd/systemd": "systemd",
+    "/usr/bin/python3": "python3",
 }
-"""A program, or its path -> Debian's package."""
+"""What machines and their networks run with."""
 
 
 def missing(has: Callable[[str], object] = lambda program: shutil.which(program, path=SYSTEM_PATH)) -> list[str]:
     """The packages whose programs are not all there, each once, sorted."""
-    return sorted({package for program, package in PROGRAMS.items() if not has(program)})
+    return sorted({package for program, package in (IMAGES | MACHINES).items() if not has(program)})
 
 
 def main() -> int:

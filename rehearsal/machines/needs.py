@@ -8,17 +8,8 @@ import subprocess
 from pathlib import Path
 
 from rehearsal.machines.instance.cgroups import hierarchies
+from rehearsal.prerequisites import MACHINES
 
-# Program -> Debian's package.
-PROGRAMS = {
-    "ip": "iproute2",
-    "nft": "nftables",
-    "nsenter": "util-linux",
-    "unshare": "util-linux",
-    "mount": "mount",
-}
-PYTHON = Path("/usr/bin/python3")
-SYSTEMD = Path("/lib/systemd/systemd")
 MEMORY_GIB = 4.0
 """Three control planes take 1.4 GiB with their add-ons, the local AWS 0.4; twice that lets tests run beside them."""
 DISK_GIB = 6.0
@@ -34,12 +25,8 @@ def problems(run_dir: Path) -> list[str]:
     if os.geteuid() != 0:
         return [f"user id {os.geteuid()}: machines need root, for namespaces, mounts and firewall rules"]
     found = [
-        f"there is no {name}: install {package}" for name, package in PROGRAMS.items() if shutil.which(name) is None
+        f"there is no {name}: install {package}" for name, package in MACHINES.items() if shutil.which(name) is None
     ]
-    if not PYTHON.exists():
-        found.append(f"there is no {PYTHON}: install python3; user data is started with it")
-    if not SYSTEMD.exists():
-        found.append(f"there is no {SYSTEMD}: a machine boots this computer's systemd")
     if found:
         return found
     try:
