@@ -11,8 +11,8 @@ import json
 import logging
 import os
 import sys
-from pathlib import Path
 
+from rehearsal.aws.options import add_options
 from rehearsal.aws.server import LocalAws
 from rehearsal.ending import asked_to_end
 
@@ -20,22 +20,8 @@ from rehearsal.ending import asked_to_end
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m rehearsal.aws", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="loopback port; 0 takes a free one (default)")
-    parser.add_argument("--speed", type=_speed, default=1.0, help="how many times as fast as real time the clock runs")
-    parser.add_argument("--region", default="us-east-1", help="region where a request's signature names none")
-    parser.add_argument("--log-dir", type=Path, help="folder for the logs of functions")
-    parser.add_argument("--stop-with-stdin", action="store_true", help="stop when standard input is closed")
+    add_options(parser)
     return parser.parse_args(argv)
-
-
-def _speed(text: str) -> float:
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = 0.0
-    if speed <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r}; allowed: a number greater than 0")
-    return speed
 
 
 def main() -> int:

@@ -19,6 +19,7 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from imagebuilder.versions import VersionsError
+from rehearsal.aws.options import add_options
 from rehearsal.binaries import images
 from rehearsal.binaries.failures import BuildFailed, Missing
 from rehearsal.cloud import control, runs
@@ -57,11 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 
     serve = commands.add_parser("serve", help="run a local cloud until told to stop; says in JSON when it is ready")
     serve.add_argument("--program", type=Path, required=True)
-    serve.add_argument("--port", type=int, default=0, help="loopback port; 0 takes a free one (default)")
-    serve.add_argument("--speed", type=float, default=1.0, help="how many times as fast as real time AWS's clock runs")
-    serve.add_argument("--region", default="us-east-1")
-    serve.add_argument("--log-dir", type=Path)
-    serve.add_argument("--stop-with-stdin", action="store_true", help="stop when standard input is closed")
+    add_options(serve)
     serve.set_defaults(run=_serve)
 
     shell = commands.add_parser("shell", help="open a shell inside an instance")
