@@ -79,7 +79,7 @@ def route(site: Controlled, request: Request) -> Response:
 
 
 def _json(answer: Any, status: int) -> Response:
-    return Response(json.dumps(answer, default=str), status=status, content_type="application/json")
+    return Response(json.dumps(answer), status=status, content_type="application/json")
 
 
 class Refused(Exception):

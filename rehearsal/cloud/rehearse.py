@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rehearsal.cloud import table
 from rehearsal.cloud.control import Control
+from rehearsal.local import stacks
 from rehearsal.local.processes import Processes, StepFailed
 from rehearsal.local.steps import STACK, Change, Rehearsal
 
@@ -40,7 +41,8 @@ class MachineRehearsal:
         server = ("rehearsal.cloud", "serve", "--program", str(program.resolve()))
         self.local = Rehearsal(config, folder, processes, server=server, played=False, minor=minor, change=change)
         self._live = sys.stdout.isatty()
-        self._shown: list[str] = []
+        self._lines_shown = 0
+        self._said: dict[str, str] = {}
 
     @property
     def control(self) -> Control:
@@ -71,7 +73,7 @@ class MachineRehearsal:
 
     def check_api(self) -> None:
         """Ask a worker to ask the API by the balancer's name. Raises StepFailed, with what was refused."""
-        url = f"{self._output('ApiEndpoint')}/readyz"
+        url = f"{stacks.outputs(self.local.client('cloudformation'), STACK)['ApiEndpoint']}/readyz"
         worker = next(row.instance_id for row in self.rows() if not row.place.startswith("slot"))
         curl = ["curl", "--silent", "--show-error", "--insecure", "--max-time", "10", url]
         deadline = time.monotonic() + WORKER_SECONDS
@@ -103,20 +105,16 @@ class MachineRehearsal:
         found = self.local.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
         return str(found["StackStatus"])
 
-    def _output(self, key: str) -> str:
-        stack = self.local.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
-        return next(str(output["OutputValue"]) for output in stack["Outputs"] if output["OutputKey"] == key)
-
     def _show(self, rows: Sequence[table.Row]) -> None:
         """On a terminal the table in place; elsewhere a line for each instance that changed."""
         if self._live:
             lines = [line[: shutil.get_terminal_size().columns] for line in table.render(rows)]
-            back = FIRST_LINES.format(lines=len(self._shown)) if self._shown else ""
+            back = FIRST_LINES.format(lines=self._lines_shown) if self._lines_shown else ""
             print(back + "\n".join(lines), flush=True)
-            self._shown = lines
+            self._lines_shown = len(lines)
             return
         for row in rows:
-            line = f"{row.instance_id}  {'  '.join(row.cells[1:-1])}"
-            if line not in self._shown:
-                self._shown.append(line)
-                self.local.say(line)
+            states = "  ".join(row.cells[1:-1])
+            if self._said.get(row.instance_id) != states:
+                self._said[row.instance_id] = states
+                self.local.say(f"{row.instance_id}  {states}")

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from werkzeug.wrappers import Request, Response
 
 from rehearsal.aws.iam.enforcement import enforcement_of
+from rehearsal.aws.iam.report import denied_lines
 from rehearsal.aws.server import LocalAws
 from rehearsal.aws.services.ec2.hosting import attach_host
 from rehearsal.binaries import images
@@ -160,14 +161,10 @@ class Site:
 
     def report(self) -> dict[str, Any]:
         """What was refused so far, each as a readable line."""
-        denied = enforcement_of(self.aws).record.denied
         return {
             "packets": [str(refusal) for refusal in self.fabric.refused()],
             "services": self.reach.refusals(),
-            "calls": [
-                f"{use.role_arn.rpartition('/')[2]}: {use.action} on {use.resource} {use.reason} ({count} calls)"
-                for use, count in denied.items()
-            ],
+            "calls": denied_lines(enforcement_of(self.aws).record),
         }
 
     def _answer(self, request: Request) -> Response:

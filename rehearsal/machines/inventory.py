@@ -1,4 +1,4 @@
-"""Instances as the local EC2 holds them, read from moto's backends: the one place that knows moto's attributes."""
+"""Instances as the local EC2 holds them, read from moto's backends."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from rehearsal.aws.protocol import partition_of
 from rehearsal.aws.server import LocalAws
 from rehearsal.machines.model import Interface, Machine, MetadataOptions
+from rehearsal.machines.network.topology import backend_of
 
 GONE = frozenset({"terminated"})
 """The states of an instance whose address may already be another's."""
@@ -59,13 +60,8 @@ def details(aws: LocalAws, of: Machine) -> Details:
 
 def vpc_range(aws: LocalAws, vpc_id: str) -> IPv4Network:
     """The addresses of a VPC. KeyError when there is none with this id."""
-    from moto.ec2.models import ec2_backends
-
     with aws.lock:
-        for backend in ec2_backends[aws.account_id].values():
-            if vpc_id in backend.vpcs:
-                return IPv4Network(backend.vpcs[vpc_id].cidr_block)
-    raise KeyError(vpc_id)
+        return IPv4Network(backend_of(aws, vpc_id).vpcs[vpc_id].cidr_block)
 
 
 def _instances(aws: LocalAws) -> Iterator[tuple[str, Any]]:

@@ -40,20 +40,22 @@ def as_json(record: Record) -> str:
 
 def as_text(record: Record) -> str:
     """The report for people."""
-    lines = []
-    denied = record.denied
-    if denied:
-        lines.append("denied:")
-        for use, count in denied.items():
-            lines.append(f"  {_role(use.role_arn)}: {use.action} on {use.resource} {use.reason} ({count} times)")
-    else:
-        lines.append("denied: nothing")
+    denied = denied_lines(record)
+    lines = ["denied:", *(f"  {line}" for line in denied)] if denied else ["denied: nothing"]
     unused: dict[str, list[str]] = {}
     for grant in record.unused:
         unused.setdefault(_role(grant.role_arn), []).append(f"{grant.action} ({grant.sid or grant.policy})")
     lines.append("granted and never used:" if unused else "granted and never used: nothing")
     lines += [f"  {role}: {', '.join(actions)}" for role, actions in unused.items()]
     return "\n".join(lines) + "\n"
+
+
+def denied_lines(record: Record) -> list[str]:
+    """What was denied, a line for each permission."""
+    return [
+        f"{_role(use.role_arn)}: {use.action} on {use.resource} {use.reason} ({count} times)"
+        for use, count in record.denied.items()
+    ]
 
 
 def _role(arn: str) -> str:
