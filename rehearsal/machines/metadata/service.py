@@ -16,10 +16,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Protocol
 
 from rehearsal.aws.server import LocalAws
+from rehearsal.machines import inventory
 from rehearsal.machines.metadata.credentials import LIFETIME_SECONDS, Credentials
-from rehearsal.machines.metadata.facts import Facts, facts_at
+from rehearsal.machines.metadata.facts import facts_at
 from rehearsal.machines.metadata.tokens import BadTtl, Tokens
 from rehearsal.machines.metadata.tree import read, tree
+from rehearsal.machines.model import Machine
 from rehearsal.machines.network.namespaces import listen
 from rehearsal.machines.network.router import METADATA
 
@@ -115,14 +117,14 @@ class Metadata:
 
     def put(self, vpc_id: str, address: str, path: str, ttl: str | None, *, forwarded: bool = False) -> Answer:
         """The answer to a PUT: a session token."""
-        facts = facts_at(self._aws, vpc_id, address)
-        if facts is None or forwarded or not facts.machine.metadata.enabled:
+        machine = inventory.machine_at(self._aws, vpc_id, address)
+        if machine is None or forwarded or not machine.metadata.enabled:
             return Answer(HTTPStatus.FORBIDDEN)
-        hop_limit = facts.machine.metadata.hop_limit
+        hop_limit = machine.metadata.hop_limit
         if path != TOKEN_PATH:
             return Answer(HTTPStatus.METHOD_NOT_ALLOWED, hop_limit=hop_limit)
         try:
-            token = self._tokens.grant(facts.machine.instance_id, ttl)
+            token = self._tokens.grant(machine.instance_id, ttl)
         except BadTtl as error:
             return Answer(HTTPStatus.BAD_REQUEST, str(error).encode(), hop_limit=hop_limit)
         assert ttl is not None
@@ -130,11 +132,14 @@ class Metadata:
 
     def get(self, vpc_id: str, address: str, path: str, token: str | None) -> Answer:
         """The answer to a GET: one value, or the list of a folder."""
-        facts = facts_at(self._aws, vpc_id, address)
-        if facts is None or not facts.machine.metadata.enabled:
+        machine = inventory.machine_at(self._aws, vpc_id, address)
+        if machine is None or not machine.metadata.enabled:
             return Answer(HTTPStatus.FORBIDDEN)
-        if not self._may_read(facts, token):
+        if not self._may_read(machine, token):
             return Answer(HTTPStatus.UNAUTHORIZED)
+        facts = facts_at(self._aws, vpc_id, address)
+        if facts is None:  # Terminated in between.
+            return Answer(HTTPStatus.FORBIDDEN)
         version, _, rest = path.lstrip("/").partition("/")
         found = None
         if version == "latest":
@@ -143,7 +148,7 @@ class Metadata:
             return Answer(HTTPStatus.NOT_FOUND)
         return Answer(HTTPStatus.OK, found if isinstance(found, bytes) else found.encode())
 
-    def _may_read(self, facts: Facts, token: str | None) -> bool:
+    def _may_read(self, machine: Machine, token: str | None) -> bool:
         if token is None:
-            return not facts.machine.metadata.tokens_required
-        return self._tokens.holds(facts.machine.instance_id, token)
+            return not machine.metadata.tokens_required
+        return self._tokens.holds(machine.instance_id, token)
