@@ -12,11 +12,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from rehearsal.binaries import images
-from rehearsal.binaries.failures import Missing
+from rehearsal.binaries import image_for
 from rehearsal.binaries.store import cache_folder
 from rehearsal.machines import needs
 from rehearsal.machines.instance.cgroups import group_of
+from tests.images import NEWEST, made_or_reason
 from tests.machines.instances.bed import Bed
 
 INSTANCES = 3
@@ -28,11 +28,8 @@ _STARTED = re.compile(r"Startup finished in (?:(\d+)min )?([\d.]+)(m?)s")
 
 def problems() -> list[str]:
     """Why machines cannot be measured here; empty where they can."""
-    try:
-        made = images.made_image(images.names()[0].minor)
-    except Missing as missing:
-        return [str(missing)]
-    return needs.problems(Path(tempfile.gettempdir())) if made else ["no machine image is made"]
+    image = made_or_reason()
+    return [image] if isinstance(image, str) else needs.problems(cache_folder())
 
 
 def machines() -> dict[str, float]:
@@ -43,7 +40,7 @@ def machines() -> dict[str, float]:
         site_id = secrets.token_hex(3)
         bed = Bed(site_id, Path(folder))
         try:
-            bed.image = images.image_for(images.names()[0].minor)
+            bed.image = image_for(NEWEST)
             bed.boot()
             up = time.perf_counter() - started
             boots = [_boot_seconds(bed) for _ in range(INSTANCES)]

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.binaries import images
-from rehearsal.binaries.failures import BuildFailed, Missing
 from rehearsal.cloud import runs
 from rehearsal.cloud.rehearse import MachineRehearsal
 from rehearsal.local.processes import Processes
 from rehearsal.local.steps import Change
 from rehearsal.machines import needs
+from tests.images import made_or_reason
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -28,7 +27,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     mine = [item for item in items if HERE in item.path.parents]
     if not mine:
         return
-    missing = needs.problems(runs.folder()) or _not_built()
+    image = made_or_reason()
+    missing = needs.problems(runs.folder()) or ([image] if isinstance(image, str) else [])
     for item in mine:
         item.add_marker("slow")
         item.add_marker("machines")
@@ -49,12 +49,3 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Begin]:
             return rehearsal
 
         yield start
-
-
-def _not_built() -> list[str]:
-    minor = images.names()[0].minor
-    try:
-        made = images.made_image(minor)
-    except (Missing, BuildFailed) as reason:
-        return [str(reason)]
-    return [] if made else [f"no machine image of Kubernetes {minor} is made: make rehearsal-binaries"]

@@ -20,8 +20,9 @@ from pathlib import Path
 import pytest
 
 from imagebuilder import places, versions
-from rehearsal.binaries import BuildFailed, Missing, containers, made_image
+from rehearsal.binaries import containers
 from rehearsal.machines.model import Image
+from tests.images import made_or_skip
 
 _PINNED = "io.cri-containerd.pinned=pinned"
 MINORS = [release.minor for release in versions.read().releases]
@@ -29,13 +30,7 @@ MINORS = [release.minor for release in versions.read().releases]
 
 @pytest.fixture(scope="module", params=MINORS)
 def image(request: pytest.FixtureRequest) -> Image:
-    try:
-        found = made_image(request.param)
-    except (BuildFailed, Missing) as missing:
-        pytest.skip(f"no image can be made here: {missing}")
-    if found is None:
-        pytest.skip(f"no image of Kubernetes {request.param} is made yet: make rehearsal-binaries")
-    return found
+    return made_or_skip(request.param)
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.binaries import BuildFailed, Missing, made_image, names
 from rehearsal.cloud import runs
 from rehearsal.machines import leftovers
 from rehearsal.machines.instance import cgroups
+from tests.images import made_or_skip
 from tests.machines.instances.bed import Bed
 from tests.waiting import wait_for
 
@@ -28,12 +28,7 @@ CPU_SHARE = 0.05
 @pytest.fixture(scope="module")
 def real(bed_id: str) -> Iterator[Bed]:
     """A bed whose image is the newest that is made."""
-    try:
-        image = made_image(names()[0].minor)
-    except (BuildFailed, Missing) as missing:
-        pytest.skip(f"no image can be made here: {missing}")
-    if image is None:
-        pytest.skip("no image is made yet: make rehearsal-binaries")
+    image = made_or_skip()
     # Beside the images, so that their files are linked and not copied.
     run_dir = runs.folder() / bed_id
     run_dir.mkdir(parents=True)

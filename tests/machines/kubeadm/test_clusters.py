@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from rehearsal.binaries import BuildFailed, Missing, made_image
 from rehearsal.cloud import runs
 from rehearsal.machines import leftovers
+from tests.images import made_or_skip
 from tests.machines.instances.bed import Bed
 from tests.machines.kubeadm.cluster import HOST, Run, clustered
 from tests.programs import MINORS
@@ -36,12 +36,7 @@ IMPATIENT = Timeouts(discovery=6, tls_bootstrap=6)
 @pytest.fixture(scope="module", params=MINORS)
 def run(request: pytest.FixtureRequest) -> Iterator[Run]:
     """A cluster of each minor: founded, joined by a control plane and by a worker."""
-    try:
-        image = made_image(request.param)
-    except (BuildFailed, Missing) as missing:
-        pytest.skip(f"no image can be made here: {missing}")
-    if image is None:
-        pytest.skip(f"no image of {request.param} is made yet: make rehearsal-binaries")
+    image = made_or_skip(request.param)
     bed_id = secrets.token_hex(3)
     run_dir = runs.folder() / bed_id
     run_dir.mkdir(parents=True)

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
-from moto import mock_aws
 
 from coordination.adapters.table import ANYTHING, ClusterTable
 from coordination.outcomes import Conflict, Done, Known, NoTable, Throttled, Unknown
 from coordination.writes import ABSENT
-
-NAME = "cluster-table"
-
-
-@pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    with mock_aws():
-        made: Any = boto3.client("dynamodb", region_name="us-east-1")
-        made.create_table(
-            TableName=NAME,
-            KeySchema=[{"AttributeName": "Id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "Id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        yield made
+from tests.unit.coordination.conftest import NAME
 
 
 @pytest.fixture

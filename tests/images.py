@@ -1,0 +1,27 @@
+"""The machine images that are made on this computer; a test never makes one, for that takes minutes."""
+
+from __future__ import annotations
+
+import pytest
+
+from rehearsal.binaries import BuildFailed, Missing, made_image, names
+from rehearsal.machines.model import Image
+
+NEWEST = names()[0].minor
+
+
+def made_or_reason(minor: str = NEWEST) -> Image | str:
+    """The image of a Kubernetes minor, or why there is none."""
+    try:
+        image = made_image(minor)
+    except (BuildFailed, Missing) as missing:
+        return f"no image can be made here: {missing}"
+    return image or f"no image of Kubernetes {minor} is made yet: make rehearsal-binaries"
+
+
+def made_or_skip(minor: str = NEWEST) -> Image:
+    """The image of a Kubernetes minor; the test is skipped where there is none."""
+    image = made_or_reason(minor)
+    if isinstance(image, str):
+        pytest.skip(image)
+    return image
