@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imagebuilder import places
-from imagebuilder.configure import containerd, kernel, kubelet
+from imagebuilder.configure import bridge, containerd, kernel, kubelet
 from imagebuilder.configure.settings import Settings
 from imagebuilder.configure.tree import Entry, Folder
 
@@ -19,6 +19,7 @@ def entries(settings: Settings) -> dict[str, Entry]:
         places.NODE_PROGRAM_FOLDER: Folder(),
         places.LIBRARY_FOLDER: Folder(),
         places.PLUGIN_FOLDER: Folder(),
-        # No configuration in it: the network that is installed in the cluster brings its own.
+        # On EC2 with no configuration in it: the network that is installed in the cluster brings its own.
         places.NETWORK_FOLDER: Folder(),
+        **(bridge.entries(settings.bridge_network) if settings.bridge_network else {}),
     }

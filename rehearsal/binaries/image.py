@@ -26,6 +26,8 @@ from rehearsal.machines.model import Image
 _TEMPLATE_GIB = 3.0
 """The template, 1.4 GiB, and while it is made the archive that it is imported from."""
 _LAYER_GIB = 0.2
+_BRIDGE_NETWORK = "100.64.0.0/24"
+"""Within the default range of pods; the bridges of different nodes are not connected."""
 _IMAGEBUILDER = Path(imagebuilder.__file__).parent
 _RUNTIME_LOCK = HERE.parents[1] / "requirements" / "runtime.txt"
 
@@ -118,9 +120,9 @@ def layer_settings(sandbox_image: str) -> Settings:
     """How a rehearsal's machines are configured; what differs from EC2 is here and nowhere else.
 
     Their cgroups are parts of this computer's tree, in which their systemd makes none for others, and root may lack
-    CAP_SYS_RESOURCE.
+    CAP_SYS_RESOURCE. Cilium is not among what is built here, so that pods get a bridge.
     """
-    return Settings(sandbox_image, cgroup_driver="cgroupfs", restrict_oom_score=True)
+    return Settings(sandbox_image, cgroup_driver="cgroupfs", restrict_oom_score=True, bridge_network=_BRIDGE_NETWORK)
 
 
 def _fill_layer(folder: Path, parts: _Parts, sandbox_image: str) -> None:
