@@ -1,0 +1,26 @@
+"""How long a node's program waits for what. An image's own file may change it; tests make everything short."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from coordination.timings import Timings
+
+
+@dataclass(frozen=True)
+class Pace:
+    """All in seconds."""
+
+    leases: Timings = field(default_factory=Timings)
+    look: float = 5
+    """Between two looks at a cluster that lets this node do nothing yet."""
+    heartbeat: float = 300
+    """Between two heartbeats of the launch hook, whose time-out is half an hour by default."""
+    clock: float = 300
+    """Until the clock is synchronised. A clock that is wrong would date certificates wrongly."""
+    serve: float = 300
+    """Until this node's own API server is ready: after a reboot of every node, etcd waits for the others."""
+    worker: float = 900
+    """Until a worker is a Ready node; then it marks itself unhealthy, and is replaced."""
+    token: int = 24 * 3600
+    """How long a join token is good. It is renewed when half of it is left."""
