@@ -1,0 +1,58 @@
+"""The beat of the agent: what tells systemd that it moves, and how a task waits without hiding that it hangs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from userdata.notify import ALIVE, STOPPING, Notify
+
+BEAT_SECONDS = 5.0
+"""At most this long between two beats while something waits. The unit's watchdog has to be several times as long."""
+
+
+class Stopping(Exception):
+    """The agent was told to end while a task waited."""
+
+
+class Pulse:
+    """Shared by the loop and by tasks that wait for something."""
+
+    def __init__(self, notify: Notify) -> None:
+        self._notify = notify
+        self._stop = threading.Event()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the agent was told to end."""
+        return self._stop.is_set()
+
+    def beat(self) -> None:
+        """Say that the agent moves."""
+        self._notify(ALIVE)
+
+    def stop(self) -> None:
+        """Tell the agent to end. Every wait ends at once."""
+        self._stop.set()
+        self._notify(STOPPING)
+
+    def rest(self, seconds: float) -> None:
+        """Wait, beating; shorter if the agent is told to end."""
+        while seconds > 0 and not self._stop.wait(min(seconds, BEAT_SECONDS)):
+            seconds -= BEAT_SECONDS
+            self.beat()
+
+    def pause(self, seconds: float) -> None:
+        """Wait in the middle of a task. Raises Stopping if the agent is told to end."""
+        self.rest(seconds)
+        if self.stopping:
+            raise Stopping
+
+    def until(self, look: Callable[[], bool], seconds: float, every_seconds: float = 1.0) -> bool:
+        """Look until it is so, for `seconds` at most; whether it was. Raises Stopping."""
+        looks = max(1, round(seconds / every_seconds))
+        for _ in range(looks):
+            if look():
+                return True
+            self.pause(every_seconds)
+        return look()
