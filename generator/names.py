@@ -28,7 +28,7 @@ CLUSTER_ITEM = "cluster"
 BOOT_ITEM_PREFIX = "boot#"
 
 NODE_FILE = "/etc/holdfast/node.json"
-NODE_PROGRAM = "/opt/holdfast/bin/holdfast-node"
+BOOT_UNIT = "holdfast-boot.service"
 
 FUNCTION_HANDLER = "functions.reconcile.handler.handle"
 FUNCTION_BUNDLE = "../build/reconcile.zip"

@@ -1,4 +1,4 @@
-"""The few lines that every node starts with: write what the node cannot find out by itself, start the node program.
+"""The few lines that every node starts with: write what the node cannot find out by itself, start the boot unit.
 
 User data stays data: EC2 allows 16,384 bytes, ours are some hundreds, and everything else is in the image or in SSM.
 """
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from troposphere import Base64, Sub
 
-from generator.names import NODE_FILE, NODE_PROGRAM
+from generator.names import BOOT_UNIT, NODE_FILE
 
 # A limit of ours, far below EC2's, so that nobody starts to put code here.
 MAX_USER_DATA_BYTES = 4096
@@ -23,7 +23,7 @@ cat >{file} <<'NODE'
 {content}
 NODE
 chmod 0644 {file}
-exec {program} boot
+exec systemctl start --no-block {unit}
 """
 
 
@@ -33,7 +33,5 @@ def user_data(facts: Mapping[str, str]) -> Base64:
     What CloudFormation puts in (ids, names, paths) are tokens that need no quoting in JSON or in the heredoc.
     """
     content = json.dumps(facts, indent=2)
-    script = _SCRIPT.format(
-        directory=NODE_FILE.rpartition("/")[0], file=NODE_FILE, content=content, program=NODE_PROGRAM
-    )
+    script = _SCRIPT.format(directory=NODE_FILE.rpartition("/")[0], file=NODE_FILE, content=content, unit=BOOT_UNIT)
     return Base64(Sub(script))

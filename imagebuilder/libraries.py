@@ -19,9 +19,14 @@ def install(root: Path, lock: Path, python: str = sys.executable) -> None:
     trusted = "--require-hashes --no-deps --only-binary=:all: --no-compile".split()
     quiet = "--quiet --disable-pip-version-check --no-input".split()
     _run([python, "-m", "pip", "install", *quiet, *trusted, "--target", str(target), "--requirement", str(lock)])
+    compile_files(root, target, python)
+
+
+def compile_files(root: Path, folder: Path, python: str = sys.executable) -> None:
+    """Compile every module of `folder`, which is in the image below `root`. Raises CalledProcessError."""
     # Files of an image never change: their times need no check, and differ between two installs.
     compiling = "-m compileall -q --invalidation-mode unchecked-hash -s".split()
-    _run([python, *compiling, str(root), "-p", "/", str(target)])
+    _run([python, *compiling, str(root), "-p", "/", str(folder)])
 
 
 def _run(command: list[str]) -> None:

@@ -8,9 +8,17 @@ PLUGIN_FOLDER = "/opt/cni/bin"
 NETWORK_FOLDER = "/etc/cni/net.d"
 """Empty in the image of EC2: a node is not ready before its network has put a configuration here."""
 SETTINGS_FOLDER = "/etc/holdfast"
+NODE_FILE = f"{SETTINGS_FOLDER}/node.json"
+"""Written by user data; without it a machine is no node."""
+IMAGE_FILE = f"{SETTINGS_FOLDER}/image.json"
+"""What the node program should know of the image and of the computer under it; absent where that is nothing."""
 NODE_PROGRAM_FOLDER = "/opt/holdfast/bin"
+NODE_PROGRAM = f"{NODE_PROGRAM_FOLDER}/holdfast-node"
 LIBRARY_FOLDER = "/opt/holdfast/lib"
-"""The node program's Python libraries; it puts this folder on its path."""
+"""The node program's modules and its Python libraries; it puts this folder on its path."""
+UNIT_FOLDER = "/etc/systemd/system"
+BOOT_UNIT = "holdfast-boot.service"
+AGENT_UNIT = "holdfast-agent.service"
 
 PROGRAMS = (
     *("kubeadm", "kubelet", "kubectl"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from imagebuilder.configure.settings import Settings
 from imagebuilder.configure.tree import Entry, File, Link
-from imagebuilder.places import NETWORK_FOLDER, PLUGIN_FOLDER, PROGRAM_FOLDER
+from imagebuilder.places import NETWORK_FOLDER, PLUGIN_FOLDER, PROGRAM_FOLDER, UNIT_FOLDER
 
 # After containerd's own containerd.service. OOMScoreAdjust: without containerd every pod of the machine is lost.
 _UNIT = f"""\
@@ -34,11 +34,10 @@ WantedBy=multi-user.target
 
 def entries(settings: Settings) -> dict[str, Entry]:
     """containerd starts with the machine."""
-    units = "/etc/systemd/system"
     return {
         "/etc/containerd/config.toml": File(_configuration(settings)),
-        f"{units}/containerd.service": File(_UNIT),
-        f"{units}/multi-user.target.wants/containerd.service": Link("../containerd.service"),
+        f"{UNIT_FOLDER}/containerd.service": File(_UNIT),
+        f"{UNIT_FOLDER}/multi-user.target.wants/containerd.service": Link("../containerd.service"),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imagebuilder.configure.tree import Entry, File, Folder
-from imagebuilder.places import PROGRAM_FOLDER
+from imagebuilder.places import PROGRAM_FOLDER, UNIT_FOLDER
 
 # kubelet.service and 10-kubeadm.conf of Kubernetes' own packages in one file. kubeadm starts and stops it by its name.
 _UNIT = f"""\
@@ -33,6 +33,6 @@ WantedBy=multi-user.target
 def entries() -> dict[str, Entry]:
     """The unit, and the folder that kubeadm's preflight wants to find empty or absent."""
     return {
-        "/etc/systemd/system/kubelet.service": File(_UNIT),
+        f"{UNIT_FOLDER}/kubelet.service": File(_UNIT),
         "/etc/kubernetes": Folder(),
     }

@@ -7,6 +7,7 @@ import re
 import pytest
 
 import generator.names
+import imagebuilder.places
 import userdata.node_file
 import userdata.settings
 from tests.templates.cluster import EXAMPLES, example, substituted
@@ -34,7 +35,8 @@ def parameters(name: str) -> dict[str, str]:
 
 
 def test_names_are_equal_on_both_sides() -> None:
-    assert userdata.node_file.NODE_FILE == generator.names.NODE_FILE
+    assert userdata.node_file.NODE_FILE == generator.names.NODE_FILE == imagebuilder.places.NODE_FILE
+    assert imagebuilder.places.BOOT_UNIT == generator.names.BOOT_UNIT
     assert userdata.settings.SETTINGS == generator.names.SETTINGS
     assert userdata.settings.POOLS == generator.names.POOLS
 

@@ -1,4 +1,4 @@
-"""The user data is run as a booting node runs it: it writes node.json and starts the node program."""
+"""The user data is run as a booting node runs it: it writes node.json and starts the boot unit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from generator.names import NODE_FILE, NODE_PROGRAM
+from generator.names import BOOT_UNIT, NODE_FILE
 from tests.templates.cluster import EXAMPLES, example, substituted
 from tests.templates.rules.machines import launch_templates
 
@@ -24,21 +24,20 @@ VALUES = {
     # The longest name that CloudFormation gives a table: of a stack with a long name.
     "TableName": "holdfast-Database-1ABCDEFGHIJKL-Table-" + "Z" * 100,
 }
-# A mount namespace of its own, with an empty /etc and /opt, in which a stub stands where the image has the node
-# program; it copies what it finds to where the test can read it.
+# A mount namespace of its own, with an empty /etc, in which a stub stands in systemctl's place, for no systemd runs
+# there; it copies what it finds to where the test can read it.
 _BOOT = f"""
 set -eu
 mount -t tmpfs tmpfs /etc
-mount -t tmpfs tmpfs /opt
-mkdir -p "$(dirname {NODE_PROGRAM})"
-cat >{NODE_PROGRAM} <<'STUB'
+mkdir "$SEEN/bin"
+cat >"$SEEN/bin/systemctl" <<'STUB'
 #!/bin/sh
 printf '%s\\n' "$@" >"$SEEN/arguments"
 stat -c %a {NODE_FILE} >"$SEEN/mode"
 exec cp {NODE_FILE} "$SEEN/node.json"
 STUB
-chmod 755 {NODE_PROGRAM}
-exec bash "$SEEN/user-data"
+chmod 755 "$SEEN/bin/systemctl"
+PATH="$SEEN/bin:$PATH" exec bash "$SEEN/user-data"
 """
 _NAMESPACE = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
 
@@ -56,11 +55,11 @@ def scripts() -> dict[str, str]:
 def has_namespaces() -> bool:
     if shutil.which("unshare") is None:
         return False
-    return subprocess.run([*_NAMESPACE, "mount", "-t", "tmpfs", "tmpfs", "/opt"], capture_output=True).returncode == 0
+    return subprocess.run([*_NAMESPACE, "mount", "-t", "tmpfs", "tmpfs", "/etc"], capture_output=True).returncode == 0
 
 
 def boot(script: str, seen: Path) -> dict[str, Any]:
-    """Run user data and return what the node program found: its arguments, node.json, the file's mode."""
+    """Run user data and return what systemctl found: its arguments, node.json, the file's mode."""
     (seen / "user-data").write_text(script)
     environment = {"SEEN": str(seen), "PATH": os.environ["PATH"]}
     done = subprocess.run(
@@ -96,10 +95,11 @@ def test_user_data_is_clean_bash(tmp_path: Path) -> None:
         ("govcloud/controlplane/Slot0Template", {"role": "control-plane", "slot": "0"}),
     ],
 )
-def test_a_node_learns_who_it_is_and_the_node_program_starts(name: str, own: dict[str, str], tmp_path: Path) -> None:
+def test_a_node_learns_who_it_is_and_the_boot_unit_starts(name: str, own: dict[str, str], tmp_path: Path) -> None:
     seen = boot(scripts()[name], tmp_path)
 
-    assert seen["arguments"] == ["boot"]
+    # User data does not wait for a boot: cloud-init would be at work for minutes.
+    assert seen["arguments"] == ["start", "--no-block", BOOT_UNIT]
     assert seen["mode"] == "644"
     assert seen["node"] == {
         "cluster": VALUES["ClusterUuid"],
@@ -111,8 +111,8 @@ def test_a_node_learns_who_it_is_and_the_node_program_starts(name: str, own: dic
 
 
 @pytest.mark.skipif(not has_namespaces(), reason="user data writes to /etc: no private mount namespace is allowed here")
-def test_a_node_program_that_is_missing_ends_the_boot_with_an_error(tmp_path: Path) -> None:
-    script = scripts()["minimal/controlplane/Slot0Template"].replace(NODE_PROGRAM, "/opt/holdfast/bin/missing")
+def test_a_unit_that_does_not_start_ends_the_user_data_with_an_error(tmp_path: Path) -> None:
+    script = scripts()["minimal/controlplane/Slot0Template"].replace("exec systemctl", "exec no-systemctl")
 
-    with pytest.raises(AssertionError, match="missing"):
+    with pytest.raises(AssertionError, match="no-systemctl"):
         boot(script, tmp_path)

@@ -92,9 +92,12 @@ def test_containerd_is_told_cgroup_driver_scores_and_the_pinned_pause_image(
     assert read["plugins"]["io.containerd.cri.v1.images"]["pinned_images"] == {"sandbox": PAUSE}
 
 
-def test_containerd_starts_with_the_machine_and_the_kubelet_waits_for_the_node_program() -> None:
-    enabled = [path for path in configure.entries(Settings(PAUSE)) if ".wants/" in path]
-    assert enabled == ["/etc/systemd/system/multi-user.target.wants/containerd.service"]
+def test_containerd_and_the_boot_program_start_with_the_machine_kubelet_and_agent_wait_for_it() -> None:
+    made = configure.entries(Settings(PAUSE))
+    units = {Path(path).name for path in made if path.endswith(".service") and ".wants/" not in path}
+    enabled = {Path(path).name for path in made if ".wants/" in path}
+    assert enabled == {"containerd.service", places.BOOT_UNIT}
+    assert units - enabled == {"kubelet.service", places.AGENT_UNIT}
 
 
 def test_no_network_is_configured_and_no_file_is_written_outside_the_root(tmp_path: Path) -> None:
