@@ -1,0 +1,145 @@
+"""The units of the node program on instances: who starts them and when, and what the agent may still do when fenced in.
+
+A small program stands in the node program's place. What it may do is what the kernel and systemd of an instance allow,
+so that a setting of the unit that does not work inside the local cloud is seen here first.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from generator.names import BOOT_UNIT, NODE_FILE
+from imagebuilder import configure, places
+from imagebuilder.configure import Settings
+from tests.machines.instances.bed import Bed
+from tests.waiting import wait_for
+
+USER_DATA = f"""#!/bin/bash
+set -eu
+install -d {places.SETTINGS_FOLDER}
+echo '{{}}' >{NODE_FILE}
+echo ran >>/var/log/user-data
+exec systemctl start --no-block {BOOT_UNIT}
+"""
+# As `boot` it fails the first time, which counts in a file; as `agent` it reports what it may do, and stays.
+PROGRAM = """#!/usr/bin/python3 -I
+import json, os, socket, subprocess, sys, time
+
+def allowed(act):
+    try:
+        act()
+    except OSError as error:
+        return type(error).__name__ + " " + os.strerror(error.errno)
+    return "allowed"
+
+def write(path):
+    place = Path(path, "probe")
+    place.write_text("x")
+    place.unlink()
+
+if sys.argv[1] == "boot":
+    tries = Path("/var/log/holdfast/tries")
+    tries.write_text((tries.read_text() if tries.exists() else "") + "x")
+    sys.exit(1 if len(tries.read_text()) == 1 else 0)
+
+places = ("/etc/kubernetes", "/etc/holdfast", "/var/lib/kubelet", "/var/log/holdfast", "/run/holdfast", "/tmp",
+    "/usr", "/etc", "/var/lib/etcd", "/root")
+found = {path: allowed(lambda: write(path)) for path in places}
+found["systemctl"] = subprocess.run(["systemctl", "is-active", "containerd"], capture_output=True, text=True).stdout
+found["openssl"] = subprocess.run(["openssl", "version"], capture_output=True, text=True).stdout
+found["memory file"] = allowed(lambda: os.close(os.memfd_create("key")))
+found["inet"] = allowed(lambda: socket.socket(socket.AF_INET).close())
+found["packet"] = allowed(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close())
+found["privileges"] = [line for line in Path("/proc/self/status").read_text().splitlines() if "NoNewPrivs" in line]
+Path("/var/log/holdfast/found.json").write_text(json.dumps(found))
+notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+notify.connect(os.environ["NOTIFY_SOCKET"])
+notify.send(b"READY=1")
+while True:
+    time.sleep(1)
+"""
+
+
+@pytest.fixture(scope="module")
+def node(bed: Bed) -> Iterator[str]:
+    """An instance that user data made a node, after the boot program has ended well."""
+    layer = bed.image.layer
+    made = configure.entries(Settings("registry.k8s.io/pause:3.10.2"))
+    configure.write(layer, {path: entry for path, entry in made.items() if "containerd" not in path})
+    program = layer / places.NODE_PROGRAM.lstrip("/")
+    program.write_text(PROGRAM, encoding="utf-8")
+    program.chmod(0o755)
+    instance = bed.boot(USER_DATA)
+    yield instance
+    bed.terminate(instance)
+    shutil.rmtree(layer)
+
+
+def shown(bed: Bed, instance: str, unit: str, *names: str) -> dict[str, str]:
+    """Properties of a unit as systemd has them."""
+    text = bed.run(instance, f"systemctl show {unit} {' '.join(f'--property {name}' for name in names)}")
+    return dict(line.split("=", 1) for line in text.splitlines())
+
+
+def test_user_data_starts_the_boot_unit_which_tries_again_until_it_ends_well(bed: Bed, node: str) -> None:
+    wait_for(lambda: tries(bed, node) == 2, "the second try", 30)
+    wait_for(
+        lambda: (
+            shown(bed, node, BOOT_UNIT, "ActiveState", "Result") == {"ActiveState": "inactive", "Result": "success"}
+        ),
+        "the end of the boot unit",
+    )
+
+
+def tries(bed: Bed, instance: str) -> int:
+    return len(bed.run(instance, "cat /var/log/holdfast/tries || true"))
+
+
+def test_a_machine_without_a_node_file_boots_no_node(bed: Bed, node: str) -> None:
+    other = bed.boot("#!/bin/sh\n")
+    assert shown(bed, other, BOOT_UNIT, "ConditionResult", "ActiveState") == {
+        "ConditionResult": "no",
+        "ActiveState": "inactive",
+    }
+    bed.terminate(other)
+
+
+def test_the_agent_may_do_what_it_has_to_and_nothing_else(bed: Bed, node: str) -> None:
+    bed.run(node, f"systemctl start {places.AGENT_UNIT}", 30)
+    found: dict[str, Any] = json.loads(bed.run(node, "cat /var/log/holdfast/found.json"))
+    needed = ("/etc/kubernetes", "/etc/holdfast", "/var/lib/kubelet", "/var/log/holdfast", "/run/holdfast", "/tmp")
+    for what in (*needed, "memory file", "inet"):
+        assert found[what] == "allowed", (what, found)
+    for path in ("/usr", "/etc", "/var/lib/etcd"):
+        assert found[path] == "OSError Read-only file system", (path, found)
+    assert found["/root"] != "allowed"
+    assert found["packet"] != "allowed"
+    assert found["systemctl"].strip() == "inactive"
+    assert found["openssl"].startswith("OpenSSL")
+    assert found["privileges"] == ["NoNewPrivs:\t1"]
+
+
+def test_systemd_understands_every_line_of_the_units(bed: Bed, node: str) -> None:
+    for unit in (places.BOOT_UNIT, places.AGENT_UNIT):
+        said = bed.run(node, f"systemd-analyze verify --man=no {unit} 2>&1; true", 30)
+        assert unit not in said, said
+
+
+def test_after_a_reboot_the_unit_starts_by_itself_for_user_data_does_not_run_again(bed: Bed, node: str) -> None:
+    before = tries(bed, node)
+    bed.ec2.reboot_instances(InstanceIds=[node])
+    wait_for(lambda: again(bed, node) > before, "the boot program after the reboot", 60)
+    assert bed.run(node, "cat /var/log/user-data") == "ran\n"
+
+
+def again(bed: Bed, instance: str) -> int:
+    """The tries so far; 0 while the instance is between two boots."""
+    try:
+        return tries(bed, instance)
+    except (ProcessLookupError, AssertionError):
+        return 0
