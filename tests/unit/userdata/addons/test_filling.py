@@ -1,0 +1,94 @@
+"""What differs from cluster to cluster is put where the image's manifests have room for it, and nowhere else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from userdata.addons.filling import ManifestError, Values, filled
+from userdata.addons.installing import manifests
+from userdata.addons.places import FOLDER
+
+VALUES = Values("0b1c", "us-east-1", "api.holdfast.internal", "100.64.0.0/14")
+
+
+def config_map(name: str, *keys: str, namespace: str = "kube-system") -> dict[str, Any]:
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict.fromkeys(keys, "")}
+
+
+def listed(*items: object) -> str:
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+
+
+def data_of(item: dict[str, Any], values: Values = VALUES) -> dict[str, str]:
+    document: Any = filled({"a.json": listed(item)}, values)["a.json"]
+    return dict(document["items"][0]["data"])
+
+
+def test_cilium_finds_the_api_by_the_balancers_name() -> None:
+    found = data_of(config_map("kubernetes-endpoint", "host", "port"))
+    assert found == {"host": "api.holdfast.internal", "port": "6443"}
+
+
+@pytest.mark.parametrize(("pods", "mask"), [("100.64.0.0/14", "24"), ("10.8.0.0/23", "24"), ("10.8.0.0/25", "26")])
+def test_every_node_gets_a_part_of_the_clusters_range(pods: str, mask: str) -> None:
+    values = Values("0b1c", "us-east-1", "api.holdfast.internal", pods)
+    item = config_map("cilium-config", "cluster-pool-ipv4-cidr", "cluster-pool-ipv4-mask-size", "routing-mode")
+    assert data_of(item, values) == {
+        "cluster-pool-ipv4-cidr": pods,
+        "cluster-pool-ipv4-mask-size": mask,
+        "routing-mode": "",
+    }
+
+
+def test_the_autoscaler_learns_its_cluster_and_region() -> None:
+    assert data_of(config_map("cluster-autoscaler", "cluster", "region")) == {
+        "cluster": "0b1c",
+        "region": "us-east-1",
+    }
+
+
+def test_what_is_no_config_map_of_ours_stays_as_it_is() -> None:
+    others = [
+        config_map("cilium-config", "cluster-pool-ipv4-cidr", namespace="default"),
+        config_map("coredns", "host"),
+        {**config_map("cluster-autoscaler"), "kind": "Secret"},
+    ]
+    assert filled({"a.json": listed(*others)}, VALUES) == {"a.json": json.loads(listed(*others))}
+
+
+def test_files_come_in_the_order_of_their_names() -> None:
+    assert list(filled({"20.json": listed(), "10.json": listed(), "15.json": listed()}, VALUES)) == [
+        "10.json",
+        "15.json",
+        "20.json",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{", r"a\.json is no JSON: "),
+        ("[]", r"a\.json is no List$"),
+        ('{"kind": "ConfigMap"}', r"a\.json is no List$"),
+        (listed("x"), r"a\.json holds something that is no object of Kubernetes"),
+        (listed(config_map("kubernetes-endpoint", "host")), r"a\.json: kubernetes-endpoint has no key port"),
+    ],
+)
+def test_a_manifest_that_cannot_be_used_is_named(text: str, problem: str) -> None:
+    with pytest.raises(ManifestError, match=problem):
+        filled({"a.json": text}, VALUES)
+
+
+def test_an_images_manifests_are_its_json_files(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="cannot be read: FileNotFoundError"):
+        manifests(tmp_path)
+    folder = tmp_path / FOLDER.lstrip("/")
+    folder.mkdir(parents=True)
+    (folder / "10.json").write_text("{}")
+    (folder / "README.md").write_text("")
+    assert manifests(tmp_path) == {"10.json": "{}"}

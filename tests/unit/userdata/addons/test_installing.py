@@ -1,0 +1,91 @@
+"""Which programs are run to install add-ons, and what becomes of their failures; real ones run on machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from coordination.outcomes import Done, Known, Unknown
+from tests.unit.userdata.addons.test_content import MANIFESTS
+from tests.unit.userdata.addons.test_filling import VALUES
+from userdata.addons.content import addons, record_document
+from userdata.addons.installing import Here, install, installed
+from userdata.commands import Finished
+
+WITHOUT_PROXY = addons(MANIFESTS, VALUES, "v1.37.2", kube_proxy=False)
+WITH_PROXY = addons(MANIFESTS, VALUES, "v1.37.2", kube_proxy=True)
+
+
+@dataclass
+class Programs:
+    """Stands for kubectl and kubeadm: notes what is run, and fails at one of the runs."""
+
+    failing: int = -1
+    output: str = ""
+    status: int | None = 0
+    ran: list[tuple[tuple[str, ...], str]] = field(default_factory=list)
+
+    def __call__(self, command: Sequence[str], seconds: float, *, stdin: str = "") -> Finished:
+        self.ran.append((tuple(command), stdin))
+        if len(self.ran) - 1 == self.failing:
+            return Finished(1, "Error from server: etcdserver: request timed out")
+        return Finished(self.status, self.output)
+
+
+def here(programs: Programs) -> Here:
+    return Here("10.0.0.5", programs)
+
+
+def test_dns_then_the_images_own_then_the_record() -> None:
+    programs = Programs()
+    assert install(WITHOUT_PROXY, here(programs)) == Done()
+    assert programs.ran[0][0][:5] == ("kubeadm", "init", "phase", "addon", "coredns")
+    given = [json.loads(stdin) for _, stdin in programs.ran[1:]]
+    assert given == [WITHOUT_PROXY.documents["10.json"], record_document(WITHOUT_PROXY.record)]
+
+
+def test_every_kubectl_asks_the_nodes_own_api_server() -> None:
+    programs = Programs()
+    install(WITHOUT_PROXY, here(programs))
+    installed(here(programs))
+    asked = [command for command, _ in programs.ran if command[0] == "kubectl"]
+    assert len(asked) == 3
+    assert all(command[command.index("--server") + 1] == "https://10.0.0.5:6443" for command in asked)
+
+
+def test_a_cluster_with_kube_proxy_gets_kubeadms_add_ons_only() -> None:
+    programs = Programs()
+    assert install(WITH_PROXY, here(programs)) == Done()
+    assert programs.ran[0][0][:5] == ("kubeadm", "init", "phase", "addon", "all")
+    assert [json.loads(stdin) for _, stdin in programs.ran[1:]] == [record_document(WITH_PROXY.record)]
+
+
+@pytest.mark.parametrize(("failing", "what"), [(0, "kubeadm's add-ons"), (1, "10.json"), (2, "the record of add-ons")])
+def test_a_failure_ends_it_before_the_record_and_says_where(failing: int, what: str) -> None:
+    programs = Programs(failing)
+    assert install(WITHOUT_PROXY, here(programs)) == Unknown(
+        f"{what}: etcd has no leader, or no majority that answers in time"
+    )
+    assert len(programs.ran) == failing + 1
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("", Known(None)),
+        (json.dumps(record_document(WITHOUT_PROXY.record)), Known(WITHOUT_PROXY.record)),
+        ("Warning: old\n" + json.dumps(record_document(WITHOUT_PROXY.record)), Known(WITHOUT_PROXY.record)),
+        ('{"kind": "ConfigMap"}', Known(None)),
+        ('{"kind": ', Unknown("the record of add-ons: kubectl's answer is no JSON")),
+    ],
+)
+def test_what_is_installed_is_read_from_the_record(output: str, expected: object) -> None:
+    assert installed(here(Programs(output=output))) == expected
+
+
+def test_an_api_that_does_not_answer_is_unknown_and_not_nothing() -> None:
+    found = installed(here(Programs(status=1, output="dial tcp 10.0.0.5:6443: connect: connection refused")))
+    assert found == Unknown("the record of add-ons: the other side did not answer, or not in time")

@@ -1,0 +1,80 @@
+"""What is to be installed, what is installed, and whether the first should replace the second. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from userdata.addons.filling import Values, filled
+from userdata.addons.places import NAMESPACE, RECORD
+from userdata.kubeadm.documents import Document
+
+_VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the cluster remembers of an installation that was complete."""
+
+    version: str
+    """The version of Kubernetes whose image installed it, as `v1.37.2`."""
+    content: str
+    """A hash over everything that was installed."""
+
+
+@dataclass(frozen=True)
+class Addons:
+    """All add-ons of an image, for one cluster."""
+
+    documents: Mapping[str, Document]
+    """The image's own, by the names of their files; none where the cluster runs kube-proxy."""
+    kube_proxy: bool
+    record: Record
+
+
+def addons(manifests: Mapping[str, str], values: Values, version: str, *, kube_proxy: bool) -> Addons:
+    """What an image of this version installs into a cluster. Raises ManifestError.
+
+    `manifests` are the texts of the image's files, by their names. With kube-proxy none of them is used: what they
+    bring would do its work a second time, and such a cluster is a rehearsal's.
+    """
+    documents = {} if kube_proxy else filled(manifests, values)
+    everything = json.dumps([version, kube_proxy, asdict(values), documents], sort_keys=True)
+    return Addons(documents, kube_proxy, Record(version, hashlib.sha256(everything.encode()).hexdigest()))
+
+
+def due(recorded: Record | None, wanted: Record) -> bool:
+    """Whether what is wanted is to be installed over what is recorded.
+
+    During an upgrade images of two versions run side by side, and the newer one's add-ons stay.
+    """
+    if recorded is None:
+        return True
+    return recorded != wanted and _numbers(recorded.version) <= _numbers(wanted.version)
+
+
+def record_document(record: Record) -> Document:
+    """The ConfigMap of a record."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": RECORD, "namespace": NAMESPACE},
+        "data": {"version": record.version, "content": record.content},
+    }
+
+
+def read_record(document: object) -> Record | None:
+    """The record that a ConfigMap holds, or None where it holds none: then everything is installed again."""
+    data = document.get("data") if isinstance(document, dict) else None
+    if not isinstance(data, dict) or not all(isinstance(data.get(each), str) for each in ("version", "content")):
+        return None
+    return Record(data["version"], data["content"])
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """A version as it is compared; what is no version is older than any."""
+    found = _VERSION.fullmatch(version)
+    return tuple(int(each) for each in found.groups()) if found else ()

@@ -1,0 +1,81 @@
+"""Puts what differs from cluster to cluster into the image's manifests. Pure.
+
+Only ConfigMaps are filled: a manifest takes such a value from one, so that the text of all others is the image's.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from userdata.addons.places import NAMESPACE
+from userdata.kubeadm.documents import Document
+from userdata.kubeadm.places import API_PORT
+
+_NODE_BITS = 24
+
+
+class ManifestError(ValueError):
+    """An image's manifest cannot be used; the text names the file and what is wrong. Waiting does not help."""
+
+
+@dataclass(frozen=True)
+class Values:
+    """What differs."""
+
+    cluster: str
+    """The cluster's uuid; the groups that the autoscaler may change are tagged with it."""
+    region: str
+    api_endpoint: str
+    """The name under which the API is reached through the balancer."""
+    pod_cidr: str
+
+
+def filled(manifests: Mapping[str, str], values: Values) -> dict[str, Document]:
+    """The manifests with the values in their ConfigMaps, by name, in the order of names. Raises ManifestError."""
+    return {name: _filled(name, manifests[name], _data(values)) for name in sorted(manifests)}
+
+
+def _data(values: Values) -> Mapping[str, Mapping[str, str]]:
+    """Keys and texts by the ConfigMap that they are put into."""
+    return {
+        # Cilium's agents and operator reach the API by this name before there is any Service.
+        "kubernetes-endpoint": {"host": values.api_endpoint, "port": str(API_PORT)},
+        "cilium-config": {
+            "cluster-pool-ipv4-cidr": values.pod_cidr,
+            "cluster-pool-ipv4-mask-size": str(_node_mask(values.pod_cidr)),
+        },
+        "cluster-autoscaler": {"cluster": values.cluster, "region": values.region},
+    }
+
+
+def _node_mask(pod_cidr: str) -> int:
+    """A /24 for the pods of each node, or less where the range has no room for two of these."""
+    return max(_NODE_BITS, ipaddress.ip_network(pod_cidr).prefixlen + 1)
+
+
+def _filled(name: str, text: str, data: Mapping[str, Mapping[str, str]]) -> Document:
+    try:
+        found: Any = json.loads(text)
+    except ValueError as error:
+        raise ManifestError(f"{name} is no JSON: {error}") from error
+    if not isinstance(found, dict) or found.get("kind") != "List" or not isinstance(found.get("items"), list):
+        raise ManifestError(f"{name} is no List")
+    for item in found["items"]:
+        if not isinstance(item, dict) or not isinstance(item.get("metadata"), dict):
+            raise ManifestError(f"{name} holds something that is no object of Kubernetes")
+        described = item["metadata"]
+        if item.get("kind") == "ConfigMap" and described.get("namespace") == NAMESPACE:
+            _fill(f"{name}: {described.get('name')}", item, data.get(str(described.get("name")), {}))
+    return found
+
+
+def _fill(where: str, item: dict[str, Any], data: Mapping[str, str]) -> None:
+    """A key that is not there would be one that its reader does not read, or has another name for."""
+    for key, text in data.items():
+        if key not in (item.get("data") or {}):
+            raise ManifestError(f"{where} has no key {key}")
+        item["data"][key] = text

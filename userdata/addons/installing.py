@@ -1,0 +1,104 @@
+"""Installs add-ons from a control plane, and asks what is installed, by kubectl and kubeadm.
+
+Both talk to the node's own API server, because the endpoint's name leads nowhere while the balancer has no healthy
+target. kubeadm does so by itself where its configuration says which address the node advertises.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from coordination.outcomes import Done, Known, Reading, Unknown
+from userdata.addons.content import Addons, Record, read_record, record_document
+from userdata.addons.filling import ManifestError
+from userdata.addons.places import ADMIN_FILE, CACHE_FOLDER, FOLDER, NAMESPACE, RECORD
+from userdata.commands import Finished
+from userdata.kubeadm.documents import Document
+from userdata.kubeadm.errors import sort
+from userdata.kubeadm.places import API_PORT, INIT_FILE
+
+# The API server answers an apply of all of Cilium in two seconds; a cluster that was just founded takes longer.
+_APPLY_SECONDS = 120.0
+_ASK_SECONDS = 30.0
+_KUBEADM_SECONDS = 120.0
+
+# kubeadm leaves the other parts alone: they are the image's.
+_DNS = ("kubeadm", "init", "phase", "addon", "coredns", "--config", INIT_FILE)
+_DNS_AND_PROXY = ("kubeadm", "init", "phase", "addon", "all", "--config", INIT_FILE)
+
+
+class Run(Protocol):
+    """Runs a program for so many seconds at most, as `commands.run` does."""
+
+    def __call__(self, command: Sequence[str], seconds: float, *, stdin: str = ...) -> Finished: ...
+
+
+@dataclass(frozen=True)
+class Here:
+    """A control plane whose API server is asked."""
+
+    address: str
+    run: Run
+
+    def kubectl(self, *arguments: str) -> tuple[str, ...]:
+        """A command of kubectl's, as the cluster's administrator."""
+        server = f"https://{self.address}:{API_PORT}"
+        return ("kubectl", "--kubeconfig", ADMIN_FILE, "--server", server, "--cache-dir", CACHE_FOLDER, *arguments)
+
+
+def manifests(root: Path) -> dict[str, str]:
+    """The texts of the manifests in an image below `root`, by the names of their files. Raises ManifestError."""
+    folder = root / FOLDER.lstrip("/")
+    try:
+        return {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir() if path.suffix == ".json"}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(f"{FOLDER} cannot be read: {type(error).__name__}") from error
+
+
+def install(addons: Addons, here: Here) -> Done | Unknown:
+    """Install everything, then record it. Installing again is harmless; what newer manifests lack stays.
+
+    INIT_FILE must be the one of this node and of the version that is installed; kubeadm reads the cluster's ranges and
+    the version of DNS from it.
+    """
+    said = here.run(_DNS_AND_PROXY if addons.kube_proxy else _DNS, _KUBEADM_SECONDS)
+    if not said.succeeded:
+        return _failed("kubeadm's add-ons", said)
+    for name, document in addons.documents.items():
+        said = _apply(document, here)
+        if not said.succeeded:
+            return _failed(name, said)
+    said = _apply(record_document(addons.record), here)
+    return Done() if said.succeeded else _failed("the record of add-ons", said)
+
+
+def installed(here: Here) -> Reading[Record | None]:
+    """What was installed completely the last time; None where nothing was."""
+    asked = here.kubectl("get", "configmap", RECORD, "-n", NAMESPACE, "--ignore-not-found", "-o", "json")
+    said = here.run(asked, _ASK_SECONDS)
+    if not said.succeeded:
+        return _failed("the record of add-ons", said)
+    # A warning of kubectl's may stand before the object.
+    start = said.output.find("{")
+    if start < 0:
+        return Known(None)
+    try:
+        found, _ = json.JSONDecoder().raw_decode(said.output, start)
+    except ValueError:
+        return Unknown("the record of add-ons: kubectl's answer is no JSON")
+    return Known(read_record(found))
+
+
+def _apply(document: Document, here: Here) -> Finished:
+    # On the server's side, because Cilium's ConfigMap and CRDs may outgrow the annotation of the client's. Forced: what
+    # somebody changed by hand is put back.
+    command = here.kubectl("apply", "--server-side", "--force-conflicts", "--field-manager", "holdfast", "-f", "-")
+    return here.run(command, _APPLY_SECONDS, stdin=json.dumps(document))
+
+
+def _failed(what: str, said: Finished) -> Unknown:
+    return Unknown(f"{what}: {sort(said.output).reason}")
