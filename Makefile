@@ -114,8 +114,6 @@ local: $(CHECK) ## Deploy CONFIG on an AWS that runs here, then delete it (KEEP=
 # the local cloud: that AWS with machines that boot. Needs root; see docs/rehearsal.md.
 
 cloud = @$(check_python) -m rehearsal.cloud
-# What user data starts on every node, until the node program exists.
-PROGRAM ?= tests/probe/holdfast_node.py
 
 .PHONY: rehearsal-binaries
 rehearsal-binaries: $(CHECK) ## Build Kubernetes and its parts from Go modules into the cache (NEWEST=1: one minor)
@@ -127,7 +125,7 @@ rehearsal-lock: $(CHECK) ## Pin the Go modules of imagebuilder/versions.json ane
 
 .PHONY: rehearse
 rehearse: $(CHECK) ## Deploy CONFIG where instances really boot, ask the API, delete it (KEEP=1: leave it running, MINOR=1.36)
-	$(cloud) rehearse $(CONFIG) --program $(PROGRAM) $(if $(KEEP),--keep) $(if $(MINOR),--minor $(MINOR))
+	$(cloud) rehearse $(CONFIG) $(if $(KEEP),--keep) $(if $(MINOR),--minor $(MINOR))
 
 .PHONY: rehearse-shell
 rehearse-shell: $(CHECK) ## Open a shell inside instance I= of a running rehearsal

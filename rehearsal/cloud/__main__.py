@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -51,13 +52,13 @@ def _parser() -> argparse.ArgumentParser:
 
     rehearse = commands.add_parser("rehearse", help="deploy a configuration, boot its instances, delete everything")
     rehearse.add_argument("config", nargs="?", type=Path, default=Path("examples/default.yaml"))
-    rehearse.add_argument("--program", type=Path, required=True, help="what stands in the node program's place")
+    _add_node_options(rehearse)
     rehearse.add_argument("--minor", metavar="1.37", help="the Kubernetes minor to boot; the newest without it")
     rehearse.add_argument("--keep", action="store_true", help="leave it running until Ctrl-C")
     rehearse.set_defaults(run=_rehearse)
 
     serve = commands.add_parser("serve", help="run a local cloud until told to stop; says in JSON when it is ready")
-    serve.add_argument("--program", type=Path, required=True)
+    _add_node_options(serve)
     add_options(serve)
     serve.set_defaults(run=_serve)
 
@@ -73,6 +74,22 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("target", help="an instance's id, or a zone's name")
         command.set_defaults(run=lambda options, verb=verb: _act(verb, options.target))
     return parser
+
+
+def _add_node_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--node-settings", type=_settings, metavar="FILE", help="JSON that image.json has, too")
+    parser.add_argument("--program", type=Path, metavar="FILE", help="what tests start in the node program's place")
+
+
+def _settings(name: str) -> dict[str, Any]:
+    """What a file of settings holds."""
+    try:
+        found = json.loads(Path(name).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{name}: {error}") from error
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError(f"{name}: no object; allowed: the fields of userdata/image.py")
+    return found
 
 
 def _rehearse(options: argparse.Namespace) -> int:
@@ -91,7 +108,14 @@ def _rehearse(options: argparse.Namespace) -> int:
     folder = Path(tempfile.mkdtemp(prefix=f"{options.config.stem}-", dir=_WORK)).resolve()
     try:
         with Processes(folder) as processes:
-            rehearsal = MachineRehearsal(options.config, folder, processes, options.program, minor=options.minor)
+            rehearsal = MachineRehearsal(
+                options.config,
+                folder,
+                processes,
+                node_settings=options.node_settings,
+                program=options.program,
+                minor=options.minor,
+            )
             rehearsal.deploy()
             rehearsal.check_api()
             rehearsal.local.show()
@@ -125,7 +149,8 @@ def _serve(options: argparse.Namespace) -> int:
     site = Site(
         site_id,
         run_dir,
-        options.program,
+        node_settings=options.node_settings,
+        program=options.program,
         region=options.region,
         speed=options.speed,
         port=options.port,

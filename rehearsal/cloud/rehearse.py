@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rehearsal.cloud import table
 from rehearsal.cloud.control import Control
@@ -23,9 +25,10 @@ FIRST_LINES = "\x1b[{lines}F\x1b[J"
 
 
 class MachineRehearsal:
-    """One cluster on one local cloud; `program` stands in the node program's place.
+    """One cluster on one local cloud.
 
-    `change` may alter the generated templates before they are deployed, to see what comes of it.
+    `node_settings` go into the machines' image.json. Tests only: `program` stands in the place of the file that starts
+    the node program, and `change` may alter the generated templates before they are deployed, to see what comes of it.
     """
 
     def __init__(
@@ -33,12 +36,19 @@ class MachineRehearsal:
         config: Path,
         folder: Path,
         processes: Processes,
-        program: Path,
         *,
+        node_settings: Mapping[str, Any] | None = None,
+        program: Path | None = None,
         minor: str | None = None,
         change: Change | None = None,
     ) -> None:
-        server = ("rehearsal.cloud", "serve", "--program", str(program.resolve()))
+        server = ["rehearsal.cloud", "serve"]
+        if node_settings is not None:
+            settings = folder / "node-settings.json"
+            settings.write_text(json.dumps(node_settings), encoding="utf-8")
+            server += ["--node-settings", str(settings)]
+        if program is not None:
+            server += ["--program", str(program.resolve())]
         self.local = Rehearsal(config, folder, processes, server=server, played=False, minor=minor, change=change)
         self._live = sys.stdout.isatty()
         self._lines_shown = 0

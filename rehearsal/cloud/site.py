@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from rehearsal.aws.iam.report import denied_lines
 from rehearsal.aws.server import LocalAws
 from rehearsal.aws.services.ec2.hosting import attach_host
 from rehearsal.binaries import images
-from rehearsal.cloud import control
+from rehearsal.cloud import control, node_layer
 from rehearsal.machines import sites
 from rehearsal.machines.balancer import Balancers
 from rehearsal.machines.hypervisor import Hypervisor
@@ -29,8 +28,6 @@ from rehearsal.machines.network.dns import Dns
 from rehearsal.machines.network.fabric import Fabric
 from rehearsal.machines.reach import Reach
 
-NODE_PROGRAM = "/opt/holdfast/bin/holdfast-node"
-"""What the templates' user data starts."""
 API_VERBS = frozenset({"reboot", "start", "stop", "terminate"})
 """What EC2's API does."""
 FAULTS = frozenset(
@@ -53,15 +50,19 @@ VERBS = API_VERBS | FAULTS
 
 
 class Site:
-    """The parts of one local cloud. Its machine images are those that are made already, the newest Kubernetes first;
-    `program` stands in the place of their node program."""
+    """The parts of one local cloud. Its machine images are those that are made already, the newest Kubernetes first.
+
+    They carry this checkout's node program. `node_settings` go into their image.json, and `program` stands in the place
+    of the file that starts the program.
+    """
 
     def __init__(
         self,
         site_id: str,
         run_dir: Path,
-        program: Path,
         *,
+        node_settings: Mapping[str, Any] | None = None,
+        program: Path | None = None,
         region: str = "us-east-1",
         speed: float = 1.0,
         port: int = 0,
@@ -70,6 +71,7 @@ class Site:
         self.site_id = site_id
         self.aws = LocalAws(port, speed, region, log_dir)
         self._run_dir = run_dir
+        self._node_settings = node_settings or {}
         self._program = program
         self._images: dict[str, Image] = {}
         self.image_ids: dict[str, str] = {}
@@ -175,7 +177,8 @@ class Site:
 
     def _register_images(self) -> None:
         """Let EC2 know the images. Those of other minors than the newest are there only when somebody made them."""
-        node = self._node_layer()
+        node = self._run_dir / "node"
+        node_layer.make(node, self._program, self._node_settings)
         for each in images.names():
             image = images.made_image(each.minor)
             if image is None:
@@ -190,12 +193,3 @@ class Site:
             )
             self._images[registered["ImageId"]] = replace(image, node=node)
             self.image_ids[each.minor] = registered["ImageId"]
-
-    def _node_layer(self) -> Path:
-        """The layer with what stands in the node program's place."""
-        layer = self._run_dir / "node"
-        target = layer / NODE_PROGRAM.lstrip("/")
-        target.parent.mkdir(parents=True)
-        shutil.copy(self._program, target)
-        target.chmod(0o755)
-        return layer

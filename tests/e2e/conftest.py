@@ -44,7 +44,9 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Begin]:
 
         def start(change: Change) -> MachineRehearsal:
             processes = stack.enter_context(Processes(tmp_path))
-            rehearsal = MachineRehearsal(ROOT / "examples" / "default.yaml", tmp_path, processes, PROBE, change=change)
+            rehearsal = MachineRehearsal(
+                ROOT / "examples" / "default.yaml", tmp_path, processes, program=PROBE, change=change
+            )
             rehearsal.local.create()
             return rehearsal
 

@@ -8,6 +8,7 @@ import pytest
 
 import generator.names
 import imagebuilder.places
+import userdata.image
 import userdata.node_file
 import userdata.settings
 from tests.templates.cluster import EXAMPLES, example, substituted
@@ -37,6 +38,7 @@ def parameters(name: str) -> dict[str, str]:
 def test_names_are_equal_on_both_sides() -> None:
     assert userdata.node_file.NODE_FILE == generator.names.NODE_FILE == imagebuilder.places.NODE_FILE
     assert imagebuilder.places.BOOT_UNIT == generator.names.BOOT_UNIT
+    assert imagebuilder.places.IMAGE_FILE == userdata.image.IMAGE_FILE
     assert userdata.settings.SETTINGS == generator.names.SETTINGS
     assert userdata.settings.POOLS == generator.names.POOLS
 

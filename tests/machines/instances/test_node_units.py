@@ -29,6 +29,7 @@ exec systemctl start --no-block {BOOT_UNIT}
 # As `boot` it fails the first time, which counts in a file; as `agent` it reports what it may do, and stays.
 PROGRAM = """#!/usr/bin/python3 -I
 import json, os, socket, subprocess, sys, time
+from pathlib import Path
 
 def allowed(act):
     try:
