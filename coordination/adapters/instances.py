@@ -39,17 +39,19 @@ class ClusterGroups:
     def states(self, instance_ids: Collection[str]) -> Reading[Mapping[str, str | None]]:
         """EC2's word for the state of each instance, None for one that EC2 does not know (coordination.fates)."""
         found: dict[str, str | None] = dict.fromkeys(sorted(instance_ids))
-        if not found:
-            return Known(found)
-        # By a filter: asked for by their ids, one that is not known would hide all the others.
-        named = {"Name": "instance-id", "Values": list(found)}
-        try:
-            for page in self._ec2.get_paginator("describe_instances").paginate(Filters=[named]):
-                for reservation in page["Reservations"]:
-                    for instance in reservation["Instances"]:
-                        found[instance["InstanceId"]] = instance["State"]["Name"]
-        except AWS_ERRORS as error:
-            return unknown("DescribeInstances", error)
+        described = self._described(found)
+        if isinstance(described, Unknown):
+            return described
+        found |= {instance["InstanceId"]: instance["State"]["Name"] for instance in described.value}
+        return Known(found)
+
+    def addresses(self, instance_ids: Collection[str]) -> Reading[Mapping[str, frozenset[str]]]:
+        """The private addresses of each instance, of all its interfaces; none of one that EC2 does not know."""
+        found: dict[str, frozenset[str]] = dict.fromkeys(sorted(instance_ids), frozenset())
+        described = self._described(found)
+        if isinstance(described, Unknown):
+            return described
+        found |= {instance["InstanceId"]: _private_addresses(instance) for instance in described.value}
         return Known(found)
 
     def complete(self, instance: GroupInstance) -> Request:
@@ -88,6 +90,21 @@ class ClusterGroups:
             return unknown("TerminateInstanceInAutoScalingGroup", error)
         return Done()
 
+    def _described(self, instance_ids: Collection[str]) -> Reading[tuple[Mapping[str, Any], ...]]:
+        """What EC2 says of those of the instances that it knows: all pages of it or nothing."""
+        if not instance_ids:
+            return Known(())
+        # By a filter: asked for by their ids, one that is not known would hide all the others.
+        named = {"Name": "instance-id", "Values": list(instance_ids)}
+        found: list[Mapping[str, Any]] = []
+        try:
+            for page in self._ec2.get_paginator("describe_instances").paginate(Filters=[named]):
+                for reservation in page["Reservations"]:
+                    found += reservation["Instances"]
+        except AWS_ERRORS as error:
+            return unknown("DescribeInstances", error)
+        return Known(tuple(found))
+
     def _instances_of(self, group: Mapping[str, Any]) -> list[GroupInstance]:
         tags = {tag["Key"]: tag["Value"] for tag in group.get("Tags", [])}
         # The filter asked for nothing else; a group of another cluster must not be touched whatever the reply says.
@@ -119,3 +136,12 @@ class ClusterGroups:
                 return Settled("the hook was completed before")
             return unknown(operation, error)
         return Done()
+
+
+def _private_addresses(instance: Mapping[str, Any]) -> frozenset[str]:
+    # A terminated instance has none.
+    found = {instance["PrivateIpAddress"]} if instance.get("PrivateIpAddress") else set()
+    for interface in instance.get("NetworkInterfaces", []):
+        found |= {each["PrivateIpAddress"] for each in interface.get("PrivateIpAddresses", [])}
+        found |= {each["Ipv6Address"] for each in interface.get("Ipv6Addresses", [])}
+    return frozenset(found)

@@ -9,6 +9,7 @@ from userdata.pki.material import Pki
 
 FOLDER = "/etc/kubernetes/pki"
 CLUSTER_CA = f"{FOLDER}/ca.crt"
+CLUSTER_CA_KEY = f"{FOLDER}/ca.key"
 
 
 def files(pki: Pki) -> Mapping[str, File]:

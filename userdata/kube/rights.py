@@ -1,0 +1,94 @@
+"""What the agents may do in the cluster, and what nobody may: the founder writes it with an administrator's rights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from coordination.outcomes import Done, Settled
+from userdata.kube.access import AGENTS
+from userdata.kube.client import Api
+from userdata.kube.outcomes import Change, NotFound
+from userdata.kube.resources import (
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    ROLE_BINDINGS,
+    ROLES,
+    SYSTEM,
+    Object,
+    Resource,
+)
+
+AUTO_APPROVAL = "kubeadm:node-autoapprove-bootstrap"
+"""kubeadm's binding by which whoever has a token gets a certificate of any node's name, also a control plane's."""
+
+CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client-kubelet"
+SERVING_SIGNER = "kubernetes.io/kubelet-serving"
+
+_NAME = "holdfast:agent"
+_RBAC = "rbac.authorization.k8s.io"
+_SUBJECTS = [{"kind": "Group", "apiGroup": _RBAC, "name": AGENTS}]
+
+# Each rule is what a task needs, and no more.
+_IN_THE_CLUSTER: Sequence[Object] = (
+    {"apiGroups": ["certificates.k8s.io"], "resources": ["certificatesigningrequests"], "verbs": ["get", "list"]},
+    {"apiGroups": ["certificates.k8s.io"], "resources": ["certificatesigningrequests/approval"], "verbs": ["update"]},
+    {
+        "apiGroups": ["certificates.k8s.io"],
+        "resources": ["signers"],
+        "resourceNames": [CLIENT_SIGNER, SERVING_SIGNER],
+        "verbs": ["approve"],
+    },
+    {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list"]},
+    {
+        "apiGroups": [_RBAC],
+        "resources": ["clusterrolebindings"],
+        "resourceNames": [AUTO_APPROVAL],
+        "verbs": ["delete"],
+    },
+)
+# Join tokens are Secrets of this namespace, and a rule cannot say of which type.
+_IN_THE_SYSTEM: Sequence[Object] = ({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create"]},)
+
+
+def install(administrator: Api) -> Change:
+    """Give the agents their rights, and withhold the automatic approval. It may be repeated."""
+    for resource, namespace, document in documents():
+        applied = administrator.apply(resource, document, namespace)
+        if not isinstance(applied, Done):
+            return applied
+    withheld = withhold_auto_approval(administrator)
+    return Done() if isinstance(withheld, Settled) else withheld
+
+
+def withhold_auto_approval(api: Api) -> Change | Settled:
+    """Delete AUTO_APPROVAL, which `kubeadm init` and each `kubeadm init phase bootstrap-token` make.
+
+    What controllers approve by themselves after that: a kubelet's renewal of its own certificate, and the request of a
+    control plane that joins, because it asks as one of kubeadm:cluster-admins.
+    """
+    deleted = api.delete(CLUSTER_ROLE_BINDINGS, AUTO_APPROVAL)
+    return Settled(f"there is no {AUTO_APPROVAL}") if isinstance(deleted, NotFound) else deleted
+
+
+def documents() -> tuple[tuple[Resource, str, Object], ...]:
+    """Each object with its kind and its namespace, roles before their bindings."""
+    return (
+        (CLUSTER_ROLES, "", _role("ClusterRole", "", _IN_THE_CLUSTER)),
+        (CLUSTER_ROLE_BINDINGS, "", _binding("ClusterRole", "")),
+        (ROLES, SYSTEM, _role("Role", SYSTEM, _IN_THE_SYSTEM)),
+        (ROLE_BINDINGS, SYSTEM, _binding("Role", SYSTEM)),
+    )
+
+
+def _role(kind: str, namespace: str, rules: Sequence[Object]) -> Object:
+    return {**_head(kind, namespace), "rules": list(rules)}
+
+
+def _binding(kind: str, namespace: str) -> Object:
+    reference = {"apiGroup": _RBAC, "kind": kind, "name": _NAME}
+    return {**_head(f"{kind}Binding", namespace), "subjects": _SUBJECTS, "roleRef": reference}
+
+
+def _head(kind: str, namespace: str) -> Object:
+    within = {"namespace": namespace} if namespace else {}
+    return {"apiVersion": f"{_RBAC}/v1", "kind": kind, "metadata": {"name": _NAME, **within}}
