@@ -136,6 +136,30 @@ def test_the_states_of_no_instances_are_not_asked_for(world: World) -> None:
     assert world.groups.states([]) == Known({})
 
 
+def test_the_addresses_of_an_instance_are_those_of_all_its_interfaces_and_no_public_ones(world: World) -> None:
+    interface = {
+        "PrivateIpAddresses": [{"PrivateIpAddress": "10.0.0.5"}, {"PrivateIpAddress": "10.0.0.6"}],
+        "Ipv6Addresses": [{"Ipv6Address": "fd00::5"}],
+    }
+    shown = {
+        "InstanceId": "i-1",
+        "PrivateIpAddress": "10.0.0.5",
+        "PublicIpAddress": "192.0.2.1",
+        "NetworkInterfaces": [interface, {"PrivateIpAddresses": [{"PrivateIpAddress": "10.0.64.5"}]}],
+    }
+    page = {"Reservations": [{"Instances": [shown, {"InstanceId": "i-2"}]}]}
+    named = [{"Name": "instance-id", "Values": ["i-1", "i-2", "i-3"]}]
+    world.stubs["ec2"].add_response("describe_instances", page, {"Filters": named})
+    assert world.groups.addresses(["i-3", "i-2", "i-1"]) == Known(
+        {"i-1": frozenset({"10.0.0.5", "10.0.0.6", "10.0.64.5", "fd00::5"}), "i-2": frozenset(), "i-3": frozenset()}
+    )
+
+
+def test_addresses_that_cannot_be_read_are_unknown(world: World) -> None:
+    world.stubs["ec2"].add_client_error("describe_instances", "RequestLimitExceeded", "slower")
+    assert isinstance(world.groups.addresses(["i-1"]), Throttled)
+
+
 def test_states_that_cannot_be_read_are_unknown_and_nobody_is_taken_for_gone(world: World) -> None:
     world.stubs["ec2"].add_client_error("describe_instances", "InternalError", "busy")
     assert world.groups.states(["i-1"]) == Unknown("DescribeInstances: InternalError: busy")
