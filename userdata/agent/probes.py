@@ -6,7 +6,7 @@ import http.client
 import os
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from coordination.outcomes import Known, Unknown
@@ -56,8 +56,8 @@ def _why_not(pod: Pod, address: str, port: int, path: str, context: ssl.SSLConte
     return "" if status == http.client.OK else f"{pod} answers {path} with {status}"
 
 
-def unhealthy_members(asked: Etcd, of: Mapping[str, Etcd]) -> tuple[str, ...]:
-    """What is wrong with the members of etcd, one line each; nothing if all serve. `of` is by their addresses."""
+def unhealthy_members(asked: Etcd, at: Callable[[str], Etcd]) -> tuple[str, ...]:
+    """What is wrong with the members of etcd, a line each; nothing if all serve. `at` is who listens at an address."""
     listed = asked.members()
     if isinstance(listed, Unknown):
         return (listed.reason,)
@@ -66,7 +66,7 @@ def unhealthy_members(asked: Etcd, of: Mapping[str, Etcd]) -> tuple[str, ...]:
     wrong = [f"{member.name or member.peer_urls} has not finished to join" for member in listed.value.unfinished]
     for member in listed.value.voters:
         for address in {url.rpartition("//")[2].rpartition(":")[0] for url in member.client_urls}:
-            health = of[address].health()
+            health = at(address).health()
             if not isinstance(health, Known):
                 wrong.append(health.reason)
             elif not health.value.healthy:

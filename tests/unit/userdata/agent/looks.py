@@ -1,0 +1,54 @@
+"""An etcd of three members and its rows, as tests of the agent look at them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from coordination.members import Member, MemberState
+from coordination.outcomes import Known, Unknown
+from coordination.record import ClusterRecord, Phase
+from userdata.agent.view import EtcdView
+from userdata.etcd.model import Alarm, EtcdMember, MemberList, Status
+
+CLUSTER_ID = "arn:aws:cloudformation:us-east-1:000000000000:stack/holdfast/one"
+ETCD_CLUSTER = 0xABC
+NOW = 1_800_000_000
+RECORD = ClusterRecord(CLUSTER_ID, Phase.READY, epoch=2, owner="i-1", counter=5, pki_epoch=1, etcd_cluster_id="abc")
+
+
+def row(number: int, state: MemberState = MemberState.VOTER, etcd_id: str | None = None, epoch: int = 2) -> Member:
+    """The row of instance `i-<number>`, whose member of etcd has the id `<number>0`."""
+    known_as = f"{number}0" if etcd_id is None else etcd_id
+    return Member(f"i-{number}", epoch, state, "0", f"10.0.0.{number}", known_as, created_at=NOW - 9999)
+
+
+def etcd_member(number: int, *, name: str | None = None, learner: bool = False) -> EtcdMember:
+    """The member of instance `i-<number>`; with an empty name it has never started."""
+    called = f"i-{number}" if name is None else name
+    clients = (f"https://10.0.0.{number}:2379",) if called else ()
+    return EtcdMember(int(f"{number}0", 16), called, (f"https://10.0.0.{number}:2380",), clients, learner)
+
+
+def listed(*members: EtcdMember) -> MemberList:
+    return MemberList(ETCD_CLUSTER, members)
+
+
+def view(
+    *members: EtcdMember,
+    problems: dict[int, str] | None = None,
+    alarms: Iterable[Alarm] | Unknown = (),
+) -> EtcdView:
+    """One look; `problems` are by the instance's number."""
+    wrong = {int(f"{number}0", 16): problem for number, problem in (problems or {}).items()}
+    statuses = {
+        each.member_id: Status(ETCD_CLUSTER, each.member_id, 0x10, each.is_learner, "3.7.0", 1000, 500, 7, 7, ())
+        for each in members
+        if each.name and each.member_id not in wrong
+    }
+    said = {each.member_id: wrong.get(each.member_id, "") for each in members}
+    raised = alarms if isinstance(alarms, Unknown) else Known(tuple(alarms))
+    return EtcdView(listed(*members), said, statuses, raised)
+
+
+THREE = (etcd_member(1), etcd_member(2), etcd_member(3))
+ROWS = (row(1), row(2), row(3))

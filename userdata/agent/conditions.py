@@ -1,0 +1,200 @@
+"""The conditions that agents alone set and clear: which there should be, and what has to be written. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from coordination.conditions import Condition
+from coordination.fates import TERMINATED
+from coordination.members import Member, MemberState
+from coordination.outcomes import Known
+from userdata.agent.members import member_of
+from userdata.agent.view import EtcdView, address
+from userdata.certificates import Held
+from userdata.etcd.model import AlarmKind, hexadecimal
+
+
+class Kind(StrEnum):
+    """The part of a condition's name before what it is about."""
+
+    MEMBER_UNHEALTHY = "MemberUnhealthy"
+    LEARNER_STRAY = "LearnerStray"
+    MEMBER_UNEXPECTED = "MemberUnexpected"
+    ETCD_ALARM = "EtcdAlarm"
+    CERTIFICATE_EXPIRING = "CertificateExpiring"
+
+
+# A member that is restarted is back sooner; a joiner that works is promoted sooner.
+_UNHEALTHY_SECONDS = 60.0
+_STRAY_SECONDS = 60.0
+_UNFINISHED_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A condition that there should be once it has been so for `after_seconds`."""
+
+    kind: Kind
+    about: str
+    reason: str
+    next_step: str
+    after_seconds: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The condition's name."""
+        return f"{self.kind}/{self.about}"
+
+
+@dataclass(frozen=True)
+class Set:
+    """Store a condition; `replaces` is what stands there now."""
+
+    condition: Condition
+    replaces: Condition | None
+
+
+@dataclass(frozen=True)
+class Clear:
+    """Delete a condition."""
+
+    condition: Condition
+
+
+Change: TypeAlias = Set | Clear
+
+
+def of_etcd(view: EtcdView, rows: Sequence[Member], states: Mapping[str, str | None]) -> list[Wanted]:
+    """What is wrong with etcd's members. `rows` are those of its epoch, `states` EC2's words for their instances."""
+    by_id = {member.member_id: row for row in rows if (member := member_of(row, view.listed)) is not None}
+    found: list[Wanted] = []
+    for member in view.listed.members:
+        row, known_as = by_id.get(member.member_id), hexadecimal(member.member_id)
+        who = f"etcd's member {known_as} ({member.name or address(member)})"
+        if member in view.listed.unfinished:
+            found += _unfinished(who, known_as, row, states)
+            continue
+        if row is None or row.state is MemberState.REMOVED:
+            why = "has no member row" if row is None else "is listed, though its row says removed"
+            found.append(
+                Wanted(
+                    Kind.MEMBER_UNEXPECTED,
+                    known_as,
+                    f"{who} {why}",
+                    "If nobody is removing it at this moment, find out what it is: etcdctl member list names it.",
+                    _UNHEALTHY_SECONDS,
+                )
+            )
+        if problem := view.problems.get(member.member_id, ""):
+            found.append(
+                Wanted(
+                    Kind.MEMBER_UNHEALTHY,
+                    member.name,
+                    f"{who} does not serve: {problem}",
+                    "If it does not come back by itself, terminate the instance: it is removed and replaced.",
+                    _UNHEALTHY_SECONDS,
+                )
+            )
+    return found + _alarms(view)
+
+
+def of_certificates(instance_id: str, held: Iterable[Held], now: datetime) -> list[Wanted]:
+    """What ends soon on one node, although it should have been renewed long ago."""
+    ending = [
+        f"{each.place.name} in {each.certificate.value.days_left(now):.1f} days ({each.place.renewal} renews it)"
+        for each in held
+        if each.is_alarming(now) and isinstance(each.certificate, Known) and each.certificate.value is not None
+    ]
+    if not ending:
+        return []
+    next_step = "Look at the agent's and the kubelet's log of this node, or replace it: a new node has new ones."
+    return [Wanted(Kind.CERTIFICATE_EXPIRING, instance_id, f"certificates end: {', '.join(ending)}", next_step)]
+
+
+@dataclass
+class Lasting:
+    """Remembers since when each condition has been wanted, in seconds of one's own steady clock."""
+
+    since: dict[str, float] = field(default_factory=dict)
+
+    def of(self, wanted: Iterable[Wanted], now: float) -> list[Wanted]:
+        """Those that have been so for long enough."""
+        given = list(wanted)
+        self.since = {each.name: self.since.get(each.name, now) for each in given}
+        return [each for each in given if now - self.since[each.name] >= each.after_seconds]
+
+
+def changes(
+    wanted: Sequence[Wanted],
+    stored: Mapping[str, Condition],
+    judged: Collection[str],
+    now: int,
+) -> list[Change]:
+    """What to write. `judged` are the names that may be cleared: what could not be seen stays as it is.
+
+    `since` stays for as long as there is a reason, whatever the reason is.
+    """
+    found: list[Change] = []
+    for each in wanted:
+        present = stored.get(each.name)
+        since = present.since if present else now
+        condition = Condition(each.name, each.reason, each.next_step, since)
+        if condition != present:
+            found.append(Set(condition, present))
+    names = {each.name for each in wanted}
+    return found + [Clear(stored[name]) for name in sorted(judged) if name in stored and name not in names]
+
+
+def judged_by(view: EtcdView, names: Iterable[str]) -> frozenset[str]:
+    """Which of these conditions `of_etcd` would have found in this view, if there were still a reason for them."""
+    kinds = {Kind.MEMBER_UNHEALTHY, Kind.LEARNER_STRAY, Kind.MEMBER_UNEXPECTED}
+    if isinstance(view.alarms, Known):
+        kinds.add(Kind.ETCD_ALARM)
+    return frozenset(name for name in names if name.partition("/")[0] in kinds)
+
+
+def left_behind(names: Iterable[str], rows: Iterable[Member]) -> frozenset[str]:
+    """Conditions that nodes had set about themselves, and that are no members any more: nobody else clears them."""
+    members = {row.instance_id for row in rows if row.state is not MemberState.REMOVED}
+    parts = {name: name.partition("/") for name in names}
+    return frozenset(
+        name for name, (kind, _, about) in parts.items() if kind == Kind.CERTIFICATE_EXPIRING and about not in members
+    )
+
+
+def _unfinished(who: str, known_as: str, row: Member | None, states: Mapping[str, str | None]) -> list[Wanted]:
+    after = _STRAY_SECONDS
+    if row is None:
+        why = "has no member row"
+    elif states.get(row.instance_id, "") in (TERMINATED, None):
+        why = f"belongs to {row.instance_id}, which is gone"
+    else:
+        why, after = "has not finished to join for ten minutes", _UNFINISHED_SECONDS
+    next_step = "It blocks every join. If its instance does not join, remove it: etcdctl member remove " + known_as
+    return [Wanted(Kind.LEARNER_STRAY, known_as, f"{who} {why}", next_step, after)]
+
+
+def _alarms(view: EtcdView) -> list[Wanted]:
+    if not isinstance(view.alarms, Known):
+        return []
+    raised: dict[AlarmKind, list[str]] = {}
+    for alarm in view.alarms.value:
+        raised.setdefault(alarm.kind, []).append(hexadecimal(alarm.member_id))
+    steps = {
+        AlarmKind.NO_SPACE: "etcd takes no writes: compact and defragment it, then etcdctl alarm disarm.",
+        AlarmKind.CORRUPT: "Replace the member that raised it: its data differs from the others'.",
+    }
+    return [
+        Wanted(
+            Kind.ETCD_ALARM,
+            kind.value,
+            f"etcd's alarm {kind} is raised by {', '.join(sorted(members))}",
+            steps.get(kind, "etcdctl alarm list says more."),
+        )
+        for kind, members in sorted(raised.items())
+        if kind is not AlarmKind.NONE
+    ]
