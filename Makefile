@@ -91,6 +91,10 @@ golden: $(CHECK) ## Write golden templates, the list of moto corrections and IAM
 	@$(check_python) -m tests.rehearsal.corrections_table
 	@$(check_python) -m tests.rehearsal.iam_catalog
 
+.PHONY: addons
+addons: $(CHECK) ## Render the chart of Cilium anew into imagebuilder/addons/rendered, for git diff (needs Go)
+	@$(check_python) -m imagebuilder.addons.rendering
+
 .PHONY: oracle
 oracle: ## Install the independent evaluator of IAM policies that a test compares ours with (needs npm)
 	@npm ci --prefix tests/oracle --ignore-scripts --no-audit --no-fund --silent

@@ -16,7 +16,7 @@ VERSIONS_FILE = Path(__file__).with_name("versions.json")
 
 _MINOR = re.compile(r"1\.(\d+)")
 _VERSION = re.compile(r"v\d+\.\d+\.\d+")
-_RUNTIME = ("containerd", "runc", "cni_plugins", "coredns")
+_RUNTIME = ("containerd", "runc", "cni_plugins", "coredns", "cilium")
 
 
 class VersionsError(ValueError):
@@ -33,6 +33,8 @@ class Release:
     """As `v1.37.2`."""
     etcd: str
     """The version of etcd that this minor's kubeadm runs, as `v3.7.0`."""
+    cluster_autoscaler: str
+    """Of the same minor: the autoscaler simulates that minor's scheduler."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Versions:
     """Of the image; a rehearsal takes the computer's own runc, for building one needs a C compiler."""
     cni_plugins: str
     coredns: str
+    cilium: str
+    """Of the image; a rehearsal's pods have a bridge."""
 
     @property
     def newest(self) -> Release:
@@ -86,11 +90,20 @@ def _release(minor: str, fields: Any) -> Release:
     name = f"kubernetes.{minor}"
     if not _MINOR.fullmatch(minor):
         raise VersionsError(f"{name}: {minor!r} is no minor; allowed: one such as 1.37")
-    _fields(name, fields, {"version", "etcd"})
-    version = _version(f"{name}.version", fields["version"])
+    _fields(name, fields, {"version", "etcd", "cluster_autoscaler"})
+    return Release(
+        minor,
+        version=_version_of(minor, f"{name}.version", fields["version"]),
+        etcd=_version(f"{name}.etcd", fields["etcd"]),
+        cluster_autoscaler=_version_of(minor, f"{name}.cluster_autoscaler", fields["cluster_autoscaler"]),
+    )
+
+
+def _version_of(minor: str, name: str, raw: Any) -> str:
+    version = _version(name, raw)
     if not version.startswith(f"v{minor}."):
-        raise VersionsError(f"{name}.version: {version!r} is not of this minor; allowed: v{minor}.x")
-    return Release(minor, version, _version(f"{name}.etcd", fields["etcd"]))
+        raise VersionsError(f"{name}: {version!r} is not of this minor; allowed: v{minor}.x")
+    return version
 
 
 def _fields(name: str, raw: Any, expected: set[str]) -> None:

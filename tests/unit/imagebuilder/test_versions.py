@@ -21,7 +21,11 @@ def _written(folder: Path, **changes: Any) -> Path:
 
 
 def _minors(*minors: str) -> dict[str, dict[str, str]]:
-    return {minor: {"version": f"v{minor}.0", "etcd": "v3.7.0"} for minor in minors}
+    return {minor: _release(f"v{minor}.0", f"v{minor}.0") for minor in minors}
+
+
+def _release(version: str, autoscaler: str) -> dict[str, str]:
+    return {"version": version, "etcd": "v3.7.0", "cluster_autoscaler": autoscaler}
 
 
 def test_two_adjacent_minors_can_be_rehearsed_the_newest_first() -> None:
@@ -53,8 +57,12 @@ def test_an_unknown_minor_is_refused_with_the_known_ones() -> None:
         ({"kubernetes": _minors("v1.37", "v1.36")}, r"kubernetes\.v1\.37: 'v1\.37' is no minor"),
         ({"kubernetes": {**_minors("1.37"), "1.36": {}}}, r"kubernetes\.1\.36: \[\]; allowed: exactly the fields"),
         (
-            {"kubernetes": {**_minors("1.37"), "1.36": {"version": "v1.37.1", "etcd": "v3.6.8"}}},
+            {"kubernetes": {**_minors("1.37"), "1.36": _release("v1.37.1", "v1.36.0")}},
             r"kubernetes\.1\.36\.version: 'v1\.37\.1' is not of this minor",
+        ),
+        (
+            {"kubernetes": {**_minors("1.37"), "1.36": _release("v1.36.3", "v1.37.0")}},
+            r"kubernetes\.1\.36\.cluster_autoscaler: 'v1\.37\.0' is not of this minor",
         ),
     ],
 )

@@ -1,0 +1,48 @@
+"""The container images in manifests: which there are, and taking them from another place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+class UnknownImages(ValueError):
+    """Images are to be replaced that no manifest has; the message names them and those that there are."""
+
+
+def references(found: Any) -> list[str]:
+    """Every image in manifests, once, in order."""
+    return sorted(set(_found(found)))
+
+
+def replaced(found: Any, images: Mapping[str, str]) -> Any:
+    """The manifests with images taken from elsewhere: reference by reference. UnknownImages for one that is not there.
+
+    A build that has put the images into a registry of its own gives their digests too: what runs is then what was put
+    there.
+    """
+    known = references(found)
+    if unknown := sorted(set(images) - set(known)):
+        raise UnknownImages(f"no add-on has the image {', '.join(unknown)}; there are {', '.join(known)}")
+    return _replaced(found, images)
+
+
+def _found(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, each in value.items():
+            if key == "image" and isinstance(each, str):
+                yield each
+            else:
+                yield from _found(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _found(each)
+
+
+def _replaced(value: Any, images: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: images.get(each, each) if key == "image" and isinstance(each, str) else _replaced(each, images)
+            for key, each in value.items()
+        }
+    return [_replaced(each, images) for each in value] if isinstance(value, list) else value

@@ -1,0 +1,195 @@
+"""The manifests of add-ons in an image: what they hold, and what must never be in them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagebuilder import addons, places, versions
+from imagebuilder.addons import rendering
+from imagebuilder.addons.__main__ import main
+from imagebuilder.addons.manifests import RENDERED, text
+from imagebuilder.configure import File
+
+FOUND = versions.read()
+RELEASES = FOUND.releases
+MADE = addons.documents(FOUND.newest)
+TEXT = "".join(text(each) for each in MADE.values())
+REPOSITORIES = {
+    "quay.io/cilium/cilium": FOUND.cilium,
+    "quay.io/cilium/operator-generic": FOUND.cilium,
+    "registry.k8s.io/autoscaling/cluster-autoscaler": FOUND.newest.cluster_autoscaler,
+}
+
+
+def objects(kind: str) -> Iterator[dict[str, Any]]:
+    for document in MADE.values():
+        yield from (each for each in document["items"] if each["kind"] == kind)
+
+
+def named(kind: str, name: str) -> dict[str, Any]:
+    (found,) = [each for each in objects(kind) if each["metadata"]["name"] == name]
+    return found
+
+
+def pods() -> Iterator[dict[str, Any]]:
+    for kind in ("DaemonSet", "Deployment"):
+        yield from (each["spec"]["template"]["spec"] for each in objects(kind))
+
+
+def hosts(written: str) -> set[str]:
+    """What could be a host's name, and is not the name of an API group, a label or an annotation."""
+    found = set(re.findall(r"(?:[a-z0-9-]+\.)+(?:com|dev|io|net|org)\b", written))
+    names = re.compile(r"(?!registry\.k8s)(.+\.)?(cilium|k8s|kubernetes|prometheus)\.io")
+    return {each for each in found if not names.fullmatch(each)}
+
+
+# rendering
+
+
+def test_what_is_stored_is_what_the_chart_renders() -> None:
+    if shutil.which("go") is None:
+        pytest.skip("there is no go, which fetches the chart")
+    if not rendering.helm_place().is_file():
+        pytest.skip("there is no Helm: make addons builds it")
+    try:
+        made = rendering.rendered(FOUND, rendering.helm(), rendering.chart(FOUND.cilium))
+    except rendering.NotRendered as missing:
+        pytest.skip(f"the chart cannot be rendered here: {missing}")
+    assert text(made) == RENDERED.read_text(encoding="utf-8"), "if this is wanted: make addons"
+
+
+def test_a_chart_of_unknown_content_is_not_rendered() -> None:
+    with pytest.raises(rendering.NotRendered, match=r"no checksum of Cilium v1\.0\.0 is known"):
+        rendering.chart("v1.0.0")
+
+
+# content
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.minor)
+def test_every_image_is_of_the_version_that_is_named_once(release: versions.Release) -> None:
+    expected = {**REPOSITORIES, "registry.k8s.io/autoscaling/cluster-autoscaler": release.cluster_autoscaler}
+    found = addons.references(addons.documents(release))
+    assert found == sorted(f"{repository}:{version}" for repository, version in expected.items())
+
+
+def test_images_come_from_elsewhere_with_their_digests() -> None:
+    digest = "sha256:" + "ab" * 32
+    elsewhere = {
+        f"{repository}:{version}": f"registry.example.com/{number}@{digest}"
+        for number, (repository, version) in enumerate(REPOSITORIES.items())
+    }
+    made = addons.documents(FOUND.newest, elsewhere)
+    assert addons.references(made) == sorted(elsewhere.values())
+    assert hosts("".join(text(each) for each in made.values())) == {"registry.example.com"}
+
+
+def test_an_image_that_nobody_has_is_refused() -> None:
+    with pytest.raises(addons.UnknownImages, match=r"no add-on has the image quay\.io/other:v1; there are quay\.io/"):
+        addons.documents(FOUND.newest, {"quay.io/other:v1": "registry.example.com/other:v1"})
+
+
+def test_nothing_is_pulled_that_is_there() -> None:
+    for pod in pods():
+        for container in [*pod["containers"], *pod.get("initContainers", [])]:
+            assert container["imagePullPolicy"] == "IfNotPresent"
+
+
+def test_no_host_is_named_but_the_images_repositories() -> None:
+    assert hosts(TEXT) == {"quay.io", "registry.k8s.io"}
+    assert "://" not in TEXT
+
+
+def test_there_is_no_key_and_no_secret() -> None:
+    assert "PRIVATE KEY" not in TEXT
+    assert "BEGIN CERTIFICATE" not in TEXT
+    assert list(objects("Secret")) == []
+
+
+def test_cilium_replaces_kube_proxy_and_finds_the_api_without_services() -> None:
+    settings = named("ConfigMap", "cilium-config")["data"]
+    expected = {
+        "kube-proxy-replacement": "true",
+        "routing-mode": "tunnel",
+        "tunnel-protocol": "vxlan",
+        "ipam": "cluster-pool",
+        "enable-bpf-masquerade": "true",
+        "enable-hubble": "false",
+        "enable-l7-proxy": "false",
+    }
+    assert {key: settings.get(key) for key in expected} == expected
+    assert {"host", "port"} == named("ConfigMap", "kubernetes-endpoint")["data"].keys()
+    agent = named("DaemonSet", "cilium")["spec"]["template"]["spec"]["containers"][0]["env"]
+    (host,) = [each for each in agent if each["name"] == "KUBERNETES_SERVICE_HOST"]
+    assert host["valueFrom"]["configMapKeyRef"] == {"name": "kubernetes-endpoint", "key": "host"}
+
+
+def test_the_autoscaler_runs_on_control_planes_with_their_rights_in_aws() -> None:
+    pod = named("Deployment", "cluster-autoscaler")["spec"]["template"]["spec"]
+    assert pod["hostNetwork"] is True
+    assert pod["priorityClassName"] == "system-cluster-critical"
+    (term,) = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert term["matchExpressions"] == [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}]
+    assert {each["key"] for each in pod["tolerations"]} == {"node-role.kubernetes.io/control-plane"}
+
+
+def test_the_autoscaler_has_its_region_and_cluster_from_its_config_map() -> None:
+    (container,) = named("Deployment", "cluster-autoscaler")["spec"]["template"]["spec"]["containers"]
+    taken = {each["name"]: each["valueFrom"]["configMapKeyRef"]["key"] for each in container["env"]}
+    assert taken == {"AWS_REGION": "region", "CLUSTER": "cluster"}
+    assert named("ConfigMap", "cluster-autoscaler")["data"].keys() == set(taken.values())
+    assert "k8s.io/cluster-autoscaler/$(CLUSTER)" in "".join(container["args"])
+
+
+def test_the_autoscaler_changes_no_workload_and_reads_no_secret() -> None:
+    rules = [*named("ClusterRole", "cluster-autoscaler")["rules"], *named("Role", "cluster-autoscaler")["rules"]]
+    assert not [rule for rule in rules if {"*", "secrets"} & {*rule["resources"], *rule["verbs"], *rule["apiGroups"]}]
+    changing = {"update", "patch", "delete", "create", "deletecollection"}
+    changed = {resource for rule in rules if changing & set(rule["verbs"]) for resource in rule["resources"]}
+    assert changed == {"nodes", "pods/eviction", "pods/status", "events", "leases", "configmaps"}
+
+
+# writing
+
+
+def test_manifests_are_written_where_the_node_program_reads_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    minor = FOUND.newest.minor
+    elsewhere = f"quay.io/cilium/cilium:{FOUND.cilium}=registry.example.com/cilium@sha256:{'0' * 64}"
+    assert main(["--root", str(tmp_path), "--minor", minor, "--image", elsewhere]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert f"registry.example.com/cilium@sha256:{'0' * 64}" in printed
+    folder = tmp_path / places.ADDON_FOLDER.lstrip("/")
+    assert sorted(path.name for path in folder.iterdir()) == sorted(MADE)
+    written = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in folder.iterdir()}
+    assert addons.references(written) == printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--minor", "1.20"], "kubernetes: '1.20' is no minor"),
+        (["--minor", RELEASES[0].minor, "--image", "cilium"], "--image: ['cilium']; allowed: REFERENCE=REFERENCE"),
+        (["--minor", RELEASES[0].minor, "--image", "a=b"], "no add-on has the image a; there are "),
+    ],
+)
+def test_what_cannot_be_written_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert main(["--root", str(tmp_path), *arguments]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(said)
+
+
+def test_entries_are_the_same_each_time() -> None:
+    entries = addons.entries(addons.documents(FOUND.newest))
+    assert entries == addons.entries(MADE)
+    assert all(isinstance(each, File) for path, each in entries.items() if path.endswith(".json"))
