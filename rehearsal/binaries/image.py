@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import imagebuilder
-from imagebuilder import configure, libraries, places
+from imagebuilder import addons, configure, libraries, places
 from imagebuilder.configure import Settings
 from imagebuilder.versions import Release, Versions
 from rehearsal.binaries import archive, containers, template
@@ -67,7 +68,9 @@ class ImageMaker:
         names = containers.listed(parts.programs["kubeadm"], release.version)
         pause = containers.sandbox(names)
         store = self.builder.store
-        layer = store.obtain(*self._layer(release), lambda folder: _fill_layer(folder, parts, pause), _LAYER_GIB)
+        layer = store.obtain(
+            *self._layer(release), lambda folder: _fill_layer(folder, parts, pause, release), _LAYER_GIB
+        )
         data = store.obtain(
             *self._data(release), lambda folder: self._fill_template(folder, parts, names), _TEMPLATE_GIB
         )
@@ -109,7 +112,10 @@ class ImageMaker:
     def _layer(self, release: Release) -> tuple[str, str]:
         """Name and key of the layer's entry."""
         made_by = [Path(__file__), *sorted(_IMAGEBUILDER.rglob("*.py"))]
-        key = content_key(*self._unit_keys(release), _libraries_key(), *(path.read_bytes() for path in made_by))
+        manifests = json.dumps(addons.documents(release))
+        key = content_key(
+            *self._unit_keys(release), _libraries_key(), manifests, *(path.read_bytes() for path in made_by)
+        )
         return f"layer-{release.minor}", key
 
     def _unit_keys(self, release: Release) -> list[str]:
@@ -125,8 +131,10 @@ def layer_settings(sandbox_image: str) -> Settings:
     return Settings(sandbox_image, cgroup_driver="cgroupfs", restrict_oom_score=True, bridge_network=_BRIDGE_NETWORK)
 
 
-def _fill_layer(folder: Path, parts: _Parts, sandbox_image: str) -> None:
-    configure.write(folder, configure.entries(layer_settings(sandbox_image)))
+def _fill_layer(folder: Path, parts: _Parts, sandbox_image: str, release: Release) -> None:
+    # The add-ons' container images are not there, so no rehearsal runs them; that a cluster takes them is tested.
+    manifests = addons.entries(addons.documents(release))
+    configure.write(folder, {**configure.entries(layer_settings(sandbox_image)), **manifests})
     for path, source in _placed(parts):
         target = folder / path.lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)
