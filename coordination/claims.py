@@ -68,9 +68,10 @@ def claim_restoring(seen: ClusterRecord, owner: str, restore_from: str) -> Claim
     return Claim(update(CLUSTER_ITEM, changes, expected), record)
 
 
-def flip_pki(claimed: ClusterRecord) -> Update:
+def flip_pki(claimed: ClusterRecord, ca_hashes: str = "") -> Update:
     """Point at the keys of the claimed epoch, whose set is complete."""
-    return update(CLUSTER_ITEM, {"PkiEpoch": claimed.epoch, "Owner": claimed.owner}, _held(claimed))
+    changes: dict[str, Value] = {"PkiEpoch": claimed.epoch, "CaHashes": ca_hashes or None, "Owner": claimed.owner}
+    return update(CLUSTER_ITEM, changes, _held(claimed))
 
 
 def ready(claimed: ClusterRecord, etcd_cluster_id: str, row: Member) -> Transaction:

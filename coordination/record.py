@@ -39,6 +39,9 @@ class ClusterRecord:
     """Grows by one with every new member row."""
     restore_from: str = ""
     """What the restore of this epoch starts from, while it is restoring."""
+    ca_hashes: str = ""
+    """The hashes of the authority whose keys are in use, with commas between them, as kubeadm's caCertHashes has them.
+    A worker compares with them what it was told to believe."""
 
     def fields(self) -> dict[str, Value]:
         """The fields that store it; None stands for a field that is not there."""
@@ -49,6 +52,7 @@ class ClusterRecord:
             "Owner": self.owner or None,
             "Counter": self.counter,
             "PkiEpoch": self.pki_epoch,
+            "CaHashes": self.ca_hashes or None,
             "EtcdClusterId": self.etcd_cluster_id or None,
             "RowVersion": self.row_version,
             "RestoreFrom": self.restore_from or None,
@@ -72,6 +76,7 @@ def cluster_record(item: Item) -> ClusterRecord:
         owner=optional_text(item, "Owner"),
         counter=whole_number(item, "Counter", default=missing),
         pki_epoch=whole_number(item, "PkiEpoch", default=missing),
+        ca_hashes=optional_text(item, "CaHashes"),
         etcd_cluster_id=text(item, "EtcdClusterId") if was_ready else optional_text(item, "EtcdClusterId"),
         row_version=whole_number(item, "RowVersion", default=missing),
         restore_from=text(item, "RestoreFrom") if phase is Phase.RESTORING else "",

@@ -28,6 +28,8 @@ class ImageFacts:
     host: Host = field(default_factory=Host)
     kube_proxy: bool = False
     """Whether the cluster needs kube-proxy: not with Cilium, which does its work."""
+    shared_clock: bool = False
+    """The clock is that of the computer around this one, and not for this one to synchronise."""
     pace: Pace = field(default_factory=Pace)
     timeouts: Timeouts = field(default_factory=Timeouts)
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
@@ -50,15 +52,16 @@ def read(root: Path) -> ImageFacts:
 
 def image_facts(found: object) -> ImageFacts:
     """The facts that a file with this content holds. Raises ImageFileError."""
-    given = _object("", found, ("host", "kube_proxy", "leases", "pace", "timeouts", "lifetimes"))
-    proxied = given.get("kube_proxy", False)
-    if not isinstance(proxied, bool):
-        raise ImageFileError(f"{IMAGE_FILE}: kube_proxy is {proxied!r}, allowed: true, false")
+    given = _object("", found, ("host", "kube_proxy", "shared_clock", "leases", "pace", "timeouts", "lifetimes"))
+    for each in ("kube_proxy", "shared_clock"):
+        if not isinstance(given.get(each, False), bool):
+            raise ImageFileError(f"{IMAGE_FILE}: {each} is {given[each]!r}, allowed: true, false")
     leases = _changed(Timings(), "leases", given)
     pace = _changed(Pace(), "pace", given)
     return ImageFacts(
         host=_changed(Host(), "host", given),
-        kube_proxy=proxied,
+        kube_proxy=given.get("kube_proxy", False),
+        shared_clock=given.get("shared_clock", False),
         pace=replace(pace, leases=leases),
         timeouts=_changed(Timeouts(), "timeouts", given),
         lifetimes=_changed(Lifetimes(), "lifetimes", given),

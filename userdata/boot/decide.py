@@ -86,6 +86,8 @@ def _without_data(snapshot: Snapshot, record: ClusterRecord) -> Action:
             "members of etcd answer, and no majority of them does",
             "Bring members back, or terminate the instances of all members: then the newest backup is restored.",
         )
+    if snapshot.reach is Reach.UNASKED:
+        return Wait(f"epoch {record.epoch} is ready, and its members could not be asked yet")
     return JudgeRestore(f"epoch {record.epoch} is ready and no member answers", record)
 
 

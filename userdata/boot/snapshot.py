@@ -44,6 +44,8 @@ class Reach(StrEnum):
     QUORUM = "a member with quorum answers"
     NO_QUORUM = "members answer, and none has quorum"
     NOBODY = "no member answers"
+    UNASKED = "nobody could be asked"
+    """Without the keys, or without knowing who the members are, silence means nothing."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from userdata.kubeadm.documents import Document, text
 from userdata.kubeadm.tokens import BootstrapToken
-from userdata.pki.issuing import Subject, issue
+from userdata.pki.issuing import Leaf, Subject, issue
 from userdata.pki.material import Authority
 
 JOINER_LIFETIME = timedelta(hours=1)
@@ -21,13 +21,21 @@ _NAME = "holdfast"
 def for_control_plane(authority: Authority, server: str, node_name: str, now: datetime) -> str:
     """For a node that has the authority's key: a certificate that it issues to itself. Raises OpensslFailed."""
     leaf = issue(authority, Subject(f"{_NAME}:joiner:{node_name}", _JOINER_GROUP), ["clientAuth"], now, JOINER_LIFETIME)
-    user = {"client-certificate-data": _base64(leaf.certificate), "client-key-data": _base64(leaf.key)}
-    return text(_kubeconfig(authority.bundle, server, user))
+    return with_certificate(authority.bundle, server, leaf)
+
+
+def with_certificate(bundle: str, server: str, leaf: Leaf) -> str:
+    """For a node that has its certificate already. `bundle` are the certificates of the cluster's authority."""
+    return text(_kubeconfig(bundle, server, _certified(leaf)))
 
 
 def for_worker(bundle: str, server: str, token: BootstrapToken) -> str:
     """For a node that has a token. `bundle` are the certificates of the cluster's authority."""
     return text(_kubeconfig(bundle, server, {"token": token.text}))
+
+
+def _certified(leaf: Leaf) -> Document:
+    return {"client-certificate-data": _base64(leaf.certificate), "client-key-data": _base64(leaf.key)}
 
 
 def _kubeconfig(bundle: str, server: str, user: Document) -> Document:

@@ -6,6 +6,8 @@ authorities' keys are on a control plane already, so no certificate key is neede
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from userdata.kubeadm.cluster import API_VERSION
 from userdata.kubeadm.documents import Document, text
 from userdata.kubeadm.node import Host, Node, registration
@@ -15,10 +17,25 @@ from userdata.kubeadm.timeouts import Timeouts, timeouts
 COMMAND = ("kubeadm", "join", "--config", JOIN_FILE)
 
 
-def control_plane(node: Node, host: Host, limits: Timeouts) -> str:
-    """The content of JOIN_FILE on a control plane."""
+AGAIN = (
+    "DirAvailable--etc-kubernetes-manifests",
+    "DirAvailable--var-lib-etcd",
+    "FileAvailable--etc-kubernetes-bootstrap-kubelet.conf",
+    "FileAvailable--etc-kubernetes-kubelet.conf",
+    "FileAvailable--etc-kubernetes-pki-ca.crt",
+    "Port-10250",
+    "Port-2379",
+    "Port-2380",
+    "Port-6443",
+)
+"""kubeadm's checks that stand in the way of a join that goes on where an earlier one was interrupted."""
+
+
+def control_plane(node: Node, host: Host, limits: Timeouts, *, again: bool = False) -> str:
+    """The content of JOIN_FILE on a control plane; `again` where its etcd is a member already."""
     endpoint = {"advertiseAddress": node.address, "bindPort": API_PORT}
-    return text({**_joining(node, host, limits), "controlPlane": {"localAPIEndpoint": endpoint}})
+    document = _joining(node, host, limits, AGAIN if again else ())
+    return text({**document, "controlPlane": {"localAPIEndpoint": endpoint}})
 
 
 def worker(node: Node, host: Host, limits: Timeouts) -> str:
@@ -26,11 +43,11 @@ def worker(node: Node, host: Host, limits: Timeouts) -> str:
     return text(_joining(node, host, limits))
 
 
-def _joining(node: Node, host: Host, limits: Timeouts) -> Document:
+def _joining(node: Node, host: Host, limits: Timeouts, unchecked: Sequence[str] = ()) -> Document:
     return {
         "apiVersion": API_VERSION,
         "kind": "JoinConfiguration",
-        "nodeRegistration": registration(node, host),
+        "nodeRegistration": registration(node, host, unchecked),
         "discovery": {"file": {"kubeConfigPath": DISCOVERY_FILE}},
         "timeouts": timeouts(limits),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -57,8 +57,8 @@ class Node:
         return f"aws:///{self.zone}/{self.name}"
 
 
-def registration(node: Node, host: Host) -> Document:
-    """NodeRegistrationOptions of v1beta4."""
+def registration(node: Node, host: Host, unchecked: Sequence[str] = ()) -> Document:
+    """NodeRegistrationOptions of v1beta4; `unchecked` are checks of kubeadm's that may fail."""
     placed = {
         "topology.kubernetes.io/region": node.region,
         "topology.kubernetes.io/zone": node.zone,
@@ -78,8 +78,9 @@ def registration(node: Node, host: Host) -> Document:
         "taints": [_taint(taint) for taint in node.taints],
         "kubeletExtraArgs": arguments(given),
     }
-    if host.cgroup_v1:
-        found["ignorePreflightErrors"] = ["SystemVerification"]
+    ignored = [*(["SystemVerification"] if host.cgroup_v1 else []), *unchecked]
+    if ignored:
+        found["ignorePreflightErrors"] = ignored
     return found
 
 

@@ -86,6 +86,12 @@ def new_key() -> str:
     return openssl(["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]).decode()
 
 
+def new_request(subject: Subject, private_key: str) -> str:
+    """A request for a certificate of this key, as PEM. Raises OpensslFailed."""
+    request: list[str | Held] = ["req", "-new", "-config", Held(_REQUEST), "-utf8", "-subj", str(subject)]
+    return openssl([*request, "-key", Held(private_key)]).decode()
+
+
 def public_key(private_key: str) -> str:
     """The public half of a private key, as PEM. Raises OpensslFailed."""
     return openssl(["pkey", "-in", Held(private_key), "-pubout"]).decode()
@@ -148,8 +154,7 @@ def _signed(
     lifetime: timedelta,
 ) -> str:
     """A certificate; self-signed where there is no `signer`."""
-    request: list[str | Held] = ["req", "-new", "-config", Held(_REQUEST), "-utf8", "-subj", str(subject)]
-    wanted = openssl([*request, "-key", Held(key)]).decode()
+    wanted = new_request(subject, key)
     with tempfile.TemporaryDirectory(prefix="holdfast-issuing-") as folder:
         with open(f"{folder}/index", "x", encoding="ascii"):
             pass

@@ -71,6 +71,11 @@ ITEMS = (*_AUTHORITIES, "service-accounts", "encryption")
 """The names of the items that a set consists of. A certificate and its key are one item, so that no two runs mix."""
 
 
+def blocks_of_certificates(bundle: str) -> tuple[str, ...]:
+    """The certificates of a bundle, each a PEM block. Raises MaterialError."""
+    return _blocks("the bundle", bundle, CERTIFICATE)
+
+
 def items(pki: Pki) -> Mapping[str, str]:
     """The set as items by name, each short enough for a parameter. Raises MaterialError."""
     found = {

@@ -1,0 +1,107 @@
+"""A worker's first certificate: for a key that it has published as its own, asked for with the join token.
+
+kubelet could ask by itself, but it makes its key in memory, so nobody could say whose request it is. The agent compares
+this request's key with the instance's own `boot#` row, which IAM lets no other instance write. Afterwards the kubelet
+asks with this certificate for one of its own, and renews that by itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import ssl
+from dataclasses import dataclass, field
+from typing import Any
+
+from coordination.outcomes import Known, Reading, Unknown
+from userdata.join_data import JoinData
+from userdata.pki.inspecting import key_fingerprint
+from userdata.pki.issuing import Leaf, Subject, new_key, new_request
+
+_PATH = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+_SECONDS = 10.0
+_LARGEST_ANSWER = 1 << 20
+_FIELD = "status"
+
+
+@dataclass(frozen=True)
+class Key:
+    """A new key, the request for its certificate, and the fingerprint that tells whose it is."""
+
+    private: str = field(repr=False)
+    request: str
+    fingerprint: str
+
+
+def new(instance_id: str) -> Key:
+    """A key for the node of an instance. Raises OpensslFailed."""
+    private = new_key()
+    subject = Subject(f"system:node:{instance_id}", "system:nodes")
+    return Key(private, new_request(subject, private), key_fingerprint(private))
+
+
+class Asker:
+    """Asks the API server for the certificate of a key, as the holder of the join token."""
+
+    def __init__(self, data: JoinData, instance_id: str, key: Key) -> None:
+        self._host, _, port = data.server.removeprefix("https://").rpartition(":")
+        self._port = int(port)
+        self._trust = ssl.create_default_context(cadata=data.bundle)
+        self._token = data.token
+        self._key = key
+        # The same key always asks by the same name, so that a lost reply does no harm.
+        self._name = f"holdfast-{instance_id}-{key.fingerprint[:12]}"
+
+    def ask(self) -> Reading[None]:
+        """Ask, if it was not asked before."""
+        document = {
+            "apiVersion": "certificates.k8s.io/v1",
+            "kind": "CertificateSigningRequest",
+            "metadata": {"name": self._name},
+            "spec": {
+                "request": base64.b64encode(self._key.request.encode()).decode(),
+                "signerName": "kubernetes.io/kube-apiserver-client-kubelet",
+                "usages": ["digital signature", "client auth"],
+            },
+        }
+        answered = self._send("POST", _PATH, document)
+        if isinstance(answered, Unknown):
+            return answered
+        status, said = answered.value
+        if status in (http.client.CREATED, http.client.CONFLICT):
+            return Known(None)
+        return _refused(status, said)
+
+    def issued(self) -> Reading[Leaf | None]:
+        """The certificate; None while nobody has approved the request. A denial is Unknown, with its reason."""
+        answered = self._send("GET", f"{_PATH}/{self._name}", None)
+        if isinstance(answered, Unknown):
+            return answered
+        status, said = answered.value
+        if status != http.client.OK:
+            return _refused(status, said)
+        state = said.get(_FIELD) or {}
+        for condition in state.get("conditions") or []:
+            if condition.get("type") in ("Denied", "Failed"):
+                return Unknown(f"the request for a certificate was denied: {str(condition.get('message'))[:200]}")
+        if not state.get("certificate"):
+            return Known(None)
+        return Known(Leaf(base64.b64decode(state["certificate"]).decode(), self._key.private))
+
+    def _send(self, method: str, path: str, document: object) -> Reading[tuple[int, dict[str, Any]]]:
+        connection = http.client.HTTPSConnection(self._host, self._port, timeout=_SECONDS, context=self._trust)
+        headers = {"Authorization": f"Bearer {self._token.text}", "Content-Type": "application/json"}
+        try:
+            connection.request(method, path, None if document is None else json.dumps(document), headers)
+            answer = connection.getresponse()
+            said = json.loads(answer.read(_LARGEST_ANSWER) or b"{}")
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            return Unknown(f"the API at {self._host}: {error if isinstance(error, OSError) else type(error).__name__}")
+        finally:
+            connection.close()
+        return Known((answer.status, said)) if isinstance(said, dict) else Unknown("the API's answer is no object")
+
+
+def _refused(status: int, said: dict[str, Any]) -> Unknown:
+    return Unknown(f"the API answers {status}: {str(said.get('message', ''))[:200]}")

@@ -1,0 +1,110 @@
+"""Everything that the steps of a control plane's boot need; `userdata.program` makes it in one place."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from coordination.adapters.instances import ClusterGroups
+from coordination.adapters.table import ClusterTable
+from userdata.boot.disk import EtcdDisk
+from userdata.boot.snapshot import Node as ClusterNode
+from userdata.boot.waiting import Waiting
+from userdata.cloud.lifecycle import OwnGroup
+from userdata.identity import Identity
+from userdata.image import ImageFacts
+from userdata.join_store import JoinStore
+from userdata.kubeadm.cluster import Cluster
+from userdata.kubeadm.node import CONTROL_PLANE_TAINT, Node
+from userdata.kubeadm.reserved import reserved
+from userdata.node_file import NodeFile
+from userdata.pki.store import PkiStore
+from userdata.settings import ClusterSettings, PoolSettings
+from userdata.stages import Stages
+from userdata.system import System
+
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Context:
+    """One control-plane node that boots."""
+
+    root: Path
+    identity: Identity
+    node_file: NodeFile
+    settings: ClusterSettings
+    image: ImageFacts
+    kubernetes_version: str
+    table: ClusterTable
+    groups: ClusterGroups
+    own_group: OwnGroup
+    pki: PkiStore
+    join_data: JoinStore
+    system: System
+    disk: EtcdDisk
+    stages: Stages
+    waiting: Waiting
+
+    @property
+    def instance_id(self) -> str:
+        """This instance's id, which is the node's name."""
+        return self.identity.instance_id
+
+    @property
+    def node(self) -> ClusterNode:
+        """This node, as the decisions know it."""
+        return ClusterNode(self.settings.cluster_id, self.instance_id)
+
+    @property
+    def cluster(self) -> Cluster:
+        """What kubeadm is told of the cluster."""
+        return Cluster(
+            name=self.settings.cluster_name,
+            version=self.kubernetes_version,
+            endpoint=self.settings.api_endpoint,
+            pod_cidr=self.settings.pod_cidr,
+            service_cidr=self.settings.service_cidr,
+            extra_names=self.settings.api_extra_names,
+            kube_proxy=self.image.kube_proxy,
+            lifetimes=self.image.lifetimes,
+        )
+
+    def registration(self) -> Node:
+        """What this node registers with."""
+        return registration(self.identity, None)
+
+
+def registration(identity: Identity, pool: PoolSettings | None) -> Node:
+    """What a node registers with; a control plane has no pool."""
+    memory_mib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _MIB
+    return Node(
+        name=identity.instance_id,
+        address=identity.address,
+        zone=identity.zone,
+        region=identity.region,
+        instance_type=identity.instance_type,
+        labels={} if pool is None else pool.labels,
+        taints=(CONTROL_PLANE_TAINT,) if pool is None else pool.taints,
+        reserved=reserved(os.cpu_count() or 1, memory_mib),
+    )
+
+
+def now() -> datetime:
+    """The moment, by the node's clock."""
+    return datetime.now(UTC)
+
+
+def seconds_since_1970() -> int:
+    """The same as the table has it."""
+    return int(time.time())
+
+
+def jittered(seconds: float, chance: Callable[[], float] = random.random) -> float:
+    """About so long: three nodes that start together should not ask together for ever."""
+    return seconds * (0.75 + chance() / 2)

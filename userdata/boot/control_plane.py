@@ -1,0 +1,199 @@
+"""A control plane's boot: look, decide, act, and look again, until the node serves or must not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from coordination import claims
+from coordination.conditions import Condition
+from coordination.names import CLUSTER_ITEM
+from coordination.outcomes import Done, Known, Unknown
+from coordination.record import ClusterRecord, Phase, cluster_record
+from userdata.agent.join_tokens import JoinTokens
+from userdata.boot.actions import (
+    Action,
+    GiveUp,
+    Join,
+    JudgeRestore,
+    Resume,
+    Start,
+    Stop,
+    TakeClaim,
+    Wait,
+    WaitForHuman,
+)
+from userdata.boot.context import Context, jittered, seconds_since_1970
+from userdata.boot.decide import decide
+from userdata.boot.finishing import Finishing
+from userdata.boot.founding import Founding
+from userdata.boot.joining import Joining
+from userdata.boot.keys import Keys
+from userdata.boot.looking import Looker
+from userdata.boot.neighbours import Neighbours
+from userdata.boot.restore import Rules, decide_restore
+from userdata.log import StageFailed
+from userdata.stages import Told
+
+SERVES, STOPPED, FAILED = 0, 0, 1
+"""Exit codes of a boot. One that must not start anything has done what it should: systemd does not repeat it."""
+
+# A day of lost writes is the most that nobody is asked about.
+_OLDEST_BACKUP_SECONDS = 24 * 3600
+_MOST_FAILURES = 3
+"""So often in a row may founding or joining fail for a reason that may pass, before the place is given up."""
+
+Tokens = Callable[[], JoinTokens]
+
+
+class ControlPlaneBoot:
+    """One boot of one instance."""
+
+    def __init__(self, context: Context, tokens: Tokens) -> None:
+        self._context = context
+        self._tokens = tokens
+        self._keys = Keys(context)
+        self._neighbours = Neighbours(context.root, context.instance_id)
+        self._looker = Looker(context, self._keys, self._neighbours)
+        self._failures = 0
+        self._rules = Rules(context.settings.slots, _OLDEST_BACKUP_SECONDS)
+
+    def run(self) -> int:
+        """Boot; the exit code."""
+        while True:
+            action = self._decided()
+            try:
+                if isinstance(action, Stop):
+                    self._stop(action.reason)
+                    return STOPPED
+                if isinstance(action, GiveUp):
+                    self._give_up(action.reason)
+                    return STOPPED
+                if self._acted(action):
+                    return SERVES
+            except StageFailed as failed:
+                self._failures += 1
+                if getattr(failed, "permanent", False) or self._failures >= _MOST_FAILURES:
+                    self._give_up(f"it failed {self._failures} times, the last time because {failed}")
+                    return FAILED
+            self._context.waiting.sleep(jittered(1))
+
+    def _decided(self) -> Action:
+        """Look until there is something to do."""
+        context = self._context
+        with context.stages.stage("decide") as told:
+            while True:
+                action = decide(self._looker.look())
+                if isinstance(action, JudgeRestore):
+                    action = decide_restore(self._looker.evidence(action.record), self._rules)
+                if isinstance(action, WaitForHuman):
+                    self._store_condition(action)
+                if isinstance(action, TakeClaim):
+                    written = context.table.apply(action.claim.write)
+                    if isinstance(written, Done):
+                        told.say(action.reason)
+                        return action
+                    reason = written.reason if isinstance(written, Unknown) else "somebody else was faster"
+                elif isinstance(action, Wait | WaitForHuman):
+                    reason = action.reason
+                else:
+                    told.say(action.reason)
+                    return action
+                told.wait(reason)
+                context.waiting.sleep(jittered(context.image.pace.look))
+
+    def _acted(self, action: Action) -> bool:
+        """Do what was decided; whether the boot is over."""
+        if isinstance(action, TakeClaim):
+            founding = Founding(self._context, self._keys, action.claim.record)
+            founding.run(wipe=action.wipe)
+            self._into_service(self._ready_record(), founded=True)
+            return True
+        if isinstance(action, Join):
+            self._join(action.record)
+            return True
+        if isinstance(action, Resume):
+            self._resume(action)
+            return True
+        if isinstance(action, Start):
+            # The table may later say that it must stop, so this boot is not over.
+            with self._context.stages.stage("start-unseen") as told:
+                self._context.system.start_kubelet()
+                told.say(action.reason)
+            self._wait_for_record()
+            return False
+        raise AssertionError(action)
+
+    def _join(self, record: ClusterRecord) -> None:
+        Joining(self._context, self._keys, self._neighbours, self._looker, record).run()
+        self._into_service(record, founded=False)
+
+    def _resume(self, action: Resume) -> None:
+        record = self._ready_record()
+        if not action.promoted:
+            # Its row says that it was about to join; etcd's own list says how far it came.
+            self._join(record)
+            return
+        if action.write_marker:
+            self._context.disk.mark()
+        self._into_service(record, founded=False)
+
+    def _into_service(self, record: ClusterRecord, *, founded: bool) -> None:
+        finishing = Finishing(self._context, record)
+        finishing.serve()
+        if founded:
+            finishing.found(self._tokens())
+        finishing.enter_service()
+        if founded:
+            finishing.install_addons()
+        finishing.start_agent()
+
+    def _ready_record(self) -> ClusterRecord:
+        """The record of the cluster that this node is a member of. Raises StageFailed."""
+        reading = self._looker.record()
+        if isinstance(reading, Known) and reading.value is not None and reading.value.phase is Phase.READY:
+            return reading.value
+        raise StageFailed("the record is not ready any more, or unknown")
+
+    def _wait_for_record(self) -> None:
+        while isinstance(self._looker.record(), Unknown):
+            self._context.waiting.sleep(jittered(self._context.image.pace.look))
+
+    def _stop(self, reason: str) -> None:
+        with self._context.stages.stage("stopped") as told:
+            self._context.system.stop()
+            told.say(reason)
+        self._context.stages.store(reason=reason)
+
+    def _give_up(self, reason: str) -> None:
+        """Never start what is here; let the instance go, and say why."""
+        context = self._context
+        with context.stages.stage("given-up") as told:
+            told.wait(reason)
+            context.system.stop()
+            self._give_up_claim(told)
+            # A node in service has no launch hook any more; it is found by its row and replaced.
+            context.own_group.abandon_launch()
+            context.waiting.close()
+            told.say(reason)
+        context.stages.store(reason=reason)
+
+    def _give_up_claim(self, told: Told) -> None:
+        """Where this node owns a claim that will not become ready, say that nobody does: others need not wait."""
+        reading = self._context.table.get(CLUSTER_ITEM)
+        if isinstance(reading, Unknown) or reading.value is None:
+            return
+        record = cluster_record(reading.value)
+        mine = record.owner == self._context.instance_id and record.phase in (Phase.CLAIMED, Phase.RESTORING)
+        if mine:
+            outcome = self._context.table.apply(claims.give_up(record))
+            if not isinstance(outcome, Done):
+                told.wait("the claim could not be given up: it counts as this node's until the instance is gone")
+
+    def _store_condition(self, action: WaitForHuman) -> None:
+        condition = Condition(action.condition, action.reason, action.next_step, seconds_since_1970())
+        item = condition.item()
+        item_id = str(item["Id"])
+        stored = self._context.table.get(item_id)
+        if isinstance(stored, Known) and (stored.value is None or stored.value.get("Reason") != action.reason):
+            since = seconds_since_1970() if stored.value is None else stored.value.get("Since", condition.since)
+            self._context.table.put({**item, "Since": since}, {})

@@ -1,0 +1,120 @@
+"""From a member to a node in service: what a founder, a joiner and a node that was rebooted have in common."""
+
+from __future__ import annotations
+
+import time
+
+from coordination.outcomes import Unknown
+from coordination.record import ClusterRecord
+from userdata.addons import content, filling, installing
+from userdata.addons.installing import Here
+from userdata.agent.join_tokens import JoinTokens
+from userdata.boot.context import Context, jittered
+from userdata.boot.failures import StepFailed, of_words
+from userdata.boot.serving import wait_until_served
+from userdata.commands import run
+from userdata.kube import rights
+from userdata.kube.access import Access
+from userdata.kube.client import Api, Unavailable
+from userdata.kubeadm.errors import Fault
+from userdata.stages import Told
+
+AGENT_UNIT = "holdfast-agent.service"
+
+_TRIES = 10
+
+
+class Finishing:
+    """The last stages. Each may be repeated: a node that is rebooted in the middle goes through all of them again."""
+
+    def __init__(self, context: Context, record: ClusterRecord) -> None:
+        self._context = context
+        self._record = record
+
+    def serve(self) -> None:
+        """Start what is here, and wait until it serves. Raises StageFailed."""
+        with self._context.stages.stage("serve") as told:
+            self._context.system.start_kubelet()
+            wait_until_served(self._context, told)
+
+    def found(self, tokens: JoinTokens) -> None:
+        """What only a cluster that was just founded needs: the agents' rights, and what workers join by.
+
+        The agents see to both, too, so a founder that is lost in between leaves nothing undone.
+        """
+        stages = self._context.stages
+        with stages.stage("rights") as told:
+            self.give_rights(told)
+        with stages.stage("publish-join-data") as told:
+            told.say(tokens.run())
+
+    def give_rights(self, told: Told) -> None:
+        """Give the agents their rights in the cluster. Raises StageFailed."""
+        access = Access(self._context.instance_id, self._context.root)
+        reason = ""
+        for _ in range(_TRIES):
+            try:
+                with access.administrator() as credentials:
+                    outcome = rights.install(Api(self._context.identity.address, credentials))
+            except Unavailable as error:
+                raise of_words(str(error)) from error
+            reason = getattr(outcome, "reason", "")
+            if not reason:
+                return
+            told.wait(reason)
+            time.sleep(jittered(1))
+        raise of_words(reason)
+
+    def enter_service(self) -> None:
+        """Complete the launch hook. Raises StageFailed."""
+        context = self._context
+        with context.stages.stage("launch-hook") as told:
+            reason = ""
+            for _ in range(_TRIES):
+                outcome = context.own_group.complete_launch()
+                if not isinstance(outcome, Unknown):
+                    context.waiting.close()
+                    return
+                reason = outcome.reason
+                told.wait(reason)
+                context.waiting.sleep(jittered(2))
+            raise of_words(reason)
+
+    def install_addons(self) -> None:
+        """Install the image's add-ons into a cluster that has none. Raises StageFailed."""
+        context = self._context
+        with context.stages.stage("add-ons") as told:
+            try:
+                addons = content.addons(
+                    {} if context.image.kube_proxy else installing.manifests(context.root),
+                    values(context),
+                    context.kubernetes_version,
+                    kube_proxy=context.image.kube_proxy,
+                )
+            except filling.ManifestError as error:
+                raise StepFailed(Fault(True, str(error), "Use an image whose add-ons are whole.")) from error
+            here = Here(context.identity.address, run)
+            reason = ""
+            for _ in range(_TRIES):
+                outcome = installing.install(addons, here)
+                if not isinstance(outcome, Unknown):
+                    return
+                reason = outcome.reason
+                told.wait(reason)
+                time.sleep(jittered(2))
+            raise of_words(reason)
+
+    def start_agent(self) -> None:
+        """Hand the node over to its agent. Raises StageFailed."""
+        with self._context.stages.stage("start-agent"):
+            self._context.system.start(AGENT_UNIT)
+
+
+def values(context: Context) -> filling.Values:
+    """What differs from one cluster's add-ons to another's."""
+    return filling.Values(
+        context.node_file.cluster_uuid,
+        context.identity.region,
+        context.settings.api_endpoint,
+        context.settings.pod_cidr,
+    )

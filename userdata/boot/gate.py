@@ -1,0 +1,78 @@
+"""The join gate: whether etcd takes a new member now. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from coordination.outcomes import Item, Reading, Unknown
+from userdata.etcd.model import EtcdMember, MemberList, hexadecimal
+
+
+@dataclass(frozen=True)
+class Open:
+    """Join now."""
+
+
+@dataclass(frozen=True)
+class Closed:
+    """Wait; `reason` names what is in the way."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class OwnLearner:
+    """A member of this very node's, from a join that did not end: it is removed before the next one."""
+
+    member: EtcdMember
+
+
+@dataclass(frozen=True)
+class OwnVoter:
+    """This node is a voter already: only what follows the promotion is missing."""
+
+    member: EtcdMember
+
+
+@dataclass(frozen=True)
+class View:
+    """What the gate looks at. `members` is etcd's own list; `silent` are the names of voters that do not answer."""
+
+    members: Reading[MemberList]
+    silent: Sequence[str]
+    operation: Reading[Item | None]
+    slots: int
+    own_peer_url: str
+
+
+Gate = Open | Closed | OwnLearner | OwnVoter
+
+
+def gate(view: View) -> Gate:
+    """Whether this node may join."""
+    if isinstance(view.members, Unknown):
+        return Closed(f"etcd's members are unknown: {view.members.reason}")
+    members = view.members.value
+    for member in members.members:
+        if view.own_peer_url in member.peer_urls:
+            return OwnLearner(member) if member in members.unfinished else OwnVoter(member)
+    if members.unfinished:
+        return Closed(f"etcd takes one new member at a time, and {_named(members.unfinished[0])} is not a voter yet")
+    if len(members.members) > view.slots:
+        return Closed(
+            f"etcd has {len(members.members)} members for {view.slots} slots: one has to be removed first "
+            f"({', '.join(_named(member) for member in members.members)})"
+        )
+    if view.silent:
+        # etcd before 3.6 refuses every new member then; with a later one the dead member would go on counting.
+        return Closed(f"etcd's member {', '.join(view.silent)} does not answer: it has to come back or to be removed")
+    if isinstance(view.operation, Unknown):
+        return Closed(f"whether etcd's members are being changed is unknown: {view.operation.reason}")
+    if view.operation.value is not None:
+        return Closed("etcd's members are being changed")
+    return Open()
+
+
+def _named(member: EtcdMember) -> str:
+    return f"{member.name or 'a member that never started'} ({hexadecimal(member.member_id)})"

@@ -1,0 +1,230 @@
+"""Joining as a control plane: through the gate, under the lease, with everything read again right before kubeadm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from coordination.joining import joining_row, voter_row
+from coordination.members import Member, MemberState
+from coordination.names import OPERATION_ITEM
+from coordination.node_leases import LeaseName, NodeLease, release
+from coordination.outcomes import Conflict, Done, Known, Unknown
+from coordination.record import ClusterRecord, Phase
+from userdata import files
+from userdata.boot.context import Context, jittered, now, seconds_since_1970
+from userdata.boot.failures import Overtaken, of_command, of_words
+from userdata.boot.gate import Closed, Gate, OwnLearner, OwnVoter, View, gate
+from userdata.boot.keys import Keys
+from userdata.boot.looking import Looker
+from userdata.boot.neighbours import Neighbours, addresses
+from userdata.boot.serving import api_answers, node_is_ready
+from userdata.boot.snapshot import Identity
+from userdata.commands import run
+from userdata.etcd.client import NODE_CREDENTIALS, Etcd
+from userdata.etcd.model import EtcdMember, hexadecimal
+from userdata.kubeadm import discovery, joining
+from userdata.kubeadm.places import DISCOVERY_FILE, JOIN_FILE
+from userdata.leases import LEASE, Busy, Contender, Kept
+from userdata.pki.material import Pki
+from userdata.stages import Told
+
+_PEER_PORT = 2380
+_MARK = ("kubeadm", "join", "phase", "control-plane-join", "mark-control-plane", "--config", JOIN_FILE)
+
+
+class Joining:
+    """Joins the ready cluster of one record. Left with an exception, it has released the lease."""
+
+    def __init__(
+        self, context: Context, keys: Keys, neighbours: Neighbours, looker: Looker, record: ClusterRecord
+    ) -> None:
+        self._context = context
+        self._keys = keys
+        self._neighbours = neighbours
+        self._looker = looker
+        self._record = record
+        self._timings = context.image.pace.leases
+        self._contender = Contender(context.table, LeaseName.JOIN, context.instance_id, self._timings.lease)
+
+    def run(self) -> None:
+        """Everything up to being a voter. Raises StageFailed."""
+        stages = self._context.stages
+        with stages.stage("read-keys"):
+            pki = self._keys.needed(self._record.pki_epoch)
+            self._neighbours.introduce(pki, now())
+        with stages.stage("gate") as told:
+            found = self._through_the_gate(pki, told)
+        if isinstance(found, OwnVoter):
+            self._finish_voter(pki, found.member)
+            return
+        kept = Kept(self._context.table, found, LEASE, self._timings, self._timings.join)
+        try:
+            self._join(pki, kept)
+        finally:
+            self._context.table.apply(release(kept.close()))
+
+    def _through_the_gate(self, pki: Pki, told: Told) -> NodeLease | OwnVoter:
+        """Wait until this node may join, and holds the lease for it."""
+        context = self._context
+        while True:
+            self._same_record()
+            seen = self._gate()
+            if isinstance(seen, OwnVoter):
+                return seen
+            if isinstance(seen, OwnLearner):
+                self._remove_own(seen.member, told)
+                continue
+            reason = seen.reason if isinstance(seen, Closed) else api_answers(context.settings.api_endpoint, pki)
+            if not reason:
+                lease = self._contender.try_once()
+                if not isinstance(lease, Busy):
+                    return lease
+                reason = lease.reason
+            told.wait(reason)
+            context.waiting.sleep(jittered(context.image.pace.look))
+
+    def _join(self, pki: Pki, kept: Kept[NodeLease]) -> None:
+        context, stages = self._context, self._context.stages
+        with stages.stage("clean"):
+            self._go_on(kept)
+            # The gate has seen that etcd lists nothing of this node's: what it left may go.
+            if not context.system.is_clean():
+                context.system.reset()
+            context.disk.wipe()
+        with stages.stage("configure"):
+            self._go_on(kept)
+            self._configure(pki, again=False)
+        with stages.stage("joining-row") as told:
+            row = self._write_row(kept, told)
+        with stages.stage("check-gate"):
+            self._go_on(kept)
+            self._same_record()
+            seen = self._gate()
+            if isinstance(seen, Closed):
+                raise Overtaken(seen.reason)
+            # Before etcd makes any: so data is never without an owner, not even after a crash in the next step.
+            context.disk.identify(self._identity())
+        with stages.stage("kubeadm-join"):
+            self._go_on(kept)
+            done = run(joining.COMMAND, kept.remaining(), ended=lambda: bool(kept.lost))
+            if not done.succeeded:
+                self._go_on(kept)
+                raise of_command(done)
+        self._confirm(row)
+
+    def _finish_voter(self, pki: Pki, member: EtcdMember) -> None:
+        """Do what an interrupted join left undone after etcd had promoted this node."""
+        context, stages = self._context, self._context.stages
+        with stages.stage("start"):
+            context.system.start_kubelet()
+        with stages.stage("kubeadm-join") as told:
+            context.waiting.alive(self._timings.join)
+            self._configure(pki, again=True)
+            complete = node_is_ready(context, told, self._timings.join)
+            done = run(_MARK if complete else joining.COMMAND, self._timings.join)
+            if not done.succeeded:
+                raise of_command(done)
+        self._confirm(self._row(hexadecimal(member.member_id)))
+
+    def _confirm(self, row: Member) -> None:
+        context, stages = self._context, self._context.stages
+        with stages.stage("voter-row") as told:
+            status = Etcd(context.identity.address, NODE_CREDENTIALS).status()
+            member_id = hexadecimal(status.value.member_id) if isinstance(status, Known) else ""
+            outcome = context.table.apply(voter_row(row, member_id))
+            if isinstance(outcome, Conflict):
+                told.say("the row was changed by somebody else: the agents keep it true")
+            elif isinstance(outcome, Unknown):
+                told.say(f"the row could not be written ({outcome.reason}): the agents keep it true")
+        with stages.stage("marker"):
+            context.disk.mark()
+
+    def _write_row(self, kept: Kept[NodeLease], told: Told) -> Member:
+        row = self._row("")
+        while True:
+            self._go_on(kept)
+            record = self._same_record()
+            outcome = self._context.table.transact(joining_row(record, row, kept.held))
+            if isinstance(outcome, Done):
+                return row
+            # Another joiner's row, or a renewal of the lease, may have come in between: what is stored now decides.
+            if isinstance(outcome, Unknown):
+                failed = of_words(outcome.reason)
+                if failed.permanent:
+                    raise failed
+                told.wait(str(failed))
+            self._context.waiting.sleep(jittered(1))
+
+    def _gate(self) -> Gate:
+        context = self._context
+        rows = self._looker.rows()
+        if isinstance(rows, Unknown):
+            return Closed(f"the members' rows are unknown: {rows.reason}")
+        asked = self._asked(rows.value)
+        members = self._neighbours.members(asked)
+        silent: Sequence[str] = self._neighbours.silent(members.value) if isinstance(members, Known) else ()
+        return gate(
+            View(
+                members,
+                silent,
+                context.table.get(OPERATION_ITEM),
+                context.settings.slots,
+                f"https://{context.identity.address}:{_PEER_PORT}",
+            )
+        )
+
+    def _remove_own(self, member: EtcdMember, told: Told) -> None:
+        """Remove what an interrupted join left in etcd. It is a learner, so it counts for no quorum."""
+        context = self._context
+        # Not one that still runs: its data would be emptied under it.
+        context.system.stop()
+        rows = self._looker.rows()
+        reason = rows.reason if isinstance(rows, Unknown) else self._removed(member, rows.value)
+        if reason:
+            told.wait(f"this node's own learner could not be removed: {reason}")
+            context.waiting.sleep(jittered(context.image.pace.look))
+
+    def _removed(self, member: EtcdMember, rows: Sequence[Member]) -> str:
+        return self._neighbours.remove(self._asked(rows), member.member_id)
+
+    def _asked(self, rows: Sequence[Member]) -> list[str]:
+        return addresses(rows, self._record.epoch, without=self._context.instance_id)
+
+    def _configure(self, pki: Pki, *, again: bool) -> None:
+        context = self._context
+        self._keys.place(pki)
+        server = context.cluster.server
+        found_by = discovery.for_control_plane(pki.cluster, server, context.instance_id, now())
+        wanted = joining.control_plane(context.registration(), context.image.host, context.image.timeouts, again=again)
+        files.write(context.root, {DISCOVERY_FILE: files.private(found_by), JOIN_FILE: files.private(wanted)})
+
+    def _row(self, etcd_member_id: str) -> Member:
+        context = self._context
+        return Member(
+            context.instance_id,
+            self._record.epoch,
+            MemberState.JOINING,
+            context.node_file.place,
+            context.identity.address,
+            etcd_member_id,
+            created_at=seconds_since_1970(),
+        )
+
+    def _identity(self) -> Identity:
+        return Identity(self._context.node, self._record.epoch, self._record.etcd_cluster_id)
+
+    def _same_record(self) -> ClusterRecord:
+        """The record, which must still be of the epoch that is joined. Raises Overtaken."""
+        reading = self._looker.record()
+        if isinstance(reading, Unknown):
+            raise Overtaken(f"the record is unknown: {reading.reason}")
+        record = reading.value
+        if record is None or (record.epoch, record.phase) != (self._record.epoch, Phase.READY):
+            raise Overtaken("the record has changed")
+        return record
+
+    def _go_on(self, kept: Kept[NodeLease]) -> None:
+        """Raises Overtaken where the lease must not be relied on any more."""
+        self._context.waiting.alive(kept.remaining())
+        if why := kept.lost:
+            raise Overtaken(f"{kept.held.item_id} is lost: {why}")

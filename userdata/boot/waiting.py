@@ -1,0 +1,60 @@
+"""Waiting in a boot: the launch hook is kept alive for as long as the boot moves, and not longer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from coordination.outcomes import Request, Unknown
+
+Clock = Callable[[], float]
+
+
+class Waiting:
+    """Sleeps, and sends a heartbeat of the launch hook whenever one is due and the boot has given a sign of life.
+
+    The heartbeat has a thread of its own, because `kubeadm init` takes longer than a short hook. What the thread may
+    not do is keep a boot alive that hangs: it needs a sign of life from the boot's own steps, each of which says for
+    how long it may be silent.
+    """
+
+    def __init__(
+        self,
+        heartbeat: Callable[[], Request],
+        seconds: float,
+        say: Callable[[str], object],
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._heartbeat = heartbeat
+        self._seconds = seconds
+        self._say = say
+        self._clock = clock
+        self._silent_until = clock() + seconds
+        self._over = threading.Event()
+        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+
+    def alive(self, seconds: float) -> None:
+        """The boot moves, and what it does now takes so long at most."""
+        self._silent_until = self._clock() + seconds
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; whoever waits is alive."""
+        self.alive(seconds + self._seconds)
+        self._over.wait(seconds)
+
+    def close(self) -> None:
+        """No heartbeat any more: the hook was answered."""
+        self._over.set()
+
+    def _beat(self) -> None:
+        said = ""
+        while not self._over.wait(self._seconds):
+            if self._clock() > self._silent_until:
+                self._say("the boot has been silent for too long: its launch hook is not kept alive any more")
+                return
+            outcome = self._heartbeat()
+            reason = outcome.reason if isinstance(outcome, Unknown) else ""
+            if reason and reason != said:
+                self._say(f"a heartbeat of the launch hook failed: {reason}")
+            said = reason

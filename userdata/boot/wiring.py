@@ -1,0 +1,195 @@
+"""Puts a boot together: the first stages, which every node has, then a control plane's boot or a worker's."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from coordination.adapters.clients import client
+from coordination.adapters.instances import ClusterGroups
+from coordination.adapters.table import ClusterTable
+from coordination.boots import Boot, tell
+from coordination.outcomes import Done, Known, Unknown
+from userdata import image, node_file
+from userdata.agent.join_tokens import JoinTokens
+from userdata.agent.joining import Here
+from userdata.boot.context import Context, jittered, seconds_since_1970
+from userdata.boot.control_plane import FAILED, SERVES, ControlPlaneBoot
+from userdata.boot.disk import EtcdDisk
+from userdata.boot.failures import StepFailed, of_words
+from userdata.boot.waiting import Waiting
+from userdata.boot.worker import Worker, WorkerContext
+from userdata.clock import is_synchronised
+from userdata.cloud.lifecycle import OwnGroup
+from userdata.cloud.logs import Mirror, stream_name
+from userdata.identity import Identity, Metadata
+from userdata.image import ImageFacts
+from userdata.join_store import JoinStore
+from userdata.kube.access import Access
+from userdata.kube.client import Api
+from userdata.kubeadm.errors import Fault
+from userdata.log import Log, StageFailed
+from userdata.node_file import NodeFile
+from userdata.outputs import outputs
+from userdata.parameters import read_cluster, read_pool
+from userdata.pki.placing import CLUSTER_CA
+from userdata.pki.store import PkiStore
+from userdata.settings import ClusterSettings, Invalid, PoolSettings
+from userdata.stages import Stages
+from userdata.system import System
+
+_CLOCK_LOOK_SECONDS = 2.0
+_LOOK_SECONDS = 2.0
+
+Value = TypeVar("Value")
+
+
+def boot(root: Path) -> int:
+    """Boot this node; the exit code."""
+    with outputs("boot", root) as out:
+        log = out.log
+        with log.stage("identity") as told:
+            about = node_file.read(root)
+            facts = image.read(root)
+            identity = _until(Metadata().identity, told.wait)
+        # boto3 takes the region from here, and credentials from the instance's role.
+        os.environ["AWS_DEFAULT_REGION"] = about.region
+        table = ClusterTable(client("dynamodb"), about.table)
+        stages = _announced(log, table, identity)
+        with stages.stage("settings") as said:
+            ssm = client("ssm")
+            settings = _until(lambda: _read(read_cluster(ssm, about.parameters)), said.wait)
+        stream = stream_name(about.role, identity.instance_id)
+        out.mirror(Mirror(client("logs"), settings.node_log_group, stream))
+        with stages.stage("clock") as said:
+            _wait_for_clock(facts, said.wait)
+        if about.is_control_plane:
+            return _control_plane(root, about, facts, identity, settings, table, stages, log)
+        return _worker(root, about, facts, identity, settings, table, stages)
+
+
+def _control_plane(
+    root: Path,
+    about: NodeFile,
+    facts: ImageFacts,
+    identity: Identity,
+    settings: ClusterSettings,
+    table: ClusterTable,
+    stages: Stages,
+    log: Log,
+) -> int:
+    system = System(root)
+    own_group = OwnGroup(client("autoscaling"), about.cluster_uuid, identity.instance_id)
+
+    def say(reason: str) -> None:
+        with log.stage("heartbeat") as told:
+            told.reason = reason
+
+    context = Context(
+        root=root,
+        identity=identity,
+        node_file=about,
+        settings=settings,
+        image=facts,
+        kubernetes_version=system.kubernetes_version(),
+        table=table,
+        groups=ClusterGroups(client("autoscaling"), client("ec2"), about.cluster_uuid),
+        own_group=own_group,
+        pki=PkiStore(client("ssm"), about.parameters, settings.key_arn),
+        join_data=JoinStore(client("ssm"), about.parameters, settings.key_arn),
+        system=system,
+        disk=EtcdDisk(root),
+        stages=stages,
+        waiting=Waiting(own_group.heartbeat, facts.pace.heartbeat, say),
+    )
+    return ControlPlaneBoot(context, lambda: join_tokens(context)).run()
+
+
+def join_tokens(context: Context) -> JoinTokens:
+    """What publishes join data from this node, once its API server serves."""
+    access = Access(context.instance_id, context.root)
+
+    def here() -> Known[Here] | Unknown:
+        identity = context.disk.read().identity
+        if identity is None:
+            return Unknown("whose etcd data is on this node is not known")
+        bundle = (context.root / CLUSTER_CA.lstrip("/")).read_text(encoding="ascii")
+        return Known(Here(identity.etcd_cluster_id, context.cluster.server, bundle))
+
+    api = Api(context.identity.address, access.agent)
+    return JoinTokens(api, context.table, context.join_data, here, context.image.pace.token)
+
+
+def _worker(
+    root: Path,
+    about: NodeFile,
+    facts: ImageFacts,
+    identity: Identity,
+    settings: ClusterSettings,
+    table: ClusterTable,
+    stages: Stages,
+) -> int:
+    with stages.stage("pool") as told:
+        ssm = client("ssm")
+        pool: PoolSettings = _until(lambda: _read(read_pool(ssm, about.parameters, about.place)), told.wait)
+    store = JoinStore(ssm, about.parameters, settings.key_arn)
+    context = WorkerContext(
+        root, identity, settings, pool, facts, table, store, client("cloudformation"), System(root), stages
+    )
+    try:
+        Worker(context).run()
+    except StageFailed as failed:
+        with stages.stage("given-up") as told:
+            told.wait(str(failed))
+            outcome = OwnGroup(client("autoscaling"), about.cluster_uuid, identity.instance_id).mark_unhealthy()
+            if isinstance(outcome, Unknown):
+                raise of_words(outcome.reason) from failed
+            told.say(str(failed))
+        return FAILED
+    stages.store(stage="node", reason="")
+    return SERVES
+
+
+def _announced(log: Log, table: ClusterTable, identity: Identity) -> Stages:
+    """The instance's own row, before anything else: without it nobody could tell whether it ever did anything."""
+    row = Boot(identity.arn, "boot", started_at=seconds_since_1970())
+    stages = Stages(log, lambda changed: table.apply(tell(changed)), row)
+    with log.stage("boot-row") as told:
+        while not isinstance(outcome := stages.store_again(), Done):
+            told.wait(outcome.reason if isinstance(outcome, Unknown) else "the row was changed by somebody else")
+            time.sleep(jittered(_LOOK_SECONDS))
+    return stages
+
+
+def _wait_for_clock(facts: ImageFacts, say: Callable[[str], object]) -> None:
+    """Wait until the clock is synchronised. Raises StepFailed."""
+    deadline = time.monotonic() + facts.pace.clock
+    while not facts.shared_clock and not is_synchronised():
+        if time.monotonic() > deadline:
+            fault = Fault(False, "the clock is not synchronised", "Look at chrony: chronyc tracking, chronyc sources.")
+            raise StepFailed(fault)
+        say("the clock is not synchronised yet")
+        time.sleep(_CLOCK_LOOK_SECONDS)
+
+
+def _read(found: Known[Value] | Invalid | Unknown) -> Known[Value] | Unknown:
+    """A reading of settings. Raises StepFailed where waiting does not help."""
+    if isinstance(found, Invalid):
+        raise StepFailed(Fault(True, "; ".join(found.problems), "Deploy the cluster's stack again."))
+    return found
+
+
+def _until(look: Callable[[], Known[Value] | Unknown], say: Callable[[str], object]) -> Value:
+    """Look until there is an answer. Raises StepFailed where waiting does not help."""
+    while True:
+        found = look()
+        if isinstance(found, Known):
+            return found.value
+        failed = of_words(found.reason)
+        if failed.permanent:
+            raise failed
+        say(str(failed))
+        time.sleep(jittered(_LOOK_SECONDS))

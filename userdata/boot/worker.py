@@ -1,0 +1,213 @@
+"""A worker's boot: what it needs to join is in SSM, and a year from now it still is."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from coordination.adapters.table import ClusterTable
+from coordination.fields import Malformed
+from coordination.names import CLUSTER_ITEM
+from coordination.outcomes import Known, Reading, Unknown
+from coordination.record import ClusterRecord, Phase, cluster_record
+from userdata import files
+from userdata.boot import certificate
+from userdata.boot.certificate import Asker, Key
+from userdata.boot.context import jittered, registration
+from userdata.boot.failures import Overtaken, of_command, of_words
+from userdata.cloud.lifecycle import signal
+from userdata.commands import run
+from userdata.identity import Identity
+from userdata.image import ImageFacts
+from userdata.join_data import JoinData
+from userdata.join_store import JoinStore, Unreadable
+from userdata.kubeadm import discovery, joining
+from userdata.kubeadm.places import DISCOVERY_FILE, JOIN_FILE
+from userdata.log import StageFailed
+from userdata.pki.inspecting import ca_hashes
+from userdata.pki.issuing import Leaf
+from userdata.pki.material import blocks_of_certificates
+from userdata.settings import ClusterSettings, PoolSettings
+from userdata.stages import Stages, Told
+from userdata.system import System
+
+KUBELET_FILE = "/etc/kubernetes/kubelet.conf"
+
+_JOIN_SECONDS = 300.0
+_SIGNAL_TRIES = 5
+_KUBECTL_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class WorkerContext:
+    """One worker that boots."""
+
+    root: Path
+    identity: Identity
+    settings: ClusterSettings
+    pool: PoolSettings
+    image: ImageFacts
+    table: ClusterTable
+    join_data: JoinStore
+    cloudformation: Any
+    system: System
+    stages: Stages
+
+
+class Worker:
+    """Makes this instance a Ready node of its pool."""
+
+    def __init__(self, context: WorkerContext) -> None:
+        self._context = context
+        self._deadline = time.monotonic() + context.image.pace.worker
+
+    def run(self) -> None:
+        """The whole boot. Raises StageFailed."""
+        context = self._context
+        if (context.root / KUBELET_FILE.lstrip("/")).exists():
+            # It has joined before: the kubelet goes on with its own certificate, which it renews by itself.
+            with context.stages.stage("start"):
+                context.system.start_kubelet()
+        else:
+            data = self._join_data()
+            leaf, data = self._certified(data)
+            self._join(data, leaf)
+        self._wait_ready()
+        self._signal()
+
+    def _join_data(self) -> JoinData:
+        with self._context.stages.stage("join-data") as told:
+            while True:
+                found = self._read_join_data()
+                if isinstance(found, Known):
+                    return found.value
+                self._wait(told, found.reason)
+
+    def _read_join_data(self) -> Reading[JoinData]:
+        record = self._record()
+        if isinstance(record, Unknown):
+            return record
+        if record.value is None or record.value.phase is not Phase.READY:
+            return Unknown("the cluster is not founded yet")
+        stored = self._context.join_data.read()
+        if isinstance(stored, Unknown | Unreadable):
+            return Unknown(stored.reason)
+        data = stored.value
+        if data is None:
+            return Unknown("nobody has published join data yet")
+        if not data.is_of(record.value.epoch, record.value.etcd_cluster_id):
+            return Unknown(f"the join data is of epoch {data.epoch}, and epoch {record.value.epoch} is ready")
+        if record.value.ca_hashes != ",".join(ca_hashes(blocks_of_certificates(data.bundle))):
+            return Unknown("the join data names another authority than the cluster's record")
+        return Known(data)
+
+    def _record(self) -> Reading[ClusterRecord | None]:
+        reading = self._context.table.get(CLUSTER_ITEM)
+        if isinstance(reading, Unknown):
+            return reading
+        try:
+            record = None if reading.value is None else cluster_record(reading.value)
+        except Malformed as error:
+            return Unknown(f"{CLUSTER_ITEM}: {error}")
+        if record is not None and record.cluster_id != self._context.settings.cluster_id:
+            raise StageFailed(f"the table belongs to the cluster {record.cluster_id}")
+        if record is not None and record.phase is Phase.DELETING:
+            raise StageFailed("the cluster is being deleted")
+        return Known(record)
+
+    def _certified(self, data: JoinData) -> tuple[Leaf, JoinData]:
+        """This node's first certificate, and the join data by which it was obtained."""
+        context = self._context
+        with context.stages.stage("certificate") as told:
+            key = certificate.new(context.identity.instance_id)
+            self._publish(key, told)
+            while True:
+                leaf = self._asked(data, key)
+                if isinstance(leaf, Known):
+                    return leaf.value, data
+                self._wait(told, leaf.reason)
+                # The token may have ended, or the cluster may be another one by now.
+                fresh = self._read_join_data()
+                data = fresh.value if isinstance(fresh, Known) else data
+
+    def _publish(self, key: Key, told: Told) -> None:
+        """Say in this instance's own row which key is its own, before anybody sees a request for it."""
+        outcome = self._context.stages.store(fingerprint=key.fingerprint)
+        while isinstance(outcome, Unknown):
+            self._wait(told, f"the key's fingerprint could not be published: {outcome.reason}")
+            outcome = self._context.stages.store_again()
+
+    def _asked(self, data: JoinData, key: Key) -> Reading[Leaf]:
+        asker = Asker(data, self._context.identity.instance_id, key)
+        asked = asker.ask()
+        if isinstance(asked, Unknown):
+            return asked
+        issued = asker.issued()
+        if isinstance(issued, Unknown):
+            return issued
+        if issued.value is None:
+            return Unknown("the request for a certificate waits for an agent's approval")
+        return Known(issued.value)
+
+    def _join(self, data: JoinData, leaf: Leaf) -> None:
+        context = self._context
+        with context.stages.stage("kubeadm-join") as told:
+            found_by = discovery.with_certificate(data.bundle, data.server, leaf)
+            node = registration(context.identity, context.pool)
+            wanted = joining.worker(node, context.image.host, context.image.timeouts)
+            while True:
+                if not context.system.is_clean():
+                    context.system.reset()
+                written = {DISCOVERY_FILE: files.private(found_by), JOIN_FILE: files.private(wanted)}
+                files.write(context.root, written)
+                done = run(joining.COMMAND, _JOIN_SECONDS)
+                if done.succeeded:
+                    return
+                failed = of_command(done)
+                if failed.permanent:
+                    raise failed
+                self._wait(told, str(failed))
+
+    def _wait_ready(self) -> None:
+        context = self._context
+        with context.stages.stage("node-ready") as told:
+            asked = ("kubectl", "--kubeconfig", KUBELET_FILE, "get", "node", context.identity.instance_id, "-o", "json")
+            while why := _not_ready(run(asked, _KUBECTL_SECONDS).output):
+                self._wait(told, why)
+
+    def _signal(self) -> None:
+        """Tell the pool's stack, which waits only during an update: that it does not is no failure."""
+        context = self._context
+        with context.stages.stage("signal") as told:
+            reason = ""
+            for _ in range(_SIGNAL_TRIES):
+                outcome = signal(
+                    context.cloudformation, context.pool.stack, context.pool.group, context.identity.instance_id
+                )
+                if not isinstance(outcome, Unknown):
+                    return
+                reason = outcome.reason
+                told.wait(reason)
+                time.sleep(jittered(2))
+            raise of_words(reason)
+
+    def _wait(self, told: Told, reason: str) -> None:
+        """Wait a moment. Raises StageFailed when the worker has had its time."""
+        told.wait(reason)
+        if time.monotonic() > self._deadline:
+            raise Overtaken(f"it is no Ready node after {self._context.image.pace.worker:.0f} s: {reason}")
+        time.sleep(jittered(self._context.image.pace.look))
+
+
+def _not_ready(said: str) -> str:
+    try:
+        conditions = json.loads(said)["status"]["conditions"]
+        ready = [each for each in conditions if each["type"] == "Ready"]
+    except (ValueError, KeyError, TypeError):
+        return str(of_words(said))
+    if ready and ready[0]["status"] == "True":
+        return ""
+    return f"the node is not ready: {ready[0].get('message', '') if ready else 'the kubelet has said nothing'}"

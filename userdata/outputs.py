@@ -1,0 +1,66 @@
+"""Where a program's lines go: standard output, the node's own file, and CloudWatch Logs once that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from userdata.log import Log, Write
+from userdata.sinks import log_file, together
+
+_CLOSE_SECONDS = 5.0
+
+
+class Elsewhere(Protocol):
+    """A place that is reached by a network (userdata.cloud.logs.Mirror)."""
+
+    def write(self, line: str) -> None:
+        """Take a line."""
+
+    def close(self, seconds: float) -> int:
+        """Send what waits, for so long at most."""
+
+
+class Outputs:
+    """The places of one program's lines."""
+
+    def __init__(self, local: Write) -> None:
+        self._local = local
+        self._early: list[str] = []
+        self._elsewhere: Elsewhere | None = None
+        self.log = Log(self._write)
+
+    def mirror(self, elsewhere: Elsewhere) -> None:
+        """Send every line there, too, those from before among them."""
+        for line in self._early:
+            elsewhere.write(line)
+        self._early.clear()
+        self._elsewhere = elsewhere
+
+    def close(self) -> None:
+        """Send what waits."""
+        if self._elsewhere is not None:
+            self._elsewhere.close(_CLOSE_SECONDS)
+
+    def _write(self, line: str) -> None:
+        self._local(line)
+        if self._elsewhere is None:
+            self._early.append(line)
+        else:
+            self._elsewhere.write(line)
+
+
+def _printed(line: str) -> None:
+    print(line, flush=True)
+
+
+@contextmanager
+def outputs(name: str, root: Path, out: Callable[[str], object] = _printed) -> Iterator[Outputs]:
+    """The places of the program `name` on the node whose files are below `root`."""
+    places = Outputs(together(out, log_file(root, name).write))
+    try:
+        yield places
+    finally:
+        places.close()

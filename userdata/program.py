@@ -1,0 +1,44 @@
+"""The node program: `holdfast-node boot`, `holdfast-node agent`, `holdfast-node status`. Everything is wired here."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from userdata.log import StageFailed
+from userdata.node_file import NodeFileError
+
+ROOT = Path("/")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one of the programs; its exit code."""
+    parser = argparse.ArgumentParser(prog="holdfast-node", description="Makes this machine a node, and keeps it one.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("boot", help="found or join the cluster; started by the unit holdfast-boot")
+    commands.add_parser("agent", help="keep this node and its cluster healthy; started by the unit holdfast-agent")
+    status = commands.add_parser("status", help="what this node believes, on one screen")
+    status.add_argument("--json", action="store_true", help="the same for programs")
+    chosen = parser.parse_args(arguments)
+    if os.geteuid() != 0:
+        print("holdfast-node: only root may read what it needs: use sudo", file=sys.stderr)
+        return 2
+    try:
+        # Each imports what it needs itself: `status` should answer at once.
+        if chosen.command == "boot":
+            from userdata.boot.wiring import boot
+
+            return boot(ROOT)
+        if chosen.command == "agent":
+            from userdata.agent.wiring import agent
+
+            return agent(ROOT)
+        from userdata.status.wiring import status as show
+
+        return show(ROOT, as_json=chosen.json)
+    except (StageFailed, NodeFileError) as error:
+        print(f"holdfast-node: {error}", file=sys.stderr)
+        return 1
