@@ -1,0 +1,377 @@
+"""Our client of the API, whom it asks as, what the agents may do, and what they approve: on a real API server."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coordination.outcomes import Done, Known, Settled, Unknown
+from tests.integration.node.api_server import ApiServer
+from tests.integration.node.etcd_cluster import EtcdCluster
+from tests.integration.node.kube import INSTANCE, Cloud, Kube, binding
+from tests.programs import MINORS
+from tests.unit.userdata.requests import of_node, signing_request
+from tests.unit.userdata.secrecy import leaks, process_arguments
+from userdata.agent.approvals import Approvals, tasks
+from userdata.agent.approving import GRACE_SECONDS
+from userdata.kube import client, rights
+from userdata.kube.access import ADMINISTRATOR_FILE, AGENT_FILE, AGENTS, Access
+from userdata.kube.client import Api, Credentials
+from userdata.kube.outcomes import Conflict, Exists, Forbidden, Invalid, NotFound
+from userdata.kube.resources import (
+    CLUSTER_ROLE_BINDINGS,
+    CONFIG_MAPS,
+    NODES,
+    SECRETS,
+    SIGNING_REQUESTS,
+    SYSTEM,
+    Object,
+    Resource,
+)
+from userdata.kube.rights import AUTO_APPROVAL, SERVING_SIGNER
+from userdata.kubeadm.cluster import Cluster
+from userdata.kubeadm.tokens import GROUP
+from userdata.log import StageFailed
+from userdata.pki.inspecting import key_fingerprint
+from userdata.pki.issuing import Subject, new_authority, new_key
+
+pytestmark = pytest.mark.slow
+
+WORKER, MASTER, OTHER = "i-0fedcba9876543210", "i-0aaaaaaaaaaaaaaa0", "i-0bbbbbbbbbbbbbbb0"
+KEY, FOREIGN_KEY = new_key(), new_key()
+REVIEWS = Resource("authentication.k8s.io/v1", "selfsubjectreviews")
+
+
+@pytest.fixture(scope="module", params=MINORS)
+def kube(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kube]:
+    """An API server of each minor, on which a founder has given the agents their rights."""
+    cluster = Cluster("holdfast", "", "api.holdfast.internal", "100.64.0.0/16", "172.20.0.0/16")
+    etcd = EtcdCluster(tmp_path_factory.mktemp("etcd"), request.param)
+    server = ApiServer(tmp_path_factory.mktemp("control-plane"), etcd, cluster, request.param)
+    try:
+        etcd.found(["m1"])
+        server.start()
+        made = Kube(server)
+        made.bind_as_kubeadm_does()
+        with made.access.administrator() as credentials:
+            assert rights.install(Api(server.address, credentials)) == Done()
+        yield made
+    finally:
+        server.stop()
+        etcd.stop()
+
+
+def config_map(name: str, **data: str) -> Object:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+
+
+def data(kube: Kube, name: str) -> dict[str, str]:
+    answer = kube.master.get(CONFIG_MAPS, name, "default")
+    assert isinstance(answer, Known)
+    found: dict[str, str] = answer.value["data"]
+    return found
+
+
+def test_an_object_is_created_changed_and_deleted_once(kube: Kube) -> None:
+    api, name = kube.master, "thing"
+    assert isinstance(api.get(CONFIG_MAPS, name, "default"), NotFound)
+    assert api.create(CONFIG_MAPS, config_map(name, a="1", b="1"), "default") == Done()
+    assert isinstance(api.create(CONFIG_MAPS, config_map(name), "default"), Exists)
+    assert api.merge(CONFIG_MAPS, name, {"data": {"a": "2", "b": None}}, "default") == Done()
+    assert data(kube, name) == {"a": "2"}
+    assert api.delete(CONFIG_MAPS, name, "default") == Done()
+    assert isinstance(api.delete(CONFIG_MAPS, name, "default"), NotFound)
+    assert isinstance(api.merge(CONFIG_MAPS, name, {}, "default"), NotFound)
+
+
+def test_fields_are_applied_over_what_others_set_and_the_rest_stays(kube: Kube) -> None:
+    kube.master.create(CONFIG_MAPS, config_map("applied", a="theirs", b="theirs"), "default")
+    for _ in range(2):
+        assert kube.master.apply(CONFIG_MAPS, config_map("applied", a="ours"), "default") == Done()
+        assert data(kube, "applied") == {"a": "ours", "b": "theirs"}
+
+
+def test_a_list_is_read_to_its_last_page(kube: Kube, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_PAGE", 2)
+    names = {f"page-{number}" for number in range(5)}
+    for name in names:
+        labelled: dict[str, Any] = {**config_map(name), "metadata": {"name": name, "labels": {"of": "pages"}}}
+        kube.master.create(CONFIG_MAPS, labelled, "default")
+    listed = kube.master.list(CONFIG_MAPS, "default", labelSelector="of=pages")
+    assert isinstance(listed, Known)
+    assert {each["metadata"]["name"] for each in listed.value} == names
+    assert len(listed.value) == len(names)
+
+
+def test_an_empty_list_is_known_and_empty(kube: Kube) -> None:
+    assert kube.master.list(NODES) == Known(())
+
+
+def test_what_the_api_server_cannot_take_is_invalid(kube: Kube) -> None:
+    assert isinstance(kube.master.create(CONFIG_MAPS, config_map("Not a name"), "default"), Invalid)
+
+
+def test_a_name_cannot_lead_to_another_path(kube: Kube) -> None:
+    assert not isinstance(kube.master.get(CONFIG_MAPS, "../secrets", "default"), Known)
+
+
+def test_nobody_of_the_cluster_is_forbidden(kube: Kube, tmp_path: Path) -> None:
+    place_authority(kube, tmp_path, foreign_key=True)
+    stranger = Api(kube.server.address, Access(INSTANCE, tmp_path).agent)
+    assert isinstance(stranger.list(NODES), Forbidden)
+
+
+def place_authority(kube: Kube, root: Path, *, foreign_key: bool) -> None:
+    """Keys of another cluster, whose certificates this API server does not believe."""
+    other = new_authority("kubernetes", datetime.now(UTC))
+    folder = root / "etc/kubernetes/pki"
+    folder.mkdir(parents=True)
+    # What is trusted is this cluster's, and comes second; what signs comes first.
+    (folder / "ca.crt").write_text(other.bundle + kube.authority.read_text())
+    if foreign_key:
+        (folder / "ca.key").write_text(other.keys[0])
+
+
+def test_without_a_key_to_sign_with_the_answer_is_unknown(kube: Kube, tmp_path: Path) -> None:
+    place_authority(kube, tmp_path, foreign_key=False)
+    answer = Api(kube.server.address, Access(INSTANCE, tmp_path).agent).list(NODES)
+    assert isinstance(answer, Unknown)
+    assert "ca.key" in answer.reason
+
+
+def test_an_api_server_of_another_authority_is_not_asked(kube: Kube, tmp_path: Path) -> None:
+    other = tmp_path / "other.crt"
+    other.write_text(new_authority("kubernetes", datetime.now(UTC)).bundle)
+    credentials = replace(kube.access.agent(), authority=str(other))
+    answer = Api(kube.server.address, lambda: credentials).list(NODES)
+    assert isinstance(answer, Unknown)
+    assert "CERTIFICATE_VERIFY_FAILED" in answer.reason
+
+
+def test_who_does_not_answer_is_unknown(kube: Kube) -> None:
+    nobody = Api(kube.server.address, kube.access.agent, port=6444)
+    for outcome in (nobody.list(NODES), nobody.delete(NODES, "x"), nobody.create(NODES, config_map("x"))):
+        assert isinstance(outcome, Unknown)
+
+
+def test_credentials_that_are_not_there_are_unknown(kube: Kube) -> None:
+    missing = Credentials(str(kube.authority), "/nowhere", "/nowhere")
+    assert isinstance(Api(kube.server.address, lambda: missing).list(NODES), Unknown)
+
+
+def who_is(api: Api) -> dict[str, Any]:
+    question = {"apiVersion": REVIEWS.api, "kind": "SelfSubjectReview", "metadata": {"name": ""}}
+    answer = api._ask("who", "POST", REVIEWS.path(), question)
+    assert isinstance(answer, Known), answer
+    found: dict[str, Any] = answer.value["status"]["userInfo"]
+    return found
+
+
+def test_an_agent_is_known_by_its_instance_and_its_group(kube: Kube) -> None:
+    user = who_is(kube.agent)
+    assert user["username"] == f"holdfast:agent:{INSTANCE}"
+    assert user["groups"] == [AGENTS, "system:authenticated"]
+
+
+def test_an_agents_certificate_is_made_anew_when_a_third_of_its_life_is_left(kube: Kube, tmp_path: Path) -> None:
+    shutil.copytree(kube.authority.parent, tmp_path / "etc/kubernetes/pki")
+    clock = [datetime.now(UTC)]
+    access = Access(INSTANCE, tmp_path, timedelta(hours=3), lambda: clock[0])
+    file = Path(access.agent().certificate)
+    first = file.read_text()
+    clock[0] += timedelta(minutes=119)
+    access.agent()
+    assert file.read_text() == first
+    clock[0] += timedelta(minutes=1)
+    access.agent()
+    assert file.read_text() != first
+
+
+def test_certificates_with_keys_are_for_root_alone_and_an_administrators_goes_after_use(kube: Kube) -> None:
+    kube.access.agent()
+    agent = kube.server.root / AGENT_FILE.lstrip("/")
+    administrator = kube.server.root / ADMINISTRATOR_FILE.lstrip("/")
+    with kube.access.administrator() as credentials:
+        assert who_is(Api(kube.server.address, credentials))["groups"][0] == "kubeadm:cluster-admins"
+        for file in (agent, administrator):
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert leaks({"a key": administrator.read_text().partition("-----BEGIN PRIVATE")[2]}, process_arguments()) == []
+    assert not administrator.exists()
+
+
+@pytest.mark.parametrize(
+    ("verb", "resource", "namespace", "name"),
+    [
+        ("list", SECRETS, "", ""),
+        ("list", SECRETS, SYSTEM, ""),
+        ("get", SECRETS, "default", "any"),
+        ("get", CONFIG_MAPS, "default", "any"),
+        ("delete", NODES, "", "any"),
+        ("delete", SIGNING_REQUESTS, "", "any"),
+        ("delete", CLUSTER_ROLE_BINDINGS, "", "cluster-admin"),
+        ("get", CLUSTER_ROLE_BINDINGS, "", AUTO_APPROVAL),
+    ],
+)
+def test_an_agent_may_do_nothing_that_no_task_needs(
+    kube: Kube, verb: str, resource: Resource, namespace: str, name: str
+) -> None:
+    asked = {"verb": verb, "resource": resource, "namespace": namespace, "name": name}
+    if verb == "list":
+        assert isinstance(kube.agent.list(resource, namespace), Forbidden), asked
+    else:
+        assert isinstance(getattr(kube.agent, verb)(resource, name, namespace), Forbidden), asked
+
+
+def test_an_agent_cannot_give_itself_more(kube: Kube) -> None:
+    more = binding("more", "cluster-admin", AGENTS)
+    assert isinstance(kube.agent.create(CLUSTER_ROLE_BINDINGS, more), Forbidden)
+
+
+def test_an_agent_approves_for_kubelets_only(kube: Kube) -> None:
+    name = kube.ask(kube.master, of_node(WORKER), "kubernetes.io/kube-apiserver-client")
+    stored = kube.agent.get(SIGNING_REQUESTS, name)
+    assert isinstance(stored, Known)
+    condition = {"type": "Approved", "status": "True", "reason": "Test", "message": "test"}
+    assert isinstance(kube.agent.judge(stored.value, condition), Forbidden)
+
+
+def test_the_automatic_approval_is_withheld_as_often_as_it_comes_back(kube: Kube) -> None:
+    assert isinstance(rights.withhold_auto_approval(kube.agent), Settled)
+    made = binding(AUTO_APPROVAL, "system:certificates.k8s.io:certificatesigningrequests:nodeclient", GROUP)
+    assert kube.master.create(CLUSTER_ROLE_BINDINGS, made) == Done()
+    _, withholding = tasks(approvals(kube, Cloud()))
+    assert AUTO_APPROVAL in withholding.run()
+    assert withholding.run() == ""
+    assert isinstance(kube.master.get(CLUSTER_ROLE_BINDINGS, AUTO_APPROVAL), NotFound)
+
+
+def approvals(kube: Kube, cloud: Cloud, later_seconds: float = 0) -> Approvals:
+    return Approvals(kube.agent, cloud, cloud, cloud.arn_of, now=lambda: datetime.now(UTC).timestamp() + later_seconds)
+
+
+@pytest.fixture
+def cloud(kube: Kube) -> Iterator[Cloud]:
+    """A worker that speaks of its key, and a control plane; no request is left behind."""
+    made = Cloud()
+    made.launch(WORKER, "worker", "10.0.64.7", fingerprint=key_fingerprint(KEY))
+    made.launch(MASTER, "control-plane", "10.0.0.5", fingerprint=key_fingerprint(KEY))
+    yield made
+    listed = kube.master.list(SIGNING_REQUESTS)
+    assert isinstance(listed, Known)
+    for each in listed.value:
+        kube.master.delete(SIGNING_REQUESTS, each["metadata"]["name"])
+
+
+def test_a_workers_request_with_its_own_key_is_approved(kube: Kube, cloud: Cloud) -> None:
+    name = kube.ask(kube.holder, of_node(WORKER, key=KEY))
+    assert approvals(kube, cloud).run().startswith(f"approved {name}: {WORKER} is a worker that joins")
+    assert kube.judged(name).keys() == {"Approved"}
+    assert approvals(kube, cloud).run() == ""
+
+
+def test_the_same_name_with_another_key_waits_and_is_denied_in_the_end(kube: Kube, cloud: Cloud) -> None:
+    name = kube.ask(kube.holder, of_node(WORKER, key=FOREIGN_KEY))
+    assert approvals(kube, cloud).run() == ""
+    assert kube.judged(name) == {}
+    assert "denied" in approvals(kube, cloud, GRACE_SECONDS + 5).run()
+    assert kube.judged(name) == {"Denied": f"the key is not the one that {WORKER} speaks of in its boot row"}
+
+
+def test_a_control_planes_name_is_denied_even_with_a_key_that_its_row_speaks_of(kube: Kube, cloud: Cloud) -> None:
+    name = kube.ask(kube.holder, of_node(MASTER, key=KEY))
+    approvals(kube, cloud).run()
+    assert kube.judged(name) == {"Denied": f"{MASTER} is a control plane, which joins without a token"}
+
+
+def test_a_worker_with_a_node_gets_no_second_certificate(kube: Kube, cloud: Cloud) -> None:
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": WORKER}}
+    assert kube.master.create(NODES, node) == Done()
+    try:
+        name = kube.ask(kube.holder, of_node(WORKER, key=KEY))
+        assert approvals(kube, cloud).run() == ""
+        assert kube.judged(name) == {}
+    finally:
+        kube.master.delete(NODES, WORKER)
+
+
+def test_once_a_key_was_approved_no_other_one_is(kube: Kube, cloud: Cloud) -> None:
+    kube.ask(kube.holder, of_node(WORKER, key=KEY))
+    approvals(kube, cloud).run()
+    cloud.launch(WORKER, "worker", fingerprint=key_fingerprint(FOREIGN_KEY))
+    name = kube.ask(kube.holder, of_node(WORKER, key=FOREIGN_KEY))
+    assert approvals(kube, cloud).run() == ""
+    assert kube.judged(name) == {}
+
+
+def test_requests_of_instances_that_are_gone_are_denied(kube: Kube, cloud: Cloud) -> None:
+    cloud.running[WORKER] = "terminated"
+    name = kube.ask(kube.holder, of_node(WORKER, key=KEY))
+    approvals(kube, cloud).run()
+    assert kube.judged(name) == {"Denied": f"{WORKER} is gone"}
+
+
+def test_odd_requests_are_denied_and_hold_no_other_up(kube: Kube, cloud: Cloud) -> None:
+    odd = kube.ask(kube.holder, signing_request(["O = system:nodes", "O = any", f"CN = system:node:{WORKER}"], key=KEY))
+    wild = kube.ask(kube.holder, of_node("*", key=KEY))
+    good = kube.ask(kube.holder, of_node(WORKER, key=KEY))
+    approvals(kube, cloud).run()
+    assert [[*kube.judged(name)] for name in (odd, wild, good)] == [["Denied"], ["Denied"], ["Approved"]]
+
+
+def test_names_of_no_instance_of_ours_cost_no_look_at_the_table(kube: Kube, cloud: Cloud) -> None:
+    for _ in range(3):
+        kube.ask(kube.holder, of_node(OTHER, key=FOREIGN_KEY))
+    approvals(kube, cloud).run()
+    assert cloud.asked == []
+
+
+def test_what_controllers_judge_by_themselves_is_left_to_them(kube: Kube, cloud: Cloud) -> None:
+    node = kube.user(Subject(f"system:node:{WORKER}", "system:nodes"))
+    renewal = kube.ask(node, of_node(WORKER, key=KEY))
+    joiner = kube.ask(
+        kube.user(Subject(f"holdfast:joiner:{MASTER}", "kubeadm:cluster-admins")), of_node(MASTER, key=KEY)
+    )
+    assert approvals(kube, cloud).run() == ""
+    assert (kube.judged(renewal), kube.judged(joiner)) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("alternatives", "kind"),
+    [
+        (f"DNS:{WORKER},IP:10.0.64.7", "Approved"),
+        ("IP:10.0.64.7", "Approved"),
+        (f"DNS:{WORKER},IP:10.0.0.5", "Denied"),
+        (f"DNS:{MASTER},IP:10.0.64.7", "Denied"),
+        (f"DNS:{WORKER},DNS:api.holdfast.internal", "Denied"),
+    ],
+)
+def test_a_node_serves_only_as_itself(kube: Kube, cloud: Cloud, alternatives: str, kind: str) -> None:
+    node = kube.user(Subject(f"system:node:{WORKER}", "system:nodes"))
+    name = kube.ask(node, of_node(WORKER, alternatives), SERVING_SIGNER, ("server auth",))
+    approvals(kube, cloud).run()
+    assert [*kube.judged(name)] == [kind]
+
+
+def test_nobody_is_judged_while_aws_does_not_answer(kube: Kube, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = kube.ask(kube.holder, of_node(WORKER, key=KEY))
+    monkeypatch.setattr(cloud, "states", lambda names: Unknown("DescribeInstances: busy"))
+    with pytest.raises(StageFailed, match="DescribeInstances: busy"):
+        approvals(kube, cloud).run()
+    assert kube.judged(name) == {}
+
+
+def test_a_request_that_was_judged_meanwhile_is_left_alone(kube: Kube, cloud: Cloud) -> None:
+    name = kube.ask(kube.holder, of_node(WORKER, key=KEY))
+    stored = kube.agent.get(SIGNING_REQUESTS, name)
+    assert isinstance(stored, Known)
+    approvals(kube, cloud).run()
+    condition = {"type": "Denied", "status": "True", "reason": "Test", "message": "test"}
+    assert isinstance(kube.agent.judge(stored.value, condition), Conflict)
+    assert kube.judged(name).keys() == {"Approved"}
