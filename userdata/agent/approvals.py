@@ -208,11 +208,15 @@ def _waits(request: Object) -> bool:
 
 
 def _approved(stored: Sequence[Object], name: str) -> frozenset[str]:
-    """The keys of all requests for a certificate of the node `name` that were approved."""
+    """The keys of all first requests for a certificate of the node `name` that were approved.
+
+    Not those of the node itself, which asks for a certificate of its own once it has the first one.
+    """
     found: set[str] = set()
     for request in stored:
         conditions = (request.get("status") or {}).get("conditions") or ()
-        if request["spec"]["signerName"] != CLIENT_SIGNER or "Approved" not in {each["type"] for each in conditions}:
+        first = request["spec"]["signerName"] == CLIENT_SIGNER and is_bootstrap(request["spec"]["username"])
+        if not first or "Approved" not in {each["type"] for each in conditions}:
             continue
         try:
             of = parse(_pem(request))

@@ -88,6 +88,10 @@ class Api:
         operation = f"create {resource.plural} {_name(body)}"
         return _done(self._ask(operation, "POST", resource.path(namespace=namespace), body))
 
+    def review(self, resource: Resource, question: Object) -> Answer[Object]:
+        """The answer to a question that is asked by creating an object which is not stored."""
+        return self._ask(f"ask {resource.plural}", "POST", resource.path(), question)
+
     def apply(self, resource: Resource, body: Object, namespace: str = "") -> Change:
         """Make an object's fields what `body` says, whoever set them before, and create it where it is missing."""
         path = f"{resource.path(_name(body), namespace)}?{urlencode({'fieldManager': FIELD_MANAGER, 'force': 'true'})}"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from coordination.outcomes import Done, Settled
+from coordination.outcomes import Done, Known, Settled, Unknown
 from userdata.kube.access import AGENTS
 from userdata.kube.client import Api
 from userdata.kube.outcomes import Change, NotFound
 from userdata.kube.resources import (
+    ACCESS_REVIEWS,
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
     ROLE_BINDINGS,
@@ -51,13 +52,34 @@ _IN_THE_SYSTEM: Sequence[Object] = ({"apiGroups": [""], "resources": ["secrets"]
 
 
 def install(administrator: Api) -> Change:
-    """Give the agents their rights, and withhold the automatic approval. It may be repeated."""
+    """Give the agents their rights, and withhold the automatic approval. It may be repeated.
+
+    Done: the API server goes by them. Unknown may also mean that it does not yet.
+    """
     for resource, namespace, document in documents():
         applied = administrator.apply(resource, document, namespace)
         if not isinstance(applied, Done):
             return applied
     withheld = withhold_auto_approval(administrator)
-    return Done() if isinstance(withheld, Settled) else withheld
+    return withheld if not isinstance(withheld, Done | Settled) else _in_effect(administrator)
+
+
+def _in_effect(administrator: Api) -> Change:
+    """Whether what comes last among the agents' rights holds already: the API server learns of rights by a watch."""
+    publishing = {"verb": "create", "resource": "secrets", "namespace": SYSTEM}
+    answer = administrator.review(
+        ACCESS_REVIEWS,
+        {
+            "apiVersion": ACCESS_REVIEWS.api,
+            "kind": "SubjectAccessReview",
+            "spec": {"user": _NAME, "groups": [AGENTS], "resourceAttributes": publishing},
+        },
+    )
+    if not isinstance(answer, Known):
+        return answer
+    status = answer.value.get("status")
+    allowed = isinstance(status, dict) and status.get("allowed") is True
+    return Done() if allowed else Unknown("the API server does not go by the agents' rights yet")
 
 
 def withhold_auto_approval(api: Api) -> Change | Settled:

@@ -19,6 +19,7 @@ from tests.integration.node.kube import INSTANCE, Cloud, Kube, binding
 from tests.programs import MINORS
 from tests.unit.userdata.requests import of_node, signing_request
 from tests.unit.userdata.secrecy import leaks, process_arguments
+from tests.waiting import wait_for
 from userdata.agent.approvals import Approvals, tasks
 from userdata.agent.approving import GRACE_SECONDS
 from userdata.kube import client, rights
@@ -30,6 +31,7 @@ from userdata.kube.resources import (
     CONFIG_MAPS,
     NODES,
     SECRETS,
+    SELF_REVIEWS,
     SIGNING_REQUESTS,
     SYSTEM,
     Object,
@@ -46,7 +48,6 @@ pytestmark = pytest.mark.slow
 
 WORKER, MASTER, OTHER = "i-0fedcba9876543210", "i-0aaaaaaaaaaaaaaa0", "i-0bbbbbbbbbbbbbbb0"
 KEY, FOREIGN_KEY = new_key(), new_key()
-REVIEWS = Resource("authentication.k8s.io/v1", "selfsubjectreviews")
 
 
 @pytest.fixture(scope="module", params=MINORS)
@@ -61,7 +62,8 @@ def kube(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         made = Kube(server)
         made.bind_as_kubeadm_does()
         with made.access.administrator() as credentials:
-            assert rights.install(Api(server.address, credentials)) == Done()
+            api = Api(server.address, credentials)
+            wait_for(lambda: rights.install(api) == Done(), "the agents' rights")
         yield made
     finally:
         server.stop()
@@ -167,8 +169,7 @@ def test_credentials_that_are_not_there_are_unknown(kube: Kube) -> None:
 
 
 def who_is(api: Api) -> dict[str, Any]:
-    question = {"apiVersion": REVIEWS.api, "kind": "SelfSubjectReview", "metadata": {"name": ""}}
-    answer = api._ask("who", "POST", REVIEWS.path(), question)
+    answer = api.review(SELF_REVIEWS, {"apiVersion": SELF_REVIEWS.api, "kind": "SelfSubjectReview"})
     assert isinstance(answer, Known), answer
     found: dict[str, Any] = answer.value["status"]["userInfo"]
     return found
