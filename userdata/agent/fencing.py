@@ -8,7 +8,7 @@ from typing import Protocol
 from coordination.fields import Malformed
 from coordination.names import CLUSTER_ITEM
 from coordination.outcomes import Item, Reading, Unknown
-from coordination.record import ClusterRecord, Phase, cluster_record
+from coordination.record import ClusterRecord, cluster_record
 from userdata.agent.tasks import Task
 from userdata.boot.snapshot import Identity
 from userdata.log import StageFailed
@@ -27,12 +27,11 @@ class Table(Protocol):
 def why_stop(record: ClusterRecord | None, identity: Identity) -> str:
     """Why this node must not run kubelet and etcd any more; empty while it may.
 
-    That there is no record is no reason: nothing deletes it, so the table was lost, and the members still serve.
+    That there is no record is no reason: nothing deletes it, so the table was lost, and the members still serve. Nor is
+    a deletion: until its instances go, the cluster serves whoever empties it.
     """
     if record is None:
         return ""
-    if record.phase is Phase.DELETING:
-        return "the cluster is being deleted"
     if record.cluster_id != identity.node.cluster_id:
         return f"the table belongs to the cluster {record.cluster_id}"
     if record.epoch > identity.epoch:

@@ -16,8 +16,8 @@ from userdata.etcd.refusals import EtcdRefused
 from userdata.kubeadm.places import API_PORT
 
 _SECONDS = 5.0
-# Where they answer on the node itself: the ports of kubeadm's own probes.
-_LOCAL = {Pod.CONTROLLER_MANAGER: 10257, Pod.SCHEDULER: 10259}
+# Where they answer on the node itself: as in kubeadm's own probes.
+_LOCAL = {Pod.CONTROLLER_MANAGER: (10257, "/healthz"), Pod.SCHEDULER: (10259, "/readyz")}
 
 
 def why_not_serving(pod: Pod, address: str, authority: str, etcd: Etcd) -> str:
@@ -40,7 +40,8 @@ def why_not_serving(pod: Pod, address: str, authority: str, etcd: Etcd) -> str:
     unchecked = ssl.create_default_context()
     unchecked.check_hostname = False
     unchecked.verify_mode = ssl.CERT_NONE
-    return _why_not(pod, "127.0.0.1", _LOCAL[pod], "/healthz", unchecked)
+    port, path = _LOCAL[pod]
+    return _why_not(pod, "127.0.0.1", port, path, unchecked)
 
 
 def _why_not(pod: Pod, address: str, port: int, path: str, context: ssl.SSLContext) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from coordination.adapters.instances import ClusterGroups
 from coordination.adapters.table import ClusterTable
@@ -18,7 +19,6 @@ from userdata.boot.waiting import Waiting
 from userdata.cloud.lifecycle import OwnGroup
 from userdata.identity import Identity
 from userdata.image import ImageFacts
-from userdata.join_store import JoinStore
 from userdata.kubeadm.cluster import Cluster
 from userdata.kubeadm.node import CONTROL_PLANE_TAINT, Node
 from userdata.kubeadm.reserved import reserved
@@ -45,7 +45,7 @@ class Context:
     groups: ClusterGroups
     own_group: OwnGroup
     pki: PkiStore
-    join_data: JoinStore
+    cloudformation: Any
     system: System
     disk: EtcdDisk
     stages: Stages
@@ -64,20 +64,25 @@ class Context:
     @property
     def cluster(self) -> Cluster:
         """What kubeadm is told of the cluster."""
-        return Cluster(
-            name=self.settings.cluster_name,
-            version=self.kubernetes_version,
-            endpoint=self.settings.api_endpoint,
-            pod_cidr=self.settings.pod_cidr,
-            service_cidr=self.settings.service_cidr,
-            extra_names=self.settings.api_extra_names,
-            kube_proxy=self.image.kube_proxy,
-            lifetimes=self.image.lifetimes,
-        )
+        return described(self.settings, self.image, self.kubernetes_version)
 
     def registration(self) -> Node:
         """What this node registers with."""
         return registration(self.identity, None)
+
+
+def described(settings: ClusterSettings, image: ImageFacts, kubernetes_version: str) -> Cluster:
+    """What kubeadm is told of a cluster."""
+    return Cluster(
+        name=settings.cluster_name,
+        version=kubernetes_version,
+        endpoint=settings.api_endpoint,
+        pod_cidr=settings.pod_cidr,
+        service_cidr=settings.service_cidr,
+        extra_names=settings.api_extra_names,
+        kube_proxy=image.kube_proxy,
+        lifetimes=image.lifetimes,
+    )
 
 
 def registration(identity: Identity, pool: PoolSettings | None) -> Node:

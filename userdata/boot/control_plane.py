@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from coordination import claims
 from coordination.conditions import Condition
 from coordination.names import CLUSTER_ITEM
@@ -42,13 +40,11 @@ _OLDEST_BACKUP_SECONDS = 24 * 3600
 _MOST_FAILURES = 3
 """So often in a row may founding or joining fail for a reason that may pass, before the place is given up."""
 
-Tokens = Callable[[], JoinTokens]
-
 
 class ControlPlaneBoot:
     """One boot of one instance."""
 
-    def __init__(self, context: Context, tokens: Tokens) -> None:
+    def __init__(self, context: Context, tokens: JoinTokens) -> None:
         self._context = context
         self._tokens = tokens
         self._keys = Keys(context)
@@ -141,8 +137,9 @@ class ControlPlaneBoot:
         finishing = Finishing(self._context, record)
         finishing.serve()
         if founded:
-            finishing.found(self._tokens())
+            finishing.found(self._tokens)
         finishing.enter_service()
+        finishing.signal()
         if founded:
             finishing.install_addons()
         finishing.start_agent()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from coordination.outcomes import Unknown
+from coordination.outcomes import Settled, Unknown
 from coordination.record import ClusterRecord
 from userdata.addons import content, filling, installing
 from userdata.addons.installing import Here
@@ -12,6 +12,7 @@ from userdata.agent.join_tokens import JoinTokens
 from userdata.boot.context import Context, jittered
 from userdata.boot.failures import StepFailed, of_words
 from userdata.boot.serving import wait_until_served
+from userdata.cloud.lifecycle import signal
 from userdata.commands import run
 from userdata.kube import rights
 from userdata.kube.access import Access
@@ -78,6 +79,27 @@ class Finishing:
                 reason = outcome.reason
                 told.wait(reason)
                 context.waiting.sleep(jittered(2))
+            raise of_words(reason)
+
+    def signal(self) -> None:
+        """Tell the stack that this slot's new node serves: it waits for that during an update. Raises StageFailed.
+
+        At other times it does not, which is as good: the resource was signalled, or nobody asked.
+        """
+        context = self._context
+        with context.stages.stage("signal") as told:
+            reason = ""
+            for _ in range(_TRIES):
+                resource = f"Slot{context.node_file.place}"
+                outcome = signal(
+                    context.cloudformation, context.settings.control_plane_stack, resource, context.instance_id
+                )
+                if not isinstance(outcome, Unknown):
+                    told.say(outcome.reason if isinstance(outcome, Settled) else "")
+                    return
+                reason = outcome.reason
+                told.wait(reason)
+                time.sleep(jittered(2))
             raise of_words(reason)
 
     def install_addons(self) -> None:

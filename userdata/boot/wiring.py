@@ -14,8 +14,6 @@ from coordination.adapters.table import ClusterTable
 from coordination.boots import Boot, tell
 from coordination.outcomes import Done, Known, Unknown
 from userdata import image, node_file
-from userdata.agent.join_tokens import JoinTokens
-from userdata.agent.joining import Here
 from userdata.boot.context import Context, jittered, seconds_since_1970
 from userdata.boot.control_plane import FAILED, SERVES, ControlPlaneBoot
 from userdata.boot.disk import EtcdDisk
@@ -35,8 +33,8 @@ from userdata.log import Log, StageFailed
 from userdata.node_file import NodeFile
 from userdata.outputs import outputs
 from userdata.parameters import read_cluster, read_pool
-from userdata.pki.placing import CLUSTER_CA
 from userdata.pki.store import PkiStore
+from userdata.publishing import join_tokens
 from userdata.settings import ClusterSettings, Invalid, PoolSettings
 from userdata.stages import Stages
 from userdata.system import System
@@ -99,28 +97,15 @@ def _control_plane(
         groups=ClusterGroups(client("autoscaling"), client("ec2"), about.cluster_uuid),
         own_group=own_group,
         pki=PkiStore(client("ssm"), about.parameters, settings.key_arn),
-        join_data=JoinStore(client("ssm"), about.parameters, settings.key_arn),
+        cloudformation=client("cloudformation"),
         system=system,
         disk=EtcdDisk(root),
         stages=stages,
         waiting=Waiting(own_group.heartbeat, facts.pace.heartbeat, say),
     )
-    return ControlPlaneBoot(context, lambda: join_tokens(context)).run()
-
-
-def join_tokens(context: Context) -> JoinTokens:
-    """What publishes join data from this node, once its API server serves."""
-    access = Access(context.instance_id, context.root)
-
-    def here() -> Known[Here] | Unknown:
-        identity = context.disk.read().identity
-        if identity is None:
-            return Unknown("whose etcd data is on this node is not known")
-        bundle = (context.root / CLUSTER_CA.lstrip("/")).read_text(encoding="ascii")
-        return Known(Here(identity.etcd_cluster_id, context.cluster.server, bundle))
-
-    api = Api(context.identity.address, access.agent)
-    return JoinTokens(api, context.table, context.join_data, here, context.image.pace.token)
+    api = Api(identity.address, Access(identity.instance_id, root).agent)
+    tokens = join_tokens(root, about, settings, table, api, facts.pace.token)
+    return ControlPlaneBoot(context, tokens).run()
 
 
 def _worker(

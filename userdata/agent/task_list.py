@@ -1,0 +1,136 @@
+"""Every task of the agent, wired to its node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from coordination.adapters.clients import client
+from coordination.node_leases import LeaseName
+from coordination.outcomes import Known, Reading, Unknown
+from userdata.addons import content, filling, installing
+from userdata.agent import addons, announcing, approvals, certificates, join_tokens, probes, view
+from userdata.agent.announcing import Announcing
+from userdata.agent.certificates import Surroundings
+from userdata.agent.fencing import Fence
+from userdata.agent.ground import Ground
+from userdata.agent.leasing import Leasing
+from userdata.agent.observing import Nodes, Observer, Sources
+from userdata.agent.pulse import Pulse
+from userdata.agent.tasks import Task
+from userdata.certificates import Held
+from userdata.cloud.lifecycle import signal
+from userdata.commands import run
+from userdata.etcd.client import NODE_CREDENTIALS, Etcd
+from userdata.kube.resources import NODES
+from userdata.kubeadm import renewing
+from userdata.log import StageFailed
+from userdata.pki.placing import CLUSTER_CA
+from userdata.publishing import join_tokens as publisher
+from userdata.system import System
+
+_LOOKS_AT_A_LIFETIME = 30
+
+
+def tasks(ground: Ground, pulse: Pulse) -> Sequence[Task]:
+    """All of them; the loop begins with those that are due soonest."""
+    prefix = ground.identity.arn.removesuffix(ground.identity.instance_id)
+    judge = approvals.Approvals(ground.api, ground.groups, ground.table, lambda instance_id: prefix + instance_id)
+    tokens = publisher(ground.root, ground.node, ground.settings, ground.table, ground.api, ground.image.pace.token)
+    return (
+        *_fence(ground),
+        *approvals.tasks(judge),
+        join_tokens.task(tokens),
+        announcing.task(_announcing(ground)),
+        _addons(ground),
+        *Observer(_sources(ground)).tasks(),
+        certificates.task(_surroundings(ground, pulse), _renewal_period(ground)),
+    )
+
+
+def at(address: str) -> Etcd:
+    """The member of etcd at an address, asked for so long that an agent can bear its silence."""
+    return Etcd(address, NODE_CREDENTIALS, seconds=view.MEMBER_SECONDS)
+
+
+def _fence(ground: Ground) -> Sequence[Task]:
+    identity = ground.disk.read().identity
+    if identity is None:
+        raise StageFailed("whose etcd data is on this node is not known: the boot has not come so far")
+    return (Fence(ground.table, identity, System(ground.root).stop).task(),)
+
+
+def _announcing(ground: Ground) -> Announcing:
+    cloudformation = client("cloudformation")
+    stack, instance_id = ground.settings.control_plane_stack, ground.identity.instance_id
+    return Announcing(
+        ground.settings.slots,
+        partial(view.look, at(ground.identity.address), at),
+        lambda: signal(cloudformation, stack, announcing.RESOURCE, instance_id),
+    )
+
+
+def _addons(ground: Ground) -> Task:
+    here = installing.Here(ground.identity.address, run)
+    values = filling.Values(
+        ground.node.cluster_uuid,
+        ground.identity.region,
+        ground.settings.api_endpoint,
+        ground.settings.pod_cidr,
+    )
+
+    def wanted() -> content.Addons:
+        proxied = ground.image.kube_proxy
+        manifests = {} if proxied else installing.manifests(ground.root)
+        try:
+            return content.addons(manifests, values, ground.kubernetes_version, kube_proxy=proxied)
+        except filling.ManifestError as error:
+            raise StageFailed(str(error)) from error
+
+    return addons.task(wanted, partial(installing.installed, here), lambda: installing.install(wanted(), here))
+
+
+def _sources(ground: Ground) -> Sources:
+    def nodes() -> Reading[Nodes]:
+        listed = ground.api.list(NODES)
+        if not isinstance(listed, Known):
+            return Unknown(listed.reason)
+        conditions = [each.get("status", {}).get("conditions", []) for each in listed.value]
+        ready = [any(one["type"] == "Ready" and one["status"] == "True" for one in each) for each in conditions]
+        return Known(Nodes(len(ready), sum(ready)))
+
+    def held() -> Sequence[Held]:
+        return certificates.found(ground.root)
+
+    return Sources(
+        ground.identity.instance_id,
+        ground.table,
+        partial(view.look, at(ground.identity.address), at),
+        ground.groups.states,
+        nodes,
+        held,
+    )
+
+
+def _renewal_period(ground: Ground) -> float:
+    """Often enough that what is due with a third of its lifetime left is renewed long before its end."""
+    return min(certificates.PERIOD_SECONDS, ground.image.lifetimes.leaf / _LOOKS_AT_A_LIFETIME)
+
+
+def _surroundings(ground: Ground, pulse: Pulse) -> Surroundings:
+    identity = ground.identity
+    own = at(identity.address)
+    authority = str(ground.root / CLUSTER_CA.lstrip("/"))
+    lease = Leasing(
+        ground.table, LeaseName.RESTART, identity.instance_id, ground.image.pace.leases, certificates.STAGE_SECONDS
+    )
+    return Surroundings(
+        root=ground.root,
+        lease=lease,
+        configuration=renewing.configuration(ground.cluster, identity.address),
+        run=run,
+        started=probes.started,
+        why_not_serving=lambda pod: probes.why_not_serving(pod, identity.address, authority, own),
+        unhealthy_members=lambda: probes.unhealthy_members(own, at),
+        until=pulse.until,
+    )
