@@ -1,0 +1,159 @@
+"""What `status` makes of facts: what needs attention, what is unknown, the exit code, the screen and the JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from coordination.conditions import Condition
+from coordination.members import MemberState
+from coordination.node_leases import LeaseName, NodeLease
+from coordination.observations import ClusterObservation
+from coordination.outcomes import Known, Unknown
+from coordination.record import Phase
+from tests.unit.userdata.agent.looks import NOW, RECORD, ROWS, THREE, etcd_member, row, view
+from userdata.certificates import CONTROL_PLANE, KUBELET, Held
+from userdata.log import Outcome
+from userdata.pki.inspecting import Certificate
+from userdata.status.facts import Facts, StageLine, Table, Who
+from userdata.status.rendering import document, screen
+from userdata.status.report import Verdict, ago, report
+
+MOMENT = datetime.fromtimestamp(NOW, UTC)
+
+
+def certificate(name: str, days_left: float) -> Held:
+    places = {place.name: place for place in (*CONTROL_PLANE, *KUBELET)}
+    ends = MOMENT + timedelta(days=days_left)
+    return Held(places[name], Known(Certificate("CN=a", "CN=b", ends - timedelta(days=365), ends)))
+
+
+TABLE = Table(
+    members=ROWS,
+    leases=(NodeLease(LeaseName.AGENT, "i-2", 7, 3), NodeLease(LeaseName.JOIN, "", 9, 4)),
+    conditions=(),
+    observation=ClusterObservation(NOW - 20, "i-2", 2, "abc", "10", (), 30 << 20, 5, 5, 300),
+    malformed=(),
+)
+WELL = Facts(
+    now=NOW,
+    who=Known(Who("i-1", "control-plane", "0", "one")),
+    record=Known(RECORD),
+    table=Known(TABLE),
+    etcd=Known(view(*THREE)),
+    certificates=(certificate("apiserver", 300), certificate("kubelet-client", 200)),
+    stages=Known((StageLine(NOW - 600, "found", Outcome.DONE, 12.5, ""),)),
+)
+STUCK = StageLine(NOW - 5, "gate", Outcome.WAITING, 60, "a learner is listed")
+SICK = view(*THREE, problems={3: "timed out"})
+LEARNING = view(*THREE, etcd_member(4, learner=True))
+CONDITION = Condition("QuorumLost", "no majority", "bring members back", NOW - 7200)
+
+
+def test_a_node_that_is_well_says_so() -> None:
+    found = report(WELL)
+    assert found.verdict is Verdict.HEALTHY
+    assert screen(found).splitlines()[0] == "i-1, control-plane (slot 0) of cluster one: healthy"
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        (replace(WELL, record=Known(None)), "there is no cluster record"),
+        (replace(WELL, record=Known(replace(RECORD, phase=Phase.DELETING))), "the cluster is deleting"),
+        (replace(WELL, etcd=Known(SICK)), "etcd's member 30 (i-3) does not serve: timed out"),
+        (replace(WELL, etcd=Known(view(*THREE[:2]))), "etcd does not list i-3 any more"),
+        (replace(WELL, etcd=Known(LEARNING)), "etcd's member 40 (i-4) is a learner still"),
+        (replace(WELL, table=Known(replace(TABLE, members=ROWS[:2]))), "etcd's member 30 (i-3) has no member row"),
+        (replace(WELL, etcd=Known(replace(view(*THREE), statuses={}))), "no member of etcd knows of a leader"),
+        (replace(WELL, table=Known(replace(TABLE, leases=()))), "no agent leads"),
+        (replace(WELL, table=Known(replace(TABLE, conditions=(CONDITION,)))), "QuorumLost: no majority"),
+        (replace(WELL, table=Known(replace(TABLE, observation=None))), "no agent has looked at the cluster yet"),
+        (replace(WELL, now=NOW + 700), "no agent has looked at the cluster since 12 min ago"),
+        (replace(WELL, certificates=(certificate("apiserver", 30),)), "apiserver ends in 30.0 days"),
+        (replace(WELL, certificates=(certificate("apiserver", -1),)), "apiserver has ended"),
+        (
+            replace(WELL, certificates=(Held(CONTROL_PLANE[0], Known(None)),)),
+            "/etc/kubernetes/pki/apiserver.crt is missing",
+        ),
+        (replace(WELL, stages=Known((STUCK,))), "the boot is at gate, waiting: a learner is listed"),
+    ],
+)
+def test_what_needs_attention_is_said_at_the_top(facts: Facts, said: str) -> None:
+    found = report(facts)
+    assert found.verdict is Verdict.ATTENTION
+    told = [line for line in screen(found).splitlines() if line.startswith("  ! ")]
+    assert any(said in line for line in told), told
+    assert screen(found).splitlines()[1] in told
+
+
+@pytest.mark.parametrize(
+    ("facts", "part"),
+    [
+        (replace(WELL, record=Unknown("no answer")), "record"),
+        (replace(WELL, table=Unknown("no answer")), "leases"),
+        (replace(WELL, table=Unknown("no answer")), "members"),
+        (replace(WELL, table=Known(replace(TABLE, malformed=("item x: no answer",)))), "table"),
+        (replace(WELL, etcd=Unknown("no answer")), "members"),
+        (replace(WELL, certificates=(Held(CONTROL_PLANE[0], Unknown("no answer")),)), "certificates"),
+        (replace(WELL, stages=Unknown("no answer")), "boot"),
+        (replace(WELL, who=Unknown("no answer")), "node"),
+    ],
+)
+def test_what_is_unknown_says_why_and_is_not_taken_for_an_error(facts: Facts, part: str) -> None:
+    found = report(facts)
+    assert found.verdict is Verdict.UNKNOWN
+    assert any(line.startswith(f"  ? {part}: ") and "no answer" in line for line in screen(found).splitlines())
+
+
+def test_what_is_wrong_goes_before_what_is_unknown() -> None:
+    found = report(replace(WELL, etcd=Unknown("no answer"), record=Known(None)))
+    assert found.verdict is Verdict.ATTENTION
+
+
+def test_rows_are_shown_though_etcd_does_not_answer() -> None:
+    text = screen(report(replace(WELL, etcd=Unknown("member list: timed out"))))
+    assert "  i-3  row: voter  30  10.0.0.3\n" in text
+
+
+def test_a_worker_has_no_members_leases_or_conditions() -> None:
+    worker = Who("i-9", "worker", "general", "one")
+    found = report(replace(WELL, who=Known(worker), table=None, etcd=None))
+    assert [part.name for part in found.parts] == ["node", "record", "certificates", "boot"]
+    assert screen(found).startswith("i-9, worker (pool general) of cluster one: healthy\n")
+
+
+def test_the_screen_has_a_line_for_each_member_and_fits_eighty_lines() -> None:
+    joining = row(4, MemberState.JOINING, "")
+    found = report(replace(WELL, table=Known(replace(TABLE, members=(*ROWS, joining), conditions=(CONDITION,)))))
+    text = screen(found)
+    assert "  i-1  voter, leads  10  10.0.0.1  row: voter    serves\n" in text
+    assert "  i-4  not listed        10.0.0.4  row: joining\n" in text
+    assert "  QuorumLost  2 h ago  no majority  bring members back\n" in text
+    assert len(text.splitlines()) < 80
+
+
+def test_the_document_holds_the_same_for_programs() -> None:
+    found = json.loads(document(report(replace(WELL, etcd=Known(SICK)))))
+    assert found["verdict"] == "attention"
+    members = found["parts"]["members"]
+    assert [each["problem"] for each in members["found"]] == ["", "", "timed out"]
+    assert members["attention"] == ["etcd's member 30 (i-3) does not serve: timed out"]
+    assert found["parts"]["record"]["found"]["Epoch"] == 2
+    assert found["parts"]["certificates"]["found"][0] == {
+        "name": "apiserver",
+        "days_left": 300.0,
+        "renewed_by": "agent",
+    }
+    assert found["parts"]["boot"]["found"][0]["outcome"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-3, "0 s ago"), (7, "7 s ago"), (119, "119 s ago"), (150, "2 min ago"), (7300, "2 h ago"), (864000, "10 d ago")],
+)
+def test_ages_are_rough(seconds: float, text: str) -> None:
+    assert ago(seconds) == text

@@ -1,0 +1,246 @@
+"""From facts to a report: what is told of each part, what needs attention, what could not be found out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import Any
+
+from coordination.members import Member, MemberState
+from coordination.node_leases import LeaseName
+from coordination.observations import OLD_SECONDS, ClusterObservation
+from coordination.outcomes import Reading, Unknown
+from coordination.record import ClusterRecord, Phase
+from userdata.agent.members import by_etcd, member_of
+from userdata.agent.view import EtcdView, address
+from userdata.certificates import Held
+from userdata.etcd.model import hexadecimal
+from userdata.log import Outcome
+from userdata.status.facts import Facts, StageLine, Table, Who
+
+_STAGES = 12
+"""How many of the last stages are told."""
+
+
+class Verdict(IntEnum):
+    """The program's exit code."""
+
+    HEALTHY = 0
+    ATTENTION = 1
+    UNKNOWN = 2
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the report."""
+
+    name: str
+    rows: tuple[tuple[str, ...], ...] = ()
+    """For people: cells that stand below each other."""
+    data: Any = None
+    """For programs: the same as JSON; None where nothing is known."""
+    attention: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    """What could not be found out, and why."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """`parts` in the order in which they are told."""
+
+    now: float
+    title: str
+    parts: tuple[Part, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """What needs attention goes before what is unknown: it is known to be wrong."""
+        if any(part.attention for part in self.parts):
+            return Verdict.ATTENTION
+        return Verdict.UNKNOWN if any(part.unknown for part in self.parts) else Verdict.HEALTHY
+
+
+def report(facts: Facts) -> Report:
+    """The report of these facts."""
+    parts = [_record(facts.record)]
+    if facts.etcd is not None:
+        parts.append(_members(facts.table, facts.etcd))
+    if facts.table is not None:
+        parts += _table_parts(facts.table, facts.now)
+    parts += [_certificates(facts.certificates, facts.now), _stages(facts.stages, facts.now)]
+    return Report(facts.now, _title(facts.who), (_node(facts.who), *parts))
+
+
+def ago(seconds: float) -> str:
+    """How long ago something was, roughly."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{max(seconds, 0):.0f} s ago"
+
+
+def _title(who: Reading[Who]) -> str:
+    if isinstance(who, Unknown):
+        return "a node that does not know itself"
+    found = who.value
+    place = f"slot {found.place}" if found.role == "control-plane" else f"pool {found.place}"
+    return f"{found.instance_id or 'an instance'}, {found.role} ({place}) of cluster {found.cluster_uuid}"
+
+
+def _node(who: Reading[Who]) -> Part:
+    if isinstance(who, Unknown):
+        return Part("node", unknown=(who.reason,))
+    unknown = () if who.value.instance_id else ("the instance's metadata does not answer",)
+    return Part("node", data=vars(who.value), unknown=unknown)
+
+
+def _record(reading: Reading[ClusterRecord | None]) -> Part:
+    if isinstance(reading, Unknown):
+        return Part("record", unknown=(reading.reason,))
+    record = reading.value
+    if record is None:
+        return Part("record", data={}, attention=("there is no cluster record: nobody has founded the cluster",))
+    told = [f"epoch {record.epoch} is {record.phase}"]
+    told += [f"etcd {record.etcd_cluster_id}"] if record.etcd_cluster_id else []
+    told += [f"keys of epoch {record.pki_epoch}"] if record.pki_epoch else []
+    told += [f"claimed by {record.owner or 'nobody'}"]
+    wrong = () if record.phase is Phase.READY else (f"the cluster is {record.phase}, and not ready",)
+    return Part("record", ((", ".join(told),),), {**record.fields()}, wrong)
+
+
+def _members(table: Reading[Table] | None, etcd: Reading[EtcdView]) -> Part:
+    rows = () if table is None or isinstance(table, Unknown) else table.value.members
+    unknown = tuple(reading.reason for reading in (table, etcd) if isinstance(reading, Unknown))
+    if isinstance(etcd, Unknown):
+        cells = tuple((row.instance_id, f"row: {row.state}", row.etcd_member_id, row.address) for row in rows)
+        return Part("members", cells, [_row_data(row) for row in rows], unknown=unknown)
+    view = etcd.value
+    by_id = {found.member_id: row for row in rows if (found := member_of(row, view.listed)) is not None}
+    cells_list: list[tuple[str, ...]] = []
+    data: list[Mapping[str, object]] = []
+    wrong: list[str] = []
+    for member in view.listed.members:
+        row = by_id.get(member.member_id)
+        problem = view.problems.get(member.member_id, "")
+        kind = "learner" if member.is_learner else "voter"
+        leads = view.leader_id == member.member_id
+        known_as = hexadecimal(member.member_id)
+        stands = f"row: {row.state}" if row else "no row"
+        cells_list.append(
+            (
+                member.name or "(never started)",
+                f"{kind}, leads" if leads else kind,
+                known_as,
+                address(member),
+                stands,
+                problem or "serves",
+            )
+        )
+        data.append(
+            {
+                "name": member.name,
+                "etcd_member_id": known_as,
+                "address": address(member),
+                "learner": member.is_learner,
+                "leads": leads,
+                "problem": problem,
+                "row": row.state.value if row else None,
+            }
+        )
+        if problem:
+            wrong.append(f"etcd's member {known_as} ({member.name or address(member)}) does not serve: {problem}")
+        elif member.is_learner:
+            wrong.append(f"etcd's member {known_as} ({member.name}) is a learner still")
+        if row is None and not unknown:
+            wrong.append(f"etcd's member {known_as} ({member.name or address(member)}) has no member row")
+    listed = set(map(id, by_id.values()))
+    for row in rows:
+        if id(row) not in listed and row.state is not MemberState.REMOVED:
+            cells_list.append((row.instance_id, "not listed", row.etcd_member_id, row.address, f"row: {row.state}", ""))
+            data.append(_row_data(row))
+    wrong += [each.reason for each in by_etcd(rows, view.listed)]
+    if not view.leader_id:
+        wrong.append("no member of etcd knows of a leader")
+    return Part("members", tuple(cells_list), data, tuple(wrong), unknown)
+
+
+def _row_data(row: Member) -> Mapping[str, object]:
+    return {
+        "name": row.instance_id,
+        "etcd_member_id": row.etcd_member_id,
+        "address": row.address,
+        "row": row.state.value,
+    }
+
+
+def _table_parts(reading: Reading[Table], now: float) -> list[Part]:
+    if isinstance(reading, Unknown):
+        return [Part(name, unknown=(reading.reason,)) for name in ("leases", "conditions", "observation")]
+    table = reading.value
+    owners = {lease.name: lease.owner for lease in table.leases}
+    leases = Part(
+        "leases",
+        tuple((lease.name.value, lease.owner or "free", f"fence {lease.fence}") for lease in table.leases),
+        [{"name": lease.name.value, "owner": lease.owner, "fence": lease.fence} for lease in table.leases],
+        () if owners.get(LeaseName.AGENT) else ("no agent leads",),
+    )
+    conditions = Part(
+        "conditions",
+        tuple((each.name, ago(now - each.since), each.reason, each.next_step) for each in table.conditions),
+        [vars(each) for each in table.conditions],
+        tuple(f"{each.name}: {each.reason}" for each in table.conditions),
+    )
+    return [leases, conditions, _observation(table.observation, now), Part("table", unknown=table.malformed)]
+
+
+def _observation(seen: ClusterObservation | None, now: float) -> Part:
+    if seen is None:
+        return Part("observation", data={}, attention=("no agent has looked at the cluster yet",))
+    age = now - seen.observed_at
+    size = "?" if seen.size_bytes is None else f"{seen.size_bytes / 2**20:.0f} MiB"
+    nodes = "nodes unknown" if seen.nodes is None else f"{seen.nodes_ready} of {seen.nodes} nodes ready"
+    old = (f"no agent has looked at the cluster since {ago(age)}",) if age > OLD_SECONDS else ()
+    return Part("observation", ((f"{ago(age)} by {seen.by}", nodes, f"etcd {size}"),), {**seen.fields()}, old)
+
+
+def _certificates(held: Sequence[Held], now: float) -> Part:
+    moment = datetime.fromtimestamp(now, UTC)
+    cells: list[tuple[str, ...]] = []
+    data: list[Mapping[str, object]] = []
+    wrong: list[str] = []
+    unknown: list[str] = []
+    for each in held:
+        if isinstance(each.certificate, Unknown):
+            unknown.append(each.certificate.reason)
+            continue
+        certificate, name = each.certificate.value, each.place.name
+        if certificate is None:
+            if not each.place.optional:
+                wrong.append(f"{each.place.path} is missing")
+            continue
+        days = certificate.days_left(moment)
+        cells.append((name, f"{days:.1f} days", f"renewed by {each.place.renewal}"))
+        data.append({"name": name, "days_left": round(days, 3), "renewed_by": each.place.renewal.value})
+        if each.is_alarming(moment):
+            wrong.append(f"{name} ends in {days:.1f} days" if days > 0 else f"{name} has ended")
+    return Part("certificates", tuple(cells), data, tuple(wrong), tuple(unknown))
+
+
+def _stages(reading: Reading[tuple[StageLine, ...]], now: float) -> Part:
+    if isinstance(reading, Unknown):
+        return Part("boot", unknown=(reading.reason,))
+    lines = reading.value
+    wrong: tuple[str, ...] = ()
+    if lines and lines[-1].outcome is not Outcome.DONE:
+        wrong = (f"the boot is at {lines[-1].stage}, {lines[-1].outcome}: {lines[-1].reason}",)
+    return Part(
+        "boot",
+        tuple(
+            (line.stage, line.outcome.value, f"{line.seconds:.1f} s", ago(now - line.at), line.reason)
+            for line in lines[-_STAGES:]
+        ),
+        [{**vars(line), "outcome": line.outcome.value} for line in lines[-_STAGES:]],
+        wrong,
+    )
