@@ -1,0 +1,244 @@
+"""Add-ons on a real control plane: kubeadm's run; the API server takes the image's own, whose programs are not here."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import pytest
+
+from coordination.outcomes import Done, Known
+from rehearsal.cloud import runs
+from rehearsal.machines import leftovers
+from rehearsal.machines.model import Image
+from tests.images import made_or_skip
+from tests.machines.instances.bed import Bed
+from tests.machines.kubeadm.cluster import Run, found, serves
+from tests.programs import MINORS
+from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE
+from tests.waiting import wait_for
+from userdata.addons.content import Addons, addons
+from userdata.addons.filling import Values
+from userdata.addons.installing import Here, install, installed, manifests
+from userdata.commands import Finished
+from userdata.kubeadm.tokens import new_token
+from userdata.pki.issuing import new_pki
+
+pytestmark = pytest.mark.slow
+
+VALUES = Values("0b1c", "us-east-1", CLUSTER.endpoint, CLUSTER.pod_cidr)
+NOBODY = "10.0.0.250"
+AUTOSCALER = "system:serviceaccount:kube-system:cluster-autoscaler"
+
+# What the autoscaler is documented to need, as `kubectl auth can-i` asks for it; its program is not here to try.
+ALLOWED = (
+    *(f"{verb} nodes" for verb in ("get", "list", "watch", "update")),
+    *(f"{verb} {kind}" for kind in ("pods", "namespaces", "services") for verb in ("get", "list", "watch")),
+    *(f"list {kind}" for kind in ("replicationcontrollers", "persistentvolumes", "persistentvolumeclaims")),
+    *("create pods --subresource=eviction", "update pods --subresource=status", "create events", "patch events"),
+    *(f"watch {kind}.apps" for kind in ("daemonsets", "replicasets", "statefulsets")),
+    *("watch jobs.batch", "watch cronjobs.batch", "watch poddisruptionbudgets.policy"),
+    *(f"watch {kind}.storage.k8s.io" for kind in ("storageclasses", "csinodes", "csidrivers")),
+    *(f"watch {kind}.storage.k8s.io" for kind in ("csistoragecapacities", "volumeattachments")),
+    *(f"watch {kind}.resource.k8s.io" for kind in ("deviceclasses", "resourceslices", "resourceclaims")),
+    *("create leases.coordination.k8s.io -n kube-system", "create configmaps -n kube-system"),
+    "update leases.coordination.k8s.io/cluster-autoscaler -n kube-system",
+    "update configmaps/cluster-autoscaler-status -n kube-system",
+)
+DENIED = (
+    *("get secrets", "get secrets -n kube-system", "create pods", "delete pods", "delete nodes", "patch nodes"),
+    *("create leases.coordination.k8s.io -n default", "update leases.coordination.k8s.io/other -n kube-system"),
+    *("update configmaps/cilium-config -n kube-system", "get configmaps -n default", "update deployments.apps"),
+)
+
+
+@dataclass
+class Founded:
+    """A control plane alone, whose endpoint's name leads nowhere at first."""
+
+    run: Run
+    image: Image
+
+    @property
+    def here(self) -> Here:
+        return Here(self.run.founder.address, self.execute)
+
+    def execute(self, command: Sequence[str], seconds: float, *, stdin: str = "") -> Finished:
+        """Run a program inside the instance, as the node program does."""
+        script = f"{shlex.join(command)} <<'END_OF_INPUT'\n{stdin}\nEND_OF_INPUT\n"
+        shell = self.run.bed.hypervisor.shell(self.run.founder.name)
+        done = subprocess.run(shell, input=script, text=True, check=False, capture_output=True, timeout=seconds)
+        return Finished(done.returncode, done.stdout + done.stderr)
+
+    def kubectl(self, *arguments: str) -> str:
+        done = self.execute(self.here.kubectl(*arguments), 30)
+        assert done.succeeded, done.output
+        return done.output
+
+    def endpoint_leads_to(self, address: str) -> None:
+        # Not moved over: an instance's hosts file may be a mount.
+        script = (
+            f"sed '/{CLUSTER.endpoint}/d' /etc/hosts > /tmp/hosts; echo '{address} {CLUSTER.endpoint}' >> /tmp/hosts"
+        )
+        self.run.bed.run(self.run.founder.name, f"{script}; cat /tmp/hosts > /etc/hosts")
+
+    def addons(self, *, kube_proxy: bool) -> Addons:
+        found = manifests(self.image.layer)
+        return addons(found, VALUES, self.image.kubernetes, kube_proxy=kube_proxy)
+
+
+@pytest.fixture(scope="module", params=MINORS)
+def founded(request: pytest.FixtureRequest) -> Iterator[Founded]:
+    """A founded cluster of each minor, without add-ons."""
+    image = made_or_skip(request.param)
+    bed_id = secrets.token_hex(3)
+    run_dir = runs.folder() / bed_id
+    run_dir.mkdir(parents=True)
+    bed = Bed(bed_id, run_dir)
+    try:
+        bed.image = image
+        instance_id = bed.launch()
+        bed.wait_state(instance_id, "running")
+        wait_for(partial(serves, bed, instance_id), "the container runtime")
+        node = replace(
+            CONTROL_PLANE, name=instance_id, address=bed.described(instance_id)["PrivateIpAddress"], taints=()
+        )
+        cluster = replace(CLUSTER, version=image.kubernetes)
+        run = Run(bed, cluster, new_pki(datetime.now(UTC)), new_token(), node, node, node, stranger=instance_id)
+        made = Founded(run, image)
+        made.endpoint_leads_to(NOBODY)
+        found(run)
+        yield made
+    finally:
+        bed.close()
+        shutil.rmtree(run_dir)
+    assert not leftovers.find(bed_id)
+
+
+@pytest.fixture(scope="module")
+def proxied(founded: Founded) -> Founded:
+    """With kubeadm's add-ons, installed while nobody answered at the endpoint, which leads to the node now."""
+    assert installed(founded.here) == Known(None)
+    assert install(founded.addons(kube_proxy=True), founded.here) == Done()
+    founded.endpoint_leads_to(founded.run.founder.address)
+    # A container keeps the hosts file of its start.
+    founded.kubectl("delete", "pod", "-n", "kube-system", "-l", "k8s-app=kube-proxy")
+    wait_for(lambda: asked_service(founded) == "ok", "the API by its Service", 30, 0.5)
+    # Those that could not reach the API before try again after half a minute only.
+    founded.kubectl("delete", "pod", "-n", "kube-system", "-l", "k8s-app=kube-dns")
+    return founded
+
+
+@pytest.fixture(scope="module")
+def complete(proxied: Founded) -> Founded:
+    """With the image's own add-ons too; what they run is not on this node."""
+    wait_for(lambda: not unready(proxied), "every pod of kube-system", 60, 0.5)
+    assert install(proxied.addons(kube_proxy=False), proxied.here) == Done()
+    return proxied
+
+
+def asked_service(founded: Founded) -> str:
+    """What the API says by the address of its Service, which kube-proxy makes."""
+    script = "curl --silent --insecure --max-time 2 https://172.20.0.1/readyz || true"
+    return founded.run.bed.run(founded.run.founder.name, script)
+
+
+def read(founded: Founded, *arguments: str) -> Any:
+    said = founded.execute(founded.here.kubectl("get", *arguments, "-n", "kube-system", "-o", "json"), 30)
+    assert said.succeeded, said.output
+    return json.loads(said.output)
+
+
+def unready(founded: Founded) -> list[str]:
+    """The pods of kube-system that are not ready, and `nothing` where there is none at all."""
+    items = read(founded, "pods")["items"]
+    ready = [
+        any(each["type"] == "Ready" and each["status"] == "True" for each in item["status"].get("conditions", []))
+        for item in items
+    ]
+    return [item["metadata"]["name"] for item, is_ready in zip(items, ready, strict=True) if not is_ready] or (
+        [] if items else ["nothing"]
+    )
+
+
+# with kube-proxy
+
+
+def test_kubeadms_add_ons_become_ready_on_the_bridge(proxied: Founded) -> None:
+    wait_for(lambda: not unready(proxied), "every pod of kube-system", 60, 0.5)
+    running = {item["metadata"]["labels"].get("k8s-app") for item in read(proxied, "pods")["items"]}
+    assert {"kube-dns", "kube-proxy"} <= running
+
+
+def test_it_is_recorded_what_was_installed(proxied: Founded) -> None:
+    assert installed(proxied.here) == Known(proxied.addons(kube_proxy=True).record)
+
+
+# the image's own
+
+
+def test_the_api_server_takes_every_manifest_and_taking_it_again_changes_nothing(complete: Founded) -> None:
+    # kubeadm writes DNS anew each time, which changes the number of the Deployment and no pod.
+    kinds = "daemonsets,deployments,configmaps,roles,replicasets"
+
+    def versions() -> dict[str, str]:
+        return {
+            f"{item['kind']} {item['metadata']['name']}": item["metadata"].get("generation", item.get("data"))
+            for item in read(complete, kinds)["items"]
+            if (item["kind"], item["metadata"]["name"]) != ("Deployment", "coredns")
+        }
+
+    before = versions()
+    assert {"DaemonSet cilium", "Deployment cilium-operator", "Deployment cluster-autoscaler"} <= before.keys()
+    assert install(complete.addons(kube_proxy=False), complete.here) == Done()
+    assert versions() == before
+    assert installed(complete.here) == Known(complete.addons(kube_proxy=False).record)
+
+
+def test_the_clusters_own_values_are_in_their_config_maps(complete: Founded) -> None:
+    assert read(complete, "configmap", "kubernetes-endpoint")["data"]["host"] == CLUSTER.endpoint
+    assert read(complete, "configmap", "cluster-autoscaler")["data"] == {"cluster": "0b1c", "region": "us-east-1"}
+    settings = read(complete, "configmap", "cilium-config")["data"]
+    assert settings["cluster-pool-ipv4-cidr"] == CLUSTER.pod_cidr
+
+
+def test_what_somebody_changed_by_hand_is_put_back(complete: Founded) -> None:
+    patch = '{"data": {"host": "elsewhere"}}'
+    complete.kubectl("patch", "configmap", "kubernetes-endpoint", "-n", "kube-system", "--patch", patch)
+    assert install(complete.addons(kube_proxy=False), complete.here) == Done()
+    assert read(complete, "configmap", "kubernetes-endpoint")["data"]["host"] == CLUSTER.endpoint
+
+
+@pytest.mark.parametrize(
+    "label", ["k8s-app=cilium", "name=cilium-operator", "app.kubernetes.io/name=cluster-autoscaler"]
+)
+def test_pods_are_admitted_and_placed_on_the_control_plane(complete: Founded, label: str) -> None:
+    def placed() -> list[str]:
+        return [item["spec"].get("nodeName", "") for item in read(complete, "pods", "-l", label)["items"]]
+
+    wait_for(lambda: complete.run.founder.name in placed(), f"a pod of {label} on the node", 30, 0.5)
+
+
+def test_the_autoscaler_may_do_what_it_needs_and_no_more(complete: Founded) -> None:
+    questions = [*ALLOWED, *DENIED]
+    kubectl = shlex.join(complete.here.kubectl("auth", "can-i", "--as", AUTOSCALER))
+    # One shell for all questions: each is a process of its own.
+    script = "".join(f"{kubectl} {question} 2>/dev/null; " for question in questions)
+    answers = complete.execute(["bash", "-c", script], 60).output.split()
+    assert dict(zip(questions, answers, strict=True)) == {
+        **dict.fromkeys(ALLOWED, "yes"),
+        **dict.fromkeys(DENIED, "no"),
+    }
+
+
+def test_an_api_that_does_not_answer_is_no_empty_record(complete: Founded) -> None:
+    deaf = Here(NOBODY, lambda command, seconds, *, stdin="": complete.execute(["timeout", "2", *command], seconds))
+    assert not isinstance(installed(deaf), Known)
