@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from imagebuilder import addons, places, versions
-from imagebuilder.addons import rendering
 from imagebuilder.addons.__main__ import main
 from imagebuilder.addons.manifests import RENDERED, text
 from imagebuilder.configure import File
+from rehearsal.binaries import charts
 
 FOUND = versions.read()
 RELEASES = FOUND.releases
@@ -56,18 +56,18 @@ def hosts(written: str) -> set[str]:
 def test_what_is_stored_is_what_the_chart_renders() -> None:
     if shutil.which("go") is None:
         pytest.skip("there is no go, which fetches the chart")
-    if not rendering.helm_place().is_file():
+    if not charts.helm_place().is_file():
         pytest.skip("there is no Helm: make addons builds it")
     try:
-        made = rendering.rendered(FOUND, rendering.helm(), rendering.chart(FOUND.cilium))
-    except rendering.NotRendered as missing:
+        made = charts.rendered(FOUND, charts.helm(), charts.chart(FOUND.cilium))
+    except charts.NotRendered as missing:
         pytest.skip(f"the chart cannot be rendered here: {missing}")
     assert text(made) == RENDERED.read_text(encoding="utf-8"), "if this is wanted: make addons"
 
 
 def test_a_chart_of_unknown_content_is_not_rendered() -> None:
-    with pytest.raises(rendering.NotRendered, match=r"no checksum of Cilium v1\.0\.0 is known"):
-        rendering.chart("v1.0.0")
+    with pytest.raises(charts.NotRendered, match=r"no checksum of Cilium v1\.0\.0 is known"):
+        charts.chart("v1.0.0")
 
 
 # content

@@ -1,4 +1,4 @@
-"""Renders Cilium's chart anew, in development: `python -m imagebuilder.addons.rendering`, which is `make addons`.
+"""Renders Cilium's chart anew, in development: `python -m rehearsal.binaries.charts`, which is `make addons`.
 
 The chart is a folder of Cilium's Go module, and Helm is built from its own: Go checks that both are what was published,
 and here it is checked that they are what was rendered before.
