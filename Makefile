@@ -93,7 +93,7 @@ golden: $(CHECK) ## Write golden templates, the list of moto corrections and IAM
 
 .PHONY: addons
 addons: $(CHECK) ## Render the chart of Cilium anew into imagebuilder/addons/rendered, for git diff (needs Go)
-	@$(check_python) -m imagebuilder.addons.rendering
+	@$(check_python) -m rehearsal.binaries.charts
 
 .PHONY: oracle
 oracle: ## Install the independent evaluator of IAM policies that a test compares ours with (needs npm)
