@@ -1,0 +1,139 @@
+"""The renewal of certificates on a real control plane whose first certificates are good for minutes."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rehearsal.cloud import runs
+from rehearsal.machines import leftovers
+from tests.images import made_or_skip
+from tests.machines.instances.bed import Bed
+from tests.machines.kubeadm.cluster import Run, found, place_files, serves
+from tests.programs import MINORS
+from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE
+from tests.waiting import wait_for
+from userdata.files import File, private
+from userdata.kubeadm import renewing
+from userdata.kubeadm.cluster import Lifetimes
+from userdata.kubeadm.places import INIT_FILE
+from userdata.kubeadm.tokens import new_token
+from userdata.pki.inspecting import Certificate, inspect
+from userdata.pki.issuing import BACKDATED, new_pki
+
+pytestmark = pytest.mark.slow
+
+FIRST_SECONDS = 200
+"""Longer than all four pods take to be replaced one after the other, which is two minutes."""
+RENEWED_SECONDS = 3600
+LATER_SECONDS = 140
+LIBRARY = "/opt/renewal"
+CONFIGURATION = "/etc/holdfast/kubeadm/renewal-test.json"
+APISERVER = "/etc/kubernetes/pki/apiserver.crt"
+PODS = {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"}
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Run]:
+    """A control plane of the newest minor, alone."""
+    image = made_or_skip(MINORS[0])
+    bed_id = secrets.token_hex(3)
+    run_dir = runs.folder() / bed_id
+    run_dir.mkdir(parents=True)
+    bed = Bed(bed_id, run_dir)
+    try:
+        bed.image = image
+        yield founded(bed, image.kubernetes)
+    finally:
+        bed.close()
+        shutil.rmtree(run_dir)
+    assert not leftovers.find(bed_id)
+
+
+def founded(bed: Bed, version: str) -> Run:
+    instance_id = bed.launch()
+    bed.wait_state(instance_id, "running")
+    wait_for(partial(serves, bed, instance_id), "the container runtime")
+    address = bed.described(instance_id)["PrivateIpAddress"]
+    node = replace(CONTROL_PLANE, name=instance_id, address=address)
+    cluster = replace(CLUSTER, version=version, endpoint=address, lifetimes=Lifetimes(leaf=FIRST_SECONDS))
+    longer = replace(cluster, lifetimes=Lifetimes(leaf=RENEWED_SECONDS))
+    made = Run(bed, cluster, new_pki(datetime.now(UTC)), new_token(), node, node, node, instance_id)
+    place_files(bed, instance_id, {**program(), CONFIGURATION: private(renewing.configuration(longer, address))})
+    found(made)
+    return made
+
+
+def program() -> dict[str, File]:
+    """What a renewal is made of, as files of the machine."""
+    checkout = Path(__file__).parents[3]
+    modules = [path for package in ("coordination", "userdata") for path in (checkout / package).rglob("*.py")]
+    files = {f"{LIBRARY}/{path.relative_to(checkout)}": File(path.read_text()) for path in modules}
+    return {**files, f"{LIBRARY}/renew.py": File((Path(__file__).parent / "renewing_node.py").read_text())}
+
+
+def renewal(run: Run, seconds_later: int) -> dict[str, Any]:
+    """What one renewal says, on the machine."""
+    arguments = f"{run.founder.address} {CONFIGURATION} {seconds_later}"
+    command = f"PYTHONPATH={LIBRARY} /usr/bin/python3 {LIBRARY}/renew.py {arguments}"
+    answered = run.bed.run(run.founder.name, command, 400)
+    return dict(json.loads(answered.splitlines()[-1]))
+
+
+def certificate(run: Run, path: str = APISERVER) -> Certificate:
+    return inspect(run.bed.run(run.founder.name, f"cat {path}"))
+
+
+def held_by(run: Run, lease: str) -> tuple[str, str]:
+    """Who leads the controllers or schedulers, and when it said so last."""
+    spec = run.kubectl("get", "lease", "-n", "kube-system", lease)["spec"]
+    return spec["holderIdentity"], spec["renewTime"]
+
+
+def test_certificates_are_renewed_with_their_own_lifetime_and_nothing_stops_when_the_old_ones_end(run: Run) -> None:
+    old = certificate(run)
+    assert (old.ends - old.begins - BACKDATED).total_seconds() == FIRST_SECONDS
+    early = renewal(run, 0)
+    assert (early["said"], early["due"]) == ("", [])
+
+    done = renewal(run, LATER_SECONDS)
+
+    assert done["said"].startswith("renewed 1"), done
+    assert done["due"] == []
+    assert done["serving"] == dict.fromkeys(PODS, "")
+    new = certificate(run)
+    assert new.ends > old.ends
+    assert (new.ends - new.begins - BACKDATED).total_seconds() == RENEWED_SECONDS
+    # The pods are new ones: each runs, and none was there before.
+    assert all(done["started"][pod] > early["started"][pod] for pod in PODS), (early, done)
+
+    wait_for(lambda: datetime.now(UTC) > old.ends, "the end of the old certificates", FIRST_SECONDS, 0.5)
+    for lease in ("kube-controller-manager", "kube-scheduler"):
+        before = held_by(run, lease)
+        wait_for(lambda lease=lease, before=before: held_by(run, lease) != before, f"{lease} goes on", 40, 1)  # type: ignore[misc]
+    # By the API server, the kubelet: it asks for its pods all the time.
+    (node,) = run.kubectl("get", "nodes")["items"]
+    heard = next(each for each in node["status"]["conditions"] if each["type"] == "Ready")["reason"]
+    assert heard in ("KubeletReady", "KubeletNotReady")
+    annotated = {
+        each["metadata"]["labels"]["component"]
+        for each in run.kubectl("get", "pods", "-n", "kube-system")["items"]
+        if "holdfast.io/certificates" in each["metadata"]["annotations"]
+    }
+    assert annotated == PODS
+
+
+def test_manifests_and_configurations_stay_for_root_alone(run: Run) -> None:
+    shown = run.bed.run(
+        run.founder.name, f"stat -c %a /etc/kubernetes/manifests/*.yaml /etc/kubernetes/*.conf {INIT_FILE}"
+    )
+    assert set(shown.split()) == {"600"}
