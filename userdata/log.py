@@ -43,12 +43,12 @@ class Clocks:
 class Stage:
     """A stage that runs. `reason` is what the line will say of it, empty where all goes well."""
 
-    def __init__(self, name: str, log: Log) -> None:
+    def __init__(self, name: str, log: Log, *, whole: bool = False) -> None:
         self.name = name
         self.reason = ""
         self._log = log
         self._told = ""
-        self._began = log.clocks.steady(), log.clocks.computed()
+        self._began = log.clocks.steady(), 0.0 if whole else log.clocks.computed()
 
     def wait(self, reason: str) -> None:
         """Say what the stage waits for; once for as long as it is the same."""
@@ -78,9 +78,12 @@ class Log:
     clocks: Clocks = Clocks()
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[Stage]:
-        """Run a stage and write its line, whichever way it ends. Exceptions pass."""
-        running = Stage(name, self)
+    def stage(self, name: str, *, whole: bool = False) -> Iterator[Stage]:
+        """Run a stage and write its line, whichever way it ends. Exceptions pass.
+
+        `whole` stands for all that the program does: what it has computed before, to start at all, counts as well.
+        """
+        running = Stage(name, self, whole=whole)
         try:
             yield running
         except StageFailed as failed:

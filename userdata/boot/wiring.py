@@ -31,7 +31,7 @@ from userdata.kube.client import Api
 from userdata.kubeadm.errors import Fault
 from userdata.log import Log, StageFailed
 from userdata.node_file import NodeFile
-from userdata.outputs import outputs
+from userdata.outputs import Outputs, outputs
 from userdata.parameters import read_cluster, read_pool
 from userdata.pki.store import PkiStore
 from userdata.publishing import join_tokens
@@ -47,26 +47,31 @@ Value = TypeVar("Value")
 
 def boot(root: Path) -> int:
     """Boot this node; the exit code."""
-    with outputs("boot", root) as out:
-        log = out.log
-        with log.stage("identity") as told:
-            about = node_file.read(root)
-            facts = image.read(root)
-            identity = _until(Metadata().identity, told.wait)
-        # boto3 takes the region from here, and credentials from the instance's role.
-        os.environ["AWS_DEFAULT_REGION"] = about.region
-        table = ClusterTable(client("dynamodb"), about.table)
-        stages = _announced(log, table, identity)
-        with stages.stage("settings") as said:
-            ssm = client("ssm")
-            settings = _until(lambda: _read(read_cluster(ssm, about.parameters)), said.wait)
-        stream = stream_name(about.role, identity.instance_id)
-        out.mirror(Mirror(client("logs"), settings.node_log_group, stream))
-        with stages.stage("clock") as said:
-            _wait_for_clock(facts, said.wait)
-        if about.is_control_plane:
-            return _control_plane(root, about, facts, identity, settings, table, stages, log)
-        return _worker(root, about, facts, identity, settings, table, stages)
+    with outputs("boot", root) as out, out.log.stage("boot", whole=True) as whole:
+        code = _boot(root, out)
+        whole.reason = "" if code == SERVES else "this instance does not serve"
+        return code
+
+
+def _boot(root: Path, out: Outputs) -> int:
+    log = out.log
+    with log.stage("identity") as told:
+        about = node_file.read(root)
+        facts = image.read(root)
+        identity = _until(Metadata().identity, told.wait)
+    # boto3 takes the region from here, and credentials from the instance's role.
+    os.environ["AWS_DEFAULT_REGION"] = about.region
+    table = ClusterTable(client("dynamodb"), about.table)
+    stages = _announced(log, table, identity)
+    with stages.stage("settings") as said:
+        ssm = client("ssm")
+        settings = _until(lambda: _read(read_cluster(ssm, about.parameters)), said.wait)
+    out.mirror(Mirror(client("logs"), settings.node_log_group, stream_name(about.role, identity.instance_id)))
+    with stages.stage("clock") as said:
+        _wait_for_clock(facts, said.wait)
+    if about.is_control_plane:
+        return _control_plane(root, about, facts, identity, settings, table, stages, log)
+    return _worker(root, about, facts, identity, settings, table, stages)
 
 
 def _control_plane(

@@ -1,0 +1,52 @@
+"""`holdfast-node status`: puts together where its facts come from, and prints them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+from coordination.adapters.clients import client
+from coordination.adapters.table import ClusterTable
+from coordination.outcomes import Known, Reading, Unknown
+from userdata import node_file
+from userdata.agent import view
+from userdata.etcd.client import NODE_CREDENTIALS, Etcd
+from userdata.identity import Metadata
+from userdata.node_file import NodeFile
+from userdata.status.facts import Who
+from userdata.status.gathering import Rows, Sources, gather
+from userdata.status.rendering import document, screen
+from userdata.status.report import report
+
+
+def status(root: Path, *, as_json: bool) -> int:
+    """Print what this node believes; 0 healthy, 1 something needs attention, 2 not everything could be found out."""
+    found = report(gather(_sources(root)))
+    sys.stdout.write(document(found) if as_json else screen(found))
+    return int(found.verdict)
+
+
+def _sources(root: Path) -> Sources:
+    try:
+        node = node_file.read(root)
+    except node_file.NodeFileError as error:
+        unknown = Unknown(str(error))
+        return Sources(root, unknown, False, unknown, lambda: unknown)
+    os.environ["AWS_DEFAULT_REGION"] = node.region
+    identity = Metadata().identity()
+    instance_id = identity.value.instance_id if isinstance(identity, Known) else ""
+    address = identity.value.address if isinstance(identity, Known) else "127.0.0.1"
+    table: Reading[Rows] = Known(ClusterTable(client("dynamodb"), node.table))
+
+    def at(where: str) -> Etcd:
+        return Etcd(where, NODE_CREDENTIALS, seconds=view.MEMBER_SECONDS)
+
+    return Sources(
+        root, Known(_who(node, instance_id)), node.is_control_plane, table, partial(view.look, at(address), at)
+    )
+
+
+def _who(node: NodeFile, instance_id: str) -> Who:
+    return Who(instance_id, node.role, node.place, node.cluster_uuid)
