@@ -111,6 +111,8 @@ def test_another_key_is_denied_once_the_instance_had_time_to_speak_of_it() -> No
     foreign = replace(JOINING, boot_fingerprint=OTHER_KEY)
     assert isinstance(decide_client(replace(FIRST, age_seconds=GRACE_SECONDS - 1), KEY, foreign), Wait)
     assert isinstance(decide_client(replace(FIRST, age_seconds=GRACE_SECONDS), KEY, foreign), Deny)
+    noded = replace(foreign, has_node=True)
+    assert isinstance(decide_client(replace(FIRST, age_seconds=GRACE_SECONDS), KEY, noded), Deny)
 
 
 INSTANCES = st.builds(
