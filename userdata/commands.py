@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 # How often a running program is looked at.
 _LOOK_SECONDS = 0.2
@@ -30,6 +31,14 @@ class Finished:
     def succeeded(self) -> bool:
         """Whether it ended by itself, and well."""
         return self.status == 0
+
+
+class Run(Protocol):
+    """Runs a program, as `run` does."""
+
+    def __call__(
+        self, command: Sequence[str], seconds: float, *, stdin: str = ..., ended: Callable[[], bool] = ...
+    ) -> Finished: ...
 
 
 def run(

@@ -1,4 +1,4 @@
-"""Everything that the steps of a control plane's boot need; `userdata.program` makes it in one place."""
+"""Everything that the steps of a control plane's boot need; `userdata.boot.wiring` makes it in one place."""
 
 from __future__ import annotations
 
@@ -11,22 +11,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from coordination.adapters.instances import ClusterGroups
-from coordination.adapters.table import ClusterTable
 from userdata.boot.disk import EtcdDisk
+from userdata.boot.ports import Groups, KeyStore, Machine, OwnGroup, Servers, Table
 from userdata.boot.snapshot import Node as ClusterNode
 from userdata.boot.waiting import Waiting
-from userdata.cloud.lifecycle import OwnGroup
+from userdata.commands import Run
 from userdata.identity import Identity
 from userdata.image import ImageFacts
 from userdata.kubeadm.cluster import Cluster
 from userdata.kubeadm.node import CONTROL_PLANE_TAINT, Node
 from userdata.kubeadm.reserved import reserved
 from userdata.node_file import NodeFile
-from userdata.pki.store import PkiStore
 from userdata.settings import ClusterSettings, PoolSettings
 from userdata.stages import Stages
-from userdata.system import System
 
 _MIB = 1 << 20
 
@@ -41,15 +38,17 @@ class Context:
     settings: ClusterSettings
     image: ImageFacts
     kubernetes_version: str
-    table: ClusterTable
-    groups: ClusterGroups
+    table: Table
+    groups: Groups
     own_group: OwnGroup
-    pki: PkiStore
+    pki: KeyStore
     cloudformation: Any
-    system: System
+    system: Machine
     disk: EtcdDisk
     stages: Stages
     waiting: Waiting
+    servers: Servers
+    run: Run
 
     @property
     def instance_id(self) -> str:

@@ -7,7 +7,6 @@ from coordination.conditions import Condition
 from coordination.names import CLUSTER_ITEM
 from coordination.outcomes import Done, Known, Unknown
 from coordination.record import ClusterRecord, Phase, cluster_record
-from userdata.agent.join_tokens import JoinTokens
 from userdata.boot.actions import (
     Action,
     GiveUp,
@@ -27,7 +26,7 @@ from userdata.boot.founding import Founding
 from userdata.boot.joining import Joining
 from userdata.boot.keys import Keys
 from userdata.boot.looking import Looker
-from userdata.boot.neighbours import Neighbours
+from userdata.boot.ports import Neighbours, Publisher
 from userdata.boot.restore import Rules, decide_restore
 from userdata.log import StageFailed
 from userdata.stages import Told
@@ -44,11 +43,11 @@ _MOST_FAILURES = 3
 class ControlPlaneBoot:
     """One boot of one instance."""
 
-    def __init__(self, context: Context, tokens: JoinTokens) -> None:
+    def __init__(self, context: Context, neighbours: Neighbours, tokens: Publisher) -> None:
         self._context = context
         self._tokens = tokens
         self._keys = Keys(context)
-        self._neighbours = Neighbours(context.root, context.instance_id)
+        self._neighbours = neighbours
         self._looker = Looker(context, self._keys, self._neighbours)
         self._failures = 0
         self._rules = Rules(context.settings.slots, _OLDEST_BACKUP_SECONDS)

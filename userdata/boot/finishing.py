@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import time
-
 from coordination.outcomes import Settled, Unknown
 from coordination.record import ClusterRecord
 from userdata.addons import content, filling, installing
 from userdata.addons.installing import Here
-from userdata.agent.join_tokens import JoinTokens
 from userdata.boot.context import Context, jittered
 from userdata.boot.failures import StepFailed, of_words
+from userdata.boot.ports import Publisher
 from userdata.boot.serving import wait_until_served
 from userdata.cloud.lifecycle import signal
-from userdata.commands import run
 from userdata.kube import rights
 from userdata.kube.access import Access
 from userdata.kube.client import Api, Unavailable
@@ -38,7 +35,7 @@ class Finishing:
             self._context.system.start_kubelet()
             wait_until_served(self._context, told)
 
-    def found(self, tokens: JoinTokens) -> None:
+    def found(self, tokens: Publisher) -> None:
         """What only a cluster that was just founded needs: the agents' rights, and what workers join by.
 
         The agents see to both, too, so a founder that is lost in between leaves nothing undone.
@@ -63,7 +60,7 @@ class Finishing:
             if not reason:
                 return
             told.wait(reason)
-            time.sleep(jittered(1))
+            self._context.waiting.sleep(jittered(1))
         raise of_words(reason)
 
     def enter_service(self) -> None:
@@ -99,7 +96,7 @@ class Finishing:
                     return
                 reason = outcome.reason
                 told.wait(reason)
-                time.sleep(jittered(2))
+                context.waiting.sleep(jittered(2))
             raise of_words(reason)
 
     def install_addons(self) -> None:
@@ -115,7 +112,7 @@ class Finishing:
                 )
             except filling.ManifestError as error:
                 raise StepFailed(Fault(True, str(error), "Use an image whose add-ons are whole.")) from error
-            here = Here(context.identity.address, run)
+            here = Here(context.identity.address, context.run)
             reason = ""
             for _ in range(_TRIES):
                 outcome = installing.install(addons, here)
@@ -123,7 +120,7 @@ class Finishing:
                     return
                 reason = outcome.reason
                 told.wait(reason)
-                time.sleep(jittered(2))
+                context.waiting.sleep(jittered(2))
             raise of_words(reason)
 
     def start_agent(self) -> None:

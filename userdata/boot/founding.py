@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 
 from coordination.claims import FROM_NOTHING, flip_pki, ready
 from coordination.members import Member, MemberState
@@ -13,8 +13,6 @@ from userdata.boot.context import Context, jittered, now, seconds_since_1970
 from userdata.boot.failures import Overtaken, StepFailed, of_command, of_words
 from userdata.boot.keys import Keys
 from userdata.boot.snapshot import Identity
-from userdata.commands import run
-from userdata.etcd.client import NODE_CREDENTIALS, Etcd
 from userdata.etcd.model import Status, hexadecimal
 from userdata.etcd.refusals import EtcdRefused
 from userdata.kubeadm import founding
@@ -116,7 +114,7 @@ class Founding:
         with context.stages.stage("kubeadm-init"):
             self._go_on(kept)
             context.waiting.alive(kept.remaining())
-            done = run(founding.COMMAND, kept.remaining(), ended=lambda: bool(kept.lost))
+            done = context.run(founding.COMMAND, kept.remaining(), ended=lambda: bool(kept.lost))
             if not done.succeeded:
                 self._go_on(kept)
                 raise of_command(done)
@@ -127,7 +125,7 @@ class Founding:
         with context.stages.stage("identify") as told:
             while True:
                 self._go_on(kept)
-                status = Etcd(context.identity.address, NODE_CREDENTIALS).status()
+                status = context.servers.etcd()
                 if isinstance(status, Known):
                     break
                 self._try_again(told.wait, status.refusal.value if isinstance(status, EtcdRefused) else status.reason)
@@ -159,7 +157,7 @@ class Founding:
         if why := kept.lost:
             raise Overtaken(f"the claim of epoch {self._claimed.epoch} is lost: {why}")
 
-    def _written(self, outcome: Write | Transacted, say: object) -> bool:
+    def _written(self, outcome: Write | Transacted, say: Callable[[str], object]) -> bool:
         if isinstance(outcome, Done):
             return True
         if isinstance(outcome, Unknown):
@@ -168,11 +166,10 @@ class Founding:
         what = "was changed by somebody else" if isinstance(outcome, Conflict) else "or its rows were changed"
         raise Overtaken(f"the record {what}: epoch {self._claimed.epoch} is not this node's any more")
 
-    def _try_again(self, say: object, reason: str) -> None:
+    def _try_again(self, say: Callable[[str], object], reason: str) -> None:
         """Wait a moment, if trying again can help. Raises StepFailed."""
         failed = of_words(reason)
         if failed.permanent:
             raise failed
-        assert callable(say)
         say(str(failed))
-        time.sleep(jittered(_RETRY_SECONDS))
+        self._context.waiting.sleep(jittered(_RETRY_SECONDS))

@@ -16,11 +16,10 @@ from userdata.boot.failures import Overtaken, of_command, of_words
 from userdata.boot.gate import Closed, Gate, OwnLearner, OwnVoter, View, gate
 from userdata.boot.keys import Keys
 from userdata.boot.looking import Looker
-from userdata.boot.neighbours import Neighbours, addresses
-from userdata.boot.serving import api_answers, node_is_ready
+from userdata.boot.neighbours import addresses
+from userdata.boot.ports import Neighbours
+from userdata.boot.serving import node_is_ready
 from userdata.boot.snapshot import Identity
-from userdata.commands import run
-from userdata.etcd.client import NODE_CREDENTIALS, Etcd
 from userdata.etcd.model import EtcdMember, hexadecimal
 from userdata.kubeadm import discovery, joining
 from userdata.kubeadm.places import DISCOVERY_FILE, JOIN_FILE
@@ -74,7 +73,7 @@ class Joining:
             if isinstance(seen, OwnLearner):
                 self._remove_own(seen.member, told)
                 continue
-            reason = seen.reason if isinstance(seen, Closed) else api_answers(context.settings.api_endpoint, pki)
+            reason = seen.reason if isinstance(seen, Closed) else context.servers.endpoint(pki)
             if not reason:
                 lease = self._contender.try_once()
                 if not isinstance(lease, Busy):
@@ -106,7 +105,7 @@ class Joining:
             context.disk.identify(self._identity())
         with stages.stage("kubeadm-join"):
             self._go_on(kept)
-            done = run(joining.COMMAND, kept.remaining(), ended=lambda: bool(kept.lost))
+            done = context.run(joining.COMMAND, kept.remaining(), ended=lambda: bool(kept.lost))
             if not done.succeeded:
                 self._go_on(kept)
                 raise of_command(done)
@@ -121,7 +120,7 @@ class Joining:
             context.waiting.alive(self._timings.join)
             self._configure(pki, again=True)
             complete = node_is_ready(context, told, self._timings.join)
-            done = run(_MARK if complete else joining.COMMAND, self._timings.join)
+            done = context.run(_MARK if complete else joining.COMMAND, self._timings.join)
             if not done.succeeded:
                 raise of_command(done)
         self._confirm(self._row(hexadecimal(member.member_id)))
@@ -129,7 +128,7 @@ class Joining:
     def _confirm(self, row: Member) -> None:
         context, stages = self._context, self._context.stages
         with stages.stage("voter-row") as told:
-            status = Etcd(context.identity.address, NODE_CREDENTIALS).status()
+            status = context.servers.etcd()
             member_id = hexadecimal(status.value.member_id) if isinstance(status, Known) else ""
             outcome = context.table.apply(voter_row(row, member_id))
             if isinstance(outcome, Conflict):

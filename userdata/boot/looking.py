@@ -24,7 +24,8 @@ from coordination.outcomes import Item, Known, Reading, Unknown
 from coordination.record import ClusterRecord, Phase, cluster_record
 from userdata.boot.context import Context, now, seconds_since_1970
 from userdata.boot.keys import Keys
-from userdata.boot.neighbours import Neighbours, addresses
+from userdata.boot.neighbours import addresses
+from userdata.boot.ports import Neighbours
 from userdata.boot.restore import Evidence, judged, unheard
 from userdata.boot.snapshot import Disk, Reach, Snapshot, reach
 from userdata.pki.outcomes import Incomplete

@@ -6,10 +6,14 @@ import http.client
 import json
 import ssl
 import time
+from pathlib import Path
 
+from coordination.outcomes import Reading
 from userdata.boot.context import Context
 from userdata.boot.failures import of_words
-from userdata.commands import run
+from userdata.etcd.client import NODE_CREDENTIALS, Etcd
+from userdata.etcd.model import Status
+from userdata.etcd.refusals import EtcdRefused
 from userdata.kubeadm.places import API_PORT
 from userdata.pki.material import Pki
 from userdata.pki.placing import CLUSTER_CA
@@ -21,19 +25,29 @@ _SECONDS = 5.0
 _KUBECTL_SECONDS = 30.0
 
 
-def api_answers(host: str, pki: Pki) -> str:
-    """Why the API at a host is not ready for a joiner; empty when it is, with a certificate of this cluster's."""
-    context = ssl.create_default_context(cadata=pki.cluster.bundle)
-    return _asked(host, context)
+class Servers:
+    """The servers of the node at `address`, whose files are below `root`, and the API at the name `endpoint`."""
 
+    def __init__(self, root: Path, address: str, endpoint: str) -> None:
+        self._root = root
+        self._address = address
+        self._endpoint = endpoint
 
-def own_api_answers(address: str) -> str:
-    """The same of this node's own API server, which `kubeadm` has left the authority's certificate for."""
-    try:
-        context = ssl.create_default_context(cafile=CLUSTER_CA)
-    except OSError as error:
-        return f"{CLUSTER_CA} cannot be read: {type(error).__name__}"
-    return _asked(address, context)
+    def etcd(self) -> Reading[Status] | EtcdRefused:
+        """What this node's own etcd says of itself."""
+        return Etcd(self._address, NODE_CREDENTIALS).status()
+
+    def api(self) -> str:
+        """Why this node's own API server is not ready; empty when it is, with a certificate of this cluster's."""
+        try:
+            context = ssl.create_default_context(cafile=str(self._root / CLUSTER_CA.lstrip("/")))
+        except OSError as error:
+            return f"{CLUSTER_CA} cannot be read: {type(error).__name__}"
+        return _asked(self._address, context)
+
+    def endpoint(self, pki: Pki) -> str:
+        """The same of whoever answers at the balancer's name, for a node that has nothing of the cluster's yet."""
+        return _asked(self._endpoint, ssl.create_default_context(cadata=pki.cluster.bundle))
 
 
 def wait_until_served(context: Context, told: Told) -> None:
@@ -41,11 +55,11 @@ def wait_until_served(context: Context, told: Told) -> None:
     seconds = context.image.pace.serve
     deadline = time.monotonic() + seconds
     context.waiting.alive(seconds)
-    while why := own_api_answers(context.identity.address):
+    while why := context.servers.api():
         if time.monotonic() > deadline:
             raise of_words(f"[control-plane-check] kube-apiserver is not healthy after {seconds:.0f} s: {why}")
         told.wait(why)
-        time.sleep(1)
+        context.waiting.sleep(1)
 
 
 def kubectl(context: Context, *arguments: str) -> tuple[str, ...]:
@@ -58,7 +72,7 @@ def node_is_ready(context: Context, told: Told, seconds: float) -> bool:
     """Whether the cluster has a Node of this name that the kubelet has registered. Raises StepFailed."""
     wait_until_served(context, told)
     asked = kubectl(context, "get", "node", context.instance_id, "--ignore-not-found", "-o", "json")
-    done = run(asked, min(seconds, _KUBECTL_SECONDS))
+    done = context.run(asked, min(seconds, _KUBECTL_SECONDS))
     if not done.succeeded:
         raise of_words(done.output)
     if not done.output.strip():

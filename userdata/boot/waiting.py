@@ -25,11 +25,13 @@ class Waiting:
         seconds: float,
         say: Callable[[str], object],
         clock: Clock = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._heartbeat = heartbeat
         self._seconds = seconds
         self._say = say
         self._clock = clock
+        self._sleep = sleep
         self._silent_until = clock() + seconds
         self._over = threading.Event()
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
@@ -41,7 +43,7 @@ class Waiting:
     def sleep(self, seconds: float) -> None:
         """Wait; whoever waits is alive."""
         self.alive(seconds + self._seconds)
-        self._over.wait(seconds)
+        self._sleep(seconds)
 
     def close(self) -> None:
         """No heartbeat any more: the hook was answered."""

@@ -18,11 +18,14 @@ from userdata.boot.context import Context, jittered, seconds_since_1970
 from userdata.boot.control_plane import FAILED, SERVES, ControlPlaneBoot
 from userdata.boot.disk import EtcdDisk
 from userdata.boot.failures import StepFailed, of_words
+from userdata.boot.neighbours import Neighbours
+from userdata.boot.serving import Servers
 from userdata.boot.waiting import Waiting
 from userdata.boot.worker import Worker, WorkerContext
 from userdata.clock import is_synchronised
 from userdata.cloud.lifecycle import OwnGroup
 from userdata.cloud.logs import Mirror, stream_name
+from userdata.commands import run
 from userdata.identity import Identity, Metadata
 from userdata.image import ImageFacts
 from userdata.join_store import JoinStore
@@ -107,10 +110,12 @@ def _control_plane(
         disk=EtcdDisk(root),
         stages=stages,
         waiting=Waiting(own_group.heartbeat, facts.pace.heartbeat, say),
+        servers=Servers(root, identity.address, settings.api_endpoint),
+        run=run,
     )
     api = Api(identity.address, Access(identity.instance_id, root).agent)
     tokens = join_tokens(root, about, settings, table, api, facts.pace.token)
-    return ControlPlaneBoot(context, tokens).run()
+    return ControlPlaneBoot(context, Neighbours(root, identity.instance_id), tokens).run()
 
 
 def _worker(

@@ -1,0 +1,126 @@
+"""What a control plane's boot asks of the world around it; `userdata.boot.wiring` has the real parts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from coordination.instances import GroupInstance
+from coordination.outcomes import Item, Reading, Request, Transacted, Write
+from coordination.writes import Transaction, Update
+from userdata.boot.snapshot import Answer
+from userdata.etcd.model import MemberList, Status
+from userdata.etcd.refusals import EtcdRefused
+from userdata.pki.material import Pki
+from userdata.pki.outcomes import Read, Stored
+
+
+class Table(Protocol):
+    """The cluster table (coordination.adapters.table)."""
+
+    def get(self, item_id: str) -> Reading[Item | None]:
+        """One item."""
+
+    def items(self, prefixes: Sequence[str]) -> Reading[tuple[Item, ...]]:
+        """Every item whose key starts with one of these."""
+
+    def apply(self, update: Update) -> Write:
+        """One write."""
+
+    def transact(self, transaction: Transaction) -> Transacted:
+        """Several writes, or none."""
+
+    def put(self, item: Item, expected: Mapping[str, object]) -> Write:
+        """Store an item in place of what is there."""
+
+
+class Groups(Protocol):
+    """The cluster's groups (coordination.adapters.instances)."""
+
+    def instances(self) -> Reading[tuple[GroupInstance, ...]]:
+        """Every instance of every group."""
+
+    def states(self, instance_ids: Collection[str]) -> Reading[Mapping[str, str | None]]:
+        """EC2's word for the state of each instance."""
+
+
+class OwnGroup(Protocol):
+    """This instance's place in its group (userdata.cloud.lifecycle)."""
+
+    def place(self) -> Reading[GroupInstance | None]:
+        """Where the group has this instance."""
+
+    def complete_launch(self) -> Request:
+        """This node serves."""
+
+    def abandon_launch(self) -> Request:
+        """This node will never serve."""
+
+
+class KeyStore(Protocol):
+    """The sets of keys (userdata.pki.store)."""
+
+    def store(self, epoch: int, pki: Pki) -> Stored:
+        """Store the set of an epoch."""
+
+    def read(self, epoch: int) -> Read:
+        """The set of an epoch."""
+
+
+class Machine(Protocol):
+    """What runs on this machine (userdata.system). Each method raises StageFailed where it fails."""
+
+    def start_kubelet(self) -> None:
+        """Start the kubelet, and with it what has manifests."""
+
+    def start(self, unit: str) -> None:
+        """Start another unit."""
+
+    def stop(self) -> None:
+        """Stop kubelet and etcd."""
+
+    def is_clean(self) -> bool:
+        """Whether no kubeadm has begun anything here."""
+
+    def reset(self) -> None:
+        """Undo what kubeadm did."""
+
+
+class Neighbours(Protocol):
+    """The members of etcd, asked from outside (userdata.boot.neighbours)."""
+
+    def introduce(self, pki: Pki, now: datetime) -> None:
+        """Have a certificate that etcd accepts."""
+
+    def answers(self, addresses: Iterable[str]) -> list[Answer]:
+        """What those say who answer at all."""
+
+    def members(self, addresses: Iterable[str]) -> Reading[MemberList]:
+        """etcd's own list."""
+
+    def silent(self, members: MemberList) -> list[str]:
+        """The names of the voters that do not answer."""
+
+    def remove(self, addresses: Iterable[str], member_id: int) -> str:
+        """Have a member removed; why it was not."""
+
+
+class Servers(Protocol):
+    """Who is asked whether it serves (userdata.boot.serving). An answer is why it does not, empty where it does."""
+
+    def etcd(self) -> Reading[Status] | EtcdRefused:
+        """This node's own etcd."""
+
+    def api(self) -> str:
+        """This node's own API server."""
+
+    def endpoint(self, pki: Pki) -> str:
+        """The API at the balancer's name."""
+
+
+class Publisher(Protocol):
+    """Publishes what workers join by."""
+
+    def run(self) -> str:
+        """Publish, where that is needed; what was done. Raises StageFailed."""
