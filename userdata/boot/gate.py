@@ -43,6 +43,7 @@ class View:
     silent: Sequence[str]
     operation: Reading[Item | None]
     slots: int
+    own_name: str
     own_peer_url: str
 
 
@@ -55,7 +56,8 @@ def gate(view: View) -> Gate:
         return Closed(f"etcd's members are unknown: {view.members.reason}")
     members = view.members.value
     for member in members.members:
-        if view.own_peer_url in member.peer_urls:
+        # An address may have been another instance's before, whose member it then still is.
+        if view.own_peer_url in member.peer_urls and member.name in ("", view.own_name):
             return OwnLearner(member) if member in members.unfinished else OwnVoter(member)
     if members.unfinished:
         return Closed(f"etcd takes one new member at a time, and {_named(members.unfinished[0])} is not a voter yet")

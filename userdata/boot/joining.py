@@ -168,6 +168,7 @@ class Joining:
                 silent,
                 context.table.get(OPERATION_ITEM),
                 context.settings.slots,
+                context.instance_id,
                 f"https://{context.identity.address}:{_PEER_PORT}",
             )
         )

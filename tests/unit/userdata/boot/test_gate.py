@@ -27,7 +27,7 @@ def listed(*members: EtcdMember) -> Known[MemberList]:
 
 
 TWO = listed(peer(1), peer(2))
-VIEW = View(members=TWO, silent=(), operation=Known(None), slots=3, own_peer_url=MY_URL)
+VIEW = View(members=TWO, silent=(), operation=Known(None), slots=3, own_name="i-9", own_peer_url=MY_URL)
 
 
 def reason(**changes: Any) -> str:
@@ -81,12 +81,18 @@ def test_an_operation_that_is_unknown_closes_it() -> None:
 @pytest.mark.parametrize("name", ["?", ""], ids=["that started", "that never started"])
 def test_ones_own_learner_is_found_by_its_address_whatever_else_is_wrong(name: str) -> None:
     mine = peer(9, name, learner=True)
-    view = View(listed(peer(1), peer(8, learner=True), mine), ("i-1",), BROKEN, 1, MY_URL)
+    view = View(listed(peer(1), peer(8, learner=True), mine), ("i-1",), BROKEN, 1, "i-9", MY_URL)
     assert gate(view) == OwnLearner(mine)
 
 
 def test_a_node_that_is_a_voter_already_is_told_so() -> None:
     assert gate(replace(VIEW, members=listed(peer(1), peer(9)))) == OwnVoter(peer(9))
+
+
+def test_a_lost_member_whose_address_came_to_this_node_is_not_taken_for_its_own() -> None:
+    lost = replace(peer(5), peer_urls=(MY_URL,))
+    assert reason(members=listed(peer(1), peer(2), lost), silent=("i-5",)).startswith("etcd's member i-5 does not")
+    assert "i-5 (5) is not a voter yet" in reason(members=listed(peer(1), replace(lost, is_learner=True)))
 
 
 MEMBERS = st.lists(
@@ -108,7 +114,7 @@ NAMES = st.lists(st.sampled_from(["i-1", "i-2"]), max_size=2)
 def test_it_never_opens_beside_an_unfinished_or_a_silent_member_or_an_operation(
     members: list[EtcdMember], silent: list[str], operation: Reading[Item | None], slots: int
 ) -> None:
-    found = gate(View(listed(*members), silent, operation, slots, MY_URL))
+    found = gate(View(listed(*members), silent, operation, slots, "i-9", MY_URL))
     in_the_way = any(each.is_learner or not each.name for each in members) or silent or operation != Known(None)
     assert isinstance(found, Open) is not (bool(in_the_way) or len(members) > slots)
     assert isinstance(found, Open | Closed)
@@ -125,5 +131,5 @@ def test_ones_own_member_is_always_found(
 ) -> None:
     mine = peer(9, "?" if started else "", learner=learner)
     everyone = [*members[:place], mine, *members[place:]]
-    found = gate(View(listed(*everyone), silent, operation, 3, MY_URL))
+    found = gate(View(listed(*everyone), silent, operation, 3, "i-9", MY_URL))
     assert found == (OwnVoter(mine) if started and not learner else OwnLearner(mine))
