@@ -1,0 +1,298 @@
+"""A cluster of instances that boot by the real node program, which can be held at a stage and broken there."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from coordination.adapters.table import ClusterTable
+from coordination.boots import Boot, boot
+from coordination.conditions import Condition, condition
+from coordination.members import Member, MemberState, member
+from coordination.names import (
+    BOOT_ITEM_PREFIX,
+    CLUSTER_ITEM,
+    CONDITION_ITEM_PREFIX,
+    LEASE_ITEM_PREFIX,
+    MEMBER_ITEM_PREFIX,
+    lease_item,
+)
+from coordination.node_leases import LeaseName, NodeLease, node_lease
+from coordination.outcomes import Item, Known
+from coordination.record import ClusterRecord, Phase, cluster_record
+from rehearsal.cloud import table
+from rehearsal.cloud.control import Done, Refused
+from rehearsal.cloud.rehearse import MachineRehearsal
+from rehearsal.local.processes import Processes
+from tests.e2e.holding_node import FOUND, HOLD_FILE, JOIN, RESUME
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = Path(__file__).parent / "holding_node.py"
+LOOK_SECONDS = 0.5
+ADMIN_FILE = "/etc/kubernetes/admin.conf"
+ETCD_FOLDER = "/etc/kubernetes/pki/etcd"
+SLOTS = 3
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One look at the table and at EC2."""
+
+    record: ClusterRecord | None
+    members: Mapping[str, Member]
+    boots: Mapping[str, Boot]
+    conditions: Mapping[str, Condition]
+    joining: NodeLease | None
+    """The lease under which control planes join, one at a time."""
+    rows: tuple[table.Row, ...]
+
+    @property
+    def running(self) -> frozenset[str]:
+        """The instances that EC2 calls running."""
+        return frozenset(row.instance_id for row in self.rows if row.state == "running")
+
+    @property
+    def control_planes(self) -> frozenset[str]:
+        """Those of the slots among them."""
+        return frozenset(row.instance_id for row in self.rows if row.state == "running" and row.place[:4] == "slot")
+
+    def stage(self, instance_id: str) -> str:
+        """How far a boot has come."""
+        return self.boots[instance_id].stage if instance_id in self.boots else ""
+
+    def state(self, instance_id: str) -> str:
+        """What EC2 says of an instance."""
+        return next((row.state for row in self.rows if row.instance_id == instance_id), "unknown")
+
+    def place(self, instance_id: str) -> str:
+        """The slot or the pool of an instance."""
+        return next(row.place for row in self.rows if row.instance_id == instance_id)
+
+    def __str__(self) -> str:
+        lines = [f"record: {self.record}"]
+        for row in self.rows:
+            told = self.boots.get(row.instance_id)
+            lines.append(f"{'  '.join(row.cells[:4])}  {told.stage if told else '-'}  {told.reason if told else ''}")
+        lines += [str(each) for each in self.members.values()]
+        lines += [str(each) for each in self.conditions.values()]
+        return "\n".join(lines)
+
+
+@dataclass
+class Holding:
+    """Where boots are held: each by the way it goes; instances that are `free` nowhere."""
+
+    found: tuple[str, ...] = ()
+    join: tuple[str, ...] = ()
+    resume: tuple[str, ...] = ()
+    free: set[str] = field(default_factory=set)
+
+    def text(self, instance_id: str) -> str:
+        """What stands in the file of an instance."""
+        ways = {FOUND: self.found, JOIN: self.join, RESUME: self.resume}
+        if instance_id in self.free:
+            ways = dict.fromkeys(ways, ())
+        return json.dumps({way: list(stages) for way, stages in ways.items()})
+
+
+class Bed:
+    """One running cluster. Every look delivers what the instances are to be held at."""
+
+    def __init__(self, rehearsal: MachineRehearsal) -> None:
+        self.rehearsal = rehearsal
+        self.holding = Holding()
+        self._delivered: dict[str, str] = {}
+        (name,) = rehearsal.local.client("dynamodb").list_tables()["TableNames"]
+        self.table = ClusterTable(rehearsal.local.client("dynamodb"), name)
+
+    def look(self) -> Seen:
+        """Look once, and deliver."""
+        items = self._items()
+        record = next((cluster_record(item) for item in items if item["Id"] == CLUSTER_ITEM), None)
+        boots = [boot(item) for item in items if _is(item, BOOT_ITEM_PREFIX)]
+        members = [member(item) for item in items if _is(item, MEMBER_ITEM_PREFIX)]
+        conditions = [condition(item) for item in items if _is(item, CONDITION_ITEM_PREFIX)]
+        joining = next((node_lease(item) for item in items if item["Id"] == lease_item(LeaseName.JOIN)), None)
+        rows = tuple(self.rehearsal.rows())
+        self._deliver([row.instance_id for row in rows if row.state == "running"])
+        return Seen(
+            record,
+            {each.instance_id: each for each in members},
+            {each.instance_id: each for each in boots},
+            {each.name: each for each in conditions},
+            joining,
+            rows,
+        )
+
+    def until(self, wanted: Callable[[Seen], T | None], what: str, seconds: float) -> T:
+        """Look until something is so (true), and return it."""
+        deadline = time.monotonic() + seconds
+        while True:
+            seen = self.look()
+            found = wanted(seen)
+            if found:
+                return found
+            assert time.monotonic() < deadline, "\n".join([f"{what}: not within {seconds:.0f} s", str(seen)])
+            time.sleep(LOOK_SECONDS)
+
+    def act(self, verb: str, instance_id: str) -> None:
+        """Break an instance."""
+        self.rehearsal.local.say(f"{verb} {instance_id}")
+        self.rehearsal.control.act(verb, instance_id)
+
+    def shell(self, instance_id: str, script: str, seconds: float = 60.0) -> Done:
+        """Run a script inside an instance. Raises Refused."""
+        return self.rehearsal.control.execute(instance_id, ["sh", "-c", script], seconds)
+
+    def etcd(self, instance_id: str) -> Json:
+        """etcd's list of members as an instance's etcd knows it; AssertionError where it does not answer."""
+        return self._json(instance_id, f"{_etcdctl()} member list --write-out json")
+
+    def remove_member(self, through: str, name: str) -> None:
+        """What a person does whose member is lost for good: have etcd forget it."""
+        (lost,) = [each for each in self.etcd(through)["members"] if each.get("name") == name]
+        done = self.shell(through, f"{_etcdctl()} member remove {lost['ID']:x}")
+        assert done.returncode == 0, done.stderr
+
+    def nodes(self, instance_id: str) -> dict[str, bool]:
+        """The cluster's Nodes, and whether each is Ready, as an instance's API server says."""
+        asked = f"kubectl --kubeconfig {ADMIN_FILE} get nodes --output json --request-timeout 10s"
+        return {node["metadata"]["name"]: _is_ready(node) for node in self._json(instance_id, asked)["items"]}
+
+    def log(self, instance_id: str) -> list[Json]:
+        """The lines of an instance's boots, oldest first."""
+        done = self.shell(instance_id, "cat /var/log/holdfast/boot.log")
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def healthy(self, seconds: float, *, without: frozenset[str] = frozenset()) -> Seen:
+        """Wait for a cluster in which all that is told agrees; `without` are instances that no longer count."""
+        why = ["nothing was looked at"]
+
+        def wanted(seen: Seen) -> Seen | None:
+            why[:] = self.unhealthy(seen, without)
+            return None if why else seen
+
+        try:
+            return self.until(wanted, "the cluster is not healthy", seconds)
+        except AssertionError as error:
+            raise AssertionError("\n".join([*why, str(error)])) from error
+
+    def unhealthy(self, seen: Seen, without: frozenset[str] = frozenset()) -> list[str]:
+        """What contradicts a cluster that was founded once and that every slot has joined; empty where nothing does."""
+        record, nodes = seen.record, seen.control_planes - without
+        if record is None or record.phase is not Phase.READY:
+            return [f"the record is {record}"]
+        if len(nodes) != SLOTS:
+            return [f"{len(nodes)} control planes run"]
+        wrong = [
+            f"{row.instance_id} is {row.lifecycle_state} at {seen.stage(row.instance_id)}"
+            for row in seen.rows
+            if row.instance_id in nodes
+            and (row.lifecycle_state, seen.stage(row.instance_id)) != ("InService", "start-agent")
+        ]
+        present = {
+            name: row
+            for name, row in seen.members.items()
+            if (row.epoch, row.state) == (record.epoch, MemberState.VOTER) and name not in without
+        }
+        if present.keys() != nodes:
+            wrong.append(f"rows of voters: {sorted(present)}")
+        return wrong or self._unhealthy_inside(record, present)
+
+    def _unhealthy_inside(self, record: ClusterRecord, rows: Mapping[str, Member]) -> list[str]:
+        wrong = []
+        for name in sorted(rows):
+            try:
+                found = self.etcd(name)
+                ready = self.nodes(name)
+            except (AssertionError, Refused) as error:
+                return [f"{name}: {error}"]
+            if f"{found['header']['cluster_id']:x}".zfill(16) != record.etcd_cluster_id.zfill(16):
+                wrong.append(f"{name} is of another etcd cluster than {record.etcd_cluster_id}: {found['header']}")
+            listed = {each.get("name", ""): f"{each['ID']:x}" for each in found["members"] if not each.get("isLearner")}
+            told = {each.instance_id: each.etcd_member_id for each in rows.values()}
+            if len(found["members"]) != len(listed) or listed != told:
+                wrong.append(f"etcd lists {found['members']}, and the rows say {told}")
+            if missing := [each for each in rows if not ready.get(each)]:
+                wrong.append(f"{name} says that these nodes are not Ready: {missing}")
+        return wrong
+
+    def _json(self, instance_id: str, script: str) -> Json:
+        done = self.shell(instance_id, script)
+        assert done.returncode == 0, f"{script}: {done.stderr}"
+        answer: Json = json.loads(done.stdout)
+        return answer
+
+    def _items(self) -> Sequence[Item]:
+        prefixes = [CLUSTER_ITEM, BOOT_ITEM_PREFIX, MEMBER_ITEM_PREFIX, CONDITION_ITEM_PREFIX, LEASE_ITEM_PREFIX]
+        found = self.table.items(prefixes)
+        assert isinstance(found, Known), found
+        return found.value
+
+    def _deliver(self, instances: Sequence[str]) -> None:
+        for instance_id in instances:
+            text = self.holding.text(instance_id)
+            if self._delivered.get(instance_id) == text:
+                continue
+            file = shlex.quote(str(HOLD_FILE))
+            write = f"mkdir -p {HOLD_FILE.parent} && printf %s {shlex.quote(text)} > {file}.new && mv {file}.new {file}"
+            try:
+                done = self.shell(instance_id, write, 10)
+            except (Refused, TimeoutError):
+                # It does not run yet, or does not any more; the next look tries again.
+                continue
+            if done.returncode == 0:
+                self._delivered[instance_id] = text
+
+
+@contextmanager
+def running(
+    folder: Path, *, node_settings: Mapping[str, Any], parameters: Mapping[str, str], program: Path | None = PROGRAM
+) -> Iterator[Bed]:
+    """A cluster of the default example whose creation has begun; `parameters` are defaults of the root template."""
+
+    def change(templates: Path) -> None:
+        file = templates / "root.json"
+        root = json.loads(file.read_text(encoding="utf-8"))
+        for name, value in parameters.items():
+            root["Parameters"][name]["Default"] = value
+        file.write_text(json.dumps(root), encoding="utf-8")
+
+    with Processes(folder) as processes:
+        rehearsal = MachineRehearsal(
+            ROOT / "examples" / "default.yaml",
+            folder,
+            processes,
+            node_settings=node_settings,
+            program=program,
+            change=change,
+        )
+        rehearsal.local.create()
+        deadline = time.monotonic() + 60
+        while not rehearsal.local.client("dynamodb").list_tables()["TableNames"]:
+            assert time.monotonic() < deadline, "the stack makes no table"
+            time.sleep(LOOK_SECONDS)
+        yield Bed(rehearsal)
+
+
+def _is(item: Item, prefix: str) -> bool:
+    return str(item["Id"]).startswith(prefix)
+
+
+def _etcdctl() -> str:
+    files = f"--cacert {ETCD_FOLDER}/ca.crt --cert {ETCD_FOLDER}/peer.crt --key {ETCD_FOLDER}/peer.key"
+    return f"ETCDCTL_API=3 etcdctl --endpoints https://127.0.0.1:2379 --command-timeout 10s {files}"
+
+
+def _is_ready(node: Json) -> bool:
+    conditions = node.get("status", {}).get("conditions", [])
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)

@@ -1,0 +1,90 @@
+#!/usr/bin/python3 -I
+"""The node program, whose boot stops for good at the stages that a test names: what a test then breaks, breaks there.
+
+The test writes HOLD_FILE into every instance: for each way of booting (WAYS) the stages at which it is held. Until the
+file is there the boot does not get beyond its settings, and a stage is left as soon as the file names it no more.
+"""
+
+from __future__ import annotations
+
+import sys
+
+sys.path.insert(0, "/opt/holdfast/lib")
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from userdata.boot.founding import Founding
+from userdata.boot.joining import Joining
+from userdata.boot.waiting import Waiting
+from userdata.program import main
+from userdata.stages import Stages, Told
+
+HOLD_FILE = Path("/var/lib/holdfast-test/hold.json")
+FIRST_STAGE = "settings"
+"""The first stage of which the instance's row tells."""
+UNDECIDED_STAGE = "decide"
+LOOK_SECONDS = 0.1
+ALIVE_SECONDS = 10.0
+FOUND, JOIN, RESUME = "found", "join", "resume"
+WAYS = (FOUND, JOIN, RESUME)
+"""How a node that has decided goes on. What follows a founding or a joining in the same process is part of it."""
+
+
+class Holds:
+    """Where this process is held."""
+
+    def __init__(self) -> None:
+        self.way = RESUME
+        self.waiting: list[Waiting] = []
+
+    def at(self, stage: str) -> None:
+        """Block for as long as the file says so. Only the boot comes here: the agent has no stages of this kind."""
+        if stage == UNDECIDED_STAGE:
+            self.way = RESUME
+        while self._held(stage):
+            for each in self.waiting:
+                # A held boot is to be ended by the test, and not by its launch hook.
+                each.alive(ALIVE_SECONDS)
+            time.sleep(LOOK_SECONDS)
+
+    def _held(self, stage: str) -> bool:
+        try:
+            wanted: dict[str, list[str]] = json.loads(HOLD_FILE.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return stage == FIRST_STAGE
+        return stage in wanted[self.way]
+
+
+def install(holds: Holds) -> None:
+    """Let every stage of this process ask whether it is held, after its row was stored and before it does anything."""
+    original = Stages.stage
+
+    @contextmanager
+    def stage(self: Stages, name: str) -> Iterator[Told]:
+        with original(self, name) as told:
+            holds.at(name)
+            yield told
+
+    def noting(kind: Any, note: Any) -> None:
+        made = kind.__init__
+
+        def init(self: Any, *arguments: Any, **named: Any) -> None:
+            made(self, *arguments, **named)
+            note(self)
+
+        kind.__init__ = init
+
+    Stages.stage = stage  # type: ignore[method-assign]
+    noting(Founding, lambda _: setattr(holds, "way", FOUND))
+    noting(Joining, lambda _: setattr(holds, "way", JOIN))
+    noting(Waiting, holds.waiting.append)
+
+
+if __name__ == "__main__":
+    install(Holds())
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,188 @@
+"""A joiner is lost, or rebooted, at each stage of joining: the cluster heals, or says which member is in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from coordination.members import MemberState
+from coordination.record import Phase
+from tests.e2e.bed import Bed, Seen, running
+
+NO_MEMBER = ("read-keys", "gate", "clean", "configure", "joining-row", "check-gate", "kubeadm-join")
+"""Held at the beginning of these, a joiner is in nobody's list yet."""
+VOTER = ("voter-row", "marker", "serve", "launch-hook", "signal", "start-agent")
+"""etcd lists a voter from here on."""
+RESUMED = ("serve", "launch-hook", "signal", "start-agent")
+"""What a node that was a voter goes through after a reboot."""
+
+SHORT = {
+    "pace": {"heartbeat": 5, "look": 1},
+    "leases": {"lease": 6, "renew": 1.5},
+}
+STAGE_SECONDS = 240.0
+"""A boot and a `kubeadm join`, on a busy machine."""
+HEALTHY_SECONDS = 420.0
+
+
+@pytest.fixture(scope="class")
+def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+    """A cluster of a founder and one that has joined; the third is held at its first stage."""
+    folder = tmp_path_factory.mktemp("joining")
+    with running(folder, node_settings=SHORT, parameters={"GeneralMinSize": "0"}) as bed:
+        bed.holding.join = NO_MEMBER[:1]
+        first = bed.until(waiting_joiner, "nobody joins", STAGE_SECONDS)
+        bed.holding.free.add(first)
+        bed.until(lambda seen: seen.stage(first) == "start-agent", "the first does not join", STAGE_SECONDS)
+        yield bed
+
+
+class TestLost:
+    """The joiner's power fails; its slot gets a new instance."""
+
+    @pytest.mark.parametrize("stage", NO_MEMBER)
+    def test_without_a_member_left_behind_the_replacement_joins(self, bed: Bed, stage: str) -> None:
+        joiner, before = held(bed, stage)
+        members = bed.etcd(founder(before))["members"]
+        assert len(members) == 2
+        bed.act("lose", joiner)
+        newcomer = bed.until(lambda seen: replacement(seen, joiner), "no replacement comes to joining", STAGE_SECONDS)
+        after = bed.look()
+        assert bed.etcd(founder(after))["members"] == members
+        assert unchanged(after, before)
+        assert newcomer != joiner
+
+    @pytest.mark.parametrize("stage", VOTER)
+    def test_with_a_member_left_behind_the_replacement_waits_at_the_gate_and_names_it(
+        self, bed: Bed, stage: str
+    ) -> None:
+        joiner, before = held(bed, stage)
+        assert joiner in voters(bed, founder(before))
+        bed.act("lose", joiner)
+        bed.holding.join = ("clean",)
+        newcomer = bed.until(lambda seen: naming(seen, joiner), "nobody names the lost member", STAGE_SECONDS)
+        after = bed.look()
+        assert unchanged(after, before)
+        assert after.place(newcomer) == before.place(joiner)
+        assert joiner in voters(bed, founder(after))
+        bed.remove_member(founder(after), joiner)
+        bed.until(lambda seen: seen.stage(newcomer) == "clean", "the gate does not open", STAGE_SECONDS)
+
+    def test_in_the_end_all_three_are_voters_of_the_first_epoch(self, bed: Bed) -> None:
+        bed.holding.join = ()
+        after = healed(bed)
+        assert after.record is not None
+        assert (after.record.phase, after.record.epoch) == (Phase.READY, 1)
+
+
+class TestRebooted:
+    """The joiner is rebooted by EC2, and goes on with what it finds on its own disk."""
+
+    @pytest.mark.parametrize("stage", NO_MEMBER)
+    def test_before_it_is_a_member_it_joins_anew(self, bed: Bed, stage: str) -> None:
+        joiner, before = held(bed, stage)
+        started = before.boots[joiner].started_at
+        bed.act("reboot", joiner)
+        bed.until(lambda seen: again(seen, joiner, started), "it does not boot again", STAGE_SECONDS)
+        after = bed.look()
+        assert unchanged(after, before)
+        assert after.control_planes == before.control_planes
+
+    @pytest.mark.parametrize("stage", VOTER)
+    def test_as_a_member_it_goes_on(self, bed: Bed, stage: str) -> None:
+        bed.holding.resume = (stage,)
+        joiner, before = held(bed, stage)
+        listed = voters(bed, founder(before))
+        started = before.boots[joiner].started_at
+        bed.act("reboot", joiner)
+        bed.until(lambda seen: again(seen, joiner, started), "it does not boot again", STAGE_SECONDS)
+        after = bed.look()
+        assert unchanged(after, before)
+        assert after.control_planes == before.control_planes
+        assert voters(bed, founder(after)) == listed
+
+    def test_in_the_end_the_same_three_are_voters_of_the_first_epoch(self, bed: Bed) -> None:
+        before = bed.look()
+        bed.holding.join = ()
+        bed.holding.resume = ()
+        after = healed(bed)
+        assert after.record is not None
+        assert (after.record.phase, after.record.epoch) == (Phase.READY, 1)
+        assert after.control_planes == before.control_planes
+
+
+def healed(bed: Bed) -> Seen:
+    """A healthy cluster; the rows of lost instances are not what it is judged by."""
+    seen = bed.look()
+    return bed.healthy(HEALTHY_SECONDS, without=frozenset(seen.members) - seen.control_planes)
+
+
+def founder(seen: Seen) -> str:
+    """Who founded the cluster."""
+    assert seen.record is not None
+    return seen.record.owner
+
+
+def voters(bed: Bed, through: str) -> set[str]:
+    """The names of etcd's voters."""
+    return {each.get("name", "") for each in bed.etcd(through)["members"] if not each.get("isLearner")}
+
+
+def waiting_joiner(seen: Seen) -> str | None:
+    """An instance that is held at the first stage of joining."""
+    held = sorted(name for name in seen.control_planes if seen.stage(name) == NO_MEMBER[0])
+    return held[0] if held and seen.record and seen.record.phase is Phase.READY else None
+
+
+def joiners(bed: Bed, seen: Seen) -> list[str]:
+    """Who is neither the founder nor let through."""
+    assert seen.record is not None
+    return sorted(seen.control_planes - bed.holding.free - {seen.record.owner})
+
+
+def held(bed: Bed, stage: str) -> tuple[str, Seen]:
+    """Let the third go on to a stage, where it is held; its instance, and what was seen then."""
+    bed.holding.join = (stage,)
+
+    def there(seen: Seen) -> tuple[str, Seen] | None:
+        for name in joiners(bed, seen):
+            if seen.stage(name) == stage:
+                return name, seen
+        return None
+
+    return bed.until(there, f"no joiner comes to {stage}", STAGE_SECONDS)
+
+
+def replacement(seen: Seen, lost: str) -> str | None:
+    """A new instance in the place of a lost one, once it has begun to join."""
+    place = seen.place(lost)
+    come = [
+        row.instance_id
+        for row in seen.rows
+        if row.place == place and row.instance_id in seen.running and seen.stage(row.instance_id) in NO_MEMBER
+    ]
+    return come[0] if come and lost not in come else None
+
+
+def naming(seen: Seen, lost: str) -> str | None:
+    """An instance that waits at the gate and says that the lost one is in the way."""
+    for name in seen.control_planes:
+        if seen.stage(name) == "gate" and f"etcd's member {lost} does not answer" in seen.boots[name].reason:
+            return name
+    return None
+
+
+def again(seen: Seen, instance_id: str, started: int | None) -> bool:
+    """Whether an instance has booted since, and has come to a stage of joining or of resuming."""
+    told = seen.boots[instance_id]
+    return told.started_at != started and told.stage in (*NO_MEMBER, *VOTER, "start")
+
+
+def unchanged(seen: Seen, before: Seen) -> bool:
+    """Whether the record says the same, and no row of a member speaks of another epoch."""
+    assert seen.record is not None
+    assert before.record is not None
+    same = (seen.record.epoch, seen.record.etcd_cluster_id) == (before.record.epoch, before.record.etcd_cluster_id)
+    known = {MemberState.JOINING, MemberState.VOTER, MemberState.REMOVED}
+    return same and all(row.epoch == seen.record.epoch and row.state in known for row in seen.members.values())
