@@ -38,7 +38,8 @@ RESTART_SECONDS = 180.0
 """How long one pod may take until it serves again: the API server alone has 30 s to end."""
 STAGE_SECONDS = 900.0
 """How long one node may hold `lease#restart`: four pods, each with the time above, and the renewal."""
-_RENEW_SECONDS = 120.0
+_RENEW_SECONDS = 60.0
+"""It takes a second or two, and nothing feeds the watchdog meanwhile."""
 _MANIFESTS = "/etc/kubernetes/manifests"
 
 

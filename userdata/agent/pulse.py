@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 from userdata.notify import ALIVE, STOPPING, Notify
@@ -50,9 +51,10 @@ class Pulse:
 
     def until(self, look: Callable[[], bool], seconds: float, every_seconds: float = 1.0) -> bool:
         """Look until it is so, for `seconds` at most; whether it was. Raises Stopping."""
-        looks = max(1, round(seconds / every_seconds))
-        for _ in range(looks):
-            if look():
-                return True
+        deadline = time.monotonic() + seconds
+        # A look itself may take seconds, where what it asks is silent.
+        while not look():
+            if time.monotonic() >= deadline:
+                return False
             self.pause(every_seconds)
-        return look()
+        return True

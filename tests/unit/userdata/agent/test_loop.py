@@ -229,6 +229,22 @@ def test_a_loop_that_breaks_is_an_exit_code_of_its_own(world: World) -> None:
     assert serve(Broken([], world, world.log, world.pulse), world.pulse, lambda: None, threading.Event()) == 1
 
 
+def test_a_task_that_waits_for_something_beats_and_gives_up_in_time_however_long_a_look_takes(world: World) -> None:
+    def slow() -> bool:
+        time.sleep(0.1)
+        return False
+
+    began = time.monotonic()
+    assert not world.pulse.until(slow, 0.5, every_seconds=0.01)
+    assert 0.5 <= time.monotonic() - began < 1.5
+    assert world.heard.count(ALIVE) >= 2
+    answers = iter([False, True])
+    assert world.pulse.until(lambda: next(answers), 5, every_seconds=0.01)
+    world.pulse.stop()
+    with pytest.raises(Stopping):
+        world.pulse.until(lambda: False, 5, every_seconds=0.01)
+
+
 @pytest.mark.parametrize("kind", ["path", "abstract"])
 def test_systemd_hears_what_is_told(tmp_path: Path, kind: str) -> None:
     address = str(tmp_path / "notify") if kind == "path" else f"@holdfast-{tmp_path.name}-{time.monotonic_ns()}"
