@@ -117,7 +117,7 @@ def _rehearse(options: argparse.Namespace) -> int:
                 minor=options.minor,
             )
             rehearsal.deploy()
-            rehearsal.check_api()
+            rehearsal.check_cluster()
             rehearsal.local.show()
             if options.keep:
                 print("running; `make rehearse-shell I=<instance>` opens a shell, Ctrl-C stops it", flush=True)
@@ -125,7 +125,7 @@ def _rehearse(options: argparse.Namespace) -> int:
                     signal.pause()
             else:
                 rehearsal.local.delete()
-                print(f"permissions of this run\n{rehearsal.control.permissions()}", end="", flush=True)
+                rehearsal.check_permissions()
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         shutil.rmtree(folder)

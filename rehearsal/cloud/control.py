@@ -41,6 +41,12 @@ class Controlled(Protocol):
     def instances(self) -> Sequence[str]:
         """The ids of the instances that run."""
 
+    def attach(self, interface_id: str) -> str:
+        """A network namespace of this computer in which a network interface of EC2's is `eth0`. Raises Unknown."""
+
+    def detach(self, interface_id: str) -> None:
+        """Take such an interface out of the network, with the namespace."""
+
     def report(self) -> Mapping[str, Any]:
         """What was refused so far: packets, services without an endpoint, calls without a permission."""
 
@@ -65,6 +71,11 @@ def route(site: Controlled, request: Request) -> Response:
             answer = list(site.instances())
         elif name == "shell":
             answer = list(site.shell(asked["target"]))
+        elif name == "attach":
+            answer = {"namespace": site.attach(asked["target"])}
+        elif name == "detach":
+            site.detach(asked["target"])
+            answer = {}
         elif name == "execute":
             done = site.execute(asked["instance"], asked["command"], asked["timeout_seconds"])
             answer = asdict(Done(done.returncode, done.stdout, done.stderr))
@@ -109,6 +120,15 @@ class Control:
         """The command that opens a shell inside an instance. Raises Refused."""
         command: list[str] = self._post("shell", {"target": instance_id})
         return command
+
+    def attach(self, interface_id: str) -> str:
+        """A network namespace in which an interface is `eth0`, for programs of no instance. Raises Refused."""
+        namespace: str = self._post("attach", {"target": interface_id})["namespace"]
+        return namespace
+
+    def detach(self, interface_id: str) -> None:
+        """Take such an interface out of the network, with the namespace. Raises Refused."""
+        self._post("detach", {"target": interface_id})
 
     def report(self) -> dict[str, Any]:
         """What was refused so far."""

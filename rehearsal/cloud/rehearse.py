@@ -1,4 +1,4 @@
-"""A rehearsal with machines: deploy, watch the instances boot, ask the API through the balancer, delete everything."""
+"""A rehearsal with machines: deploy, watch the instances boot, look at the cluster from outside, delete everything."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rehearsal.cloud import table
+from rehearsal.binaries import images
+from rehearsal.cloud import client, cluster, table
 from rehearsal.cloud.control import Control
 from rehearsal.local import stacks
 from rehearsal.local.processes import Processes, StepFailed
@@ -20,8 +23,36 @@ LOOK_SECONDS = 1.0
 """How often the table is made anew."""
 WORKER_SECONDS = 120.0
 """How long a worker may take, after the stack is complete, until it has reached the API."""
+CLUSTER_SECONDS = 240.0
+"""How long workers and pods may take, after the stack is complete, until all of them are ready."""
+ADMIN_FILE = "/etc/kubernetes/admin.conf"
 FIRST_LINES = "\x1b[{lines}F\x1b[J"
 """Moves a terminal's cursor to the first of so many lines and clears what follows (ECMA-48: CPL, ED)."""
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """kubectl as a client outside the nodes runs it."""
+
+    outside: client.Client
+    program: Path
+    admin: Path
+    """The administrator's configuration; it holds a key."""
+    url: str
+    """The API by the balancer's name."""
+
+    def text(self, *arguments: str) -> str:
+        """What it prints. Raises StepFailed, with what it said."""
+        whole = [str(self.program), f"--kubeconfig={self.admin}", f"--server={self.url}", "--request-timeout=10s"]
+        done = self.outside.run([*whole, *arguments])
+        if done.returncode:
+            raise StepFailed(f"kubectl {' '.join(arguments)}: {done.stderr.strip()[-1000:]}")
+        return done.stdout
+
+    def items(self, kind: str, *arguments: str) -> list[dict[str, Any]]:
+        """The objects of a kind. Raises StepFailed."""
+        found: list[dict[str, Any]] = json.loads(self.text("get", kind, *arguments, "--output", "json"))["items"]
+        return found
 
 
 class MachineRehearsal:
@@ -50,6 +81,8 @@ class MachineRehearsal:
         if program is not None:
             server += ["--program", str(program.resolve())]
         self.local = Rehearsal(config, folder, processes, server=server, played=False, minor=minor, change=change)
+        self._folder = folder
+        self._minor = minor
         self._live = sys.stdout.isatty()
         self._lines_shown = 0
         self._said: dict[str, str] = {}
@@ -96,6 +129,65 @@ class MachineRehearsal:
                 raise StepFailed("\n".join([said, *self.refusals()]))
             time.sleep(LOOK_SECONDS)
         self.local.say(f"{url} says ok to worker {worker}, through the balancer's name")
+
+    def check_cluster(self) -> None:
+        """Ask for nodes and pods with kubectl, from a client in the VPC by the balancer's name, until all are ready.
+
+        Prints both tables. Raises StepFailed, with what is not ready, what nodes say, and what was refused.
+        """
+        # What was said since is not the table, and stays.
+        self._lines_shown = 0
+        with self.kubectl() as kubectl:
+            deadline = time.monotonic() + CLUSTER_SECONDS
+            while missing := self._missing(kubectl):
+                if time.monotonic() > deadline:
+                    stages = [f"{row.instance_id} ({row.place}): {row.stage}" for row in self.rows()]
+                    raise StepFailed("\n".join(["the cluster is not ready:", *missing, *stages, *self.refusals()]))
+                self._show(self.rows())
+                time.sleep(LOOK_SECONDS)
+            self.local.say("every node is Ready and every pod of kube-system runs, says kubectl by the balancer's name")
+            for what in (["nodes"], ["pods", "--namespace", cluster.SYSTEM]):
+                print(kubectl.text("get", *what, "--output", "wide"), flush=True)
+
+    @contextmanager
+    def kubectl(self) -> Iterator[Kubectl]:
+        """kubectl for tests and people outside the nodes, as an administrator. Raises StepFailed."""
+        program = images.image_for(self._minor or images.names()[0].minor).layer / "usr/local/bin/kubectl"
+        url = stacks.outputs(self.local.client("cloudformation"), STACK)["ApiEndpoint"]
+        (balancer,) = self.local.client("elbv2").describe_load_balancers()["LoadBalancers"]
+        place = (balancer["VpcId"], self.local.facts.client_cidr, self._folder / "client")
+        with client.client(self.local.client, self.control, *place) as outside:
+            admin = place[2] / "admin.conf"
+            self._fetch_admin_file(admin)
+            yield Kubectl(outside, program, admin, url)
+
+    def check_permissions(self) -> None:
+        """Print what roles were granted and never used. Raises StepFailed when a call was denied."""
+        print(f"permissions of this run\n{self.control.permissions()}", end="", flush=True)
+        if denied := self.control.report()["calls"]:
+            raise StepFailed("\n".join(["calls were denied:", *denied]))
+
+    def _missing(self, kubectl: Kubectl) -> list[str]:
+        """What the cluster still lacks."""
+        try:
+            nodes, pods = kubectl.items("nodes"), kubectl.items("pods", "--namespace", cluster.SYSTEM)
+        except StepFailed as failed:
+            return [str(failed)]
+        instances = [row.instance_id for row in self.rows() if row.state in ("pending", "running")]
+        return cluster.unready(instances, nodes, pods)
+
+    def _fetch_admin_file(self, target: Path) -> None:
+        """Write the administrator's configuration of some control plane to a file for root alone."""
+        said = "no control plane is in service"
+        for row in self.rows():
+            if row.place.startswith("slot") and row.lifecycle_state == "InService":
+                done = self.control.execute(row.instance_id, ["cat", ADMIN_FILE])
+                if done.returncode == 0:
+                    target.touch(mode=0o600)
+                    target.write_text(done.stdout, encoding="utf-8")
+                    return
+                said = f"{row.instance_id}: {done.stderr.strip()}"
+        raise StepFailed(f"there is no administrator's configuration: {said}")
 
     def rows(self) -> list[table.Row]:
         """The table's rows as they are now."""

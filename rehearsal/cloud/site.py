@@ -23,7 +23,7 @@ from rehearsal.machines.balancer import Balancers
 from rehearsal.machines.hypervisor import Hypervisor
 from rehearsal.machines.inside import Inside
 from rehearsal.machines.metadata import Metadata
-from rehearsal.machines.model import Image
+from rehearsal.machines.model import Image, Interface
 from rehearsal.machines.network.dns import Dns
 from rehearsal.machines.network.fabric import Fabric
 from rehearsal.machines.reach import Reach
@@ -160,6 +160,21 @@ class Site:
             return self.hypervisor.shell(instance_id)
         except (KeyError, ProcessLookupError) as error:
             raise control.Unknown(f"no instance {instance_id} runs") from error
+
+    def attach(self, interface_id: str) -> str:
+        """A namespace in which a network interface of EC2's is `eth0`. Raises control.Unknown."""
+        try:
+            (found,) = self.aws.client("ec2").describe_network_interfaces(NetworkInterfaceIds=[interface_id])[
+                "NetworkInterfaces"
+            ]
+        except ClientError as error:
+            raise control.Unknown(error.response["Error"]["Message"]) from error
+        place = (found["VpcId"], found["SubnetId"], found["AvailabilityZone"])
+        return self.fabric.attach(Interface(interface_id, *place, found["PrivateIpAddress"], found["MacAddress"]))
+
+    def detach(self, interface_id: str) -> None:
+        """Take an interface out of the network; nothing happens when it is not in it."""
+        self.fabric.detach(interface_id)
 
     def report(self) -> dict[str, Any]:
         """What was refused so far, each as a readable line."""

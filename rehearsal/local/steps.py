@@ -32,8 +32,8 @@ class Rehearsal:
     """One cluster on one local AWS. What can go on at the same time does: two cores are enough for half a minute.
 
     `server` is the program that runs the local AWS; with `played` another program plays the nodes. Where the local AWS
-    has machines, `minor` is the Kubernetes that they boot, the newest without it. `change` may alter the generated
-    templates before anything is done with them.
+    has machines, `minor` is the Kubernetes that they boot, the newest without it, and clients of the API may come from
+    the range `facts.client_cidr`. `change` may alter the generated templates before anything is done with them.
     """
 
     def __init__(
@@ -53,7 +53,8 @@ class Rehearsal:
         self._minor = minor
         self._change = change
         self._image: str | None = None
-        self._facts: Facts = surroundings.facts(config)
+        self.facts: Facts = surroundings.facts(config)
+        """What of the configuration decides what is made around the cluster."""
         self._templates = folder / "templates"
         self._build = folder / "build"
         self._logs = folder
@@ -63,7 +64,7 @@ class Rehearsal:
         self._clients: dict[str, Any] = {}
         # One for all clients: each session reads botocore's tables of endpoints anew.
         self._session: Any = boto3.Session(
-            aws_access_key_id="local", aws_secret_access_key="local", region_name=self._facts.region
+            aws_access_key_id="local", aws_secret_access_key="local", region_name=self.facts.region
         )
         self._before: inventory.Inventory = frozenset()
         self._linting: subprocess.Popen[str] | None = None
@@ -77,7 +78,7 @@ class Rehearsal:
     def create(self) -> None:
         """From the configuration to a stack whose creation has begun. Raises StepFailed."""
         server = [*_PYTHON, *self._server, "--stop-with-stdin", "--log-dir", str(self._logs)]
-        starting = self._processes.start("aws", [*server, "--region", self._facts.region])
+        starting = self._processes.start("aws", [*server, "--region", self.facts.region])
         self._linting = self._generate()
         ready = self._processes.ready(starting, "aws")
         # A local AWS with machines has images that boot, the newest first; others get one that nothing starts from.
@@ -85,13 +86,15 @@ class Rehearsal:
         self._image = images[self._minor] if self._minor else next(iter(images.values()), None)
         self._meet(ready["endpoint"])
 
-        surroundings.make_bucket(self.client("s3"), self._facts.region)
+        surroundings.make_bucket(self.client("s3"), self.facts.region)
         packaged = str(self._build / "packaged.json")
         package = ["package", "--template-file", str(self._templates / "root.json"), "--s3-bucket", BUCKET]
         package += ["--use-json", "--output-template-file", packaged]
         packaging = self._processes.start("package", [*_AWS, *package], self._environment)
         declared = json.loads((self._templates / "root.json").read_text(encoding="utf-8"))["Parameters"]
-        values = surroundings.prepare(self.client, self._facts, declared, self._image)
+        values = surroundings.prepare(self.client, self.facts, declared, self._image)
+        if not self._played:
+            values["ApiClientCidrs"] = self.facts.client_cidr
         self._before = inventory.take(self.client)
         self._processes.finish(packaging, "package")
         self.say("templates and function uploaded: aws cloudformation package")
@@ -149,14 +152,14 @@ class Rehearsal:
             self._change(self._templates)
         files = sorted(self._templates.glob("*.json"))
         self.say(f"{len(files)} templates generated from {self._config}")
-        linting = self._processes.start("lint", lint.command(files, self._facts.region))
+        linting = self._processes.start("lint", lint.command(files, self.facts.region))
         run([*_PYTHON, "functions.bundle", "--out", str(self._build / "reconcile.zip")])
         self.say("function built")
         return linting
 
     def _meet(self, endpoint: str) -> None:
         """Turns everything towards the local AWS, and lets the player play the nodes."""
-        region = self._facts.region
+        region = self.facts.region
         self._environment = local_environment(endpoint, region)
         self.say(f"local AWS at {endpoint}, region {region}")
         if self._played:

@@ -42,6 +42,12 @@ class Facts:
         """A region of the configuration's partition."""
         return REGIONS[self.partition]
 
+    @property
+    def client_cidr(self) -> str:
+        """A range for clients that are no nodes: the VPC's last sixteen addresses, which no subnet of nodes has."""
+        whole = ipaddress.IPv4Network(self.vpc_cidr)
+        return f"{whole.broadcast_address - 15}/28"
+
 
 def facts(config: Path) -> Facts:
     """Reads the configuration; what it leaves out has the generator's default."""
