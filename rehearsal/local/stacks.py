@@ -41,6 +41,16 @@ def kept(cloudformation: Any, name: str, template: Path) -> set[str]:
     return ids
 
 
+def made(cloudformation: Any, name: str) -> set[str]:
+    """The physical ids of everything that is a resource of the stack, or of one that it nests."""
+    ids: set[str] = set()
+    for resource in _resources(cloudformation, name):
+        ids.add(resource["PhysicalResourceId"])
+        if resource["ResourceType"] == _STACK:
+            ids |= made(cloudformation, resource["PhysicalResourceId"])
+    return ids
+
+
 def _resources(cloudformation: Any, name: str) -> list[dict[str, Any]]:
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
     return [resource for page in pages for resource in page["StackResourceSummaries"]]

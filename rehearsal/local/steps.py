@@ -128,8 +128,14 @@ class Rehearsal:
             print(f"  export {name}={self._environment[name]}")
 
     def delete(self) -> None:
-        """Deletes the stack and proves that nothing is left but what its templates keep. Raises StepFailed."""
+        """Deletes the stack and proves that nothing is left but what is to be kept. Raises StepFailed.
+
+        That is what its templates keep, and what nodes have put into SSM: no stack knows of it, and a restored cluster
+        needs the keys among it.
+        """
         kept = stacks.kept(self.client("cloudformation"), STACK, self._templates / "root.json")
+        parameters = {name for kind, name in inventory.take(self.client) - self._before if kind == "parameter"}
+        kept |= parameters - stacks.made(self.client("cloudformation"), STACK)
         self._watch("delete", "--stack", STACK, "--yes", "--stacks-only")
         deadline = time.monotonic() + _SETTLE_SECONDS
         while True:
@@ -143,7 +149,7 @@ class Rehearsal:
         lost = kept - {name for _, name in left}
         if lost:
             raise StepFailed(f"the deleted stack was to keep, and did not: {', '.join(sorted(lost))}")
-        self.say(f"stack deleted; nothing is left but the {len(kept)} things that its templates keep")
+        self.say(f"stack deleted; nothing is left but the {len(kept)} things that its templates and nodes keep")
 
     def _generate(self) -> subprocess.Popen[str]:
         """Writes the templates and the function's zip; cfn-lint, which takes longest, goes on beside what follows."""
