@@ -67,7 +67,8 @@ class ControlPlaneBoot:
                     return SERVES
             except StageFailed as failed:
                 self._failures += 1
-                if getattr(failed, "permanent", False) or self._failures >= _MOST_FAILURES:
+                lasts = getattr(failed, "permanent", False) or self._failures >= _MOST_FAILURES
+                if lasts and not self._may_be_needed(action):
                     self._give_up(f"it failed {self._failures} times, the last time because {failed}")
                     return FAILED
             self._context.waiting.sleep(jittered(1))
@@ -153,6 +154,16 @@ class ControlPlaneBoot:
     def _wait_for_record(self) -> None:
         while isinstance(self._looker.record(), Unknown):
             self._context.waiting.sleep(jittered(self._context.image.pace.look))
+
+    def _may_be_needed(self, action: Action) -> bool:
+        """Whether a majority may wait for the data here: a member in service tries for as long as it takes.
+
+        One that its launch hook still holds may go. Another one is launched in its place.
+        """
+        if not (isinstance(action, Resume) and action.promoted):
+            return False
+        place = self._context.own_group.place()
+        return isinstance(place, Unknown) or place.value is None or not place.value.waits_to_launch
 
     def _stop(self, reason: str) -> None:
         with self._context.stages.stage("stopped") as told:
