@@ -28,6 +28,7 @@ from userdata.pki.material import Pki
 from userdata.stages import Told
 
 _PEER_PORT = 2380
+_RELEASE_TRIES = 3
 _MARK = ("kubeadm", "join", "phase", "control-plane-join", "mark-control-plane", "--config", JOIN_FILE)
 
 
@@ -60,7 +61,7 @@ class Joining:
         try:
             self._join(pki, kept)
         finally:
-            self._context.table.apply(release(kept.close()))
+            self._release(kept.close())
 
     def _through_the_gate(self, pki: Pki, told: Told) -> NodeLease | OwnVoter:
         """Wait until this node may join, and holds the lease for it."""
@@ -110,6 +111,13 @@ class Joining:
                 self._go_on(kept)
                 raise of_command(done)
         self._confirm(row)
+
+    def _release(self, held: NodeLease) -> None:
+        """Let the next one join at once. Where it stays unknown, the next one has to watch the lease first."""
+        for _ in range(_RELEASE_TRIES):
+            if not isinstance(self._context.table.apply(release(held)), Unknown):
+                return
+            self._context.waiting.sleep(jittered(1))
 
     def _finish_voter(self, pki: Pki, member: EtcdMember) -> None:
         """Do what an interrupted join left undone after etcd had promoted this node."""
