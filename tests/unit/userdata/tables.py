@@ -35,6 +35,8 @@ class MemoryTable:
         self._lock = threading.RLock()
         self._table = table.EMPTY
         self.fate: Callable[[str], Fate] = always_answered
+        self.changed: Callable[[], None] = lambda: None
+        """Called after every write."""
         self.calls: list[str] = []
         for item in items:
             self.store(item)
@@ -98,6 +100,7 @@ class MemoryTable:
         after = table.carry_out(before, write)
         if after is not None:
             self._table = after
+            self.changed()
         return after is not None
 
     def _fate(self, call: str) -> Fate:

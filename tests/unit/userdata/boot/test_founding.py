@@ -1,0 +1,249 @@
+"""Founding from beginning to end, with a fault at every step: of the world only files and openssl are real."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from coordination.claims import claim_restoring
+from coordination.outcomes import Done
+from coordination.record import ClusterRecord, Phase
+from coordination.timings import Timings
+from tests.unit.userdata.boot.endings import at, other_ends_what_it_began, serves, sound
+from tests.unit.userdata.boot.world import ANCHORS, ME, OTHER, REFUSED, Fault, World
+from tests.unit.userdata.secrecy import leaks, pki_secrets, readable_files, texts
+from tests.waiting import wait_for
+from userdata.boot.control_plane import FAILED, SERVES, STOPPED
+from userdata.commands import Finished
+from userdata.pki.inspecting import ca_hashes
+
+EVENTS = (
+    "table: get cluster",
+    "table: apply cluster",
+    "keys: store 1",
+    "table: apply cluster",
+    "run: kubeadm init",
+    "etcd: status",
+    "table: transact cluster member#i-me",
+    "table: get cluster",
+    "machine: start kubelet",
+    "api: own",
+    "publish",
+    "hook: complete",
+    "stack: signal",
+    "run: kubeadm init phase",
+    "run: kubectl /etc/kubernetes/admin.conf",
+    "machine: start holdfast-agent.service",
+)
+"""All that a founder does, in this order."""
+READY = EVENTS.index("table: transact cluster member#i-me")
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys that were made before: a founder makes others each time."""
+    made = itertools.cycle(ANCHORS[:4])
+    monkeypatch.setattr("userdata.boot.founding.new_pki", lambda now: next(made))
+
+
+def test_a_founder_does_everything_once_and_in_this_order(world: World) -> None:
+    assert world.boot() == SERVES
+    assert tuple(world.events) == EVENTS
+    sound(world)
+    serves(world)
+    assert world.record is not None
+    assert world.record.ca_hashes == ",".join(ca_hashes(world.keys[1].cluster.certificates))
+
+
+def test_each_stage_is_a_line_and_the_last_one_is_the_agents(world: World) -> None:
+    world.boot()
+    lines = [json.loads(line) for line in world.lines]
+    assert {line["outcome"] for line in lines} == {"done"}
+    assert [line["stage"] for line in lines] == [
+        *("decide", "clean", "make-keys", "store-keys", "point-at-keys", "configure", "kubeadm-init", "identify"),
+        *("ready", "marker", "serve", "rights", "publish-join-data", "launch-hook", "signal", "add-ons"),
+        "start-agent",
+    ]
+
+
+def test_no_secret_is_in_a_line_a_row_or_a_file_that_others_may_read(world: World, tmp_path: Path) -> None:
+    world.boot()
+    (found,) = [path for path in tmp_path.rglob("*.json") if "bootstrapTokens" in path.read_text()]
+    assert stat.S_IMODE(found.stat().st_mode) == 0o600
+    token = json.loads(found.read_text().partition("---")[0])["bootstrapTokens"][0]["token"]
+    secrets = {**pki_secrets(world.keys[1]), "token": token}
+    rows = json.dumps([world.table.stored(each) for each in ("cluster", "member#i-me")], default=str)
+    places = [*texts(lines="\n".join(world.lines), rows=rows), *readable_files(tmp_path)]
+    assert leaks(secrets, places) == []
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("fault", [Fault.FAILS, Fault.LOST, Fault.CRASH])
+@pytest.mark.parametrize("number", range(len(EVENTS)))
+def test_whatever_fails_once_is_lost_or_ends_in_a_crash_the_cluster_is_founded(
+    world: World, number: int, fault: Fault
+) -> None:
+    world.fault = at(number, fault)
+    assert world.boots() == SERVES
+    sound(world)
+    serves(world)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("second", [Fault.LOST, Fault.CRASH])
+@pytest.mark.parametrize("number", range(READY + 1))
+def test_a_second_crash_or_lost_reply_right_after_a_crash_changes_nothing(
+    world: World, number: int, second: Fault
+) -> None:
+    for distance in (1, 2, 3, 5):
+        again = World(world.root / str(distance))
+        again.fault = lambda index, event, distance=distance: (  # type: ignore[misc]
+            {number: Fault.CRASH, number + distance: second}.get(index)
+        )
+        assert again.boots() == SERVES
+        sound(again)
+        serves(again)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("number", range(READY + 1))
+def test_a_founder_that_was_taken_for_dead_leaves_the_next_epoch_to_its_owner(world: World, number: int) -> None:
+    world.fault = at(number, Fault.TAKEN)
+    world.while_asleep = other_ends_what_it_began(world)
+    code = world.boots()
+    sound(world)
+    now = world.record
+    assert now is not None
+    assert now.owner == OTHER
+    if world.has_data and "run: kubeadm join" not in world.events:
+        # What it made is nobody's: it is never started again, and the instance goes.
+        assert code == STOPPED
+        assert "hook: abandon" in world.events
+        assert world.row is None
+    else:
+        assert code == SERVES
+        serves(world)
+
+
+@pytest.mark.parametrize("init", [True, False], ids=["kubeadm", "keys"])
+def test_what_fails_for_good_ends_with_a_claim_that_the_next_one_may_take_at_once(world: World, init: bool) -> None:
+    if not init:
+        # A restore finds no keys that are whole.
+        lost = ClusterRecord("arn:stack", Phase.READY, 1, "i-lost", 3, 1, "a0", 1)
+        world.table.store(claim_restoring(lost, ME, "nothing").record.item())
+    world.fault = lambda index, event: Fault.ENDS if event in ("run: kubeadm init", "keys: read 1") else None
+    assert world.boot() == FAILED
+    sound(world)
+    assert world.events[-1] == "hook: abandon"
+    assert world.record is not None
+    assert world.record.owner == ""
+    assert world.events.count("run: kubeadm init") == int(init)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("what", ["run: kubeadm init", "keys: store"])
+def test_after_three_failures_the_place_is_given_up_and_nothing_runs(world: World, what: str) -> None:
+    fault = Fault.FAILS if what.startswith("run") else Fault.ENDS
+    world.fault = lambda index, event: fault if event.startswith(what) else None
+    assert world.boot() == FAILED
+    sound(world)
+    assert len([event for event in world.events if event.startswith(what)]) == 3
+    assert [epoch for epoch, _ in world.claims] == [1, 2, 3]
+    stopped, given_up, abandoned = world.events[-4], world.events[-2], world.events[-1]
+    assert (stopped, given_up, abandoned) == ("machine: stop", "table: apply cluster", "hook: abandon")
+
+
+def test_another_node_founds_in_the_epoch_after_the_one_that_was_given_up(world: World) -> None:
+    world.table.store(ClusterRecord("arn:stack", Phase.CLAIMED, 4, "", 9).item())
+    assert world.boot() == SERVES
+    serves(world)
+    assert world.claims == [(5, ME)]
+
+
+@pytest.fixture
+def short() -> Timings:
+    """A lease that is over in a moment."""
+    return Timings(lease=0.3, renew=0.02, found=60, join=60)
+
+
+def test_a_founder_that_loses_its_claim_while_kubeadm_works_ends_kubeadm_and_gives_up_nothing_of_others(
+    world: World, short: Timings
+) -> None:
+    world.timings = short
+
+    def hang(ended: Callable[[], bool]) -> Finished | None:
+        world.in_kubeadm = lambda _: None
+        world.other_claims()
+        wait_for(ended, "the end of kubeadm")
+        return Finished(None, f"{REFUSED}\nkubeadm: it was ended, because the stage must not go on")
+
+    world.in_kubeadm = hang
+    world.while_asleep = other_ends_what_it_began(world)
+    assert world.boot() == SERVES
+    serves(world)
+    assert [owner for _, owner in world.claims] == [ME, OTHER]
+    assert any("the claim of epoch 1 is lost: somebody else has taken it" in line for line in world.lines)
+
+
+def test_a_founder_that_was_frozen_for_longer_than_a_lease_claims_anew_and_starts_over(
+    world: World, short: Timings
+) -> None:
+    world.timings = short
+
+    def freeze(ended: Callable[[], bool]) -> Finished | None:
+        world.in_kubeadm = lambda _: None
+        world.cut_off = True
+        wait_for(ended, "the loss of the claim")
+        world.cut_off = False
+        # It finishes what it was about to do, and is then asked whether it still may.
+        return None
+
+    world.in_kubeadm = freeze
+    assert world.boot() == SERVES
+    sound(world)
+    serves(world)
+    assert world.claims == [(1, ME), (2, ME)]
+
+
+def test_a_restore_from_nothing_keeps_the_keys_of_the_cluster_that_was_lost(world: World) -> None:
+    world.keys[1] = ANCHORS[0]
+    lost = ClusterRecord("arn:stack", Phase.READY, 1, "i-lost", 3, 1, "a0", 1)
+    world.table.store(replace(claim_restoring(lost, ME, "nothing").record, ca_hashes="sha256:kept").item())
+    assert world.boot() == SERVES
+    sound(world)
+    serves(world)
+    now = world.record
+    assert now is not None
+    assert (now.pki_epoch, now.ca_hashes, now.restore_from, now.epoch) == (1, "sha256:kept", "", 3)
+    assert not [event for event in world.events if event.startswith("keys: store")]
+    assert (world.root / "etc/kubernetes/pki/ca.crt").read_text() == ANCHORS[0].cluster.bundle
+
+
+def test_an_image_that_cannot_restore_says_so_and_leaves_it_to_another_one(world: World) -> None:
+    lost = ClusterRecord("arn:stack", Phase.READY, 1, "i-lost", 3, 1, "a0", 1)
+    world.table.store(claim_restoring(lost, ME, "backup-7").record.item())
+    assert world.boot() == FAILED
+    sound(world)
+    now = world.record
+    assert now is not None
+    assert (now.phase, now.owner, now.restore_from) == (Phase.RESTORING, "", "backup-7")
+    assert "this image cannot restore from backup-7" in world.lines[-1]
+
+
+def test_rights_are_given_before_workers_are_told_how_to_join(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def install(administrator: object) -> Done:
+        seen.extend(world.events)
+        return Done()
+
+    monkeypatch.setattr("userdata.kube.rights.install", install)
+    world.boot()
+    assert seen
+    assert "publish" not in seen

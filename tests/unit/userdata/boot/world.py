@@ -1,0 +1,465 @@
+"""A world for whole boots of a control plane: table, group, etcd and kubeadm in memory, files and openssl real.
+
+Everything that the boot does to it is an event. A test says what becomes of which event, and what happens beside it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from coordination.boots import Boot, tell
+from coordination.instances import GroupInstance
+from coordination.members import Member, MemberState, member
+from coordination.names import CLUSTER_ITEM, MEMBER_ITEM_PREFIX
+from coordination.outcomes import Done, Known, Reading, Request, Unknown
+from coordination.record import ClusterRecord, Phase, cluster_record
+from coordination.timings import Timings
+from tests.unit.userdata import tables
+from tests.unit.userdata.tables import MemoryTable
+from userdata import files
+from userdata.boot.context import Context
+from userdata.boot.control_plane import ControlPlaneBoot
+from userdata.boot.disk import EtcdDisk
+from userdata.boot.snapshot import Answer
+from userdata.boot.waiting import Waiting
+from userdata.commands import Finished
+from userdata.etcd.model import EtcdMember, MemberList, Status, hexadecimal
+from userdata.identity import Identity
+from userdata.image import ImageFacts
+from userdata.log import Log, StageFailed
+from userdata.node_file import NodeFile
+from userdata.pace import Pace
+from userdata.pki.issuing import new_pki
+from userdata.pki.material import Pki
+from userdata.pki.outcomes import Incomplete, Mixture, Read, Stored
+from userdata.settings import ClusterSettings
+from userdata.stages import Stages
+from userdata.system import System
+
+ME, OTHER = "i-me", "i-other"
+MY_ADDRESS, OTHER_ADDRESS = "10.0.0.9", "10.0.0.1"
+SETTINGS = ClusterSettings("arn:stack", "demo", "api.internal", (), 3, "100.64.0.0/16", "172.20.0.0/16", "", "", "", "")
+ANCHORS = tuple(new_pki(datetime.now(UTC)) for _ in range(6))
+"""Sets of keys for the epochs of others, and for founders whose keys are not what a test is about."""
+REFUSED = "dial tcp 10.0.0.1:6443: connect: connection refused"
+SERVES_NOT = "as the test wants it: connection refused"
+_MANIFEST = "etc/kubernetes/manifests/etcd.yaml"
+_MOST_SLEEPS = 300
+
+
+class Fault(Enum):
+    """What a test lets become of one event."""
+
+    FAILS = "it fails, and nothing was done"
+    LOST = "it was done, and nobody can tell"
+    ENDS = "it fails in a way that trying again does not help"
+    TAKEN = "right before it, somebody else claims the next epoch"
+    CRASH = "the machine stops before it, and is started again"
+
+
+class Crash(BaseException):
+    """The program is no more: nothing that it would do now happens."""
+
+
+class NeverEnds(AssertionError):
+    """The boot waits and waits."""
+
+
+@dataclass
+class World:
+    """What there is, but for the files below `root`. `fault` says what becomes of an event, None for nothing."""
+
+    root: Path
+    timings: Timings = field(default_factory=lambda: Timings(renew=3600))
+    """No renewal comes in between, so that the events of two boots are the same."""
+    table: MemoryTable = field(default_factory=MemoryTable)
+    fault: Callable[[int, str], Fault | None] = lambda number, event: None
+    events: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    keys: dict[int, Pki] = field(default_factory=dict)
+    members: list[EtcdMember] = field(default_factory=list)
+    """Of the cluster that serves."""
+    etcd: Status | None = None
+    """What runs on this node."""
+    inits: list[tuple[int, int]] = field(default_factory=list)
+    """Epoch and cluster id of every etcd that was founded here."""
+    claims: list[tuple[int, str]] = field(default_factory=list)
+    """Every epoch with its owner, in the order in which the table had them."""
+    serve_seconds: float = 0.05
+    has_quorum: bool = True
+    """Whether members that answer have a majority."""
+    sleeps: int = 0
+    crashed: bool = False
+    cut_off: bool = False
+    """Whether no renewal reaches the table."""
+    lifecycle_state: str = "Pending:Wait"
+    while_asleep: Callable[[], None] = lambda: None
+    in_kubeadm: Callable[[Callable[[], bool]], Finished | None] = lambda ended: None
+    """Instead of kubeadm, with what tells it that it was ended; None lets kubeadm do its work."""
+
+    def __post_init__(self) -> None:
+        self.table.fate = self._table_fate
+        self.table.changed = self._watch
+
+    # what a test looks at
+
+    @property
+    def record(self) -> ClusterRecord | None:
+        item = self.table.stored(CLUSTER_ITEM)
+        return None if item is None else cluster_record(item)
+
+    @property
+    def row(self) -> Member | None:
+        item = self.table.stored(MEMBER_ITEM_PREFIX + ME)
+        return None if item is None else member(item)
+
+    # what happens
+
+    def happens(self, event: str) -> Fault | None:
+        """Note an event; what becomes of it."""
+        if threading.current_thread() is not threading.main_thread():
+            return None
+        if self.crashed:
+            raise Crash
+        self.events.append(event)
+        found = self.fault(len(self.events) - 1, event)
+        if found is Fault.CRASH:
+            self.crashed = True
+            raise Crash
+        if found is Fault.TAKEN:
+            self.other_claims()
+            return None
+        return found
+
+    def other_claims(self) -> None:
+        """Somebody else claims the next epoch, as after this node was taken for dead."""
+        now = self.record
+        if now is None:
+            self._store(ClusterRecord("arn:stack", Phase.CLAIMED, 1, OTHER, 1))
+        elif now.phase in (Phase.CLAIMED, Phase.RESTORING):
+            self._store(replace(now, epoch=now.epoch + 1, owner=OTHER, counter=now.counter + 1))
+
+    def other_founds(self, epoch: int = 1) -> None:
+        """Somebody else's epoch becomes a cluster that serves."""
+        self.keys[epoch] = ANCHORS[-1]
+        cluster = 0xE0 + epoch
+        self.members = [peer(1, OTHER, OTHER_ADDRESS)]
+        row = Member(OTHER, epoch, MemberState.VOTER, "0", OTHER_ADDRESS, "1", 1_800_000_000)
+        self.table.store(row.item())
+        before = self.record or ClusterRecord("arn:stack", Phase.CLAIMED, epoch, OTHER, 1)
+        made = replace(before, phase=Phase.READY, epoch=epoch, owner=OTHER, pki_epoch=epoch, row_version=1)
+        self._store(replace(made, etcd_cluster_id=hexadecimal(cluster)))
+
+    def _store(self, record: ClusterRecord) -> None:
+        self.table.store(record.item())
+
+    def _table_fate(self, call: str) -> tables.Fate:
+        if self.cut_off:
+            return tables.Fate.FAILED
+        fault = self.happens(f"table: {call}")
+        if fault is Fault.LOST:
+            return tables.Fate.LOST
+        return tables.Fate.ANSWERED if fault is None else tables.Fate.FAILED
+
+    def _watch(self) -> None:
+        now = self.record
+        if now is not None and now.owner and (now.epoch, now.owner) not in self.claims:
+            self.claims.append((now.epoch, now.owner))
+
+    def sleep(self, seconds: float) -> None:
+        """No time passes: what would happen meanwhile happens now."""
+        if self.crashed:
+            raise Crash
+        self.sleeps += 1
+        if self.sleeps > _MOST_SLEEPS:
+            raise NeverEnds(self.lines[-1])
+        self.while_asleep()
+
+    # the boot
+
+    def boots(self, *, slots: int = 3) -> int:
+        """Boot, and again after every crash; the last exit code."""
+        while True:
+            try:
+                return self.boot(slots=slots)
+            except Crash:
+                self.crashed = False
+                self.etcd = None
+
+    def boot(self, *, slots: int = 3) -> int:
+        """Boot the node whose files are below `root`; the exit code."""
+        log = Log(self.lines.append)
+        identity = Identity(ME, "us-east-1a", "us-east-1", "123456789012", MY_ADDRESS, "m7i.large", "ami-1", "aws")
+        waiting = Waiting(lambda: Done(), 3600, self.lines.append, sleep=self.sleep)
+        context = Context(
+            root=self.root,
+            identity=identity,
+            node_file=NodeFile("uuid", "control-plane", "2", "us-east-1", "table", "/holdfast/uuid"),
+            settings=replace(SETTINGS, slots=slots),
+            image=ImageFacts(kube_proxy=True, pace=Pace(leases=self.timings, serve=self.serve_seconds)),
+            kubernetes_version="v1.37.2",
+            table=self.table,
+            groups=Groups(self),
+            own_group=OwnGroup(self),
+            pki=KeyStore(self),
+            cloudformation=CloudFormation(self),
+            system=Machine(self),
+            disk=EtcdDisk(self.root),
+            stages=Stages(log, self._told, Boot(identity.arn, "boot")),
+            waiting=waiting,
+            servers=Servers(self),
+            run=self.run,
+        )
+        try:
+            return ControlPlaneBoot(context, Neighbours(self), Publisher(self)).run()
+        finally:
+            waiting.close()
+
+    def _told(self, row: Boot) -> Done:
+        # Its own row never ends a stage, so what becomes of it is no event.
+        self.table.store({"Id": tell(row).item_id, "Stage": row.stage})
+        return Done()
+
+    def run(
+        self,
+        command: Sequence[str],
+        seconds: float,
+        *,
+        stdin: str = "",
+        ended: Callable[[], bool] = lambda: False,
+    ) -> Finished:
+        """Instead of programs."""
+        what = " ".join(each for each in command[:3] if not each.startswith("-"))
+        fault = self.happens(f"run: {what}")
+        if fault is Fault.ENDS:
+            return Finished(1, "\t[ERROR NumCPU]: the number of available CPUs 1 is less than the required 2")
+        if fault is Fault.FAILS:
+            return Finished(1, REFUSED)
+        if command[:2] == ("kubeadm", "init") and command[2] != "phase":
+            instead = self.in_kubeadm(ended)
+            return self._init() if instead is None else instead
+        if command[:2] == ("kubeadm", "join") and command[2] != "phase":
+            instead = self.in_kubeadm(ended)
+            return self._join() if instead is None else instead
+        if fault is Fault.LOST:
+            return Finished(None, "it was ended")
+        if command[0] == "kubectl" and "node" in command:
+            return Finished(0, '{"status": {"conditions": [{"type": "Ready", "status": "True"}]}}')
+        return Finished(0, "")
+
+    def _init(self) -> Finished:
+        assert not self.dirty, "kubeadm refuses a machine on which something was left"
+        now = self.record
+        assert now is not None
+        cluster_id = 0xA0 + len(self.inits)
+        self.inits.append((now.epoch, cluster_id))
+        self.start(cluster_id, 9)
+        return Finished(0, "")
+
+    def _join(self) -> Finished:
+        own = [each for each in self.members if each.name == ME]
+        if not own:
+            assert not self.dirty, "kubeadm refuses a machine on which something was left"
+            own = [peer(9, ME, MY_ADDRESS)]
+            self.members += own
+        now = self.record
+        assert now is not None
+        self.start(int(now.etcd_cluster_id, 16), own[0].member_id)
+        self.members = [replace(each, is_learner=False) if each.name == ME else each for each in self.members]
+        return Finished(0, "")
+
+    @property
+    def dirty(self) -> bool:
+        """Whether there is anything that kubeadm or etcd have made."""
+        return self.has_data or (self.root / _MANIFEST).exists()
+
+    @property
+    def has_data(self) -> bool:
+        """Whether there is etcd data."""
+        return (self.root / "var/lib/etcd/member").exists()
+
+    def kubelet_starts(self) -> None:
+        """With the kubelet comes the etcd whose data is here."""
+        identity = EtcdDisk(self.root).read().identity
+        if (self.root / _MANIFEST).exists() and identity is not None:
+            self.start(int(identity.etcd_cluster_id, 16), 9)
+
+    def start(self, cluster_id: int, member_id: int) -> None:
+        """etcd starts here, and leaves its data."""
+        (self.root / "var/lib/etcd/member").mkdir(parents=True, exist_ok=True)
+        files.write(self.root, {f"/{_MANIFEST}": files.private("")})
+        self.etcd = Status(cluster_id, member_id, member_id, False, "3.6.5", 0, 0, 0, 0, ())
+
+
+def peer(member_id: int, name: str, address: str, *, learner: bool = False) -> EtcdMember:
+    return EtcdMember(member_id, name, (f"https://{address}:2380",), (f"https://{address}:2379",), learner)
+
+
+class Machine(System):
+    """The node's machine: what is started and stopped is noted."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.root)
+        self._world = world
+
+    def _happens(self, what: str) -> None:
+        fault = self._world.happens(f"machine: {what}")
+        if fault in (Fault.FAILS, Fault.ENDS):
+            raise StageFailed(f"{what}: broken by the test")
+
+    def start_kubelet(self) -> None:
+        self._happens("start kubelet")
+        self._world.kubelet_starts()
+
+    def start(self, unit: str) -> None:
+        self._happens(f"start {unit}")
+
+    def stop(self) -> None:
+        self._happens("stop")
+        self._world.etcd = None
+
+    def reset(self) -> None:
+        self._happens("reset")
+        (self._world.root / _MANIFEST).unlink(missing_ok=True)
+        self._world.etcd = None
+
+
+@dataclass(frozen=True)
+class KeyStore:
+    """Sets of keys that are created once."""
+
+    world: World
+
+    def store(self, epoch: int, pki: Pki) -> Stored:
+        fault = self.world.happens(f"keys: store {epoch}")
+        if fault is Fault.FAILS:
+            return Unknown("PutParameter: ReadTimeoutError")
+        if fault is Fault.ENDS:
+            self.world.keys[epoch] = ANCHORS[-2]
+        if self.world.keys.setdefault(epoch, pki) != pki:
+            return Mixture("ca")
+        return Unknown("PutParameter: ReadTimeoutError") if fault is Fault.LOST else Done()
+
+    def read(self, epoch: int) -> Read:
+        fault = self.world.happens(f"keys: read {epoch}")
+        if fault in (Fault.FAILS, Fault.LOST):
+            return Unknown("GetParameters: ReadTimeoutError")
+        if fault is Fault.ENDS or epoch not in self.world.keys:
+            return Incomplete(f"keys of epoch {epoch}: ca is missing")
+        return Known(self.world.keys[epoch])
+
+
+@dataclass(frozen=True)
+class Groups:
+    """All instances that anybody asks for run."""
+
+    world: World
+
+    def instances(self) -> Reading[tuple[GroupInstance, ...]]:
+        return Known((GroupInstance(ME, "slot2", "control-plane", self.world.lifecycle_state),))
+
+    def states(self, instance_ids: Collection[str]) -> Reading[Mapping[str, str | None]]:
+        if self.world.happens("groups: states"):
+            return Unknown("DescribeInstances: ReadTimeoutError")
+        return Known(dict.fromkeys(instance_ids, "running"))
+
+
+@dataclass(frozen=True)
+class OwnGroup:
+    """The launch hook."""
+
+    world: World
+
+    def place(self) -> Reading[GroupInstance | None]:
+        return Known(GroupInstance(ME, "slot2", "", self.world.lifecycle_state))
+
+    def complete_launch(self) -> Request:
+        return self._answer("complete", "InService")
+
+    def abandon_launch(self) -> Request:
+        return self._answer("abandon", "Terminating")
+
+    def _answer(self, what: str, then: str) -> Request:
+        fault = self.world.happens(f"hook: {what}")
+        if fault in (Fault.FAILS, Fault.ENDS):
+            return Unknown("CompleteLifecycleAction: ReadTimeoutError")
+        self.world.lifecycle_state = then
+        return Unknown("CompleteLifecycleAction: ReadTimeoutError") if fault is Fault.LOST else Done()
+
+
+@dataclass(frozen=True)
+class CloudFormation:
+    """The stack, which waits."""
+
+    world: World
+
+    def signal_resource(self, **_: Any) -> None:
+        self.world.happens("stack: signal")
+
+
+@dataclass(frozen=True)
+class Servers:
+    """What runs on this node, and the API at its name, which always answers."""
+
+    world: World
+
+    def etcd(self) -> Reading[Status]:
+        if self.world.happens("etcd: status") or self.world.etcd is None:
+            return Unknown("status at 10.0.0.9: ConnectionRefusedError")
+        return Known(self.world.etcd)
+
+    def api(self) -> str:
+        return SERVES_NOT if self.world.happens("api: own") else ""
+
+    def endpoint(self, pki: Pki) -> str:
+        return SERVES_NOT if self.world.happens("api: endpoint") else ""
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The members of the cluster that serves, as others see them."""
+
+    world: World
+
+    def introduce(self, pki: Pki, now: datetime) -> None:
+        self.world.happens("etcd: introduce")
+
+    def answers(self, addresses: Iterable[str]) -> list[Answer]:
+        record = self.world.record
+        assert record is not None
+        if self.world.happens("etcd: answers"):
+            return []
+        return [Answer(record.etcd_cluster_id, self.world.has_quorum) for each in addresses if each == OTHER_ADDRESS]
+
+    def members(self, addresses: Iterable[str]) -> Reading[MemberList]:
+        if self.world.happens("etcd: members"):
+            return Unknown("member list at 10.0.0.1: TimeoutError")
+        return Known(MemberList(1, tuple(self.world.members)))
+
+    def silent(self, members: MemberList) -> list[str]:
+        return [OTHER] if self.world.happens("etcd: silent") else []
+
+    def remove(self, addresses: Iterable[str], member_id: int) -> str:
+        fault = self.world.happens("etcd: remove")
+        if fault in (Fault.FAILS, Fault.ENDS):
+            return "member remove at 10.0.0.1: TimeoutError"
+        self.world.members = [each for each in self.world.members if each.member_id != member_id]
+        return "member remove at 10.0.0.1: TimeoutError" if fault is Fault.LOST else ""
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """Publishes what workers join by."""
+
+    world: World
+
+    def run(self) -> str:
+        if self.world.happens("publish"):
+            raise StageFailed("PutParameter: ReadTimeoutError")
+        return "published"
