@@ -13,7 +13,7 @@ from coordination.boots import Boot, boot, tell
 from coordination.fields import Malformed
 from coordination.members import Member, MemberState
 from coordination.node_leases import LeaseName, NodeLease, node_lease
-from coordination.record import ClusterRecord, Phase
+from coordination.record import ClusterRecord, Phase, cluster_record
 from coordination.writes import Transaction, Update, as_item
 
 CLAIMED = ClusterRecord("arn:stack", Phase.CLAIMED, 3, "i-1", 9, 1, "", 4)
@@ -47,6 +47,15 @@ def test_what_only_the_owner_may_do_names_the_owner(name: str) -> None:
 def test_the_counter_only_moves_on_from_where_it_was_seen(name: str) -> None:
     write = OF_THE_RECORD[name]()
     assert (dict(write.expected)["Counter"], dict(write.changes)["Counter"]) == (9, 10)
+
+
+def test_the_pointer_to_the_keys_moves_together_with_the_hashes_by_which_workers_know_them() -> None:
+    changes = dict(claims.flip_pki(CLAIMED, "sha256:a,sha256:b").changes)
+    assert (changes["PkiEpoch"], changes["CaHashes"]) == (3, "sha256:a,sha256:b")
+    stored = {**CLAIMED.item(), **changes}
+    assert cluster_record(stored).ca_hashes == "sha256:a,sha256:b"
+    # Hashes of other keys must not stay behind.
+    assert dict(claims.flip_pki(CLAIMED).changes)["CaHashes"] is None
 
 
 def test_a_claim_that_was_given_up_is_taken_from_nobody() -> None:

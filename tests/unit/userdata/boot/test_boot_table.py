@@ -151,6 +151,11 @@ def test_row_11_a_fresh_node_that_reaches_no_member_judges_a_restore() -> None:
     assert action.record == record()
 
 
+def test_silence_of_members_that_could_not_be_asked_is_waited_out_and_judged_no_loss() -> None:
+    action = decide(look(record(), reach=Reach.UNASKED))
+    assert action == Wait("epoch 2 is ready, and its members could not be asked yet")
+
+
 def test_members_that_answer_without_quorum_are_no_total_loss_but_a_condition() -> None:
     action = decide(look(record(), reach=Reach.NO_QUORUM))
     assert isinstance(action, WaitForHuman)

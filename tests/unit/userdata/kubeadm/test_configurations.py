@@ -57,6 +57,7 @@ def test_kubeadm_accepts_what_joiners_are_told(tmp_path: Path, minor: str, host:
     joiner = discovery.for_control_plane(authority, CLUSTER.server, CONTROL_PLANE.name, datetime.now(UTC))
     for configuration, found_by in (
         (joining.control_plane(CONTROL_PLANE, host, LIMITS), joiner),
+        (joining.control_plane(CONTROL_PLANE, host, LIMITS, again=True), joiner),
         (joining.worker(WORKER, host, LIMITS), discovery.for_worker(authority.bundle, CLUSTER.server, TOKEN)),
     ):
         place = tmp_path / "discovery.json"
@@ -142,6 +143,17 @@ def test_a_control_plane_joins_with_a_file_and_without_a_token() -> None:
     assert joiner["discovery"] == {"file": {"kubeConfigPath": DISCOVERY_FILE}}
     assert joiner["controlPlane"] == {"localAPIEndpoint": {"advertiseAddress": "10.0.0.5", "bindPort": 6443}}
     assert joiner["timeouts"]["etcdAPICall"] == "20s"
+
+
+@pytest.mark.parametrize("host", [EC2, RESTRICTED])
+def test_a_join_that_goes_on_leaves_out_the_checks_that_its_first_half_fails_and_no_other(host: Host) -> None:
+    first, again = (
+        documents(joining.control_plane(CONTROL_PLANE, host, LIMITS, again=again))["JoinConfiguration"]
+        for again in (False, True)
+    )
+    before = first["nodeRegistration"].pop("ignorePreflightErrors", [])
+    assert again["nodeRegistration"].pop("ignorePreflightErrors") == [*before, *joining.AGAIN]
+    assert first == again
 
 
 def test_a_node_registers_with_where_it_is_and_with_what_its_pool_says() -> None:
