@@ -15,12 +15,14 @@ from coordination.record import Phase
 from coordination.timings import Timings
 from coordination.writes import as_item
 from tests.unit.userdata.boot.endings import at, serves, sound
-from tests.unit.userdata.boot.world import ME, MY_ADDRESS, OTHER, REFUSED, Fault, World, peer
+from tests.unit.userdata.boot.world import ANCHORS, ME, MY_ADDRESS, OTHER, REFUSED, Fault, World, peer
 from tests.waiting import wait_for
+from userdata import files
 from userdata.boot.control_plane import FAILED, SERVES, STOPPED
 from userdata.boot.disk import EtcdDisk
 from userdata.boot.snapshot import Identity, Node
 from userdata.commands import Finished
+from userdata.pki import placing
 
 _LOOK = ("table: get cluster", "table: get member#i-me", "keys: read 1", "table: items member#")
 _GATE = ("table: get cluster", "table: items member#", "etcd: members", "etcd: silent", "table: get operation")
@@ -255,6 +257,7 @@ def member_in_service(world: World) -> None:
     world.members.append(peer(9, ME, MY_ADDRESS))
     world.table.store(Member(ME, 1, MemberState.VOTER, "2", MY_ADDRESS, "9").item())
     world.start(0xE1, 9)
+    files.write(world.root, placing.files(ANCHORS[-1]))
     disk = EtcdDisk(world.root)
     disk.identify(Identity(Node("arn:stack", ME), 1, "e1"))
     disk.mark()
