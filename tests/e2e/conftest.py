@@ -17,7 +17,6 @@ from tests.images import made_or_reason
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
-PROBE = ROOT / "tests" / "probe" / "holdfast_node.py"
 
 Begin = Callable[[Change], MachineRehearsal]
 
@@ -44,9 +43,7 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Begin]:
 
         def start(change: Change) -> MachineRehearsal:
             processes = stack.enter_context(Processes(tmp_path))
-            rehearsal = MachineRehearsal(
-                ROOT / "examples" / "default.yaml", tmp_path, processes, program=PROBE, change=change
-            )
+            rehearsal = MachineRehearsal(ROOT / "examples" / "default.yaml", tmp_path, processes, change=change)
             rehearsal.local.create()
             return rehearsal
 
