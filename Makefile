@@ -128,7 +128,7 @@ rehearsal-lock: $(CHECK) ## Pin the Go modules of imagebuilder/versions.json ane
 	@$(check_python) -m rehearsal.binaries --lock
 
 .PHONY: rehearse
-rehearse: $(CHECK) ## Deploy CONFIG where instances really boot, ask the API, delete it (KEEP=1: leave it running, MINOR=1.36)
+rehearse: $(CHECK) ## Deploy CONFIG where instances really boot, look at the cluster, delete it (KEEP=1: leave it running, MINOR=1.36)
 	$(cloud) rehearse $(CONFIG) $(if $(KEEP),--keep) $(if $(MINOR),--minor $(MINOR))
 
 .PHONY: rehearse-shell
