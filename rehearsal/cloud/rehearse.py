@@ -21,8 +21,6 @@ from rehearsal.local.steps import STACK, Change, Rehearsal
 
 LOOK_SECONDS = 1.0
 """How often the table is made anew."""
-WORKER_SECONDS = 120.0
-"""How long a worker may take, after the stack is complete, until it has reached the API."""
 CLUSTER_SECONDS = 240.0
 """How long workers and pods may take, after the stack is complete, until all of them are ready."""
 ADMIN_FILE = "/etc/kubernetes/admin.conf"
@@ -113,22 +111,6 @@ class MachineRehearsal:
             if until(rows):
                 return
             time.sleep(LOOK_SECONDS)
-
-    def check_api(self) -> None:
-        """Ask a worker to ask the API by the balancer's name. Raises StepFailed, with what was refused."""
-        url = f"{stacks.outputs(self.local.client('cloudformation'), STACK)['ApiEndpoint']}/readyz"
-        worker = next(row.instance_id for row in self.rows() if not row.place.startswith("slot"))
-        curl = ["curl", "--silent", "--show-error", "--insecure", "--max-time", "10", url]
-        deadline = time.monotonic() + WORKER_SECONDS
-        while True:
-            done = self.control.execute(worker, curl)
-            if done.stdout == "ok":
-                break
-            if time.monotonic() > deadline:
-                said = f"{worker} does not reach {url}: {(done.stdout + done.stderr).strip()}"
-                raise StepFailed("\n".join([said, *self.refusals()]))
-            time.sleep(LOOK_SECONDS)
-        self.local.say(f"{url} says ok to worker {worker}, through the balancer's name")
 
     def check_cluster(self) -> None:
         """Ask for nodes and pods with kubectl, from a client in the VPC by the balancer's name, until all are ready.
