@@ -66,7 +66,7 @@ def unhealthy_members(asked: Etcd, at: Callable[[str], Etcd]) -> tuple[str, ...]
         return (f"member list: {listed.refusal.value}",)
     wrong = [f"{member.name or member.peer_urls} has not finished to join" for member in listed.value.unfinished]
     for member in listed.value.voters:
-        for address in {url.rpartition("//")[2].rpartition(":")[0] for url in member.client_urls}:
+        for address in member.addresses:
             health = at(address).health()
             if not isinstance(health, Known):
                 wrong.append(health.reason)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from coordination.outcomes import Known, Reading, Unknown
 from userdata.etcd.client import Etcd
@@ -50,8 +49,8 @@ def look(asked: Etcd, at: Callable[[str], Etcd]) -> Reading[EtcdView]:
 
 
 def address(member: EtcdMember) -> str:
-    """Where a member is; by its peer URL, which it has before it starts."""
-    return next(iter(urlsplit(url).hostname or "" for url in (*member.client_urls, *member.peer_urls)), "")
+    """Where a member is."""
+    return next(iter(member.addresses), "")
 
 
 def _ask(member: EtcdMember, at: Callable[[str], Etcd]) -> tuple[str, Status | None]:

@@ -12,7 +12,7 @@ from coordination.outcomes import Known, Reading, Unknown
 from userdata import files
 from userdata.boot.snapshot import Answer
 from userdata.etcd.client import Credentials, Etcd
-from userdata.etcd.model import MemberList, hexadecimal
+from userdata.etcd.model import EtcdMember, MemberList, hexadecimal
 from userdata.etcd.refusals import EtcdRefused
 from userdata.files import File, private
 from userdata.pki.issuing import Subject, issue
@@ -69,7 +69,7 @@ class Neighbours:
         """The names of the voters that do not answer."""
         voters = members.voters
         with ThreadPoolExecutor(len(voters)) as pool:
-            heard = list(pool.map(lambda member: self._hears(member.client_urls), voters))
+            heard = list(pool.map(lambda member: self._hears(member), voters))
         return [member.name for member, hears in zip(voters, heard, strict=True) if not hears]
 
     def remove(self, addresses: Iterable[str], member_id: int) -> str:
@@ -84,8 +84,8 @@ class Neighbours:
             reasons.append(outcome.reason)
         return "; ".join(reasons) or "there is nobody to ask"
 
-    def _hears(self, client_urls: tuple[str, ...]) -> bool:
-        return any(isinstance(self._at(address_of(url)).status(), Known) for url in client_urls)
+    def _hears(self, member: EtcdMember) -> bool:
+        return any(isinstance(self._at(address).status(), Known) for address in member.addresses)
 
     def _at(self, address: str) -> Etcd:
         folder = self._root / _FOLDER.lstrip("/")
@@ -100,11 +100,6 @@ def _answer(client: Etcd) -> Answer | None:
     health = client.health()
     healthy = isinstance(health, Known) and health.value.healthy
     return Answer(hexadecimal(status.value.cluster_id), healthy and not status.value.is_learner)
-
-
-def address_of(url: str) -> str:
-    """The address in a URL of etcd's, as `https://10.0.0.5:2379`."""
-    return url.rpartition("/")[2].rpartition(":")[0].strip("[]")
 
 
 def addresses(rows: Iterable[Member], epoch: int, without: str = "") -> list[str]:

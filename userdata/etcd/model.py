@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit
 
 
 class NotUnderstood(ValueError):
@@ -26,6 +27,12 @@ class EtcdMember:
     peer_urls: tuple[str, ...]
     client_urls: tuple[str, ...]
     is_learner: bool
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where it answers; before it has ever started, where other members will find it."""
+        urls = self.client_urls or self.peer_urls
+        return tuple(dict.fromkeys(urlsplit(url).hostname or "" for url in urls))
 
 
 @dataclass(frozen=True)

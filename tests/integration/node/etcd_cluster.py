@@ -31,7 +31,7 @@ class EtcdCluster:
         # All of 127.0.0.0/8 is this computer; a network of one's own keeps several tests apart.
         self._network = f"127.{random.randrange(1, 255)}.{random.randrange(0, 255)}"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._authority = new_authority("etcd-ca", datetime.now(UTC))
+        self.authority = new_authority("etcd-ca", datetime.now(UTC))
         self.credentials = self.issue_client()
 
     def address(self, name: str) -> str:
@@ -48,8 +48,8 @@ class EtcdCluster:
 
     def issue_client(self, lifetime: timedelta = _DAY) -> Credentials:
         """New credentials of a client."""
-        leaf = issue(self._authority, Subject("client"), ["clientAuth"], datetime.now(UTC), lifetime)
-        files = {"ca.crt": self._authority.bundle, "client.crt": leaf.certificate, "client.key": leaf.key}
+        leaf = issue(self.authority, Subject("client"), ["clientAuth"], datetime.now(UTC), lifetime)
+        files = {"ca.crt": self.authority.bundle, "client.crt": leaf.certificate, "client.key": leaf.key}
         write(self._folder, {f"/pki/{name}": private(content) for name, content in files.items()})
         pki = self._folder / "pki"
         return Credentials(str(pki / "ca.crt"), str(pki / "client.crt"), str(pki / "client.key"))
@@ -137,7 +137,7 @@ class EtcdCluster:
     def _issue_server(self, name: str) -> None:
         names = (f"IP:{self.address(name)}", "DNS:localhost")
         now = datetime.now(UTC)
-        leaf = issue(self._authority, Subject(name), ["serverAuth", "clientAuth"], now, _DAY, names)
+        leaf = issue(self.authority, Subject(name), ["serverAuth", "clientAuth"], now, _DAY, names)
         write(self._folder, {f"/{name}.crt": private(leaf.certificate), f"/{name}.key": private(leaf.key)})
 
 

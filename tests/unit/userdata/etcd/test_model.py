@@ -49,6 +49,16 @@ def test_members_are_ordered_and_their_ids_are_numbers() -> None:
     assert [member.member_id for member in listed.unfinished] == [18249187646912138824]
 
 
+def test_a_member_is_where_it_answers_and_before_it_started_where_others_will_find_it() -> None:
+    started, added = model.member_list(MEMBERS).members
+    assert (started.addresses, added.addresses) == (("127.0.0.1",), ("127.0.0.2",))
+    several = EtcdMember(
+        1, "m1", (), ("https://[fd00::1]:2379", "https://10.0.0.1:2379", "https://10.0.0.1:4001"), False
+    )
+    assert several.addresses == ("fd00::1", "10.0.0.1")
+    assert EtcdMember(1, "m1", (), (), False).addresses == ()
+
+
 def test_an_id_is_shown_as_etcd_prints_it() -> None:
     assert hexadecimal(10276657743932975437) == "8e9e05c52164694d"
 
