@@ -39,16 +39,13 @@ class Ground:
     disk: EtcdDisk
     kubernetes_version: str
     """Of the image."""
+    api: Api
+    """This node's own API server."""
 
     @property
     def cluster(self) -> Cluster:
         """What kubeadm was told of the cluster."""
         return described(self.settings, self.image, self.kubernetes_version)
-
-    @property
-    def api(self) -> Api:
-        """This node's own API server."""
-        return Api(self.identity.address, Access(self.identity.instance_id, self.root).agent)
 
 
 def ground_of(root: Path) -> Ground:
@@ -71,4 +68,5 @@ def ground_of(root: Path) -> Ground:
         groups=ClusterGroups(client("autoscaling"), client("ec2"), node.cluster_uuid),
         disk=EtcdDisk(root),
         kubernetes_version=System(root).kubernetes_version(),
+        api=Api(identity.value.address, Access(identity.value.instance_id, root).agent),
     )

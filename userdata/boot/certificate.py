@@ -12,12 +12,17 @@ import http.client
 import json
 import ssl
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from coordination.outcomes import Known, Reading, Unknown
+from userdata import files
 from userdata.join_data import JoinData
 from userdata.pki.inspecting import key_fingerprint
 from userdata.pki.issuing import Leaf, Subject, new_key, new_request
+
+KEY_FILE = "/var/lib/holdfast/first-key.pem"
+"""Kept until the node has joined: a boot that is interrupted asks again for the key that was approved already."""
 
 _PATH = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 _SECONDS = 10.0
@@ -34,9 +39,35 @@ class Key:
     fingerprint: str
 
 
-def new(instance_id: str) -> Key:
-    """A key for the node of an instance. Raises OpensslFailed."""
+@dataclass(frozen=True)
+class Denied:
+    """An agent has denied the request. The same key is not asked for again."""
+
+    reason: str
+
+
+def kept(root: Path, instance_id: str) -> Key:
+    """The key that an interrupted boot has left below `root`, or else a new one. Raises OpensslFailed, OSError."""
+    try:
+        private = (root / KEY_FILE.lstrip("/")).read_text(encoding="ascii")
+    except FileNotFoundError:
+        return new(root, instance_id)
+    return _of(private, instance_id)
+
+
+def new(root: Path, instance_id: str) -> Key:
+    """A new key for the node of an instance, in place of one that is kept. Raises OpensslFailed, OSError."""
     private = new_key()
+    files.write(root, {KEY_FILE: files.private(private)})
+    return _of(private, instance_id)
+
+
+def forget(root: Path) -> None:
+    """Remove the key: the kubelet has one of its own."""
+    (root / KEY_FILE.lstrip("/")).unlink(missing_ok=True)
+
+
+def _of(private: str, instance_id: str) -> Key:
     subject = Subject(f"system:node:{instance_id}", "system:nodes")
     return Key(private, new_request(subject, private), key_fingerprint(private))
 
@@ -73,8 +104,8 @@ class Asker:
             return Known(None)
         return _refused(status, said)
 
-    def issued(self) -> Reading[Leaf | None]:
-        """The certificate; None while nobody has approved the request. A denial is Unknown, with its reason."""
+    def issued(self) -> Reading[Leaf | None] | Denied:
+        """The certificate; None while nobody has approved the request."""
         answered = self._send("GET", f"{_PATH}/{self._name}", None)
         if isinstance(answered, Unknown):
             return answered
@@ -84,7 +115,7 @@ class Asker:
         state = said.get(_FIELD) or {}
         for condition in state.get("conditions") or []:
             if condition.get("type") in ("Denied", "Failed"):
-                return Unknown(f"the request for a certificate was denied: {str(condition.get('message'))[:200]}")
+                return Denied(f"the request for a certificate was denied: {str(condition.get('message'))[:200]}")
         if not state.get("certificate"):
             return Known(None)
         return Known(Leaf(base64.b64decode(state["certificate"]).decode(), self._key.private))

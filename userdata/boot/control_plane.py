@@ -136,8 +136,9 @@ class ControlPlaneBoot:
     def _into_service(self, record: ClusterRecord, *, founded: bool) -> None:
         finishing = Finishing(self._context, record)
         finishing.serve()
+        finishing.give_rights()
         if founded:
-            finishing.found(self._tokens)
+            finishing.publish(self._tokens)
         finishing.enter_service()
         finishing.signal()
         if founded:

@@ -15,6 +15,7 @@ from userdata.kube import rights
 from userdata.kube.access import Access
 from userdata.kube.client import Api, Unavailable
 from userdata.kubeadm.errors import Fault
+from userdata.log import StageFailed
 from userdata.stages import Told
 
 AGENT_UNIT = "holdfast-agent.service"
@@ -35,19 +36,23 @@ class Finishing:
             self._context.system.start_kubelet()
             wait_until_served(self._context, told)
 
-    def found(self, tokens: Publisher) -> None:
-        """What only a cluster that was just founded needs: the agents' rights, and what workers join by.
+    def publish(self, tokens: Publisher) -> None:
+        """Publish what workers join by. The agents see to it, too, so what fails here is done a moment later."""
+        with self._context.stages.stage("publish-join-data") as told:
+            try:
+                told.say(tokens.run())
+            except StageFailed as failed:
+                told.say(f"left to the agents: {failed}")
 
-        The agents see to both, too, so a founder that is lost in between leaves nothing undone.
+    def give_rights(self) -> None:
+        """Give the agents their rights in the cluster. Raises StageFailed.
+
+        Every control plane does it, because the agents cannot, and a founder may be lost before.
         """
-        stages = self._context.stages
-        with stages.stage("rights") as told:
-            self.give_rights(told)
-        with stages.stage("publish-join-data") as told:
-            told.say(tokens.run())
+        with self._context.stages.stage("rights") as told:
+            self._give_rights(told)
 
-    def give_rights(self, told: Told) -> None:
-        """Give the agents their rights in the cluster. Raises StageFailed."""
+    def _give_rights(self, told: Told) -> None:
         access = Access(self._context.instance_id, self._context.root)
         reason = ""
         for _ in range(_TRIES):

@@ -21,7 +21,7 @@ from userdata.boot.failures import StepFailed, of_words
 from userdata.boot.neighbours import Neighbours
 from userdata.boot.serving import Servers
 from userdata.boot.waiting import Waiting
-from userdata.boot.worker import Worker, WorkerContext
+from userdata.boot.worker import Ended, Worker, WorkerContext
 from userdata.clock import is_synchronised
 from userdata.cloud.lifecycle import OwnGroup
 from userdata.cloud.logs import Mirror, stream_name
@@ -136,6 +136,10 @@ def _worker(
     )
     try:
         Worker(context).run()
+    except Ended as ended:
+        with stages.stage("stopped") as told:
+            told.wait(str(ended))
+        return SERVES
     except StageFailed as failed:
         with stages.stage("given-up") as told:
             told.wait(str(failed))

@@ -15,7 +15,7 @@ from coordination.outcomes import Known, Reading, Unknown
 from coordination.record import ClusterRecord, Phase, cluster_record
 from userdata import files
 from userdata.boot import certificate
-from userdata.boot.certificate import Asker, Key
+from userdata.boot.certificate import Asker, Denied, Key
 from userdata.boot.context import jittered, registration
 from userdata.boot.failures import Overtaken, of_command, of_words
 from userdata.cloud.lifecycle import signal
@@ -39,6 +39,10 @@ KUBELET_FILE = "/etc/kubernetes/kubelet.conf"
 _JOIN_SECONDS = 300.0
 _SIGNAL_TRIES = 5
 _KUBECTL_SECONDS = 30.0
+
+
+class Ended(StageFailed):
+    """There is nothing to join, and another instance would find no more: this one is not replaced."""
 
 
 @dataclass(frozen=True)
@@ -113,22 +117,25 @@ class Worker:
         except Malformed as error:
             return Unknown(f"{CLUSTER_ITEM}: {error}")
         if record is not None and record.cluster_id != self._context.settings.cluster_id:
-            raise StageFailed(f"the table belongs to the cluster {record.cluster_id}")
+            raise Ended(f"the table belongs to the cluster {record.cluster_id}")
         if record is not None and record.phase is Phase.DELETING:
-            raise StageFailed("the cluster is being deleted")
+            raise Ended("the cluster is being deleted")
         return Known(record)
 
     def _certified(self, data: JoinData) -> tuple[Leaf, JoinData]:
         """This node's first certificate, and the join data by which it was obtained."""
         context = self._context
         with context.stages.stage("certificate") as told:
-            key = certificate.new(context.identity.instance_id)
+            key = certificate.kept(context.root, context.identity.instance_id)
             self._publish(key, told)
             while True:
                 leaf = self._asked(data, key)
                 if isinstance(leaf, Known):
                     return leaf.value, data
                 self._wait(told, leaf.reason)
+                if isinstance(leaf, Denied):
+                    key = certificate.new(context.root, context.identity.instance_id)
+                    self._publish(key, told)
                 # The token may have ended, or the cluster may be another one by now.
                 fresh = self._read_join_data()
                 data = fresh.value if isinstance(fresh, Known) else data
@@ -140,13 +147,13 @@ class Worker:
             self._wait(told, f"the key's fingerprint could not be published: {outcome.reason}")
             outcome = self._context.stages.store_again()
 
-    def _asked(self, data: JoinData, key: Key) -> Reading[Leaf]:
+    def _asked(self, data: JoinData, key: Key) -> Reading[Leaf] | Denied:
         asker = Asker(data, self._context.identity.instance_id, key)
         asked = asker.ask()
         if isinstance(asked, Unknown):
             return asked
         issued = asker.issued()
-        if isinstance(issued, Unknown):
+        if isinstance(issued, Unknown | Denied):
             return issued
         if issued.value is None:
             return Unknown("the request for a certificate waits for an agent's approval")
@@ -165,6 +172,7 @@ class Worker:
                 files.write(context.root, written)
                 done = run(joining.COMMAND, _JOIN_SECONDS)
                 if done.succeeded:
+                    certificate.forget(context.root)
                     return
                 failed = of_command(done)
                 if failed.permanent:
