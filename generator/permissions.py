@@ -105,7 +105,7 @@ INSTANCES = Sub("arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:inst
 
 _KEY_READ = (kms.Decrypt, kms.DescribeKey)
 _KEY_USE = (*_KEY_READ, kms.Encrypt, kms.GenerateDataKey, kms.ReEncryptFrom, kms.ReEncryptTo)
-_LOG_WRITE = (logs.CreateLogStream, logs.DescribeLogStreams, logs.PutLogEvents)
+_LOG_WRITE = (logs.CreateLogStream, logs.PutLogEvents)
 _IMAGE_PULL = (ecr.BatchCheckLayerAvailability, ecr.BatchGetImage, ecr.GetDownloadUrlForLayer)
 _HOOK = (autoscaling.CompleteLifecycleAction, autoscaling.RecordLifecycleActionHeartbeat)
 
@@ -192,18 +192,18 @@ GRANTS: tuple[Grant, ...] = (
     Grant(
         Role.WORKER,
         "WriteOwnBootRow",
-        (dynamodb.PutItem, dynamodb.UpdateItem),
+        (dynamodb.UpdateItem,),
         On.TABLE,
         conditions={
             "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [f"{BOOT_ITEM_PREFIX}${{ec2:SourceInstanceARN}}"]},
-            # ForAllValues is true for a request without keys; none of these actions can be called without one.
+            # ForAllValues is true for a request without keys; this action cannot be called without one.
             "Null": {"dynamodb:LeadingKeys": "false"},
         },
     ),
     Grant(
         Role.WORKER,
         "ReadSettings",
-        (ssm.GetParameter, ssm.GetParameters, ssm.GetParametersByPath),
+        (ssm.GetParameter, ssm.GetParametersByPath),
         On.JOIN_PARAMETERS,
     ),
     Grant(Role.WORKER, "WriteLogs", _LOG_WRITE, On.NODE_LOGS),
