@@ -135,11 +135,11 @@ class Control:
         report: dict[str, Any] = self._post("report", {})
         return report
 
-    def permissions(self) -> str:
-        """What roles were denied, and what they were granted and never used, as text for people."""
-        with urllib.request.urlopen(f"{self._endpoint}{REPORT_PATH}?text", timeout=60) as answer:
-            text: str = answer.read().decode()
-        return text
+    def permissions(self) -> dict[str, Any]:
+        """What roles were denied, used, and were granted without using it (rehearsal.aws.iam.report)."""
+        with urllib.request.urlopen(f"{self._endpoint}{REPORT_PATH}", timeout=60) as answer:
+            found: dict[str, Any] = json.loads(answer.read())
+        return found
 
     def _post(self, name: str, body: Mapping[str, Any], timeout_seconds: float = 60.0) -> Any:
         request = urllib.request.Request(

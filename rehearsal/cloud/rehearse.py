@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.binaries import images
-from rehearsal.cloud import client, cluster, table
+from rehearsal.cloud import client, cluster, table, unused
 from rehearsal.cloud.control import Control
 from rehearsal.local import stacks
 from rehearsal.local.processes import Processes, StepFailed
@@ -144,10 +144,16 @@ class MachineRehearsal:
             yield Kubectl(outside, program, admin, url)
 
     def check_permissions(self) -> None:
-        """Print what roles were granted and never used. Raises StepFailed when a call was denied."""
-        print(f"permissions of this run\n{self.control.permissions()}", end="", flush=True)
+        """Print what roles were granted and did not use, and why. Raises StepFailed when a call was denied, and when
+        nobody has given a reason for such a grant."""
         if denied := self.control.report()["calls"]:
             raise StepFailed("\n".join(["calls were denied:", *denied]))
+        found = self.control.permissions()["unused"]
+        print("permissions: no call was denied; granted and not used:", flush=True)
+        for line in unused.explained(found):
+            print(f"  {line}", flush=True)
+        if unreasoned := unused.without_reason(found):
+            raise StepFailed("\n".join(["granted and not used, and nobody says why:", *unreasoned]))
 
     def _missing(self, kubectl: Kubectl) -> list[str]:
         """What the cluster still lacks."""

@@ -74,12 +74,12 @@ def may(role: str, need: Need, *, vpc: str | None = VPC, came_from: str | None =
 
 
 WORKER = [
-    (row("PutItem", f"boot#{INSTANCE}"), True),
+    (row("PutItem", f"boot#{INSTANCE}"), False),
     (row("UpdateItem", f"boot#{INSTANCE}"), True),
-    (row("PutItem", f"boot#{OTHER}"), False),
-    (row("PutItem", f"boot#{INSTANCE}", f"boot#{OTHER}"), False),
-    (row("PutItem"), False),
-    *((row("PutItem", key), False) for key in ("member#0", "lease", "approval#0", "cluster", "boot#")),
+    (row("UpdateItem", f"boot#{OTHER}"), False),
+    (row("UpdateItem", f"boot#{INSTANCE}", f"boot#{OTHER}"), False),
+    (row("UpdateItem"), False),
+    *((row("UpdateItem", key), False) for key in ("member#0", "lease", "approval#0", "cluster", "boot#")),
     (row("GetItem", "cluster"), True),
     *((row("GetItem", key), False) for key in ("member#0", "lease", "approval#0", f"boot#{INSTANCE}")),
     (row("DeleteItem", f"boot#{INSTANCE}"), False),

@@ -1,0 +1,67 @@
+"""Why roles are granted what a rehearsal without faults never uses. A grant without a reason here fails it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+_OWN_IMAGES = "images of what runs in the cluster; the system's own are in the machine image"
+_AUTOSCALER = "the cluster-autoscaler, which needs the network that no rehearsal has"
+_BACKUPS = "backups, which are not taken yet"
+_ON_BEHALF = "the list of DynamoDB, SSM, S3 and SQS for a customer's key; the local AWS asks for less"
+_FAULTS = "what no instance of a rehearsal without faults needs"
+
+REASONS: Mapping[str, Mapping[str, str]] = {
+    "ControlPlaneRole": {
+        "AnswerLaunchHook": "heartbeats: for a boot that takes longer than five minutes",
+        "Coordinate": "deleting: conditions that are over",
+        "ListBackups": _BACKUPS,
+        "PullImages": _OWN_IMAGES,
+        "RegistryLogin": _OWN_IMAGES,
+        "ScaleWorkers": _AUTOSCALER,
+        "SeeInstances": _AUTOSCALER,
+        "UseKey": _ON_BEHALF,
+        "WriteBackups": _BACKUPS,
+    },
+    "WorkerRole": {
+        "GiveUp": _FAULTS,
+        "PullImages": _OWN_IMAGES,
+        "ReadThroughKey": _ON_BEHALF,
+        "RegistryLogin": _OWN_IMAGES,
+        "WriteThroughKey": _ON_BEHALF,
+    },
+    "FunctionRole": {
+        "AnswerHooks": _FAULTS,
+        "EndRetainedInstances": _FAULTS,
+        "LiftProtection": _FAULTS,
+        "ReportFailure": _FAULTS,
+        "UseKey": _ON_BEHALF,
+    },
+}
+"""By the part of the role's name that its template gives it, and the statement's id."""
+
+
+def without_reason(unused: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Of the report's unused grants those that nobody has given a reason for, a line each."""
+    return sorted({_line(grant) for grant in unused if not _reason(grant)})
+
+
+def explained(unused: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The others, a line for each statement."""
+    found: dict[tuple[str, str, str], set[str]] = {}
+    for grant in unused:
+        if reason := _reason(grant):
+            found.setdefault((_role(grant), grant["sid"], reason), set()).add(grant["action"])
+    return [f"{role}, {sid}: {reason} ({', '.join(sorted(actions))})" for (role, sid, reason), actions in found.items()]
+
+
+def _reason(grant: Mapping[str, Any]) -> str:
+    return REASONS.get(_role(grant), {}).get(grant["sid"], "")
+
+
+def _role(grant: Mapping[str, Any]) -> str:
+    return next((role for role in REASONS if role in grant["role"]), grant["role"])
+
+
+def _line(grant: Mapping[str, Any]) -> str:
+    return f"{_role(grant)}, {grant['sid'] or grant['policy']}: {grant['action']}"

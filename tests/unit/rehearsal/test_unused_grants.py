@@ -1,0 +1,34 @@
+"""Which unused grants a rehearsal accepts."""
+
+from __future__ import annotations
+
+from generator.permissions import GRANTS, Role
+from rehearsal.cloud.unused import REASONS, explained, without_reason
+
+
+def grant(role: str, sid: str, action: str) -> dict[str, str]:
+    return {"role": f"arn:aws:iam::1:role/x-Iam-1-{role}-2", "policy": "Services", "sid": sid, "action": action}
+
+
+def test_a_grant_that_nobody_explains_is_named() -> None:
+    assert without_reason([grant("WorkerRole", "ReadSettings", "ssm:GetParameters")]) == [
+        "WorkerRole, ReadSettings: ssm:GetParameters"
+    ]
+
+
+def test_what_is_explained_for_one_role_is_not_for_another() -> None:
+    seen = [grant("ControlPlaneRole", "ScaleWorkers", "a:B"), grant("WorkerRole", "ScaleWorkers", "a:B")]
+    assert without_reason(seen) == ["WorkerRole, ScaleWorkers: a:B"]
+    assert [line.partition(":")[0] for line in explained(seen)] == ["ControlPlaneRole, ScaleWorkers"]
+
+
+def test_the_actions_of_one_statement_are_one_line() -> None:
+    seen = [grant("WorkerRole", "GiveUp", "a:C"), grant("WorkerRole", "GiveUp", "a:B")]
+    (line,) = explained(seen)
+    assert line.endswith("(a:B, a:C)")
+
+
+def test_reasons_are_about_grants_that_exist() -> None:
+    granted = {(f"{each.role.value}Role", each.sid) for each in GRANTS}
+    assert {(role, sid) for role, sids in REASONS.items() for sid in sids} <= granted
+    assert REASONS.keys() == {f"{role.value}Role" for role in Role}
