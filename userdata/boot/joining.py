@@ -12,7 +12,7 @@ from coordination.outcomes import Conflict, Done, Known, Unknown
 from coordination.record import ClusterRecord, Phase
 from userdata import files
 from userdata.boot.context import Context, jittered, now, seconds_since_1970
-from userdata.boot.failures import Overtaken, of_command, of_words
+from userdata.boot.failures import Overtaken, StepFailed, of_command, of_words
 from userdata.boot.gate import Closed, Gate, OwnLearner, OwnVoter, View, gate
 from userdata.boot.keys import Keys
 from userdata.boot.looking import Looker
@@ -22,8 +22,10 @@ from userdata.boot.serving import node_is_ready
 from userdata.boot.snapshot import Identity
 from userdata.etcd.model import EtcdMember, hexadecimal
 from userdata.kubeadm import discovery, joining
+from userdata.kubeadm.errors import Fault
 from userdata.kubeadm.places import DISCOVERY_FILE, JOIN_FILE
 from userdata.leases import LEASE, Busy, Contender, Kept
+from userdata.log import StageFailed
 from userdata.pki.material import Pki
 from userdata.stages import Told
 
@@ -48,20 +50,38 @@ class Joining:
 
     def run(self) -> None:
         """Everything up to being a voter. Raises StageFailed."""
-        stages = self._context.stages
+        context, stages = self._context, self._context.stages
         with stages.stage("read-keys"):
             pki = self._keys.needed(self._record.pki_epoch)
             self._neighbours.introduce(pki, now())
         with stages.stage("gate") as told:
             found = self._through_the_gate(pki, told)
         if isinstance(found, OwnVoter):
+            if not context.disk.read().has_data:
+                reason = (
+                    f"etcd lists this node as the voter {hexadecimal(found.member.member_id)}, and its data is gone"
+                )
+                raise StepFailed(Fault(True, reason, "The member has to be removed; a replacement joins then."))
             self._finish_voter(pki, found.member)
             return
         kept = Kept(self._context.table, found, LEASE, self._timings, self._timings.join)
         try:
             self._join(pki, kept)
+        except StageFailed:
+            self._withdraw()
+            raise
         finally:
             self._release(kept.close())
+
+    def _withdraw(self) -> None:
+        """Take back what a failed join left in etcd, so that it stands in nobody's way even if this node goes now."""
+        with self._context.stages.stage("withdraw") as told:
+            seen = self._gate()
+            if isinstance(seen, OwnLearner):
+                self._context.system.stop()
+                rows = self._looker.rows()
+                reason = rows.reason if isinstance(rows, Unknown) else self._removed(seen.member, rows.value)
+                told.say(f"its learner stays in etcd: {reason}" if reason else "its learner was removed from etcd")
 
     def _through_the_gate(self, pki: Pki, told: Told) -> NodeLease | OwnVoter:
         """Wait until this node may join, and holds the lease for it."""

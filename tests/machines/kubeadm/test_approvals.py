@@ -162,9 +162,9 @@ def test_a_control_plane_joins_without_the_automatic_approval_for_it_asks_as_an_
     assert [each["reason"] for each in request["status"]["conditions"]] == ["AutoApproved"]
 
 
-def test_who_holds_the_token_gets_no_control_planes_certificate(approving: Approving) -> None:
+def test_who_holds_the_token_gets_no_control_planes_certificate(approving: Approving, tmp_path: Path) -> None:
     founder = approving.run.founder.name
-    attack = certificate.new(founder)
+    attack = certificate.new(tmp_path, founder)
     # Even if that instance's own row spoke of the attacker's key.
     approving.cloud[founder]["fingerprint"] = attack.fingerprint
     assert approving.as_token_holder("ask", attack, founder) == ""
@@ -222,9 +222,9 @@ def test_the_token_alone_gives_nothing_else_of_a_control_plane(approving: Approv
             assert "certificate" not in each["status"], each["metadata"]["name"]
 
 
-def test_a_worker_joins_once_its_row_speaks_of_its_key_and_not_before(approving: Approving) -> None:
+def test_a_worker_joins_once_its_row_speaks_of_its_key_and_not_before(approving: Approving, tmp_path: Path) -> None:
     run, name = approving.run, approving.run.worker.name
-    key, foreign = certificate.new(name), certificate.new(name)
+    key, foreign = certificate.new(tmp_path, name), certificate.new(tmp_path, name)
     for each in (foreign, key):
         assert approving.as_token_holder("ask", each, name) == ""
     assert approving.approve() == ""
