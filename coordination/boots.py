@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from coordination.fields import optional_number, optional_text, text
 from coordination.names import BOOT_ITEM_PREFIX, TABLE_KEY, boot_item
 from coordination.outcomes import Item
 from coordination.writes import Update, update
+
+FAILURES_SECONDS = 3600
+MOST_FAILURES = 3
+"""So many failed boots of one slot within that time, and the last one waits for a person: a next would fail, too."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,10 @@ class Boot:
     """Of the key with which the instance's kubelet asks for its certificate; empty until there is one."""
     started_at: int | None = None
     """When the instance wrote its first row, in seconds since 1970; None where it did not say."""
+    place: str = ""
+    """The slot of a control plane, the pool of a worker."""
+    failed_at: int | None = None
+    """When the instance gave up for a failure, in seconds since 1970; None where it did not."""
 
     @property
     def instance_id(self) -> str:
@@ -37,6 +46,20 @@ def boot(item: Item) -> Boot:
         reason=optional_text(item, "Reason") if item.get("Reason") else "",
         fingerprint=optional_text(item, "Fingerprint"),
         started_at=optional_number(item, "StartedAt"),
+        place=optional_text(item, "Place"),
+        failed_at=optional_number(item, "FailedAt"),
+    )
+
+
+def failures(rows: Iterable[Boot], place: str, now: int, without: str) -> list[str]:
+    """The instances of a place, but for one, whose boots failed within the last FAILURES_SECONDS."""
+    return sorted(
+        row.instance_id
+        for row in rows
+        if row.place == place
+        and row.instance_id != without
+        and row.failed_at is not None
+        and now - row.failed_at < FAILURES_SECONDS
     )
 
 
@@ -47,5 +70,7 @@ def tell(row: Boot) -> Update:
         "Reason": row.reason or None,
         "Fingerprint": row.fingerprint or None,
         "StartedAt": row.started_at,
+        "Place": row.place or None,
+        "FailedAt": row.failed_at,
     }
     return update(boot_item(row.instance_arn), changes, {})

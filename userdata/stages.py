@@ -57,7 +57,12 @@ class Stages:
             raise
 
     def store(
-        self, *, stage: str | None = None, reason: str | None = None, fingerprint: str | None = None
+        self,
+        *,
+        stage: str | None = None,
+        reason: str | None = None,
+        fingerprint: str | None = None,
+        failed_at: int | None = None,
     ) -> Write | None:
         """Change the row, if that changes anything."""
         row = replace(
@@ -65,6 +70,7 @@ class Stages:
             stage=self._row.stage if stage is None else stage,
             reason=self._row.reason if reason is None else reason[:_LONGEST_REASON],
             fingerprint=self._row.fingerprint if fingerprint is None else fingerprint,
+            failed_at=self._row.failed_at if failed_at is None else failed_at,
         )
         if row == self._row:
             return None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from coordination import claims
+from coordination.boots import MOST_FAILURES, failures
 from coordination.conditions import Condition
 from coordination.names import CLUSTER_ITEM
 from coordination.outcomes import Done, Known, Unknown
@@ -69,7 +72,7 @@ class ControlPlaneBoot:
                 self._failures += 1
                 lasts = getattr(failed, "permanent", False) or self._failures >= _MOST_FAILURES
                 if lasts and not self._may_be_needed(action):
-                    self._give_up(f"it failed {self._failures} times, the last time because {failed}")
+                    self._fail(f"it failed {self._failures} times, the last time because {failed}")
                     return FAILED
             self._context.waiting.sleep(jittered(1))
 
@@ -171,6 +174,36 @@ class ControlPlaneBoot:
             self._context.system.stop()
             told.say(reason)
         self._context.stages.store(reason=reason)
+
+    def _fail(self, reason: str) -> None:
+        """Give up for a failure; after too many of them in this slot only once a person has looked."""
+        context = self._context
+        context.stages.store(failed_at=seconds_since_1970())
+        boots = self._looker.boots()
+        if isinstance(boots, Known):
+            others = failures(boots.value, context.node_file.place, seconds_since_1970(), context.instance_id)
+            if len(others) + 1 >= MOST_FAILURES:
+                self._wait_for_human(reason, others)
+        self._give_up(reason)
+
+    def _wait_for_human(self, reason: str, others: Sequence[str]) -> None:
+        """Keep the instance for a person to look at. What it holds is let go of, so that others can found or join."""
+        context = self._context
+        slot = context.node_file.place
+        with context.stages.stage("boot-failed") as told:
+            context.system.stop()
+            self._give_up_claim(told)
+            self._store_condition(
+                WaitForHuman(
+                    f"BootFailed/slot-{slot}",
+                    f"{len(others) + 1} boots of slot {slot} failed within an hour "
+                    f"({', '.join([*others, context.instance_id])}); of the last one: {reason}",
+                    f"Cure what it says, then terminate {context.instance_id}: its replacement boots afresh.",
+                )
+            )
+            while True:
+                told.wait(f"three boots of this slot failed; this instance waits for a person: {reason}")
+                context.waiting.sleep(jittered(context.image.pace.heartbeat))
 
     def _give_up(self, reason: str) -> None:
         """Never start what is here; let the instance go, and say why."""

@@ -74,6 +74,10 @@ class Looker:
         """Every member's row."""
         return self._all(MEMBER_ITEM_PREFIX, member)
 
+    def boots(self) -> Reading[tuple[Boot, ...]]:
+        """How far every instance's boot has come."""
+        return self._all(BOOT_ITEM_PREFIX, boot)
+
     def evidence(self, record: ClusterRecord) -> Evidence:
         """What a restore is judged by, after `record` was read: the rows, then EC2, then the groups."""
         context = self._context
@@ -104,7 +108,7 @@ class Looker:
         owner = record.owner
         if not owner or owner == self._context.instance_id:
             return Known(False)
-        boots = self._all(BOOT_ITEM_PREFIX, boot)
+        boots = self.boots()
         if isinstance(boots, Unknown):
             return boots
         started = {row.instance_id: row.started_at for row in boots.value}
@@ -133,7 +137,7 @@ class Looker:
         instances = self._context.groups.instances()
         if isinstance(instances, Unknown):
             return instances
-        boots: Reading[tuple[Boot, ...]] = self._all(BOOT_ITEM_PREFIX, boot)
+        boots = self.boots()
         if isinstance(boots, Unknown):
             return boots
         return Known(unheard(instances.value, rows, boots.value))

@@ -65,7 +65,7 @@ def _boot(root: Path, out: Outputs) -> int:
     # boto3 takes the region from here, and credentials from the instance's role.
     os.environ["AWS_DEFAULT_REGION"] = about.region
     table = ClusterTable(client("dynamodb"), about.table)
-    stages = _announced(log, table, identity)
+    stages = _announced(log, table, identity, about.place)
     with stages.stage("settings") as said:
         ssm = client("ssm")
         settings = _until(lambda: _read(read_cluster(ssm, about.parameters)), said.wait)
@@ -152,9 +152,9 @@ def _worker(
     return SERVES
 
 
-def _announced(log: Log, table: ClusterTable, identity: Identity) -> Stages:
+def _announced(log: Log, table: ClusterTable, identity: Identity, place: str) -> Stages:
     """The instance's own row, before anything else: without it nobody could tell whether it ever did anything."""
-    row = Boot(identity.arn, "boot", started_at=seconds_since_1970())
+    row = Boot(identity.arn, "boot", started_at=seconds_since_1970(), place=place)
     stages = Stages(log, lambda changed: table.apply(tell(changed)), row)
     with log.stage("boot-row") as told:
         while not isinstance(outcome := stages.store_again(), Done):

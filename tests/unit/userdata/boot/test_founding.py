@@ -5,18 +5,21 @@ from __future__ import annotations
 import itertools
 import json
 import stat
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from coordination.boots import Boot, tell
 from coordination.claims import claim_restoring
 from coordination.outcomes import Done
 from coordination.record import ClusterRecord, Phase
 from coordination.timings import Timings
+from coordination.writes import as_item
 from tests.unit.userdata.boot.endings import at, other_ends_what_it_began, serves, sound
-from tests.unit.userdata.boot.world import ANCHORS, ME, OTHER, REFUSED, Fault, World
+from tests.unit.userdata.boot.world import ANCHORS, ME, OTHER, REFUSED, Fault, NeverEnds, World
 from tests.unit.userdata.secrecy import leaks, pki_secrets, readable_files, texts
 from tests.waiting import wait_for
 from userdata.boot.control_plane import FAILED, SERVES, STOPPED
@@ -247,3 +250,26 @@ def test_rights_are_given_before_workers_are_told_how_to_join(world: World, monk
     world.boot()
     assert seen
     assert "publish" not in seen
+
+
+@pytest.mark.parametrize("earlier", [1, 2])
+def test_the_third_failed_boot_of_a_slot_within_an_hour_waits_for_a_person(world: World, earlier: int) -> None:
+    arn = "arn:aws:ec2:us-east-1:123456789012:instance/i-before"
+    for number in range(earlier):
+        row = Boot(f"{arn}{number}", "given-up", place="2", failed_at=int(time.time()))
+        world.table.store(as_item(f"boot#{arn}{number}", dict(tell(row).changes)))
+    world.fault = lambda index, event: Fault.ENDS if event == "run: kubeadm init" else None
+    if earlier == 1:
+        assert world.boot() == FAILED
+        assert world.events[-1] == "hook: abandon"
+        return
+    with pytest.raises(NeverEnds):
+        world.boot()
+    assert "hook: abandon" not in world.events
+    assert "machine: stop" in world.events
+    condition = world.table.stored("condition#BootFailed/slot-2")
+    assert condition is not None
+    assert "i-before0, i-before1, i-me" in str(condition["Reason"])
+    # Nobody has to wait for this node: its claim is given up.
+    assert world.record is not None
+    assert world.record.owner == ""
