@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import secrets
+import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rehearsal.cloud import runs
+from rehearsal.machines import leftovers
+from tests.images import made_or_skip
 from tests.machines.instances.bed import Bed
 from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE, WORKER
 from tests.waiting import wait_for
@@ -73,6 +79,23 @@ def place_files(bed: Bed, instance_id: str, files: Mapping[str, File]) -> None:
         f"install -D -m {file.mode:o} /dev/stdin {path} <<'END'\n{file.content}END\n" for path, file in files.items()
     )
     subprocess.run(bed.hypervisor.shell(instance_id), input=script, text=True, check=True, capture_output=True)
+
+
+@contextmanager
+def bed_of(minor: str) -> Iterator[Bed]:
+    """A bed that boots the image of a minor; skipped where that is not made. Nothing of it is left afterwards."""
+    image = made_or_skip(minor)
+    bed_id = secrets.token_hex(3)
+    run_dir = runs.folder() / bed_id
+    run_dir.mkdir(parents=True)
+    bed = Bed(bed_id, run_dir)
+    try:
+        bed.image = image
+        yield bed
+    finally:
+        bed.close()
+        shutil.rmtree(run_dir)
+    assert not leftovers.find(bed_id)
 
 
 def clustered(bed: Bed, version: str) -> Run:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import secrets
 import shlex
-import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,12 +14,8 @@ from typing import Any
 import pytest
 
 from coordination.outcomes import Done, Known
-from rehearsal.cloud import runs
-from rehearsal.machines import leftovers
 from rehearsal.machines.model import Image
-from tests.images import made_or_skip
-from tests.machines.instances.bed import Bed
-from tests.machines.kubeadm.cluster import Run, found, serves
+from tests.machines.kubeadm.cluster import Run, bed_of, found, serves
 from tests.programs import MINORS
 from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE
 from tests.waiting import wait_for
@@ -98,29 +92,19 @@ class Founded:
 @pytest.fixture(scope="module", params=MINORS)
 def founded(request: pytest.FixtureRequest) -> Iterator[Founded]:
     """A founded cluster of each minor, without add-ons."""
-    image = made_or_skip(request.param)
-    bed_id = secrets.token_hex(3)
-    run_dir = runs.folder() / bed_id
-    run_dir.mkdir(parents=True)
-    bed = Bed(bed_id, run_dir)
-    try:
-        bed.image = image
+    with bed_of(request.param) as bed:
         instance_id = bed.launch()
         bed.wait_state(instance_id, "running")
         wait_for(partial(serves, bed, instance_id), "the container runtime")
         node = replace(
             CONTROL_PLANE, name=instance_id, address=bed.described(instance_id)["PrivateIpAddress"], taints=()
         )
-        cluster = replace(CLUSTER, version=image.kubernetes)
+        cluster = replace(CLUSTER, version=bed.image.kubernetes)
         run = Run(bed, cluster, new_pki(datetime.now(UTC)), new_token(), node, node, node, stranger=instance_id)
-        made = Founded(run, image)
+        made = Founded(run, bed.image)
         made.endpoint_leads_to(NOBODY)
         found(run)
         yield made
-    finally:
-        bed.close()
-        shutil.rmtree(run_dir)
-    assert not leftovers.find(bed_id)
 
 
 @pytest.fixture(scope="module")

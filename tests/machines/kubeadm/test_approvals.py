@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import secrets
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,14 +13,12 @@ from typing import Any
 
 import pytest
 
-from rehearsal.cloud import runs
-from rehearsal.machines import leftovers
-from tests.images import made_or_skip
 from tests.machines.instances.bed import Bed
 from tests.machines.kubeadm.cluster import (
     HOST,
     LIMITS,
     Run,
+    bed_of,
     found,
     join_control_plane,
     place_files,
@@ -96,18 +92,8 @@ class Approving:
 @pytest.fixture(scope="module")
 def approving() -> Iterator[Approving]:
     """A cluster of the newest minor."""
-    image = made_or_skip(MINORS[0])
-    bed_id = secrets.token_hex(3)
-    run_dir = runs.folder() / bed_id
-    run_dir.mkdir(parents=True)
-    bed = Bed(bed_id, run_dir)
-    try:
-        bed.image = image
-        yield founded(bed, image.kubernetes)
-    finally:
-        bed.close()
-        shutil.rmtree(run_dir)
-    assert not leftovers.find(bed_id)
+    with bed_of(MINORS[0]) as bed:
+        yield founded(bed, bed.image.kubernetes)
 
 
 def founded(bed: Bed, version: str) -> Approving:

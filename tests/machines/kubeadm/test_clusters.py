@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,11 +9,7 @@ from typing import Any
 
 import pytest
 
-from rehearsal.cloud import runs
-from rehearsal.machines import leftovers
-from tests.images import made_or_skip
-from tests.machines.instances.bed import Bed
-from tests.machines.kubeadm.cluster import HOST, Run, clustered
+from tests.machines.kubeadm.cluster import HOST, Run, bed_of, clustered
 from tests.programs import MINORS
 from tests.unit.userdata.secrecy import leaks, pki_secrets, process_arguments
 from tests.waiting import wait_for
@@ -36,18 +30,8 @@ IMPATIENT = Timeouts(discovery=6, tls_bootstrap=6)
 @pytest.fixture(scope="module", params=MINORS)
 def run(request: pytest.FixtureRequest) -> Iterator[Run]:
     """A cluster of each minor: founded, joined by a control plane and by a worker."""
-    image = made_or_skip(request.param)
-    bed_id = secrets.token_hex(3)
-    run_dir = runs.folder() / bed_id
-    run_dir.mkdir(parents=True)
-    bed = Bed(bed_id, run_dir)
-    try:
-        bed.image = image
-        yield clustered(bed, image.kubernetes)
-    finally:
-        bed.close()
-        shutil.rmtree(run_dir)
-    assert not leftovers.find(bed_id)
+    with bed_of(request.param) as bed:
+        yield clustered(bed, bed.image.kubernetes)
 
 
 def nodes(run: Run) -> dict[str, Any]:

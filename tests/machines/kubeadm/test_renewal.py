@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,11 +12,8 @@ from typing import Any
 
 import pytest
 
-from rehearsal.cloud import runs
-from rehearsal.machines import leftovers
-from tests.images import made_or_skip
 from tests.machines.instances.bed import Bed
-from tests.machines.kubeadm.cluster import Run, found, place_files, serves
+from tests.machines.kubeadm.cluster import Run, bed_of, found, place_files, serves
 from tests.programs import MINORS
 from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE
 from tests.waiting import wait_for
@@ -45,18 +40,8 @@ PODS = {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"}
 @pytest.fixture(scope="module")
 def run() -> Iterator[Run]:
     """A control plane of the newest minor, alone."""
-    image = made_or_skip(MINORS[0])
-    bed_id = secrets.token_hex(3)
-    run_dir = runs.folder() / bed_id
-    run_dir.mkdir(parents=True)
-    bed = Bed(bed_id, run_dir)
-    try:
-        bed.image = image
-        yield founded(bed, image.kubernetes)
-    finally:
-        bed.close()
-        shutil.rmtree(run_dir)
-    assert not leftovers.find(bed_id)
+    with bed_of(MINORS[0]) as bed:
+        yield founded(bed, bed.image.kubernetes)
 
 
 def founded(bed: Bed, version: str) -> Run:
