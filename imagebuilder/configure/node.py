@@ -24,6 +24,8 @@ Type=exec
 ExecStart={NODE_PROGRAM} boot
 Restart=on-failure
 RestartSec=10
+# It gave its place up, and another instance takes it.
+RestartPreventExitStatus=3
 # With the program end those that it waits for, such as kubeadm. kubelet and containerd are units of their own.
 KillMode=control-group
 TimeoutStopSec=20

@@ -34,8 +34,9 @@ from userdata.boot.restore import Rules, decide_restore
 from userdata.log import StageFailed
 from userdata.stages import Told
 
-SERVES, STOPPED, FAILED = 0, 0, 1
-"""Exit codes of a boot. One that must not start anything has done what it should: systemd does not repeat it."""
+SERVES, STOPPED, FAILED = 0, 0, 3
+"""Exit codes of a boot. One that must not start anything has done what it should. One that gave its place up is not
+started again by systemd (RestartPreventExitStatus): in the moments until its instance ends it would only claim anew."""
 
 # A day of lost writes is the most that nobody is asked about.
 _OLDEST_BACKUP_SECONDS = 24 * 3600

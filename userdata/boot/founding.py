@@ -20,6 +20,7 @@ from userdata.kubeadm.errors import Fault
 from userdata.kubeadm.places import INIT_FILE
 from userdata.kubeadm.tokens import BootstrapToken, new_token
 from userdata.leases import CLAIM, Kept
+from userdata.log import StageFailed
 from userdata.pki.inspecting import ca_hashes
 from userdata.pki.issuing import new_pki
 from userdata.pki.material import Pki
@@ -48,6 +49,10 @@ class Founding:
             self._configure(kept, pki)
             self._init(kept)
             self._announce(kept, self._identify(kept))
+        except StageFailed:
+            # While this node looks again nothing of an epoch that is not ready may run.
+            self._context.system.stop()
+            raise
         finally:
             kept.close()
         # From here on the record says it, whatever becomes of this program.

@@ -94,7 +94,7 @@ def test_a_field_that_is_wrong_is_refused_without_its_value(field: str, value: o
     assert DATA.token.secret not in str(refused.value)
 
 
-@pytest.mark.parametrize("stored", ["", "[]", f"token {DATA.token.text}"])
+@pytest.mark.parametrize("stored", ["", "[]", f"token {DATA.token.text}"], ids=["nothing", "a list", "a token"])
 def test_another_text_is_refused_without_showing_it(stored: str) -> None:
     with pytest.raises(JoinDataError) as refused:
         join_data(stored)
