@@ -55,12 +55,13 @@ Type=notify
 ExecStart={NODE_PROGRAM} agent
 Restart=always
 RestartSec=5
-# It tells systemd that it is alive; one that hangs is started again.
-WatchdogSec=120
+# It tells systemd that it is alive; one that hangs is started again. Stopping every container may take minutes.
+WatchdogSec=300
 TimeoutStartSec=120
 TimeoutStopSec=20
 KillMode=control-group
-MemoryMax=160M
+# The agent takes 75 MiB; kubeadm and kubectl, which it runs, come on top.
+MemoryMax=320M
 LogsDirectory=holdfast
 LogsDirectoryMode=0750
 RuntimeDirectory=holdfast
