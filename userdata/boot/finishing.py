@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from coordination.outcomes import Settled, Unknown
+from collections.abc import Callable
+
+from coordination.outcomes import Done, Settled
 from coordination.record import ClusterRecord
 from userdata.addons import content, filling, installing
 from userdata.addons.installing import Here
-from userdata.boot.context import Context, jittered
+from userdata.boot.context import Context
 from userdata.boot.failures import StepFailed, of_words
 from userdata.boot.ports import Publisher
 from userdata.boot.serving import wait_until_served
+from userdata.boot.trying import doubt, until_done
 from userdata.cloud.lifecycle import signal
 from userdata.kube import rights
 from userdata.kube.access import Access
@@ -54,34 +57,23 @@ class Finishing:
 
     def _give_rights(self, told: Told) -> None:
         access = Access(self._context.instance_id, self._context.root)
-        reason = ""
-        for _ in range(_TRIES):
+
+        def give() -> str:
             try:
                 with access.administrator() as credentials:
                     outcome = rights.install(Api(self._context.identity.address, credentials))
             except Unavailable as error:
                 raise of_words(str(error)) from error
-            reason = getattr(outcome, "reason", "")
-            if not reason:
-                return
-            told.wait(reason)
-            self._context.waiting.sleep(jittered(1))
-        raise of_words(reason)
+            return "" if isinstance(outcome, Done) else outcome.reason
+
+        self._insist(give, told, 1)
 
     def enter_service(self) -> None:
         """Complete the launch hook. Raises StageFailed."""
         context = self._context
         with context.stages.stage("launch-hook") as told:
-            reason = ""
-            for _ in range(_TRIES):
-                outcome = context.own_group.complete_launch()
-                if not isinstance(outcome, Unknown):
-                    context.waiting.close()
-                    return
-                reason = outcome.reason
-                told.wait(reason)
-                context.waiting.sleep(jittered(2))
-            raise of_words(reason)
+            self._insist(lambda: doubt(context.own_group.complete_launch()), told)
+            context.waiting.close()
 
     def signal(self) -> None:
         """Tell the stack that this slot's new node serves: it waits for that during an update. Raises StageFailed.
@@ -89,20 +81,16 @@ class Finishing:
         At other times it does not, which is as good: the resource was signalled, or nobody asked.
         """
         context = self._context
+        stack, resource = context.settings.control_plane_stack, f"Slot{context.node_file.place}"
         with context.stages.stage("signal") as told:
-            reason = ""
-            for _ in range(_TRIES):
-                resource = f"Slot{context.node_file.place}"
-                outcome = signal(
-                    context.cloudformation, context.settings.control_plane_stack, resource, context.instance_id
-                )
-                if not isinstance(outcome, Unknown):
-                    told.say(outcome.reason if isinstance(outcome, Settled) else "")
-                    return
-                reason = outcome.reason
-                told.wait(reason)
-                context.waiting.sleep(jittered(2))
-            raise of_words(reason)
+
+            def tell() -> str:
+                outcome = signal(context.cloudformation, stack, resource, context.instance_id)
+                if isinstance(outcome, Settled):
+                    told.say(outcome.reason)
+                return doubt(outcome)
+
+            self._insist(tell, told)
 
     def install_addons(self) -> None:
         """Install the image's add-ons into a cluster that has none. Raises StageFailed."""
@@ -118,15 +106,10 @@ class Finishing:
             except filling.ManifestError as error:
                 raise StepFailed(Fault(True, str(error), "Use an image whose add-ons are whole.")) from error
             here = Here(context.identity.address, context.run)
-            reason = ""
-            for _ in range(_TRIES):
-                outcome = installing.install(addons, here)
-                if not isinstance(outcome, Unknown):
-                    return
-                reason = outcome.reason
-                told.wait(reason)
-                context.waiting.sleep(jittered(2))
-            raise of_words(reason)
+            self._insist(lambda: doubt(installing.install(addons, here)), told)
+
+    def _insist(self, attempt: Callable[[], str], told: Told, pause_seconds: float = 2) -> None:
+        until_done(attempt, _TRIES, pause_seconds, told, self._context.waiting.sleep)
 
     def start_agent(self) -> None:
         """Hand the node over to its agent. Raises StageFailed."""

@@ -18,6 +18,7 @@ from userdata.boot import certificate
 from userdata.boot.certificate import Asker, Denied, Key
 from userdata.boot.context import jittered, registration
 from userdata.boot.failures import Overtaken, of_command, of_words
+from userdata.boot.trying import doubt, until_done
 from userdata.cloud.lifecycle import signal
 from userdata.commands import run
 from userdata.identity import Identity
@@ -189,18 +190,13 @@ class Worker:
     def _signal(self) -> None:
         """Tell the pool's stack, which waits only during an update: that it does not is no failure."""
         context = self._context
+        stack, group = context.pool.stack, context.pool.group
         with context.stages.stage("signal") as told:
-            reason = ""
-            for _ in range(_SIGNAL_TRIES):
-                outcome = signal(
-                    context.cloudformation, context.pool.stack, context.pool.group, context.identity.instance_id
-                )
-                if not isinstance(outcome, Unknown):
-                    return
-                reason = outcome.reason
-                told.wait(reason)
-                time.sleep(jittered(2))
-            raise of_words(reason)
+
+            def tell() -> str:
+                return doubt(signal(context.cloudformation, stack, group, context.identity.instance_id))
+
+            until_done(tell, _SIGNAL_TRIES, 2, told, time.sleep)
 
     def _wait(self, told: Told, reason: str) -> None:
         """Wait a moment. Raises StageFailed when the worker has had its time."""

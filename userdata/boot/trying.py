@@ -1,0 +1,29 @@
+"""Trying again what may come right by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from coordination.outcomes import Unknown
+from userdata.boot.context import jittered
+from userdata.boot.failures import of_words
+from userdata.stages import Told
+
+
+def until_done(
+    attempt: Callable[[], str], tries: int, pause_seconds: float, told: Told, sleep: Callable[[float], object]
+) -> None:
+    """Try so often. `attempt` says why it is not done, nothing once it is. Raises StepFailed with the last reason."""
+    reason = ""
+    for _ in range(tries):
+        reason = attempt()
+        if not reason:
+            return
+        told.wait(reason)
+        sleep(jittered(pause_seconds))
+    raise of_words(reason)
+
+
+def doubt(outcome: object) -> str:
+    """Why it is unknown whether something was done; empty where that is known."""
+    return outcome.reason if isinstance(outcome, Unknown) else ""
