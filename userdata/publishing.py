@@ -7,10 +7,10 @@ from pathlib import Path
 from coordination.adapters.clients import client
 from coordination.adapters.table import ClusterTable
 from coordination.outcomes import Known, Unknown
-from userdata.agent.join_tokens import JoinTokens
-from userdata.agent.joining import Here
-from userdata.boot.disk import EtcdDisk
+from userdata.etcd_disk import EtcdDisk
+from userdata.join_rules import Here
 from userdata.join_store import JoinStore
+from userdata.join_tokens import JoinTokens
 from userdata.kube.client import Api
 from userdata.kubeadm.places import API_PORT
 from userdata.node_file import NodeFile

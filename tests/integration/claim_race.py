@@ -14,7 +14,8 @@ from coordination.record import cluster_record
 from tests.integration.flaky import dynamodb, make_table
 from userdata.boot.actions import TakeClaim
 from userdata.boot.decide import decide
-from userdata.boot.snapshot import Disk, Node, Reach, Snapshot
+from userdata.boot.snapshot import Reach, Snapshot
+from userdata.etcd_disk import Disk, Node
 
 _NOT_ASKED = Unknown("not asked")
 

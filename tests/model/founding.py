@@ -19,11 +19,13 @@ from tests.model.explorer import Step
 from tests.model.node_steps import NOT_WIPED, SERVING
 from tests.model.records import CLUSTER, FINAL, FORWARD, LEASE_SECONDS, ONE_OWNER, record_of, rows_of
 from tests.model.world import Faults, Node, World, canonical, etcd_of, parts, whole
+from userdata import etcd_disk
 from userdata.boot import decide as table_of_boot
 from userdata.boot import restore, snapshot
 from userdata.boot.actions import GiveUp, Join, JudgeRestore, Resume, Stop, TakeClaim
 from userdata.boot.restore import Evidence, Rules
-from userdata.boot.snapshot import Answer, Disk, Snapshot
+from userdata.boot.snapshot import Answer, Snapshot
+from userdata.etcd_disk import Disk
 
 FOUNDING = ("wipe", "certificate", "key", "flip", "init", "note", "ready")
 AT_REST = ("look", "member", "stopped", "held")
@@ -192,7 +194,7 @@ def look(world: World, node: Node, record: ClusterRecord | None) -> Snapshot:
         if other is not node and other.stage in SERVING and not other.hung
     ]
     return Snapshot(
-        node=snapshot.Node(CLUSTER, node.name),
+        node=etcd_disk.Node(CLUSTER, node.name),
         disk=node.disk,
         record=Known(record),
         row=Known(row),
@@ -219,7 +221,7 @@ def _replaced(world: World, node: Node) -> World:
 def _evidence(world: World, node: Node, record: ClusterRecord) -> Evidence:
     rows = rows_of(world.table)
     gone = frozenset(row.instance_id for row in rows if _is_gone(world, row.instance_id))
-    me = snapshot.Node(CLUSTER, node.name)
+    me = etcd_disk.Node(CLUSTER, node.name)
     return Evidence(me, record, Known(rows), Known(gone), Known(frozenset()), Known(None), Known(None), now=0)
 
 

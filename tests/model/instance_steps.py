@@ -18,7 +18,8 @@ from tests.model.table import get
 from userdata.boot import restore, snapshot
 from userdata.boot.actions import Action, GiveUp, Join, JudgeRestore, Resume, Start, TakeClaim
 from userdata.boot.restore import Backup, Evidence, Rules
-from userdata.boot.snapshot import Answer, Disk, Identity, Reach, Snapshot
+from userdata.boot.snapshot import Answer, Reach, Snapshot
+from userdata.etcd_disk import Disk, Identity
 
 NEVER_OVER_THE_LIVING = "nothing is restored while the members of before could still serve"
 NEVER_OLD = "data of an epoch that was passed is never started"

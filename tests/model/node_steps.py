@@ -11,8 +11,8 @@ from tests.model.explorer import Step
 from tests.model.records import CLUSTER, harms, record_of
 from tests.model.table import carry_out, without
 from tests.model.world import Keys, Node, World, etcd_of
-from userdata.boot import snapshot
-from userdata.boot.snapshot import Disk, Identity
+from userdata import etcd_disk
+from userdata.etcd_disk import Disk, Identity
 
 SERVING = ("marker", "publish", "member")
 NOT_WIPED = "data of a ready cluster is neither wiped nor given up"
@@ -89,7 +89,7 @@ def founding_step(world: World, node: Node) -> Step[World]:
         case "init":
             return Step(label, world.where(node, stage="note", disk=Disk(has_data=True)))
         case "note":
-            identity = Identity(snapshot.Node(CLUSTER, node.name), claimed.epoch, f"etcd{node.run}")
+            identity = Identity(etcd_disk.Node(CLUSTER, node.name), claimed.epoch, f"etcd{node.run}")
             return Step(label, world.where(node, stage="ready", disk=Disk(has_data=True, identity=identity)))
         case _:
             return writing_step(world, node)
@@ -148,6 +148,6 @@ def adding_step(world: World, node: Node) -> Step[World]:
         return Step(f"{node.name} finds nobody to join", world.replace_node(node, Node(node.name, disk=node.disk)))
     row = Member(node.name, node.joins.epoch, MemberState.JOINING)
     promoted = applied(world, joining.voter_row(row, "")) or world
-    identity = Identity(snapshot.Node(CLUSTER, node.name), node.joins.epoch, target)
+    identity = Identity(etcd_disk.Node(CLUSTER, node.name), node.joins.epoch, target)
     disk = Disk(has_data=True, identity=identity)
     return Step(f"{node.name} is added", promoted.where(node, stage="marker", disk=disk, joins=None))

@@ -22,7 +22,7 @@ from tests.model.renumbering import (
     table_renumbered,
 )
 from tests.model.table import Table, carry_out
-from userdata.boot.snapshot import Disk, Node
+from userdata.etcd_disk import Disk, Node
 
 
 class Budget(NamedTuple):

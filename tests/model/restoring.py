@@ -30,7 +30,7 @@ from tests.model.region import Budget, Instance, Region, applied, canonical, par
 from tests.model.table import EMPTY, carry_out
 from userdata.boot import decide as table_of_boot
 from userdata.boot.restore import Backup, Rules
-from userdata.boot.snapshot import Disk, Identity, Node
+from userdata.etcd_disk import Disk, Identity, Node
 
 ONE_SERVES = "no two etcd clusters serve at once"
 _HARMS = (NEVER_OVER_THE_LIVING, NEVER_OLD, NEVER_FOREIGN, NEVER_EMPTY, FORWARD, ONE_OWNER, FINAL)

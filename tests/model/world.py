@@ -12,7 +12,7 @@ from coordination.record import ClusterRecord
 from coordination.writes import Transaction, Update
 from tests.model.naming import new_names, renamed
 from tests.model.table import EMPTY, Table
-from userdata.boot.snapshot import Disk
+from userdata.etcd_disk import Disk
 
 
 class Faults(NamedTuple):

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from coordination.outcomes import Done, Reading, Unknown
 from userdata.addons.content import Addons, Record
-from userdata.agent.insisting import done, known
 from userdata.agent.tasks import Task
+from userdata.insisting import done, known
 
 PERIOD_SECONDS = 60.0
 

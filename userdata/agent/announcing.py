@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from coordination.outcomes import Done, Reading, Request, Unknown
-from userdata.agent.insisting import known
 from userdata.agent.tasks import Task
 from userdata.agent.view import EtcdView
+from userdata.insisting import known
 from userdata.log import StageFailed
 
 RESOURCE = "ClusterReady"

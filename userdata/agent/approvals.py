@@ -28,8 +28,8 @@ from userdata.agent.approving import (
     is_bootstrap,
     serving_form,
 )
-from userdata.agent.insisting import done, known
 from userdata.agent.tasks import Task
+from userdata.insisting import done, known
 from userdata.kube.client import Api
 from userdata.kube.outcomes import Conflict, NotFound
 from userdata.kube.resources import NODES, SIGNING_REQUESTS, Object

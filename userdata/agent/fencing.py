@@ -10,7 +10,7 @@ from coordination.names import CLUSTER_ITEM
 from coordination.outcomes import Item, Reading, Unknown
 from coordination.record import ClusterRecord, cluster_record
 from userdata.agent.tasks import Task
-from userdata.boot.snapshot import Identity
+from userdata.etcd_disk import Identity
 from userdata.log import StageFailed
 
 PERIOD_SECONDS = 10.0

@@ -11,8 +11,8 @@ from coordination.adapters.instances import ClusterGroups
 from coordination.adapters.table import ClusterTable
 from coordination.outcomes import Known, Unknown
 from userdata import image, node_file
-from userdata.boot.context import described
-from userdata.boot.disk import EtcdDisk
+from userdata.cluster import described
+from userdata.etcd_disk import EtcdDisk
 from userdata.identity import Identity, Metadata
 from userdata.image import ImageFacts
 from userdata.kube.access import Access

@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from userdata.boot.disk import EtcdDisk
 from userdata.boot.ports import Groups, KeyStore, Machine, OwnGroup, Servers, Table
-from userdata.boot.snapshot import Node as ClusterNode
 from userdata.boot.waiting import Waiting
+from userdata.cluster import described
 from userdata.commands import Run
+from userdata.etcd_disk import EtcdDisk
+from userdata.etcd_disk import Node as ClusterNode
 from userdata.identity import Identity
 from userdata.image import ImageFacts
 from userdata.kubeadm.cluster import Cluster
@@ -68,20 +69,6 @@ class Context:
     def registration(self) -> Node:
         """What this node registers with."""
         return registration(self.identity, None)
-
-
-def described(settings: ClusterSettings, image: ImageFacts, kubernetes_version: str) -> Cluster:
-    """What kubeadm is told of a cluster."""
-    return Cluster(
-        name=settings.cluster_name,
-        version=kubernetes_version,
-        endpoint=settings.api_endpoint,
-        pod_cidr=settings.pod_cidr,
-        service_cidr=settings.service_cidr,
-        extra_names=settings.api_extra_names,
-        kube_proxy=image.kube_proxy,
-        lifetimes=image.lifetimes,
-    )
 
 
 def registration(identity: Identity, pool: PoolSettings | None) -> Node:

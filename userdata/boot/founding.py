@@ -12,9 +12,9 @@ from userdata import files
 from userdata.boot.context import Context, jittered, now, seconds_since_1970
 from userdata.boot.failures import Overtaken, StepFailed, of_command, of_words
 from userdata.boot.keys import Keys
-from userdata.boot.snapshot import Identity
 from userdata.etcd.model import Status, hexadecimal
 from userdata.etcd.refusals import EtcdRefused
+from userdata.etcd_disk import Identity
 from userdata.kubeadm import founding
 from userdata.kubeadm.errors import Fault
 from userdata.kubeadm.places import INIT_FILE

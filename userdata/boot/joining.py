@@ -19,8 +19,8 @@ from userdata.boot.looking import Looker
 from userdata.boot.neighbours import addresses
 from userdata.boot.ports import Neighbours
 from userdata.boot.serving import node_is_ready
-from userdata.boot.snapshot import Identity
 from userdata.etcd.model import EtcdMember, hexadecimal
+from userdata.etcd_disk import Identity
 from userdata.kubeadm import discovery, joining
 from userdata.kubeadm.errors import Fault
 from userdata.kubeadm.places import DISCOVERY_FILE, JOIN_FILE

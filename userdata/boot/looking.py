@@ -27,7 +27,8 @@ from userdata.boot.keys import Keys
 from userdata.boot.neighbours import addresses
 from userdata.boot.ports import Neighbours
 from userdata.boot.restore import Evidence, judged, unheard
-from userdata.boot.snapshot import Disk, Reach, Snapshot, reach
+from userdata.boot.snapshot import Reach, Snapshot, reach
+from userdata.etcd_disk import Disk
 from userdata.pki.outcomes import Incomplete
 
 Parsed = TypeVar("Parsed")

@@ -19,7 +19,7 @@ from coordination.names import CONTROL_PLANE_ROLE, RESTORE_APPROVAL_ITEM
 from coordination.outcomes import Reading, Unknown
 from coordination.record import ClusterRecord
 from userdata.boot.actions import TakeClaim, Wait, WaitForHuman
-from userdata.boot.snapshot import Node
+from userdata.etcd_disk import Node
 
 
 @dataclass(frozen=True)

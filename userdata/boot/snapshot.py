@@ -9,33 +9,7 @@ from enum import StrEnum
 from coordination.members import Member
 from coordination.outcomes import Reading
 from coordination.record import ClusterRecord
-
-
-@dataclass(frozen=True)
-class Node:
-    """Who boots; `cluster_id` is the root stack's id, from the node's own settings."""
-
-    cluster_id: str
-    instance_id: str
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Whose etcd data is on the disk: a file beside it that is written as soon as the data is whole."""
-
-    node: Node
-    epoch: int
-    etcd_cluster_id: str
-
-
-@dataclass(frozen=True)
-class Disk:
-    """The etcd data on this instance. Data without an identity was left by a step that did not end."""
-
-    has_data: bool = False
-    identity: Identity | None = None
-    has_marker: bool = False
-    """Whether this node was a member of a ready cluster: the identity was confirmed after ready or promotion."""
+from userdata.etcd_disk import Disk, Node
 
 
 class Reach(StrEnum):

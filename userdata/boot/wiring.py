@@ -16,7 +16,6 @@ from coordination.outcomes import Done, Known, Unknown
 from userdata import image, node_file
 from userdata.boot.context import Context, jittered, seconds_since_1970
 from userdata.boot.control_plane import FAILED, SERVES, ControlPlaneBoot
-from userdata.boot.disk import EtcdDisk
 from userdata.boot.failures import StepFailed, of_words
 from userdata.boot.neighbours import Neighbours
 from userdata.boot.serving import Servers
@@ -26,6 +25,7 @@ from userdata.clock import is_synchronised
 from userdata.cloud.lifecycle import OwnGroup
 from userdata.cloud.logs import Mirror, stream_name
 from userdata.commands import run
+from userdata.etcd_disk import EtcdDisk
 from userdata.identity import Identity, Metadata
 from userdata.image import ImageFacts
 from userdata.join_store import JoinStore

@@ -17,11 +17,11 @@ from tests.integration.node.api_server import ApiServer
 from tests.integration.node.etcd_cluster import EtcdCluster
 from tests.integration.node.kube import Cloud, Kube
 from tests.waiting import wait_for
-from userdata.agent import join_tokens
-from userdata.agent.join_tokens import JoinTokens
-from userdata.agent.joining import Here
+from userdata import join_tokens
 from userdata.join_data import JoinData
+from userdata.join_rules import Here
 from userdata.join_store import JoinStore
+from userdata.join_tokens import JoinTokens
 from userdata.kube import rights
 from userdata.kube.client import Api
 from userdata.kube.resources import SECRETS, SYSTEM

@@ -10,7 +10,7 @@ from coordination.outcomes import Item, Known, Reading, Unknown
 from coordination.record import ClusterRecord, Phase
 from tests.unit.userdata.agent.looks import CLUSTER_ID, RECORD
 from userdata.agent.fencing import Fence, why_stop
-from userdata.boot.snapshot import Identity, Node
+from userdata.etcd_disk import Identity, Node
 from userdata.log import StageFailed
 
 IDENTITY = Identity(Node(CLUSTER_ID, "i-1"), epoch=2, etcd_cluster_id="abc")

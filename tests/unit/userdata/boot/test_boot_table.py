@@ -11,7 +11,8 @@ from coordination.record import Phase
 from tests.unit.userdata.boot.looks import BROKEN, CLUSTER, EMPTY, HALF, ME, disk, look, member, record
 from userdata.boot.actions import GiveUp, Join, JudgeRestore, Resume, Start, Stop, TakeClaim, Wait, WaitForHuman
 from userdata.boot.decide import decide
-from userdata.boot.snapshot import Disk, Node, Reach
+from userdata.boot.snapshot import Reach
+from userdata.etcd_disk import Disk, Node
 
 CLAIMED, READY, RESTORING = Phase.CLAIMED, Phase.READY, Phase.RESTORING
 DISKS = {

@@ -19,9 +19,8 @@ from tests.unit.userdata.boot.world import ANCHORS, ME, MY_ADDRESS, OTHER, REFUS
 from tests.waiting import wait_for
 from userdata import files
 from userdata.boot.control_plane import FAILED, SERVES, STOPPED
-from userdata.boot.disk import EtcdDisk
-from userdata.boot.snapshot import Identity, Node
 from userdata.commands import Finished
+from userdata.etcd_disk import EtcdDisk, Identity, Node
 from userdata.pki import placing
 
 _LOOK = ("table: get cluster", "table: get member#i-me", "keys: read 1", "table: items member#")

@@ -25,11 +25,11 @@ from tests.unit.userdata.tables import MemoryTable
 from userdata import files
 from userdata.boot.context import Context
 from userdata.boot.control_plane import ControlPlaneBoot
-from userdata.boot.disk import EtcdDisk
 from userdata.boot.snapshot import Answer
 from userdata.boot.waiting import Waiting
 from userdata.commands import Finished
 from userdata.etcd.model import EtcdMember, MemberList, Status, hexadecimal
+from userdata.etcd_disk import EtcdDisk
 from userdata.identity import Identity
 from userdata.image import ImageFacts
 from userdata.log import Log, StageFailed

@@ -4,17 +4,43 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from userdata import files
-from userdata.boot.snapshot import Disk, Identity, Node
 
 DATA_FOLDER = "/var/lib/etcd"
 _MEMBER_FOLDER = f"{DATA_FOLDER}/member"
 IDENTITY_FILE = "/var/lib/holdfast/etcd-data.json"
 """Not in etcd's own folder, which kubeadm wants to be empty."""
 MARKER_FILE = "/var/lib/holdfast/member"
+
+
+@dataclass(frozen=True)
+class Node:
+    """Who boots; `cluster_id` is the root stack's id, from the node's own settings."""
+
+    cluster_id: str
+    instance_id: str
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whose etcd data is on the disk: a file beside it that is written as soon as the data is whole."""
+
+    node: Node
+    epoch: int
+    etcd_cluster_id: str
+
+
+@dataclass(frozen=True)
+class Disk:
+    """The etcd data on this instance. Data without an identity was left by a step that did not end."""
+
+    has_data: bool = False
+    identity: Identity | None = None
+    has_marker: bool = False
+    """Whether this node was a member of a ready cluster: the identity was confirmed after ready or promotion."""
 
 
 class EtcdDisk:

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from coordination.record import ClusterRecord, Phase
-from userdata.agent.join_tokens import expiry, secret
-from userdata.agent.joining import Here, Keep, Renew, needed
 from userdata.join_data import JoinData
+from userdata.join_rules import Here, Keep, Renew, needed
+from userdata.join_tokens import expiry, secret
 from userdata.kubeadm.tokens import new_token
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

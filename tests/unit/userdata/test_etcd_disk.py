@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.userdata.boot.looks import ETCD, ME
-from userdata.boot.disk import DATA_FOLDER, IDENTITY_FILE, MARKER_FILE, EtcdDisk
-from userdata.boot.snapshot import Disk, Identity
+from userdata.etcd_disk import DATA_FOLDER, IDENTITY_FILE, MARKER_FILE, Disk, EtcdDisk, Identity
 
 MINE = Identity(ME, 2, ETCD)
 
