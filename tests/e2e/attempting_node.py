@@ -1,0 +1,183 @@
+"""Runs on a worker of a test, with the worker's own credentials, and tries what it must not get. Prints JSON."""
+
+from __future__ import annotations
+
+import sys
+
+sys.path.insert(0, "/opt/holdfast/lib")
+
+import base64
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from coordination.adapters.clients import client
+from coordination.adapters.table import ClusterTable
+from coordination.boots import boot, tell
+from coordination.names import boot_item
+from coordination.outcomes import Done, Known
+from userdata import node_file
+from userdata.boot import certificate
+from userdata.boot.certificate import Asker, Denied
+from userdata.identity import Metadata
+from userdata.join_data import JoinData
+from userdata.join_store import JoinStore
+from userdata.kube import rights
+from userdata.kube.client import Api, Credentials
+from userdata.kube.resources import SIGNING_REQUESTS
+from userdata.kubeadm import discovery
+from userdata.pki.material import ITEMS
+from userdata.pki.placing import CLUSTER_CA
+
+ROOT = Path("/")
+KUBELET = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+JUDGED_SECONDS = 40.0
+
+Calls = dict[str, Callable[[], Any]]
+
+
+def attempts(told: dict[str, Any]) -> object:
+    """The code of each call's refusal, empty where it was not refused. Nothing is changed where one is not."""
+    about = node_file.read(ROOT)
+    calls = {**_parameters(about.parameters, told["epoch"]), **_rows(about.table, told["items"])}
+    return {name: _refusal(call) for name, call in calls.items()}
+
+
+def _parameters(prefix: str, epoch: int) -> Calls:
+    ssm = client("ssm")
+    names = [f"{prefix}/{epoch}/{item}" for item in ITEMS]
+
+    def read(name: str) -> Callable[[], Any]:
+        return lambda: ssm.get_parameter(Name=name, WithDecryption=True)
+
+    calls: Calls = {f"GetParameter {name}": read(name) for name in names}
+    calls["GetParameters"] = lambda: ssm.get_parameters(Names=names, WithDecryption=True)
+    for path in (prefix, f"{prefix}/{epoch}"):
+        calls[f"GetParametersByPath {path}"] = lambda path=path: ssm.get_parameters_by_path(  # type: ignore[misc]
+            Path=path, Recursive=True, WithDecryption=True
+        )
+    for name in (f"{prefix}/join/data", f"{prefix}/{epoch}/forged"):
+        # The name and the type do not go together, so that nothing is overwritten.
+        calls[f"PutParameter {name}"] = lambda name=name: ssm.put_parameter(  # type: ignore[misc]
+            Name=name, Value="forged", Type="String", Overwrite=False
+        )
+    return calls
+
+
+def _rows(table: str, items: list[str]) -> Calls:
+    dynamodb = client("dynamodb")
+    # Never true, so that nothing is changed where the call is allowed: the refusal has another code then.
+    never = {"ConditionExpression": "attribute_exists(Id) AND attribute_not_exists(Id)"}
+
+    def of(item_id: str) -> Calls:
+        key = {"Id": {"S": item_id}}
+        setting = {"UpdateExpression": "SET Forged = :yes", "ExpressionAttributeValues": {":yes": {"BOOL": True}}}
+        update = {"TableName": table, "Key": key, **setting, **never}
+        return {
+            f"UpdateItem {item_id}": lambda: dynamodb.update_item(**update),
+            f"PutItem {item_id}": lambda: dynamodb.put_item(TableName=table, Item=key, **never),
+            f"DeleteItem {item_id}": lambda: dynamodb.delete_item(TableName=table, Key=key, **never),
+            f"TransactWriteItems {item_id}": lambda: dynamodb.transact_write_items(TransactItems=[{"Update": update}]),
+        }
+
+    calls: Calls = {}
+    for item_id in items:
+        calls |= of(item_id)
+    calls["Scan"] = lambda: dynamodb.scan(TableName=table)
+    return calls
+
+
+def _refusal(call: Callable[[], Any]) -> str:
+    try:
+        call()
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return ""
+
+
+def own(told: dict[str, Any]) -> object:
+    """What a worker may: read the record, its join data, and write its own boot row."""
+    about = node_file.read(ROOT)
+    identity = Metadata().identity()
+    assert isinstance(identity, Known), identity
+    table = ClusterTable(client("dynamodb"), about.table)
+    record = table.get("cluster")
+    written = table.apply(tell(boot({**told["row"], "Id": boot_item(identity.value.arn)})))
+    return {"cluster": isinstance(record, Known), "row": isinstance(written, Done), "join data": bool(_data().token)}
+
+
+def steal(told: dict[str, Any]) -> object:
+    """Ask for a node's client certificate by another one's name, with the join token alone; how it was judged."""
+    with tempfile.TemporaryDirectory() as folder:
+        key = certificate.new(Path(folder), told["named"])
+    asker = Asker(_data(), told["named"], key)
+    asked = asker.ask()
+    assert isinstance(asked, Known), asked
+    deadline = time.monotonic() + JUDGED_SECONDS
+    while time.monotonic() < deadline:
+        found = asker.issued()
+        if isinstance(found, Denied):
+            return {"denied": found.reason}
+        if isinstance(found, Known) and found.value is not None:
+            return {"issued": True}
+        time.sleep(0.5)
+    return {}
+
+
+def ask_as_token_holder(told: dict[str, Any]) -> object:
+    """Store a request for a server's certificate with the join token alone; what kubectl says."""
+    data = _data()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "token.conf")
+        file.touch(mode=0o600)
+        file.write_text(discovery.for_worker(data.bundle, data.server, data.token), encoding="utf-8")
+        command = ["kubectl", f"--kubeconfig={file}", "create", "--filename=-", "--request-timeout=10s"]
+        request = json.dumps(_serving(told["name"], told["request"]))
+        done = subprocess.run(command, input=request, capture_output=True, text=True, check=False)
+    return {"stored": done.returncode == 0, "said": done.stdout + done.stderr}
+
+
+def ask_as_kubelet(told: dict[str, Any]) -> object:
+    """Store a request for a server's certificate with this kubelet's own client certificate; empty when it was."""
+    api = Api(told["address"], lambda: Credentials(CLUSTER_CA, KUBELET, KUBELET))
+    return getattr(api.create(SIGNING_REQUESTS, _serving(told["name"], told["request"])), "reason", "")
+
+
+def _serving(name: str, request: str) -> dict[str, Any]:
+    return {
+        "apiVersion": SIGNING_REQUESTS.api,
+        "kind": "CertificateSigningRequest",
+        "metadata": {"name": name},
+        "spec": {
+            "request": base64.b64encode(request.encode()).decode(),
+            "signerName": rights.SERVING_SIGNER,
+            "usages": ["digital signature", "server auth"],
+        },
+    }
+
+
+def _data() -> JoinData:
+    found = JoinStore(client("ssm"), node_file.read(ROOT).parameters, "").read()
+    assert isinstance(found, Known), found
+    assert found.value is not None
+    return found.value
+
+
+VERBS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "attempts": attempts,
+    "own": own,
+    "steal": steal,
+    "ask_as_token_holder": ask_as_token_holder,
+    "ask_as_kubelet": ask_as_kubelet,
+}
+
+if __name__ == "__main__":
+    os.environ["AWS_DEFAULT_REGION"] = node_file.read(ROOT).region
+    print(json.dumps(VERBS[sys.argv[1]](json.loads(sys.argv[2]))))

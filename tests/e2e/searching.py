@@ -1,0 +1,262 @@
+"""Every secret that a running cluster made, and every place in which none of them may be."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import re
+import stat
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from coordination.outcomes import Known
+from rehearsal.machines import sites
+from rehearsal.machines.instance.cgroups import group_of
+from tests.e2e.bed import ADMIN_FILE, Bed
+from tests.unit.userdata.secrecy import all_files, pki_secrets
+from userdata.join_store import JoinStore
+from userdata.pki.material import ITEMS
+from userdata.pki.store import PkiStore
+
+Place = tuple[str, bytes]
+"""A name that may be shown, and what is there."""
+
+SAMPLE_SECONDS = 0.05
+"""Between two looks at all processes; what lives shorter may be missed."""
+LOGS = "var/log/holdfast"
+_KEY_FOLDERS = ("etc/kubernetes", "etc/holdfast", "var/lib/kubelet/pki", "var/lib/holdfast")
+_LARGEST_KEY_FILE = 1 << 16
+# No files of a disk: the kernel makes them up, and some cannot be read.
+_NOT_FILES = ("proc", "sys", "dev", "run/netns")
+_USER_DATA_FILE = "etc/holdfast/node.json"
+_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\n[A-Za-z0-9+/=\n]+-----END [A-Z ]*PRIVATE KEY-----\n")
+_KEY_IN_CONFIGURATION = re.compile(rb"client-key-data: ([A-Za-z0-9+/=]+)")
+_CLOUD = "local cloud"
+
+
+class Sampler:
+    """Notes arguments and environment of every process of this computer, of those of instances too, while it lasts."""
+
+    def __init__(self) -> None:
+        self._seen: dict[bytes, str] = {}
+        self._known: dict[str, bytes] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sampler")
+
+    def __enter__(self) -> Sampler:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def places(self) -> list[Place]:
+        """What was seen so far."""
+        return [(name, content) for content, name in list(self._seen.items())]
+
+    def ran(self, *arguments: str) -> bool:
+        """Whether a program was seen that has these arguments, one right after the other."""
+        wanted = "\0".join(arguments).encode()
+        return any(wanted in content for content, name in list(self._seen.items()) if name.startswith("arguments"))
+
+    def _run(self) -> None:
+        while not self._stop.wait(SAMPLE_SECONDS):
+            pids = [name for name in os.listdir("/proc") if name.isdecimal()]
+            for pid in pids:
+                # It may end at any moment.
+                with contextlib.suppress(OSError):
+                    self._look(pid)
+            self._known = {pid: self._known[pid] for pid in pids if pid in self._known}
+
+    def _look(self, pid: str) -> None:
+        arguments = Path("/proc", pid, "cmdline").read_bytes()
+        if not arguments or self._known.get(pid) == arguments:
+            return
+        self._known[pid] = arguments
+        self._seen.setdefault(arguments, f"arguments of process {pid}")
+        self._seen.setdefault(Path("/proc", pid, "environ").read_bytes(), f"environment of process {pid}")
+
+
+@dataclass(frozen=True)
+class KeyFile:
+    """A file of an instance that holds private keys."""
+
+    place: str
+    mode: int
+    keys: tuple[str, ...]
+
+
+def instance_root(instance_id: str) -> Path:
+    """The root folder of an instance that runs, as this computer sees it."""
+    (site_id,) = [each.site_id for each in sites.records() if Path(each.run_dir, "instances", instance_id).is_dir()]
+    for pid in group_of(site_id, instance_id).pids():
+        with contextlib.suppress(OSError):
+            status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+            (inside,) = [line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:")]
+            # The first process of the first namespace below this computer's own: not that of a container.
+            if len(inside) == 2 and inside[1] == "1":
+                return Path(f"/proc/{pid}/root")
+    raise AssertionError(f"{instance_id} has no first process")
+
+
+def key_files(instance_id: str) -> list[KeyFile]:
+    """The files with private keys where a node keeps such, whoever made them."""
+    root = instance_root(instance_id)
+    found = []
+    for folder in _KEY_FOLDERS:
+        for path in sorted((root / folder).rglob("*")):
+            status = path.lstat()
+            if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_KEY_FILE:
+                continue
+            content = path.read_bytes()
+            content += b"".join(base64.b64decode(data) for data in _KEY_IN_CONFIGURATION.findall(content))
+            if keys := tuple(key.decode() for key in _KEY.findall(content)):
+                found.append(KeyFile(f"{instance_id}:/{path.relative_to(root)}", stat.S_IMODE(status.st_mode), keys))
+    return found
+
+
+def secrets_made(bed: Bed) -> dict[str, str]:
+    """Every secret of the cluster by a name that may be shown: of SSM, of the API server, and of nodes' own keys."""
+    found = {**_in_ssm(bed), **_tokens(bed)}
+    for instance_id in sorted(bed.look().running):
+        for file in key_files(instance_id):
+            for number, key in enumerate(file.keys):
+                if key not in found.values():
+                    found[f"key {number} of {file.place}"] = key
+    # A line is enough, and logs write line ends in many ways. The last ones may be short, or of the public part.
+    lines = {f"a line of {name}": secret.splitlines()[-3] for name, secret in found.items() if "-----BEGIN" in secret}
+    return {**found, **lines}
+
+
+def _in_ssm(bed: Bed) -> dict[str, str]:
+    """Raises AssertionError where SSM holds a secret that this does not know."""
+    ssm = bed.rehearsal.local.client("ssm")
+    names = {name for name, kind in _parameters(ssm) if kind == "SecureString"}
+    prefixes = {name.rpartition("/")[0] for name in names if not name.endswith("/join/data")}
+    found: dict[str, str] = {}
+    expected = set()
+    for each in sorted(prefixes):
+        prefix, _, epoch = each.rpartition("/")
+        read = PkiStore(ssm, prefix, "").read(int(epoch))
+        assert isinstance(read, Known), read
+        found |= {f"{name} of epoch {epoch}": secret for name, secret in pki_secrets(read.value).items()}
+        joining = JoinStore(ssm, prefix, "").read()
+        assert isinstance(joining, Known), joining
+        assert joining.value is not None
+        found["join token"] = joining.value.token.secret
+        expected |= {f"{each}/{item}" for item in ITEMS} | {f"{prefix}/join/data"}
+    assert names == expected, "a secret in SSM is not searched for"
+    assert found
+    return found
+
+
+def _tokens(bed: Bed) -> dict[str, str]:
+    seen = bed.look()
+    assert seen.record is not None
+    selected = "--field-selector type=bootstrap.kubernetes.io/token"
+    done = bed.shell(
+        seen.record.owner, f"kubectl --kubeconfig {ADMIN_FILE} get secrets -n kube-system {selected} --output json"
+    )
+    assert done.returncode == 0, done.stderr
+    secrets = {each["metadata"]["name"]: each["data"] for each in json.loads(done.stdout)["items"]}
+    assert secrets, "the API server has no join token"
+    return {f"secret of {name}": base64.b64decode(data["token-secret"]).decode() for name, data in secrets.items()}
+
+
+def places(bed: Bed, folder: Path, sampler: Sampler) -> Iterator[Place]:
+    """Everything that is searched. `folder` is where the local cloud and the deployment write."""
+    clients = bed.rehearsal.local.client
+    for name, content in all_files(folder):
+        yield f"{_CLOUD}: {name}", content
+    yield from sampler.places()
+    yield from _logs_of(clients("logs"))
+    yield from ((f"table: {item['Id']['S']}", _text(item)) for item in _pages(clients("dynamodb"), table_name(bed)))
+    yield from _ec2(clients("ec2"))
+    yield from _stacks(clients("cloudformation"))
+    ssm = clients("ssm")
+    for name, kind in _parameters(ssm):
+        if kind != "SecureString":
+            yield f"parameter: {name}", ssm.get_parameter(Name=name)["Parameter"]["Value"].encode()
+    for instance_id in sorted(bed.look().running):
+        yield from _of_instance(bed, instance_id)
+
+
+def _of_instance(bed: Bed, instance_id: str) -> Iterator[Place]:
+    root = instance_root(instance_id)
+    for name, content in all_files(root / LOGS):
+        yield f"log: {instance_id} {Path(name).name}", content
+    yield f"journal: {instance_id}", bed.shell(instance_id, "journalctl --no-pager --output cat").stdout.encode()
+    for path in readable_files(root):
+        yield f"readable file: {instance_id}:/{path.relative_to(root)}", path.read_bytes()
+
+
+def readable_files(root: Path) -> Iterator[Path]:
+    """The files that others than their owner may read, but those of the image: what is older than the instance's user
+    data, and what it shares with other instances by hard links."""
+    since = (root / _USER_DATA_FILE).lstat().st_ctime
+    left_out = {root / each for each in _NOT_FILES}
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if Path(folder, name) not in left_out]
+        for name in files:
+            path = Path(folder, name)
+            with contextlib.suppress(FileNotFoundError):
+                status = path.lstat()
+                older = status.st_ctime < since or status.st_nlink > 1
+                if stat.S_ISREG(status.st_mode) and status.st_mode & 0o077 and not older:
+                    yield path
+
+
+def table_name(bed: Bed) -> str:
+    """The cluster table's name."""
+    (name,) = bed.rehearsal.local.client("dynamodb").list_tables()["TableNames"]
+    return str(name)
+
+
+def _logs_of(logs: Any) -> Iterator[Place]:
+    for group in logs.describe_log_groups()["logGroups"]:
+        name = group["logGroupName"]
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=name):
+            yield f"CloudWatch: {name}", _text([event["message"] for event in page["events"]])
+
+
+def _pages(dynamodb: Any, table: str) -> Sequence[Mapping[str, Any]]:
+    return [item for page in dynamodb.get_paginator("scan").paginate(TableName=table) for item in page["Items"]]
+
+
+def _ec2(ec2: Any) -> Iterator[Place]:
+    for template in ec2.describe_launch_templates()["LaunchTemplates"]:
+        name = template["LaunchTemplateId"]
+        for version in ec2.describe_launch_template_versions(LaunchTemplateId=name)["LaunchTemplateVersions"]:
+            data = version["LaunchTemplateData"]
+            yield f"launch template: {name}", _text(data) + base64.b64decode(data.get("UserData", ""))
+    for reservation in ec2.describe_instances()["Reservations"]:
+        for instance in reservation["Instances"]:
+            name = instance["InstanceId"]
+            given = ec2.describe_instance_attribute(InstanceId=name, Attribute="userData")["UserData"]
+            yield f"user data: {name}", base64.b64decode(given.get("Value", ""))
+            yield f"console: {name}", ec2.get_console_output(InstanceId=name).get("Output", "").encode()
+
+
+def _stacks(cloudformation: Any) -> Iterator[Place]:
+    for stack in cloudformation.describe_stacks()["Stacks"]:
+        yield f"stack: {stack['StackName']}", _text(stack)
+        events = cloudformation.describe_stack_events(StackName=stack["StackId"])["StackEvents"]
+        yield f"stack: events of {stack['StackName']}", _text(events)
+
+
+def _parameters(ssm: Any) -> list[tuple[str, str]]:
+    pages = ssm.get_paginator("describe_parameters").paginate()
+    return [(each["Name"], each["Type"]) for page in pages for each in page["Parameters"]]
+
+
+def _text(found: object) -> bytes:
+    return json.dumps(found, default=str).encode()

@@ -1,0 +1,221 @@
+"""No secret of a whole run is where it may not be, and a worker gets no more than a worker's own."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shlex
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coordination.names import (
+    CLUSTER_ITEM,
+    OBSERVATION_ITEM,
+    OPERATION_ITEM,
+    RESTORE_APPROVAL_ITEM,
+    TEARDOWN_ITEM,
+    boot_item,
+    condition_item,
+    lease_item,
+    member_item,
+)
+from tests.e2e.bed import ADMIN_FILE, Bed, Seen, running
+from tests.e2e.searching import Sampler, instance_root, key_files, places, secrets_made, table_name
+from tests.unit.userdata.requests import of_node
+from tests.unit.userdata.secrecy import leaks
+from tests.waiting import wait_for
+
+HEALTHY_SECONDS = 240.0
+WORKER_PROGRAM = Path(__file__).parent / "attempting_node.py"
+PLANTED_SECONDS = 1.0
+"""How long a planted process lives: several looks of the sampler."""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A whole cluster with one worker, and what was seen of its processes since before it began."""
+
+    bed: Bed
+    folder: Path
+    sampler: Sampler
+    seen: Seen
+
+    @property
+    def founder(self) -> str:
+        """A control plane."""
+        assert self.seen.record is not None
+        return self.seen.record.owner
+
+    @property
+    def worker(self) -> str:
+        """The only worker."""
+        (found,) = self.seen.running - self.seen.control_planes
+        return found
+
+    def address(self, instance_id: str) -> str:
+        """An instance's private address."""
+        found = self.bed.rehearsal.local.client("ec2").describe_instances(InstanceIds=[instance_id])
+        return str(found["Reservations"][0]["Instances"][0]["PrivateIpAddress"])
+
+    def on_worker(self, verb: str, **told: Any) -> Any:
+        """What a verb of attempting_node prints on the worker."""
+        program = WORKER_PROGRAM.read_text(encoding="utf-8")
+        script = f"/usr/bin/python3 -I - {verb} {shlex.quote(json.dumps(told))} <<'PROGRAM'\n{program}\nPROGRAM\n"
+        done = self.bed.shell(self.worker, script)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def request(self, name: str) -> Any:
+        """A request for a certificate as the API server has it."""
+        asked = f"kubectl --kubeconfig {ADMIN_FILE} get certificatesigningrequest {name} --output json"
+        done = self.bed.shell(self.founder, asked)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def denied(self, name: str) -> str:
+        """Wait until a request was judged; why it was denied."""
+        status = wait_for(lambda: self.request(name)["status"], f"a judgement of {name}", 30, 0.5)
+        assert "certificate" not in status
+        (condition,) = status["conditions"]
+        assert condition["type"] == "Denied"
+        return str(condition["message"])
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    """All as on EC2, but for one worker in the place of two."""
+    folder = tmp_path_factory.mktemp("secrets")
+    with ExitStack() as stack:
+        sampler = stack.enter_context(Sampler())
+        bed = stack.enter_context(running(folder, node_settings={}, parameters={"GeneralMinSize": "1"}, program=None))
+        bed.healthy(HEALTHY_SECONDS)
+        seen = bed.until(lambda seen: seen if ready(bed, seen) else None, "not every node is Ready", HEALTHY_SECONDS)
+        yield Whole(bed, folder, sampler, seen)
+
+
+def ready(bed: Bed, seen: Seen) -> bool:
+    """Whether every running instance is a Ready node, a worker too."""
+    assert seen.record is not None
+    return len(seen.running) == 4 and bed.nodes(seen.record.owner) == dict.fromkeys(seen.running, True)
+
+
+def test_no_secret_of_a_whole_run_is_in_a_log_a_table_an_argument_or_a_file_for_others(whole: Whole) -> None:
+    for command in (("kubeadm", "init"), ("kubeadm", "join"), ("holdfast-node", "boot"), ("holdfast-node", "agent")):
+        assert whole.sampler.ran(*command), command
+    for program in ("openssl", "kubelet", "etcd", "kube-apiserver"):
+        assert whole.sampler.ran(program), program
+    made = secrets_made(whole.bed)
+    assert len(made) > 30, sorted(made)
+    assert leaks(made, places(whole.bed, whole.folder, whole.sampler)) == []
+
+
+def test_only_root_may_read_a_file_that_holds_a_key(whole: Whole) -> None:
+    for instance_id in sorted(whole.seen.running):
+        files = key_files(instance_id)
+        assert files, f"{instance_id} has no key at all"
+        assert {file.place: oct(file.mode) for file in files if file.mode != 0o600} == {}
+
+
+def test_the_search_finds_a_secret_in_each_of_the_places(whole: Whole) -> None:
+    planted = plant(whole)
+    found = leaks(planted, places(whole.bed, whole.folder, whole.sampler))
+    for kind in planted:
+        assert [line for line in found if line.startswith(f"{kind} is in {kind}")], (kind, found)
+
+
+def plant(whole: Whole) -> dict[str, str]:
+    """Put a secret of its own into each kind of place, by the kind's name."""
+    kinds = "local cloud,arguments,environment,CloudWatch,table,launch template,stack,parameter,log,journal,console"
+    planted = {kind: secrets.token_hex(16) for kind in [*kinds.split(","), "readable file"]}
+    clients = whole.bed.rehearsal.local.client
+    (whole.folder / "planted.log").write_text(planted["local cloud"], encoding="utf-8")
+    group = clients("logs").describe_log_groups()["logGroups"][0]["logGroupName"]
+    clients("logs").create_log_stream(logGroupName=group, logStreamName="planted")
+    event = {"timestamp": int(time.time() * 1000), "message": planted["CloudWatch"]}
+    clients("logs").put_log_events(logGroupName=group, logStreamName="planted", logEvents=[event])
+    item = {"Id": {"S": "planted"}, "Reason": {"S": planted["table"]}}
+    clients("dynamodb").put_item(TableName=table_name(whole.bed), Item=item)
+    data = {"InstanceType": planted["launch template"]}
+    clients("ec2").create_launch_template(LaunchTemplateName="planted", LaunchTemplateData=data)
+    body = {
+        "Resources": {"Group": {"Type": "AWS::Logs::LogGroup"}},
+        "Outputs": {"Planted": {"Value": planted["stack"]}},
+    }
+    clients("cloudformation").create_stack(StackName="planted", TemplateBody=json.dumps(body))
+    clients("ssm").put_parameter(Name="/planted", Type="String", Value=planted["parameter"])
+    root = instance_root(whole.worker)
+    for file, kind in (("var/log/holdfast/planted.log", "log"), ("tmp/planted", "readable file")):
+        (root / file).write_text(planted[kind], encoding="utf-8")
+        (root / file).chmod(0o600 if kind == "log" else 0o644)
+    in_environment = f"PLANTED={planted['environment']} sleep {PLANTED_SECONDS}"
+    for script in (
+        f"echo {planted['console']} > /dev/console",
+        f"echo {planted['journal']} | systemd-cat",
+        f"sleep {PLANTED_SECONDS}; : {planted['arguments']}",
+        in_environment,
+    ):
+        assert whole.bed.shell(whole.worker, script).returncode == 0
+    created = clients("cloudformation").get_waiter("stack_create_complete")
+    created.wait(StackName="planted", WaiterConfig={"Delay": 1})
+    return planted
+
+
+def test_a_worker_reads_the_record_and_the_join_data_and_writes_its_own_boot_row(whole: Whole) -> None:
+    mine = whole.seen.boots[whole.worker]
+    row = {"Stage": mine.stage, "Fingerprint": mine.fingerprint, "StartedAt": mine.started_at}
+    assert whole.on_worker("own", row=row) == {"cluster": True, "row": True, "join data": True}
+
+
+def test_a_worker_reads_no_key_and_writes_no_row_but_its_own(whole: Whole) -> None:
+    record = whole.seen.record
+    assert record is not None
+    items = [
+        CLUSTER_ITEM,
+        OBSERVATION_ITEM,
+        OPERATION_ITEM,
+        TEARDOWN_ITEM,
+        RESTORE_APPROVAL_ITEM,
+        member_item(whole.worker),
+        member_item(whole.founder),
+        boot_item(whole.seen.boots[whole.founder].instance_arn),
+        lease_item("join"),
+        lease_item("agent"),
+        condition_item("QuorumLost"),
+    ]
+    found = whole.on_worker("attempts", epoch=record.pki_epoch, items=items)
+    assert len(found) > 4 * len(items) + 5
+    assert {name: code for name, code in found.items() if code != "AccessDeniedException"} == {}
+
+
+def test_the_join_token_alone_gives_no_control_planes_certificate(whole: Whole) -> None:
+    assert whole.on_worker("steal", named=whole.founder) == {
+        "denied": f"the request for a certificate was denied: {whole.founder} is a control plane, "
+        "which joins without a token"
+    }
+
+
+def test_the_join_token_alone_gives_no_servers_certificate(whole: Whole) -> None:
+    request = of_node(whole.founder, f"IP:{whole.address(whole.founder)}")
+    asked = whole.on_worker("ask_as_token_holder", name="token-serving", request=request)
+    assert asked["stored"], asked["said"]
+    assert "is not a node" in whole.denied("token-serving")
+
+
+def test_a_worker_gets_no_servers_certificate_for_another_ones_address_or_name(whole: Whole) -> None:
+    worker, founder = whole.worker, whole.founder
+    foreign = {
+        "foreign-address": (f"DNS:{worker},IP:{whole.address(founder)}", "EC2 shows no address"),
+        "foreign-name": (f"DNS:{founder},IP:{whole.address(worker)}", "it names another server"),
+    }
+    for name, (alternatives, _) in foreign.items():
+        request = of_node(worker, alternatives)
+        address = whole.address(founder)
+        assert whole.on_worker("ask_as_kubelet", address=address, name=name, request=request) == ""
+    for name, (_, why) in foreign.items():
+        assert why in whole.denied(name)
