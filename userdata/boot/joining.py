@@ -78,7 +78,12 @@ class Joining:
         with self._context.stages.stage("withdraw") as told:
             seen = self._gate()
             if isinstance(seen, OwnLearner):
-                self._context.system.stop()
+                try:
+                    self._context.system.stop()
+                except StageFailed as failed:
+                    # Why the join failed is what counts; the next attempt begins with this learner.
+                    told.say(f"its learner stays in etcd: {failed}")
+                    return
                 rows = self._looker.rows()
                 reason = rows.reason if isinstance(rows, Unknown) else self._removed(seen.member, rows.value)
                 told.say(f"its learner stays in etcd: {reason}" if reason else "its learner was removed from etcd")
