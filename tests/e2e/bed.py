@@ -155,12 +155,12 @@ class Bed:
 
     def etcd(self, instance_id: str) -> Json:
         """etcd's list of members as an instance's etcd knows it; AssertionError where it does not answer."""
-        return self._json(instance_id, f"{_etcdctl()} member list --write-out json")
+        return self._json(instance_id, f"{etcdctl()} member list --write-out json")
 
     def remove_member(self, through: str, name: str) -> None:
         """What a person does whose member is lost for good: have etcd forget it."""
         (lost,) = [each for each in self.etcd(through)["members"] if each.get("name") == name]
-        done = self.shell(through, f"{_etcdctl()} member remove {lost['ID']:x}")
+        done = self.shell(through, f"{etcdctl()} member remove {lost['ID']:x}")
         assert done.returncode == 0, done.stderr
 
     def nodes(self, instance_id: str) -> dict[str, bool]:
@@ -288,7 +288,8 @@ def _is(item: Item, prefix: str) -> bool:
     return str(item["Id"]).startswith(prefix)
 
 
-def _etcdctl() -> str:
+def etcdctl() -> str:
+    """The beginning of a command inside a control plane that asks its own etcd."""
     files = f"--cacert {ETCD_FOLDER}/ca.crt --cert {ETCD_FOLDER}/peer.crt --key {ETCD_FOLDER}/peer.key"
     return f"ETCDCTL_API=3 etcdctl --endpoints https://127.0.0.1:2379 --command-timeout 10s {files}"
 

@@ -7,7 +7,9 @@ ready its founder is alone with it: the joiners are held before their gate.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -34,84 +36,125 @@ TAKEN_SECONDS = 180.0
 HEALTHY_SECONDS = 420.0
 
 
-@pytest.fixture(scope="module", params=["lose", "hang"])
-def verb(request: pytest.FixtureRequest) -> str:
-    """What is done to the founder."""
-    return str(request.param)
+class TestLost:
+    """Its power fails, and EC2 says so."""
+
+    @pytest.fixture(scope="class")
+    def bed(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+        with begun(tmp_path_factory.mktemp("lost"), {}) as bed:
+            yield bed
+
+    @pytest.mark.parametrize("stage", UNREADY)
+    def test_before_it_is_ready_it_is_followed_by_the_next_epoch(self, bed: Bed, stage: str) -> None:
+        followed(bed, "lose", stage, Phase.CLAIMED)
+
+    @pytest.mark.parametrize("stage", [*READY, *SERVING])
+    def test_alone_with_a_ready_cluster_it_is_followed_by_an_empty_one(self, bed: Bed, stage: str) -> None:
+        founder, before = held(bed, stage)
+        assert phase(before) is Phase.READY
+        broken(bed, "lose", founder, stage)
+        emptied(bed, before)
+
+    @pytest.mark.parametrize("stage", RESTORING)
+    def test_while_it_restores_it_is_followed_by_one_that_restores_the_same(self, bed: Bed, stage: str) -> None:
+        followed(bed, "lose", stage, Phase.RESTORING)
+
+    def test_in_the_end_there_is_one_cluster_of_the_last_epoch(self, bed: Bed) -> None:
+        one_cluster(bed)
 
 
-@pytest.fixture(scope="module")
-def bed(verb: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+class TestHung:
+    """Nothing on it runs any more, and EC2 still calls it running: its launch hook ends it, where it has one left."""
+
+    @pytest.fixture(scope="class")
+    def bed(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+        with begun(tmp_path_factory.mktemp("hung"), {"LaunchHookHeartbeatSeconds": str(HOOK_SECONDS)}) as bed:
+            yield bed
+
+    @pytest.mark.parametrize("stage", UNREADY)
+    def test_before_it_is_ready_it_is_followed_by_the_next_epoch(self, bed: Bed, stage: str) -> None:
+        followed(bed, "hang", stage, Phase.CLAIMED)
+
+    @pytest.mark.parametrize("stage", [*READY, *SERVING])
+    def test_alone_with_a_ready_cluster_it_is_named_until_a_person_ends_it(self, bed: Bed, stage: str) -> None:
+        """Its data may be the only one there is, and nobody can tell that it will not come back."""
+        founder, before = held(bed, stage)
+        assert phase(before) is Phase.READY
+        broken(bed, "hang", founder, stage)
+        if stage in READY:
+            # Its hook has let another instance be launched, which finds no member that answers.
+            bed.until(lambda seen: blocking(seen, founder), "nobody says what is in the way", TAKEN_SECONDS)
+        elif stage == SERVING[-1]:
+            # In service nothing replaces it, and the joiners before the gate go on waiting for it.
+            bed.holding.join = ()
+            bed.until(lambda seen: silent(seen), "no joiner says that nobody answers", TAKEN_SECONDS)
+            bed.holding.join = ("gate",)
+        assert unchanged(bed.look(), before)
+        ended_by_a_person(bed, founder)
+        emptied(bed, before)
+
+    # It is ended in the same way as before it was ready, so one stage shows that it is followed, too.
+    def test_while_it_restores_it_is_followed_by_one_that_restores_the_same(self, bed: Bed) -> None:
+        followed(bed, "hang", "kubeadm-init", Phase.RESTORING)
+
+    def test_in_the_end_there_is_one_cluster_of_the_last_epoch(self, bed: Bed) -> None:
+        one_cluster(bed)
+
+
+@contextmanager
+def begun(folder: Path, parameters: Mapping[str, str]) -> Iterator[Bed]:
     """A cluster without workers, in which the next founder is held at its first stage."""
-    parameters = {"GeneralMinSize": "0"}
-    if verb == "hang":
-        parameters["LaunchHookHeartbeatSeconds"] = str(HOOK_SECONDS)
-    folder = tmp_path_factory.mktemp(verb)
-    with running(folder, node_settings=SHORT, parameters=parameters) as bed:
+    with running(folder, node_settings=SHORT, parameters={"GeneralMinSize": "0", **parameters}) as bed:
         bed.holding.found = UNREADY[:1]
         bed.holding.join = ("gate",)
         yield bed
 
 
-@pytest.mark.parametrize("stage", UNREADY)
-def test_a_founder_that_ends_before_it_is_ready_is_followed_by_the_next_epoch(bed: Bed, verb: str, stage: str) -> None:
+def followed(bed: Bed, verb: str, stage: str, wanted: Phase) -> None:
+    """Break a founder that is not ready, and see that another one claims the next epoch in the same phase."""
     founder, before = held(bed, stage)
-    assert before.record is not None
-    assert before.record.phase is Phase.CLAIMED
+    assert phase(before) is wanted
     broken(bed, verb, founder, stage)
     after = bed.until(lambda seen: taken(seen, before), "nobody claims the next epoch", TAKEN_SECONDS)
     assert after.record is not None
-    assert (after.record.phase, after.record.epoch) == (Phase.CLAIMED, before.record.epoch + 1)
-    assert after.record.pki_epoch == before.record.pki_epoch
+    assert before.record is not None
+    assert (after.record.phase, after.record.epoch) == (wanted, before.record.epoch + 1)
+    assert (after.record.pki_epoch, after.record.restore_from) == (before.record.pki_epoch, before.record.restore_from)
+    assert after.members == before.members
     assert after.state(founder) == "terminated"
-    assert not after.members
 
 
-@pytest.mark.parametrize("stage", [*READY, *SERVING])
-def test_a_founder_that_ends_alone_with_a_ready_cluster_is_followed_by_an_empty_one(
-    bed: Bed, verb: str, stage: str
-) -> None:
-    founder, before = held(bed, stage)
-    assert before.record is not None
-    assert before.record.phase is Phase.READY
-    broken(bed, verb, founder, stage)
-    if verb == "hang":
-        # Its data may be the only one there is, and nobody can tell that it will not come back: a person ends it.
-        blocked = bed.until(lambda seen: blocking(seen, founder), "nobody says what is in the way", TAKEN_SECONDS)
-        assert blocked.record == before.record or unchanged(blocked, before)
-        bed.act("terminate", founder)
+def emptied(bed: Bed, before: Seen) -> None:
+    """See that the next epoch is claimed to be founded anew with the same keys."""
     after = bed.until(lambda seen: taken(seen, before), "nobody claims the next epoch", TAKEN_SECONDS)
     assert after.record is not None
+    assert before.record is not None
     assert (after.record.phase, after.record.restore_from) == (Phase.RESTORING, "nothing")
     assert after.record.epoch == before.record.epoch + 1
     assert after.record.pki_epoch == before.record.pki_epoch
 
 
-@pytest.mark.parametrize("stage", RESTORING)
-def test_a_restoring_founder_that_ends_is_followed_by_one_that_restores_the_same(
-    bed: Bed, verb: str, stage: str
-) -> None:
-    founder, before = held(bed, stage)
-    assert before.record is not None
-    assert before.record.phase is Phase.RESTORING
-    broken(bed, verb, founder, stage)
-    after = bed.until(lambda seen: taken(seen, before), "nobody claims the next epoch", TAKEN_SECONDS)
-    assert after.record is not None
-    assert (after.record.phase, after.record.restore_from) == (Phase.RESTORING, "nothing")
-    assert after.record.epoch == before.record.epoch + 1
-    assert after.record.pki_epoch == before.record.pki_epoch
-    assert after.state(founder) == "terminated"
-
-
-def test_in_the_end_there_is_one_cluster_of_the_last_epoch(bed: Bed) -> None:
+def one_cluster(bed: Bed) -> None:
+    """Hold nobody any more, and see one healthy cluster of the epoch that was claimed last."""
     before = bed.look()
-    assert before.record is not None
     bed.holding.found = ()
     bed.holding.join = ()
     after = bed.healthy(HEALTHY_SECONDS)
     assert after.record is not None
-    assert after.record.epoch == before.record.epoch
-    assert after.record.pki_epoch == before.record.pki_epoch
+    assert before.record is not None
+    assert (after.record.epoch, after.record.pki_epoch) == (before.record.epoch, before.record.pki_epoch)
+
+
+def phase(seen: Seen) -> Phase | None:
+    """The record's phase."""
+    return seen.record.phase if seen.record else None
+
+
+def ended_by_a_person(bed: Bed, instance_id: str) -> None:
+    """Take an instance's protection away and terminate it, as RestoreBlocked asks for."""
+    ec2 = bed.rehearsal.local.client("ec2")
+    ec2.modify_instance_attribute(InstanceId=instance_id, DisableApiTermination={"Value": False})
+    bed.act("terminate", instance_id)
 
 
 def held(bed: Bed, stage: str) -> tuple[str, Seen]:
@@ -144,6 +187,13 @@ def blocking(seen: Seen, instance_id: str) -> Seen | None:
     """Whether the condition names the instance that is in the way of a restore."""
     told = seen.conditions.get("RestoreBlocked")
     return seen if told is not None and instance_id in told.reason else None
+
+
+def silent(seen: Seen) -> bool:
+    """Whether a joiner tells that it cannot ask etcd."""
+    return any(
+        "etcd's members are unknown" in seen.boots[name].reason for name in seen.control_planes & seen.boots.keys()
+    )
 
 
 def unchanged(seen: Seen, before: Seen) -> bool:
