@@ -8,8 +8,7 @@ ready its founder is alone with it: the joiners are held before their gate.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -36,13 +35,20 @@ TAKEN_SECONDS = 180.0
 HEALTHY_SECONDS = 420.0
 
 
+@pytest.fixture(scope="class")
+def bed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+    """A cluster without workers, in which the next founder is held at its first stage."""
+    parameters = {"GeneralMinSize": "0", **request.cls.parameters}
+    with running(tmp_path_factory.mktemp("founding"), node_settings=SHORT, parameters=parameters) as bed:
+        bed.holding.found = UNREADY[:1]
+        bed.holding.join = ("gate",)
+        yield bed
+
+
 class TestLost:
     """Its power fails, and EC2 says so."""
 
-    @pytest.fixture(scope="class")
-    def bed(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-        with begun(tmp_path_factory.mktemp("lost"), {}) as bed:
-            yield bed
+    parameters: ClassVar[Mapping[str, str]] = {}
 
     @pytest.mark.parametrize("stage", UNREADY)
     def test_before_it_is_ready_it_is_followed_by_the_next_epoch(self, bed: Bed, stage: str) -> None:
@@ -66,10 +72,7 @@ class TestLost:
 class TestHung:
     """Nothing on it runs any more, and EC2 still calls it running: its launch hook ends it, where it has one left."""
 
-    @pytest.fixture(scope="class")
-    def bed(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-        with begun(tmp_path_factory.mktemp("hung"), {"LaunchHookHeartbeatSeconds": str(HOOK_SECONDS)}) as bed:
-            yield bed
+    parameters: ClassVar[Mapping[str, str]] = {"LaunchHookHeartbeatSeconds": str(HOOK_SECONDS)}
 
     @pytest.mark.parametrize("stage", UNREADY)
     def test_before_it_is_ready_it_is_followed_by_the_next_epoch(self, bed: Bed, stage: str) -> None:
@@ -99,15 +102,6 @@ class TestHung:
 
     def test_in_the_end_there_is_one_cluster_of_the_last_epoch(self, bed: Bed) -> None:
         one_cluster(bed)
-
-
-@contextmanager
-def begun(folder: Path, parameters: Mapping[str, str]) -> Iterator[Bed]:
-    """A cluster without workers, in which the next founder is held at its first stage."""
-    with running(folder, node_settings=SHORT, parameters={"GeneralMinSize": "0", **parameters}) as bed:
-        bed.holding.found = UNREADY[:1]
-        bed.holding.join = ("gate",)
-        yield bed
 
 
 def followed(bed: Bed, verb: str, stage: str, wanted: Phase) -> None:

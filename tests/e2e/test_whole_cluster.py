@@ -1,0 +1,109 @@
+"""All start at once, two join at once, all are rebooted at once, and one of a whole cluster is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from coordination.record import Phase
+from tests.e2e.bed import Bed, Json, Seen, running
+
+SHORT = {
+    "pace": {"heartbeat": 5, "look": 1},
+    "leases": {"lease": 6, "renew": 1.5},
+}
+HEALTHY_SECONDS = 420.0
+UNDER_THE_LEASE = ("clean", "configure", "joining-row", "check-gate", "kubeadm-join")
+BEFORE_REBOOT = "/run/holdfast-before-reboot"
+"""In memory, so that it is gone after a reboot."""
+
+
+@pytest.fixture(scope="module")
+def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+    """A cluster with one worker."""
+    with running(tmp_path_factory.mktemp("whole"), node_settings=SHORT, parameters={"GeneralMinSize": "1"}) as bed:
+        yield bed
+
+
+def test_of_three_that_start_at_once_one_founds_and_two_join_one_after_the_other(bed: Bed) -> None:
+    whole = bed.healthy(HEALTHY_SECONDS)
+    assert whole.record is not None
+    assert (whole.record.phase, whole.record.epoch) == (Phase.READY, 1)
+    joiners = sorted(whole.control_planes - {whole.record.owner})
+    assert len(joiners) == 2
+    logs = {name: bed.log(name) for name in sorted(whole.control_planes)}
+    founded = [name for name, lines in logs.items() if any(line["stage"] == "kubeadm-init" for line in lines)]
+    assert founded == [whole.record.owner]
+    first, second = sorted(leased(logs[name]) for name in joiners)
+    assert first[1] <= second[0], f"two joined at the same time: {first}, {second}"
+
+
+def test_after_a_reboot_of_every_node_at_once_the_cluster_comes_back(bed: Bed) -> None:
+    before = bed.healthy(HEALTHY_SECONDS)
+    ready(bed, before)
+    for name in sorted(before.running):
+        assert bed.shell(name, f"touch {BEFORE_REBOOT}").returncode == 0
+    started = {name: before.boots[name].started_at for name in before.running}
+    for name in sorted(before.running):
+        bed.act("reboot", name)
+    again = bed.until(lambda seen: all_again(seen, started), "not every instance boots again", HEALTHY_SECONDS)
+    assert again.running == before.running
+    after = bed.healthy(HEALTHY_SECONDS)
+    ready(bed, after)
+    for name in sorted(before.running):
+        assert bed.shell(name, f"test -e {BEFORE_REBOOT}").returncode == 1
+    assert after.record is not None
+    assert before.record is not None
+    same = (before.record.epoch, before.record.etcd_cluster_id, before.record.owner)
+    assert (after.record.epoch, after.record.etcd_cluster_id, after.record.owner) == same
+    assert after.members.keys() == before.members.keys()
+
+
+def test_a_founder_lost_after_the_others_had_joined_is_named_by_its_replacement_until_etcd_forgets_it(
+    bed: Bed,
+) -> None:
+    before = bed.healthy(HEALTHY_SECONDS)
+    assert before.record is not None
+    lost = before.record.owner
+    through = min(before.control_planes - {lost})
+    bed.act("lose", lost)
+    newcomer = bed.until(lambda seen: naming(seen, lost), "nobody names the lost member", HEALTHY_SECONDS)
+    after = bed.look()
+    assert after.place(newcomer) == before.place(lost)
+    assert after.record is not None
+    assert (after.record.epoch, after.record.phase) == (before.record.epoch, Phase.READY)
+    assert lost in [each["name"] for each in bed.etcd(through)["members"]]
+    bed.remove_member(through, lost)
+    whole = bed.healthy(HEALTHY_SECONDS, without=frozenset({lost}))
+    assert whole.record is not None
+    assert (whole.record.epoch, whole.record.etcd_cluster_id) == (before.record.epoch, before.record.etcd_cluster_id)
+    assert whole.control_planes == (before.control_planes - {lost}) | {newcomer}
+
+
+def naming(seen: Seen, lost: str) -> str | None:
+    """An instance that waits at the gate and says that the lost one is in the way."""
+    for name in seen.control_planes:
+        if seen.stage(name) == "gate" and f"etcd's member {lost} does not answer" in seen.boots[name].reason:
+            return name
+    return None
+
+
+def leased(lines: Sequence[Json]) -> tuple[float, float]:
+    """From when to when, in seconds since 1970, a joiner did what is done under the lease."""
+    mine = [line for line in lines if line["stage"] in UNDER_THE_LEASE and line["outcome"] != "waiting"]
+    assert mine, lines
+    return min(line["at"] - line["seconds"] for line in mine), max(line["at"] for line in mine)
+
+
+def all_again(seen: Seen, started: dict[str, int | None]) -> Seen | None:
+    """Whether every instance has written its row anew."""
+    return seen if all(seen.boots[name].started_at != since for name, since in started.items()) else None
+
+
+def ready(bed: Bed, seen: Seen) -> None:
+    """Wait until every running instance, and nothing else, is a Ready node."""
+    assert seen.record is not None
+    through = seen.record.owner
+    everyone = dict.fromkeys(seen.running, True)
+    bed.until(lambda _: bed.nodes(through) == everyone, "not every node is Ready", HEALTHY_SECONDS)
