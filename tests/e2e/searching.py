@@ -18,6 +18,7 @@ from typing import Any
 from coordination.outcomes import Known
 from rehearsal.machines import sites
 from rehearsal.machines.instance.cgroups import group_of
+from rehearsal.machines.instance.plan import DATA_FOLDERS
 from tests.e2e.bed import ADMIN_FILE, Bed
 from tests.unit.userdata.secrecy import all_files, pki_secrets
 from userdata.join_store import JoinStore
@@ -32,9 +33,10 @@ SAMPLE_SECONDS = 0.05
 LOGS = "var/log/holdfast"
 _KEY_FOLDERS = ("etc/kubernetes", "etc/holdfast", "var/lib/kubelet/pki", "var/lib/holdfast")
 _LARGEST_KEY_FILE = 1 << 16
-# No files of a disk: the kernel makes them up, and some cannot be read.
-_NOT_FILES = ("proc", "sys", "dev", "run/netns")
-_USER_DATA_FILE = "etc/holdfast/node.json"
+# Beside what an instance has written over its image: its other disks, and what it keeps in memory.
+_OTHER_FOLDERS = (*DATA_FOLDERS, "run", "tmp", "dev/shm")
+_NOT_FILES = "run/netns"
+"""Names of network namespaces, which nobody can read."""
 _KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\n[A-Za-z0-9+/=\n]+-----END [A-Z ]*PRIVATE KEY-----\n")
 _KEY_IN_CONFIGURATION = re.compile(rb"client-key-data: ([A-Za-z0-9+/=]+)")
 _CLOUD = "local cloud"
@@ -95,9 +97,16 @@ class KeyFile:
     keys: tuple[str, ...]
 
 
+def instance_folder(instance_id: str) -> tuple[str, Path]:
+    """The id of the local cloud that has an instance, and the folder of the instance's disks."""
+    found = [(each.site_id, Path(each.run_dir, "instances", instance_id)) for each in sites.records()]
+    ((site_id, folder),) = [each for each in found if each[1].is_dir()]
+    return site_id, folder
+
+
 def instance_root(instance_id: str) -> Path:
     """The root folder of an instance that runs, as this computer sees it."""
-    (site_id,) = [each.site_id for each in sites.records() if Path(each.run_dir, "instances", instance_id).is_dir()]
+    site_id, _ = instance_folder(instance_id)
     for pid in group_of(site_id, instance_id).pids():
         with contextlib.suppress(OSError):
             status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
@@ -126,7 +135,7 @@ def key_files(instance_id: str) -> list[KeyFile]:
 
 def secrets_made(bed: Bed) -> dict[str, str]:
     """Every secret of the cluster by a name that may be shown: of SSM, of the API server, and of nodes' own keys."""
-    found = {**_in_ssm(bed), **_tokens(bed)}
+    found = {**secrets_in_ssm(bed), **_tokens(bed)}
     for instance_id in sorted(bed.look().running):
         for file in key_files(instance_id):
             for number, key in enumerate(file.keys):
@@ -137,8 +146,8 @@ def secrets_made(bed: Bed) -> dict[str, str]:
     return {**found, **lines}
 
 
-def _in_ssm(bed: Bed) -> dict[str, str]:
-    """Raises AssertionError where SSM holds a secret that this does not know."""
+def secrets_in_ssm(bed: Bed) -> dict[str, str]:
+    """The keys that control planes share, and the join token. AssertionError where SSM holds anything else secret."""
     ssm = bed.rehearsal.local.client("ssm")
     names = {name for name, kind in _parameters(ssm) if kind == "SecureString"}
     prefixes = {name.rpartition("/")[0] for name in names if not name.endswith("/join/data")}
@@ -195,24 +204,26 @@ def _of_instance(bed: Bed, instance_id: str) -> Iterator[Place]:
     for name, content in all_files(root / LOGS):
         yield f"log: {instance_id} {Path(name).name}", content
     yield f"journal: {instance_id}", bed.shell(instance_id, "journalctl --no-pager --output cat").stdout.encode()
-    for path in readable_files(root):
-        yield f"readable file: {instance_id}:/{path.relative_to(root)}", path.read_bytes()
+    for name, path in written_files(instance_id, 0o077):
+        yield f"readable file: {name}", path.read_bytes()
 
 
-def readable_files(root: Path) -> Iterator[Path]:
-    """The files that others than their owner may read, but those of the image: what is older than the instance's user
-    data, and what it shares with other instances by hard links."""
-    since = (root / _USER_DATA_FILE).lstat().st_ctime
-    left_out = {root / each for each in _NOT_FILES}
-    for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if Path(folder, name) not in left_out]
-        for name in files:
-            path = Path(folder, name)
-            with contextlib.suppress(FileNotFoundError):
-                status = path.lstat()
-                older = status.st_ctime < since or status.st_nlink > 1
-                if stat.S_ISREG(status.st_mode) and status.st_mode & 0o077 and not older:
-                    yield path
+def written_files(instance_id: str, modes: int = 0o777) -> Iterator[tuple[str, Path]]:
+    """The files of an instance that have one of the bits of `modes`: what each is called there, and its path here.
+
+    Not those of its image, which lie below what it has written, or which it shares with others by hard links.
+    """
+    root = instance_root(instance_id)
+    written = instance_folder(instance_id)[1] / "disk" / "upper"
+    for top, below in ((written, written), *((root / each, root) for each in _OTHER_FOLDERS)):
+        for folder, folders, files in os.walk(top):
+            folders[:] = [name for name in folders if Path(folder, name) != root / _NOT_FILES]
+            for name in files:
+                path = Path(folder, name)
+                with contextlib.suppress(FileNotFoundError):
+                    status = path.lstat()
+                    if stat.S_ISREG(status.st_mode) and status.st_mode & modes and status.st_nlink == 1:
+                        yield f"{instance_id}:/{path.relative_to(below)}", path
 
 
 def table_name(bed: Bed) -> str:

@@ -26,7 +26,16 @@ from coordination.names import (
     member_item,
 )
 from tests.e2e.bed import ADMIN_FILE, Bed, Seen, running
-from tests.e2e.searching import Sampler, instance_root, key_files, places, secrets_made, table_name
+from tests.e2e.searching import (
+    Sampler,
+    instance_root,
+    key_files,
+    places,
+    secrets_in_ssm,
+    secrets_made,
+    table_name,
+    written_files,
+)
 from tests.unit.userdata.requests import of_node
 from tests.unit.userdata.secrecy import leaks
 from tests.waiting import wait_for
@@ -120,6 +129,18 @@ def test_only_root_may_read_a_file_that_holds_a_key(whole: Whole) -> None:
         files = key_files(instance_id)
         assert files, f"{instance_id} has no key at all"
         assert {file.place: oct(file.mode) for file in files if file.mode != 0o600} == {}
+
+
+def test_a_worker_keeps_neither_a_key_of_the_control_planes_nor_the_join_token(whole: Whole) -> None:
+    held = secrets_in_ssm(whole.bed)
+    # A founder does, so the search is one.
+    assert leaks(held, contents(whole.founder))
+    assert leaks(held, contents(whole.worker)) == []
+
+
+def contents(instance_id: str) -> Iterator[tuple[str, bytes]]:
+    """Every file that an instance has written."""
+    return ((name, path.read_bytes()) for name, path in written_files(instance_id))
 
 
 def test_the_search_finds_a_secret_in_each_of_the_places(whole: Whole) -> None:
