@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import Any
 
-from tests.bench import claims, machines, measure
+from tests.bench import boots, claims, machines, measure
 
 # Seconds on the machine that CI has; the ratio beside the first one is what to compare elsewhere.
 GENERATION_SECONDS = 0.45
@@ -37,6 +37,8 @@ def main() -> int:
         # What cannot be measured here is said, and is no failure: generating needs no root.
         missing = machines.problems()
         figures["machines"] = {"not_measured": missing} if missing else machines.machines()
+        if not options.without_local:
+            figures["cluster"] = {"not_measured": missing} if missing else boots.boots()
     except subprocess.CalledProcessError as error:
         print(f"{' '.join(error.cmd)} failed: {error.stderr.strip()}", file=sys.stderr)
         return 1
@@ -65,8 +67,22 @@ def _tell(figures: dict[str, Any]) -> None:
         print(f"boot         {measured['boot_seconds']:.2f} s to the default target (at most {BOOT_SECONDS} s)")
         print(f"bed          {measured['bed_up_and_down_seconds']:.1f} s up and down (at most {BED_SECONDS} s)")
         print(f"idle         {measured['idle_percent_of_a_core']:.1f} % of a core (at most {IDLE_PERCENT} %)")
+    if "cluster" in figures:
+        _tell_cluster(figures["cluster"])
     for template in figures["templates"]:
         print(f"  {template['file']:<24} {template['resources']:>4} resources {template['bytes']:>8} bytes")
+
+
+def _tell_cluster(measured: dict[str, Any]) -> None:
+    if "not_measured" in measured:
+        print(f"cluster      not measured: {'; '.join(measured['not_measured'])}")
+        return
+    print(f"own CPU      {measured['boot_cpu_seconds']:.2f} s of a boot (at most {boots.BOOT_CPU_SECONDS} s)")
+    beyond, kubeadm = measured["beyond_kubeadm_seconds"], measured["kubeadm_seconds"]
+    print(f"founding     {measured['three_voters_seconds']:.1f} s to three voters, {kubeadm:.1f} s of it kubeadm's")
+    print(f"             {beyond:.1f} s beside it (at most {boots.BEYOND_KUBEADM_SECONDS} s)")
+    print(f"agent        {measured['agent_idle_percent_of_a_core']:.2f} % of a core (at most {boots.AGENT_PERCENT} %)")
+    print(f"             {measured['agent_resident_mib']:.0f} MiB (at most {boots.AGENT_MIB} MiB)")
 
 
 if __name__ == "__main__":
