@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 import pytest
 
 from coordination.members import MemberState
 from coordination.record import Phase
-from tests.e2e.bed import Bed, Seen, running
+from tests.e2e.bed import Bed, Json, Seen, etcdctl, running
 
 NO_MEMBER = ("read-keys", "gate", "clean", "configure", "joining-row", "check-gate", "kubeadm-join")
 """Held at the beginning of these, a joiner is in nobody's list yet."""
-VOTER = ("voter-row", "marker", "serve", "launch-hook", "signal", "start-agent")
+VOTER = ("voter-row", "marker", "serve", "rights", "launch-hook", "signal", "start-agent")
 """etcd lists a voter from here on."""
-RESUMED = ("serve", "launch-hook", "signal", "start-agent")
-"""What a node that was a voter goes through after a reboot."""
 
 SHORT = {
     "pace": {"heartbeat": 5, "look": 1},
@@ -27,15 +26,18 @@ HEALTHY_SECONDS = 420.0
 
 
 @pytest.fixture(scope="class")
-def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    """A cluster of a founder and one that has joined; the third is held at its first stage."""
-    folder = tmp_path_factory.mktemp("joining")
-    with running(folder, node_settings=SHORT, parameters={"GeneralMinSize": "0"}) as bed:
+def new(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+    """A cluster whose joiners are held at their first stage."""
+    with running(tmp_path_factory.mktemp("joining"), node_settings=SHORT, parameters={"GeneralMinSize": "0"}) as bed:
         bed.holding.join = NO_MEMBER[:1]
-        first = bed.until(waiting_joiner, "nobody joins", STAGE_SECONDS)
-        bed.holding.free.add(first)
-        bed.until(lambda seen: seen.stage(first) == "start-agent", "the first does not join", STAGE_SECONDS)
         yield bed
+
+
+@pytest.fixture(scope="class")
+def bed(new: Bed) -> Bed:
+    """A cluster of a founder and one that has joined; the third is held at its first stage."""
+    let_one_join(new)
+    return new
 
 
 class TestLost:
@@ -53,6 +55,19 @@ class TestLost:
         assert unchanged(after, before)
         assert newcomer != joiner
 
+    def test_in_the_middle_of_kubeadm_the_replacement_names_the_learner_that_is_left(self, bed: Bed) -> None:
+        joiner, before = held(bed, "kubeadm-join")
+        bed.holding.join = ("clean",)
+        wait_for_learner(bed, founder(before))
+        bed.act("lose", joiner)
+        (left,) = learners(bed, founder(before))
+        bed.until(lambda seen: telling(seen, "is not a voter yet"), "nobody names the learner", STAGE_SECONDS)
+        after = bed.look()
+        assert unchanged(after, before)
+        assert learners(bed, founder(after)) == [left]
+        bed.remove_member(founder(after), left.get("name", ""))
+        bed.until(lambda seen: telling(seen, "", "clean"), "the gate does not open", STAGE_SECONDS)
+
     @pytest.mark.parametrize("stage", VOTER)
     def test_with_a_member_left_behind_the_replacement_waits_at_the_gate_and_names_it(
         self, bed: Bed, stage: str
@@ -61,7 +76,8 @@ class TestLost:
         assert joiner in voters(bed, founder(before))
         bed.act("lose", joiner)
         bed.holding.join = ("clean",)
-        newcomer = bed.until(lambda seen: naming(seen, joiner), "nobody names the lost member", STAGE_SECONDS)
+        why = f"etcd's member {joiner} does not answer"
+        newcomer = bed.until(lambda seen: telling(seen, why), "nobody names the lost member", STAGE_SECONDS)
         after = bed.look()
         assert unchanged(after, before)
         assert after.place(newcomer) == before.place(joiner)
@@ -79,6 +95,19 @@ class TestLost:
 class TestRebooted:
     """The joiner is rebooted by EC2, and goes on with what it finds on its own disk."""
 
+    def test_as_a_member_without_a_row_it_is_one_in_the_end(self, new: Bed) -> None:
+        """The other agents may have written the row in the meantime, so this is the only stage that is not repeated."""
+        joiner, before = held(new, "voter-row")
+        assert voters(new, founder(before)) == {founder(before), joiner}
+        started = before.boots[joiner].started_at
+        new.act("reboot", joiner)
+        new.until(lambda seen: again(seen, joiner, started), "it does not boot again", STAGE_SECONDS)
+        new.holding.free.add(joiner)
+        after = new.until(lambda seen: serving(seen, joiner), "it does not come into service", STAGE_SECONDS)
+        assert unchanged(after, before)
+        assert after.members[joiner].state is MemberState.VOTER
+        assert voters(new, founder(after)) == {founder(after), joiner}
+
     @pytest.mark.parametrize("stage", NO_MEMBER)
     def test_before_it_is_a_member_it_joins_anew(self, bed: Bed, stage: str) -> None:
         joiner, before = held(bed, stage)
@@ -89,7 +118,18 @@ class TestRebooted:
         assert unchanged(after, before)
         assert after.control_planes == before.control_planes
 
-    @pytest.mark.parametrize("stage", VOTER)
+    def test_in_the_middle_of_kubeadm_it_takes_its_learner_back_and_joins_anew(self, bed: Bed) -> None:
+        joiner, before = held(bed, "kubeadm-join")
+        bed.holding.join = ("clean",)
+        wait_for_learner(bed, founder(before))
+        bed.act("reboot", joiner)
+        bed.until(lambda seen: seen.stage(joiner) == "clean", "it does not join anew", STAGE_SECONDS)
+        after = bed.look()
+        assert unchanged(after, before)
+        assert after.control_planes == before.control_planes
+        assert not learners(bed, founder(after))
+
+    @pytest.mark.parametrize("stage", VOTER[1:])
     def test_as_a_member_it_goes_on(self, bed: Bed, stage: str) -> None:
         bed.holding.resume = (stage,)
         joiner, before = held(bed, stage)
@@ -110,6 +150,19 @@ class TestRebooted:
         assert after.record is not None
         assert (after.record.phase, after.record.epoch) == (Phase.READY, 1)
         assert after.control_planes == before.control_planes
+
+
+def let_one_join(bed: Bed) -> None:
+    """Let one of two joiners through, unless one is already."""
+    if not bed.holding.free:
+        first = bed.until(waiting_joiner, "nobody joins", STAGE_SECONDS)
+        bed.holding.free.add(first)
+        bed.until(lambda seen: serving(seen, first), "the first does not join", STAGE_SECONDS)
+
+
+def serving(seen: Seen, instance_id: str) -> Seen | None:
+    """Whether an instance's boot has come to its end."""
+    return seen if seen.stage(instance_id) == "start-agent" else None
 
 
 def healed(bed: Bed) -> Seen:
@@ -137,7 +190,8 @@ def waiting_joiner(seen: Seen) -> str | None:
 
 def joiners(bed: Bed, seen: Seen) -> list[str]:
     """Who is neither the founder nor let through."""
-    assert seen.record is not None
+    if seen.record is None:
+        return []
     return sorted(seen.control_planes - bed.holding.free - {seen.record.owner})
 
 
@@ -165,12 +219,24 @@ def replacement(seen: Seen, lost: str) -> str | None:
     return come[0] if come and lost not in come else None
 
 
-def naming(seen: Seen, lost: str) -> str | None:
-    """An instance that waits at the gate and says that the lost one is in the way."""
+def telling(seen: Seen, reason: str, stage: str = "gate") -> str | None:
+    """An instance that is at a stage of joining, and gives a reason."""
     for name in seen.control_planes:
-        if seen.stage(name) == "gate" and f"etcd's member {lost} does not answer" in seen.boots[name].reason:
+        if seen.stage(name) == stage and reason in seen.boots[name].reason:
             return name
     return None
+
+
+def learners(bed: Bed, through: str) -> list[Json]:
+    """etcd's members that are no voters."""
+    return [each for each in bed.etcd(through)["members"] if each.get("isLearner")]
+
+
+def wait_for_learner(bed: Bed, through: str) -> None:
+    """Let the held joiner go on, and wait until etcd has taken it as a learner: it is one for a second or two."""
+    bed.look()
+    looking = f"until {etcdctl()} member list --write-out json | grep -q isLearner; do sleep 0.05; done"
+    assert bed.shell(through, f"timeout 120 sh -c {shlex.quote(looking)}", 130).returncode == 0
 
 
 def again(seen: Seen, instance_id: str, started: int | None) -> bool:
