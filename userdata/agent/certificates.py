@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -186,9 +187,16 @@ def _certificate(root: Path, place: Place) -> Reading[Certificate | None]:
     if not pem:
         return Unknown(f"{place.path} holds no certificate")
     try:
-        return Known(inspect(pem))
+        return Known(_inspected(pem))
     except OpensslFailed as error:
         return Unknown(f"{place.path}: {error}")
+
+
+@lru_cache(maxsize=4 * (len(CONTROL_PLANE) + len(KUBELET)))
+def _inspected(pem: str) -> Certificate:
+    """Remembered by its text: openssl takes 20 ms for each, and a leader that looks anew at all of them every half a
+    minute would spend more on that than on everything else. Raises OpensslFailed."""
+    return inspect(pem)
 
 
 def _refuse_unreadable(held: Sequence[Held]) -> None:
