@@ -1,1 +1,1 @@
-"""`make bench`: how long generating and a rehearsal take, and how large what they make is."""
+"""`make bench`: how long generating and rehearsals take, how large what they make is, and what nodes cost."""

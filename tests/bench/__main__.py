@@ -23,7 +23,7 @@ def main() -> int:
     """Measures and prints; 1 when a program that is measured fails."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=measure.__doc__)
     parser.add_argument("--json", action="store_true", help="for machines")
-    parser.add_argument("--without-local", action="store_true", help="leave out the rehearsal")
+    parser.add_argument("--without-local", action="store_true", help="leave out the rehearsals")
     options = parser.parse_args()
     try:
         figures: dict[str, Any] = {
