@@ -41,7 +41,7 @@ class System:
         self._needed(("systemctl", "stop", _UNIT), _SYSTEMCTL_SECONDS)
         # A task may end between being listed and being killed; what is still listed in the end was not stopped.
         for _ in range(3):
-            tasks = self._needed((*_NAMESPACE, "tasks", "list", "--quiet"), _CTR_SECONDS).split()
+            tasks = self._tasks()
             if not tasks:
                 return
             for task in tasks:
@@ -49,7 +49,7 @@ class System:
             time.sleep(0.5)
             for task in tasks:
                 run((*_NAMESPACE, "tasks", "delete", "--force", task), _CTR_SECONDS)
-        if left := self._needed((*_NAMESPACE, "tasks", "list", "--quiet"), _CTR_SECONDS).split():
+        if left := self._tasks():
             raise StageFailed(f"{len(left)} containers do not stop")
 
     def is_clean(self) -> bool:
@@ -65,6 +65,12 @@ class System:
         self._needed(("kubeadm", "reset", "--force", "--skip-phases=remove-etcd-member"), _RESET_SECONDS)
         # kubeadm stops the pods that containerd knows, and leaves what it could not stop.
         self.stop()
+
+    def _tasks(self) -> list[str]:
+        """The names of what containerd runs. Raises StageFailed."""
+        lines = self._needed((*_NAMESPACE, "tasks", "list", "--quiet"), _CTR_SECONDS).splitlines()
+        # ctr may warn, too, as of version 1 of control groups: a name is a line without blanks.
+        return [line for line in lines if line and " " not in line]
 
     def _needed(self, command: tuple[str, ...], seconds: float) -> str:
         done = run(command, seconds)

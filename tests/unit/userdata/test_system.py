@@ -72,6 +72,12 @@ def test_the_kubelet_is_stopped_before_what_it_would_start_again(system: System,
     assert left.read_text() == ""
 
 
+def test_a_warning_of_containerds_is_not_taken_for_a_container(system: System, programs: Programs) -> None:
+    programs.let("ctr", 'echo \'time="2026-11-26T01:21:56Z" level=warning msg="DEPRECATION: cgroup v1"\' >&2')
+    system.stop()
+    assert programs.calls == ["systemctl stop kubelet.service", "ctr --namespace k8s.io tasks list --quiet"]
+
+
 def test_containers_that_do_not_stop_are_counted_and_it_is_no_success(system: System, programs: Programs) -> None:
     programs.let("ctr", 'case "$*" in *list*) echo etcd; echo kube-apiserver;; *) exit 1;; esac')
     with pytest.raises(StageFailed, match=r"^2 containers do not stop$"):
