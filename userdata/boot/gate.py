@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from coordination.outcomes import Item, Reading, Unknown
+from coordination.outcomes import Item, Known, Reading, Unknown
 from userdata.etcd.model import EtcdMember, MemberList, hexadecimal
 
 
@@ -37,7 +37,10 @@ class OwnVoter:
 
 @dataclass(frozen=True)
 class View:
-    """What the gate looks at. `members` is etcd's own list; `silent` are the names of voters that do not answer."""
+    """What the gate looks at. `members` is etcd's own list; `silent` are the names of voters that do not answer.
+
+    `known_to_one` is the list as one member alone knows it, which is asked for where no majority answers.
+    """
 
     members: Reading[MemberList]
     silent: Sequence[str]
@@ -45,6 +48,7 @@ class View:
     slots: int
     own_name: str
     own_peer_url: str
+    known_to_one: Reading[MemberList] = Unknown("it was not asked for")
 
 
 Gate = Open | Closed | OwnLearner | OwnVoter
@@ -53,7 +57,10 @@ Gate = Open | Closed | OwnLearner | OwnVoter
 def gate(view: View) -> Gate:
     """Whether this node may join."""
     if isinstance(view.members, Unknown):
-        return Closed(f"etcd's members are unknown: {view.members.reason}")
+        # Promoted, and rebooted before anybody said so: it may be the very voter that the majority waits for.
+        voters = view.known_to_one.value.voters if isinstance(view.known_to_one, Known) else ()
+        own = [member for member in voters if member.name == view.own_name]
+        return OwnVoter(own[0]) if own else Closed(f"etcd's members are unknown: {view.members.reason}")
     members = view.members.value
     for member in members.members:
         # An address may have been another instance's before, whose member it then still is.

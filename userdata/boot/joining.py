@@ -8,7 +8,7 @@ from coordination.joining import joining_row, voter_row
 from coordination.members import Member, MemberState
 from coordination.names import OPERATION_ITEM
 from coordination.node_leases import LeaseName, NodeLease, release
-from coordination.outcomes import Conflict, Done, Known, Unknown
+from coordination.outcomes import Conflict, Done, Known, Reading, Unknown
 from coordination.record import ClusterRecord, Phase
 from userdata import files
 from userdata.boot.context import Context, jittered, now, seconds_since_1970
@@ -19,7 +19,7 @@ from userdata.boot.looking import Looker
 from userdata.boot.neighbours import addresses
 from userdata.boot.ports import Neighbours
 from userdata.boot.serving import node_is_ready
-from userdata.etcd.model import EtcdMember, hexadecimal
+from userdata.etcd.model import EtcdMember, MemberList, hexadecimal
 from userdata.etcd_disk import Identity
 from userdata.kubeadm import discovery, joining
 from userdata.kubeadm.errors import Fault
@@ -194,7 +194,12 @@ class Joining:
             return Closed(f"the members' rows are unknown: {rows.reason}")
         asked = self._asked(rows.value)
         members = self._neighbours.members(asked)
-        silent: Sequence[str] = self._neighbours.silent(members.value) if isinstance(members, Known) else ()
+        silent: Sequence[str] = ()
+        known_to_one: Reading[MemberList] = Unknown("it was not asked for")
+        if isinstance(members, Known):
+            silent = self._neighbours.silent(members.value)
+        else:
+            known_to_one = self._neighbours.members_without_majority(asked)
         return gate(
             View(
                 members,
@@ -203,6 +208,7 @@ class Joining:
                 context.settings.slots,
                 context.instance_id,
                 f"https://{context.identity.address}:{_PEER_PORT}",
+                known_to_one,
             )
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -57,13 +57,11 @@ class Neighbours:
 
     def members(self, addresses: Iterable[str]) -> Reading[MemberList]:
         """etcd's own list, as the majority knows it, from whoever answers first."""
-        reasons = []
-        for address in addresses:
-            outcome = self._at(address).members()
-            if isinstance(outcome, Known):
-                return outcome
-            reasons.append(outcome.refusal.value if isinstance(outcome, EtcdRefused) else outcome.reason)
-        return Unknown("; ".join(reasons) or "there is nobody to ask")
+        return self._first(addresses, Etcd.members)
+
+    def members_without_majority(self, addresses: Iterable[str]) -> Reading[MemberList]:
+        """The list of whoever answers first, as that member alone knows it; it may be old."""
+        return self._first(addresses, Etcd.members_it_knows)
 
     def silent(self, members: MemberList) -> list[str]:
         """The names of the voters that do not answer."""
@@ -83,6 +81,17 @@ class Neighbours:
                 return ""
             reasons.append(outcome.reason)
         return "; ".join(reasons) or "there is nobody to ask"
+
+    def _first(
+        self, addresses: Iterable[str], ask: Callable[[Etcd], Reading[MemberList] | EtcdRefused]
+    ) -> Reading[MemberList]:
+        reasons = []
+        for address in addresses:
+            outcome = ask(self._at(address))
+            if isinstance(outcome, Known):
+                return outcome
+            reasons.append(outcome.refusal.value if isinstance(outcome, EtcdRefused) else outcome.reason)
+        return Unknown("; ".join(reasons) or "there is nobody to ask")
 
     def _hears(self, member: EtcdMember) -> bool:
         return any(isinstance(self._at(address).status(), Known) for address in member.addresses)

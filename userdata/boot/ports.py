@@ -99,6 +99,9 @@ class Neighbours(Protocol):
     def members(self, addresses: Iterable[str]) -> Reading[MemberList]:
         """etcd's own list."""
 
+    def members_without_majority(self, addresses: Iterable[str]) -> Reading[MemberList]:
+        """The list as one member alone knows it; it may be old."""
+
     def silent(self, members: MemberList) -> list[str]:
         """The names of the voters that do not answer."""
 

@@ -58,6 +58,10 @@ class Etcd:
         """The members as the majority knows them; without a majority there is no answer, and not an old one."""
         return self._read("member list", "/v3/cluster/member/list", {"linearizable": True}, model.member_list)
 
+    def members_it_knows(self) -> Reading[MemberList] | EtcdRefused:
+        """The members as this one alone knows them, which may be old; it answers without a majority, too."""
+        return self._read("member list", "/v3/cluster/member/list", {"linearizable": False}, model.member_list)
+
     def status(self) -> Reading[Status] | EtcdRefused:
         """This member's own view; it needs no majority."""
         return self._read("status", "/v3/maintenance/status", {}, model.status)

@@ -89,6 +89,16 @@ def test_a_node_that_is_a_voter_already_is_told_so() -> None:
     assert gate(replace(VIEW, members=listed(peer(1), peer(9)))) == OwnVoter(peer(9))
 
 
+def test_a_voter_that_the_majority_waits_for_is_told_so_by_one_member_alone() -> None:
+    alone = replace(VIEW, members=BROKEN, known_to_one=listed(peer(1), peer(9)))
+    assert gate(alone) == OwnVoter(peer(9))
+
+
+def test_what_one_member_alone_knows_opens_the_gate_to_nobody_and_to_no_learner() -> None:
+    for known in (listed(peer(1), peer(2)), listed(peer(1), peer(9, learner=True)), listed(peer(1), peer(9, ""))):
+        assert isinstance(gate(replace(VIEW, members=BROKEN, known_to_one=known)), Closed)
+
+
 def test_a_lost_member_whose_address_came_to_this_node_is_not_taken_for_its_own() -> None:
     lost = replace(peer(5), peer_urls=(MY_URL,))
     assert reason(members=listed(peer(1), peer(2), lost), silent=("i-5",)).startswith("etcd's member i-5 does not")

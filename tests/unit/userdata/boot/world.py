@@ -437,6 +437,11 @@ class Neighbours:
             return []
         return [Answer(record.etcd_cluster_id, self.world.has_quorum) for each in addresses if each == OTHER_ADDRESS]
 
+    def members_without_majority(self, addresses: Iterable[str]) -> Reading[MemberList]:
+        if self.world.happens("etcd: members without majority"):
+            return Unknown("member list at 10.0.0.1: TimeoutError")
+        return Known(MemberList(1, tuple(self.world.members)))
+
     def members(self, addresses: Iterable[str]) -> Reading[MemberList]:
         if self.world.happens("etcd: members"):
             return Unknown("member list at 10.0.0.1: TimeoutError")
