@@ -35,6 +35,9 @@ class OwnVoter:
     member: EtcdMember
 
 
+UNASKED = Unknown("it was not asked for")
+
+
 @dataclass(frozen=True)
 class View:
     """What the gate looks at. `members` is etcd's own list; `silent` are the names of voters that do not answer.
@@ -48,7 +51,7 @@ class View:
     slots: int
     own_name: str
     own_peer_url: str
-    known_to_one: Reading[MemberList] = Unknown("it was not asked for")
+    known_to_one: Reading[MemberList] = UNASKED
 
 
 Gate = Open | Closed | OwnLearner | OwnVoter

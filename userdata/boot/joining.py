@@ -13,7 +13,7 @@ from coordination.record import ClusterRecord, Phase
 from userdata import files
 from userdata.boot.context import Context, jittered, now, seconds_since_1970
 from userdata.boot.failures import Overtaken, StepFailed, of_command, of_words
-from userdata.boot.gate import Closed, Gate, OwnLearner, OwnVoter, View, gate
+from userdata.boot.gate import UNASKED, Closed, Gate, OwnLearner, OwnVoter, View, gate
 from userdata.boot.keys import Keys
 from userdata.boot.looking import Looker
 from userdata.boot.neighbours import addresses
@@ -195,7 +195,7 @@ class Joining:
         asked = self._asked(rows.value)
         members = self._neighbours.members(asked)
         silent: Sequence[str] = ()
-        known_to_one: Reading[MemberList] = Unknown("it was not asked for")
+        known_to_one: Reading[MemberList] = UNASKED
         if isinstance(members, Known):
             silent = self._neighbours.silent(members.value)
         else:

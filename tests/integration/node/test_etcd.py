@@ -124,6 +124,9 @@ def test_without_a_majority_the_list_is_unknown_and_not_an_old_one(three: EtcdCl
     three.kill("m3")
     assert isinstance(three.client("m1").members(), Unknown)
     assert three.client("m1").health() == Known(Health(False, "RAFT NO LEADER"))
+    alone = three.client("m1").members_it_knows()
+    assert isinstance(alone, Known)
+    assert {member.name for member in alone.value.voters} == set(THREE)
     # Its own view needs nobody else.
     assert wait_for(lambda: status(three, "m1").leader_id == 0, "the loss of its leader")
 
