@@ -17,7 +17,10 @@ def network(ec2: Any) -> tuple[str, str]:
     """Return a new VPC, with DNS, and a subnet of it."""
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
-    return vpc, ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    # Without a zone moto takes any, and one of them has not every instance type.
+    zone = ec2.describe_availability_zones()["AvailabilityZones"][0]["ZoneName"]
+    made = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24", AvailabilityZone=zone)
+    return vpc, made["Subnet"]["SubnetId"]
 
 
 def in_region(client: Clients, region: str) -> Any:
@@ -159,7 +162,9 @@ def a_modified_endpoint_changes_what_it_made(client: Clients) -> bool:
     """A subnet more is an interface more; a gateway's route goes with its route table."""
     ec2 = client("ec2")
     vpc, subnet = network(ec2)
-    second = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+    second = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24", AvailabilityZone=f"{ec2.meta.region_name}a")[
+        "Subnet"
+    ]["SubnetId"]
     endpoint = interface_endpoint(ec2, vpc, subnet, group_in(ec2, vpc))
     ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, AddSubnetIds=[second], PrivateDnsEnabled=True)
     (found,) = ec2.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"]
