@@ -1,0 +1,103 @@
+"""A year in minutes: tokens and certificates are short-lived, and the cluster outlives them all without a human."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.e2e.bed import Bed, Seen, running
+
+LEAF_SECONDS = 600
+"""Two thirds of it go by before a renewal is due, and the last third is enough for three nodes, one after another."""
+KUBELET_SECONDS = 240
+TOKEN_SECONDS = 120
+SHORT = {
+    "pace": {"heartbeat": 5, "look": 1, "token": TOKEN_SECONDS},
+    "leases": {"lease": 6, "renew": 1.5},
+    "lifetimes": {"leaf": LEAF_SECONDS, "kubelet": KUBELET_SECONDS},
+}
+HEALTHY_SECONDS = 420.0
+PAUSE_SECONDS = 5.0
+
+# A line for each certificate of a node: the path of its file or the port of its server, and when it ends.
+FILES = "/etc/kubernetes/pki/*.crt /etc/kubernetes/pki/etcd/*.crt /var/lib/kubelet/pki/kubelet-*-current.pem"
+ENDS = f"""\
+for file in {FILES}; do
+  [ ! -e "$file" ] || echo "$file $(openssl x509 -noout -enddate -in "$file")"
+done
+for port in 2379 6443 10250; do
+  served=$({{ openssl s_client -connect "127.0.0.1:$port" </dev/null | openssl x509 -noout -enddate; }} 2>/dev/null)
+  [ -z "$served" ] || echo "$port $served"
+done
+"""
+AUTHORITIES = ("/ca.crt", "front-proxy-ca.crt")
+SERVERS = {True: {"2379", "6443", "10250"}, False: {"10250"}}
+"""The ports of a control plane, and of a worker."""
+
+
+def test_a_cluster_outlives_its_certificates_and_tokens_and_a_new_worker_joins(tmp_path: Path) -> None:
+    with running(tmp_path, node_settings=SHORT, parameters={"GeneralMinSize": "1"}) as bed:
+        young = bed.healthy(HEALTHY_SECONDS)
+        first_worker = workers(bed, young, 1)
+        first = {name: ends(bed, name) for name in sorted(young.running)}
+        last = max(moment for found in first.values() for moment in found.values())
+        expired: list[str] = []
+        while time.time() <= last:
+            expired += [line for name in sorted(young.running) for line in over(bed, name)]
+            time.sleep(PAUSE_SECONDS)
+        assert not expired, "\n".join(sorted(set(expired)))
+        grown = bed.look()
+        raise_capacity(bed, 2)
+        assert len(workers(bed, grown, 2) - first_worker) == 1
+        old = bed.healthy(HEALTHY_SECONDS)
+        assert old.record is not None
+        assert young.record is not None
+        assert (old.record.epoch, old.record.etcd_cluster_id) == (1, young.record.etcd_cluster_id)
+        for name, found in first.items():
+            now = ends(bed, name)
+            assert now.keys() >= SERVERS[name in young.control_planes]
+            assert not [what for what, moment in found.items() if now[what] <= moment], (name, found, now)
+
+
+def ends(bed: Bed, instance_id: str) -> dict[str, float]:
+    """When each certificate of an instance ends, in seconds since 1970: those in files, and those that are served."""
+    found = {}
+    for line in bed.shell(instance_id, ENDS).stdout.splitlines():
+        what, _, end = line.partition(" ")
+        if not what.endswith(AUTHORITIES):
+            found[what] = (
+                datetime.strptime(end.removeprefix("notAfter="), "%b %d %H:%M:%S %Y GMT")
+                .replace(tzinfo=UTC)
+                .timestamp()
+            )
+    return found
+
+
+def over(bed: Bed, instance_id: str) -> list[str]:
+    """The certificates of an instance that have ended."""
+    now = time.time()
+    return [f"{instance_id}: {what} has ended" for what, moment in ends(bed, instance_id).items() if moment < now]
+
+
+def raise_capacity(bed: Bed, workers: int) -> None:
+    """Have the pool start more workers."""
+    autoscaling = bed.rehearsal.local.client("autoscaling")
+    groups = autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"]
+    (pool,) = [
+        group["AutoScalingGroupName"] for group in groups if any(tag["Key"] == "holdfast:pool" for tag in group["Tags"])
+    ]
+    autoscaling.set_desired_capacity(AutoScalingGroupName=pool, DesiredCapacity=workers)
+
+
+def workers(bed: Bed, seen: Seen, count: int) -> frozenset[str]:
+    """Wait until so many workers, and every control plane, are Ready nodes; the workers."""
+    assert seen.record is not None
+    through = seen.record.owner
+
+    def ready(now: Seen) -> frozenset[str] | None:
+        mine = now.running - now.control_planes
+        complete = len(mine) == count and bed.nodes(through) == dict.fromkeys(now.running, True)
+        return mine if complete else None
+
+    return bed.until(ready, f"{count} workers are not Ready", HEALTHY_SECONDS)
