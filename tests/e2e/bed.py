@@ -89,18 +89,18 @@ class Seen:
 
 @dataclass
 class Holding:
-    """Where boots are held: each by the way it goes; instances that are `free` nowhere."""
+    """Where boots are held: each by the way it goes, and those of `own` instances at their own stages on every way."""
 
     found: tuple[str, ...] = ()
     join: tuple[str, ...] = ()
     resume: tuple[str, ...] = ()
-    free: set[str] = field(default_factory=set)
+    own: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def text(self, instance_id: str) -> str:
         """What stands in the file of an instance."""
         ways = {FOUND: self.found, JOIN: self.join, RESUME: self.resume}
-        if instance_id in self.free:
-            ways = dict.fromkeys(ways, ())
+        if instance_id in self.own:
+            ways = dict.fromkeys(ways, self.own[instance_id])
         return json.dumps({way: list(stages) for way, stages in ways.items()})
 
 

@@ -97,13 +97,15 @@ class TestRebooted:
 
     def test_as_a_member_without_a_row_it_is_one_in_the_end(self, new: Bed) -> None:
         """The other agents may have written the row in the meantime, so this is the only stage that is not repeated."""
-        joiner, before = held(new, "voter-row")
+        joiner = new.until(waiting_joiner, "nobody joins", STAGE_SECONDS)
+        new.holding.own[joiner] = ("voter-row",)
+        before = new.until(lambda seen: at(seen, joiner, "voter-row"), "it is never promoted", STAGE_SECONDS)
         assert voters(new, founder(before)) == {founder(before), joiner}
         started = before.boots[joiner].started_at
         new.act("reboot", joiner)
         new.until(lambda seen: again(seen, joiner, started), "it does not boot again", STAGE_SECONDS)
-        new.holding.free.add(joiner)
-        after = new.until(lambda seen: serving(seen, joiner), "it does not come into service", STAGE_SECONDS)
+        new.holding.own[joiner] = ()
+        after = new.until(lambda seen: at(seen, joiner, "start-agent"), "it does not come into service", STAGE_SECONDS)
         assert unchanged(after, before)
         assert after.members[joiner].state is MemberState.VOTER
         assert voters(new, founder(after)) == {founder(after), joiner}
@@ -154,15 +156,15 @@ class TestRebooted:
 
 def let_one_join(bed: Bed) -> None:
     """Let one of two joiners through, unless one is already."""
-    if not bed.holding.free:
+    if not bed.holding.own:
         first = bed.until(waiting_joiner, "nobody joins", STAGE_SECONDS)
-        bed.holding.free.add(first)
-        bed.until(lambda seen: serving(seen, first), "the first does not join", STAGE_SECONDS)
+        bed.holding.own[first] = ()
+        bed.until(lambda seen: at(seen, first, "start-agent"), "the first does not join", STAGE_SECONDS)
 
 
-def serving(seen: Seen, instance_id: str) -> Seen | None:
-    """Whether an instance's boot has come to its end."""
-    return seen if seen.stage(instance_id) == "start-agent" else None
+def at(seen: Seen, instance_id: str, stage: str) -> Seen | None:
+    """Whether an instance's boot has come to a stage."""
+    return seen if seen.stage(instance_id) == stage else None
 
 
 def healed(bed: Bed) -> Seen:
@@ -192,7 +194,7 @@ def joiners(bed: Bed, seen: Seen) -> list[str]:
     """Who is neither the founder nor let through."""
     if seen.record is None:
         return []
-    return sorted(seen.control_planes - bed.holding.free - {seen.record.owner})
+    return sorted(seen.control_planes - bed.holding.own.keys() - {seen.record.owner})
 
 
 def held(bed: Bed, stage: str) -> tuple[str, Seen]:
