@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from coordination.names import TABLE_KEY
-from coordination.outcomes import Item
+from coordination.outcomes import Item, Known, Reading, Unknown
+
+Parsed = TypeVar("Parsed")
 
 
 class Malformed(ValueError):
     """An item that nobody who keeps to the protocol could have written."""
+
+
+def parsed(reading: Reading[Item | None], parse: Callable[[Item], Parsed]) -> Reading[Parsed | None]:
+    """What an item that was read says, None where there is none. One that cannot be understood is Unknown."""
+    if isinstance(reading, Unknown):
+        return reading
+    try:
+        return Known(None if reading.value is None else parse(reading.value))
+    except Malformed as error:
+        return Unknown(str(error))
 
 
 def text(item: Item, field: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from coordination.fields import Malformed
+from coordination.fields import parsed
 from coordination.names import CLUSTER_ITEM
 from coordination.outcomes import Item, Reading
 from coordination.record import ClusterRecord, cluster_record
@@ -71,13 +71,10 @@ class JoinTokens:
         return f"published a new join token {token.token_id}, good until {_moment(ends)}: {found.reason}"
 
     def _record(self) -> ClusterRecord:
-        item = known(self.rows.get(CLUSTER_ITEM))
-        if item is None:
+        record = known(parsed(self.rows.get(CLUSTER_ITEM), cluster_record))
+        if record is None:
             raise StageFailed("the cluster has no record")
-        try:
-            return cluster_record(item)
-        except Malformed as error:
-            raise StageFailed(str(error)) from error
+        return record
 
     def _stored(self) -> JoinData | None:
         read = self.store.read()

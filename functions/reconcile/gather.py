@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from coordination.conditions import Condition, condition
-from coordination.fields import Malformed
+from coordination.fields import Malformed, parsed
 from coordination.members import Member, member
 from coordination.names import (
     CLUSTER_ITEM,
@@ -77,10 +77,10 @@ def _rows(reading: Reading[tuple[Item, ...]]) -> Reading[Rows]:
                 conditions[stored.value.name] = stored.value
     return Known(
         Rows(
-            record=_optional(cluster_record, by_key.get(CLUSTER_ITEM)),
+            record=parsed(Known(by_key.get(CLUSTER_ITEM)), cluster_record),
             members=members,
             conditions=conditions,
-            teardown=_optional(teardown, by_key.get(TEARDOWN_ITEM)),
+            teardown=parsed(Known(by_key.get(TEARDOWN_ITEM)), teardown),
         )
     )
 
@@ -90,10 +90,6 @@ def _parsed(parse: Callable[[Item], Parsed], item: Item) -> Reading[Parsed]:
         return Known(parse(item))
     except Malformed as error:
         return Unknown(str(error))
-
-
-def _optional(parse: Callable[[Item], Parsed], item: Item | None) -> Reading[Parsed | None]:
-    return Known(None) if item is None else _parsed(parse, item)
 
 
 def _may_need_protection(root_status: Reading[str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from coordination.fields import Malformed
+from coordination.fields import parsed
 from coordination.names import CLUSTER_ITEM
 from coordination.outcomes import Item, Reading, Unknown
 from coordination.record import ClusterRecord, cluster_record
@@ -54,14 +54,10 @@ class Fence:
 
     def run(self) -> str:
         """Look, and stop if it must be. Raises StageFailed where the record is unknown: then everything goes on."""
-        reading = self._table.get(CLUSTER_ITEM)
+        reading = parsed(self._table.get(CLUSTER_ITEM), cluster_record)
         if isinstance(reading, Unknown):
             raise StageFailed(f"whether this node may go on is unknown: {reading.reason}")
-        try:
-            record = None if reading.value is None else cluster_record(reading.value)
-        except Malformed as error:
-            raise StageFailed(f"whether this node may go on is unknown: {error}") from error
-        why = why_stop(record, self._identity)
+        why = why_stop(reading.value, self._identity)
         if not why:
             return ""
         # Again at every look: nothing else may have started them meanwhile.

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from coordination import claims
 from coordination.boots import MOST_FAILURES, failures
 from coordination.conditions import Condition
-from coordination.names import CLUSTER_ITEM
 from coordination.outcomes import Done, Known, Unknown
-from coordination.record import ClusterRecord, Phase, cluster_record
+from coordination.record import ClusterRecord, Phase
 from userdata.boot.actions import (
     Action,
     GiveUp,
@@ -221,10 +220,10 @@ class ControlPlaneBoot:
 
     def _give_up_claim(self, told: Told) -> None:
         """Where this node owns a claim that will not become ready, say that nobody does: others need not wait."""
-        reading = self._context.table.get(CLUSTER_ITEM)
+        reading = self._looker.record()
         if isinstance(reading, Unknown) or reading.value is None:
             return
-        record = cluster_record(reading.value)
+        record = reading.value
         mine = record.owner == self._context.instance_id and record.phase in (Phase.CLAIMED, Phase.RESTORING)
         if mine:
             outcome = self._context.table.apply(claims.give_up(record))

@@ -10,7 +10,7 @@ from coordination.approvals import Approval
 from coordination.approvals import approval as restore_approval
 from coordination.boots import Boot, boot
 from coordination.fates import is_gone
-from coordination.fields import Malformed
+from coordination.fields import Malformed, parsed
 from coordination.members import Member, member
 from coordination.names import (
     BOOT_ITEM_PREFIX,
@@ -144,13 +144,7 @@ class Looker:
         return Known(unheard(instances.value, rows, boots.value))
 
     def _parsed(self, item_id: str, parse: Callable[[Item], Parsed]) -> Reading[Parsed | None]:
-        reading = self._context.table.get(item_id)
-        if isinstance(reading, Unknown):
-            return reading
-        try:
-            return Known(None if reading.value is None else parse(reading.value))
-        except Malformed as error:
-            return Unknown(f"{item_id}: {error}")
+        return parsed(self._context.table.get(item_id), parse)
 
     def _all(self, prefix: str, parse: Callable[[Item], Parsed]) -> Reading[tuple[Parsed, ...]]:
         reading = self._context.table.items([prefix])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from coordination.adapters.table import ClusterTable
-from coordination.fields import Malformed
+from coordination.fields import parsed
 from coordination.names import CLUSTER_ITEM
 from coordination.outcomes import Known, Reading, Unknown
 from coordination.record import ClusterRecord, Phase, cluster_record
@@ -110,18 +110,13 @@ class Worker:
         return Known(data)
 
     def _record(self) -> Reading[ClusterRecord | None]:
-        reading = self._context.table.get(CLUSTER_ITEM)
-        if isinstance(reading, Unknown):
-            return reading
-        try:
-            record = None if reading.value is None else cluster_record(reading.value)
-        except Malformed as error:
-            return Unknown(f"{CLUSTER_ITEM}: {error}")
+        reading = parsed(self._context.table.get(CLUSTER_ITEM), cluster_record)
+        record = reading.value if isinstance(reading, Known) else None
         if record is not None and record.cluster_id != self._context.settings.cluster_id:
             raise Ended(f"the table belongs to the cluster {record.cluster_id}")
         if record is not None and record.phase is Phase.DELETING:
             raise Ended("the cluster is being deleted")
-        return Known(record)
+        return reading
 
     def _certified(self, data: JoinData) -> tuple[Leaf, JoinData]:
         """This node's first certificate, and the join data by which it was obtained."""

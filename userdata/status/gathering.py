@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from coordination.conditions import condition
-from coordination.fields import Malformed
+from coordination.fields import Malformed, parsed
 from coordination.members import member
 from coordination.names import (
     CLUSTER_ITEM,
@@ -114,27 +114,19 @@ def _read(sources: Sources) -> tuple[Reading[ClusterRecord | None], Reading[Tabl
     if isinstance(table, Unknown):
         return table, table if sources.is_control_plane else None
     if not sources.is_control_plane:
-        item = table.value.get(CLUSTER_ITEM)
-        return (item if isinstance(item, Unknown) else _record(item.value)), None
+        return parsed(table.value.get(CLUSTER_ITEM), cluster_record), None
     items = table.value.items(_READ)
     if isinstance(items, Unknown):
         return items, items
     by_key = {str(each[TABLE_KEY]): each for each in items.value}
-    record = _record(by_key.get(CLUSTER_ITEM))
+    record = parsed(Known(by_key.get(CLUSTER_ITEM)), cluster_record)
     return record, Known(_table(by_key, record))
-
-
-def _record(item: Item | None) -> Reading[ClusterRecord | None]:
-    try:
-        return Known(None if item is None else cluster_record(item))
-    except Malformed as error:
-        return Unknown(str(error))
 
 
 def _table(by_key: dict[str, Item], record: Reading[ClusterRecord | None]) -> Table:
     malformed: list[str] = []
 
-    def parsed(parse: Callable[[Item], Parsed], keys: Sequence[str]) -> tuple[Parsed, ...]:
+    def all_good(parse: Callable[[Item], Parsed], keys: Sequence[str]) -> tuple[Parsed, ...]:
         good = []
         for key in sorted(keys):
             try:
@@ -146,14 +138,14 @@ def _table(by_key: dict[str, Item], record: Reading[ClusterRecord | None]) -> Ta
     def under(prefix: str) -> list[str]:
         return [key for key in by_key if key.startswith(prefix)]
 
-    members = parsed(member, under(MEMBER_ITEM_PREFIX))
+    members = all_good(member, under(MEMBER_ITEM_PREFIX))
     known = record.value if isinstance(record, Known) else None
-    seen = parsed(cluster_observation, under(OBSERVATION_ITEM))
+    seen = all_good(cluster_observation, under(OBSERVATION_ITEM))
     return Table(
         # Without a record nobody knows which epoch counts, so all are shown.
         members=tuple(row for row in members if known is None or row.epoch == known.epoch),
-        leases=parsed(node_lease, [key for key in by_key if key in _LEASES]),
-        conditions=parsed(condition, under(CONDITION_ITEM_PREFIX)),
+        leases=all_good(node_lease, [key for key in by_key if key in _LEASES]),
+        conditions=all_good(condition, under(CONDITION_ITEM_PREFIX)),
         observation=seen[0] if seen else None,
         malformed=tuple(malformed),
     )
