@@ -1,9 +1,11 @@
-"""What kubeadm is told of a cluster, by the cluster's settings and this node's image."""
+"""What kubeadm and add-ons are told of a cluster, by its settings and by this node."""
 
 from __future__ import annotations
 
+from userdata.addons.filling import Values
 from userdata.image import ImageFacts
 from userdata.kubeadm.cluster import Cluster
+from userdata.node_file import NodeFile
 from userdata.settings import ClusterSettings
 
 
@@ -19,3 +21,8 @@ def described(settings: ClusterSettings, image: ImageFacts, kubernetes_version: 
         kube_proxy=image.kube_proxy,
         lifetimes=image.lifetimes,
     )
+
+
+def values(settings: ClusterSettings, node: NodeFile) -> Values:
+    """What differs from one cluster's add-ons to another's."""
+    return Values(node.cluster_uuid, node.region, settings.api_endpoint, settings.pod_cidr)

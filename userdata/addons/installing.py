@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Protocol
 
 from coordination.outcomes import Done, Known, Reading, Unknown
+from userdata.addons import content
 from userdata.addons.content import Addons, Record, read_record, record_document
-from userdata.addons.filling import ManifestError
+from userdata.addons.filling import ManifestError, Values
 from userdata.addons.places import ADMIN_FILE, CACHE_FOLDER, FOLDER, NAMESPACE, RECORD
 from userdata.commands import Finished
 from userdata.kubeadm.documents import Document
@@ -57,6 +58,11 @@ def manifests(root: Path) -> dict[str, str]:
         return {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir() if path.suffix == ".json"}
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"{FOLDER} cannot be read: {type(error).__name__}") from error
+
+
+def of_image(root: Path, values: Values, version: str, *, kube_proxy: bool) -> Addons:
+    """What the image below `root` installs. Raises ManifestError."""
+    return content.addons({} if kube_proxy else manifests(root), values, version, kube_proxy=kube_proxy)
 
 
 def install(addons: Addons, here: Here) -> Done | Unknown:

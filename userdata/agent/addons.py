@@ -13,14 +13,17 @@ PERIOD_SECONDS = 60.0
 
 
 def task(
-    addons: Callable[[], Addons], installed: Callable[[], Reading[Record | None]], install: Callable[[], Done | Unknown]
+    addons: Callable[[], Addons],
+    installed: Callable[[], Reading[Record | None]],
+    install: Callable[[Addons], Done | Unknown],
 ) -> Task:
     """Installs what was never installed whole. What is there is left alone: newer add-ons come with an upgrade."""
 
     def run() -> str:
         if known(installed()) is not None:
             return ""
-        done(install())
-        return f"installed the add-ons of {addons().record.version}"
+        wanted = addons()
+        done(install(wanted))
+        return f"installed the add-ons of {wanted.record.version}"
 
     return Task("add-ons", PERIOD_SECONDS, run, leader_only=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from coordination.adapters.clients import client
 from coordination.node_leases import LeaseName
 from coordination.outcomes import Known, Reading, Unknown
-from userdata.addons import content, filling, installing
+from userdata.addons import installing
+from userdata.addons.content import Addons
+from userdata.addons.filling import ManifestError
 from userdata.agent import addons, announcing, approvals, certificates, join_tokens, probes, view
 from userdata.agent.announcing import Announcing
 from userdata.agent.certificates import Surroundings
@@ -18,10 +20,12 @@ from userdata.agent.leasing import Leasing
 from userdata.agent.observing import Nodes, Observer, Sources
 from userdata.agent.pulse import Pulse
 from userdata.agent.tasks import Task
-from userdata.certificates import Held
+from userdata.agent.view import EtcdView
 from userdata.cloud.lifecycle import signal
+from userdata.cluster import values
 from userdata.commands import run
 from userdata.etcd.client import NODE_CREDENTIALS, Etcd
+from userdata.kube.nodes import why_not_ready
 from userdata.kube.resources import NODES
 from userdata.kubeadm import renewing
 from userdata.log import StageFailed
@@ -53,6 +57,10 @@ def at(address: str) -> Etcd:
     return Etcd(address, NODE_CREDENTIALS, seconds=view.MEMBER_SECONDS)
 
 
+def _look(ground: Ground) -> Callable[[], Reading[EtcdView]]:
+    return partial(view.look, at(ground.identity.address), at)
+
+
 def _fence(ground: Ground) -> Sequence[Task]:
     identity = ground.disk.read().identity
     if identity is None:
@@ -65,29 +73,26 @@ def _announcing(ground: Ground) -> Announcing:
     stack, instance_id = ground.settings.control_plane_stack, ground.identity.instance_id
     return Announcing(
         ground.settings.slots,
-        partial(view.look, at(ground.identity.address), at),
+        _look(ground),
         lambda: signal(cloudformation, stack, announcing.RESOURCE, instance_id),
     )
 
 
 def _addons(ground: Ground) -> Task:
     here = installing.Here(ground.identity.address, run)
-    values = filling.Values(
-        ground.node.cluster_uuid,
-        ground.identity.region,
-        ground.settings.api_endpoint,
-        ground.settings.pod_cidr,
-    )
 
-    def wanted() -> content.Addons:
-        proxied = ground.image.kube_proxy
-        manifests = {} if proxied else installing.manifests(ground.root)
+    def wanted() -> Addons:
         try:
-            return content.addons(manifests, values, ground.kubernetes_version, kube_proxy=proxied)
-        except filling.ManifestError as error:
+            return installing.of_image(
+                ground.root,
+                values(ground.settings, ground.node),
+                ground.kubernetes_version,
+                kube_proxy=ground.image.kube_proxy,
+            )
+        except ManifestError as error:
             raise StageFailed(str(error)) from error
 
-    return addons.task(wanted, partial(installing.installed, here), lambda: installing.install(wanted(), here))
+    return addons.task(wanted, partial(installing.installed, here), partial(installing.install, here=here))
 
 
 def _sources(ground: Ground) -> Sources:
@@ -95,20 +100,16 @@ def _sources(ground: Ground) -> Sources:
         listed = ground.api.list(NODES)
         if not isinstance(listed, Known):
             return Unknown(listed.reason)
-        conditions = [each.get("status", {}).get("conditions", []) for each in listed.value]
-        ready = [any(one["type"] == "Ready" and one["status"] == "True" for one in each) for each in conditions]
-        return Known(Nodes(len(ready), sum(ready)))
-
-    def held() -> Sequence[Held]:
-        return certificates.found(ground.root)
+        ready = [node for node in listed.value if not why_not_ready(node)]
+        return Known(Nodes(len(listed.value), len(ready)))
 
     return Sources(
         ground.identity.instance_id,
         ground.table,
-        partial(view.look, at(ground.identity.address), at),
+        _look(ground),
         ground.groups.states,
         nodes,
-        held,
+        partial(certificates.found, ground.root),
     )
 
 

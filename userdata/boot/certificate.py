@@ -27,7 +27,6 @@ KEY_FILE = "/var/lib/holdfast/first-key.pem"
 _PATH = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 _SECONDS = 10.0
 _LARGEST_ANSWER = 1 << 20
-_FIELD = "status"
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ class Asker:
         status, said = answered.value
         if status != http.client.OK:
             return _refused(status, said)
-        state = said.get(_FIELD) or {}
+        state = said.get("status") or {}
         for condition in state.get("conditions") or []:
             if condition.get("type") in ("Denied", "Failed"):
                 return Denied(f"the request for a certificate was denied: {str(condition.get('message'))[:200]}")

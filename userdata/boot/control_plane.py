@@ -105,7 +105,8 @@ class ControlPlaneBoot:
         if isinstance(action, TakeClaim):
             founding = Founding(self._context, self._keys, action.claim.record)
             founding.run(wipe=action.wipe)
-            self._into_service(self._ready_record(), founded=True)
+            self._ready_record()
+            self._into_service(founded=True)
             return True
         if isinstance(action, Join):
             self._join(action.record)
@@ -124,7 +125,7 @@ class ControlPlaneBoot:
 
     def _join(self, record: ClusterRecord) -> None:
         Joining(self._context, self._keys, self._neighbours, self._looker, record).run()
-        self._into_service(record, founded=False)
+        self._into_service(founded=False)
 
     def _resume(self, action: Resume) -> None:
         record = self._ready_record()
@@ -134,10 +135,10 @@ class ControlPlaneBoot:
             return
         if action.write_marker:
             self._context.disk.mark()
-        self._into_service(record, founded=False)
+        self._into_service(founded=False)
 
-    def _into_service(self, record: ClusterRecord, *, founded: bool) -> None:
-        finishing = Finishing(self._context, record)
+    def _into_service(self, *, founded: bool) -> None:
+        finishing = Finishing(self._context)
         finishing.serve()
         finishing.give_rights()
         if founded:
@@ -149,7 +150,10 @@ class ControlPlaneBoot:
         finishing.start_agent()
 
     def _ready_record(self) -> ClusterRecord:
-        """The record of the cluster that this node is a member of. Raises StageFailed."""
+        """The record of the cluster that this node is a member of. Raises StageFailed.
+
+        Read again before anything is started: a deletion may have come since it was decided on.
+        """
         reading = self._looker.record()
         if isinstance(reading, Known) and reading.value is not None and reading.value.phase is Phase.READY:
             return reading.value

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from coordination.outcomes import Done, Settled
-from coordination.record import ClusterRecord
-from userdata.addons import content, filling, installing
+from userdata.addons import installing
+from userdata.addons.filling import ManifestError
 from userdata.addons.installing import Here
 from userdata.boot.context import Context
 from userdata.boot.failures import StepFailed, of_words
@@ -14,6 +14,7 @@ from userdata.boot.ports import Publisher
 from userdata.boot.serving import wait_until_served
 from userdata.boot.trying import doubt, until_done
 from userdata.cloud.lifecycle import signal
+from userdata.cluster import values
 from userdata.kube import rights
 from userdata.kube.access import Access
 from userdata.kube.client import Api, Unavailable
@@ -29,9 +30,8 @@ _TRIES = 10
 class Finishing:
     """The last stages. Each may be repeated: a node that is rebooted in the middle goes through all of them again."""
 
-    def __init__(self, context: Context, record: ClusterRecord) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
-        self._record = record
 
     def serve(self) -> None:
         """Start what is here, and wait until it serves. Raises StageFailed."""
@@ -97,13 +97,13 @@ class Finishing:
         context = self._context
         with context.stages.stage("add-ons") as told:
             try:
-                addons = content.addons(
-                    {} if context.image.kube_proxy else installing.manifests(context.root),
-                    values(context),
+                addons = installing.of_image(
+                    context.root,
+                    values(context.settings, context.node_file),
                     context.kubernetes_version,
                     kube_proxy=context.image.kube_proxy,
                 )
-            except filling.ManifestError as error:
+            except ManifestError as error:
                 raise StepFailed(Fault(True, str(error), "Use an image whose add-ons are whole.")) from error
             here = Here(context.identity.address, context.run)
             self._insist(lambda: doubt(installing.install(addons, here)), told)
@@ -115,13 +115,3 @@ class Finishing:
         """Hand the node over to its agent. Raises StageFailed."""
         with self._context.stages.stage("start-agent"):
             self._context.system.start(AGENT_UNIT)
-
-
-def values(context: Context) -> filling.Values:
-    """What differs from one cluster's add-ons to another's."""
-    return filling.Values(
-        context.node_file.cluster_uuid,
-        context.identity.region,
-        context.settings.api_endpoint,
-        context.settings.pod_cidr,
-    )

@@ -9,17 +9,17 @@ import time
 from pathlib import Path
 
 from coordination.outcomes import Reading
+from userdata.addons.installing import Here
 from userdata.boot.context import Context
 from userdata.boot.failures import of_words
 from userdata.etcd.client import NODE_CREDENTIALS, Etcd
 from userdata.etcd.model import Status
 from userdata.etcd.refusals import EtcdRefused
+from userdata.kube.nodes import why_not_ready
 from userdata.kubeadm.places import API_PORT
 from userdata.pki.material import Pki
 from userdata.pki.placing import CLUSTER_CA
 from userdata.stages import Told
-
-ADMIN_FILE = "/etc/kubernetes/admin.conf"
 
 _SECONDS = 5.0
 _KUBECTL_SECONDS = 30.0
@@ -62,26 +62,20 @@ def wait_until_served(context: Context, told: Told) -> None:
         context.waiting.sleep(1)
 
 
-def kubectl(context: Context, *arguments: str) -> tuple[str, ...]:
-    """A kubectl command, as the cluster's administrator, to this node's own API server."""
-    server = f"https://{context.identity.address}:{API_PORT}"
-    return ("kubectl", "--kubeconfig", ADMIN_FILE, "--server", server, *arguments)
-
-
 def node_is_ready(context: Context, told: Told, seconds: float) -> bool:
     """Whether the cluster has a Node of this name that the kubelet has registered. Raises StepFailed."""
     wait_until_served(context, told)
-    asked = kubectl(context, "get", "node", context.instance_id, "--ignore-not-found", "-o", "json")
-    done = context.run(asked, min(seconds, _KUBECTL_SECONDS))
+    here = Here(context.identity.address, context.run)
+    asked = here.kubectl("get", "node", context.instance_id, "--ignore-not-found", "-o", "json")
+    done = here.run(asked, min(seconds, _KUBECTL_SECONDS))
     if not done.succeeded:
         raise of_words(done.output)
     if not done.output.strip():
         return False
     try:
-        conditions = json.loads(done.output)["status"]["conditions"]
-    except (ValueError, KeyError, TypeError):
+        return not why_not_ready(json.loads(done.output))
+    except (ValueError, AttributeError, KeyError, TypeError):
         return False
-    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
 
 
 def _asked(host: str, context: ssl.SSLContext) -> str:

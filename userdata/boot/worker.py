@@ -25,6 +25,7 @@ from userdata.identity import Identity
 from userdata.image import ImageFacts
 from userdata.join_data import JoinData
 from userdata.join_store import JoinStore, Unreadable
+from userdata.kube.nodes import why_not_ready
 from userdata.kubeadm import discovery, joining
 from userdata.kubeadm.places import DISCOVERY_FILE, JOIN_FILE
 from userdata.log import StageFailed
@@ -203,10 +204,6 @@ class Worker:
 
 def _not_ready(said: str) -> str:
     try:
-        conditions = json.loads(said)["status"]["conditions"]
-        ready = [each for each in conditions if each["type"] == "Ready"]
-    except (ValueError, KeyError, TypeError):
+        return why_not_ready(json.loads(said))
+    except (ValueError, AttributeError, KeyError, TypeError):
         return str(of_words(said))
-    if ready and ready[0]["status"] == "True":
-        return ""
-    return f"the node is not ready: {ready[0].get('message', '') if ready else 'the kubelet has said nothing'}"

@@ -110,10 +110,10 @@ INSTALLED = Done()
 
 def add_ons(installed: Reading[Record | None], outcome: Done | Unknown = INSTALLED) -> tuple[str, int]:
     """What the task says, and how often it installed."""
-    installs: list[None] = []
+    installs: list[Addons] = []
 
-    def install() -> Done | Unknown:
-        installs.append(None)
+    def install(wanted: Addons) -> Done | Unknown:
+        installs.append(wanted)
         return outcome
 
     said = addons.task(lambda: Addons({}, True, RECORD), lambda: installed, install).run()
