@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from coordination.adapters.clients import client
 from coordination.adapters.table import ClusterTable
 from coordination.outcomes import Known, Unknown
 from userdata.etcd_disk import EtcdDisk
@@ -13,15 +12,13 @@ from userdata.join_store import JoinStore
 from userdata.join_tokens import JoinTokens
 from userdata.kube.client import Api
 from userdata.kubeadm.places import API_PORT
-from userdata.node_file import NodeFile
 from userdata.pki.placing import CLUSTER_CA
-from userdata.settings import ClusterSettings
 
 
 def join_tokens(
-    root: Path, node: NodeFile, settings: ClusterSettings, table: ClusterTable, api: Api, token_seconds: int
+    root: Path, endpoint: str, table: ClusterTable, store: JoinStore, api: Api, token_seconds: int
 ) -> JoinTokens:
-    """What keeps the join data good, by the API server of this node."""
+    """What keeps the join data good, by the API server of this node. `endpoint` is the API's name for workers."""
     disk = EtcdDisk(root)
 
     def here() -> Known[Here] | Unknown:
@@ -32,7 +29,6 @@ def join_tokens(
             bundle = (root / CLUSTER_CA.lstrip("/")).read_text(encoding="ascii")
         except (OSError, UnicodeDecodeError) as error:
             return Unknown(f"{CLUSTER_CA} cannot be read: {type(error).__name__}")
-        return Known(Here(identity.etcd_cluster_id, f"https://{settings.api_endpoint}:{API_PORT}", bundle))
+        return Known(Here(identity.etcd_cluster_id, f"https://{endpoint}:{API_PORT}", bundle))
 
-    store = JoinStore(client("ssm"), node.parameters, settings.key_arn)
     return JoinTokens(api, table, store, here, token_seconds)

@@ -25,6 +25,7 @@ from userdata.cloud.lifecycle import signal
 from userdata.cluster import values
 from userdata.commands import run
 from userdata.etcd.client import NODE_CREDENTIALS, Etcd
+from userdata.join_store import JoinStore
 from userdata.kube.nodes import why_not_ready
 from userdata.kube.resources import NODES
 from userdata.kubeadm import renewing
@@ -40,7 +41,9 @@ def tasks(ground: Ground, pulse: Pulse) -> Sequence[Task]:
     """All of them; the loop begins with those that are due soonest."""
     prefix = ground.identity.arn.removesuffix(ground.identity.instance_id)
     judge = approvals.Approvals(ground.api, ground.groups, ground.table, lambda instance_id: prefix + instance_id)
-    tokens = publisher(ground.root, ground.node, ground.settings, ground.table, ground.api, ground.image.pace.token)
+    store = JoinStore(client("ssm"), ground.node.parameters, ground.settings.key_arn)
+    endpoint, seconds = ground.settings.api_endpoint, ground.image.pace.token
+    tokens = publisher(ground.root, endpoint, ground.table, store, ground.api, seconds)
     return (
         *_fence(ground),
         *approvals.tasks(judge),

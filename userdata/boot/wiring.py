@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from coordination.adapters.clients import client
 from coordination.adapters.instances import ClusterGroups
@@ -48,6 +49,26 @@ _LOOK_SECONDS = 2.0
 Value = TypeVar("Value")
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """What the first stages have found, whatever the node is."""
+
+    root: Path
+    log: Log
+    about: NodeFile
+    facts: ImageFacts
+    identity: Identity
+    ssm: Any
+    settings: ClusterSettings
+    table: ClusterTable
+    stages: Stages
+
+    @property
+    def join_data(self) -> JoinStore:
+        """What workers join by."""
+        return JoinStore(self.ssm, self.about.parameters, self.settings.key_arn)
+
+
 def boot(root: Path) -> int:
     """Boot this node; the exit code."""
     with outputs("boot", root) as out, out.log.stage("boot", whole=True) as whole:
@@ -72,23 +93,16 @@ def _boot(root: Path, out: Outputs) -> int:
     out.mirror(Mirror(client("logs"), settings.node_log_group, stream_name(about.role, identity.instance_id)))
     with stages.stage("clock") as said:
         _wait_for_clock(facts, said.wait)
-    if about.is_control_plane:
-        return _control_plane(root, about, facts, identity, settings, table, stages, log)
-    return _worker(root, about, facts, identity, settings, table, stages)
+    begun = _Begun(root, log, about, facts, identity, ssm, settings, table, stages)
+    return _control_plane(begun) if about.is_control_plane else _worker(begun)
 
 
-def _control_plane(
-    root: Path,
-    about: NodeFile,
-    facts: ImageFacts,
-    identity: Identity,
-    settings: ClusterSettings,
-    table: ClusterTable,
-    stages: Stages,
-    log: Log,
-) -> int:
+def _control_plane(begun: _Begun) -> int:
+    root, log, about, facts = begun.root, begun.log, begun.about, begun.facts
+    identity, ssm, settings, table = begun.identity, begun.ssm, begun.settings, begun.table
     system = System(root)
-    own_group = OwnGroup(client("autoscaling"), about.cluster_uuid, identity.instance_id)
+    autoscaling = client("autoscaling")
+    own_group = OwnGroup(autoscaling, about.cluster_uuid, identity.instance_id)
 
     def say(reason: str) -> None:
         with log.stage("heartbeat") as told:
@@ -102,37 +116,37 @@ def _control_plane(
         image=facts,
         kubernetes_version=system.kubernetes_version(),
         table=table,
-        groups=ClusterGroups(client("autoscaling"), client("ec2"), about.cluster_uuid),
+        groups=ClusterGroups(autoscaling, client("ec2"), about.cluster_uuid),
         own_group=own_group,
-        pki=PkiStore(client("ssm"), about.parameters, settings.key_arn),
+        pki=PkiStore(ssm, about.parameters, settings.key_arn),
         cloudformation=client("cloudformation"),
         system=system,
         disk=EtcdDisk(root),
-        stages=stages,
+        stages=begun.stages,
         waiting=Waiting(own_group.heartbeat, facts.pace.heartbeat, say),
         servers=Servers(root, identity.address, settings.api_endpoint),
         run=run,
     )
     api = Api(identity.address, Access(identity.instance_id, root).agent)
-    tokens = join_tokens(root, about, settings, table, api, facts.pace.token)
+    tokens = join_tokens(root, settings.api_endpoint, table, begun.join_data, api, facts.pace.token)
     return ControlPlaneBoot(context, Neighbours(root, identity.instance_id), tokens).run()
 
 
-def _worker(
-    root: Path,
-    about: NodeFile,
-    facts: ImageFacts,
-    identity: Identity,
-    settings: ClusterSettings,
-    table: ClusterTable,
-    stages: Stages,
-) -> int:
+def _worker(begun: _Begun) -> int:
+    about, stages = begun.about, begun.stages
     with stages.stage("pool") as told:
-        ssm = client("ssm")
-        pool: PoolSettings = _until(lambda: _read(read_pool(ssm, about.parameters, about.place)), told.wait)
-    store = JoinStore(ssm, about.parameters, settings.key_arn)
+        pool: PoolSettings = _until(lambda: _read(read_pool(begun.ssm, about.parameters, about.place)), told.wait)
     context = WorkerContext(
-        root, identity, settings, pool, facts, table, store, client("cloudformation"), System(root), stages
+        root=begun.root,
+        identity=begun.identity,
+        settings=begun.settings,
+        pool=pool,
+        image=begun.facts,
+        table=begun.table,
+        join_data=begun.join_data,
+        cloudformation=client("cloudformation"),
+        system=System(begun.root),
+        stages=stages,
     )
     try:
         Worker(context).run()
@@ -143,7 +157,8 @@ def _worker(
     except StageFailed as failed:
         with stages.stage("given-up") as told:
             told.wait(str(failed))
-            outcome = OwnGroup(client("autoscaling"), about.cluster_uuid, identity.instance_id).mark_unhealthy()
+            own_group = OwnGroup(client("autoscaling"), about.cluster_uuid, begun.identity.instance_id)
+            outcome = own_group.mark_unhealthy()
             if isinstance(outcome, Unknown):
                 raise of_words(outcome.reason) from failed
             told.say(str(failed))

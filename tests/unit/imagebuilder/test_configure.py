@@ -13,6 +13,9 @@ import pytest
 from imagebuilder import configure, places
 from imagebuilder.configure import Settings
 from imagebuilder.configure.__main__ import main
+from userdata.boot.control_plane import FAILED
+from userdata.boot.finishing import AGENT_UNIT
+from userdata.node_file import NODE_FILE
 
 GOLDEN = Path(__file__).parent / "golden"
 PAUSE = "registry.k8s.io/pause:3.10.2"
@@ -98,6 +101,13 @@ def test_containerd_and_the_boot_program_start_with_the_machine_kubelet_and_agen
     enabled = {Path(path).name for path in made if ".wants/" in path}
     assert enabled == {"containerd.service", places.BOOT_UNIT}
     assert units - enabled == {"kubelet.service", places.AGENT_UNIT}
+
+
+def test_units_and_the_node_program_mean_the_same_by_names_and_exit_codes() -> None:
+    made = configure.entries(Settings(PAUSE))[f"{places.UNIT_FOLDER}/{places.BOOT_UNIT}"]
+    assert isinstance(made, configure.File)
+    assert f"\nRestartPreventExitStatus={FAILED}\n" in made.text
+    assert (AGENT_UNIT, NODE_FILE) == (places.AGENT_UNIT, places.NODE_FILE)
 
 
 def test_no_network_is_configured_and_no_file_is_written_outside_the_root(tmp_path: Path) -> None:
