@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
-from botocore.exceptions import ClientError
 
 from coordination.outcomes import Done, Known, Throttled, Unknown
 from rehearsal.aws.server import LocalAws
+from tests.unit.userdata.parameters import connect, refuse
 from userdata.join_data import JoinData, JoinDataError, join_data
 from userdata.join_store import JoinStore, Unreadable
 from userdata.kubeadm.tokens import new_token
@@ -27,24 +24,9 @@ BUNDLE = new_authority("kubernetes", datetime.now(UTC)).bundle
 DATA = JoinData(3, "cdf818194e3a8c32", "https://api.holdfast.internal:6443", BUNDLE, new_token())
 
 
-@pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    running = LocalAws().start()
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
-def key_arn(aws: LocalAws) -> str:
-    return str(aws.client("kms").create_key()["KeyMetadata"]["Arn"])
-
-
 @pytest.fixture
 def ssm(aws: LocalAws) -> Any:
-    """A client of its own, for hooks stay with a client."""
-    session: Any = boto3.session.Session(aws_access_key_id="local", aws_secret_access_key="local")
-    config = Config(retries={"mode": "standard", "total_max_attempts": 1})
-    return session.client("ssm", region_name=aws.region, endpoint_url=aws.endpoint, config=config)
+    return connect(aws.endpoint, aws.region, tries=1)
 
 
 @pytest.fixture
@@ -137,20 +119,12 @@ def test_what_is_no_join_data_says_so(store: JoinStore, ssm: Any, prefix: str) -
     assert DATA.token.secret not in read.reason
 
 
-def refuse(client: Any, operation: str, code: str) -> None:
-    """Every call of `operation` is answered with an error that quotes what was sent."""
-
-    def handler(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": code, "Message": DATA.text}}, operation)
-
-    client.meta.events.register(f"before-call.ssm.{operation}", handler)
-
-
 @pytest.mark.parametrize(("code", "kind"), [("ThrottlingException", Throttled), ("InternalServerError", Unknown)])
 def test_a_publication_that_fails_is_unknown_and_quotes_nothing(
     store: JoinStore, ssm: Any, code: str, kind: type[Unknown]
 ) -> None:
-    refuse(ssm, "PutParameter", code)
+    # AWS quotes what it was sent.
+    refuse(ssm, "PutParameter", code, DATA.text)
     outcome = store.publish(DATA)
     assert type(outcome) is kind
     assert DATA.token.secret not in outcome.reason

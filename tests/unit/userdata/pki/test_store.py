@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ReadTimeoutError
 
 from coordination.outcomes import Done, Known, Throttled, Unknown
 from rehearsal.aws.server import LocalAws
+from tests.unit.userdata.parameters import connect, refuse
 from tests.unit.userdata.secrecy import leaks, pki_secrets, texts
 from userdata.pki import material
 from userdata.pki.issuing import new_pki
@@ -24,25 +22,6 @@ PREFIX = "/holdfast/0b1c"
 NOW = datetime.now(UTC)
 MINE, THEIRS = new_pki(NOW), new_pki(NOW)
 EPOCHS = itertools.count(1)
-
-
-def connect(endpoint: str, region: str, tries: int) -> Any:
-    """A client of SSM of its own, for hooks stay with a client."""
-    session: Any = boto3.session.Session(aws_access_key_id="local", aws_secret_access_key="local")
-    config = Config(retries={"mode": "standard", "total_max_attempts": tries})
-    return session.client("ssm", region_name=region, endpoint_url=endpoint, config=config)
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    running = LocalAws().start()
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
-def key_arn(aws: LocalAws) -> str:
-    return str(aws.client("kms").create_key()["KeyMetadata"]["Arn"])
 
 
 @pytest.fixture
@@ -59,15 +38,6 @@ def store(client: Any, key_arn: str) -> PkiStore:
 def epoch() -> int:
     """An epoch under which nothing is stored."""
     return next(EPOCHS)
-
-
-def refuse(client: Any, operation: str, code: str, message: str = "as the test wants it") -> None:
-    """Every call of `operation` is answered with an error, and does nothing."""
-
-    def handler(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": code, "Message": message}}, operation)
-
-    client.meta.events.register(f"before-call.ssm.{operation}", handler)
 
 
 def lose_replies(client: Any, operation: str, first: int = 0, last: int = 1000) -> None:
