@@ -131,7 +131,7 @@ def test_a_publication_that_fails_is_unknown_and_quotes_nothing(
 
 
 def test_a_read_that_fails_is_unknown_and_nobody_takes_it_for_nothing(store: JoinStore, ssm: Any) -> None:
-    refuse(ssm, "GetParameter", "AccessDeniedException")
+    refuse(ssm, "GetParameter", "AccessDeniedException", DATA.text)
     assert isinstance(store.read(), Unknown)
 
 
