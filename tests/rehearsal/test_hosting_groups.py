@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from rehearsal.aws.autoscaling.health import IMPAIRED_SECONDS
 from rehearsal.aws.server import LocalAws
 from rehearsal.aws.services.ec2.hosting import attach_host
 from tests.rehearsal.compute import Ground, make_ground
 from tests.rehearsal.hosts import PaperHost
-from tests.rehearsal.scaling import LAUNCH, ScalingGroup, delete_all, make, state_in_ec2
+from tests.rehearsal.scaling import LAUNCH, TERMINATE, ScalingGroup, delete_all, make, state_in_ec2
 from tests.rehearsal.test_corrections_ec2 import image
 from tests.waiting import wait_for
 
@@ -30,6 +31,7 @@ def host(aws: LocalAws, attached: PaperHost) -> Iterator[PaperHost]:
     attached.fails, attached.prompt = False, True
     yield attached
     attached.fails, attached.prompt = False, True
+    attached.silent.clear()
     delete_all(aws)
 
 
@@ -67,6 +69,35 @@ def test_an_instance_that_is_lost_in_service_is_replaced(aws: LocalAws, host: Pa
     (first,) = group.instances("InService")
     host.states.changed(first, "terminated")
     wait_for(lambda: group.instances("InService") not in ([], [first]), "a replacement")
+
+
+def test_an_instance_that_hangs_in_service_is_replaced_and_waits_at_its_hook(
+    aws: LocalAws, host: PaperHost, ground: Ground
+) -> None:
+    group = make(aws, ground, LifecycleHookSpecificationList=[TERMINATE])
+    group.reach("InService")
+    (first,) = group.instances("InService")
+    host.silent.add(first)
+    group.reach("InService", "Terminating:Wait")
+    assert group.instances("Terminating:Wait") == [first]
+    assert state_in_ec2(aws, first) == "running"
+    causes = [each["Cause"] for each in group.activities()]
+    assert any(
+        each.endswith("was taken out of service in response to an EC2 instance status checks failure.")
+        for each in causes
+    )
+    assert any("in response to an unhealthy instance needing to be replaced" in each for each in causes)
+
+
+def test_an_instance_that_hangs_at_its_launch_hook_is_left_to_the_hook(
+    aws: LocalAws, host: PaperHost, ground: Ground
+) -> None:
+    group = make(aws, ground, LifecycleHookSpecificationList=[LAUNCH])
+    group.reach("Pending:Wait")
+    (first,) = group.instances("Pending:Wait")
+    host.silent.add(first)
+    aws.clock.sleep(IMPAIRED_SECONDS + 30)
+    assert group.instances("Pending:Wait") == [first]
 
 
 def test_a_group_lets_a_protected_instance_go_to_its_host(aws: LocalAws, host: PaperHost, ground: Ground) -> None:

@@ -66,9 +66,8 @@ class InstanceOperations(AutoScalingBase):
             raise invalid(f"HealthStatus is {status!r}; allowed: Healthy, Unhealthy")
         with scaling.lock:
             group, member = self.member(scaling, request["InstanceId"])
-            grace_seconds = group.settings.get("HealthCheckGracePeriod") or 0
-            served_seconds = scaling.clock.monotonic() - (member.in_service_since or scaling.clock.monotonic())
-            respected = request.get("ShouldRespectGracePeriod") is not False and served_seconds < grace_seconds
+            spared = member.served_seconds(scaling.clock.monotonic()) < group.grace_seconds
+            respected = request.get("ShouldRespectGracePeriod") is not False and spared
             if status == "Healthy" or not respected:
                 member.healthy = status == "Healthy"
                 member.health_reason = "in response to a user health-check"

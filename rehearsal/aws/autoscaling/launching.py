@@ -54,6 +54,9 @@ class Machines(Protocol):
     def states(self, instance_ids: Iterable[str]) -> dict[str, str]:
         """The EC2 state name of each instance; one that EC2 no longer knows is `terminated`."""
 
+    def impaired(self, instance_ids: Iterable[str]) -> set[str]:
+        """Those of the instances whose status check fails in EC2, the instance's own or its system's."""
+
     def end_reason(self, instance_id: str) -> str:
         """Why EC2 ended an instance; empty where it does not say or no longer knows."""
 
@@ -140,6 +143,20 @@ class Ec2Machines:
             for instance in reservation["Instances"]
         }
         return {instance_id: known.get(instance_id, "terminated") for instance_id in wanted}
+
+    def impaired(self, instance_ids: Iterable[str]) -> set[str]:
+        wanted = set(instance_ids)
+        if not wanted:
+            return set()
+        # Asked for by id, one that is gone would be an error for all; what does not run is left out of the answer.
+        pages = self._clients("ec2").get_paginator("describe_instance_status").paginate()
+        failing = {
+            status["InstanceId"]
+            for page in pages
+            for status in page["InstanceStatuses"]
+            if "impaired" in (status["InstanceStatus"]["Status"], status["SystemStatus"]["Status"])
+        }
+        return wanted & failing
 
     def end_reason(self, instance_id: str) -> str:
         by_id = [{"Name": "instance-id", "Values": [instance_id]}]

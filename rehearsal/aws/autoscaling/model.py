@@ -152,11 +152,17 @@ class Member:
     launch_failure: str = ""
     """Why EC2 gave the instance up before it was in service."""
     replaces: str | None = None
+    impaired_since: float | None = None
+    """From when on every look at its status check in EC2 has found it failing."""
 
     @property
     def counts(self) -> bool:
         """Whether the instance counts towards the desired capacity."""
         return self.state in CAPACITY_STATES
+
+    def served_seconds(self, now: float) -> float:
+        """How long it has been in service; 0 for one that never was."""
+        return now - (now if self.in_service_since is None else self.in_service_since)
 
 
 @dataclass
@@ -188,6 +194,11 @@ class Group:
     def capacity(self) -> int:
         """How many instances count towards the desired capacity now."""
         return sum(member.counts for member in self.members.values())
+
+    @property
+    def grace_seconds(self) -> int:
+        """How long an instance is in service before its health counts (HealthCheckGracePeriod)."""
+        return int(self.settings.get("HealthCheckGracePeriod") or 0)
 
     @property
     def retains_abandoned(self) -> bool:

@@ -13,8 +13,9 @@ from datetime import datetime
 from rehearsal.aws.autoscaling import hooks, notices, planning
 from rehearsal.aws.autoscaling.activities import ActivityLog, timestamp
 from rehearsal.aws.autoscaling.balancing import TargetGroups
+from rehearsal.aws.autoscaling.health import Health
 from rehearsal.aws.autoscaling.launching import GROUP_NAME_TAG, LaunchFailed, Machines, Start
-from rehearsal.aws.autoscaling.model import LAUNCHING_STATES, LEAVING_STATES, Group, Member, State
+from rehearsal.aws.autoscaling.model import LEAVING_STATES, Group, Member, State
 from rehearsal.aws.autoscaling.moves import Moves, Publish
 from rehearsal.aws.clock import Clock
 
@@ -24,8 +25,6 @@ HEALTH_CHECK_SECONDS = 5
 """How often instances are looked at. EC2's own checks take a minute; a rehearsal should not wait for that."""
 ENDING_CHECK_SECONDS = 0.5
 """How often an instance that shuts down is looked at."""
-STOPPED_STATES = frozenset({"stopping", "stopped", "shutting-down", "terminated"})
-"""EC2 states that make an instance unhealthy at once, also within the grace period."""
 
 
 class Scaling:
@@ -38,6 +37,7 @@ class Scaling:
         self.groups: dict[str, Group] = {}
         self.log = ActivityLog()
         self.moves = Moves(self.lock, clock, machines, targets, self.log, publish)
+        self.health = Health(self.lock, clock, machines)
         self._publish = publish
         self._wake = threading.Event()
         self._stopping = False
@@ -71,7 +71,7 @@ class Scaling:
         if now >= self._health_due:
             self._health_due = now + HEALTH_CHECK_SECONDS
             try:
-                self._check_health(groups)
+                self.health.check(groups)
             except Exception:
                 LOG.exception("the health of the instances is unknown; they stay as they are")
         for group in groups:
@@ -136,7 +136,8 @@ class Scaling:
                 if member.state not in LEAVING_STATES:
                     self.moves.retire(group, member, "in response to a user request")
             return
-        due = planning.past_lifetime(group, self._seconds_in_service) + planning.surplus(group)
+        now = self.clock.monotonic()
+        due = planning.past_lifetime(group, lambda member: member.served_seconds(now)) + planning.surplus(group)
         if not planning.launches_before_terminating(group):
             due += planning.unhealthy(group)
         for retirement in due:
@@ -148,9 +149,6 @@ class Scaling:
                     else group.capacity_cause
                 )
                 self.moves.retire(group, retirement.member, retirement.reason)
-
-    def _seconds_in_service(self, member: Member) -> float:
-        return self.clock.monotonic() - (member.in_service_since or self.clock.monotonic())
 
     def _launch(self, group: Group) -> bool:
         """Start one instance if the group lacks one and may try now."""
@@ -205,27 +203,6 @@ class Scaling:
             if retirement.member.instance_id not in taken and planning.surge_room(group):
                 return retirement.member.instance_id
         return None
-
-    def _check_health(self, groups: list[Group]) -> None:
-        """Mark instances unhealthy that EC2 no longer runs."""
-        with self.lock:
-            watched = [m for group in groups if group.runs("HealthCheck") for m in group.members.values() if m.counts]
-        states = self.machines.states(member.instance_id for member in watched)
-        ended = [member for member in watched if states.get(member.instance_id) in STOPPED_STATES and member.healthy]
-        reasons = {
-            member.instance_id: self.machines.end_reason(member.instance_id)
-            for member in ended
-            if member.state in LAUNCHING_STATES
-        }
-        with self.lock:
-            for member in ended:
-                member.healthy = False
-                member.health_reason = "in response to an EC2 health check indicating it has been terminated or stopped"
-                if member.instance_id in reasons:
-                    member.launch_failure = (
-                        "Instance became unhealthy while waiting for instance to be in InService state. "
-                        f"Termination Reason: {reasons[member.instance_id]}"
-                    )
 
 
 def user_request(now: datetime, what: str) -> str:

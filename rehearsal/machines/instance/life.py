@@ -23,7 +23,8 @@ from rehearsal.machines.model import Machine
 LOG = logging.getLogger(__name__)
 
 STATUS_CHECK_SECONDS = 60.0
-"""How long an instance has to be silent until its status check fails: EC2 checks every minute (EC2 guide)."""
+"""How long an instance has to hang until its status check fails: EC2 checks every minute
+(https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitoring-system-instance-status-check.html)."""
 
 
 class Life:
@@ -43,9 +44,7 @@ class Life:
         self._running: Running | None = None
         self._attached = False
         self._isolated = False
-        self._frozen = False
-        self._hung = False
-        self._silent_since: float | None = None
+        self._hung_since: float | None = None
 
     @property
     def console(self) -> Path:
@@ -54,8 +53,12 @@ class Life:
 
     @property
     def reachable(self) -> bool:
-        """False when it has been silent for so long that a status check would fail."""
-        since = self._silent_since
+        """False when it has hung for so long that a status check would fail.
+
+        EC2 asks the network interface by ARP. The kernel answers that also while every process is frozen, and no
+        firewall stops it: an isolated instance is one behind such a firewall.
+        """
+        since = self._hung_since
         return since is None or time.monotonic() - since < STATUS_CHECK_SECONDS
 
     def begin(self) -> None:
@@ -85,26 +88,25 @@ class Life:
 
     def freeze(self, wanted: bool) -> None:
         """Stop every process where it is, or let it go on, unless it hangs. ProcessLookupError when it does not run."""
-        self._require_running()
         with self._lock:
-            if not self._hung:
+            self._require_running()
+            if self._hung_since is None:
                 self._group.freeze() if wanted else self._group.thaw()
-                self._frozen = wanted
-                self._note_silence()
 
     def hang(self) -> None:
         """Stop every process and cut the network, until the next boot. ProcessLookupError when it does not run."""
-        self.freeze(True)
         with self._lock:
-            self._hung = True
+            self._require_running()
+            if self._hung_since is None:
+                self._group.freeze()
+                self._hung_since = time.monotonic()
         self._connect(False)
 
     def isolate(self, wanted: bool) -> None:
         """Cut or heal its network, also across reboots."""
         with self._lock:
             self._isolated = wanted
-            self._note_silence()
-            connectable = self._attached and not self._hung
+            connectable = self._attached and self._hung_since is None
         if connectable:
             self._connect(not wanted)
 
@@ -199,8 +201,7 @@ class Life:
         finally:
             with self._lock:
                 self._running = None
-                self._frozen = self._hung = False
-                self._note_silence()
+                self._hung_since = None
 
     def _push(self, running: Running, at_once: bool) -> None:
         how = power.REBOOT if self._aim is Aim.REBOOT else power.POWER_OFF
@@ -215,9 +216,3 @@ class Life:
         if running is None:
             raise ProcessLookupError(f"{self.machine.instance_id} does not run")
         return running
-
-    def _note_silence(self) -> None:
-        if not (self._frozen or self._isolated):
-            self._silent_since = None
-        elif self._silent_since is None:
-            self._silent_since = time.monotonic()

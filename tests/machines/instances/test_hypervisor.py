@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from rehearsal.machines.instance import life
 from tests.machines.instances.bed import SHUTDOWN_SECONDS, Bed
 from tests.waiting import wait_for
 
@@ -95,13 +96,35 @@ def test_a_hung_instance_still_runs_for_ec2_and_answers_nobody(bed: Bed, pair: t
     bed.hypervisor.hang(hung)
     assert "timed out" in asked(bed, peer, hung).lower()
     assert bed.state(hung) == "running"
-    assert bed.hypervisor.reachable(hung)
     bed.ec2.reboot_instances(InstanceIds=[hung])
     wait_for(
         lambda: "couldn't connect" in asked(bed, peer, hung).lower(),
         "the instance, where nothing listens after its reboot",
     )
     assert bed.state(hung) == "running"
+
+
+def test_only_a_hung_instance_fails_its_status_check_until_it_is_rebooted(
+    bed: Bed, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance, other = pair
+    bed.hypervisor.hang(other)
+    assert status(bed, other) == "ok"
+    monkeypatch.setattr(life, "STATUS_CHECK_SECONDS", 0.0)
+    assert status(bed, other) == "impaired"
+    bed.hypervisor.thaw(other)
+    assert status(bed, other) == "impaired"
+    bed.hypervisor.freeze(instance)
+    bed.hypervisor.isolate(instance)
+    assert status(bed, instance) == "ok"
+    bed.ec2.reboot_instances(InstanceIds=[other])
+    wait_for(lambda: status(bed, other) == "ok", "the end of the system that hung")
+
+
+def status(bed: Bed, instance: str) -> str:
+    """The instance's own status check, as EC2 tells it."""
+    (found,) = bed.ec2.describe_instance_status(InstanceIds=[instance])["InstanceStatuses"]
+    return str(found["InstanceStatus"]["Status"])
 
 
 def test_a_hung_instance_can_be_terminated(bed: Bed, instance: str) -> None:
