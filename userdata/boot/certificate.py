@@ -20,6 +20,7 @@ from userdata import files
 from userdata.join_data import JoinData
 from userdata.pki.inspecting import key_fingerprint
 from userdata.pki.issuing import Leaf, Subject, new_key, new_request
+from userdata.pki.material import blocks_of_certificates
 
 KEY_FILE = "/var/lib/holdfast/first-key.pem"
 """Kept until the node has joined: a boot that is interrupted asks again for the key that was approved already."""
@@ -111,27 +112,44 @@ class Asker:
         status, said = answered.value
         if status != http.client.OK:
             return _refused(status, said)
+        try:
+            return self._judged(said)
+        except (ValueError, AttributeError, TypeError):
+            return Unknown("the API's answer about the request for a certificate cannot be understood")
+
+    def _judged(self, said: Any) -> Known[Leaf | None] | Denied:
+        """What became of the request. Raises ValueError, AttributeError, TypeError where `said` is no such request."""
         state = said.get("status") or {}
         for condition in state.get("conditions") or []:
             if condition.get("type") in ("Denied", "Failed"):
                 return Denied(f"the request for a certificate was denied: {str(condition.get('message'))[:200]}")
         if not state.get("certificate"):
             return Known(None)
-        return Known(Leaf(base64.b64decode(state["certificate"]).decode(), self._key.private))
+        issued = blocks_of_certificates(base64.b64decode(state["certificate"]).decode())
+        return Known(Leaf("".join(issued), self._key.private))
 
-    def _send(self, method: str, path: str, document: object) -> Reading[tuple[int, dict[str, Any]]]:
+    def _send(self, method: str, path: str, document: object) -> Reading[tuple[int, Any]]:
+        """The status of an answer, and its JSON: None where it is none, as of a filter or a balancer in between."""
         connection = http.client.HTTPSConnection(self._host, self._port, timeout=_SECONDS, context=self._trust)
         headers = {"Authorization": f"Bearer {self._token.text}", "Content-Type": "application/json"}
         try:
             connection.request(method, path, None if document is None else json.dumps(document), headers)
             answer = connection.getresponse()
-            said = json.loads(answer.read(_LARGEST_ANSWER) or b"{}")
+            said = answer.read(_LARGEST_ANSWER)
         except (OSError, http.client.HTTPException, ValueError) as error:
             return Unknown(f"the API at {self._host}: {error if isinstance(error, OSError) else type(error).__name__}")
         finally:
             connection.close()
-        return Known((answer.status, said)) if isinstance(said, dict) else Unknown("the API's answer is no object")
+        return Known((answer.status, _parsed(said)))
 
 
-def _refused(status: int, said: dict[str, Any]) -> Unknown:
-    return Unknown(f"the API answers {status}: {str(said.get('message', ''))[:200]}")
+def _parsed(said: bytes) -> Any:
+    try:
+        return json.loads(said)
+    except ValueError:
+        return None
+
+
+def _refused(status: int, said: Any) -> Unknown:
+    message = said.get("message", "") if isinstance(said, dict) else ""
+    return Unknown(f"the API answers {status}: {str(message)[:200]}")

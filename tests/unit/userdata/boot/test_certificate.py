@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import socket
 import ssl
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from coordination.outcomes import Known, Reading, Unknown
 from tests.unit.userdata.boot.signing_api import HANGS_UP, PATH, Answer, Call, SigningApi, refusal, said
@@ -207,7 +210,11 @@ REFUSALS: Mapping[str, tuple[Answer, str]] = {
     "a token that has ended": (refusal(401, "Unauthorized", "Unauthorized"), "the API answers 401: Unauthorized"),
     "no right": (refusal(403, "Forbidden", 'User "x" cannot'), 'the API answers 403: User "x" cannot'),
     "a failure": (refusal(500, "InternalError", "etcdserver: no leader"), "the API answers 500: etcdserver: no leader"),
+    # As the API server's own filters and balancers say it: without JSON.
+    "too much to do": ((429, b"Too many requests, please try again later.\n"), "the API answers 429: "),
+    "a server that ends": ((503, b"Service Unavailable"), "the API answers 503: "),
     "nothing but a status": ((502, b""), "the API answers 502: "),
+    "a refusal that is no object": (said(500, ["no"]), "the API answers 500: "),
     "a message that is no text": (said(500, {"message": {"a": 1}}), "the API answers 500: {'a': 1}"),
     "a message without an end": (said(500, {"message": "x" * 5000}), f"the API answers 500: {'x' * 200}"),
 }
@@ -303,6 +310,71 @@ def test_the_systems_own_authorities_are_not_believed(
     monkeypatch.setattr(ssl, "create_default_context", watched)
     Asker(data(api, "https://127.0.0.1:6443"), ME, key)
     assert [len(context.get_ca_certs()) for context in made] == [1]
+
+
+# answers that cannot be understood
+
+STATES: Mapping[str, object] = {
+    "a text in place of the state": {"status": "Approved"},
+    "a list in place of the state": {"status": [1]},
+    "conditions that are no list": {"status": {"conditions": 7}},
+    "a condition that is no object": {"status": {"conditions": [None]}},
+    "a certificate that is no base64": {"status": {"certificate": "a"}},
+    "a certificate that is no text": {"status": {"certificate": {"a": 1}}},
+    "a certificate that is no PEM": {"status": {"certificate": "AAAA"}},
+    "a certificate of bytes": {"status": {"certificate": "//79"}},
+    "a list": [1],
+    "a text": "Approved",
+    "null": None,
+}
+
+
+@pytest.mark.parametrize("state", STATES.values(), ids=STATES)
+def test_a_state_that_cannot_be_understood_is_unknown(asker: Asker, api: SigningApi, state: object) -> None:
+    api.instead = lambda call: said(200, state)
+    assert asker.issued() == Unknown("the API's answer about the request for a certificate cannot be understood")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"<html>", b" " * (1 << 20) + b"{}"])
+def test_an_answer_that_is_no_json_or_too_large_is_no_certificate(asker: Asker, api: SigningApi, body: bytes) -> None:
+    api.instead = lambda call: (200, body)
+    assert isinstance(asker.issued(), Unknown)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["status", "conditions", "type", "certificate", "message"]), inner, max_size=3
+        )
+    ),
+    max_leaves=8,
+)
+REASON = re.compile(r"the API answers [0-9]{3}: |the API's answer |the API at 127\.0\.0\.1: ")
+
+
+# The server is the module's, and every example answers anew.
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=st.fixed_dictionaries({}, optional={"status": JSON}) | JSON, status=st.sampled_from([200, 200, 200, 401, 500])
+)
+def test_whatever_the_api_answers_nobody_takes_it_for_a_certificate(
+    asker: Asker, api: SigningApi, body: object, status: int
+) -> None:
+    api.instead = lambda call: said(status, body)
+    found = asker.issued()
+    assert found == Known(None) or isinstance(found, Denied) or REASON.match(getattr(found, "reason", ""))
+    assert status == 200 or isinstance(found, Unknown)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.binary(max_size=40), status=st.integers(200, 599))
+def test_a_request_is_stored_where_it_was_created_or_is_there_and_nowhere_else(
+    asker: Asker, api: SigningApi, body: bytes, status: int
+) -> None:
+    api.instead = lambda call: (status, body)
+    assert isinstance(asker.ask(), Known) is (status in (201, 409))
 
 
 def test_no_reason_quotes_the_token(asker: Asker, api: SigningApi) -> None:
