@@ -9,14 +9,18 @@ from userdata.node_file import NodeFile
 from userdata.settings import ClusterSettings
 
 
-def described(settings: ClusterSettings, image: ImageFacts, kubernetes_version: str) -> Cluster:
-    """What kubeadm is told of a cluster."""
+def described(
+    settings: ClusterSettings, node: NodeFile, image: ImageFacts, kubernetes_version: str, epoch: int
+) -> Cluster:
+    """What kubeadm is told of a cluster in one of its epochs."""
     return Cluster(
         name=settings.cluster_name,
         version=kubernetes_version,
         endpoint=settings.api_endpoint,
         pod_cidr=settings.pod_cidr,
         service_cidr=settings.service_cidr,
+        # Two epochs may be founded at the same address, and are told apart by the ids of their etcd clusters.
+        etcd_token=f"{node.cluster_uuid}-{epoch}",
         extra_names=settings.api_extra_names,
         kube_proxy=image.kube_proxy,
         lifetimes=image.lifetimes,

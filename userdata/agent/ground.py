@@ -42,10 +42,9 @@ class Ground:
     api: Api
     """This node's own API server."""
 
-    @property
-    def cluster(self) -> Cluster:
-        """What kubeadm was told of the cluster."""
-        return described(self.settings, self.image, self.kubernetes_version)
+    def cluster(self, epoch: int) -> Cluster:
+        """What kubeadm was told of the cluster in this epoch."""
+        return described(self.settings, self.node, self.image, self.kubernetes_version, epoch)
 
 
 def ground_of(root: Path) -> Ground:

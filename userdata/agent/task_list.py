@@ -25,6 +25,7 @@ from userdata.cloud.lifecycle import signal
 from userdata.cluster import values
 from userdata.commands import run
 from userdata.etcd.client import NODE_CREDENTIALS, Etcd
+from userdata.etcd_disk import Identity
 from userdata.join_store import JoinStore
 from userdata.kube.nodes import why_not_ready
 from userdata.kube.resources import NODES
@@ -45,7 +46,7 @@ def tasks(ground: Ground, pulse: Pulse) -> Sequence[Task]:
     endpoint, seconds = ground.settings.api_endpoint, ground.image.pace.token
     tokens = publisher(ground.root, endpoint, ground.table, store, ground.api, seconds)
     return (
-        *_fence(ground),
+        Fence(ground.table, _identity(ground), System(ground.root).stop).task(),
         *approvals.tasks(judge),
         join_tokens.task(tokens),
         announcing.task(_announcing(ground)),
@@ -64,11 +65,11 @@ def _look(ground: Ground) -> Callable[[], Reading[EtcdView]]:
     return partial(view.look, at(ground.identity.address), at)
 
 
-def _fence(ground: Ground) -> Sequence[Task]:
+def _identity(ground: Ground) -> Identity:
     identity = ground.disk.read().identity
     if identity is None:
         raise StageFailed("whose etcd data is on this node is not known: the boot has not come so far")
-    return (Fence(ground.table, identity, System(ground.root).stop).task(),)
+    return identity
 
 
 def _announcing(ground: Ground) -> Announcing:
@@ -131,7 +132,7 @@ def _surroundings(ground: Ground, pulse: Pulse) -> Surroundings:
     return Surroundings(
         root=ground.root,
         lease=lease,
-        configuration=renewing.configuration(ground.cluster, identity.address),
+        configuration=renewing.configuration(ground.cluster(_identity(ground).epoch), identity.address),
         run=run,
         started=probes.started,
         why_not_serving=lambda pod: probes.why_not_serving(pod, identity.address, authority, own),

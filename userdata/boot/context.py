@@ -61,10 +61,9 @@ class Context:
         """This node, as the decisions know it."""
         return ClusterNode(self.settings.cluster_id, self.instance_id)
 
-    @property
-    def cluster(self) -> Cluster:
-        """What kubeadm is told of the cluster."""
-        return described(self.settings, self.image, self.kubernetes_version)
+    def cluster(self, epoch: int) -> Cluster:
+        """What kubeadm is told of the cluster in this epoch."""
+        return described(self.settings, self.node_file, self.image, self.kubernetes_version, epoch)
 
     def registration(self) -> Node:
         """What this node registers with."""

@@ -105,7 +105,7 @@ class Founding:
             self._go_on(kept)
             self._keys.place(pki)
             text = founding.configuration(
-                context.cluster,
+                context.cluster(self._claimed.epoch),
                 context.registration(),
                 self.token,
                 context.image.pace.token,

@@ -232,7 +232,7 @@ class Joining:
     def _configure(self, pki: Pki, *, again: bool) -> None:
         context = self._context
         self._keys.place(pki)
-        server = context.cluster.server
+        server = context.cluster(self._record.epoch).server
         found_by = discovery.for_control_plane(pki.cluster, server, context.instance_id, now())
         wanted = joining.control_plane(context.registration(), context.image.host, context.image.timeouts, again=again)
         files.write(context.root, {DISCOVERY_FILE: files.private(found_by), JOIN_FILE: files.private(wanted)})

@@ -50,6 +50,8 @@ class Cluster:
     """The name under which the API is reached through the balancer."""
     pod_cidr: str
     service_cidr: str
+    etcd_token: str
+    """What etcd makes its cluster's id of, together with the first member's address: each founding needs its own."""
     extra_names: tuple[str, ...] = ()
     """Further names in the API server's certificate."""
     kube_proxy: bool = True
@@ -83,6 +85,8 @@ def cluster_configuration(cluster: Cluster) -> Document:
                 _mounted("audit-log", AUDIT_LOG_FOLDER, read_only=False),
             ],
         },
+        # Only a cluster that is founded takes it; a member that joins takes the id of the cluster that is there.
+        "etcd": {"local": {"extraArgs": arguments({"initial-cluster-token": cluster.etcd_token})}},
         "controllerManager": {"extraArgs": arguments({**signing, **quiet})},
         "scheduler": {"extraArgs": arguments(quiet)},
         "proxy": {"disabled": not cluster.kube_proxy},

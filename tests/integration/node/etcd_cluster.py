@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -20,6 +21,8 @@ from userdata.files import private, write
 from userdata.pki.issuing import Subject, issue, new_authority
 
 _DAY = timedelta(days=1)
+ETCDS_OWN_TOKEN = "etcd-cluster"
+"""What etcd takes where it is told none."""
 
 
 class EtcdCluster:
@@ -54,15 +57,17 @@ class EtcdCluster:
         pki = self._folder / "pki"
         return Credentials(str(pki / "ca.crt"), str(pki / "client.crt"), str(pki / "client.key"))
 
-    def found(self, names: Iterable[str]) -> None:
+    def found(self, names: Iterable[str], token: str = ETCDS_OWN_TOKEN) -> None:
         """Start a new cluster, and wait until every member serves."""
         listed = list(names)
         for name in listed:
-            self.start(name, listed, "new")
+            self.start(name, listed, "new", token)
         for client in map(self.client, listed):
             wait_for(partial(_serves, client), f"{client.address} serves")
 
-    def start(self, name: str, names: Iterable[str] = (), state: str = "existing") -> None:
+    def start(
+        self, name: str, names: Iterable[str] = (), state: str = "existing", token: str = ETCDS_OWN_TOKEN
+    ) -> None:
         """Start a member; without `names` it is one that has data."""
         key = self._folder / f"{name}.key"
         if not key.exists():
@@ -77,6 +82,7 @@ class EtcdCluster:
             "initial-advertise-peer-urls": self.peer_url(name),
             "initial-cluster": ",".join(f"{each}={self.peer_url(each)}" for each in names or [name]),
             "initial-cluster-state": state,
+            "initial-cluster-token": token,
             "client-cert-auth": "true",
             "peer-client-cert-auth": "true",
             "unsafe-no-fsync": "true",
@@ -94,6 +100,11 @@ class EtcdCluster:
         process = self._processes.pop(name)
         process.kill()
         process.wait()
+
+    def lose(self, name: str) -> None:
+        """End a member, and take its disk away."""
+        self.kill(name)
+        shutil.rmtree(self._folder / "data" / name)
 
     @contextmanager
     def hung(self, name: str) -> Iterator[None]:

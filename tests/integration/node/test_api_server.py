@@ -36,6 +36,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         endpoint="api.holdfast.internal",
         pod_cidr="100.64.0.0/16",
         service_cidr="172.20.0.0/16",
+        etcd_token="uuid-1",
     )
     etcd = EtcdCluster(tmp_path_factory.mktemp("etcd"), request.param)
     api = ApiServer(tmp_path_factory.mktemp("control-plane"), etcd, cluster, request.param)

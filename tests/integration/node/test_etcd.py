@@ -168,6 +168,33 @@ def test_a_member_that_never_started_can_be_removed(cluster: EtcdCluster) -> Non
     assert [member.name for member in cluster.listed("m1").members] == ["m1"]
 
 
+def test_a_cluster_founded_anew_at_the_same_address_has_the_same_id_unless_its_token_is_another_one(
+    cluster: EtcdCluster,
+) -> None:
+    def founded(token: str) -> int:
+        cluster.found(("m1",), token)
+        found = cluster.listed("m1").cluster_id
+        cluster.lose("m1")
+        return found
+
+    first, same, second = founded("uuid-1"), founded("uuid-1"), founded("uuid-2")
+    assert first == same
+    assert first != second
+
+
+@pytest.mark.parametrize("token", ["uuid-1", "uuid-2"])
+def test_a_member_that_joins_takes_the_id_of_the_cluster_that_is_there_whatever_its_token_says(
+    cluster: EtcdCluster, token: str
+) -> None:
+    cluster.found(("m1",), "uuid-1")
+    founded = cluster.listed("m1").cluster_id
+    cluster.control("m1", "member", "add", "m2", "--learner", f"--peer-urls={cluster.peer_url('m2')}")
+    cluster.start("m2", ("m1", "m2"), token=token)
+    joined = wait_for(lambda: any(each.name == "m2" for each in cluster.listed("m1").unfinished), "the learner's start")
+    assert joined
+    assert status(cluster, "m2").cluster_id == founded
+
+
 def test_no_alarm_is_an_empty_answer(cluster: EtcdCluster) -> None:
     cluster.found(("m1",))
     assert cluster.client("m1").alarms() == Known(())

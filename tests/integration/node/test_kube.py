@@ -53,7 +53,7 @@ KEY, FOREIGN_KEY = new_key(), new_key()
 @pytest.fixture(scope="module", params=MINORS)
 def kube(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kube]:
     """An API server of each minor, on which a founder has given the agents their rights."""
-    cluster = Cluster("holdfast", "", "api.holdfast.internal", "100.64.0.0/16", "172.20.0.0/16")
+    cluster = Cluster("holdfast", "", "api.holdfast.internal", "100.64.0.0/16", "172.20.0.0/16", "uuid-1")
     etcd = EtcdCluster(tmp_path_factory.mktemp("etcd"), request.param)
     server = ApiServer(tmp_path_factory.mktemp("control-plane"), etcd, cluster, request.param)
     try:

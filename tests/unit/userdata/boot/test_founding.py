@@ -24,6 +24,7 @@ from tests.unit.userdata.secrecy import leaks, pki_secrets, readable_files, text
 from tests.waiting import wait_for
 from userdata.boot.control_plane import FAILED, SERVES, STOPPED
 from userdata.commands import Finished
+from userdata.kubeadm.places import INIT_FILE
 from userdata.pki.inspecting import ca_hashes
 
 EVENTS = (
@@ -160,6 +161,21 @@ def test_after_three_failures_the_place_is_given_up_and_nothing_runs(world: Worl
     assert [epoch for epoch, _ in world.claims] == [1, 2, 3]
     stopped, given_up, abandoned = world.events[-4], world.events[-2], world.events[-1]
     assert (stopped, given_up, abandoned) == ("machine: stop", "table: apply cluster", "hook: abandon")
+
+
+@pytest.mark.usefixtures("quick")
+def test_no_two_epochs_found_etcd_with_the_same_token(world: World) -> None:
+    tokens: list[str] = []
+
+    def note(ended: Callable[[], bool]) -> Finished | None:
+        told = (world.root / INIT_FILE.lstrip("/")).read_text()
+        (cluster,) = [part for part in map(json.loads, told.split("---\n")) if part["kind"] == "ClusterConfiguration"]
+        tokens.extend(each["value"] for each in cluster["etcd"]["local"]["extraArgs"])
+        return Finished(1, REFUSED) if len(tokens) == 1 else None
+
+    world.in_kubeadm = note
+    assert world.boot() == SERVES
+    assert tokens == ["uuid-1", "uuid-2"]
 
 
 def test_another_node_founds_in_the_epoch_after_the_one_that_was_given_up(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ import pytest
 from tests.programs import MINORS, RELEASES, program
 from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE, TOKEN, WORKER
 from tests.unit.userdata.secrecy import leaks, texts
-from userdata.kubeadm import discovery, founding, joining
+from userdata.kubeadm import discovery, founding, joining, renewing
 from userdata.kubeadm.cluster import Lifetimes
 from userdata.kubeadm.node import Host
 from userdata.kubeadm.places import DISCOVERY_FILE
@@ -77,6 +78,25 @@ def complaints(folder: Path, minor: str, configuration: str) -> str:
     place.write_text(configuration)
     command = [str(program("kubeadm", minor)), "config", "validate", "--config", str(place)]
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
+
+
+@pytest.mark.parametrize("minor", MINORS)
+def test_kubeadm_starts_etcd_with_the_token_of_the_epoch(tmp_path: Path, minor: str) -> None:
+    version = next(release.version for release in RELEASES if release.minor == minor)
+    told, made = tmp_path / "init.json", tmp_path / "made"
+    told.write_text(founder(replace(CLUSTER, version=version, etcd_token="uuid-7")))
+    made.mkdir()
+    command = [str(program("kubeadm", minor)), "init", "phase", "etcd", "local", "--dry-run", "--config", str(told)]
+    environment = {**os.environ, "KUBEADM_INIT_DRYRUN_DIR": str(made)}
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    assert "    - --initial-cluster-token=uuid-7\n" in (made / "etcd.yaml").read_text()
+
+
+def test_founders_and_those_who_renew_certificates_say_the_same_of_the_cluster() -> None:
+    founded, renewed = documents(founder()), documents(renewing.configuration(CLUSTER, CONTROL_PLANE.address))
+    assert founded["ClusterConfiguration"] == renewed["ClusterConfiguration"]
+    told = named(founded["ClusterConfiguration"]["etcd"]["local"]["extraArgs"])
+    assert told == {"initial-cluster-token": CLUSTER.etcd_token}
 
 
 def test_the_same_values_give_the_same_text_whatever_their_order() -> None:
