@@ -23,6 +23,7 @@ from userdata.boot.actions import (
 )
 from userdata.boot.context import Context, jittered, seconds_since_1970
 from userdata.boot.decide import decide
+from userdata.boot.failures import LookAgain
 from userdata.boot.finishing import Finishing
 from userdata.boot.founding import Founding
 from userdata.boot.joining import Joining
@@ -40,7 +41,10 @@ started again by systemd (RestartPreventExitStatus): in the moments until its in
 # A day of lost writes is the most that nobody is asked about.
 _OLDEST_BACKUP_SECONDS = 24 * 3600
 _MOST_FAILURES = 3
-"""So often in a row may founding or joining fail for a reason that may pass, before the place is given up."""
+"""So often in a row may founding or joining fail for a reason that may pass, before the place is given up.
+
+Waiting is no failure (LookAgain), and does not make up for one: what failed before is only forgotten with the boot.
+"""
 
 
 class ControlPlaneBoot:
@@ -105,15 +109,14 @@ class ControlPlaneBoot:
         if isinstance(action, TakeClaim):
             founding = Founding(self._context, self._keys, action.claim.record)
             founding.run(wipe=action.wipe)
-            self._ready_record()
+            if isinstance(self._ready_record(), LookAgain):
+                return False
             self._into_service(founded=True)
             return True
         if isinstance(action, Join):
-            self._join(action.record)
-            return True
+            return self._join(action.record)
         if isinstance(action, Resume):
-            self._resume(action)
-            return True
+            return self._resume(action)
         if isinstance(action, Start):
             # The table may later say that it must stop, so this boot is not over.
             with self._context.stages.stage("start-unseen") as told:
@@ -123,19 +126,24 @@ class ControlPlaneBoot:
             return False
         raise AssertionError(action)
 
-    def _join(self, record: ClusterRecord) -> None:
-        Joining(self._context, self._keys, self._neighbours, self._looker, record).run()
+    def _join(self, record: ClusterRecord) -> bool:
+        joining = Joining(self._context, self._keys, self._neighbours, self._looker, record)
+        if isinstance(joining.run(), LookAgain):
+            return False
         self._into_service(founded=False)
+        return True
 
-    def _resume(self, action: Resume) -> None:
+    def _resume(self, action: Resume) -> bool:
         record = self._ready_record()
+        if isinstance(record, LookAgain):
+            return False
         if not action.promoted:
             # Its row says that it was about to join; etcd's own list says how far it came.
-            self._join(record)
-            return
+            return self._join(record)
         if action.write_marker:
             self._context.disk.mark()
         self._into_service(founded=False)
+        return True
 
     def _into_service(self, *, founded: bool) -> None:
         finishing = Finishing(self._context)
@@ -149,15 +157,15 @@ class ControlPlaneBoot:
             finishing.install_addons()
         finishing.start_agent()
 
-    def _ready_record(self) -> ClusterRecord:
-        """The record of the cluster that this node is a member of. Raises StageFailed.
+    def _ready_record(self) -> ClusterRecord | LookAgain:
+        """The record of the cluster that this node is a member of.
 
         Read again before anything is started: a deletion may have come since it was decided on.
         """
         reading = self._looker.record()
         if isinstance(reading, Known) and reading.value is not None and reading.value.phase is Phase.READY:
             return reading.value
-        raise StageFailed("the record is not ready any more, or unknown")
+        return LookAgain("the record is not ready any more, or unknown")
 
     def _wait_for_record(self) -> None:
         while isinstance(self._looker.record(), Unknown):

@@ -1,6 +1,8 @@
-"""How a step of the boot fails: for now, or for good."""
+"""How a step of the boot fails: for now, or for good; and what is no failure."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from userdata.commands import Finished
 from userdata.kubeadm.errors import Fault, sort
@@ -27,3 +29,10 @@ def of_words(said: str) -> StepFailed:
 
 class Overtaken(StageFailed):
     """Something else happened meanwhile: the node looks again, and decides anew."""
+
+
+@dataclass(frozen=True)
+class LookAgain:
+    """Nothing was begun, so nothing has failed: the boot table is looked at again, and counts no failure for it."""
+
+    reason: str

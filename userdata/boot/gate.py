@@ -22,6 +22,11 @@ class Closed:
 
 
 @dataclass(frozen=True)
+class MembersUnknown(Closed):
+    """Closed, for nobody says with a majority who the members are. What that means is not for the gate to judge."""
+
+
+@dataclass(frozen=True)
 class OwnLearner:
     """A member of this very node's, from a join that did not end: it is removed before the next one."""
 
@@ -63,7 +68,7 @@ def gate(view: View) -> Gate:
         # Promoted, and rebooted before anybody said so: it may be the very voter that the majority waits for.
         voters = view.known_to_one.value.voters if isinstance(view.known_to_one, Known) else ()
         own = [member for member in voters if member.name == view.own_name]
-        return OwnVoter(own[0]) if own else Closed(f"etcd's members are unknown: {view.members.reason}")
+        return OwnVoter(own[0]) if own else MembersUnknown(f"etcd's members are unknown: {view.members.reason}")
     members = view.members.value
     for member in members.members:
         # An address may have been another instance's before, whose member it then still is.

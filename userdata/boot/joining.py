@@ -12,8 +12,8 @@ from coordination.outcomes import Conflict, Done, Known, Reading, Unknown
 from coordination.record import ClusterRecord, Phase
 from userdata import files
 from userdata.boot.context import Context, jittered, now, seconds_since_1970
-from userdata.boot.failures import Overtaken, StepFailed, of_command, of_words
-from userdata.boot.gate import UNASKED, Closed, Gate, OwnLearner, OwnVoter, View, gate
+from userdata.boot.failures import LookAgain, Overtaken, StepFailed, of_command, of_words
+from userdata.boot.gate import UNASKED, Closed, Gate, MembersUnknown, OwnLearner, OwnVoter, View, gate
 from userdata.boot.keys import Keys
 from userdata.boot.looking import Looker
 from userdata.boot.neighbours import addresses
@@ -48,14 +48,18 @@ class Joining:
         self._timings = context.image.pace.leases
         self._contender = Contender(context.table, LeaseName.JOIN, context.instance_id, self._timings.lease)
 
-    def run(self) -> None:
-        """Everything up to being a voter. Raises StageFailed."""
+    def run(self) -> LookAgain | None:
+        """Everything up to being a voter; or LookAgain, and then nothing was begun. Raises StageFailed."""
         context, stages = self._context, self._context.stages
-        with stages.stage("read-keys"):
-            pki = self._keys.needed(self._record.pki_epoch)
+        with stages.stage("read-keys") as told:
+            pki = self._read_keys(told)
+            if isinstance(pki, LookAgain):
+                return pki
             self._neighbours.introduce(pki, now())
         with stages.stage("gate") as told:
             found = self._through_the_gate(pki, told)
+            if isinstance(found, LookAgain):
+                return found
         if isinstance(found, OwnVoter):
             if not context.disk.read().has_data:
                 reason = (
@@ -63,7 +67,7 @@ class Joining:
                 )
                 raise StepFailed(Fault(True, reason, "The member has to be removed; a replacement joins then."))
             self._finish_voter(pki, found.member)
-            return
+            return None
         kept = Kept(self._context.table, found, LEASE, self._timings, self._timings.join)
         try:
             self._join(pki, kept)
@@ -72,6 +76,14 @@ class Joining:
             raise
         finally:
             self._release(kept.close())
+        return None
+
+    def _read_keys(self, told: Told) -> Pki | LookAgain:
+        """The cluster's keys. Only a node with data comes here without having read them. Raises StageFailed."""
+        keys = self._keys.of(self._record.pki_epoch)
+        if isinstance(keys, Unknown):
+            return self._wait_and_look(told, f"the cluster's keys cannot be read: {keys.reason}")
+        return self._keys.needed(self._record.pki_epoch)
 
     def _withdraw(self) -> None:
         """Take back what a failed join left in etcd, so that it stands in nobody's way even if this node goes now."""
@@ -88,12 +100,23 @@ class Joining:
                 reason = rows.reason if isinstance(rows, Unknown) else self._removed(seen.member, rows.value)
                 told.say(f"its learner stays in etcd: {reason}" if reason else "its learner was removed from etcd")
 
-    def _through_the_gate(self, pki: Pki, told: Told) -> NodeLease | OwnVoter:
-        """Wait until this node may join, and holds the lease for it."""
+    def _through_the_gate(self, pki: Pki, told: Told) -> NodeLease | OwnVoter | LookAgain:
+        """Wait until this node may join, and holds the lease for it, or until only the boot table can say what to do.
+
+        Nothing was begun before: whatever cannot be read here is a reason to wait, and never a failure.
+        """
         context = self._context
         while True:
-            self._same_record()
+            record = self._looker.record()
+            if isinstance(record, Unknown):
+                # The table has a row of its own for that: a member starts what it has.
+                return self._wait_and_look(told, f"the record is unknown: {record.reason}")
+            if not self._is_same(record.value):
+                return self._leave(told, "the record has changed")
             seen = self._gate()
+            if isinstance(seen, MembersUnknown):
+                # They may be lost for good, and the table judges that.
+                return self._wait_and_look(told, seen.reason)
             if isinstance(seen, OwnVoter):
                 return seen
             if isinstance(seen, OwnLearner):
@@ -108,6 +131,17 @@ class Joining:
             told.wait(reason)
             context.waiting.sleep(jittered(context.image.pace.look))
 
+    def _wait_and_look(self, told: Told, reason: str) -> LookAgain:
+        """Wait as long as between any two looks at the table, and go back to it."""
+        told.wait(reason)
+        self._context.waiting.sleep(jittered(self._context.image.pace.look))
+        return self._leave(told, reason)
+
+    def _leave(self, told: Told, reason: str) -> LookAgain:
+        """The stage ends well, and says why it led to nothing."""
+        told.say(f"looking at the boot table again: {reason}")
+        return LookAgain(reason)
+
     def _join(self, pki: Pki, kept: Kept[NodeLease]) -> None:
         context, stages = self._context, self._context.stages
         with stages.stage("clean"):
@@ -121,9 +155,8 @@ class Joining:
             self._configure(pki, again=False)
         with stages.stage("joining-row") as told:
             row = self._write_row(kept, told)
-        with stages.stage("check-gate"):
-            self._go_on(kept)
-            self._same_record()
+        with stages.stage("check-gate") as told:
+            self._same_record(kept, told)
             seen = self._gate()
             if isinstance(seen, Closed):
                 raise Overtaken(seen.reason)
@@ -174,18 +207,12 @@ class Joining:
     def _write_row(self, kept: Kept[NodeLease], told: Told) -> Member:
         row = self._row("")
         while True:
-            self._go_on(kept)
-            record = self._same_record()
+            record = self._same_record(kept, told)
             outcome = self._context.table.transact(joining_row(record, row, kept.held))
             if isinstance(outcome, Done):
                 return row
             # Another joiner's row, or a renewal of the lease, may have come in between: what is stored now decides.
-            if isinstance(outcome, Unknown):
-                failed = of_words(outcome.reason)
-                if failed.permanent:
-                    raise failed
-                told.wait(str(failed))
-            self._context.waiting.sleep(jittered(1))
+            self._try_again(told, outcome.reason if isinstance(outcome, Unknown) else "")
 
     def _gate(self) -> Gate:
         context = self._context
@@ -252,15 +279,31 @@ class Joining:
     def _identity(self) -> Identity:
         return Identity(self._context.node, self._record.epoch, self._record.etcd_cluster_id)
 
-    def _same_record(self) -> ClusterRecord:
-        """The record, which must still be of the epoch that is joined. Raises Overtaken."""
-        reading = self._looker.record()
-        if isinstance(reading, Unknown):
-            raise Overtaken(f"the record is unknown: {reading.reason}")
-        record = reading.value
-        if record is None or (record.epoch, record.phase) != (self._record.epoch, Phase.READY):
-            raise Overtaken("the record has changed")
-        return record
+    def _is_same(self, record: ClusterRecord | None) -> bool:
+        """Whether a record still says that the epoch that is joined is ready."""
+        return record is not None and (record.epoch, record.phase) == (self._record.epoch, Phase.READY)
+
+    def _same_record(self, kept: Kept[NodeLease], told: Told) -> ClusterRecord:
+        """The record, asked for as long as the lease is held. Raises Overtaken where it is another one by now."""
+        while True:
+            self._go_on(kept)
+            reading = self._looker.record()
+            if isinstance(reading, Unknown):
+                self._try_again(told, reading.reason)
+                continue
+            record = reading.value
+            if record is None or not self._is_same(record):
+                raise Overtaken("the record has changed")
+            return record
+
+    def _try_again(self, told: Told, reason: str) -> None:
+        """Wait a moment, if trying again can help; without a reason it can. Raises StepFailed."""
+        if reason:
+            failed = of_words(reason)
+            if failed.permanent:
+                raise failed
+            told.wait(str(failed))
+        self._context.waiting.sleep(jittered(1))
 
     def _go_on(self, kept: Kept[NodeLease]) -> None:
         """Raises Overtaken where the lease must not be relied on any more."""

@@ -16,7 +16,8 @@ class Waiting:
 
     The heartbeat has a thread of its own, because `kubeadm init` takes longer than a short hook. What the thread may
     not do is keep a boot alive that hangs: it needs a sign of life from the boot's own steps, each of which says for
-    how long it may be silent.
+    how long it may be silent. In a silence the hook runs out, and ends the instance; a boot that moves before that has
+    not hung, and is kept alive again.
     """
 
     def __init__(
@@ -50,11 +51,13 @@ class Waiting:
         self._over.set()
 
     def _beat(self) -> None:
-        said = ""
+        said, silent = "", False
         while not self._over.wait(self._seconds):
-            if self._clock() > self._silent_until:
-                self._say("the boot has been silent for too long: its launch hook is not kept alive any more")
-                return
+            was_silent, silent = silent, self._clock() > self._silent_until
+            if silent:
+                if not was_silent:
+                    self._say("the boot has been silent for too long: its launch hook is not kept alive until it moves")
+                continue
             outcome = self._heartbeat()
             reason = outcome.reason if isinstance(outcome, Unknown) else ""
             if reason and reason != said:

@@ -15,3 +15,10 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     # What a real API server makes of the rights is in tests/integration/node/test_kube.py.
     monkeypatch.setattr("userdata.kube.rights.install", lambda administrator: Done())
     return World(tmp_path)
+
+
+@pytest.fixture
+def joiner(world: World) -> World:
+    """The world of a fresh node beside a cluster that serves."""
+    world.other_founds()
+    return world

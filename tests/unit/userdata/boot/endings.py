@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable
 
 from coordination.members import MemberState
@@ -44,6 +45,12 @@ def serves(world: World) -> None:
     assert "Owner" not in lease
     assert world.lifecycle_state == "InService"
     assert "machine: start holdfast-agent.service" in world.events
+
+
+def failed(world: World) -> list[str]:
+    """The stages that the log says have failed, in their order."""
+    lines = [json.loads(line) for line in world.lines]
+    return [line["stage"] for line in lines if line["outcome"] == "failed"]
 
 
 def at(number: int, fault: Fault) -> Callable[[int, str], Fault | None]:

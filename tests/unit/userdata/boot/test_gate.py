@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from coordination.outcomes import Item, Known, Reading
 from tests.unit.userdata.boot.looks import BROKEN
-from userdata.boot.gate import Closed, Open, OwnLearner, OwnVoter, View, gate
+from userdata.boot.gate import Closed, MembersUnknown, Open, OwnLearner, OwnVoter, View, gate
 from userdata.etcd.model import EtcdMember, MemberList
 
 MY_URL = "https://10.0.0.9:2380"
@@ -45,8 +45,8 @@ def test_a_full_cluster_may_grow_by_the_one_that_replaces_a_member() -> None:
     assert gate(replace(VIEW, members=listed(peer(1), peer(2), peer(3)))) == Open()
 
 
-def test_members_that_are_unknown_close_it() -> None:
-    assert reason(members=BROKEN) == "etcd's members are unknown: broken by the test"
+def test_members_that_are_unknown_close_it_in_a_way_of_its_own() -> None:
+    assert gate(replace(VIEW, members=BROKEN)) == MembersUnknown("etcd's members are unknown: broken by the test")
 
 
 def test_another_ones_learner_closes_it_and_is_named() -> None:
@@ -96,7 +96,7 @@ def test_a_voter_that_the_majority_waits_for_is_told_so_by_one_member_alone() ->
 
 def test_what_one_member_alone_knows_opens_the_gate_to_nobody_and_to_no_learner() -> None:
     for known in (listed(peer(1), peer(2)), listed(peer(1), peer(9, learner=True)), listed(peer(1), peer(9, ""))):
-        assert isinstance(gate(replace(VIEW, members=BROKEN, known_to_one=known)), Closed)
+        assert isinstance(gate(replace(VIEW, members=BROKEN, known_to_one=known)), MembersUnknown)
 
 
 def test_a_lost_member_whose_address_came_to_this_node_is_not_taken_for_its_own() -> None:
@@ -128,6 +128,7 @@ def test_it_never_opens_beside_an_unfinished_or_a_silent_member_or_an_operation(
     in_the_way = any(each.is_learner or not each.name for each in members) or silent or operation != Known(None)
     assert isinstance(found, Open) is not (bool(in_the_way) or len(members) > slots)
     assert isinstance(found, Open | Closed)
+    assert not isinstance(found, MembersUnknown)
 
 
 @given(MEMBERS, st.booleans(), st.booleans(), st.integers(0, 5), NAMES, OPERATIONS)

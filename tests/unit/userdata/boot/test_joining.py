@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +10,10 @@ import pytest
 
 from coordination.members import Member, MemberState
 from coordination.node_leases import LeaseName, NodeLease, node_lease
-from coordination.outcomes import Item
 from coordination.record import Phase
 from coordination.timings import Timings
-from coordination.writes import as_item
 from tests.unit.userdata.boot.endings import at, serves, sound
+from tests.unit.userdata.boot.interrupted import LEFT, as_lease, joining_row, learner
 from tests.unit.userdata.boot.world import ANCHORS, ME, MY_ADDRESS, OTHER, REFUSED, Fault, World, peer
 from tests.waiting import wait_for
 from userdata import files
@@ -39,21 +38,10 @@ KUBEADM = EVENTS.index("run: kubeadm join")
 LEASE_ITEM = "lease#join"
 
 
-@pytest.fixture
-def joiner(world: World) -> World:
-    """A fresh node beside a cluster that serves."""
-    world.other_founds()
-    return world
-
-
 def lease(world: World) -> NodeLease:
     item = world.table.stored(LEASE_ITEM)
     assert item is not None
     return node_lease(item)
-
-
-def as_lease(held: NodeLease) -> Item:
-    return as_item(held.item_id, {"Owner": held.owner or None, "Counter": held.counter, "Fence": held.fence})
 
 
 def test_a_joiner_does_everything_once_and_in_this_order(joiner: World) -> None:
@@ -117,35 +105,12 @@ def test_an_epoch_that_ends_before_this_node_was_added_leaves_no_member_of_it(jo
     assert held is None or "Owner" not in held
 
 
-def learner(started: bool) -> Callable[[World], None]:
-    def leave(world: World) -> None:
-        world.members.append(peer(9, ME if started else "", MY_ADDRESS, learner=True))
-        if started:
-            world.start(0xE1, 9)
-            EtcdDisk(world.root).identify(Identity(Node("arn:stack", ME), 1, "e1"))
-
-    return leave
-
-
-def promoted(world: World) -> None:
-    learner(started=True)(world)
-    world.members[-1] = peer(9, ME, MY_ADDRESS)
-
-
-LEFT: Mapping[str, Callable[[World], None]] = {
-    "an entry of etcd alone": learner(started=False),
-    "a learner that has started": learner(started=True),
-    "a voter": promoted,
-}
-
-
 @pytest.mark.parametrize("number", [None, *range(16)])
 @pytest.mark.parametrize("left", LEFT.values(), ids=LEFT)
 def test_a_join_that_was_interrupted_goes_on_after_a_reboot_whatever_crashes_then(
     joiner: World, left: Callable[[World], None], number: int | None
 ) -> None:
-    row = Member(ME, 1, MemberState.JOINING, "2", MY_ADDRESS, created_at=1_800_000_000)
-    joiner.table.store(row.item())
+    joining_row(joiner)
     joiner.table.store(as_lease(NodeLease(LeaseName.JOIN, ME, 7, 3)))
     left(joiner)
     joiner.fault = at(-1 if number is None else number, Fault.CRASH)
@@ -156,7 +121,7 @@ def test_a_join_that_was_interrupted_goes_on_after_a_reboot_whatever_crashes_the
 
 
 def test_its_own_learner_is_stopped_before_it_is_removed_and_its_data_wiped_only_afterwards(joiner: World) -> None:
-    joiner.table.store(Member(ME, 1, MemberState.JOINING, "2", MY_ADDRESS).item())
+    joining_row(joiner)
     learner(started=True)(joiner)
     data = joiner.root / "var/lib/etcd/member/old"
     data.mkdir()

@@ -15,6 +15,8 @@ from userdata.boot.waiting import Waiting
 BEAT = 0.01
 """Real seconds between two heartbeats; for how long the boot was silent, the test's own clock says."""
 
+SILENT = "the boot has been silent for too long: its launch hook is not kept alive until it moves"
+
 
 class Hook:
     """A launch hook that counts heartbeats, and a clock that a test moves."""
@@ -54,13 +56,21 @@ def test_heartbeats_are_sent_while_the_boot_is_at_work(hook: Hook) -> None:
 def test_a_boot_that_says_nothing_for_longer_than_it_announced_is_not_kept_alive(hook: Hook) -> None:
     hook.waiting.alive(100)
     hook.now = 100.1
-    wait_for(lambda: hook.said, "the end")
-    assert hook.said == ["the boot has been silent for too long: its launch hook is not kept alive any more"]
+    wait_for(lambda: hook.said, "the silence")
     beats = hook.beats
-    # For good: whoever wakes up later finds the place given away.
-    hook.waiting.alive(100)
-    hook.waiting.close()
+    time.sleep(5 * BEAT)
     assert hook.beats == beats
+    assert hook.said == [SILENT]
+
+
+def test_a_boot_that_moves_again_after_a_silence_is_kept_alive_again_and_each_silence_is_told_once(hook: Hook) -> None:
+    for silences in (1, 2, 3):
+        hook.waiting.alive(100)
+        hook.beats_on()
+        hook.now += 100.1
+        wait_for(lambda wanted=silences: len(hook.said) == wanted, "the silence")  # type: ignore[misc]
+        time.sleep(5 * BEAT)
+    assert hook.said == [SILENT] * 3
 
 
 def test_whoever_waits_is_alive_for_as_long_as_it_waits(hook: Hook) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from coordination.boots import Boot, tell
+from coordination.fates import TERMINATED
 from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState, member
 from coordination.names import CLUSTER_ITEM, MEMBER_ITEM_PREFIX
@@ -94,6 +95,12 @@ class World:
     serve_seconds: float = 0.05
     has_quorum: bool = True
     """Whether members that answer have a majority."""
+    answering: bool = True
+    """Whether any member answers."""
+    gone: set[str] = field(default_factory=set)
+    """The instances that EC2 calls terminated."""
+    told: Boot = field(default_factory=lambda: Boot("", ""))
+    """This node's own row, as it was written last."""
     sleeps: int = 0
     crashed: bool = False
     cut_off: bool = False
@@ -224,6 +231,7 @@ class World:
     def _told(self, row: Boot) -> Done:
         # Its own row never ends a stage, so what becomes of it is no event.
         self.table.store({"Id": tell(row).item_id, "Stage": row.stage})
+        self.told = row
         return Done()
 
     def run(
@@ -357,7 +365,7 @@ class KeyStore:
 
 @dataclass(frozen=True)
 class Groups:
-    """All instances that anybody asks for run."""
+    """All instances that anybody asks for run, but for those that are gone."""
 
     world: World
 
@@ -367,7 +375,7 @@ class Groups:
     def states(self, instance_ids: Collection[str]) -> Reading[Mapping[str, str | None]]:
         if self.world.happens("groups: states"):
             return Unknown("DescribeInstances: ReadTimeoutError")
-        return Known(dict.fromkeys(instance_ids, "running"))
+        return Known({each: TERMINATED if each in self.world.gone else "running" for each in instance_ids})
 
 
 @dataclass(frozen=True)
@@ -433,17 +441,17 @@ class Neighbours:
     def answers(self, addresses: Iterable[str]) -> list[Answer]:
         record = self.world.record
         assert record is not None
-        if self.world.happens("etcd: answers"):
+        if self.world.happens("etcd: answers") or not self.world.answering:
             return []
         return [Answer(record.etcd_cluster_id, self.world.has_quorum) for each in addresses if each == OTHER_ADDRESS]
 
     def members_without_majority(self, addresses: Iterable[str]) -> Reading[MemberList]:
-        if self.world.happens("etcd: members without majority"):
+        if self.world.happens("etcd: members without majority") or not self.world.answering:
             return Unknown("member list at 10.0.0.1: TimeoutError")
         return Known(MemberList(1, tuple(self.world.members)))
 
     def members(self, addresses: Iterable[str]) -> Reading[MemberList]:
-        if self.world.happens("etcd: members"):
+        if self.world.happens("etcd: members") or not self.world.answering:
             return Unknown("member list at 10.0.0.1: TimeoutError")
         return Known(MemberList(1, tuple(self.world.members)))
 
