@@ -8,6 +8,17 @@ from coordination.fields import text, whole_number
 from coordination.names import CONDITION_ITEM_PREFIX, TABLE_KEY, condition_item
 from coordination.outcomes import Item
 
+# What booting nodes store, while there may be nobody else who could. The leading agent clears it.
+QUORUM_LOST = "QuorumLost"
+RESTORE_BLOCKED = "RestoreBlocked"
+SNAPSHOT_TOO_OLD = "SnapshotTooOld"
+_BOOT_FAILED = "BootFailed/slot-"
+
+
+def boot_failed(slot: str) -> str:
+    """The name of the condition that too many boots of a slot have failed."""
+    return _BOOT_FAILED + slot
+
 
 @dataclass(frozen=True)
 class Condition:

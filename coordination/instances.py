@@ -7,6 +7,8 @@ from dataclasses import dataclass
 # https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-lifecycle.html
 _HELD_BY_LAUNCHING_HOOK = "Pending:Wait"
 _HELD_BY_TERMINATING_HOOK = "Terminating:Wait"
+_LAUNCHING = frozenset({"Pending", _HELD_BY_LAUNCHING_HOOK, "Pending:Proceed"})
+_LEAVING = frozenset({"Terminating", _HELD_BY_TERMINATING_HOOK, "Terminating:Proceed"})
 # https://docs.aws.amazon.com/autoscaling/ec2/userguide/manage-retained-instances.html
 _RETAINED = "Terminating:Retained"
 
@@ -29,6 +31,16 @@ class GroupInstance:
     def waits_to_terminate(self) -> bool:
         """Whether a terminating hook holds it."""
         return self.lifecycle_state == _HELD_BY_TERMINATING_HOOK
+
+    @property
+    def is_launching(self) -> bool:
+        """Whether it has not come into service yet: if it never does, its launch hook ends it."""
+        return self.lifecycle_state in _LAUNCHING
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it will be terminated, and nothing brings it back into service."""
+        return self.lifecycle_state in _LEAVING
 
     @property
     def is_retained(self) -> bool:

@@ -24,6 +24,7 @@ MEMBER_ITEM_PREFIX = "member#"
 BOOT_ITEM_PREFIX = "boot#"
 LEASE_ITEM_PREFIX = "lease#"
 CONDITION_ITEM_PREFIX = "condition#"
+DISMISSAL_ITEM_PREFIX = "dismissal#"
 RESTORE_APPROVAL_ITEM = "approval#restore"
 
 # The custom resource whose deletion starts before every other one of the root stack.
@@ -55,6 +56,11 @@ def member_item(instance_id: str) -> str:
 def boot_item(instance_arn: str) -> str:
     """The key of an instance's boot row; IAM lets an instance write the one with its own ARN only."""
     return BOOT_ITEM_PREFIX + instance_arn
+
+
+def dismissal_item(instance_id: str) -> str:
+    """The key of an instance's dismissal."""
+    return DISMISSAL_ITEM_PREFIX + instance_id
 
 
 def condition_item(name: str) -> str:

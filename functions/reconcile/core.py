@@ -1,8 +1,9 @@
 """The decisions of a pass, as one pure function of a snapshot.
 
-Rules: unknown never lets an instance go; a control-plane instance goes when no row says that etcd knows it, or when the
-cluster is being deleted and the table says so. Ending a membership needs an agent on a member, so what waits for it
-is held here and named in a condition.
+Rules: unknown never lets an instance go; a control-plane instance goes when no row says that etcd knows it, when it is
+the only member that its epoch ever had and is known to be silent (coordination.dismissals), or when the cluster is
+being deleted and the table says so. Ending a membership needs an agent on a member, so what waits for it is held here
+and named in a condition.
 """
 
 from __future__ import annotations
@@ -60,7 +61,10 @@ def _verdict(instance: GroupInstance, snapshot: Snapshot) -> CompleteHook | Hear
         return Heartbeat(instance, f"whether another pass runs is unknown: {snapshot.lease.reason}")
     if isinstance(snapshot.rows, Unknown):
         return Heartbeat(instance, f"whether it is a member is unknown: {snapshot.rows.reason}")
-    if doubt := _membership(instance, snapshot.rows.value, snapshot.cluster_id):
+    rows = snapshot.rows.value
+    if doubt := membership(instance, rows, snapshot.cluster_id):
+        if why := dismissed(instance, rows, snapshot.cluster_id):
+            return CompleteHook(instance, why)
         return Heartbeat(instance, doubt)
     if instance.role == CONTROL_PLANE_ROLE:
         return CompleteHook(instance, "no row says that it is a member of etcd")
@@ -69,7 +73,7 @@ def _verdict(instance: GroupInstance, snapshot: Snapshot) -> CompleteHook | Hear
     return Heartbeat(instance, f"its group {instance.group} has the role {instance.role!r}")
 
 
-def _membership(instance: GroupInstance, rows: Rows, cluster_id: str) -> str:
+def membership(instance: GroupInstance, rows: Rows, cluster_id: str) -> str:
     """Why the instance may be a member of etcd; empty if it certainly is none."""
     if isinstance(rows.record, Unknown):
         return f"the cluster record is unknown: {rows.record.reason}"
@@ -87,6 +91,24 @@ def _membership(instance: GroupInstance, rows: Rows, cluster_id: str) -> str:
     if row.value.state is MemberState.REMOVED:
         return ""
     return f"{member_item(instance.instance_id)} is {row.value.state}: etcd has to forget it first"
+
+
+def dismissed(instance: GroupInstance, rows: Rows, cluster_id: str) -> str:
+    """Why a member need not be held; empty where it has to be.
+
+    Nobody has written a member's row since the one who looked had read the record and then the rows, so nobody has
+    joined it. The rows are counted here, too.
+    """
+    said = rows.dismissals.get(instance.instance_id)
+    record, row = rows.record, rows.members.get(instance.instance_id)
+    if said is None or not isinstance(record, Known) or record.value is None or not isinstance(row, Known):
+        return ""
+    if record.value.cluster_id != cluster_id or not said.holds(record.value) or row.value.epoch != said.epoch:
+        return ""
+    others = [each for name, each in rows.members.items() if name != instance.instance_id]
+    if any(isinstance(each, Unknown) or each.value.epoch >= said.epoch for each in others):
+        return ""
+    return f"it is the only member that epoch {said.epoch} ever had, and {said.by} found that it does not answer"
 
 
 def _name(instance: GroupInstance, reason: str, snapshot: Snapshot) -> list[Action]:

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from coordination.conditions import Condition, condition
+from coordination.dismissals import Dismissal, dismissal
 from coordination.fields import Malformed, parsed
 from coordination.members import Member, member
 from coordination.names import (
     CLUSTER_ITEM,
     CONDITION_ITEM_PREFIX,
+    DISMISSAL_ITEM_PREFIX,
     MEMBER_ITEM_PREFIX,
     TABLE_KEY,
     TEARDOWN_ITEM,
@@ -23,7 +25,7 @@ from functions.reconcile.ports import Ports
 from functions.reconcile.settings import Settings
 from functions.reconcile.snapshot import Rows, Snapshot
 
-_READ = (CLUSTER_ITEM, TEARDOWN_ITEM, MEMBER_ITEM_PREFIX, CONDITION_ITEM_PREFIX)
+_READ = (CLUSTER_ITEM, TEARDOWN_ITEM, MEMBER_ITEM_PREFIX, CONDITION_ITEM_PREFIX, DISMISSAL_ITEM_PREFIX)
 
 Parsed = TypeVar("Parsed")
 
@@ -67,6 +69,7 @@ def _rows(reading: Reading[tuple[Item, ...]]) -> Reading[Rows]:
     by_key = {str(item[TABLE_KEY]): item for item in reading.value}
     members: dict[str, Reading[Member]] = {}
     conditions: dict[str, Condition] = {}
+    dismissals: dict[str, Dismissal] = {}
     for key, item in by_key.items():
         if key.startswith(MEMBER_ITEM_PREFIX):
             members[key.removeprefix(MEMBER_ITEM_PREFIX)] = _parsed(member, item)
@@ -75,12 +78,17 @@ def _rows(reading: Reading[tuple[Item, ...]]) -> Reading[Rows]:
             # A condition is a note for people. One that cannot be read does not matter to any decision.
             if isinstance(stored, Known):
                 conditions[stored.value.name] = stored.value
+        if key.startswith(DISMISSAL_ITEM_PREFIX):
+            said = _parsed(dismissal, item)
+            if isinstance(said, Known):
+                dismissals[said.value.instance_id] = said.value
     return Known(
         Rows(
             record=parsed(Known(by_key.get(CLUSTER_ITEM)), cluster_record),
             members=members,
             conditions=conditions,
             teardown=parsed(Known(by_key.get(TEARDOWN_ITEM)), teardown),
+            dismissals=dismissals,
         )
     )
 

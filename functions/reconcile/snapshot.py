@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from coordination.conditions import Condition
+from coordination.dismissals import Dismissal
 from coordination.instances import GroupInstance
 from coordination.members import Member
 from coordination.outcomes import Reading
@@ -21,6 +22,8 @@ class Rows:
     members: Mapping[str, Reading[Member]]
     conditions: Mapping[str, Condition]
     teardown: Reading[Teardown | None]
+    dismissals: Mapping[str, Dismissal] = field(default_factory=dict)
+    """By instance. One that cannot be understood is none: its member is held."""
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,14 @@ _RETRIES = 2
 _QUEUE_RETENTION_SECONDS = 14 * 24 * 3600
 # Items whose change is news for the function. Its own lease, conditions and teardown note are not, or it would wake
 # itself for ever.
-_NEWS = [CLUSTER_ITEM, "operation", {"prefix": "member#"}, {"prefix": "drain#"}, {"prefix": "approval#"}]
+_NEWS = [
+    CLUSTER_ITEM,
+    "operation",
+    {"prefix": "member#"},
+    {"prefix": "dismissal#"},
+    {"prefix": "drain#"},
+    {"prefix": "approval#"},
+]
 
 
 @dataclass(frozen=True)

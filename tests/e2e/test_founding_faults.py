@@ -12,6 +12,8 @@ from typing import ClassVar
 
 import pytest
 
+from coordination.names import dismissal_item
+from coordination.outcomes import Known
 from coordination.record import Phase
 from tests.e2e.bed import Bed, Seen, running
 
@@ -19,7 +21,7 @@ UNREADY = ("clean", "make-keys", "store-keys", "point-at-keys", "configure", "ku
 """Whoever is lost here has not founded anything."""
 READY = ("marker", "serve", "rights", "publish-join-data", "launch-hook")
 SERVING = ("signal", "add-ons", "start-agent")
-"""The launch hook was answered: nothing ends an instance that hangs from here on."""
+"""The launch hook was answered: an instance that hangs from here on is ended by its group, when EC2's check fails."""
 RESTORING = ("clean", "read-keys", "configure", "kubeadm-init", "identify", "ready")
 """What an epoch goes through that is founded with the keys of the one before."""
 
@@ -32,6 +34,8 @@ STAGE_SECONDS = 180.0
 """A boot and a `kubeadm init`, on a busy machine."""
 TAKEN_SECONDS = 180.0
 """A launch hook that ends, a shutdown, a lease, a look, and a new instance's boot."""
+NOTICED_SECONDS = 150.0
+"""EC2's status check, and how long the local Auto Scaling lets it fail."""
 HEALTHY_SECONDS = 420.0
 
 
@@ -70,7 +74,7 @@ class TestLost:
 
 
 class TestHung:
-    """Nothing on it runs any more, and EC2 still calls it running: its launch hook ends it, where it has one left."""
+    """Nothing on it runs any more, and EC2 still calls it running: its launch hook ends it, or else its group."""
 
     parameters: ClassVar[Mapping[str, str]] = {"LaunchHookHeartbeatSeconds": str(HOOK_SECONDS)}
 
@@ -79,22 +83,14 @@ class TestHung:
         followed(bed, "hang", stage, Phase.CLAIMED)
 
     @pytest.mark.parametrize("stage", [*READY, *SERVING])
-    def test_alone_with_a_ready_cluster_it_is_named_until_a_person_ends_it(self, bed: Bed, stage: str) -> None:
-        """Its data may be the only one there is, and nobody can tell that it will not come back."""
+    def test_alone_with_a_ready_cluster_it_is_let_go_and_followed_by_an_empty_one(self, bed: Bed, stage: str) -> None:
+        """It is a member, and its terminating hook holds it, until the one that was launched for it finds it silent."""
         founder, before = held(bed, stage)
         assert phase(before) is Phase.READY
         broken(bed, "hang", founder, stage)
-        if stage in READY:
-            # Its hook has let another instance be launched, which finds no member that answers.
-            bed.until(lambda seen: blocking(seen, founder), "nobody says what is in the way", TAKEN_SECONDS)
-        elif stage == SERVING[-1]:
-            # In service nothing replaces it, and the joiners before the gate go on waiting for it.
-            bed.holding.join = ()
-            bed.until(lambda seen: silent(seen), "no joiner says that nobody answers", TAKEN_SECONDS)
-            bed.holding.join = ("gate",)
-        assert unchanged(bed.look(), before)
-        ended_by_a_person(bed, founder)
-        emptied(bed, before)
+        emptied(bed, before, NOTICED_SECONDS + TAKEN_SECONDS)
+        assert bed.look().state(founder) == "terminated"
+        assert bed.table.get(dismissal_item(founder)) != Known(None)
 
     # It is ended in the same way as before it was ready, so one stage shows that it is followed, too.
     def test_while_it_restores_it_is_followed_by_one_that_restores_the_same(self, bed: Bed) -> None:
@@ -118,9 +114,9 @@ def followed(bed: Bed, verb: str, stage: str, wanted: Phase) -> None:
     assert after.state(founder) == "terminated"
 
 
-def emptied(bed: Bed, before: Seen) -> None:
+def emptied(bed: Bed, before: Seen, seconds: float = TAKEN_SECONDS) -> None:
     """See that the next epoch is claimed to be founded anew with the same keys."""
-    after = bed.until(lambda seen: taken(seen, before), "nobody claims the next epoch", TAKEN_SECONDS)
+    after = bed.until(lambda seen: taken(seen, before), "nobody claims the next epoch", seconds)
     assert after.record is not None
     assert before.record is not None
     assert (after.record.phase, after.record.restore_from) == (Phase.RESTORING, "nothing")
@@ -142,13 +138,6 @@ def one_cluster(bed: Bed) -> None:
 def phase(seen: Seen) -> Phase | None:
     """The record's phase."""
     return seen.record.phase if seen.record else None
-
-
-def ended_by_a_person(bed: Bed, instance_id: str) -> None:
-    """Take an instance's protection away and terminate it, as RestoreBlocked asks for."""
-    ec2 = bed.rehearsal.local.client("ec2")
-    ec2.modify_instance_attribute(InstanceId=instance_id, DisableApiTermination={"Value": False})
-    bed.act("terminate", instance_id)
 
 
 def held(bed: Bed, stage: str) -> tuple[str, Seen]:
@@ -175,23 +164,3 @@ def taken(seen: Seen, before: Seen) -> Seen | None:
     record = seen.record
     assert record is not None
     return seen if record.epoch > before.record.epoch and record.owner != before.record.owner else None
-
-
-def blocking(seen: Seen, instance_id: str) -> Seen | None:
-    """Whether the condition names the instance that is in the way of a restore."""
-    told = seen.conditions.get("RestoreBlocked")
-    return seen if told is not None and instance_id in told.reason else None
-
-
-def silent(seen: Seen) -> bool:
-    """Whether a joiner tells that it cannot ask etcd."""
-    return any(
-        "etcd's members are unknown" in seen.boots[name].reason for name in seen.control_planes & seen.boots.keys()
-    )
-
-
-def unchanged(seen: Seen, before: Seen) -> bool:
-    """Whether the record is of the same epoch and phase as before."""
-    assert seen.record is not None
-    assert before.record is not None
-    return (seen.record.epoch, seen.record.phase) == (before.record.epoch, before.record.phase)

@@ -10,19 +10,21 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
 from coordination import fates, observation
-from coordination.names import CLUSTER_ITEM
+from coordination.boots import Boot
+from coordination.names import CLUSTER_ITEM, dismissal_item
 from coordination.outcomes import Known
 from coordination.record import ClusterRecord, Phase
 from coordination.writes import update
-from tests.model import node_steps
+from tests.model import leaving, node_steps
 from tests.model.explorer import Step
 from tests.model.node_steps import NOT_WIPED, SERVING
 from tests.model.records import CLUSTER, FINAL, FORWARD, LEASE_SECONDS, ONE_OWNER, record_of, rows_of
+from tests.model.table import without
 from tests.model.world import Faults, Node, World, canonical, etcd_of, parts, whole
 from userdata import etcd_disk
 from userdata.boot import decide as table_of_boot
 from userdata.boot import restore, snapshot
-from userdata.boot.actions import GiveUp, Join, JudgeRestore, Resume, Stop, TakeClaim
+from userdata.boot.actions import Dismiss, GiveUp, Join, JudgeRestore, Resume, Stop, TakeClaim
 from userdata.boot.restore import Evidence, Rules
 from userdata.boot.snapshot import Answer, Snapshot
 from userdata.etcd_disk import Disk
@@ -71,8 +73,10 @@ class Founding:
         if record is None or record.phase is not Phase.READY:
             return record is not None and record.phase is Phase.DELETING
         inside = [node for node in world.nodes if etcd_of(node.disk) == record.etcd_cluster_id]
-        if not inside:
-            return len([row for row in rows_of(world.table) if row.epoch == record.epoch]) > 1
+        ever = [row for row in rows_of(world.table) if row.epoch == record.epoch]
+        if len(ever) > 1 and (not inside or any(node.leaving for node in world.nodes)):
+            # Lost without a backup, or held until its membership is ended: both are named by a condition.
+            return True
         settled = all(node.stage == "held" or (node in inside and node.stage == "member") for node in world.nodes)
         return settled and world.join_data == record.etcd_cluster_id
 
@@ -86,10 +90,14 @@ class Founding:
             yield from self._faults_of(world, node)
             if node.hung:
                 yield Step(f"{node.name} wakes up", world.where(node, hung=False), fault=True)
-                if self._hooks_run_out:
-                    yield Step(f"{node.name} hangs: its launch hook runs out", _replaced(world, node))
+                if self._hooks_run_out and not node.leaving:
+                    yield Step(f"{node.name} hangs: its launch hook runs out", world.where(node, leaving=True))
             else:
                 yield from self._of_node(world, node)
+            if node.leaving and leaving.may_go(world.table, node.name):
+                # Of an instance that is gone it says nothing any more.
+                table = without(world.table, dismissal_item(node.name))
+                yield Step(f"{node.name} is let go and replaced", _replaced(world._replace(table=table), node))
         for write in world.late:
             left = tuple(each for each in world.late if each is not write)
             landed = node_steps.applied(world, write) or world
@@ -103,7 +111,7 @@ class Founding:
     def _faults_of(self, world: World, node: Node) -> Iterator[Step[World]]:
         faults = world.faults
         write = node_steps.pending(node)
-        rebooted = Node(node.name, disk=node.disk)
+        rebooted = node.forgetful()
         if faults.losses:
             yield Step(f"{node.name} ({node.stage}) is lost", _replaced(world.spend("losses"), node), fault=True)
         if faults.reboots and node.stage != "look":
@@ -147,7 +155,7 @@ class Founding:
                 marked = Disk(has_data=True, identity=node.disk.identity, has_marker=True)
                 yield Step(f"{name} writes its marker", world.where(node, disk=marked, stage="publish"))
             case "publish":
-                inside = world.replace_node(node, Node(name, "member", node.disk))
+                inside = world.replace_node(node, node.forgetful("member"))
                 published = inside._replace(join_data=etcd_of(node.disk))
                 yield Step(f"{name} publishes join data and completes its launch hook", published)
             case "member" if world.join_data != etcd_of(node.disk):
@@ -164,6 +172,10 @@ class Founding:
         if isinstance(action, JudgeRestore):
             action = restore.decide_restore(_evidence(world, node, action.record), self._rules)
         match action:
+            case Dismiss(dismissal=dismissal):
+                told = node_steps.applied(world, leaving.said(dismissal))
+                if told is not None and told != world:
+                    yield Step(f"{node.name} says that {dismissal.instance_id} need not be held", told)
             case TakeClaim(claim=claim, wipe=wipe) if world.runs < self._most_runs:
                 after = world.where(node, stage="claim", claim=claim, wipes=wipe)
                 yield Step(f"{node.name} is about to claim epoch {claim.record.epoch}", after)
@@ -222,7 +234,13 @@ def _evidence(world: World, node: Node, record: ClusterRecord) -> Evidence:
     rows = rows_of(world.table)
     gone = frozenset(row.instance_id for row in rows if _is_gone(world, row.instance_id))
     me = etcd_disk.Node(CLUSTER, node.name)
-    return Evidence(me, record, Known(rows), Known(gone), Known(frozenset()), Known(None), Known(None), now=0)
+    instances = tuple(
+        leaving.in_group(each.name, leaving=each.leaving, member=each.stage == "member") for each in world.nodes
+    )
+    boots = tuple(Boot(each.name, each.stage) for each in world.nodes)
+    return Evidence(
+        me, record, Known(rows), Known(gone), Known(instances), Known(boots), Known(None), Known(None), now=0
+    )
 
 
 def _is_gone(world: World, instance_id: str) -> bool:

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from coordination import claims, fates, joining, node_leases, observation
+from coordination.boots import Boot
 from coordination.claims import FROM_NOTHING
+from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState
 from coordination.names import lease_item
 from coordination.node_leases import LeaseName, node_lease
 from coordination.outcomes import Known, Reading
 from coordination.record import ClusterRecord, Phase
+from tests.model import leaving
 from tests.model.explorer import Step
 from tests.model.records import LEASE_SECONDS, record_of, rows_of
 from tests.model.region import Instance, Region, applied
 from tests.model.table import get
 from userdata.boot import restore, snapshot
-from userdata.boot.actions import Action, GiveUp, Join, JudgeRestore, Resume, Start, TakeClaim
+from userdata.boot.actions import Action, Dismiss, GiveUp, Join, JudgeRestore, Resume, Start, TakeClaim
 from userdata.boot.restore import Backup, Evidence, Rules
 from userdata.boot.snapshot import Answer, Reach, Snapshot
 from userdata.etcd_disk import Disk, Identity
@@ -153,7 +156,8 @@ def _judge(region: Region, instance: Instance, backup: Backup | None, rules: Rul
         record=instance.record,
         rows=Known(instance.rows),
         gone=Known(gone),
-        unheard=Known(frozenset()),
+        instances=Known(tuple(_in_group(region, each) for each in region.instances)),
+        boots=Known(tuple(Boot(each.name, "decide") for each in region.instances)),
         backup=Known(backup),
         approval=Known(None),
         now=NOW,
@@ -162,8 +166,18 @@ def _judge(region: Region, instance: Instance, backup: Backup | None, rules: Rul
     if isinstance(verdict, TakeClaim):
         about = instance.forgetful()._replace(stage="claim", claim=verdict.claim, wipes=verdict.wipe)
         return Step(f"{instance.name} sees that all are gone", region.replace_instance(instance, about))
+    if isinstance(verdict, Dismiss):
+        told = applied(region, leaving.said(verdict.dismissal))
+        assert told is not None
+        back = told.replace_instance(instance, instance.forgetful())
+        return Step(f"{instance.name} says that {verdict.dismissal.instance_id} need not be held", back)
     back = region.replace_instance(instance, instance.forgetful())
     return Step(f"{instance.name} may not restore", back)
+
+
+def _in_group(region: Region, instance: Instance) -> GroupInstance:
+    member = any(instance.name in names for _, names in region.members)
+    return leaving.in_group(instance.name, leaving=instance.leaving, member=member)
 
 
 def _claim(region: Region, instance: Instance) -> Step[Region]:

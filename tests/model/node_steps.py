@@ -60,18 +60,18 @@ def writing_step(world: World, node: Node) -> Step[World]:
     label = f"{node.name} writes ({node.stage})"
     after = applied(world, write)
     if after is None:
-        refused = {"claim": Node(node.name, disk=node.disk), "fails": Node(node.name, "held", node.disk)}
-        lost = refused.get(node.stage, Node(node.name, "gives up", node.disk))
+        refused = {"claim": node.forgetful(), "fails": node.forgetful("held")}
+        lost = refused.get(node.stage, node.forgetful("gives up"))
         return Step(f"{label} and is refused", world.replace_node(node, lost))
     mine = next(other for other in after.nodes if other.name == node.name)
     if node.stage == "fails":
-        return Step(f"{label}: its claim is given up", after.replace_node(mine, Node(node.name, "held", node.disk)))
+        return Step(f"{label}: its claim is given up", after.replace_node(mine, node.forgetful("held")))
     if node.claim is None:
         return Step(label, after.where(mine, stage={"flip": "init", "ready": "marker"}[node.stage]))
     claimed = node.claim.record
     begun = after._replace(runs=after.runs + 1)
     stage = "wipe" if node.wipes else _first(claimed)
-    founder = Node(node.name, stage, node.disk, claimed=claimed, run=begun.runs)
+    founder = node.forgetful(stage)._replace(claimed=claimed, run=begun.runs)
     return Step(f"{label} epoch {claimed.epoch}", begun.replace_node(mine, founder))
 
 
@@ -105,7 +105,7 @@ def _put_key(world: World, node: Node, epoch: int, label: str) -> Step[World]:
     kept = next((keys for keys in world.keys if keys.epoch == epoch), Keys(epoch))
     found: int = getattr(kept, node.stage)
     if found not in (0, node.run):
-        return Step(f"{label} is there from another run", world.replace_node(node, Node(node.name, disk=node.disk)))
+        return Step(f"{label} is there from another run", world.replace_node(node, node.forgetful()))
     others = [keys for keys in world.keys if keys.epoch != epoch]
     stored = world._replace(keys=tuple(sorted([*others, kept._replace(**{node.stage: node.run})])))
     return Step(label, stored.where(node, stage="key" if node.stage == "certificate" else "flip"))
@@ -116,9 +116,7 @@ def renewing_step(world: World, node: Node) -> Step[World]:
     renewed = claims.renew(node.claimed)
     after = applied(world.spend("renewals"), renewed.write)
     if after is None:
-        return Step(
-            f"{node.name} finds its claim lost", world.replace_node(node, Node(node.name, "gives up", node.disk))
-        )
+        return Step(f"{node.name} finds its claim lost", world.replace_node(node, node.forgetful("gives up")))
     mine = next(other for other in after.nodes if other.name == node.name)
     return Step(f"{node.name} renews its claim", after.where(mine, claimed=renewed.record))
 
@@ -126,7 +124,7 @@ def renewing_step(world: World, node: Node) -> Step[World]:
 def joining_step(world: World, node: Node) -> Step[World]:
     """Under the lease, the row. That the lease is one holder's is the restore model's matter."""
     assert node.joins is not None
-    back = world.replace_node(node, Node(node.name, disk=node.disk))
+    back = world.replace_node(node, node.forgetful())
     if world.join_data != node.joins.etcd_cluster_id:
         return Step(f"{node.name} finds no join data yet", back)
     holding = node_leases.take(LeaseName.JOIN, None, node.name)
@@ -145,7 +143,7 @@ def adding_step(world: World, node: Node) -> Step[World]:
     assert node.joins is not None
     target = node.joins.etcd_cluster_id
     if not any(etcd_of(other.disk) == target and other.stage in SERVING and not other.hung for other in world.nodes):
-        return Step(f"{node.name} finds nobody to join", world.replace_node(node, Node(node.name, disk=node.disk)))
+        return Step(f"{node.name} finds nobody to join", world.replace_node(node, node.forgetful()))
     row = Member(node.name, node.joins.epoch, MemberState.JOINING)
     promoted = applied(world, joining.voter_row(row, "")) or world
     identity = Identity(etcd_disk.Node(CLUSTER, node.name), node.joins.epoch, target)

@@ -37,6 +37,8 @@ class Budget(NamedTuple):
     reboots: int = 0
     cuts: int = 0
     """The network parts the instances in two sides; both reach the table and EC2."""
+    leavings: int = 0
+    """Auto Scaling begins to terminate a member, healthy or not; its terminating hook holds it."""
     deletions: int = 0
     blind: int = 0
     """A node boots while it cannot read the table."""
@@ -54,6 +56,10 @@ class Instance(NamedTuple):
     side: int = 0
     young: bool = False
     """Whether EC2 does not show it yet."""
+    leaving: bool = False
+    """Whether its terminating hook holds it."""
+    let_go: bool = False
+    """Whether a pass of the function has decided that the hook need not hold it."""
     record: ClusterRecord | None = None
     """The record that it acts on: to join, to judge a restore, or as it claimed it."""
     rows: tuple[Member, ...] = ()
@@ -74,7 +80,15 @@ class Instance(NamedTuple):
 
     def forgetful(self) -> Instance:
         """The same instance at the boot table, with what a restart leaves of it, but for a running etcd."""
-        return Instance(self.name, disk=self.disk, serves=self.serves, side=self.side, young=self.young)
+        return Instance(
+            self.name,
+            disk=self.disk,
+            serves=self.serves,
+            side=self.side,
+            young=self.young,
+            leaving=self.leaving,
+            let_go=self.let_go,
+        )
 
 
 class Region(NamedTuple):
@@ -201,6 +215,8 @@ def _own_order(instance: Instance) -> tuple[object, ...]:
         instance.serves,
         instance.side,
         instance.young,
+        instance.leaving,
+        instance.let_go,
         disk.has_data,
         instance.etcd,
         disk.has_marker,

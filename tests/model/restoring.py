@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 
 from coordination.members import Member, MemberState
-from coordination.names import CLUSTER_ITEM, member_item
+from coordination.names import CLUSTER_ITEM, dismissal_item, member_item
 from coordination.outcomes import Known, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.writes import Update, update
-from tests.model import instance_steps
+from tests.model import instance_steps, leaving
 from tests.model.explorer import Step
 from tests.model.instance_steps import (
     NEVER_EMPTY,
@@ -27,13 +27,14 @@ from tests.model.instance_steps import (
 )
 from tests.model.records import CLUSTER, FINAL, FORWARD, ONE_OWNER, record_of, rows_of
 from tests.model.region import Budget, Instance, Region, applied, canonical, parts, whole
-from tests.model.table import EMPTY, carry_out
+from tests.model.table import EMPTY, carry_out, without
 from userdata.boot import decide as table_of_boot
 from userdata.boot.restore import Backup, Rules
 from userdata.etcd_disk import Disk, Identity, Node
 
 ONE_SERVES = "no two etcd clusters serve at once"
-_HARMS = (NEVER_OVER_THE_LIVING, NEVER_OLD, NEVER_FOREIGN, NEVER_EMPTY, FORWARD, ONE_OWNER, FINAL)
+NOT_LET_GO = "no member is let go that another one has joined"
+_HARMS = (NEVER_OVER_THE_LIVING, NEVER_OLD, NEVER_FOREIGN, NEVER_EMPTY, NOT_LET_GO, FORWARD, ONE_OWNER, FINAL)
 _SLOTS = 3
 
 
@@ -83,13 +84,15 @@ class Restoring:
         if record.phase is Phase.READY:
             if any(region.has_quorum(record.etcd_cluster_id, side) for side in (0, 1)):
                 return True
-            present = {row.instance_id for row in rows_of(region.table) if _counts(row, record)}
-            if any(each.name in present for each in region.instances):
+            ever = [row for row in rows_of(region.table) if row.epoch == record.epoch]
+            present = {row.instance_id for row in ever if _counts(row, record)}
+            # One that was alone and leaves waits for nobody.
+            if any(each.name in present and not (each.leaving and len(ever) == 1) for each in region.instances):
                 return True
-            if self._backup is None and len([r for r in rows_of(region.table) if r.epoch == record.epoch]) > 1:
+            if self._backup is None and len(ever) > 1:
                 return True
         # The end of what is modelled, not of the protocol.
-        return not region.budget.launches and not region.instances
+        return not region.budget.launches and all(each.leaving for each in region.instances)
 
     def steps(self, region: Region) -> Iterator[Step[Region]]:
         """Everything that can happen next."""
@@ -100,6 +103,7 @@ class Restoring:
         yield from _environment(region, self._places)
         for instance in region.instances:
             yield from _faults(region, instance)
+            yield from _held(region, instance)
             if instance.stopped:
                 yield Step(f"{instance.name} is started", region.where(instance, stopped=False), fault=True)
                 if not any(instance.name in names for _, names in region.members):
@@ -155,6 +159,23 @@ def _faults(region: Region, instance: Instance) -> Iterator[Step[Region]]:
         yield Step(f"{name} is stopped", stopped, fault=True)
     if budget.reboots and not instance.stopped and (instance.serves or instance.stage != "look"):
         yield Step(f"{name} reboots", region.spend("reboots").replace_instance(instance, at_rest), fault=True)
+
+
+def _held(region: Region, instance: Instance) -> Iterator[Step[Region]]:
+    """An instance under its terminating hook: passes of the function look at it, and one lets it go at last."""
+    name = instance.name
+    listed = any(name in names for _, names in region.members)
+    if region.budget.leavings and listed and not instance.leaving:
+        yield Step(f"{name} is to be terminated", region.spend("leavings").where(instance, leaving=True), fault=True)
+    if instance.let_go:
+        # Of an instance that is gone a dismissal says nothing any more.
+        without_it = region._replace(table=without(region.table, dismissal_item(name)))
+        yield Step(f"{name} is let go and terminated", without_it.replace_instance(instance))
+    elif instance.leaving and leaving.may_go(region.table, name):
+        seen = region.where(instance, let_go=True)
+        record, others = record_of(region.table), region.listed(instance.etcd)
+        joined = name in others and len(others) > 1 and record is not None and record.etcd_cluster_id == instance.etcd
+        yield Step(f"the function sees that {name} need not be held", seen.with_harm(NOT_LET_GO) if joined else seen)
 
 
 def _leaves(region: Region, instance: Instance) -> Iterator[Step[Region]]:

@@ -21,6 +21,9 @@ RESTORING_QUICK = {
     "two losses, one stopped, one rebooted": Restoring(Budget(losses=2, launches=1, stops=1, reboots=1)),
     "a founder alone, without a backup": Restoring(Budget(losses=2, launches=2), members=1, backup=False),
     "two members, without a backup": Restoring(Budget(losses=3, launches=2), members=2, backup=False),
+    "a founder alone, without a backup, that is to be terminated": Restoring(
+        Budget(launches=2, leavings=1, cuts=1), members=1, backup=False
+    ),
     "a node that cannot read the table": Restoring(Budget(losses=2, launches=2, reboots=1, blind=1), members=2),
 }
 FOUNDING_LONG = {
@@ -47,6 +50,12 @@ RESTORING_LONG = {
     ),
     "a founder alone, without a backup, rebooted and cut off": Restoring(
         Budget(losses=2, launches=2, reboots=1, cuts=1), members=1, backup=False
+    ),
+    "a founder alone, that is to be terminated, a loss, a stop": Restoring(
+        Budget(losses=1, launches=2, stops=1, leavings=1), members=1
+    ),
+    "a founder alone, that is to be terminated and its follower, too": Restoring(
+        Budget(launches=3, leavings=2, cuts=1), members=1, backup=False
     ),
     "one member, four places, a cut": Restoring(Budget(losses=1, launches=3, cuts=1), members=1, places=4),
 }

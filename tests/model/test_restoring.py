@@ -10,19 +10,22 @@ import pytest
 
 from coordination import claims, fates, joining
 from coordination.claims import Claim
+from coordination.instances import GroupInstance
 from coordination.members import Member
 from coordination.outcomes import Known
 from coordination.record import ClusterRecord, Phase
 from coordination.writes import Transaction
+from functions.reconcile import core
+from functions.reconcile.snapshot import Rows
 from tests.model.explorer import NO_PROGRESS, explore
 from tests.model.instance_steps import NEVER_EMPTY, NEVER_FOREIGN, NEVER_OLD, NEVER_OVER_THE_LIVING
 from tests.model.mutations import Watched, mutate_decide, without
 from tests.model.records import FINAL, record_of
 from tests.model.region import Budget, Region
-from tests.model.restoring import ONE_SERVES, Restoring
+from tests.model.restoring import NOT_LET_GO, ONE_SERVES, Restoring
 from tests.model.suite import RESTORING_QUICK
 from userdata.boot import restore, snapshot
-from userdata.boot.actions import Action, GiveUp, Start, TakeClaim, Wait
+from userdata.boot.actions import Action, Dismiss, GiveUp, Start, TakeClaim, Wait, WaitForHuman
 from userdata.boot.restore import Evidence, Rules, Verdict
 from userdata.boot.snapshot import Reach, Snapshot
 
@@ -30,6 +33,8 @@ decide_restore: Callable[[Evidence, Rules], Verdict] = restore.decide_restore
 STOPPED = Budget(launches=2, stops=1)
 # One node is cut off, another one joins the only member, and that one leaves.
 PASSED_BY = Budget(losses=1, launches=2, cuts=1)
+# The only member is to be terminated, and one node is cut off.
+LEAVING = Budget(launches=2, cuts=1, leavings=1)
 
 
 @pytest.mark.parametrize("name", RESTORING_QUICK)
@@ -147,7 +152,7 @@ def test_a_ready_write_that_does_not_name_the_phase_leaves_deleting(monkeypatch:
 def test_an_empty_cluster_after_one_that_had_members(monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(evidence: Evidence, rules: Rules) -> Verdict:
         verdict = decide_restore(evidence, rules)
-        if isinstance(verdict, Wait | TakeClaim) or verdict.condition != "SnapshotTooOld":
+        if not isinstance(verdict, WaitForHuman) or verdict.condition != "SnapshotTooOld":
             return verdict
         return TakeClaim("", claims.claim_restoring(evidence.record, evidence.node.instance_id, claims.FROM_NOTHING))
 
@@ -171,3 +176,21 @@ def test_a_ready_write_without_the_restorers_row(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(claims, "ready", wrong)
     assert caught(Budget(losses=2, launches=2), members=1) == NO_PROGRESS
+
+
+def test_a_dismissal_that_is_heeded_whoever_has_joined_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(instance: GroupInstance, rows: Rows, _: str) -> str:
+        return "it was said once" if instance.instance_id in rows.dismissals else ""
+
+    monkeypatch.setattr(core, "dismissed", wrong)
+    assert caught(LEAVING, members=1) == NOT_LET_GO
+
+
+def test_a_silent_founder_that_leaves_and_is_held_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(evidence: Evidence, rules: Rules) -> Verdict:
+        verdict = decide_restore(evidence, rules)
+        return Wait("") if isinstance(verdict, Dismiss) else verdict
+
+    monkeypatch.setattr(restore, "decide_restore", wrong)
+    # Stopped, it answers as little as one that hangs, and EC2 does not call it terminated.
+    assert caught(Budget(launches=2, stops=1, leavings=1), members=1, backup=False) == NO_PROGRESS

@@ -37,12 +37,14 @@ class Faults(NamedTuple):
 
 
 class Node(NamedTuple):
-    """An instance: `stage` is what it does next; all but name, disk and `hung` is memory."""
+    """An instance: `stage` is what it does next; all but name, disk, `hung` and `leaving` is memory."""
 
     name: str
     stage: str = "look"
     disk: Disk = Disk()
     hung: bool = False
+    leaving: bool = False
+    """Whether its launch hook ran out, and its terminating hook holds it."""
     claim: Claim | None = None
     """What it is about to claim."""
     claimed: ClusterRecord | None = None
@@ -52,6 +54,10 @@ class Node(NamedTuple):
     run: int = 0
     """Which founding this is, of all that ever began: the keys that it makes are told apart by it."""
     watch: Observation | None = None
+
+    def forgetful(self, stage: str = "look") -> Node:
+        """The same instance at a stage, with what a restart leaves of it."""
+        return Node(self.name, stage, self.disk, leaving=self.leaving)
 
 
 class Keys(NamedTuple):
@@ -130,4 +136,15 @@ def canonical(world: World) -> World:
 def _order(node: Node, owns: bool) -> tuple[object, ...]:
     disk = node.disk
     watched = 0.0 if node.watch is None else 1 + node.watch.until
-    return (node.stage, node.hung, disk.has_data, etcd_of(disk), disk.has_marker, node.run, node.wipes, watched, owns)
+    return (
+        node.stage,
+        node.hung,
+        node.leaving,
+        disk.has_data,
+        etcd_of(disk),
+        disk.has_marker,
+        node.run,
+        node.wipes,
+        watched,
+        owns,
+    )

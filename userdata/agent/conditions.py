@@ -1,4 +1,4 @@
-"""The conditions that agents alone set and clear: which there should be, and what has to be written. Pure."""
+"""The conditions that agents set, and those that they clear: which there should be, and what to write. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from coordination.conditions import Condition
+from coordination.conditions import QUORUM_LOST, RESTORE_BLOCKED, SNAPSHOT_TOO_OLD, Condition, boot_failed
 from coordination.fates import TERMINATED
 from coordination.members import Member, MemberState
 from coordination.outcomes import Known
@@ -151,10 +151,22 @@ def changes(
 
 def judged_by(view: EtcdView, names: Iterable[str]) -> frozenset[str]:
     """Which of these conditions `of_etcd` would have found in this view, if there were still a reason for them."""
-    kinds = {Kind.MEMBER_UNHEALTHY, Kind.LEARNER_STRAY, Kind.MEMBER_UNEXPECTED}
+    kinds: set[str] = {Kind.MEMBER_UNHEALTHY, Kind.LEARNER_STRAY, Kind.MEMBER_UNEXPECTED}
     if isinstance(view.alarms, Known):
         kinds.add(Kind.ETCD_ALARM)
+    # A node that nobody answered had stored them. A majority that answers has outlived, or followed, what they say.
+    kinds |= {QUORUM_LOST, RESTORE_BLOCKED, SNAPSHOT_TOO_OLD}
     return frozenset(name for name in names if name.partition("/")[0] in kinds)
+
+
+def mended_boots(stored: Mapping[str, Condition], rows: Iterable[Member]) -> frozenset[str]:
+    """The conditions of slots whose boots had failed, and of which an instance has become a member since."""
+    voters = [row for row in rows if row.state is MemberState.VOTER and row.created_at is not None]
+    return frozenset(
+        name
+        for row in voters
+        if (name := boot_failed(row.slot)) in stored and (row.created_at or 0) > stored[name].since
+    )
 
 
 def left_behind(names: Iterable[str], rows: Iterable[Member]) -> frozenset[str]:

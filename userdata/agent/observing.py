@@ -142,6 +142,7 @@ class Observer:
         troubles: list[str],
     ) -> list[str]:
         judged = conditions.left_behind(rows.conditions, rows.members)
+        judged |= conditions.mended_boots(rows.conditions, rows.members)
         wanted: list[Wanted] = []
         if view is not None:
             seen = conditions.of_etcd(view, rows.members, states)

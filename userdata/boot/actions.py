@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from coordination.claims import Claim
+from coordination.dismissals import Dismissal
 from coordination.record import ClusterRecord
 
 
@@ -30,6 +31,14 @@ class WaitForHuman:
     condition: str
     reason: str
     next_step: str
+
+
+@dataclass(frozen=True)
+class Dismiss:
+    """Store that a member need not be held any more, and look again."""
+
+    reason: str
+    dismissal: Dismissal
 
 
 @dataclass(frozen=True)
@@ -80,4 +89,4 @@ class JudgeRestore:
     record: ClusterRecord
 
 
-Action: TypeAlias = Stop | Wait | WaitForHuman | GiveUp | Start | Resume | TakeClaim | Join | JudgeRestore
+Action: TypeAlias = Stop | Wait | WaitForHuman | Dismiss | GiveUp | Start | Resume | TakeClaim | Join | JudgeRestore

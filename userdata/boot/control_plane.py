@@ -6,11 +6,15 @@ from collections.abc import Sequence
 
 from coordination import claims
 from coordination.boots import MOST_FAILURES, failures
-from coordination.conditions import Condition
+from coordination.conditions import Condition, boot_failed
+from coordination.dismissals import Dismissal
+from coordination.dismissals import dismissal as stored_dismissal
+from coordination.fields import parsed
 from coordination.outcomes import Done, Known, Unknown
 from coordination.record import ClusterRecord, Phase
 from userdata.boot.actions import (
     Action,
+    Dismiss,
     GiveUp,
     Join,
     JudgeRestore,
@@ -90,13 +94,15 @@ class ControlPlaneBoot:
                     action = decide_restore(self._looker.evidence(action.record), self._rules)
                 if isinstance(action, WaitForHuman):
                     self._store_condition(action)
+                if isinstance(action, Dismiss):
+                    self._store_dismissal(action.dismissal)
                 if isinstance(action, TakeClaim):
                     written = context.table.apply(action.claim.write)
                     if isinstance(written, Done):
                         told.say(action.reason)
                         return action
                     reason = written.reason if isinstance(written, Unknown) else "somebody else was faster"
-                elif isinstance(action, Wait | WaitForHuman):
+                elif isinstance(action, Wait | WaitForHuman | Dismiss):
                     reason = action.reason
                 else:
                     told.say(action.reason)
@@ -207,7 +213,7 @@ class ControlPlaneBoot:
             self._give_up_claim(told)
             self._store_condition(
                 WaitForHuman(
-                    f"BootFailed/slot-{slot}",
+                    boot_failed(slot),
                     f"{len(others) + 1} boots of slot {slot} failed within an hour "
                     f"({', '.join([*others, context.instance_id])}); of the last one: {reason}",
                     f"Cure what it says, then terminate {context.instance_id}: its replacement boots afresh.",
@@ -241,6 +247,14 @@ class ControlPlaneBoot:
             outcome = self._context.table.apply(claims.give_up(record))
             if not isinstance(outcome, Done):
                 told.wait("the claim could not be given up: it counts as this node's until the instance is gone")
+
+    def _store_dismissal(self, dismissal: Dismissal) -> None:
+        """Say that a member may be let go, unless somebody has said it of this very state."""
+        stored = parsed(self._context.table.get(dismissal.item_id), stored_dismissal)
+        said = stored.value if isinstance(stored, Known) else None
+        if said is None or (said.epoch, said.row_version) != (dismissal.epoch, dismissal.row_version):
+            # Where it could not be stored, the next look says it again.
+            self._context.table.put(dismissal.item(), {})
 
     def _store_condition(self, action: WaitForHuman) -> None:
         condition = Condition(action.condition, action.reason, action.next_step, seconds_since_1970())

@@ -6,6 +6,7 @@ Kubelet and etcd are not enabled at boot. They are started after this function s
 from __future__ import annotations
 
 from coordination.claims import claim_first, claim_next
+from coordination.conditions import QUORUM_LOST
 from coordination.members import MemberState
 from coordination.outcomes import Unknown
 from coordination.record import ClusterRecord, Phase
@@ -82,7 +83,7 @@ def _without_data(snapshot: Snapshot, record: ClusterRecord) -> Action:
         return Join(f"epoch {record.epoch} is ready and serves", record)
     if snapshot.reach is Reach.NO_QUORUM:
         return WaitForHuman(
-            "QuorumLost",
+            QUORUM_LOST,
             "members of etcd answer, and no majority of them does",
             "Bring members back, or terminate the instances of all members: then the newest backup is restored.",
         )

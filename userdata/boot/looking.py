@@ -26,7 +26,7 @@ from userdata.boot.context import Context, now, seconds_since_1970
 from userdata.boot.keys import Keys
 from userdata.boot.neighbours import addresses
 from userdata.boot.ports import Neighbours
-from userdata.boot.restore import Evidence, judged, unheard
+from userdata.boot.restore import Evidence, judged
 from userdata.boot.snapshot import Reach, Snapshot, reach
 from userdata.etcd_disk import Disk
 from userdata.pki.outcomes import Incomplete
@@ -84,14 +84,22 @@ class Looker:
         context = self._context
         rows = self.rows()
         gone: Reading[frozenset[str]] = Unknown("the rows are unknown")
-        missing: Reading[frozenset[str]] = Unknown("the rows are unknown")
         if isinstance(rows, Known):
             wanted = judged(rows.value, record.epoch, context.instance_id)
             gone = self._gone({row.instance_id: row.created_at for row in rows.value if row.instance_id in wanted})
-            missing = self._unheard(rows.value)
         approved: Reading[Approval | None] = self._parsed(RESTORE_APPROVAL_ITEM, restore_approval)
-        # No node takes backups yet, so there is none: known, and not a failure to look.
-        return Evidence(context.node, record, rows, gone, missing, Known(None), approved, seconds_since_1970())
+        return Evidence(
+            context.node,
+            record,
+            rows,
+            gone,
+            instances=context.groups.instances(),
+            boots=self.boots(),
+            # No node takes backups yet, so there is none: known, and not a failure to look.
+            backup=Known(None),
+            approval=approved,
+            now=seconds_since_1970(),
+        )
 
     def _reach(self, record: ClusterRecord, disk: Disk) -> Reach:
         """Whether members answer; a node with data decides without asking, for when all reboot nobody can answer."""
@@ -133,15 +141,6 @@ class Looker:
                 if is_gone(state, known_since[instance_id], self._missing_since.get(instance_id), moment)
             )
         )
-
-    def _unheard(self, rows: tuple[Member, ...]) -> Reading[frozenset[str]]:
-        instances = self._context.groups.instances()
-        if isinstance(instances, Unknown):
-            return instances
-        boots = self.boots()
-        if isinstance(boots, Unknown):
-            return boots
-        return Known(unheard(instances.value, rows, boots.value))
 
     def _parsed(self, item_id: str, parse: Callable[[Item], Parsed]) -> Reading[Parsed | None]:
         return parsed(self._context.table.get(item_id), parse)

@@ -13,12 +13,14 @@ from typing import TypeAlias
 from coordination.approvals import Approval
 from coordination.boots import Boot
 from coordination.claims import FROM_NOTHING, claim_restoring
+from coordination.conditions import RESTORE_BLOCKED, SNAPSHOT_TOO_OLD
+from coordination.dismissals import Dismissal
 from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState
 from coordination.names import CONTROL_PLANE_ROLE, RESTORE_APPROVAL_ITEM
 from coordination.outcomes import Reading, Unknown
 from coordination.record import ClusterRecord
-from userdata.boot.actions import TakeClaim, Wait, WaitForHuman
+from userdata.boot.actions import Dismiss, TakeClaim, Wait, WaitForHuman
 from userdata.etcd_disk import Node
 
 
@@ -47,14 +49,16 @@ class Evidence:
     rows: Reading[tuple[Member, ...]]
     gone: Reading[frozenset[str]]
     """Which of the judged instances are gone for good (coordination.fates)."""
-    unheard: Reading[frozenset[str]]
-    """Instances of the slots' groups that have neither a member row nor a boot row."""
+    instances: Reading[tuple[GroupInstance, ...]]
+    """Every instance of the cluster's groups."""
+    boots: Reading[tuple[Boot, ...]]
+    """Every instance's boot row."""
     backup: Reading[Backup | None]
     approval: Reading[Approval | None]
     now: int
 
 
-Verdict: TypeAlias = TakeClaim | Wait | WaitForHuman
+Verdict: TypeAlias = TakeClaim | Dismiss | Wait | WaitForHuman
 
 
 def judged(rows: Iterable[Member], epoch: int, instance_id: str) -> frozenset[str]:
@@ -80,21 +84,44 @@ def decide_restore(evidence: Evidence, rules: Rules) -> Verdict:
     if isinstance(evidence.gone, Unknown):
         return Wait(f"which members are gone is unknown: {evidence.gone.reason}")
     members = judged(rows, evidence.record.epoch, evidence.node.instance_id)
-    if left := members - evidence.gone.value:
+    # A cluster of one slot is complete with its only member.
+    alone = len(rows) == 1 and rules.slots > 1
+    left = members - evidence.gone.value
+    if left and alone:
+        return _alone(evidence, rows[0].instance_id)
+    if left:
         return _blocked(left)
-    if isinstance(evidence.unheard, Unknown):
-        return Wait(f"the groups' instances are unknown: {evidence.unheard.reason}")
-    if evidence.unheard.value:
-        return Wait(f"nothing was heard of {_listed(evidence.unheard.value)} yet: each speaks, or its hook ends it")
-    return _from_backup(evidence, rules, members, alone=len(rows) == 1)
+    if isinstance(evidence.instances, Unknown):
+        return Wait(f"the groups' instances are unknown: {evidence.instances.reason}")
+    if isinstance(evidence.boots, Unknown):
+        return Wait(f"which instances have booted is unknown: {evidence.boots.reason}")
+    if silent := unheard(evidence.instances.value, evidence.rows.value, evidence.boots.value):
+        return Wait(f"nothing was heard of {_listed(silent)} yet: each speaks, or its hook ends it")
+    return _from_backup(evidence, rules, members, alone=alone)
+
+
+def _alone(evidence: Evidence, member: str) -> Verdict:
+    """The only member that the epoch ever had does not answer, and its instance is still there."""
+    what = f"{member}, the only member that epoch {evidence.record.epoch} ever had, does not answer"
+    if isinstance(evidence.instances, Unknown):
+        return Wait(f"{what}, and whether it is leaving is unknown: {evidence.instances.reason}")
+    found = next((each for each in evidence.instances.value if each.instance_id == member), None)
+    if found is not None and found.is_launching:
+        return Wait(f"{what}: it comes back, or its launch hook ends it")
+    if found is not None and found.is_leaving:
+        record = evidence.record
+        dismissal = Dismissal(member, record.epoch, record.row_version, evidence.node.instance_id)
+        return Dismiss(f"{what}, and it is leaving: it is let go", dismissal)
+    return _blocked(frozenset({member}))
 
 
 def _blocked(left: frozenset[str]) -> WaitForHuman:
     names = _listed(left)
     return WaitForHuman(
-        "RestoreBlocked",
+        RESTORE_BLOCKED,
         f"no member answers, and these may still hold newer data than any backup: {names}",
-        f"Bring them back, or terminate them ({names}): then the newest backup is restored.",
+        f"Bring them back, or lift DisableApiTermination of {names} and terminate them: then the newest backup is "
+        "restored.",
     )
 
 
@@ -108,7 +135,7 @@ def _from_backup(evidence: Evidence, rules: Rules, members: frozenset[str], alon
     approved = approval is not None and approval.covers(evidence.record.epoch, members)
     if backup is None:
         # The founder was lost before anyone joined it, so no cluster was ever complete, and nothing is backed up.
-        if approved or (alone and rules.slots > 1):
+        if approved or alone:
             return _claim(evidence, FROM_NOTHING)
         return _too_old("there is no backup", "found an empty cluster", evidence, members)
     age_seconds = evidence.now - backup.taken_at
@@ -125,7 +152,7 @@ def _claim(evidence: Evidence, source: str) -> TakeClaim:
 
 def _too_old(what: str, then: str, evidence: Evidence, members: frozenset[str]) -> WaitForHuman:
     return WaitForHuman(
-        "SnapshotTooOld",
+        SNAPSHOT_TOO_OLD,
         f"every member is gone, and {what}",
         f"To {then}, store {RESTORE_APPROVAL_ITEM} with Epoch {evidence.record.epoch}, "
         f"InstanceIds {_listed(members)} and Who.",

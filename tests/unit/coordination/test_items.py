@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from coordination.conditions import Condition, condition
+from coordination.dismissals import Dismissal, dismissal
 from coordination.fields import Malformed
 from coordination.members import Member, MemberState, member
 from coordination.record import ClusterRecord, Phase, cluster_record
@@ -76,6 +77,12 @@ def test_a_member_in_a_state_that_nobody_knows_is_not_read() -> None:
 def test_a_condition_comes_back_as_it_was_stored() -> None:
     stored = Condition("TerminationHeld/i-1", "a reason", "a step", since=17)
     assert condition(stored.item()) == stored
+
+
+def test_a_dismissal_comes_back_as_it_was_stored() -> None:
+    said = Dismissal("i-1", epoch=2, row_version=7, by="i-2")
+    assert said.item_id == "dismissal#i-1"
+    assert dismissal(said.item()) == said
 
 
 def test_a_teardown_comes_back_as_it_was_stored_and_never_shows_its_address() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from coordination.dismissals import Dismissal
 from coordination.outcomes import Known, NoTable, Unknown
+from coordination.record import ClusterRecord, Phase
 from functions.reconcile.actions import (
     Action,
     ClearCondition,
@@ -18,9 +21,14 @@ from functions.reconcile.actions import (
 )
 from functions.reconcile.core import decide
 from functions.reconcile.holds import held
-from tests.unit.functions.world import BROKEN, NOW, instance, member, record, rows, snapshot
+from functions.reconcile.snapshot import Rows
+from tests.unit.functions.world import BROKEN, CLUSTER_ID, NOW, instance, member, record, rows, snapshot
 
 REASON = "member#i-1 is voter: etcd has to forget it first"
+
+
+def written_since() -> Known[ClusterRecord | None]:
+    return Known(ClusterRecord(CLUSTER_ID, Phase.READY, 1, row_version=1))
 
 
 def kinds(actions: list[Action]) -> list[str]:
@@ -66,6 +74,50 @@ def test_a_control_plane_instance_that_may_be_a_member_is_held_and_named(case: s
     assert actions[1].condition.name == "TerminationHeld/i-1"
     assert actions[1].condition.reason == actions[0].reason
     assert "member#i-1" in actions[1].condition.next_step
+
+
+ALONE = {"i-1": member("i-1", "voter")}
+SAID = {"i-1": Dismissal("i-1", epoch=1, row_version=0, by="i-2")}
+
+
+def test_the_only_member_goes_that_was_found_silent() -> None:
+    (action,) = decide(snapshot(instance(), rows=rows(members=ALONE, dismissals=SAID)))
+    assert isinstance(action, CompleteHook)
+    assert "i-2 found" in action.reason
+
+
+@pytest.mark.parametrize(
+    ("case", "table"),
+    [
+        ("somebody wrote a row since", rows(written_since(), ALONE, dismissals=SAID)),
+        ("the epoch is another one", rows(record("ready", 2), {"i-1": member("i-1", "voter", 2)}, dismissals=SAID)),
+        ("nothing is ready", rows(record("restoring"), ALONE, dismissals=SAID)),
+        ("it is the record of another cluster", rows(record(cluster_id="another"), ALONE, dismissals=SAID)),
+        ("somebody joined it", rows(members={**ALONE, "i-2": member("i-2", "joining")}, dismissals=SAID)),
+        ("somebody had joined it", rows(members={**ALONE, "i-2": member("i-2", "removed")}, dismissals=SAID)),
+        ("a row cannot be understood", rows(members={**ALONE, "i-2": BROKEN}, dismissals=SAID)),
+        (
+            "it was said of another one",
+            rows(members=ALONE, dismissals={"i-2": replace(SAID["i-1"], instance_id="i-2")}),
+        ),
+        ("the record is unknown", rows(BROKEN, ALONE, dismissals=SAID)),
+    ],
+)
+def test_a_dismissal_is_void_where(case: str, table: Known[Rows]) -> None:
+    assert kinds(decide(snapshot(instance(), rows=table))) == ["Heartbeat", "SetCondition"], case
+
+
+@pytest.mark.parametrize("state", ["InService", "Pending:Wait", "Terminating:Retained"])
+def test_a_dismissal_ends_nothing_that_no_terminating_hook_holds(state: str) -> None:
+    actions = decide(snapshot(instance(state=state), rows=rows(members=ALONE, dismissals=SAID)))
+    assert "CompleteHook" not in kinds(actions)
+
+
+def test_rows_of_earlier_epochs_do_not_make_a_member_less_alone() -> None:
+    members = {"i-1": member("i-1", "voter", 2), "i-0": member("i-0", "voter", 1)}
+    said = {"i-1": replace(SAID["i-1"], epoch=2)}
+    state = snapshot(instance(), rows=rows(record("ready", 2), members, dismissals=said))
+    assert kinds(decide(state)) == ["CompleteHook"]
 
 
 def test_a_missing_table_holds_too_though_nothing_can_be_noted_in_it() -> None:

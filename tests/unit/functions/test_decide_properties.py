@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordination.conditions import Condition
+from coordination.dismissals import Dismissal
 from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState
 from coordination.outcomes import Known, NoTable, Unknown
@@ -45,10 +46,15 @@ instances = st.lists(
     unique_by=lambda one: one.instance_id,
 ).map(lambda found: Known(tuple(sorted(found, key=lambda one: one.instance_id))))
 records = st.builds(
-    ClusterRecord, st.sampled_from([CLUSTER_ID, "another"]), st.sampled_from(list(Phase)), st.integers(0, 2)
+    ClusterRecord,
+    st.sampled_from([CLUSTER_ID, "another"]),
+    st.sampled_from(list(Phase)),
+    st.integers(0, 2),
+    row_version=st.integers(0, 1),
 )
 members = st.builds(Member, st.just("i-x"), st.integers(0, 2), st.sampled_from(list(MemberState)))
 conditions = st.builds(held, st.sampled_from(IDS).map(instance), st.sampled_from(["old", "older"]), st.just(1))
+dismissals = st.builds(Dismissal, st.sampled_from(IDS), st.integers(0, 2), st.integers(0, 1), st.just("i-9"))
 teardowns = st.one_of(st.none(), st.builds(teardown, st.sampled_from([NOW - 1, NOW + 600])))
 table_rows = st.builds(
     Rows,
@@ -56,6 +62,7 @@ table_rows = st.builds(
     members=st.dictionaries(st.sampled_from(IDS), st.one_of(members.map(Known), st.just(BROKEN)), max_size=3),
     conditions=st.lists(conditions, max_size=3).map(lambda found: {one.name: one for one in found}),
     teardown=st.one_of(teardowns.map(Known), st.just(BROKEN)),
+    dismissals=st.lists(dismissals, max_size=2).map(lambda found: {one.instance_id: one for one in found}),
 )
 snapshots = st.builds(
     Snapshot,
@@ -93,7 +100,7 @@ def test_the_same_snapshot_gives_the_same_actions(snapshot: Snapshot) -> None:
 
 @every
 @given(snapshots)
-def test_a_member_of_this_epoch_only_goes_when_the_phase_is_deleting(snapshot: Snapshot) -> None:
+def test_a_member_of_this_epoch_only_goes_when_it_is_dismissed_or_the_phase_is_deleting(snapshot: Snapshot) -> None:
     if phase_is_deleting(snapshot) or not isinstance(snapshot.rows, Known):
         return
     found = snapshot.rows.value
@@ -101,9 +108,16 @@ def test_a_member_of_this_epoch_only_goes_when_the_phase_is_deleting(snapshot: S
         assert isinstance(found.record, Known)
         epoch = found.record.value.epoch if found.record.value else 0
         row = found.members.get(instance_id)
-        assert row is None or (
-            isinstance(row, Known) and (row.value.state is MemberState.REMOVED or row.value.epoch < epoch)
-        )
+        if row is None or (isinstance(row, Known) and row.value.state is MemberState.REMOVED):
+            continue
+        assert isinstance(row, Known)
+        if row.value.epoch >= epoch:
+            # Nobody else has a row of this epoch, and none was written since.
+            assert found.dismissals[instance_id].holds(found.record.value)
+            of_epoch = [
+                each for each in found.members.values() if isinstance(each, Unknown) or each.value.epoch >= epoch
+            ]
+            assert of_epoch == [row]
 
 
 @every

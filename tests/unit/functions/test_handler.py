@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from coordination.dismissals import Dismissal
 from coordination.outcomes import Known, Unknown
 from functions.reconcile import handler, passes
 from functions.reconcile.handler import PassFailed
@@ -54,6 +55,22 @@ def test_a_voter_is_held_with_a_condition_until_its_row_says_removed(there: Worl
     there.call(stream("member#i-1"))
     assert there.groups.calls[2:] == [("complete", "i-1")]
     assert there.stored_keys() == {"cluster", "member#i-1"}
+
+
+def test_a_voter_that_was_alone_and_silent_is_let_go(there: World) -> None:
+    there.store(member__i_1=VOTER)
+    there.call(SCHEDULE)
+    said = Dismissal("i-1", epoch=1, row_version=3, by="i-2")
+    there.table.put(said.item(), {})
+    there.call(stream(said.item_id))
+    assert there.groups.calls == [("heartbeat", "i-1"), ("complete", "i-1")]
+    assert there.stored_keys() == {"cluster", "member#i-1", "dismissal#i-1"}
+
+
+def test_a_dismissal_that_cannot_be_understood_dismisses_nobody(there: World) -> None:
+    there.store(member__i_1=VOTER, dismissal__i_1={"Epoch": "1", "RowVersion": 3, "By": "i-2"})
+    there.call(SCHEDULE)
+    assert there.groups.calls == [("heartbeat", "i-1")]
 
 
 def test_a_row_that_cannot_be_understood_holds_and_fails_the_call(there: World) -> None:

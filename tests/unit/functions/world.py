@@ -19,6 +19,7 @@ from moto import mock_aws
 
 from coordination.adapters.table import ClusterTable
 from coordination.conditions import Condition
+from coordination.dismissals import Dismissal
 from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState
 from coordination.outcomes import Done, Known, Reading, Request, Settled, Unknown, Write
@@ -63,8 +64,9 @@ def rows(
     members: Mapping[str, Reading[Member]] | None = None,
     conditions: Mapping[str, Condition] | None = None,
     teardown: Reading[Teardown | None] = NOT_ASKED,
+    dismissals: Mapping[str, Dismissal] | None = None,
 ) -> Known[Rows]:
-    return Known(Rows(record, members or {}, conditions or {}, teardown))
+    return Known(Rows(record, members or {}, conditions or {}, teardown, dismissals or {}))
 
 
 def snapshot(*instances: GroupInstance, **changes: Any) -> Snapshot:

@@ -95,7 +95,7 @@ def test_since_stays_when_the_reason_changes_and_nothing_is_written_when_nothing
 
 
 def test_only_what_was_seen_is_cleared_and_nothing_of_others() -> None:
-    names = ["MemberUnhealthy/i-2", "EtcdAlarm/NOSPACE", "QuorumLost", "TerminationHeld/i-1", "CertificateExpiring/i-2"]
+    names = ["MemberUnhealthy/i-2", "EtcdAlarm/NOSPACE", "BootFailed/slot-1", "TerminationHeld/i-1"]
     stored = {name: Condition(name, "r", "n", 1) for name in names}
     judged = judged_by(view(*THREE, alarms=Unknown("no answer")), stored)
     assert changes([], stored, judged, NOW) == [Clear(stored["MemberUnhealthy/i-2"])]

@@ -125,6 +125,21 @@ def test_a_condition_is_set_when_it_has_lasted_and_kept_by_the_next_leader_and_c
     assert world.conditions() == {}
 
 
+def test_what_booting_nodes_had_stored_is_cleared_once_a_majority_answers(world: World) -> None:
+    for name in ("RestoreBlocked", "SnapshotTooOld", "QuorumLost", "BootFailed/slot-0", "BootFailed/slot-1"):
+        world.table.put(Condition(name, "a reason", "a step", NOW).item(), {})
+    # Slot 0 has a member that is younger than the condition, slot 1 one that was there before.
+    world.table.put(replace(row(1), slot="0", created_at=NOW + 10).item(), {})
+    world.table.put(replace(row(2), slot="1", created_at=NOW - 10).item(), {})
+    answers, world.etcd = world.etcd, Unknown("no majority answers")
+    with pytest.raises(StageFailed, match="no majority"):
+        world.observer().observe()
+    assert world.conditions().keys() == {"RestoreBlocked", "SnapshotTooOld", "QuorumLost", "BootFailed/slot-1"}
+    world.etcd = answers
+    world.observer().observe()
+    assert world.conditions().keys() == {"BootFailed/slot-1"}
+
+
 def test_what_cannot_be_seen_changes_nothing_and_is_told_after_the_rest_is_done(world: World) -> None:
     stray = Known(view(*THREE, etcd_member(4, learner=True)))
     observer = world.observer()

@@ -10,11 +10,12 @@ import pytest
 from coordination.approvals import Approval
 from coordination.boots import Boot
 from coordination.claims import FROM_NOTHING, claim_restoring
+from coordination.dismissals import Dismissal
 from coordination.instances import GroupInstance
 from coordination.members import Member
 from coordination.outcomes import Known
 from tests.unit.userdata.boot.looks import BROKEN, ME, member, record
-from userdata.boot.actions import TakeClaim, Wait, WaitForHuman
+from userdata.boot.actions import Dismiss, TakeClaim, Wait, WaitForHuman
 from userdata.boot.restore import Backup, Evidence, Rules, decide_restore, judged, unheard
 
 NOW = 1_800_000_000
@@ -26,12 +27,17 @@ LOST = Evidence(
     record=record(),
     rows=Known(ROWS),
     gone=Known(ALL),
-    unheard=Known(frozenset()),
+    instances=Known(()),
+    boots=Known(()),
     backup=Known(Backup("backup-7", NOW - 600)),
     approval=Known(None),
     now=NOW,
 )
 OLD = Known(Backup("backup-7", NOW - 3601))
+
+
+def in_slot(instance_id: str, state: str) -> GroupInstance:
+    return GroupInstance(instance_id, "slot0", "control-plane", state)
 
 
 def test_when_every_member_is_gone_the_newest_backup_is_restored_in_the_next_epoch() -> None:
@@ -71,18 +77,22 @@ def test_a_ready_epoch_without_any_members_row_is_not_taken_for_all_gone(rows: t
     assert isinstance(decide_restore(replace(LOST, rows=Known(rows)), RULES), Wait)
 
 
-@pytest.mark.parametrize("field", ["rows", "gone", "unheard", "backup", "approval"])
+@pytest.mark.parametrize("field", ["rows", "gone", "instances", "boots", "backup", "approval"])
 def test_whatever_cannot_be_read_is_waited_for(field: str) -> None:
     broken: dict[str, Any] = {field: BROKEN}
     assert isinstance(decide_restore(replace(LOST, **broken), RULES), Wait)
 
 
 def test_an_instance_that_nobody_heard_of_yet_is_waited_for() -> None:
-    assert isinstance(decide_restore(replace(LOST, unheard=Known(frozenset({"i-9"}))), RULES), Wait)
+    booting = in_slot("i-9", "Pending:Wait")
+    assert isinstance(decide_restore(replace(LOST, instances=Known((booting,))), RULES), Wait)
+    told = Boot("arn:aws:ec2:us-east-1:123456789012:instance/i-9", "decide")
+    heard = replace(LOST, instances=Known((booting,)), boots=Known((told,)))
+    assert isinstance(decide_restore(heard, RULES), TakeClaim)
 
 
 def test_whoever_has_neither_a_members_row_nor_a_boot_row_was_not_heard_of() -> None:
-    slots = [GroupInstance(name, "slot0", "control-plane", "InService") for name in ("i-1", "i-8", "i-9")]
+    slots = [in_slot(name, "InService") for name in ("i-1", "i-8", "i-9")]
     worker = GroupInstance("i-7", "pool", "worker", "InService")
     booting = Boot("arn:aws:ec2:us-east-1:123456789012:instance/i-8", "looks")
     assert unheard([*slots, worker], ROWS, [booting]) == frozenset({"i-9"})
@@ -134,3 +144,50 @@ def test_a_cluster_of_one_slot_is_not_founded_anew_unasked() -> None:
 def test_a_founder_that_anyone_ever_joined_is_not_followed_by_an_empty_cluster_unasked() -> None:
     rows = Known((member("i-1"), member("i-2", "removed")))
     assert isinstance(decide_restore(founder_only(rows=rows), RULES), WaitForHuman)
+
+
+def silent_founder(*instances: GroupInstance, **changes: Any) -> Evidence:
+    return founder_only(gone=Known(frozenset()), instances=Known(instances), **changes)
+
+
+@pytest.mark.parametrize("state", ["Terminating", "Terminating:Wait", "Terminating:Proceed"])
+def test_a_founder_that_nobody_joined_is_dismissed_when_it_is_silent_and_leaves(state: str) -> None:
+    verdict = decide_restore(silent_founder(in_slot("i-1", state)), RULES)
+    assert isinstance(verdict, Dismiss)
+    assert verdict.dismissal == Dismissal("i-1", epoch=2, row_version=3, by=ME.instance_id)
+
+
+@pytest.mark.parametrize("state", ["Pending", "Pending:Wait", "Pending:Proceed"])
+def test_a_silent_founder_that_is_not_in_service_yet_is_left_to_its_launch_hook(state: str) -> None:
+    verdict = decide_restore(silent_founder(in_slot("i-1", state)), RULES)
+    assert isinstance(verdict, Wait)
+    assert "launch hook" in verdict.reason
+
+
+@pytest.mark.parametrize("state", ["InService", "Standby", "Terminating:Retained"])
+def test_a_silent_founder_that_stays_is_named(state: str) -> None:
+    verdict = decide_restore(silent_founder(in_slot("i-1", state)), RULES)
+    assert isinstance(verdict, WaitForHuman)
+    assert verdict.condition == "RestoreBlocked"
+    assert "DisableApiTermination of i-1" in verdict.next_step
+
+
+def test_a_silent_founder_that_is_in_no_group_is_named() -> None:
+    assert isinstance(decide_restore(silent_founder(in_slot("i-2", "Terminating:Wait")), RULES), WaitForHuman)
+
+
+def test_groups_that_cannot_be_read_dismiss_nobody() -> None:
+    unknown = replace(silent_founder(), instances=BROKEN)
+    assert isinstance(decide_restore(unknown, RULES), Wait)
+
+
+@pytest.mark.parametrize("state", ["voter", "joining", "removed"])
+def test_a_member_that_another_one_has_ever_joined_is_not_dismissed(state: str) -> None:
+    rows = Known((member("i-1"), member("i-2", state)))
+    leaving = silent_founder(in_slot("i-1", "Terminating:Wait"), rows=rows)
+    assert isinstance(decide_restore(leaving, RULES), WaitForHuman)
+
+
+def test_the_only_member_of_a_cluster_of_one_slot_is_not_dismissed() -> None:
+    leaving = silent_founder(in_slot("i-1", "Terminating:Wait"))
+    assert isinstance(decide_restore(leaving, Rules(1, 3600)), WaitForHuman)

@@ -1,0 +1,57 @@
+"""`dismissal#<instance>`: the only member that an epoch ever had is being terminated, and it answers nobody.
+
+Its terminating hook holds it, because it is a member. But a member that is silent can neither be joined nor removed, so
+the cluster would wait for a person, for data of which no cluster was ever complete. Whoever finds it so says it here,
+and the reconcile function lets it go. Once it is gone, and not before, the epoch is given up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from coordination.fields import text, whole_number
+from coordination.names import DISMISSAL_ITEM_PREFIX, TABLE_KEY, dismissal_item
+from coordination.outcomes import Item
+from coordination.record import ClusterRecord, Phase
+from coordination.writes import Value, as_item
+
+
+@dataclass(frozen=True)
+class Dismissal:
+    """`epoch` and `row_version` are those of the record that was read before the rows; `by` is who looked."""
+
+    instance_id: str
+    epoch: int
+    row_version: int
+    by: str
+
+    @property
+    def item_id(self) -> str:
+        """The item's key."""
+        return dismissal_item(self.instance_id)
+
+    def fields(self) -> dict[str, Value]:
+        """The fields that store it."""
+        return {"Epoch": self.epoch, "RowVersion": self.row_version, "By": self.by}
+
+    def item(self) -> Item:
+        """The item that stores it."""
+        return as_item(self.item_id, self.fields())
+
+    def holds(self, record: ClusterRecord | None) -> bool:
+        """Whether it is about this very state: it is void once anybody has written a member's row since."""
+        return (
+            record is not None
+            and record.phase is Phase.READY
+            and (record.epoch, record.row_version) == (self.epoch, self.row_version)
+        )
+
+
+def dismissal(item: Item) -> Dismissal:
+    """The dismissal that `item` holds. Raises Malformed."""
+    return Dismissal(
+        instance_id=text(item, TABLE_KEY).removeprefix(DISMISSAL_ITEM_PREFIX),
+        epoch=whole_number(item, "Epoch"),
+        row_version=whole_number(item, "RowVersion"),
+        by=text(item, "By"),
+    )

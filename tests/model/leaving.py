@@ -1,0 +1,43 @@
+"""Leaving under the terminating hook, as both models have it: what the function decides about a held instance.
+
+The function's own functions decide; the reads of one pass are one step, and in the restore model what it decided is
+carried out in another one.
+"""
+
+from __future__ import annotations
+
+from coordination.dismissals import Dismissal, dismissal
+from coordination.instances import GroupInstance
+from coordination.names import CONTROL_PLANE_ROLE, DISMISSAL_ITEM_PREFIX
+from coordination.outcomes import Known
+from coordination.writes import Update, update
+from functions.reconcile import core
+from functions.reconcile.snapshot import Rows
+from tests.model.records import CLUSTER, record_of, rows_of
+from tests.model.table import Table, items
+
+_WHOEVER = "whoever looked"
+
+
+def in_group(name: str, *, leaving: bool, member: bool) -> GroupInstance:
+    """An instance as its group has it: only a member completes its launch hook."""
+    state = "Terminating:Wait" if leaving else "InService" if member else "Pending:Wait"
+    return GroupInstance(name, "slot", CONTROL_PLANE_ROLE, state)
+
+
+def said(found: Dismissal) -> Update:
+    """The write of a dismissal. Who looked decides nothing, so that states are not told apart by it."""
+    return update(found.item_id, {**found.fields(), "By": _WHOEVER}, {})
+
+
+def may_go(table: Table, name: str) -> bool:
+    """Whether a pass of the function lets an instance go that a terminating hook holds."""
+    rows = Rows(
+        record=Known(record_of(table)),
+        members={row.instance_id: Known(row) for row in rows_of(table)},
+        conditions={},
+        teardown=Known(None),
+        dismissals={each.instance_id: each for each in map(dismissal, items(table, DISMISSAL_ITEM_PREFIX))},
+    )
+    held = in_group(name, leaving=True, member=True)
+    return not core.membership(held, rows, CLUSTER) or bool(core.dismissed(held, rows, CLUSTER))
