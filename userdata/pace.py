@@ -14,6 +14,8 @@ class Pace:
     leases: Timings = field(default_factory=Timings)
     look: float = 5
     """Between two looks at a cluster that lets this node do nothing yet."""
+    gate: float = 2
+    """Between two looks at etcd for whoever may join next: three members ask each other more often than that."""
     heartbeat: float = 300
     """Between two heartbeats of the launch hook, whose time-out is half an hour by default."""
     clock: float = 300

@@ -129,7 +129,7 @@ class Joining:
                     return lease
                 reason = lease.reason
             told.wait(reason)
-            context.waiting.sleep(jittered(context.image.pace.look))
+            context.waiting.sleep(jittered(context.image.pace.gate))
 
     def _wait_and_look(self, told: Told, reason: str) -> LookAgain:
         """Wait as long as between any two looks at the table, and go back to it."""

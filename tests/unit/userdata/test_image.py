@@ -50,7 +50,7 @@ def test_what_is_given_takes_the_place_of_the_default_and_nothing_else(tmp_path:
     [
         ([], " is no object"),
         ({"hots": {}}, ": 'hots' is not known, allowed: host, kube_proxy, "),
-        ({"pace": {"lok": 1}}, ": pace: 'lok' is not known, allowed: look, heartbeat, "),
+        ({"pace": {"lok": 1}}, ": pace: 'lok' is not known, allowed: look, gate, heartbeat, "),
         ({"pace": {"leases": {}}}, ": pace: 'leases' is not known"),
         ({"pace": 5}, ": pace is no object"),
         ({"kube_proxy": "yes"}, ": kube_proxy is 'yes', allowed: true, false"),
