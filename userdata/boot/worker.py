@@ -32,6 +32,7 @@ from userdata.log import StageFailed
 from userdata.pki.inspecting import ca_hashes
 from userdata.pki.issuing import Leaf
 from userdata.pki.material import blocks_of_certificates
+from userdata.pki.openssl import OpensslFailed
 from userdata.settings import ClusterSettings, PoolSettings
 from userdata.stages import Stages, Told
 from userdata.system import System
@@ -106,7 +107,11 @@ class Worker:
             return Unknown("nobody has published join data yet")
         if not data.is_of(record.value.epoch, record.value.etcd_cluster_id):
             return Unknown(f"the join data is of epoch {data.epoch}, and epoch {record.value.epoch} is ready")
-        if record.value.ca_hashes != ",".join(ca_hashes(blocks_of_certificates(data.bundle))):
+        try:
+            hashes = ca_hashes(blocks_of_certificates(data.bundle))
+        except OpensslFailed as failed:
+            return Unknown(f"the join data's authority cannot be read: {failed}")
+        if record.value.ca_hashes != ",".join(hashes):
             return Unknown("the join data names another authority than the cluster's record")
         return Known(data)
 

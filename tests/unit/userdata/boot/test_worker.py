@@ -151,6 +151,11 @@ def of_another_etcd(world: WorkerWorld) -> str:
     return "the join data is of epoch 3, and epoch 3 is ready"
 
 
+def of_no_certificate(world: WorkerWorld) -> str:
+    world.publish(replace(world.data, bundle="-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"))
+    return "the join data's authority cannot be read: openssl x509 ended with 1"
+
+
 def of_another_authority(world: WorkerWorld) -> str:
     world.publish(replace(world.data, bundle=new_authority("kubernetes", datetime.now(UTC)).bundle))
     return "the join data names another authority than the cluster's record"
@@ -177,6 +182,7 @@ LACKS: Mapping[str, Callable[[WorkerWorld], str]] = {
     "join data that can be understood": spoilt,
     "join data of this epoch": of_an_earlier_epoch,
     "join data of this etcd cluster": of_another_etcd,
+    "join data with a certificate": of_no_certificate,
     "join data of this authority": of_another_authority,
     "join data of this authority alone": of_one_authority_more,
 }
