@@ -18,7 +18,7 @@ from userdata.boot import certificate
 from userdata.boot.certificate import Asker, Denied, Key
 from userdata.boot.context import jittered, registration
 from userdata.boot.failures import Overtaken, of_command, of_words
-from userdata.boot.trying import doubt, until_done
+from userdata.boot.trying import doubt
 from userdata.cloud.lifecycle import signal
 from userdata.commands import run
 from userdata.identity import Identity
@@ -40,7 +40,6 @@ from userdata.system import System
 KUBELET_FILE = "/etc/kubernetes/kubelet.conf"
 
 _JOIN_SECONDS = 300.0
-_SIGNAL_TRIES = 5
 _KUBECTL_SECONDS = 30.0
 
 
@@ -189,15 +188,16 @@ class Worker:
                 self._wait(told, why)
 
     def _signal(self) -> None:
-        """Tell the pool's stack, which waits only during an update: that it does not is no failure."""
+        """Tell the pool's stack, which waits only during an update: that it does not is no failure.
+
+        A Ready node is not given up because the stack cannot be told: it serves, and is told once somebody answers.
+        """
         context = self._context
         stack, group = context.pool.stack, context.pool.group
         with context.stages.stage("signal") as told:
-
-            def tell() -> str:
-                return doubt(signal(context.cloudformation, stack, group, context.identity.instance_id))
-
-            until_done(tell, _SIGNAL_TRIES, 2, told, time.sleep)
+            while why := doubt(signal(context.cloudformation, stack, group, context.identity.instance_id)):
+                told.wait(why)
+                time.sleep(jittered(context.image.pace.look))
 
     def _wait(self, told: Told, reason: str) -> None:
         """Wait a moment. Raises StageFailed when the worker has had its time."""
