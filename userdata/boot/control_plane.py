@@ -35,6 +35,7 @@ from userdata.boot.keys import Keys
 from userdata.boot.looking import Looker
 from userdata.boot.ports import Neighbours, Publisher
 from userdata.boot.restore import Rules, decide_restore
+from userdata.boot.trying import doubt, until_done
 from userdata.log import StageFailed
 from userdata.stages import Told
 
@@ -49,6 +50,8 @@ _MOST_FAILURES = 3
 
 Waiting is no failure (LookAgain), and does not make up for one: what failed before is only forgotten with the boot.
 """
+
+_ABANDON_TRIES = 10
 
 
 class ControlPlaneBoot:
@@ -230,11 +233,20 @@ class ControlPlaneBoot:
             told.wait(reason)
             context.system.stop()
             self._give_up_claim(told)
-            # A node in service has no launch hook any more; it is found by its row and replaced.
-            context.own_group.abandon_launch()
+            self._abandon_launch(told)
             context.waiting.close()
             told.say(reason)
         context.stages.store(reason=reason)
+
+    def _abandon_launch(self, told: Told) -> None:
+        """Have this instance replaced now; a node in service has no launch hook to abandon any more."""
+        context = self._context
+        try:
+            until_done(
+                lambda: doubt(context.own_group.abandon_launch()), _ABANDON_TRIES, 2, told, context.waiting.sleep
+            )
+        except StageFailed as failed:
+            told.wait(f"its launch hook could not be abandoned, and will run out: {failed}")
 
     def _give_up_claim(self, told: Told) -> None:
         """Where this node owns a claim that will not become ready, say that nobody does: others need not wait."""

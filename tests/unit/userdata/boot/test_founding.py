@@ -151,6 +151,20 @@ def test_what_fails_for_good_ends_with_a_claim_that_the_next_one_may_take_at_onc
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("doubtful", [1, 9, 10])
+def test_a_launch_hook_that_is_abandoned_without_an_answer_is_abandoned_again(world: World, doubtful: int) -> None:
+    def fault(_: int, event: str) -> Fault | None:
+        if event == "run: kubeadm init":
+            return Fault.ENDS
+        return Fault.FAILS if event == "hook: abandon" and world.events.count(event) <= doubtful else None
+
+    world.fault = fault
+    # After ten tries it is left to run out.
+    assert world.boot() == FAILED
+    assert world.events.count("hook: abandon") == min(doubtful + 1, 10)
+
+
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("what", ["run: kubeadm init", "keys: store"])
 def test_after_three_failures_the_place_is_given_up_and_nothing_runs(world: World, what: str) -> None:
     fault = Fault.FAILS if what.startswith("run") else Fault.ENDS
@@ -176,6 +190,19 @@ def test_no_two_epochs_found_etcd_with_the_same_token(world: World) -> None:
     world.in_kubeadm = note
     assert world.boot() == SERVES
     assert tokens == ["uuid-1", "uuid-2"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_founder_starts_nothing_of_a_cluster_whose_deletion_began_as_soon_as_it_was_ready(world: World) -> None:
+    def deleted(index: int, event: str) -> Fault | None:
+        if index == READY + 1:
+            assert world.record is not None
+            world.table.store(replace(world.record, phase=Phase.DELETING).item())
+        return None
+
+    world.fault = deleted
+    assert world.boot() == STOPPED
+    assert "machine: start kubelet" not in world.events
 
 
 def test_another_node_founds_in_the_epoch_after_the_one_that_was_given_up(world: World) -> None:
