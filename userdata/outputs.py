@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,14 +31,16 @@ class Outputs:
         self._local = local
         self._early: list[str] = []
         self._elsewhere: Elsewhere | None = None
+        self._lock = threading.Lock()
         self.log = Log(self._write)
 
     def mirror(self, elsewhere: Elsewhere) -> None:
         """Send every line there, too, those from before among them."""
-        for line in self._early:
-            elsewhere.write(line)
-        self._early.clear()
-        self._elsewhere = elsewhere
+        with self._lock:
+            for line in self._early:
+                elsewhere.write(line)
+            self._early.clear()
+            self._elsewhere = elsewhere
 
     def close(self) -> None:
         """Send what waits."""
@@ -45,11 +48,13 @@ class Outputs:
             self._elsewhere.close(_CLOSE_SECONDS)
 
     def _write(self, line: str) -> None:
-        self._local(line)
-        if self._elsewhere is None:
-            self._early.append(line)
-        else:
-            self._elsewhere.write(line)
+        # One at a time: to print a line takes two writes, and those of two threads would mix.
+        with self._lock:
+            self._local(line)
+            if self._elsewhere is None:
+                self._early.append(line)
+            else:
+                self._elsewhere.write(line)
 
 
 def _printed(line: str) -> None:

@@ -11,7 +11,8 @@ from tests.e2e.bed import Bed, Seen, running
 LEAF_SECONDS = 600
 """Two thirds of it go by before a renewal is due, and the last third is enough for three nodes, one after another."""
 KUBELET_SECONDS = 600
-"""A kubelet asks for the next one when a tenth to a third is left, and the leader judges nothing while it restarts."""
+"""A kubelet asks for the next one when a tenth to a third is left, and nobody judges while the leader's API server is
+away: long enough to bear several restarts of it."""
 TOKEN_SECONDS = 120
 SHORT = {
     "pace": {"heartbeat": 5, "look": 1, "token": TOKEN_SECONDS},

@@ -183,7 +183,8 @@ class Approvals:
 def tasks(approvals: Approvals) -> tuple[Task, ...]:
     """Judging requests, and keeping away what would approve them without a look."""
     return (
-        Task("approvals", APPROVAL_SECONDS, approvals.run, leader_only=True),
+        # A leader's own API server is away for some seconds whenever its certificates were renewed, and kubelets wait.
+        Task("approvals", APPROVAL_SECONDS, approvals.run, leader_only=True, urgent=True),
         Task("auto-approval", WITHHOLDING_SECONDS, lambda: _withhold(approvals.api), leader_only=True),
     )
 

@@ -28,7 +28,9 @@ class Leasing:
 
     def held(self) -> bool:
         """Whether this node holds it now."""
-        return self._kept is not None and not self._kept.lost
+        # Read once, for another thread may let go of it meanwhile.
+        kept = self._kept
+        return kept is not None and not kept.lost
 
     def contend(self) -> str:
         """Take the lease if it is free: a task of its own for the lease that makes this agent the leader.

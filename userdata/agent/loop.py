@@ -1,14 +1,18 @@
-"""Runs the agent's tasks, one at a time, each with its own period; one that fails is tried ever more rarely."""
+"""Runs tasks of the agent, one at a time, each with its own period; one that fails is tried ever more rarely.
+
+The agent has several loops, each in a thread of its own, so that a task which takes minutes holds up no other loop's.
+"""
 
 from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from userdata.agent.pulse import Pulse, Stopping
+from userdata.agent.pulse import Heart, Pulse, Stopping
 from userdata.agent.tasks import Task
 from userdata.log import Log, Outcome, Stage, StageFailed
 
@@ -17,7 +21,7 @@ TURN_SECONDS = 1.0
 JITTER = 0.1
 """The share of its period by which a task runs earlier or later, so that agents of several nodes drift apart."""
 LONGEST_PAUSE_SECONDS = 300.0
-"""How rarely a task that fails is tried, unless its period is longer."""
+"""How rarely a task that fails is tried, unless its period is longer, or it is urgent."""
 REPEAT_SECONDS = 60.0
 """How often at most the same reason of a failure is told."""
 GRACE_SECONDS = 0.5
@@ -62,12 +66,22 @@ class Loop:
         # Not all at once, and soon: whoever starts an agent waits for what it does.
         self._turns = [_Turn(task, now + chance() * min(task.period_seconds, TURN_SECONDS)) for task in tasks]
 
+    @property
+    def name(self) -> str:
+        """Tells it from the agent's other loops."""
+        return self._pulse.name
+
     def run(self) -> None:
-        """Run tasks until the agent is told to end. The watchdog is fed only by a loop that moves."""
-        while not self._pulse.stopping:
-            self._pulse.beat()
-            self.step()
-            self._pulse.rest(self._seconds_to_next())
+        """Run tasks until the agent is told to end. The watchdog is fed only by loops that move."""
+        try:
+            while not self._pulse.stopping:
+                self._pulse.beat()
+                self.step()
+                self._pulse.rest(self._seconds_to_next())
+        except BaseException as error:
+            # No task's error comes so far. The other loops end with this one, and somebody has to say why.
+            Stage(f"loop {self.name}", self._log).tell(Outcome.FAILED, type(error).__name__)
+            raise
 
     def step(self) -> None:
         """Run every task that is due, once."""
@@ -107,8 +121,9 @@ class Loop:
             stage.tell(Outcome.FAILED, reason)
         turn.failures += 1
         period = turn.task.period_seconds
+        longest = period if turn.task.urgent else max(period, LONGEST_PAUSE_SECONDS)
         # A bound on the exponent, for a task may fail for weeks.
-        self._plan(turn, min(period * 2 ** min(turn.failures - 1, 20), max(period, LONGEST_PAUSE_SECONDS)))
+        self._plan(turn, min(period * 2 ** min(turn.failures - 1, 20), longest))
 
     def _plan(self, turn: _Turn, seconds: float) -> None:
         turn.due = self._log.clocks.steady() + seconds * (1 + JITTER * (2 * self._chance() - 1))
@@ -119,18 +134,21 @@ class Loop:
         return min([TURN_SECONDS, *waiting])
 
 
-def serve(loop: Loop, pulse: Pulse, release: Callable[[], object], stop: threading.Event) -> int:
-    """Run the loop until `stop` is set (by SIGTERM), then let go of what this node holds; the program's exit code.
+def serve(loops: Sequence[Loop], heart: Heart, release: Callable[[], object], stop: threading.Event) -> int:
+    """Run the loops until `stop` is set (by SIGTERM), then let go of what this node holds; the program's exit code.
 
-    The loop has a thread of its own, which dies with the process: nothing that a task waits for can make the end
+    Each loop has a thread of its own, which dies with the process: nothing that a task waits for can make the end
     later than systemd's patience, and a task has to bear being cut off anyway.
     """
-    running = threading.Thread(target=loop.run, name="loop", daemon=True)
-    running.start()
-    while running.is_alive() and not stop.wait(TURN_SECONDS):
+    running = [threading.Thread(target=loop.run, name=loop.name, daemon=True) for loop in loops]
+    for each in running:
+        each.start()
+    while all(each.is_alive() for each in running) and not stop.wait(TURN_SECONDS):
         pass
-    pulse.stop()
-    running.join(GRACE_SECONDS)
+    heart.stop()
+    deadline = time.monotonic() + GRACE_SECONDS
+    for each in running:
+        each.join(max(0.0, deadline - time.monotonic()))
     releasing = threading.Thread(target=release, name="release", daemon=True)
     releasing.start()
     releasing.join(GRACE_SECONDS)

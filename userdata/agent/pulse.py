@@ -16,12 +16,50 @@ class Stopping(Exception):
     """The agent was told to end while a task waited."""
 
 
-class Pulse:
-    """Shared by the loop and by tasks that wait for something."""
+class Heart:
+    """The whole agent's. systemd hears of it each time that all of its pulses have beaten since it heard last.
+
+    So a loop that hangs is not hidden by one that moves, and each has the whole of the watchdog's time for itself.
+    """
 
     def __init__(self, notify: Notify) -> None:
         self._notify = notify
         self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._pulses: set[Pulse] = set()
+        self._silent: set[Pulse] = set()
+        """Those that have not beaten since systemd heard last."""
+
+    def pulse(self, name: str) -> Pulse:
+        """One more, which has to beat from now on."""
+        made = Pulse(name, self.beat, self._stop)
+        with self._lock:
+            self._pulses.add(made)
+            self._silent.add(made)
+        return made
+
+    def beat(self, pulse: Pulse) -> None:
+        """Take note that what has this pulse moves."""
+        with self._lock:
+            self._silent.discard(pulse)
+            if self._silent:
+                return
+            self._silent |= self._pulses
+        self._notify(ALIVE)
+
+    def stop(self) -> None:
+        """Tell the agent to end. Every wait ends at once."""
+        self._stop.set()
+        self._notify(STOPPING)
+
+
+class Pulse:
+    """Shared by one loop, which has its name, and by those of its tasks that wait for something."""
+
+    def __init__(self, name: str, beat: Callable[[Pulse], object], stop: threading.Event) -> None:
+        self.name = name
+        self._beat = beat
+        self._stop = stop
 
     @property
     def stopping(self) -> bool:
@@ -29,13 +67,8 @@ class Pulse:
         return self._stop.is_set()
 
     def beat(self) -> None:
-        """Say that the agent moves."""
-        self._notify(ALIVE)
-
-    def stop(self) -> None:
-        """Tell the agent to end. Every wait ends at once."""
-        self._stop.set()
-        self._notify(STOPPING)
+        """Say that the loop moves."""
+        self._beat(self)
 
     def rest(self, seconds: float) -> None:
         """Wait, beating; shorter if the agent is told to end."""

@@ -38,8 +38,8 @@ from userdata.system import System
 _LOOKS_AT_A_LIFETIME = 30
 
 
-def tasks(ground: Ground, pulse: Pulse) -> Sequence[Task]:
-    """All of them; the loop begins with those that are due soonest."""
+def tasks(ground: Ground) -> Sequence[Task]:
+    """All that take moments; the loop begins with those that are due soonest."""
     prefix = ground.identity.arn.removesuffix(ground.identity.instance_id)
     judge = approvals.Approvals(ground.api, ground.groups, ground.table, lambda instance_id: prefix + instance_id)
     store = JoinStore(client("ssm"), ground.node.parameters, ground.settings.key_arn)
@@ -52,8 +52,15 @@ def tasks(ground: Ground, pulse: Pulse) -> Sequence[Task]:
         announcing.task(_announcing(ground)),
         _addons(ground),
         *Observer(_sources(ground)).tasks(),
-        certificates.task(_surroundings(ground, pulse), _renewal_period(ground)),
     )
+
+
+def renewal(ground: Ground, pulse: Pulse) -> Task:
+    """The one that takes minutes. It runs beside the others: of what they use it may use only what keeps no state.
+
+    That is the table's client, etcd's clients and the certificates' files; the lease is its own.
+    """
+    return certificates.task(_surroundings(ground, pulse), _renewal_period(ground))
 
 
 def at(address: str) -> Etcd:

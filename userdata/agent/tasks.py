@@ -19,3 +19,5 @@ class Task:
     run: Callable[[], str]
     leader_only: bool
     """Whether only one agent of the cluster may do it at a time."""
+    urgent: bool = False
+    """Whether it keeps its period while it fails, too, since somebody waits for it."""

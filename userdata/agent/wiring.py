@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 
 from coordination.adapters.clients import client
@@ -12,8 +14,8 @@ from userdata import notify
 from userdata.agent.ground import Ground, ground_of
 from userdata.agent.leasing import Leasing
 from userdata.agent.loop import Loop, serve
-from userdata.agent.pulse import Pulse
-from userdata.agent.task_list import tasks
+from userdata.agent.pulse import Heart
+from userdata.agent.task_list import renewal, tasks
 from userdata.agent.tasks import Task
 from userdata.cloud.logs import Mirror, stream_name
 from userdata.log import Log
@@ -34,10 +36,17 @@ def agent(root: Path) -> int:
 
 def _run(ground: Ground, log: Log, stop: threading.Event) -> int:
     tell = notify.notifier()
-    pulse = Pulse(tell)
+    heart = Heart(tell)
+    often, rarely = heart.pulse("tasks"), heart.pulse("certificates")
+    # What a task has computed is what its own thread has: the other loop's goes on meanwhile.
+    log = replace(log, clocks=replace(log.clocks, computed=time.thread_time))
     timings = ground.image.pace.leases
     leadership = Leasing(ground.table, LeaseName.AGENT, ground.identity.instance_id, timings)
     lead = Task("lead", timings.renew, leadership.contend, leader_only=False)
-    loop = Loop([lead, *tasks(ground, pulse)], leadership, log, pulse)
+    # Restarting what has new certificates takes minutes, and workers that join do not wait for it.
+    loops = [
+        Loop([lead, *tasks(ground)], leadership, log, often),
+        Loop([renewal(ground, rarely)], leadership, log, rarely),
+    ]
     tell(notify.READY)
-    return serve(loop, pulse, leadership.let_go, stop)
+    return serve(loops, heart, leadership.let_go, stop)

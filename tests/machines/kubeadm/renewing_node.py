@@ -11,7 +11,7 @@ from pathlib import Path
 
 from userdata.agent import probes
 from userdata.agent.certificates import Surroundings, found, renew
-from userdata.agent.pulse import Pulse
+from userdata.agent.pulse import Heart
 from userdata.certificates import Pod
 from userdata.commands import run
 from userdata.etcd.client import NODE_CREDENTIALS, Etcd
@@ -46,7 +46,7 @@ def main(address: str, configuration: str, seconds_later: str) -> None:
         started=probes.started,
         why_not_serving=why_not_serving,
         unhealthy_members=lambda: probes.unhealthy_members(etcd, lambda each: Etcd(each, NODE_CREDENTIALS)),
-        until=Pulse(lambda state: None).until,
+        until=Heart(lambda state: None).pulse("certificates").until,
         now=lambda: datetime.now(UTC) + later,
     )
     try:

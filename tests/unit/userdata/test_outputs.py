@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,24 @@ def test_what_waits_is_sent_even_where_the_program_fails(tmp_path: Path) -> None
         fail()
     assert '"KeyError"' in elsewhere.lines[0]
     assert elsewhere.closed == [5.0]
+
+
+def test_lines_of_two_threads_do_not_mix(tmp_path: Path) -> None:
+    printed: list[str] = []
+
+    def slow(line: str) -> None:
+        # As print does it: the line first, then its end.
+        printed.append(line)
+        time.sleep(0.01)
+        printed.append("\n")
+
+    with outputs("agent", tmp_path, slow) as out:
+        threads = [threading.Thread(target=out.log.write, args=("a line",)) for _ in range(5)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+    assert printed == ["a line", "\n"] * 5
 
 
 def test_without_elsewhere_the_file_is_all_there_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.unit.userdata.secrecy import leaks, texts
 from userdata.agent.loop import LONGEST_PAUSE_SECONDS, Loop, serve
-from userdata.agent.pulse import Pulse, Stopping
+from userdata.agent.pulse import Heart, Stopping
 from userdata.agent.tasks import Task
 from userdata.log import Clocks, Log, StageFailed
 from userdata.notify import ALIVE, READY, STOPPING, notifier
@@ -31,7 +31,8 @@ class World:
         self.heard: list[str] = []
         self.leads = True
         self.log = Log(self.lines.append, Clocks(wall=lambda: 0.0, steady=lambda: self.now, computed=lambda: 0.0))
-        self.pulse = Pulse(self.heard.append)
+        self.heart = Heart(self.heard.append)
+        self.pulse = self.heart.pulse("tasks")
 
     def held(self) -> bool:
         return self.leads
@@ -149,6 +150,19 @@ def test_a_failing_task_is_tried_every_five_minutes_at_least(world: World) -> No
     assert tries[-1] - tries[-2] == LONGEST_PAUSE_SECONDS
 
 
+def test_what_somebody_waits_for_keeps_its_period_while_it_fails(world: World) -> None:
+    tries: list[float] = []
+
+    def run() -> str:
+        tries.append(world.now)
+        raise StageFailed("the API server does not answer")
+
+    loop = world.loop(Task("approvals", 3, run, True, urgent=True))
+    world.pass_time(loop, 100)
+    assert {later - sooner for sooner, later in itertools.pairwise(tries)} == {3}
+    assert world.told() == [("approvals", "failed", "the API server does not answer")] * 2
+
+
 def test_what_nobody_expected_is_told_by_its_kind_and_the_others_go_on(world: World) -> None:
     runs: list[float] = []
 
@@ -180,7 +194,7 @@ def test_a_task_that_waits_ends_when_the_agent_does(world: World) -> None:
     loop = Loop([Task("wait", 1, wait, False)], world, Log(world.lines.append), world.pulse, chance=lambda: 0.0)
     threading.Timer(0.2, stop.set).start()
     began = time.monotonic()
-    assert serve(loop, world.pulse, released.set, stop) == 0
+    assert serve([loop], world.heart, released.set, stop) == 0
     assert time.monotonic() - began < 1.0
     assert waited == ["stopped"]
     assert released.is_set()
@@ -197,7 +211,7 @@ def test_the_agent_ends_within_a_second_whatever_a_task_is_doing_and_lets_its_le
     loop = Loop([Task("hang", 1, hang, False)], world, Log(world.lines.append), world.pulse, chance=lambda: 0.0)
     stop.set()
     began = time.monotonic()
-    assert serve(loop, world.pulse, released.set, stop) == 0
+    assert serve([loop], world.heart, released.set, stop) == 0
     assert time.monotonic() - began < 1.0
     assert released.is_set()
     stuck.set()
@@ -217,7 +231,7 @@ def test_an_agent_that_hangs_is_silent_so_that_systemd_starts_it_again(world: Wo
     beats = world.heard.count(ALIVE)
     time.sleep(0.3)
     assert world.heard.count(ALIVE) == beats
-    world.pulse.stop()
+    world.heart.stop()
     leave.set()
 
 
@@ -226,7 +240,7 @@ def test_a_loop_that_breaks_is_an_exit_code_of_its_own(world: World) -> None:
         def run(self) -> None:
             return
 
-    assert serve(Broken([], world, world.log, world.pulse), world.pulse, lambda: None, threading.Event()) == 1
+    assert serve([Broken([], world, world.log, world.pulse)], world.heart, lambda: None, threading.Event()) == 1
 
 
 def test_a_task_that_waits_for_something_beats_and_gives_up_in_time_however_long_a_look_takes(world: World) -> None:
@@ -240,7 +254,7 @@ def test_a_task_that_waits_for_something_beats_and_gives_up_in_time_however_long
     assert world.heard.count(ALIVE) >= 2
     answers = iter([False, True])
     assert world.pulse.until(lambda: next(answers), 5, every_seconds=0.01)
-    world.pulse.stop()
+    world.heart.stop()
     with pytest.raises(Stopping):
         world.pulse.until(lambda: False, 5, every_seconds=0.01)
 
@@ -251,10 +265,10 @@ def test_systemd_hears_what_is_told(tmp_path: Path, kind: str) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(address if kind == "path" else f"\0{address[1:]}")
         listening.settimeout(5)
-        pulse = Pulse(notifier({"NOTIFY_SOCKET": address}))
+        heart = Heart(notifier({"NOTIFY_SOCKET": address}))
         notifier({"NOTIFY_SOCKET": address})(READY)
-        pulse.beat()
-        pulse.stop()
+        heart.pulse("tasks").beat()
+        heart.stop()
         assert [listening.recv(64).decode() for _ in range(3)] == [READY, ALIVE, STOPPING]
 
 
