@@ -33,6 +33,7 @@ from userdata.pki.inspecting import ca_hashes
 from userdata.pki.issuing import Leaf
 from userdata.pki.material import blocks_of_certificates
 from userdata.pki.openssl import OpensslFailed
+from userdata.pki.placing import CLUSTER_CA
 from userdata.settings import ClusterSettings, PoolSettings
 from userdata.stages import Stages, Told
 from userdata.system import System
@@ -167,7 +168,7 @@ class Worker:
             node = registration(context.identity, context.pool)
             wanted = joining.worker(node, context.image.host, context.image.timeouts)
             while True:
-                if not context.system.is_clean():
+                if self._is_begun():
                     context.system.reset()
                 written = {DISCOVERY_FILE: files.private(found_by), JOIN_FILE: files.private(wanted)}
                 files.write(context.root, written)
@@ -179,6 +180,15 @@ class Worker:
                 if failed.permanent:
                     raise failed
                 self._wait(told, str(failed))
+
+    def _is_begun(self) -> bool:
+        """Whether a join that did not end has left something, by which kubeadm refuses the next one.
+
+        One that gave up by itself has taken the kubelet's bootstrap file away. The authority's certificate is still
+        there, and so is a kubelet that runs.
+        """
+        context = self._context
+        return not context.system.is_clean() or (context.root / CLUSTER_CA.lstrip("/")).exists()
 
     def _wait_ready(self) -> None:
         context = self._context

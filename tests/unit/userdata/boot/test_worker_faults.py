@@ -1,21 +1,36 @@
-"""A worker's boot that is interrupted by reboots, and a stack that cannot be told of a Ready node."""
+"""A worker's boot with a fault at every step, reboots in the middle of it, and what a failed join leaves behind."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from tests.unit.userdata.boot.endings import at
 from tests.unit.userdata.boot.signing_api import SigningApi
 from tests.unit.userdata.boot.test_worker import EVENTS
 from tests.unit.userdata.boot.worker_endings import SIGNAL, gave_up, serves
-from tests.unit.userdata.boot.worker_world import BOOTSTRAP_FILE, KUBELET_FILE, WorkerWorld, placed
+from tests.unit.userdata.boot.worker_world import BOOTSTRAP_FILE, CA_FILE, KUBELET_FILE, WorkerWorld, placed
 from tests.unit.userdata.boot.world import Crash, Fault
 from userdata.boot.control_plane import FAILED, SERVES
 
+FAULTS = (Fault.FAILS, Fault.LOST, Fault.CRASH)
 RESUMED = ("machine: start kubelet", "run: kubectl get node", "stack: signal")
 """All that a worker does that has joined before."""
+POINTS = [
+    (number, fault)
+    for number, event in enumerate(EVENTS)
+    for fault in FAULTS
+    if event != "kubeadm: ends" or fault is Fault.CRASH
+]
+AGAIN = st.dictionaries(
+    st.tuples(st.sampled_from(EVENTS), st.integers(1, 2)), st.sampled_from(FAULTS), min_size=2, max_size=8
+)
+"""What becomes of which event when it happens the first time, or the second; all of it takes less than SECONDS."""
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +51,29 @@ def one_key(world: WorkerWorld) -> None:
     """A worker that was interrupted asks for the key that may be approved already: agents approve no second one."""
     assert len([name for name in world.secrets if name.startswith("key")]) == 1
     assert len(world.api.stored) == 1
+
+
+@pytest.mark.parametrize(("number", "fault"), POINTS)
+def test_whatever_fails_once_is_lost_or_ends_in_a_crash_the_worker_joins_with_one_key(
+    world: WorkerWorld, number: int, fault: Fault
+) -> None:
+    world.fault = at(number, fault)
+    assert world.boots() == SERVES
+    serves(world)
+    one_key(world)
+
+
+@settings(deadline=None, max_examples=20)
+@given(faults=AGAIN)
+def test_whatever_fails_again_and_again_the_worker_joins_with_one_key(
+    api: tuple[SigningApi, str], faults: Mapping[tuple[str, int], Fault]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        world = placed(WorkerWorld(Path(folder), *api), patch)
+        world.fault = lambda number, event: faults.get((event, world.events.count(event)))
+        assert world.boots() == SERVES
+        serves(world)
+        one_key(world)
 
 
 # reboots
@@ -101,6 +139,41 @@ def test_a_node_that_does_not_come_back_after_a_reboot_gives_up_its_place(world:
     world.fault = lambda number, happening: Fault.FAILS if happening == event else None
     assert world.boots() == FAILED
     gave_up(world, "start kubelet" if event.startswith("machine") else "the other side did not answer")
+
+
+# joins that failed
+
+
+@pytest.mark.parametrize("crashes", [False, True], ids=["", "and a reboot"])
+@pytest.mark.parametrize("fault", [Fault.FAILS, Fault.LOST], ids=["that gave up by itself", "that was ended"])
+def test_a_join_is_tried_again_after_a_reset_of_what_was_left_by_a_kubeadm(
+    world: WorkerWorld, fault: Fault, crashes: bool
+) -> None:
+    def faults(number: int, event: str) -> Fault | None:
+        happened = world.events.count(event)
+        if (event, happened) == ("machine: reset", 1) and crashes:
+            return Fault.CRASH
+        return fault if (event, happened) == ("kubelet: asks", 1) else None
+
+    world.fault = faults
+    assert world.boots() == SERVES
+    serves(world)
+    one_key(world)
+    assert world.events.count("run: kubeadm join") == 2
+
+
+def test_a_join_that_has_begun_nothing_is_tried_again_without_a_reset(world: WorkerWorld) -> None:
+    world.fault = at(EVENTS.index("run: kubeadm join"), Fault.FAILS)
+    assert world.boots() == SERVES
+    assert "machine: reset" not in world.events
+
+
+def test_a_machine_that_cannot_be_reset_gives_up_its_place(world: WorkerWorld) -> None:
+    faults = {"kubelet: asks": Fault.LOST, "machine: reset": Fault.FAILS}
+    world.fault = lambda number, event: faults.get(event)
+    assert world.boots() == FAILED
+    gave_up(world, "kubeadm reset: as the test wants it")
+    assert world.has(CA_FILE)
 
 
 # the signal
