@@ -18,12 +18,16 @@ from typing import Any
 from coordination.outcomes import Known, Reading, Unknown
 from userdata import files
 from userdata.join_data import JoinData
+from userdata.kubeadm.places import DISCOVERY_FILE
 from userdata.pki.inspecting import key_fingerprint
 from userdata.pki.issuing import Leaf, Subject, new_key, new_request
 from userdata.pki.material import blocks_of_certificates
 
 KEY_FILE = "/var/lib/holdfast/first-key.pem"
 """Kept until the node has joined: a boot that is interrupted asks again for the key that was approved already."""
+
+_COPIES = (DISCOVERY_FILE, "/etc/kubernetes/bootstrap-kubelet.conf")
+"""What kubeadm finds the cluster by, and what it gives the kubelet; it removes the second itself, where it ends."""
 
 _PATH = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 _SECONDS = 10.0
@@ -63,8 +67,9 @@ def new(root: Path, instance_id: str) -> Key:
 
 
 def forget(root: Path) -> None:
-    """Remove the key: the kubelet has one of its own."""
-    (root / KEY_FILE.lstrip("/")).unlink(missing_ok=True)
+    """Remove the key from wherever it is: the kubelet has one of its own."""
+    for path in (KEY_FILE, *_COPIES):
+        (root / path.lstrip("/")).unlink(missing_ok=True)
 
 
 def _of(private: str, instance_id: str) -> Key:

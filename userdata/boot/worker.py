@@ -83,6 +83,8 @@ class Worker:
             leaf, data = self._certified(data)
             self._join(data, leaf)
         self._wait_ready()
+        # Not before: a kubelet that has no certificate of its own yet may have to begin again with the first one.
+        certificate.forget(context.root)
         self._signal()
 
     def _join_data(self) -> JoinData:
@@ -174,7 +176,6 @@ class Worker:
                 files.write(context.root, written)
                 done = run(joining.COMMAND, _JOIN_SECONDS)
                 if done.succeeded:
-                    certificate.forget(context.root)
                     return
                 failed = of_command(done)
                 if failed.permanent:

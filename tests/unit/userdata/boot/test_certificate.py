@@ -23,12 +23,15 @@ from tests.unit.userdata.secrecy import leaks, readable_files, texts
 from tests.unit.userdata.tree import contents, modes
 from userdata.boot import certificate
 from userdata.boot.certificate import KEY_FILE, Asker, Denied, Key
+from userdata.files import private, write
 from userdata.join_data import JoinData
+from userdata.kubeadm.places import DISCOVERY_FILE
 from userdata.kubeadm.tokens import new_token
 from userdata.pki.inspecting import certificate_fingerprint, inspect, key_fingerprint, request_fingerprint
 from userdata.pki.issuing import Leaf, new_authority
 from userdata.pki.requests import parse
 
+BOOTSTRAP_FILE = "/etc/kubernetes/bootstrap-kubelet.conf"
 ME = "i-0123456789abcdef0"
 TOKEN = new_token()
 
@@ -108,8 +111,9 @@ def test_a_draft_that_a_crash_has_left_is_no_key(tmp_path: Path) -> None:
     assert certificate.kept(tmp_path, ME).fingerprint == old.fingerprint
 
 
-def test_a_key_is_forgotten_once_and_again(tmp_path: Path) -> None:
-    certificate.new(tmp_path, ME)
+def test_a_key_is_forgotten_once_and_again_wherever_a_join_has_put_it(tmp_path: Path) -> None:
+    made = certificate.new(tmp_path, ME)
+    write(tmp_path, dict.fromkeys((DISCOVERY_FILE, BOOTSTRAP_FILE), private(made.private)))
     for _ in range(2):
         certificate.forget(tmp_path)
         assert contents(tmp_path) == {}

@@ -13,7 +13,7 @@ import pytest
 from coordination.names import CLUSTER_ITEM
 from coordination.record import Phase
 from tests.unit.userdata.boot.signing_api import SigningApi
-from tests.unit.userdata.boot.worker_endings import SIGNAL, gave_up, serves, sound, stopped
+from tests.unit.userdata.boot.worker_endings import SIGNAL, gave_up, keeps_no_secret, serves, sound, stopped
 from tests.unit.userdata.boot.worker_world import (
     CPUS,
     JOIN_DATA,
@@ -67,6 +67,7 @@ def world(api: tuple[SigningApi, str], tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_worker_does_everything_once_and_in_this_order(world: WorkerWorld) -> None:
     assert world.boots() == SERVES
     serves(world)
+    keeps_no_secret(world)
     assert tuple(world.events) == EVENTS
     assert tuple(dict.fromkeys(row["Stage"] for row in world.rows)) == STAGES
     assert world.signals == [SIGNAL]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.userdata.boot.signing_api import SigningApi
-from tests.unit.userdata.boot.worker_endings import gave_up, serves
+from tests.unit.userdata.boot.worker_endings import gave_up, keeps_no_secret, serves
 from tests.unit.userdata.boot.worker_world import JOIN_DATA, ME, WorkerWorld, placed
 from tests.unit.userdata.boot.world import Fault
 from userdata.boot.control_plane import FAILED, SERVES
@@ -85,6 +85,7 @@ def test_after_a_refused_request_another_key_is_published_and_then_asked_for(wor
     world.judges = refuse
     assert world.boots() == SERVES
     serves(world)
+    keeps_no_secret(world)
     first, second = world.api.stored
     asked = [call.name for call in world.api.calls if call.method == "POST"]
     assert asked == [first, second]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.userdata.boot.endings import at
 from tests.unit.userdata.boot.signing_api import SigningApi
 from tests.unit.userdata.boot.test_worker import EVENTS
-from tests.unit.userdata.boot.worker_endings import SIGNAL, gave_up, serves
+from tests.unit.userdata.boot.worker_endings import SIGNAL, gave_up, keeps_no_secret, serves
 from tests.unit.userdata.boot.worker_world import BOOTSTRAP_FILE, CA_FILE, KUBELET_FILE, WorkerWorld, placed
 from tests.unit.userdata.boot.world import Crash, Fault
 from userdata.boot.control_plane import FAILED, SERVES
@@ -61,6 +61,7 @@ def test_whatever_fails_once_is_lost_or_ends_in_a_crash_the_worker_joins_with_on
     assert world.boots() == SERVES
     serves(world)
     one_key(world)
+    keeps_no_secret(world)
 
 
 @settings(deadline=None, max_examples=20)
@@ -74,6 +75,7 @@ def test_whatever_fails_again_and_again_the_worker_joins_with_one_key(
         assert world.boots() == SERVES
         serves(world)
         one_key(world)
+        keeps_no_secret(world)
 
 
 # reboots
@@ -116,6 +118,7 @@ def test_after_a_reboot_once_the_kubelet_has_its_own_certificate_nothing_is_aske
     before = crashes_at(world, "kubeadm: ends")
     assert world.boots() == SERVES
     serves(world)
+    keeps_no_secret(world)
     assert tuple(world.events[before:]) == RESUMED
 
 

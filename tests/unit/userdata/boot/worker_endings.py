@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.unit.userdata.boot.worker_world import ME, WorkerWorld
-from tests.unit.userdata.secrecy import leaks, readable_files, texts
+from tests.unit.userdata.secrecy import all_files, leaks, readable_files, texts
 
 SIGNAL = {"StackName": "arn:pool", "LogicalResourceId": "Group", "UniqueId": ME, "Status": "SUCCESS"}
 UNHEALTHY = {"InstanceId": ME, "HealthStatus": "Unhealthy", "ShouldRespectGracePeriod": False}
@@ -27,6 +27,11 @@ def serves(world: WorkerWorld) -> None:
     assert (world.row["Stage"], world.row.get("Reason")) == ("node", None)
     assert world.is_ready
     assert world.health == []
+
+
+def keeps_no_secret(world: WorkerWorld) -> None:
+    """What holds on a node's disk: the kubelet has a key of its own."""
+    assert leaks(world.secrets, all_files(world.root)) == []
 
 
 def gave_up(world: WorkerWorld, reason: str) -> None:
