@@ -185,7 +185,7 @@ class ControlPlaneBoot:
 
         One that its launch hook still holds may go. Another one is launched in its place.
         """
-        if not (isinstance(action, Resume) and action.promoted):
+        if not isinstance(action, Resume):
             return False
         place = self._context.own_group.place()
         return isinstance(place, Unknown) or place.value is None or not place.value.waits_to_launch

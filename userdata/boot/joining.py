@@ -13,7 +13,7 @@ from coordination.record import ClusterRecord, Phase
 from userdata import files
 from userdata.boot.context import Context, jittered, now, seconds_since_1970
 from userdata.boot.failures import LookAgain, Overtaken, StepFailed, of_command, of_words
-from userdata.boot.gate import UNASKED, Closed, Gate, MembersUnknown, OwnLearner, OwnVoter, View, gate
+from userdata.boot.gate import UNASKED, Closed, Gate, MembersUnknown, Open, OwnLearner, OwnVoter, View, gate
 from userdata.boot.keys import Keys
 from userdata.boot.looking import Looker
 from userdata.boot.neighbours import addresses
@@ -158,8 +158,8 @@ class Joining:
         with stages.stage("check-gate") as told:
             self._same_record(kept, told)
             seen = self._gate()
-            if isinstance(seen, Closed):
-                raise Overtaken(seen.reason)
+            if not isinstance(seen, Open):
+                raise Overtaken(seen.reason if isinstance(seen, Closed) else "etcd lists this node by now")
             # Before etcd makes any: so data is never without an owner, not even after a crash in the next step.
             context.disk.identify(self._identity())
         with stages.stage("kubeadm-join"):
