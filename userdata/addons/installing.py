@@ -18,6 +18,7 @@ from userdata.addons.content import Addons, Record, read_record, record_document
 from userdata.addons.filling import ManifestError, Values
 from userdata.addons.places import ADMIN_FILE, CACHE_FOLDER, FOLDER, NAMESPACE, RECORD
 from userdata.commands import Finished
+from userdata.kube.kubectl import printed
 from userdata.kubeadm.documents import Document
 from userdata.kubeadm.errors import sort
 from userdata.kubeadm.places import API_PORT, INIT_FILE
@@ -88,15 +89,11 @@ def installed(here: Here) -> Reading[Record | None]:
     said = here.run(asked, _ASK_SECONDS)
     if not said.succeeded:
         return _failed("the record of add-ons", said)
-    # A warning of kubectl's may stand before the object.
-    start = said.output.find("{")
-    if start < 0:
-        return Known(None)
     try:
-        found, _ = json.JSONDecoder().raw_decode(said.output, start)
+        found = printed(said.output)
     except ValueError:
         return Unknown("the record of add-ons: kubectl's answer is no JSON")
-    return Known(read_record(found))
+    return Known(None if found is None else read_record(found))
 
 
 def _apply(document: Document, here: Here) -> Finished:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import ssl
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ from userdata.boot.failures import of_words
 from userdata.etcd.client import NODE_CREDENTIALS, Etcd
 from userdata.etcd.model import Status
 from userdata.etcd.refusals import EtcdRefused
+from userdata.kube.kubectl import printed
 from userdata.kube.nodes import why_not_ready
 from userdata.kubeadm.places import API_PORT
 from userdata.pki.material import Pki
@@ -70,10 +70,9 @@ def node_is_ready(context: Context, told: Told, seconds: float) -> bool:
     done = here.run(asked, min(seconds, _KUBECTL_SECONDS))
     if not done.succeeded:
         raise of_words(done.output)
-    if not done.output.strip():
-        return False
     try:
-        return not why_not_ready(json.loads(done.output))
+        node = printed(done.output)
+        return node is not None and not why_not_ready(node)
     except (ValueError, AttributeError, KeyError, TypeError):
         return False
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from userdata.identity import Identity
 from userdata.image import ImageFacts
 from userdata.join_data import JoinData
 from userdata.join_store import JoinStore, Unreadable
+from userdata.kube.kubectl import printed
 from userdata.kube.nodes import why_not_ready
 from userdata.kubeadm import discovery, joining
 from userdata.kubeadm.places import DISCOVERY_FILE, JOIN_FILE
@@ -220,6 +220,9 @@ class Worker:
 
 def _not_ready(said: str) -> str:
     try:
-        return why_not_ready(json.loads(said))
+        node = printed(said)
+        if node is not None:
+            return why_not_ready(node)
     except (ValueError, AttributeError, KeyError, TypeError):
-        return str(of_words(said))
+        pass
+    return str(of_words(said))
