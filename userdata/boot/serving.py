@@ -14,9 +14,9 @@ from userdata.boot.failures import of_words
 from userdata.etcd.client import NODE_CREDENTIALS, Etcd
 from userdata.etcd.model import Status
 from userdata.etcd.refusals import EtcdRefused
-from userdata.kube.kubectl import printed
 from userdata.kube.nodes import why_not_ready
 from userdata.kubeadm.places import API_PORT
+from userdata.kubectl import printed
 from userdata.pki.material import Pki
 from userdata.pki.placing import CLUSTER_CA
 from userdata.stages import Told

@@ -24,10 +24,10 @@ from userdata.identity import Identity
 from userdata.image import ImageFacts
 from userdata.join_data import JoinData
 from userdata.join_store import JoinStore, Unreadable
-from userdata.kube.kubectl import printed
 from userdata.kube.nodes import why_not_ready
 from userdata.kubeadm import discovery, joining
 from userdata.kubeadm.places import DISCOVERY_FILE, JOIN_FILE
+from userdata.kubectl import printed
 from userdata.log import StageFailed
 from userdata.pki.inspecting import ca_hashes
 from userdata.pki.issuing import Leaf

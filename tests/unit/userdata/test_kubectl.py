@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from userdata.kube.kubectl import printed
+from userdata.kubectl import printed
 
 NODE = {"kind": "Node", "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
 TEXT = json.dumps(NODE, indent=4)

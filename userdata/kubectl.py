@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-
-from userdata.kube.resources import Object
+from collections.abc import Mapping
+from typing import Any
 
 _OBJECT = re.compile(r"^\{", re.MULTILINE)
 
 
-def printed(said: str) -> Object | None:
+def printed(said: str) -> Mapping[str, Any] | None:
     """The object that kubectl printed as JSON, None where it printed none. Raises ValueError where it is cut off.
 
     What it says on its other output, warnings of the API server for example, may stand before and behind it.
