@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from coordination.names import CLUSTER_ITEM
 from coordination.record import Phase
-from tests.unit.userdata.boot.signing_api import SigningApi
 from tests.unit.userdata.boot.worker_endings import SIGNAL, gave_up, keeps_no_secret, serves, sound, stopped
 from tests.unit.userdata.boot.worker_world import (
     CPUS,
@@ -21,9 +19,10 @@ from tests.unit.userdata.boot.worker_world import (
     SECONDS,
     Table,
     WorkerWorld,
-    placed,
     unready,
 )
+from tests.unit.userdata.boot.worker_world import api as api  # a fixture
+from tests.unit.userdata.boot.worker_world import world as world  # a fixture
 from tests.unit.userdata.boot.world import REFUSED, Fault
 from tests.unit.userdata.secrecy import leaks, texts
 from userdata.boot.control_plane import FAILED, SERVES
@@ -48,20 +47,6 @@ STAGES = (
     "signal",
     "node",
 )
-
-
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SigningApi, str]]:
-    """An API server, and its URL."""
-    api = SigningApi()
-    with api.serving(tmp_path_factory.mktemp("api")) as server:
-        yield api, server
-
-
-@pytest.fixture
-def world(api: tuple[SigningApi, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WorkerWorld:
-    """A fresh worker of a cluster that serves."""
-    return placed(WorkerWorld(tmp_path, *api), monkeypatch)
 
 
 def test_a_worker_does_everything_once_and_in_this_order(world: WorkerWorld) -> None:

@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from tests.unit.userdata.boot.signing_api import SigningApi
 from tests.unit.userdata.boot.worker_endings import gave_up, keeps_no_secret, serves
-from tests.unit.userdata.boot.worker_world import JOIN_DATA, ME, WorkerWorld, placed
+from tests.unit.userdata.boot.worker_world import JOIN_DATA, ME, WorkerWorld
+from tests.unit.userdata.boot.worker_world import api as api  # a fixture
+from tests.unit.userdata.boot.worker_world import world as world  # a fixture
 from tests.unit.userdata.boot.world import Fault
 from userdata.boot.control_plane import FAILED, SERVES
 from userdata.kubeadm.tokens import new_token
-
-
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SigningApi, str]]:
-    """An API server, and its URL."""
-    api = SigningApi()
-    with api.serving(tmp_path_factory.mktemp("api")) as server:
-        yield api, server
-
-
-@pytest.fixture
-def world(api: tuple[SigningApi, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WorkerWorld:
-    """A fresh worker of a cluster that serves."""
-    return placed(WorkerWorld(tmp_path, *api), monkeypatch)
 
 
 def test_no_request_is_made_until_the_keys_fingerprint_is_published(world: WorkerWorld) -> None:

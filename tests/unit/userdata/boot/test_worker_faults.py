@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,8 @@ from tests.unit.userdata.boot.signing_api import SigningApi
 from tests.unit.userdata.boot.test_worker import EVENTS
 from tests.unit.userdata.boot.worker_endings import SIGNAL, gave_up, keeps_no_secret, serves
 from tests.unit.userdata.boot.worker_world import BOOTSTRAP_FILE, CA_FILE, KUBELET_FILE, WorkerWorld, placed
+from tests.unit.userdata.boot.worker_world import api as api  # a fixture
+from tests.unit.userdata.boot.worker_world import world as world  # a fixture
 from tests.unit.userdata.boot.world import Crash, Fault
 from userdata.boot.control_plane import FAILED, SERVES
 
@@ -31,20 +33,6 @@ AGAIN = st.dictionaries(
     st.tuples(st.sampled_from(EVENTS), st.integers(1, 2)), st.sampled_from(FAULTS), min_size=2, max_size=8
 )
 """What becomes of which event when it happens the first time, or the second; all of it takes less than SECONDS."""
-
-
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SigningApi, str]]:
-    """An API server, and its URL."""
-    api = SigningApi()
-    with api.serving(tmp_path_factory.mktemp("api")) as server:
-        yield api, server
-
-
-@pytest.fixture
-def world(api: tuple[SigningApi, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WorkerWorld:
-    """A fresh worker of a cluster that serves."""
-    return placed(WorkerWorld(tmp_path, *api), monkeypatch)
 
 
 def one_key(world: WorkerWorld) -> None:

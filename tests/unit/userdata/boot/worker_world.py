@@ -406,3 +406,17 @@ class AutoScaling:
         if fault is Fault.FAILS:
             raise ReadTimeoutError(endpoint_url="https://autoscaling")
         self.world.health.append(told)
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SigningApi, str]]:
+    """An API server, and its URL."""
+    api = SigningApi()
+    with api.serving(tmp_path_factory.mktemp("api")) as server:
+        yield api, server
+
+
+@pytest.fixture
+def world(api: tuple[SigningApi, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WorkerWorld:
+    """A fresh worker of a cluster that serves."""
+    return placed(WorkerWorld(tmp_path, *api), monkeypatch)
