@@ -74,13 +74,14 @@ def flip_pki(claimed: ClusterRecord, ca_hashes: str = "") -> Update:
     return update(CLUSTER_ITEM, changes, _held(claimed))
 
 
-def ready(claimed: ClusterRecord, etcd_cluster_id: str, row: Member) -> Transaction:
+def ready(claimed: ClusterRecord, etcd_cluster_id: str, kubernetes_version: str, row: Member) -> Transaction:
     """The claimed epoch is a cluster, with its owner's `row` as the first voter. From here on others see it."""
     changes: dict[str, Value] = {
         "Phase": Phase.READY.value,
         "EtcdClusterId": etcd_cluster_id,
         "RowVersion": claimed.row_version + 1,
         "RestoreFrom": None,
+        "KubernetesVersion": kubernetes_version or None,
     }
     expected: dict[str, Value] = {**_held(claimed), "RowVersion": claimed.row_version}
     return Transaction((update(CLUSTER_ITEM, changes, expected), update(row.item_id, row.fields(), {})))

@@ -13,6 +13,12 @@ QUORUM_LOST = "QuorumLost"
 RESTORE_BLOCKED = "RestoreBlocked"
 SNAPSHOT_TOO_OLD = "SnapshotTooOld"
 _BOOT_FAILED = "BootFailed/slot-"
+_UPGRADE_REFUSED = "UpgradeRefused/"
+
+
+def upgrade_refused(instance_id: str) -> str:
+    """The name of the condition that an instance's version does not go with the cluster's."""
+    return _UPGRADE_REFUSED + instance_id
 
 
 def boot_failed(slot: str) -> str:

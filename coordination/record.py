@@ -43,6 +43,9 @@ class ClusterRecord:
     """The hashes of the authority whose keys are in use, with commas between them, as kubeadm's caCertHashes has them.
     A worker compares with them what it was told to believe."""
 
+    kubernetes_version: str = ""
+    """The version of the control plane, as `v1.37.2`; empty before there was one."""
+
     def fields(self) -> dict[str, Value]:
         """The fields that store it; None stands for a field that is not there."""
         return {
@@ -56,6 +59,7 @@ class ClusterRecord:
             "EtcdClusterId": self.etcd_cluster_id or None,
             "RowVersion": self.row_version,
             "RestoreFrom": self.restore_from or None,
+            "KubernetesVersion": self.kubernetes_version or None,
         }
 
     def item(self) -> Item:
@@ -80,4 +84,5 @@ def cluster_record(item: Item) -> ClusterRecord:
         etcd_cluster_id=text(item, "EtcdClusterId") if was_ready else optional_text(item, "EtcdClusterId"),
         row_version=whole_number(item, "RowVersion", default=missing),
         restore_from=text(item, "RestoreFrom") if phase is Phase.RESTORING else "",
+        kubernetes_version=optional_text(item, "KubernetesVersion"),
     )

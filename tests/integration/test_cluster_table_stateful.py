@@ -85,7 +85,7 @@ class Tables(RuleBasedStateMachine):
         seen = self._record(view)
         if seen and seen.owner and seen.phase in (Phase.CLAIMED, Phase.RESTORING):
             row = Member(seen.owner, seen.epoch, MemberState.VOTER, "0", "10.0.0.4", "8e9e05c52164694d", 1_800_000_000)
-            self._write(claims.ready(seen, f"etcd{seen.epoch}", row), fates)
+            self._write(claims.ready(seen, f"etcd{seen.epoch}", "v1.37.2", row), fates)
 
     @rule(node=NODES, view=VIEWS, fates=FATES)
     def take_lease(self, node: str, view: int, fates: list[Fate]) -> None:

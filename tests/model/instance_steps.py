@@ -207,7 +207,7 @@ def _restore(region: Region, instance: Instance) -> Step[Region]:
 def _ready(region: Region, instance: Instance) -> Step[Region]:
     assert instance.record is not None
     row = Member(instance.name, instance.record.epoch, MemberState.VOTER, created_at=_YOUNG)
-    after = applied(region, claims.ready(instance.record, instance.etcd, row))
+    after = applied(region, claims.ready(instance.record, instance.etcd, "", row))
     if after is None:
         gone = region.replace_instance(instance)
         return Step(f"{instance.name}'s ready is refused, it gives up its place", gone)

@@ -47,7 +47,7 @@ def pending(node: Node) -> Update | Transaction | None:
             return claims.flip_pki(node.claimed)
         case "ready":
             row = Member(node.name, node.claimed.epoch, MemberState.VOTER)
-            return claims.ready(node.claimed, etcd_of(node.disk), row)
+            return claims.ready(node.claimed, etcd_of(node.disk), "", row)
         case "fails":
             return claims.give_up(node.claimed)
     return None

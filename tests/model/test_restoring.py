@@ -171,8 +171,8 @@ def test_a_dead_restorer_whom_nobody_follows(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_ready_write_without_the_restorers_row(monkeypatch: pytest.MonkeyPatch) -> None:
     ready = claims.ready
 
-    def wrong(claimed: ClusterRecord, etcd_cluster_id: str, row: Member) -> Transaction:
-        return Transaction(ready(claimed, etcd_cluster_id, row).updates[:1])
+    def wrong(*arguments: Any) -> Transaction:
+        return Transaction(ready(*arguments).updates[:1])
 
     monkeypatch.setattr(claims, "ready", wrong)
     assert caught(Budget(losses=2, launches=2), members=1) == NO_PROGRESS

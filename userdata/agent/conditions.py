@@ -8,7 +8,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from coordination.conditions import QUORUM_LOST, RESTORE_BLOCKED, SNAPSHOT_TOO_OLD, Condition, boot_failed
+from coordination.conditions import (
+    QUORUM_LOST,
+    RESTORE_BLOCKED,
+    SNAPSHOT_TOO_OLD,
+    Condition,
+    boot_failed,
+    upgrade_refused,
+)
 from coordination.fates import TERMINATED
 from coordination.members import Member, MemberState
 from coordination.outcomes import Known
@@ -176,6 +183,17 @@ def left_behind(names: Iterable[str], rows: Iterable[Member]) -> frozenset[str]:
     return frozenset(
         name for name, (kind, _, about) in parts.items() if kind == Kind.CERTIFICATE_EXPIRING and about not in members
     )
+
+
+def refused(names: Iterable[str]) -> frozenset[str]:
+    """The instances that found that their version does not go with the cluster's: each waits until it is replaced."""
+    parts = [name.rpartition("/") for name in names]
+    return frozenset(about for kind, mark, about in parts if upgrade_refused(about) == kind + mark + about)
+
+
+def ended_refusals(names: Iterable[str], states: Mapping[str, str | None]) -> frozenset[str]:
+    """The conditions of those that are gone. `states` are EC2's words for the instances."""
+    return frozenset(upgrade_refused(each) for each in refused(names) if states.get(each, "") in (TERMINATED, None))
 
 
 def _unfinished(who: str, known_as: str, row: Member | None, states: Mapping[str, str | None]) -> list[Wanted]:

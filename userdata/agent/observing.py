@@ -106,7 +106,8 @@ class Observer:
         if view is not None and hexadecimal(view.listed.cluster_id) != rows.record.etcd_cluster_id:
             raise StageFailed(f"the etcd here is {hexadecimal(view.listed.cluster_id)}, and not the record's")
         present = [row for row in rows.members if row.state is not MemberState.REMOVED]
-        states = _seen(source.states([row.instance_id for row in present]), troubles) or {}
+        named = {row.instance_id for row in present} | conditions.refused(rows.conditions)
+        states = _seen(source.states(named), troubles) or {}
         nodes = _seen(source.nodes(), troubles)
         now = source.wall()
         found = members.by_ec2(rows.members, states, int(now))
@@ -143,6 +144,7 @@ class Observer:
     ) -> list[str]:
         judged = conditions.left_behind(rows.conditions, rows.members)
         judged |= conditions.mended_boots(rows.conditions, rows.members)
+        judged |= conditions.ended_refusals(rows.conditions, states)
         wanted: list[Wanted] = []
         if view is not None:
             seen = conditions.of_etcd(view, rows.members, states)

@@ -6,10 +6,11 @@ Kubelet and etcd are not enabled at boot. They are started after this function s
 from __future__ import annotations
 
 from coordination.claims import claim_first, claim_next
-from coordination.conditions import QUORUM_LOST
+from coordination.conditions import QUORUM_LOST, upgrade_refused
 from coordination.members import MemberState
 from coordination.outcomes import Unknown
 from coordination.record import ClusterRecord, Phase
+from coordination.versions import why_no_control_plane
 from userdata.boot.actions import (
     Action,
     GiveUp,
@@ -80,6 +81,12 @@ def _with_data(snapshot: Snapshot, record: ClusterRecord) -> Action:
 
 def _without_data(snapshot: Snapshot, record: ClusterRecord) -> Action:
     if snapshot.reach is Reach.QUORUM:
+        if why := why_no_control_plane(snapshot.kubernetes_version, record.kubernetes_version):
+            return WaitForHuman(
+                upgrade_refused(snapshot.node.instance_id),
+                f"{snapshot.node.instance_id} does not join: {why}",
+                f"Deploy an image with Kubernetes {record.kubernetes_version}; this release cannot change the version.",
+            )
         return Join(f"epoch {record.epoch} is ready and serves", record)
     if snapshot.reach is Reach.NO_QUORUM:
         return WaitForHuman(

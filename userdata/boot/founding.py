@@ -150,7 +150,7 @@ class Founding:
             created_at=seconds_since_1970(),
         )
         with context.stages.stage("ready") as told:
-            transaction = ready(self._claimed, hexadecimal(etcd.cluster_id), row)
+            transaction = ready(self._claimed, hexadecimal(etcd.cluster_id), context.kubernetes_version, row)
             while True:
                 self._go_on(kept)
                 if self._written(context.table.transact(transaction), told.wait):

@@ -69,7 +69,7 @@ class Looker:
         elif record is not None and record.phase in (Phase.CLAIMED, Phase.RESTORING):
             owner_gone = self._owner_gone(record)
         still = self._watch is not None and self._watch.is_still(context.image.pace.leases.lease)
-        return Snapshot(context.node, disk, reading, row, owner_gone, still, reached)
+        return Snapshot(context.node, disk, reading, row, owner_gone, still, reached, context.kubernetes_version)
 
     def rows(self) -> Reading[tuple[Member, ...]]:
         """Every member's row."""

@@ -52,3 +52,5 @@ class Snapshot:
     owner_still: bool
     """Whether this node saw owner and counter unchanged for a whole lease (coordination.observation)."""
     reach: Reach
+    kubernetes_version: str = ""
+    """Of this node's image."""

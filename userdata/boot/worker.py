@@ -12,6 +12,7 @@ from coordination.fields import parsed
 from coordination.names import CLUSTER_ITEM
 from coordination.outcomes import Known, Reading, Unknown
 from coordination.record import ClusterRecord, Phase, cluster_record
+from coordination.versions import why_no_worker
 from userdata import files
 from userdata.boot import certificate
 from userdata.boot.certificate import Asker, Denied, Key
@@ -61,6 +62,7 @@ class WorkerContext:
     join_data: JoinStore
     cloudformation: Any
     system: System
+    kubernetes_version: str
     stages: Stages
 
 
@@ -101,6 +103,8 @@ class Worker:
             return record
         if record.value is None or record.value.phase is not Phase.READY:
             return Unknown("the cluster is not founded yet")
+        if why := why_no_worker(self._context.kubernetes_version, record.value.kubernetes_version):
+            return Unknown(why)
         stored = self._context.join_data.read()
         if isinstance(stored, Unknown | Unreadable):
             return Unknown(stored.reason)

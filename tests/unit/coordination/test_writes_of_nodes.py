@@ -24,7 +24,7 @@ OF_THE_RECORD: dict[str, Callable[[], Update]] = {
     "claim_next": lambda: claims.claim_next(CLAIMED, "i-2").write,
     "claim_restoring": lambda: claims.claim_restoring(READY, "i-2", "backup-1").write,
     "flip_pki": lambda: claims.flip_pki(CLAIMED),
-    "ready": lambda: claims.ready(CLAIMED, "cdf818194e3a8c32", ROW).updates[0],
+    "ready": lambda: claims.ready(CLAIMED, "cdf818194e3a8c32", "v1.37.2", ROW).updates[0],
     "renew": lambda: claims.renew(CLAIMED).write,
     "give_up": lambda: claims.give_up(CLAIMED),
     "joining_row": lambda: joining.joining_row(READY, ROW, LEASE).updates[0],
@@ -63,7 +63,7 @@ def test_a_claim_that_was_given_up_is_taken_from_nobody() -> None:
     assert dict(claims.claim_next(given_up, "i-2").write.expected)["Owner"] is None
 
 
-@pytest.mark.parametrize("write", [claims.ready(CLAIMED, "e", ROW), joining.joining_row(READY, ROW, LEASE)])
+@pytest.mark.parametrize("write", [claims.ready(CLAIMED, "e", "v1.37.2", ROW), joining.joining_row(READY, ROW, LEASE)])
 def test_every_new_row_moves_the_row_version(write: Transaction) -> None:
     record = write.updates[0]
     assert (dict(record.expected)["RowVersion"], dict(record.changes)["RowVersion"]) == (4, 5)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from coordination.adapters.table import ClusterTable
-from coordination.conditions import Condition, condition
+from coordination.conditions import Condition, condition, upgrade_refused
 from coordination.members import Member, MemberState, member
 from coordination.names import OBSERVATION_ITEM
 from coordination.observations import SeenMember, cluster_observation
@@ -138,6 +138,15 @@ def test_what_booting_nodes_had_stored_is_cleared_once_a_majority_answers(world:
     world.etcd = answers
     world.observer().observe()
     assert world.conditions().keys() == {"BootFailed/slot-1"}
+
+
+@pytest.mark.parametrize(("state", "stays"), [("running", True), ("shutting-down", True), ("terminated", False)])
+def test_a_refused_version_is_told_until_the_instance_is_gone(world: World, state: str, stays: bool) -> None:
+    name = upgrade_refused("i-4")
+    world.table.put(Condition(name, "a reason", "a step", NOW).item(), {})
+    world.states["i-4"] = state
+    world.observer().observe()
+    assert (name in world.conditions()) is stays
 
 
 def test_what_cannot_be_seen_changes_nothing_and_is_told_after_the_rest_is_done(world: World) -> None:

@@ -146,6 +146,24 @@ def test_row_10_a_fresh_node_joins_a_cluster_that_serves() -> None:
     assert action == Join("epoch 2 is ready and serves", record())
 
 
+def test_a_fresh_node_of_another_version_does_not_join_and_says_so() -> None:
+    running = record(kubernetes_version="v1.37.2")
+    newer = replace(look(running, reach=Reach.QUORUM), kubernetes_version="v1.38.0")
+    action = decide(newer)
+    assert isinstance(action, WaitForHuman)
+    assert action.condition == "UpgradeRefused/i-me"
+    assert "v1.38.0" in action.reason
+    assert "v1.37.2" in action.next_step
+    assert isinstance(decide(replace(newer, kubernetes_version="v1.37.2")), Join)
+
+
+def test_a_member_of_another_version_than_the_record_is_resumed_all_the_same() -> None:
+    """It has been a member with its version before, and a majority may need it."""
+    running = record(kubernetes_version="v1.37.2")
+    seen = replace(look(running, disk(), member()), kubernetes_version="v1.36.0")
+    assert isinstance(decide(seen), Resume)
+
+
 def test_row_11_a_fresh_node_that_reaches_no_member_judges_a_restore() -> None:
     action = decide(look(record(), reach=Reach.NOBODY))
     assert isinstance(action, JudgeRestore)

@@ -63,6 +63,7 @@ def test_a_founder_does_everything_once_and_in_this_order(world: World) -> None:
     serves(world)
     assert world.record is not None
     assert world.record.ca_hashes == ",".join(ca_hashes(world.keys[1].cluster.certificates))
+    assert world.record.kubernetes_version == "v1.37.2"
 
 
 def test_each_stage_is_a_line_and_the_last_one_is_the_agents(world: World) -> None:

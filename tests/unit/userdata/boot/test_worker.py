@@ -17,6 +17,7 @@ from tests.unit.userdata.boot.worker_world import (
     JOIN_DATA,
     KUBELET_FILE,
     SECONDS,
+    VERSION,
     Table,
     WorkerWorld,
     unready,
@@ -158,8 +159,14 @@ def record_without_hashes(world: WorkerWorld) -> str:
     return "the join data names another authority than the cluster's record"
 
 
+def of_an_older_cluster(world: WorkerWorld) -> str:
+    world.store(replace(world.record, kubernetes_version="v1.36.9"))
+    return f"this image has Kubernetes {VERSION}, and the cluster's control plane is v1.36.9"
+
+
 LACKS: Mapping[str, Callable[[WorkerWorld], str]] = {
     "a record": no_record,
+    "a cluster that is as new as it is": of_an_older_cluster,
     "a founder that is done": in_phase(Phase.CLAIMED),
     "a restore that is done": in_phase(Phase.RESTORING),
     "a record that can be understood": record_unknown,

@@ -48,6 +48,7 @@ POOL = {"labels": {"tier": "general"}, "taints": [], "stack": "arn:pool", "group
 SETTINGS = {**dict.fromkeys(settings.NAMES, "x"), "cluster-id": CLUSTER_ID, "control-plane-slots": "3"}
 RANGES = {"pod-cidr": "100.64.0.0/16", "service-cidr": "172.20.0.0/16"}
 JOIN_DATA = "/h/join/data"
+VERSION = "v1.37.2"
 SECONDS = 60
 """For which a worker tries."""
 KUBELET_FILE, BOOTSTRAP_FILE = "/etc/kubernetes/kubelet.conf", "/etc/kubernetes/bootstrap-kubelet.conf"
@@ -340,6 +341,9 @@ class Machine(System):
     def __init__(self, world: WorkerWorld) -> None:
         super().__init__(world.root)
         self._world = world
+
+    def kubernetes_version(self) -> str:
+        return VERSION
 
     def start_kubelet(self) -> None:
         if self._world.happens("machine: start kubelet"):
