@@ -9,6 +9,9 @@ from userdata.boot.context import jittered
 from userdata.boot.failures import of_words
 from userdata.stages import Told
 
+LONGEST_PAUSE_SECONDS = 300.0
+"""Of tries without end: hundreds of nodes that are throttled together would keep each other throttled."""
+
 
 def until_done(
     attempt: Callable[[], str], tries: int, pause_seconds: float, told: Told, sleep: Callable[[float], object]
@@ -22,6 +25,14 @@ def until_done(
         told.wait(reason)
         sleep(jittered(pause_seconds))
     raise of_words(reason)
+
+
+def until_told(attempt: Callable[[], str], pause_seconds: float, told: Told, sleep: Callable[[float], object]) -> None:
+    """Try for as long as it takes, ever more rarely. `attempt` says why somebody is not told, nothing once they are."""
+    while reason := attempt():
+        told.wait(reason)
+        sleep(jittered(pause_seconds))
+        pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
 
 
 def doubt(outcome: object) -> str:
