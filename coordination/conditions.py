@@ -8,22 +8,29 @@ from coordination.fields import text, whole_number
 from coordination.names import CONDITION_ITEM_PREFIX, TABLE_KEY, condition_item
 from coordination.outcomes import Item
 
-# What booting nodes store, while there may be nobody else who could. The leading agent clears it.
+# What booting nodes store, while there may be nobody else who could. Each tells the same reason in its boot row for as
+# long as it stands, and the leading agent clears what no living node tells any more.
 QUORUM_LOST = "QuorumLost"
 RESTORE_BLOCKED = "RestoreBlocked"
 SNAPSHOT_TOO_OLD = "SnapshotTooOld"
-_BOOT_FAILED = "BootFailed/slot-"
-_UPGRADE_REFUSED = "UpgradeRefused/"
-
-
-def upgrade_refused(instance_id: str) -> str:
-    """The name of the condition that an instance's version does not go with the cluster's."""
-    return _UPGRADE_REFUSED + instance_id
+_BOOT_FAILED = "BootFailed"
+_UPGRADE_REFUSED = "UpgradeRefused"
+_BY_BOOTS = frozenset({QUORUM_LOST, RESTORE_BLOCKED, SNAPSHOT_TOO_OLD, _BOOT_FAILED, _UPGRADE_REFUSED})
 
 
 def boot_failed(slot: str) -> str:
     """The name of the condition that too many boots of a slot have failed."""
-    return _BOOT_FAILED + slot
+    return f"{_BOOT_FAILED}/slot-{slot}"
+
+
+def upgrade_refused(instance_id: str) -> str:
+    """The name of the condition that an instance's version does not go with the cluster's."""
+    return f"{_UPGRADE_REFUSED}/{instance_id}"
+
+
+def is_of_boots(name: str) -> bool:
+    """Whether a booting node stores the condition of this name."""
+    return name.partition("/")[0] in _BY_BOOTS
 
 
 @dataclass(frozen=True)

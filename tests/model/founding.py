@@ -239,7 +239,7 @@ def _evidence(world: World, node: Node, record: ClusterRecord) -> Evidence:
     )
     boots = tuple(Boot(each.name, each.stage) for each in world.nodes)
     return Evidence(
-        me, record, Known(rows), Known(gone), Known(instances), Known(boots), Known(None), Known(None), now=0
+        me, record, Known(rows), Known(gone), Known(instances), Known(boots), True, Known(None), Known(None), now=0
     )
 
 

@@ -158,6 +158,8 @@ def _judge(region: Region, instance: Instance, backup: Backup | None, rules: Rul
         gone=Known(gone),
         instances=Known(tuple(_in_group(region, each) for each in region.instances)),
         boots=Known(tuple(Boot(each.name, "decide") for each in region.instances)),
+        # It may be heard of at no look of a whole lease, although it serves.
+        silent=True,
         backup=Known(backup),
         approval=Known(None),
         now=NOW,

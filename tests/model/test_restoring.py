@@ -11,7 +11,6 @@ import pytest
 from coordination import claims, fates, joining
 from coordination.claims import Claim
 from coordination.instances import GroupInstance
-from coordination.members import Member
 from coordination.outcomes import Known
 from coordination.record import ClusterRecord, Phase
 from coordination.writes import Transaction

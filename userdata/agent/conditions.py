@@ -8,14 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from coordination.conditions import (
-    QUORUM_LOST,
-    RESTORE_BLOCKED,
-    SNAPSHOT_TOO_OLD,
-    Condition,
-    boot_failed,
-    upgrade_refused,
-)
+from coordination.boots import Boot
+from coordination.conditions import Condition, is_of_boots
 from coordination.fates import TERMINATED
 from coordination.members import Member, MemberState
 from coordination.outcomes import Known
@@ -158,22 +152,10 @@ def changes(
 
 def judged_by(view: EtcdView, names: Iterable[str]) -> frozenset[str]:
     """Which of these conditions `of_etcd` would have found in this view, if there were still a reason for them."""
-    kinds: set[str] = {Kind.MEMBER_UNHEALTHY, Kind.LEARNER_STRAY, Kind.MEMBER_UNEXPECTED}
+    kinds = {Kind.MEMBER_UNHEALTHY, Kind.LEARNER_STRAY, Kind.MEMBER_UNEXPECTED}
     if isinstance(view.alarms, Known):
         kinds.add(Kind.ETCD_ALARM)
-    # A node that nobody answered had stored them. A majority that answers has outlived, or followed, what they say.
-    kinds |= {QUORUM_LOST, RESTORE_BLOCKED, SNAPSHOT_TOO_OLD}
     return frozenset(name for name in names if name.partition("/")[0] in kinds)
-
-
-def mended_boots(stored: Mapping[str, Condition], rows: Iterable[Member]) -> frozenset[str]:
-    """The conditions of slots whose boots had failed, and of which an instance has become a member since."""
-    voters = [row for row in rows if row.state is MemberState.VOTER and row.created_at is not None]
-    return frozenset(
-        name
-        for row in voters
-        if (name := boot_failed(row.slot)) in stored and (row.created_at or 0) > stored[name].since
-    )
 
 
 def left_behind(names: Iterable[str], rows: Iterable[Member]) -> frozenset[str]:
@@ -185,15 +167,27 @@ def left_behind(names: Iterable[str], rows: Iterable[Member]) -> frozenset[str]:
     )
 
 
-def refused(names: Iterable[str]) -> frozenset[str]:
-    """The instances that found that their version does not go with the cluster's: each waits until it is replaced."""
-    parts = [name.rpartition("/") for name in names]
-    return frozenset(about for kind, mark, about in parts if upgrade_refused(about) == kind + mark + about)
+def tellers(stored: Mapping[str, Condition], boots: Iterable[Boot]) -> frozenset[str]:
+    """The instances whose boot rows give the reason of a condition that booting nodes store."""
+    reasons = [each.reason for name, each in stored.items() if is_of_boots(name)]
+    return frozenset(row.instance_id for row in boots if any(_tells(row, reason) for reason in reasons))
 
 
-def ended_refusals(names: Iterable[str], states: Mapping[str, str | None]) -> frozenset[str]:
-    """The conditions of those that are gone. `states` are EC2's words for the instances."""
-    return frozenset(upgrade_refused(each) for each in refused(names) if states.get(each, "") in (TERMINATED, None))
+def told_no_more(
+    stored: Mapping[str, Condition], boots: Iterable[Boot], states: Mapping[str, str | None]
+) -> frozenset[str]:
+    """The conditions of booting nodes whose reason no living one gives any more. `states` are EC2's words for them."""
+    living = [row for row in boots if states.get(row.instance_id, "") not in (TERMINATED, None)]
+    return frozenset(
+        name
+        for name, each in stored.items()
+        if is_of_boots(name) and not any(_tells(row, each.reason) for row in living)
+    )
+
+
+def _tells(row: Boot, reason: str) -> bool:
+    # A row has the beginning of a reason that is long.
+    return bool(row.reason) and reason.startswith(row.reason)
 
 
 def _unfinished(who: str, known_as: str, row: Member | None, states: Mapping[str, str | None]) -> list[Wanted]:

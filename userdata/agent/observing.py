@@ -6,16 +6,25 @@ One look serves all three, so that a cluster is asked once. What cannot be seen 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import floor
 from typing import Protocol, TypeVar
 
+from coordination.boots import Boot, boot
 from coordination.conditions import Condition, condition
 from coordination.fields import Malformed
 from coordination.members import Member, MemberState, member
-from coordination.names import CLUSTER_ITEM, CONDITION_ITEM_PREFIX, MEMBER_ITEM_PREFIX, TABLE_KEY, condition_item
+from coordination.names import (
+    BOOT_ITEM_PREFIX,
+    CLUSTER_ITEM,
+    CONDITION_ITEM_PREFIX,
+    MEMBER_ITEM_PREFIX,
+    TABLE_KEY,
+    condition_item,
+)
 from coordination.observations import ClusterObservation, SeenMember
 from coordination.outcomes import Done, Item, Known, Reading, Unknown, Write
 from coordination.record import ClusterRecord, Phase, cluster_record
@@ -29,7 +38,7 @@ from userdata.etcd.model import hexadecimal
 from userdata.log import StageFailed
 
 PERIOD_SECONDS = 30.0
-_READ = (CLUSTER_ITEM, MEMBER_ITEM_PREFIX, CONDITION_ITEM_PREFIX)
+_READ = (CLUSTER_ITEM, MEMBER_ITEM_PREFIX, CONDITION_ITEM_PREFIX, BOOT_ITEM_PREFIX)
 _ANYTHING: Mapping[str, object] = {}
 
 Value = TypeVar("Value")
@@ -78,6 +87,7 @@ class Rows:
     record: ClusterRecord
     members: tuple[Member, ...]
     conditions: Mapping[str, Condition]
+    boots: tuple[Boot, ...]
 
 
 @dataclass
@@ -106,7 +116,7 @@ class Observer:
         if view is not None and hexadecimal(view.listed.cluster_id) != rows.record.etcd_cluster_id:
             raise StageFailed(f"the etcd here is {hexadecimal(view.listed.cluster_id)}, and not the record's")
         present = [row for row in rows.members if row.state is not MemberState.REMOVED]
-        named = {row.instance_id for row in present} | conditions.refused(rows.conditions)
+        named = {row.instance_id for row in present} | conditions.tellers(rows.conditions, rows.boots)
         states = _seen(source.states(named), troubles) or {}
         nodes = _seen(source.nodes(), troubles)
         now = source.wall()
@@ -143,8 +153,7 @@ class Observer:
         troubles: list[str],
     ) -> list[str]:
         judged = conditions.left_behind(rows.conditions, rows.members)
-        judged |= conditions.mended_boots(rows.conditions, rows.members)
-        judged |= conditions.ended_refusals(rows.conditions, states)
+        judged |= conditions.told_no_more(rows.conditions, rows.boots, states)
         wanted: list[Wanted] = []
         if view is not None:
             seen = conditions.of_etcd(view, rows.members, states)
@@ -170,7 +179,15 @@ def read(table: Table) -> Rows:
     except Malformed as error:
         raise StageFailed(str(error)) from error
     own = sorted((row for row in found if row.epoch == record.epoch), key=lambda row: row.instance_id)
-    return Rows(record, tuple(own), {each.name: each for each in stored})
+    return Rows(record, tuple(own), {each.name: each for each in stored}, tuple(_boots(by_key)))
+
+
+def _boots(by_key: Mapping[str, Item]) -> Iterator[Boot]:
+    """Boot rows, but for those that cannot be understood: instances write their own, and none may blind the agents."""
+    for key, item in by_key.items():
+        if key.startswith(BOOT_ITEM_PREFIX):
+            with suppress(Malformed):
+                yield boot(item)
 
 
 def observed(

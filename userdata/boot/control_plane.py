@@ -10,6 +10,7 @@ from coordination.conditions import Condition, boot_failed
 from coordination.dismissals import Dismissal
 from coordination.dismissals import dismissal as stored_dismissal
 from coordination.fields import parsed
+from coordination.node_leases import LeaseName
 from coordination.outcomes import Done, Known, Unknown
 from coordination.record import ClusterRecord, Phase
 from userdata.boot.actions import (
@@ -36,6 +37,7 @@ from userdata.boot.looking import Looker
 from userdata.boot.ports import Neighbours, Publisher
 from userdata.boot.restore import Rules, decide_restore
 from userdata.boot.trying import doubt, until_done
+from userdata.leases import Contender
 from userdata.log import StageFailed
 from userdata.stages import Told
 
@@ -63,6 +65,9 @@ class ControlPlaneBoot:
         self._keys = Keys(context)
         self._neighbours = neighbours
         self._looker = Looker(context, self._keys, self._neighbours)
+        lease_seconds = context.image.pace.leases.lease
+        # One for the whole boot: it remembers for how long the holder was silent.
+        self._contender = Contender(context.table, LeaseName.JOIN, context.instance_id, lease_seconds)
         self._failures = 0
         self._rules = Rules(context.settings.slots, _OLDEST_BACKUP_SECONDS)
 
@@ -85,6 +90,9 @@ class ControlPlaneBoot:
                 if lasts and not self._may_be_needed(action):
                     self._fail(f"it failed {self._failures} times, the last time because {failed}")
                     return FAILED
+                if lasts:
+                    # It goes on for as long as it takes, which may be long.
+                    self._context.waiting.sleep(jittered(self._context.image.pace.look))
             self._context.waiting.sleep(jittered(1))
 
     def _decided(self) -> Action:
@@ -136,7 +144,7 @@ class ControlPlaneBoot:
         raise AssertionError(action)
 
     def _join(self, record: ClusterRecord) -> bool:
-        joining = Joining(self._context, self._keys, self._neighbours, self._looker, record)
+        joining = Joining(self._context, self._keys, self._neighbours, self._looker, self._contender, record)
         if isinstance(joining.run(), LookAgain):
             return False
         self._into_service(founded=False)
@@ -161,10 +169,12 @@ class ControlPlaneBoot:
         if founded:
             finishing.publish(self._tokens)
         finishing.enter_service()
-        finishing.signal()
+        told = finishing.signal()
         if founded:
             finishing.install_addons()
         finishing.start_agent()
+        if not told:
+            finishing.signal_late()
 
     def _ready_record(self) -> ClusterRecord | LookAgain:
         """The record of the cluster that this node is a member of.
@@ -214,16 +224,15 @@ class ControlPlaneBoot:
         with context.stages.stage("boot-failed") as told:
             context.system.stop()
             self._give_up_claim(told)
-            self._store_condition(
-                WaitForHuman(
-                    boot_failed(slot),
-                    f"{len(others) + 1} boots of slot {slot} failed within an hour "
-                    f"({', '.join([*others, context.instance_id])}); of the last one: {reason}",
-                    f"Cure what it says, then terminate {context.instance_id}: its replacement boots afresh.",
-                )
+            failed = WaitForHuman(
+                boot_failed(slot),
+                f"{len(others) + 1} boots of slot {slot} failed within an hour "
+                f"({', '.join([*others, context.instance_id])}); of the last one: {reason}",
+                f"Cure what it says, then terminate {context.instance_id}: its replacement boots afresh.",
             )
             while True:
-                told.wait(f"three boots of this slot failed; this instance waits for a person: {reason}")
+                told.wait(failed.reason)
+                self._store_condition(failed)
                 context.waiting.sleep(jittered(context.image.pace.heartbeat))
 
     def _give_up(self, reason: str) -> None:

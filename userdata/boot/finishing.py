@@ -12,7 +12,7 @@ from userdata.boot.context import Context
 from userdata.boot.failures import StepFailed, of_words
 from userdata.boot.ports import Publisher
 from userdata.boot.serving import wait_until_served
-from userdata.boot.trying import doubt, until_done
+from userdata.boot.trying import doubt, until_done, until_told
 from userdata.cloud.lifecycle import signal
 from userdata.cluster import values
 from userdata.kube import rights
@@ -75,38 +75,54 @@ class Finishing:
             self._insist(lambda: doubt(context.own_group.complete_launch()), told)
             context.waiting.close()
 
-    def signal(self) -> None:
-        """Tell the stack that this slot's new node serves: it waits for that during an update. Raises StageFailed.
+    def signal(self) -> bool:
+        """Tell the stack that this slot's new node serves: it waits for that during an update. Whether it was told.
 
-        At other times it does not, which is as good: the resource was signalled, or nobody asked.
+        At other times it does not wait, which is as good: the resource was signalled, or nobody asked. A node that
+        serves does not wait for a stack that cannot be told: `signal_late` goes on with it, beside the agent.
         """
+        with self._context.stages.stage("signal") as told:
+            try:
+                self._insist(lambda: self._tell_stack(told), told)
+            except StageFailed as failed:
+                told.say(f"the stack is told later: {failed}")
+                return False
+        return True
+
+    def signal_late(self) -> None:
+        """Tell the stack, for as long as it takes."""
+        with self._context.stages.stage("signal") as told:
+            until_told(lambda: self._tell_stack(told), self._context.image.pace.look, told, self._context.waiting.sleep)
+
+    def _tell_stack(self, told: Told) -> str:
         context = self._context
         stack, resource = context.settings.control_plane_stack, f"Slot{context.node_file.place}"
-        with context.stages.stage("signal") as told:
-
-            def tell() -> str:
-                outcome = signal(context.cloudformation, stack, resource, context.instance_id)
-                if isinstance(outcome, Settled):
-                    told.say(outcome.reason)
-                return doubt(outcome)
-
-            self._insist(tell, told)
+        outcome = signal(context.cloudformation, stack, resource, context.instance_id)
+        if isinstance(outcome, Settled):
+            told.say(outcome.reason)
+        return doubt(outcome)
 
     def install_addons(self) -> None:
-        """Install the image's add-ons into a cluster that has none. Raises StageFailed."""
-        context = self._context
-        with context.stages.stage("add-ons") as told:
+        """Install the image's add-ons into a cluster that has none. What fails here is left to the agents."""
+        with self._context.stages.stage("add-ons") as told:
             try:
-                addons = installing.of_image(
-                    context.root,
-                    values(context.settings, context.node_file),
-                    context.kubernetes_version,
-                    kube_proxy=context.image.kube_proxy,
-                )
-            except ManifestError as error:
-                raise StepFailed(Fault(True, str(error), "Use an image whose add-ons are whole.")) from error
-            here = Here(context.identity.address, context.run)
-            self._insist(lambda: doubt(installing.install(addons, here)), told)
+                self._install_addons(told)
+            except StageFailed as failed:
+                told.say(f"left to the agents: {failed}")
+
+    def _install_addons(self, told: Told) -> None:
+        context = self._context
+        try:
+            addons = installing.of_image(
+                context.root,
+                values(context.settings, context.node_file),
+                context.kubernetes_version,
+                kube_proxy=context.image.kube_proxy,
+            )
+        except ManifestError as error:
+            raise StepFailed(Fault(True, str(error), "Use an image whose add-ons are whole.")) from error
+        here = Here(context.identity.address, context.run)
+        self._insist(lambda: doubt(installing.install(addons, here)), told)
 
     def _insist(self, attempt: Callable[[], str], told: Told, pause_seconds: float = 2) -> None:
         until_done(attempt, _TRIES, pause_seconds, told, self._context.waiting.sleep)

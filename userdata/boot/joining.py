@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from coordination.joining import joining_row, voter_row
 from coordination.members import Member, MemberState
 from coordination.names import OPERATION_ITEM
-from coordination.node_leases import LeaseName, NodeLease, release
+from coordination.node_leases import NodeLease, release
 from coordination.outcomes import Conflict, Done, Known, Reading, Unknown
 from coordination.record import ClusterRecord, Phase
 from userdata import files
@@ -38,7 +38,13 @@ class Joining:
     """Joins the ready cluster of one record. Left with an exception, it has released the lease."""
 
     def __init__(
-        self, context: Context, keys: Keys, neighbours: Neighbours, looker: Looker, record: ClusterRecord
+        self,
+        context: Context,
+        keys: Keys,
+        neighbours: Neighbours,
+        looker: Looker,
+        contender: Contender,
+        record: ClusterRecord,
     ) -> None:
         self._context = context
         self._keys = keys
@@ -46,7 +52,7 @@ class Joining:
         self._looker = looker
         self._record = record
         self._timings = context.image.pace.leases
-        self._contender = Contender(context.table, LeaseName.JOIN, context.instance_id, self._timings.lease)
+        self._contender = contender
 
     def run(self) -> LookAgain | None:
         """Everything up to being a voter; or LookAgain, and then nothing was begun. Raises StageFailed."""
@@ -70,13 +76,12 @@ class Joining:
             return None
         kept = Kept(self._context.table, found, LEASE, self._timings, self._timings.join)
         try:
-            self._join(pki, kept)
+            return self._join(pki, kept)
         except StageFailed:
             self._withdraw()
             raise
         finally:
             self._release(kept.close())
-        return None
 
     def _read_keys(self, told: Told) -> Pki | LookAgain:
         """The cluster's keys. Only a node with data comes here without having read them. Raises StageFailed."""
@@ -114,8 +119,8 @@ class Joining:
             if not self._is_same(record.value):
                 return self._leave(told, "the record has changed")
             seen = self._gate()
-            if isinstance(seen, MembersUnknown):
-                # They may be lost for good, and the table judges that.
+            if isinstance(seen, MembersUnknown) and not self._context.disk.read().has_data:
+                # They may be lost for good, and the table judges that: for a node with data it says only to go on.
                 return self._wait_and_look(told, seen.reason)
             if isinstance(seen, OwnVoter):
                 return seen
@@ -142,7 +147,8 @@ class Joining:
         told.say(f"looking at the boot table again: {reason}")
         return LookAgain(reason)
 
-    def _join(self, pki: Pki, kept: Kept[NodeLease]) -> None:
+    def _join(self, pki: Pki, kept: Kept[NodeLease]) -> LookAgain | None:
+        """Join under the lease; LookAgain where the gate has closed before etcd heard of this node."""
         context, stages = self._context, self._context.stages
         with stages.stage("clean"):
             self._go_on(kept)
@@ -159,7 +165,7 @@ class Joining:
             self._same_record(kept, told)
             seen = self._gate()
             if not isinstance(seen, Open):
-                raise Overtaken(seen.reason if isinstance(seen, Closed) else "etcd lists this node by now")
+                return self._leave(told, seen.reason if isinstance(seen, Closed) else "etcd lists this node by now")
             # Before etcd makes any: so data is never without an owner, not even after a crash in the next step.
             context.disk.identify(self._identity())
         with stages.stage("kubeadm-join"):
@@ -169,6 +175,7 @@ class Joining:
                 self._go_on(kept)
                 raise of_command(done)
         self._confirm(row)
+        return None
 
     def _release(self, held: NodeLease) -> None:
         """Let the next one join at once. Where it stays unknown, the next one has to watch the lease first."""

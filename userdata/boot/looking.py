@@ -44,6 +44,7 @@ class Looker:
         self._neighbours = neighbours
         self._watch: Observation | None = None
         self._missing_since: dict[str, int] = {}
+        self._silence: Observation | None = None
 
     def record(self) -> Reading[ClusterRecord | None]:
         """The record; every read watches its owner."""
@@ -65,7 +66,9 @@ class Looker:
         record = reading.value if isinstance(reading, Known) else None
         if record is not None and record.phase is Phase.READY:
             row = self._parsed(member_item(context.instance_id), member)
+            began = time.monotonic()
             reached = self._reach(record, disk)
+            self._listen(record, reached, began)
         elif record is not None and record.phase in (Phase.CLAIMED, Phase.RESTORING):
             owner_gone = self._owner_gone(record)
         still = self._watch is not None and self._watch.is_still(context.image.pace.leases.lease)
@@ -95,11 +98,20 @@ class Looker:
             gone,
             instances=context.groups.instances(),
             boots=self.boots(),
+            silent=self._silence is not None and self._silence.is_still(context.image.pace.leases.lease),
             # No node takes backups yet, so there is none: known, and not a failure to look.
             backup=Known(None),
             approval=approved,
             now=seconds_since_1970(),
         )
+
+    def _listen(self, record: ClusterRecord, reached: Reach, began: float) -> None:
+        """Take note of who answered: one look may miss a member that is only restarted."""
+        if reached is Reach.NOBODY:
+            state = (record.epoch, record.row_version)
+            self._silence = observe(self._silence, state, began, time.monotonic())
+        else:
+            self._silence = None
 
     def _reach(self, record: ClusterRecord, disk: Disk) -> Reach:
         """Whether members answer; a node with data decides without asking, for when all reboot nobody can answer."""

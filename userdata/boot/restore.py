@@ -53,6 +53,8 @@ class Evidence:
     """Every instance of the cluster's groups."""
     boots: Reading[tuple[Boot, ...]]
     """Every instance's boot row."""
+    silent: bool
+    """Whether no member has answered this node for as long as a lease lasts, and no row was written meanwhile."""
     backup: Reading[Backup | None]
     approval: Reading[Approval | None]
     now: int
@@ -108,6 +110,8 @@ def _alone(evidence: Evidence, member: str) -> Verdict:
     found = next((each for each in evidence.instances.value if each.instance_id == member), None)
     if found is not None and found.is_launching:
         return Wait(f"{what}: it comes back, or its launch hook ends it")
+    if found is not None and found.is_leaving and not evidence.silent:
+        return Wait(f"{what}, and it is leaving: it was not watched for long enough")
     if found is not None and found.is_leaving:
         record = evidence.record
         dismissal = Dismissal(member, record.epoch, record.row_version, evidence.node.instance_id)
@@ -120,8 +124,8 @@ def _blocked(left: frozenset[str]) -> WaitForHuman:
     return WaitForHuman(
         RESTORE_BLOCKED,
         f"no member answers, and these may still hold newer data than any backup: {names}",
-        f"Bring them back, or lift DisableApiTermination of {names} and terminate them: then the newest backup is "
-        "restored.",
+        f"Bring them back, or lift DisableApiTermination of {names} and terminate them (one that is retained: by Auto "
+        "Scaling's TerminateInstanceInAutoScalingGroup): then the newest backup is restored.",
     )
 
 

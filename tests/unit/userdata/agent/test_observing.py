@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from coordination.adapters.table import ClusterTable
-from coordination.conditions import Condition, condition, upgrade_refused
+from coordination.conditions import Condition, condition
 from coordination.members import Member, MemberState, member
 from coordination.names import OBSERVATION_ITEM
 from coordination.observations import SeenMember, cluster_observation
@@ -125,28 +125,50 @@ def test_a_condition_is_set_when_it_has_lasted_and_kept_by_the_next_leader_and_c
     assert world.conditions() == {}
 
 
-def test_what_booting_nodes_had_stored_is_cleared_once_a_majority_answers(world: World) -> None:
-    for name in ("RestoreBlocked", "SnapshotTooOld", "QuorumLost", "BootFailed/slot-0", "BootFailed/slot-1"):
-        world.table.put(Condition(name, "a reason", "a step", NOW).item(), {})
-    # Slot 0 has a member that is younger than the condition, slot 1 one that was there before.
-    world.table.put(replace(row(1), slot="0", created_at=NOW + 10).item(), {})
-    world.table.put(replace(row(2), slot="1", created_at=NOW - 10).item(), {})
-    answers, world.etcd = world.etcd, Unknown("no majority answers")
-    with pytest.raises(StageFailed, match="no majority"):
-        world.observer().observe()
-    assert world.conditions().keys() == {"RestoreBlocked", "SnapshotTooOld", "QuorumLost", "BootFailed/slot-1"}
-    world.etcd = answers
-    world.observer().observe()
-    assert world.conditions().keys() == {"BootFailed/slot-1"}
+TOLD = "i-4 says why"
+NAMES = ["RestoreBlocked", "SnapshotTooOld", "QuorumLost", "BootFailed/slot-0", "UpgradeRefused/i-4"]
 
 
-@pytest.mark.parametrize(("state", "stays"), [("running", True), ("shutting-down", True), ("terminated", False)])
-def test_a_refused_version_is_told_until_the_instance_is_gone(world: World, state: str, stays: bool) -> None:
-    name = upgrade_refused("i-4")
-    world.table.put(Condition(name, "a reason", "a step", NOW).item(), {})
+def boot_row(reason: str) -> Item:
+    return {"Id": "boot#arn:aws:ec2:us-east-1:000000000000:instance/i-4", "Stage": "decide", "Reason": reason}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("row_says", "state", "stays"),
+    [
+        (TOLD, "running", True),
+        (TOLD, "stopped", True),
+        (TOLD, "terminated", False),
+        (TOLD, None, False),
+        ("another reason", "running", False),
+        (None, "running", False),
+    ],
+)
+def test_what_a_booting_node_stored_stays_for_as_long_as_it_lives_and_tells_it(
+    world: World, name: str, row_says: str | None, state: str | None, stays: bool
+) -> None:
+    world.table.put(Condition(name, TOLD, "a step", NOW).item(), {})
+    if row_says is not None:
+        world.table.put(boot_row(row_says), {})
     world.states["i-4"] = state
     world.observer().observe()
     assert (name in world.conditions()) is stays
+
+
+def test_a_boot_row_that_cannot_be_understood_blinds_nobody(world: World) -> None:
+    world.table.put({"Id": "boot#arn", "Stage": 7}, {})
+    world.table.put(Condition("RestoreBlocked", TOLD, "a step", NOW).item(), {})
+    world.observer().observe()
+    assert world.conditions() == {}
+
+
+def test_a_long_reason_is_known_by_its_beginning(world: World) -> None:
+    long = "a reason " * 200
+    world.table.put(Condition("RestoreBlocked", long, "a step", NOW).item(), {})
+    world.table.put(boot_row(long[:1000]), {})
+    world.observer().observe()
+    assert "RestoreBlocked" in world.conditions()
 
 
 def test_what_cannot_be_seen_changes_nothing_and_is_told_after_the_rest_is_done(world: World) -> None:

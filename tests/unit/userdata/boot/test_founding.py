@@ -152,6 +152,27 @@ def test_what_fails_for_good_ends_with_a_claim_that_the_next_one_may_take_at_onc
 
 
 @pytest.mark.usefixtures("quick")
+def test_a_stack_that_cannot_be_told_keeps_no_agent_waiting_and_is_told_in_the_end(world: World) -> None:
+    agent = "machine: start holdfast-agent.service"
+    world.fault = lambda _, event: Fault.FAILS if event == "stack: signal" and world.sleeps < 40 else None
+    assert world.boot() == SERVES
+    serves(world)
+    after = world.events[world.events.index(agent) :]
+    assert world.events.count(agent) == 1
+    assert after.count("stack: signal") > 10
+    assert world.sleeps == 40
+
+
+@pytest.mark.usefixtures("quick")
+def test_add_ons_that_cannot_be_installed_are_left_to_the_agents(world: World) -> None:
+    event = "run: kubectl /etc/kubernetes/admin.conf"
+    world.fault = lambda _, happens: Fault.FAILS if happens == event else None
+    assert world.boot() == SERVES
+    serves(world)
+    assert any("left to the agents" in line for line in world.lines)
+
+
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("doubtful", [1, 9, 10])
 def test_a_launch_hook_that_is_abandoned_without_an_answer_is_abandoned_again(world: World, doubtful: int) -> None:
     def fault(_: int, event: str) -> Fault | None:

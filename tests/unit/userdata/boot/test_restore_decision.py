@@ -29,6 +29,7 @@ LOST = Evidence(
     gone=Known(ALL),
     instances=Known(()),
     boots=Known(()),
+    silent=True,
     backup=Known(Backup("backup-7", NOW - 600)),
     approval=Known(None),
     now=NOW,

@@ -13,6 +13,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ReadTimeoutError
+
 from coordination.boots import Boot, tell
 from coordination.fates import TERMINATED
 from coordination.instances import GroupInstance
@@ -106,6 +108,8 @@ class World:
     cut_off: bool = False
     """Whether no renewal reaches the table."""
     lifecycle_state: str = "Pending:Wait"
+    others: dict[str, str] = field(default_factory=dict)
+    """The lifecycle states of the other instances that the groups have."""
     while_asleep: Callable[[], None] = lambda: None
     in_kubeadm: Callable[[Callable[[], bool]], Finished | None] = lambda ended: None
     """Instead of kubeadm, with what tells it that it was ended; None lets kubeadm do its work."""
@@ -370,7 +374,8 @@ class Groups:
     world: World
 
     def instances(self) -> Reading[tuple[GroupInstance, ...]]:
-        return Known((GroupInstance(ME, "slot2", "control-plane", self.world.lifecycle_state),))
+        states = {ME: self.world.lifecycle_state, **self.world.others}
+        return Known(tuple(GroupInstance(name, "slot", "control-plane", state) for name, state in states.items()))
 
     def states(self, instance_ids: Collection[str]) -> Reading[Mapping[str, str | None]]:
         if self.world.happens("groups: states"):
@@ -408,7 +413,8 @@ class CloudFormation:
     world: World
 
     def signal_resource(self, **_: Any) -> None:
-        self.world.happens("stack: signal")
+        if self.world.happens("stack: signal") in (Fault.FAILS, Fault.LOST, Fault.ENDS):
+            raise ReadTimeoutError(endpoint_url="https://cloudformation")
 
 
 @dataclass(frozen=True)
