@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from userdata.commands import Finished, run
+from userdata.kubeadm.places import BOOTSTRAP_FILE, KUBELET_FILE
 from userdata.log import StageFailed
 
 _UNIT = "kubelet.service"
@@ -13,7 +14,7 @@ _SYSTEMCTL_SECONDS = 120
 _CTR_SECONDS = 60
 _RESET_SECONDS = 180
 # Of what kubeadm makes, what a join that did not end has left.
-_LEFT_BEHIND = ("etc/kubernetes/manifests", "etc/kubernetes/kubelet.conf", "etc/kubernetes/bootstrap-kubelet.conf")
+_LEFT_BEHIND = ("/etc/kubernetes/manifests", KUBELET_FILE, BOOTSTRAP_FILE)
 
 _NAMESPACE = ("ctr", "--namespace", "k8s.io")
 
@@ -55,7 +56,7 @@ class System:
     def is_clean(self) -> bool:
         """Whether no kubeadm has begun anything here."""
         for each in _LEFT_BEHIND:
-            path = self._root / each
+            path = self._root / each.lstrip("/")
             if path.is_file() or (path.is_dir() and any(path.iterdir())):
                 return False
         return True

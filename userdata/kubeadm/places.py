@@ -16,4 +16,9 @@ INIT_FILE = f"{KUBEADM_FOLDER}/init.json"
 JOIN_FILE = f"{KUBEADM_FOLDER}/join.json"
 DISCOVERY_FILE = f"{KUBEADM_FOLDER}/discovery.json"
 
+KUBELET_FILE = "/etc/kubernetes/kubelet.conf"
+"""By which the kubelet asks the API server; it makes the file itself, once it has a certificate of its own."""
+BOOTSTRAP_FILE = "/etc/kubernetes/bootstrap-kubelet.conf"
+"""By which it asks for that one. kubeadm makes the file, and removes it where it ends."""
+
 API_PORT = 6443
