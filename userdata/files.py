@@ -37,6 +37,11 @@ def write(root: Path, files: Mapping[str, File]) -> None:
         _replace(target, file)
 
 
+def draft_of(target: Path) -> Path:
+    """Where a file is written before it takes its place. A crash may leave it there."""
+    return target.with_name(f".{target.name}.draft")
+
+
 def _folder_mode(path: str, files: Mapping[str, File]) -> int:
     folder = f"{path.rpartition('/')[0]}/"
     within = [file for name, file in files.items() if name.startswith(folder)]
@@ -57,8 +62,7 @@ def _make_folder(folder: Path, mode: int) -> None:
 
 def _replace(target: Path, file: File) -> None:
     """Write beside the target, for nobody else whatever the umask is, then rename: a crash leaves the old file."""
-    draft = target.with_name(f".{target.name}.draft")
-    # A crash may have left one.
+    draft = draft_of(target)
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE)
     try:

@@ -18,16 +18,17 @@ from typing import Any
 from coordination.outcomes import Known, Reading, Unknown
 from userdata import files
 from userdata.join_data import JoinData
-from userdata.kubeadm.places import DISCOVERY_FILE
+from userdata.kubeadm.places import BOOTSTRAP_FILE, DISCOVERY_FILE
 from userdata.pki.inspecting import key_fingerprint
 from userdata.pki.issuing import Leaf, Subject, new_key, new_request
 from userdata.pki.material import blocks_of_certificates
+from userdata.pki.openssl import OpensslFailed
 
 KEY_FILE = "/var/lib/holdfast/first-key.pem"
 """Kept until the node has joined: a boot that is interrupted asks again for the key that was approved already."""
 
-_COPIES = (DISCOVERY_FILE, "/etc/kubernetes/bootstrap-kubelet.conf")
-"""What kubeadm finds the cluster by, and what it gives the kubelet; it removes the second itself, where it ends."""
+_HOLDERS = (KEY_FILE, DISCOVERY_FILE, BOOTSTRAP_FILE)
+"""All that hold it: what kubeadm finds the cluster by, and what it gives the kubelet, are made with it."""
 
 _PATH = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 _SECONDS = 10.0
@@ -50,13 +51,17 @@ class Denied:
     reason: str
 
 
-def kept(root: Path, instance_id: str) -> Key:
-    """The key that an interrupted boot has left below `root`, or else a new one. Raises OpensslFailed, OSError."""
+def kept(root: Path, instance_id: str) -> Reading[Key | None]:
+    """The key that an interrupted boot has left below `root`: None where there is none, unknown where it is no use."""
     try:
-        private = (root / KEY_FILE.lstrip("/")).read_text(encoding="ascii")
+        return Known(_of((root / KEY_FILE.lstrip("/")).read_text(encoding="ascii"), instance_id))
     except FileNotFoundError:
-        return new(root, instance_id)
-    return _of(private, instance_id)
+        return Known(None)
+    except UnicodeDecodeError:
+        # Not the error itself: it quotes the file.
+        return Unknown(f"{KEY_FILE} is no text")
+    except (OpensslFailed, OSError) as error:
+        return Unknown(str(error))
 
 
 def new(root: Path, instance_id: str) -> Key:
@@ -66,10 +71,18 @@ def new(root: Path, instance_id: str) -> Key:
     return _of(private, instance_id)
 
 
-def forget(root: Path) -> None:
-    """Remove the key from wherever it is: the kubelet has one of its own."""
-    for path in (KEY_FILE, *_COPIES):
-        (root / path.lstrip("/")).unlink(missing_ok=True)
+def forget(root: Path) -> str:
+    """Remove the key from wherever it is: the kubelet has one of its own. What could not be removed, and why."""
+    left: list[str] = []
+    for holder in _HOLDERS:
+        path = root / holder.lstrip("/")
+        for each in (path, files.draft_of(path)):
+            try:
+                each.unlink(missing_ok=True)
+            except OSError as error:
+                # One that stays holds no other up.
+                left.append(str(error))
+    return f"the first key could not be removed everywhere: {'; '.join(left)}" if left else ""
 
 
 def _of(private: str, instance_id: str) -> Key:

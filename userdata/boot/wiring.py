@@ -136,7 +136,6 @@ def _worker(begun: _Begun) -> int:
     about, stages = begun.about, begun.stages
     with stages.stage("pool") as told:
         pool: PoolSettings = _until(lambda: _read(read_pool(begun.ssm, about.parameters, about.place)), told.wait)
-    system = System(begun.root)
     context = WorkerContext(
         root=begun.root,
         identity=begun.identity,
@@ -146,8 +145,7 @@ def _worker(begun: _Begun) -> int:
         table=begun.table,
         join_data=begun.join_data,
         cloudformation=client("cloudformation"),
-        system=system,
-        kubernetes_version=system.kubernetes_version(),
+        system=System(begun.root),
         stages=stages,
     )
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from userdata.boot import certificate
 from userdata.boot.certificate import Asker, Denied, Key
 from userdata.boot.context import jittered, registration
 from userdata.boot.failures import Overtaken, of_command, of_words
-from userdata.boot.trying import doubt
+from userdata.boot.trying import doubt, until_told
 from userdata.cloud.lifecycle import signal
 from userdata.commands import run
 from userdata.identity import Identity
@@ -27,7 +28,7 @@ from userdata.join_data import JoinData
 from userdata.join_store import JoinStore, Unreadable
 from userdata.kube.nodes import why_not_ready
 from userdata.kubeadm import discovery, joining
-from userdata.kubeadm.places import DISCOVERY_FILE, JOIN_FILE
+from userdata.kubeadm.places import DISCOVERY_FILE, JOIN_FILE, KUBELET_FILE
 from userdata.kubectl import printed
 from userdata.log import StageFailed
 from userdata.pki.inspecting import ca_hashes
@@ -38,8 +39,6 @@ from userdata.pki.placing import CLUSTER_CA
 from userdata.settings import ClusterSettings, PoolSettings
 from userdata.stages import Stages, Told
 from userdata.system import System
-
-KUBELET_FILE = "/etc/kubernetes/kubelet.conf"
 
 _JOIN_SECONDS = 300.0
 _KUBECTL_SECONDS = 30.0
@@ -62,7 +61,6 @@ class WorkerContext:
     join_data: JoinStore
     cloudformation: Any
     system: System
-    kubernetes_version: str
     stages: Stages
 
 
@@ -72,6 +70,7 @@ class Worker:
     def __init__(self, context: WorkerContext) -> None:
         self._context = context
         self._deadline = time.monotonic() + context.image.pace.worker
+        self._version = ""
 
     def run(self) -> None:
         """The whole boot. Raises StageFailed."""
@@ -85,8 +84,6 @@ class Worker:
             leaf, data = self._certified(data)
             self._join(data, leaf)
         self._wait_ready()
-        # Not before: a kubelet that has no certificate of its own yet may have to begin again with the first one.
-        certificate.forget(context.root)
         self._signal()
 
     def _join_data(self) -> JoinData:
@@ -103,7 +100,10 @@ class Worker:
             return record
         if record.value is None or record.value.phase is not Phase.READY:
             return Unknown("the cluster is not founded yet")
-        if why := why_no_worker(self._context.kubernetes_version, record.value.kubernetes_version):
+        own = self._own_version()
+        if isinstance(own, Unknown):
+            return own
+        if why := why_no_worker(own.value, record.value.kubernetes_version):
             return Unknown(why)
         stored = self._context.join_data.read()
         if isinstance(stored, Unknown | Unreadable):
@@ -121,6 +121,14 @@ class Worker:
             return Unknown("the join data names another authority than the cluster's record")
         return Known(data)
 
+    def _own_version(self) -> Reading[str]:
+        """Which Kubernetes this image has. kubeadm is asked until it has said it once."""
+        try:
+            self._version = self._version or self._context.system.kubernetes_version()
+        except StageFailed as failed:
+            return Unknown(str(failed))
+        return Known(self._version)
+
     def _record(self) -> Reading[ClusterRecord | None]:
         reading = parsed(self._context.table.get(CLUSTER_ITEM), cluster_record)
         record = reading.value if isinstance(reading, Known) else None
@@ -132,9 +140,8 @@ class Worker:
 
     def _certified(self, data: JoinData) -> tuple[Leaf, JoinData]:
         """This node's first certificate, and the join data by which it was obtained."""
-        context = self._context
-        with context.stages.stage("certificate") as told:
-            key = certificate.kept(context.root, context.identity.instance_id)
+        with self._context.stages.stage("certificate") as told:
+            key = self._kept_key(told)
             self._publish(key, told)
             while True:
                 leaf = self._asked(data, key)
@@ -142,11 +149,27 @@ class Worker:
                     return leaf.value, data
                 self._wait(told, leaf.reason)
                 if isinstance(leaf, Denied):
-                    key = certificate.new(context.root, context.identity.instance_id)
+                    key = self._new_key(told)
                     self._publish(key, told)
                 # The token may have ended, or the cluster may be another one by now.
                 fresh = self._read_join_data()
                 data = fresh.value if isinstance(fresh, Known) else data
+
+    def _kept_key(self, told: Told) -> Key:
+        """The key that an interrupted boot has left, or else a new one."""
+        left = certificate.kept(self._context.root, self._context.identity.instance_id)
+        if isinstance(left, Known) and left.value is not None:
+            return left.value
+        if isinstance(left, Unknown):
+            told.wait(f"the key that was left is replaced by a new one: {left.reason}")
+        return self._new_key(told)
+
+    def _new_key(self, told: Told) -> Key:
+        while True:
+            try:
+                return certificate.new(self._context.root, self._context.identity.instance_id)
+            except (OpensslFailed, OSError) as error:
+                self._wait(told, f"no key can be made: {error}")
 
     def _publish(self, key: Key, told: Told) -> None:
         """Say in this instance's own row which key is its own, before anybody sees a request for it."""
@@ -173,18 +196,25 @@ class Worker:
             found_by = discovery.with_certificate(data.bundle, data.server, leaf)
             node = registration(context.identity, context.pool)
             wanted = joining.worker(node, context.image.host, context.image.timeouts)
-            while True:
-                if self._is_begun():
-                    context.system.reset()
-                written = {DISCOVERY_FILE: files.private(found_by), JOIN_FILE: files.private(wanted)}
-                files.write(context.root, written)
-                done = run(joining.COMMAND, _JOIN_SECONDS)
-                if done.succeeded:
-                    return
-                failed = of_command(done)
-                if failed.permanent:
-                    raise failed
-                self._wait(told, str(failed))
+            written = {DISCOVERY_FILE: files.private(found_by), JOIN_FILE: files.private(wanted)}
+            while why := self._try_to_join(written):
+                self._wait(told, why)
+
+    def _try_to_join(self, written: Mapping[str, files.File]) -> str:
+        """Why it is not done; nothing once it is. Raises StageFailed where trying again cannot help."""
+        if self._is_begun():
+            self._context.system.reset()
+        try:
+            files.write(self._context.root, written)
+        except OSError as error:
+            return f"what kubeadm needs cannot be written: {error}"
+        done = run(joining.COMMAND, _JOIN_SECONDS)
+        if done.succeeded:
+            return ""
+        failed = of_command(done)
+        if failed.permanent:
+            raise failed
+        return str(failed)
 
     def _is_begun(self) -> bool:
         """Whether a join that did not end has left something, by which kubeadm refuses the next one.
@@ -201,6 +231,8 @@ class Worker:
             asked = ("kubectl", "--kubeconfig", KUBELET_FILE, "get", "node", context.identity.instance_id, "-o", "json")
             while why := _not_ready(run(asked, _KUBECTL_SECONDS).output):
                 self._wait(told, why)
+            # Not before: a kubelet that has no certificate of its own yet may have to begin again with the first one.
+            told.say(certificate.forget(context.root))
 
     def _signal(self) -> None:
         """Tell the pool's stack, which waits only during an update: that it does not is no failure.
@@ -209,10 +241,12 @@ class Worker:
         """
         context = self._context
         stack, group = context.pool.stack, context.pool.group
+
+        def tell() -> str:
+            return doubt(signal(context.cloudformation, stack, group, context.identity.instance_id))
+
         with context.stages.stage("signal") as told:
-            while why := doubt(signal(context.cloudformation, stack, group, context.identity.instance_id)):
-                told.wait(why)
-                time.sleep(jittered(context.image.pace.look))
+            until_told(tell, context.image.pace.look, told, time.sleep)
 
     def _wait(self, told: Told, reason: str) -> None:
         """Wait a moment. Raises StageFailed when the worker has had its time."""

@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from userdata.pki.issuing import Subject, issue, new_authority
 from userdata.pki.material import Authority
 from userdata.pki.openssl import Held, openssl
@@ -131,6 +133,14 @@ def listening(api: SigningApi, folder: Path, authority: Authority) -> Iterator[i
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SigningApi, str]]:
+    """An API server, and its URL. A module's tests share it: each begins by resetting it."""
+    api = SigningApi()
+    with api.serving(tmp_path_factory.mktemp("api")) as server:
+        yield api, server
 
 
 class _Server(ThreadingHTTPServer):

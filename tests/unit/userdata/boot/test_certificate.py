@@ -8,7 +8,7 @@ import secrets
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,29 +19,21 @@ from hypothesis import strategies as st
 
 from coordination.outcomes import Known, Reading, Unknown
 from tests.unit.userdata.boot.signing_api import HANGS_UP, PATH, Answer, Call, SigningApi, refusal, said
+from tests.unit.userdata.boot.signing_api import place as place  # a fixture
 from tests.unit.userdata.secrecy import leaks, readable_files, texts
 from tests.unit.userdata.tree import contents, modes
 from userdata.boot import certificate
 from userdata.boot.certificate import KEY_FILE, Asker, Denied, Key
-from userdata.files import private, write
+from userdata.files import draft_of, private, write
 from userdata.join_data import JoinData
-from userdata.kubeadm.places import DISCOVERY_FILE
+from userdata.kubeadm.places import BOOTSTRAP_FILE, DISCOVERY_FILE
 from userdata.kubeadm.tokens import new_token
 from userdata.pki.inspecting import certificate_fingerprint, inspect, key_fingerprint, request_fingerprint
-from userdata.pki.issuing import Leaf, new_authority
+from userdata.pki.issuing import Leaf, new_authority, public_key
 from userdata.pki.requests import parse
 
-BOOTSTRAP_FILE = "/etc/kubernetes/bootstrap-kubelet.conf"
 ME = "i-0123456789abcdef0"
 TOKEN = new_token()
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SigningApi, str]]:
-    """An API server, and its URL."""
-    api = SigningApi()
-    with api.serving(tmp_path_factory.mktemp("api")) as server:
-        yield api, server
 
 
 @pytest.fixture
@@ -73,7 +65,28 @@ def name_of(key: Key) -> str:
     return f"holdfast-{ME}-{key.fingerprint[:12]}"
 
 
+def known(root: Path) -> Key:
+    """The key that was left."""
+    kept = certificate.kept(root, ME)
+    assert isinstance(kept, Known)
+    assert kept.value is not None
+    return kept.value
+
+
 # the key
+
+HOLDERS = (KEY_FILE, DISCOVERY_FILE, BOOTSTRAP_FILE)
+
+USELESS: Mapping[str, Callable[[Path, str], object]] = {
+    "nothing": lambda path, key: path.touch(),
+    "half a key": lambda path, key: path.write_text(key[: len(key) // 2], encoding="ascii"),
+    "a key without its end": lambda path, key: path.write_text(key.partition("-----END")[0], encoding="ascii"),
+    "a public key": lambda path, key: path.write_text(public_key(key), encoding="ascii"),
+    "zeroes": lambda path, key: path.write_bytes(bytes(len(key))),
+    "no text": lambda path, key: path.write_bytes(key.encode() + b"\xff\xfe"),
+    "a folder": lambda path, key: path.mkdir(),
+    "a link to itself": lambda path, key: path.symlink_to(path.name),
+}
 
 
 def test_a_new_key_is_kept_for_root_alone_with_a_request_for_the_nodes_name_and_its_fingerprint(tmp_path: Path) -> None:
@@ -89,34 +102,73 @@ def test_a_new_key_is_kept_for_root_alone_with_a_request_for_the_nodes_name_and_
 
 def test_a_key_that_an_interrupted_boot_has_left_is_used_again(tmp_path: Path) -> None:
     left = certificate.new(tmp_path, ME)
-    kept = certificate.kept(tmp_path, ME)
+    kept = known(tmp_path)
     assert (kept.private, kept.fingerprint) == (left.private, left.fingerprint)
 
 
-def test_without_a_key_that_was_left_one_is_made_and_kept(tmp_path: Path) -> None:
-    made = certificate.kept(tmp_path, ME)
-    assert certificate.kept(tmp_path, ME).fingerprint == made.fingerprint
+def test_where_no_key_was_left_there_is_none_and_none_is_made(tmp_path: Path) -> None:
+    assert certificate.kept(tmp_path, ME) == Known(None)
+    assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize("left", USELESS.values(), ids=USELESS)
+def test_of_what_was_left_and_is_no_use_it_is_said_why_and_none_of_it_is_quoted(
+    tmp_path: Path, left: Callable[[Path, str], object]
+) -> None:
+    made = certificate.new(tmp_path, ME)
+    path = tmp_path / KEY_FILE.lstrip("/")
+    path.unlink()
+    left(path, made.private)
+    kept = certificate.kept(tmp_path, ME)
+    assert isinstance(kept, Unknown)
+    assert re.match(
+        r"openssl \w+ ended with 1: |/var/lib/holdfast/first-key.pem is no text$|\[Errno \d+\] ", kept.reason
+    )
+    assert leaks({"key": made.private}, texts(reason=kept.reason)) == []
 
 
 def test_a_new_key_takes_the_place_of_the_one_that_is_kept(tmp_path: Path) -> None:
     old = certificate.new(tmp_path, ME)
     made = certificate.new(tmp_path, ME)
     assert made.fingerprint != old.fingerprint
-    assert certificate.kept(tmp_path, ME).fingerprint == made.fingerprint
+    assert known(tmp_path).fingerprint == made.fingerprint
 
 
 def test_a_draft_that_a_crash_has_left_is_no_key(tmp_path: Path) -> None:
     old = certificate.new(tmp_path, ME)
-    (tmp_path / "var/lib/holdfast/.first-key.pem.draft").write_text("-----BEGIN PRIV", encoding="ascii")
-    assert certificate.kept(tmp_path, ME).fingerprint == old.fingerprint
+    draft_of(tmp_path / KEY_FILE.lstrip("/")).write_text("-----BEGIN PRIV", encoding="ascii")
+    assert known(tmp_path).fingerprint == old.fingerprint
 
 
 def test_a_key_is_forgotten_once_and_again_wherever_a_join_has_put_it(tmp_path: Path) -> None:
     made = certificate.new(tmp_path, ME)
-    write(tmp_path, dict.fromkeys((DISCOVERY_FILE, BOOTSTRAP_FILE), private(made.private)))
+    write(tmp_path, dict.fromkeys(HOLDERS, private(made.private)))
     for _ in range(2):
-        certificate.forget(tmp_path)
+        assert certificate.forget(tmp_path) == ""
         assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize("holder", [KEY_FILE, DISCOVERY_FILE])
+def test_a_draft_that_a_crash_has_left_is_forgotten_beside_what_was_there_before(tmp_path: Path, holder: str) -> None:
+    made = certificate.new(tmp_path, ME)
+    write(tmp_path, {holder: private(made.private)})
+    draft_of(tmp_path / holder.lstrip("/")).write_text(made.private, encoding="ascii")
+    assert certificate.forget(tmp_path) == ""
+    assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize("stays", HOLDERS)
+def test_what_cannot_be_removed_is_told_and_everything_else_is_removed(tmp_path: Path, stays: str) -> None:
+    made = certificate.new(tmp_path, ME)
+    write(tmp_path, dict.fromkeys(HOLDERS, private(made.private)))
+    (tmp_path / stays.lstrip("/")).unlink()
+    # Of a folder nobody can say that it holds a key, but neither is it removed.
+    write(tmp_path, {f"{stays}/in-the-way": private("")})
+    assert re.fullmatch(
+        rf"the first key could not be removed everywhere: \[Errno \d+\] [^']+: '{tmp_path}{stays}'",
+        certificate.forget(tmp_path),
+    )
+    assert contents(tmp_path) == {f"{stays}/in-the-way": ""}
 
 
 def test_no_repr_and_no_readable_file_shows_the_key_or_the_token(tmp_path: Path, api: SigningApi) -> None:

@@ -7,13 +7,16 @@ from dataclasses import replace
 
 import pytest
 
+from tests.unit.userdata.boot.signing_api import place as place  # a fixture
 from tests.unit.userdata.boot.worker_endings import gave_up, keeps_no_secret, serves
 from tests.unit.userdata.boot.worker_world import JOIN_DATA, ME, WorkerWorld
-from tests.unit.userdata.boot.worker_world import api as api  # a fixture
 from tests.unit.userdata.boot.worker_world import world as world  # a fixture
-from tests.unit.userdata.boot.world import Fault
+from tests.unit.userdata.boot.world import Crash, Fault
+from userdata.boot.certificate import KEY_FILE
 from userdata.boot.control_plane import FAILED, SERVES
 from userdata.kubeadm.tokens import new_token
+from userdata.pki.issuing import new_key
+from userdata.pki.openssl import OpensslFailed
 
 
 def test_no_request_is_made_until_the_keys_fingerprint_is_published(world: WorkerWorld) -> None:
@@ -163,3 +166,61 @@ def test_a_cluster_that_was_restored_meanwhile_is_asked_with_the_same_key(world:
     assert world.boots() == SERVES
     serves(world)
     assert len([name for name in world.secrets if name.startswith("key")]) == 1
+
+
+# the key on the disk
+
+
+def broken_at(world: WorkerWorld, event: str, content: bytes) -> None:
+    """Boot until that happens; what is then left of the key is this."""
+    world.fault = lambda number, happening: Fault.CRASH if happening == event else None
+    with pytest.raises(Crash):
+        world.boot()
+    world.reboot()
+    world.fault = lambda number, happening: None
+    (world.root / KEY_FILE.lstrip("/")).write_bytes(content)
+
+
+@pytest.mark.parametrize("content", [b"", b"-----BEGIN PRIVATE KEY-----\n", b"\xff" * 100], ids=["", "half", "no text"])
+def test_a_key_that_a_crash_has_spoilt_is_replaced_by_one_that_is_published_and_the_log_says_so(
+    world: WorkerWorld, content: bytes
+) -> None:
+    broken_at(world, "row: fingerprint", content)
+    assert world.boots() == SERVES
+    serves(world)
+    keeps_no_secret(world)
+    (told,) = world.reasons()
+    assert told.startswith("the key that was left is replaced by a new one: ")
+
+
+def test_whose_approved_key_is_spoilt_gives_its_place_up_in_the_end(world: WorkerWorld) -> None:
+    broken_at(world, "run: kubeadm join", b"")
+    # Agents approve no second key of an instance.
+    world.judges = lambda: None
+    assert world.boots() == FAILED
+    gave_up(world, "the request for a certificate waits for an agent's approval")
+
+
+@pytest.mark.parametrize("error", [OpensslFailed("openssl genpkey: TimeoutExpired"), OSError(28, "No space left")])
+@pytest.mark.parametrize("times", [3, 1000])
+def test_a_key_that_cannot_be_made_is_made_later_or_the_place_is_given_up(
+    world: WorkerWorld, monkeypatch: pytest.MonkeyPatch, error: Exception, times: int
+) -> None:
+    tries: list[float] = []
+
+    def make() -> str:
+        tries.append(world.now)
+        if len(tries) <= times:
+            raise error
+        return new_key()
+
+    monkeypatch.setattr("userdata.boot.certificate.new_key", make)
+    ended = world.boots()
+    if times == 3:
+        assert ended == SERVES
+        serves(world)
+    else:
+        assert ended == FAILED
+        gave_up(world, f"no key can be made: {error}")
+        assert world.api.calls == []
+    assert world.reasons()[0] == f"no key can be made: {error}"

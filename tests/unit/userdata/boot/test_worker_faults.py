@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,13 +14,16 @@ from hypothesis import strategies as st
 
 from tests.unit.userdata.boot.endings import at
 from tests.unit.userdata.boot.signing_api import SigningApi
+from tests.unit.userdata.boot.signing_api import place as place  # a fixture
 from tests.unit.userdata.boot.test_worker import EVENTS
 from tests.unit.userdata.boot.worker_endings import SIGNAL, gave_up, keeps_no_secret, serves
-from tests.unit.userdata.boot.worker_world import BOOTSTRAP_FILE, CA_FILE, KUBELET_FILE, WorkerWorld, placed
-from tests.unit.userdata.boot.worker_world import api as api  # a fixture
+from tests.unit.userdata.boot.worker_world import CA_FILE, WorkerWorld, placed
 from tests.unit.userdata.boot.worker_world import world as world  # a fixture
 from tests.unit.userdata.boot.world import Crash, Fault
+from userdata.boot.certificate import KEY_FILE
 from userdata.boot.control_plane import FAILED, SERVES
+from userdata.boot.trying import LONGEST_PAUSE_SECONDS
+from userdata.kubeadm.places import BOOTSTRAP_FILE, DISCOVERY_FILE, JOIN_FILE, KUBELET_FILE
 
 FAULTS = (Fault.FAILS, Fault.LOST, Fault.CRASH)
 RESUMED = ("machine: start kubelet", "run: kubectl get node", "stack: signal")
@@ -55,10 +60,10 @@ def test_whatever_fails_once_is_lost_or_ends_in_a_crash_the_worker_joins_with_on
 @settings(deadline=None, max_examples=20)
 @given(faults=AGAIN)
 def test_whatever_fails_again_and_again_the_worker_joins_with_one_key(
-    api: tuple[SigningApi, str], faults: Mapping[tuple[str, int], Fault]
+    place: tuple[SigningApi, str], faults: Mapping[tuple[str, int], Fault]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        world = placed(WorkerWorld(Path(folder), *api), patch)
+        world = placed(WorkerWorld(Path(folder), *place), patch)
         world.fault = lambda number, event: faults.get((event, world.events.count(event)))
         assert world.boots() == SERVES
         serves(world)
@@ -185,4 +190,74 @@ def test_a_ready_node_is_not_given_up_because_its_stack_cannot_be_told(world: Wo
     assert world.boots() == SERVES
     serves(world)
     assert world.signals == [SIGNAL]
-    assert "SignalResource: ReadTimeoutError" in world.reasons()
+    assert world.reasons().count("SignalResource: ReadTimeoutError") == 1
+
+
+def test_a_stack_that_cannot_be_told_is_told_ever_more_rarely(world: WorkerWorld) -> None:
+    moments: list[float] = []
+
+    def throttled(number: int, event: str) -> Fault | None:
+        moments.extend([world.now] if event == "stack: signal" else [])
+        return Fault.FAILS if event == "stack: signal" and len(moments) < 20 else None
+
+    world.fault = throttled
+    assert world.boots() == SERVES
+    pauses = [later - earlier for earlier, later in pairwise(moments)]
+    assert pauses[0] == pytest.approx(5, rel=0.25)
+    assert pauses[-10:] == pytest.approx([LONGEST_PAUSE_SECONDS] * 10, rel=0.25)
+
+
+# the disk
+
+
+def in_the_way(world: WorkerWorld, path: str) -> Path:
+    """A folder in place of a file, which can be neither written nor removed."""
+    folder = world.root / path.lstrip("/")
+    folder.unlink(missing_ok=True)
+    (folder / "in-the-way").mkdir(parents=True)
+    return folder
+
+
+@pytest.mark.parametrize("path", [DISCOVERY_FILE, JOIN_FILE])
+def test_where_kubeadms_files_cannot_be_written_they_are_written_again_as_soon_as_they_can(
+    world: WorkerWorld, path: str
+) -> None:
+    folder = in_the_way(world, path)
+    naps: list[float] = []
+
+    def freed() -> None:
+        naps.append(world.now)
+        if len(naps) == 3:
+            shutil.rmtree(folder)
+
+    world.while_asleep = freed
+    assert world.boots() == SERVES
+    serves(world)
+    one_key(world)
+    (told,) = world.reasons()
+    assert told.startswith("what kubeadm needs cannot be written: [Errno ")
+
+
+@pytest.mark.parametrize("path", [DISCOVERY_FILE, JOIN_FILE])
+def test_where_kubeadms_files_can_never_be_written_the_place_is_given_up_in_the_end(
+    world: WorkerWorld, path: str
+) -> None:
+    in_the_way(world, path)
+    assert world.boots() == FAILED
+    gave_up(world, "what kubeadm needs cannot be written: [Errno ")
+    assert "run: kubeadm join" not in world.events
+
+
+@pytest.mark.parametrize("path", [KEY_FILE, DISCOVERY_FILE])
+def test_a_ready_node_whose_first_key_cannot_be_removed_says_so_and_signals(world: WorkerWorld, path: str) -> None:
+    def blocked(number: int, event: str) -> None:
+        if event == "kubeadm: ends":
+            in_the_way(world, path)
+
+    world.fault = blocked
+    assert world.boots() == SERVES
+    serves(world)
+    assert world.signals == [SIGNAL]
+    (told,) = filter(None, world.reasons("done"))
+    assert told.startswith("the first key could not be removed everywhere: [Errno ")
+    keeps_no_secret(world)
