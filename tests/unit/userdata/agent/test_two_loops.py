@@ -162,10 +162,12 @@ def test_a_restart_that_takes_long_is_no_hanging_and_holds_nothing_up(
 
 
 def test_one_that_is_told_to_end_ends_both_and_lets_go_of_what_it_holds(agent: Agent) -> None:
+    begun = {name: threading.Event() for name in NAMES}
     ended: list[str] = []
 
     def waiting(name: str) -> Callable[[], str]:
         def wait() -> str:
+            begun[name].set()
             try:
                 agent.pulses[name].pause(3600)
             except Stopping:
@@ -176,8 +178,7 @@ def test_one_that_is_told_to_end_ends_both_and_lets_go_of_what_it_holds(agent: A
         return wait
 
     with agent.serving(*(agent.loop(name, waiting(name)) for name in NAMES)):
-        wait_for(lambda: agent.heard.count(ALIVE) > 0, "the first beat")
-        time.sleep(10 * QUICK)
+        assert all(each.wait(5) for each in begun.values())
         began = time.monotonic()
     assert time.monotonic() - began < 1.0
     assert sorted(ended) == sorted(NAMES)
