@@ -17,8 +17,8 @@ JOIN_FILE = f"{KUBEADM_FOLDER}/join.json"
 DISCOVERY_FILE = f"{KUBEADM_FOLDER}/discovery.json"
 
 KUBELET_FILE = "/etc/kubernetes/kubelet.conf"
-"""By which the kubelet asks the API server; it makes the file itself, once it has a certificate of its own."""
+"""By which the kubelet asks the API server. Where a node joins, it appears once the kubelet has its own certificate."""
 BOOTSTRAP_FILE = "/etc/kubernetes/bootstrap-kubelet.conf"
-"""By which it asks for that one. kubeadm makes the file, and removes it where it ends."""
+"""By which it asks for that one where a node joins. kubeadm makes the file, and removes it where it ends."""
 
 API_PORT = 6443
