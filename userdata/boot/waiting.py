@@ -10,6 +10,10 @@ from coordination.outcomes import Request, Unknown
 
 Clock = Callable[[], float]
 
+_LOOK_SECONDS = 60.0
+"""For how long a boot that has announced nothing may be silent: it looks at the table and at etcd then, and members
+that do not answer cost some seconds each."""
+
 
 class Waiting:
     """Sleeps, and sends a heartbeat of the launch hook whenever one is due and the boot has given a sign of life.
@@ -33,7 +37,8 @@ class Waiting:
         self._say = say
         self._clock = clock
         self._sleep = sleep
-        self._silent_until = clock() + seconds
+        self._allowed = max(seconds, _LOOK_SECONDS)
+        self._silent_until = clock() + self._allowed
         self._over = threading.Event()
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
 
@@ -43,7 +48,7 @@ class Waiting:
 
     def sleep(self, seconds: float) -> None:
         """Wait; whoever waits is alive."""
-        self.alive(seconds + self._seconds)
+        self.alive(seconds + self._allowed)
         self._sleep(seconds)
 
     def close(self) -> None:
