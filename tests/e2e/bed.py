@@ -111,6 +111,7 @@ class Bed:
         self.rehearsal = rehearsal
         self.holding = Holding()
         self._delivered: dict[str, str] = {}
+        self._hung: set[str] = set()
         (name,) = rehearsal.local.client("dynamodb").list_tables()["TableNames"]
         self.table = ClusterTable(rehearsal.local.client("dynamodb"), name)
 
@@ -123,7 +124,7 @@ class Bed:
         conditions = [condition(item) for item in items if _is(item, CONDITION_ITEM_PREFIX)]
         joining = next((node_lease(item) for item in items if item["Id"] == lease_item(LeaseName.JOIN)), None)
         rows = tuple(self.rehearsal.rows())
-        self._deliver([row.instance_id for row in rows if row.state == "running"])
+        self._deliver([row.instance_id for row in rows if row.state == "running" and row.instance_id not in self._hung])
         return Seen(
             record,
             {each.instance_id: each for each in members},
@@ -148,6 +149,9 @@ class Bed:
         """Break an instance."""
         self.rehearsal.local.say(f"{verb} {instance_id}")
         self.rehearsal.control.act(verb, instance_id)
+        if verb == "hang":
+            # Nothing can be delivered to it any more, and trying takes its time.
+            self._hung.add(instance_id)
 
     def shell(self, instance_id: str, script: str, seconds: float = 60.0) -> Done:
         """Run a script inside an instance. Raises Refused."""
@@ -158,8 +162,8 @@ class Bed:
         return self._json(instance_id, f"{etcdctl()} member list --write-out json")
 
     def remove_member(self, through: str, name: str) -> None:
-        """What a person does whose member is lost for good: have etcd forget it."""
-        (lost,) = [each for each in self.etcd(through)["members"] if each.get("name") == name]
+        """What a person does whose member is lost for good: have etcd forget it. One that never started has no name."""
+        (lost,) = [each for each in self.etcd(through)["members"] if each.get("name", "") == name]
         done = self.shell(through, f"{etcdctl()} member remove {lost['ID']:x}")
         assert done.returncode == 0, done.stderr
 

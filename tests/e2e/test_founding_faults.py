@@ -90,7 +90,9 @@ class TestHung:
         broken(bed, "hang", founder, stage)
         emptied(bed, before, NOTICED_SECONDS + TAKEN_SECONDS)
         assert bed.look().state(founder) == "terminated"
-        assert bed.table.get(dismissal_item(founder)) != Known(None)
+        dismissal = bed.table.get(dismissal_item(founder))
+        assert isinstance(dismissal, Known)
+        assert dismissal.value is not None
 
     # It is ended in the same way as before it was ready, so one stage shows that it is followed, too.
     def test_while_it_restores_it_is_followed_by_one_that_restores_the_same(self, bed: Bed) -> None:

@@ -1,13 +1,16 @@
-"""A joiner is lost, or rebooted, at each stage of joining: the cluster heals, or says which member is in the way."""
+"""A joiner is lost, hangs, or is rebooted at each stage of joining: the cluster heals, or says who is in the way."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 import pytest
 
-from coordination.members import MemberState
+from coordination.corrections import removed
+from coordination.members import Member, MemberState
+from coordination.outcomes import Done
 from coordination.record import Phase
 from tests.e2e.bed import Bed, Json, Seen, etcdctl, running
 
@@ -20,15 +23,17 @@ SHORT = {
     "pace": {"heartbeat": 5, "look": 1},
     "leases": {"lease": 6, "renew": 1.5},
 }
+HOOK_SECONDS = 30
 STAGE_SECONDS = 240.0
 """A boot and a `kubeadm join`, on a busy machine."""
 HEALTHY_SECONDS = 420.0
 
 
 @pytest.fixture(scope="class")
-def new(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+def new(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     """A cluster whose joiners are held at their first stage."""
-    with running(tmp_path_factory.mktemp("joining"), node_settings=SHORT, parameters={"GeneralMinSize": "0"}) as bed:
+    parameters = {"GeneralMinSize": "0", **request.cls.parameters}
+    with running(tmp_path_factory.mktemp("joining"), node_settings=SHORT, parameters=parameters) as bed:
         bed.holding.join = NO_MEMBER[:1]
         yield bed
 
@@ -42,6 +47,8 @@ def bed(new: Bed) -> Bed:
 
 class TestLost:
     """The joiner's power fails; its slot gets a new instance."""
+
+    parameters: ClassVar[Mapping[str, str]] = {}
 
     @pytest.mark.parametrize("stage", NO_MEMBER)
     def test_without_a_member_left_behind_the_replacement_joins(self, bed: Bed, stage: str) -> None:
@@ -92,8 +99,71 @@ class TestLost:
         assert (after.record.phase, after.record.epoch) == (Phase.READY, 1)
 
 
+class TestHung:
+    """Nothing on the joiner runs any more. Its launch hook ends it, or else its group, and another one is launched."""
+
+    parameters: ClassVar[Mapping[str, str]] = {"LaunchHookHeartbeatSeconds": str(HOOK_SECONDS)}
+
+    @pytest.mark.parametrize("stage", NO_MEMBER)
+    def test_without_a_member_left_behind_the_replacement_joins(self, bed: Bed, stage: str) -> None:
+        joiner, before = held(bed, stage)
+        members = bed.etcd(founder(before))["members"]
+        bed.act("hang", joiner)
+        bed.until(lambda seen: successor(seen, joiner), "no replacement comes to joining", STAGE_SECONDS)
+        after = bed.look()
+        assert bed.etcd(founder(after))["members"] == members
+        assert unchanged(after, before)
+        forgotten(bed, joiner)
+
+    def test_in_the_middle_of_kubeadm_the_learner_is_named(self, bed: Bed) -> None:
+        """It counts for no quorum, but etcd takes no second one beside it. The replacement has another address."""
+        joiner, before = held(bed, "kubeadm-join")
+        bed.holding.join = ("clean",)
+        wait_for_learner(bed, founder(before))
+        bed.act("hang", joiner)
+        stray = learners(bed, founder(before))
+        assert stray, "its learner was promoted before it hung"
+        newcomer = bed.until(
+            lambda seen: telling(seen, "is not a voter yet"), "nobody names the learner", STAGE_SECONDS
+        )
+        after = bed.look()
+        assert unchanged(after, before)
+        assert address(bed, newcomer) != address(bed, joiner)
+        assert f"{stray[0]['ID']:x}" in after.boots[newcomer].reason
+        bed.remove_member(founder(after), stray[0].get("name", ""))
+        bed.until(lambda seen: at(seen, newcomer, "clean"), "the gate does not open", STAGE_SECONDS)
+        forgotten(bed, joiner)
+
+    @pytest.mark.parametrize("stage", VOTER)
+    def test_with_a_member_left_behind_the_replacement_waits_at_the_gate_and_names_it(
+        self, bed: Bed, stage: str
+    ) -> None:
+        joiner, before = held(bed, stage)
+        assert joiner in voters(bed, founder(before))
+        bed.act("hang", joiner)
+        bed.holding.join = ("clean",)
+        why = f"etcd's member {joiner} does not answer"
+        newcomer = bed.until(lambda seen: telling(seen, why), "nobody names the hung member", STAGE_SECONDS)
+        after = bed.look()
+        assert unchanged(after, before)
+        assert after.place(newcomer) == before.place(joiner)
+        assert f"TerminationHeld/{joiner}" in after.conditions
+        bed.remove_member(founder(after), joiner)
+        bed.until(lambda seen: at(seen, newcomer, "clean"), "the gate does not open", STAGE_SECONDS)
+        # Its agents' leader sees that etcd does not list it, and the function lets it go.
+        bed.until(lambda seen: seen.state(joiner) == "terminated", "it is not let go", STAGE_SECONDS)
+
+    def test_in_the_end_all_three_are_voters_of_the_first_epoch(self, bed: Bed) -> None:
+        bed.holding.join = ()
+        after = healed(bed)
+        assert after.record is not None
+        assert (after.record.phase, after.record.epoch) == (Phase.READY, 1)
+
+
 class TestRebooted:
     """The joiner is rebooted by EC2, and goes on with what it finds on its own disk."""
+
+    parameters: ClassVar[Mapping[str, str]] = {}
 
     def test_as_a_member_without_a_row_it_is_one_in_the_end(self, new: Bed) -> None:
         """The other agents may have written the row in the meantime, so this is the only stage that is not repeated."""
@@ -219,6 +289,28 @@ def replacement(seen: Seen, lost: str) -> str | None:
         if row.place == place and row.instance_id in seen.running and seen.stage(row.instance_id) in NO_MEMBER
     ]
     return come[0] if come and lost not in come else None
+
+
+def successor(seen: Seen, hung: str) -> str | None:
+    """Another instance in the place of one that leaves, once it has begun to join."""
+    place = seen.place(hung)
+    come = [row.instance_id for row in seen.rows if row.place == place and row.state == "running"]
+    return next((name for name in come if name != hung and seen.stage(name) in NO_MEMBER), None)
+
+
+def forgotten(bed: Bed, hung: str) -> None:
+    """See a hung instance go; where its row says that it may be joining, a person has to say that it is not."""
+    row = bed.look().members.get(hung)
+    if row is not None:
+        held = f"TerminationHeld/{hung}"
+        bed.until(lambda seen: held in seen.conditions, "nobody says that it is held", STAGE_SECONDS)
+        bed.until(lambda seen: removed_row(bed, seen.members[hung]), "the row cannot be written", STAGE_SECONDS)
+    bed.until(lambda seen: seen.state(hung) == "terminated", "it is not let go", STAGE_SECONDS)
+
+
+def removed_row(bed: Bed, row: Member) -> bool:
+    """Set a row's state to removed, which an agent may do at the same moment."""
+    return row.state is MemberState.REMOVED or isinstance(bed.table.apply(removed(row)), Done)
 
 
 def address(bed: Bed, instance_id: str) -> str:
