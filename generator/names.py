@@ -26,6 +26,8 @@ JOIN = "join"
 TABLE_KEY = "Id"
 CLUSTER_ITEM = "cluster"
 BOOT_ITEM_PREFIX = "boot#"
+DISMISSAL_ITEM_PREFIX = "dismissal#"
+MEMBER_ITEM_PREFIX = "member#"
 
 NODE_FILE = "/etc/holdfast/node.json"
 BOOT_UNIT = "holdfast-boot.service"

@@ -32,7 +32,15 @@ from troposphere.sqs import Queue, QueuePolicy
 
 from generator.config.model import ClusterConfig
 from generator.layer import Layer
-from generator.names import CLUSTER_ITEM, FUNCTION_BUNDLE, FUNCTION_HANDLER, TABLE_KEY, TERMINATING_HOOK_SUFFIX
+from generator.names import (
+    CLUSTER_ITEM,
+    DISMISSAL_ITEM_PREFIX,
+    FUNCTION_BUNDLE,
+    FUNCTION_HANDLER,
+    MEMBER_ITEM_PREFIX,
+    TABLE_KEY,
+    TERMINATING_HOOK_SUFFIX,
+)
 from generator.permissions import GROUPS, INSTANCES, On, Role, attach, condition, policy_dict
 from generator.values import (
     ClusterId,
@@ -57,8 +65,8 @@ _QUEUE_RETENTION_SECONDS = 14 * 24 * 3600
 _NEWS = [
     CLUSTER_ITEM,
     "operation",
-    {"prefix": "member#"},
-    {"prefix": "dismissal#"},
+    {"prefix": MEMBER_ITEM_PREFIX},
+    {"prefix": DISMISSAL_ITEM_PREFIX},
     {"prefix": "drain#"},
     {"prefix": "approval#"},
 ]
