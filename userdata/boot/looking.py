@@ -66,11 +66,11 @@ class Looker:
         record = reading.value if isinstance(reading, Known) else None
         if record is not None and record.phase is Phase.READY:
             row = self._parsed(member_item(context.instance_id), member)
-            began = time.monotonic()
             reached = self._reach(record, disk)
-            self._listen(record, reached, began)
         elif record is not None and record.phase in (Phase.CLAIMED, Phase.RESTORING):
             owner_gone = self._owner_gone(record)
+        in_vain = record is not None and record.phase is Phase.READY and not disk.has_data and reached is Reach.NOBODY
+        self._listen(record if in_vain else None)
         still = self._watch is not None and self._watch.is_still(context.image.pace.leases.lease)
         return Snapshot(context.node, disk, reading, row, owner_gone, still, reached, context.kubernetes_version)
 
@@ -105,13 +105,11 @@ class Looker:
             now=seconds_since_1970(),
         )
 
-    def _listen(self, record: ClusterRecord, reached: Reach, began: float) -> None:
-        """Take note of who answered: one look may miss a member that is only restarted."""
-        if reached is Reach.NOBODY:
-            state = (record.epoch, record.row_version)
-            self._silence = observe(self._silence, state, began, time.monotonic())
-        else:
-            self._silence = None
+    def _listen(self, unheard: ClusterRecord | None) -> None:
+        """Take note of a record whose members were asked in vain: one look may miss one that is only restarted."""
+        now = time.monotonic()
+        state = None if unheard is None else (unheard.epoch, unheard.row_version)
+        self._silence = None if state is None else observe(self._silence, state, now, now)
 
     def _reach(self, record: ClusterRecord, disk: Disk) -> Reach:
         """Whether members answer; a node with data decides without asking, for when all reboot nobody can answer."""
