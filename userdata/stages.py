@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from coordination.boots import Boot
-from coordination.outcomes import Write
+from coordination.outcomes import Done, Write
 from userdata.log import Log, Stage, StageFailed
 
 Store = Callable[[Boot], Write]
@@ -39,6 +39,7 @@ class Stages:
         self._log = log
         self._store = store
         self._row = row
+        self._is_stored = True
 
     @property
     def row(self) -> Boot:
@@ -64,7 +65,7 @@ class Stages:
         fingerprint: str | None = None,
         failed_at: int | None = None,
     ) -> Write | None:
-        """Change the row, if that changes anything."""
+        """Change the row, if that changes anything, or if it is unknown whether the last change was stored."""
         row = replace(
             self._row,
             stage=self._row.stage if stage is None else stage,
@@ -72,11 +73,13 @@ class Stages:
             fingerprint=self._row.fingerprint if fingerprint is None else fingerprint,
             failed_at=self._row.failed_at if failed_at is None else failed_at,
         )
-        if row == self._row:
+        if row == self._row and self._is_stored:
             return None
         self._row = row
-        return self._store(row)
+        return self.store_again()
 
     def store_again(self) -> Write:
         """Write the row as it is: because it has to be there."""
-        return self._store(self._row)
+        outcome = self._store(self._row)
+        self._is_stored = isinstance(outcome, Done)
+        return outcome

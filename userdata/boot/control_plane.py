@@ -104,6 +104,8 @@ class ControlPlaneBoot:
                 if isinstance(action, JudgeRestore):
                     action = decide_restore(self._looker.evidence(action.record), self._rules)
                 if isinstance(action, WaitForHuman):
+                    # The row first: for as long as it tells the reason, nobody clears the condition.
+                    told.wait(action.reason)
                     self._store_condition(action)
                 if isinstance(action, Dismiss):
                     self._store_dismissal(action.dismissal)
@@ -195,7 +197,7 @@ class ControlPlaneBoot:
 
         One that its launch hook still holds may go. Another one is launched in its place.
         """
-        if not isinstance(action, Resume):
+        if not isinstance(action, Resume) and not self._context.disk.read().has_marker:
             return False
         place = self._context.own_group.place()
         return isinstance(place, Unknown) or place.value is None or not place.value.waits_to_launch

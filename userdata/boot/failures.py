@@ -33,6 +33,9 @@ class Overtaken(StageFailed):
 
 @dataclass(frozen=True)
 class LookAgain:
-    """Nothing was begun, so nothing has failed: the boot table is looked at again, and counts no failure for it."""
+    """etcd has not heard of this node, so nothing has failed: the boot table is looked at again, and counts no failure.
+
+    At the most there is a row that says that it may join.
+    """
 
     reason: str

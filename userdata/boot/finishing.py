@@ -25,6 +25,7 @@ from userdata.stages import Told
 AGENT_UNIT = "holdfast-agent.service"
 
 _TRIES = 10
+_LAST_STAGE = "start-agent"
 
 
 class Finishing:
@@ -93,6 +94,8 @@ class Finishing:
         """Tell the stack, for as long as it takes."""
         with self._context.stages.stage("signal") as told:
             until_told(lambda: self._tell_stack(told), self._context.image.pace.look, told, self._context.waiting.sleep)
+        # As a node says whose stack was told at once.
+        self._context.stages.store(stage=_LAST_STAGE, reason="")
 
     def _tell_stack(self, told: Told) -> str:
         context = self._context
@@ -129,5 +132,5 @@ class Finishing:
 
     def start_agent(self) -> None:
         """Hand the node over to its agent. Raises StageFailed."""
-        with self._context.stages.stage("start-agent"):
+        with self._context.stages.stage(_LAST_STAGE):
             self._context.system.start(AGENT_UNIT)

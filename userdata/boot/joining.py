@@ -55,7 +55,7 @@ class Joining:
         self._contender = contender
 
     def run(self) -> LookAgain | None:
-        """Everything up to being a voter; or LookAgain, and then nothing was begun. Raises StageFailed."""
+        """Everything up to being a voter; or LookAgain, and then etcd has not heard of it. Raises StageFailed."""
         context, stages = self._context, self._context.stages
         with stages.stage("read-keys") as told:
             pki = self._read_keys(told)

@@ -79,6 +79,16 @@ def test_a_row_that_cannot_be_written_ends_no_stage(told: Told) -> None:
     assert told.outcomes()[-1] == ("gate", "done", "")
 
 
+def test_a_row_of_which_nobody_knows_whether_it_was_stored_is_written_again_by_the_next_word(told: Told) -> None:
+    with told.stages.stage("decide") as stage:
+        told.answer = Unknown("UpdateItem: Throttling")
+        stage.wait("somebody else founds")
+        told.answer = Done()
+        for _ in range(3):
+            stage.wait("somebody else founds")
+    assert told.rows == [("decide", ""), *[("decide", "somebody else founds")] * 2]
+
+
 def test_a_row_is_written_only_where_it_changes_or_where_it_has_to_be_there(told: Told) -> None:
     assert told.stages.store(fingerprint="SHA256:abc") == Done()
     assert told.stages.store(fingerprint="SHA256:abc") is None

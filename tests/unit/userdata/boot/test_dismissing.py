@@ -41,12 +41,14 @@ def left(joiner: World) -> World:
 
 
 def test_it_is_dismissed_once_and_when_it_is_gone_the_next_epoch_is_founded_anew(left: World) -> None:
-    began = time.monotonic()
+    asked: list[float] = []
     dismissed_after: list[float] = []
 
     def note(_: int, event: str) -> Fault | None:
+        if event == "etcd: answers":
+            asked.append(time.monotonic())
         if event == SAID:
-            dismissed_after.append(time.monotonic() - began)
+            dismissed_after.append(time.monotonic() - asked[0])
         return None
 
     left.fault = note
@@ -61,8 +63,11 @@ def test_it_is_dismissed_once_and_when_it_is_gone_the_next_epoch_is_founded_anew
 
 
 def test_one_that_answers_again_before_a_whole_lease_is_over_is_joined(left: World) -> None:
+    # Long beside three looks, also on a machine that stalls; all looks together last longer.
+    left.timings = Timings(renew=3600, lease=2)
+
     def asleep() -> None:
-        time.sleep(0.05)
+        time.sleep(0.07)
         # Silent for some looks, then not, again and again.
         left.answering = left.sleeps % 4 == 0 or left.sleeps > 40
 

@@ -161,6 +161,24 @@ def test_a_stack_that_cannot_be_told_keeps_no_agent_waiting_and_is_told_in_the_e
     assert world.events.count(agent) == 1
     assert after.count("stack: signal") > 10
     assert world.sleeps == 40
+    # The row does not go on about what is over.
+    assert (world.told.stage, world.told.reason) == ("start-agent", "")
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_member_in_service_whose_agent_does_not_start_is_not_given_up_whatever_failed_before(world: World) -> None:
+    agent = "machine: start holdfast-agent.service"
+    inits = "run: kubeadm init"
+
+    def fails(_: int, event: str) -> Fault | None:
+        if event == inits and world.events.count(inits) <= 2:
+            return Fault.FAILS
+        return Fault.FAILS if event == agent and world.events.count(agent) <= 4 else None
+
+    world.fault = fails
+    assert world.boot() == SERVES
+    assert "hook: abandon" not in world.events
+    serves(world)
 
 
 @pytest.mark.usefixtures("quick")
