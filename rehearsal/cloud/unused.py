@@ -32,6 +32,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
     },
     "FunctionRole": {
         "AnswerHooks": _FAULTS,
+        "Coordinate": "protecting the table: in the minute after the deploy, for which a rehearsal does not wait",
         "EndRetainedInstances": _FAULTS,
         "LiftProtection": _FAULTS,
         "ReportFailure": _FAULTS,
