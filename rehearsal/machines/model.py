@@ -89,7 +89,7 @@ class Host(Protocol):
         """What the instance's system wrote to its console so far; empty for an unknown one."""
 
     def reachable(self, instance_id: str) -> bool:
-        """Whether the instance's system answers on the network: what EC2's instance status check asks (EC2 guide)."""
+        """Whether its kernel answers at its own interface: what EC2's instance status check asks (EC2 guide)."""
 
 
 class States(Protocol):
