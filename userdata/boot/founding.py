@@ -9,9 +9,10 @@ from coordination.members import Member, MemberState
 from coordination.outcomes import Conflict, Done, Known, Transacted, Unknown, Write
 from coordination.record import ClusterRecord, Phase
 from userdata import files
-from userdata.boot.context import Context, jittered, now, seconds_since_1970
-from userdata.boot.failures import Overtaken, StepFailed, of_command, of_words
+from userdata.boot.context import Context, now, seconds_since_1970
+from userdata.boot.failures import Overtaken, StepFailed, of_command
 from userdata.boot.keys import Keys
+from userdata.boot.trying import wait_unless_permanent
 from userdata.etcd.model import Status, hexadecimal
 from userdata.etcd.refusals import EtcdRefused
 from userdata.etcd_disk import Identity
@@ -172,9 +173,4 @@ class Founding:
         raise Overtaken(f"the record {what}: epoch {self._claimed.epoch} is not this node's any more")
 
     def _try_again(self, say: Callable[[str], object], reason: str) -> None:
-        """Wait a moment, if trying again can help. Raises StepFailed."""
-        failed = of_words(reason)
-        if failed.permanent:
-            raise failed
-        say(str(failed))
-        self._context.waiting.sleep(jittered(_RETRY_SECONDS))
+        wait_unless_permanent(reason, _RETRY_SECONDS, say, self._context.waiting.sleep)

@@ -12,13 +12,14 @@ from coordination.outcomes import Conflict, Done, Known, Reading, Unknown
 from coordination.record import ClusterRecord, Phase
 from userdata import files
 from userdata.boot.context import Context, jittered, now, seconds_since_1970
-from userdata.boot.failures import LookAgain, Overtaken, StepFailed, of_command, of_words
+from userdata.boot.failures import LookAgain, Overtaken, StepFailed, of_command
 from userdata.boot.gate import UNASKED, Closed, Gate, MembersUnknown, Open, OwnLearner, OwnVoter, View, gate
 from userdata.boot.keys import Keys
 from userdata.boot.looking import Looker
 from userdata.boot.neighbours import addresses
 from userdata.boot.ports import Neighbours
 from userdata.boot.serving import node_is_ready
+from userdata.boot.trying import wait_unless_permanent
 from userdata.etcd.model import EtcdMember, MemberList, hexadecimal
 from userdata.etcd_disk import Identity
 from userdata.kubeadm import discovery, joining
@@ -306,11 +307,9 @@ class Joining:
     def _try_again(self, told: Told, reason: str) -> None:
         """Wait a moment, if trying again can help; without a reason it can. Raises StepFailed."""
         if reason:
-            failed = of_words(reason)
-            if failed.permanent:
-                raise failed
-            told.wait(str(failed))
-        self._context.waiting.sleep(jittered(1))
+            wait_unless_permanent(reason, 1, told.wait, self._context.waiting.sleep)
+        else:
+            self._context.waiting.sleep(jittered(1))
 
     def _go_on(self, kept: Kept[NodeLease]) -> None:
         """Raises Overtaken where the lease must not be relied on any more."""

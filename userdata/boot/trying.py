@@ -35,6 +35,17 @@ def until_told(attempt: Callable[[], str], pause_seconds: float, told: Told, sle
         pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
 
 
+def wait_unless_permanent(
+    reason: str, pause_seconds: float, say: Callable[[str], object], sleep: Callable[[float], object]
+) -> None:
+    """Say why something is not done, and wait a moment, if trying again can help. Raises StepFailed where it cannot."""
+    failed = of_words(reason)
+    if failed.permanent:
+        raise failed
+    say(str(failed))
+    sleep(jittered(pause_seconds))
+
+
 def doubt(outcome: object) -> str:
     """Why it is unknown whether something was done; empty where that is known."""
     return outcome.reason if isinstance(outcome, Unknown) else ""

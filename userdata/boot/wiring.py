@@ -20,6 +20,7 @@ from userdata.boot.control_plane import FAILED, SERVES, ControlPlaneBoot
 from userdata.boot.failures import StepFailed, of_words
 from userdata.boot.neighbours import Neighbours
 from userdata.boot.serving import Servers
+from userdata.boot.trying import wait_unless_permanent
 from userdata.boot.waiting import Waiting
 from userdata.boot.worker import Ended, Worker, WorkerContext
 from userdata.clock import is_synchronised
@@ -202,8 +203,4 @@ def _until(look: Callable[[], Known[Value] | Unknown], say: Callable[[str], obje
         found = look()
         if isinstance(found, Known):
             return found.value
-        failed = of_words(found.reason)
-        if failed.permanent:
-            raise failed
-        say(str(failed))
-        time.sleep(jittered(_LOOK_SECONDS))
+        wait_unless_permanent(found.reason, _LOOK_SECONDS, say, time.sleep)
