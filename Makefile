@@ -50,7 +50,7 @@ function: build/reconcile.zip ## Build the reconcile function's code, build/reco
 
 .PHONY: build/reconcile.zip
 build/reconcile.zip: $(CHECK)
-	@$(check_python) -m functions.bundle --out $@
+	@$(check_python) -m functions.package --out $@
 
 # check
 

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from userdata.log import StageFailed
-from userdata.node_file import NodeFileError
+from userdata.config.node_file import NodeFileError
+from userdata.logs.lines import StageFailed
 
 ROOT = Path("/")
 

@@ -37,7 +37,7 @@ class ClusterGroups:
         return Known(tuple(sorted(found, key=lambda instance: instance.instance_id)))
 
     def states(self, instance_ids: Collection[str]) -> Reading[Mapping[str, str | None]]:
-        """EC2's word for the state of each instance, None for one that EC2 does not know (coordination.fates)."""
+        """EC2's word for the state of each instance, None for one that EC2 does not know (coordination.termination)."""
         found: dict[str, str | None] = dict.fromkeys(sorted(instance_ids))
         described = self._described(found)
         if isinstance(described, Unknown):

@@ -23,7 +23,7 @@ from functions.reconcile.actions import (
     TerminateRetained,
     Wait,
 )
-from functions.reconcile.holds import is_hold
+from functions.reconcile.hold_condition import is_hold
 from functions.reconcile.snapshot import Snapshot
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from coordination.conditions import Condition, condition
-from coordination.dismissals import Dismissal, dismissal
 from coordination.fields import Malformed, parsed
 from coordination.members import Member, member
 from coordination.names import (
@@ -19,6 +18,7 @@ from coordination.names import (
 )
 from coordination.outcomes import Item, Known, Reading, Unknown
 from coordination.record import cluster_record
+from coordination.release_grants import Dismissal, dismissal
 from coordination.stacks import SETTLED_STATES
 from coordination.teardowns import Teardown, teardown
 from functions.reconcile.ports import Ports

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from coordination.fields import Malformed
-from coordination.leases import FUNCTION_LEASE_ITEM, function_lease, is_free, taken
+from coordination.function_lease import FUNCTION_LEASE_ITEM, function_lease, is_free, taken
 from coordination.names import TABLE_KEY
 from coordination.outcomes import Conflict, Known, Unknown, Write
 from functions.reconcile.ports import Table

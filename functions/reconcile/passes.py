@@ -9,7 +9,7 @@ from coordination.teardowns import Teardown
 from functions.reconcile import deletion, lease
 from functions.reconcile.actions import AnswerTeardown, CompleteHook, SetPhaseDeleting, TerminateRetained, Wait
 from functions.reconcile.apply import Result, apply
-from functions.reconcile.core import decide
+from functions.reconcile.decide import decide
 from functions.reconcile.gather import gather, unknowns
 from functions.reconcile.ports import Ports
 from functions.reconcile.settings import Settings

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from coordination.conditions import Condition
-from coordination.dismissals import Dismissal
 from coordination.instances import GroupInstance
 from coordination.members import Member
 from coordination.outcomes import Reading
 from coordination.record import ClusterRecord
+from coordination.release_grants import Dismissal
 from coordination.teardowns import Teardown
 
 

@@ -88,7 +88,7 @@ def _settings(name: str) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise argparse.ArgumentTypeError(f"{name}: {error}") from error
     if not isinstance(found, dict):
-        raise argparse.ArgumentTypeError(f"{name}: no object; allowed: the fields of userdata/image.py")
+        raise argparse.ArgumentTypeError(f"{name}: no object; allowed: the fields of userdata/config/image.py")
     return found
 
 

@@ -13,7 +13,7 @@ from imagebuilder.configure.tree import Entry, File, Folder, write
 from rehearsal.machines.instance import cgroups
 
 Settings = Mapping[str, Any]
-"""Of image.json: `userdata/image.py` says what may be in it."""
+"""Of image.json: `userdata/config/image.py` says what may be in it."""
 
 
 def make(layer: Path, entry: Path | None, settings: Settings) -> None:

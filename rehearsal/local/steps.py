@@ -159,7 +159,7 @@ class Rehearsal:
         files = sorted(self._templates.glob("*.json"))
         self.say(f"{len(files)} templates generated from {self._config}")
         linting = self._processes.start("lint", lint.command(files, self.facts.region))
-        run([*_PYTHON, "functions.bundle", "--out", str(self._build / "reconcile.zip")])
+        run([*_PYTHON, "functions.package", "--out", str(self._build / "reconcile.zip")])
         self.say("function built")
         return linting
 

@@ -23,12 +23,12 @@ from coordination.adapters.table import ClusterTable
 from coordination.boots import boot, tell
 from coordination.names import boot_item
 from coordination.outcomes import Done, Known
-from userdata import node_file
-from userdata.boot import certificate
-from userdata.boot.certificate import Asker, Denied
-from userdata.identity import Metadata
-from userdata.join_data import JoinData
-from userdata.join_store import JoinStore
+from userdata.boot import bootstrap_csr
+from userdata.boot.bootstrap_csr import Asker, Denied
+from userdata.config import node_file
+from userdata.host.instance import Metadata
+from userdata.join.data import JoinData
+from userdata.join.store import JoinStore
 from userdata.kube import rights
 from userdata.kube.client import Api, Credentials
 from userdata.kube.resources import SIGNING_REQUESTS
@@ -116,7 +116,7 @@ def own(told: dict[str, Any]) -> object:
 def steal(told: dict[str, Any]) -> object:
     """Ask for a node's client certificate by another one's name, with the join token alone; how it was judged."""
     with tempfile.TemporaryDirectory() as folder:
-        key = certificate.new(Path(folder), told["named"])
+        key = bootstrap_csr.new(Path(folder), told["named"])
     asker = Asker(_data(), told["named"], key)
     asked = asker.ask()
     assert isinstance(asked, Known), asked

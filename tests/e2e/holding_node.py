@@ -20,9 +20,9 @@ from typing import Any
 
 from userdata.boot.founding import Founding
 from userdata.boot.joining import Joining
-from userdata.boot.waiting import Waiting
+from userdata.boot.launch_hook import Waiting
+from userdata.boot.stages import Stages, Told
 from userdata.program import main
-from userdata.stages import Stages, Told
 
 HOLD_FILE = Path("/var/lib/holdfast-test/hold.json")
 FIRST_STAGE = "settings"

@@ -15,7 +15,7 @@ from tests.integration.flaky import dynamodb, make_table
 from userdata.boot.actions import TakeClaim
 from userdata.boot.decide import decide
 from userdata.boot.snapshot import Reach, Snapshot
-from userdata.etcd_disk import Disk, Node
+from userdata.host.etcd_disk import Disk, Node
 
 _NOT_ASKED = Unknown("not asked")
 

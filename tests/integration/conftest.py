@@ -32,7 +32,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Generated:
     """Takes an example's name; gives its configuration, and its root template with the function's zip in place."""
     base = tmp_path_factory.mktemp("generated")
     bundle = base / "reconcile.zip"
-    _python("functions.bundle", "--out", str(bundle))
+    _python("functions.package", "--out", str(bundle))
 
     def generate(example: str) -> tuple[Path, Path]:
         config, folder = REPOSITORY / "examples" / f"{example}.yaml", base / example

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from coordination import claims, joining, node_leases
+from coordination import claims, member_writes, node_leases
 from coordination.adapters.table import ClusterTable
 from coordination.members import Member, MemberState, member
 from coordination.names import CLUSTER_ITEM, MEMBER_ITEM_PREFIX, lease_item, member_item
@@ -103,7 +103,7 @@ class Tables(RuleBasedStateMachine):
         seen, lease = self._record(record_view), self._lease(lease_view)
         if seen and lease and lease.owner:
             row = Member(lease.owner, seen.epoch, MemberState.JOINING, created_at=1_800_000_000)
-            self._write(joining.joining_row(seen, row, lease), fates)
+            self._write(member_writes.joining_row(seen, row, lease), fates)
 
     @rule(node=NODES, step=st.sampled_from(["promoted", "not found", "found again"]), fates=FATES)
     def change_row(self, node: str, step: str, fates: list[Fate]) -> None:
@@ -112,11 +112,11 @@ class Tables(RuleBasedStateMachine):
             return
         row = member(item)
         if step == "promoted":
-            self._write(joining.voter_row(row, "8e9e05c52164694d"), fates)
+            self._write(member_writes.voter_row(row, "8e9e05c52164694d"), fates)
         elif step == "not found":
-            self._write(joining.not_found(row, 1_800_000_100), fates)
+            self._write(member_writes.not_found(row, 1_800_000_100), fates)
         else:
-            self._write(joining.found_again(row), fates)
+            self._write(member_writes.found_again(row), fates)
 
     # Not too early: nothing but leases can be written after it.
     @precondition(lambda self: self.records[-1] is not None and self.records[-1].epoch > 2)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
-from coordination import fates, observation
+from coordination import lease_watch, termination
 from coordination.boots import Boot
 from coordination.names import CLUSTER_ITEM, dismissal_item
 from coordination.outcomes import Known
@@ -21,13 +21,13 @@ from tests.model.node_steps import NOT_WIPED, SERVING
 from tests.model.records import CLUSTER, FINAL, FORWARD, LEASE_SECONDS, ONE_OWNER, record_of, rows_of
 from tests.model.table import without
 from tests.model.world import Faults, Node, World, canonical, etcd_of, parts, whole
-from userdata import etcd_disk
 from userdata.boot import decide as table_of_boot
 from userdata.boot import restore, snapshot
 from userdata.boot.actions import Dismiss, GiveUp, Join, JudgeRestore, Resume, Stop, TakeClaim
 from userdata.boot.restore import Evidence, Rules
 from userdata.boot.snapshot import Answer, Snapshot
-from userdata.etcd_disk import Disk
+from userdata.host import etcd_disk
+from userdata.host.etcd_disk import Disk
 
 FOUNDING = ("wipe", "certificate", "key", "flip", "init", "note", "ready")
 AT_REST = ("look", "member", "stopped", "held")
@@ -221,7 +221,7 @@ def _watching(world: World, node: Node, record: ClusterRecord | None) -> Iterato
     if record is None or record.phase not in (Phase.CLAIMED, Phase.RESTORING):
         return
     now = 0.0 if node.watch is None else LEASE_SECONDS
-    watch = observation.observe(node.watch, (record.epoch, record.owner, record.counter), now, now)
+    watch = lease_watch.observe(node.watch, (record.epoch, record.owner, record.counter), now, now)
     if watch != node.watch:
         yield Step(f"{node.name} watches the owner of epoch {record.epoch}", world.where(node, watch=watch))
 
@@ -245,7 +245,7 @@ def _evidence(world: World, node: Node, record: ClusterRecord) -> Evidence:
 
 def _is_gone(world: World, instance_id: str) -> bool:
     alive = any(node.name == instance_id for node in world.nodes)
-    return fates.is_gone("running" if alive else fates.TERMINATED, None, None, now=0)
+    return termination.is_gone("running" if alive else termination.TERMINATED, None, None, now=0)
 
 
 def _one_cluster(world: World) -> bool:

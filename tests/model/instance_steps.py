@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from coordination import claims, fates, joining, node_leases, observation
+from coordination import claims, lease_watch, member_writes, node_leases, termination
 from coordination.boots import Boot
 from coordination.claims import FROM_NOTHING
 from coordination.instances import GroupInstance
@@ -22,7 +22,7 @@ from userdata.boot import restore, snapshot
 from userdata.boot.actions import Action, Dismiss, GiveUp, Join, JudgeRestore, Resume, Start, TakeClaim
 from userdata.boot.restore import Backup, Evidence, Rules
 from userdata.boot.snapshot import Answer, Reach, Snapshot
-from userdata.etcd_disk import Disk, Identity
+from userdata.host.etcd_disk import Disk, Identity
 
 NEVER_OVER_THE_LIVING = "nothing is restored while the members of before could still serve"
 NEVER_OLD = "data of an epoch that was passed is never started"
@@ -112,7 +112,7 @@ def _write_row(region: Region, instance: Instance) -> Step[Region]:
     assert instance.record is not None
     assert instance.lease is not None
     row = Member(instance.name, instance.record.epoch, MemberState.JOINING, created_at=_YOUNG)
-    after = applied(region, joining.joining_row(instance.record, row, instance.lease))
+    after = applied(region, member_writes.joining_row(instance.record, row, instance.lease))
     if after is None:
         back = region.replace_instance(instance, instance.forgetful())
         return Step(f"{instance.name}'s row is refused", back)
@@ -141,7 +141,7 @@ def _settle(region: Region, instance: Instance) -> Step[Region]:
     assert instance.record is not None
     assert instance.lease is not None
     row = Member(instance.name, instance.record.epoch, MemberState.JOINING)
-    voter = applied(region, joining.voter_row(row, "")) or region
+    voter = applied(region, member_writes.voter_row(row, "")) or region
     released = applied(voter, node_leases.release(instance.lease)) or voter
     marked = Disk(True, instance.disk.identity, True)
     after = released.replace_instance(instance, instance.forgetful()._replace(disk=marked))
@@ -225,7 +225,7 @@ def _watching(region: Region, instance: Instance) -> Iterator[Step[Region]]:
     if record is None or record.phase is not Phase.RESTORING or record.owner == instance.name:
         return
     now = 0.0 if instance.watch is None else LEASE_SECONDS
-    watch = observation.observe(instance.watch, (record.epoch, record.owner, record.counter), now, now)
+    watch = lease_watch.observe(instance.watch, (record.epoch, record.owner, record.counter), now, now)
     if watch != instance.watch:
         yield Step(f"{instance.name} watches the restorer", region.where(instance, watch=watch))
 
@@ -241,7 +241,7 @@ def _answers(region: Region, instance: Instance) -> list[Answer]:
 
 def _is_gone(region: Region, instance_id: str, row: Member | None) -> bool:
     found = next((each for each in region.instances if each.name == instance_id), None)
-    state: str | None = fates.TERMINATED if found is None else "stopped" if found.stopped else "running"
+    state: str | None = termination.TERMINATED if found is None else "stopped" if found.stopped else "running"
     if found is not None and found.young:
         state = None
-    return fates.is_gone(state, row.created_at if row else None, _NOT_FOUND_SINCE, NOW)
+    return termination.is_gone(state, row.created_at if row else None, _NOT_FOUND_SINCE, NOW)

@@ -6,12 +6,12 @@ carried out in another one.
 
 from __future__ import annotations
 
-from coordination.dismissals import Dismissal, dismissal
 from coordination.instances import GroupInstance
 from coordination.names import CONTROL_PLANE_ROLE, DISMISSAL_ITEM_PREFIX
 from coordination.outcomes import Known
+from coordination.release_grants import Dismissal, dismissal
 from coordination.writes import Update, update
-from functions.reconcile import core
+from functions.reconcile import decide
 from functions.reconcile.snapshot import Rows
 from tests.model.records import CLUSTER, record_of, rows_of
 from tests.model.table import Table, items
@@ -40,4 +40,4 @@ def may_go(table: Table, name: str) -> bool:
         dismissals={each.instance_id: each for each in map(dismissal, items(table, DISMISSAL_ITEM_PREFIX))},
     )
     held = in_group(name, leaving=True, member=True)
-    return not core.membership(held, rows, CLUSTER) or bool(core.dismissed(held, rows, CLUSTER))
+    return not decide.membership(held, rows, CLUSTER) or bool(decide.dismissed(held, rows, CLUSTER))

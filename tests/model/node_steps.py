@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coordination import claims, joining, node_leases
+from coordination import claims, member_writes, node_leases
 from coordination.members import Member, MemberState
 from coordination.node_leases import LeaseName
 from coordination.record import ClusterRecord, Phase
@@ -11,8 +11,8 @@ from tests.model.explorer import Step
 from tests.model.records import CLUSTER, harms, record_of
 from tests.model.table import carry_out, without
 from tests.model.world import Keys, Node, World, etcd_of
-from userdata import etcd_disk
-from userdata.etcd_disk import Disk, Identity
+from userdata.host import etcd_disk
+from userdata.host.etcd_disk import Disk, Identity
 
 SERVING = ("marker", "publish", "member")
 NOT_WIPED = "data of a ready cluster is neither wiped nor given up"
@@ -131,7 +131,7 @@ def joining_step(world: World, node: Node) -> Step[World]:
     held = applied(world, holding.write)
     assert held is not None
     row = Member(node.name, node.joins.epoch, MemberState.JOINING)
-    written = applied(held, joining.joining_row(node.joins, row, holding.lease))
+    written = applied(held, member_writes.joining_row(node.joins, row, holding.lease))
     if written is None:
         return Step(f"{node.name}'s row is refused", back)
     released = written._replace(table=without(written.table, holding.lease.item_id))
@@ -145,7 +145,7 @@ def adding_step(world: World, node: Node) -> Step[World]:
     if not any(etcd_of(other.disk) == target and other.stage in SERVING and not other.hung for other in world.nodes):
         return Step(f"{node.name} finds nobody to join", world.replace_node(node, node.forgetful()))
     row = Member(node.name, node.joins.epoch, MemberState.JOINING)
-    promoted = applied(world, joining.voter_row(row, "")) or world
+    promoted = applied(world, member_writes.voter_row(row, "")) or world
     identity = Identity(etcd_disk.Node(CLUSTER, node.name), node.joins.epoch, target)
     disk = Disk(has_data=True, identity=identity)
     return Step(f"{node.name} is added", promoted.where(node, stage="marker", disk=disk, joins=None))

@@ -7,9 +7,9 @@ from functools import cache
 from typing import NamedTuple
 
 from coordination.claims import Claim
+from coordination.lease_watch import Observation
 from coordination.members import Member
 from coordination.node_leases import NodeLease
-from coordination.observation import Observation
 from coordination.record import ClusterRecord
 from coordination.writes import Transaction, Update
 from tests.model.naming import new_names, renamed
@@ -22,7 +22,7 @@ from tests.model.renumbering import (
     table_renumbered,
 )
 from tests.model.table import Table, carry_out
-from userdata.etcd_disk import Disk, Node
+from userdata.host.etcd_disk import Disk, Node
 
 
 class Budget(NamedTuple):

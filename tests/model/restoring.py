@@ -30,7 +30,7 @@ from tests.model.region import Budget, Instance, Region, applied, canonical, par
 from tests.model.table import EMPTY, carry_out, without
 from userdata.boot import decide as table_of_boot
 from userdata.boot.restore import Backup, Rules
-from userdata.etcd_disk import Disk, Identity, Node
+from userdata.host.etcd_disk import Disk, Identity, Node
 
 ONE_SERVES = "no two etcd clusters serve at once"
 NOT_LET_GO = "no member is let go that another one has joined"

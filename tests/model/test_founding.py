@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from coordination import claims, fates, observation
+from coordination import claims, lease_watch, termination
 from coordination.claims import Claim
 from coordination.record import ClusterRecord
 from coordination.writes import Transaction
@@ -57,7 +57,7 @@ def mutate_ready(monkeypatch: pytest.MonkeyPatch, *unconditional: str) -> None:
 
 
 def test_a_ready_write_without_conditions_makes_two_clusters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fates, "is_gone", lambda *_, **__: True)
+    monkeypatch.setattr(termination, "is_gone", lambda *_, **__: True)
     mutate_ready(monkeypatch, "Epoch", "Owner", "Phase", "RowVersion")
     assert caught(Faults(), only=founding.ONE_CLUSTER) == founding.ONE_CLUSTER
 
@@ -85,12 +85,12 @@ def test_a_node_that_resumes_whatever_it_has_is_in_another_cluster(monkeypatch: 
         return Resume("", True, True) if isinstance(action, GiveUp) else action
 
     mutate_decide(monkeypatch, resume)
-    monkeypatch.setattr(fates, "is_gone", lambda *_, **__: True)
+    monkeypatch.setattr(termination, "is_gone", lambda *_, **__: True)
     assert caught(Faults(reboots=1)) == founding.NOT_STARTED
 
 
 def test_a_loser_that_completes_its_hook_all_the_same_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fates, "is_gone", lambda *_, **__: True)
+    monkeypatch.setattr(termination, "is_gone", lambda *_, **__: True)
     monkeypatch.setattr(boot, "decide", lambda seen: Resume("", True, True) if seen.disk.has_data else decide(seen))
     assert caught(Faults(reboots=1), only=founding.IN_THE_CLUSTER) == founding.IN_THE_CLUSTER
 
@@ -130,7 +130,7 @@ def test_a_renewal_that_does_not_name_its_epoch_and_counter_turns_the_counter_ba
     monkeypatch.setattr(
         claims, "renew", lambda claimed: Claim(without(renew(claimed).write, *loose), renew(claimed).record)
     )
-    monkeypatch.setattr(fates, "is_gone", lambda *_, **__: True)
+    monkeypatch.setattr(termination, "is_gone", lambda *_, **__: True)
     assert caught(Faults(renewals=1), nodes=3, only=FORWARD) == FORWARD
 
 
@@ -143,13 +143,13 @@ def test_an_owner_that_waits_for_itself_after_a_restart_waits_for_ever(monkeypat
 
 
 def test_a_watch_that_never_ends_leaves_a_lost_founder_unreplaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    observe = observation.observe
-    monkeypatch.setattr(observation, "observe", lambda before, seen, began, ended: observe(None, seen, ended, ended))
+    observe = lease_watch.observe
+    monkeypatch.setattr(lease_watch, "observe", lambda before, seen, began, ended: observe(None, seen, ended, ended))
     assert caught(Faults(losses=1)) == NO_PROGRESS
 
 
 def test_an_owner_that_never_counts_as_gone_is_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fates, "is_gone", lambda *_, **__: False)
+    monkeypatch.setattr(termination, "is_gone", lambda *_, **__: False)
     assert caught(Faults(losses=1)) == NO_PROGRESS
 
 
@@ -172,7 +172,7 @@ def test_a_founder_lost_before_anyone_joined_it_would_be_mourned_for_ever(monkey
 def test_the_conditions_alone_keep_the_promises_even_when_living_owners_are_taken_for_gone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fates, "is_gone", lambda *_, **__: True)
+    monkeypatch.setattr(termination, "is_gone", lambda *_, **__: True)
     monkeypatch.setattr(restore, "decide_restore", lambda *_: Wait("the restore model's matter"))
     monkeypatch.setattr(Founding, "is_good", lambda *_: True)
     result = explore(Founding(Faults(reboots=1, late=1), nodes=2, most_runs=3))

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from coordination import claims, fates, joining
+from coordination import claims, member_writes, termination
 from coordination.claims import Claim
 from coordination.instances import GroupInstance
 from coordination.outcomes import Known
 from coordination.record import ClusterRecord, Phase
 from coordination.writes import Transaction
-from functions.reconcile import core
+from functions.reconcile import decide
 from functions.reconcile.snapshot import Rows
 from tests.model.explorer import NO_PROGRESS, explore
 from tests.model.instance_steps import NEVER_EMPTY, NEVER_FOREIGN, NEVER_OLD, NEVER_OVER_THE_LIVING
@@ -81,17 +81,17 @@ def test_a_restore_that_does_not_ask_whether_members_are_gone(monkeypatch: pytes
 
 
 def test_an_instance_that_ec2_does_not_show_yet_taken_for_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    is_gone = fates.is_gone
+    is_gone = termination.is_gone
 
     def wrong(state: str | None, *rest: Any) -> bool:
         return state is None or is_gone(state, *rest)
 
-    monkeypatch.setattr(fates, "is_gone", wrong)
+    monkeypatch.setattr(termination, "is_gone", wrong)
     assert caught(PASSED_BY, members=1) == NEVER_OVER_THE_LIVING
 
 
 def test_a_stopped_instance_taken_for_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fates, "is_gone", lambda state, *_: state in ("terminated", "stopped"))
+    monkeypatch.setattr(termination, "is_gone", lambda state, *_: state in ("terminated", "stopped"))
     assert caught(STOPPED, members=1) == NEVER_OVER_THE_LIVING
 
 
@@ -107,14 +107,14 @@ def test_a_restore_that_does_not_name_the_row_version(monkeypatch: pytest.Monkey
 
 
 def test_a_joining_row_that_does_not_move_the_row_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    joining_row = joining.joining_row
+    joining_row = member_writes.joining_row
 
     def wrong(*arguments: Any) -> Transaction:
         record, *others = joining_row(*arguments).updates
         still = tuple((name, value) for name, value in record.expected if name == "RowVersion")
         return Transaction((replace(record, changes=still), *others))
 
-    monkeypatch.setattr(joining, "joining_row", wrong)
+    monkeypatch.setattr(member_writes, "joining_row", wrong)
     assert caught(PASSED_BY, members=1) == NEVER_OVER_THE_LIVING
 
 
@@ -181,7 +181,7 @@ def test_a_dismissal_that_is_heeded_whoever_has_joined_since(monkeypatch: pytest
     def wrong(instance: GroupInstance, rows: Rows, _: str) -> str:
         return "it was said once" if instance.instance_id in rows.dismissals else ""
 
-    monkeypatch.setattr(core, "dismissed", wrong)
+    monkeypatch.setattr(decide, "dismissed", wrong)
     assert caught(LEAVING, members=1) == NOT_LET_GO
 
 

@@ -7,12 +7,12 @@ from functools import cache
 from typing import NamedTuple
 
 from coordination.claims import Claim
-from coordination.observation import Observation
+from coordination.lease_watch import Observation
 from coordination.record import ClusterRecord
 from coordination.writes import Transaction, Update
 from tests.model.naming import new_names, renamed
 from tests.model.table import EMPTY, Table
-from userdata.etcd_disk import Disk
+from userdata.host.etcd_disk import Disk
 
 
 class Faults(NamedTuple):

@@ -17,11 +17,11 @@ from userdata.addons import content
 from userdata.addons.content import Addons, Record, read_record, record_document
 from userdata.addons.filling import ManifestError, Values
 from userdata.addons.places import ADMIN_FILE, CACHE_FOLDER, FOLDER, NAMESPACE, RECORD
-from userdata.commands import Finished
+from userdata.host.commands import Finished
+from userdata.kube.kubectl import printed
 from userdata.kubeadm.documents import Document
 from userdata.kubeadm.errors import sort
 from userdata.kubeadm.places import API_PORT, INIT_FILE
-from userdata.kubectl import printed
 
 # The API server answers an apply of all of Cilium in two seconds; a cluster that was just founded takes longer.
 _APPLY_SECONDS = 120.0

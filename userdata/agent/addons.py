@@ -7,7 +7,7 @@ from collections.abc import Callable
 from coordination.outcomes import Done, Reading, Unknown
 from userdata.addons.content import Addons, Record
 from userdata.agent.tasks import Task
-from userdata.insisting import done, known
+from userdata.kube.unwrap import done, known
 
 PERIOD_SECONDS = 60.0
 

@@ -10,13 +10,13 @@ from typing import TypeAlias
 
 from coordination.boots import Boot
 from coordination.conditions import Condition, is_of_boots
-from coordination.fates import TERMINATED
 from coordination.members import Member, MemberState
 from coordination.outcomes import Known
+from coordination.termination import TERMINATED
 from userdata.agent.members import member_of
-from userdata.agent.view import EtcdView, address
-from userdata.certificates import Held
 from userdata.etcd.model import AlarmKind, hexadecimal
+from userdata.etcd.view import EtcdView, address
+from userdata.pki.inventory import Held
 
 
 class Kind(StrEnum):

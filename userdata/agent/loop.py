@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from userdata.agent.pulse import Heart, Pulse, Stopping
 from userdata.agent.tasks import Task
-from userdata.log import Log, Outcome, Stage, StageFailed
+from userdata.agent.watchdog import Heart, Pulse, Stopping
+from userdata.logs.lines import Log, Outcome, Stage, StageFailed
 
 TURN_SECONDS = 1.0
 """How soon a task runs once this node holds the agents' lease."""

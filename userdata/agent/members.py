@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from coordination import corrections
-from coordination.joining import found_again, not_found, voter_row
+from coordination.member_writes import found_again, not_found, voter_row
 from coordination.members import Member, MemberState
 from coordination.writes import Update
 from userdata.etcd.model import EtcdMember, MemberList, hexadecimal
@@ -45,7 +45,7 @@ def by_etcd(rows: Sequence[Member], listed: MemberList) -> list[Correction]:
 
 
 def by_ec2(rows: Sequence[Member], states: Mapping[str, str | None], now: int) -> list[Correction]:
-    """Since when EC2 has not known an instance, for whoever judges whether it is gone (coordination.fates)."""
+    """Since when EC2 has not known an instance, for whoever judges whether it is gone (coordination.termination)."""
     found = []
     for row in rows:
         if row.state is MemberState.REMOVED or row.instance_id not in states:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from coordination.outcomes import Known, Unknown
-from userdata.certificates import Pod
 from userdata.etcd.client import Etcd
 from userdata.etcd.refusals import EtcdRefused
 from userdata.kubeadm.places import API_PORT
+from userdata.pki.inventory import Pod
 
 _SECONDS = 5.0
 # Where they answer on the node itself: as in kubeadm's own probes.

@@ -11,29 +11,30 @@ from coordination.outcomes import Known, Reading, Unknown
 from userdata.addons import installing
 from userdata.addons.content import Addons
 from userdata.addons.filling import ManifestError
-from userdata.agent import addons, announcing, approvals, certificates, join_tokens, probes, view
-from userdata.agent.announcing import Announcing
-from userdata.agent.certificates import Surroundings
-from userdata.agent.fencing import Fence
-from userdata.agent.ground import Ground
-from userdata.agent.leasing import Leasing
-from userdata.agent.observing import Nodes, Observer, Sources
-from userdata.agent.pulse import Pulse
+from userdata.agent import addons, certificate_renewal, cluster_ready, csr_approver, join_token, probes
+from userdata.agent.certificate_renewal import Surroundings
+from userdata.agent.cluster_ready import Announcing
+from userdata.agent.context import Ground
+from userdata.agent.fence import Fence
+from userdata.agent.observe import Nodes, Observer, Sources
 from userdata.agent.tasks import Task
-from userdata.agent.view import EtcdView
+from userdata.agent.watchdog import Pulse
 from userdata.cloud.lifecycle import signal
-from userdata.cluster import values
-from userdata.commands import run
+from userdata.config.cluster import values
+from userdata.etcd import view
 from userdata.etcd.client import NODE_CREDENTIALS, Etcd
-from userdata.etcd_disk import Identity
-from userdata.join_store import JoinStore
+from userdata.etcd.view import EtcdView
+from userdata.host.commands import run
+from userdata.host.etcd_disk import Identity
+from userdata.join.store import JoinStore
+from userdata.join.wiring import join_tokens as publisher
 from userdata.kube.nodes import why_not_ready
 from userdata.kube.resources import NODES
-from userdata.kubeadm import renewing
-from userdata.log import StageFailed
+from userdata.kubeadm import certs_config
+from userdata.kubeadm.machine import System
+from userdata.leases.holder import Leasing
+from userdata.logs.lines import StageFailed
 from userdata.pki.placing import CLUSTER_CA
-from userdata.publishing import join_tokens as publisher
-from userdata.system import System
 
 _LOOKS_AT_A_LIFETIME = 30
 
@@ -41,15 +42,15 @@ _LOOKS_AT_A_LIFETIME = 30
 def tasks(ground: Ground) -> Sequence[Task]:
     """All that take moments; the loop begins with those that are due soonest."""
     prefix = ground.identity.arn.removesuffix(ground.identity.instance_id)
-    judge = approvals.Approvals(ground.api, ground.groups, ground.table, lambda instance_id: prefix + instance_id)
+    judge = csr_approver.Approvals(ground.api, ground.groups, ground.table, lambda instance_id: prefix + instance_id)
     store = JoinStore(client("ssm"), ground.node.parameters, ground.settings.key_arn)
     endpoint, seconds = ground.settings.api_endpoint, ground.image.pace.token
     tokens = publisher(ground.root, endpoint, ground.table, store, ground.api, seconds)
     return (
         Fence(ground.table, _identity(ground), System(ground.root).stop).task(),
-        *approvals.tasks(judge),
-        join_tokens.task(tokens),
-        announcing.task(_announcing(ground)),
+        *csr_approver.tasks(judge),
+        join_token.task(tokens),
+        cluster_ready.task(_announcing(ground)),
         _addons(ground),
         *Observer(_sources(ground)).tasks(),
     )
@@ -60,7 +61,7 @@ def renewal(ground: Ground, pulse: Pulse) -> Task:
 
     That is the table's client, etcd's clients and the certificates' files; the lease is its own.
     """
-    return certificates.task(_surroundings(ground, pulse), _renewal_period(ground))
+    return certificate_renewal.task(_surroundings(ground, pulse), _renewal_period(ground))
 
 
 def at(address: str) -> Etcd:
@@ -85,7 +86,7 @@ def _announcing(ground: Ground) -> Announcing:
     return Announcing(
         ground.settings.slots,
         _look(ground),
-        lambda: signal(cloudformation, stack, announcing.RESOURCE, instance_id),
+        lambda: signal(cloudformation, stack, cluster_ready.RESOURCE, instance_id),
     )
 
 
@@ -120,13 +121,13 @@ def _sources(ground: Ground) -> Sources:
         _look(ground),
         ground.groups.states,
         nodes,
-        partial(certificates.found, ground.root),
+        partial(certificate_renewal.found, ground.root),
     )
 
 
 def _renewal_period(ground: Ground) -> float:
     """Often enough that what is due with a third of its lifetime left is renewed long before its end."""
-    return min(certificates.PERIOD_SECONDS, ground.image.lifetimes.leaf / _LOOKS_AT_A_LIFETIME)
+    return min(certificate_renewal.PERIOD_SECONDS, ground.image.lifetimes.leaf / _LOOKS_AT_A_LIFETIME)
 
 
 def _surroundings(ground: Ground, pulse: Pulse) -> Surroundings:
@@ -134,12 +135,16 @@ def _surroundings(ground: Ground, pulse: Pulse) -> Surroundings:
     own = at(identity.address)
     authority = str(ground.root / CLUSTER_CA.lstrip("/"))
     lease = Leasing(
-        ground.table, LeaseName.RESTART, identity.instance_id, ground.image.pace.leases, certificates.STAGE_SECONDS
+        ground.table,
+        LeaseName.RESTART,
+        identity.instance_id,
+        ground.image.pace.leases,
+        certificate_renewal.STAGE_SECONDS,
     )
     return Surroundings(
         root=ground.root,
         lease=lease,
-        configuration=renewing.configuration(ground.cluster(_identity(ground).epoch), identity.address),
+        configuration=certs_config.configuration(ground.cluster(_identity(ground).epoch), identity.address),
         run=run,
         started=probes.started,
         why_not_serving=lambda pod: probes.why_not_serving(pod, identity.address, authority, own),

@@ -11,7 +11,7 @@ class Task:
     """Something that is done again and again.
 
     `run` returns a sentence about what it did, and nothing where there was nothing to do. It raises
-    `userdata.log.StageFailed` with a sentence where it could not.
+    `userdata.logs.lines.StageFailed` with a sentence where it could not.
     """
 
     name: str

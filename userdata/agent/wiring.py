@@ -10,16 +10,16 @@ from pathlib import Path
 
 from coordination.adapters.clients import client
 from coordination.node_leases import LeaseName
-from userdata import notify
-from userdata.agent.ground import Ground, ground_of
-from userdata.agent.leasing import Leasing
+from userdata.agent.context import Ground, ground_of
 from userdata.agent.loop import Loop, serve
-from userdata.agent.pulse import Heart
 from userdata.agent.task_list import renewal, tasks
 from userdata.agent.tasks import Task
-from userdata.cloud.logs import Mirror, stream_name
-from userdata.log import Log
-from userdata.outputs import outputs
+from userdata.agent.watchdog import Heart
+from userdata.host import notify
+from userdata.leases.holder import Leasing
+from userdata.logs.cloudwatch import Mirror, stream_name
+from userdata.logs.lines import Log
+from userdata.logs.outputs import outputs
 
 
 def agent(root: Path) -> int:

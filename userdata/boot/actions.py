@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from coordination.claims import Claim
-from coordination.dismissals import Dismissal
 from coordination.record import ClusterRecord
+from coordination.release_grants import Dismissal
 
 
 @dataclass(frozen=True)

@@ -11,20 +11,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from userdata.boot.launch_hook import Waiting
 from userdata.boot.ports import Groups, KeyStore, Machine, OwnGroup, Servers, Table
-from userdata.boot.waiting import Waiting
-from userdata.cluster import described
-from userdata.commands import Run
-from userdata.etcd_disk import EtcdDisk
-from userdata.etcd_disk import Node as ClusterNode
-from userdata.identity import Identity
-from userdata.image import ImageFacts
+from userdata.boot.stages import Stages
+from userdata.config.cluster import described
+from userdata.config.image import ImageFacts
+from userdata.config.node_file import NodeFile
+from userdata.config.settings import ClusterSettings, PoolSettings
+from userdata.host.commands import Run
+from userdata.host.etcd_disk import EtcdDisk
+from userdata.host.etcd_disk import Node as ClusterNode
+from userdata.host.instance import Identity
 from userdata.kubeadm.cluster import Cluster
 from userdata.kubeadm.node import CONTROL_PLANE_TAINT, Node
 from userdata.kubeadm.reserved import reserved
-from userdata.node_file import NodeFile
-from userdata.settings import ClusterSettings, PoolSettings
-from userdata.stages import Stages
 
 _MIB = 1 << 20
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from coordination import claims
 from coordination.boots import MOST_FAILURES, failures
 from coordination.conditions import Condition, boot_failed
-from coordination.dismissals import Dismissal
-from coordination.dismissals import dismissal as stored_dismissal
 from coordination.fields import parsed
 from coordination.node_leases import LeaseName
 from coordination.outcomes import Done, Known, Unknown
 from coordination.record import ClusterRecord, Phase
+from coordination.release_grants import Dismissal
+from coordination.release_grants import dismissal as stored_dismissal
 from userdata.boot.actions import (
     Action,
     Dismiss,
@@ -26,20 +26,20 @@ from userdata.boot.actions import (
     Wait,
     WaitForHuman,
 )
+from userdata.boot.activation import Finishing
 from userdata.boot.context import Context, jittered, seconds_since_1970
 from userdata.boot.decide import decide
 from userdata.boot.failures import LookAgain
-from userdata.boot.finishing import Finishing
 from userdata.boot.founding import Founding
+from userdata.boot.gather import Looker
 from userdata.boot.joining import Joining
 from userdata.boot.keys import Keys
-from userdata.boot.looking import Looker
 from userdata.boot.ports import Neighbours, Publisher
 from userdata.boot.restore import Rules, decide_restore
-from userdata.boot.trying import doubt, until_done
-from userdata.leases import Contender
-from userdata.log import StageFailed
-from userdata.stages import Told
+from userdata.boot.retry import doubt, until_done
+from userdata.boot.stages import Told
+from userdata.leases.keeper import Contender
+from userdata.logs.lines import StageFailed
 
 SERVES, STOPPED, FAILED = 0, 0, 3
 """Exit codes of a boot. One that must not start anything has done what it should. One that gave its place up is not

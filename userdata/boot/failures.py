@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from userdata.commands import Finished
+from userdata.host.commands import Finished
 from userdata.kubeadm.errors import Fault, sort
-from userdata.log import StageFailed
+from userdata.logs.lines import StageFailed
 
 
 class StepFailed(StageFailed):

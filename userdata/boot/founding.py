@@ -8,20 +8,20 @@ from coordination.claims import FROM_NOTHING, flip_pki, ready
 from coordination.members import Member, MemberState
 from coordination.outcomes import Conflict, Done, Known, Transacted, Unknown, Write
 from coordination.record import ClusterRecord, Phase
-from userdata import files
 from userdata.boot.context import Context, now, seconds_since_1970
 from userdata.boot.failures import Overtaken, StepFailed, of_command
 from userdata.boot.keys import Keys
-from userdata.boot.trying import wait_unless_permanent
+from userdata.boot.retry import wait_unless_permanent
 from userdata.etcd.model import Status, hexadecimal
 from userdata.etcd.refusals import EtcdRefused
-from userdata.etcd_disk import Identity
-from userdata.kubeadm import founding
+from userdata.host import files
+from userdata.host.etcd_disk import Identity
+from userdata.kubeadm import init_config
 from userdata.kubeadm.errors import Fault
 from userdata.kubeadm.places import INIT_FILE
 from userdata.kubeadm.tokens import BootstrapToken, new_token
-from userdata.leases import CLAIM, Kept
-from userdata.log import StageFailed
+from userdata.leases.keeper import CLAIM, Kept
+from userdata.logs.lines import StageFailed
 from userdata.pki.inspecting import ca_hashes
 from userdata.pki.issuing import new_pki
 from userdata.pki.material import Pki
@@ -105,7 +105,7 @@ class Founding:
         with context.stages.stage("configure"):
             self._go_on(kept)
             self._keys.place(pki)
-            text = founding.configuration(
+            text = init_config.configuration(
                 context.cluster(self._claimed.epoch),
                 context.registration(),
                 self.token,
@@ -120,7 +120,7 @@ class Founding:
         with context.stages.stage("kubeadm-init"):
             self._go_on(kept)
             context.waiting.alive(kept.remaining())
-            done = context.run(founding.COMMAND, kept.remaining(), ended=lambda: bool(kept.lost))
+            done = context.run(init_config.COMMAND, kept.remaining(), ended=lambda: bool(kept.lost))
             if not done.succeeded:
                 self._go_on(kept)
                 raise of_command(done)

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from coordination.joining import joining_row, voter_row
+from coordination.member_writes import joining_row, voter_row
 from coordination.members import Member, MemberState
 from coordination.names import OPERATION_ITEM
 from coordination.node_leases import NodeLease, release
 from coordination.outcomes import Conflict, Done, Known, Reading, Unknown
 from coordination.record import ClusterRecord, Phase
-from userdata import files
 from userdata.boot.context import Context, jittered, now, seconds_since_1970
+from userdata.boot.etcd_peers import addresses
 from userdata.boot.failures import LookAgain, Overtaken, StepFailed, of_command
 from userdata.boot.gate import UNASKED, Closed, Gate, MembersUnknown, Open, OwnLearner, OwnVoter, View, gate
+from userdata.boot.gather import Looker
 from userdata.boot.keys import Keys
-from userdata.boot.looking import Looker
-from userdata.boot.neighbours import addresses
 from userdata.boot.ports import Neighbours
-from userdata.boot.serving import node_is_ready
-from userdata.boot.trying import wait_unless_permanent
+from userdata.boot.readiness import node_is_ready
+from userdata.boot.retry import wait_unless_permanent
+from userdata.boot.stages import Told
 from userdata.etcd.model import EtcdMember, MemberList, hexadecimal
-from userdata.etcd_disk import Identity
-from userdata.kubeadm import discovery, joining
+from userdata.host import files
+from userdata.host.etcd_disk import Identity
+from userdata.kubeadm import discovery, join_config
 from userdata.kubeadm.errors import Fault
 from userdata.kubeadm.places import DISCOVERY_FILE, JOIN_FILE
-from userdata.leases import LEASE, Busy, Contender, Kept
-from userdata.log import StageFailed
+from userdata.leases.keeper import LEASE, Busy, Contender, Kept
+from userdata.logs.lines import StageFailed
 from userdata.pki.material import Pki
-from userdata.stages import Told
 
 _PEER_PORT = 2380
 _RELEASE_TRIES = 3
@@ -171,7 +171,7 @@ class Joining:
             context.disk.identify(self._identity())
         with stages.stage("kubeadm-join"):
             self._go_on(kept)
-            done = context.run(joining.COMMAND, kept.remaining(), ended=lambda: bool(kept.lost))
+            done = context.run(join_config.COMMAND, kept.remaining(), ended=lambda: bool(kept.lost))
             if not done.succeeded:
                 self._go_on(kept)
                 raise of_command(done)
@@ -194,7 +194,7 @@ class Joining:
             context.waiting.alive(self._timings.join)
             self._configure(pki, again=True)
             complete = node_is_ready(context, told, self._timings.join)
-            done = context.run(_MARK if complete else joining.COMMAND, self._timings.join)
+            done = context.run(_MARK if complete else join_config.COMMAND, self._timings.join)
             if not done.succeeded:
                 raise of_command(done)
         self._confirm(self._row(hexadecimal(member.member_id)))
@@ -269,7 +269,9 @@ class Joining:
         self._keys.place(pki)
         server = context.cluster(self._record.epoch).server
         found_by = discovery.for_control_plane(pki.cluster, server, context.instance_id, now())
-        wanted = joining.control_plane(context.registration(), context.image.host, context.image.timeouts, again=again)
+        wanted = join_config.control_plane(
+            context.registration(), context.image.host, context.image.timeouts, again=again
+        )
         files.write(context.root, {DISCOVERY_FILE: files.private(found_by), JOIN_FILE: files.private(wanted)})
 
     def _row(self, etcd_member_id: str) -> Member:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from coordination.outcomes import Known
-from userdata import files
 from userdata.boot.context import Context
+from userdata.host import files
 from userdata.kubeadm import api_server
-from userdata.log import StageFailed
+from userdata.logs.lines import StageFailed
 from userdata.pki import placing
 from userdata.pki.material import Pki
 from userdata.pki.outcomes import Incomplete, Read

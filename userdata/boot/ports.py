@@ -69,7 +69,7 @@ class KeyStore(Protocol):
 
 
 class Machine(Protocol):
-    """What runs on this machine (userdata.system). Each method raises StageFailed where it fails."""
+    """What runs on this machine (userdata.kubeadm.machine). Each method raises StageFailed where it fails."""
 
     def start_kubelet(self) -> None:
         """Start the kubelet, and with it what has manifests."""
@@ -88,7 +88,7 @@ class Machine(Protocol):
 
 
 class Neighbours(Protocol):
-    """The members of etcd, asked from outside (userdata.boot.neighbours)."""
+    """The members of etcd, asked from outside (userdata.boot.etcd_peers)."""
 
     def introduce(self, pki: Pki, now: datetime) -> None:
         """Have a certificate that etcd accepts."""
@@ -110,7 +110,7 @@ class Neighbours(Protocol):
 
 
 class Servers(Protocol):
-    """Who is asked whether it serves (userdata.boot.serving). An answer is why it does not, empty where it does."""
+    """Who is asked whether it serves (userdata.boot.readiness). An answer is why it does not, empty where it does."""
 
     def etcd(self) -> Reading[Status] | EtcdRefused:
         """This node's own etcd."""

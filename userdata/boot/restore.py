@@ -10,18 +10,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from coordination.approvals import Approval
 from coordination.boots import Boot
 from coordination.claims import FROM_NOTHING, claim_restoring
 from coordination.conditions import RESTORE_BLOCKED, SNAPSHOT_TOO_OLD
-from coordination.dismissals import Dismissal
 from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState
 from coordination.names import CONTROL_PLANE_ROLE, RESTORE_APPROVAL_ITEM
 from coordination.outcomes import Reading, Unknown
 from coordination.record import ClusterRecord
+from coordination.release_grants import Dismissal
+from coordination.restore_approval import Approval
 from userdata.boot.actions import Dismiss, TakeClaim, Wait, WaitForHuman
-from userdata.etcd_disk import Node
+from userdata.host.etcd_disk import Node
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Evidence:
     record: ClusterRecord
     rows: Reading[tuple[Member, ...]]
     gone: Reading[frozenset[str]]
-    """Which of the judged instances are gone for good (coordination.fates)."""
+    """Which of the judged instances are gone for good (coordination.termination)."""
     instances: Reading[tuple[GroupInstance, ...]]
     """Every instance of the cluster's groups."""
     boots: Reading[tuple[Boot, ...]]

@@ -9,7 +9,7 @@ from enum import StrEnum
 from coordination.members import Member
 from coordination.outcomes import Reading
 from coordination.record import ClusterRecord
-from userdata.etcd_disk import Disk, Node
+from userdata.host.etcd_disk import Disk, Node
 
 
 class Reach(StrEnum):
@@ -48,9 +48,9 @@ class Snapshot:
     row: Reading[Member | None]
     """This instance's own row."""
     owner_gone: Reading[bool]
-    """Whether the instance that owns the record is gone for good (coordination.fates)."""
+    """Whether the instance that owns the record is gone for good (coordination.termination)."""
     owner_still: bool
-    """Whether this node saw owner and counter unchanged for a whole lease (coordination.observation)."""
+    """Whether this node saw owner and counter unchanged for a whole lease (coordination.lease_watch)."""
     reach: Reach
     kubernetes_version: str = ""
     """Of this node's image."""

@@ -14,35 +14,35 @@ from coordination.adapters.instances import ClusterGroups
 from coordination.adapters.table import ClusterTable
 from coordination.boots import Boot, tell
 from coordination.outcomes import Done, Known, Unknown
-from userdata import image, node_file
 from userdata.boot.context import Context, jittered, seconds_since_1970
 from userdata.boot.control_plane import FAILED, SERVES, ControlPlaneBoot
+from userdata.boot.etcd_peers import Neighbours
 from userdata.boot.failures import StepFailed, of_words
-from userdata.boot.neighbours import Neighbours
-from userdata.boot.serving import Servers
-from userdata.boot.trying import wait_unless_permanent
-from userdata.boot.waiting import Waiting
+from userdata.boot.launch_hook import Waiting
+from userdata.boot.readiness import Servers
+from userdata.boot.retry import wait_unless_permanent
+from userdata.boot.stages import Stages
 from userdata.boot.worker import Ended, Worker, WorkerContext
-from userdata.clock import is_synchronised
 from userdata.cloud.lifecycle import OwnGroup
-from userdata.cloud.logs import Mirror, stream_name
-from userdata.commands import run
-from userdata.etcd_disk import EtcdDisk
-from userdata.identity import Identity, Metadata
-from userdata.image import ImageFacts
-from userdata.join_store import JoinStore
+from userdata.config import image, node_file
+from userdata.config.image import ImageFacts
+from userdata.config.node_file import NodeFile
+from userdata.config.settings import ClusterSettings, Invalid, PoolSettings
+from userdata.config.ssm import read_cluster, read_pool
+from userdata.host.clock import is_synchronised
+from userdata.host.commands import run
+from userdata.host.etcd_disk import EtcdDisk
+from userdata.host.instance import Identity, Metadata
+from userdata.join.store import JoinStore
+from userdata.join.wiring import join_tokens
 from userdata.kube.access import Access
 from userdata.kube.client import Api
 from userdata.kubeadm.errors import Fault
-from userdata.log import Log, StageFailed
-from userdata.node_file import NodeFile
-from userdata.outputs import Outputs, outputs
-from userdata.parameters import read_cluster, read_pool
+from userdata.kubeadm.machine import System
+from userdata.logs.cloudwatch import Mirror, stream_name
+from userdata.logs.lines import Log, StageFailed
+from userdata.logs.outputs import Outputs, outputs
 from userdata.pki.store import PkiStore
-from userdata.publishing import join_tokens
-from userdata.settings import ClusterSettings, Invalid, PoolSettings
-from userdata.stages import Stages
-from userdata.system import System
 
 _CLOCK_LOOK_SECONDS = 2.0
 _LOOK_SECONDS = 2.0

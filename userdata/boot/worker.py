@@ -14,31 +14,31 @@ from coordination.names import CLUSTER_ITEM
 from coordination.outcomes import Known, Reading, Unknown
 from coordination.record import ClusterRecord, Phase, cluster_record
 from coordination.versions import why_no_worker
-from userdata import files
-from userdata.boot import certificate
-from userdata.boot.certificate import Asker, Denied, Key
+from userdata.boot import bootstrap_csr
+from userdata.boot.bootstrap_csr import Asker, Denied, Key
 from userdata.boot.context import jittered, registration
 from userdata.boot.failures import Overtaken, of_command, of_words
-from userdata.boot.trying import doubt, until_told
+from userdata.boot.retry import doubt, until_told
+from userdata.boot.stages import Stages, Told
 from userdata.cloud.lifecycle import signal
-from userdata.commands import run
-from userdata.identity import Identity
-from userdata.image import ImageFacts
-from userdata.join_data import JoinData
-from userdata.join_store import JoinStore, Unreadable
+from userdata.config.image import ImageFacts
+from userdata.config.settings import ClusterSettings, PoolSettings
+from userdata.host import files
+from userdata.host.commands import run
+from userdata.host.instance import Identity
+from userdata.join.data import JoinData
+from userdata.join.store import JoinStore, Unreadable
+from userdata.kube.kubectl import printed
 from userdata.kube.nodes import why_not_ready
-from userdata.kubeadm import discovery, joining
+from userdata.kubeadm import discovery, join_config
+from userdata.kubeadm.machine import System
 from userdata.kubeadm.places import DISCOVERY_FILE, JOIN_FILE, KUBELET_FILE
-from userdata.kubectl import printed
-from userdata.log import StageFailed
+from userdata.logs.lines import StageFailed
 from userdata.pki.inspecting import ca_hashes
 from userdata.pki.issuing import Leaf
 from userdata.pki.material import blocks_of_certificates
 from userdata.pki.openssl import OpensslFailed
 from userdata.pki.placing import CLUSTER_CA
-from userdata.settings import ClusterSettings, PoolSettings
-from userdata.stages import Stages, Told
-from userdata.system import System
 
 _JOIN_SECONDS = 300.0
 _KUBECTL_SECONDS = 30.0
@@ -157,7 +157,7 @@ class Worker:
 
     def _kept_key(self, told: Told) -> Key:
         """The key that an interrupted boot has left, or else a new one."""
-        left = certificate.kept(self._context.root, self._context.identity.instance_id)
+        left = bootstrap_csr.kept(self._context.root, self._context.identity.instance_id)
         if isinstance(left, Known) and left.value is not None:
             return left.value
         if isinstance(left, Unknown):
@@ -167,7 +167,7 @@ class Worker:
     def _new_key(self, told: Told) -> Key:
         while True:
             try:
-                return certificate.new(self._context.root, self._context.identity.instance_id)
+                return bootstrap_csr.new(self._context.root, self._context.identity.instance_id)
             except (OpensslFailed, OSError) as error:
                 self._wait(told, f"no key can be made: {error}")
 
@@ -195,7 +195,7 @@ class Worker:
         with context.stages.stage("kubeadm-join") as told:
             found_by = discovery.with_certificate(data.bundle, data.server, leaf)
             node = registration(context.identity, context.pool)
-            wanted = joining.worker(node, context.image.host, context.image.timeouts)
+            wanted = join_config.worker(node, context.image.host, context.image.timeouts)
             written = {DISCOVERY_FILE: files.private(found_by), JOIN_FILE: files.private(wanted)}
             while why := self._try_to_join(written):
                 self._wait(told, why)
@@ -208,7 +208,7 @@ class Worker:
             files.write(self._context.root, written)
         except OSError as error:
             return f"what kubeadm needs cannot be written: {error}"
-        done = run(joining.COMMAND, _JOIN_SECONDS)
+        done = run(join_config.COMMAND, _JOIN_SECONDS)
         if done.succeeded:
             return ""
         failed = of_command(done)
@@ -232,7 +232,7 @@ class Worker:
             while why := _not_ready(run(asked, _KUBECTL_SECONDS).output):
                 self._wait(told, why)
             # Not before: a kubelet that has no certificate of its own yet may have to begin again with the first one.
-            told.say(certificate.forget(context.root))
+            told.say(bootstrap_csr.forget(context.root))
 
     def _signal(self) -> None:
         """Tell the pool's stack, which waits only during an update: that it does not is no failure.

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from userdata.files import private, write
+from userdata.host.files import private, write
 from userdata.kube.client import Credentials, Unavailable
 from userdata.pki.issuing import Subject, issue
 from userdata.pki.material import Authority

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from userdata.files import File, private
+from userdata.host.files import File, private
 from userdata.kubeadm.documents import Document, text
 from userdata.kubeadm.places import AUDIT_POLICY_FILE, AUTHENTICATION_FILE, ENCRYPTION_FILE
 from userdata.pki.material import EncryptionKey

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from userdata.files import File, private
+from userdata.host.files import File, private
 from userdata.pki.material import Pki
 
 FOLDER = "/etc/kubernetes/pki"

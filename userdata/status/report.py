@@ -10,15 +10,15 @@ from typing import Any
 
 from coordination.members import Member, MemberState
 from coordination.node_leases import LeaseName
-from coordination.observations import OLD_SECONDS, ClusterObservation
+from coordination.observed_state import OLD_SECONDS, ClusterObservation
 from coordination.outcomes import Reading, Unknown
 from coordination.record import ClusterRecord, Phase
 from userdata.agent.members import by_etcd, member_of
-from userdata.agent.view import EtcdView, address
-from userdata.certificates import Held
 from userdata.etcd.model import hexadecimal
-from userdata.log import Outcome
-from userdata.status.facts import Facts, StageLine, Table, Who
+from userdata.etcd.view import EtcdView, address
+from userdata.logs.lines import Outcome
+from userdata.pki.inventory import Held
+from userdata.status.snapshot import Facts, StageLine, Table, Who
 
 _STAGES = 12
 """How many of the last stages are told."""

@@ -10,15 +10,15 @@ from pathlib import Path
 from coordination.adapters.clients import client
 from coordination.adapters.table import ClusterTable
 from coordination.outcomes import Known, Reading, Unknown
-from userdata import node_file
-from userdata.agent import view
+from userdata.config import node_file
+from userdata.config.node_file import NodeFile
+from userdata.etcd import view
 from userdata.etcd.client import NODE_CREDENTIALS, Etcd
-from userdata.identity import Metadata
-from userdata.node_file import NodeFile
-from userdata.status.facts import Who
-from userdata.status.gathering import Rows, Sources, gather
+from userdata.host.instance import Metadata
+from userdata.status.gather import Rows, Sources, gather
 from userdata.status.rendering import document, screen
 from userdata.status.report import report
+from userdata.status.snapshot import Who
 
 
 def status(root: Path, *, as_json: bool) -> int:

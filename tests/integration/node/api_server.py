@@ -15,7 +15,7 @@ from typing import Any
 from tests.integration.node.etcd_cluster import EtcdCluster
 from tests.programs import MINORS, program
 from tests.waiting import wait_for
-from userdata.files import private, write
+from userdata.host.files import private, write
 from userdata.kubeadm import api_server
 from userdata.kubeadm.cluster import Cluster, cluster_configuration
 from userdata.pki import placing

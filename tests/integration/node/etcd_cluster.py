@@ -17,7 +17,7 @@ from tests.programs import MINORS, program
 from tests.waiting import wait_for
 from userdata.etcd.client import Credentials, Etcd
 from userdata.etcd.model import MemberList
-from userdata.files import private, write
+from userdata.host.files import private, write
 from userdata.pki.issuing import Subject, issue, new_authority
 
 _DAY = timedelta(days=1)

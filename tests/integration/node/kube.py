@@ -15,7 +15,7 @@ from coordination.instances import GroupInstance
 from coordination.outcomes import Item, Known, Reading
 from coordination.writes import as_item
 from tests.integration.node.api_server import ApiServer
-from userdata.files import private, write
+from userdata.host.files import private, write
 from userdata.kube.access import Access
 from userdata.kube.client import Api, Credentials
 from userdata.kube.resources import CLUSTER_ROLE_BINDINGS, SIGNING_REQUESTS, Object

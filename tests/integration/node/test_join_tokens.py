@@ -17,17 +17,17 @@ from tests.integration.node.api_server import ApiServer
 from tests.integration.node.etcd_cluster import EtcdCluster
 from tests.integration.node.kube import Cloud, Kube
 from tests.waiting import wait_for
-from userdata import join_tokens
-from userdata.join_data import JoinData
-from userdata.join_rules import Here
-from userdata.join_store import JoinStore
-from userdata.join_tokens import JoinTokens
+from userdata.join import tokens
+from userdata.join.data import JoinData
+from userdata.join.policy import Here
+from userdata.join.store import JoinStore
+from userdata.join.tokens import JoinTokens
 from userdata.kube import rights
 from userdata.kube.client import Api
 from userdata.kube.resources import SECRETS, SYSTEM
 from userdata.kubeadm.cluster import Cluster
 from userdata.kubeadm.tokens import BootstrapToken
-from userdata.log import StageFailed
+from userdata.logs.lines import StageFailed
 
 pytestmark = pytest.mark.slow
 
@@ -121,8 +121,8 @@ def test_a_token_is_renewed_after_half_of_its_life_and_the_old_one_left_to_those
     assert "less than half" in renewing.tokens().run()
     new = renewing.published().token
     assert new != old
-    assert join_tokens.expiry(renewing.stored(old), old) == (NOW + DAY).replace(microsecond=0)
-    assert join_tokens.expiry(renewing.stored(new), new) == (renewing.now + DAY).replace(microsecond=0)
+    assert tokens.expiry(renewing.stored(old), old) == (NOW + DAY).replace(microsecond=0)
+    assert tokens.expiry(renewing.stored(new), new) == (renewing.now + DAY).replace(microsecond=0)
 
 
 def test_a_token_that_the_cluster_has_lost_is_replaced(renewing: Renewing) -> None:

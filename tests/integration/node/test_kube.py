@@ -20,8 +20,8 @@ from tests.programs import MINORS
 from tests.unit.userdata.requests import of_node, signing_request
 from tests.unit.userdata.secrecy import leaks, process_arguments
 from tests.waiting import wait_for
-from userdata.agent.approvals import Approvals, tasks
-from userdata.agent.approving import GRACE_SECONDS
+from userdata.agent.csr_approver import Approvals, tasks
+from userdata.agent.csr_policy import GRACE_SECONDS
 from userdata.kube import client, rights
 from userdata.kube.access import ADMINISTRATOR_FILE, AGENT_FILE, AGENTS, Access
 from userdata.kube.client import Api, Credentials
@@ -40,7 +40,7 @@ from userdata.kube.resources import (
 from userdata.kube.rights import AUTO_APPROVAL, SERVING_SIGNER
 from userdata.kubeadm.cluster import Cluster
 from userdata.kubeadm.tokens import GROUP
-from userdata.log import StageFailed
+from userdata.logs.lines import StageFailed
 from userdata.pki.inspecting import key_fingerprint
 from userdata.pki.issuing import Subject, new_authority, new_key
 

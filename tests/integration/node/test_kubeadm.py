@@ -12,8 +12,8 @@ import pytest
 from tests.programs import MINORS, RELEASES, program
 from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE, TOKEN
 from tests.unit.userdata.secrecy import leaks, pki_secrets, readable_files
-from userdata.files import write
-from userdata.kubeadm import founding
+from userdata.host.files import write
+from userdata.kubeadm import init_config
 from userdata.kubeadm.cluster import Lifetimes
 from userdata.kubeadm.node import Host
 from userdata.kubeadm.timeouts import Timeouts
@@ -35,7 +35,7 @@ def test_kubeadm_issues_its_leaves_with_our_authorities_and_for_as_long_as_it_is
     folder = tmp_path / placing.FOLDER.lstrip("/")
     version = next(release.version for release in RELEASES if release.minor == minor)
     cluster = replace(CLUSTER, version=version, lifetimes=Lifetimes(leaf=30 * DAY))
-    told = founding.configuration(cluster, CONTROL_PLANE, TOKEN, DAY, Host(), Timeouts())
+    told = init_config.configuration(cluster, CONTROL_PLANE, TOKEN, DAY, Host(), Timeouts())
     configuration = tmp_path / "init.json"
     configuration.write_text(told.replace('"clusterName"', f'"certificatesDir": "{folder}", "clusterName"'))
 

@@ -12,15 +12,15 @@ from typing import Any
 from coordination.instances import GroupInstance
 from coordination.names import boot_item
 from coordination.outcomes import Known
-from userdata.agent.approvals import Approvals
-from userdata.boot.certificate import Asker, Key
-from userdata.join_data import JoinData
+from userdata.agent.csr_approver import Approvals
+from userdata.boot.bootstrap_csr import Asker, Key
+from userdata.join.data import JoinData
 from userdata.kube import rights
 from userdata.kube.access import Access
 from userdata.kube.client import Api, Credentials
 from userdata.kube.resources import SIGNING_REQUESTS
 from userdata.kubeadm.tokens import bootstrap_token
-from userdata.log import StageFailed
+from userdata.logs.lines import StageFailed
 from userdata.pki.placing import CLUSTER_CA
 
 KUBELET = "/var/lib/kubelet/pki/kubelet-client-current.pem"

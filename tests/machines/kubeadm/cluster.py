@@ -20,8 +20,8 @@ from tests.images import made_or_skip
 from tests.machines.instances.bed import Bed
 from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE, WORKER
 from tests.waiting import wait_for
-from userdata.files import File, private
-from userdata.kubeadm import api_server, discovery, founding, joining
+from userdata.host.files import File, private
+from userdata.kubeadm import api_server, discovery, init_config, join_config
 from userdata.kubeadm.cluster import Cluster
 from userdata.kubeadm.node import Host, Node
 from userdata.kubeadm.places import DISCOVERY_FILE, INIT_FILE, JOIN_FILE
@@ -119,9 +119,9 @@ def clustered(bed: Bed, version: str) -> Run:
 
 
 def found(run: Run) -> None:
-    configuration = founding.configuration(run.cluster, run.founder, run.token, 3600, HOST, LIMITS)
+    configuration = init_config.configuration(run.cluster, run.founder, run.token, 3600, HOST, LIMITS)
     files = {**keys(run.pki), INIT_FILE: private(configuration)}
-    run.kubeadm(run.founder, files, founding.COMMAND)
+    run.kubeadm(run.founder, files, init_config.COMMAND)
 
 
 def join_control_plane(run: Run, now: datetime) -> None:
@@ -129,17 +129,17 @@ def join_control_plane(run: Run, now: datetime) -> None:
     files = {
         **keys(run.pki),
         DISCOVERY_FILE: private(found_by),
-        JOIN_FILE: private(joining.control_plane(run.joiner, HOST, LIMITS)),
+        JOIN_FILE: private(join_config.control_plane(run.joiner, HOST, LIMITS)),
     }
-    run.kubeadm(run.joiner, files, joining.COMMAND)
+    run.kubeadm(run.joiner, files, join_config.COMMAND)
 
 
 def join_worker(run: Run) -> None:
     files = {
         DISCOVERY_FILE: private(discovery.for_worker(run.pki.cluster.bundle, run.cluster.server, run.token)),
-        JOIN_FILE: private(joining.worker(run.worker, HOST, LIMITS)),
+        JOIN_FILE: private(join_config.worker(run.worker, HOST, LIMITS)),
     }
-    run.kubeadm(run.worker, files, joining.COMMAND)
+    run.kubeadm(run.worker, files, join_config.COMMAND)
 
 
 def keys(pki: Pki) -> dict[str, File]:

@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from userdata.agent import probes
-from userdata.agent.certificates import Surroundings, found, renew
-from userdata.agent.pulse import Heart
-from userdata.certificates import Pod
-from userdata.commands import run
+from userdata.agent.certificate_renewal import Surroundings, found, renew
+from userdata.agent.watchdog import Heart
 from userdata.etcd.client import NODE_CREDENTIALS, Etcd
-from userdata.log import StageFailed
+from userdata.host.commands import run
+from userdata.logs.lines import StageFailed
+from userdata.pki.inventory import Pod
 from userdata.pki.placing import CLUSTER_CA
 
 

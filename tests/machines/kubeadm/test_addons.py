@@ -22,7 +22,7 @@ from tests.waiting import wait_for
 from userdata.addons.content import Addons, addons
 from userdata.addons.filling import Values
 from userdata.addons.installing import Here, install, installed, manifests
-from userdata.commands import Finished
+from userdata.host.commands import Finished
 from userdata.kubeadm.tokens import new_token
 from userdata.pki.issuing import new_pki
 

@@ -28,12 +28,12 @@ from tests.programs import MINORS
 from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE, WORKER
 from tests.unit.userdata.requests import of_node, signing_request
 from tests.waiting import wait_for
-from userdata.agent.approving import GRACE_SECONDS
-from userdata.boot import certificate
-from userdata.boot.certificate import Key
-from userdata.files import File, private
+from userdata.agent.csr_policy import GRACE_SECONDS
+from userdata.boot import bootstrap_csr
+from userdata.boot.bootstrap_csr import Key
+from userdata.host.files import File, private
 from userdata.kube.rights import AUTO_APPROVAL
-from userdata.kubeadm import discovery, joining
+from userdata.kubeadm import discovery, join_config
 from userdata.kubeadm.places import DISCOVERY_FILE, JOIN_FILE
 from userdata.kubeadm.tokens import new_token
 from userdata.pki.issuing import Leaf, new_pki
@@ -150,7 +150,7 @@ def test_a_control_plane_joins_without_the_automatic_approval_for_it_asks_as_an_
 
 def test_who_holds_the_token_gets_no_control_planes_certificate(approving: Approving, tmp_path: Path) -> None:
     founder = approving.run.founder.name
-    attack = certificate.new(tmp_path, founder)
+    attack = bootstrap_csr.new(tmp_path, founder)
     # Even if that instance's own row spoke of the attacker's key.
     approving.cloud[founder]["fingerprint"] = attack.fingerprint
     assert approving.as_token_holder("ask", attack, founder) == ""
@@ -210,7 +210,7 @@ def test_the_token_alone_gives_nothing_else_of_a_control_plane(approving: Approv
 
 def test_a_worker_joins_once_its_row_speaks_of_its_key_and_not_before(approving: Approving, tmp_path: Path) -> None:
     run, name = approving.run, approving.run.worker.name
-    key, foreign = certificate.new(tmp_path, name), certificate.new(tmp_path, name)
+    key, foreign = bootstrap_csr.new(tmp_path, name), bootstrap_csr.new(tmp_path, name)
     for each in (foreign, key):
         assert approving.as_token_holder("ask", each, name) == ""
     assert approving.approve() == ""
@@ -224,9 +224,9 @@ def test_a_worker_joins_once_its_row_speaks_of_its_key_and_not_before(approving:
     found_by = discovery.with_certificate(run.pki.cluster.bundle, run.cluster.server, Leaf(issued, key.private))
     files = {
         DISCOVERY_FILE: private(found_by),
-        JOIN_FILE: private(joining.worker(run.worker, HOST, LIMITS)),
+        JOIN_FILE: private(join_config.worker(run.worker, HOST, LIMITS)),
     }
-    run.kubeadm(run.worker, files, joining.COMMAND)
+    run.kubeadm(run.worker, files, join_config.COMMAND)
     assert name in {each["metadata"]["name"] for each in run.kubectl("get", "nodes")["items"]}
 
     # What was asked for in its name with another key is refused for good.

@@ -13,8 +13,8 @@ from tests.machines.kubeadm.cluster import HOST, Run, bed_of, clustered
 from tests.programs import MINORS
 from tests.unit.userdata.secrecy import leaks, pki_secrets, process_arguments
 from tests.waiting import wait_for
-from userdata.files import private
-from userdata.kubeadm import discovery, joining
+from userdata.host.files import private
+from userdata.kubeadm import discovery, join_config
 from userdata.kubeadm.errors import Fault, sort
 from userdata.kubeadm.places import DISCOVERY_FILE, JOIN_FILE
 from userdata.kubeadm.timeouts import Timeouts
@@ -110,9 +110,9 @@ def failing_join(run: Run, found_by: str) -> Fault:
     """What becomes of a join by this discovery file on an instance that belongs to no cluster yet."""
     files = {
         DISCOVERY_FILE: private(found_by),
-        JOIN_FILE: private(joining.worker(replace(run.worker, name=run.stranger), HOST, IMPATIENT)),
+        JOIN_FILE: private(join_config.worker(replace(run.worker, name=run.stranger), HOST, IMPATIENT)),
     }
-    status, said = run.try_kubeadm(run.stranger, files, joining.COMMAND)
+    status, said = run.try_kubeadm(run.stranger, files, join_config.COMMAND)
     assert status != 0, said
     return sort(said)
 
@@ -138,7 +138,7 @@ def test_an_api_that_does_not_answer_is_tried_again(run: Run) -> None:
 
 
 def test_a_node_that_has_joined_is_not_joined_again_over_what_is_there(run: Run) -> None:
-    status, said = run.try_kubeadm(run.worker.name, {}, joining.COMMAND)
+    status, said = run.try_kubeadm(run.worker.name, {}, join_config.COMMAND)
     assert status != 0
     fault = sort(said)
     assert fault.permanent

@@ -17,8 +17,8 @@ from tests.machines.kubeadm.cluster import Run, bed_of, found, place_files, serv
 from tests.programs import MINORS
 from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE
 from tests.waiting import wait_for
-from userdata.files import File, private
-from userdata.kubeadm import renewing
+from userdata.host.files import File, private
+from userdata.kubeadm import certs_config
 from userdata.kubeadm.cluster import Lifetimes
 from userdata.kubeadm.places import INIT_FILE
 from userdata.kubeadm.tokens import new_token
@@ -53,7 +53,7 @@ def founded(bed: Bed, version: str) -> Run:
     cluster = replace(CLUSTER, version=version, endpoint=address, lifetimes=Lifetimes(leaf=FIRST_SECONDS))
     longer = replace(cluster, lifetimes=Lifetimes(leaf=RENEWED_SECONDS))
     made = Run(bed, cluster, new_pki(datetime.now(UTC)), new_token(), node, node, node, instance_id)
-    place_files(bed, instance_id, {**program(), CONFIGURATION: private(renewing.configuration(longer, address))})
+    place_files(bed, instance_id, {**program(), CONFIGURATION: private(certs_config.configuration(longer, address))})
     found(made)
     return made
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.bench.boots import boot_cpu, three_voters
 from tests.e2e.bed import Json
-from userdata.log import Clocks, Log, StageFailed
+from userdata.logs.lines import Clocks, Log, StageFailed
 
 
 @dataclass

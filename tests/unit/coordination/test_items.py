@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from coordination.conditions import Condition, condition
-from coordination.dismissals import Dismissal, dismissal
 from coordination.fields import Malformed
 from coordination.members import Member, MemberState, member
 from coordination.record import ClusterRecord, Phase, cluster_record
+from coordination.release_grants import Dismissal, dismissal
 from coordination.teardowns import Teardown, teardown
 
 RECORD = {

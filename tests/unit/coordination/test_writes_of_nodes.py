@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from coordination import claims, joining, node_leases
-from coordination.approvals import approval
+from coordination import claims, member_writes, node_leases
 from coordination.boots import Boot, boot, tell
 from coordination.fields import Malformed
 from coordination.members import Member, MemberState
 from coordination.node_leases import LeaseName, NodeLease, node_lease
 from coordination.record import ClusterRecord, Phase, cluster_record
+from coordination.restore_approval import approval
 from coordination.writes import Transaction, Update, as_item
 
 CLAIMED = ClusterRecord("arn:stack", Phase.CLAIMED, 3, "i-1", 9, 1, "", 4)
@@ -27,7 +27,7 @@ OF_THE_RECORD: dict[str, Callable[[], Update]] = {
     "ready": lambda: claims.ready(CLAIMED, "cdf818194e3a8c32", "v1.37.2", ROW).updates[0],
     "renew": lambda: claims.renew(CLAIMED).write,
     "give_up": lambda: claims.give_up(CLAIMED),
-    "joining_row": lambda: joining.joining_row(READY, ROW, LEASE).updates[0],
+    "joining_row": lambda: member_writes.joining_row(READY, ROW, LEASE).updates[0],
 }
 
 
@@ -63,14 +63,16 @@ def test_a_claim_that_was_given_up_is_taken_from_nobody() -> None:
     assert dict(claims.claim_next(given_up, "i-2").write.expected)["Owner"] is None
 
 
-@pytest.mark.parametrize("write", [claims.ready(CLAIMED, "e", "v1.37.2", ROW), joining.joining_row(READY, ROW, LEASE)])
+@pytest.mark.parametrize(
+    "write", [claims.ready(CLAIMED, "e", "v1.37.2", ROW), member_writes.joining_row(READY, ROW, LEASE)]
+)
 def test_every_new_row_moves_the_row_version(write: Transaction) -> None:
     record = write.updates[0]
     assert (dict(record.expected)["RowVersion"], dict(record.changes)["RowVersion"]) == (4, 5)
 
 
 def test_a_joiners_row_is_refused_once_the_lease_is_anothers() -> None:
-    checked = joining.joining_row(READY, ROW, LEASE).updates[1]
+    checked = member_writes.joining_row(READY, ROW, LEASE).updates[1]
     assert (checked.item_id, checked.changes) == ("lease#join", ())
     assert dict(checked.expected) == {"Owner": "i-1", "Fence": 2}
 
@@ -100,7 +102,7 @@ def test_a_lease_that_nobody_knows_is_not_read() -> None:
 
 
 def test_a_row_that_was_removed_is_not_made_a_voter() -> None:
-    assert dict(joining.voter_row(ROW, "8e9e05c52164694d").expected) == {"Epoch": 3, "State": "joining"}
+    assert dict(member_writes.voter_row(ROW, "8e9e05c52164694d").expected) == {"Epoch": 3, "State": "joining"}
 
 
 def test_a_boot_row_comes_back_as_it_was_told_and_knows_its_instance() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from coordination.dismissals import Dismissal
 from coordination.outcomes import Known, NoTable, Unknown
 from coordination.record import ClusterRecord, Phase
+from coordination.release_grants import Dismissal
 from functions.reconcile.actions import (
     Action,
     ClearCondition,
@@ -19,8 +19,8 @@ from functions.reconcile.actions import (
     SetCondition,
     Wait,
 )
-from functions.reconcile.core import decide
-from functions.reconcile.holds import held
+from functions.reconcile.decide import decide
+from functions.reconcile.hold_condition import held
 from functions.reconcile.snapshot import Rows
 from tests.unit.functions.world import BROKEN, CLUSTER_ID, NOW, instance, member, record, rows, snapshot
 

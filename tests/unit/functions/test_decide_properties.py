@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordination.conditions import Condition
-from coordination.dismissals import Dismissal
 from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState
 from coordination.outcomes import Known, NoTable, Unknown
 from coordination.record import ClusterRecord, Phase
+from coordination.release_grants import Dismissal
 from coordination.stacks import DELETING_STATES, SETTLED_STATES
 from functions.reconcile.actions import (
     Action,
@@ -25,8 +25,8 @@ from functions.reconcile.actions import (
     SetPhaseDeleting,
     TerminateRetained,
 )
-from functions.reconcile.core import decide
-from functions.reconcile.holds import held
+from functions.reconcile.decide import decide
+from functions.reconcile.hold_condition import held
 from functions.reconcile.snapshot import Rows, Snapshot
 from tests.unit.functions.world import BROKEN, CLUSTER_ID, NOW, instance, teardown
 

@@ -8,8 +8,8 @@ import pytest
 
 from coordination.outcomes import Known, NoTable, Reading
 from functions.reconcile.actions import Action, AnswerTeardown, ClearCondition, CompleteHook, SetPhaseDeleting, Wait
-from functions.reconcile.core import decide
-from functions.reconcile.holds import held
+from functions.reconcile.decide import decide
+from functions.reconcile.hold_condition import held
 from tests.unit.functions.world import BROKEN, NOW, instance, member, record, rows, snapshot, teardown
 
 DELETING = rows(record=record("deleting"))

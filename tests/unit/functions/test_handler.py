@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from coordination.dismissals import Dismissal
 from coordination.outcomes import Known, Unknown
+from coordination.release_grants import Dismissal
 from functions.reconcile import handler, passes
 from functions.reconcile.handler import PassFailed
 from functions.reconcile.settings import SettingsError, settings

@@ -19,11 +19,11 @@ from moto import mock_aws
 
 from coordination.adapters.table import ClusterTable
 from coordination.conditions import Condition
-from coordination.dismissals import Dismissal
 from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState
 from coordination.outcomes import Done, Known, Reading, Request, Settled, Unknown, Write
 from coordination.record import ClusterRecord, Phase
+from coordination.release_grants import Dismissal
 from coordination.teardowns import Teardown
 from functions.reconcile import answers
 from functions.reconcile.handler import respond

@@ -13,9 +13,9 @@ import pytest
 from imagebuilder import configure, places
 from imagebuilder.configure import Settings
 from imagebuilder.configure.__main__ import main
+from userdata.boot.activation import AGENT_UNIT
 from userdata.boot.control_plane import FAILED
-from userdata.boot.finishing import AGENT_UNIT
-from userdata.node_file import NODE_FILE
+from userdata.config.node_file import NODE_FILE
 
 GOLDEN = Path(__file__).parent / "golden"
 PAUSE = "registry.k8s.io/pause:3.10.2"

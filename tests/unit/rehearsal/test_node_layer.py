@@ -8,7 +8,7 @@ from pathlib import Path
 
 from imagebuilder import places
 from rehearsal.cloud import node_layer
-from userdata import image
+from userdata.config import image
 
 
 def test_what_the_layer_says_of_this_computer_is_understood_by_the_node_program(tmp_path: Path) -> None:
@@ -31,14 +31,14 @@ def test_settings_add_to_what_holds_for_every_machine() -> None:
 
 def test_the_image_starts_the_program_of_this_checkout_or_a_tests_own_file_beside_it(tmp_path: Path) -> None:
     entry = tmp_path / "entry.py"
-    entry.write_text("import userdata.node_file\n", encoding="utf-8")
+    entry.write_text("import userdata.config.node_file\n", encoding="utf-8")
     for name, given in (("own", None), ("tests", entry)):
         layer = tmp_path / name
         node_layer.make(layer, given, {})
         started = layer / places.NODE_PROGRAM.lstrip("/")
         assert stat.S_IMODE(started.stat().st_mode) == 0o755
         assert (started.read_text(encoding="utf-8") == entry.read_text(encoding="utf-8")) == (given is entry)
-        assert (layer / places.LIBRARY_FOLDER.lstrip("/") / "userdata/node_file.py").is_file()
+        assert (layer / places.LIBRARY_FOLDER.lstrip("/") / "userdata/config/node_file.py").is_file()
 
 
 def test_the_folder_of_the_nodes_own_files_is_for_root_alone(tmp_path: Path) -> None:

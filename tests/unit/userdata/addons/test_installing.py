@@ -13,7 +13,7 @@ from tests.unit.userdata.addons.test_content import MANIFESTS
 from tests.unit.userdata.addons.test_filling import VALUES
 from userdata.addons.content import addons, record_document
 from userdata.addons.installing import Here, install, installed
-from userdata.commands import Finished
+from userdata.host.commands import Finished
 
 WITHOUT_PROXY = addons(MANIFESTS, VALUES, "v1.37.2", kube_proxy=False)
 WITH_PROXY = addons(MANIFESTS, VALUES, "v1.37.2", kube_proxy=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from coordination.members import Member, MemberState
 from coordination.outcomes import Known, Unknown
 from coordination.record import ClusterRecord, Phase
-from userdata.agent.view import EtcdView
 from userdata.etcd.model import Alarm, EtcdMember, MemberList, Status
+from userdata.etcd.view import EtcdView
 
 CLUSTER_ID = "arn:aws:cloudformation:us-east-1:000000000000:stack/holdfast/one"
 ETCD_CLUSTER = 0xABC

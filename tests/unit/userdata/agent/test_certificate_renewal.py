@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from userdata.agent.certificates import Surroundings, found, renew
-from userdata.certificates import CONTROL_PLANE, STAMP, Place, Pod, Renewal, due
-from userdata.commands import Finished
-from userdata.files import private, write
-from userdata.kubeadm.renewing import COMMAND, RENEW_FILE
-from userdata.log import StageFailed
+from userdata.agent.certificate_renewal import Surroundings, found, renew
+from userdata.host.commands import Finished
+from userdata.host.files import private, write
+from userdata.kubeadm.certs_config import COMMAND, RENEW_FILE
+from userdata.logs.lines import StageFailed
+from userdata.pki.inventory import CONTROL_PLANE, STAMP, Place, Pod, Renewal, due
 from userdata.pki.issuing import Subject, issue, new_authority
 
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -22,10 +22,10 @@ from userdata.agent.conditions import (
     of_certificates,
     of_etcd,
 )
-from userdata.agent.view import EtcdView
-from userdata.certificates import CONTROL_PLANE, KUBELET, Held
 from userdata.etcd.model import Alarm, AlarmKind
+from userdata.etcd.view import EtcdView
 from userdata.pki.inspecting import Certificate
+from userdata.pki.inventory import CONTROL_PLANE, KUBELET, Held
 
 RUNNING = {f"i-{number}": "running" for number in range(1, 5)}
 JOINING = row(4, MemberState.JOINING)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from coordination.outcomes import Known
-from userdata.agent import certificates
-from userdata.certificates import CONTROL_PLANE
-from userdata.files import private, write
+from userdata.agent import certificate_renewal
+from userdata.host.files import private, write
 from userdata.pki.inspecting import Certificate, inspect
+from userdata.pki.inventory import CONTROL_PLANE
 from userdata.pki.issuing import Subject, issue, new_authority
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -28,12 +28,12 @@ def test_a_certificate_is_inspected_once_and_one_in_its_place_is_seen_at_once(
         asked.append(pem)
         return inspect(pem)
 
-    monkeypatch.setattr(certificates, "inspect", counted)
+    monkeypatch.setattr(certificate_renewal, "inspect", counted)
     for number, days in enumerate((365, 30), start=1):
         leaf = issue(AUTHORITY, Subject("x"), ["clientAuth"], NOW, timedelta(days=days))
         write(tmp_path, {PLACE.path: private(leaf.certificate)})
         for _ in range(3):
-            (held,) = certificates.found(tmp_path, [PLACE])
+            (held,) = certificate_renewal.found(tmp_path, [PLACE])
             assert isinstance(held.certificate, Known)
             assert held.certificate.value is not None
             assert held.certificate.value.ends == NOW + timedelta(days=days)

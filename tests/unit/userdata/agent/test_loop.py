@@ -14,10 +14,10 @@ import pytest
 
 from tests.unit.userdata.secrecy import leaks, texts
 from userdata.agent.loop import LONGEST_PAUSE_SECONDS, Loop, serve
-from userdata.agent.pulse import Heart, Stopping
 from userdata.agent.tasks import Task
-from userdata.log import Clocks, Log, StageFailed
-from userdata.notify import ALIVE, READY, STOPPING, notifier
+from userdata.agent.watchdog import Heart, Stopping
+from userdata.host.notify import ALIVE, READY, STOPPING, notifier
+from userdata.logs.lines import Clocks, Log, StageFailed
 
 SECRET = "0123456789abcdef"
 

@@ -14,13 +14,13 @@ import pytest
 from coordination.outcomes import Known, Reading, Unknown
 from tests.waiting import wait_for
 from userdata.agent import loop as loops
-from userdata.agent.approvals import Approvals, tasks
+from userdata.agent.csr_approver import Approvals, tasks
 from userdata.agent.loop import Loop, serve
-from userdata.agent.pulse import Heart, Pulse, Stopping
 from userdata.agent.tasks import Task
+from userdata.agent.watchdog import Heart, Pulse, Stopping
+from userdata.host.notify import ALIVE, STOPPING
 from userdata.kube.client import Api
-from userdata.log import Log
-from userdata.notify import ALIVE, STOPPING
+from userdata.logs.lines import Log
 
 QUICK = 0.01
 NAMES = ["tasks", "certificates"]
@@ -144,7 +144,7 @@ def test_systemd_hears_nothing_while_one_loop_hangs_however_lively_the_other_one
 def test_a_restart_that_takes_long_is_no_hanging_and_holds_nothing_up(
     agent: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("userdata.agent.pulse.BEAT_SECONDS", QUICK)
+    monkeypatch.setattr("userdata.agent.watchdog.BEAT_SECONDS", QUICK)
     serves = threading.Event()
     lively = Counted()
 
@@ -245,7 +245,7 @@ class RestartingApi:
 def test_requests_are_judged_while_certificates_are_busy_as_soon_as_the_api_server_answers_again(
     agent: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("userdata.agent.approvals.APPROVAL_SECONDS", QUICK)
+    monkeypatch.setattr("userdata.agent.csr_approver.APPROVAL_SECONDS", QUICK)
     api = RestartingApi()
     judge = Approvals(cast(Api, api), cast(Any, None), cast(Any, None), lambda name: name)
     busy = Hanging()

@@ -9,7 +9,7 @@ from coordination.members import Member, MemberState
 from coordination.outcomes import Known, Unknown
 from coordination.record import ClusterRecord, Phase
 from userdata.boot.snapshot import Reach, Snapshot
-from userdata.etcd_disk import Disk, Identity, Node
+from userdata.host.etcd_disk import Disk, Identity, Node
 
 CLUSTER = "arn:aws:cloudformation:us-east-1:123456789012:stack/demo/0b1c"
 ME = Node(CLUSTER, "i-me")

@@ -12,7 +12,7 @@ from tests.unit.userdata.boot.looks import BROKEN, CLUSTER, EMPTY, HALF, ME, dis
 from userdata.boot.actions import GiveUp, Join, JudgeRestore, Resume, Start, Stop, TakeClaim, Wait, WaitForHuman
 from userdata.boot.decide import decide
 from userdata.boot.snapshot import Reach
-from userdata.etcd_disk import Disk, Node
+from userdata.host.etcd_disk import Disk, Node
 
 CLAIMED, READY, RESTORING = Phase.CLAIMED, Phase.READY, Phase.RESTORING
 DISKS = {

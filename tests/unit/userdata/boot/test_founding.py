@@ -23,7 +23,7 @@ from tests.unit.userdata.boot.world import ANCHORS, ME, OTHER, REFUSED, Fault, N
 from tests.unit.userdata.secrecy import leaks, pki_secrets, readable_files, texts
 from tests.waiting import wait_for
 from userdata.boot.control_plane import FAILED, SERVES, STOPPED
-from userdata.commands import Finished
+from userdata.host.commands import Finished
 from userdata.kubeadm.places import INIT_FILE
 from userdata.pki.inspecting import ca_hashes
 

@@ -16,10 +16,10 @@ from tests.unit.userdata.boot.endings import at, serves, sound
 from tests.unit.userdata.boot.interrupted import LEFT, as_lease, joining_row, learner
 from tests.unit.userdata.boot.world import ANCHORS, ME, MY_ADDRESS, OTHER, REFUSED, Fault, World, peer
 from tests.waiting import wait_for
-from userdata import files
 from userdata.boot.control_plane import FAILED, SERVES, STOPPED
-from userdata.commands import Finished
-from userdata.etcd_disk import EtcdDisk, Identity, Node
+from userdata.host import files
+from userdata.host.commands import Finished
+from userdata.host.etcd_disk import EtcdDisk, Identity, Node
 from userdata.pki import placing
 
 _LOOK = ("table: get cluster", "table: get member#i-me", "keys: read 1", "table: items member#")

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from coordination.approvals import Approval
 from coordination.boots import Boot
 from coordination.claims import FROM_NOTHING, claim_restoring
-from coordination.dismissals import Dismissal
 from coordination.instances import GroupInstance
 from coordination.members import Member
 from coordination.outcomes import Known
+from coordination.release_grants import Dismissal
+from coordination.restore_approval import Approval
 from tests.unit.userdata.boot.looks import BROKEN, ME, member, record
 from userdata.boot.actions import Dismiss, TakeClaim, Wait, WaitForHuman
 from userdata.boot.restore import Backup, Evidence, Rules, decide_restore, judged, unheard

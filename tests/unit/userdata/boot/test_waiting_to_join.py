@@ -16,8 +16,8 @@ from tests.unit.userdata.boot.endings import failed, serves, sound
 from tests.unit.userdata.boot.interrupted import LEFT, as_lease, joining_row, promoted
 from tests.unit.userdata.boot.world import ME, OTHER, REFUSED, Fault, World, peer
 from userdata.boot.control_plane import FAILED, SERVES, STOPPED
-from userdata.commands import Finished
-from userdata.etcd_disk import EtcdDisk
+from userdata.host.commands import Finished
+from userdata.host.etcd_disk import EtcdDisk
 
 RECORD, MEMBERS = "table: get cluster", "etcd: members"
 KUBEADM = "run: kubeadm join"

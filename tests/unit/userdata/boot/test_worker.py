@@ -19,9 +19,9 @@ from tests.unit.userdata.boot.worker_world import world as world  # a fixture
 from tests.unit.userdata.boot.world import REFUSED, Fault
 from tests.unit.userdata.secrecy import leaks, texts
 from userdata.boot.control_plane import FAILED, SERVES
-from userdata.commands import Finished
+from userdata.host.commands import Finished
 from userdata.kubeadm.places import DISCOVERY_FILE, JOIN_FILE, KUBEADM_FOLDER, KUBELET_FILE
-from userdata.log import StageFailed
+from userdata.logs.lines import StageFailed
 from userdata.pki.issuing import new_authority
 
 EVENTS = (

@@ -12,7 +12,7 @@ from tests.unit.userdata.boot.worker_endings import gave_up, keeps_no_secret, se
 from tests.unit.userdata.boot.worker_world import JOIN_DATA, ME, WorkerWorld
 from tests.unit.userdata.boot.worker_world import world as world  # a fixture
 from tests.unit.userdata.boot.world import Crash, Fault
-from userdata.boot.certificate import KEY_FILE
+from userdata.boot.bootstrap_csr import KEY_FILE
 from userdata.boot.control_plane import FAILED, SERVES
 from userdata.kubeadm.tokens import new_token
 from userdata.pki.issuing import new_key
@@ -214,7 +214,7 @@ def test_a_key_that_cannot_be_made_is_made_later_or_the_place_is_given_up(
             raise error
         return new_key()
 
-    monkeypatch.setattr("userdata.boot.certificate.new_key", make)
+    monkeypatch.setattr("userdata.boot.bootstrap_csr.new_key", make)
     ended = world.boots()
     if times == 3:
         assert ended == SERVES

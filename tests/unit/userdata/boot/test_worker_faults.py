@@ -20,9 +20,9 @@ from tests.unit.userdata.boot.worker_endings import SIGNAL, gave_up, keeps_no_se
 from tests.unit.userdata.boot.worker_world import CA_FILE, WorkerWorld, placed
 from tests.unit.userdata.boot.worker_world import world as world  # a fixture
 from tests.unit.userdata.boot.world import Crash, Fault
-from userdata.boot.certificate import KEY_FILE
+from userdata.boot.bootstrap_csr import KEY_FILE
 from userdata.boot.control_plane import FAILED, SERVES
-from userdata.boot.trying import LONGEST_PAUSE_SECONDS
+from userdata.boot.retry import LONGEST_PAUSE_SECONDS
 from userdata.kubeadm.places import BOOTSTRAP_FILE, DISCOVERY_FILE, JOIN_FILE, KUBELET_FILE
 
 FAULTS = (Fault.FAILS, Fault.LOST, Fault.CRASH)

@@ -24,20 +24,21 @@ from coordination.writes import Update
 from tests.unit.userdata.boot.signing_api import SigningApi
 from tests.unit.userdata.boot.world import REFUSED, Crash, Fault, NeverEnds
 from tests.unit.userdata.tables import MemoryTable
-from userdata import files, settings
 from userdata.boot import wiring
-from userdata.boot.certificate import Asker, Denied, Key
-from userdata.commands import Finished
-from userdata.identity import Identity
-from userdata.image import IMAGE_FILE
-from userdata.join_data import JoinData
+from userdata.boot.bootstrap_csr import Asker, Denied, Key
+from userdata.config import settings
+from userdata.config.image import IMAGE_FILE
+from userdata.config.node_file import NODE_FILE
+from userdata.host import files
+from userdata.host.commands import Finished
+from userdata.host.instance import Identity
+from userdata.join.data import JoinData
+from userdata.kubeadm.machine import System
 from userdata.kubeadm.places import BOOTSTRAP_FILE, DISCOVERY_FILE, JOIN_FILE, KUBELET_FILE
 from userdata.kubeadm.tokens import new_token
-from userdata.log import StageFailed
-from userdata.node_file import NODE_FILE
+from userdata.logs.lines import StageFailed
 from userdata.pki.inspecting import ca_hashes, certificate_fingerprint, request_fingerprint
 from userdata.pki.issuing import Leaf
-from userdata.system import System
 
 ME = "i-0123456789abcdef0"
 IDENTITY = Identity(ME, "us-east-1a", "us-east-1", "123456789012", "10.0.0.9", "m7i.large", "ami-1", "aws")

@@ -16,34 +16,34 @@ from typing import Any
 from botocore.exceptions import ReadTimeoutError
 
 from coordination.boots import Boot, tell
-from coordination.fates import TERMINATED
 from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState, member
 from coordination.names import CLUSTER_ITEM, MEMBER_ITEM_PREFIX
 from coordination.outcomes import Done, Known, Reading, Request, Unknown
 from coordination.record import ClusterRecord, Phase, cluster_record
+from coordination.termination import TERMINATED
 from coordination.timings import Timings
 from tests.unit.userdata import tables
 from tests.unit.userdata.tables import MemoryTable
-from userdata import files
 from userdata.boot.context import Context
 from userdata.boot.control_plane import ControlPlaneBoot
+from userdata.boot.launch_hook import Waiting
 from userdata.boot.snapshot import Answer
-from userdata.boot.waiting import Waiting
-from userdata.commands import Finished
+from userdata.boot.stages import Stages
+from userdata.config.image import ImageFacts
+from userdata.config.node_file import NodeFile
+from userdata.config.pace import Pace
+from userdata.config.settings import ClusterSettings
 from userdata.etcd.model import EtcdMember, MemberList, Status, hexadecimal
-from userdata.etcd_disk import EtcdDisk
-from userdata.identity import Identity
-from userdata.image import ImageFacts
-from userdata.log import Log, StageFailed
-from userdata.node_file import NodeFile
-from userdata.pace import Pace
+from userdata.host import files
+from userdata.host.commands import Finished
+from userdata.host.etcd_disk import EtcdDisk
+from userdata.host.instance import Identity
+from userdata.kubeadm.machine import System
+from userdata.logs.lines import Log, StageFailed
 from userdata.pki.issuing import new_pki
 from userdata.pki.material import Pki
 from userdata.pki.outcomes import Incomplete, Mixture, Read, Stored
-from userdata.settings import ClusterSettings
-from userdata.stages import Stages
-from userdata.system import System
 
 ME, OTHER = "i-me", "i-other"
 MY_ADDRESS, OTHER_ADDRESS = "10.0.0.9", "10.0.0.1"

@@ -15,7 +15,7 @@ import pytest
 from tests.programs import MINORS, RELEASES, program
 from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE, TOKEN, WORKER
 from tests.unit.userdata.secrecy import leaks, texts
-from userdata.kubeadm import discovery, founding, joining, renewing
+from userdata.kubeadm import certs_config, discovery, init_config, join_config
 from userdata.kubeadm.cluster import Lifetimes
 from userdata.kubeadm.node import Host
 from userdata.kubeadm.places import DISCOVERY_FILE
@@ -29,7 +29,7 @@ LIMITS = Timeouts()
 
 
 def founder(cluster: Any = CLUSTER, host: Host = EC2) -> str:
-    return founding.configuration(cluster, CONTROL_PLANE, TOKEN, 86400, host, LIMITS)
+    return init_config.configuration(cluster, CONTROL_PLANE, TOKEN, 86400, host, LIMITS)
 
 
 def documents(text: str) -> dict[str, Any]:
@@ -57,9 +57,9 @@ def test_kubeadm_accepts_what_joiners_are_told(tmp_path: Path, minor: str, host:
     authority = new_authority("kubernetes", datetime.now(UTC))
     joiner = discovery.for_control_plane(authority, CLUSTER.server, CONTROL_PLANE.name, datetime.now(UTC))
     for configuration, found_by in (
-        (joining.control_plane(CONTROL_PLANE, host, LIMITS), joiner),
-        (joining.control_plane(CONTROL_PLANE, host, LIMITS, again=True), joiner),
-        (joining.worker(WORKER, host, LIMITS), discovery.for_worker(authority.bundle, CLUSTER.server, TOKEN)),
+        (join_config.control_plane(CONTROL_PLANE, host, LIMITS), joiner),
+        (join_config.control_plane(CONTROL_PLANE, host, LIMITS, again=True), joiner),
+        (join_config.worker(WORKER, host, LIMITS), discovery.for_worker(authority.bundle, CLUSTER.server, TOKEN)),
     ):
         place = tmp_path / "discovery.json"
         place.write_text(found_by)
@@ -93,7 +93,7 @@ def test_kubeadm_starts_etcd_with_the_token_of_the_epoch(tmp_path: Path, minor: 
 
 
 def test_founders_and_those_who_renew_certificates_say_the_same_of_the_cluster() -> None:
-    founded, renewed = documents(founder()), documents(renewing.configuration(CLUSTER, CONTROL_PLANE.address))
+    founded, renewed = documents(founder()), documents(certs_config.configuration(CLUSTER, CONTROL_PLANE.address))
     assert founded["ClusterConfiguration"] == renewed["ClusterConfiguration"]
     told = named(founded["ClusterConfiguration"]["etcd"]["local"]["extraArgs"])
     assert told == {"initial-cluster-token": CLUSTER.etcd_token}
@@ -101,7 +101,7 @@ def test_founders_and_those_who_renew_certificates_say_the_same_of_the_cluster()
 
 def test_the_same_values_give_the_same_text_whatever_their_order() -> None:
     turned = replace(WORKER, labels=dict(reversed(list(WORKER.labels.items()))))
-    assert joining.worker(WORKER, EC2, LIMITS) == joining.worker(turned, EC2, LIMITS)
+    assert join_config.worker(WORKER, EC2, LIMITS) == join_config.worker(turned, EC2, LIMITS)
 
 
 def test_a_cgroup_v1_machine_is_asked_for_and_never_assumed() -> None:
@@ -155,11 +155,11 @@ def test_the_founders_token_opens_no_public_door() -> None:
     (token,) = documents(founder())["InitConfiguration"]["bootstrapTokens"]
     assert token["usages"] == ["authentication"]
     assert token["ttl"] == "86400s"
-    assert "--skip-token-print" in founding.COMMAND
+    assert "--skip-token-print" in init_config.COMMAND
 
 
 def test_a_control_plane_joins_with_a_file_and_without_a_token() -> None:
-    (joiner,) = documents(joining.control_plane(CONTROL_PLANE, EC2, LIMITS)).values()
+    (joiner,) = documents(join_config.control_plane(CONTROL_PLANE, EC2, LIMITS)).values()
     assert joiner["discovery"] == {"file": {"kubeConfigPath": DISCOVERY_FILE}}
     assert joiner["controlPlane"] == {"localAPIEndpoint": {"advertiseAddress": "10.0.0.5", "bindPort": 6443}}
     assert joiner["timeouts"]["etcdAPICall"] == "20s"
@@ -168,16 +168,16 @@ def test_a_control_plane_joins_with_a_file_and_without_a_token() -> None:
 @pytest.mark.parametrize("host", [EC2, RESTRICTED])
 def test_a_join_that_goes_on_leaves_out_the_checks_that_its_first_half_fails_and_no_other(host: Host) -> None:
     first, again = (
-        documents(joining.control_plane(CONTROL_PLANE, host, LIMITS, again=again))["JoinConfiguration"]
+        documents(join_config.control_plane(CONTROL_PLANE, host, LIMITS, again=again))["JoinConfiguration"]
         for again in (False, True)
     )
     before = first["nodeRegistration"].pop("ignorePreflightErrors", [])
-    assert again["nodeRegistration"].pop("ignorePreflightErrors") == [*before, *joining.AGAIN]
+    assert again["nodeRegistration"].pop("ignorePreflightErrors") == [*before, *join_config.AGAIN]
     assert first == again
 
 
 def test_a_node_registers_with_where_it_is_and_with_what_its_pool_says() -> None:
-    (worker,) = documents(joining.worker(WORKER, EC2, LIMITS)).values()
+    (worker,) = documents(join_config.worker(WORKER, EC2, LIMITS)).values()
     registration = worker["nodeRegistration"]
     assert "controlPlane" not in worker
     assert registration["name"] == "i-0fedcba9876543210"
@@ -196,18 +196,18 @@ def test_a_node_registers_with_where_it_is_and_with_what_its_pool_says() -> None
 
 def test_a_pool_cannot_move_its_nodes_to_another_zone() -> None:
     liar = replace(WORKER, labels={"topology.kubernetes.io/zone": "elsewhere"})
-    assert "elsewhere" not in joining.worker(liar, EC2, LIMITS)
+    assert "elsewhere" not in join_config.worker(liar, EC2, LIMITS)
 
 
 def test_a_worker_without_taints_says_so_for_kubeadm_would_put_its_own() -> None:
-    (worker,) = documents(joining.worker(replace(WORKER, taints=()), EC2, LIMITS)).values()
+    (worker,) = documents(join_config.worker(replace(WORKER, taints=()), EC2, LIMITS)).values()
     assert worker["nodeRegistration"]["taints"] == []
 
 
 def test_only_the_discovery_file_of_a_joiner_is_secret() -> None:
     token = new_token()
     found_by = discovery.for_worker("certificate", CLUSTER.server, token)
-    configuration = joining.worker(WORKER, EC2, LIMITS)
+    configuration = join_config.worker(WORKER, EC2, LIMITS)
     assert leaks({"token": token.secret}, texts(discovery=found_by, join=configuration)) == ["token is in discovery"]
 
 

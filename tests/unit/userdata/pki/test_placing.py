@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.unit.userdata.secrecy import leaks, pki_secrets, readable_files
 from tests.unit.userdata.tree import contents, modes
-from userdata.files import write
+from userdata.host.files import write
 from userdata.pki.issuing import new_authority, new_pki
 from userdata.pki.material import Authority
 from userdata.pki.placing import CLUSTER_CA, files

@@ -11,16 +11,16 @@ import pytest
 from coordination.conditions import Condition
 from coordination.members import MemberState
 from coordination.node_leases import LeaseName, NodeLease
-from coordination.observations import ClusterObservation
+from coordination.observed_state import ClusterObservation
 from coordination.outcomes import Known, Unknown
 from coordination.record import Phase
 from tests.unit.userdata.agent.looks import NOW, RECORD, ROWS, THREE, etcd_member, row, view
-from userdata.certificates import CONTROL_PLANE, KUBELET, Held
-from userdata.log import Outcome
+from userdata.logs.lines import Outcome
 from userdata.pki.inspecting import Certificate
-from userdata.status.facts import Facts, StageLine, Table, Who
+from userdata.pki.inventory import CONTROL_PLANE, KUBELET, Held
 from userdata.status.rendering import document, screen
 from userdata.status.report import Verdict, ago, report
+from userdata.status.snapshot import Facts, StageLine, Table, Who
 
 MOMENT = datetime.fromtimestamp(NOW, UTC)
 

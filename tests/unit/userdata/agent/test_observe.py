@@ -1,0 +1,209 @@
+"""The leading agent's look, on a table of moto: rows made true, the observation stored, conditions set and cleared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from coordination.adapters.table import ClusterTable
+from coordination.conditions import Condition, condition
+from coordination.members import Member, MemberState, member
+from coordination.names import OBSERVATION_ITEM
+from coordination.observed_state import SeenMember, cluster_observation
+from coordination.outcomes import Item, Known, Reading, Unknown
+from coordination.record import Phase
+from tests.unit.coordination.conftest import NAME
+from tests.unit.coordination.conftest import client as client  # a fixture
+from tests.unit.userdata.agent.looks import NOW, RECORD, ROWS, THREE, etcd_member, row, view
+from userdata.agent.observe import Nodes, Observer, Sources
+from userdata.etcd.view import EtcdView
+from userdata.logs.lines import StageFailed
+
+
+@dataclass
+class World:
+    """What an observer sees; a test changes it between two looks."""
+
+    table: ClusterTable
+    etcd: Reading[EtcdView] = field(default_factory=lambda: Known(view(*THREE)))
+    states: dict[str, str | None] = field(default_factory=lambda: {f"i-{number}": "running" for number in range(1, 5)})
+    nodes: Reading[Nodes] = field(default_factory=lambda: Known(Nodes(5, 4)))
+    steady: float = 0.0
+
+    def observer(self) -> Observer:
+        return Observer(
+            Sources(
+                instance_id="i-1",
+                table=self.table,
+                etcd=lambda: self.etcd,
+                states=lambda asked: Known({each: self.states[each] for each in asked}),
+                nodes=lambda: self.nodes,
+                certificates=list,
+                wall=lambda: NOW + self.steady,
+                steady=lambda: self.steady,
+            )
+        )
+
+    def item(self, item_id: str) -> Item | None:
+        reading = self.table.get(item_id)
+        assert isinstance(reading, Known)
+        return reading.value
+
+    def row(self, number: int) -> Member:
+        found = self.item(f"member#i-{number}")
+        assert found is not None
+        return member(found)
+
+    def conditions(self) -> dict[str, Condition]:
+        reading = self.table.items(["condition#"])
+        assert isinstance(reading, Known)
+        return {each.name: each for each in map(condition, reading.value)}
+
+
+@pytest.fixture
+def world(client: Any) -> World:
+    table = ClusterTable(client, NAME)
+    for item in (RECORD.item(), *(each.item() for each in ROWS)):
+        table.put(item, {})
+    return World(table)
+
+
+def test_a_cluster_that_is_well_is_published_and_nothing_is_told(world: World) -> None:
+    assert world.observer().observe() == ""
+    item = world.item(OBSERVATION_ITEM)
+    assert item is not None
+    found = cluster_observation(item)
+    assert (found.observed_at, found.by, found.epoch, found.etcd_cluster_id) == (NOW, "i-1", 2, "abc")
+    assert (found.leader, found.size_bytes, found.nodes, found.nodes_ready) == ("10", 1000, 5, 4)
+    assert found.members == tuple(SeenMember(f"{number}0", f"i-{number}", False, "") for number in (1, 2, 3))
+    assert world.conditions() == {}
+
+
+def test_rows_are_made_true_and_said(world: World) -> None:
+    world.table.put(row(3, MemberState.JOINING, "").item(), {})
+    world.table.put(row(4).item(), {})
+    assert world.observer().observe() == "i-3 was promoted; etcd does not list i-4 any more"
+    assert (world.row(3).state, world.row(3).etcd_member_id) == (MemberState.VOTER, "30")
+    assert world.row(4).state is MemberState.REMOVED
+    assert world.observer().observe() == ""
+
+
+def test_rows_of_another_epoch_are_nobodys(world: World) -> None:
+    world.table.put(row(4, epoch=1).item(), {})
+    assert world.observer().observe() == ""
+    assert world.row(4).state is MemberState.VOTER
+
+
+def test_an_instance_that_ec2_does_not_know_is_written_down_and_taken_back(world: World) -> None:
+    world.states["i-2"] = None
+    assert world.observer().observe() == "EC2 does not know i-2"
+    assert world.row(2).not_found_since == NOW
+    world.steady = 60
+    assert world.observer().observe() == ""
+    assert world.row(2).not_found_since == NOW
+    world.states["i-2"] = "running"
+    assert world.observer().observe() == "EC2 knows i-2 after all"
+    assert world.row(2).not_found_since is None
+
+
+def test_a_condition_is_set_when_it_has_lasted_and_kept_by_the_next_leader_and_cleared(world: World) -> None:
+    sick = Known(view(*THREE, problems={2: "no answer"}))
+    world.etcd = sick
+    observer = world.observer()
+    assert observer.observe() == ""
+    world.steady = 61
+    assert observer.observe().startswith("set MemberUnhealthy/i-2: etcd's member 20 (i-2) does not serve: no answer")
+    assert world.conditions()["MemberUnhealthy/i-2"].since == NOW + 61
+    # Another node leads from now on, and has seen nothing before.
+    world.steady = 90
+    assert world.observer().observe() == ""
+    assert world.conditions()["MemberUnhealthy/i-2"].since == NOW + 61
+    world.etcd = Known(view(*THREE))
+    assert world.observer().observe() == "cleared MemberUnhealthy/i-2"
+    assert world.conditions() == {}
+
+
+TOLD = "i-4 says why"
+NAMES = ["RestoreBlocked", "SnapshotTooOld", "QuorumLost", "BootFailed/slot-0", "UpgradeRefused/i-4"]
+
+
+def boot_row(reason: str) -> Item:
+    return {"Id": "boot#arn:aws:ec2:us-east-1:000000000000:instance/i-4", "Stage": "decide", "Reason": reason}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("row_says", "state", "stays"),
+    [
+        (TOLD, "running", True),
+        (TOLD, "stopped", True),
+        (TOLD, "terminated", False),
+        (TOLD, None, False),
+        ("another reason", "running", False),
+        (None, "running", False),
+    ],
+)
+def test_what_a_booting_node_stored_stays_for_as_long_as_it_lives_and_tells_it(
+    world: World, name: str, row_says: str | None, state: str | None, stays: bool
+) -> None:
+    world.table.put(Condition(name, TOLD, "a step", NOW).item(), {})
+    if row_says is not None:
+        world.table.put(boot_row(row_says), {})
+    world.states["i-4"] = state
+    world.observer().observe()
+    assert (name in world.conditions()) is stays
+
+
+def test_a_boot_row_that_cannot_be_understood_blinds_nobody(world: World) -> None:
+    world.table.put({"Id": "boot#arn", "Stage": 7}, {})
+    world.table.put(Condition("RestoreBlocked", TOLD, "a step", NOW).item(), {})
+    world.observer().observe()
+    assert world.conditions() == {}
+
+
+def test_a_long_reason_is_known_by_its_beginning(world: World) -> None:
+    long = "a reason " * 200
+    world.table.put(Condition("RestoreBlocked", long, "a step", NOW).item(), {})
+    world.table.put(boot_row(long[:1000]), {})
+    world.observer().observe()
+    assert "RestoreBlocked" in world.conditions()
+
+
+def test_what_cannot_be_seen_changes_nothing_and_is_told_after_the_rest_is_done(world: World) -> None:
+    stray = Known(view(*THREE, etcd_member(4, learner=True)))
+    observer = world.observer()
+    world.etcd = stray
+    observer.observe()
+    world.steady = 61
+    observer.observe()
+    assert set(world.conditions()) == {"LearnerStray/40"}
+    world.etcd, world.states["i-2"] = Unknown("member list: timed out"), None
+    with pytest.raises(StageFailed, match="EC2 does not know i-2; member list: timed out"):
+        observer.observe()
+    assert set(world.conditions()) == {"LearnerStray/40"}
+    item = world.item(OBSERVATION_ITEM)
+    assert item is not None
+    assert cluster_observation(item).members is None
+
+
+def test_the_etcd_of_another_epoch_is_not_compared_with_these_rows(world: World) -> None:
+    world.table.put(replace(RECORD, etcd_cluster_id="def").item(), {})
+    world.etcd = Known(view(*THREE[:1]))
+    with pytest.raises(StageFailed, match="the etcd here is abc, and not the record's"):
+        world.observer().observe()
+    assert world.row(3).state is MemberState.VOTER
+
+
+@pytest.mark.parametrize("phase", [Phase.DELETING, Phase.CLAIMED])
+def test_nothing_is_written_while_the_cluster_is_not_ready(world: World, phase: Phase) -> None:
+    world.table.put(replace(RECORD, phase=phase).item(), {})
+    assert world.observer().observe() == ""
+    assert world.item(OBSERVATION_ITEM) is None
+
+
+def test_a_table_that_cannot_be_read_is_told(world: World) -> None:
+    world.table.delete("cluster", {})
+    with pytest.raises(StageFailed, match="there is no cluster record"):
+        world.observer().observe()

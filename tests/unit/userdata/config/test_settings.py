@@ -1,0 +1,156 @@
+"""Settings from the local SSM: whole, or with one line for each problem, or unknown."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from coordination.outcomes import Known, Unknown
+from rehearsal.aws.server import LocalAws
+from userdata.config.settings import NAMES, ClusterSettings, Invalid, PoolSettings, SettingsError, pool_settings
+from userdata.config.ssm import read_cluster, read_pool
+from userdata.kubeadm.node import Taint
+
+STORED = {
+    "cluster-id": "arn:aws:cloudformation:us-east-1:123456789012:stack/holdfast/0b1c",
+    "cluster-name": "holdfast",
+    "api-endpoint": "api.holdfast.internal",
+    "api-extra-names": "a.example.com,b.example.com,",
+    "control-plane-slots": "3",
+    "pod-cidr": "100.64.0.0/16",
+    "service-cidr": "172.20.0.0/16",
+    "backup-bucket": "backups",
+    "key-arn": "arn:aws:kms:us-east-1:123456789012:key/1",
+    "node-log-group": "nodes",
+    "control-plane-stack": "arn:aws:cloudformation:us-east-1:123456789012:stack/controlplane/1",
+}
+POOL = {
+    "labels": {"tier": "batch"},
+    "taints": [{"key": "gpu", "value": "", "effect": "NoSchedule"}],
+    "stack": "arn:aws:cloudformation:us-east-1:123456789012:stack/workers/1",
+    "group": "Group",
+}
+UUIDS = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Any]:
+    aws = LocalAws().start()
+    yield aws.client("ssm")
+    aws.stop()
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A cluster without parameters."""
+    return f"/holdfast/{next(UUIDS):04}"
+
+
+def put(client: Any, prefix: str, settings: dict[str, str]) -> None:
+    for name, value in settings.items():
+        client.put_parameter(Name=f"{prefix}/settings/{name}", Value=value, Type="String")
+
+
+def test_all_pages_of_the_settings_are_read(client: Any, prefix: str) -> None:
+    put(client, prefix, STORED)
+    assert len(STORED) == len(NAMES) > 10, "a page has ten"
+    assert read_cluster(client, prefix) == Known(
+        ClusterSettings(
+            cluster_id=STORED["cluster-id"],
+            cluster_name="holdfast",
+            api_endpoint="api.holdfast.internal",
+            api_extra_names=("a.example.com", "b.example.com"),
+            slots=3,
+            pod_cidr="100.64.0.0/16",
+            service_cidr="172.20.0.0/16",
+            backup_bucket="backups",
+            key_arn=STORED["key-arn"],
+            node_log_group="nodes",
+            control_plane_stack=STORED["control-plane-stack"],
+        )
+    )
+
+
+def test_a_lone_comma_stands_for_no_further_names(client: Any, prefix: str) -> None:
+    put(client, prefix, {**STORED, "api-extra-names": ","})
+    reading = read_cluster(client, prefix)
+    assert isinstance(reading, Known)
+    assert reading.value.api_extra_names == ()
+
+
+def test_every_problem_is_told_by_its_parameter(client: Any, prefix: str) -> None:
+    wrong = {"control-plane-slots": "three", "pod-cidr": "100.64.0.1/16"}
+    put(client, prefix, {name: value for name, value in {**STORED, **wrong}.items() if name != "key-arn"})
+    assert read_cluster(client, prefix) == Invalid(
+        (
+            f"{prefix}/settings/key-arn is missing",
+            f"{prefix}/settings/control-plane-slots is 'three', allowed: a whole number from 1",
+            f"{prefix}/settings/pod-cidr is '100.64.0.1/16', allowed: a range such as 10.0.0.0/16",
+        )
+    )
+
+
+def test_a_later_release_may_have_more_settings(client: Any, prefix: str) -> None:
+    put(client, prefix, {**STORED, "colour": "red"})
+    assert isinstance(read_cluster(client, prefix), Known)
+
+
+def test_a_page_that_does_not_come_makes_all_unknown(client: Any, prefix: str) -> None:
+    put(client, prefix, STORED)
+
+    def second_page(params: dict[str, Any], **_: Any) -> None:
+        if "NextToken" in params:
+            raise ReadTimeoutError(endpoint_url="https://ssm")
+
+    event = "provide-client-params.ssm.GetParametersByPath"
+    client.meta.events.register(event, second_page)
+    try:
+        assert read_cluster(client, prefix) == Unknown("GetParametersByPath: ReadTimeoutError")
+    finally:
+        client.meta.events.unregister(event, second_page)
+
+
+def test_a_pool_has_labels_taints_and_a_group(client: Any, prefix: str) -> None:
+    client.put_parameter(Name=f"{prefix}/pools/batch", Value=json.dumps(POOL), Type="String")
+    assert read_pool(client, prefix, "batch") == Known(
+        PoolSettings({"tier": "batch"}, (Taint("gpu", "NoSchedule"),), str(POOL["stack"]), "Group")
+    )
+
+
+def test_a_pool_that_is_not_there_is_named(client: Any, prefix: str) -> None:
+    assert read_pool(client, prefix, "batch") == Invalid((f"{prefix}/pools/batch is missing",))
+
+
+def test_a_pool_that_cannot_be_read_is_unknown(client: Any, prefix: str) -> None:
+    def lose(**_: Any) -> None:
+        raise ReadTimeoutError(endpoint_url="https://ssm")
+
+    event = "after-call.ssm.GetParameter"
+    client.meta.events.register(event, lose)
+    try:
+        assert read_pool(client, prefix, "batch") == Unknown("GetParameter: ReadTimeoutError")
+    finally:
+        client.meta.events.unregister(event, lose)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        json.dumps({**POOL, "labels": "a=b"}),
+        json.dumps({**POOL, "labels": {"a": 1}}),
+        json.dumps({**POOL, "taints": [{"key": "a"}]}),
+        json.dumps({**POOL, "taints": 7}),
+        json.dumps({**POOL, "group": None}),
+    ],
+)
+def test_a_pool_of_another_shape_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError):
+        pool_settings(text)

@@ -1,0 +1,136 @@
+"""From a member to a node in service: what a founder, a joiner and a node that was rebooted have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from coordination.outcomes import Done, Settled
+from userdata.addons import installing
+from userdata.addons.filling import ManifestError
+from userdata.addons.installing import Here
+from userdata.boot.context import Context
+from userdata.boot.failures import StepFailed, of_words
+from userdata.boot.ports import Publisher
+from userdata.boot.readiness import wait_until_served
+from userdata.boot.retry import doubt, until_done, until_told
+from userdata.boot.stages import Told
+from userdata.cloud.lifecycle import signal
+from userdata.config.cluster import values
+from userdata.kube import rights
+from userdata.kube.access import Access
+from userdata.kube.client import Api, Unavailable
+from userdata.kubeadm.errors import Fault
+from userdata.logs.lines import StageFailed
+
+AGENT_UNIT = "holdfast-agent.service"
+
+_TRIES = 10
+_LAST_STAGE = "start-agent"
+
+
+class Finishing:
+    """The last stages. Each may be repeated: a node that is rebooted in the middle goes through all of them again."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def serve(self) -> None:
+        """Start what is here, and wait until it serves. Raises StageFailed."""
+        with self._context.stages.stage("serve") as told:
+            self._context.system.start_kubelet()
+            wait_until_served(self._context, told)
+
+    def publish(self, tokens: Publisher) -> None:
+        """Publish what workers join by. The agents see to it, too, so what fails here is done a moment later."""
+        with self._context.stages.stage("publish-join-data") as told:
+            try:
+                told.say(tokens.run())
+            except StageFailed as failed:
+                told.say(f"left to the agents: {failed}")
+
+    def give_rights(self) -> None:
+        """Give the agents their rights in the cluster. Raises StageFailed.
+
+        Every control plane does it, because the agents cannot, and a founder may be lost before.
+        """
+        with self._context.stages.stage("rights") as told:
+            self._give_rights(told)
+
+    def _give_rights(self, told: Told) -> None:
+        access = Access(self._context.instance_id, self._context.root)
+
+        def give() -> str:
+            try:
+                with access.administrator() as credentials:
+                    outcome = rights.install(Api(self._context.identity.address, credentials))
+            except Unavailable as error:
+                raise of_words(str(error)) from error
+            return "" if isinstance(outcome, Done) else outcome.reason
+
+        self._insist(give, told, 1)
+
+    def enter_service(self) -> None:
+        """Complete the launch hook. Raises StageFailed."""
+        context = self._context
+        with context.stages.stage("launch-hook") as told:
+            self._insist(lambda: doubt(context.own_group.complete_launch()), told)
+            context.waiting.close()
+
+    def signal(self) -> bool:
+        """Tell the stack that this slot's new node serves: it waits for that during an update. Whether it was told.
+
+        At other times it does not wait, which is as good: the resource was signalled, or nobody asked. A node that
+        serves does not wait for a stack that cannot be told: `signal_late` goes on with it, beside the agent.
+        """
+        with self._context.stages.stage("signal") as told:
+            try:
+                self._insist(lambda: self._tell_stack(told), told)
+            except StageFailed as failed:
+                told.say(f"the stack is told later: {failed}")
+                return False
+        return True
+
+    def signal_late(self) -> None:
+        """Tell the stack, for as long as it takes."""
+        with self._context.stages.stage("signal") as told:
+            until_told(lambda: self._tell_stack(told), self._context.image.pace.look, told, self._context.waiting.sleep)
+        # As a node says whose stack was told at once.
+        self._context.stages.store(stage=_LAST_STAGE, reason="")
+
+    def _tell_stack(self, told: Told) -> str:
+        context = self._context
+        stack, resource = context.settings.control_plane_stack, f"Slot{context.node_file.place}"
+        outcome = signal(context.cloudformation, stack, resource, context.instance_id)
+        if isinstance(outcome, Settled):
+            told.say(outcome.reason)
+        return doubt(outcome)
+
+    def install_addons(self) -> None:
+        """Install the image's add-ons into a cluster that has none. What fails here is left to the agents."""
+        with self._context.stages.stage("add-ons") as told:
+            try:
+                self._install_addons(told)
+            except StageFailed as failed:
+                told.say(f"left to the agents: {failed}")
+
+    def _install_addons(self, told: Told) -> None:
+        context = self._context
+        try:
+            addons = installing.of_image(
+                context.root,
+                values(context.settings, context.node_file),
+                context.kubernetes_version,
+                kube_proxy=context.image.kube_proxy,
+            )
+        except ManifestError as error:
+            raise StepFailed(Fault(True, str(error), "Use an image whose add-ons are whole.")) from error
+        here = Here(context.identity.address, context.run)
+        self._insist(lambda: doubt(installing.install(addons, here)), told)
+
+    def _insist(self, attempt: Callable[[], str], told: Told, pause_seconds: float = 2) -> None:
+        until_done(attempt, _TRIES, pause_seconds, told, self._context.waiting.sleep)
+
+    def start_agent(self) -> None:
+        """Hand the node over to its agent. Raises StageFailed."""
+        with self._context.stages.stage(_LAST_STAGE):
+            self._context.system.start(AGENT_UNIT)

@@ -1,0 +1,120 @@
+"""Asking the members of etcd from a node that is none: with a certificate that it issues to itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from coordination.members import Member, MemberState
+from coordination.outcomes import Known, Reading, Unknown
+from userdata.boot.snapshot import Answer
+from userdata.etcd.client import Credentials, Etcd
+from userdata.etcd.model import EtcdMember, MemberList, hexadecimal
+from userdata.etcd.refusals import EtcdRefused
+from userdata.host import files
+from userdata.host.files import File, private
+from userdata.pki.issuing import Subject, issue
+from userdata.pki.material import Pki
+
+_FOLDER = "/run/holdfast/etcd"
+_LIFETIME = timedelta(hours=24)
+_ASK_SECONDS = 5.0
+"""A member that is alive answers in milliseconds, one that is gone never."""
+
+
+class Neighbours:
+    """The members at the addresses of the members' rows. `root` is where the certificate is kept, for root alone."""
+
+    def __init__(self, root: Path, instance_id: str) -> None:
+        self._root = root
+        self._instance_id = instance_id
+        self._issued = ""
+
+    def introduce(self, pki: Pki, now: datetime) -> None:
+        """Have a certificate that this cluster's etcd accepts. Raises OpensslFailed, OSError."""
+        if self._issued == pki.etcd.bundle:
+            return
+        leaf = issue(pki.etcd, Subject(f"holdfast:{self._instance_id}"), ["clientAuth"], now, _LIFETIME)
+        files.write(
+            self._root,
+            {
+                f"{_FOLDER}/ca.crt": File(pki.etcd.bundle),
+                f"{_FOLDER}/client.crt": File(leaf.certificate),
+                f"{_FOLDER}/client.key": private(leaf.key),
+            },
+        )
+        self._issued = pki.etcd.bundle
+
+    def answers(self, addresses: Iterable[str]) -> list[Answer]:
+        """What those say who answer at all."""
+        clients = [self._at(address) for address in addresses]
+        if not clients:
+            return []
+        with ThreadPoolExecutor(len(clients)) as pool:
+            return [answer for answer in pool.map(_answer, clients) if answer is not None]
+
+    def members(self, addresses: Iterable[str]) -> Reading[MemberList]:
+        """etcd's own list, as the majority knows it, from whoever answers first."""
+        return self._first(addresses, Etcd.members)
+
+    def members_without_majority(self, addresses: Iterable[str]) -> Reading[MemberList]:
+        """The list of whoever answers first, as that member alone knows it; it may be old."""
+        return self._first(addresses, Etcd.members_it_knows)
+
+    def silent(self, members: MemberList) -> list[str]:
+        """The names of the voters that do not answer."""
+        voters = members.voters
+        with ThreadPoolExecutor(len(voters)) as pool:
+            heard = list(pool.map(lambda member: self._hears(member), voters))
+        return [member.name for member, hears in zip(voters, heard, strict=True) if not hears]
+
+    def remove(self, addresses: Iterable[str], member_id: int) -> str:
+        """Have a member removed by whoever answers; why it was not, empty when it is in the list no more."""
+        reasons = []
+        for address in addresses:
+            outcome = self._at(address).remove(member_id)
+            if isinstance(outcome, EtcdRefused):
+                return outcome.refusal.value
+            if not isinstance(outcome, Unknown):
+                return ""
+            reasons.append(outcome.reason)
+        return "; ".join(reasons) or "there is nobody to ask"
+
+    def _first(
+        self, addresses: Iterable[str], ask: Callable[[Etcd], Reading[MemberList] | EtcdRefused]
+    ) -> Reading[MemberList]:
+        reasons = []
+        for address in addresses:
+            outcome = ask(self._at(address))
+            if isinstance(outcome, Known):
+                return outcome
+            reasons.append(outcome.refusal.value if isinstance(outcome, EtcdRefused) else outcome.reason)
+        return Unknown("; ".join(reasons) or "there is nobody to ask")
+
+    def _hears(self, member: EtcdMember) -> bool:
+        return any(isinstance(self._at(address).status(), Known) for address in member.addresses)
+
+    def _at(self, address: str) -> Etcd:
+        folder = self._root / _FOLDER.lstrip("/")
+        held = Credentials(str(folder / "ca.crt"), str(folder / "client.crt"), str(folder / "client.key"))
+        return Etcd(address, held, seconds=_ASK_SECONDS)
+
+
+def _answer(client: Etcd) -> Answer | None:
+    status = client.status()
+    if not isinstance(status, Known):
+        return None
+    health = client.health()
+    healthy = isinstance(health, Known) and health.value.healthy
+    return Answer(hexadecimal(status.value.cluster_id), healthy and not status.value.is_learner)
+
+
+def addresses(rows: Iterable[Member], epoch: int, without: str = "") -> list[str]:
+    """Where members of an epoch may be found, those that were promoted first."""
+    mine = [row for row in rows if row.epoch == epoch and row.address and row.instance_id != without]
+    present = [row for row in mine if row.state is not MemberState.REMOVED]
+    return [
+        row.address for row in sorted(present, key=lambda row: (row.state is not MemberState.VOTER, row.instance_id))
+    ]

@@ -1,0 +1,165 @@
+"""Gathers what a boot decides on. The order of the reads is part of the rules: the record comes first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from coordination.boots import Boot, boot
+from coordination.fields import Malformed, parsed
+from coordination.lease_watch import Observation, observe
+from coordination.members import Member, member
+from coordination.names import (
+    BOOT_ITEM_PREFIX,
+    CLUSTER_ITEM,
+    MEMBER_ITEM_PREFIX,
+    RESTORE_APPROVAL_ITEM,
+    member_item,
+)
+from coordination.outcomes import Item, Known, Reading, Unknown
+from coordination.record import ClusterRecord, Phase, cluster_record
+from coordination.restore_approval import Approval
+from coordination.restore_approval import approval as restore_approval
+from coordination.termination import is_gone
+from userdata.boot.context import Context, now, seconds_since_1970
+from userdata.boot.etcd_peers import addresses
+from userdata.boot.keys import Keys
+from userdata.boot.ports import Neighbours
+from userdata.boot.restore import Evidence, judged
+from userdata.boot.snapshot import Reach, Snapshot, reach
+from userdata.host.etcd_disk import Disk
+from userdata.pki.outcomes import Incomplete
+
+Parsed = TypeVar("Parsed")
+_UNASKED = "it was not asked for"
+
+
+class Looker:
+    """Looks for one node. What it saw before is part of a look: a lease is judged by watching it."""
+
+    def __init__(self, context: Context, keys: Keys, neighbours: Neighbours) -> None:
+        self._context = context
+        self._keys = keys
+        self._neighbours = neighbours
+        self._watch: Observation | None = None
+        self._missing_since: dict[str, int] = {}
+        self._silence: Observation | None = None
+
+    def record(self) -> Reading[ClusterRecord | None]:
+        """The record; every read watches its owner."""
+        began = time.monotonic()
+        reading = self._parsed(CLUSTER_ITEM, cluster_record)
+        if isinstance(reading, Known) and reading.value is not None:
+            seen = reading.value
+            self._watch = observe(self._watch, (seen.epoch, seen.owner, seen.counter), began, time.monotonic())
+        return reading
+
+    def look(self) -> Snapshot:
+        """One look at everything that the record's phase makes matter."""
+        context = self._context
+        reading = self.record()
+        disk = context.disk.read()
+        row: Reading[Member | None] = Unknown(_UNASKED)
+        owner_gone: Reading[bool] = Unknown(_UNASKED)
+        reached = Reach.NOBODY
+        record = reading.value if isinstance(reading, Known) else None
+        if record is not None and record.phase is Phase.READY:
+            row = self._parsed(member_item(context.instance_id), member)
+            reached = self._reach(record, disk)
+        elif record is not None and record.phase in (Phase.CLAIMED, Phase.RESTORING):
+            owner_gone = self._owner_gone(record)
+        in_vain = record is not None and record.phase is Phase.READY and not disk.has_data and reached is Reach.NOBODY
+        self._listen(record if in_vain else None)
+        still = self._watch is not None and self._watch.is_still(context.image.pace.leases.lease)
+        return Snapshot(context.node, disk, reading, row, owner_gone, still, reached, context.kubernetes_version)
+
+    def rows(self) -> Reading[tuple[Member, ...]]:
+        """Every member's row."""
+        return self._all(MEMBER_ITEM_PREFIX, member)
+
+    def boots(self) -> Reading[tuple[Boot, ...]]:
+        """How far every instance's boot has come."""
+        return self._all(BOOT_ITEM_PREFIX, boot)
+
+    def evidence(self, record: ClusterRecord) -> Evidence:
+        """What a restore is judged by, after `record` was read: the rows, then EC2, then the groups."""
+        context = self._context
+        rows = self.rows()
+        gone: Reading[frozenset[str]] = Unknown("the rows are unknown")
+        if isinstance(rows, Known):
+            wanted = judged(rows.value, record.epoch, context.instance_id)
+            gone = self._gone({row.instance_id: row.created_at for row in rows.value if row.instance_id in wanted})
+        approved: Reading[Approval | None] = self._parsed(RESTORE_APPROVAL_ITEM, restore_approval)
+        return Evidence(
+            context.node,
+            record,
+            rows,
+            gone,
+            instances=context.groups.instances(),
+            boots=self.boots(),
+            silent=self._silence is not None and self._silence.is_still(context.image.pace.leases.lease),
+            # No node takes backups yet, so there is none: known, and not a failure to look.
+            backup=Known(None),
+            approval=approved,
+            now=seconds_since_1970(),
+        )
+
+    def _listen(self, unheard: ClusterRecord | None) -> None:
+        """Take note of a record whose members were asked in vain: one look may miss one that is only restarted."""
+        now = time.monotonic()
+        state = None if unheard is None else (unheard.epoch, unheard.row_version)
+        self._silence = None if state is None else observe(self._silence, state, now, now)
+
+    def _reach(self, record: ClusterRecord, disk: Disk) -> Reach:
+        """Whether members answer; a node with data decides without asking, for when all reboot nobody can answer."""
+        if disk.has_data:
+            return Reach.NOBODY
+        pki = self._keys.of(record.pki_epoch)
+        rows = self.rows()
+        if isinstance(pki, Incomplete | Unknown) or isinstance(rows, Unknown):
+            return Reach.UNASKED
+        self._neighbours.introduce(pki.value, now())
+        asked = addresses(rows.value, record.epoch, without=self._context.instance_id)
+        return reach(self._neighbours.answers(asked), record.etcd_cluster_id)
+
+    def _owner_gone(self, record: ClusterRecord) -> Reading[bool]:
+        owner = record.owner
+        if not owner or owner == self._context.instance_id:
+            return Known(False)
+        boots = self.boots()
+        if isinstance(boots, Unknown):
+            return boots
+        started = {row.instance_id: row.started_at for row in boots.value}
+        gone = self._gone({owner: started.get(owner)})
+        return gone if isinstance(gone, Unknown) else Known(owner in gone.value)
+
+    def _gone(self, known_since: dict[str, int | None]) -> Reading[frozenset[str]]:
+        states = self._context.groups.states(known_since)
+        if isinstance(states, Unknown):
+            return states
+        moment = seconds_since_1970()
+        for instance_id, state in states.value.items():
+            if state is None:
+                self._missing_since.setdefault(instance_id, moment)
+            else:
+                self._missing_since.pop(instance_id, None)
+        return Known(
+            frozenset(
+                instance_id
+                for instance_id, state in states.value.items()
+                if is_gone(state, known_since[instance_id], self._missing_since.get(instance_id), moment)
+            )
+        )
+
+    def _parsed(self, item_id: str, parse: Callable[[Item], Parsed]) -> Reading[Parsed | None]:
+        return parsed(self._context.table.get(item_id), parse)
+
+    def _all(self, prefix: str, parse: Callable[[Item], Parsed]) -> Reading[tuple[Parsed, ...]]:
+        reading = self._context.table.items([prefix])
+        if isinstance(reading, Unknown):
+            return reading
+        try:
+            return Known(tuple(parse(item) for item in reading.value))
+        except Malformed as error:
+            return Unknown(f"{prefix}…: {error}")

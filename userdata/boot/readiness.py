@@ -1,0 +1,90 @@
+"""Whether API servers answer: this node's own, and through the balancer's name."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import time
+from pathlib import Path
+
+from coordination.outcomes import Reading
+from userdata.addons.installing import Here
+from userdata.boot.context import Context
+from userdata.boot.failures import of_words
+from userdata.boot.stages import Told
+from userdata.etcd.client import NODE_CREDENTIALS, Etcd
+from userdata.etcd.model import Status
+from userdata.etcd.refusals import EtcdRefused
+from userdata.kube.kubectl import printed
+from userdata.kube.nodes import why_not_ready
+from userdata.kubeadm.places import API_PORT
+from userdata.pki.material import Pki
+from userdata.pki.placing import CLUSTER_CA
+
+_SECONDS = 5.0
+_KUBECTL_SECONDS = 30.0
+
+
+class Servers:
+    """The servers of the node at `address`, whose files are below `root`, and the API at the name `endpoint`."""
+
+    def __init__(self, root: Path, address: str, endpoint: str) -> None:
+        self._root = root
+        self._address = address
+        self._endpoint = endpoint
+
+    def etcd(self) -> Reading[Status] | EtcdRefused:
+        """What this node's own etcd says of itself."""
+        return Etcd(self._address, NODE_CREDENTIALS).status()
+
+    def api(self) -> str:
+        """Why this node's own API server is not ready; empty when it is, with a certificate of this cluster's."""
+        try:
+            context = ssl.create_default_context(cafile=str(self._root / CLUSTER_CA.lstrip("/")))
+        except OSError as error:
+            return f"{CLUSTER_CA} cannot be read: {type(error).__name__}"
+        return _asked(self._address, context)
+
+    def endpoint(self, pki: Pki) -> str:
+        """The same of whoever answers at the balancer's name, for a node that has nothing of the cluster's yet."""
+        return _asked(self._endpoint, ssl.create_default_context(cadata=pki.cluster.bundle))
+
+
+def wait_until_served(context: Context, told: Told) -> None:
+    """Wait until this node's API server is ready, which it is when its etcd is. Raises StepFailed."""
+    seconds = context.image.pace.serve
+    deadline = time.monotonic() + seconds
+    context.waiting.alive(seconds)
+    while why := context.servers.api():
+        if time.monotonic() > deadline:
+            raise of_words(f"[control-plane-check] kube-apiserver is not healthy after {seconds:.0f} s: {why}")
+        told.wait(why)
+        context.waiting.sleep(1)
+
+
+def node_is_ready(context: Context, told: Told, seconds: float) -> bool:
+    """Whether the cluster has a Node of this name that the kubelet has registered. Raises StepFailed."""
+    wait_until_served(context, told)
+    here = Here(context.identity.address, context.run)
+    asked = here.kubectl("get", "node", context.instance_id, "--ignore-not-found", "-o", "json")
+    done = here.run(asked, min(seconds, _KUBECTL_SECONDS))
+    if not done.succeeded:
+        raise of_words(done.output)
+    try:
+        node = printed(done.output)
+        return node is not None and not why_not_ready(node)
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return False
+
+
+def _asked(host: str, context: ssl.SSLContext) -> str:
+    connection = http.client.HTTPSConnection(host, API_PORT, timeout=_SECONDS, context=context)
+    try:
+        connection.request("GET", "/readyz")
+        answer = connection.getresponse()
+        answer.read(1 << 16)
+    except (OSError, http.client.HTTPException) as error:
+        return f"the API at {host} does not answer: {error or type(error).__name__}"
+    finally:
+        connection.close()
+    return "" if answer.status == http.client.OK else f"the API at {host} is not ready: status {answer.status}"

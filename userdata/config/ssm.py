@@ -1,0 +1,51 @@
+"""Reads settings from SSM."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from coordination.adapters.errors import AWS_ERRORS, code, unknown
+from coordination.outcomes import Known, Unknown
+from userdata.config.settings import (
+    POOLS,
+    SETTINGS,
+    ClusterSettings,
+    Invalid,
+    PoolSettings,
+    SettingsError,
+    cluster_settings,
+    pool_settings,
+)
+
+_NOT_THERE = "ParameterNotFound"
+
+ReadCluster: TypeAlias = Known[ClusterSettings] | Invalid | Unknown
+ReadPool: TypeAlias = Known[PoolSettings] | Invalid | Unknown
+
+
+def read_cluster(client: Any, prefix: str) -> ReadCluster:
+    """The cluster's settings below `prefix` (`/holdfast/<uuid>`), through a client of SSM: all pages or nothing."""
+    path = f"{prefix}/{SETTINGS}"
+    found: dict[str, str] = {}
+    try:
+        for page in client.get_paginator("get_parameters_by_path").paginate(Path=path):
+            found |= {each["Name"].rpartition("/")[2]: each["Value"] for each in page["Parameters"]}
+    except AWS_ERRORS as error:
+        return unknown("GetParametersByPath", error)
+    try:
+        return Known(cluster_settings(found))
+    except SettingsError as error:
+        return Invalid(tuple(f"{path}/{problem}" for problem in error.problems))
+
+
+def read_pool(client: Any, prefix: str, pool: str) -> ReadPool:
+    """A pool's settings, through a client of SSM."""
+    name = f"{prefix}/{POOLS}/{pool}"
+    try:
+        text = client.get_parameter(Name=name)["Parameter"]["Value"]
+    except AWS_ERRORS as error:
+        return Invalid((f"{name} is missing",)) if code(error) == _NOT_THERE else unknown("GetParameter", error)
+    try:
+        return Known(pool_settings(text))
+    except SettingsError as error:
+        return Invalid(tuple(f"{name}: {problem}" for problem in error.problems))

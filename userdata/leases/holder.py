@@ -1,0 +1,77 @@
+"""One of the agent's leases: taken when it is free, renewed by a thread, and let go of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from coordination import node_leases
+from coordination.node_leases import LeaseName, NodeLease
+from coordination.timings import Timings
+from userdata.leases.keeper import LEASE, Busy, Contender, Kept, Table
+from userdata.logs.lines import StageFailed
+
+
+class Leasing:
+    """`stage_seconds` is how long it is held at most; a task that hangs then loses it."""
+
+    def __init__(
+        self, table: Table, name: LeaseName, owner: str, timings: Timings, stage_seconds: float = math.inf
+    ) -> None:
+        self._table = table
+        self._name = name
+        self._timings = timings
+        self._stage_seconds = stage_seconds
+        self._contender = Contender(table, name, owner, timings.lease)
+        self._kept: Kept[NodeLease] | None = None
+
+    def held(self) -> bool:
+        """Whether this node holds it now."""
+        # Read once, for another thread may let go of it meanwhile.
+        kept = self._kept
+        return kept is not None and not kept.lost
+
+    def contend(self) -> str:
+        """Take the lease if it is free: a task of its own for the lease that makes this agent the leader.
+
+        A holder is judged by looking at it again and again, so this has to be called again and again. It says what
+        changed, and nothing where nothing did. That somebody else leads is no failure.
+        """
+        if self.held():
+            return ""
+        lost = self._kept.lost if self._kept else ""
+        self._forget()
+        tried = self._contender.try_once()
+        if not isinstance(tried, Busy):
+            self._kept = Kept(self._table, tried, LEASE, self._timings, self._stage_seconds)
+            return f"this node holds {tried.item_id}"
+        return f"this node does not hold the lease any more: {lost}" if lost else ""
+
+    @contextmanager
+    def during(self) -> Iterator[None]:
+        """Hold it for a while. Raises StageFailed where somebody else holds it, or whether is unknown."""
+        tried = self._contender.try_once()
+        if isinstance(tried, Busy):
+            raise StageFailed(tried.reason)
+        self._kept = Kept(self._table, tried, LEASE, self._timings, self._stage_seconds)
+        try:
+            yield
+        finally:
+            self.let_go()
+
+    def insist(self) -> None:
+        """Raises StageFailed where the lease is lost: what comes next is somebody else's to do."""
+        if not self.held():
+            why = self._kept.lost if self._kept else "it was let go of"
+            raise StageFailed(f"the lease {self._name} is not this node's any more: {why}")
+
+    def let_go(self) -> None:
+        """Let the next one take it at once. Where the write fails, the lease is found standing still instead."""
+        held = self._forget()
+        if held is not None:
+            self._table.apply(node_leases.release(held))
+
+    def _forget(self) -> NodeLease | None:
+        kept, self._kept = self._kept, None
+        return None if kept is None else kept.close()

@@ -1,0 +1,200 @@
+"""Taking a lease, and keeping a lease or a claim alive by a thread for as long as a stage may last.
+
+What the thread cannot renew is lost: whoever works under it has to stop, and to look again. Time is this node's own
+monotonic clock, which goes on while the program is frozen.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Generic, Protocol, TypeVar
+
+from coordination import claims, node_leases
+from coordination.fields import Malformed
+from coordination.lease_watch import Observation, observe
+from coordination.names import lease_item
+from coordination.node_leases import LeaseName, NodeLease, node_lease
+from coordination.outcomes import Conflict, Done, Item, Reading, Unknown, Write
+from coordination.record import ClusterRecord, cluster_record
+from coordination.timings import Timings
+from coordination.writes import Update
+
+Clock = Callable[[], float]
+Held = TypeVar("Held")
+
+
+class Table(Protocol):
+    """What is needed of the cluster table (coordination.adapters.table)."""
+
+    def get(self, item_id: str) -> Reading[Item | None]:
+        """One item."""
+
+    def apply(self, update: Update) -> Write:
+        """One write."""
+
+
+@dataclass(frozen=True)
+class Busy:
+    """Somebody else holds the lease, or whether is unknown; `reason` says it for people."""
+
+    reason: str
+
+
+class Contender:
+    """Tries to take one lease; between two tries it remembers what it saw, which is how it judges a silent holder."""
+
+    def __init__(
+        self, table: Table, name: LeaseName, owner: str, lease_seconds: float, clock: Clock = time.monotonic
+    ) -> None:
+        self._table = table
+        self._name = name
+        self._owner = owner
+        self._lease_seconds = lease_seconds
+        self._clock = clock
+        self._watch: Observation | None = None
+
+    def try_once(self) -> NodeLease | Busy:
+        """The lease, if it is free, was one's own, or was seen to stand still."""
+        began = self._clock()
+        reading = self._table.get(lease_item(self._name))
+        ended = self._clock()
+        if isinstance(reading, Unknown):
+            return Busy(f"whether {lease_item(self._name)} is free is unknown: {reading.reason}")
+        try:
+            seen = None if reading.value is None else node_lease(reading.value)
+        except Malformed as error:
+            return Busy(f"{lease_item(self._name)} cannot be understood: {error}")
+        if seen is not None and seen.owner not in ("", self._owner):
+            self._watch = observe(self._watch, (seen.owner, seen.counter), began, ended)
+            if not self._watch.is_still(self._lease_seconds):
+                return Busy(f"{seen.owner} holds {lease_item(self._name)}")
+        holding = node_leases.take(self._name, seen, self._owner)
+        outcome = self._table.apply(holding.write)
+        if isinstance(outcome, Done):
+            self._watch = None
+            return holding.lease
+        return Busy(f"{lease_item(self._name)} was not taken: {said(outcome)}")
+
+
+@dataclass(frozen=True)
+class Rules(Generic[Held]):
+    """How one kind of thing is renewed."""
+
+    renew: Callable[[Held], tuple[Update, Held]]
+    """The write, and what is held once it is done."""
+    stored: Callable[[Held, Item | None], Held | None]
+    """What is held after a refused renewal, by the item as it is now; None where it is somebody else's."""
+
+
+class Kept(Generic[Held]):
+    """Renews what is held, until it is closed, lost, or the stage's deadline has come."""
+
+    def __init__(
+        self,
+        table: Table,
+        held: Held,
+        rules: Rules[Held],
+        timings: Timings,
+        stage_seconds: float,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._table = table
+        self._held = held
+        self._rules = rules
+        self._timings = timings
+        self._clock = clock
+        self._renewed = clock()
+        self._deadline = self._renewed + stage_seconds
+        self._lost = ""
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        self._thread.start()
+
+    @property
+    def held(self) -> Held:
+        """What is held, as it was written last."""
+        return self._held
+
+    @property
+    def lost(self) -> str:
+        """Why it must not be relied on any more; empty while it may."""
+        now = self._clock()
+        if self._lost:
+            return self._lost
+        if now >= self._deadline:
+            return "the stage took longer than it may"
+        if now - self._renewed >= self._timings.lease:
+            return "it could not be renewed for as long as a lease lasts"
+        return ""
+
+    def remaining(self) -> float:
+        """Seconds until the stage's deadline."""
+        return max(0.0, self._deadline - self._clock())
+
+    def close(self) -> Held:
+        """Renew no more; what is held stays stored as it is."""
+        self._closing.set()
+        self._thread.join()
+        return self._held
+
+    def _keep(self) -> None:
+        while not self._closing.wait(self._timings.renew):
+            if self._lost:
+                return
+            # After a pause nobody may renew what others had every right to take for dead.
+            if why := self.lost:
+                self._lost = why
+                return
+            began = self._clock()
+            write, held = self._rules.renew(self._held)
+            outcome = self._table.apply(write)
+            if isinstance(outcome, Done):
+                self._held, self._renewed = held, began
+            elif isinstance(outcome, Conflict):
+                # An earlier renewal whose reply was lost may be what is stored.
+                stored = self._rules.stored(self._held, outcome.current)
+                if stored is None:
+                    self._lost = "somebody else has taken it"
+                    return
+                self._held = stored
+
+
+def _renewed_lease(held: NodeLease) -> tuple[Update, NodeLease]:
+    holding = node_leases.renew(held)
+    return holding.write, holding.lease
+
+
+def _stored_lease(held: NodeLease, item: Item | None) -> NodeLease | None:
+    try:
+        stored = None if item is None else node_lease(item)
+    except Malformed:
+        return None
+    mine = stored is not None and (stored.owner, stored.fence) == (held.owner, held.fence)
+    return stored if mine else None
+
+
+def _renewed_claim(held: ClusterRecord) -> tuple[Update, ClusterRecord]:
+    claim = claims.renew(held)
+    return claim.write, claim.record
+
+
+def _stored_claim(held: ClusterRecord, item: Item | None) -> ClusterRecord | None:
+    try:
+        stored = None if item is None else cluster_record(item)
+    except Malformed:
+        return None
+    if stored is None or (stored.owner, stored.epoch, stored.phase) != (held.owner, held.epoch, held.phase):
+        return None
+    return replace(held, counter=stored.counter)
+
+
+LEASE = Rules(_renewed_lease, _stored_lease)
+CLAIM = Rules(_renewed_claim, _stored_claim)
+
+
+def said(outcome: Conflict | Unknown) -> str:
+    """Why a write did not happen, for people."""
+    return outcome.reason if isinstance(outcome, Unknown) else "somebody else has changed it since"

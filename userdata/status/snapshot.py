@@ -1,0 +1,65 @@
+"""What `status` tells about. Each part is known, or says why it is not; None stands for what a worker never sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from coordination.conditions import Condition
+from coordination.members import Member
+from coordination.node_leases import NodeLease
+from coordination.observed_state import ClusterObservation
+from coordination.outcomes import Reading
+from coordination.record import ClusterRecord
+from userdata.etcd.view import EtcdView
+from userdata.logs.lines import Outcome
+from userdata.pki.inventory import Held
+
+
+@dataclass(frozen=True)
+class Who:
+    """Which node this is."""
+
+    instance_id: str
+    """Empty where the instance's metadata does not answer."""
+    role: str
+    place: str
+    """The slot of a control plane, the pool of a worker."""
+    cluster_uuid: str
+
+
+@dataclass(frozen=True)
+class StageLine:
+    """A line of the boot's log (userdata.logs.lines)."""
+
+    at: float
+    """When it was written, in seconds since 1970."""
+    stage: str
+    outcome: Outcome
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a control plane reads in the cluster table. Member rows are those of the record's epoch."""
+
+    members: tuple[Member, ...]
+    leases: tuple[NodeLease, ...]
+    conditions: tuple[Condition, ...]
+    observation: ClusterObservation | None
+    malformed: tuple[str, ...]
+    """Items that cannot be understood, a line each."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One look. `now` is in seconds since 1970."""
+
+    now: float
+    who: Reading[Who]
+    record: Reading[ClusterRecord | None]
+    table: Reading[Table] | None
+    etcd: Reading[EtcdView] | None
+    certificates: tuple[Held, ...]
+    stages: Reading[tuple[StageLine, ...]]
+    """Of this boot of the instance, the oldest first."""
