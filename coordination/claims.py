@@ -95,7 +95,7 @@ def renew(claimed: ClusterRecord) -> Claim:
     return Claim(update(CLUSTER_ITEM, changes, expected), record)
 
 
-def give_up(claimed: ClusterRecord) -> Update:
+def release_claim(claimed: ClusterRecord) -> Update:
     """The owner will not finish and says so, which counts as gone. Whatever it has started must be stopped before."""
     return update(CLUSTER_ITEM, {"Epoch": claimed.epoch, "Owner": None}, _held(claimed))
 

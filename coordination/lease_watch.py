@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Observation:
+class LeaseWatch:
     """`seen` was stored at every moment from `since` to `until` (seconds of the observer's monotonic clock)."""
 
     seen: Hashable
@@ -23,12 +23,12 @@ class Observation:
         return self.until - self.since >= lease_seconds
 
 
-def observe(before: Observation | None, seen: Hashable, began: float, ended: float) -> Observation:
+def observe(before: LeaseWatch | None, seen: Hashable, began: float, ended: float) -> LeaseWatch:
     """The observation after a consistent read that began and ended at these moments and found `seen`.
 
     What a read finds was stored at some moment between its beginning and its end. So a watch starts when its first
     read has ended, and reaches to where its last read began.
     """
     if before is not None and before.seen == seen:
-        return Observation(seen, before.since, max(before.until, began))
-    return Observation(seen, ended, ended)
+        return LeaseWatch(seen, before.since, max(before.until, began))
+    return LeaseWatch(seen, ended, ended)

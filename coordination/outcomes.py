@@ -47,7 +47,7 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Settled:
+class NoOp:
     """There was nothing left to do: somebody did it before."""
 
     reason: str
@@ -70,4 +70,4 @@ class Refused:
 Reading: TypeAlias = Known[Value] | Unknown
 Write: TypeAlias = Done | Conflict | Unknown
 Transacted: TypeAlias = Done | Refused | Unknown
-Request: TypeAlias = Done | Settled | Unknown
+Request: TypeAlias = Done | NoOp | Unknown

@@ -17,7 +17,7 @@ from coordination.writes import Value, as_item
 
 
 @dataclass(frozen=True)
-class Dismissal:
+class ReleaseGrant:
     """`epoch` and `row_version` are those of the record that was read before the rows; `by` is who looked."""
 
     instance_id: str
@@ -47,9 +47,9 @@ class Dismissal:
         )
 
 
-def dismissal(item: Item) -> Dismissal:
+def release_grant(item: Item) -> ReleaseGrant:
     """The dismissal that `item` holds. Raises Malformed."""
-    return Dismissal(
+    return ReleaseGrant(
         instance_id=text(item, TABLE_KEY).removeprefix(DISMISSAL_ITEM_PREFIX),
         epoch=whole_number(item, "Epoch"),
         row_version=whole_number(item, "RowVersion"),

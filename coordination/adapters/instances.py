@@ -8,7 +8,7 @@ from typing import Any
 from coordination.adapters.errors import AWS_ERRORS, code, message, unknown
 from coordination.instances import GroupInstance
 from coordination.names import CLUSTER_TAG, ROLE_TAG, launching_hook, terminating_hook
-from coordination.outcomes import Done, Known, Reading, Request, Settled, Unknown
+from coordination.outcomes import Done, Known, Reading, Request, NoOp, Unknown
 
 # Auto Scaling's words for a hook that was completed, or ran out, before; there is no error code of its own for it.
 _NO_ACTION_WAITS = "no active lifecycle action"
@@ -79,7 +79,7 @@ class ClusterGroups:
             self._ec2.modify_instance_attribute(InstanceId=instance.instance_id, DisableApiTermination={"Value": False})
         except AWS_ERRORS as error:
             if code(error) in _INSTANCE_GONE:
-                return Settled(f"{instance.instance_id} does not exist any more")
+                return NoOp(f"{instance.instance_id} does not exist any more")
             return unknown("ModifyInstanceAttribute", error)
         try:
             # A retained instance is not part of the desired capacity, so there is nothing to decrement.
@@ -122,7 +122,7 @@ class ClusterGroups:
 
     def _answer_hook(
         self, operation: str, call: Callable[..., Any], instance: GroupInstance, result: Mapping[str, str]
-    ) -> Done | Settled | Unknown:
+    ) -> Done | NoOp | Unknown:
         hook = launching_hook if instance.waits_to_launch else terminating_hook
         try:
             call(
@@ -133,7 +133,7 @@ class ClusterGroups:
             )
         except AWS_ERRORS as error:
             if code(error) == "ValidationError" and _NO_ACTION_WAITS in message(error).lower():
-                return Settled("the hook was completed before")
+                return NoOp("the hook was completed before")
             return unknown(operation, error)
         return Done()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
 from coordination.names import TABLE_KEY, TEARDOWN_ITEM, condition_item
-from coordination.outcomes import Conflict, Done, Settled, Unknown
+from coordination.outcomes import Conflict, Done, NoOp, Unknown
 from coordination.teardowns import Teardown
 from functions.reconcile import answers
 from functions.reconcile.actions import (
@@ -36,7 +36,7 @@ class Postponed:
     """There was no time left for it; the next pass decides anew."""
 
 
-Outcome: TypeAlias = Done | Settled | Conflict | Unknown | Postponed
+Outcome: TypeAlias = Done | NoOp | Conflict | Unknown | Postponed
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Result:
             "reason": self.action.reason,
             "outcome": type(self.outcome).__name__,
         }
-        if isinstance(self.outcome, Unknown | Settled):
+        if isinstance(self.outcome, Unknown | NoOp):
             line["detail"] = self.outcome.reason
         return line
 
@@ -94,7 +94,7 @@ def _outcome(action: Action, ports: Ports, settings: Settings) -> Outcome:
         case AnswerTeardown(teardown=teardown, reason=reason):
             return _answer(teardown, reason, ports)
         case Wait(reason=reason):
-            return Settled(reason)
+            return NoOp(reason)
         case _:
             assert_never(action)
 

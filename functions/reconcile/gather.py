@@ -18,7 +18,7 @@ from coordination.names import (
 )
 from coordination.outcomes import Item, Known, Reading, Unknown
 from coordination.record import cluster_record
-from coordination.release_grants import Dismissal, dismissal
+from coordination.release_grants import ReleaseGrant, release_grant
 from coordination.stacks import SETTLED_STATES
 from coordination.teardowns import Teardown, teardown
 from functions.reconcile.ports import Ports
@@ -69,7 +69,7 @@ def _rows(reading: Reading[tuple[Item, ...]]) -> Reading[Rows]:
     by_key = {str(item[TABLE_KEY]): item for item in reading.value}
     members: dict[str, Reading[Member]] = {}
     conditions: dict[str, Condition] = {}
-    dismissals: dict[str, Dismissal] = {}
+    dismissals: dict[str, ReleaseGrant] = {}
     for key, item in by_key.items():
         if key.startswith(MEMBER_ITEM_PREFIX):
             members[key.removeprefix(MEMBER_ITEM_PREFIX)] = _parsed(member, item)
@@ -79,7 +79,7 @@ def _rows(reading: Reading[tuple[Item, ...]]) -> Reading[Rows]:
             if isinstance(stored, Known):
                 conditions[stored.value.name] = stored.value
         if key.startswith(DISMISSAL_ITEM_PREFIX):
-            said = _parsed(dismissal, item)
+            said = _parsed(release_grant, item)
             if isinstance(said, Known):
                 dismissals[said.value.instance_id] = said.value
     return Known(

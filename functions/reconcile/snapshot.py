@@ -10,7 +10,7 @@ from coordination.instances import GroupInstance
 from coordination.members import Member
 from coordination.outcomes import Reading
 from coordination.record import ClusterRecord
-from coordination.release_grants import Dismissal
+from coordination.release_grants import ReleaseGrant
 from coordination.teardowns import Teardown
 
 
@@ -22,7 +22,7 @@ class Rows:
     members: Mapping[str, Reading[Member]]
     conditions: Mapping[str, Condition]
     teardown: Reading[Teardown | None]
-    dismissals: Mapping[str, Dismissal] = field(default_factory=dict)
+    dismissals: Mapping[str, ReleaseGrant] = field(default_factory=dict)
     """By instance. One that cannot be understood is none: its member is held."""
 
 

@@ -20,8 +20,8 @@ from typing import Any
 
 from userdata.boot.founding import Founding
 from userdata.boot.joining import Joining
-from userdata.boot.launch_hook import Waiting
-from userdata.boot.stages import Stages, Told
+from userdata.boot.launch_hook import LaunchHook
+from userdata.boot.stages import Stages, RunningStage
 from userdata.program import main
 
 HOLD_FILE = Path("/var/lib/holdfast-test/hold.json")
@@ -40,7 +40,7 @@ class Holds:
 
     def __init__(self) -> None:
         self.way = RESUME
-        self.waiting: list[Waiting] = []
+        self.waiting: list[LaunchHook] = []
 
     def at(self, stage: str) -> None:
         """Block for as long as the file says so. Only the boot comes here: the agent has no stages of this kind."""
@@ -65,7 +65,7 @@ def install(holds: Holds) -> None:
     original = Stages.stage
 
     @contextmanager
-    def stage(self: Stages, name: str) -> Iterator[Told]:
+    def stage(self: Stages, name: str) -> Iterator[RunningStage]:
         with original(self, name) as told:
             holds.at(name)
             yield told
@@ -82,7 +82,7 @@ def install(holds: Holds) -> None:
     Stages.stage = stage  # type: ignore[method-assign]
     noting(Founding, lambda _: setattr(holds, "way", FOUND))
     noting(Joining, lambda _: setattr(holds, "way", JOIN))
-    noting(Waiting, holds.waiting.append)
+    noting(LaunchHook, holds.waiting.append)
 
 
 if __name__ == "__main__":

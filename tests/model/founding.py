@@ -23,8 +23,8 @@ from tests.model.table import without
 from tests.model.world import Faults, Node, World, canonical, etcd_of, parts, whole
 from userdata.boot import decide as table_of_boot
 from userdata.boot import restore, snapshot
-from userdata.boot.actions import Dismiss, GiveUp, Join, JudgeRestore, Resume, Stop, TakeClaim
-from userdata.boot.restore import Evidence, Rules
+from userdata.boot.actions import GrantRelease, AbandonLaunch, Join, EvaluateRestore, Resume, Stop, TakeClaim
+from userdata.boot.restore import Evidence, RestoreRules
 from userdata.boot.snapshot import Answer, Snapshot
 from userdata.host import etcd_disk
 from userdata.host.etcd_disk import Disk
@@ -51,7 +51,7 @@ class Founding:
         self._nodes = nodes
         self._hooks_run_out = hooks_run_out
         self._most_runs = most_runs
-        self._rules = Rules(slots=nodes, oldest_backup_seconds=0)
+        self._rules = RestoreRules(slots=nodes, oldest_backup_seconds=0)
         # Of this model alone: a test may have put another decision in the place of the project's.
         self._decide = cache(lambda seen: table_of_boot.decide(seen))
 
@@ -169,17 +169,17 @@ class Founding:
         record = record_of(world.table)
         seen = look(world, node, record)
         action = self._decide(seen)
-        if isinstance(action, JudgeRestore):
+        if isinstance(action, EvaluateRestore):
             action = restore.decide_restore(_evidence(world, node, action.record), self._rules)
         match action:
-            case Dismiss(dismissal=dismissal):
+            case GrantRelease(dismissal=dismissal):
                 told = node_steps.applied(world, leaving.said(dismissal))
                 if told is not None and told != world:
                     yield Step(f"{node.name} says that {dismissal.instance_id} need not be held", told)
             case TakeClaim(claim=claim, wipe=wipe) if world.runs < self._most_runs:
                 after = world.where(node, stage="claim", claim=claim, wipes=wipe)
                 yield Step(f"{node.name} is about to claim epoch {claim.record.epoch}", after)
-            case GiveUp(reason=reason):
+            case AbandonLaunch(reason=reason):
                 after = world.where(node, stage="gives up")
                 mine = (
                     record is not None and record.phase is Phase.READY and etcd_of(node.disk) == record.etcd_cluster_id
@@ -206,7 +206,7 @@ def look(world: World, node: Node, record: ClusterRecord | None) -> Snapshot:
         if other is not node and other.stage in SERVING and not other.hung
     ]
     return Snapshot(
-        node=etcd_disk.Node(CLUSTER, node.name),
+        node=etcd_disk.NodeId(CLUSTER, node.name),
         disk=node.disk,
         record=Known(record),
         row=Known(row),
@@ -233,7 +233,7 @@ def _replaced(world: World, node: Node) -> World:
 def _evidence(world: World, node: Node, record: ClusterRecord) -> Evidence:
     rows = rows_of(world.table)
     gone = frozenset(row.instance_id for row in rows if _is_gone(world, row.instance_id))
-    me = etcd_disk.Node(CLUSTER, node.name)
+    me = etcd_disk.NodeId(CLUSTER, node.name)
     instances = tuple(
         leaving.in_group(each.name, leaving=each.leaving, member=each.stage == "member") for each in world.nodes
     )

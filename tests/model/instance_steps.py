@@ -19,10 +19,10 @@ from tests.model.records import LEASE_SECONDS, record_of, rows_of
 from tests.model.region import Instance, Region, applied
 from tests.model.table import get
 from userdata.boot import restore, snapshot
-from userdata.boot.actions import Action, Dismiss, GiveUp, Join, JudgeRestore, Resume, Start, TakeClaim
-from userdata.boot.restore import Backup, Evidence, Rules
+from userdata.boot.actions import Action, GrantRelease, AbandonLaunch, Join, EvaluateRestore, Resume, Start, TakeClaim
+from userdata.boot.restore import Backup, Evidence, RestoreRules
 from userdata.boot.snapshot import Answer, Reach, Snapshot
-from userdata.host.etcd_disk import Disk, Identity
+from userdata.host.etcd_disk import Disk, DataOwner
 
 NEVER_OVER_THE_LIVING = "nothing is restored while the members of before could still serve"
 NEVER_OLD = "data of an epoch that was passed is never started"
@@ -61,20 +61,20 @@ def look(region: Region, instance: Instance, action: Action) -> Iterator[Step[Re
             started = region.where(instance, serves=True, disk=marked, watch=None)
             passed = identity is None or record is None or record.epoch > identity.epoch
             yield Step(f"{name} starts what it has", started.with_harm(NEVER_OLD) if passed else started)
-        case GiveUp():
+        case AbandonLaunch():
             yield Step(f"{name} stops, gives up its place and is terminated", region.replace_instance(instance))
         case TakeClaim(claim=claim, wipe=wipe):
             about = instance.forgetful()._replace(stage="claim", claim=claim, wipes=wipe)
             yield Step(f"{name} is about to claim epoch {claim.record.epoch}", region.replace_instance(instance, about))
         case Join(record=record):
             yield Step(f"{name} is about to join", region.where(instance, stage="lease", record=record, watch=None))
-        case JudgeRestore(record=record):
+        case EvaluateRestore(record=record):
             yield Step(f"{name} finds nobody", region.where(instance, stage="rows", record=record, watch=None))
         case _ if not instance.serves:
             yield from _watching(region, instance)
 
 
-def steps(region: Region, instance: Instance, backup: Backup | None, rules: Rules) -> Iterator[Step[Region]]:
+def steps(region: Region, instance: Instance, backup: Backup | None, rules: RestoreRules) -> Iterator[Step[Region]]:
     """The next step of an instance that has begun something."""
     match instance.stage:
         case "lease":
@@ -127,7 +127,7 @@ def _add(region: Region, instance: Instance) -> Iterator[Step[Region]]:
         if snapshot.reach([Answer(etcd, True)], instance.record.etcd_cluster_id) is Reach.QUORUM:
             joined = True
             now = record_of(region.table)
-            disk = Disk(True, Identity(instance.node, instance.record.epoch, etcd))
+            disk = Disk(True, DataOwner(instance.node, instance.record.epoch, etcd))
             listed = region.list_members(etcd, tuple({*region.listed(etcd), instance.name}))
             after = listed.where(instance, stage="promoted", disk=disk, serves=True)
             foreign = now is None or now.etcd_cluster_id != etcd
@@ -148,7 +148,7 @@ def _settle(region: Region, instance: Instance) -> Step[Region]:
     return Step(f"{instance.name} is a member", after)
 
 
-def _judge(region: Region, instance: Instance, backup: Backup | None, rules: Rules) -> Step[Region]:
+def _judge(region: Region, instance: Instance, backup: Backup | None, rules: RestoreRules) -> Step[Region]:
     assert instance.record is not None
     gone = frozenset(row.instance_id for row in instance.rows if _is_gone(region, row.instance_id, row))
     evidence = Evidence(
@@ -168,7 +168,7 @@ def _judge(region: Region, instance: Instance, backup: Backup | None, rules: Rul
     if isinstance(verdict, TakeClaim):
         about = instance.forgetful()._replace(stage="claim", claim=verdict.claim, wipes=verdict.wipe)
         return Step(f"{instance.name} sees that all are gone", region.replace_instance(instance, about))
-    if isinstance(verdict, Dismiss):
+    if isinstance(verdict, GrantRelease):
         told = applied(region, leaving.said(verdict.dismissal))
         assert told is not None
         back = told.replace_instance(instance, instance.forgetful())
@@ -202,7 +202,7 @@ def _claim(region: Region, instance: Instance) -> Step[Region]:
 def _restore(region: Region, instance: Instance) -> Step[Region]:
     assert instance.record is not None
     epoch = instance.record.epoch
-    disk = Disk(True, Identity(instance.node, epoch, f"etcd{epoch}"))
+    disk = Disk(True, DataOwner(instance.node, epoch, f"etcd{epoch}"))
     return Step(f"{instance.name} restores epoch {epoch}", region.where(instance, stage="ready", disk=disk))
 
 

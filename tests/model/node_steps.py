@@ -12,7 +12,7 @@ from tests.model.records import CLUSTER, harms, record_of
 from tests.model.table import carry_out, without
 from tests.model.world import Keys, Node, World, etcd_of
 from userdata.host import etcd_disk
-from userdata.host.etcd_disk import Disk, Identity
+from userdata.host.etcd_disk import Disk, DataOwner
 
 SERVING = ("marker", "publish", "member")
 NOT_WIPED = "data of a ready cluster is neither wiped nor given up"
@@ -49,7 +49,7 @@ def pending(node: Node) -> Update | Transaction | None:
             row = Member(node.name, node.claimed.epoch, MemberState.VOTER)
             return claims.ready(node.claimed, etcd_of(node.disk), "", row)
         case "fails":
-            return claims.give_up(node.claimed)
+            return claims.release_claim(node.claimed)
     return None
 
 
@@ -89,7 +89,7 @@ def founding_step(world: World, node: Node) -> Step[World]:
         case "init":
             return Step(label, world.where(node, stage="note", disk=Disk(has_data=True)))
         case "note":
-            identity = Identity(etcd_disk.Node(CLUSTER, node.name), claimed.epoch, f"etcd{node.run}")
+            identity = DataOwner(etcd_disk.NodeId(CLUSTER, node.name), claimed.epoch, f"etcd{node.run}")
             return Step(label, world.where(node, stage="ready", disk=Disk(has_data=True, identity=identity)))
         case _:
             return writing_step(world, node)
@@ -146,6 +146,6 @@ def adding_step(world: World, node: Node) -> Step[World]:
         return Step(f"{node.name} finds nobody to join", world.replace_node(node, node.forgetful()))
     row = Member(node.name, node.joins.epoch, MemberState.JOINING)
     promoted = applied(world, member_writes.voter_row(row, "")) or world
-    identity = Identity(etcd_disk.Node(CLUSTER, node.name), node.joins.epoch, target)
+    identity = DataOwner(etcd_disk.NodeId(CLUSTER, node.name), node.joins.epoch, target)
     disk = Disk(has_data=True, identity=identity)
     return Step(f"{node.name} is added", promoted.where(node, stage="marker", disk=disk, joins=None))

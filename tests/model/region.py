@@ -7,7 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from coordination.claims import Claim
-from coordination.lease_watch import Observation
+from coordination.lease_watch import LeaseWatch
 from coordination.members import Member
 from coordination.node_leases import NodeLease
 from coordination.record import ClusterRecord
@@ -22,7 +22,7 @@ from tests.model.renumbering import (
     table_renumbered,
 )
 from tests.model.table import Table, carry_out
-from userdata.host.etcd_disk import Disk, Node
+from userdata.host.etcd_disk import Disk, NodeId
 
 
 class Budget(NamedTuple):
@@ -66,12 +66,12 @@ class Instance(NamedTuple):
     claim: Claim | None = None
     wipes: bool = False
     lease: NodeLease | None = None
-    watch: Observation | None = None
+    watch: LeaseWatch | None = None
 
     @property
-    def node(self) -> Node:
+    def node(self) -> NodeId:
         """Who it is for the boot table."""
-        return Node(CLUSTER, self.name)
+        return NodeId(CLUSTER, self.name)
 
     @property
     def etcd(self) -> str:

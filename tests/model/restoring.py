@@ -29,8 +29,8 @@ from tests.model.records import CLUSTER, FINAL, FORWARD, ONE_OWNER, record_of, r
 from tests.model.region import Budget, Instance, Region, applied, canonical, parts, whole
 from tests.model.table import EMPTY, carry_out, without
 from userdata.boot import decide as table_of_boot
-from userdata.boot.restore import Backup, Rules
-from userdata.host.etcd_disk import Disk, Identity, Node
+from userdata.boot.restore import Backup, RestoreRules
+from userdata.host.etcd_disk import Disk, DataOwner, NodeId
 
 ONE_SERVES = "no two etcd clusters serve at once"
 NOT_LET_GO = "no member is let go that another one has joined"
@@ -49,7 +49,7 @@ class Restoring:
         self._members = members
         self._places = places
         self._backup = Backup("backup-1", NOW) if backup else None
-        self._rules = Rules(slots=_SLOTS, oldest_backup_seconds=3600)
+        self._rules = RestoreRules(slots=_SLOTS, oldest_backup_seconds=3600)
         # Of this model alone: a test may have put another decision in the place of the project's.
         self._decide = cache(lambda seen: table_of_boot.decide(seen))
 
@@ -69,7 +69,7 @@ class Restoring:
             table = carry_out(table or EMPTY, update(row.item_id, row.fields(), {}))
         assert table is not None
         instances = tuple(
-            Instance(name, disk=Disk(True, Identity(Node(CLUSTER, name), 1, "etcd1"), True), serves=True)
+            Instance(name, disk=Disk(True, DataOwner(NodeId(CLUSTER, name), 1, "etcd1"), True), serves=True)
             for name in names
         )
         return canonical(Region(self._budget, instances, table, (("etcd1", names),)))

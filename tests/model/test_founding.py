@@ -22,7 +22,7 @@ from tests.model.suite import FOUNDING_QUICK
 from tests.model.world import Faults
 from userdata.boot import decide as boot
 from userdata.boot import restore
-from userdata.boot.actions import Action, GiveUp, Resume, TakeClaim, Wait
+from userdata.boot.actions import Action, AbandonLaunch, Resume, TakeClaim, Wait
 from userdata.boot.snapshot import Snapshot
 
 
@@ -82,7 +82,7 @@ def test_continuing_an_epoch_after_a_restart_mixes_keys(monkeypatch: pytest.Monk
 
 def test_a_node_that_resumes_whatever_it_has_is_in_another_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     def resume(seen: Snapshot, action: Action) -> Action:
-        return Resume("", True, True) if isinstance(action, GiveUp) else action
+        return Resume("", True, True) if isinstance(action, AbandonLaunch) else action
 
     mutate_decide(monkeypatch, resume)
     monkeypatch.setattr(termination, "is_gone", lambda *_, **__: True)
@@ -97,7 +97,7 @@ def test_a_loser_that_completes_its_hook_all_the_same_is_seen(monkeypatch: pytes
 
 def test_a_founder_that_gives_up_what_has_no_marker_gives_up_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     def give_up(seen: Snapshot, action: Action) -> Action:
-        return GiveUp("") if isinstance(action, Resume) and action.write_marker else action
+        return AbandonLaunch("") if isinstance(action, Resume) and action.write_marker else action
 
     mutate_decide(monkeypatch, give_up)
     assert caught(Faults(reboots=1)) == NOT_WIPED
@@ -154,7 +154,7 @@ def test_an_owner_that_never_counts_as_gone_is_waited_for_for_ever(monkeypatch: 
 
 
 def test_a_founder_that_fails_and_keeps_its_claim_blocks_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    give_up = claims.give_up
+    give_up = claims.release_claim
     monkeypatch.setattr(claims, "give_up", lambda claimed: replace(give_up(claimed), changes=()))
     assert caught(Faults(failures=1)) == NO_PROGRESS
 
@@ -165,7 +165,7 @@ def test_a_hung_founder_whose_hook_is_kept_alive_blocks_the_others() -> None:
 
 def test_a_founder_lost_before_anyone_joined_it_would_be_mourned_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rule of the protocol alone: no backup, no restore."""
-    monkeypatch.setattr(founding, "Rules", lambda slots, oldest_backup_seconds: restore.Rules(1, 0))
+    monkeypatch.setattr(founding, "Rules", lambda slots, oldest_backup_seconds: restore.RestoreRules(1, 0))
     assert caught(Faults(losses=1)) == NO_PROGRESS
 
 

@@ -24,11 +24,11 @@ from tests.model.region import Budget, Region
 from tests.model.restoring import NOT_LET_GO, ONE_SERVES, Restoring
 from tests.model.suite import RESTORING_QUICK
 from userdata.boot import restore, snapshot
-from userdata.boot.actions import Action, Dismiss, GiveUp, Start, TakeClaim, Wait, WaitForHuman
-from userdata.boot.restore import Evidence, Rules, Verdict
+from userdata.boot.actions import Action, GrantRelease, AbandonLaunch, Start, TakeClaim, Wait, WaitForHuman
+from userdata.boot.restore import Evidence, RestoreRules, Verdict
 from userdata.boot.snapshot import Reach, Snapshot
 
-decide_restore: Callable[[Evidence, Rules], Verdict] = restore.decide_restore
+decide_restore: Callable[[Evidence, RestoreRules], Verdict] = restore.decide_restore
 STOPPED = Budget(launches=2, stops=1)
 # One node is cut off, another one joins the only member, and that one leaves.
 PASSED_BY = Budget(losses=1, launches=2, cuts=1)
@@ -68,7 +68,7 @@ def test_a_lost_cluster_serves_again_and_is_joined(members: int, backup: bool) -
     assert result.violation is not None
 
 
-def restore_whatever_lives(evidence: Evidence, rules: Rules) -> Verdict:
+def restore_whatever_lives(evidence: Evidence, rules: RestoreRules) -> Verdict:
     """The approval that skips the instances instead of ending them."""
     assert isinstance(evidence.rows, Known)
     everybody = frozenset(row.instance_id for row in evidence.rows.value)
@@ -120,14 +120,14 @@ def test_a_joining_row_that_does_not_move_the_row_version(monkeypatch: pytest.Mo
 
 def test_old_data_that_is_started_after_a_restore_over_stopped_instances(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restore, "decide_restore", restore_whatever_lives)
-    mutate_decide(monkeypatch, lambda _, action: Start("") if isinstance(action, GiveUp) else action)
+    mutate_decide(monkeypatch, lambda _, action: Start("") if isinstance(action, AbandonLaunch) else action)
     assert caught(STOPPED, only=NEVER_OLD, members=1) == NEVER_OLD
     assert caught(STOPPED, only=ONE_SERVES, members=1) == ONE_SERVES
 
 
 def test_a_joiner_that_takes_any_member_that_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restore, "decide_restore", restore_whatever_lives)
-    mutate_decide(monkeypatch, lambda _, action: Start("") if isinstance(action, GiveUp) else action)
+    mutate_decide(monkeypatch, lambda _, action: Start("") if isinstance(action, AbandonLaunch) else action)
     right = snapshot.reach
 
     def any_member(answers: Any, etcd_cluster_id: str) -> Reach:
@@ -149,7 +149,7 @@ def test_a_ready_write_that_does_not_name_the_phase_leaves_deleting(monkeypatch:
 
 
 def test_an_empty_cluster_after_one_that_had_members(monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(evidence: Evidence, rules: Rules) -> Verdict:
+    def wrong(evidence: Evidence, rules: RestoreRules) -> Verdict:
         verdict = decide_restore(evidence, rules)
         if not isinstance(verdict, WaitForHuman) or verdict.condition != "SnapshotTooOld":
             return verdict
@@ -186,9 +186,9 @@ def test_a_dismissal_that_is_heeded_whoever_has_joined_since(monkeypatch: pytest
 
 
 def test_a_silent_founder_that_leaves_and_is_held_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(evidence: Evidence, rules: Rules) -> Verdict:
+    def wrong(evidence: Evidence, rules: RestoreRules) -> Verdict:
         verdict = decide_restore(evidence, rules)
-        return Wait("") if isinstance(verdict, Dismiss) else verdict
+        return Wait("") if isinstance(verdict, GrantRelease) else verdict
 
     monkeypatch.setattr(restore, "decide_restore", wrong)
     # Stopped, it answers as little as one that hangs, and EC2 does not call it terminated.

@@ -7,7 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from coordination.claims import Claim
-from coordination.lease_watch import Observation
+from coordination.lease_watch import LeaseWatch
 from coordination.record import ClusterRecord
 from coordination.writes import Transaction, Update
 from tests.model.naming import new_names, renamed
@@ -53,7 +53,7 @@ class Node(NamedTuple):
     joins: ClusterRecord | None = None
     run: int = 0
     """Which founding this is, of all that ever began: the keys that it makes are told apart by it."""
-    watch: Observation | None = None
+    watch: LeaseWatch | None = None
 
     def forgetful(self, stage: str = "look") -> Node:
         """The same instance at a stage, with what a restart leaves of it."""

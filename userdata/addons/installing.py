@@ -40,7 +40,7 @@ class Run(Protocol):
 
 
 @dataclass(frozen=True)
-class Here:
+class KubectlTarget:
     """A control plane whose API server is asked."""
 
     address: str
@@ -66,7 +66,7 @@ def of_image(root: Path, values: Values, version: str, *, kube_proxy: bool) -> A
     return content.addons({} if kube_proxy else manifests(root), values, version, kube_proxy=kube_proxy)
 
 
-def install(addons: Addons, here: Here) -> Done | Unknown:
+def install(addons: Addons, here: KubectlTarget) -> Done | Unknown:
     """Install everything, then record it. Installing again is harmless; what newer manifests lack stays.
 
     INIT_FILE must be the one of this node and of the version that is installed; kubeadm reads the cluster's ranges and
@@ -83,7 +83,7 @@ def install(addons: Addons, here: Here) -> Done | Unknown:
     return Done() if said.succeeded else _failed("the record of add-ons", said)
 
 
-def installed(here: Here) -> Reading[Record | None]:
+def installed(here: KubectlTarget) -> Reading[Record | None]:
     """What was installed completely the last time; None where nothing was."""
     asked = here.kubectl("get", "configmap", RECORD, "-n", NAMESPACE, "--ignore-not-found", "-o", "json")
     said = here.run(asked, _ASK_SECONDS)
@@ -96,7 +96,7 @@ def installed(here: Here) -> Reading[Record | None]:
     return Known(None if found is None else read_record(found))
 
 
-def _apply(document: Document, here: Here) -> Finished:
+def _apply(document: Document, here: KubectlTarget) -> Finished:
     # On the server's side, because Cilium's ConfigMap and CRDs may outgrow the annotation of the client's. Forced: what
     # somebody changed by hand is put back.
     command = here.kubectl("apply", "--server-side", "--force-conflicts", "--field-manager", "holdfast", "-f", "-")

@@ -23,7 +23,7 @@ from userdata.pki.inspecting import Certificate, inspect
 from userdata.pki.inventory import (
     CONTROL_PLANE,
     KUBELET,
-    Held,
+    HeldCertificate,
     ManifestError,
     Place,
     Pod,
@@ -45,7 +45,7 @@ _MANIFESTS = "/etc/kubernetes/manifests"
 
 
 class Lease(Protocol):
-    """`lease#restart` (userdata.leases.holder.Leasing)."""
+    """`lease#restart` (userdata.leases.holder.LeaseHolder)."""
 
     def during(self) -> AbstractContextManager[None]:
         """Hold it; raises StageFailed."""
@@ -57,7 +57,7 @@ class Lease(Protocol):
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class RenewalContext:
     """What the renewal needs of the node it runs on."""
 
     root: Path
@@ -76,17 +76,17 @@ class Surroundings:
     restart_seconds: float = RESTART_SECONDS
 
 
-def task(surroundings: Surroundings, period_seconds: float = PERIOD_SECONDS) -> Task:
+def task(surroundings: RenewalContext, period_seconds: float = PERIOD_SECONDS) -> Task:
     """The task; each control plane looks after its own."""
     return Task("certificates", period_seconds, lambda: renew(surroundings), leader_only=False)
 
 
-def found(root: Path, places: Sequence[Place] = (*CONTROL_PLANE, *KUBELET)) -> tuple[Held, ...]:
+def found(root: Path, places: Sequence[Place] = (*CONTROL_PLANE, *KUBELET)) -> tuple[HeldCertificate, ...]:
     """The certificates of the node below `root`."""
-    return tuple(Held(place, _certificate(root, place)) for place in places)
+    return tuple(HeldCertificate(place, _certificate(root, place)) for place in places)
 
 
-def renew(node: Surroundings) -> str:
+def renew(node: RenewalContext) -> str:
     """Renew what is due and restart what has not read it yet. Raises StageFailed; whatever was left is done later."""
     held = found(node.root, CONTROL_PLANE)
     names = due(held, node.now())
@@ -118,7 +118,7 @@ def changed(root: Path) -> Mapping[Pod, float]:
     return moments
 
 
-def _renew(node: Surroundings, names: Sequence[str]) -> None:
+def _renew(node: RenewalContext, names: Sequence[str]) -> None:
     write(node.root, {RENEW_FILE: private(node.configuration)})
     done = node.run(COMMAND, _RENEW_SECONDS)
     if not done.succeeded:
@@ -130,7 +130,7 @@ def _renew(node: Surroundings, names: Sequence[str]) -> None:
         raise StageFailed(f"kubeadm succeeded, and {', '.join(left)} are due all the same")
 
 
-def _restart(node: Surroundings) -> list[str]:
+def _restart(node: RenewalContext) -> list[str]:
     restarted = []
     put_off = ""
     for pod in stale(node.started(), changed(node.root)):
@@ -146,7 +146,7 @@ def _restart(node: Surroundings) -> list[str]:
     return restarted
 
 
-def _restart_one(node: Surroundings, pod: Pod) -> None:
+def _restart_one(node: RenewalContext, pod: Pod) -> None:
     path = f"{_MANIFESTS}/{pod}.yaml"
     written = changed(node.root)[pod]
     stamp = datetime.fromtimestamp(written, UTC).isoformat(timespec="milliseconds")
@@ -200,7 +200,7 @@ def _inspected(pem: str) -> Certificate:
     return inspect(pem)
 
 
-def _refuse_unreadable(held: Sequence[Held]) -> None:
+def _refuse_unreadable(held: Sequence[HeldCertificate]) -> None:
     wrong = [each.certificate.reason for each in held if isinstance(each.certificate, Unknown)]
     wrong += [
         f"{each.place.path} is missing" for each in held if each.certificate == Known(None) and not each.place.optional

@@ -29,7 +29,7 @@ def why_not(view: EtcdView, slots: int) -> str:
 
 
 @dataclass
-class Announcing:
+class ClusterReadySignal:
     """Tells once. `signal` is Settled where the stack does not wait: not yet, or not any more."""
 
     slots: int
@@ -55,6 +55,6 @@ class Announcing:
         return ""
 
 
-def task(announcing: Announcing) -> Task:
+def task(announcing: ClusterReadySignal) -> Task:
     """The leader tells; where it is lost before, the next one does."""
     return Task("cluster-ready", PERIOD_SECONDS, announcing.run, leader_only=True)

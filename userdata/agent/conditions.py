@@ -16,7 +16,7 @@ from coordination.termination import TERMINATED
 from userdata.agent.members import member_of
 from userdata.etcd.model import AlarmKind, hexadecimal
 from userdata.etcd.view import EtcdView, address
-from userdata.pki.inventory import Held
+from userdata.pki.inventory import HeldCertificate
 
 
 class Kind(StrEnum):
@@ -103,7 +103,7 @@ def of_etcd(view: EtcdView, rows: Sequence[Member], states: Mapping[str, str | N
     return found + _alarms(view)
 
 
-def of_certificates(instance_id: str, held: Iterable[Held], now: datetime) -> list[Wanted]:
+def of_certificates(instance_id: str, held: Iterable[HeldCertificate], now: datetime) -> list[Wanted]:
     """What ends soon on one node, although it should have been renewed long ago."""
     ending = [
         f"{each.place.name} in {each.certificate.value.days_left(now):.1f} days ({each.place.renewal} renews it)"

@@ -17,7 +17,7 @@ from userdata.config.node_file import NodeFile
 from userdata.config.settings import ClusterSettings
 from userdata.config.ssm import read_cluster
 from userdata.host.etcd_disk import EtcdDisk
-from userdata.host.instance import Identity, Metadata
+from userdata.host.instance import InstanceIdentity, Metadata
 from userdata.kube.access import Access
 from userdata.kube.client import Api
 from userdata.kubeadm.cluster import Cluster
@@ -26,13 +26,13 @@ from userdata.logs.lines import StageFailed
 
 
 @dataclass(frozen=True)
-class Ground:
+class AgentContext:
     """What the agent stands on. systemd starts it again where any of it cannot be had."""
 
     root: Path
     node: NodeFile
     image: ImageFacts
-    identity: Identity
+    identity: InstanceIdentity
     settings: ClusterSettings
     table: ClusterTable
     groups: ClusterGroups
@@ -47,7 +47,7 @@ class Ground:
         return described(self.settings, self.node, self.image, self.kubernetes_version, epoch)
 
 
-def ground_of(root: Path) -> Ground:
+def agent_context(root: Path) -> AgentContext:
     """Everything that is read once. Raises StageFailed, NodeFileError."""
     node = node_file.read(root)
     os.environ["AWS_DEFAULT_REGION"] = node.region
@@ -57,7 +57,7 @@ def ground_of(root: Path) -> Ground:
     settings = read_cluster(client("ssm"), node.parameters)
     if not isinstance(settings, Known):
         raise StageFailed(settings.reason if isinstance(settings, Unknown) else "; ".join(settings.problems))
-    return Ground(
+    return AgentContext(
         root=root,
         node=node,
         image=image.read(root),

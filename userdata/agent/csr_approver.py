@@ -13,7 +13,7 @@ from coordination import boots
 from coordination.fields import Malformed
 from coordination.instances import GroupInstance
 from coordination.names import boot_item
-from coordination.outcomes import Item, Reading, Settled
+from coordination.outcomes import Item, Reading, NoOp
 from userdata.agent.csr_policy import (
     Approve,
     Asked,
@@ -61,7 +61,7 @@ class Rows(Protocol):
 
 
 @dataclass(frozen=True)
-class Approvals:
+class CsrApprover:
     """`arn_of` makes an instance's ARN of its id; `now` is in seconds since 1970."""
 
     api: Api
@@ -180,7 +180,7 @@ class Approvals:
         return [f"{kind.lower()} {request['metadata']['name']}: {verdict.reason}"]
 
 
-def tasks(approvals: Approvals) -> tuple[Task, ...]:
+def tasks(approvals: CsrApprover) -> tuple[Task, ...]:
     """Judging requests, and keeping away what would approve them without a look."""
     return (
         # A leader's own API server is away for some seconds whenever its certificates were renewed, and kubelets wait.
@@ -192,7 +192,7 @@ def tasks(approvals: Approvals) -> tuple[Task, ...]:
 def _withhold(api: Api) -> str:
     outcome = withhold_auto_approval(api)
     done(outcome)
-    return "" if isinstance(outcome, Settled) else f"deleted {AUTO_APPROVAL}, which somebody made"
+    return "" if isinstance(outcome, NoOp) else f"deleted {AUTO_APPROVAL}, which somebody made"
 
 
 def _waits(request: Object) -> bool:

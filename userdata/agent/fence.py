@@ -10,7 +10,7 @@ from coordination.names import CLUSTER_ITEM
 from coordination.outcomes import Item, Reading, Unknown
 from coordination.record import ClusterRecord, cluster_record
 from userdata.agent.tasks import Task
-from userdata.host.etcd_disk import Identity
+from userdata.host.etcd_disk import DataOwner
 from userdata.logs.lines import StageFailed
 
 PERIOD_SECONDS = 10.0
@@ -24,7 +24,7 @@ class Table(Protocol):
         ...
 
 
-def why_stop(record: ClusterRecord | None, identity: Identity) -> str:
+def why_stop(record: ClusterRecord | None, identity: DataOwner) -> str:
     """Why this node must not run kubelet and etcd any more; empty while it may.
 
     That there is no record is no reason: nothing deletes it, so the table was lost, and the members still serve. Nor is
@@ -42,7 +42,7 @@ def why_stop(record: ClusterRecord | None, identity: Identity) -> str:
 class Fence:
     """`stop` stops kubelet and etcd, raises StageFailed where it cannot, and may be repeated."""
 
-    def __init__(self, table: Table, identity: Identity, stop: Callable[[], None]) -> None:
+    def __init__(self, table: Table, identity: DataOwner, stop: Callable[[], None]) -> None:
         self._table = table
         self._identity = identity
         self._stop = stop

@@ -35,7 +35,7 @@ from userdata.agent.tasks import Task
 from userdata.etcd.model import hexadecimal
 from userdata.etcd.view import EtcdView
 from userdata.logs.lines import StageFailed
-from userdata.pki.inventory import Held
+from userdata.pki.inventory import HeldCertificate
 
 PERIOD_SECONDS = 30.0
 _READ = (CLUSTER_ITEM, MEMBER_ITEM_PREFIX, CONDITION_ITEM_PREFIX, BOOT_ITEM_PREFIX)
@@ -74,7 +74,7 @@ class Sources:
     states: Callable[[Collection[str]], Reading[Mapping[str, str | None]]]
     """EC2's words for instances (coordination.adapters.instances)."""
     nodes: Callable[[], Reading[Nodes]]
-    certificates: Callable[[], Sequence[Held]]
+    certificates: Callable[[], Sequence[HeldCertificate]]
     """This node's own."""
     wall: Callable[[], float] = time.time
     steady: Callable[[], float] = time.monotonic
@@ -191,7 +191,7 @@ def _boots(by_key: Mapping[str, Item]) -> Iterator[Boot]:
 
 
 def observed(
-    by: str, record: ClusterRecord, view: EtcdView | None, nodes: Nodes | None, held: Sequence[Held], now: float
+    by: str, record: ClusterRecord, view: EtcdView | None, nodes: Nodes | None, held: Sequence[HeldCertificate], now: float
 ) -> ClusterObservation:
     """What is published of one look. `now` is in seconds since 1970."""
     moment = datetime.fromtimestamp(now, UTC)

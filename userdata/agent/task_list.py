@@ -12,9 +12,9 @@ from userdata.addons import installing
 from userdata.addons.content import Addons
 from userdata.addons.filling import ManifestError
 from userdata.agent import addons, certificate_renewal, cluster_ready, csr_approver, join_token, probes
-from userdata.agent.certificate_renewal import Surroundings
-from userdata.agent.cluster_ready import Announcing
-from userdata.agent.context import Ground
+from userdata.agent.certificate_renewal import RenewalContext
+from userdata.agent.cluster_ready import ClusterReadySignal
+from userdata.agent.context import AgentContext
 from userdata.agent.fence import Fence
 from userdata.agent.observe import Nodes, Observer, Sources
 from userdata.agent.tasks import Task
@@ -25,24 +25,24 @@ from userdata.etcd import view
 from userdata.etcd.client import NODE_CREDENTIALS, Etcd
 from userdata.etcd.view import EtcdView
 from userdata.host.commands import run
-from userdata.host.etcd_disk import Identity
+from userdata.host.etcd_disk import DataOwner
 from userdata.join.store import JoinStore
 from userdata.join.wiring import join_tokens as publisher
 from userdata.kube.nodes import why_not_ready
 from userdata.kube.resources import NODES
 from userdata.kubeadm import certs_config
 from userdata.kubeadm.machine import System
-from userdata.leases.holder import Leasing
+from userdata.leases.holder import LeaseHolder
 from userdata.logs.lines import StageFailed
 from userdata.pki.placing import CLUSTER_CA
 
 _LOOKS_AT_A_LIFETIME = 30
 
 
-def tasks(ground: Ground) -> Sequence[Task]:
+def tasks(ground: AgentContext) -> Sequence[Task]:
     """All that take moments; the loop begins with those that are due soonest."""
     prefix = ground.identity.arn.removesuffix(ground.identity.instance_id)
-    judge = csr_approver.Approvals(ground.api, ground.groups, ground.table, lambda instance_id: prefix + instance_id)
+    judge = csr_approver.CsrApprover(ground.api, ground.groups, ground.table, lambda instance_id: prefix + instance_id)
     store = JoinStore(client("ssm"), ground.node.parameters, ground.settings.key_arn)
     endpoint, seconds = ground.settings.api_endpoint, ground.image.pace.token
     tokens = publisher(ground.root, endpoint, ground.table, store, ground.api, seconds)
@@ -56,7 +56,7 @@ def tasks(ground: Ground) -> Sequence[Task]:
     )
 
 
-def renewal(ground: Ground, pulse: Pulse) -> Task:
+def renewal(ground: AgentContext, pulse: Pulse) -> Task:
     """The one that takes minutes. It runs beside the others: of what they use it may use only what keeps no state.
 
     That is the table's client, etcd's clients and the certificates' files; the lease is its own.
@@ -69,29 +69,29 @@ def at(address: str) -> Etcd:
     return Etcd(address, NODE_CREDENTIALS, seconds=view.MEMBER_SECONDS)
 
 
-def _look(ground: Ground) -> Callable[[], Reading[EtcdView]]:
+def _look(ground: AgentContext) -> Callable[[], Reading[EtcdView]]:
     return partial(view.look, at(ground.identity.address), at)
 
 
-def _identity(ground: Ground) -> Identity:
+def _identity(ground: AgentContext) -> DataOwner:
     identity = ground.disk.read().identity
     if identity is None:
         raise StageFailed("whose etcd data is on this node is not known: the boot has not come so far")
     return identity
 
 
-def _announcing(ground: Ground) -> Announcing:
+def _announcing(ground: AgentContext) -> ClusterReadySignal:
     cloudformation = client("cloudformation")
     stack, instance_id = ground.settings.control_plane_stack, ground.identity.instance_id
-    return Announcing(
+    return ClusterReadySignal(
         ground.settings.slots,
         _look(ground),
         lambda: signal(cloudformation, stack, cluster_ready.RESOURCE, instance_id),
     )
 
 
-def _addons(ground: Ground) -> Task:
-    here = installing.Here(ground.identity.address, run)
+def _addons(ground: AgentContext) -> Task:
+    here = installing.KubectlTarget(ground.identity.address, run)
 
     def wanted() -> Addons:
         try:
@@ -107,7 +107,7 @@ def _addons(ground: Ground) -> Task:
     return addons.task(wanted, partial(installing.installed, here), partial(installing.install, here=here))
 
 
-def _sources(ground: Ground) -> Sources:
+def _sources(ground: AgentContext) -> Sources:
     def nodes() -> Reading[Nodes]:
         listed = ground.api.list(NODES)
         if not isinstance(listed, Known):
@@ -125,23 +125,23 @@ def _sources(ground: Ground) -> Sources:
     )
 
 
-def _renewal_period(ground: Ground) -> float:
+def _renewal_period(ground: AgentContext) -> float:
     """Often enough that what is due with a third of its lifetime left is renewed long before its end."""
     return min(certificate_renewal.PERIOD_SECONDS, ground.image.lifetimes.leaf / _LOOKS_AT_A_LIFETIME)
 
 
-def _surroundings(ground: Ground, pulse: Pulse) -> Surroundings:
+def _surroundings(ground: AgentContext, pulse: Pulse) -> RenewalContext:
     identity = ground.identity
     own = at(identity.address)
     authority = str(ground.root / CLUSTER_CA.lstrip("/"))
-    lease = Leasing(
+    lease = LeaseHolder(
         ground.table,
         LeaseName.RESTART,
         identity.instance_id,
         ground.image.pace.leases,
         certificate_renewal.STAGE_SECONDS,
     )
-    return Surroundings(
+    return RenewalContext(
         root=ground.root,
         lease=lease,
         configuration=certs_config.configuration(ground.cluster(_identity(ground).epoch), identity.address),

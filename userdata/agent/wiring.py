@@ -10,13 +10,13 @@ from pathlib import Path
 
 from coordination.adapters.clients import client
 from coordination.node_leases import LeaseName
-from userdata.agent.context import Ground, ground_of
+from userdata.agent.context import AgentContext, agent_context
 from userdata.agent.loop import Loop, serve
 from userdata.agent.task_list import renewal, tasks
 from userdata.agent.tasks import Task
 from userdata.agent.watchdog import Heart
 from userdata.host import notify
-from userdata.leases.holder import Leasing
+from userdata.leases.holder import LeaseHolder
 from userdata.logs.cloudwatch import Mirror, stream_name
 from userdata.logs.lines import Log
 from userdata.logs.outputs import outputs
@@ -28,20 +28,20 @@ def agent(root: Path) -> int:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     with outputs("agent", root) as out:
         with out.log.stage("start"):
-            ground = ground_of(root)
+            ground = agent_context(root)
         stream = f"{stream_name(ground.node.role, ground.identity.instance_id)}/agent"
         out.mirror(Mirror(client("logs"), ground.settings.node_log_group, stream))
         return _run(ground, out.log, stop)
 
 
-def _run(ground: Ground, log: Log, stop: threading.Event) -> int:
+def _run(ground: AgentContext, log: Log, stop: threading.Event) -> int:
     tell = notify.notifier()
     heart = Heart(tell)
     often, rarely = heart.pulse("tasks"), heart.pulse("certificates")
     # What a task has computed is what its own thread has: the other loop's goes on meanwhile.
     log = replace(log, clocks=replace(log.clocks, computed=time.thread_time))
     timings = ground.image.pace.leases
-    leadership = Leasing(ground.table, LeaseName.AGENT, ground.identity.instance_id, timings)
+    leadership = LeaseHolder(ground.table, LeaseName.AGENT, ground.identity.instance_id, timings)
     lead = Task("lead", timings.renew, leadership.contend, leader_only=False)
     # Restarting what has new certificates takes minutes, and workers that join do not wait for it.
     loops = [

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from coordination.claims import Claim
 from coordination.record import ClusterRecord
-from coordination.release_grants import Dismissal
+from coordination.release_grants import ReleaseGrant
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,15 @@ class WaitForHuman:
 
 
 @dataclass(frozen=True)
-class Dismiss:
+class GrantRelease:
     """Store that a member need not be held any more, and look again."""
 
     reason: str
-    dismissal: Dismissal
+    dismissal: ReleaseGrant
 
 
 @dataclass(frozen=True)
-class GiveUp:
+class AbandonLaunch:
     """Never start the etcd data that is here: stop kubelet and etcd, release what is held, let the instance go."""
 
     reason: str
@@ -82,11 +82,11 @@ class Join:
 
 
 @dataclass(frozen=True)
-class JudgeRestore:
+class EvaluateRestore:
     """Collect the evidence for a restore (userdata.boot.restore), beginning after this record was read."""
 
     reason: str
     record: ClusterRecord
 
 
-Action: TypeAlias = Stop | Wait | WaitForHuman | Dismiss | GiveUp | Start | Resume | TakeClaim | Join | JudgeRestore
+Action: TypeAlias = Stop | Wait | WaitForHuman | GrantRelease | AbandonLaunch | Start | Resume | TakeClaim | Join | EvaluateRestore

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from coordination.outcomes import Done, Settled
+from coordination.outcomes import Done, NoOp
 from userdata.addons import installing
 from userdata.addons.filling import ManifestError
-from userdata.addons.installing import Here
+from userdata.addons.installing import KubectlTarget
 from userdata.boot.context import Context
 from userdata.boot.failures import StepFailed, of_words
-from userdata.boot.ports import Publisher
+from userdata.boot.ports import JoinDataPublisher
 from userdata.boot.readiness import wait_until_served
 from userdata.boot.retry import doubt, until_done, until_told
-from userdata.boot.stages import Told
+from userdata.boot.stages import RunningStage
 from userdata.cloud.lifecycle import signal
 from userdata.config.cluster import values
 from userdata.kube import rights
@@ -28,7 +28,7 @@ _TRIES = 10
 _LAST_STAGE = "start-agent"
 
 
-class Finishing:
+class Activation:
     """The last stages. Each may be repeated: a node that is rebooted in the middle goes through all of them again."""
 
     def __init__(self, context: Context) -> None:
@@ -40,7 +40,7 @@ class Finishing:
             self._context.system.start_kubelet()
             wait_until_served(self._context, told)
 
-    def publish(self, tokens: Publisher) -> None:
+    def publish(self, tokens: JoinDataPublisher) -> None:
         """Publish what workers join by. The agents see to it, too, so what fails here is done a moment later."""
         with self._context.stages.stage("publish-join-data") as told:
             try:
@@ -56,7 +56,7 @@ class Finishing:
         with self._context.stages.stage("rights") as told:
             self._give_rights(told)
 
-    def _give_rights(self, told: Told) -> None:
+    def _give_rights(self, told: RunningStage) -> None:
         access = Access(self._context.instance_id, self._context.root)
 
         def give() -> str:
@@ -97,11 +97,11 @@ class Finishing:
         # As a node says whose stack was told at once.
         self._context.stages.store(stage=_LAST_STAGE, reason="")
 
-    def _tell_stack(self, told: Told) -> str:
+    def _tell_stack(self, told: RunningStage) -> str:
         context = self._context
         stack, resource = context.settings.control_plane_stack, f"Slot{context.node_file.place}"
         outcome = signal(context.cloudformation, stack, resource, context.instance_id)
-        if isinstance(outcome, Settled):
+        if isinstance(outcome, NoOp):
             told.say(outcome.reason)
         return doubt(outcome)
 
@@ -113,7 +113,7 @@ class Finishing:
             except StageFailed as failed:
                 told.say(f"left to the agents: {failed}")
 
-    def _install_addons(self, told: Told) -> None:
+    def _install_addons(self, told: RunningStage) -> None:
         context = self._context
         try:
             addons = installing.of_image(
@@ -124,10 +124,10 @@ class Finishing:
             )
         except ManifestError as error:
             raise StepFailed(Fault(True, str(error), "Use an image whose add-ons are whole.")) from error
-        here = Here(context.identity.address, context.run)
+        here = KubectlTarget(context.identity.address, context.run)
         self._insist(lambda: doubt(installing.install(addons, here)), told)
 
-    def _insist(self, attempt: Callable[[], str], told: Told, pause_seconds: float = 2) -> None:
+    def _insist(self, attempt: Callable[[], str], told: RunningStage, pause_seconds: float = 2) -> None:
         until_done(attempt, _TRIES, pause_seconds, told, self._context.waiting.sleep)
 
     def start_agent(self) -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from userdata.boot.launch_hook import Waiting
+from userdata.boot.launch_hook import LaunchHook
 from userdata.boot.ports import Groups, KeyStore, Machine, OwnGroup, Servers, Table
 from userdata.boot.stages import Stages
 from userdata.config.cluster import described
@@ -20,8 +20,8 @@ from userdata.config.node_file import NodeFile
 from userdata.config.settings import ClusterSettings, PoolSettings
 from userdata.host.commands import Run
 from userdata.host.etcd_disk import EtcdDisk
-from userdata.host.etcd_disk import Node as ClusterNode
-from userdata.host.instance import Identity
+from userdata.host.etcd_disk import NodeId as ClusterNode
+from userdata.host.instance import InstanceIdentity
 from userdata.kubeadm.cluster import Cluster
 from userdata.kubeadm.node import CONTROL_PLANE_TAINT, Node
 from userdata.kubeadm.reserved import reserved
@@ -34,7 +34,7 @@ class Context:
     """One control-plane node that boots."""
 
     root: Path
-    identity: Identity
+    identity: InstanceIdentity
     node_file: NodeFile
     settings: ClusterSettings
     image: ImageFacts
@@ -47,7 +47,7 @@ class Context:
     system: Machine
     disk: EtcdDisk
     stages: Stages
-    waiting: Waiting
+    waiting: LaunchHook
     servers: Servers
     run: Run
 
@@ -70,7 +70,7 @@ class Context:
         return registration(self.identity, None)
 
 
-def registration(identity: Identity, pool: PoolSettings | None) -> Node:
+def registration(identity: InstanceIdentity, pool: PoolSettings | None) -> Node:
     """What a node registers with; a control plane has no pool."""
     memory_mib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _MIB
     return Node(

@@ -11,14 +11,14 @@ from coordination.fields import parsed
 from coordination.node_leases import LeaseName
 from coordination.outcomes import Done, Known, Unknown
 from coordination.record import ClusterRecord, Phase
-from coordination.release_grants import Dismissal
-from coordination.release_grants import dismissal as stored_dismissal
+from coordination.release_grants import ReleaseGrant
+from coordination.release_grants import release_grant as stored_dismissal
 from userdata.boot.actions import (
     Action,
-    Dismiss,
-    GiveUp,
+    GrantRelease,
+    AbandonLaunch,
     Join,
-    JudgeRestore,
+    EvaluateRestore,
     Resume,
     Start,
     Stop,
@@ -26,18 +26,18 @@ from userdata.boot.actions import (
     Wait,
     WaitForHuman,
 )
-from userdata.boot.activation import Finishing
+from userdata.boot.activation import Activation
 from userdata.boot.context import Context, jittered, seconds_since_1970
 from userdata.boot.decide import decide
 from userdata.boot.failures import LookAgain
 from userdata.boot.founding import Founding
-from userdata.boot.gather import Looker
+from userdata.boot.gather import Gatherer
 from userdata.boot.joining import Joining
 from userdata.boot.keys import Keys
-from userdata.boot.ports import Neighbours, Publisher
-from userdata.boot.restore import Rules, decide_restore
+from userdata.boot.ports import EtcdPeers, JoinDataPublisher
+from userdata.boot.restore import RestoreRules, decide_restore
 from userdata.boot.retry import doubt, until_done
-from userdata.boot.stages import Told
+from userdata.boot.stages import RunningStage
 from userdata.leases.keeper import Contender
 from userdata.logs.lines import StageFailed
 
@@ -59,17 +59,17 @@ _ABANDON_TRIES = 10
 class ControlPlaneBoot:
     """One boot of one instance."""
 
-    def __init__(self, context: Context, neighbours: Neighbours, tokens: Publisher) -> None:
+    def __init__(self, context: Context, neighbours: EtcdPeers, tokens: JoinDataPublisher) -> None:
         self._context = context
         self._tokens = tokens
         self._keys = Keys(context)
         self._neighbours = neighbours
-        self._looker = Looker(context, self._keys, self._neighbours)
+        self._looker = Gatherer(context, self._keys, self._neighbours)
         lease_seconds = context.image.pace.leases.lease
         # One for the whole boot: it remembers for how long the holder was silent.
         self._contender = Contender(context.table, LeaseName.JOIN, context.instance_id, lease_seconds)
         self._failures = 0
-        self._rules = Rules(context.settings.slots, _OLDEST_BACKUP_SECONDS)
+        self._rules = RestoreRules(context.settings.slots, _OLDEST_BACKUP_SECONDS)
 
     def run(self) -> int:
         """Boot; the exit code."""
@@ -79,7 +79,7 @@ class ControlPlaneBoot:
                 if isinstance(action, Stop):
                     self._stop(action.reason)
                     return STOPPED
-                if isinstance(action, GiveUp):
+                if isinstance(action, AbandonLaunch):
                     self._give_up(action.reason)
                     return STOPPED
                 if self._acted(action):
@@ -101,13 +101,13 @@ class ControlPlaneBoot:
         with context.stages.stage("decide") as told:
             while True:
                 action = decide(self._looker.look())
-                if isinstance(action, JudgeRestore):
+                if isinstance(action, EvaluateRestore):
                     action = decide_restore(self._looker.evidence(action.record), self._rules)
                 if isinstance(action, WaitForHuman):
                     # The row first: for as long as it tells the reason, nobody clears the condition.
                     told.wait(action.reason)
                     self._store_condition(action)
-                if isinstance(action, Dismiss):
+                if isinstance(action, GrantRelease):
                     self._store_dismissal(action.dismissal)
                 if isinstance(action, TakeClaim):
                     written = context.table.apply(action.claim.write)
@@ -115,7 +115,7 @@ class ControlPlaneBoot:
                         told.say(action.reason)
                         return action
                     reason = written.reason if isinstance(written, Unknown) else "somebody else was faster"
-                elif isinstance(action, Wait | WaitForHuman | Dismiss):
+                elif isinstance(action, Wait | WaitForHuman | GrantRelease):
                     reason = action.reason
                 else:
                     told.say(action.reason)
@@ -165,7 +165,7 @@ class ControlPlaneBoot:
         return True
 
     def _into_service(self, *, founded: bool) -> None:
-        finishing = Finishing(self._context)
+        finishing = Activation(self._context)
         finishing.serve()
         finishing.give_rights()
         if founded:
@@ -249,7 +249,7 @@ class ControlPlaneBoot:
             told.say(reason)
         context.stages.store(reason=reason)
 
-    def _abandon_launch(self, told: Told) -> None:
+    def _abandon_launch(self, told: RunningStage) -> None:
         """Have this instance replaced now; a node in service has no launch hook to abandon any more."""
         context = self._context
         try:
@@ -259,7 +259,7 @@ class ControlPlaneBoot:
         except StageFailed as failed:
             told.wait(f"its launch hook could not be abandoned, and will run out: {failed}")
 
-    def _give_up_claim(self, told: Told) -> None:
+    def _give_up_claim(self, told: RunningStage) -> None:
         """Where this node owns a claim that will not become ready, say that nobody does: others need not wait."""
         reading = self._looker.record()
         if isinstance(reading, Unknown) or reading.value is None:
@@ -267,11 +267,11 @@ class ControlPlaneBoot:
         record = reading.value
         mine = record.owner == self._context.instance_id and record.phase in (Phase.CLAIMED, Phase.RESTORING)
         if mine:
-            outcome = self._context.table.apply(claims.give_up(record))
+            outcome = self._context.table.apply(claims.release_claim(record))
             if not isinstance(outcome, Done):
                 told.wait("the claim could not be given up: it counts as this node's until the instance is gone")
 
-    def _store_dismissal(self, dismissal: Dismissal) -> None:
+    def _store_dismissal(self, dismissal: ReleaseGrant) -> None:
         """Say that a member may be let go, unless somebody has said it of this very state."""
         stored = parsed(self._context.table.get(dismissal.item_id), stored_dismissal)
         said = stored.value if isinstance(stored, Known) else None

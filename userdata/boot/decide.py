@@ -13,9 +13,9 @@ from coordination.record import ClusterRecord, Phase
 from coordination.versions import why_no_control_plane
 from userdata.boot.actions import (
     Action,
-    GiveUp,
+    AbandonLaunch,
     Join,
-    JudgeRestore,
+    EvaluateRestore,
     Resume,
     Start,
     Stop,
@@ -61,17 +61,17 @@ def _first(snapshot: Snapshot) -> Action:
 def _with_data(snapshot: Snapshot, record: ClusterRecord) -> Action:
     identity = snapshot.disk.identity
     if identity is None:
-        return GiveUp(f"its etcd data is half made, and epoch {record.epoch} is ready without it")
+        return AbandonLaunch(f"its etcd data is half made, and epoch {record.epoch} is ready without it")
     # Not the other instance's, either: a disk that was copied holds the keys of a member that lives.
     if identity.node != snapshot.node or identity.etcd_cluster_id != record.etcd_cluster_id:
-        return GiveUp(f"its etcd data is of epoch {identity.epoch} and not of the cluster that is ready")
+        return AbandonLaunch(f"its etcd data is of epoch {identity.epoch} and not of the cluster that is ready")
     if isinstance(snapshot.row, Unknown):
         return Wait(f"whether it was removed is unknown: {snapshot.row.reason}")
     row = snapshot.row.value
     if row is not None and row.epoch != record.epoch:
         row = None
     if row is not None and row.state is MemberState.REMOVED:
-        return GiveUp("it was removed from etcd")
+        return AbandonLaunch("it was removed from etcd")
     return Resume(
         f"its etcd data is of epoch {record.epoch}, which is ready",
         write_marker=not snapshot.disk.has_marker,
@@ -96,7 +96,7 @@ def _without_data(snapshot: Snapshot, record: ClusterRecord) -> Action:
         )
     if snapshot.reach is Reach.UNASKED:
         return Wait(f"epoch {record.epoch} is ready, and its members could not be asked yet")
-    return JudgeRestore(f"epoch {record.epoch} is ready and no member answers", record)
+    return EvaluateRestore(f"epoch {record.epoch} is ready and no member answers", record)
 
 
 def _claimed(snapshot: Snapshot, record: ClusterRecord) -> Action:
@@ -108,7 +108,7 @@ def _claimed(snapshot: Snapshot, record: ClusterRecord) -> Action:
         # Never continued: the keys of two runs would mix.
         return TakeClaim(f"{what} by this node, which restarted", claim, wipe=True)
     if snapshot.disk.has_data:
-        return GiveUp(f"{what} by {record.owner or 'nobody'}, and the etcd data here is of something else")
+        return AbandonLaunch(f"{what} by {record.owner or 'nobody'}, and the etcd data here is of something else")
     if not record.owner:
         return TakeClaim(f"{what}, and its owner gave up", claim)
     if isinstance(snapshot.owner_gone, Unknown):

@@ -24,7 +24,7 @@ _ASK_SECONDS = 5.0
 """A member that is alive answers in milliseconds, one that is gone never."""
 
 
-class Neighbours:
+class EtcdPeers:
     """The members at the addresses of the members' rows. `root` is where the certificate is kept, for root alone."""
 
     def __init__(self, root: Path, instance_id: str) -> None:

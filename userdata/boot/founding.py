@@ -15,12 +15,12 @@ from userdata.boot.retry import wait_unless_permanent
 from userdata.etcd.model import Status, hexadecimal
 from userdata.etcd.refusals import EtcdRefused
 from userdata.host import files
-from userdata.host.etcd_disk import Identity
+from userdata.host.etcd_disk import DataOwner
 from userdata.kubeadm import init_config
 from userdata.kubeadm.errors import Fault
 from userdata.kubeadm.places import INIT_FILE
 from userdata.kubeadm.tokens import BootstrapToken, new_token
-from userdata.leases.keeper import CLAIM, Kept
+from userdata.leases.keeper import CLAIM, Keeper
 from userdata.logs.lines import StageFailed
 from userdata.pki.inspecting import ca_hashes
 from userdata.pki.issuing import new_pki
@@ -43,7 +43,7 @@ class Founding:
 
     def run(self, *, wipe: bool) -> None:
         """Everything up to the record's being ready. Raises StageFailed."""
-        kept = Kept(self._context.table, self._claimed, CLAIM, self._timings, self._timings.found)
+        kept = Keeper(self._context.table, self._claimed, CLAIM, self._timings, self._timings.found)
         try:
             self._prepare(kept, wipe=wipe)
             pki = self._made_keys(kept) if self._claimed.phase is Phase.CLAIMED else self._kept_keys(kept)
@@ -60,7 +60,7 @@ class Founding:
         with self._context.stages.stage("marker"):
             self._context.disk.mark()
 
-    def _prepare(self, kept: Kept[ClusterRecord], *, wipe: bool) -> None:
+    def _prepare(self, kept: Keeper[ClusterRecord], *, wipe: bool) -> None:
         context = self._context
         with context.stages.stage("clean"):
             self._go_on(kept)
@@ -70,7 +70,7 @@ class Founding:
                 # Of an epoch that was never ready, so no etcd lists it as anybody's.
                 context.disk.wipe()
 
-    def _made_keys(self, kept: Kept[ClusterRecord]) -> Pki:
+    def _made_keys(self, kept: Keeper[ClusterRecord]) -> Pki:
         stages = self._context.stages
         with stages.stage("make-keys"):
             self._go_on(kept)
@@ -91,7 +91,7 @@ class Founding:
                 if self._written(self._context.table.apply(flip_pki(self._claimed, hashes)), told.wait):
                     return pki
 
-    def _kept_keys(self, kept: Kept[ClusterRecord]) -> Pki:
+    def _kept_keys(self, kept: Keeper[ClusterRecord]) -> Pki:
         """The keys of the cluster that was lost."""
         with self._context.stages.stage("read-keys"):
             self._go_on(kept)
@@ -100,7 +100,7 @@ class Founding:
                 raise StepFailed(Fault(True, reason, "Deploy an image that can."))
             return self._keys.needed(self._claimed.pki_epoch)
 
-    def _configure(self, kept: Kept[ClusterRecord], pki: Pki) -> None:
+    def _configure(self, kept: Keeper[ClusterRecord], pki: Pki) -> None:
         context = self._context
         with context.stages.stage("configure"):
             self._go_on(kept)
@@ -115,7 +115,7 @@ class Founding:
             )
             files.write(context.root, {INIT_FILE: files.private(text)})
 
-    def _init(self, kept: Kept[ClusterRecord]) -> None:
+    def _init(self, kept: Keeper[ClusterRecord]) -> None:
         context = self._context
         with context.stages.stage("kubeadm-init"):
             self._go_on(kept)
@@ -125,7 +125,7 @@ class Founding:
                 self._go_on(kept)
                 raise of_command(done)
 
-    def _identify(self, kept: Kept[ClusterRecord]) -> Status:
+    def _identify(self, kept: Keeper[ClusterRecord]) -> Status:
         """Say whose the data is, now that it is whole."""
         context = self._context
         with context.stages.stage("identify") as told:
@@ -136,10 +136,10 @@ class Founding:
                     break
                 self._try_again(told.wait, status.refusal.value if isinstance(status, EtcdRefused) else status.reason)
             cluster_id = hexadecimal(status.value.cluster_id)
-            context.disk.identify(Identity(context.node, self._claimed.epoch, cluster_id))
+            context.disk.identify(DataOwner(context.node, self._claimed.epoch, cluster_id))
             return status.value
 
-    def _announce(self, kept: Kept[ClusterRecord], etcd: Status) -> None:
+    def _announce(self, kept: Keeper[ClusterRecord], etcd: Status) -> None:
         context = self._context
         row = Member(
             context.instance_id,
@@ -157,7 +157,7 @@ class Founding:
                 if self._written(context.table.transact(transaction), told.wait):
                     return
 
-    def _go_on(self, kept: Kept[ClusterRecord]) -> None:
+    def _go_on(self, kept: Keeper[ClusterRecord]) -> None:
         """Raises Overtaken where the claim must not be relied on any more."""
         self._context.waiting.alive(kept.remaining())
         if why := kept.lost:

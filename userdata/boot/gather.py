@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from coordination.boots import Boot, boot
 from coordination.fields import Malformed, parsed
-from coordination.lease_watch import Observation, observe
+from coordination.lease_watch import LeaseWatch, observe
 from coordination.members import Member, member
 from coordination.names import (
     BOOT_ITEM_PREFIX,
@@ -25,8 +25,8 @@ from coordination.termination import is_gone
 from userdata.boot.context import Context, now, seconds_since_1970
 from userdata.boot.etcd_peers import addresses
 from userdata.boot.keys import Keys
-from userdata.boot.ports import Neighbours
-from userdata.boot.restore import Evidence, judged
+from userdata.boot.ports import EtcdPeers
+from userdata.boot.restore import Evidence, required_gone
 from userdata.boot.snapshot import Reach, Snapshot, reach
 from userdata.host.etcd_disk import Disk
 from userdata.pki.outcomes import Incomplete
@@ -35,16 +35,16 @@ Parsed = TypeVar("Parsed")
 _UNASKED = "it was not asked for"
 
 
-class Looker:
+class Gatherer:
     """Looks for one node. What it saw before is part of a look: a lease is judged by watching it."""
 
-    def __init__(self, context: Context, keys: Keys, neighbours: Neighbours) -> None:
+    def __init__(self, context: Context, keys: Keys, neighbours: EtcdPeers) -> None:
         self._context = context
         self._keys = keys
         self._neighbours = neighbours
-        self._watch: Observation | None = None
+        self._watch: LeaseWatch | None = None
         self._missing_since: dict[str, int] = {}
-        self._silence: Observation | None = None
+        self._silence: LeaseWatch | None = None
 
     def record(self) -> Reading[ClusterRecord | None]:
         """The record; every read watches its owner."""
@@ -88,7 +88,7 @@ class Looker:
         rows = self.rows()
         gone: Reading[frozenset[str]] = Unknown("the rows are unknown")
         if isinstance(rows, Known):
-            wanted = judged(rows.value, record.epoch, context.instance_id)
+            wanted = required_gone(rows.value, record.epoch, context.instance_id)
             gone = self._gone({row.instance_id: row.created_at for row in rows.value if row.instance_id in wanted})
         approved: Reading[Approval | None] = self._parsed(RESTORE_APPROVAL_ITEM, restore_approval)
         return Evidence(

@@ -14,19 +14,19 @@ from userdata.boot.context import Context, jittered, now, seconds_since_1970
 from userdata.boot.etcd_peers import addresses
 from userdata.boot.failures import LookAgain, Overtaken, StepFailed, of_command
 from userdata.boot.gate import UNASKED, Closed, Gate, MembersUnknown, Open, OwnLearner, OwnVoter, View, gate
-from userdata.boot.gather import Looker
+from userdata.boot.gather import Gatherer
 from userdata.boot.keys import Keys
-from userdata.boot.ports import Neighbours
+from userdata.boot.ports import EtcdPeers
 from userdata.boot.readiness import node_is_ready
 from userdata.boot.retry import wait_unless_permanent
-from userdata.boot.stages import Told
+from userdata.boot.stages import RunningStage
 from userdata.etcd.model import EtcdMember, MemberList, hexadecimal
 from userdata.host import files
-from userdata.host.etcd_disk import Identity
+from userdata.host.etcd_disk import DataOwner
 from userdata.kubeadm import discovery, join_config
 from userdata.kubeadm.errors import Fault
 from userdata.kubeadm.places import DISCOVERY_FILE, JOIN_FILE
-from userdata.leases.keeper import LEASE, Busy, Contender, Kept
+from userdata.leases.keeper import LEASE, Busy, Contender, Keeper
 from userdata.logs.lines import StageFailed
 from userdata.pki.material import Pki
 
@@ -42,8 +42,8 @@ class Joining:
         self,
         context: Context,
         keys: Keys,
-        neighbours: Neighbours,
-        looker: Looker,
+        neighbours: EtcdPeers,
+        looker: Gatherer,
         contender: Contender,
         record: ClusterRecord,
     ) -> None:
@@ -75,7 +75,7 @@ class Joining:
                 raise StepFailed(Fault(True, reason, "The member has to be removed; a replacement joins then."))
             self._finish_voter(pki, found.member)
             return None
-        kept = Kept(self._context.table, found, LEASE, self._timings, self._timings.join)
+        kept = Keeper(self._context.table, found, LEASE, self._timings, self._timings.join)
         try:
             return self._join(pki, kept)
         except StageFailed:
@@ -84,7 +84,7 @@ class Joining:
         finally:
             self._release(kept.close())
 
-    def _read_keys(self, told: Told) -> Pki | LookAgain:
+    def _read_keys(self, told: RunningStage) -> Pki | LookAgain:
         """The cluster's keys. Only a node with data comes here without having read them. Raises StageFailed."""
         keys = self._keys.of(self._record.pki_epoch)
         if isinstance(keys, Unknown):
@@ -106,7 +106,7 @@ class Joining:
                 reason = rows.reason if isinstance(rows, Unknown) else self._removed(seen.member, rows.value)
                 told.say(f"its learner stays in etcd: {reason}" if reason else "its learner was removed from etcd")
 
-    def _through_the_gate(self, pki: Pki, told: Told) -> NodeLease | OwnVoter | LookAgain:
+    def _through_the_gate(self, pki: Pki, told: RunningStage) -> NodeLease | OwnVoter | LookAgain:
         """Wait until this node may join, and holds the lease for it, or until only the boot table can say what to do.
 
         Nothing was begun before: whatever cannot be read here is a reason to wait, and never a failure.
@@ -137,18 +137,18 @@ class Joining:
             told.wait(reason)
             context.waiting.sleep(jittered(context.image.pace.gate))
 
-    def _wait_and_look(self, told: Told, reason: str) -> LookAgain:
+    def _wait_and_look(self, told: RunningStage, reason: str) -> LookAgain:
         """Wait as long as between any two looks at the table, and go back to it."""
         told.wait(reason)
         self._context.waiting.sleep(jittered(self._context.image.pace.look))
         return self._leave(told, reason)
 
-    def _leave(self, told: Told, reason: str) -> LookAgain:
+    def _leave(self, told: RunningStage, reason: str) -> LookAgain:
         """The stage ends well, and says why it led to nothing."""
         told.say(f"looking at the boot table again: {reason}")
         return LookAgain(reason)
 
-    def _join(self, pki: Pki, kept: Kept[NodeLease]) -> LookAgain | None:
+    def _join(self, pki: Pki, kept: Keeper[NodeLease]) -> LookAgain | None:
         """Join under the lease; LookAgain where the gate has closed before etcd heard of this node."""
         context, stages = self._context, self._context.stages
         with stages.stage("clean"):
@@ -212,7 +212,7 @@ class Joining:
         with stages.stage("marker"):
             context.disk.mark()
 
-    def _write_row(self, kept: Kept[NodeLease], told: Told) -> Member:
+    def _write_row(self, kept: Keeper[NodeLease], told: RunningStage) -> Member:
         row = self._row("")
         while True:
             record = self._same_record(kept, told)
@@ -247,7 +247,7 @@ class Joining:
             )
         )
 
-    def _remove_own(self, member: EtcdMember, told: Told) -> None:
+    def _remove_own(self, member: EtcdMember, told: RunningStage) -> None:
         """Remove what an interrupted join left in etcd. It is a learner, so it counts for no quorum."""
         context = self._context
         # Not one that still runs: its data would be emptied under it.
@@ -286,14 +286,14 @@ class Joining:
             created_at=seconds_since_1970(),
         )
 
-    def _identity(self) -> Identity:
-        return Identity(self._context.node, self._record.epoch, self._record.etcd_cluster_id)
+    def _identity(self) -> DataOwner:
+        return DataOwner(self._context.node, self._record.epoch, self._record.etcd_cluster_id)
 
     def _is_same(self, record: ClusterRecord | None) -> bool:
         """Whether a record still says that the epoch that is joined is ready."""
         return record is not None and (record.epoch, record.phase) == (self._record.epoch, Phase.READY)
 
-    def _same_record(self, kept: Kept[NodeLease], told: Told) -> ClusterRecord:
+    def _same_record(self, kept: Keeper[NodeLease], told: RunningStage) -> ClusterRecord:
         """The record, asked for as long as the lease is held. Raises Overtaken where it is another one by now."""
         while True:
             self._go_on(kept)
@@ -306,14 +306,14 @@ class Joining:
                 raise Overtaken("the record has changed")
             return record
 
-    def _try_again(self, told: Told, reason: str) -> None:
+    def _try_again(self, told: RunningStage, reason: str) -> None:
         """Wait a moment, if trying again can help; without a reason it can. Raises StepFailed."""
         if reason:
             wait_unless_permanent(reason, 1, told.wait, self._context.waiting.sleep)
         else:
             self._context.waiting.sleep(jittered(1))
 
-    def _go_on(self, kept: Kept[NodeLease]) -> None:
+    def _go_on(self, kept: Keeper[NodeLease]) -> None:
         """Raises Overtaken where the lease must not be relied on any more."""
         self._context.waiting.alive(kept.remaining())
         if why := kept.lost:

@@ -15,7 +15,7 @@ _LOOK_SECONDS = 60.0
 that do not answer cost some seconds each."""
 
 
-class Waiting:
+class LaunchHook:
     """Sleeps, and sends a heartbeat of the launch hook whenever one is due and the boot has given a sign of life.
 
     The heartbeat has a thread of its own, because `kubeadm init` takes longer than a short hook. What the thread may

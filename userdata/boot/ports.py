@@ -87,7 +87,7 @@ class Machine(Protocol):
         """Undo what kubeadm did."""
 
 
-class Neighbours(Protocol):
+class EtcdPeers(Protocol):
     """The members of etcd, asked from outside (userdata.boot.etcd_peers)."""
 
     def introduce(self, pki: Pki, now: datetime) -> None:
@@ -122,7 +122,7 @@ class Servers(Protocol):
         """The API at the balancer's name."""
 
 
-class Publisher(Protocol):
+class JoinDataPublisher(Protocol):
     """Publishes what workers join by."""
 
     def run(self) -> str:

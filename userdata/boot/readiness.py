@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 from coordination.outcomes import Reading
-from userdata.addons.installing import Here
+from userdata.addons.installing import KubectlTarget
 from userdata.boot.context import Context
 from userdata.boot.failures import of_words
-from userdata.boot.stages import Told
+from userdata.boot.stages import RunningStage
 from userdata.etcd.client import NODE_CREDENTIALS, Etcd
 from userdata.etcd.model import Status
 from userdata.etcd.refusals import EtcdRefused
@@ -50,7 +50,7 @@ class Servers:
         return _asked(self._endpoint, ssl.create_default_context(cadata=pki.cluster.bundle))
 
 
-def wait_until_served(context: Context, told: Told) -> None:
+def wait_until_served(context: Context, told: RunningStage) -> None:
     """Wait until this node's API server is ready, which it is when its etcd is. Raises StepFailed."""
     seconds = context.image.pace.serve
     deadline = time.monotonic() + seconds
@@ -62,10 +62,10 @@ def wait_until_served(context: Context, told: Told) -> None:
         context.waiting.sleep(1)
 
 
-def node_is_ready(context: Context, told: Told, seconds: float) -> bool:
+def node_is_ready(context: Context, told: RunningStage, seconds: float) -> bool:
     """Whether the cluster has a Node of this name that the kubelet has registered. Raises StepFailed."""
     wait_until_served(context, told)
-    here = Here(context.identity.address, context.run)
+    here = KubectlTarget(context.identity.address, context.run)
     asked = here.kubectl("get", "node", context.instance_id, "--ignore-not-found", "-o", "json")
     done = here.run(asked, min(seconds, _KUBECTL_SECONDS))
     if not done.succeeded:

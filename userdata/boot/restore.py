@@ -18,10 +18,10 @@ from coordination.members import Member, MemberState
 from coordination.names import CONTROL_PLANE_ROLE, RESTORE_APPROVAL_ITEM
 from coordination.outcomes import Reading, Unknown
 from coordination.record import ClusterRecord
-from coordination.release_grants import Dismissal
+from coordination.release_grants import ReleaseGrant
 from coordination.restore_approval import Approval
-from userdata.boot.actions import Dismiss, TakeClaim, Wait, WaitForHuman
-from userdata.host.etcd_disk import Node
+from userdata.boot.actions import GrantRelease, TakeClaim, Wait, WaitForHuman
+from userdata.host.etcd_disk import NodeId
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Backup:
 
 
 @dataclass(frozen=True)
-class Rules:
+class RestoreRules:
     """`slots` is how many control-plane nodes the cluster has, `oldest_backup_seconds` what may be lost unasked."""
 
     slots: int
@@ -44,7 +44,7 @@ class Rules:
 class Evidence:
     """`record` was read before `rows` (all epochs), and those before `gone`."""
 
-    node: Node
+    node: NodeId
     record: ClusterRecord
     rows: Reading[tuple[Member, ...]]
     gone: Reading[frozenset[str]]
@@ -60,22 +60,22 @@ class Evidence:
     now: int
 
 
-Verdict: TypeAlias = TakeClaim | Dismiss | Wait | WaitForHuman
+Verdict: TypeAlias = TakeClaim | GrantRelease | Wait | WaitForHuman
 
 
-def judged(rows: Iterable[Member], epoch: int, instance_id: str) -> frozenset[str]:
+def required_gone(rows: Iterable[Member], epoch: int, instance_id: str) -> frozenset[str]:
     """The instances that must be gone: whose row of this epoch says joining or voter, without one's own."""
     present = (row.instance_id for row in rows if row.epoch == epoch and row.state is not MemberState.REMOVED)
     return frozenset(present) - {instance_id}
 
 
-def unheard(instances: Iterable[GroupInstance], rows: Iterable[Member], boots: Iterable[Boot]) -> frozenset[str]:
+def unreported(instances: Iterable[GroupInstance], rows: Iterable[Member], boots: Iterable[Boot]) -> frozenset[str]:
     """The instances of the slots of which no row speaks: whether they hold anything, nobody knows yet."""
     slots = {instance.instance_id for instance in instances if instance.role == CONTROL_PLANE_ROLE}
     return frozenset(slots - {row.instance_id for row in rows} - {row.instance_id for row in boots})
 
 
-def decide_restore(evidence: Evidence, rules: Rules) -> Verdict:
+def decide_restore(evidence: Evidence, rules: RestoreRules) -> Verdict:
     """Claim the next epoch to restore it, or wait; what only a person can end is a condition."""
     if isinstance(evidence.rows, Unknown):
         return Wait(f"the members' rows are unknown: {evidence.rows.reason}")
@@ -85,7 +85,7 @@ def decide_restore(evidence: Evidence, rules: Rules) -> Verdict:
         return Wait(f"epoch {evidence.record.epoch} is ready and has no member's row; that cannot be all there is")
     if isinstance(evidence.gone, Unknown):
         return Wait(f"which members are gone is unknown: {evidence.gone.reason}")
-    members = judged(rows, evidence.record.epoch, evidence.node.instance_id)
+    members = required_gone(rows, evidence.record.epoch, evidence.node.instance_id)
     # A cluster of one slot is complete with its only member.
     alone = len(rows) == 1 and rules.slots > 1
     left = members - evidence.gone.value
@@ -97,7 +97,7 @@ def decide_restore(evidence: Evidence, rules: Rules) -> Verdict:
         return Wait(f"the groups' instances are unknown: {evidence.instances.reason}")
     if isinstance(evidence.boots, Unknown):
         return Wait(f"which instances have booted is unknown: {evidence.boots.reason}")
-    if silent := unheard(evidence.instances.value, evidence.rows.value, evidence.boots.value):
+    if silent := unreported(evidence.instances.value, evidence.rows.value, evidence.boots.value):
         return Wait(f"nothing was heard of {_listed(silent)} yet: each speaks, or its hook ends it")
     return _from_backup(evidence, rules, members, alone=alone)
 
@@ -114,8 +114,8 @@ def _alone(evidence: Evidence, member: str) -> Verdict:
         return Wait(f"{what}, and it is leaving: it was not watched for long enough")
     if found is not None and found.is_leaving:
         record = evidence.record
-        dismissal = Dismissal(member, record.epoch, record.row_version, evidence.node.instance_id)
-        return Dismiss(f"{what}, and it is leaving: it is let go", dismissal)
+        dismissal = ReleaseGrant(member, record.epoch, record.row_version, evidence.node.instance_id)
+        return GrantRelease(f"{what}, and it is leaving: it is let go", dismissal)
     return _blocked(frozenset({member}))
 
 
@@ -129,7 +129,7 @@ def _blocked(left: frozenset[str]) -> WaitForHuman:
     )
 
 
-def _from_backup(evidence: Evidence, rules: Rules, members: frozenset[str], alone: bool) -> Verdict:
+def _from_backup(evidence: Evidence, rules: RestoreRules, members: frozenset[str], alone: bool) -> Verdict:
     """Every member is gone for good: what is there to restore from?"""
     if isinstance(evidence.backup, Unknown):
         return Wait(f"the newest backup is unknown: {evidence.backup.reason}")

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from coordination.outcomes import Unknown
 from userdata.boot.context import jittered
 from userdata.boot.failures import of_words
-from userdata.boot.stages import Told
+from userdata.boot.stages import RunningStage
 
 LONGEST_PAUSE_SECONDS = 300.0
 """Of tries without end: hundreds of nodes that are throttled together would keep each other throttled."""
 
 
 def until_done(
-    attempt: Callable[[], str], tries: int, pause_seconds: float, told: Told, sleep: Callable[[float], object]
+    attempt: Callable[[], str], tries: int, pause_seconds: float, told: RunningStage, sleep: Callable[[float], object]
 ) -> None:
     """Try so often. `attempt` says why it is not done, nothing once it is. Raises StepFailed with the last reason."""
     reason = ""
@@ -27,7 +27,7 @@ def until_done(
     raise of_words(reason)
 
 
-def until_told(attempt: Callable[[], str], pause_seconds: float, told: Told, sleep: Callable[[float], object]) -> None:
+def until_told(attempt: Callable[[], str], pause_seconds: float, told: RunningStage, sleep: Callable[[float], object]) -> None:
     """Try for as long as it takes, ever more rarely. `attempt` says why somebody is not told, nothing once they are."""
     while reason := attempt():
         told.wait(reason)

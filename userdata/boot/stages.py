@@ -15,7 +15,7 @@ Store = Callable[[Boot], Write]
 _LONGEST_REASON = 1000
 
 
-class Told:
+class RunningStage:
     """A stage that runs; what it waits for is told in both places."""
 
     def __init__(self, stage: Stage, stages: Stages) -> None:
@@ -47,12 +47,12 @@ class Stages:
         return self._row
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[Told]:
+    def stage(self, name: str) -> Iterator[RunningStage]:
         """Run a stage. Exceptions pass; the text of StageFailed becomes the row's reason."""
         self.store(stage=name, reason="")
         try:
             with self._log.stage(name) as running:
-                yield Told(running, self)
+                yield RunningStage(running, self)
         except StageFailed as failed:
             self.store(reason=str(failed))
             raise

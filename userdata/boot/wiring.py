@@ -16,9 +16,9 @@ from coordination.boots import Boot, tell
 from coordination.outcomes import Done, Known, Unknown
 from userdata.boot.context import Context, jittered, seconds_since_1970
 from userdata.boot.control_plane import FAILED, SERVES, ControlPlaneBoot
-from userdata.boot.etcd_peers import Neighbours
+from userdata.boot.etcd_peers import EtcdPeers
 from userdata.boot.failures import StepFailed, of_words
-from userdata.boot.launch_hook import Waiting
+from userdata.boot.launch_hook import LaunchHook
 from userdata.boot.readiness import Servers
 from userdata.boot.retry import wait_unless_permanent
 from userdata.boot.stages import Stages
@@ -32,7 +32,7 @@ from userdata.config.ssm import read_cluster, read_pool
 from userdata.host.clock import is_synchronised
 from userdata.host.commands import run
 from userdata.host.etcd_disk import EtcdDisk
-from userdata.host.instance import Identity, Metadata
+from userdata.host.instance import InstanceIdentity, Metadata
 from userdata.join.store import JoinStore
 from userdata.join.wiring import join_tokens
 from userdata.kube.access import Access
@@ -58,7 +58,7 @@ class _Begun:
     log: Log
     about: NodeFile
     facts: ImageFacts
-    identity: Identity
+    identity: InstanceIdentity
     ssm: Any
     settings: ClusterSettings
     table: ClusterTable
@@ -124,13 +124,13 @@ def _control_plane(begun: _Begun) -> int:
         system=system,
         disk=EtcdDisk(root),
         stages=begun.stages,
-        waiting=Waiting(own_group.heartbeat, facts.pace.heartbeat, say),
+        waiting=LaunchHook(own_group.heartbeat, facts.pace.heartbeat, say),
         servers=Servers(root, identity.address, settings.api_endpoint),
         run=run,
     )
     api = Api(identity.address, Access(identity.instance_id, root).agent)
     tokens = join_tokens(root, settings.api_endpoint, table, begun.join_data, api, facts.pace.token)
-    return ControlPlaneBoot(context, Neighbours(root, identity.instance_id), tokens).run()
+    return ControlPlaneBoot(context, EtcdPeers(root, identity.instance_id), tokens).run()
 
 
 def _worker(begun: _Begun) -> int:
@@ -168,7 +168,7 @@ def _worker(begun: _Begun) -> int:
     return SERVES
 
 
-def _announced(log: Log, table: ClusterTable, identity: Identity, place: str) -> Stages:
+def _announced(log: Log, table: ClusterTable, identity: InstanceIdentity, place: str) -> Stages:
     """The instance's own row, before anything else: without it nobody could tell whether it ever did anything."""
     row = Boot(identity.arn, "boot", started_at=seconds_since_1970(), place=place)
     stages = Stages(log, lambda changed: table.apply(tell(changed)), row)

@@ -19,13 +19,13 @@ from userdata.boot.bootstrap_csr import Asker, Denied, Key
 from userdata.boot.context import jittered, registration
 from userdata.boot.failures import Overtaken, of_command, of_words
 from userdata.boot.retry import doubt, until_told
-from userdata.boot.stages import Stages, Told
+from userdata.boot.stages import Stages, RunningStage
 from userdata.cloud.lifecycle import signal
 from userdata.config.image import ImageFacts
 from userdata.config.settings import ClusterSettings, PoolSettings
 from userdata.host import files
 from userdata.host.commands import run
-from userdata.host.instance import Identity
+from userdata.host.instance import InstanceIdentity
 from userdata.join.data import JoinData
 from userdata.join.store import JoinStore, Unreadable
 from userdata.kube.kubectl import printed
@@ -53,7 +53,7 @@ class WorkerContext:
     """One worker that boots."""
 
     root: Path
-    identity: Identity
+    identity: InstanceIdentity
     settings: ClusterSettings
     pool: PoolSettings
     image: ImageFacts
@@ -155,7 +155,7 @@ class Worker:
                 fresh = self._read_join_data()
                 data = fresh.value if isinstance(fresh, Known) else data
 
-    def _kept_key(self, told: Told) -> Key:
+    def _kept_key(self, told: RunningStage) -> Key:
         """The key that an interrupted boot has left, or else a new one."""
         left = bootstrap_csr.kept(self._context.root, self._context.identity.instance_id)
         if isinstance(left, Known) and left.value is not None:
@@ -164,14 +164,14 @@ class Worker:
             told.wait(f"the key that was left is replaced by a new one: {left.reason}")
         return self._new_key(told)
 
-    def _new_key(self, told: Told) -> Key:
+    def _new_key(self, told: RunningStage) -> Key:
         while True:
             try:
                 return bootstrap_csr.new(self._context.root, self._context.identity.instance_id)
             except (OpensslFailed, OSError) as error:
                 self._wait(told, f"no key can be made: {error}")
 
-    def _publish(self, key: Key, told: Told) -> None:
+    def _publish(self, key: Key, told: RunningStage) -> None:
         """Say in this instance's own row which key is its own, before anybody sees a request for it."""
         outcome = self._context.stages.store(fingerprint=key.fingerprint)
         while isinstance(outcome, Unknown):
@@ -248,7 +248,7 @@ class Worker:
         with context.stages.stage("signal") as told:
             until_told(tell, context.image.pace.look, told, time.sleep)
 
-    def _wait(self, told: Told, reason: str) -> None:
+    def _wait(self, told: RunningStage, reason: str) -> None:
         """Wait a moment. Raises StageFailed when the worker has had its time."""
         told.wait(reason)
         if time.monotonic() > self._deadline:

@@ -8,7 +8,7 @@ from typing import Any
 from coordination.adapters.errors import AWS_ERRORS, code, message, unknown
 from coordination.instances import GroupInstance
 from coordination.names import launching_hook
-from coordination.outcomes import Done, Known, Reading, Request, Settled, Unknown
+from coordination.outcomes import Done, Known, Reading, Request, NoOp, Unknown
 
 # Words of Auto Scaling and CloudFormation for what is over; neither has an error code of its own for it.
 _NO_ACTION_WAITS = "no active lifecycle action"
@@ -63,7 +63,7 @@ class OwnGroup:
             if isinstance(place, Unknown):
                 return place
             if place.value is None:
-                return Settled("no Auto Scaling group has this instance")
+                return NoOp("no Auto Scaling group has this instance")
         calls: dict[str, Callable[..., Any]] = {
             "CompleteLifecycleAction": self._client.complete_lifecycle_action,
             "RecordLifecycleActionHeartbeat": self._client.record_lifecycle_action_heartbeat,
@@ -77,7 +77,7 @@ class OwnGroup:
             )
         except AWS_ERRORS as error:
             if code(error) == _VALIDATION and _NO_ACTION_WAITS in message(error).lower():
-                return Settled("no hook holds this instance")
+                return NoOp("no hook holds this instance")
             return unknown(operation, error)
         return Done()
 
@@ -93,6 +93,6 @@ def signal(cloudformation: Any, stack: str, resource: str, instance_id: str) -> 
         )
     except AWS_ERRORS as error:
         if code(error) == _VALIDATION:
-            return Settled(f"the stack does not wait for {resource}")
+            return NoOp(f"the stack does not wait for {resource}")
         return unknown("SignalResource", error)
     return Done()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from coordination.outcomes import Done, Known, Reading, Settled, Unknown
+from coordination.outcomes import Done, Known, Reading, NoOp, Unknown
 from userdata.etcd import model
 from userdata.etcd.model import Alarm, Health, MemberList, NotUnderstood, Status, hexadecimal
 from userdata.etcd.refusals import EtcdRefused, Failed, Refusal, failure
@@ -78,11 +78,11 @@ class Etcd:
         # 503 carries the same fields, and says why.
         return _parsed("health", answered[1], model.health)
 
-    def remove(self, member_id: int) -> Done | Settled | Failed:
+    def remove(self, member_id: int) -> Done | NoOp | Failed:
         """Remove a member. Settled: it is in the list no more, or never was."""
         outcome = self._change("member remove", "/v3/cluster/member/remove", {"ID": str(member_id)})
         if outcome == EtcdRefused(Refusal.MEMBER_NOT_FOUND):
-            return Settled(f"etcd has no member {hexadecimal(member_id)}")
+            return NoOp(f"etcd has no member {hexadecimal(member_id)}")
         return outcome
 
     def move_leader(self, target_id: int) -> Done | Failed:

@@ -17,7 +17,7 @@ MARKER_FILE = "/var/lib/holdfast/member"
 
 
 @dataclass(frozen=True)
-class Node:
+class NodeId:
     """Who boots; `cluster_id` is the root stack's id, from the node's own settings."""
 
     cluster_id: str
@@ -25,10 +25,10 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Identity:
+class DataOwner:
     """Whose etcd data is on the disk: a file beside it that is written as soon as the data is whole."""
 
-    node: Node
+    node: NodeId
     epoch: int
     etcd_cluster_id: str
 
@@ -38,7 +38,7 @@ class Disk:
     """The etcd data on this instance. Data without an identity was left by a step that did not end."""
 
     has_data: bool = False
-    identity: Identity | None = None
+    identity: DataOwner | None = None
     has_marker: bool = False
     """Whether this node was a member of a ready cluster: the identity was confirmed after ready or promotion."""
 
@@ -57,7 +57,7 @@ class EtcdDisk:
             has_marker=self._at(MARKER_FILE).exists(),
         )
 
-    def identify(self, identity: Identity) -> None:
+    def identify(self, identity: DataOwner) -> None:
         """Say whose the data is. A founder does it once the data is whole; a joiner before etcd makes any.
 
         So what etcd makes for a joiner is never without an owner, and a founder's that is half made always is.
@@ -81,10 +81,10 @@ class EtcdDisk:
                 else:
                     each.unlink()
 
-    def _identity(self) -> Identity | None:
+    def _identity(self) -> DataOwner | None:
         try:
             found = json.loads(self._at(IDENTITY_FILE).read_text(encoding="utf-8"))
-            return Identity(Node(**found["node"]), int(found["epoch"]), str(found["etcd_cluster_id"]))
+            return DataOwner(NodeId(**found["node"]), int(found["epoch"]), str(found["etcd_cluster_id"]))
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError):

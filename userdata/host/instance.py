@@ -23,7 +23,7 @@ def _connect() -> http.client.HTTPConnection:
 
 
 @dataclass(frozen=True)
-class Identity:
+class InstanceIdentity:
     """The instance as EC2 started it."""
 
     instance_id: str
@@ -64,7 +64,7 @@ class Metadata:
             return Known(None)
         return Known(text) if status == http.client.OK else Unknown(f"metadata {path}: status {status}")
 
-    def identity(self) -> Reading[Identity]:
+    def identity(self) -> Reading[InstanceIdentity]:
         """Who this instance is: three requests."""
         document = self._needed("dynamic/instance-identity/document")
         if isinstance(document, Unknown):
@@ -103,7 +103,7 @@ class Metadata:
             connection.close()
 
 
-def _identity(document: str, partition: str) -> Reading[Identity]:
+def _identity(document: str, partition: str) -> Reading[InstanceIdentity]:
     try:
         found = json.loads(document)
         fields = {
@@ -122,4 +122,4 @@ def _identity(document: str, partition: str) -> Reading[Identity]:
         return Unknown(f"metadata: the identity document cannot be understood: {type(error).__name__} {error}")
     if not all(isinstance(value, str) and value for value in fields.values()):
         return Unknown("metadata: the identity document lacks a text")
-    return Known(Identity(**fields, partition=partition.strip()))
+    return Known(InstanceIdentity(**fields, partition=partition.strip()))

@@ -25,7 +25,7 @@ class Renew:
 
 
 @dataclass(frozen=True)
-class Here:
+class OwnCluster:
     """What the control plane that publishes knows of itself."""
 
     etcd_cluster_id: str
@@ -37,7 +37,7 @@ class Here:
 Needed: TypeAlias = Keep | Renew
 
 
-def may_publish(record: ClusterRecord, here: Here) -> Keep | None:
+def may_publish(record: ClusterRecord, here: OwnCluster) -> Keep | None:
     """Why nothing may be published from here; a node that the cluster was restored without must not."""
     if record.phase is not Phase.READY:
         return Keep(f"the cluster is {record.phase.value}")
@@ -48,7 +48,7 @@ def may_publish(record: ClusterRecord, here: Here) -> Keep | None:
 
 def needed(
     record: ClusterRecord,
-    here: Here,
+    here: OwnCluster,
     stored: JoinData | None,
     expiry: datetime | None,
     now: datetime,

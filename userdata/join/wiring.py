@@ -7,7 +7,7 @@ from pathlib import Path
 from coordination.adapters.table import ClusterTable
 from coordination.outcomes import Known, Unknown
 from userdata.host.etcd_disk import EtcdDisk
-from userdata.join.policy import Here
+from userdata.join.policy import OwnCluster
 from userdata.join.store import JoinStore
 from userdata.join.tokens import JoinTokens
 from userdata.kube.client import Api
@@ -21,7 +21,7 @@ def join_tokens(
     """What keeps the join data good, by the API server of this node. `endpoint` is the API's name for workers."""
     disk = EtcdDisk(root)
 
-    def here() -> Known[Here] | Unknown:
+    def here() -> Known[OwnCluster] | Unknown:
         identity = disk.read().identity
         if identity is None:
             return Unknown("whose etcd data is on this node is not known")
@@ -29,6 +29,6 @@ def join_tokens(
             bundle = (root / CLUSTER_CA.lstrip("/")).read_text(encoding="ascii")
         except (OSError, UnicodeDecodeError) as error:
             return Unknown(f"{CLUSTER_CA} cannot be read: {type(error).__name__}")
-        return Known(Here(identity.etcd_cluster_id, f"https://{endpoint}:{API_PORT}", bundle))
+        return Known(OwnCluster(identity.etcd_cluster_id, f"https://{endpoint}:{API_PORT}", bundle))
 
     return JoinTokens(api, table, store, here, token_seconds)

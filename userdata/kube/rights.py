@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from coordination.outcomes import Done, Known, Settled, Unknown
+from coordination.outcomes import Done, Known, NoOp, Unknown
 from userdata.kube.access import AGENTS
 from userdata.kube.client import Api
 from userdata.kube.outcomes import Change, NotFound
@@ -61,7 +61,7 @@ def install(administrator: Api) -> Change:
         if not isinstance(applied, Done):
             return applied
     withheld = withhold_auto_approval(administrator)
-    return withheld if not isinstance(withheld, Done | Settled) else _in_effect(administrator)
+    return withheld if not isinstance(withheld, Done | NoOp) else _in_effect(administrator)
 
 
 def _in_effect(administrator: Api) -> Change:
@@ -82,14 +82,14 @@ def _in_effect(administrator: Api) -> Change:
     return Done() if allowed else Unknown("the API server does not go by the agents' rights yet")
 
 
-def withhold_auto_approval(api: Api) -> Change | Settled:
+def withhold_auto_approval(api: Api) -> Change | NoOp:
     """Delete AUTO_APPROVAL, which `kubeadm init` and each `kubeadm init phase bootstrap-token` make.
 
     What controllers approve by themselves after that: a kubelet's renewal of its own certificate, and the request of a
     control plane that joins, because it asks as one of kubeadm:cluster-admins.
     """
     deleted = api.delete(CLUSTER_ROLE_BINDINGS, AUTO_APPROVAL)
-    return Settled(f"there is no {AUTO_APPROVAL}") if isinstance(deleted, NotFound) else deleted
+    return NoOp(f"there is no {AUTO_APPROVAL}") if isinstance(deleted, NotFound) else deleted
 
 
 def documents() -> tuple[tuple[Resource, str, Object], ...]:

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from coordination import node_leases
 from coordination.node_leases import LeaseName, NodeLease
 from coordination.timings import Timings
-from userdata.leases.keeper import LEASE, Busy, Contender, Kept, Table
+from userdata.leases.keeper import LEASE, Busy, Contender, Keeper, Table
 from userdata.logs.lines import StageFailed
 
 
-class Leasing:
+class LeaseHolder:
     """`stage_seconds` is how long it is held at most; a task that hangs then loses it."""
 
     def __init__(
@@ -24,7 +24,7 @@ class Leasing:
         self._timings = timings
         self._stage_seconds = stage_seconds
         self._contender = Contender(table, name, owner, timings.lease)
-        self._kept: Kept[NodeLease] | None = None
+        self._kept: Keeper[NodeLease] | None = None
 
     def held(self) -> bool:
         """Whether this node holds it now."""
@@ -44,7 +44,7 @@ class Leasing:
         self._forget()
         tried = self._contender.try_once()
         if not isinstance(tried, Busy):
-            self._kept = Kept(self._table, tried, LEASE, self._timings, self._stage_seconds)
+            self._kept = Keeper(self._table, tried, LEASE, self._timings, self._stage_seconds)
             return f"this node holds {tried.item_id}"
         return f"this node does not hold the lease any more: {lost}" if lost else ""
 
@@ -54,7 +54,7 @@ class Leasing:
         tried = self._contender.try_once()
         if isinstance(tried, Busy):
             raise StageFailed(tried.reason)
-        self._kept = Kept(self._table, tried, LEASE, self._timings, self._stage_seconds)
+        self._kept = Keeper(self._table, tried, LEASE, self._timings, self._stage_seconds)
         try:
             yield
         finally:

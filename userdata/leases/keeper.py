@@ -14,7 +14,7 @@ from typing import Generic, Protocol, TypeVar
 
 from coordination import claims, node_leases
 from coordination.fields import Malformed
-from coordination.lease_watch import Observation, observe
+from coordination.lease_watch import LeaseWatch, observe
 from coordination.names import lease_item
 from coordination.node_leases import LeaseName, NodeLease, node_lease
 from coordination.outcomes import Conflict, Done, Item, Reading, Unknown, Write
@@ -54,7 +54,7 @@ class Contender:
         self._owner = owner
         self._lease_seconds = lease_seconds
         self._clock = clock
-        self._watch: Observation | None = None
+        self._watch: LeaseWatch | None = None
 
     def try_once(self) -> NodeLease | Busy:
         """The lease, if it is free, was one's own, or was seen to stand still."""
@@ -80,7 +80,7 @@ class Contender:
 
 
 @dataclass(frozen=True)
-class Rules(Generic[Held]):
+class RenewalRules(Generic[Held]):
     """How one kind of thing is renewed."""
 
     renew: Callable[[Held], tuple[Update, Held]]
@@ -89,14 +89,14 @@ class Rules(Generic[Held]):
     """What is held after a refused renewal, by the item as it is now; None where it is somebody else's."""
 
 
-class Kept(Generic[Held]):
+class Keeper(Generic[Held]):
     """Renews what is held, until it is closed, lost, or the stage's deadline has come."""
 
     def __init__(
         self,
         table: Table,
         held: Held,
-        rules: Rules[Held],
+        rules: RenewalRules[Held],
         timings: Timings,
         stage_seconds: float,
         clock: Clock = time.monotonic,
@@ -191,8 +191,8 @@ def _stored_claim(held: ClusterRecord, item: Item | None) -> ClusterRecord | Non
     return replace(held, counter=stored.counter)
 
 
-LEASE = Rules(_renewed_lease, _stored_lease)
-CLAIM = Rules(_renewed_claim, _stored_claim)
+LEASE = RenewalRules(_renewed_lease, _stored_lease)
+CLAIM = RenewalRules(_renewed_claim, _stored_claim)
 
 
 def said(outcome: Conflict | Unknown) -> str:

@@ -92,7 +92,7 @@ _EMBEDDED = re.compile(r"^\s*\"?client-certificate-data\"?:\s*\"?([A-Za-z0-9+/=]
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldCertificate:
     """A certificate as it was found; None where the file is not there."""
 
     place: Place
@@ -107,7 +107,7 @@ class Held:
         return _left(self, now, ALARM_SHARE)
 
 
-def _left(held: Held, now: datetime, share: float) -> bool:
+def _left(held: HeldCertificate, now: datetime, share: float) -> bool:
     """Whether less than this share of the lifetime is left. What cannot be read is nobody's to renew by guessing."""
     if not isinstance(held.certificate, Known) or held.certificate.value is None:
         return False
@@ -130,7 +130,7 @@ def pem_of(content: str) -> str:
     return found[0] if found else ""
 
 
-def due(held: Iterable[Held], now: datetime) -> tuple[str, ...]:
+def due(held: Iterable[HeldCertificate], now: datetime) -> tuple[str, ...]:
     """The names of what the agent has to renew."""
     return tuple(each.place.name for each in held if each.is_due(now))
 

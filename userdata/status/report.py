@@ -17,7 +17,7 @@ from userdata.agent.members import by_etcd, member_of
 from userdata.etcd.model import hexadecimal
 from userdata.etcd.view import EtcdView, address
 from userdata.logs.lines import Outcome
-from userdata.pki.inventory import Held
+from userdata.pki.inventory import HeldCertificate
 from userdata.status.snapshot import Facts, StageLine, Table, Who
 
 _STAGES = 12
@@ -205,7 +205,7 @@ def _observation(seen: ClusterObservation | None, now: float) -> Part:
     return Part("observation", ((f"{ago(age)} by {seen.by}", nodes, f"etcd {size}"),), {**seen.fields()}, old)
 
 
-def _certificates(held: Sequence[Held], now: float) -> Part:
+def _certificates(held: Sequence[HeldCertificate], now: float) -> Part:
     moment = datetime.fromtimestamp(now, UTC)
     cells: list[tuple[str, ...]] = []
     data: list[Mapping[str, object]] = []

@@ -12,7 +12,7 @@ from coordination.outcomes import Reading
 from coordination.record import ClusterRecord
 from userdata.etcd.view import EtcdView
 from userdata.logs.lines import Outcome
-from userdata.pki.inventory import Held
+from userdata.pki.inventory import HeldCertificate
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,6 @@ class Facts:
     record: Reading[ClusterRecord | None]
     table: Reading[Table] | None
     etcd: Reading[EtcdView] | None
-    certificates: tuple[Held, ...]
+    certificates: tuple[HeldCertificate, ...]
     stages: Reading[tuple[StageLine, ...]]
     """Of this boot of the instance, the oldest first."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from coordination.outcomes import Done, Known, Settled, Unknown
+from coordination.outcomes import Done, Known, NoOp, Unknown
 from tests.integration.node.etcd_cluster import EtcdCluster
 from tests.programs import MINORS
 from tests.waiting import wait_for
@@ -95,7 +95,7 @@ def test_only_the_leader_hands_over_and_only_to_another_member(three: EtcdCluste
 
 
 def test_removing_who_is_no_member_is_settled(three: EtcdCluster) -> None:
-    assert three.client("m1").remove(0xABC) == Settled("etcd has no member abc")
+    assert three.client("m1").remove(0xABC) == NoOp("etcd has no member abc")
 
 
 def test_a_dead_member_is_removed_by_the_others_once_they_lead_again(three: EtcdCluster) -> None:

@@ -15,7 +15,7 @@ from coordination.outcomes import Known, Reading, Unknown
 from tests.integration.node.etcd_cluster import EtcdCluster
 from tests.programs import MINORS
 from tests.waiting import wait_for
-from userdata.boot.etcd_peers import Neighbours, addresses
+from userdata.boot.etcd_peers import EtcdPeers, addresses
 from userdata.boot.snapshot import Reach, reach
 from userdata.etcd.model import MemberList, hexadecimal
 from userdata.pki.issuing import new_authority, new_pki
@@ -41,9 +41,9 @@ def three(cluster: EtcdCluster) -> EtcdCluster:
 
 
 @pytest.fixture
-def neighbours(cluster: EtcdCluster, tmp_path: Path) -> Neighbours:
+def neighbours(cluster: EtcdCluster, tmp_path: Path) -> EtcdPeers:
     """Those of a node that was introduced."""
-    made = Neighbours(tmp_path / "node", "i-0123456789abcdef0")
+    made = EtcdPeers(tmp_path / "node", "i-0123456789abcdef0")
     made.introduce(replace(MATERIAL, etcd=cluster.authority), NOW)
     return made
 
@@ -57,12 +57,12 @@ def known(reading: Reading[MemberList]) -> MemberList:
     return reading.value
 
 
-def reached(cluster: EtcdCluster, neighbours: Neighbours, of: MemberList) -> Reach:
+def reached(cluster: EtcdCluster, neighbours: EtcdPeers, of: MemberList) -> Reach:
     return reach(neighbours.answers(everyone(cluster)), hexadecimal(of.cluster_id))
 
 
 def test_members_answer_a_node_that_has_only_the_authoritys_keys(
-    three: EtcdCluster, neighbours: Neighbours, tmp_path: Path
+    three: EtcdCluster, neighbours: EtcdPeers, tmp_path: Path
 ) -> None:
     listed = known(neighbours.members(everyone(three)))
     assert {member.name for member in listed.voters} == set(THREE)
@@ -76,7 +76,7 @@ def test_members_answer_a_node_that_has_only_the_authoritys_keys(
 
 
 def test_a_member_that_is_lost_is_named_and_the_others_have_a_majority_until_they_have_not(
-    three: EtcdCluster, neighbours: Neighbours
+    three: EtcdCluster, neighbours: EtcdPeers
 ) -> None:
     listed = known(neighbours.members(everyone(three)))
     three.kill("m1")
@@ -92,7 +92,7 @@ def test_a_member_that_is_lost_is_named_and_the_others_have_a_majority_until_the
 
 
 def test_a_learner_is_removed_by_whoever_answers_and_removing_it_again_is_no_failure(
-    cluster: EtcdCluster, neighbours: Neighbours
+    cluster: EtcdCluster, neighbours: EtcdPeers
 ) -> None:
     cluster.found(["m1"])
     cluster.control("m1", "member", "add", "m4", f"--peer-urls={cluster.peer_url('m4')}", "--learner")
@@ -105,21 +105,21 @@ def test_a_learner_is_removed_by_whoever_answers_and_removing_it_again_is_no_fai
     assert "ConnectionRefusedError" in neighbours.remove([cluster.address("m2")], learner.member_id)
 
 
-def test_without_anybody_to_ask_nothing_is_known(neighbours: Neighbours) -> None:
+def test_without_anybody_to_ask_nothing_is_known(neighbours: EtcdPeers) -> None:
     assert neighbours.answers([]) == []
     assert neighbours.members([]) == Unknown("there is nobody to ask")
     assert neighbours.remove([], 1) == "there is nobody to ask"
 
 
 def test_a_node_of_another_cluster_is_answered_by_nobody(three: EtcdCluster, tmp_path: Path) -> None:
-    stranger = Neighbours(tmp_path / "stranger", "i-0123456789abcdef0")
+    stranger = EtcdPeers(tmp_path / "stranger", "i-0123456789abcdef0")
     stranger.introduce(replace(MATERIAL, etcd=new_authority("etcd-ca", NOW)), NOW)
     assert stranger.answers(everyone(three)) == []
     assert isinstance(stranger.members(everyone(three)), Unknown)
 
 
 def test_a_certificate_is_made_once_for_each_authority(cluster: EtcdCluster, tmp_path: Path) -> None:
-    node = Neighbours(tmp_path / "node", "i-0123456789abcdef0")
+    node = EtcdPeers(tmp_path / "node", "i-0123456789abcdef0")
     place = tmp_path / "node/run/holdfast/etcd/client.crt"
     made = []
     for authority in (cluster.authority, cluster.authority, new_authority("etcd-ca", NOW)):

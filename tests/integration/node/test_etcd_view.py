@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from coordination.members import Member, MemberState
-from coordination.outcomes import Done, Known, Reading, Settled, Unknown
+from coordination.outcomes import Done, Known, Reading, NoOp, Unknown
 from tests.integration.node.etcd_cluster import EtcdCluster
 from tests.programs import MINORS
 from tests.waiting import wait_for
@@ -125,7 +125,7 @@ def test_a_voter_that_was_removed_leaves_a_row_that_is_corrected(three: EtcdClus
 
     def removed() -> bool:
         # Refused for five seconds after a member has come.
-        return isinstance(three.client("m1").remove(int(gone.etcd_member_id, 16)), Done | Settled)
+        return isinstance(three.client("m1").remove(int(gone.etcd_member_id, 16)), Done | NoOp)
 
     wait_for(removed, "the removal")
     wait_for(lambda: isinstance(seen(three), Known) and len(viewed(three).listed.members) == 2, "two members")

@@ -19,7 +19,7 @@ from tests.integration.node.kube import Cloud, Kube
 from tests.waiting import wait_for
 from userdata.join import tokens
 from userdata.join.data import JoinData
-from userdata.join.policy import Here
+from userdata.join.policy import OwnCluster
 from userdata.join.store import JoinStore
 from userdata.join.tokens import JoinTokens
 from userdata.kube import rights
@@ -68,7 +68,7 @@ class Renewing:
         self.kube = kube
         key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
         self.store = JoinStore(aws.client("ssm"), prefix, key)
-        self.here = Here("e1", "https://api.holdfast.internal:6443", kube.server.pki.cluster.bundle)
+        self.here = OwnCluster("e1", "https://api.holdfast.internal:6443", kube.server.pki.cluster.bundle)
         self.record(ClusterRecord("stack", Phase.READY, epoch=1, etcd_cluster_id="e1"))
 
     def record(self, record: ClusterRecord) -> None:

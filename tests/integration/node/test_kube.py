@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from coordination.outcomes import Done, Known, Settled, Unknown
+from coordination.outcomes import Done, Known, NoOp, Unknown
 from tests.integration.node.api_server import ApiServer
 from tests.integration.node.etcd_cluster import EtcdCluster
 from tests.integration.node.kube import INSTANCE, Cloud, Kube, binding
@@ -20,7 +20,7 @@ from tests.programs import MINORS
 from tests.unit.userdata.requests import of_node, signing_request
 from tests.unit.userdata.secrecy import leaks, process_arguments
 from tests.waiting import wait_for
-from userdata.agent.csr_approver import Approvals, tasks
+from userdata.agent.csr_approver import CsrApprover, tasks
 from userdata.agent.csr_policy import GRACE_SECONDS
 from userdata.kube import client, rights
 from userdata.kube.access import ADMINISTRATOR_FILE, AGENT_FILE, AGENTS, Access
@@ -244,7 +244,7 @@ def test_an_agent_approves_for_kubelets_only(kube: Kube) -> None:
 
 
 def test_the_automatic_approval_is_withheld_as_often_as_it_comes_back(kube: Kube) -> None:
-    assert isinstance(rights.withhold_auto_approval(kube.agent), Settled)
+    assert isinstance(rights.withhold_auto_approval(kube.agent), NoOp)
     made = binding(AUTO_APPROVAL, "system:certificates.k8s.io:certificatesigningrequests:nodeclient", GROUP)
     assert kube.master.create(CLUSTER_ROLE_BINDINGS, made) == Done()
     _, withholding = tasks(approvals(kube, Cloud()))
@@ -253,8 +253,8 @@ def test_the_automatic_approval_is_withheld_as_often_as_it_comes_back(kube: Kube
     assert isinstance(kube.master.get(CLUSTER_ROLE_BINDINGS, AUTO_APPROVAL), NotFound)
 
 
-def approvals(kube: Kube, cloud: Cloud, later_seconds: float = 0) -> Approvals:
-    return Approvals(kube.agent, cloud, cloud, cloud.arn_of, now=lambda: datetime.now(UTC).timestamp() + later_seconds)
+def approvals(kube: Kube, cloud: Cloud, later_seconds: float = 0) -> CsrApprover:
+    return CsrApprover(kube.agent, cloud, cloud, cloud.arn_of, now=lambda: datetime.now(UTC).timestamp() + later_seconds)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 from coordination.instances import GroupInstance
 from coordination.names import boot_item
 from coordination.outcomes import Known
-from userdata.agent.csr_approver import Approvals
+from userdata.agent.csr_approver import CsrApprover
 from userdata.boot.bootstrap_csr import Asker, Key
 from userdata.join.data import JoinData
 from userdata.kube import rights
@@ -61,7 +61,7 @@ def approve(told: dict[str, Any]) -> object:
     now = datetime.now(UTC).timestamp() + told.get("later", 0)
     api = Api(told["address"], Access(told["instance"]).agent)
     try:
-        return Approvals(api, cloud, cloud, lambda name: name, lambda: now).run()
+        return CsrApprover(api, cloud, cloud, lambda name: name, lambda: now).run()
     except StageFailed as failed:
         return f"FAILED: {failed}"
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from userdata.agent import probes
-from userdata.agent.certificate_renewal import Surroundings, found, renew
+from userdata.agent.certificate_renewal import RenewalContext, found, renew
 from userdata.agent.watchdog import Heart
 from userdata.etcd.client import NODE_CREDENTIALS, Etcd
 from userdata.host.commands import run
@@ -38,7 +38,7 @@ def main(address: str, configuration: str, seconds_later: str) -> None:
     def why_not_serving(pod: Pod) -> str:
         return probes.why_not_serving(pod, address, CLUSTER_CA, etcd)
 
-    node = Surroundings(
+    node = RenewalContext(
         root=Path("/"),
         lease=Alone(),
         configuration=Path(configuration).read_text(),

@@ -21,7 +21,7 @@ from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE
 from tests.waiting import wait_for
 from userdata.addons.content import Addons, addons
 from userdata.addons.filling import Values
-from userdata.addons.installing import Here, install, installed, manifests
+from userdata.addons.installing import KubectlTarget, install, installed, manifests
 from userdata.host.commands import Finished
 from userdata.kubeadm.tokens import new_token
 from userdata.pki.issuing import new_pki
@@ -62,8 +62,8 @@ class Founded:
     image: Image
 
     @property
-    def here(self) -> Here:
-        return Here(self.run.founder.address, self.execute)
+    def here(self) -> KubectlTarget:
+        return KubectlTarget(self.run.founder.address, self.execute)
 
     def execute(self, command: Sequence[str], seconds: float, *, stdin: str = "") -> Finished:
         """Run a program inside the instance, as the node program does."""
@@ -224,5 +224,5 @@ def test_the_autoscaler_may_do_what_it_needs_and_no_more(complete: Founded) -> N
 
 
 def test_an_api_that_does_not_answer_is_no_empty_record(complete: Founded) -> None:
-    deaf = Here(NOBODY, lambda command, seconds, *, stdin="": complete.execute(["timeout", "2", *command], seconds))
+    deaf = KubectlTarget(NOBODY, lambda command, seconds, *, stdin="": complete.execute(["timeout", "2", *command], seconds))
     assert not isinstance(installed(deaf), Known)

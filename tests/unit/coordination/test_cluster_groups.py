@@ -13,7 +13,7 @@ from botocore.stub import Stubber
 from coordination.adapters.instances import ClusterGroups
 from coordination.adapters.stacks import RootStack
 from coordination.instances import GroupInstance
-from coordination.outcomes import Done, Known, Settled, Throttled, Unknown
+from coordination.outcomes import Done, Known, NoOp, Throttled, Unknown
 
 UUID = "0b1c2d3e"
 STACK_ID = "arn:aws:cloudformation:us-east-1:123456789012:stack/demo/0b1c2d3e"
@@ -186,8 +186,8 @@ def test_a_hook_that_was_completed_before_is_settled(world: World) -> None:
     words = "No active Lifecycle Action found with instance ID i-1"
     for operation in ("complete_lifecycle_action", "record_lifecycle_action_heartbeat"):
         world.stubs["autoscaling"].add_client_error(operation, "ValidationError", words)
-    assert isinstance(world.groups.complete(LEAVING), Settled)
-    assert isinstance(world.groups.heartbeat(LEAVING), Settled)
+    assert isinstance(world.groups.complete(LEAVING), NoOp)
+    assert isinstance(world.groups.heartbeat(LEAVING), NoOp)
 
 
 def test_any_other_refusal_of_an_answer_is_a_failure(world: World) -> None:
@@ -211,7 +211,7 @@ def test_a_retained_instance_whose_protection_stays_is_not_terminated(world: Wor
 
 def test_a_retained_instance_that_is_gone_is_settled(world: World) -> None:
     world.stubs["ec2"].add_client_error("modify_instance_attribute", "InvalidInstanceID.NotFound", "gone")
-    assert isinstance(world.groups.terminate_retained(RETAINED), Settled)
+    assert isinstance(world.groups.terminate_retained(RETAINED), NoOp)
 
 
 def stack(stack_id: str, status: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from coordination.conditions import Condition, condition
 from coordination.fields import Malformed
 from coordination.members import Member, MemberState, member
 from coordination.record import ClusterRecord, Phase, cluster_record
-from coordination.release_grants import Dismissal, dismissal
+from coordination.release_grants import ReleaseGrant, release_grant
 from coordination.teardowns import Teardown, teardown
 
 RECORD = {
@@ -80,9 +80,9 @@ def test_a_condition_comes_back_as_it_was_stored() -> None:
 
 
 def test_a_dismissal_comes_back_as_it_was_stored() -> None:
-    said = Dismissal("i-1", epoch=2, row_version=7, by="i-2")
+    said = ReleaseGrant("i-1", epoch=2, row_version=7, by="i-2")
     assert said.item_id == "dismissal#i-1"
-    assert dismissal(said.item()) == said
+    assert release_grant(said.item()) == said
 
 
 def test_a_teardown_comes_back_as_it_was_stored_and_never_shows_its_address() -> None:

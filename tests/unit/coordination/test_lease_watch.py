@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordination.lease_watch import Observation, observe
+from coordination.lease_watch import LeaseWatch, observe
 
 LEASE = 60.0
 SEEN = (1, "i-1", 4)
@@ -27,7 +27,7 @@ def test_the_time_that_a_read_takes_does_not_count() -> None:
 
 def test_a_renewal_starts_the_watch_again() -> None:
     watch = observe(observe(None, SEEN, 0.0, 0.0), (1, "i-1", 5), 100.0, 100.0)
-    assert watch == Observation((1, "i-1", 5), 100.0, 100.0)
+    assert watch == LeaseWatch((1, "i-1", 5), 100.0, 100.0)
     assert not watch.is_still(LEASE)
 
 

@@ -26,7 +26,7 @@ OF_THE_RECORD: dict[str, Callable[[], Update]] = {
     "flip_pki": lambda: claims.flip_pki(CLAIMED),
     "ready": lambda: claims.ready(CLAIMED, "cdf818194e3a8c32", "v1.37.2", ROW).updates[0],
     "renew": lambda: claims.renew(CLAIMED).write,
-    "give_up": lambda: claims.give_up(CLAIMED),
+    "give_up": lambda: claims.release_claim(CLAIMED),
     "joining_row": lambda: member_writes.joining_row(READY, ROW, LEASE).updates[0],
 }
 

@@ -9,7 +9,7 @@ import pytest
 
 from coordination.outcomes import Known, NoTable, Unknown
 from coordination.record import ClusterRecord, Phase
-from coordination.release_grants import Dismissal
+from coordination.release_grants import ReleaseGrant
 from functions.reconcile.actions import (
     Action,
     ClearCondition,
@@ -77,7 +77,7 @@ def test_a_control_plane_instance_that_may_be_a_member_is_held_and_named(case: s
 
 
 ALONE = {"i-1": member("i-1", "voter")}
-SAID = {"i-1": Dismissal("i-1", epoch=1, row_version=0, by="i-2")}
+SAID = {"i-1": ReleaseGrant("i-1", epoch=1, row_version=0, by="i-2")}
 
 
 def test_the_only_member_goes_that_was_found_silent() -> None:

@@ -12,7 +12,7 @@ from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState
 from coordination.outcomes import Known, NoTable, Unknown
 from coordination.record import ClusterRecord, Phase
-from coordination.release_grants import Dismissal
+from coordination.release_grants import ReleaseGrant
 from coordination.stacks import DELETING_STATES, SETTLED_STATES
 from functions.reconcile.actions import (
     Action,
@@ -54,7 +54,7 @@ records = st.builds(
 )
 members = st.builds(Member, st.just("i-x"), st.integers(0, 2), st.sampled_from(list(MemberState)))
 conditions = st.builds(held, st.sampled_from(IDS).map(instance), st.sampled_from(["old", "older"]), st.just(1))
-dismissals = st.builds(Dismissal, st.sampled_from(IDS), st.integers(0, 2), st.integers(0, 1), st.just("i-9"))
+dismissals = st.builds(ReleaseGrant, st.sampled_from(IDS), st.integers(0, 2), st.integers(0, 1), st.just("i-9"))
 teardowns = st.one_of(st.none(), st.builds(teardown, st.sampled_from([NOW - 1, NOW + 600])))
 table_rows = st.builds(
     Rows,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from coordination.outcomes import Known, Unknown
-from coordination.release_grants import Dismissal
+from coordination.release_grants import ReleaseGrant
 from functions.reconcile import handler, passes
 from functions.reconcile.handler import PassFailed
 from functions.reconcile.settings import SettingsError, settings
@@ -60,7 +60,7 @@ def test_a_voter_is_held_with_a_condition_until_its_row_says_removed(there: Worl
 def test_a_voter_that_was_alone_and_silent_is_let_go(there: World) -> None:
     there.store(member__i_1=VOTER)
     there.call(SCHEDULE)
-    said = Dismissal("i-1", epoch=1, row_version=3, by="i-2")
+    said = ReleaseGrant("i-1", epoch=1, row_version=3, by="i-2")
     there.table.put(said.item(), {})
     there.call(stream(said.item_id))
     assert there.groups.calls == [("heartbeat", "i-1"), ("complete", "i-1")]

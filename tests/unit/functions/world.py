@@ -21,9 +21,9 @@ from coordination.adapters.table import ClusterTable
 from coordination.conditions import Condition
 from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState
-from coordination.outcomes import Done, Known, Reading, Request, Settled, Unknown, Write
+from coordination.outcomes import Done, Known, Reading, Request, NoOp, Unknown, Write
 from coordination.record import ClusterRecord, Phase
-from coordination.release_grants import Dismissal
+from coordination.release_grants import ReleaseGrant
 from coordination.teardowns import Teardown
 from functions.reconcile import answers
 from functions.reconcile.handler import respond
@@ -64,7 +64,7 @@ def rows(
     members: Mapping[str, Reading[Member]] | None = None,
     conditions: Mapping[str, Condition] | None = None,
     teardown: Reading[Teardown | None] = NOT_ASKED,
-    dismissals: Mapping[str, Dismissal] | None = None,
+    dismissals: Mapping[str, ReleaseGrant] | None = None,
 ) -> Known[Rows]:
     return Known(Rows(record, members or {}, conditions or {}, teardown, dismissals or {}))
 
@@ -109,7 +109,7 @@ class FakeGroups:
         if instance.instance_id in self.fails:
             return BROKEN
         if self.by_id[instance.instance_id].lifecycle_state != before:
-            return Settled("it moved on before")
+            return NoOp("it moved on before")
         self.by_id[instance.instance_id] = replace(instance, lifecycle_state=after)
         return Done()
 

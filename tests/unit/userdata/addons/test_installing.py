@@ -12,7 +12,7 @@ from coordination.outcomes import Done, Known, Unknown
 from tests.unit.userdata.addons.test_content import MANIFESTS
 from tests.unit.userdata.addons.test_filling import VALUES
 from userdata.addons.content import addons, record_document
-from userdata.addons.installing import Here, install, installed
+from userdata.addons.installing import KubectlTarget, install, installed
 from userdata.host.commands import Finished
 
 WITHOUT_PROXY = addons(MANIFESTS, VALUES, "v1.37.2", kube_proxy=False)
@@ -35,8 +35,8 @@ class Programs:
         return Finished(self.status, self.output)
 
 
-def here(programs: Programs) -> Here:
-    return Here("10.0.0.5", programs)
+def here(programs: Programs) -> KubectlTarget:
+    return KubectlTarget("10.0.0.5", programs)
 
 
 def test_dns_then_the_images_own_then_the_record() -> None:

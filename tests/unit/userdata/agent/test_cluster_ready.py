@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from coordination.outcomes import Done, Known, Reading, Request, Settled, Unknown
+from coordination.outcomes import Done, Known, Reading, Request, NoOp, Unknown
 from tests.unit.userdata.agent.looks import THREE, etcd_member, view
 from userdata.addons.content import Addons, Record
 from userdata.agent import addons
-from userdata.agent.cluster_ready import PATIENCE_SECONDS, Announcing, task, why_not
+from userdata.agent.cluster_ready import PATIENCE_SECONDS, ClusterReadySignal, task, why_not
 from userdata.etcd.view import EtcdView
 from userdata.logs.lines import StageFailed
 
@@ -36,10 +36,10 @@ class Stack:
 
     def __init__(self) -> None:
         self.seen: Reading[EtcdView] = Known(WHOLE)
-        self.answer: Request = Settled("the stack does not wait for ClusterReady")
+        self.answer: Request = NoOp("the stack does not wait for ClusterReady")
         self.now = 0.0
         self.signals = 0
-        self.announcing = Announcing(3, lambda: self.seen, self._signal, lambda: self.now)
+        self.announcing = ClusterReadySignal(3, lambda: self.seen, self._signal, lambda: self.now)
 
     def _signal(self) -> Request:
         self.signals += 1

@@ -25,7 +25,7 @@ from userdata.agent.conditions import (
 from userdata.etcd.model import Alarm, AlarmKind
 from userdata.etcd.view import EtcdView
 from userdata.pki.inspecting import Certificate
-from userdata.pki.inventory import CONTROL_PLANE, KUBELET, Held
+from userdata.pki.inventory import CONTROL_PLANE, KUBELET, HeldCertificate
 
 RUNNING = {f"i-{number}": "running" for number in range(1, 5)}
 JOINING = row(4, MemberState.JOINING)
@@ -112,9 +112,9 @@ def test_certificates_that_end_soon_are_one_condition_that_names_who_should_have
     now = datetime(2026, 1, 1, tzinfo=UTC)
     places = {place.name: place for place in (*CONTROL_PLANE, *KUBELET)}
 
-    def held(name: str, days: float) -> Held:
+    def held(name: str, days: float) -> HeldCertificate:
         ends = now + timedelta(days=days)
-        return Held(places[name], Known(Certificate("a", "b", ends - timedelta(days=90), ends)))
+        return HeldCertificate(places[name], Known(Certificate("a", "b", ends - timedelta(days=90), ends)))
 
     (found,) = of_certificates("i-1", [held("apiserver", 10), held("kubelet-client", 0.5), held("admin.conf", 80)], now)
     assert found.name == "CertificateExpiring/i-1"

@@ -10,10 +10,10 @@ from coordination.outcomes import Item, Known, Reading, Unknown
 from coordination.record import ClusterRecord, Phase
 from tests.unit.userdata.agent.looks import CLUSTER_ID, RECORD
 from userdata.agent.fence import Fence, why_stop
-from userdata.host.etcd_disk import Identity, Node
+from userdata.host.etcd_disk import DataOwner, NodeId
 from userdata.logs.lines import StageFailed
 
-IDENTITY = Identity(Node(CLUSTER_ID, "i-1"), epoch=2, etcd_cluster_id="abc")
+IDENTITY = DataOwner(NodeId(CLUSTER_ID, "i-1"), epoch=2, etcd_cluster_id="abc")
 
 
 @pytest.mark.parametrize(

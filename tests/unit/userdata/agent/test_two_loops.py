@@ -14,7 +14,7 @@ import pytest
 from coordination.outcomes import Known, Reading, Unknown
 from tests.waiting import wait_for
 from userdata.agent import loop as loops
-from userdata.agent.csr_approver import Approvals, tasks
+from userdata.agent.csr_approver import CsrApprover, tasks
 from userdata.agent.loop import Loop, serve
 from userdata.agent.tasks import Task
 from userdata.agent.watchdog import Heart, Pulse, Stopping
@@ -247,7 +247,7 @@ def test_requests_are_judged_while_certificates_are_busy_as_soon_as_the_api_serv
 ) -> None:
     monkeypatch.setattr("userdata.agent.csr_approver.APPROVAL_SECONDS", QUICK)
     api = RestartingApi()
-    judge = Approvals(cast(Api, api), cast(Any, None), cast(Any, None), lambda name: name)
+    judge = CsrApprover(cast(Api, api), cast(Any, None), cast(Any, None), lambda name: name)
     busy = Hanging()
     approving = agent.loop_of("tasks", tasks(judge)[0])
     with agent.serving(approving, agent.loop("certificates", busy)):

@@ -9,10 +9,10 @@ from coordination.members import Member, MemberState
 from coordination.outcomes import Known, Unknown
 from coordination.record import ClusterRecord, Phase
 from userdata.boot.snapshot import Reach, Snapshot
-from userdata.host.etcd_disk import Disk, Identity, Node
+from userdata.host.etcd_disk import Disk, DataOwner, NodeId
 
 CLUSTER = "arn:aws:cloudformation:us-east-1:123456789012:stack/demo/0b1c"
-ME = Node(CLUSTER, "i-me")
+ME = NodeId(CLUSTER, "i-me")
 ETCD = "cdf818194e3a8c32"
 BROKEN = Unknown("broken by the test")
 
@@ -29,9 +29,9 @@ def member(instance_id: str = ME.instance_id, state: str = "voter", epoch: int =
     return Member(instance_id, epoch, MemberState(state))
 
 
-def disk(etcd: str = ETCD, epoch: int = 2, node: Node = ME, marker: bool = True) -> Disk:
+def disk(etcd: str = ETCD, epoch: int = 2, node: NodeId = ME, marker: bool = True) -> Disk:
     """A disk with whole etcd data."""
-    return Disk(has_data=True, identity=Identity(node, epoch, etcd), has_marker=marker)
+    return Disk(has_data=True, identity=DataOwner(node, epoch, etcd), has_marker=marker)
 
 
 EMPTY = Disk()

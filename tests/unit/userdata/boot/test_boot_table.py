@@ -9,10 +9,10 @@ import pytest
 from coordination.claims import claim_first, claim_next
 from coordination.record import Phase
 from tests.unit.userdata.boot.looks import BROKEN, CLUSTER, EMPTY, HALF, ME, disk, look, member, record
-from userdata.boot.actions import GiveUp, Join, JudgeRestore, Resume, Start, Stop, TakeClaim, Wait, WaitForHuman
+from userdata.boot.actions import AbandonLaunch, Join, EvaluateRestore, Resume, Start, Stop, TakeClaim, Wait, WaitForHuman
 from userdata.boot.decide import decide
 from userdata.boot.snapshot import Reach
-from userdata.host.etcd_disk import Disk, Node
+from userdata.host.etcd_disk import Disk, NodeId
 
 CLAIMED, READY, RESTORING = Phase.CLAIMED, Phase.READY, Phase.RESTORING
 DISKS = {
@@ -72,11 +72,11 @@ def test_row_3_a_member_whose_row_cannot_be_read_waits() -> None:
     ids=["an older epoch", "a loser's", "half made", "a copy of another instance's"],
 )
 def test_row_4_data_that_is_not_of_the_ready_cluster_is_never_started(on: Disk) -> None:
-    assert isinstance(decide(look(record(), on, member(), reach=Reach.QUORUM)), GiveUp)
+    assert isinstance(decide(look(record(), on, member(), reach=Reach.QUORUM)), AbandonLaunch)
 
 
 def test_row_4_a_removed_member_gives_up_its_place() -> None:
-    assert isinstance(decide(look(record(), disk(), member(state="removed"))), GiveUp)
+    assert isinstance(decide(look(record(), disk(), member(state="removed"))), AbandonLaunch)
 
 
 @pytest.mark.parametrize("phase", UNREADY)
@@ -84,7 +84,7 @@ def test_row_4_a_removed_member_gives_up_its_place() -> None:
 def test_row_4_data_under_another_ones_claim_is_never_started(phase: Phase, owner: str) -> None:
     for on in (disk(), disk(marker=False), HALF, disk("another", 1)):
         seen = look(record(phase, owner=owner), on, member(), owner_gone=True, owner_still=True)
-        assert isinstance(decide(seen), GiveUp)
+        assert isinstance(decide(seen), AbandonLaunch)
 
 
 def test_row_5_without_a_record_the_first_epoch_is_claimed() -> None:
@@ -166,7 +166,7 @@ def test_a_member_of_another_version_than_the_record_is_resumed_all_the_same() -
 
 def test_row_11_a_fresh_node_that_reaches_no_member_judges_a_restore() -> None:
     action = decide(look(record(), reach=Reach.NOBODY))
-    assert isinstance(action, JudgeRestore)
+    assert isinstance(action, EvaluateRestore)
     assert action.record == record()
 
 
@@ -187,7 +187,7 @@ def test_without_the_table_a_member_starts_what_it_has() -> None:
 
 @pytest.mark.parametrize(
     "on",
-    [EMPTY, HALF, disk(marker=False), disk(node=Node("arn:another", ME.instance_id)), disk(node=Node(CLUSTER, "i-2"))],
+    [EMPTY, HALF, disk(marker=False), disk(node=NodeId("arn:another", ME.instance_id)), disk(node=NodeId(CLUSTER, "i-2"))],
     ids=["no data", "half made", "no marker", "another cluster's", "another instance's"],
 )
 def test_without_the_table_everything_but_a_member_waits(on: Disk) -> None:
@@ -197,5 +197,5 @@ def test_without_the_table_everything_but_a_member_waits(on: Disk) -> None:
 def test_a_member_that_started_without_the_table_stops_once_it_shows_a_newer_epoch() -> None:
     older = disk("another", 1)
     assert isinstance(decide(look(BROKEN, older)), Start)
-    assert isinstance(decide(look(record(), older)), GiveUp)
-    assert isinstance(decide(look(record(RESTORING), older)), GiveUp)
+    assert isinstance(decide(look(record(), older)), AbandonLaunch)
+    assert isinstance(decide(look(record(RESTORING), older)), AbandonLaunch)

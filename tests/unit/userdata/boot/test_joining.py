@@ -19,7 +19,7 @@ from tests.waiting import wait_for
 from userdata.boot.control_plane import FAILED, SERVES, STOPPED
 from userdata.host import files
 from userdata.host.commands import Finished
-from userdata.host.etcd_disk import EtcdDisk, Identity, Node
+from userdata.host.etcd_disk import EtcdDisk, DataOwner, NodeId
 from userdata.pki import placing
 
 _LOOK = ("table: get cluster", "table: get member#i-me", "keys: read 1", "table: items member#")
@@ -238,7 +238,7 @@ def member_in_service(world: World) -> None:
     world.start(0xE1, 9)
     files.write(world.root, placing.files(ANCHORS[-1]))
     disk = EtcdDisk(world.root)
-    disk.identify(Identity(Node("arn:stack", ME), 1, "e1"))
+    disk.identify(DataOwner(NodeId("arn:stack", ME), 1, "e1"))
     disk.mark()
     world.etcd, world.lifecycle_state = None, "InService"
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from coordination.outcomes import Done, Request, Settled, Unknown
+from coordination.outcomes import Done, Request, NoOp, Unknown
 from tests.waiting import wait_for
-from userdata.boot.launch_hook import Waiting
+from userdata.boot.launch_hook import LaunchHook
 
 BEAT = 0.01
 """Real seconds between two heartbeats; for how long the boot was silent, the test's own clock says."""
@@ -27,7 +27,7 @@ class Hook:
         self.said: list[str] = []
         self.slept: list[float] = []
         self.answer: Request = Done()
-        self.waiting = Waiting(self._beat, BEAT, self.said.append, lambda: self.now, self.slept.append)
+        self.waiting = LaunchHook(self._beat, BEAT, self.said.append, lambda: self.now, self.slept.append)
 
     def _beat(self) -> Request:
         self.beats += 1
@@ -91,7 +91,7 @@ def test_a_heartbeat_that_fails_is_told_once_and_the_next_one_is_sent(hook: Hook
     hook.waiting.alive(100)
     hook.answer = Unknown("RecordLifecycleActionHeartbeat: Throttling")
     hook.beats_on()
-    hook.answer = Settled("no hook holds this instance")
+    hook.answer = NoOp("no hook holds this instance")
     hook.beats_on()
     assert hook.said == ["a heartbeat of the launch hook failed: RecordLifecycleActionHeartbeat: Throttling"]
 

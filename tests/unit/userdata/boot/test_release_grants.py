@@ -7,7 +7,7 @@ import time
 import pytest
 
 from coordination.names import dismissal_item
-from coordination.release_grants import Dismissal, dismissal
+from coordination.release_grants import ReleaseGrant, release_grant
 from coordination.timings import Timings
 from tests.unit.userdata.boot.endings import failed, serves, sound
 from tests.unit.userdata.boot.world import ME, OTHER, Fault, World
@@ -18,10 +18,10 @@ ITEM = dismissal_item(OTHER)
 SAID = f"table: put {ITEM}"
 
 
-def said(world: World) -> Dismissal | None:
+def said(world: World) -> ReleaseGrant | None:
     """What is stored."""
     item = world.table.stored(ITEM)
-    return None if item is None else dismissal(item)
+    return None if item is None else release_grant(item)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_it_is_dismissed_once_and_when_it_is_gone_the_next_epoch_is_founded_anew
 
     left.fault = note
     assert left.boot() == SERVES
-    assert said(left) == Dismissal(OTHER, epoch=1, row_version=1, by=ME)
+    assert said(left) == ReleaseGrant(OTHER, epoch=1, row_version=1, by=ME)
     (after,) = dismissed_after
     assert after >= LEASE_SECONDS
     assert left.claims == [(1, OTHER), (2, ME)]
@@ -84,14 +84,14 @@ def test_one_that_answers_again_before_a_whole_lease_is_over_is_joined(left: Wor
 @pytest.mark.parametrize(
     ("before", "written"),
     [
-        (Dismissal(OTHER, 1, 1, "i-third"), 0),
-        (Dismissal(OTHER, 1, 0, "i-third"), 1),
-        (Dismissal(OTHER, 0, 1, "i-third"), 1),
+        (ReleaseGrant(OTHER, 1, 1, "i-third"), 0),
+        (ReleaseGrant(OTHER, 1, 0, "i-third"), 1),
+        (ReleaseGrant(OTHER, 0, 1, "i-third"), 1),
     ],
     ids=["of this very state", "of an earlier row version", "of an earlier epoch"],
 )
 def test_what_another_node_has_said_is_said_again_only_of_another_state(
-    left: World, before: Dismissal, written: int
+    left: World, before: ReleaseGrant, written: int
 ) -> None:
     left.table.store(before.item())
     assert left.boot() == SERVES

@@ -12,14 +12,14 @@ from coordination.claims import FROM_NOTHING, claim_restoring
 from coordination.instances import GroupInstance
 from coordination.members import Member
 from coordination.outcomes import Known
-from coordination.release_grants import Dismissal
+from coordination.release_grants import ReleaseGrant
 from coordination.restore_approval import Approval
 from tests.unit.userdata.boot.looks import BROKEN, ME, member, record
-from userdata.boot.actions import Dismiss, TakeClaim, Wait, WaitForHuman
-from userdata.boot.restore import Backup, Evidence, Rules, decide_restore, judged, unheard
+from userdata.boot.actions import GrantRelease, TakeClaim, Wait, WaitForHuman
+from userdata.boot.restore import Backup, Evidence, RestoreRules, decide_restore, required_gone, unreported
 
 NOW = 1_800_000_000
-RULES = Rules(slots=3, oldest_backup_seconds=3600)
+RULES = RestoreRules(slots=3, oldest_backup_seconds=3600)
 ROWS = (member("i-1"), member("i-2"), member("i-3", "joining"))
 ALL = frozenset({"i-1", "i-2", "i-3"})
 LOST = Evidence(
@@ -56,7 +56,7 @@ def test_the_claim_is_refused_once_another_row_was_written() -> None:
 
 def test_exactly_the_members_of_the_epoch_are_judged() -> None:
     rows = (*ROWS, member("i-4", "removed"), member("i-5", epoch=1), member(ME.instance_id))
-    assert judged(rows, 2, ME.instance_id) == ALL
+    assert required_gone(rows, 2, ME.instance_id) == ALL
 
 
 @pytest.mark.parametrize("left", ["i-1", "i-3"], ids=["a voter", "a joining member"])
@@ -96,7 +96,7 @@ def test_whoever_has_neither_a_members_row_nor_a_boot_row_was_not_heard_of() -> 
     slots = [in_slot(name, "InService") for name in ("i-1", "i-8", "i-9")]
     worker = GroupInstance("i-7", "pool", "worker", "InService")
     booting = Boot("arn:aws:ec2:us-east-1:123456789012:instance/i-8", "looks")
-    assert unheard([*slots, worker], ROWS, [booting]) == frozenset({"i-9"})
+    assert unreported([*slots, worker], ROWS, [booting]) == frozenset({"i-9"})
 
 
 def test_a_backup_that_is_too_old_waits_for_a_human() -> None:
@@ -139,7 +139,7 @@ def test_a_founder_that_was_lost_before_anyone_joined_it_is_followed_by_an_empty
 
 
 def test_a_cluster_of_one_slot_is_not_founded_anew_unasked() -> None:
-    assert isinstance(decide_restore(founder_only(), Rules(1, 3600)), WaitForHuman)
+    assert isinstance(decide_restore(founder_only(), RestoreRules(1, 3600)), WaitForHuman)
 
 
 def test_a_founder_that_anyone_ever_joined_is_not_followed_by_an_empty_cluster_unasked() -> None:
@@ -154,8 +154,8 @@ def silent_founder(*instances: GroupInstance, **changes: Any) -> Evidence:
 @pytest.mark.parametrize("state", ["Terminating", "Terminating:Wait", "Terminating:Proceed"])
 def test_a_founder_that_nobody_joined_is_dismissed_when_it_is_silent_and_leaves(state: str) -> None:
     verdict = decide_restore(silent_founder(in_slot("i-1", state)), RULES)
-    assert isinstance(verdict, Dismiss)
-    assert verdict.dismissal == Dismissal("i-1", epoch=2, row_version=3, by=ME.instance_id)
+    assert isinstance(verdict, GrantRelease)
+    assert verdict.dismissal == ReleaseGrant("i-1", epoch=2, row_version=3, by=ME.instance_id)
 
 
 @pytest.mark.parametrize("state", ["Pending", "Pending:Wait", "Pending:Proceed"])
@@ -191,4 +191,4 @@ def test_a_member_that_another_one_has_ever_joined_is_not_dismissed(state: str) 
 
 def test_the_only_member_of_a_cluster_of_one_slot_is_not_dismissed() -> None:
     leaving = silent_founder(in_slot("i-1", "Terminating:Wait"))
-    assert isinstance(decide_restore(leaving, Rules(1, 3600)), WaitForHuman)
+    assert isinstance(decide_restore(leaving, RestoreRules(1, 3600)), WaitForHuman)

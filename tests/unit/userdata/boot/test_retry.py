@@ -11,7 +11,7 @@ from coordination.boots import Boot
 from coordination.outcomes import Done, Unknown, Write
 from userdata.boot.failures import StepFailed
 from userdata.boot.retry import LONGEST_PAUSE_SECONDS, doubt, until_done, until_told
-from userdata.boot.stages import Stages, Told
+from userdata.boot.stages import Stages, RunningStage
 from userdata.logs.lines import Log
 
 DENIED, THROTTLED = "AccessDenied", "ThrottlingException"
@@ -20,7 +20,7 @@ DENIED, THROTTLED = "AccessDenied", "ThrottlingException"
 class Trying:
     """An attempt that fails for these reasons, one after the other, and what is told and slept meanwhile."""
 
-    def __init__(self, told: Told, reasons: list[str]) -> None:
+    def __init__(self, told: RunningStage, reasons: list[str]) -> None:
         self.told = told
         self.left = reasons
         self.slept: list[float] = []

@@ -31,7 +31,7 @@ from userdata.config.image import IMAGE_FILE
 from userdata.config.node_file import NODE_FILE
 from userdata.host import files
 from userdata.host.commands import Finished
-from userdata.host.instance import Identity
+from userdata.host.instance import InstanceIdentity
 from userdata.join.data import JoinData
 from userdata.kubeadm.machine import System
 from userdata.kubeadm.places import BOOTSTRAP_FILE, DISCOVERY_FILE, JOIN_FILE, KUBELET_FILE
@@ -41,7 +41,7 @@ from userdata.pki.inspecting import ca_hashes, certificate_fingerprint, request_
 from userdata.pki.issuing import Leaf
 
 ME = "i-0123456789abcdef0"
-IDENTITY = Identity(ME, "us-east-1a", "us-east-1", "123456789012", "10.0.0.9", "m7i.large", "ami-1", "aws")
+IDENTITY = InstanceIdentity(ME, "us-east-1a", "us-east-1", "123456789012", "10.0.0.9", "m7i.large", "ami-1", "aws")
 ROW = boot_item(IDENTITY.arn)
 NODE = {"cluster": "uuid", "role": "worker", "pool": "general", "region": "us-east-1", "table": "t", "parameters": "/h"}
 CLUSTER_ID, EPOCH, ETCD_CLUSTER = "arn:stack", 3, "e3"

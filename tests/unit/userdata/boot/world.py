@@ -27,7 +27,7 @@ from tests.unit.userdata import tables
 from tests.unit.userdata.tables import MemoryTable
 from userdata.boot.context import Context
 from userdata.boot.control_plane import ControlPlaneBoot
-from userdata.boot.launch_hook import Waiting
+from userdata.boot.launch_hook import LaunchHook
 from userdata.boot.snapshot import Answer
 from userdata.boot.stages import Stages
 from userdata.config.image import ImageFacts
@@ -38,7 +38,7 @@ from userdata.etcd.model import EtcdMember, MemberList, Status, hexadecimal
 from userdata.host import files
 from userdata.host.commands import Finished
 from userdata.host.etcd_disk import EtcdDisk
-from userdata.host.instance import Identity
+from userdata.host.instance import InstanceIdentity
 from userdata.kubeadm.machine import System
 from userdata.logs.lines import Log, StageFailed
 from userdata.pki.issuing import new_pki
@@ -206,8 +206,8 @@ class World:
     def boot(self, *, slots: int = 3) -> int:
         """Boot the node whose files are below `root`; the exit code."""
         log = Log(self.lines.append)
-        identity = Identity(ME, "us-east-1a", "us-east-1", "123456789012", MY_ADDRESS, "m7i.large", "ami-1", "aws")
-        waiting = Waiting(lambda: Done(), 3600, self.lines.append, sleep=self.sleep)
+        identity = InstanceIdentity(ME, "us-east-1a", "us-east-1", "123456789012", MY_ADDRESS, "m7i.large", "ami-1", "aws")
+        waiting = LaunchHook(lambda: Done(), 3600, self.lines.append, sleep=self.sleep)
         context = Context(
             root=self.root,
             identity=identity,

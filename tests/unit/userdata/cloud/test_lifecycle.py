@@ -11,7 +11,7 @@ from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
 
 from coordination.names import launching_hook
-from coordination.outcomes import Done, Known, Request, Settled, Throttled, Unknown
+from coordination.outcomes import Done, Known, Request, NoOp, Throttled, Unknown
 from rehearsal.aws.server import LocalAws
 from tests.rehearsal.compute import make_ground
 from tests.rehearsal.scaling import LAUNCH, ScalingGroup, delete_all, make
@@ -64,7 +64,7 @@ def test_an_instance_that_no_group_has_is_known_to_have_none_and_has_nothing_to_
     own = OwnGroup(aws.client("autoscaling"), UUID, "i-0123456789abcdef0")
     assert own.place() == Known(None)
     for answered in (own.heartbeat(), own.complete_launch(), own.abandon_launch()):
-        assert answered == Settled("no Auto Scaling group has this instance")
+        assert answered == NoOp("no Auto Scaling group has this instance")
 
 
 def test_a_node_that_serves_goes_into_service_and_saying_it_twice_is_settled(launched: Launched) -> None:
@@ -72,10 +72,10 @@ def test_a_node_that_serves_goes_into_service_and_saying_it_twice_is_settled(lau
     assert own.heartbeat() == Done()
     assert own.complete_launch() == Done()
     wait_for(lambda: launched.group.instances("InService") == [launched.instance_id], "the instance in service")
-    assert own.complete_launch() == Settled("no hook holds this instance")
-    assert own.heartbeat() == Settled("no hook holds this instance")
+    assert own.complete_launch() == NoOp("no hook holds this instance")
+    assert own.heartbeat() == NoOp("no hook holds this instance")
     # As after a reboot: the program is another one.
-    assert launched.own.complete_launch() == Settled("no hook holds this instance")
+    assert launched.own.complete_launch() == NoOp("no hook holds this instance")
 
 
 def test_a_node_that_will_never_serve_is_replaced(launched: Launched) -> None:
@@ -123,7 +123,7 @@ def test_another_validation_error_is_no_settled_hook(launched: Launched) -> None
     ("code", "expected"),
     [
         ("", Done()),
-        ("ValidationError", Settled("the stack does not wait for Slot1")),
+        ("ValidationError", NoOp("the stack does not wait for Slot1")),
         ("Throttling", Throttled("SignalResource: Throttling: as the test wants it")),
         ("AccessDenied", Unknown("SignalResource: AccessDenied: as the test wants it")),
     ],
@@ -143,4 +143,4 @@ def test_a_stack_that_does_not_wait_is_as_good_as_one_that_was_told(
 
 def test_a_stack_that_is_not_there_waits_for_nothing(aws: LocalAws) -> None:
     outcome = signal(aws.client("cloudformation"), "nobody", "Slot1", "i-1")
-    assert outcome == Settled("the stack does not wait for Slot1")
+    assert outcome == NoOp("the stack does not wait for Slot1")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.userdata.boot.looks import ETCD, ME
-from userdata.host.etcd_disk import DATA_FOLDER, IDENTITY_FILE, MARKER_FILE, Disk, EtcdDisk, Identity
+from userdata.host.etcd_disk import DATA_FOLDER, IDENTITY_FILE, MARKER_FILE, Disk, EtcdDisk, DataOwner
 
-MINE = Identity(ME, 2, ETCD)
+MINE = DataOwner(ME, 2, ETCD)
 
 
 def at(root: Path, path: str) -> Path:

@@ -15,7 +15,7 @@ from coordination.outcomes import Known, Unknown
 from rehearsal.aws.server import LocalAws
 from rehearsal.machines.metadata import Metadata as MetadataService
 from tests.rehearsal.loopback_vpc import LoopbackVpc, NoRouters, listener
-from userdata.host.instance import Connect, Identity, Metadata
+from userdata.host.instance import Connect, InstanceIdentity, Metadata
 
 REQUIRED = {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}
 DOCUMENT = {
@@ -54,7 +54,7 @@ def test_an_instance_learns_who_it_is(vpc: LoopbackVpc, port: int) -> None:
     instance_id, address = vpc.launch(MetadataOptions=REQUIRED)
     reading = Metadata(from_address(address, port)).identity()
     assert reading == Known(
-        Identity(
+        InstanceIdentity(
             instance_id=instance_id,
             zone=f"{vpc.aws.region}a",
             region=vpc.aws.region,

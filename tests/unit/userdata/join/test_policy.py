@@ -10,14 +10,14 @@ import pytest
 
 from coordination.record import ClusterRecord, Phase
 from userdata.join.data import JoinData
-from userdata.join.policy import Here, Keep, Renew, needed
+from userdata.join.policy import OwnCluster, Keep, Renew, needed
 from userdata.join.tokens import expiry, secret
 from userdata.kubeadm.tokens import new_token
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 RECORD = ClusterRecord("stack", Phase.READY, epoch=3, etcd_cluster_id="e1")
-HERE = Here("e1", "https://api.holdfast.internal:6443", "bundle")
+HERE = OwnCluster("e1", "https://api.holdfast.internal:6443", "bundle")
 STORED = JoinData(3, "e1", HERE.server, HERE.bundle, new_token())
 GOOD = NOW + timedelta(hours=13)
 

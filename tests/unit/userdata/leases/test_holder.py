@@ -10,14 +10,14 @@ from coordination.timings import Timings
 from coordination.writes import as_item
 from tests.unit.userdata.tables import MemoryTable
 from tests.waiting import wait_for
-from userdata.leases.holder import Leasing
+from userdata.leases.holder import LeaseHolder
 from userdata.logs.lines import StageFailed
 
 TIMINGS = Timings(lease=0.3, renew=0.02)
 
 
-def leasing(table: MemoryTable, owner: str = "i-1", name: LeaseName = LeaseName.AGENT) -> Leasing:
-    return Leasing(table, name, owner, TIMINGS)
+def leasing(table: MemoryTable, owner: str = "i-1", name: LeaseName = LeaseName.AGENT) -> LeaseHolder:
+    return LeaseHolder(table, name, owner, TIMINGS)
 
 
 def stored(table: MemoryTable, name: LeaseName = LeaseName.AGENT) -> NodeLease:

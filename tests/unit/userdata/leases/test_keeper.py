@@ -18,7 +18,7 @@ from coordination.timings import Timings
 from coordination.writes import as_item
 from tests.unit.userdata.tables import Fate, MemoryTable
 from tests.waiting import wait_for
-from userdata.leases.keeper import CLAIM, LEASE, Busy, Contender, Kept
+from userdata.leases.keeper import CLAIM, LEASE, Busy, Contender, Keeper
 
 ITEM = lease_item(LeaseName.JOIN)
 HELD_BY_OTHER = NodeLease(LeaseName.JOIN, "i-other", 5, 2)
@@ -188,7 +188,7 @@ class Keeping:
         self.table, self.clock = MemoryTable(), Clock()
         held = contender(self.table, self.clock).try_once()
         assert isinstance(held, NodeLease)
-        self.kept = Kept(self.table, held, LEASE, TIMINGS, stage_seconds, self.clock)
+        self.kept = Keeper(self.table, held, LEASE, TIMINGS, stage_seconds, self.clock)
 
     def renewed(self, times: int) -> None:
         """Wait until it was renewed so often from now on."""
@@ -326,8 +326,8 @@ def test_a_lease_that_is_not_ones_own_any_more_is_lost(keep: Callable[..., Keepi
     assert keeping.ended() == "somebody else has taken it"
 
 
-def claim(table: MemoryTable, clock: Clock) -> Kept[ClusterRecord]:
-    return Kept(table, CLAIMED, CLAIM, TIMINGS, 600, clock)
+def claim(table: MemoryTable, clock: Clock) -> Keeper[ClusterRecord]:
+    return Keeper(table, CLAIMED, CLAIM, TIMINGS, 600, clock)
 
 
 def record_in(table: MemoryTable) -> ClusterRecord:

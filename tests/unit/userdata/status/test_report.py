@@ -17,7 +17,7 @@ from coordination.record import Phase
 from tests.unit.userdata.agent.looks import NOW, RECORD, ROWS, THREE, etcd_member, row, view
 from userdata.logs.lines import Outcome
 from userdata.pki.inspecting import Certificate
-from userdata.pki.inventory import CONTROL_PLANE, KUBELET, Held
+from userdata.pki.inventory import CONTROL_PLANE, KUBELET, HeldCertificate
 from userdata.status.rendering import document, screen
 from userdata.status.report import Verdict, ago, report
 from userdata.status.snapshot import Facts, StageLine, Table, Who
@@ -25,10 +25,10 @@ from userdata.status.snapshot import Facts, StageLine, Table, Who
 MOMENT = datetime.fromtimestamp(NOW, UTC)
 
 
-def certificate(name: str, days_left: float) -> Held:
+def certificate(name: str, days_left: float) -> HeldCertificate:
     places = {place.name: place for place in (*CONTROL_PLANE, *KUBELET)}
     ends = MOMENT + timedelta(days=days_left)
-    return Held(places[name], Known(Certificate("CN=a", "CN=b", ends - timedelta(days=365), ends)))
+    return HeldCertificate(places[name], Known(Certificate("CN=a", "CN=b", ends - timedelta(days=365), ends)))
 
 
 TABLE = Table(
@@ -76,7 +76,7 @@ def test_a_node_that_is_well_says_so() -> None:
         (replace(WELL, certificates=(certificate("apiserver", 30),)), "apiserver ends in 30.0 days"),
         (replace(WELL, certificates=(certificate("apiserver", -1),)), "apiserver has ended"),
         (
-            replace(WELL, certificates=(Held(CONTROL_PLANE[0], Known(None)),)),
+            replace(WELL, certificates=(HeldCertificate(CONTROL_PLANE[0], Known(None)),)),
             "/etc/kubernetes/pki/apiserver.crt is missing",
         ),
         (replace(WELL, stages=Known((STUCK,))), "the boot is at gate, waiting: a learner is listed"),
@@ -98,7 +98,7 @@ def test_what_needs_attention_is_said_at_the_top(facts: Facts, said: str) -> Non
         (replace(WELL, table=Unknown("no answer")), "members"),
         (replace(WELL, table=Known(replace(TABLE, malformed=("item x: no answer",)))), "table"),
         (replace(WELL, etcd=Unknown("no answer")), "members"),
-        (replace(WELL, certificates=(Held(CONTROL_PLANE[0], Unknown("no answer")),)), "certificates"),
+        (replace(WELL, certificates=(HeldCertificate(CONTROL_PLANE[0], Unknown("no answer")),)), "certificates"),
         (replace(WELL, stages=Unknown("no answer")), "boot"),
         (replace(WELL, who=Unknown("no answer")), "node"),
     ],
