@@ -1,4 +1,7 @@
-"""The writes of member rows: joining, promoted, and whether EC2 still knows the instance."""
+"""The writes of member rows: joining, promoted, what etcd itself says, and whether EC2 still knows the instance.
+
+A write that corrects a row names the row as it was read, so that none undoes another.
+"""
 
 from __future__ import annotations
 
@@ -49,3 +52,19 @@ def found_again(row: Member) -> Update:
     """EC2 knows the instance after all."""
     expected = {"Epoch": row.epoch, "NotFoundSince": row.not_found_since}
     return update(row.item_id, {"Epoch": row.epoch, "NotFoundSince": None}, expected)
+
+
+def etcd_id(row: Member, etcd_member_id: str) -> Update:
+    """The id that etcd has given to the row's instance."""
+    changes: dict[str, Value] = {"Epoch": row.epoch, "EtcdMemberId": etcd_member_id}
+    return update(row.item_id, changes, {**_seen(row), "EtcdMemberId": row.etcd_member_id or None})
+
+
+def removed(row: Member) -> Update:
+    """etcd lists a voter no more. Only for a row that was read before a list that a majority has confirmed."""
+    changes: dict[str, Value] = {"Epoch": row.epoch, "State": MemberState.REMOVED.value}
+    return update(row.item_id, changes, {**_seen(row), "EtcdMemberId": row.etcd_member_id or None})
+
+
+def _seen(row: Member) -> dict[str, Value]:
+    return {"Epoch": row.epoch, "State": row.state.value}

@@ -8,7 +8,7 @@ from typing import Any
 from coordination.adapters.errors import AWS_ERRORS, code, message, unknown
 from coordination.instances import GroupInstance
 from coordination.names import CLUSTER_TAG, ROLE_TAG, launching_hook, terminating_hook
-from coordination.outcomes import Done, Known, Reading, Request, NoOp, Unknown
+from coordination.outcomes import Done, Known, NoOp, Reading, Request, Unknown
 
 # Auto Scaling's words for a hook that was completed, or ran out, before; there is no error code of its own for it.
 _NO_ACTION_WAITS = "no active lifecycle action"

@@ -63,7 +63,7 @@ def _verdict(instance: GroupInstance, snapshot: Snapshot) -> CompleteHook | Hear
         return Heartbeat(instance, f"whether it is a member is unknown: {snapshot.rows.reason}")
     rows = snapshot.rows.value
     if doubt := membership(instance, rows, snapshot.cluster_id):
-        if why := dismissed(instance, rows, snapshot.cluster_id):
+        if why := release_granted(instance, rows, snapshot.cluster_id):
             return CompleteHook(instance, why)
         return Heartbeat(instance, doubt)
     if instance.role == CONTROL_PLANE_ROLE:
@@ -93,7 +93,7 @@ def membership(instance: GroupInstance, rows: Rows, cluster_id: str) -> str:
     return f"{member_item(instance.instance_id)} is {row.value.state}: etcd has to forget it first"
 
 
-def dismissed(instance: GroupInstance, rows: Rows, cluster_id: str) -> str:
+def release_granted(instance: GroupInstance, rows: Rows, cluster_id: str) -> str:
     """Why a member need not be held; empty where it has to be.
 
     Nobody has written a member's row since the one who looked had read the record and then the rows, so nobody has

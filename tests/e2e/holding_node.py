@@ -21,7 +21,7 @@ from typing import Any
 from userdata.boot.founding import Founding
 from userdata.boot.joining import Joining
 from userdata.boot.launch_hook import LaunchHook
-from userdata.boot.stages import Stages, RunningStage
+from userdata.boot.stages import RunningStage, Stages
 from userdata.program import main
 
 HOLD_FILE = Path("/var/lib/holdfast-test/hold.json")

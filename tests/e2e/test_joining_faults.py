@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pytest
 
-from coordination.corrections import removed
+from coordination.member_writes import removed
 from coordination.members import Member, MemberState
 from coordination.outcomes import Done
 from coordination.record import Phase

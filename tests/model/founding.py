@@ -23,7 +23,7 @@ from tests.model.table import without
 from tests.model.world import Faults, Node, World, canonical, etcd_of, parts, whole
 from userdata.boot import decide as table_of_boot
 from userdata.boot import restore, snapshot
-from userdata.boot.actions import GrantRelease, AbandonLaunch, Join, EvaluateRestore, Resume, Stop, TakeClaim
+from userdata.boot.actions import AbandonLaunch, EvaluateRestore, GrantRelease, Join, Resume, Stop, TakeClaim
 from userdata.boot.restore import Evidence, RestoreRules
 from userdata.boot.snapshot import Answer, Snapshot
 from userdata.host import etcd_disk

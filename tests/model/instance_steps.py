@@ -19,10 +19,10 @@ from tests.model.records import LEASE_SECONDS, record_of, rows_of
 from tests.model.region import Instance, Region, applied
 from tests.model.table import get
 from userdata.boot import restore, snapshot
-from userdata.boot.actions import Action, GrantRelease, AbandonLaunch, Join, EvaluateRestore, Resume, Start, TakeClaim
+from userdata.boot.actions import AbandonLaunch, Action, EvaluateRestore, GrantRelease, Join, Resume, Start, TakeClaim
 from userdata.boot.restore import Backup, Evidence, RestoreRules
 from userdata.boot.snapshot import Answer, Reach, Snapshot
-from userdata.host.etcd_disk import Disk, DataOwner
+from userdata.host.etcd_disk import DataOwner, Disk
 
 NEVER_OVER_THE_LIVING = "nothing is restored while the members of before could still serve"
 NEVER_OLD = "data of an epoch that was passed is never started"

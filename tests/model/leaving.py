@@ -40,4 +40,4 @@ def may_go(table: Table, name: str) -> bool:
         dismissals={each.instance_id: each for each in map(release_grant, items(table, DISMISSAL_ITEM_PREFIX))},
     )
     held = in_group(name, leaving=True, member=True)
-    return not decide.membership(held, rows, CLUSTER) or bool(decide.dismissed(held, rows, CLUSTER))
+    return not decide.membership(held, rows, CLUSTER) or bool(decide.release_granted(held, rows, CLUSTER))

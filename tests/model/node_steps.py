@@ -12,7 +12,7 @@ from tests.model.records import CLUSTER, harms, record_of
 from tests.model.table import carry_out, without
 from tests.model.world import Keys, Node, World, etcd_of
 from userdata.host import etcd_disk
-from userdata.host.etcd_disk import Disk, DataOwner
+from userdata.host.etcd_disk import DataOwner, Disk
 
 SERVING = ("marker", "publish", "member")
 NOT_WIPED = "data of a ready cluster is neither wiped nor given up"

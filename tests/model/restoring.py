@@ -30,7 +30,7 @@ from tests.model.region import Budget, Instance, Region, applied, canonical, par
 from tests.model.table import EMPTY, carry_out, without
 from userdata.boot import decide as table_of_boot
 from userdata.boot.restore import Backup, RestoreRules
-from userdata.host.etcd_disk import Disk, DataOwner, NodeId
+from userdata.host.etcd_disk import DataOwner, Disk, NodeId
 
 ONE_SERVES = "no two etcd clusters serve at once"
 NOT_LET_GO = "no member is let go that another one has joined"

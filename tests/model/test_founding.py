@@ -22,7 +22,7 @@ from tests.model.suite import FOUNDING_QUICK
 from tests.model.world import Faults
 from userdata.boot import decide as boot
 from userdata.boot import restore
-from userdata.boot.actions import Action, AbandonLaunch, Resume, TakeClaim, Wait
+from userdata.boot.actions import AbandonLaunch, Action, Resume, TakeClaim, Wait
 from userdata.boot.snapshot import Snapshot
 
 

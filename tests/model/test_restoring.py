@@ -24,7 +24,7 @@ from tests.model.region import Budget, Region
 from tests.model.restoring import NOT_LET_GO, ONE_SERVES, Restoring
 from tests.model.suite import RESTORING_QUICK
 from userdata.boot import restore, snapshot
-from userdata.boot.actions import Action, GrantRelease, AbandonLaunch, Start, TakeClaim, Wait, WaitForHuman
+from userdata.boot.actions import AbandonLaunch, Action, GrantRelease, Start, TakeClaim, Wait, WaitForHuman
 from userdata.boot.restore import Evidence, RestoreRules, Verdict
 from userdata.boot.snapshot import Reach, Snapshot
 
@@ -181,7 +181,7 @@ def test_a_dismissal_that_is_heeded_whoever_has_joined_since(monkeypatch: pytest
     def wrong(instance: GroupInstance, rows: Rows, _: str) -> str:
         return "it was said once" if instance.instance_id in rows.dismissals else ""
 
-    monkeypatch.setattr(decide, "dismissed", wrong)
+    monkeypatch.setattr(decide, "release_granted", wrong)
     assert caught(LEAVING, members=1) == NOT_LET_GO
 
 

@@ -51,7 +51,7 @@ class Lease(Protocol):
         """Hold it; raises StageFailed."""
         ...
 
-    def insist(self) -> None:
+    def require(self) -> None:
         """Raises StageFailed where it is lost."""
         ...
 
@@ -134,7 +134,7 @@ def _restart(node: RenewalContext) -> list[str]:
     restarted = []
     put_off = ""
     for pod in stale(node.started(), changed(node.root)):
-        node.lease.insist()
+        node.lease.require()
         if pod is Pod.ETCD and (wrong := node.unhealthy_members()):
             # It reads certificates anew for every connection, so it can wait; a quorum may not be able to.
             put_off = f"etcd is not restarted while its members are not all well: {'; '.join(wrong)}"

@@ -13,7 +13,7 @@ from coordination import boots
 from coordination.fields import Malformed
 from coordination.instances import GroupInstance
 from coordination.names import boot_item
-from coordination.outcomes import Item, Reading, NoOp
+from coordination.outcomes import Item, NoOp, Reading
 from userdata.agent.csr_policy import (
     Approve,
     Asked,

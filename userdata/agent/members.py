@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from coordination import corrections
+from coordination import member_writes
 from coordination.member_writes import found_again, not_found, voter_row
 from coordination.members import Member, MemberState
 from coordination.writes import Update
@@ -64,10 +64,12 @@ def _by_etcd(row: Member, member: EtcdMember | None) -> list[Correction]:
     if member is None:
         # A row is written before its member is added, and says voter only after its member is one.
         gone = row.state is MemberState.VOTER
-        return [Correction(corrections.removed(row), f"etcd does not list {row.instance_id} any more")] if gone else []
+        return (
+            [Correction(member_writes.removed(row), f"etcd does not list {row.instance_id} any more")] if gone else []
+        )
     known_as = hexadecimal(member.member_id)
     if row.state is MemberState.JOINING and member.name and not member.is_learner:
         return [Correction(voter_row(row, known_as), f"{row.instance_id} was promoted")]
     if row.etcd_member_id != known_as:
-        return [Correction(corrections.etcd_id(row, known_as), f"{row.instance_id} is etcd's member {known_as}")]
+        return [Correction(member_writes.etcd_id(row, known_as), f"{row.instance_id} is etcd's member {known_as}")]
     return []

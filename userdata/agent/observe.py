@@ -191,7 +191,12 @@ def _boots(by_key: Mapping[str, Item]) -> Iterator[Boot]:
 
 
 def observed(
-    by: str, record: ClusterRecord, view: EtcdView | None, nodes: Nodes | None, held: Sequence[HeldCertificate], now: float
+    by: str,
+    record: ClusterRecord,
+    view: EtcdView | None,
+    nodes: Nodes | None,
+    held: Sequence[HeldCertificate],
+    now: float,
 ) -> ClusterObservation:
     """What is published of one look. `now` is in seconds since 1970."""
     moment = datetime.fromtimestamp(now, UTC)

@@ -39,29 +39,31 @@ from userdata.pki.placing import CLUSTER_CA
 _LOOKS_AT_A_LIFETIME = 30
 
 
-def tasks(ground: AgentContext) -> Sequence[Task]:
+def tasks(context: AgentContext) -> Sequence[Task]:
     """All that take moments; the loop begins with those that are due soonest."""
-    prefix = ground.identity.arn.removesuffix(ground.identity.instance_id)
-    judge = csr_approver.CsrApprover(ground.api, ground.groups, ground.table, lambda instance_id: prefix + instance_id)
-    store = JoinStore(client("ssm"), ground.node.parameters, ground.settings.key_arn)
-    endpoint, seconds = ground.settings.api_endpoint, ground.image.pace.token
-    tokens = publisher(ground.root, endpoint, ground.table, store, ground.api, seconds)
+    prefix = context.identity.arn.removesuffix(context.identity.instance_id)
+    judge = csr_approver.CsrApprover(
+        context.api, context.groups, context.table, lambda instance_id: prefix + instance_id
+    )
+    store = JoinStore(client("ssm"), context.node.parameters, context.settings.key_arn)
+    endpoint, seconds = context.settings.api_endpoint, context.image.pace.token
+    tokens = publisher(context.root, endpoint, context.table, store, context.api, seconds)
     return (
-        Fence(ground.table, _identity(ground), System(ground.root).stop).task(),
+        Fence(context.table, _identity(context), System(context.root).stop).task(),
         *csr_approver.tasks(judge),
         join_token.task(tokens),
-        cluster_ready.task(_announcing(ground)),
-        _addons(ground),
-        *Observer(_sources(ground)).tasks(),
+        cluster_ready.task(_announcing(context)),
+        _addons(context),
+        *Observer(_sources(context)).tasks(),
     )
 
 
-def renewal(ground: AgentContext, pulse: Pulse) -> Task:
+def renewal(context: AgentContext, pulse: Pulse) -> Task:
     """The one that takes minutes. It runs beside the others: of what they use it may use only what keeps no state.
 
     That is the table's client, etcd's clients and the certificates' files; the lease is its own.
     """
-    return certificate_renewal.task(_surroundings(ground, pulse), _renewal_period(ground))
+    return certificate_renewal.task(_surroundings(context, pulse), _renewal_period(context))
 
 
 def at(address: str) -> Etcd:
@@ -69,37 +71,37 @@ def at(address: str) -> Etcd:
     return Etcd(address, NODE_CREDENTIALS, seconds=view.MEMBER_SECONDS)
 
 
-def _look(ground: AgentContext) -> Callable[[], Reading[EtcdView]]:
-    return partial(view.look, at(ground.identity.address), at)
+def _look(context: AgentContext) -> Callable[[], Reading[EtcdView]]:
+    return partial(view.look, at(context.identity.address), at)
 
 
-def _identity(ground: AgentContext) -> DataOwner:
-    identity = ground.disk.read().identity
+def _identity(context: AgentContext) -> DataOwner:
+    identity = context.disk.read().identity
     if identity is None:
         raise StageFailed("whose etcd data is on this node is not known: the boot has not come so far")
     return identity
 
 
-def _announcing(ground: AgentContext) -> ClusterReadySignal:
+def _announcing(context: AgentContext) -> ClusterReadySignal:
     cloudformation = client("cloudformation")
-    stack, instance_id = ground.settings.control_plane_stack, ground.identity.instance_id
+    stack, instance_id = context.settings.control_plane_stack, context.identity.instance_id
     return ClusterReadySignal(
-        ground.settings.slots,
-        _look(ground),
+        context.settings.slots,
+        _look(context),
         lambda: signal(cloudformation, stack, cluster_ready.RESOURCE, instance_id),
     )
 
 
-def _addons(ground: AgentContext) -> Task:
-    here = installing.KubectlTarget(ground.identity.address, run)
+def _addons(context: AgentContext) -> Task:
+    here = installing.KubectlTarget(context.identity.address, run)
 
     def wanted() -> Addons:
         try:
             return installing.of_image(
-                ground.root,
-                values(ground.settings, ground.node),
-                ground.kubernetes_version,
-                kube_proxy=ground.image.kube_proxy,
+                context.root,
+                values(context.settings, context.node),
+                context.kubernetes_version,
+                kube_proxy=context.image.kube_proxy,
             )
         except ManifestError as error:
             raise StageFailed(str(error)) from error
@@ -107,44 +109,44 @@ def _addons(ground: AgentContext) -> Task:
     return addons.task(wanted, partial(installing.installed, here), partial(installing.install, here=here))
 
 
-def _sources(ground: AgentContext) -> Sources:
+def _sources(context: AgentContext) -> Sources:
     def nodes() -> Reading[Nodes]:
-        listed = ground.api.list(NODES)
+        listed = context.api.list(NODES)
         if not isinstance(listed, Known):
             return Unknown(listed.reason)
         ready = [node for node in listed.value if not why_not_ready(node)]
         return Known(Nodes(len(listed.value), len(ready)))
 
     return Sources(
-        ground.identity.instance_id,
-        ground.table,
-        _look(ground),
-        ground.groups.states,
+        context.identity.instance_id,
+        context.table,
+        _look(context),
+        context.groups.states,
         nodes,
-        partial(certificate_renewal.found, ground.root),
+        partial(certificate_renewal.found, context.root),
     )
 
 
-def _renewal_period(ground: AgentContext) -> float:
+def _renewal_period(context: AgentContext) -> float:
     """Often enough that what is due with a third of its lifetime left is renewed long before its end."""
-    return min(certificate_renewal.PERIOD_SECONDS, ground.image.lifetimes.leaf / _LOOKS_AT_A_LIFETIME)
+    return min(certificate_renewal.PERIOD_SECONDS, context.image.lifetimes.leaf / _LOOKS_AT_A_LIFETIME)
 
 
-def _surroundings(ground: AgentContext, pulse: Pulse) -> RenewalContext:
-    identity = ground.identity
+def _surroundings(context: AgentContext, pulse: Pulse) -> RenewalContext:
+    identity = context.identity
     own = at(identity.address)
-    authority = str(ground.root / CLUSTER_CA.lstrip("/"))
+    authority = str(context.root / CLUSTER_CA.lstrip("/"))
     lease = LeaseHolder(
-        ground.table,
+        context.table,
         LeaseName.RESTART,
         identity.instance_id,
-        ground.image.pace.leases,
+        context.image.pace.leases,
         certificate_renewal.STAGE_SECONDS,
     )
     return RenewalContext(
-        root=ground.root,
+        root=context.root,
         lease=lease,
-        configuration=certs_config.configuration(ground.cluster(_identity(ground).epoch), identity.address),
+        configuration=certs_config.configuration(context.cluster(_identity(context).epoch), identity.address),
         run=run,
         started=probes.started,
         why_not_serving=lambda pod: probes.why_not_serving(pod, identity.address, authority, own),

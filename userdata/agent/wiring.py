@@ -28,25 +28,25 @@ def agent(root: Path) -> int:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     with outputs("agent", root) as out:
         with out.log.stage("start"):
-            ground = agent_context(root)
-        stream = f"{stream_name(ground.node.role, ground.identity.instance_id)}/agent"
-        out.mirror(Mirror(client("logs"), ground.settings.node_log_group, stream))
-        return _run(ground, out.log, stop)
+            context = agent_context(root)
+        stream = f"{stream_name(context.node.role, context.identity.instance_id)}/agent"
+        out.mirror(Mirror(client("logs"), context.settings.node_log_group, stream))
+        return _run(context, out.log, stop)
 
 
-def _run(ground: AgentContext, log: Log, stop: threading.Event) -> int:
+def _run(context: AgentContext, log: Log, stop: threading.Event) -> int:
     tell = notify.notifier()
     heart = Heart(tell)
     often, rarely = heart.pulse("tasks"), heart.pulse("certificates")
     # What a task has computed is what its own thread has: the other loop's goes on meanwhile.
     log = replace(log, clocks=replace(log.clocks, computed=time.thread_time))
-    timings = ground.image.pace.leases
-    leadership = LeaseHolder(ground.table, LeaseName.AGENT, ground.identity.instance_id, timings)
+    timings = context.image.pace.leases
+    leadership = LeaseHolder(context.table, LeaseName.AGENT, context.identity.instance_id, timings)
     lead = Task("lead", timings.renew, leadership.contend, leader_only=False)
     # Restarting what has new certificates takes minutes, and workers that join do not wait for it.
     loops = [
-        Loop([lead, *tasks(ground)], leadership, log, often),
-        Loop([renewal(ground, rarely)], leadership, log, rarely),
+        Loop([lead, *tasks(context)], leadership, log, often),
+        Loop([renewal(context, rarely)], leadership, log, rarely),
     ]
     tell(notify.READY)
-    return serve(loops, heart, leadership.let_go, stop)
+    return serve(loops, heart, leadership.release, stop)

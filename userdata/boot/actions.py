@@ -89,4 +89,6 @@ class EvaluateRestore:
     record: ClusterRecord
 
 
-Action: TypeAlias = Stop | Wait | WaitForHuman | GrantRelease | AbandonLaunch | Start | Resume | TakeClaim | Join | EvaluateRestore
+Action: TypeAlias = (
+    Stop | Wait | WaitForHuman | GrantRelease | AbandonLaunch | Start | Resume | TakeClaim | Join | EvaluateRestore
+)

@@ -74,7 +74,7 @@ class Activation:
         context = self._context
         with context.stages.stage("launch-hook") as told:
             self._insist(lambda: doubt(context.own_group.complete_launch()), told)
-            context.waiting.close()
+            context.launch_hook.close()
 
     def signal(self) -> bool:
         """Tell the stack that this slot's new node serves: it waits for that during an update. Whether it was told.
@@ -93,7 +93,9 @@ class Activation:
     def signal_late(self) -> None:
         """Tell the stack, for as long as it takes."""
         with self._context.stages.stage("signal") as told:
-            until_told(lambda: self._tell_stack(told), self._context.image.pace.look, told, self._context.waiting.sleep)
+            until_told(
+                lambda: self._tell_stack(told), self._context.image.pace.look, told, self._context.launch_hook.sleep
+            )
         # As a node says whose stack was told at once.
         self._context.stages.store(stage=_LAST_STAGE, reason="")
 
@@ -128,7 +130,7 @@ class Activation:
         self._insist(lambda: doubt(installing.install(addons, here)), told)
 
     def _insist(self, attempt: Callable[[], str], told: RunningStage, pause_seconds: float = 2) -> None:
-        until_done(attempt, _TRIES, pause_seconds, told, self._context.waiting.sleep)
+        until_done(attempt, _TRIES, pause_seconds, told, self._context.launch_hook.sleep)
 
     def start_agent(self) -> None:
         """Hand the node over to its agent. Raises StageFailed."""

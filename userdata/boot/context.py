@@ -47,7 +47,7 @@ class Context:
     system: Machine
     disk: EtcdDisk
     stages: Stages
-    waiting: LaunchHook
+    launch_hook: LaunchHook
     servers: Servers
     run: Run
 

@@ -14,11 +14,11 @@ from coordination.record import ClusterRecord, Phase
 from coordination.release_grants import ReleaseGrant
 from coordination.release_grants import release_grant as stored_dismissal
 from userdata.boot.actions import (
-    Action,
-    GrantRelease,
     AbandonLaunch,
-    Join,
+    Action,
     EvaluateRestore,
+    GrantRelease,
+    Join,
     Resume,
     Start,
     Stop,
@@ -59,12 +59,12 @@ _ABANDON_TRIES = 10
 class ControlPlaneBoot:
     """One boot of one instance."""
 
-    def __init__(self, context: Context, neighbours: EtcdPeers, tokens: JoinDataPublisher) -> None:
+    def __init__(self, context: Context, etcd_peers: EtcdPeers, tokens: JoinDataPublisher) -> None:
         self._context = context
         self._tokens = tokens
         self._keys = Keys(context)
-        self._neighbours = neighbours
-        self._looker = Gatherer(context, self._keys, self._neighbours)
+        self._etcd_peers = etcd_peers
+        self._gatherer = Gatherer(context, self._keys, self._etcd_peers)
         lease_seconds = context.image.pace.leases.lease
         # One for the whole boot: it remembers for how long the holder was silent.
         self._contender = Contender(context.table, LeaseName.JOIN, context.instance_id, lease_seconds)
@@ -92,17 +92,17 @@ class ControlPlaneBoot:
                     return FAILED
                 if lasts:
                     # It goes on for as long as it takes, which may be long.
-                    self._context.waiting.sleep(jittered(self._context.image.pace.look))
-            self._context.waiting.sleep(jittered(1))
+                    self._context.launch_hook.sleep(jittered(self._context.image.pace.look))
+            self._context.launch_hook.sleep(jittered(1))
 
     def _decided(self) -> Action:
         """Look until there is something to do."""
         context = self._context
         with context.stages.stage("decide") as told:
             while True:
-                action = decide(self._looker.look())
+                action = decide(self._gatherer.look())
                 if isinstance(action, EvaluateRestore):
-                    action = decide_restore(self._looker.evidence(action.record), self._rules)
+                    action = decide_restore(self._gatherer.evidence(action.record), self._rules)
                 if isinstance(action, WaitForHuman):
                     # The row first: for as long as it tells the reason, nobody clears the condition.
                     told.wait(action.reason)
@@ -121,7 +121,7 @@ class ControlPlaneBoot:
                     told.say(action.reason)
                     return action
                 told.wait(reason)
-                context.waiting.sleep(jittered(context.image.pace.look))
+                context.launch_hook.sleep(jittered(context.image.pace.look))
 
     def _acted(self, action: Action) -> bool:
         """Do what was decided; whether the boot is over."""
@@ -146,7 +146,7 @@ class ControlPlaneBoot:
         raise AssertionError(action)
 
     def _join(self, record: ClusterRecord) -> bool:
-        joining = Joining(self._context, self._keys, self._neighbours, self._looker, self._contender, record)
+        joining = Joining(self._context, self._keys, self._etcd_peers, self._gatherer, self._contender, record)
         if isinstance(joining.run(), LookAgain):
             return False
         self._into_service(founded=False)
@@ -165,32 +165,32 @@ class ControlPlaneBoot:
         return True
 
     def _into_service(self, *, founded: bool) -> None:
-        finishing = Activation(self._context)
-        finishing.serve()
-        finishing.give_rights()
+        activation = Activation(self._context)
+        activation.serve()
+        activation.give_rights()
         if founded:
-            finishing.publish(self._tokens)
-        finishing.enter_service()
-        told = finishing.signal()
+            activation.publish(self._tokens)
+        activation.enter_service()
+        told = activation.signal()
         if founded:
-            finishing.install_addons()
-        finishing.start_agent()
+            activation.install_addons()
+        activation.start_agent()
         if not told:
-            finishing.signal_late()
+            activation.signal_late()
 
     def _ready_record(self) -> ClusterRecord | LookAgain:
         """The record of the cluster that this node is a member of.
 
         Read again before anything is started: a deletion may have come since it was decided on.
         """
-        reading = self._looker.record()
+        reading = self._gatherer.record()
         if isinstance(reading, Known) and reading.value is not None and reading.value.phase is Phase.READY:
             return reading.value
         return LookAgain("the record is not ready any more, or unknown")
 
     def _wait_for_record(self) -> None:
-        while isinstance(self._looker.record(), Unknown):
-            self._context.waiting.sleep(jittered(self._context.image.pace.look))
+        while isinstance(self._gatherer.record(), Unknown):
+            self._context.launch_hook.sleep(jittered(self._context.image.pace.look))
 
     def _may_be_needed(self, action: Action) -> bool:
         """Whether a majority may wait for the data here: a member in service tries for as long as it takes.
@@ -212,7 +212,7 @@ class ControlPlaneBoot:
         """Give up for a failure; after too many of them in this slot only once a person has looked."""
         context = self._context
         context.stages.store(failed_at=seconds_since_1970())
-        boots = self._looker.boots()
+        boots = self._gatherer.boots()
         if isinstance(boots, Known):
             others = failures(boots.value, context.node_file.place, seconds_since_1970(), context.instance_id)
             if len(others) + 1 >= MOST_FAILURES:
@@ -235,7 +235,7 @@ class ControlPlaneBoot:
             while True:
                 told.wait(failed.reason)
                 self._store_condition(failed)
-                context.waiting.sleep(jittered(context.image.pace.heartbeat))
+                context.launch_hook.sleep(jittered(context.image.pace.heartbeat))
 
     def _give_up(self, reason: str) -> None:
         """Never start what is here; let the instance go, and say why."""
@@ -245,7 +245,7 @@ class ControlPlaneBoot:
             context.system.stop()
             self._give_up_claim(told)
             self._abandon_launch(told)
-            context.waiting.close()
+            context.launch_hook.close()
             told.say(reason)
         context.stages.store(reason=reason)
 
@@ -254,14 +254,14 @@ class ControlPlaneBoot:
         context = self._context
         try:
             until_done(
-                lambda: doubt(context.own_group.abandon_launch()), _ABANDON_TRIES, 2, told, context.waiting.sleep
+                lambda: doubt(context.own_group.abandon_launch()), _ABANDON_TRIES, 2, told, context.launch_hook.sleep
             )
         except StageFailed as failed:
             told.wait(f"its launch hook could not be abandoned, and will run out: {failed}")
 
     def _give_up_claim(self, told: RunningStage) -> None:
         """Where this node owns a claim that will not become ready, say that nobody does: others need not wait."""
-        reading = self._looker.record()
+        reading = self._gatherer.record()
         if isinstance(reading, Unknown) or reading.value is None:
             return
         record = reading.value

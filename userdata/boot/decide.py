@@ -12,10 +12,10 @@ from coordination.outcomes import Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.versions import why_no_control_plane
 from userdata.boot.actions import (
-    Action,
     AbandonLaunch,
-    Join,
+    Action,
     EvaluateRestore,
+    Join,
     Resume,
     Start,
     Stop,

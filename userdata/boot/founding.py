@@ -119,7 +119,7 @@ class Founding:
         context = self._context
         with context.stages.stage("kubeadm-init"):
             self._go_on(kept)
-            context.waiting.alive(kept.remaining())
+            context.launch_hook.alive(kept.remaining())
             done = context.run(init_config.COMMAND, kept.remaining(), ended=lambda: bool(kept.lost))
             if not done.succeeded:
                 self._go_on(kept)
@@ -159,7 +159,7 @@ class Founding:
 
     def _go_on(self, kept: Keeper[ClusterRecord]) -> None:
         """Raises Overtaken where the claim must not be relied on any more."""
-        self._context.waiting.alive(kept.remaining())
+        self._context.launch_hook.alive(kept.remaining())
         if why := kept.lost:
             raise Overtaken(f"the claim of epoch {self._claimed.epoch} is lost: {why}")
 
@@ -173,4 +173,4 @@ class Founding:
         raise Overtaken(f"the record {what}: epoch {self._claimed.epoch} is not this node's any more")
 
     def _try_again(self, say: Callable[[str], object], reason: str) -> None:
-        wait_unless_permanent(reason, _RETRY_SECONDS, say, self._context.waiting.sleep)
+        wait_unless_permanent(reason, _RETRY_SECONDS, say, self._context.launch_hook.sleep)

@@ -38,10 +38,10 @@ _UNASKED = "it was not asked for"
 class Gatherer:
     """Looks for one node. What it saw before is part of a look: a lease is judged by watching it."""
 
-    def __init__(self, context: Context, keys: Keys, neighbours: EtcdPeers) -> None:
+    def __init__(self, context: Context, keys: Keys, etcd_peers: EtcdPeers) -> None:
         self._context = context
         self._keys = keys
-        self._neighbours = neighbours
+        self._etcd_peers = etcd_peers
         self._watch: LeaseWatch | None = None
         self._missing_since: dict[str, int] = {}
         self._silence: LeaseWatch | None = None
@@ -119,9 +119,9 @@ class Gatherer:
         rows = self.rows()
         if isinstance(pki, Incomplete | Unknown) or isinstance(rows, Unknown):
             return Reach.UNASKED
-        self._neighbours.introduce(pki.value, now())
+        self._etcd_peers.introduce(pki.value, now())
         asked = addresses(rows.value, record.epoch, without=self._context.instance_id)
-        return reach(self._neighbours.answers(asked), record.etcd_cluster_id)
+        return reach(self._etcd_peers.answers(asked), record.etcd_cluster_id)
 
     def _owner_gone(self, record: ClusterRecord) -> Reading[bool]:
         owner = record.owner

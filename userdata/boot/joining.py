@@ -42,15 +42,15 @@ class Joining:
         self,
         context: Context,
         keys: Keys,
-        neighbours: EtcdPeers,
-        looker: Gatherer,
+        etcd_peers: EtcdPeers,
+        gatherer: Gatherer,
         contender: Contender,
         record: ClusterRecord,
     ) -> None:
         self._context = context
         self._keys = keys
-        self._neighbours = neighbours
-        self._looker = looker
+        self._etcd_peers = etcd_peers
+        self._gatherer = gatherer
         self._record = record
         self._timings = context.image.pace.leases
         self._contender = contender
@@ -62,7 +62,7 @@ class Joining:
             pki = self._read_keys(told)
             if isinstance(pki, LookAgain):
                 return pki
-            self._neighbours.introduce(pki, now())
+            self._etcd_peers.introduce(pki, now())
         with stages.stage("gate") as told:
             found = self._through_the_gate(pki, told)
             if isinstance(found, LookAgain):
@@ -102,7 +102,7 @@ class Joining:
                     # Why the join failed is what counts; the next attempt begins with this learner.
                     told.say(f"its learner stays in etcd: {failed}")
                     return
-                rows = self._looker.rows()
+                rows = self._gatherer.rows()
                 reason = rows.reason if isinstance(rows, Unknown) else self._removed(seen.member, rows.value)
                 told.say(f"its learner stays in etcd: {reason}" if reason else "its learner was removed from etcd")
 
@@ -113,7 +113,7 @@ class Joining:
         """
         context = self._context
         while True:
-            record = self._looker.record()
+            record = self._gatherer.record()
             if isinstance(record, Unknown):
                 # The table has a row of its own for that: a member starts what it has.
                 return self._wait_and_look(told, f"the record is unknown: {record.reason}")
@@ -135,12 +135,12 @@ class Joining:
                     return lease
                 reason = lease.reason
             told.wait(reason)
-            context.waiting.sleep(jittered(context.image.pace.gate))
+            context.launch_hook.sleep(jittered(context.image.pace.gate))
 
     def _wait_and_look(self, told: RunningStage, reason: str) -> LookAgain:
         """Wait as long as between any two looks at the table, and go back to it."""
         told.wait(reason)
-        self._context.waiting.sleep(jittered(self._context.image.pace.look))
+        self._context.launch_hook.sleep(jittered(self._context.image.pace.look))
         return self._leave(told, reason)
 
     def _leave(self, told: RunningStage, reason: str) -> LookAgain:
@@ -183,7 +183,7 @@ class Joining:
         for _ in range(_RELEASE_TRIES):
             if not isinstance(self._context.table.apply(release(held)), Unknown):
                 return
-            self._context.waiting.sleep(jittered(1))
+            self._context.launch_hook.sleep(jittered(1))
 
     def _finish_voter(self, pki: Pki, member: EtcdMember) -> None:
         """Do what an interrupted join left undone after etcd had promoted this node."""
@@ -191,7 +191,7 @@ class Joining:
         with stages.stage("start"):
             context.system.start_kubelet()
         with stages.stage("kubeadm-join") as told:
-            context.waiting.alive(self._timings.join)
+            context.launch_hook.alive(self._timings.join)
             self._configure(pki, again=True)
             complete = node_is_ready(context, told, self._timings.join)
             done = context.run(_MARK if complete else join_config.COMMAND, self._timings.join)
@@ -224,17 +224,17 @@ class Joining:
 
     def _gate(self) -> Gate:
         context = self._context
-        rows = self._looker.rows()
+        rows = self._gatherer.rows()
         if isinstance(rows, Unknown):
             return Closed(f"the members' rows are unknown: {rows.reason}")
         asked = self._asked(rows.value)
-        members = self._neighbours.members(asked)
+        members = self._etcd_peers.members(asked)
         silent: Sequence[str] = ()
         known_to_one: Reading[MemberList] = UNASKED
         if isinstance(members, Known):
-            silent = self._neighbours.silent(members.value)
+            silent = self._etcd_peers.silent(members.value)
         else:
-            known_to_one = self._neighbours.members_without_majority(asked)
+            known_to_one = self._etcd_peers.members_without_majority(asked)
         return gate(
             View(
                 members,
@@ -252,14 +252,14 @@ class Joining:
         context = self._context
         # Not one that still runs: its data would be emptied under it.
         context.system.stop()
-        rows = self._looker.rows()
+        rows = self._gatherer.rows()
         reason = rows.reason if isinstance(rows, Unknown) else self._removed(member, rows.value)
         if reason:
             told.wait(f"this node's own learner could not be removed: {reason}")
-            context.waiting.sleep(jittered(context.image.pace.look))
+            context.launch_hook.sleep(jittered(context.image.pace.look))
 
     def _removed(self, member: EtcdMember, rows: Sequence[Member]) -> str:
-        return self._neighbours.remove(self._asked(rows), member.member_id)
+        return self._etcd_peers.remove(self._asked(rows), member.member_id)
 
     def _asked(self, rows: Sequence[Member]) -> list[str]:
         return addresses(rows, self._record.epoch, without=self._context.instance_id)
@@ -297,7 +297,7 @@ class Joining:
         """The record, asked for as long as the lease is held. Raises Overtaken where it is another one by now."""
         while True:
             self._go_on(kept)
-            reading = self._looker.record()
+            reading = self._gatherer.record()
             if isinstance(reading, Unknown):
                 self._try_again(told, reading.reason)
                 continue
@@ -309,12 +309,12 @@ class Joining:
     def _try_again(self, told: RunningStage, reason: str) -> None:
         """Wait a moment, if trying again can help; without a reason it can. Raises StepFailed."""
         if reason:
-            wait_unless_permanent(reason, 1, told.wait, self._context.waiting.sleep)
+            wait_unless_permanent(reason, 1, told.wait, self._context.launch_hook.sleep)
         else:
-            self._context.waiting.sleep(jittered(1))
+            self._context.launch_hook.sleep(jittered(1))
 
     def _go_on(self, kept: Keeper[NodeLease]) -> None:
         """Raises Overtaken where the lease must not be relied on any more."""
-        self._context.waiting.alive(kept.remaining())
+        self._context.launch_hook.alive(kept.remaining())
         if why := kept.lost:
             raise Overtaken(f"{kept.held.item_id} is lost: {why}")

@@ -54,12 +54,12 @@ def wait_until_served(context: Context, told: RunningStage) -> None:
     """Wait until this node's API server is ready, which it is when its etcd is. Raises StepFailed."""
     seconds = context.image.pace.serve
     deadline = time.monotonic() + seconds
-    context.waiting.alive(seconds)
+    context.launch_hook.alive(seconds)
     while why := context.servers.api():
         if time.monotonic() > deadline:
             raise of_words(f"[control-plane-check] kube-apiserver is not healthy after {seconds:.0f} s: {why}")
         told.wait(why)
-        context.waiting.sleep(1)
+        context.launch_hook.sleep(1)
 
 
 def node_is_ready(context: Context, told: RunningStage, seconds: float) -> bool:

@@ -27,7 +27,9 @@ def until_done(
     raise of_words(reason)
 
 
-def until_told(attempt: Callable[[], str], pause_seconds: float, told: RunningStage, sleep: Callable[[float], object]) -> None:
+def until_told(
+    attempt: Callable[[], str], pause_seconds: float, told: RunningStage, sleep: Callable[[float], object]
+) -> None:
     """Try for as long as it takes, ever more rarely. `attempt` says why somebody is not told, nothing once they are."""
     while reason := attempt():
         told.wait(reason)

@@ -124,7 +124,7 @@ def _control_plane(begun: _Begun) -> int:
         system=system,
         disk=EtcdDisk(root),
         stages=begun.stages,
-        waiting=LaunchHook(own_group.heartbeat, facts.pace.heartbeat, say),
+        launch_hook=LaunchHook(own_group.heartbeat, facts.pace.heartbeat, say),
         servers=Servers(root, identity.address, settings.api_endpoint),
         run=run,
     )

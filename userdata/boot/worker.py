@@ -19,7 +19,7 @@ from userdata.boot.bootstrap_csr import Asker, Denied, Key
 from userdata.boot.context import jittered, registration
 from userdata.boot.failures import Overtaken, of_command, of_words
 from userdata.boot.retry import doubt, until_told
-from userdata.boot.stages import Stages, RunningStage
+from userdata.boot.stages import RunningStage, Stages
 from userdata.cloud.lifecycle import signal
 from userdata.config.image import ImageFacts
 from userdata.config.settings import ClusterSettings, PoolSettings

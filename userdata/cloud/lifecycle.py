@@ -8,7 +8,7 @@ from typing import Any
 from coordination.adapters.errors import AWS_ERRORS, code, message, unknown
 from coordination.instances import GroupInstance
 from coordination.names import launching_hook
-from coordination.outcomes import Done, Known, Reading, Request, NoOp, Unknown
+from coordination.outcomes import Done, Known, NoOp, Reading, Request, Unknown
 
 # Words of Auto Scaling and CloudFormation for what is over; neither has an error code of its own for it.
 _NO_ACTION_WAITS = "no active lifecycle action"

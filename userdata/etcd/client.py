@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from coordination.outcomes import Done, Known, Reading, NoOp, Unknown
+from coordination.outcomes import Done, Known, NoOp, Reading, Unknown
 from userdata.etcd import model
 from userdata.etcd.model import Alarm, Health, MemberList, NotUnderstood, Status, hexadecimal
 from userdata.etcd.refusals import EtcdRefused, Failed, Refusal, failure

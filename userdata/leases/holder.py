@@ -58,15 +58,15 @@ class LeaseHolder:
         try:
             yield
         finally:
-            self.let_go()
+            self.release()
 
-    def insist(self) -> None:
+    def require(self) -> None:
         """Raises StageFailed where the lease is lost: what comes next is somebody else's to do."""
         if not self.held():
             why = self._kept.lost if self._kept else "it was let go of"
             raise StageFailed(f"the lease {self._name} is not this node's any more: {why}")
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Let the next one take it at once. Where the write fails, the lease is found standing still instead."""
         held = self._forget()
         if held is not None:

@@ -41,7 +41,7 @@ def three(cluster: EtcdCluster) -> EtcdCluster:
 
 
 @pytest.fixture
-def neighbours(cluster: EtcdCluster, tmp_path: Path) -> EtcdPeers:
+def etcd_peers(cluster: EtcdCluster, tmp_path: Path) -> EtcdPeers:
     """Those of a node that was introduced."""
     made = EtcdPeers(tmp_path / "node", "i-0123456789abcdef0")
     made.introduce(replace(MATERIAL, etcd=cluster.authority), NOW)
@@ -57,18 +57,18 @@ def known(reading: Reading[MemberList]) -> MemberList:
     return reading.value
 
 
-def reached(cluster: EtcdCluster, neighbours: EtcdPeers, of: MemberList) -> Reach:
-    return reach(neighbours.answers(everyone(cluster)), hexadecimal(of.cluster_id))
+def reached(cluster: EtcdCluster, etcd_peers: EtcdPeers, of: MemberList) -> Reach:
+    return reach(etcd_peers.answers(everyone(cluster)), hexadecimal(of.cluster_id))
 
 
 def test_members_answer_a_node_that_has_only_the_authoritys_keys(
-    three: EtcdCluster, neighbours: EtcdPeers, tmp_path: Path
+    three: EtcdCluster, etcd_peers: EtcdPeers, tmp_path: Path
 ) -> None:
-    listed = known(neighbours.members(everyone(three)))
+    listed = known(etcd_peers.members(everyone(three)))
     assert {member.name for member in listed.voters} == set(THREE)
-    assert neighbours.silent(listed) == []
-    assert reached(three, neighbours, listed) is Reach.QUORUM
-    assert reached(three, neighbours, replace(listed, cluster_id=1)) is Reach.NOBODY, (
+    assert etcd_peers.silent(listed) == []
+    assert reached(three, etcd_peers, listed) is Reach.QUORUM
+    assert reached(three, etcd_peers, replace(listed, cluster_id=1)) is Reach.NOBODY, (
         "another epoch's members are nobody"
     )
     key = tmp_path / "node/run/holdfast/etcd/client.key"
@@ -76,39 +76,39 @@ def test_members_answer_a_node_that_has_only_the_authoritys_keys(
 
 
 def test_a_member_that_is_lost_is_named_and_the_others_have_a_majority_until_they_have_not(
-    three: EtcdCluster, neighbours: EtcdPeers
+    three: EtcdCluster, etcd_peers: EtcdPeers
 ) -> None:
-    listed = known(neighbours.members(everyone(three)))
+    listed = known(etcd_peers.members(everyone(three)))
     three.kill("m1")
-    wait_for(lambda: reached(three, neighbours, listed) is Reach.QUORUM, "a majority")
-    assert neighbours.silent(listed) == ["m1"]
+    wait_for(lambda: reached(three, etcd_peers, listed) is Reach.QUORUM, "a majority")
+    assert etcd_peers.silent(listed) == ["m1"]
     # Whoever does not answer is passed over.
-    assert known(neighbours.members(everyone(three))) == listed
+    assert known(etcd_peers.members(everyone(three))) == listed
     three.kill("m2")
-    wait_for(lambda: reached(three, neighbours, listed) is Reach.NO_QUORUM, "the end of the majority", seconds=60)
-    assert isinstance(neighbours.members(everyone(three)), Unknown)
+    wait_for(lambda: reached(three, etcd_peers, listed) is Reach.NO_QUORUM, "the end of the majority", seconds=60)
+    assert isinstance(etcd_peers.members(everyone(three)), Unknown)
     three.kill("m3")
-    assert reached(three, neighbours, listed) is Reach.NOBODY
+    assert reached(three, etcd_peers, listed) is Reach.NOBODY
 
 
 def test_a_learner_is_removed_by_whoever_answers_and_removing_it_again_is_no_failure(
-    cluster: EtcdCluster, neighbours: EtcdPeers
+    cluster: EtcdCluster, etcd_peers: EtcdPeers
 ) -> None:
     cluster.found(["m1"])
     cluster.control("m1", "member", "add", "m4", f"--peer-urls={cluster.peer_url('m4')}", "--learner")
     # m2 and m3 are nobody.
-    (learner,) = known(neighbours.members(everyone(cluster)[::-1])).unfinished
+    (learner,) = known(etcd_peers.members(everyone(cluster)[::-1])).unfinished
     assert learner.addresses == (cluster.address("m4"),)
     for _ in range(2):
-        assert neighbours.remove(everyone(cluster)[::-1], learner.member_id) == ""
-    assert known(neighbours.members(everyone(cluster))).unfinished == ()
-    assert "ConnectionRefusedError" in neighbours.remove([cluster.address("m2")], learner.member_id)
+        assert etcd_peers.remove(everyone(cluster)[::-1], learner.member_id) == ""
+    assert known(etcd_peers.members(everyone(cluster))).unfinished == ()
+    assert "ConnectionRefusedError" in etcd_peers.remove([cluster.address("m2")], learner.member_id)
 
 
-def test_without_anybody_to_ask_nothing_is_known(neighbours: EtcdPeers) -> None:
-    assert neighbours.answers([]) == []
-    assert neighbours.members([]) == Unknown("there is nobody to ask")
-    assert neighbours.remove([], 1) == "there is nobody to ask"
+def test_without_anybody_to_ask_nothing_is_known(etcd_peers: EtcdPeers) -> None:
+    assert etcd_peers.answers([]) == []
+    assert etcd_peers.members([]) == Unknown("there is nobody to ask")
+    assert etcd_peers.remove([], 1) == "there is nobody to ask"
 
 
 def test_a_node_of_another_cluster_is_answered_by_nobody(three: EtcdCluster, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from coordination.members import Member, MemberState
-from coordination.outcomes import Done, Known, Reading, NoOp, Unknown
+from coordination.outcomes import Done, Known, NoOp, Reading, Unknown
 from tests.integration.node.etcd_cluster import EtcdCluster
 from tests.programs import MINORS
 from tests.waiting import wait_for

@@ -254,7 +254,9 @@ def test_the_automatic_approval_is_withheld_as_often_as_it_comes_back(kube: Kube
 
 
 def approvals(kube: Kube, cloud: Cloud, later_seconds: float = 0) -> CsrApprover:
-    return CsrApprover(kube.agent, cloud, cloud, cloud.arn_of, now=lambda: datetime.now(UTC).timestamp() + later_seconds)
+    return CsrApprover(
+        kube.agent, cloud, cloud, cloud.arn_of, now=lambda: datetime.now(UTC).timestamp() + later_seconds
+    )
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ class Alone:
     def during(self) -> Iterator[None]:
         yield
 
-    def insist(self) -> None:
+    def require(self) -> None:
         return
 
 

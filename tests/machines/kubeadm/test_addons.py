@@ -224,5 +224,7 @@ def test_the_autoscaler_may_do_what_it_needs_and_no_more(complete: Founded) -> N
 
 
 def test_an_api_that_does_not_answer_is_no_empty_record(complete: Founded) -> None:
-    deaf = KubectlTarget(NOBODY, lambda command, seconds, *, stdin="": complete.execute(["timeout", "2", *command], seconds))
+    deaf = KubectlTarget(
+        NOBODY, lambda command, seconds, *, stdin="": complete.execute(["timeout", "2", *command], seconds)
+    )
     assert not isinstance(installed(deaf), Known)

@@ -21,7 +21,7 @@ from coordination.adapters.table import ClusterTable
 from coordination.conditions import Condition
 from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState
-from coordination.outcomes import Done, Known, Reading, Request, NoOp, Unknown, Write
+from coordination.outcomes import Done, Known, NoOp, Reading, Request, Unknown, Write
 from coordination.record import ClusterRecord, Phase
 from coordination.release_grants import ReleaseGrant
 from coordination.teardowns import Teardown

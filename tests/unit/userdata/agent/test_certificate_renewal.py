@@ -92,7 +92,7 @@ class Machine:
         finally:
             self.leases.append("let go")
 
-    def insist(self) -> None:
+    def require(self) -> None:
         if self.lost:
             raise StageFailed(self.lost)
 

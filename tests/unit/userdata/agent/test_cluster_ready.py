@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from coordination.outcomes import Done, Known, Reading, Request, NoOp, Unknown
+from coordination.outcomes import Done, Known, NoOp, Reading, Request, Unknown
 from tests.unit.userdata.agent.looks import THREE, etcd_member, view
 from userdata.addons.content import Addons, Record
 from userdata.agent import addons

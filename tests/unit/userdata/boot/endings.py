@@ -9,7 +9,7 @@ from collections.abc import Callable
 from coordination.members import MemberState
 from coordination.record import Phase
 from tests.unit.userdata.boot.world import ME, OTHER, Fault, World
-from userdata.host.etcd_disk import EtcdDisk, DataOwner, NodeId
+from userdata.host.etcd_disk import DataOwner, EtcdDisk, NodeId
 
 
 def sound(world: World) -> None:

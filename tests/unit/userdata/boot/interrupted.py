@@ -9,7 +9,7 @@ from coordination.node_leases import NodeLease
 from coordination.outcomes import Item
 from coordination.writes import as_item
 from tests.unit.userdata.boot.world import ME, MY_ADDRESS, World, peer
-from userdata.host.etcd_disk import EtcdDisk, DataOwner, NodeId
+from userdata.host.etcd_disk import DataOwner, EtcdDisk, NodeId
 
 
 def as_lease(held: NodeLease) -> Item:

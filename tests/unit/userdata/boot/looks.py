@@ -9,7 +9,7 @@ from coordination.members import Member, MemberState
 from coordination.outcomes import Known, Unknown
 from coordination.record import ClusterRecord, Phase
 from userdata.boot.snapshot import Reach, Snapshot
-from userdata.host.etcd_disk import Disk, DataOwner, NodeId
+from userdata.host.etcd_disk import DataOwner, Disk, NodeId
 
 CLUSTER = "arn:aws:cloudformation:us-east-1:123456789012:stack/demo/0b1c"
 ME = NodeId(CLUSTER, "i-me")

@@ -9,7 +9,17 @@ import pytest
 from coordination.claims import claim_first, claim_next
 from coordination.record import Phase
 from tests.unit.userdata.boot.looks import BROKEN, CLUSTER, EMPTY, HALF, ME, disk, look, member, record
-from userdata.boot.actions import AbandonLaunch, Join, EvaluateRestore, Resume, Start, Stop, TakeClaim, Wait, WaitForHuman
+from userdata.boot.actions import (
+    AbandonLaunch,
+    EvaluateRestore,
+    Join,
+    Resume,
+    Start,
+    Stop,
+    TakeClaim,
+    Wait,
+    WaitForHuman,
+)
 from userdata.boot.decide import decide
 from userdata.boot.snapshot import Reach
 from userdata.host.etcd_disk import Disk, NodeId
@@ -187,7 +197,13 @@ def test_without_the_table_a_member_starts_what_it_has() -> None:
 
 @pytest.mark.parametrize(
     "on",
-    [EMPTY, HALF, disk(marker=False), disk(node=NodeId("arn:another", ME.instance_id)), disk(node=NodeId(CLUSTER, "i-2"))],
+    [
+        EMPTY,
+        HALF,
+        disk(marker=False),
+        disk(node=NodeId("arn:another", ME.instance_id)),
+        disk(node=NodeId(CLUSTER, "i-2")),
+    ],
     ids=["no data", "half made", "no marker", "another cluster's", "another instance's"],
 )
 def test_without_the_table_everything_but_a_member_waits(on: Disk) -> None:

@@ -19,7 +19,7 @@ from tests.waiting import wait_for
 from userdata.boot.control_plane import FAILED, SERVES, STOPPED
 from userdata.host import files
 from userdata.host.commands import Finished
-from userdata.host.etcd_disk import EtcdDisk, DataOwner, NodeId
+from userdata.host.etcd_disk import DataOwner, EtcdDisk, NodeId
 from userdata.pki import placing
 
 _LOOK = ("table: get cluster", "table: get member#i-me", "keys: read 1", "table: items member#")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from coordination.outcomes import Done, Request, NoOp, Unknown
+from coordination.outcomes import Done, NoOp, Request, Unknown
 from tests.waiting import wait_for
 from userdata.boot.launch_hook import LaunchHook
 
@@ -27,7 +27,7 @@ class Hook:
         self.said: list[str] = []
         self.slept: list[float] = []
         self.answer: Request = Done()
-        self.waiting = LaunchHook(self._beat, BEAT, self.said.append, lambda: self.now, self.slept.append)
+        self.launch_hook = LaunchHook(self._beat, BEAT, self.said.append, lambda: self.now, self.slept.append)
 
     def _beat(self) -> Request:
         self.beats += 1
@@ -42,11 +42,11 @@ class Hook:
 def hook() -> Iterator[Hook]:
     made = Hook()
     yield made
-    made.waiting.close()
+    made.launch_hook.close()
 
 
 def test_heartbeats_are_sent_while_the_boot_is_at_work(hook: Hook) -> None:
-    hook.waiting.alive(100)
+    hook.launch_hook.alive(100)
     hook.beats_on()
     hook.now = 100
     hook.beats_on()
@@ -54,7 +54,7 @@ def test_heartbeats_are_sent_while_the_boot_is_at_work(hook: Hook) -> None:
 
 
 def test_a_boot_that_says_nothing_for_longer_than_it_announced_is_not_kept_alive(hook: Hook) -> None:
-    hook.waiting.alive(100)
+    hook.launch_hook.alive(100)
     hook.now = 100.1
     wait_for(lambda: hook.said, "the silence")
     beats = hook.beats
@@ -65,7 +65,7 @@ def test_a_boot_that_says_nothing_for_longer_than_it_announced_is_not_kept_alive
 
 def test_a_boot_that_moves_again_after_a_silence_is_kept_alive_again_and_each_silence_is_told_once(hook: Hook) -> None:
     for silences in (1, 2, 3):
-        hook.waiting.alive(100)
+        hook.launch_hook.alive(100)
         hook.beats_on()
         hook.now += 100.1
         wait_for(lambda wanted=silences: len(hook.said) == wanted, "the silence")  # type: ignore[misc]
@@ -74,21 +74,21 @@ def test_a_boot_that_moves_again_after_a_silence_is_kept_alive_again_and_each_si
 
 
 def test_whoever_waits_is_alive_for_as_long_as_it_waits(hook: Hook) -> None:
-    hook.waiting.alive(1)
-    hook.waiting.sleep(50)
+    hook.launch_hook.alive(1)
+    hook.launch_hook.sleep(50)
     assert hook.slept == [50]
     hook.now = 50
     hook.beats_on()
 
 
 def test_a_wait_is_a_wait_after_the_hook_was_answered_too(hook: Hook) -> None:
-    hook.waiting.close()
-    hook.waiting.sleep(5)
+    hook.launch_hook.close()
+    hook.launch_hook.sleep(5)
     assert hook.slept == [5]
 
 
 def test_a_heartbeat_that_fails_is_told_once_and_the_next_one_is_sent(hook: Hook) -> None:
-    hook.waiting.alive(100)
+    hook.launch_hook.alive(100)
     hook.answer = Unknown("RecordLifecycleActionHeartbeat: Throttling")
     hook.beats_on()
     hook.answer = NoOp("no hook holds this instance")
@@ -97,9 +97,9 @@ def test_a_heartbeat_that_fails_is_told_once_and_the_next_one_is_sent(hook: Hook
 
 
 def test_once_it_was_answered_nothing_is_sent(hook: Hook) -> None:
-    hook.waiting.alive(100)
+    hook.launch_hook.alive(100)
     hook.beats_on()
-    hook.waiting.close()
+    hook.launch_hook.close()
     wait_for(lambda: not beating(), "the end of the thread")
     beats = hook.beats
     time.sleep(5 * BEAT)

@@ -11,7 +11,7 @@ from coordination.boots import Boot
 from coordination.outcomes import Done, Unknown, Write
 from userdata.boot.failures import StepFailed
 from userdata.boot.retry import LONGEST_PAUSE_SECONDS, doubt, until_done, until_told
-from userdata.boot.stages import Stages, RunningStage
+from userdata.boot.stages import RunningStage, Stages
 from userdata.logs.lines import Log
 
 DENIED, THROTTLED = "AccessDenied", "ThrottlingException"

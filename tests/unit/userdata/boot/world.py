@@ -206,8 +206,10 @@ class World:
     def boot(self, *, slots: int = 3) -> int:
         """Boot the node whose files are below `root`; the exit code."""
         log = Log(self.lines.append)
-        identity = InstanceIdentity(ME, "us-east-1a", "us-east-1", "123456789012", MY_ADDRESS, "m7i.large", "ami-1", "aws")
-        waiting = LaunchHook(lambda: Done(), 3600, self.lines.append, sleep=self.sleep)
+        identity = InstanceIdentity(
+            ME, "us-east-1a", "us-east-1", "123456789012", MY_ADDRESS, "m7i.large", "ami-1", "aws"
+        )
+        launch_hook = LaunchHook(lambda: Done(), 3600, self.lines.append, sleep=self.sleep)
         context = Context(
             root=self.root,
             identity=identity,
@@ -223,14 +225,14 @@ class World:
             system=Machine(self),
             disk=EtcdDisk(self.root),
             stages=Stages(log, self._told, Boot(identity.arn, "boot")),
-            waiting=waiting,
+            launch_hook=launch_hook,
             servers=Servers(self),
             run=self.run,
         )
         try:
             return ControlPlaneBoot(context, Neighbours(self), Publisher(self)).run()
         finally:
-            waiting.close()
+            launch_hook.close()
 
     def _told(self, row: Boot) -> Done:
         # Its own row never ends a stage, so what becomes of it is no event.

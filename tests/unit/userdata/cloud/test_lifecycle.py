@@ -11,7 +11,7 @@ from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
 
 from coordination.names import launching_hook
-from coordination.outcomes import Done, Known, Request, NoOp, Throttled, Unknown
+from coordination.outcomes import Done, Known, NoOp, Request, Throttled, Unknown
 from rehearsal.aws.server import LocalAws
 from tests.rehearsal.compute import make_ground
 from tests.rehearsal.scaling import LAUNCH, ScalingGroup, delete_all, make

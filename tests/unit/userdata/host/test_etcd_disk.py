@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.userdata.boot.looks import ETCD, ME
-from userdata.host.etcd_disk import DATA_FOLDER, IDENTITY_FILE, MARKER_FILE, Disk, EtcdDisk, DataOwner
+from userdata.host.etcd_disk import DATA_FOLDER, IDENTITY_FILE, MARKER_FILE, DataOwner, Disk, EtcdDisk
 
 MINE = DataOwner(ME, 2, ETCD)
 

@@ -10,7 +10,7 @@ import pytest
 
 from coordination.record import ClusterRecord, Phase
 from userdata.join.data import JoinData
-from userdata.join.policy import OwnCluster, Keep, Renew, needed
+from userdata.join.policy import Keep, OwnCluster, Renew, needed
 from userdata.join.tokens import expiry, secret
 from userdata.kubeadm.tokens import new_token
 

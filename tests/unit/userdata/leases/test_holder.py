@@ -33,11 +33,11 @@ def test_the_first_who_contends_leads_and_the_next_one_when_it_lets_go() -> None
     assert (first.held(), first.contend()) == (True, "")
     # That another one leads is no news.
     assert (second.contend(), second.held()) == ("", False)
-    first.let_go()
+    first.release()
     assert not first.held()
     assert second.contend() == "this node holds lease#agent"
     assert stored(table).owner == "i-2"
-    second.let_go()
+    second.release()
 
 
 def test_a_leader_that_stands_still_is_followed_and_one_that_renews_is_not() -> None:
@@ -47,11 +47,11 @@ def test_a_leader_that_stands_still_is_followed_and_one_that_renews_is_not() -> 
     for renewals in (20, 40, 60):
         assert second.contend() == ""
         wait_for(lambda least=renewals: stored(table).counter > least, f"{renewals} renewals")  # type: ignore[misc]
-    first.let_go()
+    first.release()
     table.store(as_item("lease#agent", {"Owner": "i-3", "Counter": 99, "Fence": 9}))
     wait_for(lambda: second.contend() == "this node holds lease#agent", "the take-over", 5)
     assert stored(table).fence == 10
-    second.let_go()
+    second.release()
 
 
 def test_a_leader_whose_lease_was_taken_says_so_and_leads_no_more() -> None:
@@ -61,7 +61,7 @@ def test_a_leader_whose_lease_was_taken_says_so_and_leads_no_more() -> None:
     table.store(as_item("lease#agent", {"Owner": "i-2", "Counter": 50, "Fence": 7}))
     wait_for(lambda: not first.held(), "the loss", 5)
     assert first.contend() == "this node does not hold the lease any more: somebody else has taken it"
-    first.let_go()
+    first.release()
     assert stored(table).owner == "i-2"
 
 
@@ -71,7 +71,7 @@ def test_what_is_held_for_a_while_is_let_go_of_even_when_the_task_fails() -> Non
 
     def fail() -> None:
         with restarting.during():
-            restarting.insist()
+            restarting.require()
             assert stored(table, LeaseName.RESTART).owner == "i-1"
             raise StageFailed("the pod does not come back")
 
@@ -79,7 +79,7 @@ def test_what_is_held_for_a_while_is_let_go_of_even_when_the_task_fails() -> Non
         fail()
     assert stored(table, LeaseName.RESTART).owner == ""
     with pytest.raises(StageFailed, match="the lease restart is not this node's any more: it was let go of"):
-        restarting.insist()
+        restarting.require()
 
 
 def test_only_one_node_at_a_time_restarts_its_pods() -> None:

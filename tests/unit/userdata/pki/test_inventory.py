@@ -33,7 +33,9 @@ BY_NAME = {place.name: place for place in (*CONTROL_PLANE, *KUBELET)}
 
 def held(name: str, days_left: float, lifetime_days: float = 90) -> HeldCertificate:
     ends = NOW + days_left * DAY
-    return HeldCertificate(BY_NAME[name], Known(Certificate("CN=x", "CN=y", ends - lifetime_days * DAY - BACKDATED, ends)))
+    return HeldCertificate(
+        BY_NAME[name], Known(Certificate("CN=x", "CN=y", ends - lifetime_days * DAY - BACKDATED, ends))
+    )
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,13 @@ def test_only_what_the_agent_renews_is_due_to_it() -> None:
 
 
 def test_what_is_missing_or_cannot_be_read_is_not_due() -> None:
-    assert due([HeldCertificate(BY_NAME["apiserver"], Known(None)), HeldCertificate(BY_NAME["admin.conf"], Unknown("?"))], NOW) == ()
+    assert (
+        due(
+            [HeldCertificate(BY_NAME["apiserver"], Known(None)), HeldCertificate(BY_NAME["admin.conf"], Unknown("?"))],
+            NOW,
+        )
+        == ()
+    )
 
 
 def test_a_pod_that_started_before_its_certificates_changed_is_stale() -> None:
