@@ -14,7 +14,7 @@ import sys
 
 from rehearsal.aws.options import add_options
 from rehearsal.aws.server import LocalAws
-from rehearsal.ending import asked_to_end
+from rehearsal.shutdown import asked_to_end
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:

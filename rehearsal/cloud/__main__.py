@@ -24,11 +24,11 @@ from rehearsal.aws.options import add_options
 from rehearsal.binaries import images
 from rehearsal.binaries.failures import BuildFailed, Missing
 from rehearsal.cloud import control, runs
+from rehearsal.cloud.local_cloud import VERBS, Site
 from rehearsal.cloud.rehearse import MachineRehearsal
-from rehearsal.cloud.site import VERBS, Site
-from rehearsal.ending import asked_to_end
 from rehearsal.local.processes import Processes, StepFailed
 from rehearsal.machines import leftovers, needs
+from rehearsal.shutdown import asked_to_end
 
 _WORK = Path(".cache/rehearsal")
 

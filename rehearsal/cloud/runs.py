@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rehearsal.binaries.store import cache_folder
 from rehearsal.cloud.control import Control, Refused
-from rehearsal.machines import sites
+from rehearsal.machines import local_clouds
 
 _ENDPOINT_FILE = "endpoint"
 
@@ -25,7 +25,7 @@ def running(instance_id: str = "") -> Control:
     """The local cloud that has an instance, or the only one that runs. Raises Refused when that is not one."""
     found = {
         record.site_id: file.read_text(encoding="utf-8")
-        for record in sites.records()
+        for record in local_clouds.records()
         if record.alive and (file := Path(record.run_dir, _ENDPOINT_FILE)).is_file()
     }
     if not found:

@@ -169,7 +169,7 @@ class Rehearsal:
         self._environment = local_environment(endpoint, region)
         self.say(f"local AWS at {endpoint}, region {region}")
         if self._played:
-            player = [*_PYTHON, "rehearsal.player", "--endpoint", endpoint, "--region", region, "--stop-with-stdin"]
+            player = [*_PYTHON, "rehearsal.node_stub", "--endpoint", endpoint, "--region", region, "--stop-with-stdin"]
             self._processes.start("player", player, self._environment, read=False)
 
     @property

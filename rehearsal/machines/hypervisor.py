@@ -17,7 +17,7 @@ from rehearsal.machines.instance.aims import Aim
 from rehearsal.machines.instance.cgroups import group_of
 from rehearsal.machines.instance.life import Life
 from rehearsal.machines.instance.place import Network, Place, Supply
-from rehearsal.machines.instance.seam import Layers
+from rehearsal.machines.instance.shim import Layers
 from rehearsal.machines.model import Image, Machine, States
 
 LOG = logging.getLogger(__name__)

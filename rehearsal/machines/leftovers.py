@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rehearsal.machines import sites
+from rehearsal.machines import local_clouds
 from rehearsal.machines.instance import cgroups, syscalls
 from rehearsal.machines.network import namespaces
 from rehearsal.machines.network.names import site_prefix
@@ -54,13 +54,13 @@ def snapshot() -> frozenset[str]:
     """A picture to compare with a later one: everything of clouds that are dead or gone, and this computer's own links,
     firewall tables and settings, which no cloud may change for longer than it lives."""
     seen = _all()
-    alive = sites.alive()
+    alive = local_clouds.alive()
     names = {name for site_id, found in seen.items() if site_id not in alive for name in found.names()}
     names |= {f"link {path.name}" for path in Path("/sys/class/net").iterdir()}
     tables = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout
     names |= {f"rule {line}" for line in tables.splitlines()}
     if not alive:
-        names |= {f"setting {name} = {value}" for name, value in sites.settings().items()}
+        names |= {f"setting {name} = {value}" for name, value in local_clouds.settings().items()}
     return frozenset(names)
 
 
@@ -68,14 +68,14 @@ def clean() -> list[str]:
     """Remove what dead local clouds left behind; a line for each cloud. OSError for what cannot be removed."""
     seen = _all()
     # Asked afterwards: a cloud is claimed before it has anything, so whatever was seen has a claim by now.
-    dead = {record.site_id: record for record in sites.records() if not record.alive}
+    dead = {record.site_id: record for record in local_clouds.records() if not record.alive}
     lines = []
-    for site_id in sorted((seen.keys() | dead.keys()) - sites.alive()):
+    for site_id in sorted((seen.keys() | dead.keys()) - local_clouds.alive()):
         found = seen.get(site_id, Found(site_id, (), (), (), ()))
         remove(found)
         if site_id in dead:
             _remove_files(Path(dead[site_id].run_dir), site_id)
-        sites.release(site_id)
+        local_clouds.release(site_id)
         counts = (len(found.pids), len(found.mounts), len(found.namespaces), len(found.cgroups))
         lines.append(f"{site_id}: removed %d processes, %d mounts, %d namespaces, %d control groups" % counts)
     return lines

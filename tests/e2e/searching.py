@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from coordination.outcomes import Known
-from rehearsal.machines import sites
+from rehearsal.machines import local_clouds
 from rehearsal.machines.instance.cgroups import group_of
 from rehearsal.machines.instance.plan import DATA_FOLDERS
 from tests.e2e.bed import ADMIN_FILE, Bed
@@ -99,7 +99,7 @@ class KeyFile:
 
 def instance_folder(instance_id: str) -> tuple[str, Path]:
     """The id of the local cloud that has an instance, and the folder of the instance's disks."""
-    found = [(each.site_id, Path(each.run_dir, "instances", instance_id)) for each in sites.records()]
+    found = [(each.site_id, Path(each.run_dir, "instances", instance_id)) for each in local_clouds.records()]
     ((site_id, folder),) = [each for each in found if each[1].is_dir()]
     return site_id, folder
 

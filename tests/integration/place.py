@@ -65,7 +65,7 @@ class Place:
 
     def play(self, *arguments: str) -> None:
         """Start the player of this region's nodes."""
-        command = ["rehearsal.player", "--endpoint", self.endpoint, "--region", self.region]
+        command = ["rehearsal.node_stub", "--endpoint", self.endpoint, "--region", self.region]
         self._processes.start(*command, "--poll-seconds", str(LOOK_SECONDS), *arguments)
 
     def _make_client(self, service: str) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from rehearsal.machines.instance.seam import Layers
+from rehearsal.machines.instance.shim import Layers
 from rehearsal.machines.model import Image, Interface
 
 

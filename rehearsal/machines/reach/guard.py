@@ -14,7 +14,7 @@ from rehearsal.aws.iam.requests import parsing
 from rehearsal.aws.iam.requests.parsing import Unreadable
 from rehearsal.aws.server import Call, LocalAws, Origin
 from rehearsal.machines import inventory
-from rehearsal.machines.reach.leads import Nowhere, leads
+from rehearsal.machines.reach.routes import Nowhere, leads
 from rehearsal.machines.reach.view import EndpointView, read_view
 
 LOG = logging.getLogger("rehearsal.reach")

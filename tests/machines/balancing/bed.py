@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from rehearsal.aws.server import LocalAws
-from rehearsal.machines import inventory, sites
+from rehearsal.machines import inventory, local_clouds
 from rehearsal.machines.balancer import Balancers
 from rehearsal.machines.model import Interface
 from rehearsal.machines.network import namespaces
@@ -79,7 +79,7 @@ class Bed:
 
     def __init__(self, site_id: str, folder: Path) -> None:
         # Or whoever removes leftovers meanwhile would take its namespaces for such.
-        sites.claim(site_id, folder)
+        local_clouds.claim(site_id, folder)
         self._site_id = site_id
         self.prefix = site_prefix(site_id)
         """What the names of the bed's namespaces begin with."""
@@ -108,7 +108,7 @@ class Bed:
         self.dns.stop()
         self.fabric.close()
         self.aws.stop()
-        sites.release(self._site_id)
+        local_clouds.release(self._site_id)
         assert not namespaces.existing(self.prefix)
 
     # what it holds

@@ -7,7 +7,7 @@ from typing import Any
 
 from rehearsal.aws.server import LocalAws
 from rehearsal.aws.services.ec2.hosting import attach_host
-from rehearsal.machines import sites
+from rehearsal.machines import local_clouds
 from rehearsal.machines.hypervisor import Hypervisor
 from rehearsal.machines.metadata import Metadata
 from rehearsal.machines.model import Image
@@ -23,7 +23,7 @@ class Bed:
     def __init__(self, site_id: str, run_dir: Path) -> None:
         self.site_id = site_id
         self.run_dir = run_dir
-        sites.claim(site_id, run_dir)
+        local_clouds.claim(site_id, run_dir)
         self.aws = LocalAws().start()
         self.fabric = Fabric(self.aws, site_id)
         self.metadata = Metadata(self.aws, self.fabric)
@@ -61,7 +61,7 @@ class Bed:
         self.metadata.stop()
         self.fabric.close()
         self.aws.stop()
-        sites.release(self.site_id)
+        local_clouds.release(self.site_id)
 
     def launch(self, user_data: str = "", *, zone: int = 0, **more: Any) -> str:
         """Ask EC2 for an instance that everything in the VPC may reach."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.machines import leftovers, sites
+from rehearsal.machines import leftovers, local_clouds
 from tests.machines.instances.bed import Bed
 from tests.waiting import wait_for
 
@@ -38,7 +38,7 @@ def site_id() -> Iterator[str]:
     site_id = secrets.token_hex(3)
     yield site_id
     leftovers.remove(leftovers.find(site_id))
-    sites.release(site_id)
+    local_clouds.release(site_id)
 
 
 def of(site_id: str) -> set[str]:
@@ -114,12 +114,12 @@ def test_a_crash_ends_the_instances_and_cleaning_removes_the_rest(site_id: str, 
 
 
 def test_a_raised_setting_is_put_back_with_the_last_cloud(site_id: str, tmp_path: Path) -> None:
-    if sites.alive():
+    if local_clouds.alive():
         pytest.skip("another local cloud runs here, for whose sake settings stay raised")
-    before = sites.settings()
-    sites.claim(site_id, tmp_path)
-    raised = sites.settings()
+    before = local_clouds.settings()
+    local_clouds.claim(site_id, tmp_path)
+    raised = local_clouds.settings()
     assert raised["fs.inotify.max_user_instances"] >= 8192
-    assert site_id in sites.alive()
-    sites.release(site_id)
-    assert sites.settings() == before or sites.alive()
+    assert site_id in local_clouds.alive()
+    local_clouds.release(site_id)
+    assert local_clouds.settings() == before or local_clouds.alive()

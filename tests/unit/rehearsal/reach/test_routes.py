@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rehearsal.machines.network.topology import Rule
-from rehearsal.machines.reach.leads import Nowhere, endpoint_names, leads
+from rehearsal.machines.reach.routes import Nowhere, endpoint_names, leads
 from rehearsal.machines.reach.view import View
 from tests.unit.rehearsal.reach.vpc import (
     ANYWHERE,

@@ -4,7 +4,7 @@ For every group with the tag `holdfast:cluster` it completes the launch hooks of
 it is healthy, and sends the one signal that a control plane waits for when all its slots are in service. It never
 touches a terminating hook: those belong to the reconcile function.
 
-Run as `python -m rehearsal.player --endpoint URL --region REGION`; one JSON line on standard output for every act.
+Run as `python -m rehearsal.node_stub --endpoint URL --region REGION`; one JSON line on standard output for every act.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rehearsal.ending import asked_to_end
+from rehearsal.shutdown import asked_to_end
 
 CLUSTER_TAG = "holdfast:cluster"
 ROLE_TAG = "holdfast:role"
@@ -156,7 +156,7 @@ def say(act: str, **facts: str) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Play until SIGTERM or SIGINT."""
-    parser = argparse.ArgumentParser(prog="python -m rehearsal.player", description="Plays the nodes of clusters.")
+    parser = argparse.ArgumentParser(prog="python -m rehearsal.node_stub", description="Plays the nodes of clusters.")
     parser.add_argument("--endpoint", required=True, help="address of the local AWS")
     parser.add_argument("--region", required=True)
     parser.add_argument("--poll-seconds", type=float, default=POLL_SECONDS, help="real seconds between two rounds")

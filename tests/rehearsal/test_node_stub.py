@@ -27,7 +27,7 @@ class Process:
     """A running player and what it has said."""
 
     def __init__(self, endpoint: str, *options: str) -> None:
-        command = [sys.executable, "-m", "rehearsal.player", "--endpoint", endpoint, "--region", "us-east-1"]
+        command = [sys.executable, "-m", "rehearsal.node_stub", "--endpoint", endpoint, "--region", "us-east-1"]
         # The player must do without the caller's credentials.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         self._process = subprocess.Popen(

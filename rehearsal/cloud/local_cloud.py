@@ -18,7 +18,7 @@ from rehearsal.aws.server import LocalAws
 from rehearsal.aws.services.ec2.hosting import attach_host
 from rehearsal.binaries import images
 from rehearsal.cloud import control, node_layer
-from rehearsal.machines import sites
+from rehearsal.machines import local_clouds
 from rehearsal.machines.balancer import Balancers
 from rehearsal.machines.hypervisor import Hypervisor
 from rehearsal.machines.inside import Inside
@@ -88,8 +88,8 @@ class Site:
 
     def _start(self) -> None:
         # Before anything is made: what has the site's name then has an owner.
-        sites.claim(self.site_id, self._run_dir)
-        self._stops.append(lambda: sites.release(self.site_id))
+        local_clouds.claim(self.site_id, self._run_dir)
+        self._stops.append(lambda: local_clouds.release(self.site_id))
         self.aws.start()
         self._stops.append(self.aws.stop)
         self.fabric = Fabric(self.aws, self.site_id)
