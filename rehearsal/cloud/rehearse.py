@@ -87,7 +87,7 @@ class MachineRehearsal:
 
     @property
     def control(self) -> Control:
-        """The site's verbs."""
+        """The local cloud's verbs."""
         return Control(self.local.endpoint)
 
     def deploy(self) -> None:

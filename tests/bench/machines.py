@@ -37,14 +37,14 @@ def machines() -> dict[str, float]:
     one instance in it; percent of a core that three idle instances take."""
     with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
         started = time.perf_counter()
-        site_id = secrets.token_hex(3)
-        bed = Bed(site_id, Path(folder))
+        cloud_id = secrets.token_hex(3)
+        bed = Bed(cloud_id, Path(folder))
         try:
             bed.image = image_for(NEWEST)
             bed.boot()
             up = time.perf_counter() - started
             boots = [_boot_seconds(bed) for _ in range(INSTANCES)]
-            idle = _idle_percent(site_id)
+            idle = _idle_percent(cloud_id)
         finally:
             ending = time.perf_counter()
             bed.close()
@@ -64,18 +64,18 @@ def _boot_seconds(bed: Bed) -> float:
     return int(minutes or 0) * 60 + float(number) / (1000 if milli else 1)
 
 
-def _idle_percent(site_id: str) -> float:
+def _idle_percent(cloud_id: str) -> float:
     time.sleep(SETTLE_SECONDS)
-    before = _cpu_seconds(site_id)
+    before = _cpu_seconds(cloud_id)
     time.sleep(IDLE_SECONDS)
     # One more than INSTANCES runs: the one that the bed was started with.
-    return 100 * (_cpu_seconds(site_id) - before) / IDLE_SECONDS * INSTANCES / (INSTANCES + 1)
+    return 100 * (_cpu_seconds(cloud_id) - before) / IDLE_SECONDS * INSTANCES / (INSTANCES + 1)
 
 
-def _cpu_seconds(site_id: str) -> float:
+def _cpu_seconds(cloud_id: str) -> float:
     """What all processes of the cloud's instances have used (cpu.stat of control groups, version 2)."""
-    (tree,) = [tree for tree in group_of(site_id).trees if tree.kind == "cgroup2"]
-    for line in (tree.path / f"holdfast-{site_id}" / "cpu.stat").read_text(encoding="ascii").splitlines():
+    (tree,) = [tree for tree in group_of(cloud_id).trees if tree.kind == "cgroup2"]
+    for line in (tree.path / f"holdfast-{cloud_id}" / "cpu.stat").read_text(encoding="ascii").splitlines():
         name, value = line.split()
         if name == "usage_usec":
             return int(value) / 1e6

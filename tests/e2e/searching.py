@@ -99,15 +99,15 @@ class KeyFile:
 
 def instance_folder(instance_id: str) -> tuple[str, Path]:
     """The id of the local cloud that has an instance, and the folder of the instance's disks."""
-    found = [(each.site_id, Path(each.run_dir, "instances", instance_id)) for each in local_clouds.records()]
-    ((site_id, folder),) = [each for each in found if each[1].is_dir()]
-    return site_id, folder
+    found = [(each.cloud_id, Path(each.run_dir, "instances", instance_id)) for each in local_clouds.records()]
+    ((cloud_id, folder),) = [each for each in found if each[1].is_dir()]
+    return cloud_id, folder
 
 
 def instance_root(instance_id: str) -> Path:
     """The root folder of an instance that runs, as this computer sees it."""
-    site_id, _ = instance_folder(instance_id)
-    for pid in group_of(site_id, instance_id).pids():
+    cloud_id, _ = instance_folder(instance_id)
+    for pid in group_of(cloud_id, instance_id).pids():
         with contextlib.suppress(OSError):
             status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
             (inside,) = [line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:")]

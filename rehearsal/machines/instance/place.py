@@ -31,7 +31,7 @@ class Network(Protocol):
 class Place:
     """Where an instance lives: its local cloud, and what all instances of that share."""
 
-    site_id: str
+    cloud_id: str
     folder: Path
     layers: Layers
     network: Network

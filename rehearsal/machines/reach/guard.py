@@ -34,7 +34,7 @@ class _Said:
 
 
 class Reach:
-    """The guard of one site, and what it refused."""
+    """The guard of one local cloud, and what it refused."""
 
     def __init__(self, aws: LocalAws) -> None:
         self._aws = aws

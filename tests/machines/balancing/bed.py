@@ -25,7 +25,7 @@ from rehearsal.machines.model import Interface
 from rehearsal.machines.network import namespaces
 from rehearsal.machines.network.dns import Dns
 from rehearsal.machines.network.fabric import Fabric
-from rehearsal.machines.network.names import site_prefix
+from rehearsal.machines.network.names import cloud_prefix
 
 SPEED = 20.0
 """An interval of ten seconds takes half a second."""
@@ -75,19 +75,19 @@ class Target:
 
 
 class Bed:
-    """Everything that a balancer needs; each has its own site."""
+    """Everything that a balancer needs; each has its own local cloud."""
 
-    def __init__(self, site_id: str, folder: Path) -> None:
+    def __init__(self, cloud_id: str, folder: Path) -> None:
         # Or whoever removes leftovers meanwhile would take its namespaces for such.
-        local_clouds.claim(site_id, folder)
-        self._site_id = site_id
-        self.prefix = site_prefix(site_id)
+        local_clouds.claim(cloud_id, folder)
+        self._site_id = cloud_id
+        self.prefix = cloud_prefix(cloud_id)
         """What the names of the bed's namespaces begin with."""
         self.folder = folder
         self.certificate = folder / "server.pem"
         self.certificate.write_bytes(certificate())
         self.aws = LocalAws(speed=SPEED).start()
-        self.fabric = Fabric(self.aws, site_id)
+        self.fabric = Fabric(self.aws, cloud_id)
         self.balancers = Balancers(self.aws, self.fabric)
         self.dns = Dns(self.aws, self.fabric)
         self.dns.start()

@@ -14,8 +14,8 @@ from tests.machines.balancing.bed import Bed
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     """The module's bed; nothing of it is left afterwards."""
-    site_id = secrets.token_hex(3)
-    bed = Bed(site_id, Path(tmp_path_factory.mktemp(site_id)))
+    cloud_id = secrets.token_hex(3)
+    bed = Bed(cloud_id, Path(tmp_path_factory.mktemp(cloud_id)))
     yield bed
     bed.close()
 

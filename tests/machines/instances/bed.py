@@ -20,19 +20,19 @@ SHUTDOWN_SECONDS = 5.0
 class Bed:
     """A VPC with two subnets in two zones, an image that adds nothing, and the hypervisor behind the local EC2."""
 
-    def __init__(self, site_id: str, run_dir: Path) -> None:
-        self.site_id = site_id
+    def __init__(self, cloud_id: str, run_dir: Path) -> None:
+        self.cloud_id = cloud_id
         self.run_dir = run_dir
-        local_clouds.claim(site_id, run_dir)
+        local_clouds.claim(cloud_id, run_dir)
         self.aws = LocalAws().start()
-        self.fabric = Fabric(self.aws, site_id)
+        self.fabric = Fabric(self.aws, cloud_id)
         self.metadata = Metadata(self.aws, self.fabric)
         self.metadata.start()
         self.image = Image(run_dir / "layer", run_dir / "containerd", "v0.0.0")
         for folder in (self.image.layer, self.image.containerd):
             folder.mkdir()
         self.hypervisor = Hypervisor(
-            self.aws, self.fabric, self._image, site_id, run_dir, shutdown_seconds=SHUTDOWN_SECONDS
+            self.aws, self.fabric, self._image, cloud_id, run_dir, shutdown_seconds=SHUTDOWN_SECONDS
         )
         self.ec2 = self.aws.client("ec2")
         attach_host(self.aws, self.hypervisor)
@@ -61,7 +61,7 @@ class Bed:
         self.metadata.stop()
         self.fabric.close()
         self.aws.stop()
-        local_clouds.release(self.site_id)
+        local_clouds.release(self.cloud_id)
 
     def launch(self, user_data: str = "", *, zone: int = 0, **more: Any) -> str:
         """Ask EC2 for an instance that everything in the VPC may reach."""

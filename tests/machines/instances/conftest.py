@@ -15,8 +15,8 @@ from tests.machines.instances.bed import Bed
 @pytest.fixture(scope="module")
 def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     """A local EC2 with a hypervisor."""
-    site_id = secrets.token_hex(3)
-    bed = Bed(site_id, Path(tmp_path_factory.mktemp(site_id)))
+    cloud_id = secrets.token_hex(3)
+    bed = Bed(cloud_id, Path(tmp_path_factory.mktemp(cloud_id)))
     yield bed
     bed.close()
-    assert not leftovers.find(site_id), leftovers.find(site_id)
+    assert not leftovers.find(cloud_id), leftovers.find(cloud_id)

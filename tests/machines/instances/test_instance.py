@@ -52,7 +52,7 @@ def test_an_instance_has_the_name_and_the_address_that_ec2_gave_it(bed: Bed, ins
 
 def test_an_instance_sees_only_its_own_processes_and_groups(bed: Bed, instance: str) -> None:
     assert int(bed.run(instance, "ls -d /proc/[0-9]* | wc -l")) < 15
-    assert bed.site_id not in bed.run(instance, "cat /proc/1/cgroup")
+    assert bed.cloud_id not in bed.run(instance, "cat /proc/1/cgroup")
     assert bed.run(instance, "ls /dev").find("vda") == -1
 
 

@@ -81,7 +81,7 @@ def test_idle_instances_cost_next_to_nothing(real: Bed, three: list[str]) -> Non
 def cpu_seconds(bed: Bed) -> float:
     """What all instances of a bed have used so far (Documentation/admin-guide/cgroup-v2.rst, cpu.stat)."""
     (tree,) = [tree for tree in cgroups.hierarchies() if tree.kind == "cgroup2"]
-    stat = (tree.path / cgroups.group_of(bed.site_id).name / "cpu.stat").read_text()
+    stat = (tree.path / cgroups.group_of(bed.cloud_id).name / "cpu.stat").read_text()
     return int(dict(line.split() for line in stat.splitlines())["usage_usec"]) / 1e6
 
 
@@ -97,4 +97,4 @@ def test_containers_are_their_instances_processes_and_end_with_it(real: Bed, thr
 
 
 def programs(bed: Bed) -> set[str]:
-    return {Path(f"/proc/{pid}/comm").read_text().strip() for pid in leftovers.find(bed.site_id).pids}
+    return {Path(f"/proc/{pid}/comm").read_text().strip() for pid in leftovers.find(bed.cloud_id).pids}

@@ -15,9 +15,9 @@ import pytest
 from rehearsal.aws.server import LocalAws
 from rehearsal.machines.network import namespaces
 from rehearsal.machines.network.fabric import Fabric
-from rehearsal.machines.network.names import device_of, site_prefix
+from rehearsal.machines.network.names import cloud_prefix, device_of
 from rehearsal.machines.network.router import AWS, METADATA, MTU_BYTES, RESOLVER
-from tests.machines.claims import claimed_site
+from tests.machines.claims import claimed_cloud
 from tests.machines.network.ground import ALL, ANYWHERE, Ground, tcp
 from tests.machines.network.probing import connects
 
@@ -25,10 +25,10 @@ OPEN = ALL | ANYWHERE
 
 
 @pytest.fixture
-def other_site(aws: LocalAws) -> Iterator[Fabric]:
-    """A second site."""
-    with claimed_site() as site_id:
-        fabric = Fabric(aws, site_id)
+def other_cloud(aws: LocalAws) -> Iterator[Fabric]:
+    """A second local cloud."""
+    with claimed_cloud() as cloud_id:
+        fabric = Fabric(aws, cloud_id)
         yield fabric
         fabric.close()
 
@@ -45,9 +45,9 @@ def devices_of(router: str) -> list[str]:
     return [line.split(": ")[1].split("@")[0] for line in lines if ": eni" in line]
 
 
-def left_of(site_id: str) -> tuple[list[str], list[str], list[str]]:
-    """What a site has on this computer: namespaces, mounts, and links outside of all namespaces."""
-    prefix = site_prefix(site_id)
+def left_of(cloud_id: str) -> tuple[list[str], list[str], list[str]]:
+    """What a local cloud has on this computer: namespaces, mounts, and links outside of all namespaces."""
+    prefix = cloud_prefix(cloud_id)
     mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
     links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout.splitlines()
     return (
@@ -96,24 +96,24 @@ def test_many_threads_attach_at_once(ground: Ground) -> None:
         assert all(ground.connects(each, interfaces[0], 80) for each in interfaces[1:])
 
 
-def test_an_address_that_another_interface_has_is_refused_by_name(ground: Ground, site_id: str) -> None:
+def test_an_address_that_another_interface_has_is_refused_by_name(ground: Ground, cloud_id: str) -> None:
     first = ground.attached(ground.group())
     second = replace(ground.interface(ground.group()), address=first.address)
-    before = left_of(site_id)
+    before = left_of(cloud_id)
     with pytest.raises(namespaces.Failed, match=f"{second.interface_id}: {first.interface_id} has the address"):
         ground.fabric.attach(second)
-    assert left_of(site_id) == before
+    assert left_of(cloud_id) == before
 
 
-def test_an_attach_that_fails_halfway_leaves_nothing(ground: Ground, site_id: str) -> None:
+def test_an_attach_that_fails_halfway_leaves_nothing(ground: Ground, cloud_id: str) -> None:
     first, second = ground.attached(ground.group()), ground.interface(ground.group())
     router = ground.fabric.router(ground.vpc_id)
     # Somebody took the second's address behind our back.
     namespaces.ip([f"route add {second.address}/32 dev {device_of(first.interface_id)}"], router)
-    before = left_of(site_id), devices_of(router)
+    before = left_of(cloud_id), devices_of(router)
     with pytest.raises(namespaces.Failed, match=f"ip route add {second.address}.*File exists"):
         ground.fabric.attach(second)
-    assert (left_of(site_id), devices_of(router)) == before
+    assert (left_of(cloud_id), devices_of(router)) == before
 
 
 # the link-local services
@@ -177,13 +177,13 @@ def test_two_vpcs_with_the_same_addresses_do_not_meet(aws: LocalAws, ground: Gro
         assert other.connects(namesake, target, 80)
 
 
-def test_two_sites_with_the_same_addresses_do_not_meet(aws: LocalAws, ground: Ground, other_site: Fabric) -> None:
+def test_two_sites_with_the_same_addresses_do_not_meet(aws: LocalAws, ground: Ground, other_cloud: Fabric) -> None:
     group = ground.group(OPEN)
     source, target = ground.attached(group), ground.interface(group)
-    there = other_site.attach(target)
+    there = other_cloud.attach(target)
     with namespaces.listen(there, target.address, 80):
         assert not connects(ground.namespace(source), target.address, 80)
-        assert connects(other_site.attach(source), target.address, 80)
+        assert connects(other_cloud.attach(source), target.address, 80)
 
 
 def test_a_forged_source_is_dropped_and_noted(ground: Ground) -> None:
@@ -225,11 +225,11 @@ def test_a_router_is_told_of_before_the_first_interface_is_there(ground: Ground)
     assert seen == [[]]
 
 
-def test_there_is_no_router_for_an_unknown_vpc(fabric: Fabric, site_id: str) -> None:
-    before = left_of(site_id)
+def test_there_is_no_router_for_an_unknown_vpc(fabric: Fabric, cloud_id: str) -> None:
+    before = left_of(cloud_id)
     with pytest.raises(KeyError, match="vpc-unknown"):
         fabric.router("vpc-unknown")
-    assert left_of(site_id) == before
+    assert left_of(cloud_id) == before
 
 
 def test_only_the_calling_thread_is_inside(ground: Ground) -> None:
@@ -293,27 +293,27 @@ def test_an_interface_whose_owner_has_deleted_it_can_be_detached_and_attached(gr
         assert ground.connects(source, target, 80)
 
 
-def test_fifty_interfaces_leave_nothing(ground: Ground, site_id: str) -> None:
+def test_fifty_interfaces_leave_nothing(ground: Ground, cloud_id: str) -> None:
     group = ground.group(OPEN)
     router = ground.fabric.router(ground.vpc_id)
-    before = left_of(site_id)
+    before = left_of(cloud_id)
     interfaces = [ground.attached(group) for _ in range(50)]
     assert len(devices_of(router)) == 50
     for interface in interfaces:
         ground.fabric.detach(interface.interface_id)
-    assert left_of(site_id) == before
+    assert left_of(cloud_id) == before
     assert devices_of(router) == []
     assert "10.0.0." not in said_by("ip route", router) + said_by("ip neighbour", router)
 
 
-def test_a_closed_site_leaves_nothing_and_attaches_nothing(aws: LocalAws, ground: Ground) -> None:
-    with claimed_site() as site_id:
-        fabric = Fabric(aws, site_id)
+def test_a_closed_cloud_leaves_nothing_and_attaches_nothing(aws: LocalAws, ground: Ground) -> None:
+    with claimed_cloud() as cloud_id:
+        fabric = Fabric(aws, cloud_id)
         fabric.attach(ground.interface(ground.group()))
-        assert len(namespaces.existing(site_prefix(site_id))) == 2
+        assert len(namespaces.existing(cloud_prefix(cloud_id))) == 2
         fabric.close()
         fabric.close()
-        assert left_of(site_id) == ([], [], [])
+        assert left_of(cloud_id) == ([], [], [])
         with pytest.raises(RuntimeError, match="closed"):
             fabric.attach(ground.interface(ground.group()))
-        assert left_of(site_id) == ([], [], [])
+        assert left_of(cloud_id) == ([], [], [])
