@@ -175,7 +175,7 @@ class Life:
                 self._attached, connected = True, not self._isolated
             # Also after a loss of power, which cut it.
             self._connect(connected)
-            layers = (self._place.layers.seam, *image.layers, self._place.layers.base)
+            layers = (self._place.layers.shim, *image.layers, self._place.layers.base)
             supervisors = group_of(self._place.cloud_id, SUPERVISORS).make()
             return self._run(
                 plan.boot(
