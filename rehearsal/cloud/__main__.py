@@ -28,7 +28,7 @@ from rehearsal.cloud.local_cloud import VERBS, LocalCloud
 from rehearsal.cloud.rehearse import MachineRehearsal
 from rehearsal.local.processes import Processes, StepFailed
 from rehearsal.machines import leftovers, needs
-from rehearsal.shutdown import asked_to_end
+from rehearsal.shutdown import shutdown_event
 
 _WORK = Path(".cache/rehearsal")
 
@@ -142,7 +142,7 @@ def _rehearse(options: argparse.Namespace) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
-    ending = asked_to_end(with_stdin=options.stop_with_stdin)
+    stopping = shutdown_event(with_stdin=options.stop_with_stdin)
     cloud_id = secrets.token_hex(3)
     run_dir = runs.folder() / cloud_id
     run_dir.mkdir(parents=True)
@@ -161,7 +161,7 @@ def _serve(options: argparse.Namespace) -> int:
         runs.publish(run_dir, cloud.aws.endpoint)
         ready = {"endpoint": cloud.aws.endpoint, "region": options.region, "pid": os.getpid(), "cloud": cloud_id}
         print(json.dumps(ready | {"images": cloud.image_ids}), flush=True)
-        ending.wait()
+        stopping.wait()
     finally:
         cloud.stop()
         shutil.rmtree(run_dir)

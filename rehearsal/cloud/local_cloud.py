@@ -111,8 +111,8 @@ class LocalCloud:
         self.aws.route(control.PREFIX, self._answer)
 
     def stop(self) -> None:
-        """Everything down, the last first; nothing of the cloud is left on this computer. Raises what a part raised that
-        did not stop, after all others were stopped."""
+        """Everything down, the last first; nothing of the cloud is left on this computer. Raises what a part raised
+        that did not stop, after all others were stopped."""
         with ExitStack() as stack:
             for stop in self._stops:
                 stack.callback(stop)

@@ -1,7 +1,7 @@
 """What local clouds have on this computer, and the removal of what dead ones left behind.
 
-Everything is found by the label of its cloud, `hf-<cloud>-` or `holdfast-<cloud>`, never by a broader name; what belongs
-to a cloud whose owner lives is neither shown nor touched.
+Everything is found by the label of its cloud, `hf-<cloud>-` or `holdfast-<cloud>`, never by a broader name; what
+belongs to a cloud whose owner lives is neither shown nor touched.
 """
 
 from __future__ import annotations

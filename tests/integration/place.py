@@ -1,4 +1,4 @@
-"""The local AWS and the player as processes of their own, and the unmodified AWS CLI that talks to them."""
+"""The local AWS and the stub of the nodes as processes of their own, and the unmodified AWS CLI that talks to them."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ class Place:
         assert running.returncode == 0, f"aws {' '.join(arguments)}\n{said}"
         return json.loads(said) if said.strip() else None
 
-    def play(self, *arguments: str) -> None:
-        """Start the player of this region's nodes."""
+    def stub_nodes(self, *arguments: str) -> None:
+        """Start the stub of this region's nodes."""
         command = ["rehearsal.node_stub", "--endpoint", self.endpoint, "--region", self.region]
         self._processes.start(*command, "--poll-seconds", str(LOOK_SECONDS), *arguments)
 

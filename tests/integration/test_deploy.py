@@ -35,7 +35,7 @@ def clusters(place: Place, generated: Generated) -> tuple[Cluster, Cluster]:
     config, root = generated(EXAMPLE)
     packaged = package(place, config, root)
     both = (Cluster(place, "blue", packaged), Cluster(place, "green", packaged))
-    place.play()
+    place.stub_nodes()
     deploys = [cluster.start_create() for cluster in both]
     for cluster, deploy in zip(both, deploys, strict=True):
         cluster.finish(deploy)

@@ -54,7 +54,7 @@ def commands(place: Place, generated: Generated, tmp_path_factory: pytest.TempPa
     declared = json.loads(root.read_text())["Parameters"]
     values = surroundings.prepare(place.client, surroundings.facts(config), declared)
     (folder / "params.json").write_text(json.dumps(values))
-    place.play()
+    place.stub_nodes()
     made = Commands(place, folder / "packaged.json", folder / "params.json")
     code, said = made.run(
         "package", "--template", str(root), "--bucket", surroundings.BUCKET, "--output", str(made.packaged)

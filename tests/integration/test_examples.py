@@ -72,7 +72,7 @@ def rehearsal(processes: Processes, endpoint: str, generated: Generated) -> Rehe
         runs = dict(zip(EXAMPLES, pool.map(prepared, EXAMPLES), strict=True))
     before = {region: inventory.take(place.client) for region, place in places.items()}
     for place in places.values():
-        place.play()
+        place.stub_nodes()
     deploys = {example: run.cluster.start_create() for example, run in runs.items()}
     kept: dict[str, set[str]] = defaultdict(set)
     for example, run in runs.items():

@@ -32,7 +32,7 @@ def before(place: Place, packaged: Package) -> inventory.Inventory:
 
 @pytest.fixture
 def cluster(place: Place, packaged: Package, before: inventory.Inventory) -> Iterator[Cluster]:
-    """A cluster in creation whose nodes nobody plays: ClusterReady waits for them."""
+    """A cluster in creation whose nodes nothing stands in for: ClusterReady waits for them."""
     made = Cluster(place, "never", packaged)
     deploy = made.start_create()
     wait_for(

@@ -25,7 +25,7 @@ EXAMPLE = "minimal"
 def cluster(place: Place, generated: Generated) -> Cluster:
     """A cluster that is complete and that no schedule looks at."""
     config, root = generated(EXAMPLE)
-    place.play()
+    place.stub_nodes()
     made = Cluster(place, "holdfast", package(place, config, root))
     made.create()
     place.aws("events", "disable-rule", "--name", made.physical_id("Lifecycle/Schedule"))

@@ -17,7 +17,7 @@ TIMED_OUT = "Failed to receive 1 resource signal(s) within the specified duratio
 
 @pytest.fixture(scope="module")
 def cluster(place: Place, generated: Generated) -> Cluster:
-    """A cluster that somebody has tried to deploy without anybody who plays its nodes."""
+    """A cluster that somebody has tried to deploy without anything that stands in for its nodes."""
     config, root = generated("development")
     made = Cluster(place, "silent", package(place, config, root))
     deploy = made.start_create()

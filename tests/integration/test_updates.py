@@ -21,7 +21,7 @@ NO_REPLACEMENT = "Replacement type updates not supported on stack with disable-r
 def cluster(place: Place, generated: Generated) -> Cluster:
     """A cluster that is complete. Each test takes it back to a state at rest."""
     config, root = generated("minimal")
-    place.play()
+    place.stub_nodes()
     made = Cluster(place, "holdfast", package(place, config, root))
     made.create()
     return made
