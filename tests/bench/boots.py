@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.binaries.store import cache_folder
-from tests.e2e.bed import Bed, Json, Seen, running
+from tests.e2e.harness import Bed, Json, Seen, running
 
 WORKERS = 2
 CLUSTER_SECONDS = 420.0

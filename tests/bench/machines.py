@@ -17,7 +17,7 @@ from rehearsal.binaries.store import cache_folder
 from rehearsal.machines import needs
 from rehearsal.machines.instance.cgroups import group_of
 from tests.images import NEWEST, made_or_reason
-from tests.machines.instances.bed import Bed
+from tests.machines.instances.harness import Bed
 
 INSTANCES = 3
 SETTLE_SECONDS = 5.0

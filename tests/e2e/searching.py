@@ -19,7 +19,7 @@ from coordination.outcomes import Known
 from rehearsal.machines import local_clouds
 from rehearsal.machines.instance.cgroups import group_of
 from rehearsal.machines.instance.plan import DATA_FOLDERS
-from tests.e2e.bed import ADMIN_FILE, Bed
+from tests.e2e.harness import ADMIN_FILE, Bed
 from tests.unit.userdata.secrecy import all_files, pki_secrets
 from userdata.join_store import JoinStore
 from userdata.pki.material import ITEMS

@@ -15,7 +15,7 @@ import pytest
 from coordination.names import dismissal_item
 from coordination.outcomes import Known
 from coordination.record import Phase
-from tests.e2e.bed import Bed, Seen, running
+from tests.e2e.harness import Bed, Seen, running
 
 UNREADY = ("clean", "make-keys", "store-keys", "point-at-keys", "configure", "kubeadm-init", "identify", "ready")
 """Whoever is lost here has not founded anything."""

@@ -12,7 +12,7 @@ from coordination.corrections import removed
 from coordination.members import Member, MemberState
 from coordination.outcomes import Done
 from coordination.record import Phase
-from tests.e2e.bed import Bed, Json, Seen, etcdctl, running
+from tests.e2e.harness import Bed, Json, Seen, etcdctl, running
 
 NO_MEMBER = ("read-keys", "gate", "clean", "configure", "joining-row", "check-gate", "kubeadm-join")
 """Held at the beginning of these, a joiner is in nobody's list yet."""

@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.e2e.bed import Bed, Seen, running
+from tests.e2e.harness import Bed, Seen, running
 
 LEAF_SECONDS = 600
 """Two thirds of it go by before a renewal is due, and the last third is enough for three nodes, one after another."""

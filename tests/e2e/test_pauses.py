@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from coordination.record import Phase
-from tests.e2e.bed import Bed, Seen, running
+from tests.e2e.harness import Bed, Seen, running
 
 LEASE_SECONDS = 6.0
 FOUND_SECONDS = 90.0

@@ -25,7 +25,7 @@ from coordination.names import (
     lease_item,
     member_item,
 )
-from tests.e2e.bed import ADMIN_FILE, Bed, Seen, running
+from tests.e2e.harness import ADMIN_FILE, Bed, Seen, running
 from tests.e2e.searching import (
     Sampler,
     instance_root,

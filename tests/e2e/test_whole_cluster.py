@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from coordination.record import Phase
-from tests.e2e.bed import Bed, Json, Seen, running
+from tests.e2e.harness import Bed, Json, Seen, running
 
 SHORT = {
     "pace": {"heartbeat": 5, "look": 1},

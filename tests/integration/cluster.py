@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.local import stacks, surroundings
-from tests.integration.place import CLI_SECONDS, Place, wait_for
+from tests.integration.harness import CLI_SECONDS, Place, wait_for
 
 STACK = "AWS::CloudFormation::Stack"
 Resource = Mapping[str, Any]

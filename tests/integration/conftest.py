@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.place import Place, Processes
+from tests.integration.harness import Place, Processes
 
 REPOSITORY = Path(__file__).parents[2]
 HERE = Path(__file__).parent

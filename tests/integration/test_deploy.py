@@ -9,8 +9,8 @@ import pytest
 from rehearsal.local import inventory
 from tests.integration.cluster import STACK, Cluster, package
 from tests.integration.conftest import Generated
+from tests.integration.harness import Place, wait_for
 from tests.integration.nodes import IN_SERVICE, Nodes, tags_of
-from tests.integration.place import Place, wait_for
 
 SPEED = 20
 EXAMPLE = "default"

@@ -12,7 +12,7 @@ import pytest
 
 from rehearsal.local import surroundings
 from tests.integration.conftest import REPOSITORY, Generated
-from tests.integration.place import Place
+from tests.integration.harness import Place
 
 SPEED = 20
 STACK = "commands"

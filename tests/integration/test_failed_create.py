@@ -9,8 +9,8 @@ import pytest
 from rehearsal.local import inventory
 from tests.integration.cluster import Cluster, Package, Resource, package
 from tests.integration.conftest import Generated
+from tests.integration.harness import CLI_SECONDS, Place, wait_for
 from tests.integration.nodes import IN_SERVICE, WAITS_TO_LAUNCH, Nodes
-from tests.integration.place import CLI_SECONDS, Place, wait_for
 
 SPEED = 10
 HEARTBEAT_SECONDS = 1800

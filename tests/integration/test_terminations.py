@@ -14,8 +14,8 @@ import pytest
 from rehearsal.local import inventory
 from tests.integration.cluster import Cluster, package
 from tests.integration.conftest import Generated
+from tests.integration.harness import Place, wait_for
 from tests.integration.nodes import IN_SERVICE, WAITS_TO_TERMINATE, Nodes
-from tests.integration.place import Place, wait_for
 
 SPEED = 1
 EXAMPLE = "minimal"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.cluster import Cluster, Resource, package
 from tests.integration.conftest import Generated
-from tests.integration.place import CLI_SECONDS, Place
+from tests.integration.harness import CLI_SECONDS, Place
 
 SPEED = 240
 """ClusterReady waits for an hour: 15 seconds here."""

@@ -9,8 +9,8 @@ import pytest
 
 from tests.integration.cluster import STACK, Cluster, package
 from tests.integration.conftest import Generated
+from tests.integration.harness import Place, wait_for
 from tests.integration.nodes import Nodes
-from tests.integration.place import Place, wait_for
 
 SPEED = 20
 TOO_SMALL = "Max bound must be greater than or equal to min bound"

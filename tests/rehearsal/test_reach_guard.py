@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from rehearsal.aws.server import LocalAws
 from rehearsal.machines.reach import Reach, guard
 from tests.rehearsal.loopback_vpc import ask
-from tests.rehearsal.reach_ground import Ground, https
+from tests.rehearsal.reach_harness import Ground, https
 
 LOGGER = "rehearsal.reach"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.machines.balancing.bed import Bed
+from tests.machines.balancing.harness import Bed
 
 
 @pytest.fixture(scope="module")

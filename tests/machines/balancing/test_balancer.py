@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from rehearsal.machines.network import namespaces
-from tests.machines.balancing.bed import PORT, Bed, connects, wait
+from tests.machines.balancing.harness import PORT, Bed, connects, wait
 
 MANY = 30
 """Connections in a row: with two targets to choose from, one is never chosen in one of 2^29 runs."""

@@ -11,7 +11,7 @@ import pytest
 
 from rehearsal.machines.network import namespaces
 from rehearsal.machines.network.router import RESOLVER
-from tests.machines.balancing.bed import Bed, Target, wait
+from tests.machines.balancing.harness import Bed, Target, wait
 
 SECOND = "10.0.0.2"
 ZONE = "0c0ffee.holdfast.internal"

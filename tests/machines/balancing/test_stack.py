@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from rehearsal.machines.network import namespaces
-from tests.machines.balancing.bed import Bed, wait
+from tests.machines.balancing.harness import Bed, wait
 
 NAME = "network"
 

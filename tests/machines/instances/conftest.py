@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rehearsal.machines import leftovers
-from tests.machines.instances.bed import Bed
+from tests.machines.instances.harness import Bed
 
 
 @pytest.fixture(scope="module")

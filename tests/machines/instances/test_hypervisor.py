@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from rehearsal.machines.instance import life
-from tests.machines.instances.bed import SHUTDOWN_SECONDS, Bed
+from tests.machines.instances.harness import SHUTDOWN_SECONDS, Bed
 from tests.waiting import wait_for
 
 STUBBORN = """#!/bin/bash

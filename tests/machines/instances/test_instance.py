@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.machines.instances.bed import Bed
+from tests.machines.instances.harness import Bed
 from tests.waiting import wait_for
 
 USER_DATA = """#!/bin/bash

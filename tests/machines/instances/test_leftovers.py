@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from rehearsal.machines import leftovers, local_clouds
-from tests.machines.instances.bed import Bed
+from tests.machines.instances.harness import Bed
 from tests.waiting import wait_for
 
 CYCLES = int(os.environ.get("HOLDFAST_CYCLES", "4"))
@@ -23,7 +23,7 @@ CYCLES = int(os.environ.get("HOLDFAST_CYCLES", "4"))
 OWNER = """
 import sys, time
 from pathlib import Path
-from tests.machines.instances.bed import Bed
+from tests.machines.instances.harness import Bed
 bed = Bed(sys.argv[1], Path(sys.argv[2]))
 first, second = bed.boot(), bed.boot()
 bed.hypervisor.freeze(second)

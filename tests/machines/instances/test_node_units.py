@@ -16,7 +16,7 @@ import pytest
 from generator.names import BOOT_UNIT, NODE_FILE
 from imagebuilder import configure, places
 from imagebuilder.configure import Settings
-from tests.machines.instances.bed import Bed
+from tests.machines.instances.harness import Bed
 from tests.waiting import wait_for
 
 USER_DATA = f"""#!/bin/bash

@@ -18,7 +18,7 @@ from rehearsal.cloud import runs
 from rehearsal.machines import leftovers
 from rehearsal.machines.instance import cgroups
 from tests.images import made_or_skip
-from tests.machines.instances.bed import Bed
+from tests.machines.instances.harness import Bed
 from tests.waiting import wait_for
 
 CPU_SHARE = 0.05

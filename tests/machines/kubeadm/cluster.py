@@ -17,7 +17,7 @@ from typing import Any
 from rehearsal.cloud import runs
 from rehearsal.machines import leftovers
 from tests.images import made_or_skip
-from tests.machines.instances.bed import Bed
+from tests.machines.instances.harness import Bed
 from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE, WORKER
 from tests.waiting import wait_for
 from userdata.files import File, private

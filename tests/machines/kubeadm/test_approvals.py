@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.machines.instances.bed import Bed
+from tests.machines.instances.harness import Bed
 from tests.machines.kubeadm.cluster import (
     HOST,
     LIMITS,

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.machines.instances.bed import Bed
+from tests.machines.instances.harness import Bed
 from tests.machines.kubeadm.cluster import Run, bed_of, found, place_files, serves
 from tests.programs import MINORS
 from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE

@@ -11,7 +11,7 @@ from rehearsal.machines.network import namespaces
 from rehearsal.machines.network.fabric import Fabric
 from rehearsal.machines.network.names import cloud_prefix
 from tests.machines.claims import claimed_cloud
-from tests.machines.network.ground import Ground
+from tests.machines.network.harness import Ground
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from rehearsal.machines.network.fabric import Fabric
 from rehearsal.machines.network.names import cloud_prefix, device_of
 from rehearsal.machines.network.router import AWS, METADATA, MTU_BYTES, RESOLVER
 from tests.machines.claims import claimed_cloud
-from tests.machines.network.ground import ALL, ANYWHERE, Ground, tcp
+from tests.machines.network.harness import ALL, ANYWHERE, Ground, tcp
 from tests.machines.network.probing import connects
 
 OPEN = ALL | ANYWHERE

@@ -14,7 +14,7 @@ from rehearsal.machines.model import Interface
 from rehearsal.machines.network import namespaces
 from rehearsal.machines.network.refusals import Refusal
 from rehearsal.machines.network.router import METADATA, RESOLVER
-from tests.machines.network.ground import ALL, ANYWHERE, Ground, tcp
+from tests.machines.network.harness import ALL, ANYWHERE, Ground, tcp
 from tests.machines.network.probing import ACK, SECONDS, SYN, Probe, connects, listening, passing, send_segment
 from tests.waiting import wait_for
 

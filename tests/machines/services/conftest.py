@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.machines.claims import claimed_cloud
-from tests.machines.services.place import Place
+from tests.machines.services.harness import Place
 
 
 @pytest.fixture(scope="module")

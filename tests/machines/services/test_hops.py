@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from rehearsal.machines.network import namespaces
-from tests.machines.services.place import Place
+from tests.machines.services.harness import Place
 
 PUT = (
     "curl",

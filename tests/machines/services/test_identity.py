@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.machines.services.place import AWS_CLI, Place
+from tests.machines.services.harness import AWS_CLI, Place
 
 IDENTITY = (AWS_CLI, "sts", "get-caller-identity", "--region", "us-east-1")
 

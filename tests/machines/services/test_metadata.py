@@ -6,7 +6,7 @@ import json
 import time
 
 from rehearsal.machines.network import namespaces
-from tests.machines.services.place import AWS_CLI, Place
+from tests.machines.services.harness import AWS_CLI, Place
 
 SPEED = 600
 METADATA = "http://169.254.169.254/latest"

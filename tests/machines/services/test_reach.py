@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from tests.machines.services.place import Place
+from tests.machines.services.harness import Place
 
 ASK = """
 import boto3, json

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.functions.world import AnswerServer, World, instance, world
+from tests.unit.functions.harness import AnswerServer, World, instance, world
 
 
 @pytest.fixture

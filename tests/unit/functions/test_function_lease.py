@@ -9,7 +9,7 @@ import pytest
 
 from coordination.outcomes import Conflict, Done, Known, NoTable, Unknown
 from functions.reconcile.lease import Busy, release, take
-from tests.unit.functions.world import NOW, World, world
+from tests.unit.functions.harness import NOW, World, world
 
 
 @pytest.fixture

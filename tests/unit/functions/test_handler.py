@@ -14,7 +14,7 @@ from functions.reconcile import handler, passes
 from functions.reconcile.handler import PassFailed
 from functions.reconcile.settings import SettingsError, settings
 from tests.unit.functions.events import SCHEDULE, lifecycle, stream
-from tests.unit.functions.world import CLUSTER_ID, NOW, SETTINGS, TABLE, UUID, World, instance, world
+from tests.unit.functions.harness import CLUSTER_ID, NOW, SETTINGS, TABLE, UUID, World, instance, world
 
 VOTER = {"Epoch": 1, "State": "voter"}
 

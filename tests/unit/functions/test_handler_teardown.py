@@ -12,7 +12,7 @@ from functions.reconcile import passes
 from functions.reconcile.handler import PassFailed
 from functions.reconcile.teardown import margin_seconds
 from tests.unit.functions.events import SCHEDULE, custom_resource, lifecycle, stream
-from tests.unit.functions.world import CLUSTER_ID, NOW, SETTINGS, UUID, AnswerServer, World, instance, world
+from tests.unit.functions.harness import CLUSTER_ID, NOW, SETTINGS, UUID, AnswerServer, World, instance, world
 
 VOTER = {"Epoch": 1, "State": "voter"}
 DEADLINE = TEARDOWN_TIMEOUT_SECONDS - margin_seconds(SETTINGS)
