@@ -42,13 +42,13 @@ ATTRIBUTES = {
 class Target:
     """An instance with a server on it."""
 
-    def __init__(self, bed: Bed, zone: str) -> None:
-        self._bed = bed
+    def __init__(self, harness: BalancerHarness, zone: str) -> None:
+        self._harness = harness
         self.zone = zone
-        self.instance_id = bed.launch(zone)
-        self.interface: Interface = inventory.machine(bed.aws, self.instance_id).interface
-        self.namespace = bed.fabric.attach(self.interface)
-        self._code_file = bed.folder / self.instance_id
+        self.instance_id = harness.launch(zone)
+        self.interface: Interface = inventory.machine(harness.aws, self.instance_id).interface
+        self.namespace = harness.fabric.attach(self.interface)
+        self._code_file = harness.folder / self.instance_id
         self._server: subprocess.Popen[bytes] | None = None
         self.answer_with(200)
         self.start()
@@ -61,7 +61,7 @@ class Target:
         """Start the server, unless it runs, and return when it listens."""
         if self._server is not None:
             return
-        arguments = (self.instance_id, self.interface.address, PORT, self._bed.certificate, self._code_file)
+        arguments = (self.instance_id, self.interface.address, PORT, self._harness.certificate, self._code_file)
         with namespaces.inside(self.namespace):
             self._server = subprocess.Popen([sys.executable, str(SERVER), *map(str, arguments)])
         wait(lambda: connects(self.namespace, self.interface.address, PORT))
@@ -74,15 +74,15 @@ class Target:
             self._server = None
 
 
-class Bed:
+class BalancerHarness:
     """Everything that a balancer needs; each has its own local cloud."""
 
     def __init__(self, cloud_id: str, folder: Path) -> None:
         # Or whoever removes leftovers meanwhile would take its namespaces for such.
         local_clouds.claim(cloud_id, folder)
-        self._site_id = cloud_id
+        self._cloud_id = cloud_id
         self.prefix = cloud_prefix(cloud_id)
-        """What the names of the bed's namespaces begin with."""
+        """What the names of the harness's namespaces begin with."""
         self.folder = folder
         self.certificate = folder / "server.pem"
         self.certificate.write_bytes(certificate())
@@ -108,7 +108,7 @@ class Bed:
         self.dns.stop()
         self.fabric.close()
         self.aws.stop()
-        local_clouds.release(self._site_id)
+        local_clouds.release(self._cloud_id)
         assert not namespaces.existing(self.prefix)
 
     # what it holds
@@ -120,7 +120,7 @@ class Bed:
         return self.fabric.attach(machine.interface)
 
     def launch(self, zone: str, group_id: str | None = None) -> str:
-        """Another instance; in the bed's security group unless another is named."""
+        """Another instance; in the harness's security group unless another is named."""
         image = self.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
         (made,) = self.ec2.run_instances(
             ImageId=image,

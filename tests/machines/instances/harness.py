@@ -17,7 +17,7 @@ from tests.waiting import wait_for
 SHUTDOWN_SECONDS = 5.0
 
 
-class Bed:
+class InstanceHarness:
     """A VPC with two subnets in two zones, an image that adds nothing, and the hypervisor behind the local EC2."""
 
     def __init__(self, cloud_id: str, run_dir: Path) -> None:

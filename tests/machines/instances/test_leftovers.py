@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from rehearsal.machines import leftovers, local_clouds
-from tests.machines.instances.harness import Bed
+from tests.machines.instances.harness import InstanceHarness
 from tests.waiting import wait_for
 
 CYCLES = int(os.environ.get("HOLDFAST_CYCLES", "4"))
@@ -23,10 +23,10 @@ CYCLES = int(os.environ.get("HOLDFAST_CYCLES", "4"))
 OWNER = """
 import sys, time
 from pathlib import Path
-from tests.machines.instances.harness import Bed
-bed = Bed(sys.argv[1], Path(sys.argv[2]))
-first, second = bed.boot(), bed.boot()
-bed.hypervisor.freeze(second)
+from tests.machines.instances.harness import InstanceHarness
+harness = InstanceHarness(sys.argv[1], Path(sys.argv[2]))
+first, second = harness.boot(), harness.boot()
+harness.hypervisor.freeze(second)
 print("up", flush=True)
 time.sleep(1000)
 """
@@ -48,38 +48,40 @@ def of(cloud_id: str) -> set[str]:
 
 def test_random_ups_and_downs_leave_nothing(cloud_id: str, tmp_path: Path) -> None:
     chance = random.Random(cloud_id)
-    bed = Bed(cloud_id, tmp_path)
+    harness = InstanceHarness(cloud_id, tmp_path)
     try:
         # The first one makes the VPC's router and the group of those who wait.
-        bed.terminate(bed.boot())
+        harness.terminate(harness.boot())
         quiet = leftovers.find(cloud_id)
         for _ in range(CYCLES):
-            instance_id = bed.launch()
+            instance_id = harness.launch()
             if chance.random() < 0.7:
-                bed.wait_state(instance_id, "running")
+                harness.wait_state(instance_id, "running")
                 time.sleep(chance.random() / 2)
             verb = chance.choice(["terminate", "lose", "freeze", "isolate", "hang", "fill_disk", "stop", "poweroff"])
             if verb == "stop":
-                if bed.state(instance_id) == "running":
-                    bed.ec2.stop_instances(InstanceIds=[instance_id])
+                if harness.state(instance_id) == "running":
+                    harness.ec2.stop_instances(InstanceIds=[instance_id])
             elif verb == "poweroff":
-                bed.hypervisor.execute(instance_id, ["systemctl", "poweroff"], 10) if is_up(bed, instance_id) else None
-            elif verb != "terminate" and is_up(bed, instance_id):
-                getattr(bed.hypervisor, verb)(instance_id)
-            bed.terminate(instance_id)
+                harness.hypervisor.execute(instance_id, ["systemctl", "poweroff"], 10) if is_up(
+                    harness, instance_id
+                ) else None
+            elif verb != "terminate" and is_up(harness, instance_id):
+                getattr(harness.hypervisor, verb)(instance_id)
+            harness.terminate(instance_id)
             # Waited for, because the firewall's programs are in the router's namespace while it follows.
             wait_for(
                 lambda: leftovers.find(cloud_id) == quiet, f"nothing to be left after {verb} of {instance_id}", 5.0
             )
     finally:
-        bed.close()
+        harness.close()
     assert not leftovers.find(cloud_id)
     assert not of(cloud_id)
 
 
-def is_up(bed: Bed, instance_id: str) -> bool:
+def is_up(harness: InstanceHarness, instance_id: str) -> bool:
     try:
-        return bed.started(instance_id) != ""
+        return harness.started(instance_id) != ""
     except ProcessLookupError:
         return False
 

@@ -28,7 +28,7 @@ class Place:
     """A VPC with one endpoint, for SSM, and one instance with a role that may read SSM parameters and nothing else."""
 
     def __init__(self, cloud_id: str, speed: float) -> None:
-        self._site_id = cloud_id
+        self._cloud_id = cloud_id
         self.aws = LocalAws(speed=speed).start()
         self.fabric = Fabric(self.aws, cloud_id)
         self.reach = Reach(self.aws)
@@ -49,7 +49,7 @@ class Place:
             part.stop()
         self.fabric.close()
         self.aws.stop()
-        assert not namespaces.existing(cloud_prefix(self._site_id))
+        assert not namespaces.existing(cloud_prefix(self._cloud_id))
 
     def launch(self, **more: Any) -> str:
         """Another instance; nothing is attached yet."""
