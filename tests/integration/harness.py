@@ -33,7 +33,7 @@ def wait_for(look: Callable[[], T], what: str, seconds: float = 180.0) -> T:
     return waiting.wait_for(look, what, seconds, LOOK_SECONDS)
 
 
-class Place:
+class LocalAwsHarness:
     """One region of the local AWS, seen by its users: through the AWS CLI and boto3."""
 
     def __init__(self, processes: Processes, endpoint: str, region: str) -> None:

@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 from rehearsal.aws.server import LocalAws
-from tests.rehearsal.compute import Ground
+from tests.rehearsal.compute import LaunchNetwork
 from tests.waiting import wait_for
 
 HOOKS = [
@@ -75,15 +75,15 @@ class Process:
         return status, "".join(self.trouble)
 
 
-def make_group(aws: LocalAws, ground: Ground, name: str, cluster: str | None, **settings: Any) -> None:
+def make_group(aws: LocalAws, network: LaunchNetwork, name: str, cluster: str | None, **settings: Any) -> None:
     tags = [{"Key": "holdfast:cluster", "Value": cluster, "PropagateAtLaunch": True}] if cluster else []
     aws.client("autoscaling").create_auto_scaling_group(
         AutoScalingGroupName=name,
         MinSize=0,
         MaxSize=2,
         DesiredCapacity=1,
-        LaunchTemplate={"LaunchTemplateId": ground.template},
-        VPCZoneIdentifier=ground.zones,
+        LaunchTemplate={"LaunchTemplateId": network.template},
+        VPCZoneIdentifier=network.zones,
         LifecycleHookSpecificationList=HOOKS,
         Tags=tags,
         **settings,
@@ -95,9 +95,11 @@ def states(aws: LocalAws, name: str) -> list[str]:
     return [instance["LifecycleState"] for instance in group["Instances"]]
 
 
-def test_it_completes_the_launch_hooks_of_clusters_and_touches_nothing_else(aws: LocalAws, ground: Ground) -> None:
-    make_group(aws, ground, "mine", "uuid-1")
-    make_group(aws, ground, "stranger", None)
+def test_it_completes_the_launch_hooks_of_clusters_and_touches_nothing_else(
+    aws: LocalAws, network: LaunchNetwork
+) -> None:
+    make_group(aws, network, "mine", "uuid-1")
+    make_group(aws, network, "stranger", None)
     stub = Process(aws.endpoint)
     wait_for(lambda: states(aws, "mine") == ["InService"], "the cluster's instance in service", seconds=20)
     (act,) = wait_for(lambda: stub.acts("launch hook completed"), "the line about it")
@@ -113,9 +115,9 @@ def test_it_completes_the_launch_hooks_of_clusters_and_touches_nothing_else(aws:
     assert stub.stop() == (0, "")
 
 
-def test_it_plays_only_the_cluster_that_it_was_told(aws: LocalAws, ground: Ground) -> None:
-    make_group(aws, ground, "chosen", "uuid-2")
-    make_group(aws, ground, "other", "uuid-3")
+def test_it_plays_only_the_cluster_that_it_was_told(aws: LocalAws, network: LaunchNetwork) -> None:
+    make_group(aws, network, "chosen", "uuid-2")
+    make_group(aws, network, "other", "uuid-3")
     stub = Process(aws.endpoint, "--cluster", "uuid-2")
     wait_for(lambda: states(aws, "chosen") == ["InService"], "the chosen cluster's instance in service", seconds=20)
     aws.clock.sleep(0.3)
@@ -127,9 +129,9 @@ def test_it_ends_with_its_standard_input_when_asked_to(aws: LocalAws) -> None:
     assert Process(aws.endpoint, "--stop-with-stdin").close_stdin() == 0
 
 
-def test_it_signals_a_complete_control_plane_once_and_writes_its_voters(aws: LocalAws, ground: Ground) -> None:
+def test_it_signals_a_complete_control_plane_once_and_writes_its_voters(aws: LocalAws, network: LaunchNetwork) -> None:
     upload(aws, "database", {"Resources": {"Table": TABLE}})
-    upload(aws, "controlplane", {"Resources": control_plane(ground)})
+    upload(aws, "controlplane", {"Resources": control_plane(network)})
     nested = {name: nested_stack(name.lower()) for name in ("Database", "Controlplane")}
     nested["Controlplane"]["DependsOn"] = "Database"
     stacks = aws.client("cloudformation")
@@ -160,7 +162,7 @@ TABLE = {
 }
 
 
-def control_plane(ground: Ground) -> dict[str, Any]:
+def control_plane(network: LaunchNetwork) -> dict[str, Any]:
     """Two slots and the signal that they wait for."""
     tags = {"holdfast:cluster": "uuid-4", "holdfast:role": "control-plane", "holdfast:slot": "0"}
     slot = {
@@ -168,8 +170,8 @@ def control_plane(ground: Ground) -> dict[str, Any]:
         "Properties": {
             "MinSize": "1",
             "MaxSize": "2",
-            "VPCZoneIdentifier": list(ground.subnets),
-            "LaunchTemplate": {"LaunchTemplateId": ground.template, "Version": "1"},
+            "VPCZoneIdentifier": list(network.subnets),
+            "LaunchTemplate": {"LaunchTemplateId": network.template, "Version": "1"},
             "LifecycleHookSpecificationList": HOOKS[:1],
             "Tags": [{"Key": key, "Value": value, "PropagateAtLaunch": True} for key, value in tags.items()],
         },

@@ -11,7 +11,7 @@ from rehearsal.machines.network import namespaces
 from rehearsal.machines.network.fabric import Fabric
 from rehearsal.machines.network.names import cloud_prefix
 from tests.machines.claims import claimed_cloud
-from tests.machines.network.harness import Ground
+from tests.machines.network.harness import NetworkHarness
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,6 @@ def fabric(aws: LocalAws, cloud_id: str) -> Iterator[Fabric]:
 
 
 @pytest.fixture
-def ground(aws: LocalAws, fabric: Fabric) -> Ground:
+def harness(aws: LocalAws, fabric: Fabric) -> NetworkHarness:
     """A VPC of the test's own."""
-    return Ground(aws, fabric)
+    return NetworkHarness(aws, fabric)

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.machines.claims import claimed_cloud
-from tests.machines.services.harness import Place
+from tests.machines.services.harness import ServicesHarness
 
 
 @pytest.fixture(scope="module")
-def place(request: pytest.FixtureRequest) -> Iterator[Place]:
-    """The module's place, SPEED times as fast as real time if the module says so."""
+def harness(request: pytest.FixtureRequest) -> Iterator[ServicesHarness]:
+    """The module's harness, SPEED times as fast as real time if the module says so."""
     with claimed_cloud() as cloud_id:
-        place = Place(cloud_id, getattr(request.module, "SPEED", 1.0))
-        yield place
-        place.close()
+        harness = ServicesHarness(cloud_id, getattr(request.module, "SPEED", 1.0))
+        yield harness
+        harness.close()

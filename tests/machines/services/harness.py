@@ -24,7 +24,7 @@ AWS_CLI = str(Path(sys.executable).parent / "aws")
 LIFETIME_SECONDS = 3600.0
 
 
-class Place:
+class ServicesHarness:
     """A VPC with one endpoint, for SSM, and one instance with a role that may read SSM parameters and nothing else."""
 
     def __init__(self, cloud_id: str, speed: float) -> None:
