@@ -57,7 +57,7 @@ def test_configuring_again_changes_nothing(tmp_path: Path) -> None:
     assert _tree(tmp_path) == first
 
 
-def test_a_rehearsal_differs_in_the_options_of_its_seam_only(tmp_path: Path) -> None:
+def test_a_rehearsal_differs_in_the_options_of_its_shim_only(tmp_path: Path) -> None:
     on_ec2, here = configure.entries(Settings(PAUSE)), configure.entries(Settings(PAUSE, "cgroupfs", True))
     assert on_ec2.keys() == here.keys()
     assert [path for path in on_ec2 if on_ec2[path] != here[path]] == ["/etc/containerd/config.toml"]

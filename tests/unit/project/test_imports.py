@@ -50,7 +50,7 @@ def test_a_room_imports_the_standard_library_and_few_others(room: str) -> None:
         ("functions/package.py", "import generator.names", "No room imports another"),
         ("functions/reconcile/decide.py", "import functions.reconcile.wiring", "What decides sees no AWS"),
         ("functions/reconcile/gather.py", "import boto3", "boto3 appears in adapters only"),
-        ("deployment/delete.py", "import rehearsal.player", "No room imports another"),
+        ("deployment/delete.py", "import rehearsal.node_stub", "No room imports another"),
         ("coordination/record.py", "import botocore", "is pure, but for its adapters"),
         ("generator/publish.py", "import boto3", "The generator never calls AWS"),
     ],
