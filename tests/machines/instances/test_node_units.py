@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from generator.names import BOOT_UNIT, NODE_FILE
+from coordination.names import BOOT_UNIT, NODE_FILE
 from imagebuilder import configure, places
 from imagebuilder.configure import Settings
 from tests.machines.instances.harness import InstanceHarness

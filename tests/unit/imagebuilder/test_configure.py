@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from coordination import names
 from imagebuilder import configure, places
 from imagebuilder.configure import Settings
 from imagebuilder.configure.__main__ import main
 from userdata.boot.activation import AGENT_UNIT
 from userdata.boot.control_plane import FAILED
-from userdata.config.node_file import NODE_FILE
+from userdata.config.image import IMAGE_FILE
 
 GOLDEN = Path(__file__).parent / "golden"
 PAUSE = "registry.k8s.io/pause:3.10.2"
@@ -107,7 +108,8 @@ def test_units_and_the_node_program_mean_the_same_by_names_and_exit_codes() -> N
     made = configure.entries(Settings(PAUSE))[f"{places.UNIT_FOLDER}/{places.BOOT_UNIT}"]
     assert isinstance(made, configure.File)
     assert f"\nRestartPreventExitStatus={FAILED}\n" in made.text
-    assert (AGENT_UNIT, NODE_FILE) == (places.AGENT_UNIT, places.NODE_FILE)
+    assert (AGENT_UNIT, IMAGE_FILE) == (places.AGENT_UNIT, places.IMAGE_FILE)
+    assert (names.BOOT_UNIT, names.NODE_FILE) == (places.BOOT_UNIT, places.NODE_FILE)
 
 
 def test_no_network_is_configured_and_no_file_is_written_outside_the_root(tmp_path: Path) -> None:

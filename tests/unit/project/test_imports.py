@@ -46,8 +46,8 @@ def test_a_room_imports_the_standard_library_and_few_others(room: str) -> None:
     [
         ("generator/layers/iam.py", "import generator.layers.database", "Layers never import each other"),
         ("generator/values.py", "import generator.layer", "from the command line down to the configuration"),
-        ("generator/names.py", "import coordination.names", "nothing else does"),
-        ("functions/package.py", "import generator.names", "No room imports another"),
+        ("generator/compute.py", "import coordination.record", "nothing else does"),
+        ("functions/package.py", "import generator.values", "No room imports another"),
         ("functions/reconcile/decide.py", "import functions.reconcile.wiring", "What decides sees no AWS"),
         ("functions/reconcile/gather.py", "import boto3", "boto3 appears in adapters only"),
         ("deployment/delete.py", "import rehearsal.node_stub", "No room imports another"),
