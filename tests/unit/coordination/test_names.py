@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from coordination import names
 from deployment import retained
-from rehearsal import player
+from rehearsal import node_stub
 from rehearsal.cloud import table
 
 
@@ -24,7 +24,8 @@ def test_the_rehearsal_finds_nodes_by_the_tags_and_items_that_the_cluster_gives_
     assert table.BOOT_ITEM_PREFIX == names.BOOT_ITEM_PREFIX
 
 
-def test_the_player_of_make_local_speaks_of_what_the_templates_made() -> None:
-    assert (player.CLUSTER_TAG, player.ROLE_TAG, player.SLOT_TAG) == (names.CLUSTER_TAG, names.ROLE_TAG, names.SLOT_TAG)
-    assert player.CONTROL_PLANE_ROLE == names.CONTROL_PLANE_ROLE
-    assert player.READY_RESOURCE == names.CLUSTER_READY
+def test_the_node_stub_of_make_local_speaks_of_what_the_templates_made() -> None:
+    assert (node_stub.CLUSTER_TAG, node_stub.ROLE_TAG) == (names.CLUSTER_TAG, names.ROLE_TAG)
+    assert node_stub.SLOT_TAG == names.SLOT_TAG
+    assert node_stub.CONTROL_PLANE_ROLE == names.CONTROL_PLANE_ROLE
+    assert node_stub.READY_RESOURCE == names.CLUSTER_READY
