@@ -141,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--kms-key")
     added.add_argument("--output", type=Path, default=_PACKAGED)
 
-    for name, text in (("deploy", "create or update the stack"), ("diff", "tell what deploy would change")):
+    for name, text in (("deploy", "create or update the stack"), ("diff", "print what deploy would change")):
         added = command(name, text)
         added.add_argument("--stack", default="holdfast")
         added.add_argument("--template", type=Path, default=_PACKAGED)
@@ -155,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--stack", default="holdfast")
     added.add_argument("--stacks-only", action="store_true", help="leave out resources that do not fail")
 
-    added = command("delete", "delete the stack, and tell what stays")
+    added = command("delete", "delete the stack, and print what stays")
     added.add_argument("--stack", default="holdfast")
     added.add_argument("--yes", action="store_true", help="do not ask")
     added.add_argument("--stacks-only", action="store_true", help="leave out resources that do not fail")
