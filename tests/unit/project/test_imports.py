@@ -48,6 +48,7 @@ BREAKING = [
     ("deployment.purge", "coordination.names", "the generator on its names, nothing else does"),
     ("rehearsal.cloud.table", "coordination.names", "the generator on its names, nothing else does"),
     ("rehearsal.machines.proxy.plan", "moto", "without the local AWS"),
+    ("rehearsal.aws.iam.state", "rehearsal.aws.autoscaling.api", "reaches into no service"),
     ("imagebuilder.places", "coordination.names", "The image stands on nothing"),
     ("functions.package", "generator.values", "No room imports another"),
     # coordination
