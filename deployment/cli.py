@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from deployment import aws, delete, deploy, follow, package, parameters, preflight, purge
 from deployment.aws import Account
 from deployment.deploy import Order
+from deployment.package import Target
 from deployment.refusal import Refusal
 
 DONE = 0
@@ -55,14 +56,8 @@ def _account(options: argparse.Namespace) -> Account:
 
 
 def _package(options: argparse.Namespace) -> int:
-    package.run(
-        options.template,
-        options.bucket,
-        options.output,
-        prefix=options.prefix,
-        kms_key=options.kms_key,
-        region=options.region,
-    )
+    target = Target(options.bucket, options.prefix, options.kms_key, options.region)
+    package.run(Account(options.region), options.template, target, options.output)
     return DONE
 
 

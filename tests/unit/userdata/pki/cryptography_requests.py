@@ -87,7 +87,7 @@ def _alternatives(request: x509.CertificateSigningRequest) -> list[x509.GeneralN
         # One whose value is none. If it is not the alternative names', no answer may depend on it.
         extensions = _without_other_values(request).extensions
     try:
-        return list(extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value)
+        return list(extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
     except x509.ExtensionNotFound:
         return []
 

@@ -435,6 +435,10 @@ def _join_subject(whole: Value) -> None:
     whole.at(*SUBJECT).children = [first]
 
 
+def _drop_signature(whole: Value) -> None:
+    del whole.children[SIGNATURE[-1]]
+
+
 def _drop_attributes(whole: Value) -> None:
     del whole.at(0).children[ATTRIBUTES[-1]]
 
@@ -455,7 +459,7 @@ DAMAGES: dict[str, Callable[[Value], None]] = {
     "no attributes": _drop_attributes,
     "another version": _set(VERSION, content=b"\1"),
     "a version that is no number": _set(VERSION, content=b""),
-    "no signature": lambda whole: whole.children.pop() and None,
+    "no signature": _drop_signature,
     "something after the signature": _add((), Value(NULL)),
     "something after the attributes": _add((0,), Value(NULL)),
     "something after an extension's value": _add(EXTENSION, Value(OCTETS, b"any"), Value(OCTETS, b"any")),
