@@ -115,7 +115,7 @@ def test_it_completes_the_launch_hooks_of_clusters_and_touches_nothing_else(
     assert stub.stop() == (0, "")
 
 
-def test_it_plays_only_the_cluster_that_it_was_told(aws: LocalAws, network: LaunchNetwork) -> None:
+def test_it_stands_in_only_for_the_cluster_that_it_was_told(aws: LocalAws, network: LaunchNetwork) -> None:
     make_group(aws, network, "chosen", "uuid-2")
     make_group(aws, network, "other", "uuid-3")
     stub = Process(aws.endpoint, "--cluster", "uuid-2")
