@@ -79,18 +79,18 @@ def test_the_packaged_tree_is_what_the_bucket_holds(
     commands: Commands, generated: Generated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, root = generated("minimal")
-    for name, value in commands.place.environment.items():
+    for name, value in commands.harness.environment.items():
         monkeypatch.setenv(name, value)
     tree = package.package(Account(), root, Target(surroundings.BUCKET))
     assert tree.text == commands.packaged.read_text(encoding="utf-8")
     assert json.loads(tree.text) == tree.body
-    s3 = commands.place.client("s3")
+    s3 = commands.harness.client("s3")
     # The command that the fixture ran uploaded the same bytes to the same keys, and nothing else.
     listed = {each["Key"]: each["Size"] for each in s3.list_objects_v2(Bucket=surroundings.BUCKET)["Contents"]}
     uploads = list(tree.uploads())
     assert {each.key: each.size_bytes for each in uploads} == listed
     for each in uploads:
-        assert (each.bucket, each.url) == (surroundings.BUCKET, f"{commands.place.endpoint}/{each.bucket}/{each.key}")
+        assert (each.bucket, each.url) == (surroundings.BUCKET, f"{commands.harness.endpoint}/{each.bucket}/{each.key}")
         held = s3.get_object(Bucket=each.bucket, Key=each.key)["Body"].read()
         assert hashlib.sha256(held).hexdigest() == each.sha256
     local = templates.tree(root)
