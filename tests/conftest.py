@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
 
 import pytest
@@ -25,8 +25,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 def slowest_files(reports: Iterable[pytest.TestReport], count: int) -> list[tuple[float, str]]:
     """The `count` files with the longest sums of set-up, call and teardown in seconds, the longest first."""
-    sums: Counter[str] = Counter()
+    sums: dict[str, float] = defaultdict(float)
     for report in reports:
-        # Counter's floats: typeshed speaks of whole numbers, the sum does not mind.
         sums[report.nodeid.partition("::")[0]] += report.duration
-    return [(seconds, file) for file, seconds in sums.most_common(count)]
+    return sorted(((seconds, file) for file, seconds in sums.items()), reverse=True)[:count]

@@ -72,7 +72,9 @@ def stubbed(processes: Processes, endpoint: str) -> Callable[[str], LocalAwsHarn
 
 
 @pytest.fixture(scope="module")
-def rehearsal(request: pytest.FixtureRequest, stubbed: Callable[[str], LocalAwsHarness], generated: Generated) -> Rehearsal:
+def rehearsal(
+    request: pytest.FixtureRequest, stubbed: Callable[[str], LocalAwsHarness], generated: Generated
+) -> Rehearsal:
     """The examples that are asked for, deployed at the same time, then deleted at the same time."""
     examples: tuple[str, ...] = request.param
     harnesses = {region: stubbed(region) for region in sorted({region_of(ALL[example]) for example in examples})}
