@@ -24,7 +24,7 @@ MEMBER_ITEM_PREFIX = "member#"
 BOOT_ITEM_PREFIX = "boot#"
 LEASE_ITEM_PREFIX = "lease#"
 CONDITION_ITEM_PREFIX = "condition#"
-DISMISSAL_ITEM_PREFIX = "dismissal#"
+RELEASE_GRANT_ITEM_PREFIX = "release-grant#"
 RESTORE_APPROVAL_ITEM = "approval#restore"
 
 # The custom resource whose deletion starts before every other one of the root stack.
@@ -58,9 +58,9 @@ def boot_item(instance_arn: str) -> str:
     return BOOT_ITEM_PREFIX + instance_arn
 
 
-def dismissal_item(instance_id: str) -> str:
-    """The key of an instance's dismissal."""
-    return DISMISSAL_ITEM_PREFIX + instance_id
+def release_grant_item(instance_id: str) -> str:
+    """The key of an instance's release grant."""
+    return RELEASE_GRANT_ITEM_PREFIX + instance_id
 
 
 def condition_item(name: str) -> str:

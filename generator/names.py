@@ -26,7 +26,7 @@ JOIN = "join"
 TABLE_KEY = "Id"
 CLUSTER_ITEM = "cluster"
 BOOT_ITEM_PREFIX = "boot#"
-DISMISSAL_ITEM_PREFIX = "dismissal#"
+RELEASE_GRANT_ITEM_PREFIX = "release-grant#"
 MEMBER_ITEM_PREFIX = "member#"
 
 NODE_FILE = "/etc/holdfast/node.json"

@@ -99,7 +99,7 @@ def release_granted(instance: GroupInstance, rows: Rows, cluster_id: str) -> str
     Nobody has written a member's row since the one who looked had read the record and then the rows, so nobody has
     joined it. The rows are counted here, too.
     """
-    said = rows.dismissals.get(instance.instance_id)
+    said = rows.release_grants.get(instance.instance_id)
     record, row = rows.record, rows.members.get(instance.instance_id)
     if said is None or not isinstance(record, Known) or record.value is None or not isinstance(row, Known):
         return ""

@@ -11,8 +11,8 @@ from coordination.members import Member, member
 from coordination.names import (
     CLUSTER_ITEM,
     CONDITION_ITEM_PREFIX,
-    DISMISSAL_ITEM_PREFIX,
     MEMBER_ITEM_PREFIX,
+    RELEASE_GRANT_ITEM_PREFIX,
     TABLE_KEY,
     TEARDOWN_ITEM,
 )
@@ -25,7 +25,7 @@ from functions.reconcile.ports import Ports
 from functions.reconcile.settings import Settings
 from functions.reconcile.snapshot import Rows, Snapshot
 
-_READ = (CLUSTER_ITEM, TEARDOWN_ITEM, MEMBER_ITEM_PREFIX, CONDITION_ITEM_PREFIX, DISMISSAL_ITEM_PREFIX)
+_READ = (CLUSTER_ITEM, TEARDOWN_ITEM, MEMBER_ITEM_PREFIX, CONDITION_ITEM_PREFIX, RELEASE_GRANT_ITEM_PREFIX)
 
 Parsed = TypeVar("Parsed")
 
@@ -69,7 +69,7 @@ def _rows(reading: Reading[tuple[Item, ...]]) -> Reading[Rows]:
     by_key = {str(item[TABLE_KEY]): item for item in reading.value}
     members: dict[str, Reading[Member]] = {}
     conditions: dict[str, Condition] = {}
-    dismissals: dict[str, ReleaseGrant] = {}
+    release_grants: dict[str, ReleaseGrant] = {}
     for key, item in by_key.items():
         if key.startswith(MEMBER_ITEM_PREFIX):
             members[key.removeprefix(MEMBER_ITEM_PREFIX)] = _parsed(member, item)
@@ -78,17 +78,17 @@ def _rows(reading: Reading[tuple[Item, ...]]) -> Reading[Rows]:
             # A condition is a note for people. One that cannot be read does not matter to any decision.
             if isinstance(stored, Known):
                 conditions[stored.value.name] = stored.value
-        if key.startswith(DISMISSAL_ITEM_PREFIX):
+        if key.startswith(RELEASE_GRANT_ITEM_PREFIX):
             said = _parsed(release_grant, item)
             if isinstance(said, Known):
-                dismissals[said.value.instance_id] = said.value
+                release_grants[said.value.instance_id] = said.value
     return Known(
         Rows(
             record=parsed(Known(by_key.get(CLUSTER_ITEM)), cluster_record),
             members=members,
             conditions=conditions,
             teardown=parsed(Known(by_key.get(TEARDOWN_ITEM)), teardown),
-            dismissals=dismissals,
+            release_grants=release_grants,
         )
     )
 

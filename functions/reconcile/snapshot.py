@@ -22,7 +22,7 @@ class Rows:
     members: Mapping[str, Reading[Member]]
     conditions: Mapping[str, Condition]
     teardown: Reading[Teardown | None]
-    dismissals: Mapping[str, ReleaseGrant] = field(default_factory=dict)
+    release_grants: Mapping[str, ReleaseGrant] = field(default_factory=dict)
     """By instance. One that cannot be understood is none: its member is held."""
 
 

@@ -34,10 +34,10 @@ from generator.config.model import ClusterConfig
 from generator.layer import Layer
 from generator.names import (
     CLUSTER_ITEM,
-    DISMISSAL_ITEM_PREFIX,
     FUNCTION_BUNDLE,
     FUNCTION_HANDLER,
     MEMBER_ITEM_PREFIX,
+    RELEASE_GRANT_ITEM_PREFIX,
     TABLE_KEY,
     TERMINATING_HOOK_SUFFIX,
 )
@@ -66,7 +66,7 @@ _NEWS = [
     CLUSTER_ITEM,
     "operation",
     {"prefix": MEMBER_ITEM_PREFIX},
-    {"prefix": DISMISSAL_ITEM_PREFIX},
+    {"prefix": RELEASE_GRANT_ITEM_PREFIX},
     {"prefix": "drain#"},
     {"prefix": "approval#"},
 ]

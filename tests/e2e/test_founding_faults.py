@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import pytest
 
-from coordination.names import dismissal_item
+from coordination.names import release_grant_item
 from coordination.outcomes import Known
 from coordination.record import Phase
 from tests.e2e.bed import Bed, Seen, running
@@ -90,9 +90,9 @@ class TestHung:
         broken(bed, "hang", founder, stage)
         emptied(bed, before, NOTICED_SECONDS + TAKEN_SECONDS)
         assert bed.look().state(founder) == "terminated"
-        dismissal = bed.table.get(dismissal_item(founder))
-        assert isinstance(dismissal, Known)
-        assert dismissal.value is not None
+        grant = bed.table.get(release_grant_item(founder))
+        assert isinstance(grant, Known)
+        assert grant.value is not None
 
     # It is ended in the same way as before it was ready, so one stage shows that it is followed, too.
     def test_while_it_restores_it_is_followed_by_one_that_restores_the_same(self, bed: Bed) -> None:

@@ -7,7 +7,7 @@ carried out in another one.
 from __future__ import annotations
 
 from coordination.instances import GroupInstance
-from coordination.names import CONTROL_PLANE_ROLE, DISMISSAL_ITEM_PREFIX
+from coordination.names import CONTROL_PLANE_ROLE, RELEASE_GRANT_ITEM_PREFIX
 from coordination.outcomes import Known
 from coordination.release_grants import ReleaseGrant, release_grant
 from coordination.writes import Update, update
@@ -26,7 +26,7 @@ def in_group(name: str, *, leaving: bool, member: bool) -> GroupInstance:
 
 
 def said(found: ReleaseGrant) -> Update:
-    """The write of a dismissal. Who looked decides nothing, so that states are not told apart by it."""
+    """The write of a release grant. Who looked decides nothing, so that states are not told apart by it."""
     return update(found.item_id, {**found.fields(), "By": _WHOEVER}, {})
 
 
@@ -37,7 +37,7 @@ def may_go(table: Table, name: str) -> bool:
         members={row.instance_id: Known(row) for row in rows_of(table)},
         conditions={},
         teardown=Known(None),
-        dismissals={each.instance_id: each for each in map(release_grant, items(table, DISMISSAL_ITEM_PREFIX))},
+        release_grants={each.instance_id: each for each in map(release_grant, items(table, RELEASE_GRANT_ITEM_PREFIX))},
     )
     held = in_group(name, leaving=True, member=True)
     return not decide.membership(held, rows, CLUSTER) or bool(decide.release_granted(held, rows, CLUSTER))

@@ -54,7 +54,7 @@ records = st.builds(
 )
 members = st.builds(Member, st.just("i-x"), st.integers(0, 2), st.sampled_from(list(MemberState)))
 conditions = st.builds(held, st.sampled_from(IDS).map(instance), st.sampled_from(["old", "older"]), st.just(1))
-dismissals = st.builds(ReleaseGrant, st.sampled_from(IDS), st.integers(0, 2), st.integers(0, 1), st.just("i-9"))
+release_grants = st.builds(ReleaseGrant, st.sampled_from(IDS), st.integers(0, 2), st.integers(0, 1), st.just("i-9"))
 teardowns = st.one_of(st.none(), st.builds(teardown, st.sampled_from([NOW - 1, NOW + 600])))
 table_rows = st.builds(
     Rows,
@@ -62,7 +62,7 @@ table_rows = st.builds(
     members=st.dictionaries(st.sampled_from(IDS), st.one_of(members.map(Known), st.just(BROKEN)), max_size=3),
     conditions=st.lists(conditions, max_size=3).map(lambda found: {one.name: one for one in found}),
     teardown=st.one_of(teardowns.map(Known), st.just(BROKEN)),
-    dismissals=st.lists(dismissals, max_size=2).map(lambda found: {one.instance_id: one for one in found}),
+    release_grants=st.lists(release_grants, max_size=2).map(lambda found: {one.instance_id: one for one in found}),
 )
 snapshots = st.builds(
     Snapshot,
@@ -100,7 +100,9 @@ def test_the_same_snapshot_gives_the_same_actions(snapshot: Snapshot) -> None:
 
 @every
 @given(snapshots)
-def test_a_member_of_this_epoch_only_goes_when_it_is_dismissed_or_the_phase_is_deleting(snapshot: Snapshot) -> None:
+def test_a_member_of_this_epoch_only_goes_when_it_is_granted_release_or_the_phase_is_deleting(
+    snapshot: Snapshot,
+) -> None:
     if phase_is_deleting(snapshot) or not isinstance(snapshot.rows, Known):
         return
     found = snapshot.rows.value
@@ -113,7 +115,7 @@ def test_a_member_of_this_epoch_only_goes_when_it_is_dismissed_or_the_phase_is_d
         assert isinstance(row, Known)
         if row.value.epoch >= epoch:
             # Nobody else has a row of this epoch, and none was written since.
-            assert found.dismissals[instance_id].holds(found.record.value)
+            assert found.release_grants[instance_id].holds(found.record.value)
             of_epoch = [
                 each for each in found.members.values() if isinstance(each, Unknown) or each.value.epoch >= epoch
             ]

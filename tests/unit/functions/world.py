@@ -64,9 +64,9 @@ def rows(
     members: Mapping[str, Reading[Member]] | None = None,
     conditions: Mapping[str, Condition] | None = None,
     teardown: Reading[Teardown | None] = NOT_ASKED,
-    dismissals: Mapping[str, ReleaseGrant] | None = None,
+    release_grants: Mapping[str, ReleaseGrant] | None = None,
 ) -> Known[Rows]:
-    return Known(Rows(record, members or {}, conditions or {}, teardown, dismissals or {}))
+    return Known(Rows(record, members or {}, conditions or {}, teardown, release_grants or {}))
 
 
 def snapshot(*instances: GroupInstance, **changes: Any) -> Snapshot:
