@@ -1,20 +1,74 @@
-"""Names that cross from the templates to run time: tags, hooks, items of the cluster table.
+"""Names and numbers that the templates and run time share, each once: tags, hooks, SSM paths, items, units, time-outs.
 
-generator/names.py holds the same names for the templates; neither may import the other, so a test says that they are
-equal.
+The one module of coordination that the generator may import, so it stands on the standard library alone. Templates
+pass the functions below what CloudFormation replaces by the value: `launching_hook("${ClusterUuid}")`.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 CLUSTER_TAG = "holdfast:cluster"
 ROLE_TAG = "holdfast:role"
+SLOT_TAG = "holdfast:slot"
+POOL_TAG = "holdfast:pool"
 
 CONTROL_PLANE_ROLE = "control-plane"
 WORKER_ROLE = "worker"
 
-LAUNCHING_HOOK_SUFFIX = "-launching"
-TERMINATING_HOOK_SUFFIX = "-terminating"
+# The port of the Kubernetes API, on the balancer and on every control plane.
+API_PORT = 6443
 
+
+def launching_hook(cluster_uuid: str) -> str:
+    """The name of the hook that holds a new instance of the cluster."""
+    return f"{cluster_uuid}-launching"
+
+
+def terminating_hook(cluster_uuid: str) -> str:
+    """The name of the hook that holds a leaving instance of the cluster."""
+    return f"{cluster_uuid}-terminating"
+
+
+# Parameters of SSM, below the cluster's prefix.
+SETTINGS = "settings"
+POOLS = "pools"
+JOIN = "join"
+JOIN_DATA = f"{JOIN}/data"
+JOIN_CA = f"{JOIN}/ca"
+
+
+class Setting(StrEnum):
+    """The parameters below SETTINGS: what holds for every node of the cluster."""
+
+    CLUSTER_ID = "cluster-id"
+    CLUSTER_NAME = "cluster-name"
+    API_ENDPOINT = "api-endpoint"
+    API_EXTRA_NAMES = "api-extra-names"
+    CONTROL_PLANE_SLOTS = "control-plane-slots"
+    POD_CIDR = "pod-cidr"
+    SERVICE_CIDR = "service-cidr"
+    BACKUP_BUCKET = "backup-bucket"
+    KEY_ARN = "key-arn"
+    NODE_LOG_GROUP = "node-log-group"
+    CONTROL_PLANE_STACK = "control-plane-stack"
+
+
+class PoolField(StrEnum):
+    """The fields of the JSON text that a pool's parameter below POOLS holds."""
+
+    LABELS = "labels"
+    TAINTS = "taints"
+    STACK = "stack"
+    GROUP = "group"
+
+
+def parameter_prefix(cluster_uuid: str) -> str:
+    """What the names of all the cluster's parameters begin with."""
+    return f"/holdfast/{cluster_uuid}"
+
+
+# The cluster table: its key, and the keys of its items.
 TABLE_KEY = "Id"
 CLUSTER_ITEM = "cluster"
 TEARDOWN_ITEM = "teardown"
@@ -25,27 +79,9 @@ BOOT_ITEM_PREFIX = "boot#"
 LEASE_ITEM_PREFIX = "lease#"
 CONDITION_ITEM_PREFIX = "condition#"
 RELEASE_GRANT_ITEM_PREFIX = "release-grant#"
-RESTORE_APPROVAL_ITEM = "approval#restore"
-
-# The custom resource whose deletion starts before every other one of the root stack.
-TEARDOWN_RESOURCE_TYPE = "Custom::Teardown"
-# ServiceTimeout of that resource: CloudFormation stops waiting for an answer after it.
-TEARDOWN_TIMEOUT_SECONDS = 900
-
-
-def launching_hook(cluster_uuid: str) -> str:
-    """The name of the hook that holds a new instance of the cluster."""
-    return cluster_uuid + LAUNCHING_HOOK_SUFFIX
-
-
-def terminating_hook(cluster_uuid: str) -> str:
-    """The name of the hook that holds a leaving instance of the cluster."""
-    return cluster_uuid + TERMINATING_HOOK_SUFFIX
-
-
-def teardown_physical_id(cluster_uuid: str) -> str:
-    """The physical id of the cluster's Teardown resource: always the same, so that no update replaces it."""
-    return f"teardown-{cluster_uuid}"
+DRAIN_ITEM_PREFIX = "drain#"
+APPROVAL_ITEM_PREFIX = "approval#"
+RESTORE_APPROVAL_ITEM = f"{APPROVAL_ITEM_PREFIX}restore"
 
 
 def member_item(instance_id: str) -> str:
@@ -71,3 +107,48 @@ def condition_item(name: str) -> str:
 def lease_item(name: str) -> str:
     """The key of a lease."""
     return LEASE_ITEM_PREFIX + name
+
+
+# What user data writes and starts.
+NODE_FILE = "/etc/holdfast/node.json"
+BOOT_UNIT = "holdfast-boot.service"
+
+
+class NodeField(StrEnum):
+    """The fields of NODE_FILE; a control plane has a slot, a worker has a pool."""
+
+    CLUSTER = "cluster"
+    ROLE = "role"
+    SLOT = "slot"
+    POOL = "pool"
+    REGION = "region"
+    TABLE = "table"
+    PARAMETERS = "parameters"
+
+
+# The logical id of what waits, in the control plane's stack, until every slot has a healthy voter.
+CLUSTER_READY = "ClusterReady"
+# The custom resource whose deletion starts before every other one of the root stack.
+TEARDOWN_RESOURCE_TYPE = "Custom::Teardown"
+# ServiceTimeout of that resource: after it CloudFormation stops waiting for an answer. The last snapshot, every hook
+# and every retained instance have to fit.
+TEARDOWN_TIMEOUT_SECONDS = 900
+
+
+class FunctionVariable(StrEnum):
+    """The environment of the reconcile function."""
+
+    CLUSTER_ID = "HOLDFAST_CLUSTER_ID"
+    CLUSTER_UUID = "HOLDFAST_CLUSTER_UUID"
+    TABLE = "HOLDFAST_TABLE"
+    TIMEOUT_SECONDS = "HOLDFAST_TIMEOUT_SECONDS"
+
+
+def slot_group(slot: object) -> str:
+    """The logical id of a slot's Auto Scaling group, in the control plane's stack."""
+    return f"Slot{slot}"
+
+
+def teardown_physical_id(cluster_uuid: str) -> str:
+    """The physical id of the cluster's Teardown resource: always the same, so that no update replaces it."""
+    return f"teardown-{cluster_uuid}"

@@ -26,7 +26,7 @@ from troposphere.ec2 import (
 )
 from troposphere.policies import AutoScalingRollingUpdate
 
-from generator.names import CLUSTER_TAG, LAUNCHING_HOOK_SUFFIX, TERMINATING_HOOK_SUFFIX
+from coordination import names
 from generator.values import (
     ClusterUuid,
     HostResourceGroupArn,
@@ -90,7 +90,7 @@ def launch_template(
     else:
         placement, extra = Placement(Tenancy=tenancy), {}
     # Auto Scaling tags instances from its group; volumes and interfaces get theirs here.
-    tags = Tags(Name=description, **{CLUSTER_TAG: cluster_uuid})
+    tags = Tags(Name=description, **{names.CLUSTER_TAG: cluster_uuid})
     return LaunchTemplate(
         name,
         # Neither a launch template nor what is made from it takes tags from the stack.
@@ -139,7 +139,7 @@ def latest(template: LaunchTemplate) -> LaunchTemplateSpecification:
 def launching_hook(heartbeat_seconds: Number) -> LifecycleHookSpecification:
     """Holds a new instance until its node program says that it serves; a silent one is given up."""
     return LifecycleHookSpecification(
-        LifecycleHookName=Sub(f"${{ClusterUuid}}{LAUNCHING_HOOK_SUFFIX}"),
+        LifecycleHookName=Sub(names.launching_hook("${ClusterUuid}")),
         LifecycleTransition="autoscaling:EC2_INSTANCE_LAUNCHING",
         HeartbeatTimeout=heartbeat_seconds,
         DefaultResult="ABANDON",
@@ -149,7 +149,7 @@ def launching_hook(heartbeat_seconds: Number) -> LifecycleHookSpecification:
 def terminating_hook(default_result: str) -> LifecycleHookSpecification:
     """Holds a leaving instance until the reconcile function lets it go."""
     return LifecycleHookSpecification(
-        LifecycleHookName=Sub(f"${{ClusterUuid}}{TERMINATING_HOOK_SUFFIX}"),
+        LifecycleHookName=Sub(names.terminating_hook("${ClusterUuid}")),
         LifecycleTransition="autoscaling:EC2_INSTANCE_TERMINATING",
         HeartbeatTimeout=HEARTBEAT_SECONDS,
         DefaultResult=default_result,

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, get_args, g
 from troposphere import GetAtt, Output, Parameter, Ref, Tags, Template
 from troposphere.cloudformation import Stack
 
+from coordination.names import CLUSTER_TAG
 from generator.config.model import ClusterConfig
-from generator.names import CLUSTER_TAG
 from generator.values import ClusterUuid, Origin, Value
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from awacs.aws import (
 from troposphere import Sub, Template, encode_to_dict
 from troposphere.iam import RolePolicy
 
-from generator.names import BOOT_ITEM_PREFIX, CLUSTER_ITEM, CLUSTER_TAG, ROLE_TAG, WORKER_ROLE
+from coordination.names import CLUSTER_ITEM, CLUSTER_TAG, ROLE_TAG, WORKER_ROLE, boot_item
 from generator.values import ClusterUuid, RoleName, VpcId
 
 
@@ -195,7 +195,7 @@ GRANTS: tuple[Grant, ...] = (
         (dynamodb.UpdateItem,),
         On.TABLE,
         conditions={
-            "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [f"{BOOT_ITEM_PREFIX}${{ec2:SourceInstanceARN}}"]},
+            "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [boot_item("${ec2:SourceInstanceARN}")]},
             # ForAllValues is true for a request without keys; this action cannot be called without one.
             "Null": {"dynamodb:LeadingKeys": "false"},
         },

@@ -9,6 +9,7 @@ from typing import Any
 from troposphere import Join, Output, Select, Split, StackId, Sub, Template
 from troposphere.cloudformation import CustomResource
 
+from coordination.names import API_PORT, JOIN_CA, TEARDOWN_RESOURCE_TYPE, TEARDOWN_TIMEOUT_SECONDS
 from generator.config.model import ClusterConfig
 from generator.layer import Layer, Parent, Wire, logical_id, new_template
 from generator.layers import controlplane, database, iam, lifecycle, network, services, workers
@@ -21,14 +22,11 @@ from generator.layers.services import SERVICES
 from generator.root_parameters import declare
 from generator.values import ClusterId, ClusterUuid, GroupNames
 
-# How long CloudFormation waits for the answer of Teardown: the last snapshot, every hook, every retained instance.
-TEARDOWN_SECONDS = 900
-
 
 class Teardown(CustomResource):
     """Custom::Teardown: its deletion comes first and ends the cluster's life before its machines go."""
 
-    resource_type = "Custom::Teardown"
+    resource_type = TEARDOWN_RESOURCE_TYPE
     props = {**CustomResource.props, "ClusterId": (str, True)}
 
 
@@ -174,13 +172,13 @@ def build(config: ClusterConfig) -> Root:
         Teardown(
             "Teardown",
             ServiceToken=reconcile.function_arn,
-            ServiceTimeout=TEARDOWN_SECONDS,
+            ServiceTimeout=TEARDOWN_TIMEOUT_SECONDS,
             ClusterId=cluster_id,
             DependsOn=[logical_id(layer.name) for layer in layers_with_groups],
         )
     )
     for name, description, value in (
-        ("ApiEndpoint", "The Kubernetes API", Sub("https://${Name}:6443", Name=net.api_endpoint_name)),
+        ("ApiEndpoint", "The Kubernetes API", Sub(f"https://${{Name}}:{API_PORT}", Name=net.api_endpoint_name)),
         ("ClusterUuid", "What tags, hooks and SSM paths of the cluster are told apart by", cluster_uuid),
         ("TableName", "The cluster table", data.table_name),
         ("BackupBucket", "The bucket of etcd snapshots", data.backup_bucket),
@@ -191,7 +189,7 @@ def build(config: ClusterConfig) -> Root:
             "CertificateAuthorityCommand",
             "Prints the cluster's certificate authority, once a founder has published it",
             Sub(
-                "aws ssm get-parameter --name ${Prefix}/join/ca --query Parameter.Value --output text",
+                f"aws ssm get-parameter --name ${{Prefix}}/{JOIN_CA} --query Parameter.Value --output text",
                 Prefix=settings.parameter_prefix,
             ),
         ),

@@ -122,7 +122,7 @@ def declare(template: Template, config: ClusterConfig) -> RootParameters:
             "LaunchHookHeartbeatSeconds",
             Number,
             "Launch hook heartbeat (seconds)",
-            "How long a new control-plane node may be silent before it is given up",
+            "How long a new control-plane node may be unresponsive before its launch is abandoned",
             Default=1800,
             MinValue=30,
             MaxValue=MAX_LAUNCH_HEARTBEAT_SECONDS,

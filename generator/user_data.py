@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from troposphere import Base64, Sub
 
-from generator.names import BOOT_UNIT, NODE_FILE
+from coordination.names import BOOT_UNIT, NODE_FILE, NodeField
 
 # A limit of ours, far below EC2's, so that nobody starts to put code here.
 MAX_USER_DATA_BYTES = 4096
@@ -27,7 +27,7 @@ exec systemctl start --no-block {unit}
 """
 
 
-def user_data(facts: Mapping[str, str]) -> Base64:
+def user_data(facts: Mapping[NodeField, str]) -> Base64:
     """The user data of a node whose node.json holds `facts`; a fact may name a parameter of its template as `${Name}`.
 
     What CloudFormation puts in (ids, names, paths) are tokens that need no quoting in JSON or in the heredoc.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from coordination.names import FunctionVariable
+
 
 class SettingsError(ValueError):
     """The environment lacks a variable or holds a wrong one."""
@@ -22,13 +24,13 @@ class Settings:
 
 def settings(environment: Mapping[str, str]) -> Settings:
     """The settings that `environment` holds. Raises SettingsError, which names the variable."""
-    timeout = _required(environment, "HOLDFAST_TIMEOUT_SECONDS")
+    timeout = _required(environment, FunctionVariable.TIMEOUT_SECONDS)
     if not timeout.isdecimal() or not 1 <= int(timeout) <= 900:
-        raise SettingsError(f"HOLDFAST_TIMEOUT_SECONDS is {timeout!r}, allowed: whole seconds, 1 to 900")
+        raise SettingsError(f"{FunctionVariable.TIMEOUT_SECONDS} is {timeout!r}, allowed: whole seconds, 1 to 900")
     return Settings(
-        cluster_id=_required(environment, "HOLDFAST_CLUSTER_ID"),
-        cluster_uuid=_required(environment, "HOLDFAST_CLUSTER_UUID"),
-        table=_required(environment, "HOLDFAST_TABLE"),
+        cluster_id=_required(environment, FunctionVariable.CLUSTER_ID),
+        cluster_uuid=_required(environment, FunctionVariable.CLUSTER_UUID),
+        table=_required(environment, FunctionVariable.TABLE),
         timeout_seconds=int(timeout),
     )
 

@@ -15,10 +15,21 @@ from troposphere.ec2 import LaunchTemplate
 from troposphere.policies import AutoScalingScheduledAction, CreationPolicy, ResourceSignal, UpdatePolicy
 from troposphere.ssm import Parameter
 
+from coordination.names import (
+    CLUSTER_READY,
+    CLUSTER_TAG,
+    CONTROL_PLANE_ROLE,
+    ROLE_TAG,
+    SETTINGS,
+    SLOT_TAG,
+    NodeField,
+    Setting,
+    parameter_prefix,
+    slot_group,
+)
 from generator import compute
 from generator.config.model import ClusterConfig
 from generator.layer import Layer
-from generator.names import CLUSTER_TAG, CONTROL_PLANE_ROLE, PARAMETER_ROOT, ROLE_TAG, SETTINGS, SLOT_TAG
 from generator.permissions import GROUPS, REPOSITORIES, On, Role, attach
 from generator.user_data import user_data
 from generator.values import (
@@ -87,7 +98,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     stack_setting = template.add_resource(
         Parameter(
             "StackSetting",
-            Name=Sub(f"{PARAMETER_ROOT}/${{ClusterUuid}}/{SETTINGS}/control-plane-stack"),
+            Name=Sub(f"{parameter_prefix('${ClusterUuid}')}/{SETTINGS}/{Setting.CONTROL_PLANE_STACK}"),
             Type="String",
             Value=StackId,
         )
@@ -105,7 +116,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     # CREATE_COMPLETE means that a cluster exists: one node signals when all slots are healthy voters.
     template.add_resource(
         WaitCondition(
-            "ClusterReady",
+            CLUSTER_READY,
             CreationPolicy=CreationPolicy(ResourceSignal=ResourceSignal(Count=1, Timeout=compute.SIGNAL_TIMEOUT)),
             DependsOn=[group.title for group in groups],
         )
@@ -118,15 +129,15 @@ CONTROLPLANE = Layer("controlplane", Inputs, Outputs, build)
 
 def _launch_template(config: ClusterConfig, inputs: Inputs, slot: int) -> LaunchTemplate:
     facts = {
-        "cluster": "${ClusterUuid}",
-        "role": CONTROL_PLANE_ROLE,
-        "slot": str(slot),
-        "region": "${AWS::Region}",
-        "table": "${TableName}",
-        "parameters": "${ParameterPrefix}",
+        NodeField.CLUSTER: "${ClusterUuid}",
+        NodeField.ROLE: CONTROL_PLANE_ROLE,
+        NodeField.SLOT: str(slot),
+        NodeField.REGION: "${AWS::Region}",
+        NodeField.TABLE: "${TableName}",
+        NodeField.PARAMETERS: "${ParameterPrefix}",
     }
     return compute.launch_template(
-        f"Slot{slot}Template",
+        f"{slot_group(slot)}Template",
         image=inputs.image,
         instance_type=inputs.instance_type,
         profile=inputs.instance_profile_arn,
@@ -155,7 +166,7 @@ def _group(config: ClusterConfig, inputs: Inputs, slot: int, machine: LaunchTemp
         SLOT_TAG: str(slot),
     }
     return AutoScalingGroup(
-        f"Slot{slot}",
+        slot_group(slot),
         # size: one, and room for the newcomer while an update replaces it
         MinSize="1",
         DesiredCapacity="1",

@@ -31,9 +31,9 @@ from troposphere.s3 import (
     VersioningConfiguration,
 )
 
+from coordination.names import TABLE_KEY
 from generator.config.model import ClusterConfig
 from generator.layer import Layer
-from generator.names import TABLE_KEY
 from generator.permissions import On, Role, attach, condition, policy_dict
 from generator.values import BucketName, KeyArn, RoleName, StreamArn, TableArn, TableName, VpcId
 

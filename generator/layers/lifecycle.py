@@ -30,17 +30,19 @@ from troposphere.iam import RolePolicy
 from troposphere.logs import LogGroup
 from troposphere.sqs import Queue, QueuePolicy
 
-from generator.config.model import ClusterConfig
-from generator.layer import Layer
-from generator.names import (
+from coordination.names import (
+    APPROVAL_ITEM_PREFIX,
     CLUSTER_ITEM,
-    FUNCTION_BUNDLE,
-    FUNCTION_HANDLER,
+    DRAIN_ITEM_PREFIX,
     MEMBER_ITEM_PREFIX,
+    OPERATION_ITEM,
     RELEASE_GRANT_ITEM_PREFIX,
     TABLE_KEY,
-    TERMINATING_HOOK_SUFFIX,
+    FunctionVariable,
+    terminating_hook,
 )
+from generator.config.model import ClusterConfig
+from generator.layer import Layer
 from generator.permissions import GROUPS, INSTANCES, On, Role, attach, condition, policy_dict
 from generator.values import (
     ClusterId,
@@ -55,6 +57,9 @@ from generator.values import (
     TableName,
 )
 
+# The entry point in the zip, and the zip as seen from the folder of the templates.
+_HANDLER = "functions.reconcile.handler.handle"
+_BUNDLE = "../build/reconcile.zip"
 TIMEOUT_SECONDS = 60
 # Lambda and EventBridge keep trying for an hour; by then the schedule has looked sixty times.
 _MAX_EVENT_AGE_SECONDS = 3600
@@ -64,11 +69,11 @@ _QUEUE_RETENTION_SECONDS = 14 * 24 * 3600
 # itself for ever.
 _NEWS = [
     CLUSTER_ITEM,
-    "operation",
+    OPERATION_ITEM,
     {"prefix": MEMBER_ITEM_PREFIX},
     {"prefix": RELEASE_GRANT_ITEM_PREFIX},
-    {"prefix": "drain#"},
-    {"prefix": "approval#"},
+    {"prefix": DRAIN_ITEM_PREFIX},
+    {"prefix": APPROVAL_ITEM_PREFIX},
 ]
 
 
@@ -134,7 +139,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         "source": ["aws.autoscaling"],
         "detail-type": ["EC2 Instance-terminate Lifecycle Action"],
         # By the hook's name, which holds the cluster's uuid: the groups do not exist yet when this rule is made.
-        "detail": {"LifecycleHookName": [Sub(f"${{ClusterUuid}}{TERMINATING_HOOK_SUFFIX}")]},
+        "detail": {"LifecycleHookName": [Sub(terminating_hook("${ClusterUuid}"))]},
     }
     rules = [
         _rule(template, "TerminatingRule", function, queue, EventPattern=terminating),
@@ -172,8 +177,8 @@ def _function(inputs: Inputs, log_group: LogGroup, policy: RolePolicy) -> Functi
     return _BundledFunction(
         "Reconcile",
         Description="Decides what happens to terminating instances of the cluster",
-        Code=FUNCTION_BUNDLE,
-        Handler=FUNCTION_HANDLER,
+        Code=_BUNDLE,
+        Handler=_HANDLER,
         Runtime="python3.13",
         Role=inputs.function_role_arn,
         Timeout=TIMEOUT_SECONDS,
@@ -181,10 +186,10 @@ def _function(inputs: Inputs, log_group: LogGroup, policy: RolePolicy) -> Functi
         # No reserved concurrency: small accounts refuse it, and a lease in the table serialises the function anyway.
         Environment=Environment(
             Variables={
-                "HOLDFAST_CLUSTER_ID": inputs.cluster_id,
-                "HOLDFAST_CLUSTER_UUID": inputs.cluster_uuid,
-                "HOLDFAST_TABLE": inputs.table_name,
-                "HOLDFAST_TIMEOUT_SECONDS": str(TIMEOUT_SECONDS),
+                FunctionVariable.CLUSTER_ID: inputs.cluster_id,
+                FunctionVariable.CLUSTER_UUID: inputs.cluster_uuid,
+                FunctionVariable.TABLE: inputs.table_name,
+                FunctionVariable.TIMEOUT_SECONDS: str(TIMEOUT_SECONDS),
             }
         ),
         KmsKeyArn=inputs.key_arn,

@@ -13,9 +13,9 @@ from troposphere import GetAtt, Join, Ref, Sub, Template
 from troposphere.logs import LogGroup
 from troposphere.ssm import Parameter
 
+from coordination.names import JOIN, POOLS, SETTINGS, Setting, parameter_prefix
 from generator.config.model import ClusterConfig
 from generator.layer import Layer, logical_id
-from generator.names import JOIN, PARAMETER_ROOT, POOLS, SETTINGS
 from generator.permissions import GROUPS, REPOSITORIES, On, Role, attach
 from generator.values import (
     BucketName,
@@ -54,32 +54,31 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     node_logs = template.add_resource(
         LogGroup("NodeLogGroup", KmsKeyId=inputs.key_arn, RetentionInDays=inputs.log_retention_days)
     )
+    prefix = parameter_prefix("${ClusterUuid}")
     settings = {
-        "cluster-id": inputs.cluster_id,
-        "cluster-name": config.name,
-        "api-endpoint": inputs.api_endpoint_name,
+        Setting.CLUSTER_ID: inputs.cluster_id,
+        Setting.CLUSTER_NAME: config.name,
+        Setting.API_ENDPOINT: inputs.api_endpoint_name,
         # SSM refuses an empty value, and a name can hold no comma: "," stands for "none".
-        "api-extra-names": Join("", [Join(",", inputs.api_extra_names), ","]),
-        "control-plane-slots": str(config.control_plane.slots),
-        "pod-cidr": config.kubernetes.pod_cidr,
-        "service-cidr": config.kubernetes.service_cidr,
-        "backup-bucket": inputs.backup_bucket,
-        "key-arn": inputs.key_arn,
-        "node-log-group": Ref(node_logs),
+        Setting.API_EXTRA_NAMES: Join("", [Join(",", inputs.api_extra_names), ","]),
+        Setting.CONTROL_PLANE_SLOTS: str(config.control_plane.slots),
+        Setting.POD_CIDR: config.kubernetes.pod_cidr,
+        Setting.SERVICE_CIDR: config.kubernetes.service_cidr,
+        Setting.BACKUP_BUCKET: inputs.backup_bucket,
+        Setting.KEY_ARN: inputs.key_arn,
+        Setting.NODE_LOG_GROUP: Ref(node_logs),
     }
     for name, value in settings.items():
         template.add_resource(
             Parameter(
                 f"{logical_id(name)}Setting",
-                Name=Sub(f"{PARAMETER_ROOT}/${{ClusterUuid}}/{SETTINGS}/{name}"),
+                Name=Sub(f"{prefix}/{SETTINGS}/{name}"),
                 Type="String",
                 Value=value,
             )
         )
 
-    base = (
-        f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter{PARAMETER_ROOT}/${{ClusterUuid}}"
-    )
+    base = f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter{prefix}"
     readable = [Sub(f"{base}/{part}") for folder in (SETTINGS, POOLS, JOIN) for part in (folder, f"{folder}/*")]
     log_streams = [GetAtt(node_logs, "Arn")]
     control_plane_resources: dict[On, list[Any]] = {On.PARAMETERS: [Sub(f"{base}/*")], On.NODE_LOGS: log_streams}
@@ -105,7 +104,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
             vpc_id=inputs.vpc_id,
             central_endpoints=config.network.endpoints == "given",
         )
-    return Outputs(parameter_prefix=ParameterPrefix(Sub(f"{PARAMETER_ROOT}/${{ClusterUuid}}")))
+    return Outputs(parameter_prefix=ParameterPrefix(Sub(prefix)))
 
 
 SERVICES = Layer("services", Inputs, Outputs, build)

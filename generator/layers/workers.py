@@ -12,10 +12,19 @@ from troposphere.ec2 import LaunchTemplate
 from troposphere.policies import AutoScalingScheduledAction, UpdatePolicy
 from troposphere.ssm import Parameter
 
+from coordination.names import (
+    CLUSTER_TAG,
+    POOL_TAG,
+    POOLS,
+    ROLE_TAG,
+    WORKER_ROLE,
+    NodeField,
+    PoolField,
+    parameter_prefix,
+)
 from generator import compute
 from generator.config.model import ClusterConfig, Pool
 from generator.layer import Layer
-from generator.names import CLUSTER_TAG, PARAMETER_ROOT, POOL_TAG, POOLS, ROLE_TAG, WORKER_ROLE
 from generator.permissions import On, Role, attach
 from generator.user_data import user_data
 from generator.values import (
@@ -40,6 +49,8 @@ from generator.values import (
 _AUTOSCALER = "k8s.io/cluster-autoscaler"
 # During an update at most a tenth of the desired nodes is missing.
 _MIN_ACTIVE_PERCENT = 90
+# The logical id of the pool's Auto Scaling group.
+_GROUP = "Group"
 # How many nodes an update replaces at a time.
 _BATCH = 3
 
@@ -100,14 +111,14 @@ def workers(pool: Pool) -> Layer[Inputs, Outputs]:
 def _settings(pool: Pool) -> Parameter:
     """What the nodes of the pool register with, and where they send their signal."""
     settings = {
-        "labels": pool.labels,
-        "taints": [{"key": taint.key, "value": taint.value, "effect": taint.effect} for taint in pool.taints],
-        "stack": "${AWS::StackId}",
-        "group": "Group",
+        PoolField.LABELS: pool.labels,
+        PoolField.TAINTS: [{"key": taint.key, "value": taint.value, "effect": taint.effect} for taint in pool.taints],
+        PoolField.STACK: "${AWS::StackId}",
+        PoolField.GROUP: _GROUP,
     }
     return Parameter(
         "PoolSettings",
-        Name=Sub(f"{PARAMETER_ROOT}/${{ClusterUuid}}/{POOLS}/{pool.name}"),
+        Name=Sub(f"{parameter_prefix('${ClusterUuid}')}/{POOLS}/{pool.name}"),
         Type="String",
         Value=Sub(json.dumps(settings, sort_keys=True)),
     )
@@ -115,12 +126,12 @@ def _settings(pool: Pool) -> Parameter:
 
 def _launch_template(config: ClusterConfig, pool: Pool, inputs: Inputs) -> LaunchTemplate:
     facts = {
-        "cluster": "${ClusterUuid}",
-        "role": WORKER_ROLE,
-        "pool": pool.name,
-        "region": "${AWS::Region}",
-        "table": "${TableName}",
-        "parameters": "${ParameterPrefix}",
+        NodeField.CLUSTER: "${ClusterUuid}",
+        NodeField.ROLE: WORKER_ROLE,
+        NodeField.POOL: pool.name,
+        NodeField.REGION: "${AWS::Region}",
+        NodeField.TABLE: "${TableName}",
+        NodeField.PARAMETERS: "${ParameterPrefix}",
     }
     return compute.launch_template(
         "Template",
@@ -146,7 +157,7 @@ def _group(config: ClusterConfig, pool: Pool, inputs: Inputs, machine: LaunchTem
         POOL_TAG: pool.name,
     }
     return AutoScalingGroup(
-        "Group",
+        _GROUP,
         # size: no DesiredCapacity, which an update would set back under the autoscaler's feet
         MinSize=inputs.min_size,
         # troposphere takes any expression but a bare Ref for a number here

@@ -24,7 +24,7 @@ Type=exec
 ExecStart={NODE_PROGRAM} boot
 Restart=on-failure
 RestartSec=10
-# It gave its place up, and another instance takes it.
+# It abandoned its launch: Auto Scaling launches a replacement instance.
 RestartPreventExitStatus=3
 # With the program end those that it waits for, such as kubeadm. kubelet and containerd are units of their own.
 KillMode=control-group

@@ -14,7 +14,7 @@ import sys
 
 from rehearsal.aws.options import add_options
 from rehearsal.aws.server import LocalAws
-from rehearsal.ending import asked_to_end
+from rehearsal.shutdown import shutdown_event
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -28,7 +28,7 @@ def main() -> int:
     """Run until a signal; 0 after a clean stop, 1 when the port cannot be bound."""
     given = arguments()
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
-    ending = asked_to_end(with_stdin=given.stop_with_stdin)
+    stopping = shutdown_event(with_stdin=given.stop_with_stdin)
     aws = LocalAws(given.port, given.speed, given.region, given.log_dir)
     try:
         aws.start()
@@ -36,7 +36,7 @@ def main() -> int:
         print(f"--port {given.port}: {os.strerror(error.errno or 0)}", file=sys.stderr)
         return 1
     print(json.dumps({"endpoint": aws.endpoint, "region": aws.region, "pid": os.getpid()}), flush=True)
-    ending.wait()
+    stopping.wait()
     aws.stop()
     # Python looks for garbage before it ends, and in all that moto has loaded this takes seconds.
     gc.freeze()

@@ -24,11 +24,11 @@ from rehearsal.aws.options import add_options
 from rehearsal.binaries import images
 from rehearsal.binaries.failures import BuildFailed, Missing
 from rehearsal.cloud import control, runs
+from rehearsal.cloud.local_cloud import VERBS, LocalCloud
 from rehearsal.cloud.rehearse import MachineRehearsal
-from rehearsal.cloud.site import VERBS, Site
-from rehearsal.ending import asked_to_end
 from rehearsal.local.processes import Processes, StepFailed
 from rehearsal.machines import leftovers, needs
+from rehearsal.shutdown import shutdown_event
 
 _WORK = Path(".cache/rehearsal")
 
@@ -142,12 +142,12 @@ def _rehearse(options: argparse.Namespace) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
-    ending = asked_to_end(with_stdin=options.stop_with_stdin)
-    site_id = secrets.token_hex(3)
-    run_dir = runs.folder() / site_id
+    stopping = shutdown_event(with_stdin=options.stop_with_stdin)
+    cloud_id = secrets.token_hex(3)
+    run_dir = runs.folder() / cloud_id
     run_dir.mkdir(parents=True)
-    site = Site(
-        site_id,
+    cloud = LocalCloud(
+        cloud_id,
         run_dir,
         node_settings=options.node_settings,
         program=options.program,
@@ -157,13 +157,13 @@ def _serve(options: argparse.Namespace) -> int:
         log_dir=options.log_dir,
     )
     try:
-        site.start()
-        runs.publish(run_dir, site.aws.endpoint)
-        ready = {"endpoint": site.aws.endpoint, "region": options.region, "pid": os.getpid(), "site": site_id}
-        print(json.dumps(ready | {"images": site.image_ids}), flush=True)
-        ending.wait()
+        cloud.start()
+        runs.publish(run_dir, cloud.aws.endpoint)
+        ready = {"endpoint": cloud.aws.endpoint, "region": options.region, "pid": os.getpid(), "cloud": cloud_id}
+        print(json.dumps(ready | {"images": cloud.image_ids}), flush=True)
+        stopping.wait()
     finally:
-        site.stop()
+        cloud.stop()
         shutil.rmtree(run_dir)
     # Python looks for garbage before it ends, and in all that moto has loaded this takes seconds.
     gc.freeze()

@@ -1,4 +1,4 @@
-"""A running site as seen from other processes: the verbs of a test, and the report, over the local AWS's own port.
+"""A running cloud as seen from other processes: the verbs of a test, and the report, over the local AWS's own port.
 
 Nodes cannot reach these paths: the local AWS answers requests from inside a VPC only when they are signed.
 """
@@ -21,11 +21,11 @@ PREFIX = "/_site/"
 
 
 class Unknown(Exception):
-    """A verb or an instance that the site does not have."""
+    """A verb or an instance that the cloud does not have."""
 
 
 class Controlled(Protocol):
-    """What a site offers to those outside."""
+    """What a cloud offers to those outside."""
 
     def act(self, verb: str, target: str) -> None:
         """Do one of the test verbs to an instance or a zone. Raises Unknown."""
@@ -60,27 +60,27 @@ class Done:
     stderr: str
 
 
-def route(site: Controlled, request: Request) -> Response:
+def route(cloud: Controlled, request: Request) -> Response:
     """Answer one request below PREFIX."""
     name = request.path.removeprefix(PREFIX)
     asked = json.loads(request.get_data() or b"{}")
     try:
         if name == "report":
-            answer: Any = site.report()
+            answer: Any = cloud.report()
         elif name == "instances":
-            answer = list(site.instances())
+            answer = list(cloud.instances())
         elif name == "shell":
-            answer = list(site.shell(asked["target"]))
+            answer = list(cloud.shell(asked["target"]))
         elif name == "attach":
-            answer = {"namespace": site.attach(asked["target"])}
+            answer = {"namespace": cloud.attach(asked["target"])}
         elif name == "detach":
-            site.detach(asked["target"])
+            cloud.detach(asked["target"])
             answer = {}
         elif name == "execute":
-            done = site.execute(asked["instance"], asked["command"], asked["timeout_seconds"])
+            done = cloud.execute(asked["instance"], asked["command"], asked["timeout_seconds"])
             answer = asdict(Done(done.returncode, done.stdout, done.stderr))
         else:
-            site.act(name, asked["target"])
+            cloud.act(name, asked["target"])
             answer = {}
     except Unknown as error:
         return _json({"error": str(error)}, 404)
@@ -94,11 +94,11 @@ def _json(answer: Any, status: int) -> Response:
 
 
 class Refused(Exception):
-    """The site refused; the text is its reason."""
+    """The cloud refused; the text is its reason."""
 
 
 class Control:
-    """The client's side; one for each site."""
+    """The client's side; one for each cloud."""
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint

@@ -78,7 +78,7 @@ class MachineRehearsal:
             server += ["--node-settings", str(settings)]
         if program is not None:
             server += ["--program", str(program.resolve())]
-        self.local = Rehearsal(config, folder, processes, server=server, played=False, minor=minor, change=change)
+        self.local = Rehearsal(config, folder, processes, server=server, stubbed=False, minor=minor, change=change)
         self._folder = folder
         self._minor = minor
         self._live = sys.stdout.isatty()
@@ -87,7 +87,7 @@ class MachineRehearsal:
 
     @property
     def control(self) -> Control:
-        """The site's verbs."""
+        """The local cloud's verbs."""
         return Control(self.local.endpoint)
 
     def deploy(self) -> None:

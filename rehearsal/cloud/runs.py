@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rehearsal.binaries.store import cache_folder
 from rehearsal.cloud.control import Control, Refused
-from rehearsal.machines import sites
+from rehearsal.machines import local_clouds
 
 _ENDPOINT_FILE = "endpoint"
 
@@ -24,14 +24,14 @@ def publish(run_dir: Path, endpoint: str) -> None:
 def running(instance_id: str = "") -> Control:
     """The local cloud that has an instance, or the only one that runs. Raises Refused when that is not one."""
     found = {
-        record.site_id: file.read_text(encoding="utf-8")
-        for record in sites.records()
+        record.cloud_id: file.read_text(encoding="utf-8")
+        for record in local_clouds.records()
         if record.alive and (file := Path(record.run_dir, _ENDPOINT_FILE)).is_file()
     }
     if not found:
         raise Refused("no local cloud runs: make rehearse KEEP=1 leaves one running")
     if len(found) > 1:
-        found = {site_id: endpoint for site_id, endpoint in found.items() if Control(endpoint).has(instance_id)}
+        found = {cloud_id: endpoint for cloud_id, endpoint in found.items() if Control(endpoint).has(instance_id)}
     if len(found) != 1:
         raise Refused(f"no local cloud that runs has {instance_id}")
     return Control(next(iter(found.values())))

@@ -31,9 +31,10 @@ _SETTLE_SECONDS = 15
 class Rehearsal:
     """One cluster on one local AWS. What can go on at the same time does: two cores are enough for half a minute.
 
-    `server` is the program that runs the local AWS; with `played` another program plays the nodes. Where the local AWS
-    has machines, `minor` is the Kubernetes that they boot, the newest without it, and clients of the API may come from
-    the range `facts.client_cidr`. `change` may alter the generated templates before anything is done with them.
+    `server` is the program that runs the local AWS; with `stubbed` another program stands in for the nodes. Where the
+    local AWS has machines, `minor` is the Kubernetes that they boot, the newest without it, and clients of the API may
+    come from the range `facts.client_cidr`. `change` may alter the generated templates before anything is done with
+    them.
     """
 
     def __init__(
@@ -43,13 +44,13 @@ class Rehearsal:
         processes: Processes,
         *,
         server: Sequence[str] = LOCAL_SERVER,
-        played: bool = True,
+        stubbed: bool = True,
         minor: str | None = None,
         change: Change | None = None,
     ) -> None:
         self._config = config
         self._server = server
-        self._played = played
+        self._stubbed = stubbed
         self._minor = minor
         self._change = change
         self._image: str | None = None
@@ -93,7 +94,7 @@ class Rehearsal:
         packaging = self._processes.start("package", [*_AWS, *package], self._environment)
         declared = json.loads((self._templates / "root.json").read_text(encoding="utf-8"))["Parameters"]
         values = surroundings.prepare(self.client, self.facts, declared, self._image)
-        if not self._played:
+        if not self._stubbed:
             values["ApiClientCidrs"] = self.facts.client_cidr
         self._before = inventory.take(self.client)
         self._processes.finish(packaging, "package")
@@ -164,13 +165,13 @@ class Rehearsal:
         return linting
 
     def _meet(self, endpoint: str) -> None:
-        """Turns everything towards the local AWS, and lets the player play the nodes."""
+        """Turns everything towards the local AWS, and starts the stub of the nodes."""
         region = self.facts.region
         self._environment = local_environment(endpoint, region)
         self.say(f"local AWS at {endpoint}, region {region}")
-        if self._played:
-            player = [*_PYTHON, "rehearsal.player", "--endpoint", endpoint, "--region", region, "--stop-with-stdin"]
-            self._processes.start("player", player, self._environment, read=False)
+        if self._stubbed:
+            stub = [*_PYTHON, "rehearsal.node_stub", "--endpoint", endpoint, "--region", region, "--stop-with-stdin"]
+            self._processes.start("node-stub", stub, self._environment, read=False)
 
     @property
     def endpoint(self) -> str:

@@ -17,7 +17,7 @@ from rehearsal.machines.instance.aims import Aim
 from rehearsal.machines.instance.cgroups import group_of
 from rehearsal.machines.instance.life import Life
 from rehearsal.machines.instance.place import Network, Place, Supply
-from rehearsal.machines.instance.seam import Layers
+from rehearsal.machines.instance.shim import Layers
 from rehearsal.machines.model import Image, Machine, States
 
 LOG = logging.getLogger(__name__)
@@ -49,18 +49,18 @@ class Hypervisor:
         aws: LocalAws,
         fabric: Zones,
         images: Callable[[str], Image],
-        site_id: str,
+        cloud_id: str,
         run_dir: Path,
         shutdown_seconds: float = SHUTDOWN_SECONDS,
     ) -> None:
         self._aws = aws
         self._fabric = fabric
         self._images = images
-        self._site_id = site_id
+        self._site_id = cloud_id
         self._folder = run_dir / "instances"
         self._folder.mkdir(parents=True)
-        layers = Layers.make(self._folder / "layers", f"holdfast-{site_id}")
-        self._place = Place(site_id, self._folder, layers, fabric, shutdown_seconds)
+        layers = Layers.make(self._folder / "layers", f"holdfast-{cloud_id}")
+        self._place = Place(cloud_id, self._folder, layers, fabric, shutdown_seconds)
         self._lives: dict[str, Life] = {}
         self._lock = threading.Lock()
         self._states: States | None = None

@@ -14,7 +14,7 @@ PORT = 80
 
 
 class Inside:
-    """Listens in all VPCs of a site."""
+    """Listens in all VPCs of a local cloud."""
 
     def __init__(self, aws: LocalAws, routers: Routers) -> None:
         self._aws = aws

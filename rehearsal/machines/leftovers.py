@@ -1,7 +1,7 @@
 """What local clouds have on this computer, and the removal of what dead ones left behind.
 
-Everything is found by the label of its cloud, `hf-<site>-` or `holdfast-<site>`, never by a broader name; what belongs
-to a cloud whose owner lives is neither shown nor touched.
+Everything is found by the label of its cloud, `hf-<cloud>-` or `holdfast-<cloud>`, never by a broader name; what
+belongs to a cloud whose owner lives is neither shown nor touched.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rehearsal.machines import sites
+from rehearsal.machines import local_clouds
 from rehearsal.machines.instance import cgroups, syscalls
 from rehearsal.machines.network import namespaces
-from rehearsal.machines.network.names import site_prefix
+from rehearsal.machines.network.names import cloud_prefix
 
 _NAMESPACE = re.compile(r"hf-([0-9a-f]{6})-")
 _MOUNT_SOURCE = re.compile(r"holdfast-([0-9a-f]{6})")
@@ -33,7 +33,7 @@ KILL_SECONDS = 10.0
 class Found:
     """What there is of one local cloud."""
 
-    site_id: str
+    cloud_id: str
     pids: tuple[int, ...]
     mounts: tuple[str, ...]
     namespaces: tuple[str, ...]
@@ -44,7 +44,7 @@ class Found:
 
     def names(self) -> Iterator[str]:
         """Each thing, readable."""
-        yield from (f"process {pid} ({_program(pid)}) of {self.site_id}" for pid in self.pids)
+        yield from (f"process {pid} ({_program(pid)}) of {self.cloud_id}" for pid in self.pids)
         yield from (f"mount {path}" for path in self.mounts)
         yield from (f"namespace {name}" for name in self.namespaces)
         yield from (f"cgroup {path}" for path in self.cgroups)
@@ -54,13 +54,13 @@ def snapshot() -> frozenset[str]:
     """A picture to compare with a later one: everything of clouds that are dead or gone, and this computer's own links,
     firewall tables and settings, which no cloud may change for longer than it lives."""
     seen = _all()
-    alive = sites.alive()
-    names = {name for site_id, found in seen.items() if site_id not in alive for name in found.names()}
+    alive = local_clouds.alive()
+    names = {name for cloud_id, found in seen.items() if cloud_id not in alive for name in found.names()}
     names |= {f"link {path.name}" for path in Path("/sys/class/net").iterdir()}
     tables = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout
     names |= {f"rule {line}" for line in tables.splitlines()}
     if not alive:
-        names |= {f"setting {name} = {value}" for name, value in sites.settings().items()}
+        names |= {f"setting {name} = {value}" for name, value in local_clouds.settings().items()}
     return frozenset(names)
 
 
@@ -68,22 +68,22 @@ def clean() -> list[str]:
     """Remove what dead local clouds left behind; a line for each cloud. OSError for what cannot be removed."""
     seen = _all()
     # Asked afterwards: a cloud is claimed before it has anything, so whatever was seen has a claim by now.
-    dead = {record.site_id: record for record in sites.records() if not record.alive}
+    dead = {record.cloud_id: record for record in local_clouds.records() if not record.alive}
     lines = []
-    for site_id in sorted((seen.keys() | dead.keys()) - sites.alive()):
-        found = seen.get(site_id, Found(site_id, (), (), (), ()))
+    for cloud_id in sorted((seen.keys() | dead.keys()) - local_clouds.alive()):
+        found = seen.get(cloud_id, Found(cloud_id, (), (), (), ()))
         remove(found)
-        if site_id in dead:
-            _remove_files(Path(dead[site_id].run_dir), site_id)
-        sites.release(site_id)
+        if cloud_id in dead:
+            _remove_files(Path(dead[cloud_id].run_dir), cloud_id)
+        local_clouds.release(cloud_id)
         counts = (len(found.pids), len(found.mounts), len(found.namespaces), len(found.cgroups))
-        lines.append(f"{site_id}: removed %d processes, %d mounts, %d namespaces, %d control groups" % counts)
+        lines.append(f"{cloud_id}: removed %d processes, %d mounts, %d namespaces, %d control groups" % counts)
     return lines
 
 
-def find(site_id: str) -> Found:
+def find(cloud_id: str) -> Found:
     """What there is of one local cloud, dead or alive."""
-    return _all().get(site_id, Found(site_id, (), (), (), ()))
+    return _all().get(cloud_id, Found(cloud_id, (), (), (), ()))
 
 
 def remove(found: Found) -> None:
@@ -96,25 +96,25 @@ def remove(found: Found) -> None:
         syscalls.unmount(path, syscalls.MNT_DETACH)
     namespaces.remove(found.namespaces)
     if found.cgroups:
-        cgroups.group_of(found.site_id).remove()
+        cgroups.group_of(found.cloud_id).remove()
 
 
 def _all() -> dict[str, Found]:
     """What there is of every local cloud, by its id."""
     mounts = _mounts()
     names = [(match[1], name) for name in namespaces.existing("hf-") if (match := _NAMESPACE.match(name))]
-    groups = {site_id for site_id in cgroups.sites() if _GROUP.fullmatch(site_id)}
+    groups = {cloud_id for cloud_id in cgroups.clouds() if _GROUP.fullmatch(cloud_id)}
     inside = _processes_inside([name for _, name in names])
     found = {}
-    for site_id in {each for each, _ in mounts} | {each for each, _ in names} | groups:
-        group = cgroups.group_of(site_id)
-        own = tuple(name for _, name in names if name.startswith(site_prefix(site_id)))
+    for cloud_id in {each for each, _ in mounts} | {each for each, _ in names} | groups:
+        group = cgroups.group_of(cloud_id)
+        own = tuple(name for _, name in names if name.startswith(cloud_prefix(cloud_id)))
         pids = set(group.pids()) | {pid for name in own for pid in inside[name]}
-        found[site_id] = Found(
-            site_id,
+        found[cloud_id] = Found(
+            cloud_id,
             tuple(sorted(pids)),
             # The last ones lie over earlier ones.
-            tuple(path for each, path in reversed(mounts) if each == site_id),
+            tuple(path for each, path in reversed(mounts) if each == cloud_id),
             own,
             tuple(str(tree.path / group.name) for tree in group.trees if (tree.path / group.name).exists()),
         )
@@ -122,7 +122,7 @@ def _all() -> dict[str, Found]:
 
 
 def _mounts() -> list[tuple[str, str]]:
-    """Site and path of every mount that carries a label, in the order of mounting."""
+    """Cloud and path of every mount that carries a label, in the order of mounting."""
     found = []
     for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
         before, _, after = line.partition(" - ")
@@ -145,9 +145,9 @@ def _processes_inside(names: list[str]) -> dict[str, list[int]]:
     return found
 
 
-def _remove_files(run_dir: Path, site_id: str) -> None:
+def _remove_files(run_dir: Path, cloud_id: str) -> None:
     # All of a folder that has the cloud's name; of any other only what is surely the cloud's.
-    target = run_dir if run_dir.name == site_id else run_dir / "instances"
+    target = run_dir if run_dir.name == cloud_id else run_dir / "instances"
     if target.exists():
         shutil.rmtree(target)
 

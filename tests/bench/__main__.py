@@ -15,7 +15,7 @@ GENERATION_SECONDS = 0.45
 LOCAL_SECONDS = 20
 PACKAGES = 40
 BOOT_SECONDS = 1.5
-BED_SECONDS = 10
+HARNESS_SECONDS = 10
 IDLE_PERCENT = 5
 
 
@@ -65,7 +65,7 @@ def _tell(figures: dict[str, Any]) -> None:
         print(f"machines     not measured: {'; '.join(measured['not_measured'])}")
     else:
         print(f"boot         {measured['boot_seconds']:.2f} s to the default target (at most {BOOT_SECONDS} s)")
-        print(f"bed          {measured['bed_up_and_down_seconds']:.1f} s up and down (at most {BED_SECONDS} s)")
+        print(f"harness      {measured['harness_up_and_down_seconds']:.1f} s up and down (at most {HARNESS_SECONDS} s)")
         print(f"idle         {measured['idle_percent_of_a_core']:.1f} % of a core (at most {IDLE_PERCENT} %)")
     if "cluster" in figures:
         _tell_cluster(figures["cluster"])

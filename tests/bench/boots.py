@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.binaries.store import cache_folder
-from tests.e2e.bed import Bed, Json, Seen, running
+from tests.e2e.harness import ClusterHarness, Json, Seen, running
 
 WORKERS = 2
 CLUSTER_SECONDS = 420.0
@@ -55,13 +55,13 @@ def boots() -> dict[str, Any]:
     with (
         tempfile.TemporaryDirectory(dir=cache_folder()) as folder,
         contextlib.redirect_stdout(sys.stderr),
-        running(Path(folder), node_settings={}, parameters={}, program=None) as bed,
+        running(Path(folder), node_settings={}, parameters={}, program=None) as cluster,
     ):
-        bed.healthy(CLUSTER_SECONDS)
-        seen = bed.until(lambda seen: _whole(bed, seen), "not every node is Ready", CLUSTER_SECONDS)
-        logs = {name: bed.log(name) for name in sorted(seen.running)}
+        cluster.healthy(CLUSTER_SECONDS)
+        seen = cluster.until(lambda seen: _whole(cluster, seen), "not every node is Ready", CLUSTER_SECONDS)
+        logs = {name: cluster.log(name) for name in sorted(seen.running)}
         control_planes = {name: logs[name] for name in sorted(seen.control_planes)}
-        agents = _idle_agents(bed, sorted(control_planes))
+        agents = _idle_agents(cluster, sorted(control_planes))
     return {**boot_cpu(logs), **three_voters(control_planes), **agents}
 
 
@@ -84,13 +84,13 @@ def three_voters(logs: Mapping[str, Sequence[Json]]) -> dict[str, float]:
     }
 
 
-def _whole(bed: Bed, seen: Seen) -> Seen | None:
+def _whole(cluster: ClusterHarness, seen: Seen) -> Seen | None:
     """Whether every instance is a Ready node, and the boot of each has ended well."""
     assert seen.record is not None
     expected = len(seen.control_planes) + WORKERS
-    if len(seen.running) != expected or bed.nodes(seen.record.owner) != dict.fromkeys(seen.running, True):
+    if len(seen.running) != expected or cluster.nodes(seen.record.owner) != dict.fromkeys(seen.running, True):
         return None
-    return seen if all(_ended(bed.log(name)) for name in seen.running) else None
+    return seen if all(_ended(cluster.log(name)) for name in seen.running) else None
 
 
 def _ended(lines: Sequence[Json]) -> bool:
@@ -105,11 +105,11 @@ def _is_kubeadm(line: Json) -> bool:
     return line["stage"] in _KUBEADM and line["outcome"] != "waiting"
 
 
-def _idle_agents(bed: Bed, names: Sequence[str]) -> dict[str, float]:
+def _idle_agents(cluster: ClusterHarness, names: Sequence[str]) -> dict[str, float]:
     time.sleep(SETTLE_SECONDS)
-    before = {name: _spent(bed, name) for name in names}
+    before = {name: _spent(cluster, name) for name in names}
     time.sleep(IDLE_SECONDS)
-    after = {name: _spent(bed, name) for name in names}
+    after = {name: _spent(cluster, name) for name in names}
     percent = [
         100 * (after[name].cpu_seconds - before[name].cpu_seconds) / (after[name].at - before[name].at)
         for name in names
@@ -120,10 +120,10 @@ def _idle_agents(bed: Bed, names: Sequence[str]) -> dict[str, float]:
     }
 
 
-def _spent(bed: Bed, name: str) -> Spent:
+def _spent(cluster: ClusterHarness, name: str) -> Spent:
     # Both in one call, of one process.
     script = "p=$(systemctl show --property MainPID --value holdfast-agent) && cat /proc/$p/stat /proc/$p/status"
-    done = bed.shell(name, script)
+    done = cluster.shell(name, script)
     at = time.monotonic()
     if done.returncode:
         raise RuntimeError(f"{name}: its agent does not run: {done.stderr.strip()}")

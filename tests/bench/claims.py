@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.claim_race import race
-from tests.integration.place import Processes
+from tests.integration.harness import Processes
 
 CONTENDERS = 100
 ROUNDS = 20

@@ -16,10 +16,10 @@ from types import TracebackType
 from typing import Any
 
 from coordination.outcomes import Known
-from rehearsal.machines import sites
+from rehearsal.machines import local_clouds
 from rehearsal.machines.instance.cgroups import group_of
 from rehearsal.machines.instance.plan import DATA_FOLDERS
-from tests.e2e.bed import ADMIN_FILE, Bed
+from tests.e2e.harness import ADMIN_FILE, ClusterHarness
 from tests.unit.userdata.secrecy import all_files, pki_secrets
 from userdata.join.store import JoinStore
 from userdata.pki.material import ITEMS
@@ -99,15 +99,15 @@ class KeyFile:
 
 def instance_folder(instance_id: str) -> tuple[str, Path]:
     """The id of the local cloud that has an instance, and the folder of the instance's disks."""
-    found = [(each.site_id, Path(each.run_dir, "instances", instance_id)) for each in sites.records()]
-    ((site_id, folder),) = [each for each in found if each[1].is_dir()]
-    return site_id, folder
+    found = [(each.cloud_id, Path(each.run_dir, "instances", instance_id)) for each in local_clouds.records()]
+    ((cloud_id, folder),) = [each for each in found if each[1].is_dir()]
+    return cloud_id, folder
 
 
 def instance_root(instance_id: str) -> Path:
     """The root folder of an instance that runs, as this computer sees it."""
-    site_id, _ = instance_folder(instance_id)
-    for pid in group_of(site_id, instance_id).pids():
+    cloud_id, _ = instance_folder(instance_id)
+    for pid in group_of(cloud_id, instance_id).pids():
         with contextlib.suppress(OSError):
             status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
             (inside,) = [line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:")]
@@ -133,10 +133,10 @@ def key_files(instance_id: str) -> list[KeyFile]:
     return found
 
 
-def secrets_made(bed: Bed) -> dict[str, str]:
+def secrets_made(cluster: ClusterHarness) -> dict[str, str]:
     """Every secret of the cluster by a name that may be shown: of SSM, of the API server, and of nodes' own keys."""
-    found = {**secrets_in_ssm(bed), **_tokens(bed)}
-    for instance_id in sorted(bed.look().running):
+    found = {**secrets_in_ssm(cluster), **_tokens(cluster)}
+    for instance_id in sorted(cluster.look().running):
         for file in key_files(instance_id):
             for number, key in enumerate(file.keys):
                 if key not in found.values():
@@ -146,9 +146,9 @@ def secrets_made(bed: Bed) -> dict[str, str]:
     return {**found, **lines}
 
 
-def secrets_in_ssm(bed: Bed) -> dict[str, str]:
+def secrets_in_ssm(cluster: ClusterHarness) -> dict[str, str]:
     """The keys that control planes share, and the join token. AssertionError where SSM holds anything else secret."""
-    ssm = bed.rehearsal.local.client("ssm")
+    ssm = cluster.rehearsal.local.client("ssm")
     names = {name for name, kind in _parameters(ssm) if kind == "SecureString"}
     prefixes = {name.rpartition("/")[0] for name in names if not name.endswith("/join/data")}
     found: dict[str, str] = {}
@@ -168,11 +168,11 @@ def secrets_in_ssm(bed: Bed) -> dict[str, str]:
     return found
 
 
-def _tokens(bed: Bed) -> dict[str, str]:
-    seen = bed.look()
+def _tokens(cluster: ClusterHarness) -> dict[str, str]:
+    seen = cluster.look()
     assert seen.record is not None
     selected = "--field-selector type=bootstrap.kubernetes.io/token"
-    done = bed.shell(
+    done = cluster.shell(
         seen.record.owner, f"kubectl --kubeconfig {ADMIN_FILE} get secrets -n kube-system {selected} --output json"
     )
     assert done.returncode == 0, done.stderr
@@ -181,29 +181,29 @@ def _tokens(bed: Bed) -> dict[str, str]:
     return {f"secret of {name}": base64.b64decode(data["token-secret"]).decode() for name, data in secrets.items()}
 
 
-def places(bed: Bed, folder: Path, sampler: Sampler) -> Iterator[Place]:
+def places(cluster: ClusterHarness, folder: Path, sampler: Sampler) -> Iterator[Place]:
     """Everything that is searched. `folder` is where the local cloud and the deployment write."""
-    clients = bed.rehearsal.local.client
+    clients = cluster.rehearsal.local.client
     for name, content in all_files(folder):
         yield f"{_CLOUD}: {name}", content
     yield from sampler.places()
     yield from _logs_of(clients("logs"))
-    yield from ((f"table: {item['Id']['S']}", _text(item)) for item in _pages(clients("dynamodb"), table_name(bed)))
+    yield from ((f"table: {item['Id']['S']}", _text(item)) for item in _pages(clients("dynamodb"), table_name(cluster)))
     yield from _ec2(clients("ec2"))
     yield from _stacks(clients("cloudformation"))
     ssm = clients("ssm")
     for name, kind in _parameters(ssm):
         if kind != "SecureString":
             yield f"parameter: {name}", ssm.get_parameter(Name=name)["Parameter"]["Value"].encode()
-    for instance_id in sorted(bed.look().running):
-        yield from _of_instance(bed, instance_id)
+    for instance_id in sorted(cluster.look().running):
+        yield from _of_instance(cluster, instance_id)
 
 
-def _of_instance(bed: Bed, instance_id: str) -> Iterator[Place]:
+def _of_instance(cluster: ClusterHarness, instance_id: str) -> Iterator[Place]:
     root = instance_root(instance_id)
     for name, content in all_files(root / LOGS):
         yield f"log: {instance_id} {Path(name).name}", content
-    yield f"journal: {instance_id}", bed.shell(instance_id, "journalctl --no-pager --output cat").stdout.encode()
+    yield f"journal: {instance_id}", cluster.shell(instance_id, "journalctl --no-pager --output cat").stdout.encode()
     for name, path in written_files(instance_id, 0o077):
         yield f"readable file: {name}", path.read_bytes()
 
@@ -226,9 +226,9 @@ def written_files(instance_id: str, modes: int = 0o777) -> Iterator[tuple[str, P
                         yield f"{instance_id}:/{path.relative_to(below)}", path
 
 
-def table_name(bed: Bed) -> str:
+def table_name(cluster: ClusterHarness) -> str:
     """The cluster table's name."""
-    (name,) = bed.rehearsal.local.client("dynamodb").list_tables()["TableNames"]
+    (name,) = cluster.rehearsal.local.client("dynamodb").list_tables()["TableNames"]
     return str(name)
 
 

@@ -15,7 +15,7 @@ import pytest
 from coordination.names import release_grant_item
 from coordination.outcomes import Known
 from coordination.record import Phase
-from tests.e2e.bed import Bed, Seen, running
+from tests.e2e.harness import ClusterHarness, Seen, running
 
 UNREADY = ("clean", "make-keys", "store-keys", "point-at-keys", "configure", "kubeadm-init", "identify", "ready")
 """Whoever is lost here has not founded anything."""
@@ -40,13 +40,13 @@ HEALTHY_SECONDS = 420.0
 
 
 @pytest.fixture(scope="class")
-def bed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterHarness]:
     """A cluster without workers, in which the next founder is held at its first stage."""
     parameters = {"GeneralMinSize": "0", **request.cls.parameters}
-    with running(tmp_path_factory.mktemp("founding"), node_settings=SHORT, parameters=parameters) as bed:
-        bed.holding.found = UNREADY[:1]
-        bed.holding.join = ("gate",)
-        yield bed
+    with running(tmp_path_factory.mktemp("founding"), node_settings=SHORT, parameters=parameters) as cluster:
+        cluster.holding.found = UNREADY[:1]
+        cluster.holding.join = ("gate",)
+        yield cluster
 
 
 class TestLost:
@@ -55,22 +55,26 @@ class TestLost:
     parameters: ClassVar[Mapping[str, str]] = {}
 
     @pytest.mark.parametrize("stage", UNREADY)
-    def test_before_it_is_ready_it_is_followed_by_the_next_epoch(self, bed: Bed, stage: str) -> None:
-        followed(bed, "lose", stage, Phase.CLAIMED)
+    def test_before_it_is_ready_it_is_followed_by_the_next_epoch(self, cluster: ClusterHarness, stage: str) -> None:
+        followed(cluster, "lose", stage, Phase.CLAIMED)
 
     @pytest.mark.parametrize("stage", [*READY, *SERVING])
-    def test_alone_with_a_ready_cluster_it_is_followed_by_an_empty_one(self, bed: Bed, stage: str) -> None:
-        founder, before = held(bed, stage)
+    def test_alone_with_a_ready_cluster_it_is_followed_by_an_empty_one(
+        self, cluster: ClusterHarness, stage: str
+    ) -> None:
+        founder, before = held(cluster, stage)
         assert phase(before) is Phase.READY
-        broken(bed, "lose", founder, stage)
-        emptied(bed, before)
+        broken(cluster, "lose", founder, stage)
+        emptied(cluster, before)
 
     @pytest.mark.parametrize("stage", RESTORING)
-    def test_while_it_restores_it_is_followed_by_one_that_restores_the_same(self, bed: Bed, stage: str) -> None:
-        followed(bed, "lose", stage, Phase.RESTORING)
+    def test_while_it_restores_it_is_followed_by_one_that_restores_the_same(
+        self, cluster: ClusterHarness, stage: str
+    ) -> None:
+        followed(cluster, "lose", stage, Phase.RESTORING)
 
-    def test_in_the_end_there_is_one_cluster_of_the_last_epoch(self, bed: Bed) -> None:
-        one_cluster(bed)
+    def test_in_the_end_there_is_one_cluster_of_the_last_epoch(self, cluster: ClusterHarness) -> None:
+        one_cluster(cluster)
 
 
 class TestHung:
@@ -79,35 +83,37 @@ class TestHung:
     parameters: ClassVar[Mapping[str, str]] = {"LaunchHookHeartbeatSeconds": str(HOOK_SECONDS)}
 
     @pytest.mark.parametrize("stage", UNREADY)
-    def test_before_it_is_ready_it_is_followed_by_the_next_epoch(self, bed: Bed, stage: str) -> None:
-        followed(bed, "hang", stage, Phase.CLAIMED)
+    def test_before_it_is_ready_it_is_followed_by_the_next_epoch(self, cluster: ClusterHarness, stage: str) -> None:
+        followed(cluster, "hang", stage, Phase.CLAIMED)
 
     @pytest.mark.parametrize("stage", [*READY, *SERVING])
-    def test_alone_with_a_ready_cluster_it_is_let_go_and_followed_by_an_empty_one(self, bed: Bed, stage: str) -> None:
+    def test_alone_with_a_ready_cluster_it_is_let_go_and_followed_by_an_empty_one(
+        self, cluster: ClusterHarness, stage: str
+    ) -> None:
         """It is a member, and its terminating hook holds it, until the one that was launched for it finds it silent."""
-        founder, before = held(bed, stage)
+        founder, before = held(cluster, stage)
         assert phase(before) is Phase.READY
-        broken(bed, "hang", founder, stage)
-        emptied(bed, before, NOTICED_SECONDS + TAKEN_SECONDS)
-        assert bed.look().state(founder) == "terminated"
-        grant = bed.table.get(release_grant_item(founder))
+        broken(cluster, "hang", founder, stage)
+        emptied(cluster, before, NOTICED_SECONDS + TAKEN_SECONDS)
+        assert cluster.look().state(founder) == "terminated"
+        grant = cluster.table.get(release_grant_item(founder))
         assert isinstance(grant, Known)
         assert grant.value is not None
 
     # It is ended in the same way as before it was ready, so one stage shows that it is followed, too.
-    def test_while_it_restores_it_is_followed_by_one_that_restores_the_same(self, bed: Bed) -> None:
-        followed(bed, "hang", "kubeadm-init", Phase.RESTORING)
+    def test_while_it_restores_it_is_followed_by_one_that_restores_the_same(self, cluster: ClusterHarness) -> None:
+        followed(cluster, "hang", "kubeadm-init", Phase.RESTORING)
 
-    def test_in_the_end_there_is_one_cluster_of_the_last_epoch(self, bed: Bed) -> None:
-        one_cluster(bed)
+    def test_in_the_end_there_is_one_cluster_of_the_last_epoch(self, cluster: ClusterHarness) -> None:
+        one_cluster(cluster)
 
 
-def followed(bed: Bed, verb: str, stage: str, wanted: Phase) -> None:
+def followed(cluster: ClusterHarness, verb: str, stage: str, wanted: Phase) -> None:
     """Break a founder that is not ready, and see that another one claims the next epoch in the same phase."""
-    founder, before = held(bed, stage)
+    founder, before = held(cluster, stage)
     assert phase(before) is wanted
-    broken(bed, verb, founder, stage)
-    after = bed.until(lambda seen: taken(seen, before), "nobody claims the next epoch", TAKEN_SECONDS)
+    broken(cluster, verb, founder, stage)
+    after = cluster.until(lambda seen: taken(seen, before), "nobody claims the next epoch", TAKEN_SECONDS)
     assert after.record is not None
     assert before.record is not None
     assert (after.record.phase, after.record.epoch) == (wanted, before.record.epoch + 1)
@@ -116,9 +122,9 @@ def followed(bed: Bed, verb: str, stage: str, wanted: Phase) -> None:
     assert after.state(founder) == "terminated"
 
 
-def emptied(bed: Bed, before: Seen, seconds: float = TAKEN_SECONDS) -> None:
+def emptied(cluster: ClusterHarness, before: Seen, seconds: float = TAKEN_SECONDS) -> None:
     """See that the next epoch is claimed to be founded anew with the same keys."""
-    after = bed.until(lambda seen: taken(seen, before), "nobody claims the next epoch", seconds)
+    after = cluster.until(lambda seen: taken(seen, before), "nobody claims the next epoch", seconds)
     assert after.record is not None
     assert before.record is not None
     assert (after.record.phase, after.record.restore_from) == (Phase.RESTORING, "nothing")
@@ -126,12 +132,12 @@ def emptied(bed: Bed, before: Seen, seconds: float = TAKEN_SECONDS) -> None:
     assert after.record.pki_epoch == before.record.pki_epoch
 
 
-def one_cluster(bed: Bed) -> None:
+def one_cluster(cluster: ClusterHarness) -> None:
     """Hold nobody any more, and see one healthy cluster of the epoch that was claimed last."""
-    before = bed.look()
-    bed.holding.found = ()
-    bed.holding.join = ()
-    after = bed.healthy(HEALTHY_SECONDS)
+    before = cluster.look()
+    cluster.holding.found = ()
+    cluster.holding.join = ()
+    after = cluster.healthy(HEALTHY_SECONDS)
     assert after.record is not None
     assert before.record is not None
     assert (after.record.epoch, after.record.pki_epoch) == (before.record.epoch, before.record.pki_epoch)
@@ -142,22 +148,22 @@ def phase(seen: Seen) -> Phase | None:
     return seen.record.phase if seen.record else None
 
 
-def held(bed: Bed, stage: str) -> tuple[str, Seen]:
+def held(cluster: ClusterHarness, stage: str) -> tuple[str, Seen]:
     """Let whoever founds go on to a stage, where it is held; its instance, and what was seen then."""
-    bed.holding.found = (stage,)
+    cluster.holding.found = (stage,)
 
     def there(seen: Seen) -> tuple[str, Seen] | None:
         owner = seen.record.owner if seen.record else ""
         return (owner, seen) if owner in seen.running and seen.stage(owner) == stage else None
 
-    return bed.until(there, f"no founder comes to {stage}", STAGE_SECONDS)
+    return cluster.until(there, f"no founder comes to {stage}", STAGE_SECONDS)
 
 
-def broken(bed: Bed, verb: str, founder: str, stage: str) -> None:
+def broken(cluster: ClusterHarness, verb: str, founder: str, stage: str) -> None:
     """Break the founder where it is held. Whoever founds next is held at its first stage."""
-    bed.holding.found = (stage, UNREADY[0])
-    bed.look()
-    bed.act(verb, founder)
+    cluster.holding.found = (stage, UNREADY[0])
+    cluster.look()
+    cluster.act(verb, founder)
 
 
 def taken(seen: Seen, before: Seen) -> Seen | None:

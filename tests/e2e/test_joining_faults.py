@@ -12,7 +12,7 @@ from coordination.member_writes import removed
 from coordination.members import Member, MemberState
 from coordination.outcomes import Done
 from coordination.record import Phase
-from tests.e2e.bed import Bed, Json, Seen, etcdctl, running
+from tests.e2e.harness import ClusterHarness, Json, Seen, etcdctl, running
 
 NO_MEMBER = ("read-keys", "gate", "clean", "configure", "joining-row", "check-gate", "kubeadm-join")
 """Held at the beginning of these, a joiner is in nobody's list yet."""
@@ -30,16 +30,16 @@ HEALTHY_SECONDS = 420.0
 
 
 @pytest.fixture(scope="class")
-def new(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+def new(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterHarness]:
     """A cluster whose joiners are held at their first stage."""
     parameters = {"GeneralMinSize": "0", **request.cls.parameters}
-    with running(tmp_path_factory.mktemp("joining"), node_settings=SHORT, parameters=parameters) as bed:
-        bed.holding.join = NO_MEMBER[:1]
-        yield bed
+    with running(tmp_path_factory.mktemp("joining"), node_settings=SHORT, parameters=parameters) as cluster:
+        cluster.holding.join = NO_MEMBER[:1]
+        yield cluster
 
 
 @pytest.fixture(scope="class")
-def bed(new: Bed) -> Bed:
+def cluster(new: ClusterHarness) -> ClusterHarness:
     """A cluster of a founder and one that has joined; the third is held at its first stage."""
     let_one_join(new)
     return new
@@ -51,50 +51,52 @@ class TestLost:
     parameters: ClassVar[Mapping[str, str]] = {}
 
     @pytest.mark.parametrize("stage", NO_MEMBER)
-    def test_without_a_member_left_behind_the_replacement_joins(self, bed: Bed, stage: str) -> None:
-        joiner, before = held(bed, stage)
-        members = bed.etcd(founder(before))["members"]
+    def test_without_a_member_left_behind_the_replacement_joins(self, cluster: ClusterHarness, stage: str) -> None:
+        joiner, before = held(cluster, stage)
+        members = cluster.etcd(founder(before))["members"]
         assert len(members) == 2
-        bed.act("lose", joiner)
-        newcomer = bed.until(lambda seen: replacement(seen, joiner), "no replacement comes to joining", STAGE_SECONDS)
-        after = bed.look()
-        assert bed.etcd(founder(after))["members"] == members
+        cluster.act("lose", joiner)
+        newcomer = cluster.until(
+            lambda seen: replacement(seen, joiner), "no replacement comes to joining", STAGE_SECONDS
+        )
+        after = cluster.look()
+        assert cluster.etcd(founder(after))["members"] == members
         assert unchanged(after, before)
         assert newcomer != joiner
 
-    def test_in_the_middle_of_kubeadm_the_learner_is_in_nobodys_way(self, bed: Bed) -> None:
+    def test_in_the_middle_of_kubeadm_the_learner_is_in_nobodys_way(self, cluster: ClusterHarness) -> None:
         """It counts for no quorum. A replacement with the same address removes it, as it would remove its own."""
-        joiner, before = held(bed, "kubeadm-join")
-        bed.holding.join = ("clean",)
-        wait_for_learner(bed, founder(before))
-        bed.act("lose", joiner)
-        newcomer = bed.until(lambda seen: telling(seen, "", "clean"), "the gate does not open", STAGE_SECONDS)
-        after = bed.look()
+        joiner, before = held(cluster, "kubeadm-join")
+        cluster.holding.join = ("clean",)
+        wait_for_learner(cluster, founder(before))
+        cluster.act("lose", joiner)
+        newcomer = cluster.until(lambda seen: telling(seen, "", "clean"), "the gate does not open", STAGE_SECONDS)
+        after = cluster.look()
         assert unchanged(after, before)
         assert after.place(newcomer) == before.place(joiner)
-        assert after.members[joiner].address == address(bed, newcomer)
-        assert len(bed.etcd(founder(after))["members"]) == 2
+        assert after.members[joiner].address == address(cluster, newcomer)
+        assert len(cluster.etcd(founder(after))["members"]) == 2
 
     @pytest.mark.parametrize("stage", VOTER)
     def test_with_a_member_left_behind_the_replacement_waits_at_the_gate_and_names_it(
-        self, bed: Bed, stage: str
+        self, cluster: ClusterHarness, stage: str
     ) -> None:
-        joiner, before = held(bed, stage)
-        assert joiner in voters(bed, founder(before))
-        bed.act("lose", joiner)
-        bed.holding.join = ("clean",)
+        joiner, before = held(cluster, stage)
+        assert joiner in voters(cluster, founder(before))
+        cluster.act("lose", joiner)
+        cluster.holding.join = ("clean",)
         why = f"etcd's member {joiner} does not answer"
-        newcomer = bed.until(lambda seen: telling(seen, why), "nobody names the lost member", STAGE_SECONDS)
-        after = bed.look()
+        newcomer = cluster.until(lambda seen: telling(seen, why), "nobody names the lost member", STAGE_SECONDS)
+        after = cluster.look()
         assert unchanged(after, before)
         assert after.place(newcomer) == before.place(joiner)
-        assert joiner in voters(bed, founder(after))
-        bed.remove_member(founder(after), joiner)
-        bed.until(lambda seen: seen.stage(newcomer) == "clean", "the gate does not open", STAGE_SECONDS)
+        assert joiner in voters(cluster, founder(after))
+        cluster.remove_member(founder(after), joiner)
+        cluster.until(lambda seen: seen.stage(newcomer) == "clean", "the gate does not open", STAGE_SECONDS)
 
-    def test_in_the_end_all_three_are_voters_of_the_first_epoch(self, bed: Bed) -> None:
-        bed.holding.join = ()
-        after = healed(bed)
+    def test_in_the_end_all_three_are_voters_of_the_first_epoch(self, cluster: ClusterHarness) -> None:
+        cluster.holding.join = ()
+        after = healed(cluster)
         assert after.record is not None
         assert (after.record.phase, after.record.epoch) == (Phase.READY, 1)
 
@@ -105,58 +107,58 @@ class TestHung:
     parameters: ClassVar[Mapping[str, str]] = {"LaunchHookHeartbeatSeconds": str(HOOK_SECONDS)}
 
     @pytest.mark.parametrize("stage", NO_MEMBER)
-    def test_without_a_member_left_behind_the_replacement_joins(self, bed: Bed, stage: str) -> None:
-        joiner, before = held(bed, stage)
-        members = bed.etcd(founder(before))["members"]
-        bed.act("hang", joiner)
-        bed.until(lambda seen: successor(seen, joiner), "no replacement comes to joining", STAGE_SECONDS)
-        after = bed.look()
-        assert bed.etcd(founder(after))["members"] == members
+    def test_without_a_member_left_behind_the_replacement_joins(self, cluster: ClusterHarness, stage: str) -> None:
+        joiner, before = held(cluster, stage)
+        members = cluster.etcd(founder(before))["members"]
+        cluster.act("hang", joiner)
+        cluster.until(lambda seen: successor(seen, joiner), "no replacement comes to joining", STAGE_SECONDS)
+        after = cluster.look()
+        assert cluster.etcd(founder(after))["members"] == members
         assert unchanged(after, before)
-        forgotten(bed, joiner)
+        forgotten(cluster, joiner)
 
-    def test_in_the_middle_of_kubeadm_the_learner_is_named(self, bed: Bed) -> None:
+    def test_in_the_middle_of_kubeadm_the_learner_is_named(self, cluster: ClusterHarness) -> None:
         """It counts for no quorum, but etcd takes no second one beside it. The replacement has another address."""
-        joiner, before = held(bed, "kubeadm-join")
-        bed.holding.join = ("clean",)
-        wait_for_learner(bed, founder(before))
-        bed.act("hang", joiner)
-        stray = learners(bed, founder(before))
+        joiner, before = held(cluster, "kubeadm-join")
+        cluster.holding.join = ("clean",)
+        wait_for_learner(cluster, founder(before))
+        cluster.act("hang", joiner)
+        stray = learners(cluster, founder(before))
         assert stray, "its learner was promoted before it hung"
-        newcomer = bed.until(
+        newcomer = cluster.until(
             lambda seen: telling(seen, "is not a voter yet"), "nobody names the learner", STAGE_SECONDS
         )
-        after = bed.look()
+        after = cluster.look()
         assert unchanged(after, before)
-        assert address(bed, newcomer) != address(bed, joiner)
+        assert address(cluster, newcomer) != address(cluster, joiner)
         assert f"{stray[0]['ID']:x}" in after.boots[newcomer].reason
-        bed.remove_member(founder(after), stray[0].get("name", ""))
-        bed.until(lambda seen: at(seen, newcomer, "clean"), "the gate does not open", STAGE_SECONDS)
-        forgotten(bed, joiner)
+        cluster.remove_member(founder(after), stray[0].get("name", ""))
+        cluster.until(lambda seen: at(seen, newcomer, "clean"), "the gate does not open", STAGE_SECONDS)
+        forgotten(cluster, joiner)
 
     @pytest.mark.parametrize("stage", VOTER)
     def test_with_a_member_left_behind_the_replacement_waits_at_the_gate_and_names_it(
-        self, bed: Bed, stage: str
+        self, cluster: ClusterHarness, stage: str
     ) -> None:
-        joiner, before = held(bed, stage)
-        assert joiner in voters(bed, founder(before))
-        bed.act("hang", joiner)
-        bed.holding.join = ("clean",)
+        joiner, before = held(cluster, stage)
+        assert joiner in voters(cluster, founder(before))
+        cluster.act("hang", joiner)
+        cluster.holding.join = ("clean",)
         why = f"etcd's member {joiner} does not answer"
-        newcomer = bed.until(lambda seen: telling(seen, why), "nobody names the hung member", STAGE_SECONDS)
-        after = bed.look()
+        newcomer = cluster.until(lambda seen: telling(seen, why), "nobody names the hung member", STAGE_SECONDS)
+        after = cluster.look()
         assert unchanged(after, before)
         assert after.place(newcomer) == before.place(joiner)
         held_by = f"TerminationHeld/{joiner}"
-        bed.until(lambda seen: held_by in seen.conditions, "nobody says that it is held", STAGE_SECONDS)
-        bed.remove_member(founder(after), joiner)
-        bed.until(lambda seen: at(seen, newcomer, "clean"), "the gate does not open", STAGE_SECONDS)
+        cluster.until(lambda seen: held_by in seen.conditions, "nobody says that it is held", STAGE_SECONDS)
+        cluster.remove_member(founder(after), joiner)
+        cluster.until(lambda seen: at(seen, newcomer, "clean"), "the gate does not open", STAGE_SECONDS)
         # Its agents' leader sees that etcd does not list it, and the function lets it go.
-        bed.until(lambda seen: seen.state(joiner) == "terminated", "it is not let go", STAGE_SECONDS)
+        cluster.until(lambda seen: seen.state(joiner) == "terminated", "it is not let go", STAGE_SECONDS)
 
-    def test_in_the_end_all_three_are_voters_of_the_first_epoch(self, bed: Bed) -> None:
-        bed.holding.join = ()
-        after = healed(bed)
+    def test_in_the_end_all_three_are_voters_of_the_first_epoch(self, cluster: ClusterHarness) -> None:
+        cluster.holding.join = ()
+        after = healed(cluster)
         assert after.record is not None
         assert (after.record.phase, after.record.epoch) == (Phase.READY, 1)
 
@@ -166,7 +168,7 @@ class TestRebooted:
 
     parameters: ClassVar[Mapping[str, str]] = {}
 
-    def test_as_a_member_without_a_row_it_is_one_in_the_end(self, new: Bed) -> None:
+    def test_as_a_member_without_a_row_it_is_one_in_the_end(self, new: ClusterHarness) -> None:
         """The other agents may have written the row in the meantime, so this is the only stage that is not repeated."""
         joiner = new.until(waiting_joiner, "nobody joins", STAGE_SECONDS)
         new.holding.own[joiner] = ("voter-row",)
@@ -182,55 +184,55 @@ class TestRebooted:
         assert voters(new, founder(after)) == {founder(after), joiner}
 
     @pytest.mark.parametrize("stage", NO_MEMBER)
-    def test_before_it_is_a_member_it_joins_anew(self, bed: Bed, stage: str) -> None:
-        joiner, before = held(bed, stage)
+    def test_before_it_is_a_member_it_joins_anew(self, cluster: ClusterHarness, stage: str) -> None:
+        joiner, before = held(cluster, stage)
         started = before.boots[joiner].started_at
-        bed.act("reboot", joiner)
-        bed.until(lambda seen: again(seen, joiner, started), "it does not boot again", STAGE_SECONDS)
-        after = bed.look()
+        cluster.act("reboot", joiner)
+        cluster.until(lambda seen: again(seen, joiner, started), "it does not boot again", STAGE_SECONDS)
+        after = cluster.look()
         assert unchanged(after, before)
         assert after.control_planes == before.control_planes
 
-    def test_in_the_middle_of_kubeadm_it_takes_its_learner_back_and_joins_anew(self, bed: Bed) -> None:
-        joiner, before = held(bed, "kubeadm-join")
-        bed.holding.join = ("clean",)
-        wait_for_learner(bed, founder(before))
-        bed.act("reboot", joiner)
-        bed.until(lambda seen: seen.stage(joiner) == "clean", "it does not join anew", STAGE_SECONDS)
-        after = bed.look()
+    def test_in_the_middle_of_kubeadm_it_takes_its_learner_back_and_joins_anew(self, cluster: ClusterHarness) -> None:
+        joiner, before = held(cluster, "kubeadm-join")
+        cluster.holding.join = ("clean",)
+        wait_for_learner(cluster, founder(before))
+        cluster.act("reboot", joiner)
+        cluster.until(lambda seen: seen.stage(joiner) == "clean", "it does not join anew", STAGE_SECONDS)
+        after = cluster.look()
         assert unchanged(after, before)
         assert after.control_planes == before.control_planes
-        assert not learners(bed, founder(after))
+        assert not learners(cluster, founder(after))
 
     @pytest.mark.parametrize("stage", VOTER[1:])
-    def test_as_a_member_it_goes_on(self, bed: Bed, stage: str) -> None:
-        bed.holding.resume = (stage,)
-        joiner, before = held(bed, stage)
-        listed = voters(bed, founder(before))
+    def test_as_a_member_it_goes_on(self, cluster: ClusterHarness, stage: str) -> None:
+        cluster.holding.resume = (stage,)
+        joiner, before = held(cluster, stage)
+        listed = voters(cluster, founder(before))
         started = before.boots[joiner].started_at
-        bed.act("reboot", joiner)
-        bed.until(lambda seen: again(seen, joiner, started), "it does not boot again", STAGE_SECONDS)
-        after = bed.look()
+        cluster.act("reboot", joiner)
+        cluster.until(lambda seen: again(seen, joiner, started), "it does not boot again", STAGE_SECONDS)
+        after = cluster.look()
         assert unchanged(after, before)
         assert after.control_planes == before.control_planes
-        assert voters(bed, founder(after)) == listed
+        assert voters(cluster, founder(after)) == listed
 
-    def test_in_the_end_the_same_three_are_voters_of_the_first_epoch(self, bed: Bed) -> None:
-        before = bed.look()
-        bed.holding.join = ()
-        bed.holding.resume = ()
-        after = healed(bed)
+    def test_in_the_end_the_same_three_are_voters_of_the_first_epoch(self, cluster: ClusterHarness) -> None:
+        before = cluster.look()
+        cluster.holding.join = ()
+        cluster.holding.resume = ()
+        after = healed(cluster)
         assert after.record is not None
         assert (after.record.phase, after.record.epoch) == (Phase.READY, 1)
         assert after.control_planes == before.control_planes
 
 
-def let_one_join(bed: Bed) -> None:
+def let_one_join(cluster: ClusterHarness) -> None:
     """Let one of two joiners through, unless one is already."""
-    if not bed.holding.own:
-        first = bed.until(waiting_joiner, "nobody joins", STAGE_SECONDS)
-        bed.holding.own[first] = ()
-        bed.until(lambda seen: at(seen, first, "start-agent"), "the first does not join", STAGE_SECONDS)
+    if not cluster.holding.own:
+        first = cluster.until(waiting_joiner, "nobody joins", STAGE_SECONDS)
+        cluster.holding.own[first] = ()
+        cluster.until(lambda seen: at(seen, first, "start-agent"), "the first does not join", STAGE_SECONDS)
 
 
 def at(seen: Seen, instance_id: str, stage: str) -> Seen | None:
@@ -238,10 +240,10 @@ def at(seen: Seen, instance_id: str, stage: str) -> Seen | None:
     return seen if seen.stage(instance_id) == stage else None
 
 
-def healed(bed: Bed) -> Seen:
+def healed(cluster: ClusterHarness) -> Seen:
     """A healthy cluster; the rows of lost instances are not what it is judged by."""
-    seen = bed.look()
-    return bed.healthy(HEALTHY_SECONDS, without=frozenset(seen.members) - seen.control_planes)
+    seen = cluster.look()
+    return cluster.healthy(HEALTHY_SECONDS, without=frozenset(seen.members) - seen.control_planes)
 
 
 def founder(seen: Seen) -> str:
@@ -250,9 +252,9 @@ def founder(seen: Seen) -> str:
     return seen.record.owner
 
 
-def voters(bed: Bed, through: str) -> set[str]:
+def voters(cluster: ClusterHarness, through: str) -> set[str]:
     """The names of etcd's voters."""
-    return {each.get("name", "") for each in bed.etcd(through)["members"] if not each.get("isLearner")}
+    return {each.get("name", "") for each in cluster.etcd(through)["members"] if not each.get("isLearner")}
 
 
 def waiting_joiner(seen: Seen) -> str | None:
@@ -261,24 +263,24 @@ def waiting_joiner(seen: Seen) -> str | None:
     return held[0] if held and seen.record and seen.record.phase is Phase.READY else None
 
 
-def joiners(bed: Bed, seen: Seen) -> list[str]:
+def joiners(cluster: ClusterHarness, seen: Seen) -> list[str]:
     """Who is neither the founder nor let through."""
     if seen.record is None:
         return []
-    return sorted(seen.control_planes - bed.holding.own.keys() - {seen.record.owner})
+    return sorted(seen.control_planes - cluster.holding.own.keys() - {seen.record.owner})
 
 
-def held(bed: Bed, stage: str) -> tuple[str, Seen]:
+def held(cluster: ClusterHarness, stage: str) -> tuple[str, Seen]:
     """Let the third go on to a stage, where it is held; its instance, and what was seen then."""
-    bed.holding.join = (stage,)
+    cluster.holding.join = (stage,)
 
     def there(seen: Seen) -> tuple[str, Seen] | None:
-        for name in joiners(bed, seen):
+        for name in joiners(cluster, seen):
             if seen.stage(name) == stage:
                 return name, seen
         return None
 
-    return bed.until(there, f"no joiner comes to {stage}", STAGE_SECONDS)
+    return cluster.until(there, f"no joiner comes to {stage}", STAGE_SECONDS)
 
 
 def replacement(seen: Seen, lost: str) -> str | None:
@@ -299,24 +301,24 @@ def successor(seen: Seen, hung: str) -> str | None:
     return next((name for name in come if name != hung and seen.stage(name) in NO_MEMBER), None)
 
 
-def forgotten(bed: Bed, hung: str) -> None:
+def forgotten(cluster: ClusterHarness, hung: str) -> None:
     """See a hung instance go; where its row says that it may be joining, a person has to say that it is not."""
-    row = bed.look().members.get(hung)
+    row = cluster.look().members.get(hung)
     if row is not None:
         held = f"TerminationHeld/{hung}"
-        bed.until(lambda seen: held in seen.conditions, "nobody says that it is held", STAGE_SECONDS)
-        bed.until(lambda seen: removed_row(bed, seen.members[hung]), "the row cannot be written", STAGE_SECONDS)
-    bed.until(lambda seen: seen.state(hung) == "terminated", "it is not let go", STAGE_SECONDS)
+        cluster.until(lambda seen: held in seen.conditions, "nobody says that it is held", STAGE_SECONDS)
+        cluster.until(lambda seen: removed_row(cluster, seen.members[hung]), "the row cannot be written", STAGE_SECONDS)
+    cluster.until(lambda seen: seen.state(hung) == "terminated", "it is not let go", STAGE_SECONDS)
 
 
-def removed_row(bed: Bed, row: Member) -> bool:
+def removed_row(cluster: ClusterHarness, row: Member) -> bool:
     """Set a row's state to removed, which an agent may do at the same moment."""
-    return row.state is MemberState.REMOVED or isinstance(bed.table.apply(removed(row)), Done)
+    return row.state is MemberState.REMOVED or isinstance(cluster.table.apply(removed(row)), Done)
 
 
-def address(bed: Bed, instance_id: str) -> str:
+def address(cluster: ClusterHarness, instance_id: str) -> str:
     """Where an instance is."""
-    (found,) = bed.rehearsal.local.client("ec2").describe_instances(InstanceIds=[instance_id])["Reservations"]
+    (found,) = cluster.rehearsal.local.client("ec2").describe_instances(InstanceIds=[instance_id])["Reservations"]
     return str(found["Instances"][0]["PrivateIpAddress"])
 
 
@@ -328,16 +330,16 @@ def telling(seen: Seen, reason: str, stage: str = "gate") -> str | None:
     return None
 
 
-def learners(bed: Bed, through: str) -> list[Json]:
+def learners(cluster: ClusterHarness, through: str) -> list[Json]:
     """etcd's members that are no voters."""
-    return [each for each in bed.etcd(through)["members"] if each.get("isLearner")]
+    return [each for each in cluster.etcd(through)["members"] if each.get("isLearner")]
 
 
-def wait_for_learner(bed: Bed, through: str) -> None:
+def wait_for_learner(cluster: ClusterHarness, through: str) -> None:
     """Let the held joiner go on, and wait until etcd has taken it as a learner: it is one for a second or two."""
-    bed.look()
+    cluster.look()
     looking = f"until {etcdctl()} member list --write-out json | grep -q isLearner; do sleep 0.05; done"
-    assert bed.shell(through, f"timeout 120 sh -c {shlex.quote(looking)}", 130).returncode == 0
+    assert cluster.shell(through, f"timeout 120 sh -c {shlex.quote(looking)}", 130).returncode == 0
 
 
 def again(seen: Seen, instance_id: str, started: int | None) -> bool:

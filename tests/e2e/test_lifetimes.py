@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.e2e.bed import Bed, Seen, running
+from tests.e2e.harness import ClusterHarness, Seen, running
 
 LEAF_SECONDS = 600
 """Two thirds of it go by before a renewal is due, and the last third is enough for three nodes, one after another."""
@@ -39,33 +39,33 @@ SERVERS = {True: {"2379", "6443", "10250"}, False: {"10250"}}
 
 
 def test_a_cluster_outlives_its_certificates_and_tokens_and_a_new_worker_joins(tmp_path: Path) -> None:
-    with running(tmp_path, node_settings=SHORT, parameters={"GeneralMinSize": "1"}) as bed:
-        young = bed.healthy(HEALTHY_SECONDS)
-        first_worker = workers(bed, young, 1)
-        first = {name: ends(bed, name) for name in sorted(young.running)}
+    with running(tmp_path, node_settings=SHORT, parameters={"GeneralMinSize": "1"}) as cluster:
+        young = cluster.healthy(HEALTHY_SECONDS)
+        first_worker = workers(cluster, young, 1)
+        first = {name: ends(cluster, name) for name in sorted(young.running)}
         last = max(moment for found in first.values() for moment in found.values())
         expired: list[str] = []
         while time.time() <= last:
-            expired += [line for name in sorted(young.running) for line in over(bed, name)]
+            expired += [line for name in sorted(young.running) for line in over(cluster, name)]
             time.sleep(PAUSE_SECONDS)
         assert not expired, "\n".join(sorted(set(expired)))
-        grown = bed.look()
-        raise_capacity(bed, 2)
-        assert len(workers(bed, grown, 2) - first_worker) == 1
-        old = bed.healthy(HEALTHY_SECONDS)
+        grown = cluster.look()
+        raise_capacity(cluster, 2)
+        assert len(workers(cluster, grown, 2) - first_worker) == 1
+        old = cluster.healthy(HEALTHY_SECONDS)
         assert old.record is not None
         assert young.record is not None
         assert (old.record.epoch, old.record.etcd_cluster_id) == (1, young.record.etcd_cluster_id)
         for name, found in first.items():
-            now = ends(bed, name)
+            now = ends(cluster, name)
             assert now.keys() >= SERVERS[name in young.control_planes]
             assert not [what for what, moment in found.items() if now[what] <= moment], (name, found, now)
 
 
-def ends(bed: Bed, instance_id: str) -> dict[str, float]:
+def ends(cluster: ClusterHarness, instance_id: str) -> dict[str, float]:
     """When each certificate of an instance ends, in seconds since 1970: those in files, and those that are served."""
     found = {}
-    for line in bed.shell(instance_id, ENDS).stdout.splitlines():
+    for line in cluster.shell(instance_id, ENDS).stdout.splitlines():
         what, _, end = line.partition(" ")
         if not what.endswith(AUTHORITIES):
             found[what] = (
@@ -76,15 +76,15 @@ def ends(bed: Bed, instance_id: str) -> dict[str, float]:
     return found
 
 
-def over(bed: Bed, instance_id: str) -> list[str]:
+def over(cluster: ClusterHarness, instance_id: str) -> list[str]:
     """The certificates of an instance that have ended."""
     now = time.time()
-    return [f"{instance_id}: {what} has ended" for what, moment in ends(bed, instance_id).items() if moment < now]
+    return [f"{instance_id}: {what} has ended" for what, moment in ends(cluster, instance_id).items() if moment < now]
 
 
-def raise_capacity(bed: Bed, workers: int) -> None:
+def raise_capacity(cluster: ClusterHarness, workers: int) -> None:
     """Have the pool start more workers."""
-    autoscaling = bed.rehearsal.local.client("autoscaling")
+    autoscaling = cluster.rehearsal.local.client("autoscaling")
     groups = autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"]
     (pool,) = [
         group["AutoScalingGroupName"] for group in groups if any(tag["Key"] == "holdfast:pool" for tag in group["Tags"])
@@ -92,14 +92,14 @@ def raise_capacity(bed: Bed, workers: int) -> None:
     autoscaling.set_desired_capacity(AutoScalingGroupName=pool, DesiredCapacity=workers)
 
 
-def workers(bed: Bed, seen: Seen, count: int) -> frozenset[str]:
+def workers(cluster: ClusterHarness, seen: Seen, count: int) -> frozenset[str]:
     """Wait until so many workers, and every control plane, are Ready nodes; the workers."""
     assert seen.record is not None
     through = seen.record.owner
 
     def ready(now: Seen) -> frozenset[str] | None:
         mine = now.running - now.control_planes
-        complete = len(mine) == count and bed.nodes(through) == dict.fromkeys(now.running, True)
+        complete = len(mine) == count and cluster.nodes(through) == dict.fromkeys(now.running, True)
         return mine if complete else None
 
-    return bed.until(ready, f"{count} workers are not Ready", HEALTHY_SECONDS)
+    return cluster.until(ready, f"{count} workers are not Ready", HEALTHY_SECONDS)

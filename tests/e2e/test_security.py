@@ -25,7 +25,7 @@ from coordination.names import (
     lease_item,
     member_item,
 )
-from tests.e2e.bed import ADMIN_FILE, Bed, Seen, running
+from tests.e2e.harness import ADMIN_FILE, ClusterHarness, Seen, running
 from tests.e2e.searching import (
     Sampler,
     instance_root,
@@ -50,7 +50,7 @@ PLANTED_SECONDS = 1.0
 class Whole:
     """A whole cluster with one worker, and what was seen of its processes since before it began."""
 
-    bed: Bed
+    cluster: ClusterHarness
     folder: Path
     sampler: Sampler
     seen: Seen
@@ -69,21 +69,21 @@ class Whole:
 
     def address(self, instance_id: str) -> str:
         """An instance's private address."""
-        found = self.bed.rehearsal.local.client("ec2").describe_instances(InstanceIds=[instance_id])
+        found = self.cluster.rehearsal.local.client("ec2").describe_instances(InstanceIds=[instance_id])
         return str(found["Reservations"][0]["Instances"][0]["PrivateIpAddress"])
 
     def on_worker(self, verb: str, **told: Any) -> Any:
         """What a verb of attempting_node prints on the worker."""
         program = WORKER_PROGRAM.read_text(encoding="utf-8")
         script = f"/usr/bin/python3 -I - {verb} {shlex.quote(json.dumps(told))} <<'PROGRAM'\n{program}\nPROGRAM\n"
-        done = self.bed.shell(self.worker, script)
+        done = self.cluster.shell(self.worker, script)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
     def request(self, name: str) -> Any:
         """A request for a certificate as the API server has it."""
         asked = f"kubectl --kubeconfig {ADMIN_FILE} get certificatesigningrequest {name} --output json"
-        done = self.bed.shell(self.founder, asked)
+        done = self.cluster.shell(self.founder, asked)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -102,16 +102,20 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     folder = tmp_path_factory.mktemp("secrets")
     with ExitStack() as stack:
         sampler = stack.enter_context(Sampler())
-        bed = stack.enter_context(running(folder, node_settings={}, parameters={"GeneralMinSize": "1"}, program=None))
-        bed.healthy(HEALTHY_SECONDS)
-        seen = bed.until(lambda seen: seen if ready(bed, seen) else None, "not every node is Ready", HEALTHY_SECONDS)
-        yield Whole(bed, folder, sampler, seen)
+        cluster = stack.enter_context(
+            running(folder, node_settings={}, parameters={"GeneralMinSize": "1"}, program=None)
+        )
+        cluster.healthy(HEALTHY_SECONDS)
+        seen = cluster.until(
+            lambda seen: seen if ready(cluster, seen) else None, "not every node is Ready", HEALTHY_SECONDS
+        )
+        yield Whole(cluster, folder, sampler, seen)
 
 
-def ready(bed: Bed, seen: Seen) -> bool:
+def ready(cluster: ClusterHarness, seen: Seen) -> bool:
     """Whether every running instance is a Ready node, a worker too."""
     assert seen.record is not None
-    return len(seen.running) == 4 and bed.nodes(seen.record.owner) == dict.fromkeys(seen.running, True)
+    return len(seen.running) == 4 and cluster.nodes(seen.record.owner) == dict.fromkeys(seen.running, True)
 
 
 def test_no_secret_of_a_whole_run_is_in_a_log_a_table_an_argument_or_a_file_for_others(whole: Whole) -> None:
@@ -119,9 +123,9 @@ def test_no_secret_of_a_whole_run_is_in_a_log_a_table_an_argument_or_a_file_for_
         assert whole.sampler.ran(*command), command
     for program in ("openssl", "kubelet", "etcd", "kube-apiserver"):
         assert whole.sampler.ran(program), program
-    made = secrets_made(whole.bed)
+    made = secrets_made(whole.cluster)
     assert len(made) > 30, sorted(made)
-    assert leaks(made, places(whole.bed, whole.folder, whole.sampler)) == []
+    assert leaks(made, places(whole.cluster, whole.folder, whole.sampler)) == []
 
 
 def test_only_root_may_read_a_file_that_holds_a_key(whole: Whole) -> None:
@@ -132,7 +136,7 @@ def test_only_root_may_read_a_file_that_holds_a_key(whole: Whole) -> None:
 
 
 def test_a_worker_keeps_neither_a_key_of_the_control_planes_nor_the_join_token(whole: Whole) -> None:
-    held = secrets_in_ssm(whole.bed)
+    held = secrets_in_ssm(whole.cluster)
     # A founder does, so the search is one.
     assert leaks(held, contents(whole.founder))
     assert leaks(held, contents(whole.worker)) == []
@@ -145,7 +149,7 @@ def contents(instance_id: str) -> Iterator[tuple[str, bytes]]:
 
 def test_the_search_finds_a_secret_in_each_of_the_places(whole: Whole) -> None:
     planted = plant(whole)
-    found = leaks(planted, places(whole.bed, whole.folder, whole.sampler))
+    found = leaks(planted, places(whole.cluster, whole.folder, whole.sampler))
     for kind in planted:
         assert [line for line in found if line.startswith(f"{kind} is in {kind}")], (kind, found)
 
@@ -154,14 +158,14 @@ def plant(whole: Whole) -> dict[str, str]:
     """Put a secret of its own into each kind of place, by the kind's name."""
     kinds = "local cloud,arguments,environment,CloudWatch,table,launch template,stack,parameter,log,journal,console"
     planted = {kind: secrets.token_hex(16) for kind in [*kinds.split(","), "readable file"]}
-    clients = whole.bed.rehearsal.local.client
+    clients = whole.cluster.rehearsal.local.client
     (whole.folder / "planted.log").write_text(planted["local cloud"], encoding="utf-8")
     group = clients("logs").describe_log_groups()["logGroups"][0]["logGroupName"]
     clients("logs").create_log_stream(logGroupName=group, logStreamName="planted")
     event = {"timestamp": int(time.time() * 1000), "message": planted["CloudWatch"]}
     clients("logs").put_log_events(logGroupName=group, logStreamName="planted", logEvents=[event])
     item = {"Id": {"S": "planted"}, "Reason": {"S": planted["table"]}}
-    clients("dynamodb").put_item(TableName=table_name(whole.bed), Item=item)
+    clients("dynamodb").put_item(TableName=table_name(whole.cluster), Item=item)
     data = {"InstanceType": planted["launch template"]}
     clients("ec2").create_launch_template(LaunchTemplateName="planted", LaunchTemplateData=data)
     body = {
@@ -181,7 +185,7 @@ def plant(whole: Whole) -> dict[str, str]:
         f"sleep {PLANTED_SECONDS}; : {planted['arguments']}",
         in_environment,
     ):
-        assert whole.bed.shell(whole.worker, script).returncode == 0
+        assert whole.cluster.shell(whole.worker, script).returncode == 0
     created = clients("cloudformation").get_waiter("stack_create_complete")
     created.wait(StackName="planted", WaiterConfig={"Delay": 1})
     return planted

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from coordination.record import Phase
-from tests.e2e.bed import Bed, Json, Seen, running
+from tests.e2e.harness import ClusterHarness, Json, Seen, running
 
 SHORT = {
     "pace": {"heartbeat": 5, "look": 1},
@@ -20,39 +20,39 @@ BEFORE_REBOOT = "/run/holdfast-before-reboot"
 
 
 @pytest.fixture(scope="module")
-def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterHarness]:
     """A cluster with one worker."""
-    with running(tmp_path_factory.mktemp("whole"), node_settings=SHORT, parameters={"GeneralMinSize": "1"}) as bed:
-        yield bed
+    with running(tmp_path_factory.mktemp("whole"), node_settings=SHORT, parameters={"GeneralMinSize": "1"}) as cluster:
+        yield cluster
 
 
-def test_of_three_that_start_at_once_one_founds_and_two_join_one_after_the_other(bed: Bed) -> None:
-    whole = bed.healthy(HEALTHY_SECONDS)
+def test_of_three_that_start_at_once_one_founds_and_two_join_one_after_the_other(cluster: ClusterHarness) -> None:
+    whole = cluster.healthy(HEALTHY_SECONDS)
     assert whole.record is not None
     assert (whole.record.phase, whole.record.epoch) == (Phase.READY, 1)
     joiners = sorted(whole.control_planes - {whole.record.owner})
     assert len(joiners) == 2
-    logs = {name: bed.log(name) for name in sorted(whole.control_planes)}
+    logs = {name: cluster.log(name) for name in sorted(whole.control_planes)}
     founded = [name for name, lines in logs.items() if any(line["stage"] == "kubeadm-init" for line in lines)]
     assert founded == [whole.record.owner]
     first, second = sorted(leased(logs[name]) for name in joiners)
     assert first[1] <= second[0], f"two joined at the same time: {first}, {second}"
 
 
-def test_after_a_reboot_of_every_node_at_once_the_cluster_comes_back(bed: Bed) -> None:
-    before = bed.healthy(HEALTHY_SECONDS)
-    ready(bed, before)
+def test_after_a_reboot_of_every_node_at_once_the_cluster_comes_back(cluster: ClusterHarness) -> None:
+    before = cluster.healthy(HEALTHY_SECONDS)
+    ready(cluster, before)
     for name in sorted(before.running):
-        assert bed.shell(name, f"touch {BEFORE_REBOOT}").returncode == 0
+        assert cluster.shell(name, f"touch {BEFORE_REBOOT}").returncode == 0
     started = {name: before.boots[name].started_at for name in before.running}
     for name in sorted(before.running):
-        bed.act("reboot", name)
-    again = bed.until(lambda seen: all_again(seen, started), "not every instance boots again", HEALTHY_SECONDS)
+        cluster.act("reboot", name)
+    again = cluster.until(lambda seen: all_again(seen, started), "not every instance boots again", HEALTHY_SECONDS)
     assert again.running == before.running
-    after = bed.healthy(HEALTHY_SECONDS)
-    ready(bed, after)
+    after = cluster.healthy(HEALTHY_SECONDS)
+    ready(cluster, after)
     for name in sorted(before.running):
-        assert bed.shell(name, f"test -e {BEFORE_REBOOT}").returncode == 1
+        assert cluster.shell(name, f"test -e {BEFORE_REBOOT}").returncode == 1
     assert after.record is not None
     assert before.record is not None
     same = (before.record.epoch, before.record.etcd_cluster_id, before.record.owner)
@@ -61,21 +61,21 @@ def test_after_a_reboot_of_every_node_at_once_the_cluster_comes_back(bed: Bed) -
 
 
 def test_a_founder_lost_after_the_others_had_joined_is_named_by_its_replacement_until_etcd_forgets_it(
-    bed: Bed,
+    cluster: ClusterHarness,
 ) -> None:
-    before = bed.healthy(HEALTHY_SECONDS)
+    before = cluster.healthy(HEALTHY_SECONDS)
     assert before.record is not None
     lost = before.record.owner
     through = min(before.control_planes - {lost})
-    bed.act("lose", lost)
-    newcomer = bed.until(lambda seen: naming(seen, lost), "nobody names the lost member", HEALTHY_SECONDS)
-    after = bed.look()
+    cluster.act("lose", lost)
+    newcomer = cluster.until(lambda seen: naming(seen, lost), "nobody names the lost member", HEALTHY_SECONDS)
+    after = cluster.look()
     assert after.place(newcomer) == before.place(lost)
     assert after.record is not None
     assert (after.record.epoch, after.record.phase) == (before.record.epoch, Phase.READY)
-    assert lost in [each["name"] for each in bed.etcd(through)["members"]]
-    bed.remove_member(through, lost)
-    whole = bed.healthy(HEALTHY_SECONDS, without=frozenset({lost}))
+    assert lost in [each["name"] for each in cluster.etcd(through)["members"]]
+    cluster.remove_member(through, lost)
+    whole = cluster.healthy(HEALTHY_SECONDS, without=frozenset({lost}))
     assert whole.record is not None
     assert (whole.record.epoch, whole.record.etcd_cluster_id) == (before.record.epoch, before.record.etcd_cluster_id)
     assert whole.control_planes == (before.control_planes - {lost}) | {newcomer}
@@ -101,9 +101,9 @@ def all_again(seen: Seen, started: dict[str, int | None]) -> Seen | None:
     return seen if all(seen.boots[name].started_at != since for name, since in started.items()) else None
 
 
-def ready(bed: Bed, seen: Seen) -> None:
+def ready(cluster: ClusterHarness, seen: Seen) -> None:
     """Wait until every running instance, and nothing else, is a Ready node."""
     assert seen.record is not None
     through = seen.record.owner
     everyone = dict.fromkeys(seen.running, True)
-    bed.until(lambda _: bed.nodes(through) == everyone, "not every node is Ready", HEALTHY_SECONDS)
+    cluster.until(lambda _: cluster.nodes(through) == everyone, "not every node is Ready", HEALTHY_SECONDS)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.local import stacks, surroundings
-from tests.integration.place import CLI_SECONDS, Place, wait_for
+from tests.integration.harness import CLI_SECONDS, LocalAwsHarness, wait_for
 
 STACK = "AWS::CloudFormation::Stack"
 Resource = Mapping[str, Any]
@@ -25,13 +25,13 @@ class Package:
     values: Mapping[str, str]
 
 
-def package(place: Place, config: Path, root: Path) -> Package:
+def package(harness: LocalAwsHarness, config: Path, root: Path) -> Package:
     """Make what the cluster finds in an account, then `aws cloudformation package`."""
     declared = json.loads(root.read_text())["Parameters"]
-    place.make_bucket()
-    values = surroundings.prepare(place.client, surroundings.facts(config), declared)
-    packaged = root.parent / f"packaged-{place.region}.json"
-    packaging = place.start(
+    harness.make_bucket()
+    values = surroundings.prepare(harness.client, surroundings.facts(config), declared)
+    packaged = root.parent / f"packaged-{harness.region}.json"
+    packaging = harness.start(
         "cloudformation", "package", "--template-file", str(root), "--s3-bucket", surroundings.BUCKET,
         "--use-json", "--output-template-file", str(packaged),
     )  # fmt: skip
@@ -43,18 +43,18 @@ def package(place: Place, config: Path, root: Path) -> Package:
 class Cluster:
     """A root stack and everything below it."""
 
-    def __init__(self, place: Place, name: str, package: Package) -> None:
-        self.place = place
+    def __init__(self, harness: LocalAwsHarness, name: str, package: Package) -> None:
+        self.harness = harness
         self.name = name
         self._package = package
-        self._stacks = place.client("cloudformation")
+        self._stacks = harness.client("cloudformation")
 
     # deploying
 
     def start_deploy(self, *flags: str, **parameters: str) -> subprocess.Popen[str]:
         """The README's `aws cloudformation deploy`; an update names only the parameters that it changes."""
         pairs = [f"{key}={value}" for key, value in parameters.items()]
-        return self.place.start(
+        return self.harness.start(
             "cloudformation", "deploy", "--template-file", str(self._package.template), "--stack-name", self.name,
             "--s3-bucket", surroundings.BUCKET, "--capabilities", "CAPABILITY_IAM", *flags,
             *(["--parameter-overrides", *pairs] if pairs else []),
@@ -85,7 +85,7 @@ class Cluster:
     def start_delete(self) -> str:
         """Delete the stack, without waiting for its end; returns its id."""
         stack_id = self.stack_id
-        self.place.aws("cloudformation", "delete-stack", "--stack-name", self.name)
+        self.harness.aws("cloudformation", "delete-stack", "--stack-name", self.name)
         return stack_id
 
     def delete(self) -> str:

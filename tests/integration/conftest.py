@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.place import Place, Processes
+from tests.integration.harness import LocalAwsHarness, Processes
 
 REPOSITORY = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -60,16 +60,16 @@ def endpoint(request: pytest.FixtureRequest, processes: Processes) -> Iterator[s
     yield started
     with urllib.request.urlopen(f"{started}/_iam/report") as answer:
         denied = json.load(answer)["denied"]
-    iam = Place(processes, started, "us-east-1").client("iam")
+    iam = LocalAwsHarness(processes, started, "us-east-1").client("iam")
     # An invocation may outlive its function's stack, and loses its role's policies on the way.
     present = {role["Arn"] for role in iam.list_roles()["Roles"]}
     assert not [each for each in denied if each["role"] in present]
 
 
 @pytest.fixture(scope="module")
-def place(processes: Processes, endpoint: str) -> Place:
+def harness(processes: Processes, endpoint: str) -> LocalAwsHarness:
     """The module's local AWS in us-east-1."""
-    return Place(processes, endpoint, "us-east-1")
+    return LocalAwsHarness(processes, endpoint, "us-east-1")
 
 
 def _python(*arguments: str) -> None:

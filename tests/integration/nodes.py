@@ -20,7 +20,7 @@ class Nodes:
     """What a cluster's Auto Scaling groups, table and function say."""
 
     def __init__(self, cluster: Cluster) -> None:
-        client = cluster.place.client
+        client = cluster.harness.client
         self._autoscaling, self._ec2 = client("autoscaling"), client("ec2")
         self._dynamodb, self._logs = client("dynamodb"), client("logs")
         self._uuid = cluster.uuid

@@ -9,8 +9,8 @@ import pytest
 from rehearsal.local import inventory
 from tests.integration.cluster import STACK, Cluster, package
 from tests.integration.conftest import Generated
+from tests.integration.harness import LocalAwsHarness, wait_for
 from tests.integration.nodes import IN_SERVICE, Nodes, tags_of
-from tests.integration.place import Place, wait_for
 
 SPEED = 20
 EXAMPLE = "default"
@@ -30,12 +30,12 @@ class Deleted:
 
 
 @pytest.fixture(scope="module")
-def clusters(place: Place, generated: Generated) -> tuple[Cluster, Cluster]:
+def clusters(harness: LocalAwsHarness, generated: Generated) -> tuple[Cluster, Cluster]:
     """Two clusters in one account and region, both deployed by `aws cloudformation deploy`."""
     config, root = generated(EXAMPLE)
-    packaged = package(place, config, root)
-    both = (Cluster(place, "blue", packaged), Cluster(place, "green", packaged))
-    place.play()
+    packaged = package(harness, config, root)
+    both = (Cluster(harness, "blue", packaged), Cluster(harness, "green", packaged))
+    harness.stub_nodes()
     deploys = [cluster.start_create() for cluster in both]
     for cluster, deploy in zip(both, deploys, strict=True):
         cluster.finish(deploy)
@@ -110,20 +110,22 @@ def test_nodes_are_tagged_as_whose_they_are_and_what_for(cluster: Cluster, nodes
     assert [each["holdfast:pool"] for each in tags if "holdfast:pool" in each] == ["general", "general"]
 
 
-def test_a_control_plane_node_keeps_etcd_on_an_encrypted_volume_of_its_own(place: Place, nodes: Nodes) -> None:
+def test_a_control_plane_node_keeps_etcd_on_an_encrypted_volume_of_its_own(
+    harness: LocalAwsHarness, nodes: Nodes
+) -> None:
     sizes = {}
     for role in ("control-plane", "worker"):
         node = next(each for each in nodes.instances() if tags_of(each)["holdfast:role"] == role)
         ids = [mapping["Ebs"]["VolumeId"] for mapping in node["BlockDeviceMappings"]]
-        volumes = place.client("ec2").describe_volumes(VolumeIds=ids)["Volumes"]
+        volumes = harness.client("ec2").describe_volumes(VolumeIds=ids)["Volumes"]
         assert all(volume["Encrypted"] and volume["VolumeType"] == "gp3" for volume in volumes)
         sizes[role] = sorted(volume["Size"] for volume in volumes)
     assert sizes == {"control-plane": [20, 50], "worker": [100]}
 
 
-def test_the_function_protects_the_table_once_the_stack_is_complete(place: Place, nodes: Nodes) -> None:
+def test_the_function_protects_the_table_once_the_stack_is_complete(harness: LocalAwsHarness, nodes: Nodes) -> None:
     def protected() -> bool:
-        table = place.client("dynamodb").describe_table(TableName=nodes.table)["Table"]
+        table = harness.client("dynamodb").describe_table(TableName=nodes.table)["Table"]
         return bool(table["DeletionProtectionEnabled"])
 
     wait_for(protected, "the table is protected")
@@ -132,7 +134,7 @@ def test_the_function_protects_the_table_once_the_stack_is_complete(place: Place
 
 def test_the_settings_of_the_nodes_can_be_read(cluster: Cluster) -> None:
     path = f"/holdfast/{cluster.uuid}/settings"
-    read = cluster.place.aws("ssm", "get-parameters-by-path", "--path", path, "--recursive")
+    read = cluster.harness.aws("ssm", "get-parameters-by-path", "--path", path, "--recursive")
     settings = {each["Name"].removeprefix(f"{path}/"): each["Value"] for each in read["Parameters"]}
     assert settings["cluster-id"] == cluster.stack_id
     assert settings["control-plane-slots"] == "3"
@@ -140,13 +142,13 @@ def test_the_settings_of_the_nodes_can_be_read(cluster: Cluster) -> None:
 
 
 @pytest.fixture(scope="module")
-def deleted(clusters: tuple[Cluster, Cluster], place: Place) -> Deleted:
+def deleted(clusters: tuple[Cluster, Cluster], harness: LocalAwsHarness) -> Deleted:
     """The other cluster, deleted while the first one runs."""
     green = clusters[1]
     ids, kept, stack_id = green.physical_ids(), green.kept(), green.stack_id
     ids |= {instance["InstanceId"]: instance["InstanceId"] for instance in Nodes(green).instances()}
     status = green.delete()
-    left = frozenset(name for _, name in inventory.take(place.client))
+    left = frozenset(name for _, name in inventory.take(harness.client))
     return Deleted(ids, stack_id, status, kept, left)
 
 
@@ -156,8 +158,8 @@ def test_a_delete_leaves_only_what_the_templates_retain(deleted: Deleted) -> Non
     assert set(deleted.ids.values()) & deleted.left == deleted.kept
 
 
-def test_a_delete_keeps_the_key_in_use(deleted: Deleted, place: Place) -> None:
-    key = place.client("kms").describe_key(KeyId=deleted.ids["Iam/Key"])["KeyMetadata"]
+def test_a_delete_keeps_the_key_in_use(deleted: Deleted, harness: LocalAwsHarness) -> None:
+    key = harness.client("kms").describe_key(KeyId=deleted.ids["Iam/Key"])["KeyMetadata"]
     assert key["KeyState"] == "Enabled"
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from rehearsal.local import surroundings
 from tests.integration.conftest import REPOSITORY, Generated
-from tests.integration.place import Place
+from tests.integration.harness import LocalAwsHarness
 
 SPEED = 20
 STACK = "commands"
@@ -20,9 +20,9 @@ STACK = "commands"
 
 @dataclass
 class Commands:
-    """`python -m deployment` for one stack, in the place's environment."""
+    """`python -m deployment` for one stack, in the harness's environment."""
 
-    place: Place
+    harness: LocalAwsHarness
     packaged: Path
     params: Path
     said: list[str] = field(default_factory=list)
@@ -32,7 +32,7 @@ class Commands:
         done = subprocess.run(
             [sys.executable, "-m", "deployment", command, *arguments],
             cwd=REPOSITORY,
-            env=self.place.environment,
+            env=self.harness.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -46,16 +46,16 @@ class Commands:
 
 
 @pytest.fixture(scope="module")
-def commands(place: Place, generated: Generated, tmp_path_factory: pytest.TempPathFactory) -> Commands:
+def commands(harness: LocalAwsHarness, generated: Generated, tmp_path_factory: pytest.TempPathFactory) -> Commands:
     """A cluster that `make package` and `make deploy` have made."""
     config, root = generated("minimal")
     folder = tmp_path_factory.mktemp("commands")
-    surroundings.make_bucket(place.client("s3"), place.region)
+    surroundings.make_bucket(harness.client("s3"), harness.region)
     declared = json.loads(root.read_text())["Parameters"]
-    values = surroundings.prepare(place.client, surroundings.facts(config), declared)
+    values = surroundings.prepare(harness.client, surroundings.facts(config), declared)
     (folder / "params.json").write_text(json.dumps(values))
-    place.play()
-    made = Commands(place, folder / "packaged.json", folder / "params.json")
+    harness.stub_nodes()
+    made = Commands(harness, folder / "packaged.json", folder / "params.json")
     code, said = made.run(
         "package", "--template", str(root), "--bucket", surroundings.BUCKET, "--output", str(made.packaged)
     )
@@ -82,7 +82,7 @@ def test_a_diff_names_what_would_change_and_changes_nothing(commands: Commands) 
     assert changed
     assert all(path.startswith(("Network/", "Lifecycle/", "Services/", "Controlplane/")) for path in changed)
     assert commands.with_stack("deploy")[1] == f"{STACK} has nothing to change\n"
-    left = commands.place.client("cloudformation").list_change_sets(StackName=STACK)["Summaries"]
+    left = commands.harness.client("cloudformation").list_change_sets(StackName=STACK)["Summaries"]
     assert [each for each in left if each["ExecutionStatus"] == "AVAILABLE"] == []
 
 
@@ -92,7 +92,7 @@ def test_a_certain_replacement_is_refused_by_name_before_anything_happens(comman
     assert "would replace" in said
     assert "Iam/WorkerRole" in said
     assert "ROLLBACK=1" in said
-    stack = commands.place.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+    stack = commands.harness.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
     assert stack["StackStatus"] == "CREATE_COMPLETE"
 
 
@@ -100,7 +100,7 @@ def test_an_update_changes_what_the_change_set_said(commands: Commands) -> None:
     code, said = commands.with_stack("deploy", "--set", "LogRetentionDays=14")
     assert code == 0, said
     assert "UPDATE_COMPLETE" in said
-    groups = commands.place.client("logs").describe_log_groups()["logGroups"]
+    groups = commands.harness.client("logs").describe_log_groups()["logGroups"]
     assert {group["retentionInDays"] for group in groups if "retentionInDays" in group} == {14}
 
 
@@ -125,7 +125,7 @@ def test_preflight_judges_the_local_account_without_failing_on_what_it_cannot_as
 
 
 def test_z_a_delete_names_what_it_keeps_and_a_purge_removes_that(commands: Commands) -> None:
-    uuid = commands.place.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["StackId"][-36:]
+    uuid = commands.harness.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["StackId"][-36:]
     code, said = commands.run("delete", "--stack", STACK, "--yes")
     assert code == 0, said
     kept = {line.split()[0] for line in said.splitlines() if " costs " in line}

@@ -18,7 +18,7 @@ from rehearsal.local import inventory, surroundings
 from tests.integration import test_deploy, test_terminations
 from tests.integration.cluster import Cluster, package
 from tests.integration.conftest import REPOSITORY, Generated
-from tests.integration.place import Place, Processes, wait_for
+from tests.integration.harness import LocalAwsHarness, Processes, wait_for
 
 SPEED = 5
 ELSEWHERE = {"default": test_deploy, "minimal": test_terminations}
@@ -53,7 +53,7 @@ class Rehearsal:
     """What became of all examples; what there was in each region before them, and what they are to keep there."""
 
     runs: dict[str, Run]
-    places: dict[str, Place]
+    harnesses: dict[str, LocalAwsHarness]
     before: dict[str, inventory.Inventory]
     kept: dict[str, set[str]]
 
@@ -61,18 +61,18 @@ class Rehearsal:
 @pytest.fixture(scope="module")
 def rehearsal(processes: Processes, endpoint: str, generated: Generated) -> Rehearsal:
     """All examples, deployed at the same time, then deleted at the same time."""
-    places = {region: Place(processes, endpoint, region) for region in REGIONS}
+    harnesses = {region: LocalAwsHarness(processes, endpoint, region) for region in REGIONS}
 
     def prepared(example: str) -> Run:
         config, root = generated(example)
-        place = places[region_of(config)]
-        return Run(Cluster(place, example, package(place, config, root)))
+        harness = harnesses[region_of(config)]
+        return Run(Cluster(harness, example, package(harness, config, root)))
 
     with ThreadPoolExecutor(2) as pool:
         runs = dict(zip(EXAMPLES, pool.map(prepared, EXAMPLES), strict=True))
-    before = {region: inventory.take(place.client) for region, place in places.items()}
-    for place in places.values():
-        place.play()
+    before = {region: inventory.take(harness.client) for region, harness in harnesses.items()}
+    for harness in harnesses.values():
+        harness.stub_nodes()
     deploys = {example: run.cluster.start_create() for example, run in runs.items()}
     kept: dict[str, set[str]] = defaultdict(set)
     for example, run in runs.items():
@@ -80,11 +80,11 @@ def rehearsal(processes: Processes, endpoint: str, generated: Generated) -> Rehe
         run.created = str(run.cluster.stack()["StackStatus"])
         run.failures = tuple(run.cluster.failures())
         run.types = frozenset(each["ResourceType"] for each in run.cluster.resources().values())
-        kept[run.cluster.place.region] |= run.cluster.kept()
+        kept[run.cluster.harness.region] |= run.cluster.kept()
     ids = {example: run.cluster.start_delete() for example, run in runs.items()}
     for example, run in runs.items():
         run.deleted = run.cluster.settled(ids[example], ALL_SECONDS)
-    return Rehearsal(runs, places, before, kept)
+    return Rehearsal(runs, harnesses, before, kept)
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
@@ -101,13 +101,13 @@ def test_an_example_that_is_left_out_is_deployed_elsewhere(example: str) -> None
 
 @pytest.mark.parametrize("region", REGIONS)
 def test_nothing_is_left_in_a_region_but_what_the_templates_retain(rehearsal: Rehearsal, region: str) -> None:
-    place, before, kept = rehearsal.places[region], rehearsal.before[region], rehearsal.kept[region]
+    harness, before, kept = rehearsal.harnesses[region], rehearsal.before[region], rehearsal.kept[region]
 
     def only_kept() -> bool:
-        return {name for _, name in inventory.take(place.client) - before} == kept
+        return {name for _, name in inventory.take(harness.client) - before} == kept
 
     wait_for(only_kept, f"only {sorted(kept)} are left", 15.0)
-    assert len(kept) == 3 * sum(run.cluster.place is place for run in rehearsal.runs.values())
+    assert len(kept) == 3 * sum(run.cluster.harness is harness for run in rehearsal.runs.values())
 
 
 def test_a_given_network_gets_the_cluster_and_no_network_of_its_own(rehearsal: Rehearsal) -> None:
@@ -118,12 +118,12 @@ def test_a_given_network_gets_the_cluster_and_no_network_of_its_own(rehearsal: R
 
 def test_a_given_network_is_as_it_was_after_the_delete(rehearsal: Rehearsal) -> None:
     cluster = rehearsal.runs["existing-network"].cluster
-    values, ec2 = cluster.values, cluster.place.client("ec2")
+    values, ec2 = cluster.values, cluster.harness.client("ec2")
     subnets = [*values["ControlPlaneSubnetIds"].split(","), *values["WorkerSubnetIds"].split(",")]
     found = ec2.describe_subnets(SubnetIds=subnets)["Subnets"]
     assert [each["VpcId"] for each in found] == [values["VpcId"]] * 6
     chosen = [{"Name": "association.subnet-id", "Values": subnets}]
     for table in ec2.describe_route_tables(Filters=chosen)["RouteTables"]:
         assert [route.get("GatewayId") for route in table["Routes"]] == ["local"]
-    records = cluster.place.client("route53").list_resource_record_sets(HostedZoneId=values["HostedZoneId"])
+    records = cluster.harness.client("route53").list_resource_record_sets(HostedZoneId=values["HostedZoneId"])
     assert {record["Type"] for record in records["ResourceRecordSets"]} <= {"NS", "SOA"}

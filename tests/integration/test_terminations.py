@@ -14,21 +14,21 @@ import pytest
 from rehearsal.local import inventory
 from tests.integration.cluster import Cluster, package
 from tests.integration.conftest import Generated
+from tests.integration.harness import LocalAwsHarness, wait_for
 from tests.integration.nodes import IN_SERVICE, WAITS_TO_TERMINATE, Nodes
-from tests.integration.place import Place, wait_for
 
 SPEED = 1
 EXAMPLE = "minimal"
 
 
 @pytest.fixture(scope="module")
-def cluster(place: Place, generated: Generated) -> Cluster:
+def cluster(harness: LocalAwsHarness, generated: Generated) -> Cluster:
     """A cluster that is complete and that no schedule looks at."""
     config, root = generated(EXAMPLE)
-    place.play()
-    made = Cluster(place, "holdfast", package(place, config, root))
+    harness.stub_nodes()
+    made = Cluster(harness, "holdfast", package(harness, config, root))
     made.create()
-    place.aws("events", "disable-rule", "--name", made.physical_id("Lifecycle/Schedule"))
+    harness.aws("events", "disable-rule", "--name", made.physical_id("Lifecycle/Schedule"))
     return made
 
 
@@ -50,7 +50,7 @@ def test_a_control_plane_node_that_never_joined_goes_at_once_and_is_replaced(nod
     assert _reason(report, gone) == "no row says that it is a member of etcd"
 
 
-def test_a_voter_is_held_until_its_row_says_that_etcd_forgot_it(nodes: Nodes, place: Place) -> None:
+def test_a_voter_is_held_until_its_row_says_that_etcd_forgot_it(nodes: Nodes, harness: LocalAwsHarness) -> None:
     voter = nodes.only_instance(1)
     nodes.write_row(voter, "voter")
     _wait_for_the_function(nodes, f"member#{voter}")
@@ -60,7 +60,7 @@ def test_a_voter_is_held_until_its_row_says_that_etcd_forgot_it(nodes: Nodes, pl
     assert condition["Id"]["S"] == f"condition#TerminationHeld/{voter}"
     assert condition["Reason"]["S"] == f"member#{voter} is voter: etcd has to forget it first"
     assert nodes.states()[voter] == WAITS_TO_TERMINATE
-    said = place.aws(
+    said = harness.aws(
         "logs", "filter-log-events", "--log-group-name", nodes.log_group, "--filter-pattern", voter,
         "--query", "events[].message",
     )  # fmt: skip
@@ -86,21 +86,21 @@ def test_a_worker_goes_undrained_and_the_log_says_so(nodes: Nodes) -> None:
     assert _reason(report, worker) == "a worker; its pods were not drained"
 
 
-def test_an_instance_of_somebody_else_is_left_alone(nodes: Nodes, cluster: Cluster, place: Place) -> None:
-    stranger = _foreign_group(cluster, place)
-    place.client("autoscaling").terminate_instance_in_auto_scaling_group(
+def test_an_instance_of_somebody_else_is_left_alone(nodes: Nodes, cluster: Cluster, harness: LocalAwsHarness) -> None:
+    stranger = _foreign_group(cluster, harness)
+    harness.client("autoscaling").terminate_instance_in_auto_scaling_group(
         InstanceId=stranger, ShouldDecrementDesiredCapacity=False
     )
-    wait_for(lambda: _state(place, stranger) == WAITS_TO_TERMINATE, "the foreign hook holds the instance")
+    wait_for(lambda: _state(harness, stranger) == WAITS_TO_TERMINATE, "the foreign hook holds the instance")
     # A worker that goes after it shows that events arrive: the one of the stranger's hook was meant for nobody here.
     worker = next(iter(nodes.states("worker")))
     nodes.terminate(worker)
     wait_for(lambda: nodes.decisions(worker, "CompleteHook"), "the event of a node of ours has arrived")
-    assert _state(place, stranger) == WAITS_TO_TERMINATE
+    assert _state(harness, stranger) == WAITS_TO_TERMINATE
     assert stranger not in json.dumps(list(nodes.reports()))
 
 
-def test_an_event_of_another_cluster_is_ignored(nodes: Nodes, place: Place, tmp_path: Path) -> None:
+def test_an_event_of_another_cluster_is_ignored(nodes: Nodes, harness: LocalAwsHarness, tmp_path: Path) -> None:
     event = {
         "source": "aws.autoscaling",
         "detail-type": "EC2 Instance-terminate Lifecycle Action",
@@ -108,12 +108,12 @@ def test_an_event_of_another_cluster_is_ignored(nodes: Nodes, place: Place, tmp_
     }
     # The AWS CLI of version 1 takes a payload as it stands.
     answer = tmp_path / "answer.json"
-    place.aws("lambda", "invoke", "--function-name", nodes.function, "--payload", json.dumps(event), str(answer))
+    harness.aws("lambda", "invoke", "--function-name", nodes.function, "--payload", json.dumps(event), str(answer))
     assert json.loads(answer.read_text()) == {"outcome": "ignored"}
 
 
-def test_a_cluster_with_a_held_voter_can_be_deleted(nodes: Nodes, cluster: Cluster, place: Place) -> None:
-    place.client("autoscaling").delete_auto_scaling_group(AutoScalingGroupName="foreign", ForceDelete=True)
+def test_a_cluster_with_a_held_voter_can_be_deleted(nodes: Nodes, cluster: Cluster, harness: LocalAwsHarness) -> None:
+    harness.client("autoscaling").delete_auto_scaling_group(AutoScalingGroupName="foreign", ForceDelete=True)
     voter = nodes.only_instance(2)
     nodes.write_row(voter, "voter")
     _wait_for_the_function(nodes, f"member#{voter}")
@@ -122,13 +122,13 @@ def test_a_cluster_with_a_held_voter_can_be_deleted(nodes: Nodes, cluster: Clust
 
     ids, kept = set(cluster.physical_ids().values()), cluster.kept()
     assert cluster.delete() == "DELETE_COMPLETE"
-    assert ids & {name for _, name in inventory.take(place.client)} == kept
+    assert ids & {name for _, name in inventory.take(harness.client)} == kept
     assert not nodes.conditions(voter)
 
 
-def _foreign_group(cluster: Cluster, place: Place) -> str:
+def _foreign_group(cluster: Cluster, harness: LocalAwsHarness) -> str:
     """The instance of a group with a hook of its own that is tagged as another cluster's."""
-    autoscaling = place.client("autoscaling")
+    autoscaling = harness.client("autoscaling")
     ids = cluster.physical_ids()
     autoscaling.create_auto_scaling_group(
         AutoScalingGroupName="foreign",
@@ -154,8 +154,8 @@ def _foreign_group(cluster: Cluster, place: Place) -> str:
     return str(wait_for(running, "the foreign group has its instance")[0])
 
 
-def _state(place: Place, instance_id: str) -> str:
-    found = place.client("autoscaling").describe_auto_scaling_instances(InstanceIds=[instance_id])
+def _state(harness: LocalAwsHarness, instance_id: str) -> str:
+    found = harness.client("autoscaling").describe_auto_scaling_instances(InstanceIds=[instance_id])
     return str(found["AutoScalingInstances"][0]["LifecycleState"])
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.cluster import Cluster, Resource, package
 from tests.integration.conftest import Generated
-from tests.integration.place import CLI_SECONDS, Place
+from tests.integration.harness import CLI_SECONDS, LocalAwsHarness
 
 SPEED = 240
 """ClusterReady waits for an hour: 15 seconds here."""
@@ -16,19 +16,19 @@ TIMED_OUT = "Failed to receive 1 resource signal(s) within the specified duratio
 
 
 @pytest.fixture(scope="module")
-def cluster(place: Place, generated: Generated) -> Cluster:
-    """A cluster that somebody has tried to deploy without anybody who plays its nodes."""
+def cluster(harness: LocalAwsHarness, generated: Generated) -> Cluster:
+    """A cluster that somebody has tried to deploy without anything that stands in for its nodes."""
     config, root = generated("development")
-    made = Cluster(place, "silent", package(place, config, root))
+    made = Cluster(harness, "silent", package(harness, config, root))
     deploy = made.start_create()
     said, _ = deploy.communicate(timeout=CLI_SECONDS)
     assert (deploy.returncode, "Failed to create/update the stack" in said) == (255, True), said
     return made
 
 
-def test_a_cluster_without_nodes_is_given_up_after_an_hour(cluster: Cluster, place: Place) -> None:
+def test_a_cluster_without_nodes_is_given_up_after_an_hour(cluster: Cluster, harness: LocalAwsHarness) -> None:
     assert cluster.stack()["StackStatus"] == "ROLLBACK_COMPLETE", cluster.failures()
-    said = place.aws(
+    said = harness.aws(
         "cloudformation", "describe-stack-events", "--stack-name", cluster.physical_id("Controlplane"),
         "--query", "StackEvents[?LogicalResourceId=='ClusterReady']",
     )  # fmt: skip
@@ -46,9 +46,9 @@ def test_the_root_names_the_layer_that_failed(cluster: Cluster) -> None:
     assert any(TIMED_OUT in reason or "[ClusterReady]" in reason for reason in reasons), reasons
 
 
-def test_no_machine_is_left_of_it(cluster: Cluster, place: Place) -> None:
-    assert place.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"] == []
-    found = place.client("ec2").describe_instances()["Reservations"]
+def test_no_machine_is_left_of_it(cluster: Cluster, harness: LocalAwsHarness) -> None:
+    assert harness.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"] == []
+    found = harness.client("ec2").describe_instances()["Reservations"]
     assert {each["State"]["Name"] for reservation in found for each in reservation["Instances"]} == {"terminated"}
 
 

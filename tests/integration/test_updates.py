@@ -9,8 +9,8 @@ import pytest
 
 from tests.integration.cluster import STACK, Cluster, package
 from tests.integration.conftest import Generated
+from tests.integration.harness import LocalAwsHarness, wait_for
 from tests.integration.nodes import Nodes
-from tests.integration.place import Place, wait_for
 
 SPEED = 20
 TOO_SMALL = "Max bound must be greater than or equal to min bound"
@@ -18,11 +18,11 @@ NO_REPLACEMENT = "Replacement type updates not supported on stack with disable-r
 
 
 @pytest.fixture(scope="module")
-def cluster(place: Place, generated: Generated) -> Cluster:
+def cluster(harness: LocalAwsHarness, generated: Generated) -> Cluster:
     """A cluster that is complete. Each test takes it back to a state at rest."""
     config, root = generated("minimal")
-    place.play()
-    made = Cluster(place, "holdfast", package(place, config, root))
+    harness.stub_nodes()
+    made = Cluster(harness, "holdfast", package(harness, config, root))
     made.create()
     return made
 
@@ -33,7 +33,7 @@ def changes(cluster: Cluster, **parameters: str) -> tuple[str, dict[str, dict[st
     given: list[dict[str, Any]] = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
     given += [{"ParameterKey": key, "UsePreviousValue": True} for key in kept]
     name = f"preview-{'-'.join(parameters)}"
-    made = cluster.place.aws(
+    made = cluster.harness.aws(
         "cloudformation", "create-change-set", "--stack-name", cluster.name, "--change-set-name", name,
         "--include-nested-stacks", "--use-previous-template", "--capabilities", "CAPABILITY_IAM",
         "--parameters", json.dumps(given),
@@ -43,11 +43,11 @@ def changes(cluster: Cluster, **parameters: str) -> tuple[str, dict[str, dict[st
 
 def _described(cluster: Cluster, change_set: str, prefix: str) -> dict[str, dict[str, Any]]:
     def status() -> str:
-        found = cluster.place.client("cloudformation").describe_change_set(ChangeSetName=change_set)["Status"]
+        found = cluster.harness.client("cloudformation").describe_change_set(ChangeSetName=change_set)["Status"]
         return "" if found in ("CREATE_PENDING", "CREATE_IN_PROGRESS") else str(found)
 
     assert wait_for(status, "the change set is worked out") == "CREATE_COMPLETE"
-    answer = cluster.place.aws("cloudformation", "describe-change-set", "--change-set-name", change_set)
+    answer = cluster.harness.aws("cloudformation", "describe-change-set", "--change-set-name", change_set)
     found: dict[str, dict[str, Any]] = {}
     for each in answer["Changes"]:
         change = each["ResourceChange"]
@@ -72,19 +72,21 @@ def test_a_parameter_changes_only_what_it_names(cluster: Cluster, parameter: str
     assert set(planned) == paths
     assert {(change["Action"], change["Replacement"]) for change in planned.values()} == {("Modify", "False")}
 
-    cluster.place.aws("cloudformation", "execute-change-set", "--change-set-name", change_set)
+    cluster.harness.aws("cloudformation", "execute-change-set", "--change-set-name", change_set)
     assert cluster.settled() == "UPDATE_COMPLETE"
     assert cluster.physical_ids() == before
     updated = {path for path, each in cluster.resources().items() if each["ResourceStatus"] == "UPDATE_COMPLETE"}
     assert paths <= updated
 
 
-def test_what_the_change_sets_said_is_what_was_done(cluster: Cluster, place: Place) -> None:
+def test_what_the_change_sets_said_is_what_was_done(cluster: Cluster, harness: LocalAwsHarness) -> None:
     ids = cluster.physical_ids()
-    found = place.client("logs").describe_log_groups(logGroupNamePrefix=ids["Services/NodeLogGroup"])["logGroups"]
+    found = harness.client("logs").describe_log_groups(logGroupNamePrefix=ids["Services/NodeLogGroup"])["logGroups"]
     assert [each["retentionInDays"] for each in found] == [30]
     name = ids["WorkersGeneral/Group"]
-    groups = place.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+    groups = harness.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])[
+        "AutoScalingGroups"
+    ]
     assert [(group["MinSize"], group["MaxSize"]) for group in groups] == [(2, 12)]
 
 
@@ -113,18 +115,20 @@ def test_a_stopped_update_refuses_replacements_and_is_continued_later(cluster: C
     assert unsettled == set()
 
 
-def test_a_new_image_fails_by_name_until_rolling_updates_are_rehearsed(cluster: Cluster, place: Place) -> None:
+def test_a_new_image_fails_by_name_until_rolling_updates_are_rehearsed(
+    cluster: Cluster, harness: LocalAwsHarness
+) -> None:
     # The last test of the cluster: the rollback makes another version of the launch template, which is a new image's
     # rolling update again for every later update of the pool.
     nodes = Nodes(cluster)
     before, group = nodes.states(), cluster.physical_id("WorkersGeneral/Group")
-    image = place.client("ec2").register_image(
+    image = harness.client("ec2").register_image(
         Name="newer", Architecture="x86_64", RootDeviceName="/dev/xvda",
         BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8}}],
     )["ImageId"]  # fmt: skip
 
     assert cluster.update(WorkerImage=image) == "UPDATE_ROLLBACK_COMPLETE"
-    said = place.aws(
+    said = harness.aws(
         "cloudformation", "describe-stack-events", "--stack-name", cluster.physical_id("WorkersGeneral"),
         "--query", "StackEvents[?ResourceStatus=='UPDATE_FAILED'].ResourceStatusReason",
     )  # fmt: skip

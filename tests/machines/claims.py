@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rehearsal.machines import sites
+from rehearsal.machines import local_clouds
 
 
 @contextmanager
-def claimed_site() -> Iterator[str]:
-    """A new site's id, claimed by this process until the end of the block."""
-    site_id = secrets.token_hex(3)
+def claimed_cloud() -> Iterator[str]:
+    """A new local cloud's id, claimed by this process until the end of the block."""
+    cloud_id = secrets.token_hex(3)
     with tempfile.TemporaryDirectory() as folder:
-        sites.claim(site_id, Path(folder))
+        local_clouds.claim(cloud_id, Path(folder))
         try:
-            yield site_id
+            yield cloud_id
         finally:
-            sites.release(site_id)
+            local_clouds.release(cloud_id)

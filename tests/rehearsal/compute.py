@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Ground:
+class LaunchNetwork:
     """Where groups are made: three subnets in three zones, and a launch template."""
 
     subnets: tuple[str, ...]
@@ -27,7 +27,7 @@ class Ground:
         return ",".join(self.subnets)
 
 
-def make_ground(aws: LocalAws, **template: Any) -> Ground:
+def make_network(aws: LocalAws, **template: Any) -> LaunchNetwork:
     """A VPC with a subnet in each of three zones and a launch template of a protected instance."""
     ec2 = aws.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
@@ -39,8 +39,8 @@ def make_ground(aws: LocalAws, **template: Any) -> Ground:
     )
     image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     data = {"ImageId": image, "InstanceType": "m5.large", "DisableApiTermination": True, **template}
-    made = ec2.create_launch_template(LaunchTemplateName=f"ground-{vpc}", LaunchTemplateData=data)
-    return Ground(subnets, made["LaunchTemplate"]["LaunchTemplateId"])
+    made = ec2.create_launch_template(LaunchTemplateName=f"network-{vpc}", LaunchTemplateData=data)
+    return LaunchNetwork(subnets, made["LaunchTemplate"]["LaunchTemplateId"])
 
 
 def zip_of(files: Mapping[str, str]) -> bytes:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from rehearsal.aws.server import LocalAws
-from tests.rehearsal.compute import Ground, make_ground
-from tests.rehearsal.engine import Stacks, World, things
+from tests.rehearsal.compute import LaunchNetwork, make_network
+from tests.rehearsal.engine import ProviderState, Stacks, things
 from tests.rehearsal.provider_stack import Stack
 
 
@@ -32,9 +32,9 @@ def aws(local_aws: LocalAws) -> LocalAws:
 
 
 @pytest.fixture(scope="module")
-def ground(aws: LocalAws) -> Ground:
+def network(aws: LocalAws) -> LaunchNetwork:
     """Where the module's Auto Scaling groups start instances."""
-    return make_ground(aws)
+    return make_network(aws)
 
 
 @pytest.fixture
@@ -46,14 +46,14 @@ def stack(aws: LocalAws) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def provider() -> Iterator[ProviderState]:
     """What the test resource types have made; empty at the start of each test."""
-    things.world = World()
-    yield things.world
-    things.world.open_all()
+    things.state = ProviderState()
+    yield things.state
+    things.state.open_all()
 
 
 @pytest.fixture
-def stacks(local_aws: LocalAws, world: World) -> Stacks:
+def stacks(local_aws: LocalAws, provider: ProviderState) -> Stacks:
     """The local CloudFormation through boto3, with short ways to say what the tests say often."""
-    return Stacks(local_aws, world)
+    return Stacks(local_aws, provider)

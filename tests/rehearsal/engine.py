@@ -16,7 +16,7 @@ TYPE = "Test::Local::Thing"
 _numbers = itertools.count(1)
 
 
-class World:
+class ProviderState:
     """What exists, and what was asked of the provider in which order."""
 
     def __init__(self) -> None:
@@ -53,13 +53,13 @@ class Things:
     create_only = frozenset({"Name"})
 
     def __init__(self) -> None:
-        self.world = World()
+        self.state = ProviderState()
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         physical_id = f"thing-{next(_numbers)}"
-        self.world.calls.append(("create", context.logical_id))
-        self.world.things[physical_id] = properties
-        self.world.tags[physical_id] = dict(context.tags)
+        self.state.calls.append(("create", context.logical_id))
+        self.state.things[physical_id] = properties
+        self.state.tags[physical_id] = dict(context.tags)
         context.initiated(physical_id)
         self._hold(context, properties)
         if properties.get("FailOn") == "create":
@@ -67,23 +67,23 @@ class Things:
         return self._made(physical_id, properties)
 
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
-        self.world.calls.append(("update", context.logical_id))
+        self.state.calls.append(("update", context.logical_id))
         self._hold(context, new)
-        if new.get("FailOn") == "update" and not self.world.forgiving:
+        if new.get("FailOn") == "update" and not self.state.forgiving:
             raise ProviderError(f"{context.logical_id} does not want to be changed")
-        self.world.things[physical_id] = new
-        self.world.tags[physical_id] = dict(context.tags)
+        self.state.things[physical_id] = new
+        self.state.tags[physical_id] = dict(context.tags)
         return self._made(physical_id, new)
 
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
-        self.world.calls.append(("delete", context.logical_id))
-        if properties.get("FailOn") == "delete" and not self.world.forgiving:
+        self.state.calls.append(("delete", context.logical_id))
+        if properties.get("FailOn") == "delete" and not self.state.forgiving:
             raise ProviderError(f"{context.logical_id} does not want to go")
-        self.world.things.pop(physical_id, None)
+        self.state.things.pop(physical_id, None)
 
     def _hold(self, context: Context, properties: dict[str, Any]) -> None:
         if "Hold" in properties:
-            context.wait(self.world.gate(properties["Hold"]).is_set, 3600, "held for too long")
+            context.wait(self.state.gate(properties["Hold"]).is_set, 3600, "held for too long")
 
     def _made(self, physical_id: str, properties: dict[str, Any]) -> Made:
         return Made(physical_id, {"Twice": 2 * str(properties.get("Value", ""))}, f"ref-{physical_id}")
@@ -111,9 +111,9 @@ def template(resources: dict[str, Any], **sections: Any) -> str:
 class Stacks:
     """CloudFormation as a test uses it. Every stack's name is new, so that tests of a module do not meet."""
 
-    def __init__(self, aws: LocalAws, world: World) -> None:
+    def __init__(self, aws: LocalAws, provider: ProviderState) -> None:
         self.aws = aws
-        self.world = world
+        self.state = provider
         self.client = aws.client("cloudformation")
         self.s3 = aws.client("s3")
 

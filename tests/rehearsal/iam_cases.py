@@ -1,4 +1,4 @@
-"""Random policies and requests from a small world, in which patterns and values meet often.
+"""Random policies and requests from a small vocabulary, in which patterns and values meet often.
 
 Six things are left out, in which the oracle does not do what AWS's documentation says, or where that says nothing:
 variables without a value under negated operators (IAM guide, "Policy variables with no value"), endpoint policies for

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from rehearsal.aws.server import LocalAws
-from tests.rehearsal.compute import Ground
+from tests.rehearsal.compute import LaunchNetwork
 from tests.waiting import wait_for
 
 LAUNCH = {"LifecycleHookName": "launching", "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING"}
@@ -60,14 +60,14 @@ class ScalingGroup:
         return found
 
 
-def make(aws: LocalAws, ground: Ground, **settings: Any) -> ScalingGroup:
+def make(aws: LocalAws, network: LaunchNetwork, **settings: Any) -> ScalingGroup:
     handle = ScalingGroup(aws, next(NAMES))
     request = {
         "MinSize": 0,
         "MaxSize": 4,
         "DesiredCapacity": 1,
-        "LaunchTemplate": {"LaunchTemplateId": ground.template, "Version": "$Latest"},
-        "VPCZoneIdentifier": ground.zones,
+        "LaunchTemplate": {"LaunchTemplateId": network.template, "Version": "$Latest"},
+        "VPCZoneIdentifier": network.zones,
         **settings,
     }
     handle.scaling.create_auto_scaling_group(AutoScalingGroupName=handle.name, **request)

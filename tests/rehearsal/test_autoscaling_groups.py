@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from rehearsal.aws.server import LocalAws
-from tests.rehearsal.compute import Ground
+from tests.rehearsal.compute import LaunchNetwork
 from tests.rehearsal.scaling import LAUNCH, NAMES, RETAIN, TERMINATE, delete_all, make, refused, state_in_ec2
 from tests.waiting import wait_for
 
@@ -21,9 +21,9 @@ def clean(aws: LocalAws) -> Iterator[None]:
     delete_all(aws)
 
 
-def test_instances_are_targets_only_while_they_are_in_service(aws: LocalAws, ground: Ground) -> None:
+def test_instances_are_targets_only_while_they_are_in_service(aws: LocalAws, network: LaunchNetwork) -> None:
     balancing = aws.client("elbv2")
-    vpc = aws.client("ec2").describe_subnets(SubnetIds=[ground.subnets[0]])["Subnets"][0]["VpcId"]
+    vpc = aws.client("ec2").describe_subnets(SubnetIds=[network.subnets[0]])["Subnets"][0]["VpcId"]
     arn = balancing.create_target_group(Name="api", Protocol="TCP", Port=6443, VpcId=vpc)["TargetGroups"][0][
         "TargetGroupArn"
     ]
@@ -32,7 +32,7 @@ def test_instances_are_targets_only_while_they_are_in_service(aws: LocalAws, gro
         found = balancing.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
         return [each["Target"]["Id"] for each in found]
 
-    group = make(aws, ground, TargetGroupARNs=[arn], LifecycleHookSpecificationList=[LAUNCH, TERMINATE])
+    group = make(aws, network, TargetGroupARNs=[arn], LifecycleHookSpecificationList=[LAUNCH, TERMINATE])
     group.reach("Pending:Wait")
     (first,) = group.instances("Pending:Wait")
     assert targets() == []
@@ -44,8 +44,10 @@ def test_instances_are_targets_only_while_they_are_in_service(aws: LocalAws, gro
     assert targets() == []
 
 
-def test_standby_leaves_the_capacity_and_comes_back_through_the_launch_hook(aws: LocalAws, ground: Ground) -> None:
-    group = make(aws, ground, LifecycleHookSpecificationList=[LAUNCH])
+def test_standby_leaves_the_capacity_and_comes_back_through_the_launch_hook(
+    aws: LocalAws, network: LaunchNetwork
+) -> None:
+    group = make(aws, network, LifecycleHookSpecificationList=[LAUNCH])
     group.reach("Pending:Wait")
     (first,) = group.instances("Pending:Wait")
     group.complete("launching", first)
@@ -59,8 +61,8 @@ def test_standby_leaves_the_capacity_and_comes_back_through_the_launch_hook(aws:
     assert group.view()["DesiredCapacity"] == 1
 
 
-def test_a_detached_instance_runs_on_and_can_be_attached_again(aws: LocalAws, ground: Ground) -> None:
-    group = make(aws, ground)
+def test_a_detached_instance_runs_on_and_can_be_attached_again(aws: LocalAws, network: LaunchNetwork) -> None:
+    group = make(aws, network)
     group.reach("InService")
     (first,) = group.instances("InService")
     request = {"AutoScalingGroupName": group.name, "InstanceIds": [first]}
@@ -72,8 +74,8 @@ def test_a_detached_instance_runs_on_and_can_be_attached_again(aws: LocalAws, gr
     assert group.instances("InService") == [first]
 
 
-def test_a_scale_in_spares_protected_instances(aws: LocalAws, ground: Ground) -> None:
-    group = make(aws, ground, DesiredCapacity=2)
+def test_a_scale_in_spares_protected_instances(aws: LocalAws, network: LaunchNetwork) -> None:
+    group = make(aws, network, DesiredCapacity=2)
     group.reach("InService", "InService")
     protected = group.instances("InService")[0]
     group.scaling.set_instance_protection(
@@ -84,8 +86,8 @@ def test_a_scale_in_spares_protected_instances(aws: LocalAws, ground: Ground) ->
     assert group.instances("InService") == [protected]
 
 
-def test_sizes_and_capacity_are_checked(aws: LocalAws, ground: Ground) -> None:
-    group = make(aws, ground, MinSize=1, MaxSize=2)
+def test_sizes_and_capacity_are_checked(aws: LocalAws, network: LaunchNetwork) -> None:
+    group = make(aws, network, MinSize=1, MaxSize=2)
     name = {"AutoScalingGroupName": group.name}
     above = refused(group.scaling.set_desired_capacity, DesiredCapacity=3, **name)
     assert above == ("ValidationError: New SetDesiredCapacity value 3 is above max value 2 for the AutoScalingGroup.")
@@ -98,8 +100,10 @@ def test_sizes_and_capacity_are_checked(aws: LocalAws, ground: Ground) -> None:
     assert group.view()["DesiredCapacity"] == 2
 
 
-def test_a_group_with_instances_is_not_deleted_and_a_protected_one_not_by_force(aws: LocalAws, ground: Ground) -> None:
-    group = make(aws, ground, DeletionProtection="prevent-force-deletion", LifecycleHookSpecificationList=[TERMINATE])
+def test_a_group_with_instances_is_not_deleted_and_a_protected_one_not_by_force(
+    aws: LocalAws, network: LaunchNetwork
+) -> None:
+    group = make(aws, network, DeletionProtection="prevent-force-deletion", LifecycleHookSpecificationList=[TERMINATE])
     group.reach("InService")
     name = {"AutoScalingGroupName": group.name}
     delete = group.scaling.delete_auto_scaling_group
@@ -114,16 +118,16 @@ def test_a_group_with_instances_is_not_deleted_and_a_protected_one_not_by_force(
     )
 
 
-def test_a_group_that_retains_instances_is_not_deleted_by_force(aws: LocalAws, ground: Ground) -> None:
-    group = make(aws, ground, InstanceLifecyclePolicy=RETAIN)
+def test_a_group_that_retains_instances_is_not_deleted_by_force(aws: LocalAws, network: LaunchNetwork) -> None:
+    group = make(aws, network, InstanceLifecyclePolicy=RETAIN)
     call = group.scaling.delete_auto_scaling_group
     assert "retains instances" in refused(call, AutoScalingGroupName=group.name, ForceDelete=True)
 
 
-def test_groups_are_found_by_tags_and_in_pages(aws: LocalAws, ground: Ground) -> None:
+def test_groups_are_found_by_tags_and_in_pages(aws: LocalAws, network: LaunchNetwork) -> None:
     mark = next(NAMES)
     tag = {"Key": "holdfast:cluster", "Value": mark, "PropagateAtLaunch": True}
-    made = {make(aws, ground, DesiredCapacity=0, Tags=[tag]).name for _ in range(3)}
+    made = {make(aws, network, DesiredCapacity=0, Tags=[tag]).name for _ in range(3)}
     scaling = aws.client("autoscaling")
     filters = [{"Name": "tag:holdfast:cluster", "Values": [mark]}]
     pages = list(scaling.get_paginator("describe_auto_scaling_groups").paginate(Filters=filters, MaxRecords=2))
@@ -133,15 +137,15 @@ def test_groups_are_found_by_tags_and_in_pages(aws: LocalAws, ground: Ground) ->
     assert {each["ResourceId"] for each in tags} == made
 
 
-def test_what_is_not_offered_is_refused_by_name(aws: LocalAws, ground: Ground) -> None:
+def test_what_is_not_offered_is_refused_by_name(aws: LocalAws, network: LaunchNetwork) -> None:
     scaling = aws.client("autoscaling")
     refusal = refused(scaling.start_instance_refresh, AutoScalingGroupName="any")
     assert "StartInstanceRefresh is not supported by the local AWS" in refusal
-    mixed = {"LaunchTemplate": {"LaunchTemplateSpecification": {"LaunchTemplateId": ground.template}}}
+    mixed = {"LaunchTemplate": {"LaunchTemplateSpecification": {"LaunchTemplateId": network.template}}}
     with pytest.raises(ClientError, match="MixedInstancesPolicy"):
-        make(aws, ground, MixedInstancesPolicy=mixed)
+        make(aws, network, MixedInstancesPolicy=mixed)
 
 
-def test_a_launch_template_that_does_not_exist_is_refused(aws: LocalAws, ground: Ground) -> None:
+def test_a_launch_template_that_does_not_exist_is_refused(aws: LocalAws, network: LaunchNetwork) -> None:
     with pytest.raises(ClientError, match="You must use a valid fully-formed launch template"):
-        make(aws, ground, LaunchTemplate={"LaunchTemplateId": "lt-00000000000000000"})
+        make(aws, network, LaunchTemplate={"LaunchTemplateId": "lt-00000000000000000"})

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rehearsal.aws.server import LocalAws
-from tests.rehearsal.compute import Ground, make_ground, make_queue, take
+from tests.rehearsal.compute import LaunchNetwork, make_network, make_queue, take
 from tests.rehearsal.scaling import (
     LAUNCH,
     NAMES,
@@ -32,13 +32,13 @@ def clean(aws: LocalAws) -> Iterator[None]:
     delete_all(aws)
 
 
-def test_instances_start_in_every_zone_with_the_groups_tags(aws: LocalAws, ground: Ground) -> None:
+def test_instances_start_in_every_zone_with_the_groups_tags(aws: LocalAws, network: LaunchNetwork) -> None:
     tags = [
         {"Key": "kept", "Value": "no", "PropagateAtLaunch": False},
         {"Key": "passed", "Value": "on", "PropagateAtLaunch": True},
         {"Key": "aws:cloudformation:stack-name", "Value": "s", "PropagateAtLaunch": True},
     ]
-    group = make(aws, ground, DesiredCapacity=3, Tags=tags)
+    group = make(aws, network, DesiredCapacity=3, Tags=tags)
     group.reach("InService", "InService", "InService")
     view = group.view()
     assert {each["AvailabilityZone"] for each in view["Instances"]} == {f"us-east-1{zone}" for zone in "abc"}
@@ -52,16 +52,16 @@ def test_instances_start_in_every_zone_with_the_groups_tags(aws: LocalAws, groun
     assert "kept" not in on_instance
 
 
-def test_an_instance_waits_at_its_launch_hook_until_it_is_continued(aws: LocalAws, ground: Ground) -> None:
-    group = make(aws, ground, LifecycleHookSpecificationList=[LAUNCH])
+def test_an_instance_waits_at_its_launch_hook_until_it_is_continued(aws: LocalAws, network: LaunchNetwork) -> None:
+    group = make(aws, network, LifecycleHookSpecificationList=[LAUNCH])
     group.reach("Pending:Wait")
     group.complete("launching", group.instances("Pending:Wait")[0])
     group.reach("InService")
     assert [activity["StatusCode"] for activity in group.activities()] == ["Successful"]
 
 
-def test_an_abandoned_launch_is_terminated_through_its_hook_and_replaced(aws: LocalAws, ground: Ground) -> None:
-    group = make(aws, ground, LifecycleHookSpecificationList=[LAUNCH, TERMINATE])
+def test_an_abandoned_launch_is_terminated_through_its_hook_and_replaced(aws: LocalAws, network: LaunchNetwork) -> None:
+    group = make(aws, network, LifecycleHookSpecificationList=[LAUNCH, TERMINATE])
     group.reach("Pending:Wait")
     (first,) = group.instances("Pending:Wait")
     group.complete("launching", first, "ABANDON")
@@ -72,8 +72,8 @@ def test_an_abandoned_launch_is_terminated_through_its_hook_and_replaced(aws: Lo
     assert "was abandoned: Lifecycle Action Completed with ABANDON Result" in launch["StatusMessage"]
 
 
-def test_a_launch_that_nobody_answers_times_out_and_says_so(aws: LocalAws, ground: Ground) -> None:
-    group = make(aws, ground, LifecycleHookSpecificationList=[{**LAUNCH, "HeartbeatTimeout": 30}])
+def test_a_launch_that_nobody_answers_times_out_and_says_so(aws: LocalAws, network: LaunchNetwork) -> None:
+    group = make(aws, network, LifecycleHookSpecificationList=[{**LAUNCH, "HeartbeatTimeout": 30}])
     (first,) = wait_for(lambda: group.instances("Pending:Wait"), "an instance that waits")
     wait_for(lambda: first not in group.instances("Pending:Wait"), "the time-out of the hook")
     messages = [activity.get("StatusMessage", "") for activity in group.activities()]
@@ -81,8 +81,8 @@ def test_a_launch_that_nobody_answers_times_out_and_says_so(aws: LocalAws, groun
     wait_for(lambda: state_in_ec2(aws, first) in ("shutting-down", "terminated"), "the end of the instance")
 
 
-def test_a_heartbeat_keeps_an_instance_waiting(aws: LocalAws, ground: Ground) -> None:
-    group = make(aws, ground, LifecycleHookSpecificationList=[{**LAUNCH, "HeartbeatTimeout": 180}])
+def test_a_heartbeat_keeps_an_instance_waiting(aws: LocalAws, network: LaunchNetwork) -> None:
+    group = make(aws, network, LifecycleHookSpecificationList=[{**LAUNCH, "HeartbeatTimeout": 180}])
     (first,) = wait_for(lambda: group.instances("Pending:Wait"), "an instance that waits")
     until = aws.clock.monotonic() + 240
     while aws.clock.monotonic() < until:
@@ -95,8 +95,8 @@ def test_a_heartbeat_keeps_an_instance_waiting(aws: LocalAws, ground: Ground) ->
     group.reach("InService")
 
 
-def test_termination_holds_at_its_hook_while_a_replacement_starts(aws: LocalAws, ground: Ground) -> None:
-    group = make(aws, ground, LifecycleHookSpecificationList=[TERMINATE])
+def test_termination_holds_at_its_hook_while_a_replacement_starts(aws: LocalAws, network: LaunchNetwork) -> None:
+    group = make(aws, network, LifecycleHookSpecificationList=[TERMINATE])
     group.reach("InService")
     (first,) = group.instances("InService")
     group.terminate(first)
@@ -107,8 +107,8 @@ def test_termination_holds_at_its_hook_while_a_replacement_starts(aws: LocalAws,
     assert state_in_ec2(aws, first) in ("shutting-down", "terminated")
 
 
-def test_without_retain_an_abandoned_termination_goes_on(aws: LocalAws, ground: Ground) -> None:
-    group = make(aws, ground, LifecycleHookSpecificationList=[TERMINATE])
+def test_without_retain_an_abandoned_termination_goes_on(aws: LocalAws, network: LaunchNetwork) -> None:
+    group = make(aws, network, LifecycleHookSpecificationList=[TERMINATE])
     group.reach("InService")
     (first,) = group.instances("InService")
     group.terminate(first, decrement=True)
@@ -117,8 +117,10 @@ def test_without_retain_an_abandoned_termination_goes_on(aws: LocalAws, ground: 
     group.reach()
 
 
-def test_a_retained_instance_runs_on_until_its_termination_is_asked_for_again(aws: LocalAws, ground: Ground) -> None:
-    group = make(aws, ground, LifecycleHookSpecificationList=[TERMINATE], InstanceLifecyclePolicy=RETAIN)
+def test_a_retained_instance_runs_on_until_its_termination_is_asked_for_again(
+    aws: LocalAws, network: LaunchNetwork
+) -> None:
+    group = make(aws, network, LifecycleHookSpecificationList=[TERMINATE], InstanceLifecyclePolicy=RETAIN)
     group.reach("InService")
     (first,) = group.instances("InService")
     group.terminate(first)
@@ -135,8 +137,8 @@ def test_a_retained_instance_runs_on_until_its_termination_is_asked_for_again(aw
     group.reach("InService")
 
 
-def test_a_completed_action_cannot_be_completed_again(aws: LocalAws, ground: Ground) -> None:
-    group = make(aws, ground, LifecycleHookSpecificationList=[LAUNCH])
+def test_a_completed_action_cannot_be_completed_again(aws: LocalAws, network: LaunchNetwork) -> None:
+    group = make(aws, network, LifecycleHookSpecificationList=[LAUNCH])
     group.reach("Pending:Wait")
     (first,) = group.instances("Pending:Wait")
     group.complete("launching", first)
@@ -148,8 +150,8 @@ def test_a_completed_action_cannot_be_completed_again(aws: LocalAws, ground: Gro
     assert by_token == f"ValidationError: No active Lifecycle Action found with token {'0' * 36}"
 
 
-def test_an_instance_that_stopped_is_replaced(aws: LocalAws, ground: Ground) -> None:
-    group = make(aws, ground)
+def test_an_instance_that_stopped_is_replaced(aws: LocalAws, network: LaunchNetwork) -> None:
+    group = make(aws, network)
     group.reach("InService")
     (first,) = group.instances("InService")
     aws.client("ec2").stop_instances(InstanceIds=[first])
@@ -160,8 +162,8 @@ def test_an_instance_that_stopped_is_replaced(aws: LocalAws, ground: Ground) -> 
 
 
 @pytest.mark.parametrize("process", ["HealthCheck", "ReplaceUnhealthy"])
-def test_a_suspended_process_leaves_a_stopped_instance(aws: LocalAws, ground: Ground, process: str) -> None:
-    group = make(aws, ground)
+def test_a_suspended_process_leaves_a_stopped_instance(aws: LocalAws, network: LaunchNetwork, process: str) -> None:
+    group = make(aws, network)
     group.reach("InService")
     (first,) = group.instances("InService")
     group.scaling.suspend_processes(AutoScalingGroupName=group.name, ScalingProcesses=[process])
@@ -172,9 +174,9 @@ def test_a_suspended_process_leaves_a_stopped_instance(aws: LocalAws, ground: Gr
     wait_for(lambda: first not in group.instances("InService"), "the replacement after the resume")
 
 
-def test_a_policy_of_full_health_starts_the_replacement_first(aws: LocalAws, ground: Ground) -> None:
+def test_a_policy_of_full_health_starts_the_replacement_first(aws: LocalAws, network: LaunchNetwork) -> None:
     policy = {"MinHealthyPercentage": 100, "MaxHealthyPercentage": 200}
-    group = make(aws, ground, InstanceMaintenancePolicy=policy, LifecycleHookSpecificationList=[LAUNCH])
+    group = make(aws, network, InstanceMaintenancePolicy=policy, LifecycleHookSpecificationList=[LAUNCH])
     group.reach("Pending:Wait")
     (first,) = group.instances("Pending:Wait")
     group.complete("launching", first)
@@ -186,8 +188,8 @@ def test_a_policy_of_full_health_starts_the_replacement_first(aws: LocalAws, gro
     wait_for(lambda: group.instances("InService") not in ([], [first]), "the old instance to go")
 
 
-def test_a_failed_launch_gives_its_reason_and_is_tried_again(aws: LocalAws, ground: Ground) -> None:
-    template = make_ground(aws, SecurityGroupIds=["sg-00000000000000000"])
+def test_a_failed_launch_gives_its_reason_and_is_tried_again(aws: LocalAws, network: LaunchNetwork) -> None:
+    template = make_network(aws, SecurityGroupIds=["sg-00000000000000000"])
     group = make(
         aws,
         template,
@@ -199,13 +201,13 @@ def test_a_failed_launch_gives_its_reason_and_is_tried_again(aws: LocalAws, grou
     wait_for(lambda: len(group.activities()) >= 2, "a second attempt")
     group.scaling.update_auto_scaling_group(
         AutoScalingGroupName=group.name,
-        LaunchTemplate={"LaunchTemplateId": ground.template},
-        VPCZoneIdentifier=ground.zones,
+        LaunchTemplate={"LaunchTemplateId": network.template},
+        VPCZoneIdentifier=network.zones,
     )
     group.reach("InService")
 
 
-def test_every_step_is_announced_in_eventbridges_shape(aws: LocalAws, ground: Ground) -> None:
+def test_every_step_is_announced_in_eventbridges_shape(aws: LocalAws, network: LaunchNetwork) -> None:
     url, arn = make_queue(aws, "scaling-events")
     events = aws.client("events")
     name = next(NAMES)
@@ -218,8 +220,8 @@ def test_every_step_is_announced_in_eventbridges_shape(aws: LocalAws, ground: Gr
         MinSize=0,
         MaxSize=1,
         DesiredCapacity=1,
-        LaunchTemplate={"LaunchTemplateId": ground.template},
-        VPCZoneIdentifier=ground.zones,
+        LaunchTemplate={"LaunchTemplateId": network.template},
+        VPCZoneIdentifier=network.zones,
         LifecycleHookSpecificationList=[{**LAUNCH, "NotificationMetadata": "a note"}, TERMINATE],
     )
     group.reach("Pending:Wait")

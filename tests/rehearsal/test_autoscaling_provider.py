@@ -10,7 +10,7 @@ import pytest
 from rehearsal.aws.cloudformation.provider import ProviderError, provider_for
 from rehearsal.aws.cloudformation.providers import autoscaling
 from rehearsal.aws.server import LocalAws
-from tests.rehearsal.compute import Ground, context
+from tests.rehearsal.compute import LaunchNetwork, context
 from tests.waiting import wait_for
 
 GROUP = autoscaling.AutoScalingGroup.type_name
@@ -26,14 +26,14 @@ TERMINATING = {
 SPEED = 60
 
 
-def properties(ground: Ground, **changes: Any) -> dict[str, Any]:
+def properties(network: LaunchNetwork, **changes: Any) -> dict[str, Any]:
     """A group as a template has it: numbers and booleans are texts."""
     return {
         "MinSize": "0",
         "MaxSize": "2",
         "DesiredCapacity": "1",
-        "VPCZoneIdentifier": list(ground.subnets),
-        "LaunchTemplate": {"LaunchTemplateId": ground.template, "Version": "1"},
+        "VPCZoneIdentifier": list(network.subnets),
+        "LaunchTemplate": {"LaunchTemplateId": network.template, "Version": "1"},
         "HealthCheckGracePeriod": "0",
         "Tags": [{"Key": "role", "Value": "worker", "PropagateAtLaunch": "true"}],
         **changes,
@@ -49,8 +49,8 @@ def create(aws: LocalAws, wanted: dict[str, Any]) -> str:
     return provider_for(GROUP).create(context(aws, "Slot0"), wanted).physical_id
 
 
-def test_a_group_is_made_with_the_stacks_tags_which_propagate(aws: LocalAws, ground: Ground) -> None:
-    made = provider_for(GROUP).create(context(aws, "Slot0"), properties(ground))
+def test_a_group_is_made_with_the_stacks_tags_which_propagate(aws: LocalAws, network: LaunchNetwork) -> None:
+    made = provider_for(GROUP).create(context(aws, "Slot0"), properties(network))
     group = describe(aws, made.physical_id)
     assert made.physical_id.startswith("test-Slot0-")
     assert made.attributes["AutoScalingGroupARN"] == group["AutoScalingGroupARN"]
@@ -60,20 +60,22 @@ def test_a_group_is_made_with_the_stacks_tags_which_propagate(aws: LocalAws, gro
     assert tags["aws:cloudformation:stack-name"] == ("test", True)
 
 
-def test_a_new_launch_template_version_under_an_update_policy_fails_by_name(aws: LocalAws, ground: Ground) -> None:
-    old = properties(ground)
+def test_a_new_launch_template_version_under_an_update_policy_fails_by_name(
+    aws: LocalAws, network: LaunchNetwork
+) -> None:
+    old = properties(network)
     name = create(aws, old)
-    new = properties(ground, LaunchTemplate={"LaunchTemplateId": ground.template, "Version": "2"})
+    new = properties(network, LaunchTemplate={"LaunchTemplateId": network.template, "Version": "2"})
     with pytest.raises(ProviderError, match=r"rolling updates are not rehearsed yet: LaunchTemplate of test-Slot0"):
         provider_for(GROUP).update(context(aws, "Slot0", update_policy=ROLLING), name, old, new)
     assert describe(aws, name)["LaunchTemplate"]["Version"] == "1"
 
 
-def test_sizes_tags_hooks_and_settings_change_in_place(aws: LocalAws, ground: Ground) -> None:
-    old = properties(ground, LifecycleHookSpecificationList=[TERMINATING], DefaultInstanceWarmup="30")
+def test_sizes_tags_hooks_and_settings_change_in_place(aws: LocalAws, network: LaunchNetwork) -> None:
+    old = properties(network, LifecycleHookSpecificationList=[TERMINATING], DefaultInstanceWarmup="30")
     name = create(aws, old)
     new = properties(
-        ground,
+        network,
         MaxSize="3",
         DefaultInstanceWarmup="60",
         LifecycleHookSpecificationList=[{**TERMINATING, "HeartbeatTimeout": "600"}],
@@ -91,27 +93,27 @@ def test_sizes_tags_hooks_and_settings_change_in_place(aws: LocalAws, ground: Gr
 
 @pytest.mark.parametrize(("policy", "kept"), [(SPARING, 2), ({}, 1)], ids=["spared", "not spared"])
 def test_a_size_that_changed_at_run_time_is_set_back_unless_the_policy_spares_it(
-    aws: LocalAws, ground: Ground, policy: dict[str, Any], kept: int
+    aws: LocalAws, network: LaunchNetwork, policy: dict[str, Any], kept: int
 ) -> None:
-    old = properties(ground)
+    old = properties(network)
     name = create(aws, old)
     aws.client("autoscaling").set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=2)
-    new = properties(ground, HealthCheckGracePeriod="60")
+    new = properties(network, HealthCheckGracePeriod="60")
     provider_for(GROUP).update(context(aws, "Slot0", update_policy=policy), name, old, new)
     assert describe(aws, name)["DesiredCapacity"] == kept
 
 
-def test_a_setting_that_the_template_drops_goes_back_to_its_default(aws: LocalAws, ground: Ground) -> None:
-    old = properties(ground, MaxInstanceLifetime="86400", DeletionProtection="prevent-all-deletion")
+def test_a_setting_that_the_template_drops_goes_back_to_its_default(aws: LocalAws, network: LaunchNetwork) -> None:
+    old = properties(network, MaxInstanceLifetime="86400", DeletionProtection="prevent-all-deletion")
     name = create(aws, old)
-    provider_for(GROUP).update(context(aws, "Slot0"), name, old, properties(ground))
+    provider_for(GROUP).update(context(aws, "Slot0"), name, old, properties(network))
     group = describe(aws, name)
     assert (group["MaxInstanceLifetime"], group["DeletionProtection"]) == (0, "none")
 
 
-def test_a_delete_lets_the_instances_pass_their_hook_first(aws: LocalAws, ground: Ground) -> None:
+def test_a_delete_lets_the_instances_pass_their_hook_first(aws: LocalAws, network: LaunchNetwork) -> None:
     wanted = properties(
-        ground, LifecycleHookSpecificationList=[TERMINATING], DeletionProtection="prevent-force-deletion"
+        network, LifecycleHookSpecificationList=[TERMINATING], DeletionProtection="prevent-force-deletion"
     )
     name = create(aws, wanted)
     (first,) = wait_for(lambda: describe(aws, name)["Instances"], "the instance")
@@ -131,9 +133,9 @@ def test_a_delete_lets_the_instances_pass_their_hook_first(aws: LocalAws, ground
     provider_for(GROUP).delete(context(aws, "Slot0"), name, wanted)
 
 
-def test_a_delete_whose_instances_are_held_fails_after_an_hour(aws: LocalAws, ground: Ground) -> None:
+def test_a_delete_whose_instances_are_held_fails_after_an_hour(aws: LocalAws, network: LaunchNetwork) -> None:
     wanted = properties(
-        ground,
+        network,
         LifecycleHookSpecificationList=[{**TERMINATING, "DefaultResult": "ABANDON", "HeartbeatTimeout": "30"}],
         InstanceLifecyclePolicy={"RetentionTriggers": {"TerminateHookAbandon": "retain"}},
     )

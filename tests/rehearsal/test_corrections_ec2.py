@@ -12,7 +12,7 @@ from tests.rehearsal.moto_probes import Clients, by_name, refused, unique
 USER_DATA = base64.b64encode(b"#!/bin/bash\ntrue\n").decode()
 
 
-def ground(ec2: Any, **vpc: str) -> tuple[str, str, str]:
+def network(ec2: Any, **vpc: str) -> tuple[str, str, str]:
     """Return a new VPC, a subnet and a security group in it."""
     vpc_id = ec2.create_vpc(CidrBlock="10.0.0.0/16", **vpc)["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.0.0.0/24", AvailabilityZone="us-east-1a")["Subnet"][
@@ -59,7 +59,7 @@ def profile(client: Clients) -> str:
 def launch_templates_reach_the_instances(client: Clients) -> bool:
     """Profile, metadata options, user data and volume tags of the second version arrive at the instance."""
     ec2 = client("ec2")
-    _, subnet, group = ground(ec2)
+    _, subnet, group = network(ec2)
     template = launch_template(ec2)
     version = ec2.create_launch_template_version(
         **template,
@@ -90,8 +90,8 @@ def launch_templates_reach_the_instances(client: Clients) -> bool:
 def instances_keep_what_they_were_started_with(client: Clients) -> bool:
     """Dedicated tenancy (also the VPC's), termination protection and every instance's profile are kept."""
     ec2 = client("ec2")
-    _, subnet, _ = ground(ec2)
-    _, dedicated_subnet, _ = ground(ec2, InstanceTenancy="dedicated")
+    _, subnet, _ = network(ec2)
+    _, dedicated_subnet, _ = network(ec2, InstanceTenancy="dedicated")
     asked = launch_template(
         ec2,
         DisableApiTermination=True,
@@ -112,7 +112,7 @@ def instances_keep_what_they_were_started_with(client: Clients) -> bool:
 def a_repeated_client_token_starts_nothing(client: Clients) -> bool:
     """The same token twice gives the same instance."""
     ec2 = client("ec2")
-    _, subnet, _ = ground(ec2)
+    _, subnet, _ = network(ec2)
     template, token = launch_template(ec2), unique("token")
     first, second = (start(ec2, template, SubnetId=subnet, ClientToken=token)[0] for _ in range(2))
     return bool(first["InstanceId"] == second["InstanceId"])
@@ -121,7 +121,7 @@ def a_repeated_client_token_starts_nothing(client: Clients) -> bool:
 def block_devices_add_to_the_root_volume(client: Clients) -> bool:
     """A template's second volume leaves the image's root volume, with its size, and keeps IOPS and throughput."""
     ec2 = client("ec2")
-    _, subnet, _ = ground(ec2)
+    _, subnet, _ = network(ec2)
     ebs = {"VolumeSize": 5, "VolumeType": "gp3", "Iops": 4000, "Throughput": 200, "DeleteOnTermination": True}
     template = launch_template(ec2, BlockDeviceMappings=[{"DeviceName": "/dev/sdb", "Ebs": ebs}])
     (instance,) = start(ec2, template, SubnetId=subnet)
@@ -138,7 +138,7 @@ def block_devices_add_to_the_root_volume(client: Clients) -> bool:
 def an_instance_takes_its_interface_along(client: Clients) -> bool:
     """Terminating the only instance leaves no interface in its subnet."""
     ec2 = client("ec2")
-    _, subnet, _ = ground(ec2)
+    _, subnet, _ = network(ec2)
     (instance,) = start(ec2, launch_template(ec2), SubnetId=subnet)
     ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
     by_subnet = [{"Name": "subnet-id", "Values": [subnet]}]
@@ -148,7 +148,7 @@ def an_instance_takes_its_interface_along(client: Clients) -> bool:
 def an_instance_shows_its_interfaces_groups(client: Clients) -> bool:
     """The groups of the first interface are the instance's, and the interface has its tags."""
     ec2 = client("ec2")
-    _, subnet, group = ground(ec2)
+    _, subnet, group = network(ec2)
     tags = [{"ResourceType": "network-interface", "Tags": [{"Key": "Name", "Value": "node"}]}]
     interface = {"DeviceIndex": 0, "Groups": [group], "SubnetId": subnet}
     template = launch_template(ec2, TagSpecifications=tags)
@@ -161,7 +161,7 @@ def an_instance_shows_its_interfaces_groups(client: Clients) -> bool:
 def an_unknown_instance_profile_is_refused(client: Clients) -> bool:
     """Names and ARNs of profiles that do not exist start nothing."""
     ec2 = client("ec2")
-    _, subnet, _ = ground(ec2)
+    _, subnet, _ = network(ec2)
     unknown = ({"Name": "gone"}, {"Arn": "arn:aws:iam::123456789012:instance-profile/gone"})
     return all(
         refused(

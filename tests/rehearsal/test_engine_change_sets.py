@@ -42,7 +42,7 @@ def test_a_change_set_makes_a_stack_only_when_it_is_executed(stacks: Stacks) -> 
     assert (shown["Status"], shown["ExecutionStatus"]) == ("CREATE_COMPLETE", "AVAILABLE")
     assert {key: each["Action"] for key, each in changes(shown).items()} == {"A": "Add"}
     assert stacks.describe(name)["StackStatus"] == "REVIEW_IN_PROGRESS"
-    assert stacks.world.things == {}
+    assert stacks.state.things == {}
     stacks.client.execute_change_set(ChangeSetName=shown["ChangeSetId"])
     stacks.wait(name, "CREATE_COMPLETE")
     assert stacks.describe(name)["ChangeSetId"] == shown["ChangeSetId"]
@@ -158,13 +158,13 @@ def test_nothing_is_changed_before_the_execution_and_others_fit_no_more_afterwar
     name = stacks.create(template({"A": thing(Value={"Ref": "Value"})}, Parameters=VALUE))
     first = change_set(stacks, name, None, Parameters=value("2"))
     second = change_set(stacks, name, None, Parameters=value("3"))
-    assert stacks.world.said("update") == []
+    assert stacks.state.said("update") == []
     stacks.client.execute_change_set(ChangeSetName=second["ChangeSetId"])
     stacks.wait(name, "UPDATE_COMPLETE")
     with pytest.raises(ClientError, match=r"\(ChangeSetNotFound\)"):
         described(stacks, first["ChangeSetId"])
     assert described(stacks, second["ChangeSetId"])["ExecutionStatus"] == "EXECUTE_COMPLETE"
-    assert [each["Value"] for each in stacks.world.things.values()] == ["3"]
+    assert [each["Value"] for each in stacks.state.things.values()] == ["3"]
 
 
 def test_with_nested_stacks_each_child_change_set_names_what_changes_in_it(stacks: Stacks) -> None:
@@ -194,10 +194,10 @@ def test_with_nested_stacks_each_child_change_set_names_what_changes_in_it(stack
     )
     with pytest.raises(ClientError, match="execute its root change set"):
         stacks.client.execute_change_set(ChangeSetName=leaf_set["ChangeSetId"])
-    stacks.world.calls.clear()
+    stacks.state.calls.clear()
     stacks.client.execute_change_set(ChangeSetName=root["ChangeSetId"])
     stacks.wait(name, "UPDATE_COMPLETE")
-    assert stacks.world.calls == [("update", "Thing")]
+    assert stacks.state.calls == [("update", "Thing")]
 
 
 def test_a_new_nested_stack_is_shown_under_review_and_made_as_the_one_that_was_shown(stacks: Stacks) -> None:
@@ -271,4 +271,4 @@ def test_a_stack_under_review_is_deleted_without_a_trace(stacks: Stacks) -> None
     name = stacks.name()
     change_set(stacks, name, template({"A": thing()}), "CREATE")
     stacks.delete(name)
-    assert stacks.world.calls == []
+    assert stacks.state.calls == []

@@ -83,10 +83,10 @@ def test_a_packaged_tree_is_deployed_updated_and_deleted(stacks: Stacks, cli: Cl
     _next_second()
     deploy(cli, name, "root.yaml", "--parameter-overrides", "Value=6")
     assert stacks.outputs(name) == {"Out": "66"}
-    assert stacks.world.calls == [("create", "Thing"), ("update", "Thing")]
+    assert stacks.state.calls == [("create", "Thing"), ("update", "Thing")]
     cli("cloudformation", "delete-stack", "--stack-name", name)
     cli("cloudformation", "wait", "stack-delete-complete", "--stack-name", name)
-    assert stacks.world.things == {}
+    assert stacks.state.things == {}
 
 
 def test_a_deploy_without_changes_says_so_and_fails_unless_told_not_to(
@@ -122,7 +122,7 @@ def test_a_deploy_with_disable_rollback_stops_and_the_next_one_goes_on(
     _next_second()
     deploy(cli, name, "t.json", "--disable-rollback")
     assert stacks.describe(name)["StackStatus"] == "UPDATE_COMPLETE"
-    assert stacks.world.said("create") == ["A", "B", "B"]
+    assert stacks.state.said("create") == ["A", "B", "B"]
 
 
 def test_a_deploy_needs_the_capabilities_of_its_template(stacks: Stacks, cli: Cli, tmp_path: Path) -> None:

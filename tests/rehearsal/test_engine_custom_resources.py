@@ -123,7 +123,7 @@ def test_a_stack_waits_for_the_answer_to_a_delete(stacks: Stacks, function_arn: 
     asked = eventually(
         lambda: [each for each in events(stacks, "Delete") if each["StackId"] == stack_id], "the function was asked"
     )
-    assert stacks.world.said("delete") == []
+    assert stacks.state.said("delete") == []
     assert put(asked[0]["ResponseURL"], {"Status": "SUCCESS", "PhysicalResourceId": "made-it"}) == 200
     stacks.wait(stack_id, "DELETE_COMPLETE")
     assert put(asked[0]["ResponseURL"], {"Status": "SUCCESS"}) == 403

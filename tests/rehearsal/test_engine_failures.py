@@ -16,19 +16,19 @@ def test_a_failed_creation_says_why_and_rolls_back(stacks: Stacks) -> None:
     assert stacks.reason(name, name, "ROLLBACK_IN_PROGRESS") == (
         "The following resource(s) failed to create: [B]. Rollback requested by user."
     )
-    assert stacks.world.things == {}
-    assert stacks.world.said("delete") == ["B", "A"]
-    assert "Never" not in stacks.world.said("create")
+    assert stacks.state.things == {}
+    assert stacks.state.said("delete") == ["B", "A"]
+    assert "Never" not in stacks.state.said("create")
 
 
 def test_others_are_cancelled_when_one_fails(stacks: Stacks) -> None:
     body = template({"Waits": thing(Hold="never"), "Fails": thing(FailOn="create", Hold="soon")})
     name = stacks.create(body, wait=None)
-    eventually(lambda: len(stacks.world.said("create")) == 2, "both have begun")
-    stacks.world.gate("soon").set()
+    eventually(lambda: len(stacks.state.said("create")) == 2, "both have begun")
+    stacks.state.gate("soon").set()
     stacks.wait(name, "ROLLBACK_COMPLETE")
     assert stacks.reason(name, "Waits", "CREATE_FAILED") == "Resource creation cancelled"
-    assert stacks.world.things == {}
+    assert stacks.state.things == {}
 
 
 def test_a_rolled_back_stack_can_only_be_deleted(stacks: Stacks) -> None:
@@ -48,7 +48,7 @@ def test_the_rollback_of_a_creation_keeps_what_says_retain_and_deletes_retain_ex
         }
     )
     name = stacks.create(body, wait="ROLLBACK_COMPLETE")
-    assert [each["Value"] for each in stacks.world.things.values()] == ["kept"]
+    assert [each["Value"] for each in stacks.state.things.values()] == ["kept"]
     assert stacks.statuses(name, "Kept")[-1] == "DELETE_SKIPPED"
 
 
@@ -56,9 +56,9 @@ def test_on_failure_do_nothing_keeps_what_was_made(stacks: Stacks) -> None:
     body = template({"A": thing(), "Fails": thing(FailOn="create", after="A")})
     name = stacks.create(body, OnFailure="DO_NOTHING", wait="CREATE_FAILED")
     assert stacks.describe(name)["StackStatusReason"] == "The following resource(s) failed to create: [Fails]. "
-    assert stacks.world.said("delete") == []
+    assert stacks.state.said("delete") == []
     stacks.delete(name)
-    assert stacks.world.things == {}
+    assert stacks.state.things == {}
 
 
 def test_on_failure_delete_leaves_nothing(stacks: Stacks) -> None:
@@ -66,16 +66,16 @@ def test_on_failure_delete_leaves_nothing(stacks: Stacks) -> None:
     name = stacks.name()
     stack_id = stacks.client.create_stack(StackName=name, TemplateBody=body, OnFailure="DELETE")["StackId"]
     stacks.wait(stack_id, "DELETE_COMPLETE")
-    assert stacks.world.things == {}
+    assert stacks.state.things == {}
 
 
 def test_a_rollback_that_fails_says_what_is_left_and_a_delete_tries_again(stacks: Stacks) -> None:
     body = template({"Sticks": thing(FailOn="delete"), "Fails": thing(FailOn="create", after="Sticks")})
     name = stacks.create(body, wait="ROLLBACK_FAILED")
     assert "The following resource(s) failed to delete: [Sticks]. " in stacks.describe(name)["StackStatusReason"]
-    stacks.world.forgiving = True
+    stacks.state.forgiving = True
     stacks.delete(name)
-    assert stacks.world.things == {}
+    assert stacks.state.things == {}
 
 
 def test_a_failed_update_goes_back_to_what_was_before(stacks: Stacks) -> None:
@@ -87,10 +87,10 @@ def test_a_failed_update_goes_back_to_what_was_before(stacks: Stacks) -> None:
         )
 
     name = stacks.create(body("1"))
-    before = {name: dict(each) for name, each in stacks.world.things.items()}
+    before = {name: dict(each) for name, each in stacks.state.things.items()}
     stacks.update(name, body("2", FailOn="update"), wait="UPDATE_ROLLBACK_COMPLETE")
-    assert stacks.world.things == before
-    assert stacks.world.said("delete") == ["New"]
+    assert stacks.state.things == before
+    assert stacks.state.said("delete") == ["New"]
     assert stacks.reason(name, name, "UPDATE_ROLLBACK_IN_PROGRESS") == (
         "The following resource(s) failed to update: [B]. "
     )
@@ -105,9 +105,9 @@ def test_a_failed_update_takes_a_replaced_resource_back(stacks: Stacks) -> None:
     before = stacks.resource(name, "A")["PhysicalResourceId"]
     stacks.update(name, body("two", "create"), wait="UPDATE_ROLLBACK_COMPLETE")
     assert stacks.resource(name, "A")["PhysicalResourceId"] == before
-    assert list(stacks.world.things) == [before]
+    assert list(stacks.state.things) == [before]
     stacks.update(name, body("three", "none"))
-    assert len(stacks.world.things) == 2
+    assert len(stacks.state.things) == 2
 
 
 def test_a_replacement_that_fails_leaves_the_old_resource(stacks: Stacks) -> None:
@@ -115,7 +115,7 @@ def test_a_replacement_that_fails_leaves_the_old_resource(stacks: Stacks) -> Non
     before = stacks.resource(name, "A")["PhysicalResourceId"]
     stacks.update(name, template({"A": thing(Name="two", FailOn="create")}), wait="UPDATE_ROLLBACK_COMPLETE")
     assert stacks.resource(name, "A")["PhysicalResourceId"] == before
-    assert list(stacks.world.things) == [before]
+    assert list(stacks.state.things) == [before]
 
 
 def test_a_rollback_that_fails_is_continued_or_skips_what_resists(stacks: Stacks) -> None:
@@ -135,10 +135,10 @@ def test_a_rollback_that_fails_is_continued_or_skips_what_resists(stacks: Stacks
 def test_an_update_can_be_cancelled(stacks: Stacks) -> None:
     name = stacks.create(template({"A": thing(Value="1")}))
     stacks.update(name, template({"A": thing(Value="2"), "B": thing(Hold="never")}), wait=None)
-    eventually(lambda: "B" in stacks.world.said("create"), "the update is under way")
+    eventually(lambda: "B" in stacks.state.said("create"), "the update is under way")
     stacks.client.cancel_update_stack(StackName=name)
     stacks.wait(name, "UPDATE_ROLLBACK_COMPLETE")
-    assert [each["Value"] for each in stacks.world.things.values()] == ["1"]
+    assert [each["Value"] for each in stacks.state.things.values()] == ["1"]
     with pytest.raises(ClientError, match="CancelUpdateStack cannot be called from current stack status"):
         stacks.client.cancel_update_stack(StackName=name)
 
@@ -149,9 +149,9 @@ def test_with_disable_rollback_a_creation_stops_and_another_update_goes_on(stack
     made = stacks.resource(name, "A")["PhysicalResourceId"]
     with pytest.raises(ClientError, match=r"non-terminal \[CREATE_FAILED\] state.*use the disable-rollback parameter"):
         stacks.update(name, template(resources | {"Fails": thing()}))
-    stacks.world.calls.clear()
+    stacks.state.calls.clear()
     stacks.update(name, template(resources | {"Fails": thing()}), DisableRollback=True)
-    assert stacks.world.calls == [("delete", "Fails"), ("create", "Fails"), ("create", "Behind")]
+    assert stacks.state.calls == [("delete", "Fails"), ("create", "Fails"), ("create", "Behind")]
     assert stacks.resource(name, "A")["PhysicalResourceId"] == made
 
 
@@ -159,7 +159,7 @@ def test_with_disable_rollback_independent_resources_are_finished(stacks: Stacks
     body = template({"Fails": thing(FailOn="create"), "Slow": thing(Hold="gate"), "Behind": thing(after="Slow")})
     name = stacks.create(body, DisableRollback=True, wait=None)
     eventually(lambda: "CREATE_FAILED" in stacks.statuses(name, "Fails"), "it has failed")
-    stacks.world.gate("gate").set()
+    stacks.state.gate("gate").set()
     stacks.wait(name, "CREATE_FAILED")
     assert stacks.resource(name, "Behind")["ResourceStatus"] == "CREATE_COMPLETE"
 
@@ -171,11 +171,11 @@ def test_with_disable_rollback_an_update_stops_and_goes_on_later(stacks: Stacks)
     name = stacks.create(body("1", "none"))
     stacks.update(name, body("2", "update"), DisableRollback=True, wait="UPDATE_FAILED")
     assert stacks.resource(name, "B")["ResourceStatus"] == "UPDATE_FAILED"
-    assert sorted(each["Value"] for each in stacks.world.things.values()) == ["1", "2"]
-    stacks.world.calls.clear()
+    assert sorted(each["Value"] for each in stacks.state.things.values()) == ["1", "2"]
+    stacks.state.calls.clear()
     stacks.update(name, body("2", "none"), DisableRollback=True)
-    assert stacks.world.calls == [("update", "B")]
-    assert [each["Value"] for each in stacks.world.things.values()] == ["2", "2"]
+    assert stacks.state.calls == [("update", "B")]
+    assert [each["Value"] for each in stacks.state.things.values()] == ["2", "2"]
 
 
 def test_with_disable_rollback_a_replacement_is_refused(stacks: Stacks) -> None:
@@ -184,7 +184,7 @@ def test_with_disable_rollback_a_replacement_is_refused(stacks: Stacks) -> None:
     assert stacks.reason(name, "A", "UPDATE_FAILED") == (
         "Replacement type updates not supported on stack with disable-rollback."
     )
-    assert stacks.world.said("create") == ["A"]
+    assert stacks.state.said("create") == ["A"]
 
 
 def test_a_stopped_stack_can_be_rolled_back_later(stacks: Stacks) -> None:
@@ -197,7 +197,7 @@ def test_a_stopped_stack_can_be_rolled_back_later(stacks: Stacks) -> None:
     )
     stacks.client.rollback_stack(StackName=name)
     stacks.wait(name, "UPDATE_ROLLBACK_COMPLETE")
-    assert [each["Value"] for each in stacks.world.things.values()] == ["1"]
+    assert [each["Value"] for each in stacks.state.things.values()] == ["1"]
 
 
 def test_a_stopped_creation_can_be_rolled_back_later(stacks: Stacks) -> None:
@@ -205,16 +205,16 @@ def test_a_stopped_creation_can_be_rolled_back_later(stacks: Stacks) -> None:
     name = stacks.create(body, DisableRollback=True, wait="CREATE_FAILED")
     stacks.client.rollback_stack(StackName=name)
     stacks.wait(name, "ROLLBACK_COMPLETE")
-    assert stacks.world.things == {}
+    assert stacks.state.things == {}
 
 
 def test_a_delete_in_the_middle_of_a_creation_stops_it_and_deletes(stacks: Stacks) -> None:
     body = template({"A": thing(), "Waits": thing(Hold="never", after="A"), "Never": thing(after="Waits")})
     name = stacks.create(body, wait=None)
-    eventually(lambda: "Waits" in stacks.world.said("create"), "the creation is under way")
+    eventually(lambda: "Waits" in stacks.state.said("create"), "the creation is under way")
     stack_id = stacks.delete(name)
-    assert stacks.world.things == {}
-    assert stacks.world.said("create") == ["A", "Waits"]
+    assert stacks.state.things == {}
+    assert stacks.state.said("create") == ["A", "Waits"]
     assert stacks.statuses(stack_id, name) == ["CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "DELETE_COMPLETE"]
 
 
@@ -226,7 +226,7 @@ def test_a_stack_in_an_update_can_be_neither_updated_nor_deleted(stacks: Stacks)
         stacks.update(name, template({"A": thing(Value="3")}))
     with pytest.raises(ClientError, match=r"cannot be deleted while in status UPDATE_IN_PROGRESS"):
         stacks.client.delete_stack(StackName=name)
-    stacks.world.gate("gate").set()
+    stacks.state.gate("gate").set()
     stacks.wait(name, "UPDATE_COMPLETE")
 
 
@@ -237,10 +237,10 @@ def test_a_delete_that_fails_goes_on_with_the_rest_and_can_be_tried_again(stacks
     stacks.delete(name, wait="DELETE_FAILED")
     assert stacks.describe(name)["StackStatusReason"] == "The following resource(s) failed to delete: [Sticks]. "
     assert stacks.reason(name, "Sticks", "DELETE_FAILED") == "Sticks does not want to go"
-    assert len(stacks.world.things) == 2
-    stacks.world.forgiving = True
+    assert len(stacks.state.things) == 2
+    stacks.state.forgiving = True
     stacks.delete(name)
-    assert stacks.world.things == {}
+    assert stacks.state.things == {}
 
 
 def test_what_cannot_be_deleted_can_be_retained(stacks: Stacks) -> None:
@@ -250,7 +250,7 @@ def test_what_cannot_be_deleted_can_be_retained(stacks: Stacks) -> None:
     stacks.delete(name, wait="DELETE_FAILED")
     stack_id = stacks.delete(name, RetainResources=["Sticks"])
     assert stacks.statuses(stack_id, "Sticks")[-1] == "DELETE_SKIPPED"
-    assert len(stacks.world.things) == 1
+    assert len(stacks.state.things) == 1
 
 
 def test_a_fault_of_the_engine_itself_becomes_the_reason(stacks: Stacks, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ def test_a_nested_stack_names_its_parent_and_root_and_has_the_tags(stacks: Stack
     assert (shown["ParentId"], shown["RootId"], shown["Tags"]) == (middle_id, root_id, [{"Key": "team", "Value": "x"}])
     assert shown["StackName"].startswith(stacks.describe(middle_id)["StackName"][:20])
     thing_id = stacks.resource(shown["StackId"], "Thing")["PhysicalResourceId"]
-    assert stacks.world.tags[thing_id]["aws:cloudformation:stack-id"] == shown["StackId"]
+    assert stacks.state.tags[thing_id]["aws:cloudformation:stack-id"] == shown["StackId"]
 
 
 def test_one_changed_nested_property_changes_one_resource_and_nothing_else(stacks: Stacks) -> None:
@@ -50,11 +50,11 @@ def test_one_changed_nested_property_changes_one_resource_and_nothing_else(stack
     name = stacks.create(template(resources, Parameters=parameters), Parameters=given)
     ids = [stacks.child(name, each) for each in resources]
     things = [stacks.resource(each, "Thing")["PhysicalResourceId"] for each in ids]
-    stacks.world.calls.clear()
+    stacks.state.calls.clear()
     stacks.update(
         name, Parameters=[{"ParameterKey": "A", "UsePreviousValue": True}, {"ParameterKey": "B", "ParameterValue": "3"}]
     )
-    assert stacks.world.calls == [("update", "Thing")]
+    assert stacks.state.calls == [("update", "Thing")]
     assert [stacks.child(name, each) for each in resources] == ids
     assert [stacks.resource(each, "Thing")["PhysicalResourceId"] for each in ids] == things
     assert stacks.statuses(name, "First")[-1] == "CREATE_COMPLETE"
@@ -79,7 +79,7 @@ def test_a_failed_nested_creation_says_where_and_leaves_nothing(stacks: Stacks) 
     )
     assert stacks.reason(child, "Thing", "CREATE_FAILED") == "Thing does not want to be made"
     assert stacks.describe(child)["StackStatus"] == "DELETE_COMPLETE"
-    assert stacks.world.things == {}
+    assert stacks.state.things == {}
 
 
 def test_a_failure_at_the_root_rolls_finished_nested_stacks_back(stacks: Stacks) -> None:
@@ -89,7 +89,7 @@ def test_a_failure_at_the_root_rolls_finished_nested_stacks_back(stacks: Stacks)
         wait="ROLLBACK_COMPLETE",
     )
     assert stacks.statuses(name, "Child")[-2:] == ["DELETE_IN_PROGRESS", "DELETE_COMPLETE"]
-    assert stacks.world.things == {}
+    assert stacks.state.things == {}
 
 
 def test_a_failed_nested_update_takes_the_whole_tree_back(stacks: Stacks) -> None:
@@ -99,10 +99,10 @@ def test_a_failed_nested_update_takes_the_whole_tree_back(stacks: Stacks) -> Non
         return template(children)
 
     name = stacks.create(body("1", "none"))
-    before = dict(stacks.world.things)
+    before = dict(stacks.state.things)
     good, bad = stacks.child(name, "Good"), stacks.child(name, "Bad")
     stacks.update(name, body("2", "update"), wait="UPDATE_ROLLBACK_COMPLETE")
-    assert stacks.world.things == before
+    assert stacks.state.things == before
     assert stacks.reason(name, "Bad", "UPDATE_FAILED") == (
         f"Embedded stack {bad} was not successfully updated. Currently in UPDATE_ROLLBACK_IN_PROGRESS with reason: "
         "The following resource(s) failed to update: [Thing]. "
@@ -120,13 +120,13 @@ def test_a_nested_stack_cleans_up_only_when_the_root_has_succeeded(stacks: Stack
     name = stacks.create(body("one", None))
     child = stacks.child(name, "Child")
     stacks.update(name, body("two", "gate"), wait=None)
-    eventually(lambda: "Last" in stacks.world.said("update"), "the last resource is being updated")
+    eventually(lambda: "Last" in stacks.state.said("update"), "the last resource is being updated")
     assert stacks.describe(child)["StackStatus"] == "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
-    assert stacks.world.said("delete") == []
-    stacks.world.gate("gate").set()
+    assert stacks.state.said("delete") == []
+    stacks.state.gate("gate").set()
     stacks.wait(name, "UPDATE_COMPLETE")
     assert stacks.describe(child)["StackStatus"] == "UPDATE_COMPLETE"
-    assert stacks.world.said("delete") == ["A"]
+    assert stacks.state.said("delete") == ["A"]
 
 
 def test_a_nested_stack_that_was_stopped_goes_on_where_it_was(stacks: Stacks) -> None:
@@ -155,7 +155,7 @@ def test_a_stopped_update_of_a_tree_can_be_rolled_back_later(stacks: Stacks) -> 
     assert stacks.describe(stacks.child(name, "Child"))["StackStatus"] == "UPDATE_COMPLETE"
     stacks.client.rollback_stack(StackName=name)
     stacks.wait(name, "UPDATE_ROLLBACK_COMPLETE")
-    assert [each["Value"] for each in stacks.world.things.values()] == ["1", "1"]
+    assert [each["Value"] for each in stacks.state.things.values()] == ["1", "1"]
 
 
 def test_deleting_the_root_deletes_the_tree_and_keeps_what_is_to_be_kept(stacks: Stacks) -> None:
@@ -163,16 +163,16 @@ def test_deleting_the_root_deletes_the_tree_and_keeps_what_is_to_be_kept(stacks:
     name = stacks.create(template({"A": stacks.nested(kept), "B": stacks.nested(leaf(), Value="x")}))
     child = stacks.child(name, "A")
     stacks.delete(name)
-    assert [each["Value"] for each in stacks.world.things.values()] == ["kept"]
+    assert [each["Value"] for each in stacks.state.things.values()] == ["kept"]
     assert stacks.statuses(child, "Kept")[-1] == "DELETE_SKIPPED"
     assert stacks.describe(child)["StackStatus"] == "DELETE_COMPLETE"
 
 
 def test_deleting_in_the_middle_of_a_nested_creation_leaves_nothing(stacks: Stacks) -> None:
     name = stacks.create(template({"Child": stacks.nested(leaf(hold="never"), Value="x")}), wait=None)
-    eventually(lambda: stacks.world.said("create"), "the child is being made")
+    eventually(lambda: stacks.state.said("create"), "the child is being made")
     stacks.delete(name)
-    assert stacks.world.things == {}
+    assert stacks.state.things == {}
 
 
 def test_a_nested_stack_that_cannot_be_deleted_says_so_at_the_root(stacks: Stacks) -> None:
@@ -182,7 +182,7 @@ def test_a_nested_stack_that_cannot_be_deleted_says_so_at_the_root(stacks: Stack
     assert stacks.reason(name, "Child", "DELETE_FAILED") == (
         f"Embedded stack {child} was not successfully deleted: The following resource(s) failed to delete: [Thing]. "
     )
-    stacks.world.forgiving = True
+    stacks.state.forgiving = True
     stacks.delete(name)
 
 
@@ -190,7 +190,7 @@ def test_a_fault_in_a_nested_template_is_found_before_anything_is_made(stacks: S
     child = template({"X": {"Type": "AWS::Nobody::KnowsIt"}})
     with pytest.raises(ClientError, match=r"AWS::Nobody::KnowsIt is not supported.*nested stack Child\b"):
         stacks.create(template({"A": thing(), "Child": stacks.nested(child)}))
-    assert stacks.world.things == {}
+    assert stacks.state.things == {}
 
 
 def test_a_parameter_that_the_nested_template_does_not_have_fails_by_name(stacks: Stacks) -> None:

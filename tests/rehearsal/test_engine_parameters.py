@@ -19,7 +19,7 @@ def given(value: str) -> list[dict[str, str]]:
 
 
 def settings(stacks: Stacks) -> Any:
-    return [each["Settings"] for each in stacks.world.things.values()][-1]
+    return [each["Settings"] for each in stacks.state.things.values()][-1]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_value_that_is_not_allowed_is_refused(stacks: Stacks, declaration: Any
     with pytest.raises(ClientError) as error:
         stacks.create(body(declaration), Parameters=given(value))
     assert text in error.value.response["Error"]["Message"]
-    assert stacks.world.calls == []
+    assert stacks.state.calls == []
 
 
 def test_unknown_missing_and_doubled_parameters_are_refused(stacks: Stacks) -> None:

@@ -35,7 +35,7 @@ def test_a_stack_waits_for_as_many_senders_as_it_counts(stacks: Stacks) -> None:
     signal(stacks, name, "i-1")
     signal(stacks, name, "i-1")
     assert stacks.describe(name)["StackStatus"] == "CREATE_IN_PROGRESS"
-    assert stacks.world.said("create") == []
+    assert stacks.state.said("create") == []
     signal(stacks, name, "i-2")
     stacks.wait(name, "CREATE_COMPLETE")
     received = [reason for _, _, reason in stacks.history(name) if reason.startswith("Received")]
@@ -68,10 +68,10 @@ def test_a_signal_is_refused_where_nobody_waits_for_it(stacks: Stacks) -> None:
 
 def test_a_resource_that_takes_no_signals_refuses_them(stacks: Stacks) -> None:
     name = stacks.create(template({"A": thing(Hold="gate")}), wait=None)
-    eventually(lambda: stacks.world.said("create"), "it is being made")
+    eventually(lambda: stacks.state.said("create"), "it is being made")
     with pytest.raises(ClientError, match="Resource A is in CREATE_IN_PROGRESS state and cannot be signaled"):
         signal(stacks, name, "i-1", resource="A")
-    stacks.world.gate("gate").set()
+    stacks.state.gate("gate").set()
     stacks.wait(name, "CREATE_COMPLETE")
 
 
@@ -102,7 +102,7 @@ def test_a_delete_does_not_wait_for_signals(stacks: Stacks) -> None:
 def test_a_creation_that_takes_longer_than_its_time_out_is_rolled_back(stacks: Stacks) -> None:
     name = stacks.create(template({"A": thing(Hold="never")}), TimeoutInMinutes=1, wait="ROLLBACK_COMPLETE")
     assert "exceeded the specified timeout" in stacks.reason(name, name, "ROLLBACK_IN_PROGRESS")
-    assert stacks.world.things == {}
+    assert stacks.state.things == {}
 
 
 def test_a_creation_policy_is_refused_for_types_that_take_none(stacks: Stacks) -> None:

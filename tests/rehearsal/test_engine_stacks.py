@@ -26,16 +26,16 @@ def test_resources_are_made_in_the_order_of_their_references(stacks: Stacks) -> 
         Outputs={"Middle": {"Value": {"Fn::GetAtt": "Middle.Twice"}, "Description": "both"}},
     )
     name = stacks.create(body)
-    assert stacks.world.said("create") == ["First", "Middle", "Last"]
+    assert stacks.state.said("create") == ["First", "Middle", "Last"]
     first = stacks.resource(name, "First")["PhysicalResourceId"]
     assert stacks.outputs(name) == {"Middle": 2 * f"ref-{first}-11"}
 
 
 def test_independent_resources_are_made_at_the_same_time(stacks: Stacks) -> None:
     name = stacks.create(template({"A": thing(Hold="gate"), "B": thing(Hold="gate")}), wait=None)
-    eventually(lambda: sorted(stacks.world.said("create")) == ["A", "B"], "both have begun")
+    eventually(lambda: sorted(stacks.state.said("create")) == ["A", "B"], "both have begun")
     assert stacks.describe(name)["StackStatus"] == "CREATE_IN_PROGRESS"
-    stacks.world.gate("gate").set()
+    stacks.state.gate("gate").set()
     stacks.wait(name, "CREATE_COMPLETE")
 
 
@@ -69,11 +69,11 @@ def test_a_changed_property_changes_only_its_resource_and_in_place(stacks: Stack
     resources = {"A": thing(Settings={"Deep": {"Ref": "Value"}}, Name="a"), "B": thing(Value="b")}
     name = stacks.create(template(resources, Parameters=VALUE))
     before = stacks.resource(name, "A")["PhysicalResourceId"]
-    stacks.world.calls.clear()
+    stacks.state.calls.clear()
     stacks.update(name, Parameters=given(Value="new"))
-    assert stacks.world.calls == [("update", "A")]
+    assert stacks.state.calls == [("update", "A")]
     assert stacks.resource(name, "A")["PhysicalResourceId"] == before
-    assert stacks.world.things[before]["Settings"] == {"Deep": "new"}
+    assert stacks.state.things[before]["Settings"] == {"Deep": "new"}
     assert stacks.statuses(name, name)[-3:] == [
         "UPDATE_IN_PROGRESS",
         "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
@@ -86,9 +86,9 @@ def test_a_change_that_reaches_others_changes_them_in_order(stacks: Stacks) -> N
         return template({"B": thing(Value={"Fn::GetAtt": ["A", "Twice"]}), "A": thing(Value=value)})
 
     name = stacks.create(body("1"))
-    stacks.world.calls.clear()
+    stacks.state.calls.clear()
     stacks.update(name, body("2"))
-    assert stacks.world.calls == [("update", "A"), ("update", "B")]
+    assert stacks.state.calls == [("update", "A"), ("update", "B")]
 
 
 def test_a_create_only_property_makes_a_new_resource_first_and_deletes_the_old_one_last(stacks: Stacks) -> None:
@@ -97,13 +97,13 @@ def test_a_create_only_property_makes_a_new_resource_first_and_deletes_the_old_o
 
     name = stacks.create(body("one"))
     before = stacks.resource(name, "A")["PhysicalResourceId"]
-    stacks.world.calls.clear()
+    stacks.state.calls.clear()
     stacks.update(name, body("two"))
-    assert stacks.world.calls == [("create", "A"), ("update", "B"), ("delete", "A")]
+    assert stacks.state.calls == [("create", "A"), ("update", "B"), ("delete", "A")]
     after = stacks.resource(name, "A")["PhysicalResourceId"]
     assert after != before
-    assert before not in stacks.world.things
-    assert stacks.world.things[stacks.resource(name, "B")["PhysicalResourceId"]]["Value"] == f"ref-{after}"
+    assert before not in stacks.state.things
+    assert stacks.state.things[stacks.resource(name, "B")["PhysicalResourceId"]]["Value"] == f"ref-{after}"
     cleanup = [status for _, status, _ in stacks.history(name)].index("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
     assert ("A", "DELETE_COMPLETE", "") in stacks.history(name)[cleanup:]
 
@@ -111,7 +111,7 @@ def test_a_create_only_property_makes_a_new_resource_first_and_deletes_the_old_o
 def test_a_removed_resource_goes_in_the_cleanup(stacks: Stacks) -> None:
     name = stacks.create(template({"A": thing(), "B": thing(Value={"Ref": "A"})}))
     stacks.update(name, template({"A": thing()}))
-    assert stacks.world.said("delete") == ["B"]
+    assert stacks.state.said("delete") == ["B"]
     with pytest.raises(ClientError, match="Resource B does not exist for stack"):
         stacks.resource(name, "B")
 
@@ -119,7 +119,7 @@ def test_a_removed_resource_goes_in_the_cleanup(stacks: Stacks) -> None:
 def test_a_cleanup_that_fails_leaves_the_resource_behind_and_the_update_complete(stacks: Stacks) -> None:
     name = stacks.create(template({"A": thing(), "B": thing(FailOn="delete")}))
     stacks.update(name, template({"A": thing()}))
-    assert stacks.world.said("delete") == ["B", "B", "B"]
+    assert stacks.state.said("delete") == ["B", "B", "B"]
     assert stacks.statuses(name, "B")[-1] == "DELETE_FAILED"
 
 
@@ -134,7 +134,7 @@ def test_policies_count_from_the_update_that_brought_them(stacks: Stacks) -> Non
     name = stacks.create(template({"A": thing(), "B": thing()}))
     stacks.update(name, template({"A": thing(policy="Retain"), "B": thing(Value="new")}))
     stack_id = stacks.delete(name)
-    assert stacks.world.said("delete") == ["B"]
+    assert stacks.state.said("delete") == ["B"]
     assert stacks.statuses(stack_id, "A")[-1] == "DELETE_SKIPPED"
 
 
@@ -151,7 +151,7 @@ def test_an_old_resource_is_kept_when_its_update_replace_policy_says_so(stacks: 
     name = stacks.create(body("one"))
     before = stacks.resource(name, "A")["PhysicalResourceId"]
     stacks.update(name, body("two"))
-    assert before in stacks.world.things
+    assert before in stacks.state.things
     assert stacks.statuses(name, "A")[-1] == "DELETE_SKIPPED"
 
 
@@ -175,8 +175,8 @@ def test_a_delete_goes_against_the_dependencies_and_keeps_what_is_to_be_kept(sta
         )
     )
     stack_id = stacks.delete(name)
-    assert stacks.world.said("delete") == ["Top", "Middle", "Base"]
-    assert len(stacks.world.things) == 2
+    assert stacks.state.said("delete") == ["Top", "Middle", "Base"]
+    assert len(stacks.state.things) == 2
     assert [stacks.statuses(stack_id, kept)[-1] for kept in ("Kept", "AlsoKept")] == ["DELETE_SKIPPED"] * 2
     with pytest.raises(ClientError, match=f"Stack with id {name} does not exist"):
         stacks.describe(name)
@@ -213,18 +213,18 @@ def test_a_condition_decides_what_exists(stacks: Stacks) -> None:
         "B": thing(Value={"Fn::If": ["Wanted", {"Ref": "A"}, {"Ref": "AWS::NoValue"}]}),
     }
     name = stacks.create(template(resources, **sections))
-    assert stacks.world.said("create") == ["B"]
+    assert stacks.state.said("create") == ["B"]
     assert stacks.outputs(name) == {}
     stacks.update(name, Parameters=given(Value="yes"))
     assert stacks.outputs(name)["A"].startswith("ref-thing-")
     stacks.update(name, Parameters=given(Value="no"))
-    assert stacks.world.said("delete") == ["A"]
+    assert stacks.state.said("delete") == ["A"]
 
 
 def test_tags_reach_every_resource_with_those_that_cloudformation_adds(stacks: Stacks) -> None:
     name = stacks.create(template({"A": thing()}), Tags=[{"Key": "team", "Value": "x"}])
     stack = stacks.describe(name)
-    assert stacks.world.tags[stacks.resource(name, "A")["PhysicalResourceId"]] == {
+    assert stacks.state.tags[stacks.resource(name, "A")["PhysicalResourceId"]] == {
         "team": "x",
         "aws:cloudformation:stack-name": name,
         "aws:cloudformation:stack-id": stack["StackId"],
@@ -300,18 +300,18 @@ def test_pseudo_parameters_follow_the_region(stacks: Stacks) -> None:
 
 def test_an_output_alone_can_be_added(stacks: Stacks) -> None:
     name = stacks.create(template({"A": thing()}))
-    stacks.world.calls.clear()
+    stacks.state.calls.clear()
     stacks.update(name, template({"A": thing()}, Outputs={"New": {"Value": "value"}}))
     assert stacks.outputs(name) == {"New": "value"}
-    assert stacks.world.calls == []
+    assert stacks.state.calls == []
 
 
 def test_waiters_are_answered_when_the_operation_ends(stacks: Stacks) -> None:
     """The AWS CLI's deploy asks only every 30 seconds; a waiter's question is held until there is something to say."""
     name = stacks.create(template({"A": thing(Hold="gate")}), wait=None)
-    opened = eventually(lambda: stacks.world.said("create"), "the creation has begun")
+    opened = eventually(lambda: stacks.state.said("create"), "the creation has begun")
     assert opened == ["A"]
-    stacks.aws.clock.timer(0.5, stacks.world.gate("gate").set)
+    stacks.aws.clock.timer(0.5, stacks.state.gate("gate").set)
     began = stacks.aws.clock.monotonic()
     stacks.client.get_waiter("stack_create_complete").wait(StackName=name)
     assert 0.3 < stacks.aws.clock.monotonic() - began < 10

@@ -21,7 +21,7 @@ def refused(stacks: Stacks, body: str, text: str, **request: Any) -> None:
     with pytest.raises(ClientError) as error:
         stacks.create(body, **request)
     assert text in error.value.response["Error"]["Message"]
-    assert stacks.world.calls == []
+    assert stacks.state.calls == []
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_dynamic_reference_that_is_not_supported_fails_by_name(stacks: Stacks)
 def test_a_dynamic_reference_reads_the_parameter(stacks: Stacks) -> None:
     stacks.aws.client("ssm").put_parameter(Name="/dynamic", Value="read", Type="String")
     stacks.create(template({"A": thing(Value="was-{{resolve:ssm:/dynamic:1}}")}))
-    assert [each["Value"] for each in stacks.world.things.values()] == ["was-read"]
+    assert [each["Value"] for each in stacks.state.things.values()] == ["was-read"]
 
 
 def test_short_forms_of_yaml_are_understood(stacks: Stacks) -> None:
@@ -121,7 +121,7 @@ Resources:
       Settings: !Sub ["${A.Twice}${More}", {More: !FindInMap [ByAccount, !Ref AWS::AccountId, name]}]
 """
     stacks.create(body)
-    assert [each.get("Settings", each["Value"]) for each in stacks.world.things.values()] == [
+    assert [each.get("Settings", each["Value"]) for each in stacks.state.things.values()] == [
         "us-east-1-y",
         "us-east-1-yus-east-1-yy",
     ]

@@ -11,7 +11,7 @@ from rehearsal.aws.services.ec2.hosting import attach_host
 from tests.rehearsal.hosts import PaperHost
 from tests.rehearsal.moto_probes import unique
 from tests.rehearsal.scaling import refused, state_in_ec2
-from tests.rehearsal.test_corrections_ec2 import USER_DATA, ground, image, launch_template, profile, start
+from tests.rehearsal.test_corrections_ec2 import USER_DATA, image, launch_template, network, profile, start
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def ec2(aws: LocalAws, host: PaperHost) -> Any:
 
 @pytest.fixture
 def subnet(ec2: Any) -> str:
-    return ground(ec2)[1]
+    return network(ec2)[1]
 
 
 @pytest.fixture

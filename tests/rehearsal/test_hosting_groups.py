@@ -10,7 +10,7 @@ import pytest
 from rehearsal.aws.autoscaling.health import IMPAIRED_SECONDS
 from rehearsal.aws.server import LocalAws
 from rehearsal.aws.services.ec2.hosting import attach_host
-from tests.rehearsal.compute import Ground, make_ground
+from tests.rehearsal.compute import LaunchNetwork, make_network
 from tests.rehearsal.hosts import PaperHost
 from tests.rehearsal.scaling import LAUNCH, TERMINATE, ScalingGroup, delete_all, make, state_in_ec2
 from tests.rehearsal.test_corrections_ec2 import image
@@ -39,9 +39,11 @@ def failed_launches(group: ScalingGroup) -> list[dict[str, Any]]:
     return wait_for(lambda: [each for each in group.activities() if each["StatusCode"] == "Failed"], "a failed launch")
 
 
-def test_an_instance_goes_into_service_only_when_it_runs(aws: LocalAws, host: PaperHost, ground: Ground) -> None:
+def test_an_instance_goes_into_service_only_when_it_runs(
+    aws: LocalAws, host: PaperHost, network: LaunchNetwork
+) -> None:
     host.prompt = False
-    group = make(aws, ground)
+    group = make(aws, network)
     (instance_id,) = wait_for(lambda: group.instances("Pending:Proceed"), "an instance that boots")
     aws.clock.sleep(20)
     assert group.instances("Pending:Proceed") == [instance_id]
@@ -50,10 +52,10 @@ def test_an_instance_goes_into_service_only_when_it_runs(aws: LocalAws, host: Pa
 
 
 def test_a_launch_that_dies_while_it_boots_says_why_and_is_replaced(
-    aws: LocalAws, host: PaperHost, ground: Ground
+    aws: LocalAws, host: PaperHost, network: LaunchNetwork
 ) -> None:
     host.fails = True
-    group = make(aws, ground, LifecycleHookSpecificationList=[LAUNCH])
+    group = make(aws, network, LifecycleHookSpecificationList=[LAUNCH])
     failed = failed_launches(group)
     assert failed[-1]["StatusMessage"] == (
         "Instance became unhealthy while waiting for instance to be in InService state. "
@@ -63,8 +65,10 @@ def test_a_launch_that_dies_while_it_boots_says_why_and_is_replaced(
     group.reach("Pending:Wait")
 
 
-def test_an_instance_that_is_lost_in_service_is_replaced(aws: LocalAws, host: PaperHost, ground: Ground) -> None:
-    group = make(aws, ground)
+def test_an_instance_that_is_lost_in_service_is_replaced(
+    aws: LocalAws, host: PaperHost, network: LaunchNetwork
+) -> None:
+    group = make(aws, network)
     group.reach("InService")
     (first,) = group.instances("InService")
     host.states.changed(first, "terminated")
@@ -72,9 +76,9 @@ def test_an_instance_that_is_lost_in_service_is_replaced(aws: LocalAws, host: Pa
 
 
 def test_an_instance_that_hangs_in_service_is_replaced_and_waits_at_its_hook(
-    aws: LocalAws, host: PaperHost, ground: Ground
+    aws: LocalAws, host: PaperHost, network: LaunchNetwork
 ) -> None:
-    group = make(aws, ground, LifecycleHookSpecificationList=[TERMINATE])
+    group = make(aws, network, LifecycleHookSpecificationList=[TERMINATE])
     group.reach("InService")
     (first,) = group.instances("InService")
     host.silent.add(first)
@@ -90,9 +94,9 @@ def test_an_instance_that_hangs_in_service_is_replaced_and_waits_at_its_hook(
 
 
 def test_an_instance_that_hangs_at_its_launch_hook_is_left_to_the_hook(
-    aws: LocalAws, host: PaperHost, ground: Ground
+    aws: LocalAws, host: PaperHost, network: LaunchNetwork
 ) -> None:
-    group = make(aws, ground, LifecycleHookSpecificationList=[LAUNCH])
+    group = make(aws, network, LifecycleHookSpecificationList=[LAUNCH])
     group.reach("Pending:Wait")
     (first,) = group.instances("Pending:Wait")
     host.silent.add(first)
@@ -100,8 +104,10 @@ def test_an_instance_that_hangs_at_its_launch_hook_is_left_to_the_hook(
     assert group.instances("Pending:Wait") == [first]
 
 
-def test_a_group_lets_a_protected_instance_go_to_its_host(aws: LocalAws, host: PaperHost, ground: Ground) -> None:
-    group = make(aws, ground)
+def test_a_group_lets_a_protected_instance_go_to_its_host(
+    aws: LocalAws, host: PaperHost, network: LaunchNetwork
+) -> None:
+    group = make(aws, network)
     group.reach("InService")
     (first,) = group.instances("InService")
     group.terminate(first, decrement=True)
@@ -110,8 +116,10 @@ def test_a_group_lets_a_protected_instance_go_to_its_host(aws: LocalAws, host: P
     assert ("terminate", first) in host.asked
 
 
-def test_a_group_is_deleted_only_when_its_instances_are_gone(aws: LocalAws, host: PaperHost, ground: Ground) -> None:
-    group = make(aws, ground)
+def test_a_group_is_deleted_only_when_its_instances_are_gone(
+    aws: LocalAws, host: PaperHost, network: LaunchNetwork
+) -> None:
+    group = make(aws, network)
     group.reach("InService")
     (first,) = group.instances("InService")
     host.prompt = False
@@ -130,8 +138,8 @@ def names(aws: LocalAws) -> set[str]:
 
 
 def test_an_instance_profile_that_does_not_exist_shows_in_the_activities(aws: LocalAws, host: PaperHost) -> None:
-    ground = make_ground(aws, IamInstanceProfile={"Name": "gone"})
-    assert failed_launches(make(aws, ground))[0]["StatusMessage"] == (
+    network = make_network(aws, IamInstanceProfile={"Name": "gone"})
+    assert failed_launches(make(aws, network))[0]["StatusMessage"] == (
         "Value (gone) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name. "
         "Launching EC2 instance failed."
     )
@@ -144,11 +152,11 @@ def test_an_image_that_is_not_there_shows_in_the_activities(aws: LocalAws, host:
     if kind == "deregistered":
         image_id = image(ec2)
         ec2.deregister_image(ImageId=image_id)
-    failed = failed_launches(make(aws, make_ground(aws, ImageId=image_id)))
+    failed = failed_launches(make(aws, make_network(aws, ImageId=image_id)))
     assert failed[0]["StatusMessage"] == f"The image id '[{image_id}]' does not exist. Launching EC2 instance failed."
 
 
-def test_a_template_without_user_data_boots_as_on_ec2(aws: LocalAws, host: PaperHost, ground: Ground) -> None:
-    group = make(aws, ground)
+def test_a_template_without_user_data_boots_as_on_ec2(aws: LocalAws, host: PaperHost, network: LaunchNetwork) -> None:
+    group = make(aws, network)
     group.reach("InService")
     assert host.machines[group.instances("InService")[0]].user_data == b""

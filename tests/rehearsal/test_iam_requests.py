@@ -16,7 +16,7 @@ from rehearsal.aws.iam.requests import parsing
 from rehearsal.aws.iam.requests.asked import Need, NotModelled
 from rehearsal.aws.iam.state import LocalState
 from rehearsal.aws.server import Call, LocalAws
-from tests.rehearsal.compute import Ground
+from tests.rehearsal.compute import LaunchNetwork
 from tests.rehearsal.iam_operations import ACCOUNT, BUCKET, OPERATIONS, TABLE
 
 KEYS = [{"AttributeName": "Id", "KeyType": "HASH"}]
@@ -35,7 +35,7 @@ class Resources:
 
 
 @pytest.fixture(scope="module")
-def resources(aws: LocalAws, ground: Ground) -> Resources:
+def resources(aws: LocalAws, network: LaunchNetwork) -> Resources:
     """A customer key and what is encrypted with it, table, bucket, queue, parameter; also a group and a stack."""
     key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
     aws.client("kms").create_alias(AliasName="alias/mine", TargetKeyId=key)
@@ -57,8 +57,8 @@ def resources(aws: LocalAws, ground: Ground) -> Resources:
         AutoScalingGroupName="slot",
         MinSize=0,
         MaxSize=1,
-        VPCZoneIdentifier=ground.zones,
-        LaunchTemplate={"LaunchTemplateId": ground.template},
+        VPCZoneIdentifier=network.zones,
+        LaunchTemplate={"LaunchTemplateId": network.template},
     )
     group = aws.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"][0]["AutoScalingGroupARN"]
     template = json.dumps(

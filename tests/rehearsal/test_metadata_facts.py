@@ -10,7 +10,7 @@ from rehearsal.aws.server import LocalAws
 from rehearsal.aws.services.ec2.hosting import attach_host
 from rehearsal.machines import inventory
 from rehearsal.machines.metadata.facts import Facts, facts_at
-from tests.rehearsal.compute import Ground
+from tests.rehearsal.compute import LaunchNetwork
 from tests.rehearsal.hosts import PaperHost
 from tests.rehearsal.scaling import LAUNCH, TERMINATE, ScalingGroup, delete_all, make
 from tests.waiting import wait_for
@@ -51,8 +51,10 @@ def only(group: ScalingGroup, state: str) -> str:
     return instance_id
 
 
-def test_an_instance_is_told_where_auto_scaling_wants_it(aws: LocalAws, host: PaperHost, ground: Ground) -> None:
-    group = make(aws, ground, LifecycleHookSpecificationList=[LAUNCH, TERMINATE])
+def test_an_instance_is_told_where_auto_scaling_wants_it(
+    aws: LocalAws, host: PaperHost, network: LaunchNetwork
+) -> None:
+    group = make(aws, network, LifecycleHookSpecificationList=[LAUNCH, TERMINATE])
     instance_id = only(group, "Pending:Wait")
     assert target(aws, instance_id) == "InService"
     group.complete("launching", instance_id)
@@ -63,22 +65,22 @@ def test_an_instance_is_told_where_auto_scaling_wants_it(aws: LocalAws, host: Pa
     assert target(aws, instance_id) == "Terminated"
 
 
-def test_an_instance_of_no_group_is_told_no_target(aws: LocalAws, host: PaperHost, ground: Ground) -> None:
-    template = {"LaunchTemplateId": ground.template}
+def test_an_instance_of_no_group_is_told_no_target(aws: LocalAws, host: PaperHost, network: LaunchNetwork) -> None:
+    template = {"LaunchTemplateId": network.template}
     (made,) = aws.client("ec2").run_instances(
-        LaunchTemplate=template, SubnetId=ground.subnets[0], MinCount=1, MaxCount=1, DisableApiTermination=False
+        LaunchTemplate=template, SubnetId=network.subnets[0], MinCount=1, MaxCount=1, DisableApiTermination=False
     )["Instances"]
     assert target(aws, made["InstanceId"]) is None
 
 
 def test_an_instance_can_ask_while_it_boots_and_while_it_shuts_down(
-    aws: LocalAws, host: PaperHost, ground: Ground
+    aws: LocalAws, host: PaperHost, network: LaunchNetwork
 ) -> None:
     host.prompt = False
     ec2 = aws.client("ec2")
     (made,) = ec2.run_instances(
-        LaunchTemplate={"LaunchTemplateId": ground.template},
-        SubnetId=ground.subnets[0],
+        LaunchTemplate={"LaunchTemplateId": network.template},
+        SubnetId=network.subnets[0],
         MinCount=1,
         MaxCount=1,
         DisableApiTermination=False,
@@ -94,8 +96,8 @@ def test_an_instance_can_ask_while_it_boots_and_while_it_shuts_down(
     assert facts_at(aws, made["VpcId"], made["PrivateIpAddress"]) is None
 
 
-def test_the_zones_id_is_that_of_the_account(aws: LocalAws, host: PaperHost, ground: Ground) -> None:
-    instance_id = only(make(aws, ground), "InService")
+def test_the_zones_id_is_that_of_the_account(aws: LocalAws, host: PaperHost, network: LaunchNetwork) -> None:
+    instance_id = only(make(aws, network), "InService")
     found = known(aws, instance_id)
     assert found is not None
     zone = found.machine.interface.zone

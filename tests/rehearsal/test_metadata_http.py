@@ -44,7 +44,7 @@ class Asker:
         return ask(self.address, self.port, method, path, headers)
 
 
-class Ground:
+class MetadataHarness:
     """A VPC with the metadata service."""
 
     def __init__(self, aws: LocalAws, metadata: Metadata) -> None:
@@ -58,15 +58,15 @@ class Ground:
 
 
 @pytest.fixture(scope="module")
-def place(aws: LocalAws) -> Iterator[Ground]:
+def harness(aws: LocalAws) -> Iterator[MetadataHarness]:
     metadata = Metadata(aws, NoRouters())
-    yield Ground(aws, metadata)
+    yield MetadataHarness(aws, metadata)
     metadata.stop()
 
 
 @pytest.fixture(scope="module")
-def asker(place: Ground) -> Asker:
-    return place.asker(UserData="#!/bin/sh\n")
+def asker(harness: MetadataHarness) -> Asker:
+    return harness.asker(UserData="#!/bin/sh\n")
 
 
 def test_a_token_opens_what_is_closed_without_it(asker: Asker) -> None:
@@ -94,42 +94,42 @@ def test_no_other_path_gives_tokens(asker: Asker) -> None:
     assert asker.read("/latest/api/token").status == 404
 
 
-def test_a_token_is_good_on_its_own_instance_alone(place: Ground, asker: Asker) -> None:
-    other = place.asker()
+def test_a_token_is_good_on_its_own_instance_alone(harness: MetadataHarness, asker: Asker) -> None:
+    other = harness.asker()
     assert other.get("/latest/meta-data/instance-id", **{TOKEN: asker.token()}).status == 401
     assert other.read("/latest/meta-data/instance-id").text == other.instance_id
 
 
-def test_where_tokens_are_optional_a_wrong_one_is_still_refused(place: Ground) -> None:
-    lax = place.asker(MetadataOptions={"HttpTokens": "optional"})
+def test_where_tokens_are_optional_a_wrong_one_is_still_refused(harness: MetadataHarness) -> None:
+    lax = harness.asker(MetadataOptions={"HttpTokens": "optional"})
     assert lax.get("/latest/meta-data/instance-id").text == lax.instance_id
     assert lax.get("/latest/meta-data/instance-id", **{TOKEN: "guessed"}).status == 401
 
 
-def test_a_disabled_service_tells_nothing(place: Ground) -> None:
-    closed = place.asker(MetadataOptions={"HttpEndpoint": "disabled"})
+def test_a_disabled_service_tells_nothing(harness: MetadataHarness) -> None:
+    closed = harness.asker(MetadataOptions={"HttpEndpoint": "disabled"})
     assert closed.put(**{TTL: "60"}).status == 403
     assert closed.get("/latest/meta-data/instance-id").status == 403
 
 
-def test_changed_options_count_at_once(place: Ground) -> None:
-    changed = place.asker()
+def test_changed_options_count_at_once(harness: MetadataHarness) -> None:
+    changed = harness.asker()
     for endpoint, status in (("disabled", 403), ("enabled", 200)):
-        place.vpc.ec2.modify_instance_metadata_options(
+        harness.vpc.ec2.modify_instance_metadata_options(
             InstanceId=changed.instance_id, HttpEndpoint=endpoint, HttpTokens="required"
         )
         assert changed.put(**{TTL: "60"}).status == status
 
 
-def test_an_address_without_an_instance_is_told_nothing(place: Ground) -> None:
-    nobody = Asker(place.port, "", "127.0.1.250")
+def test_an_address_without_an_instance_is_told_nothing(harness: MetadataHarness) -> None:
+    nobody = Asker(harness.port, "", "127.0.1.250")
     assert nobody.put(**{TTL: "60"}).status == 403
     assert nobody.get("/latest/meta-data/instance-id").status == 403
 
 
-def test_an_instance_is_known_only_in_its_own_vpc(place: Ground, aws: LocalAws, asker: Asker) -> None:
+def test_an_instance_is_known_only_in_its_own_vpc(harness: MetadataHarness, aws: LocalAws, asker: Asker) -> None:
     metadata = Metadata(aws, NoRouters())
-    other = Ground(aws, metadata)
+    other = MetadataHarness(aws, metadata)
     try:
         assert Asker(other.port, "", asker.address).put(**{TTL: "60"}).status == 403
     finally:
@@ -141,42 +141,42 @@ def test_what_is_not_there_is_not_found(asker: Asker, path: str) -> None:
     assert asker.read(path).status == 404
 
 
-def test_user_data_is_given_byte_for_byte(place: Ground, asker: Asker) -> None:
+def test_user_data_is_given_byte_for_byte(harness: MetadataHarness, asker: Asker) -> None:
     assert asker.read("/latest/user-data").body == b"#!/bin/sh\n"
-    assert place.asker().read("/latest/user-data").status == 404
+    assert harness.asker().read("/latest/user-data").status == 404
 
 
-def test_the_network_card_is_described_as_ec2_holds_it(place: Ground) -> None:
-    group = place.vpc.group("card")
-    asker = place.asker(SecurityGroupIds=[group])
+def test_the_network_card_is_described_as_ec2_holds_it(harness: MetadataHarness) -> None:
+    group = harness.vpc.group("card")
+    asker = harness.asker(SecurityGroupIds=[group])
     mac = asker.read("/latest/meta-data/mac").text
     card = f"/latest/meta-data/network/interfaces/macs/{mac}"
     assert asker.read(f"{card}/security-group-ids").text == group
     assert asker.read(f"{card}/security-groups").text == "card"
-    assert asker.read(f"{card}/subnet-id").text == place.vpc.subnets[0]
+    assert asker.read(f"{card}/subnet-id").text == harness.vpc.subnets[0]
     assert asker.read(f"{card}/subnet-ipv4-cidr-block").text == "127.0.0.0/24"
-    assert asker.read(f"{card}/vpc-id").text == place.vpc.vpc_id
+    assert asker.read(f"{card}/vpc-id").text == harness.vpc.vpc_id
     assert asker.read(f"{card}/local-ipv4s").text == asker.address
 
 
-def test_tags_are_told_only_where_they_are_on(place: Ground) -> None:
+def test_tags_are_told_only_where_they_are_on(harness: MetadataHarness) -> None:
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "slot", "Value": "a"}]}]
     path = "/latest/meta-data/tags/instance/slot"
-    shown = place.asker(MetadataOptions=REQUIRED | {"InstanceMetadataTags": "enabled"}, TagSpecifications=tags)
+    shown = harness.asker(MetadataOptions=REQUIRED | {"InstanceMetadataTags": "enabled"}, TagSpecifications=tags)
     assert shown.read(path).text == "a"
-    assert place.asker(TagSpecifications=tags).read(path).status == 404
+    assert harness.asker(TagSpecifications=tags).read(path).status == 404
 
 
-def test_a_terminated_instance_is_told_nothing(place: Ground) -> None:
-    gone = place.asker()
-    place.vpc.ec2.terminate_instances(InstanceIds=[gone.instance_id])
+def test_a_terminated_instance_is_told_nothing(harness: MetadataHarness) -> None:
+    gone = harness.asker()
+    harness.vpc.ec2.terminate_instances(InstanceIds=[gone.instance_id])
     assert gone.put(**{TTL: "60"}).status == 403
 
 
 def test_a_stopped_service_answers_nobody_and_stops_twice(aws: LocalAws) -> None:
     metadata = Metadata(aws, NoRouters())
-    ground = Ground(aws, metadata)
-    asker = ground.asker()
+    harness = MetadataHarness(aws, metadata)
+    asker = harness.asker()
     assert asker.token()
     metadata.stop()
     metadata.stop()
@@ -184,8 +184,8 @@ def test_a_stopped_service_answers_nobody_and_stops_twice(aws: LocalAws) -> None
         asker.token()
 
 
-def test_a_silent_connection_holds_nobody_up(place: Ground, asker: Asker) -> None:
-    with socket.create_connection(("127.0.0.1", place.port), source_address=(asker.address, 0)):
+def test_a_silent_connection_holds_nobody_up(harness: MetadataHarness, asker: Asker) -> None:
+    with socket.create_connection(("127.0.0.1", harness.port), source_address=(asker.address, 0)):
         assert asker.token()
 
 
@@ -201,8 +201,10 @@ def profile(aws: LocalAws) -> str:
     return "node-profile"
 
 
-def test_credentials_are_a_session_of_the_role_on_this_instance(place: Ground, profile: str, aws: LocalAws) -> None:
-    asker = place.asker(IamInstanceProfile={"Name": profile})
+def test_credentials_are_a_session_of_the_role_on_this_instance(
+    harness: MetadataHarness, profile: str, aws: LocalAws
+) -> None:
+    asker = harness.asker(IamInstanceProfile={"Name": profile})
     assert asker.read("/latest/meta-data/iam/security-credentials/").text == "node"
     given = json.loads(asker.read("/latest/meta-data/iam/security-credentials/node").text)
     session = aws.sessions.find(given["AccessKeyId"])
@@ -211,7 +213,7 @@ def test_credentials_are_a_session_of_the_role_on_this_instance(place: Ground, p
     assert session.role_arn == f"arn:aws:iam::{aws.account_id}:role/nodes/node"
     assert session.name == asker.instance_id
     assert session.instance_arn == f"arn:aws:ec2:{aws.region}:{aws.account_id}:instance/{asker.instance_id}"
-    assert (session.vpc_id, session.private_ip) == (place.vpc.vpc_id, asker.address)
+    assert (session.vpc_id, session.private_ip) == (harness.vpc.vpc_id, asker.address)
 
 
 def test_an_instance_without_a_profile_gets_no_credentials(asker: Asker) -> None:

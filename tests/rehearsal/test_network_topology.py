@@ -8,7 +8,7 @@ import pytest
 
 from rehearsal.aws.server import LocalAws
 from rehearsal.machines.network.topology import Rule, Subnet, Topology, read_topology
-from tests.rehearsal.compute import make_ground
+from tests.rehearsal.compute import make_network
 from tests.rehearsal.ec2_network_probes import group_in, interface_endpoint, network, tcp
 
 
@@ -35,7 +35,7 @@ def test_an_instance_is_in_the_groups_of_its_launch_template(aws: LocalAws, vpc:
     ec2 = aws.client("ec2")
     group = group_in(ec2, vpc[0])
     interface = {"DeviceIndex": 0, "Groups": [group], "SubnetId": vpc[1]}
-    template = make_ground(aws, NetworkInterfaces=[interface]).template
+    template = make_network(aws, NetworkInterfaces=[interface]).template
     launch = ec2.run_instances(LaunchTemplate={"LaunchTemplateId": template}, MinCount=1, MaxCount=1)
     started = launch["Instances"][0]
     topology = read_topology(aws, vpc[0])

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from rehearsal.aws.server import LocalAws
 from rehearsal.machines.reach import Reach, guard
 from tests.rehearsal.loopback_vpc import ask
-from tests.rehearsal.reach_ground import Ground, https
+from tests.rehearsal.reach_harness import ReachHarness, https
 
 LOGGER = "rehearsal.reach"
 
@@ -27,9 +27,9 @@ def reach(aws: LocalAws) -> Reach:
 
 
 @pytest.fixture
-def place(aws: LocalAws, reach: Reach, caplog: pytest.LogCaptureFixture) -> Iterator[Ground]:
+def harness(aws: LocalAws, reach: Reach, caplog: pytest.LogCaptureFixture) -> Iterator[ReachHarness]:
     with caplog.at_level(logging.WARNING, LOGGER):
-        yield Ground(aws)
+        yield ReachHarness(aws)
 
 
 def refused(call: Any, **parameters: Any) -> None:
@@ -38,13 +38,15 @@ def refused(call: Any, **parameters: Any) -> None:
         call(**parameters)
 
 
-def test_an_endpoint_leads_to_its_service_and_to_no_other(place: Ground, caplog: pytest.LogCaptureFixture) -> None:
-    place.endpoint("ssm")
-    place.aws.client("ssm").put_parameter(Name="/greeting", Value="hello", Type="String", Overwrite=True)
-    assert place.client("ssm").get_parameter(Name="/greeting")["Parameter"]["Value"] == "hello"
-    refused(place.client("sts").get_caller_identity)
+def test_an_endpoint_leads_to_its_service_and_to_no_other(
+    harness: ReachHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    harness.endpoint("ssm")
+    harness.aws.client("ssm").put_parameter(Name="/greeting", Value="hello", Type="String", Overwrite=True)
+    assert harness.client("ssm").get_parameter(Name="/greeting")["Parameter"]["Value"] == "hello"
+    refused(harness.client("sts").get_caller_identity)
     assert caplog.messages == [
-        f"{place.instance_id} ({place.address}) called sts GetCallerIdentity: nothing leads there: "
+        f"{harness.instance_id} ({harness.address}) called sts GetCallerIdentity: nothing leads there: "
         "the VPC has no endpoint com.amazonaws.us-east-1.sts"
     ]
 
@@ -69,7 +71,7 @@ def test_an_endpoint_leads_to_its_service_and_to_no_other(place: Ground, caplog:
     ],
 )
 def test_the_log_names_service_and_operation(
-    place: Ground,
+    harness: ReachHarness,
     caplog: pytest.LogCaptureFixture,
     service: str,
     operation: str,
@@ -77,143 +79,153 @@ def test_the_log_names_service_and_operation(
     named: str,
 ) -> None:
     signal = {"StackName": "s", "LogicalResourceId": "r", "UniqueId": "u", "Status": "SUCCESS"}
-    refused(getattr(place.client(service), operation), **(signal if parameters is None else parameters))
+    refused(getattr(harness.client(service), operation), **(signal if parameters is None else parameters))
     (line,) = caplog.messages
     assert f" called {named}: nothing leads there: the VPC has no endpoint com.amazonaws." in line
 
 
 def test_a_request_that_is_no_operation_is_named_by_method_and_path(
-    place: Ground, caplog: pytest.LogCaptureFixture
+    harness: ReachHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=K/20260101/us-east-1/ssm/aws4_request, Signature=s"}
     with pytest.raises(http.client.RemoteDisconnected):
-        ask(place.address, place.port, "GET", "/who/knows", signed)
+        ask(harness.address, harness.port, "GET", "/who/knows", signed)
     assert " called ssm GET /who/knows: " in caplog.messages[0]
 
 
-def test_an_unsigned_request_is_refused_with_an_answer(place: Ground) -> None:
-    assert ask(place.address, place.port, "GET", "/").status == 403
+def test_an_unsigned_request_is_refused_with_an_answer(harness: ReachHarness) -> None:
+    assert ask(harness.address, harness.port, "GET", "/").status == 403
 
 
-def test_operators_calls_from_outside_need_no_endpoint(place: Ground) -> None:
-    assert place.aws.client("sts").get_caller_identity()["Account"] == place.aws.account_id
+def test_operators_calls_from_outside_need_no_endpoint(harness: ReachHarness) -> None:
+    assert harness.aws.client("sts").get_caller_identity()["Account"] == harness.aws.account_id
 
 
-def test_an_endpoint_leads_to_its_own_region_alone(place: Ground, caplog: pytest.LogCaptureFixture) -> None:
-    place.endpoint("ssm")
-    refused(place.client("ssm", "eu-west-1").get_parameters, Names=["/x"])
+def test_an_endpoint_leads_to_its_own_region_alone(harness: ReachHarness, caplog: pytest.LogCaptureFixture) -> None:
+    harness.endpoint("ssm")
+    refused(harness.client("ssm", "eu-west-1").get_parameters, Names=["/x"])
     assert "no endpoint com.amazonaws.eu-west-1.ssm" in caplog.text
 
 
 def test_the_name_of_a_service_leads_nowhere_without_private_dns(
-    place: Ground, caplog: pytest.LogCaptureFixture
+    harness: ReachHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    endpoint = place.endpoint("ssm", PrivateDnsEnabled=False)
-    refused(place.client("ssm").get_parameters, Names=["/x"])
+    endpoint = harness.endpoint("ssm", PrivateDnsEnabled=False)
+    refused(harness.client("ssm").get_parameters, Names=["/x"])
     assert "private DNS" in caplog.text
-    place.vpc.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PrivateDnsEnabled=True)
-    assert place.client("ssm").get_parameters(Names=["/x"])["InvalidParameters"] == ["/x"]
+    harness.vpc.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PrivateDnsEnabled=True)
+    assert harness.client("ssm").get_parameters(Names=["/x"])["InvalidParameters"] == ["/x"]
 
 
-def test_the_endpoints_security_group_has_to_let_the_caller_in(place: Ground, caplog: pytest.LogCaptureFixture) -> None:
-    place.endpoint("ssm")
-    place.keep_out()
-    refused(place.client("ssm").get_parameters, Names=["/x"])
-    assert f"no ingress rule of {place.endpoints} (endpoints) allows it" in caplog.text
-    place.let_in()
-    assert place.client("ssm").get_parameters(Names=["/x"])
+def test_the_endpoints_security_group_has_to_let_the_caller_in(
+    harness: ReachHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    harness.endpoint("ssm")
+    harness.keep_out()
+    refused(harness.client("ssm").get_parameters, Names=["/x"])
+    assert f"no ingress rule of {harness.endpoints} (endpoints) allows it" in caplog.text
+    harness.let_in()
+    assert harness.client("ssm").get_parameters(Names=["/x"])
 
 
-def test_the_callers_security_group_has_to_let_it_out(place: Ground, caplog: pytest.LogCaptureFixture) -> None:
-    place.endpoint("ssm")
+def test_the_callers_security_group_has_to_let_it_out(harness: ReachHarness, caplog: pytest.LogCaptureFixture) -> None:
+    harness.endpoint("ssm")
     everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
-    place.vpc.ec2.revoke_security_group_egress(GroupId=place.nodes, IpPermissions=everything)
-    refused(place.client("ssm").get_parameters, Names=["/x"])
-    assert f"no egress rule of {place.nodes} (nodes) allows it" in caplog.text
-    place.vpc.ec2.authorize_security_group_egress(GroupId=place.nodes, IpPermissions=[https(place.endpoints)])
-    assert place.client("ssm").get_parameters(Names=["/x"])
+    harness.vpc.ec2.revoke_security_group_egress(GroupId=harness.nodes, IpPermissions=everything)
+    refused(harness.client("ssm").get_parameters, Names=["/x"])
+    assert f"no egress rule of {harness.nodes} (nodes) allows it" in caplog.text
+    harness.vpc.ec2.authorize_security_group_egress(GroupId=harness.nodes, IpPermissions=[https(harness.endpoints)])
+    assert harness.client("ssm").get_parameters(Names=["/x"])
 
 
-def test_a_gateway_endpoint_follows_the_subnets_route_table(place: Ground, caplog: pytest.LogCaptureFixture) -> None:
-    place.aws.client("dynamodb").create_table(
-        TableName=f"table-{place.vpc.vpc_id}",
+def test_a_gateway_endpoint_follows_the_subnets_route_table(
+    harness: ReachHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    harness.aws.client("dynamodb").create_table(
+        TableName=f"table-{harness.vpc.vpc_id}",
         KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    ec2, table = place.vpc.ec2, {"TableName": f"table-{place.vpc.vpc_id}"}
-    endpoint = place.gateway("dynamodb", place.main_table())
-    assert place.client("dynamodb").describe_table(**table)
-    own = ec2.create_route_table(VpcId=place.vpc.vpc_id)["RouteTable"]["RouteTableId"]
-    ec2.associate_route_table(RouteTableId=own, SubnetId=place.vpc.subnets[0])
-    refused(place.client("dynamodb").describe_table, **table)
+    ec2, table = harness.vpc.ec2, {"TableName": f"table-{harness.vpc.vpc_id}"}
+    endpoint = harness.gateway("dynamodb", harness.main_table())
+    assert harness.client("dynamodb").describe_table(**table)
+    own = ec2.create_route_table(VpcId=harness.vpc.vpc_id)["RouteTable"]["RouteTableId"]
+    ec2.associate_route_table(RouteTableId=own, SubnetId=harness.vpc.subnets[0])
+    refused(harness.client("dynamodb").describe_table, **table)
     assert own in caplog.text
     # The main table is still that of the other subnet.
-    _, other = place.vpc.launch(1, SecurityGroupIds=[place.nodes])
-    assert place.client("dynamodb", address=other).describe_table(**table)
-    ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, AddRouteTableIds=[own], RemoveRouteTableIds=[place.main_table()])
-    assert place.client("dynamodb").describe_table(**table)
-    refused(place.client("dynamodb", address=other).describe_table, **table)
+    _, other = harness.vpc.launch(1, SecurityGroupIds=[harness.nodes])
+    assert harness.client("dynamodb", address=other).describe_table(**table)
+    ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, AddRouteTableIds=[own], RemoveRouteTableIds=[harness.main_table()])
+    assert harness.client("dynamodb").describe_table(**table)
+    refused(harness.client("dynamodb", address=other).describe_table, **table)
 
 
 @pytest.mark.parametrize(("egress", "passes"), [("prefix list", True), ("endpoints", False)])
-def test_a_gateway_endpoint_needs_an_egress_rule_to_its_prefix_list(place: Ground, egress: str, passes: bool) -> None:
-    ec2 = place.vpc.ec2
-    place.gateway("s3", place.main_table())
+def test_a_gateway_endpoint_needs_an_egress_rule_to_its_prefix_list(
+    harness: ReachHarness, egress: str, passes: bool
+) -> None:
+    ec2 = harness.vpc.ec2
+    harness.gateway("s3", harness.main_table())
     everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
-    ec2.revoke_security_group_egress(GroupId=place.nodes, IpPermissions=everything)
+    ec2.revoke_security_group_egress(GroupId=harness.nodes, IpPermissions=everything)
     lists = ec2.describe_managed_prefix_lists(
         Filters=[{"Name": "prefix-list-name", "Values": ["com.amazonaws.us-east-1.s3"]}]
     )["PrefixLists"]
-    rule = https(place.endpoints)
+    rule = https(harness.endpoints)
     if egress == "prefix list":
         rule = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
         rule["PrefixListIds"] = [{"PrefixListId": lists[0]["PrefixListId"]}]
-    ec2.authorize_security_group_egress(GroupId=place.nodes, IpPermissions=[rule])
+    ec2.authorize_security_group_egress(GroupId=harness.nodes, IpPermissions=[rule])
     if passes:
-        assert "Buckets" in place.client("s3").list_buckets()
+        assert "Buckets" in harness.client("s3").list_buckets()
     else:
-        refused(place.client("s3").list_buckets)
+        refused(harness.client("s3").list_buckets)
 
 
-def test_a_deleted_endpoint_leads_nowhere(place: Ground) -> None:
-    endpoint = place.endpoint("ssm")
-    assert place.client("ssm").get_parameters(Names=["/x"])
-    place.vpc.ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])
-    refused(place.client("ssm").get_parameters, Names=["/x"])
+def test_a_deleted_endpoint_leads_nowhere(harness: ReachHarness) -> None:
+    endpoint = harness.endpoint("ssm")
+    assert harness.client("ssm").get_parameters(Names=["/x"])
+    harness.vpc.ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])
+    refused(harness.client("ssm").get_parameters, Names=["/x"])
 
 
-def test_an_endpoint_of_another_vpc_leads_nowhere(place: Ground, aws: LocalAws) -> None:
-    Ground(aws).endpoint("ssm")
-    refused(place.client("ssm").get_parameters, Names=["/x"])
+def test_an_endpoint_of_another_vpc_leads_nowhere(harness: ReachHarness, aws: LocalAws) -> None:
+    ReachHarness(aws).endpoint("ssm")
+    refused(harness.client("ssm").get_parameters, Names=["/x"])
 
 
-def test_an_address_that_no_interface_has_reaches_nothing(place: Ground, caplog: pytest.LogCaptureFixture) -> None:
-    place.endpoint("ssm")
-    refused(place.client("ssm", address="127.0.0.250").get_parameters, Names=["/x"])
+def test_an_address_that_no_interface_has_reaches_nothing(
+    harness: ReachHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    harness.endpoint("ssm")
+    refused(harness.client("ssm", address="127.0.0.250").get_parameters, Names=["/x"])
     assert caplog.messages[0].startswith("127.0.0.250 called ssm GetParameters: ")
 
 
-def test_the_endpoints_policy_decides_beside_the_roles(place: Ground) -> None:
+def test_the_endpoints_policy_decides_beside_the_roles(harness: ReachHarness) -> None:
     policy = {"Effect": "Allow", "Principal": "*", "Action": "ssm:GetParameters", "Resource": "*"}
-    place.endpoint("ssm", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [policy]}))
-    assert place.client("ssm").get_parameters(Names=["/x"])
+    harness.endpoint("ssm", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [policy]}))
+    assert harness.client("ssm").get_parameters(Names=["/x"])
     with pytest.raises(ClientError, match="AccessDenied"):
-        place.client("ssm").get_parameter(Name="/x")
+        harness.client("ssm").get_parameter(Name="/x")
 
 
-def test_the_gateway_endpoint_of_dynamodb_leads_to_no_streams(place: Ground, caplog: pytest.LogCaptureFixture) -> None:
-    place.gateway("dynamodb", place.main_table())
-    assert "TableNames" in place.client("dynamodb").list_tables()
-    refused(place.client("dynamodbstreams").list_streams)
+def test_the_gateway_endpoint_of_dynamodb_leads_to_no_streams(
+    harness: ReachHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    harness.gateway("dynamodb", harness.main_table())
+    assert "TableNames" in harness.client("dynamodb").list_tables()
+    refused(harness.client("dynamodbstreams").list_streams)
     assert "called dynamodb ListStreams: " in caplog.text
     assert "no endpoint com.amazonaws.us-east-1.dynamodb-streams" in caplog.text
 
 
 def test_refusals_are_counted_and_logged_once_a_minute(
-    place: Ground, reach: Reach, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    harness: ReachHarness, reach: Reach, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kms = place.client("kms")
+    kms = harness.client("kms")
     for _ in range(3):
         refused(kms.list_keys)
     (line,) = caplog.messages

@@ -6,11 +6,7 @@ import re
 
 import pytest
 
-import generator.names
-import imagebuilder.places
-import userdata.config.image
-import userdata.config.node_file
-import userdata.config.settings
+from coordination.names import Setting
 from tests.templates.cluster import EXAMPLES, example, substituted
 from tests.templates.rules.machines import launch_templates
 from userdata.config.node_file import NodeFile, node_file
@@ -33,14 +29,6 @@ def parameters(name: str) -> dict[str, str]:
         text = substituted(value, VALUES) if isinstance(value, dict) and "Fn::Sub" in value else value
         found[substituted(resource.properties["Name"], VALUES)] = text
     return found
-
-
-def test_names_are_equal_on_both_sides() -> None:
-    assert userdata.config.node_file.NODE_FILE == generator.names.NODE_FILE == imagebuilder.places.NODE_FILE
-    assert imagebuilder.places.BOOT_UNIT == generator.names.BOOT_UNIT
-    assert imagebuilder.places.IMAGE_FILE == userdata.config.image.IMAGE_FILE
-    assert userdata.config.settings.SETTINGS == generator.names.SETTINGS
-    assert userdata.config.settings.POOLS == generator.names.POOLS
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -66,7 +54,7 @@ def understood(user_data: str) -> NodeFile:
 def test_the_settings_that_nodes_read_are_the_ones_that_are_written(name: str) -> None:
     folder = "/holdfast/0b1c/settings/"
     written = {each.removeprefix(folder) for each in parameters(name) if each.startswith(folder)}
-    assert written == set(userdata.config.settings.NAMES)
+    assert written == set(Setting)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

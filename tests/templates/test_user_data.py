@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from generator.names import BOOT_UNIT, NODE_FILE
+from coordination.names import BOOT_UNIT, NODE_FILE
 from tests.templates.cluster import EXAMPLES, example, substituted
 from tests.templates.rules.machines import launch_templates
 

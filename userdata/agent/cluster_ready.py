@@ -6,14 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from coordination.names import CLUSTER_READY
 from coordination.outcomes import Done, Reading, Request, Unknown
 from userdata.agent.tasks import Task
 from userdata.etcd.view import EtcdView
 from userdata.kube.unwrap import known
 from userdata.logs.lines import StageFailed
 
-RESOURCE = "ClusterReady"
-"""The logical id of what waits, in the stack of the control plane."""
 PERIOD_SECONDS = 5.0
 PATIENCE_SECONDS = 3600.0
 """How long a stack may take until it waits: as long as it would wait then. After that it is an old cluster's agent."""
@@ -47,7 +46,7 @@ class ClusterReadySignal:
         outcome = self.signal()
         if isinstance(outcome, Done):
             self._over = True
-            return f"signalled {RESOURCE}: all {self.slots} slots have healthy voters"
+            return f"signalled {CLUSTER_READY}: all {self.slots} slots have healthy voters"
         # Until its last slot is made the stack does not wait yet, and years later it does not wait any more.
         self._over = self.clock() - self._since > PATIENCE_SECONDS
         if isinstance(outcome, Unknown):

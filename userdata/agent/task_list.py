@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from coordination.adapters.clients import client
+from coordination.names import CLUSTER_READY
 from coordination.node_leases import LeaseName
 from coordination.outcomes import Known, Reading, Unknown
 from userdata.addons import installing
@@ -88,7 +89,7 @@ def _announcing(context: AgentContext) -> ClusterReadySignal:
     return ClusterReadySignal(
         context.settings.slots,
         _look(context),
-        lambda: signal(cloudformation, stack, cluster_ready.RESOURCE, instance_id),
+        lambda: signal(cloudformation, stack, CLUSTER_READY, instance_id),
     )
 
 

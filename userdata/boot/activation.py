@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from coordination.names import slot_group
 from coordination.outcomes import Done, NoOp
 from userdata.addons import installing
 from userdata.addons.filling import ManifestError
@@ -101,7 +102,7 @@ class Activation:
 
     def _tell_stack(self, told: RunningStage) -> str:
         context = self._context
-        stack, resource = context.settings.control_plane_stack, f"Slot{context.node_file.place}"
+        stack, resource = context.settings.control_plane_stack, slot_group(context.node_file.place)
         outcome = signal(context.cloudformation, stack, resource, context.instance_id)
         if isinstance(outcome, NoOp):
             told.say(outcome.reason)

@@ -1,4 +1,4 @@
-"""Whether a node that no member answers may restore the cluster. Row 11 of the boot table leads here.
+"""Whether a node that reaches no member may restore the cluster. Row 11c of the boot table leads here.
 
 The order of the reads is part of the rule: the record with its row version, then the rows, then EC2. The claim is
 conditional on that row version, so a member that came in between refuses it.

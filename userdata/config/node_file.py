@@ -6,13 +6,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from coordination.names import CONTROL_PLANE_ROLE, WORKER_ROLE
+from coordination.names import CONTROL_PLANE_ROLE, NODE_FILE, WORKER_ROLE, NodeField
 
-NODE_FILE = "/etc/holdfast/node.json"
-
-_ALWAYS = ("cluster", "role", "region", "table", "parameters")
+_ALWAYS = (NodeField.CLUSTER, NodeField.ROLE, NodeField.REGION, NodeField.TABLE, NodeField.PARAMETERS)
 # Which further field a role has: its slot, or its pool.
-_OF_ROLE = {CONTROL_PLANE_ROLE: "slot", WORKER_ROLE: "pool"}
+_OF_ROLE = {CONTROL_PLANE_ROLE: NodeField.SLOT, WORKER_ROLE: NodeField.POOL}
 
 
 class NodeFileError(ValueError):
@@ -63,21 +61,21 @@ def node_file(text: str) -> NodeFile:
         raise NodeFileError([f"{NODE_FILE} is no JSON: {error}"]) from error
     if not isinstance(found, dict):
         raise NodeFileError([f"{NODE_FILE} is no object"])
-    role = str(found.get("role"))
+    role = str(found.get(NodeField.ROLE))
     needed = [*_ALWAYS, _OF_ROLE[role]] if role in _OF_ROLE else [*_ALWAYS]
     problems = [_problem(field, found.get(field)) for field in needed if not _is_text(found.get(field))]
-    if _is_text(found.get("role")) and role not in _OF_ROLE:
+    if _is_text(found.get(NodeField.ROLE)) and role not in _OF_ROLE:
         problems.append(f"{NODE_FILE}: role is {role[:80]!r}, allowed: {', '.join(_OF_ROLE)}")
     problems += [f"{NODE_FILE}: {field[:80]!r} is not known" for field in sorted(found.keys() - {*needed})]
     if problems:
         raise NodeFileError(problems)
     return NodeFile(
-        cluster_uuid=found["cluster"],
+        cluster_uuid=found[NodeField.CLUSTER],
         role=role,
         place=found[_OF_ROLE[role]],
-        region=found["region"],
-        table=found["table"],
-        parameters=found["parameters"],
+        region=found[NodeField.REGION],
+        table=found[NodeField.TABLE],
+        parameters=found[NodeField.PARAMETERS],
     )
 
 

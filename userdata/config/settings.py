@@ -7,16 +7,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from coordination.names import PoolField, Setting
 from userdata.kubeadm.node import Taint
-
-SETTINGS = "settings"
-POOLS = "pools"
-
-NAMES = (
-    *("cluster-id", "cluster-name", "api-endpoint", "api-extra-names", "control-plane-slots", "pod-cidr"),
-    *("service-cidr", "backup-bucket", "key-arn", "node-log-group", "control-plane-stack"),
-)
-"""The parameters below `<prefix>/settings/`."""
 
 
 class SettingsError(ValueError):
@@ -66,30 +58,30 @@ class PoolSettings:
 
 def cluster_settings(found: Mapping[str, str]) -> ClusterSettings:
     """The settings that these parameters hold. Raises SettingsError with every problem at once."""
-    problems = [f"{name} is missing" for name in NAMES if not found.get(name)]
-    slots = found.get("control-plane-slots", "1")
+    problems = [f"{name} is missing" for name in Setting if not found.get(name)]
+    slots = found.get(Setting.CONTROL_PLANE_SLOTS, "1")
     if not slots.isdecimal() or int(slots) < 1:
-        problems.append(f"control-plane-slots is {slots[:80]!r}, allowed: a whole number from 1")
+        problems.append(f"{Setting.CONTROL_PLANE_SLOTS} is {slots[:80]!r}, allowed: a whole number from 1")
     problems += [
         f"{name} is {found[name][:80]!r}, allowed: a range such as 10.0.0.0/16"
-        for name in ("pod-cidr", "service-cidr")
+        for name in (Setting.POD_CIDR, Setting.SERVICE_CIDR)
         if found.get(name) and not _is_range(found[name])
     ]
     if problems:
         raise SettingsError(problems)
     return ClusterSettings(
-        cluster_id=found["cluster-id"],
-        cluster_name=found["cluster-name"],
-        api_endpoint=found["api-endpoint"],
+        cluster_id=found[Setting.CLUSTER_ID],
+        cluster_name=found[Setting.CLUSTER_NAME],
+        api_endpoint=found[Setting.API_ENDPOINT],
         # SSM takes no empty value, so a comma that divides nothing stands for none.
-        api_extra_names=tuple(name for name in found["api-extra-names"].split(",") if name),
+        api_extra_names=tuple(name for name in found[Setting.API_EXTRA_NAMES].split(",") if name),
         slots=int(slots),
-        pod_cidr=found["pod-cidr"],
-        service_cidr=found["service-cidr"],
-        backup_bucket=found["backup-bucket"],
-        key_arn=found["key-arn"],
-        node_log_group=found["node-log-group"],
-        control_plane_stack=found["control-plane-stack"],
+        pod_cidr=found[Setting.POD_CIDR],
+        service_cidr=found[Setting.SERVICE_CIDR],
+        backup_bucket=found[Setting.BACKUP_BUCKET],
+        key_arn=found[Setting.KEY_ARN],
+        node_log_group=found[Setting.NODE_LOG_GROUP],
+        control_plane_stack=found[Setting.CONTROL_PLANE_STACK],
     )
 
 
@@ -97,9 +89,11 @@ def pool_settings(text: str) -> PoolSettings:
     """The settings that a pool's parameter holds. Raises SettingsError."""
     try:
         found = json.loads(text)
-        taints = tuple(Taint(each["key"], each["effect"], each["value"]) for each in found["taints"])
-        settings = PoolSettings(dict(found["labels"]), taints, found["stack"], found["group"])
-    except (ValueError, KeyError, TypeError) as error:
+        taints = tuple(Taint(each["key"], each["effect"], each["value"]) for each in found[PoolField.TAINTS])
+        settings = PoolSettings(dict(found[PoolField.LABELS]), taints, found[PoolField.STACK], found[PoolField.GROUP])
+    except KeyError as error:
+        raise SettingsError([f"{error.args[0]} is missing"]) from error
+    except (ValueError, TypeError) as error:
         raise SettingsError([f"it cannot be understood: {type(error).__name__} {error}"]) from error
     texts = [*settings.labels, *settings.labels.values(), settings.stack, settings.group]
     texts += [part for taint in taints for part in (taint.key, taint.effect, taint.value)]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from coordination.adapters.errors import AWS_ERRORS, code, unknown
+from coordination.names import POOLS, SETTINGS
 from coordination.outcomes import Known, Unknown
 from userdata.config.settings import (
-    POOLS,
-    SETTINGS,
     ClusterSettings,
     Invalid,
     PoolSettings,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from coordination.adapters.errors import AWS_ERRORS, code, unknown
+from coordination.names import JOIN_CA, JOIN_DATA
 from coordination.outcomes import Done, Known, Throttled, Unknown
 from userdata.join.data import JoinData, JoinDataError, join_data
 
@@ -28,8 +29,8 @@ class JoinStore:
     def __init__(self, client: Any, prefix: str, key_id: str) -> None:
         self._client = client
         self._key_id = key_id
-        self._data = f"{prefix}/join/data"
-        self._authority = f"{prefix}/join/ca"
+        self._data = f"{prefix}/{JOIN_DATA}"
+        self._authority = f"{prefix}/{JOIN_CA}"
 
     def publish(self, data: JoinData) -> Done | Unknown:
         """Store the data in place of what is there. Raises JoinDataError where it is too long.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from coordination import names
+
 API_SERVER_FOLDER = "/etc/kubernetes/api-server"
 """Mounted into the API server's pod; `kubeadm reset` leaves it alone."""
 ENCRYPTION_FILE = f"{API_SERVER_FOLDER}/encryption.json"
@@ -21,4 +23,4 @@ KUBELET_FILE = "/etc/kubernetes/kubelet.conf"
 BOOTSTRAP_FILE = "/etc/kubernetes/bootstrap-kubelet.conf"
 """By which it asks for that one where a node joins. kubeadm makes the file, and removes it where it ends."""
 
-API_PORT = 6443
+API_PORT = names.API_PORT

@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import Any
 
 from coordination.members import Member, MemberState
+from coordination.names import CONTROL_PLANE_ROLE
 from coordination.node_leases import LeaseName
 from coordination.observed_state import OLD_SECONDS, ClusterObservation
 from coordination.outcomes import Reading, Unknown
@@ -85,7 +86,7 @@ def _title(who: Reading[Who]) -> str:
     if isinstance(who, Unknown):
         return "a node that does not know itself"
     found = who.value
-    place = f"slot {found.place}" if found.role == "control-plane" else f"pool {found.place}"
+    place = f"slot {found.place}" if found.role == CONTROL_PLANE_ROLE else f"pool {found.place}"
     return f"{found.instance_id or 'an instance'}, {found.role} ({place}) of cluster {found.cluster_uuid}"
 
 

@@ -16,9 +16,8 @@ from troposphere.elasticloadbalancingv2 import (
 from troposphere.route53 import HostedZone, HostedZoneVPCs, RecordSetType
 from troposphere.validators.route53 import AliasTarget
 
-from generator.layers.network.security_groups import API_PORT
+from coordination.names import API_PORT, CLUSTER_TAG
 from generator.layers.network.vpc import Network
-from generator.names import CLUSTER_TAG
 from generator.values import ClusterUuid, DnsName, HostedZoneId, VpcId
 
 # Connections to a control plane that leaves are drained for so long before they are cut.

@@ -13,10 +13,10 @@ from typing import NamedTuple
 from troposphere import And, Condition, Equals, Join, Not, Ref, Select, Split, Template
 from troposphere.ec2 import SecurityGroup, SecurityGroupEgress, SecurityGroupIngress, SecurityGroupRule
 
+from coordination.names import API_PORT
 from generator.config.model import ClusterConfig
 from generator.values import CidrBlock, CidrBlocks, PrefixListId, VpcId
 
-API_PORT = 6443
 _HTTPS = 443
 # How many blocks ApiClientCidrs can hold: CloudFormation cannot loop over a list, so each has a conditional rule.
 MAX_API_CLIENT_CIDRS = 5

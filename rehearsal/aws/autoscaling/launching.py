@@ -1,6 +1,6 @@
 """Starting and ending a group's instances through EC2's public API: the one place where machines begin.
 
-`Machines` is the seam: whatever RunInstances starts, Auto Scaling only ever sees an instance id and a state name.
+`Machines` is the interface: whatever RunInstances starts, Auto Scaling only ever sees an instance id and a state name.
 """
 
 from __future__ import annotations

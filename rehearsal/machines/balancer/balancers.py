@@ -1,4 +1,4 @@
-"""All network load balancers of a site: they follow what ELBv2 holds, and tell it how their targets are."""
+"""All network load balancers of a local cloud: they follow what ELBv2 holds, and tell it how their targets are."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Key = tuple[str, str, int]
 
 
 class Balancers:
-    """The balancers of one site."""
+    """The balancers of one local cloud."""
 
     def __init__(self, aws: LocalAws, fabric: Fabric) -> None:
         self._aws = aws

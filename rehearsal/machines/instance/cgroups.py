@@ -1,4 +1,4 @@
-"""The control groups of an instance, below one group for each local cloud: `holdfast-<site>/<instance>`.
+"""The control groups of an instance, below one group for each local cloud: `holdfast-<cloud>/<instance>`.
 
 Both layouts that systemd knows work: only version 2, and the hybrid of version 1 controllers with a version 2 tree
 beside them. Whatever the layout, it is the version 2 tree that counts and freezes an instance's processes.
@@ -109,12 +109,12 @@ class Group:
         (self._unified / file).write_text(text, encoding="ascii")
 
 
-def group_of(site_id: str, name: str = "") -> Group:
+def group_of(cloud_id: str, name: str = "") -> Group:
     """The group of a local cloud, or one below it."""
-    return Group(f"{PREFIX}{site_id}/{name}".rstrip("/"), hierarchies())
+    return Group(f"{PREFIX}{cloud_id}/{name}".rstrip("/"), hierarchies())
 
 
-def sites() -> set[str]:
+def clouds() -> set[str]:
     """The ids of the local clouds that have a group."""
     return {path.name.removeprefix(PREFIX) for tree in hierarchies() for path in tree.path.glob(f"{PREFIX}*")}
 

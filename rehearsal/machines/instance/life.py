@@ -35,8 +35,8 @@ class Life:
         self._supply = supply
         self._place = place
         self._told = told
-        self._disks = Disks(place.folder / machine.instance_id, f"holdfast-{place.site_id}")
-        self._group = group_of(place.site_id, machine.instance_id)
+        self._disks = Disks(place.folder / machine.instance_id, f"holdfast-{place.cloud_id}")
+        self._group = group_of(place.cloud_id, machine.instance_id)
         self._lock = threading.Lock()
         self._aim = Aim.RUN
         self._thread: threading.Thread | None = None
@@ -175,8 +175,8 @@ class Life:
                 self._attached, connected = True, not self._isolated
             # Also after a loss of power, which cut it.
             self._connect(connected)
-            layers = (self._place.layers.seam, *image.layers, self._place.layers.base)
-            supervisors = group_of(self._place.site_id, SUPERVISORS).make()
+            layers = (self._place.layers.shim, *image.layers, self._place.layers.base)
+            supervisors = group_of(self._place.cloud_id, SUPERVISORS).make()
             return self._run(
                 plan.boot(
                     self.machine, f"/run/netns/{namespace}", self._group.make(), supervisors, layers, self._disks.folder

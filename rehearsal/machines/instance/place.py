@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from rehearsal.machines.instance.seam import Layers
+from rehearsal.machines.instance.shim import Layers
 from rehearsal.machines.model import Image, Interface
 
 
@@ -31,7 +31,7 @@ class Network(Protocol):
 class Place:
     """Where an instance lives: its local cloud, and what all instances of that share."""
 
-    site_id: str
+    cloud_id: str
     folder: Path
     layers: Layers
     network: Network

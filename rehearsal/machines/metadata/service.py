@@ -56,7 +56,7 @@ class Answer:
 
 
 class Metadata:
-    """The metadata service of a site, in all its VPCs."""
+    """The metadata service of a local cloud, in all its VPCs."""
 
     def __init__(self, aws: LocalAws, routers: Routers, lifetime_seconds: float = LIFETIME_SECONDS) -> None:
         self._aws = aws

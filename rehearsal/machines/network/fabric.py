@@ -11,7 +11,7 @@ from dataclasses import replace
 from rehearsal.aws.server import LocalAws
 from rehearsal.machines.model import Interface
 from rehearsal.machines.network import namespaces, refusals
-from rehearsal.machines.network.names import namespace_of, site_prefix
+from rehearsal.machines.network.names import cloud_prefix, namespace_of
 from rehearsal.machines.network.refusals import Refusal
 from rehearsal.machines.network.router import NOTES, Router
 from rehearsal.machines.network.ruleset import Cuts, rules
@@ -26,11 +26,11 @@ PAUSE_SECONDS = 0.05
 
 
 class Fabric:
-    """All networks of one site. Any thread may call it, but none that holds the local AWS's lock."""
+    """All networks of one local cloud. Any thread may call it, but none that holds the local AWS's lock."""
 
-    def __init__(self, aws: LocalAws, site_id: str) -> None:
+    def __init__(self, aws: LocalAws, cloud_id: str) -> None:
         self._aws = aws
-        self._site_id = site_id
+        self._site_id = cloud_id
         self._routers: dict[str, Router] = {}
         self._actions: list[Callable[[str, str], None]] = []
         self._making = threading.RLock()
@@ -42,7 +42,7 @@ class Fabric:
         """For what was seen and what is cut; nothing else is called while it is held."""
         self._changed = threading.Event()
         self._closed = threading.Event()
-        self._follower = threading.Thread(target=self._follow, name=f"fabric-{site_id}", daemon=True)
+        self._follower = threading.Thread(target=self._follow, name=f"fabric-{cloud_id}", daemon=True)
         self._follower.start()
         aws.observe(self._observe)
 
@@ -189,7 +189,7 @@ class Fabric:
     # the end
 
     def close(self) -> None:
-        """Remove every namespace of the site. Safe to call twice; nothing can be attached afterwards."""
+        """Remove every namespace of the local cloud. Safe to call twice; nothing can be attached afterwards."""
         self._closed.set()
         self._changed.set()
         self._follower.join()
@@ -197,7 +197,7 @@ class Fabric:
             # Whoever is attaching has come to an end.
             with router.lock:
                 router.attached.clear()
-        namespaces.remove(namespaces.existing(site_prefix(self._site_id)))
+        namespaces.remove(namespaces.existing(cloud_prefix(self._site_id)))
 
     def _require_open(self) -> None:
         if self._closed.is_set():

@@ -1,4 +1,4 @@
-"""How the network's kernel objects are called: each name holds the site's id, so that leftovers are found by it."""
+"""How the network's kernel objects are called: each name holds its cloud's id, so that leftovers are found by it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ _KEPT = 8
 """How many characters of an AWS id a name keeps: an interface's name in the kernel has 15 at most (IFNAMSIZ)."""
 
 
-def site_prefix(site_id: str) -> str:
-    """What the names of all network namespaces of a site begin with."""
-    return f"hf-{site_id}-"
+def cloud_prefix(cloud_id: str) -> str:
+    """What the names of all network namespaces of a local cloud begin with."""
+    return f"hf-{cloud_id}-"
 
 
-def namespace_of(site_id: str, aws_id: str) -> str:
+def namespace_of(cloud_id: str, aws_id: str) -> str:
     """The namespace of a VPC's router, or of whoever owns a network interface."""
-    return site_prefix(site_id) + aws_id[-_KEPT:]
+    return cloud_prefix(cloud_id) + aws_id[-_KEPT:]
 
 
 def device_of(interface_id: str) -> str:

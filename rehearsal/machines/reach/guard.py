@@ -1,4 +1,4 @@
-"""Refuses the calls of instances that on AWS would lead nowhere, and says so in the bed's log."""
+"""Refuses the calls of instances to services that no VPC endpoint leads to, and logs what was refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rehearsal.aws.iam.requests import parsing
 from rehearsal.aws.iam.requests.parsing import Unreadable
 from rehearsal.aws.server import Call, LocalAws, Origin
 from rehearsal.machines import inventory
-from rehearsal.machines.reach.leads import Nowhere, leads
+from rehearsal.machines.reach.routes import NoRoute, route
 from rehearsal.machines.reach.view import EndpointView, read_view
 
 LOG = logging.getLogger("rehearsal.reach")
@@ -34,7 +34,7 @@ class _Said:
 
 
 class Reach:
-    """The guard of one site, and what it refused."""
+    """The guard of one local cloud, and what it refused."""
 
     def __init__(self, aws: LocalAws) -> None:
         self._aws = aws
@@ -50,30 +50,30 @@ class Reach:
         """None where something leads to the service; else ConnectionError: the caller gets no answer, as on AWS."""
         if call.origin is None:
             return None
-        found = self._leads(call, call.origin)
-        if isinstance(found, Nowhere):
+        found = self._route(call, call.origin)
+        if isinstance(found, NoRoute):
             self._refuse(call, call.origin, found)
             raise ConnectionError(found.reason)
         return None
 
     def endpoint_of(self, call: Call) -> EndpointView | None:
         """The endpoint that a call from inside a VPC came through; None for calls from outside."""
-        found = self._leads(call, call.origin) if call.origin is not None else None
-        return None if isinstance(found, Nowhere) else found
+        found = self._route(call, call.origin) if call.origin is not None else None
+        return None if isinstance(found, NoRoute) else found
 
     def refusals(self) -> list[str]:
         """What was refused, a line for each kind of call."""
         with self._lock:
             return [f"{line} ({said.calls} calls)" for line, said in self._said.items()]
 
-    def _leads(self, call: Call, origin: Origin) -> EndpointView | Nowhere:
-        return leads(read_view(self._aws, origin.vpc_id), origin.address, _service(call), call.region)
+    def _route(self, call: Call, origin: Origin) -> EndpointView | NoRoute:
+        return route(read_view(self._aws, origin.vpc_id), origin.address, _service(call), call.region)
 
-    def _refuse(self, call: Call, origin: Origin, nowhere: Nowhere) -> None:
+    def _refuse(self, call: Call, origin: Origin, refusal: NoRoute) -> None:
         machine = inventory.machine_at(self._aws, origin.vpc_id, origin.address)
         who = f"{machine.instance_id} ({origin.address})" if machine is not None else origin.address
         what = f"{call.service} {_operation(call, self._aws.account_id)}"
-        line = f"{who} called {what}: nothing leads there: {nowhere.reason}"
+        line = f"{who} called {what}: nothing leads there: {refusal.reason}"
         now = time.monotonic()
         with self._lock:
             said = self._said.get(line)

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.machines.balancing.bed import Bed
+from tests.machines.balancing.harness import BalancerHarness
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    """The module's bed; nothing of it is left afterwards."""
-    site_id = secrets.token_hex(3)
-    bed = Bed(site_id, Path(tmp_path_factory.mktemp(site_id)))
-    yield bed
-    bed.close()
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BalancerHarness]:
+    """The module's harness; nothing of it is left afterwards."""
+    cloud_id = secrets.token_hex(3)
+    harness = BalancerHarness(cloud_id, Path(tmp_path_factory.mktemp(cloud_id)))
+    yield harness
+    harness.close()
 
 
 @pytest.fixture
-def bed(whole: Bed) -> Bed:
-    """The bed, with both targets healthy."""
+def harness(whole: BalancerHarness) -> BalancerHarness:
+    """The harness, with both targets healthy."""
     whole.settle()
     return whole

@@ -11,7 +11,7 @@ import pytest
 
 from rehearsal.machines.network import namespaces
 from rehearsal.machines.network.router import RESOLVER
-from tests.machines.balancing.bed import Bed, Target, wait
+from tests.machines.balancing.harness import BalancerHarness, Target, wait
 
 SECOND = "10.0.0.2"
 ZONE = "0c0ffee.holdfast.internal"
@@ -37,7 +37,7 @@ def values(answer: dns.message.Message) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def _zone(whole: Bed) -> None:
+def _zone(whole: BalancerHarness) -> None:
     """A private zone with an alias to the balancer, as the templates make it."""
     for attribute in ("EnableDnsSupport", "EnableDnsHostnames"):
         whole.ec2.modify_vpc_attribute(VpcId=whole.vpc_id, **{attribute: {"Value": True}})
@@ -61,53 +61,53 @@ def _zone(whole: Bed) -> None:
 @pytest.mark.usefixtures("_zone")
 @pytest.mark.parametrize("server", [RESOLVER, SECOND])
 @pytest.mark.parametrize("tcp", [False, True])
-def test_the_api_s_name_is_the_balancers_addresses(bed: Bed, server: str, tcp: bool) -> None:
-    wait(lambda: values(ask(bed.targets[0], f"api.{ZONE}")) == set(bed.nodes().values()))
-    assert values(ask(bed.targets[0], f"api.{ZONE}", server=server, tcp=tcp)) == set(bed.nodes().values())
+def test_the_api_s_name_is_the_balancers_addresses(harness: BalancerHarness, server: str, tcp: bool) -> None:
+    wait(lambda: values(ask(harness.targets[0], f"api.{ZONE}")) == set(harness.nodes().values()))
+    assert values(ask(harness.targets[0], f"api.{ZONE}", server=server, tcp=tcp)) == set(harness.nodes().values())
 
 
 @pytest.mark.usefixtures("_zone")
-def test_a_node_that_reaches_no_healthy_target_is_left_out_until_none_does(bed: Bed) -> None:
-    bed.set_cross_zone("false")
-    first, second = bed.targets
+def test_a_node_that_reaches_no_healthy_target_is_left_out_until_none_does(harness: BalancerHarness) -> None:
+    harness.set_cross_zone("false")
+    first, second = harness.targets
     second.answer_with(500)
-    wait(lambda: values(ask(first, f"api.{ZONE}")) == {bed.nodes()[first.zone]})
+    wait(lambda: values(ask(first, f"api.{ZONE}")) == {harness.nodes()[first.zone]})
     first.answer_with(500)
-    wait(lambda: values(ask(first, f"api.{ZONE}")) == set(bed.nodes().values()))
+    wait(lambda: values(ask(first, f"api.{ZONE}")) == set(harness.nodes().values()))
 
 
 @pytest.mark.usefixtures("_zone")
-def test_a_node_that_is_cut_off_is_left_out_although_others_reach_all_targets(bed: Bed) -> None:
-    first, second = bed.targets
-    name = "ELB " + bed.balancer["LoadBalancerArn"].partition(":loadbalancer/")[2]
-    shown = bed.ec2.describe_network_interfaces(Filters=[{"Name": "description", "Values": [name]}])
+def test_a_node_that_is_cut_off_is_left_out_although_others_reach_all_targets(harness: BalancerHarness) -> None:
+    first, second = harness.targets
+    name = "ELB " + harness.balancer["LoadBalancerArn"].partition(":loadbalancer/")[2]
+    shown = harness.ec2.describe_network_interfaces(Filters=[{"Name": "description", "Values": [name]}])
     (node,) = (
         each["NetworkInterfaceId"] for each in shown["NetworkInterfaces"] if each["AvailabilityZone"] == second.zone
     )
-    bed.fabric.cut(node)
+    harness.fabric.cut(node)
     try:
-        wait(lambda: values(ask(first, f"api.{ZONE}")) == {bed.nodes()[first.zone]})
-        assert {state for state, _ in bed.health().values()} == {"healthy"}
+        wait(lambda: values(ask(first, f"api.{ZONE}")) == {harness.nodes()[first.zone]})
+        assert {state for state, _ in harness.health().values()} == {"healthy"}
     finally:
-        bed.fabric.heal(node)
-    wait(lambda: values(ask(first, f"api.{ZONE}")) == set(bed.nodes().values()))
+        harness.fabric.heal(node)
+    wait(lambda: values(ask(first, f"api.{ZONE}")) == set(harness.nodes().values()))
 
 
-def test_an_instance_has_a_name_and_its_address_leads_back_to_it(bed: Bed) -> None:
-    first, second = bed.targets
+def test_an_instance_has_a_name_and_its_address_leads_back_to_it(harness: BalancerHarness) -> None:
+    first, second = harness.targets
     name = f"ip-{second.interface.address.replace('.', '-')}.ec2.internal"
     assert values(ask(first, name)) == {second.interface.address}
     reverse = ".".join(reversed(second.interface.address.split("."))) + ".in-addr.arpa"
     assert values(ask(first, reverse, "PTR")) == {f"{name}."}
 
 
-def test_names_of_the_world_and_of_private_zones_of_other_networks_do_not_exist(bed: Bed) -> None:
-    other = bed.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
-    bed.aws.client("route53").create_hosted_zone(
+def test_names_of_the_world_and_of_private_zones_of_other_networks_do_not_exist(harness: BalancerHarness) -> None:
+    other = harness.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    harness.aws.client("route53").create_hosted_zone(
         Name="other.internal",
         CallerReference="other",
         HostedZoneConfig={"PrivateZone": True},
-        VPC={"VPCRegion": bed.aws.region, "VPCId": other},
+        VPC={"VPCRegion": harness.aws.region, "VPCId": other},
     )
     for name in ("kubernetes.io", "other.internal", "ip-10-0-9-9.ec2.internal"):
-        assert ask(bed.targets[0], name).rcode() == dns.rcode.NXDOMAIN
+        assert ask(harness.targets[0], name).rcode() == dns.rcode.NXDOMAIN

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from rehearsal.machines.network import namespaces
-from tests.machines.balancing.bed import Bed, wait
+from tests.machines.balancing.harness import BalancerHarness, wait
 
 NAME = "network"
 
@@ -35,7 +35,7 @@ def template(zones: tuple[str, ...]) -> dict[str, Any]:
     return {"Resources": others | subnets}
 
 
-def test_a_stack_is_deleted_although_the_balancers_interfaces_leave_after_the_balancer(whole: Bed) -> None:
+def test_a_stack_is_deleted_although_the_balancers_interfaces_leave_after_the_balancer(whole: BalancerHarness) -> None:
     cloudformation = whole.aws.client("cloudformation")
     before = set(namespaces.existing(whole.prefix))
     cloudformation.create_stack(StackName=NAME, TemplateBody=json.dumps(template(whole.zones)))

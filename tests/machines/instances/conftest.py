@@ -1,4 +1,4 @@
-"""One bed for each module; nothing of it is left behind."""
+"""One harness for each module; nothing of it is left behind."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from rehearsal.machines import leftovers
-from tests.machines.instances.bed import Bed
+from tests.machines.instances.harness import InstanceHarness
 
 
 @pytest.fixture(scope="module")
-def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InstanceHarness]:
     """A local EC2 with a hypervisor."""
-    site_id = secrets.token_hex(3)
-    bed = Bed(site_id, Path(tmp_path_factory.mktemp(site_id)))
-    yield bed
-    bed.close()
-    assert not leftovers.find(site_id), leftovers.find(site_id)
+    cloud_id = secrets.token_hex(3)
+    harness = InstanceHarness(cloud_id, Path(tmp_path_factory.mktemp(cloud_id)))
+    yield harness
+    harness.close()
+    assert not leftovers.find(cloud_id), leftovers.find(cloud_id)

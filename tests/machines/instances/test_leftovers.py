@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.machines import leftovers, sites
-from tests.machines.instances.bed import Bed
+from rehearsal.machines import leftovers, local_clouds
+from tests.machines.instances.harness import InstanceHarness
 from tests.waiting import wait_for
 
 CYCLES = int(os.environ.get("HOLDFAST_CYCLES", "4"))
@@ -23,103 +23,107 @@ CYCLES = int(os.environ.get("HOLDFAST_CYCLES", "4"))
 OWNER = """
 import sys, time
 from pathlib import Path
-from tests.machines.instances.bed import Bed
-bed = Bed(sys.argv[1], Path(sys.argv[2]))
-first, second = bed.boot(), bed.boot()
-bed.hypervisor.freeze(second)
+from tests.machines.instances.harness import InstanceHarness
+harness = InstanceHarness(sys.argv[1], Path(sys.argv[2]))
+first, second = harness.boot(), harness.boot()
+harness.hypervisor.freeze(second)
 print("up", flush=True)
 time.sleep(1000)
 """
 
 
 @pytest.fixture
-def site_id() -> Iterator[str]:
-    """A site of the test's own; whatever the test leaves of it is removed."""
-    site_id = secrets.token_hex(3)
-    yield site_id
-    leftovers.remove(leftovers.find(site_id))
-    sites.release(site_id)
+def cloud_id() -> Iterator[str]:
+    """A local cloud of the test's own; whatever the test leaves of it is removed."""
+    cloud_id = secrets.token_hex(3)
+    yield cloud_id
+    leftovers.remove(leftovers.find(cloud_id))
+    local_clouds.release(cloud_id)
 
 
-def of(site_id: str) -> set[str]:
+def of(cloud_id: str) -> set[str]:
     """What the snapshot has of one cloud: others may come and go meanwhile."""
-    return {name for name in leftovers.snapshot() if site_id in name}
+    return {name for name in leftovers.snapshot() if cloud_id in name}
 
 
-def test_random_ups_and_downs_leave_nothing(site_id: str, tmp_path: Path) -> None:
-    chance = random.Random(site_id)
-    bed = Bed(site_id, tmp_path)
+def test_random_ups_and_downs_leave_nothing(cloud_id: str, tmp_path: Path) -> None:
+    chance = random.Random(cloud_id)
+    harness = InstanceHarness(cloud_id, tmp_path)
     try:
         # The first one makes the VPC's router and the group of those who wait.
-        bed.terminate(bed.boot())
-        quiet = leftovers.find(site_id)
+        harness.terminate(harness.boot())
+        quiet = leftovers.find(cloud_id)
         for _ in range(CYCLES):
-            instance_id = bed.launch()
+            instance_id = harness.launch()
             if chance.random() < 0.7:
-                bed.wait_state(instance_id, "running")
+                harness.wait_state(instance_id, "running")
                 time.sleep(chance.random() / 2)
             verb = chance.choice(["terminate", "lose", "freeze", "isolate", "hang", "fill_disk", "stop", "poweroff"])
             if verb == "stop":
-                if bed.state(instance_id) == "running":
-                    bed.ec2.stop_instances(InstanceIds=[instance_id])
+                if harness.state(instance_id) == "running":
+                    harness.ec2.stop_instances(InstanceIds=[instance_id])
             elif verb == "poweroff":
-                bed.hypervisor.execute(instance_id, ["systemctl", "poweroff"], 10) if is_up(bed, instance_id) else None
-            elif verb != "terminate" and is_up(bed, instance_id):
-                getattr(bed.hypervisor, verb)(instance_id)
-            bed.terminate(instance_id)
+                harness.hypervisor.execute(instance_id, ["systemctl", "poweroff"], 10) if is_up(
+                    harness, instance_id
+                ) else None
+            elif verb != "terminate" and is_up(harness, instance_id):
+                getattr(harness.hypervisor, verb)(instance_id)
+            harness.terminate(instance_id)
             # Waited for, because the firewall's programs are in the router's namespace while it follows.
-            wait_for(lambda: leftovers.find(site_id) == quiet, f"nothing to be left after {verb} of {instance_id}", 5.0)
+            wait_for(
+                lambda: leftovers.find(cloud_id) == quiet, f"nothing to be left after {verb} of {instance_id}", 5.0
+            )
     finally:
-        bed.close()
-    assert not leftovers.find(site_id)
-    assert not of(site_id)
+        harness.close()
+    assert not leftovers.find(cloud_id)
+    assert not of(cloud_id)
 
 
-def is_up(bed: Bed, instance_id: str) -> bool:
+def is_up(harness: InstanceHarness, instance_id: str) -> bool:
     try:
-        return bed.started(instance_id) != ""
+        return harness.started(instance_id) != ""
     except ProcessLookupError:
         return False
 
 
-def test_a_crash_ends_the_instances_and_cleaning_removes_the_rest(site_id: str, tmp_path: Path) -> None:
+def test_a_crash_ends_the_instances_and_cleaning_removes_the_rest(cloud_id: str, tmp_path: Path) -> None:
     owner = subprocess.Popen(
-        [sys.executable, "-c", OWNER, site_id, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=Path.cwd()
+        [sys.executable, "-c", OWNER, cloud_id, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=Path.cwd()
     )
     try:
         assert owner.stdout is not None
         assert owner.stdout.readline() == "up\n"
-        alive = leftovers.find(site_id)
+        alive = leftovers.find(cloud_id)
         assert alive.pids
         assert alive.mounts
         assert alive.namespaces
         # An owner that lives is left alone, and what it has is nobody's leftover.
-        assert not [line for line in leftovers.clean() if line.startswith(site_id)]
-        assert leftovers.find(site_id).pids
-        assert not of(site_id)
+        assert not [line for line in leftovers.clean() if line.startswith(cloud_id)]
+        assert leftovers.find(cloud_id).pids
+        assert not of(cloud_id)
     finally:
         owner.send_signal(signal.SIGKILL)
         owner.wait()
-    wait_for(lambda: not leftovers.find(site_id).pids, "the instances to end with their owner")
-    left = leftovers.find(site_id)
+    wait_for(lambda: not leftovers.find(cloud_id).pids, "the instances to end with their owner")
+    left = leftovers.find(cloud_id)
     assert left.mounts
     assert left.namespaces
-    assert of(site_id)
-    (line,) = [line for line in leftovers.clean() if line.startswith(site_id)]
+    assert of(cloud_id)
+    (line,) = [line for line in leftovers.clean() if line.startswith(cloud_id)]
     assert f"{len(left.mounts)} mounts" in line
-    assert not leftovers.find(site_id)
-    assert not of(site_id)
+    assert not leftovers.find(cloud_id)
+    assert not of(cloud_id)
     assert not (tmp_path / "instances").exists()
     assert (tmp_path / "layer").exists()
 
 
-def test_a_raised_setting_is_put_back_with_the_last_cloud(site_id: str, tmp_path: Path) -> None:
-    if sites.alive():
+def test_a_raised_setting_is_put_back_with_the_last_cloud(cloud_id: str, tmp_path: Path) -> None:
+    if local_clouds.alive():
         pytest.skip("another local cloud runs here, for whose sake settings stay raised")
-    before = sites.settings()
-    sites.claim(site_id, tmp_path)
-    raised = sites.settings()
+    before = local_clouds.settings()
+    local_clouds.claim(cloud_id, tmp_path)
+    raised = local_clouds.settings()
     assert raised["fs.inotify.max_user_instances"] >= 8192
-    assert site_id in sites.alive()
-    sites.release(site_id)
-    assert sites.settings() == before or sites.alive()
+    assert cloud_id in local_clouds.alive()
+    local_clouds.release(cloud_id)
+    assert local_clouds.settings() == before or local_clouds.alive()

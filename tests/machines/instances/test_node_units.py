@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from generator.names import BOOT_UNIT, NODE_FILE
+from coordination.names import BOOT_UNIT, NODE_FILE
 from imagebuilder import configure, places
 from imagebuilder.configure import Settings
-from tests.machines.instances.bed import Bed
+from tests.machines.instances.harness import InstanceHarness
 from tests.waiting import wait_for
 
 USER_DATA = f"""#!/bin/bash
@@ -67,52 +67,54 @@ while True:
 
 
 @pytest.fixture(scope="module")
-def node(bed: Bed) -> Iterator[str]:
+def node(harness: InstanceHarness) -> Iterator[str]:
     """An instance that user data made a node, after the boot program has ended well."""
-    layer = bed.image.layer
+    layer = harness.image.layer
     made = configure.entries(Settings("registry.k8s.io/pause:3.10.2"))
     configure.write(layer, {path: entry for path, entry in made.items() if "containerd" not in path})
     program = layer / places.NODE_PROGRAM.lstrip("/")
     program.write_text(PROGRAM, encoding="utf-8")
     program.chmod(0o755)
-    instance = bed.boot(USER_DATA)
+    instance = harness.boot(USER_DATA)
     yield instance
-    bed.terminate(instance)
+    harness.terminate(instance)
     shutil.rmtree(layer)
 
 
-def shown(bed: Bed, instance: str, unit: str, *names: str) -> dict[str, str]:
+def shown(harness: InstanceHarness, instance: str, unit: str, *names: str) -> dict[str, str]:
     """Properties of a unit as systemd has them."""
-    text = bed.run(instance, f"systemctl show {unit} {' '.join(f'--property {name}' for name in names)}")
+    text = harness.run(instance, f"systemctl show {unit} {' '.join(f'--property {name}' for name in names)}")
     return dict(line.split("=", 1) for line in text.splitlines())
 
 
-def test_user_data_starts_the_boot_unit_which_tries_again_until_it_ends_well(bed: Bed, node: str) -> None:
-    wait_for(lambda: tries(bed, node) == 2, "the second try", 30)
+def test_user_data_starts_the_boot_unit_which_tries_again_until_it_ends_well(
+    harness: InstanceHarness, node: str
+) -> None:
+    wait_for(lambda: tries(harness, node) == 2, "the second try", 30)
     wait_for(
         lambda: (
-            shown(bed, node, BOOT_UNIT, "ActiveState", "Result") == {"ActiveState": "inactive", "Result": "success"}
+            shown(harness, node, BOOT_UNIT, "ActiveState", "Result") == {"ActiveState": "inactive", "Result": "success"}
         ),
         "the end of the boot unit",
     )
 
 
-def tries(bed: Bed, instance: str) -> int:
-    return len(bed.run(instance, "cat /var/log/holdfast/tries || true"))
+def tries(harness: InstanceHarness, instance: str) -> int:
+    return len(harness.run(instance, "cat /var/log/holdfast/tries || true"))
 
 
-def test_a_machine_without_a_node_file_boots_no_node(bed: Bed, node: str) -> None:
-    other = bed.boot("#!/bin/sh\n")
-    assert shown(bed, other, BOOT_UNIT, "ConditionResult", "ActiveState") == {
+def test_a_machine_without_a_node_file_boots_no_node(harness: InstanceHarness, node: str) -> None:
+    other = harness.boot("#!/bin/sh\n")
+    assert shown(harness, other, BOOT_UNIT, "ConditionResult", "ActiveState") == {
         "ConditionResult": "no",
         "ActiveState": "inactive",
     }
-    bed.terminate(other)
+    harness.terminate(other)
 
 
-def test_the_agent_may_do_what_it_has_to_and_nothing_else(bed: Bed, node: str) -> None:
-    bed.run(node, f"systemctl start {places.AGENT_UNIT}", 30)
-    found: dict[str, Any] = json.loads(bed.run(node, "cat /var/log/holdfast/found.json"))
+def test_the_agent_may_do_what_it_has_to_and_nothing_else(harness: InstanceHarness, node: str) -> None:
+    harness.run(node, f"systemctl start {places.AGENT_UNIT}", 30)
+    found: dict[str, Any] = json.loads(harness.run(node, "cat /var/log/holdfast/found.json"))
     needed = ("/etc/kubernetes", "/etc/holdfast", "/var/lib/kubelet", "/var/log/holdfast", "/run/holdfast", "/tmp")
     for what in (*needed, "memory file", "inet"):
         assert found[what] == "allowed", (what, found)
@@ -125,22 +127,24 @@ def test_the_agent_may_do_what_it_has_to_and_nothing_else(bed: Bed, node: str) -
     assert found["privileges"] == ["NoNewPrivs:\t1"]
 
 
-def test_systemd_understands_every_line_of_the_units(bed: Bed, node: str) -> None:
+def test_systemd_understands_every_line_of_the_units(harness: InstanceHarness, node: str) -> None:
     for unit in (places.BOOT_UNIT, places.AGENT_UNIT):
-        said = bed.run(node, f"systemd-analyze verify --man=no {unit} 2>&1; true", 30)
+        said = harness.run(node, f"systemd-analyze verify --man=no {unit} 2>&1; true", 30)
         assert unit not in said, said
 
 
-def test_after_a_reboot_the_unit_starts_by_itself_for_user_data_does_not_run_again(bed: Bed, node: str) -> None:
-    before = tries(bed, node)
-    bed.ec2.reboot_instances(InstanceIds=[node])
-    wait_for(lambda: again(bed, node) > before, "the boot program after the reboot", 60)
-    assert bed.run(node, "cat /var/log/user-data") == "ran\n"
+def test_after_a_reboot_the_unit_starts_by_itself_for_user_data_does_not_run_again(
+    harness: InstanceHarness, node: str
+) -> None:
+    before = tries(harness, node)
+    harness.ec2.reboot_instances(InstanceIds=[node])
+    wait_for(lambda: again(harness, node) > before, "the boot program after the reboot", 60)
+    assert harness.run(node, "cat /var/log/user-data") == "ran\n"
 
 
-def again(bed: Bed, instance: str) -> int:
+def again(harness: InstanceHarness, instance: str) -> int:
     """The tries so far; 0 while the instance is between two boots."""
     try:
-        return tries(bed, instance)
+        return tries(harness, instance)
     except (ProcessLookupError, AssertionError):
         return 0

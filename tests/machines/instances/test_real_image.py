@@ -18,7 +18,7 @@ from rehearsal.cloud import runs
 from rehearsal.machines import leftovers
 from rehearsal.machines.instance import cgroups
 from tests.images import made_or_skip
-from tests.machines.instances.bed import Bed
+from tests.machines.instances.harness import InstanceHarness
 from tests.waiting import wait_for
 
 CPU_SHARE = 0.05
@@ -26,66 +26,66 @@ CPU_SHARE = 0.05
 
 
 @pytest.fixture(scope="module")
-def real(bed_id: str) -> Iterator[Bed]:
-    """A bed whose image is the newest that is made."""
+def real(cloud_id: str) -> Iterator[InstanceHarness]:
+    """A harness whose image is the newest that is made."""
     image = made_or_skip()
     # Beside the images, so that their files are linked and not copied.
-    run_dir = runs.folder() / bed_id
+    run_dir = runs.folder() / cloud_id
     run_dir.mkdir(parents=True)
-    bed = Bed(bed_id, run_dir)
-    bed.image = image
-    yield bed
-    bed.close()
+    harness = InstanceHarness(cloud_id, run_dir)
+    harness.image = image
+    yield harness
+    harness.close()
     shutil.rmtree(run_dir)
-    assert not leftovers.find(bed_id)
+    assert not leftovers.find(cloud_id)
 
 
 @pytest.fixture(scope="module")
-def bed_id() -> str:
+def cloud_id() -> str:
     return secrets.token_hex(3)
 
 
 @pytest.fixture(scope="module")
-def three(real: Bed) -> list[str]:
+def three(real: InstanceHarness) -> list[str]:
     launched = [real.launch(zone=number % 2) for number in range(3)]
     for instance_id in launched:
         wait_for(partial(serves, real, instance_id), "the container runtime")
     return launched
 
 
-def serves(bed: Bed, instance: str) -> bool:
+def serves(harness: InstanceHarness, instance: str) -> bool:
     """Whether containerd has its CRI: the unit is active earlier."""
     try:
-        return "ok" in bed.run(instance, "ctr plugins ls 2>/dev/null | grep 'io.containerd.grpc.v1 *cri ' || true")
+        return "ok" in harness.run(instance, "ctr plugins ls 2>/dev/null | grep 'io.containerd.grpc.v1 *cri ' || true")
     except ProcessLookupError:
         return False
 
 
-def test_every_container_image_is_there(real: Bed, three: list[str]) -> None:
+def test_every_container_image_is_there(real: InstanceHarness, three: list[str]) -> None:
     for instance in three:
         assert "kube-apiserver" in real.run(instance, "ctr --namespace k8s.io images ls --quiet")
 
 
-def test_what_one_instance_stores_the_others_do_not_have(real: Bed, three: list[str]) -> None:
+def test_what_one_instance_stores_the_others_do_not_have(real: InstanceHarness, three: list[str]) -> None:
     first, second, _ = three
     real.run(first, "ctr namespaces create own; ctr --namespace own content ls; touch /var/lib/containerd/own")
     assert "own" not in real.run(second, "ctr namespaces ls --quiet; ls /var/lib/containerd")
 
 
-def test_idle_instances_cost_next_to_nothing(real: Bed, three: list[str]) -> None:
+def test_idle_instances_cost_next_to_nothing(real: InstanceHarness, three: list[str]) -> None:
     began, used = time.monotonic(), cpu_seconds(real)
     time.sleep(5)
     assert (cpu_seconds(real) - used) / (time.monotonic() - began) < CPU_SHARE
 
 
-def cpu_seconds(bed: Bed) -> float:
-    """What all instances of a bed have used so far (Documentation/admin-guide/cgroup-v2.rst, cpu.stat)."""
+def cpu_seconds(harness: InstanceHarness) -> float:
+    """What all instances of a harness have used so far (Documentation/admin-guide/cgroup-v2.rst, cpu.stat)."""
     (tree,) = [tree for tree in cgroups.hierarchies() if tree.kind == "cgroup2"]
-    stat = (tree.path / cgroups.group_of(bed.site_id).name / "cpu.stat").read_text()
+    stat = (tree.path / cgroups.group_of(harness.cloud_id).name / "cpu.stat").read_text()
     return int(dict(line.split() for line in stat.splitlines())["usage_usec"]) / 1e6
 
 
-def test_containers_are_their_instances_processes_and_end_with_it(real: Bed, three: list[str]) -> None:
+def test_containers_are_their_instances_processes_and_end_with_it(real: InstanceHarness, three: list[str]) -> None:
     lost = three[0]
     pause = real.run(lost, "ctr --namespace k8s.io images ls --quiet | grep pause").strip()
     real.run(lost, f"ctr --namespace k8s.io run --detach {pause} kept")
@@ -96,5 +96,5 @@ def test_containers_are_their_instances_processes_and_end_with_it(real: Bed, thr
     assert "pause" not in programs(real)
 
 
-def programs(bed: Bed) -> set[str]:
-    return {Path(f"/proc/{pid}/comm").read_text().strip() for pid in leftovers.find(bed.site_id).pids}
+def programs(harness: InstanceHarness) -> set[str]:
+    return {Path(f"/proc/{pid}/comm").read_text().strip() for pid in leftovers.find(harness.cloud_id).pids}

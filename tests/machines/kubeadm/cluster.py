@@ -17,7 +17,7 @@ from typing import Any
 from rehearsal.cloud import runs
 from rehearsal.machines import leftovers
 from tests.images import made_or_skip
-from tests.machines.instances.bed import Bed
+from tests.machines.instances.harness import InstanceHarness
 from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE, WORKER
 from tests.waiting import wait_for
 from userdata.host.files import File, private
@@ -41,7 +41,7 @@ HOST = Host(cgroup_v1=not Path("/sys/fs/cgroup/cgroup.controllers").exists(), fi
 class Run:
     """A cluster, and everything that kubeadm printed while it came to be."""
 
-    bed: Bed
+    harness: InstanceHarness
     cluster: Cluster
     pki: Pki
     token: BootstrapToken
@@ -55,7 +55,7 @@ class Run:
     def kubectl(self, *arguments: str) -> Any:
         """What kubectl prints as JSON, on the founder."""
         command = ["kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", *arguments, "-o", "json"]
-        done = self.bed.hypervisor.execute(self.founder.name, command, 30)
+        done = self.harness.hypervisor.execute(self.founder.name, command, 30)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -66,52 +66,52 @@ class Run:
 
     def try_kubeadm(self, instance_id: str, files: Mapping[str, File], command: tuple[str, ...]) -> tuple[int, str]:
         """The same where it may fail: its status, and all that it printed."""
-        place_files(self.bed, instance_id, files)
-        done = self.bed.hypervisor.execute(instance_id, command, KUBEADM_SECONDS)
+        place_files(self.harness, instance_id, files)
+        done = self.harness.hypervisor.execute(instance_id, command, KUBEADM_SECONDS)
         said = done.stdout + done.stderr
         self.printed += said
         return done.returncode, said
 
 
-def place_files(bed: Bed, instance_id: str, files: Mapping[str, File]) -> None:
+def place_files(harness: InstanceHarness, instance_id: str, files: Mapping[str, File]) -> None:
     """Write files inside an instance; what they hold goes through a pipe."""
     script = "".join(
         f"install -D -m {file.mode:o} /dev/stdin {path} <<'END'\n{file.content}END\n" for path, file in files.items()
     )
-    subprocess.run(bed.hypervisor.shell(instance_id), input=script, text=True, check=True, capture_output=True)
+    subprocess.run(harness.hypervisor.shell(instance_id), input=script, text=True, check=True, capture_output=True)
 
 
 @contextmanager
-def bed_of(minor: str) -> Iterator[Bed]:
-    """A bed that boots the image of a minor; skipped where that is not made. Nothing of it is left afterwards."""
+def harness_of(minor: str) -> Iterator[InstanceHarness]:
+    """A harness that boots the image of a minor; skipped where that is not made. Nothing of it is left afterwards."""
     image = made_or_skip(minor)
-    bed_id = secrets.token_hex(3)
-    run_dir = runs.folder() / bed_id
+    cloud_id = secrets.token_hex(3)
+    run_dir = runs.folder() / cloud_id
     run_dir.mkdir(parents=True)
-    bed = Bed(bed_id, run_dir)
+    harness = InstanceHarness(cloud_id, run_dir)
     try:
-        bed.image = image
-        yield bed
+        harness.image = image
+        yield harness
     finally:
-        bed.close()
+        harness.close()
         shutil.rmtree(run_dir)
-    assert not leftovers.find(bed_id)
+    assert not leftovers.find(cloud_id)
 
 
-def clustered(bed: Bed, version: str) -> Run:
+def clustered(harness: InstanceHarness, version: str) -> Run:
     """A cluster of this version of Kubernetes on new instances."""
-    ids = [bed.launch(zone=number % 2) for number in range(4)]
+    ids = [harness.launch(zone=number % 2) for number in range(4)]
     for instance_id in ids:
-        bed.wait_state(instance_id, "running")
-        wait_for(partial(serves, bed, instance_id), "the container runtime")
+        harness.wait_state(instance_id, "running")
+        wait_for(partial(serves, harness, instance_id), "the container runtime")
     founder, joiner, worker = (
-        replace(node, name=instance_id, address=bed.described(instance_id)["PrivateIpAddress"])
+        replace(node, name=instance_id, address=harness.described(instance_id)["PrivateIpAddress"])
         for node, instance_id in zip((CONTROL_PLANE, CONTROL_PLANE, WORKER), ids[:3], strict=True)
     )
     # There is no balancer here: the founder stands for it.
     cluster = replace(CLUSTER, version=version, endpoint=founder.address)
     now = datetime.now(UTC)
-    made = Run(bed, cluster, new_pki(now), new_token(), founder, joiner, worker, stranger=ids[3])
+    made = Run(harness, cluster, new_pki(now), new_token(), founder, joiner, worker, stranger=ids[3])
     found(made)
     join_control_plane(made, now)
     join_worker(made)
@@ -146,9 +146,9 @@ def keys(pki: Pki) -> dict[str, File]:
     return {**placing.files(pki), **api_server.files(pki.encryption)}
 
 
-def serves(bed: Bed, instance: str) -> bool:
+def serves(harness: InstanceHarness, instance: str) -> bool:
     """Whether containerd has its CRI: the unit is active earlier."""
     try:
-        return "ok" in bed.run(instance, "ctr plugins ls 2>/dev/null | grep 'io.containerd.grpc.v1 *cri ' || true")
+        return "ok" in harness.run(instance, "ctr plugins ls 2>/dev/null | grep 'io.containerd.grpc.v1 *cri ' || true")
     except ProcessLookupError:
         return False

@@ -15,7 +15,7 @@ import pytest
 
 from coordination.outcomes import Done, Known
 from rehearsal.machines.model import Image
-from tests.machines.kubeadm.cluster import Run, bed_of, found, serves
+from tests.machines.kubeadm.cluster import Run, found, harness_of, serves
 from tests.programs import MINORS
 from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE
 from tests.waiting import wait_for
@@ -68,7 +68,7 @@ class Founded:
     def execute(self, command: Sequence[str], seconds: float, *, stdin: str = "") -> Finished:
         """Run a program inside the instance, as the node program does."""
         script = f"{shlex.join(command)} <<'END_OF_INPUT'\n{stdin}\nEND_OF_INPUT\n"
-        shell = self.run.bed.hypervisor.shell(self.run.founder.name)
+        shell = self.run.harness.hypervisor.shell(self.run.founder.name)
         done = subprocess.run(shell, input=script, text=True, check=False, capture_output=True, timeout=seconds)
         return Finished(done.returncode, done.stdout + done.stderr)
 
@@ -82,7 +82,7 @@ class Founded:
         script = (
             f"sed '/{CLUSTER.endpoint}/d' /etc/hosts > /tmp/hosts; echo '{address} {CLUSTER.endpoint}' >> /tmp/hosts"
         )
-        self.run.bed.run(self.run.founder.name, f"{script}; cat /tmp/hosts > /etc/hosts")
+        self.run.harness.run(self.run.founder.name, f"{script}; cat /tmp/hosts > /etc/hosts")
 
     def addons(self, *, kube_proxy: bool) -> Addons:
         found = manifests(self.image.layer)
@@ -92,16 +92,16 @@ class Founded:
 @pytest.fixture(scope="module", params=MINORS)
 def founded(request: pytest.FixtureRequest) -> Iterator[Founded]:
     """A founded cluster of each minor, without add-ons."""
-    with bed_of(request.param) as bed:
-        instance_id = bed.launch()
-        bed.wait_state(instance_id, "running")
-        wait_for(partial(serves, bed, instance_id), "the container runtime")
+    with harness_of(request.param) as harness:
+        instance_id = harness.launch()
+        harness.wait_state(instance_id, "running")
+        wait_for(partial(serves, harness, instance_id), "the container runtime")
         node = replace(
-            CONTROL_PLANE, name=instance_id, address=bed.described(instance_id)["PrivateIpAddress"], taints=()
+            CONTROL_PLANE, name=instance_id, address=harness.described(instance_id)["PrivateIpAddress"], taints=()
         )
-        cluster = replace(CLUSTER, version=bed.image.kubernetes)
-        run = Run(bed, cluster, new_pki(datetime.now(UTC)), new_token(), node, node, node, stranger=instance_id)
-        made = Founded(run, bed.image)
+        cluster = replace(CLUSTER, version=harness.image.kubernetes)
+        run = Run(harness, cluster, new_pki(datetime.now(UTC)), new_token(), node, node, node, stranger=instance_id)
+        made = Founded(run, harness.image)
         made.endpoint_leads_to(NOBODY)
         found(run)
         yield made
@@ -132,7 +132,7 @@ def complete(proxied: Founded) -> Founded:
 def asked_service(founded: Founded) -> str:
     """What the API says by the address of its Service, which kube-proxy makes."""
     script = "curl --silent --insecure --max-time 2 https://172.20.0.1/readyz || true"
-    return founded.run.bed.run(founded.run.founder.name, script)
+    return founded.run.harness.run(founded.run.founder.name, script)
 
 
 def read(founded: Founded, *arguments: str) -> Any:

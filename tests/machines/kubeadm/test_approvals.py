@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from tests.machines.instances.bed import Bed
+from tests.machines.instances.harness import InstanceHarness
 from tests.machines.kubeadm.cluster import (
     HOST,
     LIMITS,
     Run,
-    bed_of,
     found,
+    harness_of,
     join_control_plane,
     place_files,
     serves,
@@ -55,9 +55,9 @@ class Approving:
     def ask(self, instance_id: str, verb: str, **told: Any) -> Any:
         """What a verb of approving_node prints on an instance."""
         common = {"instance": self.run.founder.name, "address": self.run.founder.address, "cloud": self.cloud}
-        place_files(self.run.bed, instance_id, {TOLD: private(json.dumps({**common, **told}) + "\n")})
+        place_files(self.run.harness, instance_id, {TOLD: private(json.dumps({**common, **told}) + "\n")})
         command = f"PYTHONPATH={LIBRARY} /usr/bin/python3 {LIBRARY}/approving.py {verb} < {TOLD}"
-        return json.loads(self.run.bed.run(instance_id, command, 60))
+        return json.loads(self.run.harness.run(instance_id, command, 60))
 
     def approve(self, later_seconds: float = 0) -> str:
         """One run of the agent's task on the founder."""
@@ -92,29 +92,29 @@ class Approving:
 @pytest.fixture(scope="module")
 def approving() -> Iterator[Approving]:
     """A cluster of the newest minor."""
-    with bed_of(MINORS[0]) as bed:
-        yield founded(bed, bed.image.kubernetes)
+    with harness_of(MINORS[0]) as harness:
+        yield founded(harness, harness.image.kubernetes)
 
 
-def founded(bed: Bed, version: str) -> Approving:
-    ids = [bed.launch(zone=number % 2) for number in range(3)]
+def founded(harness: InstanceHarness, version: str) -> Approving:
+    ids = [harness.launch(zone=number % 2) for number in range(3)]
     for instance_id in ids:
-        bed.wait_state(instance_id, "running")
-        wait_for(partial(serves, bed, instance_id), "the container runtime")
+        harness.wait_state(instance_id, "running")
+        wait_for(partial(serves, harness, instance_id), "the container runtime")
     founder, joiner, worker = (
-        replace(node, name=instance_id, address=bed.described(instance_id)["PrivateIpAddress"])
+        replace(node, name=instance_id, address=harness.described(instance_id)["PrivateIpAddress"])
         for node, instance_id in zip((CONTROL_PLANE, CONTROL_PLANE, WORKER), ids, strict=True)
     )
     cluster = replace(CLUSTER, version=version, endpoint=founder.address)
     now = datetime.now(UTC)
-    run = Run(bed, cluster, new_pki(now), new_token(), founder, joiner, worker, stranger="")
+    run = Run(harness, cluster, new_pki(now), new_token(), founder, joiner, worker, stranger="")
     cloud = {
         node.name: {"role": role, "addresses": [node.address]}
         for node, role in ((founder, "control-plane"), (joiner, "control-plane"), (worker, "worker"))
     }
     made = Approving(run, cloud)
     for node in (founder, worker):
-        place_files(bed, node.name, program())
+        place_files(harness, node.name, program())
     found(run)
     assert bound(run, AUTO_APPROVAL)
     wait_for(lambda: made.ask(founder.name, "give_rights") == "", "the agents' rights")
@@ -164,15 +164,15 @@ def test_who_holds_the_token_gets_no_control_planes_certificate(approving: Appro
 def test_the_token_alone_gives_nothing_else_of_a_control_plane(approving: Approving) -> None:
     run, name = approving.run, "token-holder"
     place_files(
-        run.bed,
+        run.harness,
         run.worker.name,
         {TOKEN_FILE: private(discovery.for_worker(run.pki.cluster.bundle, run.cluster.server, run.token))},
     )
 
     def kubectl(*arguments: str, given: str = "") -> tuple[int, str]:
-        place_files(run.bed, run.worker.name, {TOLD: private(f"{given}\n")})
+        place_files(run.harness, run.worker.name, {TOLD: private(f"{given}\n")})
         asked = " ".join(["kubectl", f"--kubeconfig={TOKEN_FILE}", *arguments])
-        done = run.bed.hypervisor.execute(run.worker.name, ["bash", "-c", f"{asked} < {TOLD}"], 30)
+        done = run.harness.hypervisor.execute(run.worker.name, ["bash", "-c", f"{asked} < {TOLD}"], 30)
         return done.returncode, done.stdout + done.stderr
 
     for verb, resource in (("get", "secrets"), ("list", "nodes"), ("delete", "nodes"), ("create", "pods")):
@@ -257,7 +257,7 @@ def test_every_kubelet_serves_with_a_certificate_for_what_ec2_shows_of_it(approv
         command = ["kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", "get", "--raw", asked]
 
         def healthy(command: list[str] = command) -> bool:
-            return run.bed.hypervisor.execute(run.founder.name, command, 30).stdout == "ok"
+            return run.harness.hypervisor.execute(run.founder.name, command, 30).stdout == "ok"
 
         # The API server checks the kubelet's certificate.
         wait_for(healthy, f"the kubelet of {node.name}", 30, 0.5)
@@ -286,7 +286,7 @@ def test_a_node_gets_no_serving_certificate_for_another_ones_name_or_address(app
 def test_when_kubeadm_binds_the_automatic_approval_again_an_agent_takes_it_away(approving: Approving) -> None:
     run = approving.run
     kubeadm = ["kubeadm", "init", "phase", "bootstrap-token", "--config", "/etc/holdfast/kubeadm/init.json"]
-    done = run.bed.hypervisor.execute(run.founder.name, kubeadm, 60)
+    done = run.harness.hypervisor.execute(run.founder.name, kubeadm, 60)
     assert done.returncode == 0, done.stderr
     assert bound(run, AUTO_APPROVAL)
     assert approving.ask(run.founder.name, "withhold") == "deleted"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.machines.kubeadm.cluster import HOST, Run, bed_of, clustered
+from tests.machines.kubeadm.cluster import HOST, Run, clustered, harness_of
 from tests.programs import MINORS
 from tests.unit.userdata.secrecy import leaks, pki_secrets, process_arguments
 from tests.waiting import wait_for
@@ -30,8 +30,8 @@ IMPATIENT = Timeouts(discovery=6, tls_bootstrap=6)
 @pytest.fixture(scope="module", params=MINORS)
 def run(request: pytest.FixtureRequest) -> Iterator[Run]:
     """A cluster of each minor: founded, joined by a control plane and by a worker."""
-    with bed_of(request.param) as bed:
-        yield clustered(bed, bed.image.kubernetes)
+    with harness_of(request.param) as harness:
+        yield clustered(harness, harness.image.kubernetes)
 
 
 def nodes(run: Run) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def test_nothing_secret_was_printed_or_is_on_a_command_line(run: Run) -> None:
 def test_nothing_secret_can_be_read_by_others_than_root(run: Run) -> None:
     folders = "/etc /var/lib/kubelet /var/lib/etcd /var/log /run/containerd /tmp"
     for node in (run.founder, run.joiner, run.worker):
-        found = run.bed.run(node.name, f"find {folders} -xdev -type f -perm /077 -print0 | xargs -0 cat", 60)
+        found = run.harness.run(node.name, f"find {folders} -xdev -type f -perm /077 -print0 | xargs -0 cat", 60)
         held = {**pki_secrets(run.pki), "token": run.token.secret}
         assert leaks(held, [(f"files of {node.name}", found.encode())]) == []
 

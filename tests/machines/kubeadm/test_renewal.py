@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.machines.instances.bed import Bed
-from tests.machines.kubeadm.cluster import Run, bed_of, found, place_files, serves
+from tests.machines.instances.harness import InstanceHarness
+from tests.machines.kubeadm.cluster import Run, found, harness_of, place_files, serves
 from tests.programs import MINORS
 from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE
 from tests.waiting import wait_for
@@ -40,20 +40,22 @@ PODS = {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"}
 @pytest.fixture(scope="module")
 def run() -> Iterator[Run]:
     """A control plane of the newest minor, alone."""
-    with bed_of(MINORS[0]) as bed:
-        yield founded(bed, bed.image.kubernetes)
+    with harness_of(MINORS[0]) as harness:
+        yield founded(harness, harness.image.kubernetes)
 
 
-def founded(bed: Bed, version: str) -> Run:
-    instance_id = bed.launch()
-    bed.wait_state(instance_id, "running")
-    wait_for(partial(serves, bed, instance_id), "the container runtime")
-    address = bed.described(instance_id)["PrivateIpAddress"]
+def founded(harness: InstanceHarness, version: str) -> Run:
+    instance_id = harness.launch()
+    harness.wait_state(instance_id, "running")
+    wait_for(partial(serves, harness, instance_id), "the container runtime")
+    address = harness.described(instance_id)["PrivateIpAddress"]
     node = replace(CONTROL_PLANE, name=instance_id, address=address)
     cluster = replace(CLUSTER, version=version, endpoint=address, lifetimes=Lifetimes(leaf=FIRST_SECONDS))
     longer = replace(cluster, lifetimes=Lifetimes(leaf=RENEWED_SECONDS))
-    made = Run(bed, cluster, new_pki(datetime.now(UTC)), new_token(), node, node, node, instance_id)
-    place_files(bed, instance_id, {**program(), CONFIGURATION: private(certs_config.configuration(longer, address))})
+    made = Run(harness, cluster, new_pki(datetime.now(UTC)), new_token(), node, node, node, instance_id)
+    place_files(
+        harness, instance_id, {**program(), CONFIGURATION: private(certs_config.configuration(longer, address))}
+    )
     found(made)
     return made
 
@@ -70,12 +72,12 @@ def renewal(run: Run, seconds_later: int) -> dict[str, Any]:
     """What one renewal says, on the machine."""
     arguments = f"{run.founder.address} {CONFIGURATION} {seconds_later}"
     command = f"PYTHONPATH={LIBRARY} /usr/bin/python3 {LIBRARY}/renew.py {arguments}"
-    answered = run.bed.run(run.founder.name, command, 400)
+    answered = run.harness.run(run.founder.name, command, 400)
     return dict(json.loads(answered.splitlines()[-1]))
 
 
 def certificate(run: Run, path: str = APISERVER) -> Certificate:
-    return inspect(run.bed.run(run.founder.name, f"cat {path}"))
+    return inspect(run.harness.run(run.founder.name, f"cat {path}"))
 
 
 def held_by(run: Run, lease: str) -> tuple[str, str]:
@@ -118,7 +120,7 @@ def test_certificates_are_renewed_with_their_own_lifetime_and_nothing_stops_when
 
 
 def test_manifests_and_configurations_stay_for_root_alone(run: Run) -> None:
-    shown = run.bed.run(
+    shown = run.harness.run(
         run.founder.name, f"stat -c %a /etc/kubernetes/manifests/*.yaml /etc/kubernetes/*.conf {INIT_FILE}"
     )
     assert set(shown.split()) == {"600"}

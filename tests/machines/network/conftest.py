@@ -9,9 +9,9 @@ import pytest
 from rehearsal.aws.server import LocalAws
 from rehearsal.machines.network import namespaces
 from rehearsal.machines.network.fabric import Fabric
-from rehearsal.machines.network.names import site_prefix
-from tests.machines.claims import claimed_site
-from tests.machines.network.ground import Ground
+from rehearsal.machines.network.names import cloud_prefix
+from tests.machines.claims import claimed_cloud
+from tests.machines.network.harness import NetworkHarness
 
 
 @pytest.fixture(scope="module")
@@ -23,22 +23,22 @@ def aws() -> Iterator[LocalAws]:
 
 
 @pytest.fixture(scope="module")
-def site_id() -> Iterator[str]:
-    """The site that everything is named after."""
-    with claimed_site() as site_id:
-        yield site_id
+def cloud_id() -> Iterator[str]:
+    """The local cloud that everything is named after."""
+    with claimed_cloud() as cloud_id:
+        yield cloud_id
 
 
 @pytest.fixture(scope="module")
-def fabric(aws: LocalAws, site_id: str) -> Iterator[Fabric]:
+def fabric(aws: LocalAws, cloud_id: str) -> Iterator[Fabric]:
     """The networks of the local AWS; nothing of them is left afterwards."""
-    fabric = Fabric(aws, site_id)
+    fabric = Fabric(aws, cloud_id)
     yield fabric
     fabric.close()
-    assert not namespaces.existing(site_prefix(site_id))
+    assert not namespaces.existing(cloud_prefix(cloud_id))
 
 
 @pytest.fixture
-def ground(aws: LocalAws, fabric: Fabric) -> Ground:
+def harness(aws: LocalAws, fabric: Fabric) -> NetworkHarness:
     """A VPC of the test's own."""
-    return Ground(aws, fabric)
+    return NetworkHarness(aws, fabric)

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from rehearsal.machines.model import Interface
 from rehearsal.machines.network import namespaces
 from rehearsal.machines.network.firewall import allowed
-from rehearsal.machines.network.names import namespace_of, site_prefix
+from rehearsal.machines.network.names import cloud_prefix, namespace_of
 from rehearsal.machines.network.router import Router
 from rehearsal.machines.network.ruleset import rules
 from rehearsal.machines.network.topology import ALL, ANY, Group, Nic, Rule, Subnet, Topology
-from tests.machines.claims import claimed_site
+from tests.machines.claims import claimed_cloud
 from tests.machines.network.probing import Probe, listening, passing
 
 VPC_CIDR, SUBNET = "10.0.0.0/16", Subnet("subnet-1", "us-east-1a", "10.0.0.0/24")
@@ -79,16 +79,16 @@ def topologies(draw: st.DrawFn) -> Topology:
 @pytest.fixture(scope="module")
 def bench() -> Iterator[tuple[Router, dict[str, str]]]:
     """A router with the interfaces, and their namespaces by address."""
-    with claimed_site() as site_id:
-        router = Router("vpc-00000000", namespace_of(site_id, "vpc-00000000"))
+    with claimed_cloud() as cloud_id:
+        router = Router("vpc-00000000", namespace_of(cloud_id, "vpc-00000000"))
         try:
             router.make(VPC_CIDR)
-            owners = {each.address: namespace_of(site_id, each.interface_id) for each in INTERFACES}
+            owners = {each.address: namespace_of(cloud_id, each.interface_id) for each in INTERFACES}
             for each in INTERFACES:
                 router.connect(each, owners[each.address], SUBNET.cidr)
             yield router, owners
         finally:
-            namespaces.remove(namespaces.existing(site_prefix(site_id)))
+            namespaces.remove(namespaces.existing(cloud_prefix(cloud_id)))
 
 
 def test_exactly_what_is_allowed_arrives(bench: tuple[Router, dict[str, str]]) -> None:

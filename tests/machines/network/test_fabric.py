@@ -15,20 +15,20 @@ import pytest
 from rehearsal.aws.server import LocalAws
 from rehearsal.machines.network import namespaces
 from rehearsal.machines.network.fabric import Fabric
-from rehearsal.machines.network.names import device_of, site_prefix
+from rehearsal.machines.network.names import cloud_prefix, device_of
 from rehearsal.machines.network.router import AWS, METADATA, MTU_BYTES, RESOLVER
-from tests.machines.claims import claimed_site
-from tests.machines.network.ground import ALL, ANYWHERE, Ground, tcp
+from tests.machines.claims import claimed_cloud
+from tests.machines.network.harness import ALL, ANYWHERE, NetworkHarness, tcp
 from tests.machines.network.probing import connects
 
 OPEN = ALL | ANYWHERE
 
 
 @pytest.fixture
-def other_site(aws: LocalAws) -> Iterator[Fabric]:
-    """A second site."""
-    with claimed_site() as site_id:
-        fabric = Fabric(aws, site_id)
+def other_cloud(aws: LocalAws) -> Iterator[Fabric]:
+    """A second local cloud."""
+    with claimed_cloud() as cloud_id:
+        fabric = Fabric(aws, cloud_id)
         yield fabric
         fabric.close()
 
@@ -45,9 +45,9 @@ def devices_of(router: str) -> list[str]:
     return [line.split(": ")[1].split("@")[0] for line in lines if ": eni" in line]
 
 
-def left_of(site_id: str) -> tuple[list[str], list[str], list[str]]:
-    """What a site has on this computer: namespaces, mounts, and links outside of all namespaces."""
-    prefix = site_prefix(site_id)
+def left_of(cloud_id: str) -> tuple[list[str], list[str], list[str]]:
+    """What a local cloud has on this computer: namespaces, mounts, and links outside of all namespaces."""
+    prefix = cloud_prefix(cloud_id)
     mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
     links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout.splitlines()
     return (
@@ -60,9 +60,9 @@ def left_of(site_id: str) -> tuple[list[str], list[str], list[str]]:
 # what is there
 
 
-def test_an_owner_finds_its_address_its_mac_and_its_subnets_gateway(ground: Ground) -> None:
-    interface = ground.attached(ground.group())
-    inside = ground.namespace(interface)
+def test_an_owner_finds_its_address_its_mac_and_its_subnets_gateway(harness: NetworkHarness) -> None:
+    interface = harness.attached(harness.group())
+    inside = harness.namespace(interface)
     address, link = said_by("ip -o -4 addr show eth0", inside), said_by("ip -o link show eth0", inside)
     assert f"inet {interface.address}/24 brd 10.0.0.255" in address
     assert interface.mac in link
@@ -71,58 +71,58 @@ def test_an_owner_finds_its_address_its_mac_and_its_subnets_gateway(ground: Grou
     assert "LOWER_UP" in said_by("ip -o link show lo", inside)
 
 
-def test_interfaces_reach_each_other_within_a_subnet_and_between_subnets(ground: Ground) -> None:
-    group = ground.group(tcp(80))
-    target, near, far = ground.attached(group), ground.attached(group), ground.attached(group, zone=ground.zones[1])
-    with ground.listen(target, 80):
-        assert ground.connects(near, target, 80)
-        assert ground.connects(far, target, 80)
+def test_interfaces_reach_each_other_within_a_subnet_and_between_subnets(harness: NetworkHarness) -> None:
+    group = harness.group(tcp(80))
+    target, near, far = harness.attached(group), harness.attached(group), harness.attached(group, zone=harness.zones[1])
+    with harness.listen(target, 80):
+        assert harness.connects(near, target, 80)
+        assert harness.connects(far, target, 80)
 
 
-def test_an_interface_that_is_attached_twice_is_made_once(ground: Ground) -> None:
-    interface = ground.attached(ground.group())
-    with ground.listen(interface, 80):
-        assert ground.fabric.attach(interface) == ground.namespace(interface)
-        assert devices_of(ground.fabric.router(ground.vpc_id)) == [device_of(interface.interface_id)]
+def test_an_interface_that_is_attached_twice_is_made_once(harness: NetworkHarness) -> None:
+    interface = harness.attached(harness.group())
+    with harness.listen(interface, 80):
+        assert harness.fabric.attach(interface) == harness.namespace(interface)
+        assert devices_of(harness.fabric.router(harness.vpc_id)) == [device_of(interface.interface_id)]
 
 
-def test_many_threads_attach_at_once(ground: Ground) -> None:
-    group = ground.group(OPEN)
-    interfaces = [ground.interface(group) for _ in range(8)]
+def test_many_threads_attach_at_once(harness: NetworkHarness) -> None:
+    group = harness.group(OPEN)
+    interfaces = [harness.interface(group) for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        names = list(pool.map(ground.fabric.attach, [*interfaces, *interfaces]))
+        names = list(pool.map(harness.fabric.attach, [*interfaces, *interfaces]))
     assert names[:8] == names[8:]
-    with ground.listen(interfaces[0], 80):
-        assert all(ground.connects(each, interfaces[0], 80) for each in interfaces[1:])
+    with harness.listen(interfaces[0], 80):
+        assert all(harness.connects(each, interfaces[0], 80) for each in interfaces[1:])
 
 
-def test_an_address_that_another_interface_has_is_refused_by_name(ground: Ground, site_id: str) -> None:
-    first = ground.attached(ground.group())
-    second = replace(ground.interface(ground.group()), address=first.address)
-    before = left_of(site_id)
+def test_an_address_that_another_interface_has_is_refused_by_name(harness: NetworkHarness, cloud_id: str) -> None:
+    first = harness.attached(harness.group())
+    second = replace(harness.interface(harness.group()), address=first.address)
+    before = left_of(cloud_id)
     with pytest.raises(namespaces.Failed, match=f"{second.interface_id}: {first.interface_id} has the address"):
-        ground.fabric.attach(second)
-    assert left_of(site_id) == before
+        harness.fabric.attach(second)
+    assert left_of(cloud_id) == before
 
 
-def test_an_attach_that_fails_halfway_leaves_nothing(ground: Ground, site_id: str) -> None:
-    first, second = ground.attached(ground.group()), ground.interface(ground.group())
-    router = ground.fabric.router(ground.vpc_id)
+def test_an_attach_that_fails_halfway_leaves_nothing(harness: NetworkHarness, cloud_id: str) -> None:
+    first, second = harness.attached(harness.group()), harness.interface(harness.group())
+    router = harness.fabric.router(harness.vpc_id)
     # Somebody took the second's address behind our back.
     namespaces.ip([f"route add {second.address}/32 dev {device_of(first.interface_id)}"], router)
-    before = left_of(site_id), devices_of(router)
+    before = left_of(cloud_id), devices_of(router)
     with pytest.raises(namespaces.Failed, match=f"ip route add {second.address}.*File exists"):
-        ground.fabric.attach(second)
-    assert (left_of(site_id), devices_of(router)) == before
+        harness.fabric.attach(second)
+    assert (left_of(cloud_id), devices_of(router)) == before
 
 
 # the link-local services
 
 
-def test_the_routers_services_are_reached_at_their_ports_and_nowhere_else(ground: Ground) -> None:
+def test_the_routers_services_are_reached_at_their_ports_and_nowhere_else(harness: NetworkHarness) -> None:
     # No group allows anything: Amazon's own services are not subject to groups.
-    inside = ground.namespace(ground.attached(ground.group(open_egress=False)))
-    router = ground.fabric.router(ground.vpc_id)
+    inside = harness.namespace(harness.attached(harness.group(open_egress=False)))
+    router = harness.fabric.router(harness.vpc_id)
     served = [(METADATA, 80), (AWS, 80), (RESOLVER, 53), ("10.0.0.2", 53)]
     others = [(METADATA, 53), (METADATA, 443), (AWS, 443), (RESOLVER, 80), ("10.0.0.2", 80), ("10.0.0.1", 80)]
     listeners = [namespaces.listen(router, "0.0.0.0", port) for port in (53, 80, 443)]
@@ -132,13 +132,13 @@ def test_the_routers_services_are_reached_at_their_ports_and_nowhere_else(ground
     finally:
         for listener in listeners:
             listener.close()
-    refused = {(each.target, each.port, each.reason) for each in ground.fabric.refused()}
+    refused = {(each.target, each.port, each.reason) for each in harness.fabric.refused()}
     assert (METADATA, 443, "nothing answers there") in refused
 
 
-def test_a_name_is_asked_for_by_udp_at_both_addresses(ground: Ground) -> None:
-    inside = ground.namespace(ground.attached(ground.group(open_egress=False)))
-    router = ground.fabric.router(ground.vpc_id)
+def test_a_name_is_asked_for_by_udp_at_both_addresses(harness: NetworkHarness) -> None:
+    inside = harness.namespace(harness.attached(harness.group(open_egress=False)))
+    router = harness.fabric.router(harness.vpc_id)
     for address in (RESOLVER, "10.0.0.2"):
         with (
             namespaces.listen(router, address, 53, socket.SOCK_DGRAM) as server,
@@ -155,44 +155,46 @@ def test_a_name_is_asked_for_by_udp_at_both_addresses(ground: Ground) -> None:
 # what does not meet
 
 
-def test_no_route_leaves_this_computer(ground: Ground) -> None:
-    interface = ground.attached(ground.group(OPEN))
-    inside = ground.namespace(interface)
+def test_no_route_leaves_this_computer(harness: NetworkHarness) -> None:
+    interface = harness.attached(harness.group(OPEN))
+    inside = harness.namespace(interface)
     with socket.create_server(("0.0.0.0", 0)) as outside:
         port = outside.getsockname()[1]
         assert not connects(inside, "192.0.2.1", port)
         assert not connects(inside, "10.0.0.1", port)
-    (line,) = [str(each) for each in ground.fabric.refused() if each.target == "192.0.2.1"]
+    (line,) = [str(each) for each in harness.fabric.refused() if each.target == "192.0.2.1"]
     assert line.endswith(f"-> 192.0.2.1:{port}/tcp refused: no network interface has the address 192.0.2.1")
 
 
-def test_two_vpcs_with_the_same_addresses_do_not_meet(aws: LocalAws, ground: Ground) -> None:
-    other = Ground(aws, ground.fabric)
-    mine, theirs = ground.group(OPEN), other.group(OPEN)
-    source = ground.attached(mine)
+def test_two_vpcs_with_the_same_addresses_do_not_meet(aws: LocalAws, harness: NetworkHarness) -> None:
+    other = NetworkHarness(aws, harness.fabric)
+    mine, theirs = harness.group(OPEN), other.group(OPEN)
+    source = harness.attached(mine)
     namesake, target = other.attached(theirs), other.attached(theirs)
     assert namesake.address == source.address
     with other.listen(target, 80):
-        assert not ground.connects(source, target, 80)
+        assert not harness.connects(source, target, 80)
         assert other.connects(namesake, target, 80)
 
 
-def test_two_sites_with_the_same_addresses_do_not_meet(aws: LocalAws, ground: Ground, other_site: Fabric) -> None:
-    group = ground.group(OPEN)
-    source, target = ground.attached(group), ground.interface(group)
-    there = other_site.attach(target)
+def test_two_sites_with_the_same_addresses_do_not_meet(
+    aws: LocalAws, harness: NetworkHarness, other_cloud: Fabric
+) -> None:
+    group = harness.group(OPEN)
+    source, target = harness.attached(group), harness.interface(group)
+    there = other_cloud.attach(target)
     with namespaces.listen(there, target.address, 80):
-        assert not connects(ground.namespace(source), target.address, 80)
-        assert connects(other_site.attach(source), target.address, 80)
+        assert not connects(harness.namespace(source), target.address, 80)
+        assert connects(other_cloud.attach(source), target.address, 80)
 
 
-def test_a_forged_source_is_dropped_and_noted(ground: Ground) -> None:
-    group = ground.group(OPEN)
-    liar, victim, target = ground.attached(group), ground.attached(group), ground.attached(group)
-    inside = ground.namespace(liar)
+def test_a_forged_source_is_dropped_and_noted(harness: NetworkHarness) -> None:
+    group = harness.group(OPEN)
+    liar, victim, target = harness.attached(group), harness.attached(group), harness.attached(group)
+    inside = harness.namespace(liar)
     namespaces.ip([f"address add {victim.address}/32 dev lo"], inside)
     with (
-        namespaces.listen(ground.namespace(target), target.address, 53, socket.SOCK_DGRAM) as heard,
+        namespaces.listen(harness.namespace(target), target.address, 53, socket.SOCK_DGRAM) as heard,
         namespaces.listen(inside, victim.address, 0, socket.SOCK_DGRAM) as forged,
         namespaces.listen(inside, liar.address, 0, socket.SOCK_DGRAM) as honest,
     ):
@@ -200,40 +202,42 @@ def test_a_forged_source_is_dropped_and_noted(ground: Ground) -> None:
         forged.sendto(b"forged", (target.address, 53))
         honest.sendto(b"honest", (target.address, 53))
         assert heard.recv(100) == b"honest"
-    reasons = [each.reason for each in ground.fabric.refused() if each.source == victim.address]
+    reasons = [each.reason for each in harness.fabric.refused() if each.source == victim.address]
     assert reasons == ["its source is not the address of the interface that sent it"]
 
 
 # routers
 
 
-def test_each_router_is_told_once_also_to_those_who_come_later(ground: Ground) -> None:
+def test_each_router_is_told_once_also_to_those_who_come_later(harness: NetworkHarness) -> None:
     told: list[tuple[str, str]] = []
-    first = ground.fabric.router(ground.vpc_id)
-    ground.fabric.on_router(lambda *router: told.append(router))
-    assert told.count((ground.vpc_id, first)) == 1
-    second = str(ground.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"])
-    made = ground.fabric.router(second)
-    assert ground.fabric.router(second) == made
+    first = harness.fabric.router(harness.vpc_id)
+    harness.fabric.on_router(lambda *router: told.append(router))
+    assert told.count((harness.vpc_id, first)) == 1
+    second = str(harness.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"])
+    made = harness.fabric.router(second)
+    assert harness.fabric.router(second) == made
     assert told.count((second, made)) == 1
 
 
-def test_a_router_is_told_of_before_the_first_interface_is_there(ground: Ground) -> None:
+def test_a_router_is_told_of_before_the_first_interface_is_there(harness: NetworkHarness) -> None:
     seen: list[list[str]] = []
-    ground.fabric.on_router(lambda vpc_id, router: seen.append(devices_of(router)) if vpc_id == ground.vpc_id else None)
-    ground.attached(ground.group())
+    harness.fabric.on_router(
+        lambda vpc_id, router: seen.append(devices_of(router)) if vpc_id == harness.vpc_id else None
+    )
+    harness.attached(harness.group())
     assert seen == [[]]
 
 
-def test_there_is_no_router_for_an_unknown_vpc(fabric: Fabric, site_id: str) -> None:
-    before = left_of(site_id)
+def test_there_is_no_router_for_an_unknown_vpc(fabric: Fabric, cloud_id: str) -> None:
+    before = left_of(cloud_id)
     with pytest.raises(KeyError, match="vpc-unknown"):
         fabric.router("vpc-unknown")
-    assert left_of(site_id) == before
+    assert left_of(cloud_id) == before
 
 
-def test_only_the_calling_thread_is_inside(ground: Ground) -> None:
-    name = ground.namespace(ground.attached(ground.group()))
+def test_only_the_calling_thread_is_inside(harness: NetworkHarness) -> None:
+    name = harness.namespace(harness.attached(harness.group()))
     seen: list[str] = []
     here, there, done = Path("/proc/thread-self/ns/net").readlink(), threading.Event(), threading.Event()
 
@@ -251,8 +255,8 @@ def test_only_the_calling_thread_is_inside(ground: Ground) -> None:
     assert Path("/proc/thread-self/ns/net").readlink() == here
 
 
-def test_a_thread_is_back_also_after_an_error(ground: Ground) -> None:
-    name = ground.namespace(ground.attached(ground.group()))
+def test_a_thread_is_back_also_after_an_error(harness: NetworkHarness) -> None:
+    name = harness.namespace(harness.attached(harness.group()))
     here = Path("/proc/thread-self/ns/net").readlink()
     with pytest.raises(ZeroDivisionError), namespaces.inside(name):
         raise ZeroDivisionError
@@ -262,58 +266,58 @@ def test_a_thread_is_back_also_after_an_error(ground: Ground) -> None:
 # the end
 
 
-def test_an_interface_can_be_attached_again_at_once(ground: Ground) -> None:
-    group = ground.group(OPEN)
-    source, target = ground.attached(group), ground.attached(group)
+def test_an_interface_can_be_attached_again_at_once(harness: NetworkHarness) -> None:
+    group = harness.group(OPEN)
+    source, target = harness.attached(group), harness.attached(group)
     for _ in range(3):
-        ground.fabric.detach(target.interface_id)
-        ground.fabric.attach(target)
-        with ground.listen(target, 80):
-            assert ground.connects(source, target, 80)
+        harness.fabric.detach(target.interface_id)
+        harness.fabric.attach(target)
+        with harness.listen(target, 80):
+            assert harness.connects(source, target, 80)
 
 
-def test_a_detached_interface_is_silent_although_a_process_holds_its_namespace(ground: Ground) -> None:
-    group = ground.group(OPEN)
-    source, target = ground.attached(group), ground.attached(group)
-    with ground.listen(target, 80):
-        assert ground.connects(source, target, 80)
-        ground.fabric.detach(target.interface_id)
-        ground.fabric.detach(target.interface_id)
+def test_a_detached_interface_is_silent_although_a_process_holds_its_namespace(harness: NetworkHarness) -> None:
+    group = harness.group(OPEN)
+    source, target = harness.attached(group), harness.attached(group)
+    with harness.listen(target, 80):
+        assert harness.connects(source, target, 80)
+        harness.fabric.detach(target.interface_id)
+        harness.fabric.detach(target.interface_id)
         # Silence and no error, as from an instance that lost its power.
-        assert not ground.connects(source, target, 80)
+        assert not harness.connects(source, target, 80)
 
 
-def test_an_interface_whose_owner_has_deleted_it_can_be_detached_and_attached(ground: Ground) -> None:
-    group = ground.group(OPEN)
-    source, target = ground.attached(group), ground.attached(group)
-    namespaces.ip(["link delete eth0"], ground.namespace(target))
-    ground.fabric.detach(target.interface_id)
-    ground.fabric.attach(target)
-    with ground.listen(target, 80):
-        assert ground.connects(source, target, 80)
+def test_an_interface_whose_owner_has_deleted_it_can_be_detached_and_attached(harness: NetworkHarness) -> None:
+    group = harness.group(OPEN)
+    source, target = harness.attached(group), harness.attached(group)
+    namespaces.ip(["link delete eth0"], harness.namespace(target))
+    harness.fabric.detach(target.interface_id)
+    harness.fabric.attach(target)
+    with harness.listen(target, 80):
+        assert harness.connects(source, target, 80)
 
 
-def test_fifty_interfaces_leave_nothing(ground: Ground, site_id: str) -> None:
-    group = ground.group(OPEN)
-    router = ground.fabric.router(ground.vpc_id)
-    before = left_of(site_id)
-    interfaces = [ground.attached(group) for _ in range(50)]
+def test_fifty_interfaces_leave_nothing(harness: NetworkHarness, cloud_id: str) -> None:
+    group = harness.group(OPEN)
+    router = harness.fabric.router(harness.vpc_id)
+    before = left_of(cloud_id)
+    interfaces = [harness.attached(group) for _ in range(50)]
     assert len(devices_of(router)) == 50
     for interface in interfaces:
-        ground.fabric.detach(interface.interface_id)
-    assert left_of(site_id) == before
+        harness.fabric.detach(interface.interface_id)
+    assert left_of(cloud_id) == before
     assert devices_of(router) == []
     assert "10.0.0." not in said_by("ip route", router) + said_by("ip neighbour", router)
 
 
-def test_a_closed_site_leaves_nothing_and_attaches_nothing(aws: LocalAws, ground: Ground) -> None:
-    with claimed_site() as site_id:
-        fabric = Fabric(aws, site_id)
-        fabric.attach(ground.interface(ground.group()))
-        assert len(namespaces.existing(site_prefix(site_id))) == 2
+def test_a_closed_cloud_leaves_nothing_and_attaches_nothing(aws: LocalAws, harness: NetworkHarness) -> None:
+    with claimed_cloud() as cloud_id:
+        fabric = Fabric(aws, cloud_id)
+        fabric.attach(harness.interface(harness.group()))
+        assert len(namespaces.existing(cloud_prefix(cloud_id))) == 2
         fabric.close()
         fabric.close()
-        assert left_of(site_id) == ([], [], [])
+        assert left_of(cloud_id) == ([], [], [])
         with pytest.raises(RuntimeError, match="closed"):
-            fabric.attach(ground.interface(ground.group()))
-        assert left_of(site_id) == ([], [], [])
+            fabric.attach(harness.interface(harness.group()))
+        assert left_of(cloud_id) == ([], [], [])

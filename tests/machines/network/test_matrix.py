@@ -14,7 +14,7 @@ from rehearsal.machines.model import Interface
 from rehearsal.machines.network.fabric import Fabric
 from rehearsal.machines.network.firewall import allowed
 from rehearsal.machines.network.topology import read_topology
-from tests.machines.network.ground import ALL, ANYWHERE
+from tests.machines.network.harness import ALL, ANYWHERE
 from tests.machines.network.probing import Probe, connects, listening, passing
 from tests.waiting import wait_for
 

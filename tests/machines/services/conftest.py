@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.machines.claims import claimed_site
-from tests.machines.services.place import Place
+from tests.machines.claims import claimed_cloud
+from tests.machines.services.harness import ServicesHarness
 
 
 @pytest.fixture(scope="module")
-def place(request: pytest.FixtureRequest) -> Iterator[Place]:
-    """The module's place, SPEED times as fast as real time if the module says so."""
-    with claimed_site() as site_id:
-        place = Place(site_id, getattr(request.module, "SPEED", 1.0))
-        yield place
-        place.close()
+def harness(request: pytest.FixtureRequest) -> Iterator[ServicesHarness]:
+    """The module's harness, SPEED times as fast as real time if the module says so."""
+    with claimed_cloud() as cloud_id:
+        harness = ServicesHarness(cloud_id, getattr(request.module, "SPEED", 1.0))
+        yield harness
+        harness.close()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from rehearsal.machines.network import namespaces
-from tests.machines.services.place import Place
+from tests.machines.services.harness import ServicesHarness
 
 PUT = (
     "curl",
@@ -60,31 +60,31 @@ def containers(host: str, hops: int) -> Iterator[list[str]]:
         namespaces.remove(reversed(made))
 
 
-def ends(place: Place, namespace: str) -> int:
+def ends(harness: ServicesHarness, namespace: str) -> int:
     """How a request for a token ends there."""
-    done: subprocess.CompletedProcess[str] = place.run(*PUT, namespace=namespace)
+    done: subprocess.CompletedProcess[str] = harness.run(*PUT, namespace=namespace)
     assert bool(done.stdout) == (done.returncode == SERVED)
     return done.returncode
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
-def test_a_token_goes_as_many_hops_as_the_limit_says(place: Place, limit: int) -> None:
-    instance_id = place.launch(HttpPutResponseHopLimit=limit)
-    instance = place.fabric.attach(place.machine(instance_id).interface)
+def test_a_token_goes_as_many_hops_as_the_limit_says(harness: ServicesHarness, limit: int) -> None:
+    instance_id = harness.launch(HttpPutResponseHopLimit=limit)
+    instance = harness.fabric.attach(harness.machine(instance_id).interface)
     with containers(instance, 3) as inner:
         # The instance itself is the first hop.
-        reached = [ends(place, each) for each in (instance, *inner)]
+        reached = [ends(harness, each) for each in (instance, *inner)]
     assert reached == [SERVED] * limit + [TIMED_OUT] * (4 - limit)
-    place.fabric.detach(place.machine(instance_id).interface.interface_id)
+    harness.fabric.detach(harness.machine(instance_id).interface.interface_id)
 
 
-def test_a_changed_limit_counts_at_once(place: Place) -> None:
-    instance_id = place.launch()
-    instance = place.fabric.attach(place.machine(instance_id).interface)
+def test_a_changed_limit_counts_at_once(harness: ServicesHarness) -> None:
+    instance_id = harness.launch()
+    instance = harness.fabric.attach(harness.machine(instance_id).interface)
     with containers(instance, 1) as (inner,):
-        assert ends(place, inner) == TIMED_OUT
-        place.ec2.modify_instance_metadata_options(
+        assert ends(harness, inner) == TIMED_OUT
+        harness.ec2.modify_instance_metadata_options(
             InstanceId=instance_id, HttpPutResponseHopLimit=2, HttpTokens="required", HttpEndpoint="enabled"
         )
-        assert ends(place, inner) == SERVED
-    place.fabric.detach(place.machine(instance_id).interface.interface_id)
+        assert ends(harness, inner) == SERVED
+    harness.fabric.detach(harness.machine(instance_id).interface.interface_id)

@@ -7,49 +7,49 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.machines.services.place import AWS_CLI, Place
+from tests.machines.services.harness import AWS_CLI, ServicesHarness
 
 IDENTITY = (AWS_CLI, "sts", "get-caller-identity", "--region", "us-east-1")
 
 
 @pytest.fixture
-def sts(place: Place) -> Iterator[str]:
+def sts(harness: ServicesHarness) -> Iterator[str]:
     """An endpoint for STS, for one test."""
-    made = place.ec2.create_vpc_endpoint(
+    made = harness.ec2.create_vpc_endpoint(
         VpcEndpointType="Interface",
-        VpcId=place.vpc_id,
+        VpcId=harness.vpc_id,
         ServiceName="com.amazonaws.us-east-1.sts",
-        SubnetIds=[place.subnet_id],
-        SecurityGroupIds=[place.group_id],
+        SubnetIds=[harness.subnet_id],
+        SecurityGroupIds=[harness.group_id],
         PrivateDnsEnabled=True,
     )["VpcEndpoint"]["VpcEndpointId"]
     yield made
-    place.ec2.delete_vpc_endpoints(VpcEndpointIds=[made])
+    harness.ec2.delete_vpc_endpoints(VpcEndpointIds=[made])
 
 
-def test_the_aws_cli_is_the_role_on_this_instance(place: Place, sts: str) -> None:
-    done = place.run(*IDENTITY)
+def test_the_aws_cli_is_the_role_on_this_instance(harness: ServicesHarness, sts: str) -> None:
+    done = harness.run(*IDENTITY)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert told["Arn"] == f"arn:aws:sts::{place.aws.account_id}:assumed-role/node/{place.instance_id}"
-    assert told["UserId"].endswith(f":{place.instance_id}")
+    assert told["Arn"] == f"arn:aws:sts::{harness.aws.account_id}:assumed-role/node/{harness.instance_id}"
+    assert told["UserId"].endswith(f":{harness.instance_id}")
 
 
-def test_without_the_endpoint_it_gets_no_answer(place: Place) -> None:
-    done = place.run(*IDENTITY, AWS_MAX_ATTEMPTS="1")
+def test_without_the_endpoint_it_gets_no_answer(harness: ServicesHarness) -> None:
+    done = harness.run(*IDENTITY, AWS_MAX_ATTEMPTS="1")
     assert done.returncode != 0
     assert "Connection was closed" in done.stderr
 
 
-def test_boto3_finds_the_roles_session_and_when_it_ends(place: Place) -> None:
+def test_boto3_finds_the_roles_session_and_when_it_ends(harness: ServicesHarness) -> None:
     program = (
         "import boto3, json\n"
         "held = boto3.Session().get_credentials()\n"
         "print(json.dumps([held.method, held.access_key, held.secret_key, held.token]))"
     )
-    method, key, secret, token = place.python(program)
-    session = place.aws.sessions.find(key)
+    method, key, secret, token = harness.python(program)
+    session = harness.aws.sessions.find(key)
     assert session is not None
     assert (method, secret, token) == ("iam-role", session.secret_access_key, session.session_token)
-    assert session.name == place.instance_id
-    assert session.expires_at > place.aws.clock.now()
+    assert session.name == harness.instance_id
+    assert session.expires_at > harness.aws.clock.now()

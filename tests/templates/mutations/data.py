@@ -82,6 +82,21 @@ MUTATIONS = [
         True,
     ),
     Mutation(
+        "the_tables_key_is_id_alone_for_iam_compares_leading_keys_with_it",
+        f"{_TABLE}/Properties/KeySchema/-",
+        {"AttributeName": "Epoch", "KeyType": "RANGE"},
+    ),
+    Mutation(
+        "the_tables_key_is_id_alone_for_iam_compares_leading_keys_with_it",
+        f"{_TABLE}/Properties/AttributeDefinitions/0/AttributeType",
+        "B",
+    ),
+    Mutation(
+        "the_tables_key_is_id_alone_for_iam_compares_leading_keys_with_it",
+        f"{_TABLE}/Properties/GlobalSecondaryIndexes",
+        [{"IndexName": "ByState", "KeySchema": [{"AttributeName": "State", "KeyType": "HASH"}]}],
+    ),
+    Mutation(
         "every_log_group_ends_its_logs_after_the_days_that_were_chosen",
         f"{_NETWORK}/FlowLogGroup/Properties/RetentionInDays",
         GONE,

@@ -68,11 +68,22 @@ def the_table_can_be_restored_streams_both_images_and_can_be_rolled_back(cluster
             yield f"{table}: has no point-in-time recovery"
         if table.properties.get("StreamSpecification") != {"StreamViewType": "NEW_AND_OLD_IMAGES"}:
             yield f"{table}: streams something else"
-        if table.properties.get("KeySchema") != [{"AttributeName": "Id", "KeyType": "HASH"}]:
-            yield f"{table}: has another key"
         if table.properties.get("DeletionProtectionEnabled"):
             # The function switches it on once the root stack is CREATE_COMPLETE.
             yield f"{table}: a first deploy that fails could not roll back"
+
+
+@rule
+def the_tables_key_is_id_alone_for_iam_compares_leading_keys_with_it(cluster: Cluster) -> Iterator[str]:
+    """`dynamodb:LeadingKeys` holds the partition key only, and for a request to an index that of the index."""
+    for table in cluster.resources("AWS::DynamoDB::Table"):
+        if table.properties.get("KeySchema") != [{"AttributeName": "Id", "KeyType": "HASH"}]:
+            yield f"{table}: has another key"
+        if table.properties.get("AttributeDefinitions") != [{"AttributeName": "Id", "AttributeType": "S"}]:
+            yield f"{table}: has attributes of another key"
+        for indexes in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
+            if indexes in table.properties:
+                yield f"{table}: has {indexes}"
 
 
 @rule

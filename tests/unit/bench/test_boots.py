@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.bench.boots import boot_cpu, three_voters
-from tests.e2e.bed import Json
+from tests.e2e.harness import Json
 from userdata.logs.lines import Clocks, Log, StageFailed
 
 

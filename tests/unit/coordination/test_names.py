@@ -1,21 +1,31 @@
-"""The names that templates and run time share are equal on both sides."""
+"""The names that templates and run time share, and the rooms that stand apart and hold some of them once more."""
 
 from __future__ import annotations
 
-import coordination.names
-import generator.names
+from coordination import names
+from deployment import retained
+from rehearsal import node_stub
+from rehearsal.cloud import table
 
 
-def public(module: object) -> dict[str, object]:
-    return {name: value for name, value in vars(module).items() if name.isupper()}
+def test_the_hooks_of_two_clusters_have_different_names() -> None:
+    assert names.launching_hook("0b1c") == "0b1c-launching"
+    assert names.terminating_hook("0b1c") == "0b1c-terminating"
 
 
-def test_names_that_both_sides_hold_are_equal() -> None:
-    ours, theirs = public(coordination.names), public(generator.names)
-    shared = ours.keys() & theirs.keys()
-    assert {name: ours[name] for name in shared} == {name: theirs[name] for name in shared}
-    assert {"CLUSTER_TAG", "ROLE_TAG", "TERMINATING_HOOK_SUFFIX", "TABLE_KEY", "CLUSTER_ITEM"} <= shared
+def test_deployment_finds_a_cluster_by_the_tag_and_the_path_that_its_templates_give_it() -> None:
+    assert retained.TAG == names.CLUSTER_TAG
+    assert retained.prefix("0b1c") == f"{names.parameter_prefix('0b1c')}/"
 
 
-def test_a_hooks_name_is_unique_to_the_cluster() -> None:
-    assert coordination.names.terminating_hook("0b1c") == "0b1c-terminating"
+def test_the_rehearsal_finds_nodes_by_the_tags_and_items_that_the_cluster_gives_them() -> None:
+    assert (table.CLUSTER_TAG, table.ROLE_TAG) == (names.CLUSTER_TAG, names.ROLE_TAG)
+    assert (table.SLOT_TAG, table.POOL_TAG) == (names.SLOT_TAG, names.POOL_TAG)
+    assert table.BOOT_ITEM_PREFIX == names.BOOT_ITEM_PREFIX
+
+
+def test_the_node_stub_of_make_local_speaks_of_what_the_templates_made() -> None:
+    assert (node_stub.CLUSTER_TAG, node_stub.ROLE_TAG) == (names.CLUSTER_TAG, names.ROLE_TAG)
+    assert node_stub.SLOT_TAG == names.SLOT_TAG
+    assert node_stub.CONTROL_PLANE_ROLE == names.CONTROL_PLANE_ROLE
+    assert node_stub.READY_RESOURCE == names.CLUSTER_READY

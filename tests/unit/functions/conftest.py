@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.functions.world import AnswerServer, World, instance, world
+from tests.unit.functions.harness import AnswerServer, FunctionHarness, function_harness, instance
 
 
 @pytest.fixture
-def there() -> Iterator[World]:
-    with world(instance("i-1")) as made:
+def there() -> Iterator[FunctionHarness]:
+    with function_harness(instance("i-1")) as made:
         yield made
 
 

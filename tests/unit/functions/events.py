@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.unit.functions.world import CLUSTER_ID, TABLE, UUID
+from tests.unit.functions.harness import CLUSTER_ID, TABLE, UUID
 
 SCHEDULE = {"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}
 STREAM = f"arn:aws:dynamodb:us-east-1:123456789012:table/{TABLE}/stream/2026-01-01T00:00:00.000"

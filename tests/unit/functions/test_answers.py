@@ -9,7 +9,7 @@ import pytest
 
 from coordination.outcomes import Done, Unknown
 from functions.reconcile.answers import Refused, body, send
-from tests.unit.functions.world import AnswerServer
+from tests.unit.functions.harness import AnswerServer
 
 
 def test_an_answer_is_put_with_an_empty_content_type_as_its_signature_wants() -> None:

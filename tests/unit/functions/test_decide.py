@@ -22,7 +22,7 @@ from functions.reconcile.actions import (
 from functions.reconcile.decide import decide
 from functions.reconcile.hold_condition import held
 from functions.reconcile.snapshot import Rows
-from tests.unit.functions.world import BROKEN, CLUSTER_ID, NOW, instance, member, record, rows, snapshot
+from tests.unit.functions.harness import BROKEN, CLUSTER_ID, NOW, instance, member, record, rows, snapshot
 
 REASON = "member#i-1 is voter: etcd has to forget it first"
 

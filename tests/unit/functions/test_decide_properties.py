@@ -28,7 +28,7 @@ from functions.reconcile.actions import (
 from functions.reconcile.decide import decide
 from functions.reconcile.hold_condition import held
 from functions.reconcile.snapshot import Rows, Snapshot
-from tests.unit.functions.world import BROKEN, CLUSTER_ID, NOW, instance, teardown
+from tests.unit.functions.harness import BROKEN, CLUSTER_ID, NOW, instance, teardown
 
 IDS = ["i-1", "i-2", "i-3"]
 STATES = ["Pending:Wait", "InService", "Terminating:Wait", "Terminating:Proceed", "Terminating:Retained"]

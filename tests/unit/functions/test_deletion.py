@@ -10,7 +10,7 @@ from coordination.outcomes import Known, NoTable, Reading
 from functions.reconcile.actions import Action, AnswerTeardown, ClearCondition, CompleteHook, SetPhaseDeleting, Wait
 from functions.reconcile.decide import decide
 from functions.reconcile.hold_condition import held
-from tests.unit.functions.world import BROKEN, NOW, instance, member, record, rows, snapshot, teardown
+from tests.unit.functions.harness import BROKEN, NOW, instance, member, record, rows, snapshot, teardown
 
 DELETING = rows(record=record("deleting"))
 DELETING_AND_ASKED = rows(record=record("deleting"), teardown=Known(teardown()))

@@ -6,7 +6,7 @@ import pytest
 
 from functions.reconcile.events import Ignored, TeardownRequest, Wakened, trigger
 from tests.unit.functions.events import SCHEDULE, STREAM, custom_resource, lifecycle, stream
-from tests.unit.functions.world import CLUSTER_ID, SETTINGS, TABLE, UUID
+from tests.unit.functions.harness import CLUSTER_ID, SETTINGS, TABLE, UUID
 
 
 def test_a_terminating_instance_of_the_cluster_wakes_a_pass() -> None:

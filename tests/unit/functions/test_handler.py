@@ -1,4 +1,4 @@
-"""Whole calls of the function while the cluster lives: event in, then the world as it is, and one line in the log."""
+"""Whole calls of the function while the cluster lives: event in, then AWS as it is, and one line in the log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ from functions.reconcile import handler, passes
 from functions.reconcile.handler import PassFailed
 from functions.reconcile.settings import SettingsError, settings
 from tests.unit.functions.events import SCHEDULE, lifecycle, stream
-from tests.unit.functions.world import CLUSTER_ID, NOW, SETTINGS, TABLE, UUID, World, instance, world
+from tests.unit.functions.harness import (
+    CLUSTER_ID,
+    NOW,
+    SETTINGS,
+    TABLE,
+    UUID,
+    FunctionHarness,
+    function_harness,
+    instance,
+)
 
 VOTER = {"Epoch": 1, "State": "voter"}
 
@@ -28,7 +37,7 @@ def log_line(capsys: pytest.CaptureFixture[str]) -> Any:
 # instances that leave
 
 
-def test_an_instance_that_never_joined_goes(there: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_instance_that_never_joined_goes(there: FunctionHarness, capsys: pytest.CaptureFixture[str]) -> None:
     assert there.call(lifecycle()) == {"outcome": "done"}
     assert there.groups.calls == [("complete", "i-1")]
     line = log_line(capsys)
@@ -41,7 +50,7 @@ def test_an_instance_that_never_joined_goes(there: World, capsys: pytest.Capture
     }
 
 
-def test_a_voter_is_held_with_a_condition_until_its_row_says_removed(there: World) -> None:
+def test_a_voter_is_held_with_a_condition_until_its_row_says_removed(there: FunctionHarness) -> None:
     there.store(member__i_1=VOTER)
     for _ in range(2):
         there.call(SCHEDULE)
@@ -57,7 +66,7 @@ def test_a_voter_is_held_with_a_condition_until_its_row_says_removed(there: Worl
     assert there.stored_keys() == {"cluster", "member#i-1"}
 
 
-def test_a_voter_that_was_alone_and_silent_is_let_go(there: World) -> None:
+def test_a_voter_that_was_alone_and_silent_is_let_go(there: FunctionHarness) -> None:
     there.store(member__i_1=VOTER)
     there.call(SCHEDULE)
     said = ReleaseGrant("i-1", epoch=1, row_version=3, by="i-2")
@@ -67,20 +76,22 @@ def test_a_voter_that_was_alone_and_silent_is_let_go(there: World) -> None:
     assert there.stored_keys() == {"cluster", "member#i-1", "release-grant#i-1"}
 
 
-def test_a_release_grant_that_cannot_be_understood_releases_nobody(there: World) -> None:
+def test_a_release_grant_that_cannot_be_understood_releases_nobody(there: FunctionHarness) -> None:
     there.store(member__i_1=VOTER, release_grant__i_1={"Epoch": "1", "RowVersion": 3, "By": "i-2"})
     there.call(SCHEDULE)
     assert there.groups.calls == [("heartbeat", "i-1")]
 
 
-def test_a_row_that_cannot_be_understood_holds_and_fails_the_call(there: World) -> None:
+def test_a_row_that_cannot_be_understood_holds_and_fails_the_call(there: FunctionHarness) -> None:
     there.store(member__i_1={"Epoch": 1, "State": "confused"})
     with pytest.raises(PassFailed, match="item member#i-1: State is 'confused'"):
         there.call(SCHEDULE)
     assert there.groups.calls == [("heartbeat", "i-1")]
 
 
-def test_a_table_that_cannot_be_read_holds_and_fails_the_call(there: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_that_cannot_be_read_holds_and_fails_the_call(
+    there: FunctionHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
     there.table.broken_reads = True
     with pytest.raises(PassFailed, match="broken by the test"):
         there.call(lifecycle())
@@ -90,26 +101,26 @@ def test_a_table_that_cannot_be_read_holds_and_fails_the_call(there: World, caps
 
 
 def test_one_hook_that_cannot_be_answered_does_not_keep_the_others_waiting() -> None:
-    with world(*(instance(name) for name in ("i-1", "i-2", "i-3"))) as there:
+    with function_harness(*(instance(name) for name in ("i-1", "i-2", "i-3"))) as there:
         there.groups.fails = {"i-2"}
         with pytest.raises(PassFailed, match="CompleteHook i-2: broken by the test"):
             there.call(SCHEDULE)
         assert there.groups.calls == [("complete", "i-1"), ("complete", "i-2"), ("complete", "i-3")]
 
 
-def test_what_does_not_fit_into_the_call_is_left_to_the_next_one(there: World) -> None:
+def test_what_does_not_fit_into_the_call_is_left_to_the_next_one(there: FunctionHarness) -> None:
     there.seconds_left = 5
     assert there.call(SCHEDULE) == {"outcome": "done"}
     assert there.groups.calls == []
 
 
-def test_a_duplicate_event_does_no_harm(there: World) -> None:
+def test_a_duplicate_event_does_no_harm(there: FunctionHarness) -> None:
     for _ in range(2):
         assert there.call(lifecycle()) == {"outcome": "done"}
     assert there.groups.calls == [("complete", "i-1")]
 
 
-def test_groups_that_cannot_be_read_fail_the_call_and_clear_no_condition(there: World) -> None:
+def test_groups_that_cannot_be_read_fail_the_call_and_clear_no_condition(there: FunctionHarness) -> None:
     there.store(member__i_1=VOTER)
     there.call(SCHEDULE)
     there.groups.broken = Unknown("DescribeAutoScalingGroups: no")
@@ -122,7 +133,7 @@ def test_groups_that_cannot_be_read_fail_the_call_and_clear_no_condition(there: 
 
 
 def test_a_call_that_finds_another_pass_running_is_busy_and_touches_nothing(
-    there: World, capsys: pytest.CaptureFixture[str]
+    there: FunctionHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     there.store(lease__function={"Owner": "other", "StartedAt": NOW - 10, "Fence": 3})
     for event in (SCHEDULE, lifecycle(), stream("member#i-1")):
@@ -134,7 +145,9 @@ def test_a_call_that_finds_another_pass_running_is_busy_and_touches_nothing(
     assert there.item("lease#function") == {"Id": "lease#function", "Fence": 4}
 
 
-def test_the_lease_is_released_after_a_call_that_failed(there: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lease_is_released_after_a_call_that_failed(
+    there: FunctionHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("a fault of ours")
 
@@ -147,7 +160,7 @@ def test_the_lease_is_released_after_a_call_that_failed(there: World, monkeypatc
 # the table's protection
 
 
-def test_the_table_is_protected_once_and_only_after_the_create(there: World) -> None:
+def test_the_table_is_protected_once_and_only_after_the_create(there: FunctionHarness) -> None:
     there.root.state = Known("CREATE_IN_PROGRESS")
     there.call(SCHEDULE)
     assert there.table.deletion_protection() == Known(False)

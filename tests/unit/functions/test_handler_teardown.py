@@ -12,7 +12,16 @@ from functions.reconcile import passes
 from functions.reconcile.handler import PassFailed
 from functions.reconcile.teardown import margin_seconds
 from tests.unit.functions.events import SCHEDULE, custom_resource, lifecycle, stream
-from tests.unit.functions.world import CLUSTER_ID, NOW, SETTINGS, UUID, AnswerServer, World, instance, world
+from tests.unit.functions.harness import (
+    CLUSTER_ID,
+    NOW,
+    SETTINGS,
+    UUID,
+    AnswerServer,
+    FunctionHarness,
+    function_harness,
+    instance,
+)
 
 VOTER = {"Epoch": 1, "State": "voter"}
 DEADLINE = TEARDOWN_TIMEOUT_SECONDS - margin_seconds(SETTINGS)
@@ -23,7 +32,9 @@ def delete(server: AnswerServer, **changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", ["Create", "Update"])
-def test_create_and_update_are_answered_and_change_nothing(there: World, server: AnswerServer, kind: str) -> None:
+def test_create_and_update_are_answered_and_change_nothing(
+    there: FunctionHarness, server: AnswerServer, kind: str
+) -> None:
     event = custom_resource(kind, ResponseURL=server.url, PhysicalResourceId=f"teardown-{UUID}")
     assert there.call(event) == {"outcome": "answered"}
     (answer,) = server.answers
@@ -40,7 +51,7 @@ def test_create_and_update_are_answered_and_change_nothing(there: World, server:
     assert there.groups.calls == []
 
 
-def test_a_create_that_cannot_be_answered_is_repeated_by_lambda(there: World, server: AnswerServer) -> None:
+def test_a_create_that_cannot_be_answered_is_repeated_by_lambda(there: FunctionHarness, server: AnswerServer) -> None:
     server.statuses = [500] * 3
     with pytest.raises(PassFailed, match="PUT: HTTP status 500"):
         there.call(custom_resource("Create", ResponseURL=server.url))
@@ -53,7 +64,7 @@ def test_a_delete_lets_everything_go_and_is_answered_in_the_same_call(server: An
         instance("i-3", state="Terminating:Retained"),
         instance("i-4", state="InService"),
     )
-    with world(*leaving) as there:
+    with function_harness(*leaving) as there:
         there.store(member__i_1=VOTER, member__i_3=VOTER)
         assert there.call(delete(server)) == {"outcome": "answered"}
         assert sorted(there.groups.calls) == [("complete", "i-1"), ("complete", "i-2"), ("terminate", "i-3")]
@@ -64,14 +75,14 @@ def test_a_delete_lets_everything_go_and_is_answered_in_the_same_call(server: An
 
 
 def test_a_delete_before_any_cluster_was_founded_leaves_no_room_for_a_late_founder(server: AnswerServer) -> None:
-    with world() as there:
+    with function_harness() as there:
         there.table.delete("cluster", {})
         assert there.call(delete(server)) == {"outcome": "answered"}
         assert there.item("cluster") == {"Id": "cluster", "ClusterId": CLUSTER_ID, "Phase": "deleting"}
 
 
 def test_the_address_of_an_answer_is_never_logged(
-    there: World, server: AnswerServer, capsys: pytest.CaptureFixture[str]
+    there: FunctionHarness, server: AnswerServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     there.groups.fails = {"i-1"}
     server.statuses = [500] * 3
@@ -90,7 +101,7 @@ def test_the_address_of_an_answer_is_never_logged(
 
 
 def test_a_delete_waits_for_an_instance_that_stays_and_is_answered_when_it_is_gone(
-    there: World, server: AnswerServer
+    there: FunctionHarness, server: AnswerServer
 ) -> None:
     there.groups.fails = {"i-1"}
     assert there.call(delete(server)) == {"outcome": "stored"}
@@ -104,7 +115,7 @@ def test_a_delete_waits_for_an_instance_that_stays_and_is_answered_when_it_is_go
 
 @pytest.mark.parametrize("fault", ["instance", "groups"])
 def test_a_delete_is_answered_before_its_deadline_though_something_is_left(
-    there: World, server: AnswerServer, fault: str
+    there: FunctionHarness, server: AnswerServer, fault: str
 ) -> None:
     if fault == "instance":
         there.groups.fails = {"i-1"}
@@ -124,7 +135,7 @@ def test_a_delete_is_answered_before_its_deadline_though_something_is_left(
     assert ("i-1" if fault == "instance" else "DescribeAutoScalingGroups: no") in answer["Reason"]
 
 
-def test_a_delete_is_answered_though_time_runs_out_in_this_call(there: World, server: AnswerServer) -> None:
+def test_a_delete_is_answered_though_time_runs_out_in_this_call(there: FunctionHarness, server: AnswerServer) -> None:
     there.groups.by_id.clear()
     there.seconds_left = 5
     there.root.state = Known("DELETE_IN_PROGRESS")
@@ -132,7 +143,7 @@ def test_a_delete_is_answered_though_time_runs_out_in_this_call(there: World, se
 
 
 def test_a_delete_that_cannot_be_stored_is_answered_at_once_and_no_hook_is_completed(
-    there: World, server: AnswerServer
+    there: FunctionHarness, server: AnswerServer
 ) -> None:
     there.store(member__i_1=VOTER)
     there.table.broken_writes = True
@@ -143,19 +154,19 @@ def test_a_delete_that_cannot_be_stored_is_answered_at_once_and_no_hook_is_compl
 
 
 def test_a_delete_without_table_is_answered_and_lets_everything_go(server: AnswerServer) -> None:
-    with world(instance("i-1"), with_table=False) as there:
+    with function_harness(instance("i-1"), with_table=False) as there:
         assert there.call(delete(server)) == {"outcome": "answered"}
         assert there.groups.calls == [("complete", "i-1")]
     assert len(server.answers) == 1
 
 
 def test_a_delete_without_groups_and_with_an_unknown_root_is_answered(server: AnswerServer) -> None:
-    with world() as there:
+    with function_harness() as there:
         there.root.state = Unknown("DescribeStacks: no")
         assert there.call(delete(server)) == {"outcome": "answered"}
 
 
-def test_a_delete_is_not_lost_while_another_pass_runs(there: World, server: AnswerServer) -> None:
+def test_a_delete_is_not_lost_while_another_pass_runs(there: FunctionHarness, server: AnswerServer) -> None:
     there.store(lease__function={"Owner": "other", "StartedAt": NOW, "Fence": 3})
     assert there.call(delete(server)) == {"outcome": "stored"}
     assert there.item("cluster")["Phase"] == "deleting"
@@ -164,7 +175,9 @@ def test_a_delete_is_not_lost_while_another_pass_runs(there: World, server: Answ
     assert len(server.answers) == 1
 
 
-def test_a_delete_survives_a_fault_of_ours(there: World, server: AnswerServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_delete_survives_a_fault_of_ours(
+    there: FunctionHarness, server: AnswerServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as broken:
         broken.setattr(passes, "decide", lambda _: 1 / 0)
         assert there.call(delete(server)) == {"outcome": "stored"}
@@ -172,21 +185,23 @@ def test_a_delete_survives_a_fault_of_ours(there: World, server: AnswerServer, m
     assert len(server.answers) == 1
 
 
-def test_an_answer_that_does_not_get_through_is_repeated_until_it_does(there: World, server: AnswerServer) -> None:
+def test_an_answer_that_does_not_get_through_is_repeated_until_it_does(
+    there: FunctionHarness, server: AnswerServer
+) -> None:
     server.statuses = [500] * 3
     assert there.call(delete(server)) == {"outcome": "stored"}
     there.call(SCHEDULE)
     assert len(server.answers) == 1
 
 
-def test_an_address_that_has_expired_is_forgotten(there: World, server: AnswerServer) -> None:
+def test_an_address_that_has_expired_is_forgotten(there: FunctionHarness, server: AnswerServer) -> None:
     server.statuses = [403]
     there.call(delete(server))
     assert "teardown" not in there.stored_keys()
     assert there.call(SCHEDULE) == {"outcome": "done"}
 
 
-def test_a_repeated_delete_is_answered_again_and_does_nothing_new(there: World, server: AnswerServer) -> None:
+def test_a_repeated_delete_is_answered_again_and_does_nothing_new(there: FunctionHarness, server: AnswerServer) -> None:
     for _ in range(2):
         assert there.call(delete(server)) == {"outcome": "answered"}
     assert there.groups.calls == [("complete", "i-1")]
@@ -198,7 +213,7 @@ def test_a_repeated_delete_is_answered_again_and_does_nothing_new(there: World, 
     [{"PhysicalResourceId": "never-answered"}, {"StackId": "arn:another"}, {"ResourceType": "Custom::Other"}],
 )
 def test_a_delete_that_is_not_ours_is_answered_and_deletes_nothing(
-    there: World, server: AnswerServer, changes: dict[str, str]
+    there: FunctionHarness, server: AnswerServer, changes: dict[str, str]
 ) -> None:
     assert there.call(delete(server, **changes)) == {"outcome": "answered"}
     assert server.answers[0]["Status"] == "SUCCESS"
@@ -206,7 +221,7 @@ def test_a_delete_that_is_not_ours_is_answered_and_deletes_nothing(
 
 
 def test_a_create_that_rolls_back_lets_members_go_without_any_request() -> None:
-    with world(instance("i-1"), instance("i-2"), instance("i-3")) as there:
+    with function_harness(instance("i-1"), instance("i-2"), instance("i-3")) as there:
         there.store(member__i_1=VOTER, member__i_2=VOTER, member__i_3=VOTER)
         there.root.state = Known("ROLLBACK_IN_PROGRESS")
         assert there.call(lifecycle()) == {"outcome": "done"}
@@ -215,7 +230,7 @@ def test_a_create_that_rolls_back_lets_members_go_without_any_request() -> None:
         assert there.table.deletion_protection() == Known(False)
 
 
-def test_a_phase_that_cannot_be_stored_keeps_every_member(there: World) -> None:
+def test_a_phase_that_cannot_be_stored_keeps_every_member(there: FunctionHarness) -> None:
     there.store(member__i_1=VOTER)
     there.root.state = Known("DELETE_IN_PROGRESS")
     there.table.broken_writes = True
@@ -228,7 +243,9 @@ def test_a_phase_that_cannot_be_stored_keeps_every_member(there: World) -> None:
 
 
 @pytest.mark.parametrize("asked", [False, True], ids=["while it holds a voter", "while it deletes the cluster"])
-def test_the_functions_own_writes_do_not_wake_it_for_ever(there: World, server: AnswerServer, asked: bool) -> None:
+def test_the_functions_own_writes_do_not_wake_it_for_ever(
+    there: FunctionHarness, server: AnswerServer, asked: bool
+) -> None:
     there.store(member__i_1=VOTER)
     event: object = delete(server) if asked else SCHEDULE
     for _ in range(4):

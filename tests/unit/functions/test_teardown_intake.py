@@ -8,7 +8,7 @@ from coordination.names import TEARDOWN_TIMEOUT_SECONDS
 from coordination.teardowns import Teardown
 from functions.reconcile.events import TeardownRequest
 from functions.reconcile.teardown import AnswerNow, margin_seconds, plan
-from tests.unit.functions.world import CLUSTER_ID, NOW, SETTINGS, UUID
+from tests.unit.functions.harness import CLUSTER_ID, NOW, SETTINGS, UUID
 
 OURS = f"teardown-{UUID}"
 

@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from functions.reconcile.handler import handle
 from tests.unit.functions.events import SCHEDULE
-from tests.unit.functions.world import TABLE, UUID
+from tests.unit.functions.harness import TABLE, UUID
 
 EMPTY_STACK = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from coordination import names
 from imagebuilder import configure, places
 from imagebuilder.configure import Settings
 from imagebuilder.configure.__main__ import main
 from userdata.boot.activation import AGENT_UNIT
 from userdata.boot.control_plane import FAILED
-from userdata.config.node_file import NODE_FILE
+from userdata.config.image import IMAGE_FILE
 
 GOLDEN = Path(__file__).parent / "golden"
 PAUSE = "registry.k8s.io/pause:3.10.2"
@@ -57,7 +58,7 @@ def test_configuring_again_changes_nothing(tmp_path: Path) -> None:
     assert _tree(tmp_path) == first
 
 
-def test_a_rehearsal_differs_in_the_options_of_its_seam_only(tmp_path: Path) -> None:
+def test_a_rehearsal_differs_in_the_options_of_its_shim_only(tmp_path: Path) -> None:
     on_ec2, here = configure.entries(Settings(PAUSE)), configure.entries(Settings(PAUSE, "cgroupfs", True))
     assert on_ec2.keys() == here.keys()
     assert [path for path in on_ec2 if on_ec2[path] != here[path]] == ["/etc/containerd/config.toml"]
@@ -107,7 +108,8 @@ def test_units_and_the_node_program_mean_the_same_by_names_and_exit_codes() -> N
     made = configure.entries(Settings(PAUSE))[f"{places.UNIT_FOLDER}/{places.BOOT_UNIT}"]
     assert isinstance(made, configure.File)
     assert f"\nRestartPreventExitStatus={FAILED}\n" in made.text
-    assert (AGENT_UNIT, NODE_FILE) == (places.AGENT_UNIT, places.NODE_FILE)
+    assert (AGENT_UNIT, IMAGE_FILE) == (places.AGENT_UNIT, places.IMAGE_FILE)
+    assert (names.BOOT_UNIT, names.NODE_FILE) == (places.BOOT_UNIT, places.NODE_FILE)
 
 
 def test_no_network_is_configured_and_no_file_is_written_outside_the_root(tmp_path: Path) -> None:

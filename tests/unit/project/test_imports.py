@@ -1,18 +1,22 @@
-"""What each room may import from outside, and that the contracts between the rooms are alive."""
+"""What each room may import from outside, and that the contracts between the rooms hold all of them and are alive."""
 
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from configparser import ConfigParser
+from functools import cache
 from pathlib import Path
 
+import grimp
 import pytest
 
-ROOT = Path(__file__).parents[3]
-ROOMS = ("coordination", "deployment", "functions", "generator", "imagebuilder", "rehearsal", "userdata")
+from tests.unit.project.rooms import ROOMS, ROOT
+
 ALLOWED = {
     "coordination": {"boto3", "botocore"},
     "deployment": {"boto3", "botocore"},
@@ -22,6 +26,93 @@ ALLOWED = {
     "imagebuilder": set(),
     "userdata": {"boto3", "botocore"},
 }
+# The contract that each module of a room stands under.
+CONTRACTS = {
+    "coordination": "pure",
+    "deployment": "rooms",
+    "functions": "function",
+    "generator": "no-aws",
+    "imagebuilder": "image",
+    "rehearsal": "rooms",
+    "userdata": "node",
+}
+AWS = ("boto3", "botocore", "coordination.adapters")
+# Module, what it imports there, and words of the contract's name that this breaks.
+BREAKING = [
+    ("generator.layers.iam", "generator.layers.database", "Layers never import each other"),
+    ("generator.values", "generator.layer", "from the command line down to the configuration"),
+    ("generator.compute", "coordination.record", "the generator on its names, nothing else does"),
+    ("generator.publish", "boto3", "The generator never calls AWS"),
+    ("generator.user_data", "imagebuilder.places", "Only the rehearsal makes machines of the image's own steps"),
+    ("deployment.delete", "rehearsal.node_stub", "No room imports another"),
+    ("deployment.purge", "coordination.names", "the generator on its names, nothing else does"),
+    ("rehearsal.cloud.table", "coordination.names", "the generator on its names, nothing else does"),
+    ("rehearsal.machines.proxy.plan", "moto", "without the local AWS"),
+    ("imagebuilder.places", "coordination.names", "The image stands on nothing"),
+    ("functions.package", "generator.values", "No room imports another"),
+    # coordination
+    ("coordination.fields", "userdata.host.files", "Coordination stands on no other room"),
+    ("coordination.names", "coordination.outcomes", "Names stand on nothing"),
+    ("coordination.record", "botocore", "is pure, but for its adapters"),
+    ("coordination.new_module", "coordination.adapters.table", "is pure, but for its adapters"),
+    # function
+    ("functions.reconcile.gather", "boto3", "boto3 appears in adapters only"),
+    ("functions.reconcile.gather", "boto3", "What the function is made of sees no AWS"),
+    ("functions.reconcile.snapshot", "functions.reconcile.wiring", "What the function is made of sees no AWS"),
+    ("functions.reconcile.decide", "functions.reconcile.gather", "What the function decides knows neither"),
+    ("functions.new_package", "coordination.adapters.table", "What the function is made of sees no AWS"),
+    # node
+    ("userdata.boot.decide", "userdata.cloud.lifecycle", "What a node's program is made of sees no AWS"),
+    ("userdata.agent.members", "userdata.agent.wiring", "What a node's program is made of sees no AWS"),
+    ("userdata.boot.new_module", "coordination.adapters.clients", "What a node's program is made of sees no AWS"),
+    ("userdata.boot.gate", "userdata.agent.members", "Boot and agent stand side by side"),
+    ("userdata.pki.openssl", "userdata.etcd.model", "Boot and agent stand side by side"),
+]
+# No layer names these.
+LOOSE = ("functions.reconcile.loose", "userdata.loose")
+
+
+@cache
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph(*ROOMS, include_external_packages=True, cache_dir=None)
+
+
+@cache
+def settings() -> ConfigParser:
+    found = ConfigParser()
+    found.read(ROOT / "setup.cfg", encoding="utf-8")
+    return found
+
+
+def listed(contract: str, option: str) -> list[str]:
+    return settings().get(f"importlinter:contract:{contract}", option, fallback="").split("\n")[1:]
+
+
+def matching(expressions: list[str]) -> set[str]:
+    """The modules that these stand for, in a contract that takes no module for a package."""
+    return {
+        module
+        for expression in expressions
+        for module in (graph().find_matching_modules(expression) if "*" in expression else {expression})
+    }
+
+
+def held(contract: str) -> set[str]:
+    """The modules that a contract binds, its exceptions left out."""
+    sources = matching([*listed(contract, "source_modules"), *listed(contract, "modules")])
+    if settings().get(f"importlinter:contract:{contract}", "as_packages", fallback="") == "False":
+        return sources - exceptions(contract)
+    return sources.union(*map(graph().find_descendants, sources))
+
+
+def exceptions(contract: str) -> set[str]:
+    """The modules of which a contract ignores every import."""
+    pairs = [line.partition(" -> ") for line in listed(contract, "ignore_imports")]
+    return matching([importer for importer, _, imported in pairs if imported == "**"])
+
+
+def in_room(room: str) -> set[str]:
+    return graph().find_descendants(room)
 
 
 def imported(room: Path) -> Iterator[str]:
@@ -41,34 +132,66 @@ def test_a_room_imports_the_standard_library_and_few_others(room: str) -> None:
     assert outside <= ALLOWED[room]
 
 
-@pytest.mark.parametrize(
-    ("module", "line", "contract"),
-    [
-        ("generator/layers/iam.py", "import generator.layers.database", "Layers never import each other"),
-        ("generator/values.py", "import generator.layer", "from the command line down to the configuration"),
-        ("generator/names.py", "import coordination.names", "nothing else does"),
-        ("functions/package.py", "import generator.names", "No room imports another"),
-        ("functions/reconcile/decide.py", "import functions.reconcile.wiring", "What decides sees no AWS"),
-        ("functions/reconcile/gather.py", "import boto3", "boto3 appears in adapters only"),
-        ("deployment/delete.py", "import rehearsal.player", "No room imports another"),
-        ("coordination/record.py", "import botocore", "is pure, but for its adapters"),
-        ("generator/publish.py", "import boto3", "The generator never calls AWS"),
-    ],
-)
-def test_a_forbidden_import_breaks_its_contract(tmp_path: Path, module: str, line: str, contract: str) -> None:
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_module_of_a_room_stands_under_its_contract_or_is_a_named_exception(room: str) -> None:
+    contract = CONTRACTS[room]
+    adapters = {module for module in in_room(room) if f"{module}.".startswith("coordination.adapters.")}
+
+    assert in_room(room) - adapters <= held(contract) | exceptions(contract)
+
+
+@pytest.mark.parametrize("contract", ["function", "node"])
+def test_an_exception_sees_aws_and_is_closed_to_all_others(contract: str) -> None:
+    adapters = {module for module in graph().modules if f"{module}.".startswith(tuple(f"{name}." for name in AWS))}
+    named = exceptions(contract)
+
+    seeing = {module for module in named if graph().find_upstream_modules(module) & adapters}
+
+    assert named == seeing | {module for module in named if graph().find_children(module)}
+    assert named <= matching(listed(contract, "forbidden_modules"))
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The name of each contract that import-linter finds broken by all of these imports -> what it says of it."""
+    folder = tmp_path_factory.mktemp("rooms")
     for room in ROOMS:
-        shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "setup.cfg", tmp_path)
-    with (tmp_path / module).open("a", encoding="utf-8") as file:
-        file.write(f"\n{line}\n")
+        shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "setup.cfg", folder)
+    for module, target, _ in (*BREAKING, *((module, "json", "") for module in LOOSE)):
+        with (folder / module.replace(".", "/")).with_suffix(".py").open("a", encoding="utf-8") as file:
+            file.write(f"\nimport {target}\n")
     done = subprocess.run(
         [Path(sys.executable).with_name("lint-imports"), "--no-cache", "--no-logo"],
-        cwd=tmp_path,
-        env={"PATH": "", "PYTHONPATH": str(tmp_path), "COLUMNS": "300"},
+        cwd=folder,
+        env={"PATH": "", "PYTHONPATH": str(folder), "COLUMNS": "300"},
         capture_output=True,
         text=True,
         check=False,
     )
-    broken = [found for found in done.stdout.splitlines() if " BROKEN" in found]
     assert done.returncode == 1, done.stdout
-    assert [found for found in broken if contract in found], broken
+    parts = re.split(r"^(.+)\n-+\n", done.stdout.partition("Broken contracts\n")[2], flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@pytest.mark.parametrize(("module", "target", "contract"), BREAKING)
+def test_a_forbidden_import_breaks_its_contract(
+    broken: dict[str, str], module: str, target: str, contract: str
+) -> None:
+    (said,) = [said for name, said in broken.items() if contract in name]
+    assert re.search(rf"\b{re.escape(f'{module} -> {target}')}\b", said), said
+
+
+def test_every_contract_is_seen_to_break(broken: dict[str, str]) -> None:
+    contracts = [name for name in settings().sections() if name.startswith("importlinter:contract:")]
+    assert broken.keys() == {settings().get(contract, "name") for contract in contracts}
+
+
+def test_what_decides_sees_no_aws_through_others_either(broken: dict[str, str]) -> None:
+    (said,) = [said for name, said in broken.items() if "What a node's program is made of" in name]
+    through = r"userdata\.boot\.decide -> coordination\.record \(l\.\d+\)\s+coordination\.record -> botocore"
+    assert re.search(through, said), said
+
+
+def test_a_module_that_no_layer_names_breaks_the_layers(broken: dict[str, str]) -> None:
+    assert set(re.findall(r"^- (\S+)$", "".join(broken.values()), re.MULTILINE)) == set(LOOSE)

@@ -91,5 +91,5 @@ def test_what_a_program_prints_without_a_reader_goes_to_its_log(tmp_path: Path) 
     # More than a pipe holds: with one that nobody empties the program would never end.
     command = [sys.executable, "-c", "print('x' * 200_000)"]
     with Processes(tmp_path) as processes:
-        assert processes.start("player", command, read=False).wait(10) == 0
-    assert (tmp_path / "player.log").stat().st_size > 200_000
+        assert processes.start("stub", command, read=False).wait(10) == 0
+    assert (tmp_path / "stub.log").stat().st_size > 200_000

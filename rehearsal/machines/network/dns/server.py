@@ -31,7 +31,7 @@ Answering = Callable[[bytes, bool], bytes | None]
 
 
 class Dns:
-    """The DNS of a site, in all its VPCs."""
+    """The DNS of a local cloud, in all its VPCs."""
 
     def __init__(self, aws: LocalAws, routers: Routers) -> None:
         self._aws = aws

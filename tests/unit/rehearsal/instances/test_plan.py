@@ -32,7 +32,7 @@ TREES = (Hierarchy(ROOT / "memory", "cgroup", "memory"), Hierarchy(ROOT / "unifi
 def a_boot() -> plan.Boot:
     group, waiting = Group("holdfast-abc123/i-1", TREES), Group("holdfast-abc123/supervisors", TREES)
     return plan.boot(
-        MACHINE, "/run/netns/hf-abc123-1", group, waiting, (Path("/seam"), Path("/base")), Path("/run/i-1")
+        MACHINE, "/run/netns/hf-abc123-1", group, waiting, (Path("/shim"), Path("/base")), Path("/run/i-1")
     )
 
 
@@ -51,7 +51,7 @@ def test_an_instance_joins_its_group_in_every_tree_and_its_supervisor_another() 
 
 
 def test_the_first_layer_lies_uppermost() -> None:
-    expected = "lowerdir=/seam:/base,upperdir=/run/i-1/disk/upper,workdir=/run/i-1/disk/work"
+    expected = "lowerdir=/shim:/base,upperdir=/run/i-1/disk/upper,workdir=/run/i-1/disk/work"
     assert a_boot().overlay_options() == expected
 
 

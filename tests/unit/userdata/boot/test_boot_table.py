@@ -27,7 +27,7 @@ from userdata.host.etcd_disk import Disk, NodeId
 CLAIMED, READY, RESTORING = Phase.CLAIMED, Phase.READY, Phase.RESTORING
 DISKS = {
     "no data": EMPTY,
-    "half made data": HALF,
+    "partial data": HALF,
     "a member's data": disk(),
     "data without a marker": disk(marker=False),
     "data of an older epoch": disk("another", 1),
@@ -79,25 +79,25 @@ def test_row_3_a_member_whose_row_cannot_be_read_waits() -> None:
 @pytest.mark.parametrize(
     "on",
     [disk("another", 1), disk("another", 2), HALF, disk(node=replace(ME, instance_id="i-copied"))],
-    ids=["an older epoch", "a loser's", "half made", "a copy of another instance's"],
+    ids=["an older epoch", "a loser's", "partial", "a copy of another instance's"],
 )
-def test_row_4_data_that_is_not_of_the_ready_cluster_is_never_started(on: Disk) -> None:
+def test_row_4a_data_that_is_not_of_the_ready_cluster_is_never_started(on: Disk) -> None:
     assert isinstance(decide(look(record(), on, member(), reach=Reach.QUORUM)), AbandonLaunch)
 
 
-def test_row_4_a_removed_member_gives_up_its_place() -> None:
+def test_row_4a_a_removed_member_abandons_its_launch() -> None:
     assert isinstance(decide(look(record(), disk(), member(state="removed"))), AbandonLaunch)
 
 
 @pytest.mark.parametrize("phase", UNREADY)
 @pytest.mark.parametrize("owner", ["i-other", ""], ids=["another owner", "no owner"])
-def test_row_4_data_under_another_ones_claim_is_never_started(phase: Phase, owner: str) -> None:
+def test_row_4b_data_under_another_ones_claim_is_never_started(phase: Phase, owner: str) -> None:
     for on in (disk(), disk(marker=False), HALF, disk("another", 1)):
         seen = look(record(phase, owner=owner), on, member(), owner_gone=True, owner_still=True)
         assert isinstance(decide(seen), AbandonLaunch)
 
 
-def test_row_5_without_a_record_the_first_epoch_is_claimed() -> None:
+def test_row_5a_without_a_record_the_first_epoch_is_claimed() -> None:
     action = decide(look(None))
     assert isinstance(action, TakeClaim)
     assert action.claim == claim_first(CLUSTER, ME.instance_id)
@@ -105,7 +105,7 @@ def test_row_5_without_a_record_the_first_epoch_is_claimed() -> None:
 
 
 @pytest.mark.parametrize("on", [disk(), disk(marker=False), HALF])
-def test_row_5_a_record_that_vanished_is_no_reason_to_found_over_data(on: Disk) -> None:
+def test_row_5b_a_record_that_vanished_is_no_reason_to_found_over_data(on: Disk) -> None:
     assert isinstance(decide(look(None, on)), Stop)
 
 
@@ -120,7 +120,7 @@ def test_row_6_an_owner_that_restarted_claims_the_next_epoch_and_only_then_wipes
 
 
 @pytest.mark.parametrize("phase", UNREADY)
-def test_rows_7_and_9_the_claim_of_a_gone_owner_is_taken_once_its_lease_was_seen_still(phase: Phase) -> None:
+def test_rows_7_and_9_the_claim_of_a_terminated_owner_is_taken_once_its_lease_has_expired(phase: Phase) -> None:
     seen = record(phase)
     action = decide(look(seen, owner_gone=True, owner_still=True))
     assert isinstance(action, TakeClaim)
@@ -129,7 +129,7 @@ def test_rows_7_and_9_the_claim_of_a_gone_owner_is_taken_once_its_lease_was_seen
 
 
 @pytest.mark.parametrize("phase", UNREADY)
-def test_rows_7_and_9_a_claim_that_was_given_up_is_taken_at_once(phase: Phase) -> None:
+def test_rows_7_and_9_a_released_claim_is_taken_at_once(phase: Phase) -> None:
     assert isinstance(decide(look(record(phase, owner=""))), TakeClaim)
 
 
@@ -143,7 +143,7 @@ def test_row_8_a_claim_whose_owner_may_still_work_is_waited_for(phase: Phase, go
     assert isinstance(decide(look(record(phase), owner_gone=gone, owner_still=still)), Wait)
 
 
-def test_row_9_a_restorer_that_restarted_claims_the_next_epoch_as_restoring_and_wipes_what_it_made() -> None:
+def test_row_9_a_restoring_owner_that_restarted_claims_the_next_epoch_as_restoring_and_wipes_what_it_made() -> None:
     mine = record(RESTORING, owner=ME.instance_id)
     action = decide(look(mine, disk(marker=False)))
     assert isinstance(action, TakeClaim)
@@ -151,12 +151,12 @@ def test_row_9_a_restorer_that_restarted_claims_the_next_epoch_as_restoring_and_
     assert action.wipe
 
 
-def test_row_10_a_fresh_node_joins_a_cluster_that_serves() -> None:
+def test_row_10a_a_fresh_node_joins_a_cluster_that_serves() -> None:
     action = decide(look(record(), reach=Reach.QUORUM))
     assert action == Join("epoch 2 is ready and serves", record())
 
 
-def test_a_fresh_node_of_another_version_does_not_join_and_says_so() -> None:
+def test_row_10b_a_fresh_node_of_another_version_does_not_join_and_says_so() -> None:
     running = record(kubernetes_version="v1.37.2")
     newer = replace(look(running, reach=Reach.QUORUM), kubernetes_version="v1.38.0")
     action = decide(newer)
@@ -174,24 +174,24 @@ def test_a_member_of_another_version_than_the_record_is_resumed_all_the_same() -
     assert isinstance(decide(seen), Resume)
 
 
-def test_row_11_a_fresh_node_that_reaches_no_member_judges_a_restore() -> None:
+def test_row_11c_a_fresh_node_that_reaches_no_member_evaluates_a_restore() -> None:
     action = decide(look(record(), reach=Reach.NOBODY))
     assert isinstance(action, EvaluateRestore)
     assert action.record == record()
 
 
-def test_silence_of_members_that_could_not_be_asked_is_waited_out_and_judged_no_loss() -> None:
+def test_row_11b_members_that_could_not_be_asked_are_waited_for_and_are_no_loss() -> None:
     action = decide(look(record(), reach=Reach.UNASKED))
     assert action == Wait("epoch 2 is ready, and its members could not be asked yet")
 
 
-def test_members_that_answer_without_quorum_are_no_total_loss_but_a_condition() -> None:
+def test_row_11a_members_that_answer_without_quorum_are_no_total_loss_but_a_condition() -> None:
     action = decide(look(record(), reach=Reach.NO_QUORUM))
     assert isinstance(action, WaitForHuman)
     assert action.condition == "QuorumLost"
 
 
-def test_without_the_table_a_member_starts_what_it_has() -> None:
+def test_row_0a_without_the_table_a_member_starts_what_it_has() -> None:
     assert isinstance(decide(look(BROKEN, disk())), Start)
 
 
@@ -204,13 +204,13 @@ def test_without_the_table_a_member_starts_what_it_has() -> None:
         disk(node=NodeId("arn:another", ME.instance_id)),
         disk(node=NodeId(CLUSTER, "i-2")),
     ],
-    ids=["no data", "half made", "no marker", "another cluster's", "another instance's"],
+    ids=["no data", "partial", "no marker", "another cluster's", "another instance's"],
 )
-def test_without_the_table_everything_but_a_member_waits(on: Disk) -> None:
+def test_row_0b_without_the_table_everything_but_a_member_waits(on: Disk) -> None:
     assert isinstance(decide(look(BROKEN, on)), Wait)
 
 
-def test_a_member_that_started_without_the_table_stops_once_it_shows_a_newer_epoch() -> None:
+def test_row_0a_a_member_that_started_without_the_table_stops_once_it_shows_a_newer_epoch() -> None:
     older = disk("another", 1)
     assert isinstance(decide(look(BROKEN, older)), Start)
     assert isinstance(decide(look(record(), older)), AbandonLaunch)

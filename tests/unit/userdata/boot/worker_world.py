@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from coordination.names import boot_item
+from coordination.names import NODE_FILE, Setting, boot_item
 from coordination.outcomes import Item, Known, Reading, Unknown, Write
 from coordination.record import ClusterRecord, Phase
 from coordination.writes import Update
@@ -26,9 +26,7 @@ from tests.unit.userdata.boot.world import REFUSED, Crash, Fault, NeverEnds
 from tests.unit.userdata.tables import MemoryTable
 from userdata.boot import wiring
 from userdata.boot.bootstrap_csr import Asker, Denied, Key
-from userdata.config import settings
 from userdata.config.image import IMAGE_FILE
-from userdata.config.node_file import NODE_FILE
 from userdata.host import files
 from userdata.host.commands import Finished
 from userdata.host.instance import InstanceIdentity
@@ -46,7 +44,7 @@ ROW = boot_item(IDENTITY.arn)
 NODE = {"cluster": "uuid", "role": "worker", "pool": "general", "region": "us-east-1", "table": "t", "parameters": "/h"}
 CLUSTER_ID, EPOCH, ETCD_CLUSTER = "arn:stack", 3, "e3"
 POOL = {"labels": {"tier": "general"}, "taints": [], "stack": "arn:pool", "group": "Group"}
-SETTINGS = {**dict.fromkeys(settings.NAMES, "x"), "cluster-id": CLUSTER_ID, "control-plane-slots": "3"}
+SETTINGS = {**{name.value: "x" for name in Setting}, "cluster-id": CLUSTER_ID, "control-plane-slots": "3"}
 RANGES = {"pod-cidr": "100.64.0.0/16", "service-cidr": "172.20.0.0/16"}
 JOIN_DATA = "/h/join/data"
 VERSION = "v1.37.2"

@@ -13,7 +13,7 @@ from botocore.stub import Stubber
 from coordination.names import launching_hook
 from coordination.outcomes import Done, Known, NoOp, Request, Throttled, Unknown
 from rehearsal.aws.server import LocalAws
-from tests.rehearsal.compute import make_ground
+from tests.rehearsal.compute import make_network
 from tests.rehearsal.scaling import LAUNCH, ScalingGroup, delete_all, make
 from tests.waiting import wait_for
 from userdata.cloud.lifecycle import OwnGroup, signal
@@ -47,7 +47,7 @@ class Launched:
 @pytest.fixture
 def launched(aws: LocalAws) -> Launched:
     hook = {**LAUNCH, "LifecycleHookName": HOOK, "DefaultResult": "ABANDON", "HeartbeatTimeout": 600}
-    group = make(aws, make_ground(aws), LifecycleHookSpecificationList=[hook])
+    group = make(aws, make_network(aws), LifecycleHookSpecificationList=[hook])
     (instance_id,) = wait_for(lambda: group.instances("Pending:Wait"), "an instance that waits")
     return Launched(group, instance_id, aws.client("autoscaling"))
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from userdata.config.node_file import NODE_FILE, NodeFile, NodeFileError, node_file, read
+from coordination.names import NODE_FILE
+from userdata.config.node_file import NodeFile, NodeFileError, node_file, read
 
 CONTROL_PLANE = {
     "cluster": "0b1c",

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
+from coordination.names import Setting
 from coordination.outcomes import Known, Unknown
 from rehearsal.aws.server import LocalAws
-from userdata.config.settings import NAMES, ClusterSettings, Invalid, PoolSettings, SettingsError, pool_settings
+from userdata.config.settings import ClusterSettings, Invalid, PoolSettings, SettingsError, pool_settings
 from userdata.config.ssm import read_cluster, read_pool
 from userdata.kubeadm.node import Taint
 
@@ -58,7 +59,7 @@ def put(client: Any, prefix: str, settings: dict[str, str]) -> None:
 
 def test_all_pages_of_the_settings_are_read(client: Any, prefix: str) -> None:
     put(client, prefix, STORED)
-    assert len(STORED) == len(NAMES) > 10, "a page has ten"
+    assert len(STORED) == len(Setting) > 10, "a page has ten"
     assert read_cluster(client, prefix) == Known(
         ClusterSettings(
             cluster_id=STORED["cluster-id"],

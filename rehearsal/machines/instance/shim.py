@@ -1,6 +1,6 @@
-"""The seam between this computer and "the AMI": what of the base system is hidden, and what stands in for Amazon Linux.
+"""The shim between this computer and "the AMI": what of the base system is hidden, and what stands in for Amazon Linux.
 
-An instance's root is an overlay of its own disk over three layers: `seam`, the parts of the operating system that an
+An instance's root is an overlay of its own disk over three layers: `shim`, the parts of the operating system that an
 image does not bring; the image's own layer; and `base`, this computer's root file system with a mask over what is its
 own.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from rehearsal.machines.instance import syscalls
 from rehearsal.machines.instance.plan import overlay_path
 
-SEAM = Path(__file__).with_suffix("")
+SHIM = Path(__file__).with_suffix("")
 """The files that are copied into the layer as they are."""
 HIDDEN_FOLDERS = (
     # this computer's services and settings of its kernel
@@ -98,7 +98,7 @@ _OPAQUE = "trusted.overlay.opaque"
 class Layers:
     """The two layers, shared by all instances of a local cloud."""
 
-    seam: Path
+    shim: Path
     base: Path
     """This computer's files with the mask over them. An overlay of its own: the kernel refuses layers inside each
     other, and an image's layer is a folder of this computer."""
@@ -109,12 +109,12 @@ class Layers:
         folder.mkdir()
         # In memory for the same reason: the mask would lie inside the base.
         syscalls.mount(label, str(folder), "tmpfs", data="mode=755")
-        seam, mask, base = folder / "seam", folder / "mask", folder / "base"
-        _make_seam(seam)
+        shim, mask, base = folder / "shim", folder / "mask", folder / "base"
+        _make_shim(shim)
         _make_mask(mask)
         base.mkdir()
         syscalls.mount(label, str(base), "overlay", syscalls.MS_RDONLY, f"lowerdir={overlay_path(mask)}:/")
-        return cls(seam, base)
+        return cls(shim, base)
 
     def remove(self) -> None:
         """Remove them, once no instance runs."""
@@ -123,8 +123,8 @@ class Layers:
                 syscalls.unmount(str(path), syscalls.MNT_DETACH)
 
 
-def _make_seam(layer: Path) -> None:
-    shutil.copytree(SEAM, layer)
+def _make_shim(layer: Path) -> None:
+    shutil.copytree(SHIM, layer)
     units = layer / _UNITS
     for name in BASE_UNITS:
         (units / name).symlink_to(f"/lib/systemd/system/{name}")

@@ -1,4 +1,4 @@
-"""A small world for the reconcile function: builders of snapshots, and ports whose answers a test can break.
+"""The test harness of the reconcile function: builders of snapshots, and ports whose answers a test can break.
 
 The table is moto's DynamoDB behind the real adapter. Groups and root stack are played here: moto holds no instance at
 a hook. CloudFormation's end of an answer is a real HTTP server.
@@ -150,7 +150,7 @@ class WatchedTable(ClusterTable):
         return outcome
 
 
-class World:
+class FunctionHarness:
     """Ports of one cluster. `moment` is the clock; `seconds_left` what the call of the function may still take."""
 
     def __init__(self, client: Any, *instances: GroupInstance) -> None:
@@ -192,12 +192,12 @@ class World:
 
 
 @contextmanager
-def world(*instances: GroupInstance, with_table: bool = True) -> Iterator[World]:
-    """A world on a moto of its own, whose table says that the cluster is ready."""
+def function_harness(*instances: GroupInstance, with_table: bool = True) -> Iterator[FunctionHarness]:
+    """A harness on a moto of its own, whose table says that the cluster is ready."""
     with mock_aws():
         make: Any = boto3.client
         client = make("dynamodb", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
-        made = World(client, *instances)
+        made = FunctionHarness(client, *instances)
         if with_table:
             client.create_table(
                 TableName=TABLE,

@@ -1,4 +1,4 @@
-"""How the programs of the rehearsal are told to end."""
+"""How the programs of the rehearsal are told to shut down."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import sys
 import threading
 
 
-def asked_to_end(*, with_stdin: bool) -> threading.Event:
+def shutdown_event(*, with_stdin: bool) -> threading.Event:
     """An event that SIGTERM and SIGINT set, and on request the end of standard input.
 
     A pipe ends however its other side ends, so a program with it never outlives whoever started it.
     """
-    ending = threading.Event()
-    threading.Thread(target=_when_signalled, args=(_wakened(), ending), daemon=True).start()
+    stopping = threading.Event()
+    threading.Thread(target=_when_signalled, args=(_wakened(), stopping), daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     if with_stdin:
-        threading.Thread(target=_until_closed, args=(ending,), daemon=True).start()
-    return ending
+        threading.Thread(target=_until_closed, args=(stopping,), daemon=True).start()
+    return stopping
 
 
 def _wakened() -> socket.socket:
@@ -35,11 +35,11 @@ def _wakened() -> socket.socket:
     return reading
 
 
-def _when_signalled(wakened: socket.socket, ending: threading.Event) -> None:
+def _when_signalled(wakened: socket.socket, stopping: threading.Event) -> None:
     wakened.recv(1)
-    ending.set()
+    stopping.set()
 
 
-def _until_closed(ending: threading.Event) -> None:
+def _until_closed(stopping: threading.Event) -> None:
     sys.stdin.read()
-    ending.set()
+    stopping.set()

@@ -19,13 +19,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from rehearsal.aws.server import LocalAws
-from rehearsal.machines import inventory, sites
+from rehearsal.machines import inventory, local_clouds
 from rehearsal.machines.balancer import Balancers
 from rehearsal.machines.model import Interface
 from rehearsal.machines.network import namespaces
 from rehearsal.machines.network.dns import Dns
 from rehearsal.machines.network.fabric import Fabric
-from rehearsal.machines.network.names import site_prefix
+from rehearsal.machines.network.names import cloud_prefix
 
 SPEED = 20.0
 """An interval of ten seconds takes half a second."""
@@ -42,13 +42,13 @@ ATTRIBUTES = {
 class Target:
     """An instance with a server on it."""
 
-    def __init__(self, bed: Bed, zone: str) -> None:
-        self._bed = bed
+    def __init__(self, harness: BalancerHarness, zone: str) -> None:
+        self._harness = harness
         self.zone = zone
-        self.instance_id = bed.launch(zone)
-        self.interface: Interface = inventory.machine(bed.aws, self.instance_id).interface
-        self.namespace = bed.fabric.attach(self.interface)
-        self._code_file = bed.folder / self.instance_id
+        self.instance_id = harness.launch(zone)
+        self.interface: Interface = inventory.machine(harness.aws, self.instance_id).interface
+        self.namespace = harness.fabric.attach(self.interface)
+        self._code_file = harness.folder / self.instance_id
         self._server: subprocess.Popen[bytes] | None = None
         self.answer_with(200)
         self.start()
@@ -61,7 +61,7 @@ class Target:
         """Start the server, unless it runs, and return when it listens."""
         if self._server is not None:
             return
-        arguments = (self.instance_id, self.interface.address, PORT, self._bed.certificate, self._code_file)
+        arguments = (self.instance_id, self.interface.address, PORT, self._harness.certificate, self._code_file)
         with namespaces.inside(self.namespace):
             self._server = subprocess.Popen([sys.executable, str(SERVER), *map(str, arguments)])
         wait(lambda: connects(self.namespace, self.interface.address, PORT))
@@ -74,20 +74,20 @@ class Target:
             self._server = None
 
 
-class Bed:
-    """Everything that a balancer needs; each has its own site."""
+class BalancerHarness:
+    """Everything that a balancer needs; each has its own local cloud."""
 
-    def __init__(self, site_id: str, folder: Path) -> None:
+    def __init__(self, cloud_id: str, folder: Path) -> None:
         # Or whoever removes leftovers meanwhile would take its namespaces for such.
-        sites.claim(site_id, folder)
-        self._site_id = site_id
-        self.prefix = site_prefix(site_id)
-        """What the names of the bed's namespaces begin with."""
+        local_clouds.claim(cloud_id, folder)
+        self._cloud_id = cloud_id
+        self.prefix = cloud_prefix(cloud_id)
+        """What the names of the harness's namespaces begin with."""
         self.folder = folder
         self.certificate = folder / "server.pem"
         self.certificate.write_bytes(certificate())
         self.aws = LocalAws(speed=SPEED).start()
-        self.fabric = Fabric(self.aws, site_id)
+        self.fabric = Fabric(self.aws, cloud_id)
         self.balancers = Balancers(self.aws, self.fabric)
         self.dns = Dns(self.aws, self.fabric)
         self.dns.start()
@@ -108,7 +108,7 @@ class Bed:
         self.dns.stop()
         self.fabric.close()
         self.aws.stop()
-        sites.release(self._site_id)
+        local_clouds.release(self._cloud_id)
         assert not namespaces.existing(self.prefix)
 
     # what it holds
@@ -120,7 +120,7 @@ class Bed:
         return self.fabric.attach(machine.interface)
 
     def launch(self, zone: str, group_id: str | None = None) -> str:
-        """Another instance; in the bed's security group unless another is named."""
+        """Another instance; in the harness's security group unless another is named."""
         image = self.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
         (made,) = self.ec2.run_instances(
             ImageId=image,

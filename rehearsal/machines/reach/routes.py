@@ -1,4 +1,4 @@
-"""Where a call from inside a VPC leads, as a pure function of the VPC: to an endpoint, or nowhere and why."""
+"""The route of a call from inside a VPC, as a pure function of the VPC: an endpoint, or none and why."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _SERVICES = {"ecr": "ecr.api"}
 
 
 @dataclass(frozen=True)
-class Nowhere:
-    """Nothing leads there; the reason is the end of a sentence."""
+class NoRoute:
+    """No endpoint leads to the service; the reason is the end of a sentence."""
 
     reason: str
 
 
-def leads(view: View, source: str, service: str, region: str) -> EndpointView | Nowhere:
+def route(view: View, source: str, service: str, region: str) -> EndpointView | NoRoute:
     """The endpoint that a call of the instance at `source` takes; `service` and `region` are its signature's."""
     names = endpoint_names(service, region)
     found = [endpoint for endpoint in view.endpoints if endpoint.service_name in names]
     if not found:
-        return Nowhere(f"the VPC has no endpoint {names[0]}")
+        return NoRoute(f"the VPC has no endpoint {names[0]}")
     refusals = []
     for endpoint in found:
         reason = (
@@ -34,7 +34,7 @@ def leads(view: View, source: str, service: str, region: str) -> EndpointView | 
         if not reason:
             return endpoint
         refusals.append(f"{endpoint.endpoint_id} ({endpoint.service_name}): {reason}")
-    return Nowhere("; ".join(refusals))
+    return NoRoute("; ".join(refusals))
 
 
 def endpoint_names(service: str, region: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from rehearsal.aws.server import LocalAws
 from rehearsal.aws.services.ec2.hosting import attach_host
-from rehearsal.machines import sites
+from rehearsal.machines import local_clouds
 from rehearsal.machines.hypervisor import Hypervisor
 from rehearsal.machines.metadata import Metadata
 from rehearsal.machines.model import Image
@@ -17,22 +17,22 @@ from tests.waiting import wait_for
 SHUTDOWN_SECONDS = 5.0
 
 
-class Bed:
+class InstanceHarness:
     """A VPC with two subnets in two zones, an image that adds nothing, and the hypervisor behind the local EC2."""
 
-    def __init__(self, site_id: str, run_dir: Path) -> None:
-        self.site_id = site_id
+    def __init__(self, cloud_id: str, run_dir: Path) -> None:
+        self.cloud_id = cloud_id
         self.run_dir = run_dir
-        sites.claim(site_id, run_dir)
+        local_clouds.claim(cloud_id, run_dir)
         self.aws = LocalAws().start()
-        self.fabric = Fabric(self.aws, site_id)
+        self.fabric = Fabric(self.aws, cloud_id)
         self.metadata = Metadata(self.aws, self.fabric)
         self.metadata.start()
         self.image = Image(run_dir / "layer", run_dir / "containerd", "v0.0.0")
         for folder in (self.image.layer, self.image.containerd):
             folder.mkdir()
         self.hypervisor = Hypervisor(
-            self.aws, self.fabric, self._image, site_id, run_dir, shutdown_seconds=SHUTDOWN_SECONDS
+            self.aws, self.fabric, self._image, cloud_id, run_dir, shutdown_seconds=SHUTDOWN_SECONDS
         )
         self.ec2 = self.aws.client("ec2")
         attach_host(self.aws, self.hypervisor)
@@ -61,7 +61,7 @@ class Bed:
         self.metadata.stop()
         self.fabric.close()
         self.aws.stop()
-        sites.release(self.site_id)
+        local_clouds.release(self.cloud_id)
 
     def launch(self, user_data: str = "", *, zone: int = 0, **more: Any) -> str:
         """Ask EC2 for an instance that everything in the VPC may reach."""

@@ -13,7 +13,7 @@ from tests.rehearsal.loopback_vpc import LoopbackVpc, listener
 numbers = itertools.count()
 
 
-class Ground:
+class ReachHarness:
     """A VPC with one instance, whose role may do anything; calls from inside come in through a port of their own."""
 
     def __init__(self, aws: LocalAws) -> None:

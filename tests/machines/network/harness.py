@@ -17,8 +17,8 @@ ANYWHERE = {"IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 _numbers = itertools.count()
 
 
-class Ground:
-    """A VPC with a subnet in each of two zones. Every Ground has the same addresses."""
+class NetworkHarness:
+    """A VPC with a subnet in each of two zones. Every one has the same addresses."""
 
     def __init__(self, aws: LocalAws, fabric: Fabric) -> None:
         self.fabric = fabric

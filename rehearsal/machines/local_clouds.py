@@ -1,7 +1,8 @@
 """The local clouds that run on this computer: who owns each, and the kernel's settings that are raised while any runs.
 
 A cloud's kernel objects carry its id; its record says whether its owner still lives. Records are below /run, so they
-end when the computer does, as those objects do.
+end when the computer does, as those objects do. Checkouts of different versions read each other's records: a change of
+`site-<id>.json` or its fields would make the clouds of the others look dead.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 REGISTRY = Path("/run/holdfast")
@@ -37,7 +38,7 @@ RAISED_FOR_KUBELET = {"kernel.keys.root_maxkeys": 1_000_000, "kernel.keys.root_m
 class Record:
     """A local cloud and the process that owns it."""
 
-    site_id: str
+    cloud_id: str
     pid: int
     started: int
     """When the process started, in clock ticks after the computer's: a number that a later process cannot have."""
@@ -49,18 +50,19 @@ class Record:
         return _started(self.pid) == self.started
 
 
-def claim(site_id: str, run_dir: Path) -> None:
+def claim(cloud_id: str, run_dir: Path) -> None:
     """Make this process the owner of a local cloud; before anything of the cloud is made. Twice is fine."""
     with _locked():
-        record = Record(site_id, os.getpid(), _started(os.getpid()) or 0, str(run_dir.resolve()))
-        _file(site_id).write_text(json.dumps(asdict(record)), encoding="utf-8")
+        record = {"site_id": cloud_id, "pid": os.getpid(), "started": _started(os.getpid()) or 0}
+        text = json.dumps(record | {"run_dir": str(run_dir.resolve())})
+        _file(cloud_id).write_text(text, encoding="utf-8")
         _raise_settings()
 
 
-def release(site_id: str) -> None:
+def release(cloud_id: str) -> None:
     """Forget a local cloud, after everything of it is gone; the last one puts the kernel's settings back."""
     with _locked():
-        _file(site_id).unlink(missing_ok=True)
+        _file(cloud_id).unlink(missing_ok=True)
         if not any(record.alive for record in _records()):
             _restore_settings()
 
@@ -73,7 +75,7 @@ def records() -> list[Record]:
 
 def alive() -> set[str]:
     """The ids of the local clouds whose owners run."""
-    return {record.site_id for record in records() if record.alive}
+    return {record.cloud_id for record in records() if record.alive}
 
 
 def settings() -> dict[str, int]:
@@ -84,13 +86,14 @@ def settings() -> dict[str, int]:
 def _records() -> list[Record]:
     found = []
     for file in sorted(REGISTRY.glob("site-*.json")):
-        with contextlib.suppress(ValueError, TypeError):  # Half-written by a process that was killed.
-            found.append(Record(**json.loads(file.read_text(encoding="utf-8"))))
+        with contextlib.suppress(ValueError, TypeError, KeyError):  # Half-written by a process that was killed.
+            stored = json.loads(file.read_text(encoding="utf-8"))
+            found.append(Record(stored.pop("site_id"), **stored))
     return found
 
 
-def _file(site_id: str) -> Path:
-    return REGISTRY / f"site-{site_id}.json"
+def _file(cloud_id: str) -> Path:
+    return REGISTRY / f"site-{cloud_id}.json"
 
 
 @contextlib.contextmanager

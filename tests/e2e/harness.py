@@ -104,7 +104,7 @@ class Holding:
         return json.dumps({way: list(stages) for way, stages in ways.items()})
 
 
-class Bed:
+class ClusterHarness:
     """One running cluster. Every look delivers what the instances are to be held at."""
 
     def __init__(self, rehearsal: MachineRehearsal) -> None:
@@ -261,7 +261,7 @@ class Bed:
 @contextmanager
 def running(
     folder: Path, *, node_settings: Mapping[str, Any], parameters: Mapping[str, str], program: Path | None = PROGRAM
-) -> Iterator[Bed]:
+) -> Iterator[ClusterHarness]:
     """A cluster of the default example whose creation has begun; `parameters` are defaults of the root template."""
 
     def change(templates: Path) -> None:
@@ -285,7 +285,7 @@ def running(
         while not rehearsal.local.client("dynamodb").list_tables()["TableNames"]:
             assert time.monotonic() < deadline, "the stack makes no table"
             time.sleep(LOOK_SECONDS)
-        yield Bed(rehearsal)
+        yield ClusterHarness(rehearsal)
 
 
 def _is(item: Item, prefix: str) -> bool:

@@ -18,7 +18,7 @@ from rehearsal.aws.server import LocalAws
 from rehearsal.aws.services.ec2.hosting import attach_host
 from rehearsal.binaries import images
 from rehearsal.cloud import control, node_layer
-from rehearsal.machines import sites
+from rehearsal.machines import local_clouds
 from rehearsal.machines.balancer import Balancers
 from rehearsal.machines.hypervisor import Hypervisor
 from rehearsal.machines.inside import Inside
@@ -49,7 +49,7 @@ VERBS = API_VERBS | FAULTS
 """What a test may do to an instance, or to all of a zone."""
 
 
-class Site:
+class LocalCloud:
     """The parts of one local cloud. Its machine images are those that are made already, the newest Kubernetes first.
 
     They carry this checkout's node program. `node_settings` go into their image.json, and `program` stands in the place
@@ -58,7 +58,7 @@ class Site:
 
     def __init__(
         self,
-        site_id: str,
+        cloud_id: str,
         run_dir: Path,
         *,
         node_settings: Mapping[str, Any] | None = None,
@@ -68,7 +68,7 @@ class Site:
         port: int = 0,
         log_dir: Path | None = None,
     ) -> None:
-        self.site_id = site_id
+        self.cloud_id = cloud_id
         self.aws = LocalAws(port, speed, region, log_dir)
         self._run_dir = run_dir
         self._node_settings = node_settings or {}
@@ -87,12 +87,12 @@ class Site:
             raise
 
     def _start(self) -> None:
-        # Before anything is made: what has the site's name then has an owner.
-        sites.claim(self.site_id, self._run_dir)
-        self._stops.append(lambda: sites.release(self.site_id))
+        # Before anything is made: what has the cloud's name then has an owner.
+        local_clouds.claim(self.cloud_id, self._run_dir)
+        self._stops.append(lambda: local_clouds.release(self.cloud_id))
         self.aws.start()
         self._stops.append(self.aws.stop)
-        self.fabric = Fabric(self.aws, self.site_id)
+        self.fabric = Fabric(self.aws, self.cloud_id)
         self._stops.append(self.fabric.close)
         # what machines find in their network
         self.reach = Reach(self.aws)
@@ -104,15 +104,15 @@ class Site:
         balancers.start()
         self._stops.append(balancers.stop)
         # machines
-        self.hypervisor = Hypervisor(self.aws, self.fabric, self._image, self.site_id, self._run_dir)
+        self.hypervisor = Hypervisor(self.aws, self.fabric, self._image, self.cloud_id, self._run_dir)
         self._stops.append(self.hypervisor.close)
         attach_host(self.aws, self.hypervisor)
         self._register_images()
         self.aws.route(control.PREFIX, self._answer)
 
     def stop(self) -> None:
-        """Everything down, the last first; nothing of the site is left on this computer. Raises what a part raised that
-        did not stop, after all others were stopped."""
+        """Everything down, the last first; nothing of the cloud is left on this computer. Raises what a part raised
+        that did not stop, after all others were stopped."""
         with ExitStack() as stack:
             for stop in self._stops:
                 stack.callback(stop)

@@ -1,4 +1,4 @@
-"""The local AWS and the player as processes of their own, and the unmodified AWS CLI that talks to them."""
+"""The local AWS and the stub of the nodes as processes of their own, and the unmodified AWS CLI that talks to them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def wait_for(look: Callable[[], T], what: str, seconds: float = 180.0) -> T:
     return waiting.wait_for(look, what, seconds, LOOK_SECONDS)
 
 
-class Place:
+class LocalAwsHarness:
     """One region of the local AWS, seen by its users: through the AWS CLI and boto3."""
 
     def __init__(self, processes: Processes, endpoint: str, region: str) -> None:
@@ -63,9 +63,9 @@ class Place:
         assert running.returncode == 0, f"aws {' '.join(arguments)}\n{said}"
         return json.loads(said) if said.strip() else None
 
-    def play(self, *arguments: str) -> None:
-        """Start the player of this region's nodes."""
-        command = ["rehearsal.player", "--endpoint", self.endpoint, "--region", self.region]
+    def stub_nodes(self, *arguments: str) -> None:
+        """Start the stub of this region's nodes."""
+        command = ["rehearsal.node_stub", "--endpoint", self.endpoint, "--region", self.region]
         self._processes.start(*command, "--poll-seconds", str(LOOK_SECONDS), *arguments)
 
     def _make_client(self, service: str) -> Any:

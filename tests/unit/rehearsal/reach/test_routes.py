@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rehearsal.machines.network.topology import Rule
-from rehearsal.machines.reach.leads import Nowhere, endpoint_names, leads
+from rehearsal.machines.reach.routes import NoRoute, endpoint_names, route
 from rehearsal.machines.reach.view import View
 from tests.unit.rehearsal.reach.vpc import (
     ANYWHERE,
@@ -24,8 +24,8 @@ from tests.unit.rehearsal.reach.vpc import (
 
 def reason(seen: View, service: str, source: str = NODE, region: str = REGION) -> str:
     """Why nothing leads to a service."""
-    found = leads(seen, source, service, region)
-    assert isinstance(found, Nowhere), found
+    found = route(seen, source, service, region)
+    assert isinstance(found, NoRoute), found
     return found.reason
 
 
@@ -55,12 +55,12 @@ def test_a_signatures_service_names_its_endpoint(service: str, name: str) -> Non
 def test_in_china_either_name_will_do() -> None:
     plain = "com.amazonaws.cn-north-1.ssm"
     for name in (plain, f"cn.{plain}"):
-        assert leads(view(with_(SSM, service_name=name)), NODE, "ssm", "cn-north-1") == with_(SSM, service_name=name)
+        assert route(view(with_(SSM, service_name=name)), NODE, "ssm", "cn-north-1") == with_(SSM, service_name=name)
 
 
 def test_an_endpoint_leads_to_its_service() -> None:
-    assert leads(view(), NODE, "ssm", REGION) == SSM
-    assert leads(view(), NODE, "s3", REGION) == S3
+    assert route(view(), NODE, "ssm", REGION) == SSM
+    assert route(view(), NODE, "s3", REGION) == S3
 
 
 def test_a_service_without_an_endpoint_is_named() -> None:
@@ -91,14 +91,14 @@ def test_an_interface_endpoint_is_refused_for_a_reason(seen: View, why: str) -> 
 
 
 def test_an_interface_in_one_zone_will_do() -> None:
-    assert leads(view(with_(SSM, addresses=(FIRST,))), OTHER_NODE, "ssm", REGION) == with_(SSM, addresses=(FIRST,))
-    assert leads(view(groups_of_second=("sg-closed",)), NODE, "ssm", REGION) == SSM
+    assert route(view(with_(SSM, addresses=(FIRST,))), OTHER_NODE, "ssm", REGION) == with_(SSM, addresses=(FIRST,))
+    assert route(view(groups_of_second=("sg-closed",)), NODE, "ssm", REGION) == SSM
 
 
 def test_a_gateway_endpoint_needs_a_route_from_the_callers_subnet() -> None:
     assert "rtb-main" in reason(view(), "s3", OTHER_NODE)
     both = with_(S3, route_tables=frozenset({"rtb-own", "rtb-main"}))
-    assert leads(view(both), OTHER_NODE, "s3", REGION) == both
+    assert route(view(both), OTHER_NODE, "s3", REGION) == both
 
 
 @pytest.mark.parametrize(
@@ -115,15 +115,15 @@ def test_a_gateway_endpoint_needs_a_route_from_the_callers_subnet() -> None:
     ],
 )
 def test_a_gateway_endpoint_needs_an_egress_rule_to_its_prefixes(egress: tuple[Rule, ...], passes: bool) -> None:
-    found = leads(view(egress=egress), NODE, "s3", REGION)
+    found = route(view(egress=egress), NODE, "s3", REGION)
     assert (found == S3) is passes
-    if isinstance(found, Nowhere):
+    if isinstance(found, NoRoute):
         assert "no egress rule of sg-node (Node) allows it" in found.reason
 
 
 def test_one_of_two_endpoints_for_a_service_is_enough() -> None:
     closed = with_(SSM, endpoint_id="vpce-closed", private_dns=False)
-    assert leads(view(closed, SSM), NODE, "ssm", REGION) == SSM
+    assert route(view(closed, SSM), NODE, "ssm", REGION) == SSM
 
 
 def test_the_reasons_of_all_endpoints_are_told() -> None:

@@ -16,7 +16,7 @@ from rehearsal.machines.metadata import Metadata
 from rehearsal.machines.model import Machine
 from rehearsal.machines.network import namespaces
 from rehearsal.machines.network.fabric import Fabric
-from rehearsal.machines.network.names import site_prefix
+from rehearsal.machines.network.names import cloud_prefix
 from rehearsal.machines.reach import Reach
 
 ENDPOINT = "http://169.254.169.249"
@@ -24,13 +24,13 @@ AWS_CLI = str(Path(sys.executable).parent / "aws")
 LIFETIME_SECONDS = 3600.0
 
 
-class Place:
+class ServicesHarness:
     """A VPC with one endpoint, for SSM, and one instance with a role that may read SSM parameters and nothing else."""
 
-    def __init__(self, site_id: str, speed: float) -> None:
-        self._site_id = site_id
+    def __init__(self, cloud_id: str, speed: float) -> None:
+        self._cloud_id = cloud_id
         self.aws = LocalAws(speed=speed).start()
-        self.fabric = Fabric(self.aws, site_id)
+        self.fabric = Fabric(self.aws, cloud_id)
         self.reach = Reach(self.aws)
         self.reach.start()
         self._parts = (Inside(self.aws, self.fabric), Metadata(self.aws, self.fabric, LIFETIME_SECONDS))
@@ -49,7 +49,7 @@ class Place:
             part.stop()
         self.fabric.close()
         self.aws.stop()
-        assert not namespaces.existing(site_prefix(self._site_id))
+        assert not namespaces.existing(cloud_prefix(self._cloud_id))
 
     def launch(self, **more: Any) -> str:
         """Another instance; nothing is attached yet."""

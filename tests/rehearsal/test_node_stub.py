@@ -1,4 +1,4 @@
-"""The player in a process of its own: it answers launch hooks, signals once, and leaves everything else alone."""
+"""The node stub in a process of its own: it answers launch hooks, signals once, and leaves everything else alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 from rehearsal.aws.server import LocalAws
-from tests.rehearsal.compute import Ground
+from tests.rehearsal.compute import LaunchNetwork
 from tests.waiting import wait_for
 
 HOOKS = [
@@ -24,11 +24,11 @@ HOOKS = [
 
 
 class Process:
-    """A running player and what it has said."""
+    """A running stub and what it has said."""
 
     def __init__(self, endpoint: str, *options: str) -> None:
-        command = [sys.executable, "-m", "rehearsal.player", "--endpoint", endpoint, "--region", "us-east-1"]
-        # The player must do without the caller's credentials.
+        command = [sys.executable, "-m", "rehearsal.node_stub", "--endpoint", endpoint, "--region", "us-east-1"]
+        # The stub must do without the caller's credentials.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         self._process = subprocess.Popen(
             [*command, "--poll-seconds", "0.05", *options],
@@ -61,7 +61,7 @@ class Process:
         return [act for act in self.said if act["act"] == kind]
 
     def close_stdin(self) -> int:
-        """The exit status after the end of standard input, as when whoever started the player was killed."""
+        """The exit status after the end of standard input, as when whoever started the stub was killed."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         return self._process.wait(timeout=10)
@@ -75,15 +75,15 @@ class Process:
         return status, "".join(self.trouble)
 
 
-def make_group(aws: LocalAws, ground: Ground, name: str, cluster: str | None, **settings: Any) -> None:
+def make_group(aws: LocalAws, network: LaunchNetwork, name: str, cluster: str | None, **settings: Any) -> None:
     tags = [{"Key": "holdfast:cluster", "Value": cluster, "PropagateAtLaunch": True}] if cluster else []
     aws.client("autoscaling").create_auto_scaling_group(
         AutoScalingGroupName=name,
         MinSize=0,
         MaxSize=2,
         DesiredCapacity=1,
-        LaunchTemplate={"LaunchTemplateId": ground.template},
-        VPCZoneIdentifier=ground.zones,
+        LaunchTemplate={"LaunchTemplateId": network.template},
+        VPCZoneIdentifier=network.zones,
         LifecycleHookSpecificationList=HOOKS,
         Tags=tags,
         **settings,
@@ -95,12 +95,14 @@ def states(aws: LocalAws, name: str) -> list[str]:
     return [instance["LifecycleState"] for instance in group["Instances"]]
 
 
-def test_it_completes_the_launch_hooks_of_clusters_and_touches_nothing_else(aws: LocalAws, ground: Ground) -> None:
-    make_group(aws, ground, "mine", "uuid-1")
-    make_group(aws, ground, "stranger", None)
-    player = Process(aws.endpoint)
+def test_it_completes_the_launch_hooks_of_clusters_and_touches_nothing_else(
+    aws: LocalAws, network: LaunchNetwork
+) -> None:
+    make_group(aws, network, "mine", "uuid-1")
+    make_group(aws, network, "stranger", None)
+    stub = Process(aws.endpoint)
     wait_for(lambda: states(aws, "mine") == ["InService"], "the cluster's instance in service", seconds=20)
-    (act,) = wait_for(lambda: player.acts("launch hook completed"), "the line about it")
+    (act,) = wait_for(lambda: stub.acts("launch hook completed"), "the line about it")
     assert (act["group"], act["hook"]) == ("mine", "launching")
     aws.client("autoscaling").terminate_instance_in_auto_scaling_group(
         InstanceId=act["instance"], ShouldDecrementDesiredCapacity=True
@@ -110,44 +112,44 @@ def test_it_completes_the_launch_hooks_of_clusters_and_touches_nothing_else(aws:
     aws.clock.sleep(0.5)
     assert states(aws, "mine") == ["Terminating:Wait"]
     assert states(aws, "stranger") == ["Pending:Wait"]
-    assert player.stop() == (0, "")
+    assert stub.stop() == (0, "")
 
 
-def test_it_plays_only_the_cluster_that_it_was_told(aws: LocalAws, ground: Ground) -> None:
-    make_group(aws, ground, "chosen", "uuid-2")
-    make_group(aws, ground, "other", "uuid-3")
-    player = Process(aws.endpoint, "--cluster", "uuid-2")
+def test_it_plays_only_the_cluster_that_it_was_told(aws: LocalAws, network: LaunchNetwork) -> None:
+    make_group(aws, network, "chosen", "uuid-2")
+    make_group(aws, network, "other", "uuid-3")
+    stub = Process(aws.endpoint, "--cluster", "uuid-2")
     wait_for(lambda: states(aws, "chosen") == ["InService"], "the chosen cluster's instance in service", seconds=20)
     aws.clock.sleep(0.3)
     assert states(aws, "other") == ["Pending:Wait"]
-    assert player.stop() == (0, "")
+    assert stub.stop() == (0, "")
 
 
 def test_it_ends_with_its_standard_input_when_asked_to(aws: LocalAws) -> None:
     assert Process(aws.endpoint, "--stop-with-stdin").close_stdin() == 0
 
 
-def test_it_signals_a_complete_control_plane_once_and_writes_its_voters(aws: LocalAws, ground: Ground) -> None:
+def test_it_signals_a_complete_control_plane_once_and_writes_its_voters(aws: LocalAws, network: LaunchNetwork) -> None:
     upload(aws, "database", {"Resources": {"Table": TABLE}})
-    upload(aws, "controlplane", {"Resources": control_plane(ground)})
+    upload(aws, "controlplane", {"Resources": control_plane(network)})
     nested = {name: nested_stack(name.lower()) for name in ("Database", "Controlplane")}
     nested["Controlplane"]["DependsOn"] = "Database"
     stacks = aws.client("cloudformation")
-    player = Process(aws.endpoint, "--cluster", "uuid-4", "--voters")
-    stacks.create_stack(StackName="played", TemplateBody=json.dumps({"Resources": nested}))
+    stub = Process(aws.endpoint, "--cluster", "uuid-4", "--voters")
+    stacks.create_stack(StackName="stubbed", TemplateBody=json.dumps({"Resources": nested}))
     wait_for(
-        lambda: stacks.describe_stacks(StackName="played")["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE",
+        lambda: stacks.describe_stacks(StackName="stubbed")["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE",
         "a cluster that is complete",
         seconds=60,
     )
-    (signalled,) = player.acts("cluster signalled")
-    written = player.acts("voter's row written")
+    (signalled,) = stub.acts("cluster signalled")
+    written = stub.acts("voter's row written")
     assert len(written) == 2
     assert signalled["instance"] in {act["instance"] for act in written}
     rows = aws.client("dynamodb").scan(TableName=written[0]["table"])["Items"]
     assert {row["Id"]["S"] for row in rows} == {f"member#{act['instance']}" for act in written}
     assert {row["State"]["S"] for row in rows} == {"voter"}
-    assert player.stop() == (0, "")
+    assert stub.stop() == (0, "")
 
 
 TABLE = {
@@ -160,7 +162,7 @@ TABLE = {
 }
 
 
-def control_plane(ground: Ground) -> dict[str, Any]:
+def control_plane(network: LaunchNetwork) -> dict[str, Any]:
     """Two slots and the signal that they wait for."""
     tags = {"holdfast:cluster": "uuid-4", "holdfast:role": "control-plane", "holdfast:slot": "0"}
     slot = {
@@ -168,8 +170,8 @@ def control_plane(ground: Ground) -> dict[str, Any]:
         "Properties": {
             "MinSize": "1",
             "MaxSize": "2",
-            "VPCZoneIdentifier": list(ground.subnets),
-            "LaunchTemplate": {"LaunchTemplateId": ground.template, "Version": "1"},
+            "VPCZoneIdentifier": list(network.subnets),
+            "LaunchTemplate": {"LaunchTemplateId": network.template, "Version": "1"},
             "LifecycleHookSpecificationList": HOOKS[:1],
             "Tags": [{"Key": key, "Value": value, "PropagateAtLaunch": True} for key, value in tags.items()],
         },
@@ -184,12 +186,12 @@ def control_plane(ground: Ground) -> dict[str, Any]:
 
 def upload(aws: LocalAws, name: str, template: dict[str, Any]) -> None:
     s3 = aws.client("s3")
-    s3.create_bucket(Bucket="played")
-    s3.put_object(Bucket="played", Key=f"{name}.json", Body=json.dumps(template).encode())
+    s3.create_bucket(Bucket="stubbed")
+    s3.put_object(Bucket="stubbed", Key=f"{name}.json", Body=json.dumps(template).encode())
 
 
 def nested_stack(name: str) -> dict[str, Any]:
-    url = f"https://s3.amazonaws.com/played/{name}.json"
+    url = f"https://s3.amazonaws.com/stubbed/{name}.json"
     return {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": url}}
 
 
@@ -197,8 +199,8 @@ def test_it_keeps_trying_while_the_local_aws_is_away_and_says_so_once() -> None:
     with socket.socket() as taken:
         # Bound and never listening: nobody answers there, and nobody else takes the port.
         taken.bind(("127.0.0.1", 0))
-        player = Process(f"http://localhost:{taken.getsockname()[1]}")
-        first = wait_for(lambda: player.trouble[:1], "the first trouble")
+        stub = Process(f"http://localhost:{taken.getsockname()[1]}")
+        first = wait_for(lambda: stub.trouble[:1], "the first trouble")
         time.sleep(0.5)
-        assert player.stop() == (0, "".join(first))
+        assert stub.stop() == (0, "".join(first))
     assert "Could not connect" in json.loads(first[0])["trouble"]

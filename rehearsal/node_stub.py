@@ -1,10 +1,10 @@
-"""Plays the nodes of clusters on the local AWS: a process of its own that uses nothing but public APIs.
+"""Stands in for the nodes of clusters on the local AWS: a process of its own that uses nothing but public APIs.
 
 For every group with the tag `holdfast:cluster` it completes the launch hooks of waiting instances, as a node does once
 it is healthy, and sends the one signal that a control plane waits for when all its slots are in service. It never
 touches a terminating hook: those belong to the reconcile function.
 
-Run as `python -m rehearsal.player --endpoint URL --region REGION`; one JSON line on standard output for every act.
+Run as `python -m rehearsal.node_stub --endpoint URL --region REGION`; one JSON line on standard output for every act.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rehearsal.ending import asked_to_end
+from rehearsal.shutdown import shutdown_event
 
 CLUSTER_TAG = "holdfast:cluster"
 ROLE_TAG = "holdfast:role"
@@ -33,7 +33,7 @@ POLL_SECONDS = 0.2
 HOOK_GONE = "No active Lifecycle Action found"
 
 
-class Player:
+class NodeStub:
     """What the nodes of the clusters do, one round at a time."""
 
     def __init__(self, session: Any, endpoint: str, cluster: str | None, voters: bool) -> None:
@@ -46,7 +46,7 @@ class Player:
         self._tables: dict[str, str] = {}
         self._written: set[str] = set()
 
-    def play(self) -> None:
+    def run_once(self) -> None:
         """One round: answer launch hooks, then signal the control planes that are complete."""
         control_planes: dict[str, list[dict[str, Any]]] = {}
         for group in self._groups():
@@ -155,30 +155,34 @@ def say(act: str, **facts: str) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Play until SIGTERM or SIGINT."""
-    parser = argparse.ArgumentParser(prog="python -m rehearsal.player", description="Plays the nodes of clusters.")
+    """Run until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(
+        prog="python -m rehearsal.node_stub", description="Stands in for the nodes of clusters."
+    )
     parser.add_argument("--endpoint", required=True, help="address of the local AWS")
     parser.add_argument("--region", required=True)
     parser.add_argument("--poll-seconds", type=float, default=POLL_SECONDS, help="real seconds between two rounds")
-    parser.add_argument("--cluster", help="uuid of the only cluster to play; all clusters without it")
+    parser.add_argument("--cluster", help="uuid of the only cluster to stand in for; all clusters without it")
     parser.add_argument("--voters", action="store_true", help="write a voter's row for every control-plane instance")
     parser.add_argument("--stop-with-stdin", action="store_true", help="stop when standard input is closed")
     options = parser.parse_args(arguments)
-    ending = asked_to_end(with_stdin=options.stop_with_stdin)
+    stopping = shutdown_event(with_stdin=options.stop_with_stdin)
     # The local AWS takes any credentials; the caller's own must not be sent anywhere by mistake.
-    session = boto3.Session(aws_access_key_id="player", aws_secret_access_key="player", region_name=options.region)
-    player = Player(session, options.endpoint, options.cluster, options.voters)
+    session = boto3.Session(
+        aws_access_key_id="node-stub", aws_secret_access_key="node-stub", region_name=options.region
+    )
+    stub = NodeStub(session, options.endpoint, options.cluster, options.voters)
     failing = ""
-    while not ending.is_set():
+    while not stopping.is_set():
         try:
-            player.play()
+            stub.run_once()
             failing = ""
         except (ClientError, BotoCoreError) as error:
             # A node keeps trying; the same trouble is reported once.
             if str(error) != failing:
                 failing = str(error)
                 print(json.dumps({"trouble": failing}), file=sys.stderr, flush=True)
-        ending.wait(options.poll_seconds)
+        stopping.wait(options.poll_seconds)
     return 0
 
 
