@@ -13,9 +13,9 @@ from coordination.claims import Claim
 from coordination.instances import GroupInstance
 from coordination.outcomes import Known
 from coordination.record import ClusterRecord, Phase
+from coordination.rows import Rows
 from coordination.writes import Transaction
 from functions.reconcile import decide
-from functions.reconcile.snapshot import Rows
 from tests.model.explorer import NO_PROGRESS, explore
 from tests.model.instance_steps import NEVER_EMPTY, NEVER_FOREIGN, NEVER_OLD, NEVER_OVER_THE_LIVING
 from tests.model.mutations import Watched, mutate_decide, without

@@ -10,6 +10,7 @@ import pytest
 from coordination.outcomes import Known, NoTable, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.release_grants import ReleaseGrant
+from coordination.rows import Rows
 from functions.reconcile.actions import (
     Action,
     ClearCondition,
@@ -21,7 +22,6 @@ from functions.reconcile.actions import (
 )
 from functions.reconcile.decide import decide
 from functions.reconcile.hold_condition import held
-from functions.reconcile.snapshot import Rows
 from tests.unit.functions.harness import BROKEN, CLUSTER_ID, NOW, instance, member, record, rows, snapshot
 
 REASON = "member#i-1 is voter: etcd has to forget it first"
