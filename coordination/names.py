@@ -78,7 +78,7 @@ MEMBER_ITEM_PREFIX = "member#"
 BOOT_ITEM_PREFIX = "boot#"
 LEASE_ITEM_PREFIX = "lease#"
 CONDITION_ITEM_PREFIX = "condition#"
-DISMISSAL_ITEM_PREFIX = "dismissal#"
+RELEASE_GRANT_ITEM_PREFIX = "release-grant#"
 DRAIN_ITEM_PREFIX = "drain#"
 APPROVAL_ITEM_PREFIX = "approval#"
 RESTORE_APPROVAL_ITEM = f"{APPROVAL_ITEM_PREFIX}restore"
@@ -94,9 +94,9 @@ def boot_item(instance_arn: str) -> str:
     return BOOT_ITEM_PREFIX + instance_arn
 
 
-def dismissal_item(instance_id: str) -> str:
-    """The key of an instance's dismissal."""
-    return DISMISSAL_ITEM_PREFIX + instance_id
+def release_grant_item(instance_id: str) -> str:
+    """The key of an instance's release grant."""
+    return RELEASE_GRANT_ITEM_PREFIX + instance_id
 
 
 def condition_item(name: str) -> str:

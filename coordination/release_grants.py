@@ -1,4 +1,4 @@
-"""`dismissal#<instance>`: the only member that an epoch ever had is being terminated, and it answers nobody.
+"""`release-grant#<instance>`: the only member that an epoch ever had is being terminated, and it answers nobody.
 
 Its terminating hook holds it, because it is a member. But a member that is silent can neither be joined nor removed, so
 the cluster would wait for a person, for data of which no cluster was ever complete. Whoever finds it so says it here,
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from coordination.fields import text, whole_number
-from coordination.names import DISMISSAL_ITEM_PREFIX, TABLE_KEY, dismissal_item
+from coordination.names import RELEASE_GRANT_ITEM_PREFIX, TABLE_KEY, release_grant_item
 from coordination.outcomes import Item
 from coordination.record import ClusterRecord, Phase
 from coordination.writes import Value, as_item
@@ -28,7 +28,7 @@ class ReleaseGrant:
     @property
     def item_id(self) -> str:
         """The item's key."""
-        return dismissal_item(self.instance_id)
+        return release_grant_item(self.instance_id)
 
     def fields(self) -> dict[str, Value]:
         """The fields that store it."""
@@ -48,9 +48,9 @@ class ReleaseGrant:
 
 
 def release_grant(item: Item) -> ReleaseGrant:
-    """The dismissal that `item` holds. Raises Malformed."""
+    """The release grant that `item` holds. Raises Malformed."""
     return ReleaseGrant(
-        instance_id=text(item, TABLE_KEY).removeprefix(DISMISSAL_ITEM_PREFIX),
+        instance_id=text(item, TABLE_KEY).removeprefix(RELEASE_GRANT_ITEM_PREFIX),
         epoch=whole_number(item, "Epoch"),
         row_version=whole_number(item, "RowVersion"),
         by=text(item, "By"),

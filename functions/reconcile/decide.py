@@ -13,6 +13,7 @@ from coordination.members import MemberState
 from coordination.names import CONTROL_PLANE_ROLE, WORKER_ROLE, member_item
 from coordination.outcomes import Known, NoTable, Unknown
 from coordination.record import Phase
+from coordination.rows import Rows, understood
 from coordination.stacks import SETTLED_STATES
 from functions.reconcile import deletion
 from functions.reconcile.actions import (
@@ -25,7 +26,7 @@ from functions.reconcile.actions import (
     Wait,
 )
 from functions.reconcile.hold_condition import held, is_hold
-from functions.reconcile.snapshot import Rows, Snapshot
+from functions.reconcile.snapshot import Snapshot
 
 
 def decide(snapshot: Snapshot) -> list[Action]:
@@ -99,7 +100,8 @@ def release_granted(instance: GroupInstance, rows: Rows, cluster_id: str) -> str
     Nobody has written a member's row since the one who looked had read the record and then the rows, so nobody has
     joined it. The rows are counted here, too.
     """
-    said = rows.dismissals.get(instance.instance_id)
+    # One that cannot be understood is none: its member is held.
+    said = understood(rows.release_grants).get(instance.instance_id)
     record, row = rows.record, rows.members.get(instance.instance_id)
     if said is None or not isinstance(record, Known) or record.value is None or not isinstance(row, Known):
         return ""
@@ -115,7 +117,7 @@ def _name(instance: GroupInstance, reason: str, snapshot: Snapshot) -> list[Acti
     """The condition that a held instance needs, unless it is stored already."""
     if isinstance(snapshot.rows, NoTable):
         return []
-    stored = snapshot.rows.value.conditions if isinstance(snapshot.rows, Known) else {}
+    stored = understood(snapshot.rows.value.conditions) if isinstance(snapshot.rows, Known) else {}
     wanted = held(instance, reason, snapshot.now)
     present = stored.get(wanted.name)
     if present is None:
@@ -130,7 +132,7 @@ def _outdated(kept: list[Heartbeat], snapshot: Snapshot) -> list[Action]:
     if isinstance(snapshot.rows, Unknown) or isinstance(snapshot.lease, Unknown):
         return []
     names = {held(action.instance, "", 0).name for action in kept}
-    stored = snapshot.rows.value.conditions
+    stored = understood(snapshot.rows.value.conditions)
     return [
         ClearCondition(stored[name], "no terminating hook holds the instance for this any more")
         for name in sorted(stored)

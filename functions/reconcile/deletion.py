@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from coordination.instances import GroupInstance
 from coordination.outcomes import Known, NoTable, Unknown
 from coordination.record import Phase
+from coordination.rows import understood
 from coordination.stacks import DELETING_STATES
 from coordination.teardowns import Teardown
 from functions.reconcile.actions import (
@@ -102,7 +103,7 @@ def _keep(snapshot: Snapshot) -> list[Action]:
 def _clear(snapshot: Snapshot, reason: str) -> list[Action]:
     if isinstance(snapshot.rows, Unknown):
         return []
-    stored = snapshot.rows.value.conditions
+    stored = understood(snapshot.rows.value.conditions)
     return [ClearCondition(stored[name], reason) for name in sorted(stored) if is_hold(name)]
 
 

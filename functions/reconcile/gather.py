@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
-from coordination.conditions import Condition, condition
-from coordination.fields import Malformed, parsed
-from coordination.members import Member, member
 from coordination.names import (
     CLUSTER_ITEM,
     CONDITION_ITEM_PREFIX,
-    DISMISSAL_ITEM_PREFIX,
     MEMBER_ITEM_PREFIX,
-    TABLE_KEY,
+    RELEASE_GRANT_ITEM_PREFIX,
     TEARDOWN_ITEM,
 )
-from coordination.outcomes import Item, Known, Reading, Unknown
-from coordination.record import cluster_record
-from coordination.release_grants import ReleaseGrant, release_grant
+from coordination.outcomes import Known, Reading, Unknown
+from coordination.rows import read
 from coordination.stacks import SETTLED_STATES
-from coordination.teardowns import Teardown, teardown
+from coordination.teardowns import Teardown
 from functions.reconcile.ports import Ports
 from functions.reconcile.settings import Settings
-from functions.reconcile.snapshot import Rows, Snapshot
+from functions.reconcile.snapshot import Snapshot
 
-_READ = (CLUSTER_ITEM, TEARDOWN_ITEM, MEMBER_ITEM_PREFIX, CONDITION_ITEM_PREFIX, DISMISSAL_ITEM_PREFIX)
-
-Parsed = TypeVar("Parsed")
+# A scan, for nobody knows which members, conditions and release grants there are. Boot rows are left out: an instance
+# may write anything into its own, and no decision here is about them.
+_READ = (CLUSTER_ITEM, TEARDOWN_ITEM, MEMBER_ITEM_PREFIX, CONDITION_ITEM_PREFIX, RELEASE_GRANT_ITEM_PREFIX)
 
 
 def gather(ports: Ports, settings: Settings, lease: Reading[int], request: Teardown | None) -> Snapshot:
     """Read everything that a pass decides on. `request` is the delete request of this very event, if it is one."""
     # Instances first: a row that was written before its instance began to terminate is then always seen.
     instances = ports.groups.instances()
-    rows = _rows(ports.table.items(_READ))
+    rows = read(ports.table, _READ)
     root_status = ports.root.status()
     return Snapshot(
         cluster_id=settings.cluster_id,
@@ -49,7 +41,11 @@ def gather(ports: Ports, settings: Settings, lease: Reading[int], request: Teard
 
 
 def unknowns(snapshot: Snapshot) -> list[Unknown]:
-    """What could not be read or understood."""
+    """What could not be read or understood, of all that decisions hang on.
+
+    A condition is a note for people, and a release grant that cannot be understood releases nobody: neither fails a
+    pass.
+    """
     readings: list[Reading[object] | None] = [
         snapshot.lease,
         snapshot.instances,
@@ -61,43 +57,6 @@ def unknowns(snapshot: Snapshot) -> list[Unknown]:
         rows = snapshot.rows.value
         readings += [rows.record, rows.teardown, *rows.members.values()]
     return [reading for reading in readings if isinstance(reading, Unknown)]
-
-
-def _rows(reading: Reading[tuple[Item, ...]]) -> Reading[Rows]:
-    if isinstance(reading, Unknown):
-        return reading
-    by_key = {str(item[TABLE_KEY]): item for item in reading.value}
-    members: dict[str, Reading[Member]] = {}
-    conditions: dict[str, Condition] = {}
-    dismissals: dict[str, ReleaseGrant] = {}
-    for key, item in by_key.items():
-        if key.startswith(MEMBER_ITEM_PREFIX):
-            members[key.removeprefix(MEMBER_ITEM_PREFIX)] = _parsed(member, item)
-        if key.startswith(CONDITION_ITEM_PREFIX):
-            stored = _parsed(condition, item)
-            # A condition is a note for people. One that cannot be read does not matter to any decision.
-            if isinstance(stored, Known):
-                conditions[stored.value.name] = stored.value
-        if key.startswith(DISMISSAL_ITEM_PREFIX):
-            said = _parsed(release_grant, item)
-            if isinstance(said, Known):
-                dismissals[said.value.instance_id] = said.value
-    return Known(
-        Rows(
-            record=parsed(Known(by_key.get(CLUSTER_ITEM)), cluster_record),
-            members=members,
-            conditions=conditions,
-            teardown=parsed(Known(by_key.get(TEARDOWN_ITEM)), teardown),
-            dismissals=dismissals,
-        )
-    )
-
-
-def _parsed(parse: Callable[[Item], Parsed], item: Item) -> Reading[Parsed]:
-    try:
-        return Known(parse(item))
-    except Malformed as error:
-        return Unknown(str(error))
 
 
 def _may_need_protection(root_status: Reading[str]) -> bool:

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from coordination.conditions import Condition
 from coordination.instances import GroupInstance
-from coordination.members import Member
 from coordination.outcomes import Reading
-from coordination.record import ClusterRecord
-from coordination.release_grants import ReleaseGrant
+from coordination.rows import Rows
 from coordination.teardowns import Teardown
-
-
-@dataclass(frozen=True)
-class Rows:
-    """What the cluster table holds. A row that cannot be understood is Unknown and hides no other."""
-
-    record: Reading[ClusterRecord | None]
-    members: Mapping[str, Reading[Member]]
-    conditions: Mapping[str, Condition]
-    teardown: Reading[Teardown | None]
-    dismissals: Mapping[str, ReleaseGrant] = field(default_factory=dict)
-    """By instance. One that cannot be understood is none: its member is held."""
 
 
 @dataclass(frozen=True)

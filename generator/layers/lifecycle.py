@@ -33,10 +33,10 @@ from troposphere.sqs import Queue, QueuePolicy
 from coordination.names import (
     APPROVAL_ITEM_PREFIX,
     CLUSTER_ITEM,
-    DISMISSAL_ITEM_PREFIX,
     DRAIN_ITEM_PREFIX,
     MEMBER_ITEM_PREFIX,
     OPERATION_ITEM,
+    RELEASE_GRANT_ITEM_PREFIX,
     TABLE_KEY,
     FunctionVariable,
     terminating_hook,
@@ -71,7 +71,7 @@ _NEWS = [
     CLUSTER_ITEM,
     OPERATION_ITEM,
     {"prefix": MEMBER_ITEM_PREFIX},
-    {"prefix": DISMISSAL_ITEM_PREFIX},
+    {"prefix": RELEASE_GRANT_ITEM_PREFIX},
     {"prefix": DRAIN_ITEM_PREFIX},
     {"prefix": APPROVAL_ITEM_PREFIX},
 ]

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import pytest
 
-from coordination.names import dismissal_item
+from coordination.names import release_grant_item
 from coordination.outcomes import Known
 from coordination.record import Phase
 from tests.e2e.harness import ClusterHarness, Seen, running
@@ -96,9 +96,9 @@ class TestHung:
         broken(cluster, "hang", founder, stage)
         emptied(cluster, before, NOTICED_SECONDS + TAKEN_SECONDS)
         assert cluster.look().state(founder) == "terminated"
-        dismissal = cluster.table.get(dismissal_item(founder))
-        assert isinstance(dismissal, Known)
-        assert dismissal.value is not None
+        grant = cluster.table.get(release_grant_item(founder))
+        assert isinstance(grant, Known)
+        assert grant.value is not None
 
     # It is ended in the same way as before it was ready, so one stage shows that it is followed, too.
     def test_while_it_restores_it_is_followed_by_one_that_restores_the_same(self, cluster: ClusterHarness) -> None:

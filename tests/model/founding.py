@@ -11,7 +11,7 @@ from functools import cache
 
 from coordination import lease_watch, termination
 from coordination.boots import Boot
-from coordination.names import CLUSTER_ITEM, dismissal_item
+from coordination.names import CLUSTER_ITEM, release_grant_item
 from coordination.outcomes import Known
 from coordination.record import ClusterRecord, Phase
 from coordination.writes import update
@@ -96,7 +96,7 @@ class Founding:
                 yield from self._of_node(world, node)
             if node.leaving and leaving.may_go(world.table, node.name):
                 # Of an instance that is gone it says nothing any more.
-                table = without(world.table, dismissal_item(node.name))
+                table = without(world.table, release_grant_item(node.name))
                 yield Step(f"{node.name} is let go and replaced", _replaced(world._replace(table=table), node))
         for write in world.late:
             left = tuple(each for each in world.late if each is not write)
@@ -172,10 +172,10 @@ class Founding:
         if isinstance(action, EvaluateRestore):
             action = restore.decide_restore(_evidence(world, node, action.record), self._rules)
         match action:
-            case GrantRelease(dismissal=dismissal):
-                told = node_steps.applied(world, leaving.said(dismissal))
+            case GrantRelease(grant=grant):
+                told = node_steps.applied(world, leaving.said(grant))
                 if told is not None and told != world:
-                    yield Step(f"{node.name} says that {dismissal.instance_id} need not be held", told)
+                    yield Step(f"{node.name} says that {grant.instance_id} need not be held", told)
             case TakeClaim(claim=claim, wipe=wipe) if world.runs < self._most_runs:
                 after = world.where(node, stage="claim", claim=claim, wipes=wipe)
                 yield Step(f"{node.name} is about to claim epoch {claim.record.epoch}", after)

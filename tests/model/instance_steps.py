@@ -169,10 +169,10 @@ def _judge(region: Region, instance: Instance, backup: Backup | None, rules: Res
         about = instance.forgetful()._replace(stage="claim", claim=verdict.claim, wipes=verdict.wipe)
         return Step(f"{instance.name} sees that all are gone", region.replace_instance(instance, about))
     if isinstance(verdict, GrantRelease):
-        told = applied(region, leaving.said(verdict.dismissal))
+        told = applied(region, leaving.said(verdict.grant))
         assert told is not None
         back = told.replace_instance(instance, instance.forgetful())
-        return Step(f"{instance.name} says that {verdict.dismissal.instance_id} need not be held", back)
+        return Step(f"{instance.name} says that {verdict.grant.instance_id} need not be held", back)
     back = region.replace_instance(instance, instance.forgetful())
     return Step(f"{instance.name} may not restore", back)
 

@@ -7,12 +7,12 @@ carried out in another one.
 from __future__ import annotations
 
 from coordination.instances import GroupInstance
-from coordination.names import CONTROL_PLANE_ROLE, DISMISSAL_ITEM_PREFIX
+from coordination.names import CONTROL_PLANE_ROLE, RELEASE_GRANT_ITEM_PREFIX
 from coordination.outcomes import Known
 from coordination.release_grants import ReleaseGrant, release_grant
+from coordination.rows import Rows
 from coordination.writes import Update, update
 from functions.reconcile import decide
-from functions.reconcile.snapshot import Rows
 from tests.model.records import CLUSTER, record_of, rows_of
 from tests.model.table import Table, items
 
@@ -26,7 +26,7 @@ def in_group(name: str, *, leaving: bool, member: bool) -> GroupInstance:
 
 
 def said(found: ReleaseGrant) -> Update:
-    """The write of a dismissal. Who looked decides nothing, so that states are not told apart by it."""
+    """The write of a release grant. Who looked decides nothing, so that states are not told apart by it."""
     return update(found.item_id, {**found.fields(), "By": _WHOEVER}, {})
 
 
@@ -37,7 +37,9 @@ def may_go(table: Table, name: str) -> bool:
         members={row.instance_id: Known(row) for row in rows_of(table)},
         conditions={},
         teardown=Known(None),
-        dismissals={each.instance_id: each for each in map(release_grant, items(table, DISMISSAL_ITEM_PREFIX))},
+        release_grants={
+            each.instance_id: Known(each) for each in map(release_grant, items(table, RELEASE_GRANT_ITEM_PREFIX))
+        },
     )
     held = in_group(name, leaving=True, member=True)
     return not decide.membership(held, rows, CLUSTER) or bool(decide.release_granted(held, rows, CLUSTER))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cache
 
 from coordination.claims import Claim
-from coordination.names import CLUSTER_ITEM, DISMISSAL_ITEM_PREFIX, lease_item
+from coordination.names import CLUSTER_ITEM, RELEASE_GRANT_ITEM_PREFIX, lease_item
 from coordination.node_leases import LeaseName, NodeLease
 from coordination.record import ClusterRecord
 from coordination.writes import Fields
@@ -33,7 +33,7 @@ def table_renumbered(table: Table) -> Table:
     row_version, _ = numbers(table)
     changes = {CLUSTER_ITEM: {"RowVersion": CURRENT}, _LEASE: {"Fence": CURRENT, "Counter": CURRENT}}
     for key, fields in table:
-        if key.startswith(DISMISSAL_ITEM_PREFIX):
+        if key.startswith(RELEASE_GRANT_ITEM_PREFIX):
             changes[key] = {"RowVersion": CURRENT if dict(fields)["RowVersion"] == row_version else STALE}
     return tuple((key, _with(fields, changes.get(key, {}))) for key, fields in table)
 

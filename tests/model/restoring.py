@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 
 from coordination.members import Member, MemberState
-from coordination.names import CLUSTER_ITEM, dismissal_item, member_item
+from coordination.names import CLUSTER_ITEM, member_item, release_grant_item
 from coordination.outcomes import Known, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.writes import Update, update
@@ -168,8 +168,8 @@ def _held(region: Region, instance: Instance) -> Iterator[Step[Region]]:
     if region.budget.leavings and listed and not instance.leaving:
         yield Step(f"{name} is to be terminated", region.spend("leavings").where(instance, leaving=True), fault=True)
     if instance.let_go:
-        # Of an instance that is gone a dismissal says nothing any more.
-        without_it = region._replace(table=without(region.table, dismissal_item(name)))
+        # Of an instance that is gone a release grant says nothing any more.
+        without_it = region._replace(table=without(region.table, release_grant_item(name)))
         yield Step(f"{name} is let go and terminated", without_it.replace_instance(instance))
     elif instance.leaving and leaving.may_go(region.table, name):
         seen = region.where(instance, let_go=True)

@@ -13,9 +13,9 @@ from coordination.claims import Claim
 from coordination.instances import GroupInstance
 from coordination.outcomes import Known
 from coordination.record import ClusterRecord, Phase
+from coordination.rows import Rows
 from coordination.writes import Transaction
 from functions.reconcile import decide
-from functions.reconcile.snapshot import Rows
 from tests.model.explorer import NO_PROGRESS, explore
 from tests.model.instance_steps import NEVER_EMPTY, NEVER_FOREIGN, NEVER_OLD, NEVER_OVER_THE_LIVING
 from tests.model.mutations import Watched, mutate_decide, without
@@ -177,9 +177,9 @@ def test_a_ready_write_without_the_restorers_row(monkeypatch: pytest.MonkeyPatch
     assert caught(Budget(losses=2, launches=2), members=1) == NO_PROGRESS
 
 
-def test_a_dismissal_that_is_heeded_whoever_has_joined_since(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_release_grant_that_is_heeded_whoever_has_joined_since(monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(instance: GroupInstance, rows: Rows, _: str) -> str:
-        return "it was said once" if instance.instance_id in rows.dismissals else ""
+        return "it was said once" if instance.instance_id in rows.release_grants else ""
 
     monkeypatch.setattr(decide, "release_granted", wrong)
     assert caught(LEAVING, members=1) == NOT_LET_GO

@@ -38,7 +38,7 @@ class GrantRelease:
     """Store that a member need not be held any more, and look again."""
 
     reason: str
-    dismissal: ReleaseGrant
+    grant: ReleaseGrant
 
 
 @dataclass(frozen=True)

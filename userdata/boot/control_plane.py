@@ -12,7 +12,7 @@ from coordination.node_leases import LeaseName
 from coordination.outcomes import Done, Known, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.release_grants import ReleaseGrant
-from coordination.release_grants import release_grant as stored_dismissal
+from coordination.release_grants import release_grant as stored_grant
 from userdata.boot.actions import (
     AbandonLaunch,
     Action,
@@ -108,7 +108,7 @@ class ControlPlaneBoot:
                     told.wait(action.reason)
                     self._store_condition(action)
                 if isinstance(action, GrantRelease):
-                    self._store_dismissal(action.dismissal)
+                    self._store_grant(action.grant)
                 if isinstance(action, TakeClaim):
                     written = context.table.apply(action.claim.write)
                     if isinstance(written, Done):
@@ -271,13 +271,13 @@ class ControlPlaneBoot:
             if not isinstance(outcome, Done):
                 told.wait("the claim could not be given up: it counts as this node's until the instance is gone")
 
-    def _store_dismissal(self, dismissal: ReleaseGrant) -> None:
+    def _store_grant(self, grant: ReleaseGrant) -> None:
         """Say that a member may be let go, unless somebody has said it of this very state."""
-        stored = parsed(self._context.table.get(dismissal.item_id), stored_dismissal)
+        stored = parsed(self._context.table.get(grant.item_id), stored_grant)
         said = stored.value if isinstance(stored, Known) else None
-        if said is None or (said.epoch, said.row_version) != (dismissal.epoch, dismissal.row_version):
+        if said is None or (said.epoch, said.row_version) != (grant.epoch, grant.row_version):
             # Where it could not be stored, the next look says it again.
-            self._context.table.put(dismissal.item(), {})
+            self._context.table.put(grant.item(), {})
 
     def _store_condition(self, action: WaitForHuman) -> None:
         condition = Condition(action.condition, action.reason, action.next_step, seconds_since_1970())

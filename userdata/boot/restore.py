@@ -114,8 +114,8 @@ def _alone(evidence: Evidence, member: str) -> Verdict:
         return Wait(f"{what}, and it is leaving: it was not watched for long enough")
     if found is not None and found.is_leaving:
         record = evidence.record
-        dismissal = ReleaseGrant(member, record.epoch, record.row_version, evidence.node.instance_id)
-        return GrantRelease(f"{what}, and it is leaving: it is let go", dismissal)
+        grant = ReleaseGrant(member, record.epoch, record.row_version, evidence.node.instance_id)
+        return GrantRelease(f"{what}, and it is leaving: it is let go", grant)
     return _blocked(frozenset({member}))
 
 

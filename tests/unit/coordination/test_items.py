@@ -79,9 +79,9 @@ def test_a_condition_comes_back_as_it_was_stored() -> None:
     assert condition(stored.item()) == stored
 
 
-def test_a_dismissal_comes_back_as_it_was_stored() -> None:
+def test_a_release_grant_comes_back_as_it_was_stored() -> None:
     said = ReleaseGrant("i-1", epoch=2, row_version=7, by="i-2")
-    assert said.item_id == "dismissal#i-1"
+    assert said.item_id == "release-grant#i-1"
     assert release_grant(said.item()) == said
 
 

@@ -24,12 +24,13 @@ from coordination.members import Member, MemberState
 from coordination.outcomes import Done, Known, NoOp, Reading, Request, Unknown, Write
 from coordination.record import ClusterRecord, Phase
 from coordination.release_grants import ReleaseGrant
+from coordination.rows import Rows
 from coordination.teardowns import Teardown
 from functions.reconcile import answers
 from functions.reconcile.handler import respond
 from functions.reconcile.ports import Ports
 from functions.reconcile.settings import Settings
-from functions.reconcile.snapshot import Rows, Snapshot
+from functions.reconcile.snapshot import Snapshot
 
 UUID = "0b1c2d3e-aaaa-bbbb-cccc-0123456789ab"
 CLUSTER_ID = f"arn:aws:cloudformation:us-east-1:123456789012:stack/demo/{UUID}"
@@ -64,9 +65,17 @@ def rows(
     members: Mapping[str, Reading[Member]] | None = None,
     conditions: Mapping[str, Condition] | None = None,
     teardown: Reading[Teardown | None] = NOT_ASKED,
-    dismissals: Mapping[str, ReleaseGrant] | None = None,
+    release_grants: Mapping[str, ReleaseGrant] | None = None,
 ) -> Known[Rows]:
-    return Known(Rows(record, members or {}, conditions or {}, teardown, dismissals or {}))
+    return Known(
+        Rows(
+            record=record,
+            members=members or {},
+            conditions={name: Known(each) for name, each in (conditions or {}).items()},
+            teardown=teardown,
+            release_grants={name: Known(each) for name, each in (release_grants or {}).items()},
+        )
+    )
 
 
 def snapshot(*instances: GroupInstance, **changes: Any) -> Snapshot:

@@ -10,6 +10,7 @@ import pytest
 from coordination.outcomes import Known, NoTable, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.release_grants import ReleaseGrant
+from coordination.rows import Rows
 from functions.reconcile.actions import (
     Action,
     ClearCondition,
@@ -21,7 +22,6 @@ from functions.reconcile.actions import (
 )
 from functions.reconcile.decide import decide
 from functions.reconcile.hold_condition import held
-from functions.reconcile.snapshot import Rows
 from tests.unit.functions.harness import BROKEN, CLUSTER_ID, NOW, instance, member, record, rows, snapshot
 
 REASON = "member#i-1 is voter: etcd has to remove it first"
@@ -81,7 +81,7 @@ SAID = {"i-1": ReleaseGrant("i-1", epoch=1, row_version=0, by="i-2")}
 
 
 def test_the_only_member_goes_that_was_found_silent() -> None:
-    (action,) = decide(snapshot(instance(), rows=rows(members=ALONE, dismissals=SAID)))
+    (action,) = decide(snapshot(instance(), rows=rows(members=ALONE, release_grants=SAID)))
     assert isinstance(action, CompleteHook)
     assert "i-2 found" in action.reason
 
@@ -89,34 +89,34 @@ def test_the_only_member_goes_that_was_found_silent() -> None:
 @pytest.mark.parametrize(
     ("case", "table"),
     [
-        ("somebody wrote a row since", rows(written_since(), ALONE, dismissals=SAID)),
-        ("the epoch is another one", rows(record("ready", 2), {"i-1": member("i-1", "voter", 2)}, dismissals=SAID)),
-        ("nothing is ready", rows(record("restoring"), ALONE, dismissals=SAID)),
-        ("it is the record of another cluster", rows(record(cluster_id="another"), ALONE, dismissals=SAID)),
-        ("somebody joined it", rows(members={**ALONE, "i-2": member("i-2", "joining")}, dismissals=SAID)),
-        ("somebody had joined it", rows(members={**ALONE, "i-2": member("i-2", "removed")}, dismissals=SAID)),
-        ("a row cannot be understood", rows(members={**ALONE, "i-2": BROKEN}, dismissals=SAID)),
+        ("somebody wrote a row since", rows(written_since(), ALONE, release_grants=SAID)),
+        ("the epoch is another one", rows(record("ready", 2), {"i-1": member("i-1", "voter", 2)}, release_grants=SAID)),
+        ("nothing is ready", rows(record("restoring"), ALONE, release_grants=SAID)),
+        ("it is the record of another cluster", rows(record(cluster_id="another"), ALONE, release_grants=SAID)),
+        ("somebody joined it", rows(members={**ALONE, "i-2": member("i-2", "joining")}, release_grants=SAID)),
+        ("somebody had joined it", rows(members={**ALONE, "i-2": member("i-2", "removed")}, release_grants=SAID)),
+        ("a row cannot be understood", rows(members={**ALONE, "i-2": BROKEN}, release_grants=SAID)),
         (
             "it was said of another one",
-            rows(members=ALONE, dismissals={"i-2": replace(SAID["i-1"], instance_id="i-2")}),
+            rows(members=ALONE, release_grants={"i-2": replace(SAID["i-1"], instance_id="i-2")}),
         ),
-        ("the record is unknown", rows(BROKEN, ALONE, dismissals=SAID)),
+        ("the record is unknown", rows(BROKEN, ALONE, release_grants=SAID)),
     ],
 )
-def test_a_dismissal_is_void_where(case: str, table: Known[Rows]) -> None:
+def test_a_release_grant_is_void_where(case: str, table: Known[Rows]) -> None:
     assert kinds(decide(snapshot(instance(), rows=table))) == ["Heartbeat", "SetCondition"], case
 
 
 @pytest.mark.parametrize("state", ["InService", "Pending:Wait", "Terminating:Retained"])
-def test_a_dismissal_ends_nothing_that_no_terminating_hook_holds(state: str) -> None:
-    actions = decide(snapshot(instance(state=state), rows=rows(members=ALONE, dismissals=SAID)))
+def test_a_release_grant_ends_nothing_that_no_terminating_hook_holds(state: str) -> None:
+    actions = decide(snapshot(instance(state=state), rows=rows(members=ALONE, release_grants=SAID)))
     assert "CompleteHook" not in kinds(actions)
 
 
 def test_rows_of_earlier_epochs_do_not_make_a_member_less_alone() -> None:
     members = {"i-1": member("i-1", "voter", 2), "i-0": member("i-0", "voter", 1)}
     said = {"i-1": replace(SAID["i-1"], epoch=2)}
-    state = snapshot(instance(), rows=rows(record("ready", 2), members, dismissals=said))
+    state = snapshot(instance(), rows=rows(record("ready", 2), members, release_grants=said))
     assert kinds(decide(state)) == ["CompleteHook"]
 
 

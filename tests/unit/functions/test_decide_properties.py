@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from coordination.conditions import Condition
 from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState
-from coordination.outcomes import Known, NoTable, Unknown
+from coordination.outcomes import Known, NoTable, Reading, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.release_grants import ReleaseGrant
+from coordination.rows import Rows, understood
 from coordination.stacks import DELETING_STATES, SETTLED_STATES
 from functions.reconcile.actions import (
     Action,
@@ -27,7 +28,7 @@ from functions.reconcile.actions import (
 )
 from functions.reconcile.decide import decide
 from functions.reconcile.hold_condition import held
-from functions.reconcile.snapshot import Rows, Snapshot
+from functions.reconcile.snapshot import Snapshot
 from tests.unit.functions.harness import BROKEN, CLUSTER_ID, NOW, instance, teardown
 
 IDS = ["i-1", "i-2", "i-3"]
@@ -54,15 +55,19 @@ records = st.builds(
 )
 members = st.builds(Member, st.just("i-x"), st.integers(0, 2), st.sampled_from(list(MemberState)))
 conditions = st.builds(held, st.sampled_from(IDS).map(instance), st.sampled_from(["old", "older"]), st.just(1))
-dismissals = st.builds(ReleaseGrant, st.sampled_from(IDS), st.integers(0, 2), st.integers(0, 1), st.just("i-9"))
+release_grants = st.builds(ReleaseGrant, st.sampled_from(IDS), st.integers(0, 2), st.integers(0, 1), st.just("i-9"))
 teardowns = st.one_of(st.none(), st.builds(teardown, st.sampled_from([NOW - 1, NOW + 600])))
 table_rows = st.builds(
     Rows,
     record=st.one_of(st.none().map(Known), records.map(Known), st.just(BROKEN)),
     members=st.dictionaries(st.sampled_from(IDS), st.one_of(members.map(Known), st.just(BROKEN)), max_size=3),
-    conditions=st.lists(conditions, max_size=3).map(lambda found: {one.name: one for one in found}),
+    conditions=st.lists(conditions, max_size=3).map(
+        lambda found: {"TerminationHeld/i-0": BROKEN, **{one.name: Known(one) for one in found}}
+    ),
     teardown=st.one_of(teardowns.map(Known), st.just(BROKEN)),
-    dismissals=st.lists(dismissals, max_size=2).map(lambda found: {one.instance_id: one for one in found}),
+    release_grants=st.lists(release_grants, max_size=2).map(
+        lambda found: {"i-1": BROKEN, **{one.instance_id: Known(one) for one in found}}
+    ),
 )
 snapshots = st.builds(
     Snapshot,
@@ -100,7 +105,9 @@ def test_the_same_snapshot_gives_the_same_actions(snapshot: Snapshot) -> None:
 
 @every
 @given(snapshots)
-def test_a_member_of_this_epoch_only_goes_when_it_is_dismissed_or_the_phase_is_deleting(snapshot: Snapshot) -> None:
+def test_a_member_of_this_epoch_only_goes_when_it_is_granted_release_or_the_phase_is_deleting(
+    snapshot: Snapshot,
+) -> None:
     if phase_is_deleting(snapshot) or not isinstance(snapshot.rows, Known):
         return
     found = snapshot.rows.value
@@ -113,7 +120,7 @@ def test_a_member_of_this_epoch_only_goes_when_it_is_dismissed_or_the_phase_is_d
         assert isinstance(row, Known)
         if row.value.epoch >= epoch:
             # Nobody else has a row of this epoch, and none was written since.
-            assert found.dismissals[instance_id].holds(found.record.value)
+            assert understood(found.release_grants)[instance_id].holds(found.record.value)
             of_epoch = [
                 each for each in found.members.values() if isinstance(each, Unknown) or each.value.epoch >= epoch
             ]
@@ -194,11 +201,11 @@ def stored(snapshot: Snapshot, actions: list[Action]) -> Snapshot:
     if not isinstance(snapshot.rows, Known):
         return snapshot
     rows = snapshot.rows.value
-    conditions: dict[str, Condition] = dict(rows.conditions)
+    conditions: dict[str, Reading[Condition]] = dict(rows.conditions)
     for action in actions:
         match action:
             case SetCondition(condition=condition):
-                conditions[condition.name] = condition
+                conditions[condition.name] = Known(condition)
             case ClearCondition(condition=condition):
                 conditions.pop(condition.name, None)
             case SetPhaseDeleting():

@@ -73,11 +73,11 @@ def test_a_voter_that_was_alone_and_silent_is_let_go(there: FunctionHarness) -> 
     there.table.put(said.item(), {})
     there.call(stream(said.item_id))
     assert there.groups.calls == [("heartbeat", "i-1"), ("complete", "i-1")]
-    assert there.stored_keys() == {"cluster", "member#i-1", "dismissal#i-1"}
+    assert there.stored_keys() == {"cluster", "member#i-1", "release-grant#i-1"}
 
 
-def test_a_dismissal_that_cannot_be_understood_dismisses_nobody(there: FunctionHarness) -> None:
-    there.store(member__i_1=VOTER, dismissal__i_1={"Epoch": "1", "RowVersion": 3, "By": "i-2"})
+def test_a_release_grant_that_cannot_be_understood_releases_nobody(there: FunctionHarness) -> None:
+    there.store(member__i_1=VOTER, release_grant__i_1={"Epoch": "1", "RowVersion": 3, "By": "i-2"})
     there.call(SCHEDULE)
     assert there.groups.calls == [("heartbeat", "i-1")]
 

@@ -1,4 +1,4 @@
-"""A founder that answers nobody and is being terminated is dismissed: after a whole lease of silence, and once."""
+"""A founder that answers nobody and is being terminated gets a release grant: after a whole lease of silence, once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from coordination.names import dismissal_item
+from coordination.names import release_grant_item
 from coordination.release_grants import ReleaseGrant, release_grant
 from coordination.timings import Timings
 from tests.unit.userdata.boot.endings import failed, serves, sound
@@ -14,7 +14,7 @@ from tests.unit.userdata.boot.world import ME, OTHER, Fault, World
 from userdata.boot.control_plane import SERVES
 
 LEASE_SECONDS = 0.3
-ITEM = dismissal_item(OTHER)
+ITEM = release_grant_item(OTHER)
 SAID = f"table: put {ITEM}"
 
 
@@ -26,7 +26,7 @@ def said(world: World) -> ReleaseGrant | None:
 
 @pytest.fixture
 def left(joiner: World) -> World:
-    """A cluster whose only member hangs, and is held by its terminating hook until it is dismissed."""
+    """A cluster whose only member hangs, and is held by its terminating hook until it is granted its release."""
     joiner.timings = Timings(renew=3600, lease=LEASE_SECONDS)
     joiner.answering = False
     joiner.others[OTHER] = "Terminating:Wait"
@@ -40,21 +40,21 @@ def left(joiner: World) -> World:
     return joiner
 
 
-def test_it_is_dismissed_once_and_when_it_is_gone_the_next_epoch_is_founded_anew(left: World) -> None:
+def test_it_is_granted_release_once_and_when_it_is_gone_the_next_epoch_is_founded_anew(left: World) -> None:
     asked: list[float] = []
-    dismissed_after: list[float] = []
+    granted_after: list[float] = []
 
     def note(_: int, event: str) -> Fault | None:
         if event == "etcd: answers":
             asked.append(time.monotonic())
         if event == SAID:
-            dismissed_after.append(time.monotonic() - asked[0])
+            granted_after.append(time.monotonic() - asked[0])
         return None
 
     left.fault = note
     assert left.boot() == SERVES
     assert said(left) == ReleaseGrant(OTHER, epoch=1, row_version=1, by=ME)
-    (after,) = dismissed_after
+    (after,) = granted_after
     assert after >= LEASE_SECONDS
     assert left.claims == [(1, OTHER), (2, ME)]
     assert failed(left) == []
@@ -102,7 +102,7 @@ def test_what_another_node_has_said_is_said_again_only_of_another_state(
 
 
 @pytest.mark.parametrize("fault", [Fault.FAILS, Fault.LOST])
-def test_a_dismissal_that_could_not_be_stored_is_stored_by_the_next_look(left: World, fault: Fault) -> None:
+def test_a_release_grant_that_could_not_be_stored_is_stored_by_the_next_look(left: World, fault: Fault) -> None:
     left.fault = lambda _, event: fault if event == SAID and left.events.count(SAID) <= 2 else None
     assert left.boot() == SERVES
     assert left.events.count(SAID) == (3 if fault is Fault.FAILS else 1)
@@ -112,7 +112,7 @@ def test_a_dismissal_that_could_not_be_stored_is_stored_by_the_next_look(left: W
 
 
 @pytest.mark.parametrize("state", ["Pending:Wait", "InService", "Terminating:Retained"])
-def test_one_that_stays_is_dismissed_by_nobody(left: World, state: str) -> None:
+def test_one_that_stays_is_granted_release_by_nobody(left: World, state: str) -> None:
     left.others[OTHER] = state
 
     def asleep() -> None:

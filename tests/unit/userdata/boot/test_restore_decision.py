@@ -152,10 +152,10 @@ def silent_founder(*instances: GroupInstance, **changes: Any) -> Evidence:
 
 
 @pytest.mark.parametrize("state", ["Terminating", "Terminating:Wait", "Terminating:Proceed"])
-def test_a_founder_that_nobody_joined_is_dismissed_when_it_is_silent_and_leaves(state: str) -> None:
+def test_a_founder_that_nobody_joined_is_granted_release_when_it_is_silent_and_leaves(state: str) -> None:
     verdict = decide_restore(silent_founder(in_slot("i-1", state)), RULES)
     assert isinstance(verdict, GrantRelease)
-    assert verdict.dismissal == ReleaseGrant("i-1", epoch=2, row_version=3, by=ME.instance_id)
+    assert verdict.grant == ReleaseGrant("i-1", epoch=2, row_version=3, by=ME.instance_id)
 
 
 @pytest.mark.parametrize("state", ["Pending", "Pending:Wait", "Pending:Proceed"])
@@ -177,18 +177,18 @@ def test_a_silent_founder_that_is_in_no_group_is_named() -> None:
     assert isinstance(decide_restore(silent_founder(in_slot("i-2", "Terminating:Wait")), RULES), WaitForHuman)
 
 
-def test_groups_that_cannot_be_read_dismiss_nobody() -> None:
+def test_groups_that_cannot_be_read_release_nobody() -> None:
     unknown = replace(silent_founder(), instances=BROKEN)
     assert isinstance(decide_restore(unknown, RULES), Wait)
 
 
 @pytest.mark.parametrize("state", ["voter", "joining", "removed"])
-def test_a_member_that_another_one_has_ever_joined_is_not_dismissed(state: str) -> None:
+def test_a_member_that_another_one_has_ever_joined_is_not_granted_release(state: str) -> None:
     rows = Known((member("i-1"), member("i-2", state)))
     leaving = silent_founder(in_slot("i-1", "Terminating:Wait"), rows=rows)
     assert isinstance(decide_restore(leaving, RULES), WaitForHuman)
 
 
-def test_the_only_member_of_a_cluster_of_one_slot_is_not_dismissed() -> None:
+def test_the_only_member_of_a_cluster_of_one_slot_is_not_granted_release() -> None:
     leaving = silent_founder(in_slot("i-1", "Terminating:Wait"))
     assert isinstance(decide_restore(leaving, RestoreRules(1, 3600)), WaitForHuman)
