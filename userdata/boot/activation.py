@@ -16,9 +16,10 @@ from userdata.boot.retry import doubt, until_done, until_told
 from userdata.boot.stages import RunningStage
 from userdata.cloud.lifecycle import signal
 from userdata.config.cluster import values
+from userdata.host.https import Unavailable
 from userdata.kube import rights
 from userdata.kube.access import Access
-from userdata.kube.client import Api, Unavailable
+from userdata.kube.client import Api
 from userdata.kubeadm.errors import Fault
 from userdata.logs.lines import StageFailed
 

@@ -41,6 +41,17 @@ def test_a_room_imports_the_standard_library_and_few_others(room: str) -> None:
     assert outside <= ALLOWED[room]
 
 
+def test_a_node_speaks_https_in_one_module_only() -> None:
+    speaking = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "userdata").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute | ast.Name | ast.alias)
+        and {"HTTPSConnection", "urlopen", "create_connection"}.intersection(vars(node).values())
+    }
+    assert speaking == {"userdata/host/https.py"}
+
+
 @pytest.mark.parametrize(
     ("module", "line", "contract"),
     [
