@@ -7,7 +7,6 @@ from collections.abc import Callable
 from coordination.outcomes import Done, NoOp
 from userdata.addons import installing
 from userdata.addons.filling import ManifestError
-from userdata.addons.installing import KubectlTarget
 from userdata.boot.context import Context
 from userdata.boot.failures import StepFailed, of_words
 from userdata.boot.ports import JoinDataPublisher
@@ -20,6 +19,7 @@ from userdata.host.https import Unavailable
 from userdata.kube import rights
 from userdata.kube.access import Access
 from userdata.kube.client import Api
+from userdata.kube.kubectl import KubectlTarget
 from userdata.kubeadm.errors import Fault
 from userdata.logs.lines import StageFailed
 

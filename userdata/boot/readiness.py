@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from coordination.outcomes import Done, Reading, Unknown
-from userdata.addons.installing import KubectlTarget
 from userdata.boot.context import Context
 from userdata.boot.failures import of_words
 from userdata.boot.stages import RunningStage
@@ -15,7 +14,7 @@ from userdata.etcd.client import NODE_CREDENTIALS, Etcd
 from userdata.etcd.model import Status
 from userdata.etcd.refusals import EtcdRefused
 from userdata.host import https
-from userdata.kube.kubectl import printed
+from userdata.kube.kubectl import KubectlTarget, printed
 from userdata.kube.nodes import why_not_ready
 from userdata.kube.probe import probe
 from userdata.pki.material import Pki
