@@ -26,11 +26,12 @@ from coordination.outcomes import Done, Known
 from userdata.boot import bootstrap_csr
 from userdata.boot.bootstrap_csr import Asker, Denied
 from userdata.config import node_file
+from userdata.host.https import Credentials
 from userdata.host.instance import Metadata
 from userdata.join.data import JoinData
 from userdata.join.store import JoinStore
 from userdata.kube import rights
-from userdata.kube.client import Api, Credentials
+from userdata.kube.client import Api
 from userdata.kube.resources import SIGNING_REQUESTS
 from userdata.kubeadm import discovery
 from userdata.pki.material import ITEMS

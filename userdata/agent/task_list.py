@@ -29,6 +29,7 @@ from userdata.host.commands import run
 from userdata.host.etcd_disk import DataOwner
 from userdata.join.store import JoinStore
 from userdata.join.wiring import join_tokens as publisher
+from userdata.kube.kubectl import KubectlTarget
 from userdata.kube.nodes import why_not_ready
 from userdata.kube.resources import NODES
 from userdata.kubeadm import certs_config
@@ -94,7 +95,7 @@ def _announcing(context: AgentContext) -> ClusterReadySignal:
 
 
 def _addons(context: AgentContext) -> Task:
-    here = installing.KubectlTarget(context.identity.address, run)
+    here = KubectlTarget(context.identity.address, run)
 
     def wanted() -> Addons:
         try:

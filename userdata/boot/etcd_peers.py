@@ -10,11 +10,12 @@ from pathlib import Path
 from coordination.members import Member, MemberState
 from coordination.outcomes import Known, Reading, Unknown
 from userdata.boot.snapshot import Answer
-from userdata.etcd.client import Credentials, Etcd
+from userdata.etcd.client import Etcd
 from userdata.etcd.model import EtcdMember, MemberList, hexadecimal
 from userdata.etcd.refusals import EtcdRefused
 from userdata.host import files
 from userdata.host.files import File, private
+from userdata.host.https import Credentials
 from userdata.pki.issuing import Subject, issue
 from userdata.pki.material import Pki
 

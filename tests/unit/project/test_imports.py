@@ -152,6 +152,17 @@ def test_an_exception_sees_aws_and_is_closed_to_all_others(contract: str) -> Non
     assert named <= matching(listed(contract, "forbidden_modules"))
 
 
+def test_a_node_speaks_https_in_one_module_only() -> None:
+    speaking = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "userdata").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute | ast.Name | ast.alias)
+        and {"HTTPSConnection", "urlopen", "create_connection"}.intersection(vars(node).values())
+    }
+    assert speaking == {"userdata/host/https.py"}
+
+
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The name of each contract that import-linter finds broken by all of these imports -> what it says of it."""
