@@ -11,7 +11,7 @@ from coordination.outcomes import Known, Reading, Unknown
 from userdata.addons import installing
 from userdata.addons.content import Addons
 from userdata.addons.filling import ManifestError
-from userdata.agent import addons, certificate_renewal, cluster_ready, csr_approver, join_token, probes
+from userdata.agent import addons, certificate_renewal, cluster_ready, csr_approver, probes
 from userdata.agent.certificate_renewal import RenewalContext
 from userdata.agent.cluster_ready import ClusterReadySignal
 from userdata.agent.context import AgentContext
@@ -27,6 +27,7 @@ from userdata.etcd.view import EtcdView
 from userdata.host.commands import run
 from userdata.host.etcd_disk import DataOwner
 from userdata.join.store import JoinStore
+from userdata.join.tokens import JoinTokens
 from userdata.join.wiring import join_tokens as publisher
 from userdata.kube.kubectl import KubectlTarget
 from userdata.kube.nodes import why_not_ready
@@ -38,6 +39,9 @@ from userdata.logs.lines import StageFailed
 from userdata.pki.placing import CLUSTER_CA
 
 _LOOKS_AT_A_LIFETIME = 30
+# A token is renewed soon after half of its lifetime.
+_LOOKS_AT_A_TOKEN = 48
+_LONGEST_TOKEN_PERIOD_SECONDS = 300.0
 
 
 def tasks(context: AgentContext) -> Sequence[Task]:
@@ -52,7 +56,7 @@ def tasks(context: AgentContext) -> Sequence[Task]:
     return (
         Fence(context.table, _identity(context), System(context.root).stop).task(),
         *csr_approver.tasks(judge),
-        join_token.task(tokens),
+        _join_token(tokens),
         cluster_ready.task(_announcing(context)),
         _addons(context),
         *Observer(_sources(context)).tasks(),
@@ -91,6 +95,12 @@ def _announcing(context: AgentContext) -> ClusterReadySignal:
         _look(context),
         lambda: signal(cloudformation, stack, cluster_ready.RESOURCE, instance_id),
     )
+
+
+def _join_token(tokens: JoinTokens) -> Task:
+    """What keeps the join data good."""
+    period = min(_LONGEST_TOKEN_PERIOD_SECONDS, tokens.lifetime_seconds / _LOOKS_AT_A_TOKEN)
+    return Task("join-token", period, tokens.run, leader_only=True)
 
 
 def _addons(context: AgentContext) -> Task:
