@@ -22,8 +22,7 @@ from userdata.agent.watchdog import Pulse
 from userdata.cloud.lifecycle import signal
 from userdata.config.cluster import values
 from userdata.etcd import view
-from userdata.etcd.client import NODE_CREDENTIALS, Etcd
-from userdata.etcd.view import EtcdView
+from userdata.etcd.view import EtcdView, member_at
 from userdata.host.commands import run
 from userdata.host.etcd_disk import DataOwner
 from userdata.join.store import JoinStore
@@ -71,13 +70,8 @@ def renewal(context: AgentContext, pulse: Pulse) -> Task:
     return certificate_renewal.task(_surroundings(context, pulse), _renewal_period(context))
 
 
-def at(address: str) -> Etcd:
-    """The member of etcd at an address, asked for so long that an agent can bear its silence."""
-    return Etcd(address, NODE_CREDENTIALS, seconds=view.MEMBER_SECONDS)
-
-
 def _look(context: AgentContext) -> Callable[[], Reading[EtcdView]]:
-    return partial(view.look, at(context.identity.address), at)
+    return partial(view.look, member_at(context.identity.address), member_at)
 
 
 def _identity(context: AgentContext) -> DataOwner:
@@ -145,7 +139,7 @@ def _renewal_period(context: AgentContext) -> float:
 
 def _surroundings(context: AgentContext, pulse: Pulse) -> RenewalContext:
     identity = context.identity
-    own = at(identity.address)
+    own = member_at(identity.address)
     authority = str(context.root / CLUSTER_CA.lstrip("/"))
     lease = LeaseHolder(
         context.table,
@@ -161,6 +155,6 @@ def _surroundings(context: AgentContext, pulse: Pulse) -> RenewalContext:
         run=run,
         started=probes.started,
         why_not_serving=lambda pod: probes.why_not_serving(pod, identity.address, authority, own),
-        unhealthy_members=lambda: probes.unhealthy_members(own, at),
+        unhealthy_members=lambda: view.unhealthy_members(view.look(own, member_at)),
         until=pulse.until,
     )

@@ -1,4 +1,4 @@
-"""Documents for Kubernetes as JSON: the same values always give the same text. And what two of them share: time-outs."""
+"""Documents for Kubernetes as JSON: the same values always give the same text; and the time-outs in them."""
 
 from __future__ import annotations
 
