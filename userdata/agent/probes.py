@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from coordination.outcomes import Known, Unknown
+from coordination.outcomes import Unknown
 from userdata.etcd.client import Etcd
-from userdata.etcd.refusals import EtcdRefused
 from userdata.host import https
 from userdata.kube.probe import probe
 from userdata.pki.inventory import Pod
@@ -36,24 +35,6 @@ def why_not_serving(pod: Pod, address: str, authority: str, etcd: Etcd) -> str:
         port, path = _LOCAL[pod]
         probed = probe(pod, "127.0.0.1", https.trusting_anybody, port=port, path=path)
     return probed.reason if isinstance(probed, Unknown) else ""
-
-
-def unhealthy_members(asked: Etcd, at: Callable[[str], Etcd]) -> tuple[str, ...]:
-    """What is wrong with the members of etcd, a line each; nothing if all serve. `at` is who listens at an address."""
-    listed = asked.members()
-    if isinstance(listed, Unknown):
-        return (listed.reason,)
-    if isinstance(listed, EtcdRefused):
-        return (f"member list: {listed.refusal.value}",)
-    wrong = [f"{member.name or member.peer_urls} has not finished to join" for member in listed.value.unfinished]
-    for member in listed.value.voters:
-        for address in member.addresses:
-            health = at(address).health()
-            if not isinstance(health, Known):
-                wrong.append(health.reason)
-            elif not health.value.healthy:
-                wrong.append(f"{address}: {health.value.reason}")
-    return tuple(wrong)
 
 
 def started(root: Path = Path("/")) -> Mapping[Pod, float | None]:
