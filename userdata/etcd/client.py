@@ -17,6 +17,7 @@ from coordination.outcomes import Done, Known, NoOp, Reading, Unknown
 from userdata.etcd import model
 from userdata.etcd.model import Alarm, Health, MemberList, NotUnderstood, Status, hexadecimal
 from userdata.etcd.refusals import EtcdRefused, Failed, Refusal, failure
+from userdata.host import network
 
 CLIENT_PORT = 2379
 REQUEST_SECONDS = 8.0
@@ -121,7 +122,9 @@ class Etcd:
                 connection.close()
         except (OSError, http.client.HTTPException, ValueError) as error:
             said = str(error) if isinstance(error, OSError) else ""
-            return Unknown(f"{operation} at {self.address}: {type(error).__name__}{said and f': {said}'}")
+            return Unknown(
+                f"{operation} at {self.address}: {type(error).__name__}{said and f': {said}'}", network.code(error)
+            )
 
 
 def _context(credentials: Credentials) -> ssl.SSLContext:

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from coordination.outcomes import Done, Known, Unknown
+from userdata.host import network
 from userdata.kube.outcomes import Answer, Change, Refusal, failure
 from userdata.kube.resources import SIGNING_REQUESTS, Object, Resource
 from userdata.kubeadm.places import API_PORT
@@ -133,7 +134,9 @@ class Api:
             return Unknown(f"{operation}: {error}")
         except (OSError, http.client.HTTPException) as error:
             said = str(error) if isinstance(error, OSError) else ""
-            return Unknown(f"{operation} at {self.address}: {type(error).__name__}{said and f': {said}'}")
+            return Unknown(
+                f"{operation} at {self.address}: {type(error).__name__}{said and f': {said}'}", network.code(error)
+            )
         if not http.client.OK <= status < http.client.MULTIPLE_CHOICES:
             return failure(operation, status, answer)
         return Known(answer) if isinstance(answer, dict) else Unknown(f"{operation}: the answer is no object")
