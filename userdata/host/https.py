@@ -11,10 +11,10 @@ import json
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from coordination.outcomes import Known, Unknown
+from userdata.host import network
 
 REQUEST_SECONDS = 10.0
 """How long the other side may be silent while it is connected to, and again whenever more of its answer is awaited."""
@@ -22,27 +22,18 @@ LARGEST_ANSWER = 1 << 20
 """In bytes."""
 
 
-class Failure(StrEnum):
-    """Why there is no answer. The values are stable: decisions and logs may name them."""
-
-    CREDENTIALS = "credentials"
-    """What the request is made with cannot be read. Nothing was sent."""
-    REQUEST = "request"
-    """The request is not one of HTTP's. Nothing was sent."""
-    TLS = "tls"
-    """One side does not accept the other's certificate, or they agree on no encryption."""
-    TIMEOUT = "timeout"
-    UNREACHABLE = "unreachable"
-    """The name does not resolve, nobody listens, or the connection ended before any answer."""
-    ANSWER = "answer"
-    """What came is not HTTP, ended too early, or is larger than an answer may be."""
+NO_CREDENTIALS = "CredentialsUnavailable"
+"""The code of a request that cannot be made, for what it is made with cannot be read. Nothing was sent."""
+TOO_LARGE = "AnswerTooLarge"
+"""The code of an answer that has more bytes than it may have."""
 
 
 @dataclass(frozen=True)
 class NoAnswer(Unknown):
-    """The other side has not answered. A request that was sent may have been carried out."""
+    """The other side has not answered; `code` says why (userdata.host.network, and the two above).
 
-    code: Failure
+    A request that was sent may have been carried out.
+    """
 
 
 @dataclass(frozen=True)
@@ -131,7 +122,7 @@ def ask(
     try:
         made = context()
     except Unavailable as error:
-        return NoAnswer(f"{asked} at {host}: {error}", Failure.CREDENTIALS)
+        return NoAnswer(f"{asked} at {host}: {error}", NO_CREDENTIALS)
     connection = http.client.HTTPSConnection(host, port, timeout=seconds, context=made)
     try:
         connection.request(method, path, None if body is None else json.dumps(body), dict(headers or {}))
@@ -142,23 +133,12 @@ def ask(
             # A read of so many bytes at most says nothing where there are fewer.
             raise http.client.IncompleteRead(answer.body, response.length)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        return NoAnswer(f"{asked} at {host}: {_said(error)}", _failure(error))
+        return NoAnswer(f"{asked} at {host}: {_said(error)}", network.code(error))
     finally:
         connection.close()
     if len(answer.body) > limit:
-        return NoAnswer(f"{asked} at {host}: the answer is larger than {limit} bytes", Failure.ANSWER)
+        return NoAnswer(f"{asked} at {host}: the answer is larger than {limit} bytes", TOO_LARGE)
     return Known(answer)
-
-
-def _failure(error: Exception) -> Failure:
-    # The order counts: errors of TLS and time-outs are errors of the system, too.
-    if isinstance(error, TimeoutError):
-        return Failure.TIMEOUT
-    if isinstance(error, ssl.SSLError):
-        return Failure.TLS
-    if isinstance(error, OSError):
-        return Failure.UNREACHABLE
-    return Failure.ANSWER if isinstance(error, http.client.HTTPException) else Failure.REQUEST
 
 
 def _said(error: Exception) -> str:

@@ -16,10 +16,10 @@ from userdata.etcd.client import Etcd
 from userdata.etcd.model import Alarm, EtcdMember, Health, MemberKind, MemberList, Status
 from userdata.etcd.refusals import EtcdRefused, Refusal
 from userdata.etcd.view import EtcdView, ask, ask_all, look, silent_voters, unhealthy_members
-from userdata.host.https import Failure, NoAnswer
+from userdata.host.https import NoAnswer
 
-SILENT = NoAnswer("status at 10.0.0.3: TimeoutError: timed out", Failure.TIMEOUT)
-NO_QUORUM = NoAnswer("health at 10.0.0.3: TimeoutError: timed out", Failure.TIMEOUT)
+SILENT = NoAnswer("status at 10.0.0.3: TimeoutError: timed out", "TimeoutError")
+NO_QUORUM = NoAnswer("health at 10.0.0.3: TimeoutError: timed out", "TimeoutError")
 NONSENSE = Unknown("status: there is no header")
 SERVES, LEARNS = Known(Health(True)), Known(Health(False, "QGET ERROR:etcdserver: rpc not supported for learner"))
 NO_LEADER, UNWELL = Known(Health(False, "RAFT NO LEADER")), Known(Health(False))

@@ -6,10 +6,10 @@ import pytest
 
 from coordination.outcomes import Done, Known, Unknown
 from userdata.host import https
-from userdata.host.https import Answer, Failure, NoAnswer
+from userdata.host.https import Answer, NoAnswer
 from userdata.kube.probe import probe
 
-SILENT = NoAnswer("kube-scheduler at 127.0.0.1: TimeoutError", Failure.TIMEOUT)
+SILENT = NoAnswer("kube-scheduler at 127.0.0.1: TimeoutError", "TimeoutError")
 
 
 @pytest.mark.parametrize(
