@@ -225,6 +225,60 @@ def test_a_request_of_our_own_is_accepted_and_says_the_same() -> None:
     assert request_fingerprint(pem) == theirs.fingerprint(der)
 
 
+# By crypto/x509 of Go, with which kubelets write theirs.
+GO_CLIENT = """\
+-----BEGIN CERTIFICATE REQUEST-----
+MIH8MIGjAgEAMEExFTATBgNVBAoTDHN5c3RlbTpub2RlczEoMCYGA1UEAxMfc3lz
+dGVtOm5vZGU6aS0wMTIzNDU2Nzg5YWJjZGVmMDBZMBMGByqGSM49AgEGCCqGSM49
+AwEHA0IABM9gqN0WPHs4d+up8unntpggCCph/Y5O8xcZb6ZpldO6q8ilvRFlc5dZ
+SHMY9cHVurUR/Hs/sULdnY3waawXHuWgADAKBggqhkjOPQQDAgNIADBFAiEAkcbm
+MnGAfztoWjKGRQ3pNzetdpdOsb24nI3WfCdWdeECIBTYglcqf+YrkTx2oKuCpoVr
+jI8vOiY3vZb2MF8iw7zc
+-----END CERTIFICATE REQUEST-----
+"""
+GO_SERVER = """\
+-----BEGIN CERTIFICATE REQUEST-----
+MIIBRTCB7AIBADBBMRUwEwYDVQQKEwxzeXN0ZW06bm9kZXMxKDAmBgNVBAMTH3N5
+c3RlbTpub2RlOmktMDEyMzQ1Njc4OWFiY2RlZjAwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAATPYKjdFjx7OHfrqfLp57aYIAgqYf2OTvMXGW+maZXTuqvIpb0RZXOX
+WUhzGPXB1bq1Efx7P7FC3Z2N8GmsFx7loEkwRwYJKoZIhvcNAQkOMTowODA2BgNV
+HREELzAtghNpLTAxMjM0NTY3ODlhYmNkZWYwhwQKAAAFhxD9AAAAAAAAAAAAAAAA
+AAAFMAoGCCqGSM49BAMCA0gAMEUCIGDSqYcCH/Vx8VAz5aPUMMMx/2y8DpwIVb+k
+Qp9Wz//PAiEAuX9xE4WXOvUMJGs91llDTgcaFvm2QSNyzy3QXV+JfeQ=
+-----END CERTIFICATE REQUEST-----
+"""
+GO_TWO_ORGANIZATIONS = """\
+-----BEGIN CERTIFICATE REQUEST-----
+MIHdMIGEAgEAMCIxFDAIBgNVBAoTAWIwCAYDVQQKEwFjMQowCAYDVQQDEwFhMFkw
+EwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEz2Co3RY8ezh366ny6ee2mCAIKmH9jk7z
+FxlvpmmV07qryKW9EWVzl1lIcxj1wdW6tRH8ez+xQt2djfBprBce5aAAMAoGCCqG
+SM49BAMCA0gAMEUCIAmnXVEXx2rUraHVq0H2sZfzZ5QYxbSw4/UB9hD71eqgAiEA
+i26FoVsipO7NsWaIRXksfbY/KkELhVcKnbM8DMnAERA=
+-----END CERTIFICATE REQUEST-----
+"""
+
+
+@pytest.mark.parametrize(
+    ("pem", "expected"),
+    [
+        (GO_CLIENT, CertificateRequest(NODE, GROUP)),
+        (GO_SERVER, CertificateRequest(NODE, GROUP, ("i-0123456789abcdef0",), ("10.0.0.5", "fd00::5"))),
+    ],
+    ids=["client", "server"],
+)
+def test_a_request_by_go_is_accepted_and_says_the_same(pem: str, expected: CertificateRequest) -> None:
+    assert parse(pem) == expected
+    assert theirs.said(unarmoured(pem)) == said_by(expected)
+    assert request_fingerprint(pem) == theirs.fingerprint(unarmoured(pem))
+
+
+def test_two_organizations_as_go_writes_them_are_refused() -> None:
+    said = theirs.said(unarmoured(GO_TWO_ORGANIZATIONS))
+    assert said is not None
+    assert said.organizations == ("b", "c")
+    assert ours(unarmoured(GO_TWO_ORGANIZATIONS)) is None
+
+
 # damaged requests
 
 
