@@ -5,6 +5,7 @@ Whatever is accepted says the same to both, and what `cryptography` refuses is r
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import ipaddress
 from collections.abc import Callable, Iterator
@@ -438,13 +439,12 @@ def test_no_answer_depends_on_what_is_left_to_others(data: st.DataObject) -> Non
     changed[position] = data.draw(st.integers(0, 255))
     assert ours(bytes(changed)) == ours(der)
     assert theirs.said(bytes(changed)) in (None, theirs.said(der))
-    try:
-        known = request_fingerprint(armoured(bytes(changed)))
-    except OpensslFailed:
-        return
     key = theirs.fingerprint(bytes(changed))
-    # A key that only openssl reads is none that a boot row speaks of.
-    assert known == key or (key is None and known != theirs.fingerprint(der))
+    # What `cryptography` refuses has nothing to compare with; the API server does not store it either.
+    if key is None:
+        return
+    with contextlib.suppress(OpensslFailed):
+        assert request_fingerprint(armoured(bytes(changed))) == key
 
 
 @patient
@@ -502,6 +502,7 @@ def _extension(identifier: str, *between: Value) -> Value:
 
 
 EXTENSION = (*EXTENSIONS, 0)
+NAMES = (*EXTENSION, 1, 0)
 DAMAGES: dict[str, Callable[[Value], None]] = {
     "a second organization": _copy((*SUBJECT, 0)),
     "two names in one part of the subject": _join_subject,
@@ -510,6 +511,12 @@ DAMAGES: dict[str, Callable[[Value], None]] = {
     "two requests for extensions": _copy((*ATTRIBUTES, 0)),
     "two lists of extensions": _copy((*ATTRIBUTES, 0, 1, 0)),
     "no list of extensions": _set((*ATTRIBUTES, 0, 1), children=[]),
+    "another attribute": _set((*ATTRIBUTES, 0, 0), content=bytes.fromhex("2a864886f70d010907")),
+    "a name in two-byte characters": _set((*SUBJECT, 0, 0, 1), tag=0x1E),
+    "a name that is no UTF-8": _set((*SUBJECT, 0, 0, 1), content=b"\xff"),
+    "a server's name beyond ASCII": _set((*NAMES, 0), content=b"\xc3\xa9"),
+    "an address of three bytes": _set((*NAMES, 1), content=b"\1\2\3"),
+    "a network for an address": _set((*NAMES, 1), content=bytes.fromhex("0a000000ff000000")),
     "no attributes": _drop_attributes,
     "another version": _set(VERSION, content=b"\1"),
     "a version that is no number": _set(VERSION, content=b""),
