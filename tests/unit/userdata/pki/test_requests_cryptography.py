@@ -517,6 +517,7 @@ DAMAGES: dict[str, Callable[[Value], None]] = {
     "a server's name beyond ASCII": _set((*NAMES, 0), content=b"\xc3\xa9"),
     "an address of three bytes": _set((*NAMES, 1), content=b"\1\2\3"),
     "a network for an address": _set((*NAMES, 1), content=bytes.fromhex("0a000000ff000000")),
+    "something after a name in the subject": _add((*SUBJECT, 0, 0), Value(NULL)),
     "no attributes": _drop_attributes,
     "another version": _set(VERSION, content=b"\1"),
     "a version that is no number": _set(VERSION, content=b""),
