@@ -23,7 +23,9 @@ from deployment.templates import Body
 Cli = Callable[[Sequence[str]], None]
 """Runs the AWS CLI with these arguments. Raises Refusal with what it said when it fails."""
 
-_STACK, _FUNCTION = "AWS::CloudFormation::Stack", "AWS::Lambda::Function"
+_CODE = "Code"
+# What refers to local files in our templates.
+_REFERENCES = {"AWS::CloudFormation::Stack": "TemplateURL", "AWS::Lambda::Function": _CODE}
 
 
 @dataclass(frozen=True)
@@ -52,18 +54,7 @@ def package(aws: Aws, template: Path, target: Target, cli: Cli = aws_cli) -> Pac
     templates.load(template, "make templates")
     if not target.bucket:
         raise Refusal("a bucket is needed: BUCKET=<one of yours in the region of the stack>")
-    with tempfile.TemporaryDirectory(prefix="holdfast-package-") as folder:
-        written = Path(folder, "packaged.json")
-        command = ["cloudformation", "package", "--template-file", str(template), "--s3-bucket", target.bucket]
-        command += ["--use-json", "--output-template-file", str(written)]
-        options = (("--s3-prefix", target.prefix), ("--kms-key-id", target.kms_key), ("--region", target.region))
-        for option, value in options:
-            if value:
-                command += [option, value]
-        cli(command)
-        body = templates.load(written, "aws cloudformation package")
-        text = written.read_text(encoding="utf-8")
-    return _Reader(aws.client("s3"), target.bucket).template(template, text, body)
+    return _Packager(aws.client("s3"), target, cli).packaged(template)
 
 
 def run(aws: Aws, template: Path, target: Target, output: Path, cli: Cli = aws_cli) -> PackagedTemplate:
@@ -75,44 +66,61 @@ def run(aws: Aws, template: Path, target: Target, output: Path, cli: Cli = aws_c
     return packaged
 
 
-class _Reader:
-    """Follows a packaged template's references into the bucket."""
+class _Packager:
+    """Packages a template, and follows its references into the bucket."""
 
-    def __init__(self, s3: Any, bucket: str) -> None:
+    def __init__(self, s3: Any, target: Target, cli: Cli) -> None:
         self._s3 = s3
-        self._bucket = bucket
+        self._target = target
+        self._cli = cli
 
-    def template(self, path: Path, text: str, body: Body) -> PackagedTemplate:
+    def packaged(self, path: Path) -> PackagedTemplate:
+        """The template with everything that it refers to, uploaded."""
+        text, body = self._run(path)
+        return self._followed(path, text, body)
+
+    def _run(self, path: Path) -> tuple[str, Body]:
+        target = self._target
+        with tempfile.TemporaryDirectory(prefix="holdfast-package-") as folder:
+            written = Path(folder, "packaged.json")
+            command = ["cloudformation", "package", "--template-file", str(path), "--s3-bucket", target.bucket]
+            command += ["--use-json", "--output-template-file", str(written)]
+            options = (("--s3-prefix", target.prefix), ("--kms-key-id", target.kms_key), ("--region", target.region))
+            for option, value in options:
+                if value:
+                    command += [option, value]
+            self._cli(command)
+            return written.read_text(encoding="utf-8"), templates.load(written, "aws cloudformation package")
+
+    def _followed(self, path: Path, text: str, body: Body) -> PackagedTemplate:
         local = templates.load(path, "make templates")
         code: dict[str, Upload] = {}
         nested: dict[str, NestedTemplate] = {}
         # What it was before, to see that nothing but references has changed.
         before = copy.deepcopy(body)
-        for name, resource in local["Resources"].items():
-            properties, packaged = resource.get("Properties", {}), body["Resources"][name].get("Properties", {})
-            if resource["Type"] == _STACK and packaged["TemplateURL"] != properties["TemplateURL"]:
-                nested[name] = self._nested(path.parent / properties["TemplateURL"], packaged["TemplateURL"])
-                before["Resources"][name]["Properties"]["TemplateURL"] = properties["TemplateURL"]
-            elif resource["Type"] == _FUNCTION and packaged["Code"] != properties["Code"]:
-                where = packaged["Code"]
-                code[name], _ = self._upload(path.parent / properties["Code"], where["S3Bucket"], where["S3Key"])
-                before["Resources"][name]["Properties"]["Code"] = properties["Code"]
+        for name, (reference, value) in _local_references(local).items():
+            now = body["Resources"][name]["Properties"][reference]
+            if reference == _CODE:
+                code[name], _ = self._upload(path.parent / value, now["S3Bucket"], now["S3Key"])
+            else:
+                nested[name] = self._nested(path.parent / value, now)
+            before["Resources"][name]["Properties"][reference] = value
         if before != local:
             raise Refusal(f"{path} was packaged to something else than a template that refers to uploads")
         return PackagedTemplate(path, text, body, code, nested)
 
     def _nested(self, path: Path, url: str) -> NestedTemplate:
-        # Comes with the AWS CLI, which writes nested templates as YAML, and which no other command needs.
-        import yaml
-
         bucket, _, key = urlsplit(url).path.removeprefix("/").partition("/")
         upload, content = self._upload(path, bucket, key, url)
-        text = content.decode("utf-8")
-        return NestedTemplate(upload, self.template(path, text, yaml.safe_load(text)))
+        body = templates.load(path, "make templates")
+        if _local_references(body):
+            # The CLI uploads nested templates as YAML, for which there is no reader here. It uploads nothing again.
+            _, body = self._run(path)
+        return NestedTemplate(upload, self._followed(path, content.decode("utf-8"), body))
 
     def _upload(self, path: Path, bucket: str, key: str, url: str = "") -> tuple[Upload, bytes]:
-        if bucket != self._bucket:
-            raise Refusal(f"{path} was uploaded to the bucket {bucket}, and {self._bucket} was asked for")
+        if bucket != self._target.bucket:
+            raise Refusal(f"{path} was uploaded to the bucket {bucket}, and {self._target.bucket} was asked for")
         content: bytes = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         return Upload(
             path=path,
@@ -122,6 +130,17 @@ class _Reader:
             size_bytes=len(content),
             sha256=hashlib.sha256(content).hexdigest(),
         ), content
+
+
+def _local_references(body: Body) -> dict[str, tuple[str, str]]:
+    """The property and the path by which resources refer to local files, by the resources' logical ids."""
+    found: dict[str, tuple[str, str]] = {}
+    for name, resource in body["Resources"].items():
+        property_name = _REFERENCES.get(resource["Type"], "")
+        value = resource.get("Properties", {}).get(property_name)
+        if isinstance(value, str) and "://" not in value:
+            found[name] = property_name, value
+    return found
 
 
 def _write(output: Path, text: str) -> None:

@@ -32,6 +32,7 @@ class PackagedTemplate:
     text: str
     """The root's as the command writes it (JSON); a nested one's as S3 holds it (YAML)."""
     body: Body
+    """What `text` says."""
     code: Mapping[str, Upload]
     """Code of its functions, by their logical ids."""
     nested: Mapping[str, NestedTemplate]

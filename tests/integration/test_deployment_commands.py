@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import yaml
 
 from deployment import package, templates
 from deployment.aws import Account
@@ -100,6 +101,7 @@ def test_the_packaged_tree_is_what_the_bucket_holds(
     }
     for name, nested in tree.nested.items():
         assert tree.body["Resources"][name]["Properties"]["TemplateURL"] == nested.upload.url
+        assert nested.template.body == yaml.safe_load(nested.template.text)
         assert nested.template.body["Resources"].keys() == local[name]["Resources"].keys()
     (code,) = tree.nested["Lifecycle"].template.code.values()
     assert hashlib.sha256(code.path.read_bytes()).hexdigest() == code.sha256

@@ -61,7 +61,7 @@ class Packager:
         words = [each for each in arguments[2:] if each != "--use-json"]
         options = dict(zip(words[::2], words[1::2], strict=True))
         source = Path(options["--template-file"])
-        root = json.loads(source.read_text())
+        root = json.loads((source.parent / "root.json").read_text())
         layer = json.loads((source.parent / "layer.json").read_text())
         self.change(layer, root)
         code = self._put((source.parent / "../build/code.zip").read_bytes(), "")
@@ -69,7 +69,8 @@ class Packager:
         nested = self._put(yaml.safe_dump(layer, sort_keys=False).encode(), ".template")
         url = f"https://s3.{REGION}.amazonaws.com/{self.bucket}/{nested}"
         root["Resources"]["Layer"]["Properties"]["TemplateURL"] = url
-        Path(options["--output-template-file"]).write_text(json.dumps(root, indent=4, ensure_ascii=False))
+        written = {"root.json": root, "layer.json": layer}[source.name]
+        Path(options["--output-template-file"]).write_text(json.dumps(written, indent=4, ensure_ascii=False))
 
     def _put(self, content: bytes, ending: str) -> str:
         key = f"{PREFIX}/{hashlib.md5(content).hexdigest()}{ending}"
@@ -161,10 +162,14 @@ def test_options_reach_the_cli(account: Account, template: Path) -> None:
         Packager(account)(arguments)
 
     package.package(account, template, Target(BUCKET, PREFIX, "alias/key", REGION), cli)
-    (command,) = commands
-    assert [*command[:2]] == ["cloudformation", "package"]
-    for option, value in (("--s3-prefix", PREFIX), ("--kms-key-id", "alias/key"), ("--region", REGION)):
-        assert command[command.index(option) + 1] == value
+    assert [Path(command[command.index("--template-file") + 1]).name for command in commands] == [
+        "root.json",
+        "layer.json",
+    ]
+    for command in commands:
+        assert [*command[:2]] == ["cloudformation", "package"]
+        for option, value in (("--s3-prefix", PREFIX), ("--kms-key-id", "alias/key"), ("--region", REGION)):
+            assert command[command.index(option) + 1] == value
 
 
 def test_a_cli_that_fails_leaves_the_earlier_file(account: Account, template: Path, output: Path) -> None:
