@@ -19,7 +19,7 @@ from tests.unit.project.rooms import ROOMS, ROOT
 
 ALLOWED = {
     "coordination": {"boto3", "botocore"},
-    "deployment": {"boto3", "botocore", "yaml"},
+    "deployment": {"boto3", "botocore"},
     "functions": {"boto3", "botocore"},
     # _typeshed is there for mypy alone.
     "generator": {"_typeshed", "awacs", "msgspec", "troposphere", "yaml"},
