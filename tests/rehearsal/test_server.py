@@ -109,7 +109,7 @@ def test_a_stopped_local_aws_starts_empty_again() -> None:
 def test_all_listeners_inside_vpcs_end_with_the_local_aws_and_at_the_same_time() -> None:
     aws = LocalAws().start()
     ports = []
-    for number in range(8):
+    for number in range(40):
         with socket.create_server(("127.0.0.1", 0)) as bound:
             aws.serve_inside(bound, f"vpc-{number}")
             ports.append(bound.getsockname()[1])
@@ -117,8 +117,8 @@ def test_all_listeners_inside_vpcs_end_with_the_local_aws_and_at_the_same_time()
         socket.create_connection(("127.0.0.1", port)).close()
     began = time.monotonic()
     aws.stop()
-    # One after the other they would take four seconds.
-    assert time.monotonic() - began < 3
+    # One after the other they would take twenty seconds.
+    assert time.monotonic() - began < 15
     for port in ports:
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port))

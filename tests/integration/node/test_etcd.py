@@ -138,7 +138,8 @@ def test_a_member_that_hangs_costs_its_time_limit_and_is_unknown(three: EtcdClus
         took = time.monotonic() - started
     assert isinstance(outcome, Unknown)
     assert "TimeoutError" in outcome.reason
-    assert took < 3
+    # The client's own limit is eight seconds.
+    assert took < 7
 
 
 def test_a_learner_is_listed_as_unfinished_before_and_after_it_starts(cluster: EtcdCluster) -> None:
