@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from coordination.outcomes import Known, Reading, Unknown
-from userdata.host import files
+from coordination.outcomes import Done, Known, Reading, Unknown
+from userdata.host import files, network
 from userdata.join.data import JoinData
 from userdata.kubeadm.places import BOOTSTRAP_FILE, DISCOVERY_FILE
 from userdata.pki.inspecting import key_fingerprint
@@ -71,8 +71,8 @@ def new(root: Path, instance_id: str) -> Key:
     return _of(private, instance_id)
 
 
-def forget(root: Path) -> str:
-    """Remove the key from wherever it is: the kubelet has one of its own. What could not be removed, and why."""
+def forget(root: Path) -> Done | Unknown:
+    """Remove the key from wherever it is: the kubelet has one of its own."""
     left: list[str] = []
     for holder in _HOLDERS:
         path = root / holder.lstrip("/")
@@ -82,7 +82,7 @@ def forget(root: Path) -> str:
             except OSError as error:
                 # One that stays holds no other up.
                 left.append(str(error))
-    return f"the first key could not be removed everywhere: {'; '.join(left)}" if left else ""
+    return Unknown(f"the first key could not be removed everywhere: {'; '.join(left)}") if left else Done()
 
 
 def _of(private: str, instance_id: str) -> Key:
@@ -155,7 +155,8 @@ class Asker:
             answer = connection.getresponse()
             said = answer.read(_LARGEST_ANSWER)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            return Unknown(f"the API at {self._host}: {error if isinstance(error, OSError) else type(error).__name__}")
+            why = error if isinstance(error, OSError) else type(error).__name__
+            return Unknown(f"the API at {self._host}: {why}", network.code(error))
         finally:
             connection.close()
         return Known((answer.status, _parsed(said)))
@@ -170,4 +171,4 @@ def _parsed(said: bytes) -> Any:
 
 def _refused(status: int, said: Any) -> Unknown:
     message = said.get("message", "") if isinstance(said, dict) else ""
-    return Unknown(f"the API answers {status}: {str(message)[:200]}")
+    return Unknown(f"the API answers {status}: {str(message)[:200]}", f"HTTP {status}")

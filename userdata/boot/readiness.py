@@ -7,14 +7,17 @@ import ssl
 import time
 from pathlib import Path
 
-from coordination.outcomes import Reading
+from coordination.outcomes import Done, Reading, Unknown
 from userdata.addons.installing import KubectlTarget
 from userdata.boot.context import Context
-from userdata.boot.failures import of_words
+from userdata.boot.failures import StepFailed, of_command
 from userdata.boot.stages import RunningStage
 from userdata.etcd.client import NODE_CREDENTIALS, Etcd
 from userdata.etcd.model import Status
 from userdata.etcd.refusals import EtcdRefused
+from userdata.faults.fault import Fault
+from userdata.faults.outcomes import of_outcome
+from userdata.host import network
 from userdata.kube.kubectl import printed
 from userdata.kube.nodes import why_not_ready
 from userdata.kubeadm.places import API_PORT
@@ -37,15 +40,15 @@ class Servers:
         """What this node's own etcd says of itself."""
         return Etcd(self._address, NODE_CREDENTIALS).status()
 
-    def api(self) -> str:
-        """Why this node's own API server is not ready; empty when it is, with a certificate of this cluster's."""
+    def api(self) -> Done | Unknown:
+        """Whether this node's own API server is ready, with a certificate of this cluster's."""
         try:
             context = ssl.create_default_context(cafile=str(self._root / CLUSTER_CA.lstrip("/")))
         except OSError as error:
-            return f"{CLUSTER_CA} cannot be read: {type(error).__name__}"
+            return Unknown(f"{CLUSTER_CA} cannot be read: {type(error).__name__}")
         return _asked(self._address, context)
 
-    def endpoint(self, pki: Pki) -> str:
+    def endpoint(self, pki: Pki) -> Done | Unknown:
         """The same of whoever answers at the balancer's name, for a node that has nothing of the cluster's yet."""
         return _asked(self._endpoint, ssl.create_default_context(cadata=pki.cluster.bundle))
 
@@ -55,10 +58,14 @@ def wait_until_served(context: Context, told: RunningStage) -> None:
     seconds = context.image.pace.serve
     deadline = time.monotonic() + seconds
     context.launch_hook.alive(seconds)
-    while why := context.servers.api():
+    while isinstance(answer := context.servers.api(), Unknown):
         if time.monotonic() > deadline:
-            raise of_words(f"[control-plane-check] kube-apiserver is not healthy after {seconds:.0f} s: {why}")
-        told.wait(why)
+            fault = of_outcome(answer)
+            late = f"this node's API server is not ready after {seconds:.0f} s: {answer.reason}"
+            raise StepFailed(
+                fault if fault.permanent else Fault(False, late, "Look at the logs in /var/log/containers.")
+            )
+        told.wait(answer.reason)
         context.launch_hook.sleep(1)
 
 
@@ -69,22 +76,24 @@ def node_is_ready(context: Context, told: RunningStage, seconds: float) -> bool:
     asked = here.kubectl("get", "node", context.instance_id, "--ignore-not-found", "-o", "json")
     done = here.run(asked, min(seconds, _KUBECTL_SECONDS))
     if not done.succeeded:
-        raise of_words(done.output)
+        raise of_command(done)
     try:
         node = printed(done.output)
-        return node is not None and not why_not_ready(node)
+        return node is not None and why_not_ready(node) is None
     except (ValueError, AttributeError, KeyError, TypeError):
         return False
 
 
-def _asked(host: str, context: ssl.SSLContext) -> str:
+def _asked(host: str, context: ssl.SSLContext) -> Done | Unknown:
     connection = http.client.HTTPSConnection(host, API_PORT, timeout=_SECONDS, context=context)
     try:
         connection.request("GET", "/readyz")
         answer = connection.getresponse()
         answer.read(1 << 16)
     except (OSError, http.client.HTTPException) as error:
-        return f"the API at {host} does not answer: {error or type(error).__name__}"
+        return Unknown(f"the API at {host} does not answer: {error or type(error).__name__}", network.code(error))
     finally:
         connection.close()
-    return "" if answer.status == http.client.OK else f"the API at {host} is not ready: status {answer.status}"
+    if answer.status == http.client.OK:
+        return Done()
+    return Unknown(f"the API at {host} is not ready: status {answer.status}", f"HTTP {answer.status}")
