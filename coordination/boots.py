@@ -29,7 +29,9 @@ class Boot:
     place: str = ""
     """The slot of a control plane, the pool of a worker."""
     failed_at: int | None = None
-    """When the instance gave up for a failure, in seconds since 1970; None where it did not."""
+    """When the instance's boot failed, in seconds since 1970; None where it did not."""
+    condition: str = ""
+    """The name of the condition that the instance waits for a person in; empty where it does not."""
 
     @property
     def instance_id(self) -> str:
@@ -48,6 +50,7 @@ def boot(item: Item) -> Boot:
         started_at=optional_number(item, "StartedAt"),
         place=optional_text(item, "Place"),
         failed_at=optional_number(item, "FailedAt"),
+        condition=optional_text(item, "Condition"),
     )
 
 
@@ -72,5 +75,6 @@ def tell(row: Boot) -> Update:
         "StartedAt": row.started_at,
         "Place": row.place or None,
         "FailedAt": row.failed_at,
+        "Condition": row.condition or None,
     }
     return update(boot_item(row.instance_arn), changes, {})

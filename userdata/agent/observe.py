@@ -116,7 +116,7 @@ class Observer:
         if view is not None and hexadecimal(view.listed.cluster_id) != rows.record.etcd_cluster_id:
             raise StageFailed(f"the etcd here is {hexadecimal(view.listed.cluster_id)}, and not the record's")
         present = [row for row in rows.members if row.state is not MemberState.REMOVED]
-        named = {row.instance_id for row in present} | conditions.tellers(rows.conditions, rows.boots)
+        named = {row.instance_id for row in present} | conditions.waiting(rows.conditions, rows.boots)
         states = _seen(source.states(named), troubles) or {}
         nodes = _seen(source.nodes(), troubles)
         now = source.wall()
@@ -153,7 +153,7 @@ class Observer:
         troubles: list[str],
     ) -> list[str]:
         judged = conditions.left_behind(rows.conditions, rows.members)
-        judged |= conditions.told_no_more(rows.conditions, rows.boots, states)
+        judged |= conditions.named_no_more(rows.conditions, rows.boots, states)
         wanted: list[Wanted] = []
         if view is not None:
             seen = conditions.of_etcd(view, rows.members, states)

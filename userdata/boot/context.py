@@ -9,10 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from userdata.boot.launch_hook import LaunchHook
-from userdata.boot.ports import Groups, KeyStore, Machine, OwnGroup, Servers, Table
+from userdata.boot.ports import Groups, KeyStore, Machine, OwnGroup, Servers, Stack, Table
 from userdata.boot.stages import Stages
 from userdata.config.cluster import described
 from userdata.config.image import ImageFacts
@@ -42,7 +41,7 @@ class Context:
     groups: Groups
     own_group: OwnGroup
     pki: KeyStore
-    cloudformation: Any
+    stack: Stack
     system: Machine
     disk: EtcdDisk
     stages: Stages

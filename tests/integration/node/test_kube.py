@@ -23,8 +23,8 @@ from tests.unit.userdata.secrecy import leaks, process_arguments
 from tests.waiting import wait_for
 from userdata.agent.csr_approver import CsrApprover, tasks
 from userdata.agent.csr_policy import GRACE_SECONDS
-from userdata.host import https
-from userdata.host.https import Credentials, Failure, NoAnswer
+from userdata.host import https, network
+from userdata.host.https import Credentials, NoAnswer
 from userdata.kube import client, rights
 from userdata.kube.access import ADMINISTRATOR_FILE, AGENT_FILE, AGENTS, Access
 from userdata.kube.client import Api
@@ -178,9 +178,9 @@ def test_an_api_server_is_ready_to_whoever_trusts_its_authority_and_has_no_name(
     stranger = partial(https.trusting, new_authority("kubernetes", datetime.now(UTC)).bundle)
     refused = probe("kube-apiserver", address, stranger)
     assert isinstance(refused, NoAnswer)
-    assert (refused.code, "certificate verify failed" in refused.reason) == (Failure.TLS, True)
+    assert (refused.code, "certificate verify failed" in refused.reason) == (network.UNTRUSTED, True)
     secret = probe("kube-apiserver", address, trust, path="/api/v1/nodes")
-    assert secret == Unknown(f"kube-apiserver at {address} answers /api/v1/nodes with status 401")
+    assert secret == Unknown(f"kube-apiserver at {address} answers /api/v1/nodes with status 401", "HTTP 401")
 
 
 def who_is(api: Api) -> dict[str, Any]:

@@ -11,7 +11,7 @@ ARN = "arn:aws:ec2:us-east-1:123456789012:instance/"
 
 
 def boot(name: str, place: str = "1", failed_at: int | None = NOW - 10) -> Boot:
-    return Boot(ARN + name, "given-up", place=place, failed_at=failed_at)
+    return Boot(ARN + name, "launch-abandoned", place=place, failed_at=failed_at)
 
 
 def test_failures_of_the_slot_are_named_without_ones_own() -> None:
