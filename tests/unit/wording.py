@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
@@ -13,36 +14,34 @@ Words = Callable[[str], str]
 
 _TEXTS = frozenset({"reason", "next_step"})
 
-noise = st.lists(
-    st.text()
-    | st.sampled_from(
-        [
-            # What was once searched for, and what every text may be.
-            "",
-            "GetItem: the table does not exist",
-            "GetParameters: DisabledException: the key is disabled",
-            "x509: certificate signed by unknown authority",
-            "etcdserver: too many learner members in cluster",
-            "connection refused",
-            "it was removed from etcd",
-        ]
-    ),
-    min_size=1,
-    max_size=5,
+EVERYTHING = "; ".join(
+    (
+        "GetItem: the table does not exist",
+        "GetParameters: DisabledException: the key is disabled",
+        "x509: certificate signed by unknown authority",
+        "etcdserver: too many learner members in cluster",
+        "[ERROR NumCPU]: kubeadm's check failed",
+        "connection refused",
+        "it was removed from etcd, is terminated, and is not a member any more",
+        "the lease is free, and every member is gone",
+        "why",
+    )
 )
+"""What a decision might search for."""
+
+noise = st.lists(st.text(), min_size=1, max_size=5)
 """Texts of which each takes the place of another one."""
+
+
+def rewordings(texts: list[str]) -> list[Words]:
+    """Ways to say everything otherwise: by these texts one after the other, by everything at once, and by nothing."""
+    return [garbling(texts), lambda _: EVERYTHING, lambda _: ""]
 
 
 def garbling(texts: list[str]) -> Words:
     """Gives these texts one after the other, whatever stood there."""
-    given = 0
-
-    def words(_: str) -> str:
-        nonlocal given
-        given += 1
-        return texts[given % len(texts)]
-
-    return words
+    given = itertools.cycle(texts)
+    return lambda _: next(given)
 
 
 def reworded(value: Value, words: Words) -> Value:
@@ -66,7 +65,7 @@ def _reworded(value: Any, words: Words) -> Any:
         return replace(value, **changes)
     if isinstance(value, tuple | list | frozenset | set):
         return type(value)(_reworded(each, words) for each in value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {key: _reworded(each, words) for key, each in value.items()}
     return value
 

@@ -55,7 +55,8 @@ class MemberView:
         """Why it cannot do its work, empty where it can. Of a learner that is to answer, of a voter to serve."""
         health = self.answer.health
         if isinstance(health, Unknown):
-            return health.reason
+            # Its words may be none, and it is a problem all the same.
+            return health.reason or "it does not answer"
         # A learner refuses consistent reads, so to it health means nothing; that it answers is all there is.
         if self.answer.serves or self.member.kind is MemberKind.LEARNER:
             return ""
