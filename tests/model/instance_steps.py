@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from coordination import claims, lease_watch, member_writes, node_leases, termination
-from coordination.boots import Boot
 from coordination.claims import FROM_NOTHING
 from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState
@@ -157,7 +156,7 @@ def _judge(region: Region, instance: Instance, backup: Backup | None, rules: Res
         rows=Known(instance.rows),
         gone=Known(gone),
         instances=Known(tuple(_in_group(region, each) for each in region.instances)),
-        boots=Known(tuple(Boot(each.name, "decide") for each in region.instances)),
+        booted=Known(frozenset(each.name for each in region.instances)),
         # It may be heard of at no look of a whole lease, although it serves.
         silent=True,
         backup=Known(backup),

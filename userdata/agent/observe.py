@@ -6,17 +6,18 @@ One look serves all three, so that a cluster is asked once. What cannot be seen 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import floor
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
-from coordination.boots import Boot, boot
+from coordination import rows
+from coordination.boots import Boot
 from coordination.conditions import Condition, condition
-from coordination.fields import Malformed
-from coordination.members import Member, MemberState, member
+from coordination.fields import parsed
+from coordination.instances import GroupInstance
+from coordination.members import Member, MemberState
 from coordination.names import (
     BOOT_ITEM_PREFIX,
     CLUSTER_ITEM,
@@ -26,9 +27,10 @@ from coordination.names import (
     condition_item,
 )
 from coordination.observed_state import ClusterObservation, SeenMember
-from coordination.outcomes import Done, Item, Known, Reading, Unknown, Write
-from coordination.record import ClusterRecord, Phase, cluster_record
-from coordination.writes import Update
+from coordination.outcomes import Done, Known, Reading, Unknown, Write
+from coordination.ports import Table, TableReader
+from coordination.record import ClusterRecord, Phase
+from coordination.rows import understood, unreadable
 from userdata.agent import conditions, members
 from userdata.agent.conditions import Clear, Lasting, Set, Wanted
 from userdata.agent.tasks import Task
@@ -42,18 +44,6 @@ _READ = (CLUSTER_ITEM, MEMBER_ITEM_PREFIX, CONDITION_ITEM_PREFIX, BOOT_ITEM_PREF
 _ANYTHING: Mapping[str, object] = {}
 
 Value = TypeVar("Value")
-
-
-class Table(Protocol):
-    """What is needed of the cluster table."""
-
-    def items(self, prefixes: Sequence[str]) -> Reading[tuple[Item, ...]]: ...
-
-    def apply(self, update: Update) -> Write: ...
-
-    def put(self, item: Item, expected: Mapping[str, object]) -> Write: ...
-
-    def delete(self, item_id: str, expected: Mapping[str, object]) -> Write: ...
 
 
 @dataclass(frozen=True)
@@ -73,6 +63,8 @@ class Sources:
     etcd: Callable[[], Reading[EtcdView]]
     states: Callable[[Collection[str]], Reading[Mapping[str, str | None]]]
     """EC2's words for instances (coordination.adapters.instances)."""
+    instances: Callable[[], Reading[tuple[GroupInstance, ...]]]
+    """Every instance of the cluster's groups."""
     nodes: Callable[[], Reading[Nodes]]
     certificates: Callable[[], Sequence[HeldCertificate]]
     """This node's own."""
@@ -81,13 +73,16 @@ class Sources:
 
 
 @dataclass(frozen=True)
-class Rows:
+class Seen:
     """What the table says; member rows are those of the record's epoch."""
 
     record: ClusterRecord
     members: tuple[Member, ...]
+    unread: Mapping[str, Unknown]
+    """The members whose rows cannot be understood, of whatever epoch, by instance id."""
     conditions: Mapping[str, Condition]
     boots: tuple[Boot, ...]
+    """Of every instance, so also what workers say of themselves."""
 
 
 @dataclass
@@ -108,25 +103,27 @@ class Observer:
         """Look once. Raises StageFailed with all that could not be seen or written, after doing the rest."""
         source = self.sources
         # Rows before etcd's list: a row that says voter then belongs to a member that was added before.
-        rows = read(source.table)
-        if rows.record.phase is not Phase.READY:
+        seen = read(source.table)
+        if seen.record.phase is not Phase.READY:
             return ""
-        troubles: list[str] = []
+        troubles = [each.reason for each in seen.unread.values()]
         view = _seen(source.etcd(), troubles)
-        if view is not None and hexadecimal(view.listed.cluster_id) != rows.record.etcd_cluster_id:
+        if view is not None and hexadecimal(view.listed.cluster_id) != seen.record.etcd_cluster_id:
             raise StageFailed(f"the etcd here is {hexadecimal(view.listed.cluster_id)}, and not the record's")
-        present = [row for row in rows.members if row.state is not MemberState.REMOVED]
-        named = {row.instance_id for row in present} | conditions.tellers(rows.conditions, rows.boots)
+        present = [row for row in seen.members if row.state is not MemberState.REMOVED]
+        groups = _seen(source.instances(), troubles)
+        booting = None if groups is None else conditions.of_slots(seen.boots, groups)
+        named = {row.instance_id for row in present} | conditions.tellers(seen.conditions, booting or ())
         states = _seen(source.states(named), troubles) or {}
         nodes = _seen(source.nodes(), troubles)
         now = source.wall()
-        found = members.by_ec2(rows.members, states, int(now))
+        found = members.by_ec2(seen.members, states, int(now))
         if view is not None:
-            found = [*members.by_etcd(rows.members, view.listed), *found]
+            found = [*members.by_etcd(seen.members, view.listed), *found]
         told = [each.reason for each in found if _write(source.table.apply(each.update), troubles)]
-        observation = observed(source.instance_id, rows.record, view, nodes, source.certificates(), now)
+        observation = observed(source.instance_id, seen.record, view, nodes, source.certificates(), now)
         _write(source.table.put(observation.item(), _ANYTHING), troubles)
-        told += self._keep_conditions(rows, view, states, int(now), troubles)
+        told += self._keep_conditions(seen, booting, view, states, int(now), troubles)
         if troubles:
             raise StageFailed("; ".join([*told, *troubles]))
         return "; ".join(told)
@@ -137,8 +134,12 @@ class Observer:
         now = source.wall()
         wanted = conditions.of_certificates(source.instance_id, source.certificates(), datetime.fromtimestamp(now, UTC))
         own = Wanted(conditions.Kind.CERTIFICATE_EXPIRING, source.instance_id, "", "").name
+        stored = parsed(source.table.get(condition_item(own)), condition)
+        if isinstance(stored, Unknown):
+            raise StageFailed(stored.reason)
+        present = {} if stored.value is None else {own: stored.value}
         troubles: list[str] = []
-        changes = conditions.changes(wanted, read(source.table).conditions, {own}, int(now))
+        changes = conditions.changes(wanted, present, {own}, int(now))
         told = _apply(source.table, changes, troubles)
         if troubles:
             raise StageFailed("; ".join(troubles))
@@ -146,48 +147,56 @@ class Observer:
 
     def _keep_conditions(
         self,
-        rows: Rows,
+        table: Seen,
+        booting: Sequence[Boot] | None,
         view: EtcdView | None,
         states: Mapping[str, str | None],
         now: int,
         troubles: list[str],
     ) -> list[str]:
-        judged = conditions.left_behind(rows.conditions, rows.members)
-        judged |= conditions.told_no_more(rows.conditions, rows.boots, states)
+        judged = conditions.left_behind(table.conditions, table.members) - {
+            # Whether it is a member is not known.
+            Wanted(conditions.Kind.CERTIFICATE_EXPIRING, name, "", "").name
+            for name in table.unread
+        }
+        if booting is not None:
+            judged |= conditions.told_no_more(table.conditions, booting, states)
         wanted: list[Wanted] = []
         if view is not None:
-            seen = conditions.of_etcd(view, rows.members, states)
+            seen = conditions.of_etcd(view, table.members, states, table.unread)
             wanted = self._lasting.of(seen, self.sources.steady())
             # One that was stored by the leader before stays while there is a reason, however short this one has looked.
-            wanted += [each for each in seen if each.name in rows.conditions and each not in wanted]
-            judged |= conditions.judged_by(view, rows.conditions)
-        return _apply(self.sources.table, conditions.changes(wanted, rows.conditions, judged, now), troubles)
+            wanted += [each for each in seen if each.name in table.conditions and each not in wanted]
+            judged |= conditions.judged_by(view, table.conditions)
+        return _apply(self.sources.table, conditions.changes(wanted, table.conditions, judged, now), troubles)
 
 
-def read(table: Table) -> Rows:
-    """The rows. Raises StageFailed where they are unknown, or where there is no record."""
-    reading = table.items(_READ)
+def read(table: TableReader) -> Seen:
+    """The rows. Raises StageFailed where they are unknown, or where there is no record.
+
+    A condition that cannot be understood is ignored: a person typed it, and `status` names it. So is a boot row:
+    instances write their own, and none may blind the agents. A member row that cannot be understood is told of.
+    """
+    reading = rows.read(table, _READ)
     if isinstance(reading, Unknown):
         raise StageFailed(reading.reason)
-    by_key = {str(item[TABLE_KEY]): item for item in reading.value}
-    if CLUSTER_ITEM not in by_key:
+    found = reading.value
+    if isinstance(found.record, Unknown):
+        raise StageFailed(found.record.reason)
+    record = found.record.value
+    if record is None:
         raise StageFailed("there is no cluster record")
-    try:
-        record = cluster_record(by_key[CLUSTER_ITEM])
-        found = [member(item) for key, item in by_key.items() if key.startswith(MEMBER_ITEM_PREFIX)]
-        stored = [condition(item) for key, item in by_key.items() if key.startswith(CONDITION_ITEM_PREFIX)]
-    except Malformed as error:
-        raise StageFailed(str(error)) from error
-    own = sorted((row for row in found if row.epoch == record.epoch), key=lambda row: row.instance_id)
-    return Rows(record, tuple(own), {each.name: each for each in stored}, tuple(_boots(by_key)))
-
-
-def _boots(by_key: Mapping[str, Item]) -> Iterator[Boot]:
-    """Boot rows, but for those that cannot be understood: instances write their own, and none may blind the agents."""
-    for key, item in by_key.items():
-        if key.startswith(BOOT_ITEM_PREFIX):
-            with suppress(Malformed):
-                yield boot(item)
+    own = sorted(
+        (row for row in understood(found.members).values() if row.epoch == record.epoch),
+        key=lambda row: row.instance_id,
+    )
+    return Seen(
+        record,
+        tuple(own),
+        unreadable(found.members),
+        understood(found.conditions),
+        tuple(understood(found.boots).values()),
+    )
 
 
 def observed(

@@ -123,6 +123,7 @@ def _sources(context: AgentContext) -> Sources:
         context.table,
         _look(context),
         context.groups.states,
+        context.groups.instances,
         nodes,
         partial(certificate_renewal.found, context.root),
     )

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from coordination.ports import Table
 from userdata.boot.launch_hook import LaunchHook
-from userdata.boot.ports import Groups, KeyStore, Machine, OwnGroup, Servers, Table
+from userdata.boot.ports import Groups, KeyStore, Machine, OwnGroup, Servers
 from userdata.boot.stages import Stages
 from userdata.config.cluster import described
 from userdata.config.image import ImageFacts

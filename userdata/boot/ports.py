@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
 
 from coordination.instances import GroupInstance
-from coordination.outcomes import Item, Reading, Request, Transacted, Write
-from coordination.writes import Transaction, Update
+from coordination.outcomes import Reading, Request
 from userdata.boot.snapshot import Answer
 from userdata.etcd.model import MemberList, Status
 from userdata.etcd.refusals import EtcdRefused
 from userdata.pki.material import Pki
 from userdata.pki.outcomes import Read, Stored
-
-
-class Table(Protocol):
-    """The cluster table (coordination.adapters.table)."""
-
-    def get(self, item_id: str) -> Reading[Item | None]:
-        """One item."""
-
-    def items(self, prefixes: Sequence[str]) -> Reading[tuple[Item, ...]]:
-        """Every item whose key starts with one of these."""
-
-    def apply(self, update: Update) -> Write:
-        """One write."""
-
-    def transact(self, transaction: Transaction) -> Transacted:
-        """Several writes, or none."""
-
-    def put(self, item: Item, expected: Mapping[str, object]) -> Write:
-        """Store an item in place of what is there."""
 
 
 class Groups(Protocol):

@@ -29,7 +29,7 @@ from coordination.names import (
 from coordination.node_leases import LeaseName
 from coordination.observed_state import ClusterObservation
 from coordination.operations import Operation, OperationKind, OperationState
-from coordination.outcomes import Item, Known, NoTable, Unknown
+from coordination.outcomes import Item, Known, NoTable, Reading, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.release_grants import ReleaseGrant
 from coordination.rows import Rows, all_of, read, rows, understood, unreadable
@@ -133,7 +133,7 @@ def test_a_row_that_cannot_be_understood_hides_no_other(broken: Item) -> None:
 
 def test_a_reader_says_what_such_a_row_means_to_it() -> None:
     broken = Unknown("item member#i-2: Epoch is missing")
-    found = {"i-3": Known("three"), "i-2": broken, "i-1": Known("one")}
+    found: dict[str, Reading[str]] = {"i-3": Known("three"), "i-2": broken, "i-1": Known("one")}
     assert understood(found) == {"i-3": "three", "i-1": "one"}
     assert unreadable(found) == {"i-2": broken}
     assert all_of(found) == broken

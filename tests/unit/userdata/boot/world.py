@@ -205,12 +205,19 @@ class World:
 
     def boot(self, *, slots: int = 3) -> int:
         """Boot the node whose files are below `root`; the exit code."""
+        context = self.context(slots)
+        try:
+            return ControlPlaneBoot(context, Neighbours(self), Publisher(self)).run()
+        finally:
+            context.launch_hook.close()
+
+    def context(self, slots: int = 3) -> Context:
+        """What a boot of the node stands on. Its launch hook has to be closed."""
         log = Log(self.lines.append)
         identity = InstanceIdentity(
             ME, "us-east-1a", "us-east-1", "123456789012", MY_ADDRESS, "m7i.large", "ami-1", "aws"
         )
-        launch_hook = LaunchHook(lambda: Done(), 3600, self.lines.append, sleep=self.sleep)
-        context = Context(
+        return Context(
             root=self.root,
             identity=identity,
             node_file=NodeFile("uuid", "control-plane", "2", "us-east-1", "table", "/holdfast/uuid"),
@@ -225,14 +232,10 @@ class World:
             system=Machine(self),
             disk=EtcdDisk(self.root),
             stages=Stages(log, self._told, Boot(identity.arn, "boot")),
-            launch_hook=launch_hook,
+            launch_hook=LaunchHook(lambda: Done(), 3600, self.lines.append, sleep=self.sleep),
             servers=Servers(self),
             run=self.run,
         )
-        try:
-            return ControlPlaneBoot(context, Neighbours(self), Publisher(self)).run()
-        finally:
-            launch_hook.close()
 
     def _told(self, row: Boot) -> Done:
         # Its own row never ends a stage, so what becomes of it is no event.
