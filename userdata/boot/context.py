@@ -13,7 +13,7 @@ from typing import Any
 
 from coordination.ports import Table
 from userdata.boot.launch_hook import LaunchHook
-from userdata.boot.ports import Groups, KeyStore, Machine, OwnGroup, Servers
+from userdata.boot.ports import Backups, Groups, KeyStore, Machine, OwnGroup, Servers
 from userdata.boot.stages import Stages
 from userdata.config.cluster import described
 from userdata.config.image import ImageFacts
@@ -43,6 +43,7 @@ class Context:
     table: Table
     groups: Groups
     own_group: OwnGroup
+    backups: Backups
     pki: KeyStore
     cloudformation: Any
     system: Machine

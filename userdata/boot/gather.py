@@ -103,8 +103,7 @@ class Gatherer:
             instances=instances,
             booted=instances if isinstance(instances, Unknown) else self._booted(instances.value),
             silent=self._silence is not None and self._silence.is_still(context.image.pace.leases.lease),
-            # No node takes backups yet, so there is none: known, and not a failure to look.
-            backup=Known(None),
+            backup=context.backups.newest(),
             approval=approved,
             now=seconds_since_1970(),
         )

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
 
+from coordination.backups import Backup
 from coordination.instances import GroupInstance
 from coordination.outcomes import Reading, Request
 from userdata.boot.snapshot import Answer
@@ -23,6 +24,13 @@ class Groups(Protocol):
 
     def states(self, instance_ids: Collection[str]) -> Reading[Mapping[str, str | None]]:
         """EC2's word for the state of each instance."""
+
+
+class Backups(Protocol):
+    """The cluster's backups."""
+
+    def newest(self) -> Reading[Backup | None]:
+        """The newest one that was read back and verified, None where there is none."""
 
 
 class OwnGroup(Protocol):

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from coordination.backups import Backup
 from coordination.claims import FROM_NOTHING, claim_restoring
 from coordination.conditions import RESTORE_BLOCKED, SNAPSHOT_TOO_OLD
 from coordination.instances import GroupInstance
@@ -21,14 +22,6 @@ from coordination.release_grants import ReleaseGrant
 from coordination.restore_approval import Approval
 from userdata.boot.actions import GrantRelease, TakeClaim, Wait, WaitForHuman
 from userdata.host.etcd_disk import NodeId
-
-
-@dataclass(frozen=True)
-class Backup:
-    """A backup that was read back and verified; `taken_at` is in seconds since 1970."""
-
-    name: str
-    taken_at: int
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from coordination.backups import Backup
 from coordination.outcomes import Item, Known, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.termination import YOUNG_SECONDS
@@ -139,3 +140,15 @@ def test_no_boot_row_is_ever_scanned_for(world: World, gatherer: Gatherer) -> No
     assert world.record is not None
     gatherer.evidence(replace(world.record, row_version=7))
     assert {call for call in world.table.calls if call.startswith("items")} == {"items member#"}
+
+
+@pytest.mark.parametrize(
+    "backup", [Known(None), Known(Backup("backup-7", 1_800_000_000)), Unknown("ListObjects: timeout")]
+)
+def test_the_newest_backup_is_asked_for(
+    world: World, gatherer: Gatherer, backup: Known[Backup | None] | Unknown
+) -> None:
+    world.other_founds()
+    world.backup = backup
+    assert world.record is not None
+    assert gatherer.evidence(world.record).backup == backup

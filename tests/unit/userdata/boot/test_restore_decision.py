@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from coordination.backups import Backup
 from coordination.claims import FROM_NOTHING, claim_restoring
 from coordination.instances import GroupInstance
 from coordination.members import Member
@@ -15,7 +16,7 @@ from coordination.release_grants import ReleaseGrant
 from coordination.restore_approval import Approval
 from tests.unit.userdata.boot.looks import BROKEN, ME, member, record
 from userdata.boot.actions import GrantRelease, TakeClaim, Wait, WaitForHuman
-from userdata.boot.restore import Backup, Evidence, RestoreRules, decide_restore, required_gone, unreported
+from userdata.boot.restore import Evidence, RestoreRules, decide_restore, required_gone, unreported
 
 NOW = 1_800_000_000
 RULES = RestoreRules(slots=3, oldest_backup_seconds=3600)

@@ -15,6 +15,7 @@ from typing import Any
 
 from botocore.exceptions import ReadTimeoutError
 
+from coordination.backups import Backup
 from coordination.boots import Boot, tell
 from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState, member
@@ -101,6 +102,7 @@ class World:
     """Whether any member answers."""
     gone: set[str] = field(default_factory=set)
     """The instances that EC2 calls terminated."""
+    backup: Reading[Backup | None] = field(default_factory=lambda: Known(None))
     told: Boot = field(default_factory=lambda: Boot("", ""))
     """This node's own row, as it was written last."""
     sleeps: int = 0
@@ -227,6 +229,7 @@ class World:
             table=self.table,
             groups=Groups(self),
             own_group=OwnGroup(self),
+            backups=Backups(self),
             pki=KeyStore(self),
             cloudformation=CloudFormation(self),
             system=Machine(self),
@@ -386,6 +389,16 @@ class Groups:
         if self.world.happens("groups: states"):
             return Unknown("DescribeInstances: ReadTimeoutError")
         return Known({each: TERMINATED if each in self.world.gone else "running" for each in instance_ids})
+
+
+@dataclass(frozen=True)
+class Backups:
+    """The backups of the cluster."""
+
+    world: World
+
+    def newest(self) -> Reading[Backup | None]:
+        return self.world.backup
 
 
 @dataclass(frozen=True)
