@@ -32,7 +32,7 @@ shell_files = $(shell git ls-files -z | xargs -0 awk 'FNR == 1 && /^\#!.*[\/ ](b
 
 .PHONY: help
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # generate
 
@@ -69,17 +69,19 @@ lint: $(CHECK) ## Style, types, import rules, shell, and whether generated files
 	@$(check_python) -m generator --docs --check || { echo "make docs" >&2; exit 1; }
 	@$(check_python) -m generator --schema generator/config/schema.json --check || { echo "make docs" >&2; exit 1; }
 
+# Many tests wait for processes or for the clock, so more workers than cores keep the cores busy.
+WORKERS := 4
+# In the order of the folders: what deploys and boots comes first, and no long module is left over for the end.
+parallel_pytest = $(check_python) -m pytest -n $(WORKERS) --no-loadscope-reorder --durations=20 --slowest-files=20 \
+	--ignore tests/e2e --ignore tests/machines/kubeadm
+
 .PHONY: test
-test: $(CHECK) ## Run the tests but for those of `make e2e` (ARGS= goes to pytest)
-	@$(check_python) -m pytest -n 2 --ignore tests/e2e --ignore tests/machines/kubeadm $(ARGS)
+test: $(CHECK) ## Run the tests but for those of `make slow` and `make e2e` (ARGS= goes to pytest)
+	@$(parallel_pytest) -m 'not slow' $(ARGS)
 
-.PHONY: properties
-properties: $(CHECK) ## Property tests at length: 300 generated configurations are linted
-	@HOLDFAST_PROPERTIES=300 $(check_python) -m pytest tests/templates -k properties $(ARGS)
-
-.PHONY: examples
-examples: $(CHECK) ## Deploy and delete every example on the local AWS; `make check` takes some
-	@HOLDFAST_EXAMPLES=all $(check_python) -m pytest -n 2 tests/integration/test_examples.py $(ARGS)
+.PHONY: slow
+slow: $(CHECK) ## Tests that take more than ten seconds: every example, PROPERTIES=100 configurations linted
+	@$(if $(PROPERTIES),HOLDFAST_PROPERTIES=$(PROPERTIES)) $(parallel_pytest) -m slow $(ARGS)
 
 .PHONY: model
 model: $(CHECK) ## Explore founding and restoring state by state; `make check` takes the small models
@@ -135,9 +137,37 @@ rehearse: $(CHECK) ## Deploy CONFIG where instances really boot, look at the clu
 rehearse-shell: $(CHECK) ## Open a shell inside instance I= of a running rehearsal
 	$(cloud) shell $(I)
 
+# The suites in which instances boot, by what is tested: each takes less than an hour, most a quarter of one.
+e2e_suites := founding joining cluster lifetimes security machines
+e2e = @$(check_python) -m pytest --durations=20 --slowest-files=20 $(ARGS)
+
 .PHONY: e2e
-e2e: $(CHECK) ## Every test in which deployed templates boot instances, and 20 random up/kill/down cycles
-	@HOLDFAST_CYCLES=20 $(check_python) -m pytest tests/e2e tests/machines $(ARGS)
+e2e: ## All suites below, one after the other, whether or not one fails
+	@$(MAKE) --keep-going --jobs=1 $(e2e_suites:%=e2e-%)
+
+.PHONY: e2e-founding
+e2e-founding: $(CHECK) ## The founder is lost or hangs at every stage
+	$(e2e) tests/e2e/test_founding_faults.py
+
+.PHONY: e2e-joining
+e2e-joining: $(CHECK) ## A joining control plane is lost, hangs or reboots at every stage
+	$(e2e) tests/e2e/test_joining_faults.py
+
+.PHONY: e2e-cluster
+e2e-cluster: $(CHECK) ## Whole clusters: all nodes reboot, pauses, replacement, what is missing in the network
+	$(e2e) $(addprefix tests/e2e/test_,whole_cluster.py pauses.py replacement.py what_is_missing.py)
+
+.PHONY: e2e-lifetimes
+e2e-lifetimes: $(CHECK) ## A cluster outlives its certificates and tokens
+	$(e2e) tests/e2e/test_lifetimes.py
+
+.PHONY: e2e-security
+e2e-security: $(CHECK) ## Secrets are searched for everywhere, and a worker's rights are tried
+	$(e2e) tests/e2e/test_security.py
+
+.PHONY: e2e-machines
+e2e-machines: $(CHECK) ## Networks, balancers, instances and kubeadm, and 20 random up/kill/down cycles
+	@HOLDFAST_CYCLES=20 $(check_python) -m pytest --durations=20 --slowest-files=20 $(ARGS) tests/machines
 
 .PHONY: rehearsal-clean
 rehearsal-clean: $(CHECK) ## Remove what rehearsals that were killed left behind

@@ -26,9 +26,14 @@ class Known(Generic[Value]):
 
 @dataclass(frozen=True)
 class Unknown:
-    """No answer, an error, or an answer that cannot be understood. A write may or may not have happened."""
+    """No answer, an error, or an answer that cannot be understood. A write may or may not have happened.
+
+    `reason` is for people, and nothing is decided by it: its words may change. `code` is what the other side calls the
+    error, as AWS's error codes do, or the name of the failure of the connection; empty where there is neither.
+    """
 
     reason: str
+    code: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from deployment import aws, delete, deploy, follow, package, parameters, preflight, purge
 from deployment.aws import Account
 from deployment.deploy import Order
+from deployment.package import Target
 from deployment.refusal import Refusal
 
 DONE = 0
@@ -55,14 +56,8 @@ def _account(options: argparse.Namespace) -> Account:
 
 
 def _package(options: argparse.Namespace) -> int:
-    package.run(
-        options.template,
-        options.bucket,
-        options.output,
-        prefix=options.prefix,
-        kms_key=options.kms_key,
-        region=options.region,
-    )
+    target = Target(options.bucket, options.prefix, options.kms_key, options.region)
+    package.run(Account(options.region), options.template, target, options.output)
     return DONE
 
 
@@ -141,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--kms-key")
     added.add_argument("--output", type=Path, default=_PACKAGED)
 
-    for name, text in (("deploy", "create or update the stack"), ("diff", "tell what deploy would change")):
+    for name, text in (("deploy", "create or update the stack"), ("diff", "print what deploy would change")):
         added = command(name, text)
         added.add_argument("--stack", default="holdfast")
         added.add_argument("--template", type=Path, default=_PACKAGED)
@@ -155,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--stack", default="holdfast")
     added.add_argument("--stacks-only", action="store_true", help="leave out resources that do not fail")
 
-    added = command("delete", "delete the stack, and tell what stays")
+    added = command("delete", "delete the stack, and print what stays")
     added.add_argument("--stack", default="holdfast")
     added.add_argument("--yes", action="store_true", help="do not ask")
     added.add_argument("--stacks-only", action="store_true", help="leave out resources that do not fail")

@@ -2,41 +2,159 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
+import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from deployment import templates
+from deployment.aws import Aws
+from deployment.packaged_tree import NestedTemplate, PackagedTemplate, Upload
 from deployment.refusal import Refusal
+from deployment.templates import Body
+
+Cli = Callable[[Sequence[str]], None]
+"""Runs the AWS CLI with these arguments. Raises Refusal with what it said when it fails."""
+
+_CODE = "Code"
+# What refers to local files in our templates.
+_REFERENCES = {"AWS::CloudFormation::Stack": "TemplateURL", "AWS::Lambda::Function": _CODE}
 
 
-def run(
-    template: Path,
-    bucket: str,
-    output: Path,
-    *,
-    prefix: str | None = None,
-    kms_key: str | None = None,
-    region: str | None = None,
-) -> None:
-    """Runs `aws cloudformation package`, so that `output` refers to uploads alone. Raises Refusal.
+@dataclass(frozen=True)
+class Target:
+    """Where uploads go. `kms_key` encrypts them; without it the bucket's own default does."""
 
-    `kms_key` encrypts the uploads; without it the bucket's own default does.
-    """
-    templates.load(template, "make templates")
-    if not bucket:
-        raise Refusal("a bucket is needed: BUCKET=<one of yours in the region of the stack>")
+    bucket: str
+    prefix: str | None = None
+    kms_key: str | None = None
+    region: str | None = None
+
+
+def aws_cli(arguments: Sequence[str]) -> None:
+    """The AWS CLI that the PATH finds. Raises Refusal."""
     program = shutil.which("aws")
     if program is None:
         raise Refusal("the AWS CLI is not installed: there is no program named aws")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    command = [program, "cloudformation", "package", "--template-file", str(template), "--s3-bucket", bucket]
-    command += ["--use-json", "--output-template-file", str(output)]
-    for option, value in (("--s3-prefix", prefix), ("--kms-key-id", kms_key), ("--region", region)):
-        if value:
-            command += [option, value]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise Refusal(f"aws cloudformation package failed: {' '.join((done.stderr or done.stdout).split())}")
-    print(f"{output} refers to uploads in s3://{bucket}/{prefix or ''}")
+        said = " ".join((done.stderr or done.stdout).split())
+        raise Refusal(f"aws {' '.join(arguments[:2])} failed: {said}")
+
+
+def package(aws: Aws, template: Path, target: Target, cli: Cli = aws_cli) -> PackagedTemplate:
+    """Runs `aws cloudformation package`, and reads back what it uploaded. Raises Refusal, ClientError."""
+    templates.load(template, "make templates")
+    if not target.bucket:
+        raise Refusal("a bucket is needed: BUCKET=<one of yours in the region of the stack>")
+    return _Packager(aws.client("s3"), target, cli).packaged(template)
+
+
+def run(aws: Aws, template: Path, target: Target, output: Path, cli: Cli = aws_cli) -> PackagedTemplate:
+    """Packages, and last of all writes the root template to `output`. Raises Refusal, ClientError."""
+    packaged = package(aws, template, target, cli)
+    _write(output, packaged.text)
+    print(f"{output} refers to uploads in s3://{target.bucket}/{target.prefix or ''}")
     print("next: make deploy PARAMS=params.json")
+    return packaged
+
+
+class _Packager:
+    """Packages a template, and follows its references into the bucket."""
+
+    def __init__(self, s3: Any, target: Target, cli: Cli) -> None:
+        self._s3 = s3
+        self._target = target
+        self._cli = cli
+
+    def packaged(self, path: Path) -> PackagedTemplate:
+        """The template with everything that it refers to, uploaded."""
+        text, body = self._run(path)
+        return self._followed(path, text, body)
+
+    def _run(self, path: Path) -> tuple[str, Body]:
+        target = self._target
+        with tempfile.TemporaryDirectory(prefix="holdfast-package-") as folder:
+            written = Path(folder, "packaged.json")
+            command = ["cloudformation", "package", "--template-file", str(path), "--s3-bucket", target.bucket]
+            command += ["--use-json", "--output-template-file", str(written)]
+            options = (("--s3-prefix", target.prefix), ("--kms-key-id", target.kms_key), ("--region", target.region))
+            for option, value in options:
+                if value:
+                    command += [option, value]
+            self._cli(command)
+            return written.read_text(encoding="utf-8"), templates.load(written, "aws cloudformation package")
+
+    def _followed(self, path: Path, text: str, body: Body) -> PackagedTemplate:
+        local = templates.load(path, "make templates")
+        code: dict[str, Upload] = {}
+        nested: dict[str, NestedTemplate] = {}
+        # What it was before, to see that nothing but references has changed.
+        before = copy.deepcopy(body)
+        for name, (reference, value) in _local_references(local).items():
+            now = body["Resources"][name]["Properties"][reference]
+            if reference == _CODE:
+                code[name], _ = self._upload(path.parent / value, now["S3Bucket"], now["S3Key"])
+            else:
+                nested[name] = self._nested(path.parent / value, now)
+            before["Resources"][name]["Properties"][reference] = value
+        if before != local:
+            raise Refusal(f"{path} was packaged to something else than a template that refers to uploads")
+        return PackagedTemplate(path, text, body, code, nested)
+
+    def _nested(self, path: Path, url: str) -> NestedTemplate:
+        bucket, _, key = urlsplit(url).path.removeprefix("/").partition("/")
+        upload, content = self._upload(path, bucket, key, url)
+        body = templates.load(path, "make templates")
+        if _local_references(body):
+            # The CLI uploads nested templates as YAML, for which there is no reader here. It uploads nothing again.
+            _, body = self._run(path)
+        return NestedTemplate(upload, self._followed(path, content.decode("utf-8"), body))
+
+    def _upload(self, path: Path, bucket: str, key: str, url: str = "") -> tuple[Upload, bytes]:
+        if bucket != self._target.bucket:
+            raise Refusal(f"{path} was uploaded to the bucket {bucket}, and {self._target.bucket} was asked for")
+        content: bytes = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return Upload(
+            path=path,
+            bucket=bucket,
+            key=key,
+            url=url or f"{self._s3.meta.endpoint_url}/{bucket}/{key}",
+            size_bytes=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+        ), content
+
+
+def _local_references(body: Body) -> dict[str, tuple[str, str]]:
+    """The property and the path by which resources refer to local files, by the resources' logical ids."""
+    found: dict[str, tuple[str, str]] = {}
+    for name, resource in body["Resources"].items():
+        property_name = _REFERENCES.get(resource["Type"], "")
+        value = resource.get("Properties", {}).get(property_name)
+        if isinstance(value, str) and "://" not in value:
+            found[name] = property_name, value
+    return found
+
+
+def _write(output: Path, text: str) -> None:
+    """Beside `output`, then moved there: whoever reads it meets the old one or the new one. Raises Refusal."""
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            os.chmod(name, 0o644)
+            os.replace(name, output)
+        except BaseException:
+            os.unlink(name)
+            raise
+    except OSError as error:
+        raise Refusal(f"{output}: {error.strerror}") from error

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+BUSY_SECONDS = 60.0
+"""What may be waited for on a machine that has other things to do; only a failing test takes this long."""
 
 
-def wait_for(look: Callable[[], T], what: str, seconds: float = 30.0, pause_seconds: float = 0.02) -> T:
+def wait_for(look: Callable[[], T], what: str, seconds: float = BUSY_SECONDS, pause_seconds: float = 0.02) -> T:
     """Look until something is there (true) and return it; fail with what was waited for and what was seen last."""
     deadline = time.monotonic() + seconds
     while True:

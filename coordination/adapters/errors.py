@@ -59,17 +59,28 @@ def refusals(error: Exception) -> frozenset[str]:
 
 
 def unknown(operation: str, error: Exception) -> Unknown:
-    """The outcome of a call that ended in `error`."""
+    """The outcome of a call that ended in `error`. Of a transaction that was cancelled for now, its parts say why."""
     reason = f"{operation}: {code(error)}"
     if said := message(error):
         reason = f"{reason}: {said}"
     cancelled_by = refusals(error)
-    for_now = cancelled_by <= _CANCELLED_FOR_NOW if cancelled_by else code(error) in _THROTTLES
-    return Throttled(reason) if for_now else Unknown(reason)
+    if cancelled_by and cancelled_by <= _CANCELLED_FOR_NOW:
+        return Throttled(reason, min(cancelled_by))
+    for_now = not cancelled_by and code(error) in _THROTTLES
+    return Throttled(reason, code(error)) if for_now else Unknown(reason, code(error))
 
 
 def unknown_of_table(operation: str, error: Exception) -> Unknown:
     """The same for calls to DynamoDB, where ResourceNotFoundException says that the table does not exist."""
     if code(error) == "ResourceNotFoundException":
-        return NoTable(f"{operation}: the table does not exist")
+        return NoTable(f"{operation}: the table does not exist", code(error))
     return unknown(operation, error)
+
+
+def unknown_after(failure: Unknown, reading: Unknown) -> Unknown:
+    """The outcome of a doubtful write after which the read failed, too: the read says what the matter is now.
+
+    Never Throttled: that the read was refused for now says nothing of the write.
+    """
+    reason = f"{failure.reason}; then {reading.reason}"
+    return NoTable(reason, reading.code) if isinstance(reading, NoTable) else Unknown(reason, reading.code)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from coordination.adapters.errors import AWS_ERRORS, code, refusals, repetitions, unknown_of_table
+from coordination.adapters.errors import AWS_ERRORS, code, refusals, repetitions, unknown_after, unknown_of_table
 from coordination.adapters.expressions import changed, condition, key, plain, stored
 from coordination.names import TABLE_KEY
 from coordination.outcomes import (
@@ -103,7 +103,7 @@ class ClusterTable:
             for update in transaction.updates:
                 reading = self.get(update.item_id)
                 if isinstance(reading, Unknown):
-                    return Unknown(f"{failure.reason}; then {reading.reason}")
+                    return unknown_after(failure, reading)
                 current[update.item_id] = reading.value
             if all(holds(update.changes, current[update.item_id]) for update in transaction.updates):
                 return Done()
@@ -148,7 +148,7 @@ class ClusterTable:
                 return failure
             reading = self.get(item_id)
             if isinstance(reading, Unknown):
-                return Unknown(f"{failure.reason}; then {reading.reason}")
+                return unknown_after(failure, reading)
             if happened(reading.value):
                 return Done()
             return Conflict(reading.value) if refused else failure

@@ -65,7 +65,7 @@ def _put(url: str, content: bytes) -> Done | Unknown:
     except HTTPError as error:
         error.close()
         kind = Refused if 300 <= error.code < 500 else Unknown
-        return kind(f"PUT: HTTP status {error.code}")
+        return kind(f"PUT: HTTP status {error.code}", f"HTTP {error.code}")
     except (OSError, HTTPException, ValueError) as error:
         # Only the name: the message of some of these quotes the address.
-        return Unknown(f"PUT: {type(error).__name__}")
+        return Unknown(f"PUT: {type(error).__name__}", type(error).__name__)

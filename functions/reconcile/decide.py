@@ -91,7 +91,7 @@ def membership(instance: GroupInstance, rows: Rows, cluster_id: str) -> str:
         return ""
     if row.value.state is MemberState.REMOVED:
         return ""
-    return f"{member_item(instance.instance_id)} is {row.value.state}: etcd has to forget it first"
+    return f"{member_item(instance.instance_id)} is {row.value.state}: etcd has to remove it first"
 
 
 def release_granted(instance: GroupInstance, rows: Rows, cluster_id: str) -> str:

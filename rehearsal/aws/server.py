@@ -2,7 +2,8 @@
 
 Plug-ins (modules of rehearsal.aws.services, and the packages of the own services) are imported at start. One that has a
 function `start(aws)` is called with the running server: it may `register` a service, `route` a path of its own, put a
-`guard` before all services, `observe` what was answered, and leave something to do `on_stop`.
+`guard` before all services, `observe` what was answered, tell IAM `facts` of its resources, and leave something to do
+`on_stop`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from werkzeug.wrappers import Request, Response
 from rehearsal.aws import corrections, models, services
 from rehearsal.aws.clock import Clock
 from rehearsal.aws.protocol import Service
+from rehearsal.aws.resource_facts import ResourceFacts
 from rehearsal.aws.sessions import Session, Sessions
 
 LOG = logging.getLogger(__name__)
@@ -85,6 +87,8 @@ class LocalAws:
     ) -> None:
         self.clock = Clock(speed)
         self.sessions = Sessions(self.clock)
+        self.facts = ResourceFacts()
+        """What services tell IAM of their resources; filled when they start."""
         self.region = region
         self.account_id = ACCOUNT_ID
         self.log_dir = log_dir
@@ -174,10 +178,6 @@ class LocalAws:
     def on_stop(self, action: Callable[[], object]) -> None:
         """Have something done when the local AWS stops; the last one first."""
         self._at_stop.append(action)
-
-    def service(self, name: str) -> Service:
-        """A registered service of our own."""
-        return self._services[name]
 
     def client(self, service: str, region: str | None = None, holder: Session | None = None) -> Any:
         """A boto3 client that talks to this server over HTTP; clients are safe to share between threads.

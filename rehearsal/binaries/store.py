@@ -37,7 +37,7 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def content_key(*parts: str | bytes) -> str:
-    """A key that differs when any part does, or when text moves from one part to its neighbour."""
+    """A key that differs when any part does, or when text moves from one part to the next."""
     digest = hashlib.sha256()
     for part in parts:
         raw = part.encode() if isinstance(part, str) else part

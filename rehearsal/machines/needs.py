@@ -1,4 +1,4 @@
-"""What machines need of the computer they run on, asked before anything is started: nothing is left half-made."""
+"""What machines need of the computer they run on, asked before anything is started: nothing is left partial."""
 
 from __future__ import annotations
 

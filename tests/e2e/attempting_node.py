@@ -26,13 +26,15 @@ from coordination.outcomes import Done, Known
 from userdata.boot import bootstrap_csr
 from userdata.boot.bootstrap_csr import Asker, Denied
 from userdata.config import node_file
+from userdata.host.https import Credentials
 from userdata.host.instance import Metadata
 from userdata.join.data import JoinData
 from userdata.join.store import JoinStore
 from userdata.kube import rights
-from userdata.kube.client import Api, Credentials
+from userdata.kube.client import Api
 from userdata.kube.resources import SIGNING_REQUESTS
 from userdata.kubeadm import discovery
+from userdata.kubeadm.documents import text
 from userdata.pki.material import ITEMS
 from userdata.pki.placing import CLUSTER_CA
 
@@ -137,7 +139,8 @@ def ask_as_token_holder(told: dict[str, Any]) -> object:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "token.conf")
         file.touch(mode=0o600)
-        file.write_text(discovery.for_worker(data.bundle, data.server, data.token), encoding="utf-8")
+        found_by = discovery.kubeconfig(data.bundle, data.server, {"token": data.token.text})
+        file.write_text(text(found_by), encoding="utf-8")
         command = ["kubectl", f"--kubeconfig={file}", "create", "--filename=-", "--request-timeout=10s"]
         request = json.dumps(_serving(told["name"], told["request"]))
         done = subprocess.run(command, input=request, capture_output=True, text=True, check=False)

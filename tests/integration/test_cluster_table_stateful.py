@@ -177,13 +177,16 @@ class Tables(RuleBasedStateMachine):
         return self.leases[-1 - view] if view < len(self.leases) else self.leases[-1]
 
 
-def test_the_adapter_and_the_table_in_memory_agree(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("sequences", [8, pytest.param(60, marks=pytest.mark.slow)])
+def test_the_adapter_and_the_table_in_memory_agree(
+    endpoint: str, monkeypatch: pytest.MonkeyPatch, sequences: int
+) -> None:
     hurry(monkeypatch)
     connected: Any = type("Connected", (Tables,), {"endpoint": endpoint})
     run_state_machine_as_test(
         connected,
         settings=settings(
-            max_examples=30,
+            max_examples=sequences,
             stateful_step_count=30,
             deadline=None,
             derandomize=True,

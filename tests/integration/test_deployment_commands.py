@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -9,7 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import yaml
 
+from deployment import package, templates
+from deployment.aws import Account
+from deployment.package import Target
 from rehearsal.local import surroundings
 from tests.integration.conftest import REPOSITORY, Generated
 from tests.integration.harness import LocalAwsHarness
@@ -69,6 +74,37 @@ def commands(harness: LocalAwsHarness, generated: Generated, tmp_path_factory: p
 def test_a_deploy_tells_nested_resources_and_ends_with_the_outputs(commands: Commands) -> None:
     assert [line for line in commands.said if line.endswith("CREATE_COMPLETE              Network/Vpc")]
     assert commands.said[-1].split()[0] == "CertificateAuthorityCommand"
+
+
+def test_the_packaged_tree_is_what_the_bucket_holds(
+    commands: Commands, generated: Generated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, root = generated("minimal")
+    for name, value in commands.harness.environment.items():
+        monkeypatch.setenv(name, value)
+    tree = package.package(Account(), root, Target(surroundings.BUCKET))
+    assert tree.text == commands.packaged.read_text(encoding="utf-8")
+    assert json.loads(tree.text) == tree.body
+    s3 = commands.harness.client("s3")
+    # The command that the fixture ran uploaded the same bytes to the same keys, and nothing else.
+    listed = {each["Key"]: each["Size"] for each in s3.list_objects_v2(Bucket=surroundings.BUCKET)["Contents"]}
+    uploads = list(tree.uploads())
+    assert {each.key: each.size_bytes for each in uploads} == listed
+    for each in uploads:
+        assert (each.bucket, each.url) == (surroundings.BUCKET, f"{commands.harness.endpoint}/{each.bucket}/{each.key}")
+        held = s3.get_object(Bucket=each.bucket, Key=each.key)["Body"].read()
+        assert hashlib.sha256(held).hexdigest() == each.sha256
+    local = templates.tree(root)
+    assert {"", *tree.nested} == local.keys()
+    assert {nested.template.path.name for nested in tree.nested.values()} == {
+        path.name for path in root.parent.glob("*.json") if path != root
+    }
+    for name, nested in tree.nested.items():
+        assert tree.body["Resources"][name]["Properties"]["TemplateURL"] == nested.upload.url
+        assert nested.template.body == yaml.safe_load(nested.template.text)
+        assert nested.template.body["Resources"].keys() == local[name]["Resources"].keys()
+    (code,) = tree.nested["Lifecycle"].template.code.values()
+    assert hashlib.sha256(code.path.read_bytes()).hexdigest() == code.sha256
 
 
 def test_the_same_deploy_again_has_nothing_to_change(commands: Commands) -> None:

@@ -1,15 +1,16 @@
 """Examples deploy and delete in a region of their partition, all of them side by side in one account.
 
 The default and the minimal example are left to the modules that need a cluster anyway. `make check` takes the given
-network and one other partition; `make examples` takes all.
+network, whose templates differ most; `make slow` takes the others.
 """
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,11 @@ from tests.integration.harness import LocalAwsHarness, Processes, wait_for
 SPEED = 5
 ELSEWHERE = {"default": test_deploy, "minimal": test_terminations}
 ALL = {path.stem: path for path in sorted((REPOSITORY / "examples").glob("*.yaml")) if path.stem not in ELSEWHERE}
-IN_CHECK = {"existing-network", "china"}
-EXAMPLES = ALL if os.environ.get("HOLDFAST_EXAMPLES") == "all" else {each: ALL[each] for each in sorted(IN_CHECK)}
+GIVEN_NETWORK = "existing-network"
+IN_CHECK = pytest.param((GIVEN_NETWORK,), id=GIVEN_NETWORK)
+OTHERS = pytest.param(tuple(sorted(ALL.keys() - {GIVEN_NETWORK})), id="every other", marks=pytest.mark.slow)
+of_all = pytest.mark.parametrize("rehearsal", [IN_CHECK, OTHERS], indirect=True)
+of_given_network = pytest.mark.parametrize("rehearsal", [IN_CHECK], indirect=True)
 ALL_SECONDS = 300.0
 """For all of them together, on a machine that has other things to do."""
 
@@ -32,9 +36,6 @@ ALL_SECONDS = 300.0
 def region_of(config: Path) -> str:
     """Where an example is deployed."""
     return surroundings.facts(config).region
-
-
-REGIONS = sorted({region_of(config) for config in EXAMPLES.values()})
 
 
 @dataclass
@@ -50,7 +51,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What became of all examples; what there was in each region before them, and what they are to keep there."""
+    """What became of some examples; what there was in each region before them, and what they are to keep there."""
 
     runs: dict[str, Run]
     harnesses: dict[str, LocalAwsHarness]
@@ -59,9 +60,24 @@ class Rehearsal:
 
 
 @pytest.fixture(scope="module")
-def rehearsal(processes: Processes, endpoint: str, generated: Generated) -> Rehearsal:
-    """All examples, deployed at the same time, then deleted at the same time."""
-    harnesses = {region: LocalAwsHarness(processes, endpoint, region) for region in REGIONS}
+def stubbed(processes: Processes, endpoint: str) -> Callable[[str], LocalAwsHarness]:
+    """A region, whose nodes are stubbed from the first time on."""
+
+    def stub(region: str) -> LocalAwsHarness:
+        harness = LocalAwsHarness(processes, endpoint, region)
+        harness.stub_nodes()
+        return harness
+
+    return cache(stub)
+
+
+@pytest.fixture(scope="module")
+def rehearsal(
+    request: pytest.FixtureRequest, stubbed: Callable[[str], LocalAwsHarness], generated: Generated
+) -> Rehearsal:
+    """The examples that are asked for, deployed at the same time, then deleted at the same time."""
+    examples: tuple[str, ...] = request.param
+    harnesses = {region: stubbed(region) for region in sorted({region_of(ALL[example]) for example in examples})}
 
     def prepared(example: str) -> Run:
         config, root = generated(example)
@@ -69,10 +85,8 @@ def rehearsal(processes: Processes, endpoint: str, generated: Generated) -> Rehe
         return Run(Cluster(harness, example, package(harness, config, root)))
 
     with ThreadPoolExecutor(2) as pool:
-        runs = dict(zip(EXAMPLES, pool.map(prepared, EXAMPLES), strict=True))
+        runs = dict(zip(examples, pool.map(prepared, examples), strict=True))
     before = {region: inventory.take(harness.client) for region, harness in harnesses.items()}
-    for harness in harnesses.values():
-        harness.stub_nodes()
     deploys = {example: run.cluster.start_create() for example, run in runs.items()}
     kept: dict[str, set[str]] = defaultdict(set)
     for example, run in runs.items():
@@ -87,11 +101,10 @@ def rehearsal(processes: Processes, endpoint: str, generated: Generated) -> Rehe
     return Rehearsal(runs, harnesses, before, kept)
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_an_example_deploys_and_deletes(rehearsal: Rehearsal, example: str) -> None:
-    run = rehearsal.runs[example]
-    assert (run.created, run.failures) == ("CREATE_COMPLETE", ())
-    assert run.deleted == "DELETE_COMPLETE"
+@of_all
+def test_examples_deploy_and_delete(rehearsal: Rehearsal) -> None:
+    became = {example: (run.created, run.failures, run.deleted) for example, run in rehearsal.runs.items()}
+    assert became == dict.fromkeys(rehearsal.runs, ("CREATE_COMPLETE", (), "DELETE_COMPLETE"))
 
 
 @pytest.mark.parametrize("example", ELSEWHERE)
@@ -99,25 +112,28 @@ def test_an_example_that_is_left_out_is_deployed_elsewhere(example: str) -> None
     assert example == ELSEWHERE[example].EXAMPLE
 
 
-@pytest.mark.parametrize("region", REGIONS)
-def test_nothing_is_left_in_a_region_but_what_the_templates_retain(rehearsal: Rehearsal, region: str) -> None:
-    harness, before, kept = rehearsal.harnesses[region], rehearsal.before[region], rehearsal.kept[region]
+@of_all
+def test_nothing_is_left_in_a_region_but_what_the_templates_retain(rehearsal: Rehearsal) -> None:
+    def only_kept(region: str) -> bool:
+        left = inventory.take(rehearsal.harnesses[region].client) - rehearsal.before[region]
+        return {name for _, name in left} == rehearsal.kept[region]
 
-    def only_kept() -> bool:
-        return {name for _, name in inventory.take(harness.client) - before} == kept
+    for region, harness in rehearsal.harnesses.items():
+        kept = rehearsal.kept[region]
+        wait_for(partial(only_kept, region), f"only {sorted(kept)} are left")
+        assert len(kept) == 3 * sum(run.cluster.harness is harness for run in rehearsal.runs.values())
 
-    wait_for(only_kept, f"only {sorted(kept)} are left", 15.0)
-    assert len(kept) == 3 * sum(run.cluster.harness is harness for run in rehearsal.runs.values())
 
-
+@of_given_network
 def test_a_given_network_gets_the_cluster_and_no_network_of_its_own(rehearsal: Rehearsal) -> None:
-    made = rehearsal.runs["existing-network"].types
+    made = rehearsal.runs[GIVEN_NETWORK].types
     assert {"AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::SecurityGroup", "AWS::Route53::RecordSet"} <= made
     assert made.isdisjoint({"AWS::EC2::VPC", "AWS::EC2::Subnet", "AWS::EC2::RouteTable", "AWS::Route53::HostedZone"})
 
 
+@of_given_network
 def test_a_given_network_is_as_it_was_after_the_delete(rehearsal: Rehearsal) -> None:
-    cluster = rehearsal.runs["existing-network"].cluster
+    cluster = rehearsal.runs[GIVEN_NETWORK].cluster
     values, ec2 = cluster.values, cluster.harness.client("ec2")
     subnets = [*values["ControlPlaneSubnetIds"].split(","), *values["WorkerSubnetIds"].split(",")]
     found = ec2.describe_subnets(SubnetIds=subnets)["Subnets"]

@@ -49,7 +49,7 @@ def nothing_is_left(harness: LocalAwsHarness, before: inventory.Inventory, *expe
     def left() -> set[tuple[str, str]]:
         return {each for each in inventory.take(harness.client) - before if each[1] not in expected}
 
-    assert wait_for(lambda: not left(), f"nothing is left; first: {sorted(left())}", 15.0)
+    assert wait_for(lambda: not left(), f"nothing is left; first: {sorted(left())}")
 
 
 def test_a_create_that_fails_with_three_voters_rolls_back_within_minutes_and_leaves_nothing(

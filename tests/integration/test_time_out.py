@@ -10,8 +10,10 @@ from tests.integration.cluster import Cluster, Resource, package
 from tests.integration.conftest import Generated
 from tests.integration.harness import CLI_SECONDS, LocalAwsHarness
 
-SPEED = 240
-"""ClusterReady waits for an hour: 15 seconds here."""
+pytestmark = pytest.mark.slow
+
+SPEED = 60
+"""ClusterReady waits for an hour: a minute here. The deletions after it have their limits, too."""
 TIMED_OUT = "Failed to receive 1 resource signal(s) within the specified duration"
 
 

@@ -23,6 +23,7 @@ from imagebuilder import places, versions
 from rehearsal.binaries import containers
 from rehearsal.machines.model import Image
 from tests.images import made_or_skip
+from tests.waiting import BUSY_SECONDS
 
 _PINNED = "io.cri-containerd.pinned=pinned"
 MINORS = [release.minor for release in versions.read().releases]
@@ -107,7 +108,7 @@ def _copy(template: Path, target: Path) -> None:
 
 
 def _until_ready(running: Containerd) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + BUSY_SECONDS
     while time.monotonic() < deadline:
         done = subprocess.run([*running.ctr, "plugins", "list"], capture_output=True, text=True, check=False)
         if any(
@@ -135,7 +136,7 @@ def test_every_image_that_kubeadm_lists_is_imported_and_never_collected(image: I
         lines = containerd.run("images", "list").splitlines()
         return {line.split()[0] for line in lines if "io.cri-containerd.image=managed" in line and _PINNED in line}
 
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + BUSY_SECONDS
     while not known() >= set(names) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert known() >= set(names)
@@ -175,13 +176,13 @@ def test_pause_ends_when_it_is_told_to_and_collects_orphans(image: Image) -> Non
     with subprocess.Popen(command, start_new_session=True) as process:
         try:
             first = _child(process.pid)
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + BUSY_SECONDS
             while time.monotonic() < deadline and (_children(first) or _program(first) != pause):
                 time.sleep(0.05)
             assert _program(first) == pause
             assert _children(first) == [], "the sleep is neither running nor a zombie"
             os.kill(first, signal.SIGTERM)
-            assert process.wait(5) == 0
+            assert process.wait(BUSY_SECONDS) == 0
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -193,7 +194,7 @@ def _snapshot_file(image: Image, name: str) -> Path:
 
 
 def _child(pid: int) -> int:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + BUSY_SECONDS
     while time.monotonic() < deadline:
         if found := _children(pid):
             return found[0]

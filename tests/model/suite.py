@@ -17,7 +17,6 @@ FOUNDING_QUICK = {
 }
 RESTORING_QUICK = {
     "four losses": Restoring(Budget(losses=4, launches=2)),
-    "three losses, a cut": Restoring(Budget(losses=3, launches=2, cuts=1)),
     "two losses, one stopped, one rebooted": Restoring(Budget(losses=2, launches=1, stops=1, reboots=1)),
     "a founder alone, without a backup": Restoring(Budget(losses=2, launches=2), members=1, backup=False),
     "two members, without a backup": Restoring(Budget(losses=3, launches=2), members=2, backup=False),
@@ -42,6 +41,7 @@ FOUNDING_LONG = {
     ),
 }
 RESTORING_LONG = {
+    "three losses, a cut": Restoring(Budget(losses=3, launches=2, cuts=1)),
     "four losses, deleted, one rebooted": Restoring(Budget(losses=4, launches=2, deletions=1, reboots=1)),
     "three losses, one stopped, a cut": Restoring(Budget(losses=3, launches=2, stops=1, cuts=1)),
     "four losses, three launches": Restoring(Budget(losses=4, launches=3)),

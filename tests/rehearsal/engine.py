@@ -11,6 +11,7 @@ from typing import Any
 
 from rehearsal.aws.cloudformation.provider import Context, Made, ProviderError, register
 from rehearsal.aws.server import LocalAws
+from tests.waiting import BUSY_SECONDS
 
 TYPE = "Test::Local::Thing"
 _numbers = itertools.count(1)
@@ -151,7 +152,7 @@ class Stacks:
         stack: dict[str, Any] = self.client.describe_stacks(StackName=name)["Stacks"][0]
         return stack
 
-    def wait(self, name: str, status: str, seconds: float = 15) -> dict[str, Any]:
+    def wait(self, name: str, status: str, seconds: float = BUSY_SECONDS) -> dict[str, Any]:
         """Wait for a status; fail at once when the stack comes to rest in another one."""
         deadline = time.monotonic() + seconds
         while True:
@@ -212,7 +213,7 @@ class Stacks:
         return str(self.resource(name, logical_id)["PhysicalResourceId"])
 
 
-def eventually(condition: Callable[[], Any], what: str, seconds: float = 10) -> Any:
+def eventually(condition: Callable[[], Any], what: str, seconds: float = BUSY_SECONDS) -> Any:
     """Wait until a condition is true and return its value."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

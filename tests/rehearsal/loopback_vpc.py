@@ -22,7 +22,7 @@ from rehearsal.aws.server import LocalAws
 from rehearsal.aws.sessions import Session
 
 _boto3: Any = boto3.session.Session()
-SECONDS = 10
+SECONDS = 60
 """How long an answer may take."""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from rehearsal.aws import resource_facts
 from rehearsal.aws.iam import requests
 from rehearsal.aws.iam.requests import parsing
 from rehearsal.aws.iam.requests.asked import Need, NotModelled
@@ -76,7 +77,7 @@ def asking(aws: LocalAws, resources: Resources) -> Iterator[Asking]:
 
     def look(call: Call) -> None:
         try:
-            seen.append(requests.needs(parsing.parse(call, aws.account_id), LocalState(aws)))
+            seen.append(requests.needs(parsing.parse(call, aws.account_id), LocalState(aws.facts)))
         except NotModelled as error:
             seen.append(error)
 
@@ -92,6 +93,12 @@ def asking(aws: LocalAws, resources: Resources) -> Iterator[Asking]:
     aws.guard(look)
     yield ask
     aws._guards.remove(look)
+
+
+def test_services_tell_of_every_kind_of_resource(aws: LocalAws) -> None:
+    kinds = [each for each in vars(resource_facts).values() if isinstance(each, resource_facts.Kind)]
+    assert [kind.name for kind in kinds if not aws.facts.of(kind)] == []
+    assert len(kinds) > 1
 
 
 def short(needs: list[Need]) -> list[tuple[str, str, str | None]]:

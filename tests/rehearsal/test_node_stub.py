@@ -15,7 +15,7 @@ from typing import Any
 
 from rehearsal.aws.server import LocalAws
 from tests.rehearsal.compute import LaunchNetwork
-from tests.waiting import wait_for
+from tests.waiting import BUSY_SECONDS, wait_for
 
 HOOKS = [
     {"LifecycleHookName": "launching", "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING"},
@@ -64,14 +64,14 @@ class Process:
         """The exit status after the end of standard input, as when whoever started the stub was killed."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        return self._process.wait(timeout=10)
+        return self._process.wait(timeout=BUSY_SECONDS)
 
     def stop(self) -> tuple[int, str]:
         """The exit status after SIGTERM, and what stood on standard error."""
         self._process.send_signal(signal.SIGTERM)
-        status = self._process.wait(timeout=10)
+        status = self._process.wait(timeout=BUSY_SECONDS)
         for reader in self._readers:
-            reader.join(timeout=10)
+            reader.join(timeout=BUSY_SECONDS)
         return status, "".join(self.trouble)
 
 
@@ -101,7 +101,7 @@ def test_it_completes_the_launch_hooks_of_clusters_and_touches_nothing_else(
     make_group(aws, network, "mine", "uuid-1")
     make_group(aws, network, "stranger", None)
     stub = Process(aws.endpoint)
-    wait_for(lambda: states(aws, "mine") == ["InService"], "the cluster's instance in service", seconds=20)
+    wait_for(lambda: states(aws, "mine") == ["InService"], "the cluster's instance in service")
     (act,) = wait_for(lambda: stub.acts("launch hook completed"), "the line about it")
     assert (act["group"], act["hook"]) == ("mine", "launching")
     aws.client("autoscaling").terminate_instance_in_auto_scaling_group(
@@ -119,7 +119,7 @@ def test_it_plays_only_the_cluster_that_it_was_told(aws: LocalAws, network: Laun
     make_group(aws, network, "chosen", "uuid-2")
     make_group(aws, network, "other", "uuid-3")
     stub = Process(aws.endpoint, "--cluster", "uuid-2")
-    wait_for(lambda: states(aws, "chosen") == ["InService"], "the chosen cluster's instance in service", seconds=20)
+    wait_for(lambda: states(aws, "chosen") == ["InService"], "the chosen cluster's instance in service")
     aws.clock.sleep(0.3)
     assert states(aws, "other") == ["Pending:Wait"]
     assert stub.stop() == (0, "")

@@ -22,6 +22,7 @@ from rehearsal.aws import corrections
 from rehearsal.aws.clock import Clock
 from rehearsal.aws.protocol import RequestContext, Service, ServiceError, partition_of, url_suffix_of
 from rehearsal.aws.server import LocalAws
+from tests.waiting import BUSY_SECONDS, wait_for
 
 
 class Notes(Service):
@@ -108,7 +109,7 @@ def test_a_stopped_local_aws_starts_empty_again() -> None:
 def test_all_listeners_inside_vpcs_end_with_the_local_aws_and_at_the_same_time() -> None:
     aws = LocalAws().start()
     ports = []
-    for number in range(8):
+    for number in range(40):
         with socket.create_server(("127.0.0.1", 0)) as bound:
             aws.serve_inside(bound, f"vpc-{number}")
             ports.append(bound.getsockname()[1])
@@ -116,8 +117,8 @@ def test_all_listeners_inside_vpcs_end_with_the_local_aws_and_at_the_same_time()
         socket.create_connection(("127.0.0.1", port)).close()
     began = time.monotonic()
     aws.stop()
-    # One after the other they would take four seconds.
-    assert time.monotonic() - began < 3
+    # One after the other they would take twenty seconds.
+    assert time.monotonic() - began < 15
     for port in ports:
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port))
@@ -134,7 +135,7 @@ def test_the_program_says_where_it_is_and_ends_on_a_signal() -> None:
     assert ready["endpoint"].startswith("http://localhost:")
     assert (ready["region"], ready["pid"]) == ("us-east-1", process.pid)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
+    assert process.wait(BUSY_SECONDS) == 0
     process.stdout.close()
 
 
@@ -159,7 +160,7 @@ def test_the_program_ends_at_once_also_while_a_stack_waits() -> None:
     ready = {"Type": "AWS::CloudFormation::WaitCondition", "CreationPolicy": {"ResourceSignal": {"Timeout": "PT1H"}}}
     client.create_stack(StackName="waits", TemplateBody=json.dumps({"Resources": {"Ready": ready}}))
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=15)
+    _, errors = process.communicate(timeout=BUSY_SECONDS)
     assert (process.returncode, errors) == (0, "")
 
 
@@ -197,7 +198,7 @@ def test_a_fast_clock_makes_an_hour_short_for_sleep_timer_and_date() -> None:
     clock.timer(1800, fired.set)
     clock.sleep(3600)
     assert fired.is_set()
-    assert time.monotonic() - real < 2
+    assert time.monotonic() - real < BUSY_SECONDS
     assert (clock.now() - began).total_seconds() >= 3600
 
 
@@ -206,7 +207,7 @@ def test_a_fast_clock_tells_when_in_reality_its_moments_are() -> None:
     now = clock.now()
     later = now + timedelta(hours=1)
     assert clock.real_time(later) - clock.real_time(now) == timedelta(seconds=1)
-    assert abs(clock.real_time(clock.now()) - datetime.now(UTC)) < timedelta(seconds=1)
+    assert abs(clock.real_time(clock.now()) - datetime.now(UTC)) < timedelta(seconds=BUSY_SECONDS)
 
 
 def test_a_cancelled_timer_does_nothing() -> None:
@@ -229,9 +230,8 @@ def test_a_timer_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 
     with caplog.at_level(logging.ERROR):
         Clock().timer(0, fail)
-        assert done.wait(5)
-        time.sleep(0.05)
-    assert "what a timer started has failed" in caplog.text
+        assert done.wait(BUSY_SECONDS)
+        wait_for(lambda: "what a timer started has failed" in caplog.text, "the line in the log")
 
 
 def test_corrections_say_what_they_cure_and_are_applied_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,10 @@ from tests.templates.cluster import EXAMPLES, example
 from tests.templates.linting import REGIONS, findings
 
 
+def test_the_smallest_example_lints_without_error_or_warning(tmp_path: Path) -> None:
+    assert findings([example("minimal")], tmp_path) == []
+
+
 @pytest.mark.slow
 def test_every_example_lints_without_error_or_warning(tmp_path: Path) -> None:
     clusters = [example(name) for name in EXAMPLES]

@@ -1,27 +1,24 @@
 """Installs add-ons from a control plane, and asks what is installed, by kubectl and kubeadm.
 
-Both talk to the node's own API server, because the endpoint's name leads nowhere while the balancer has no healthy
-target. kubeadm does so by itself where its configuration says which address the node advertises.
+Both talk to the node's own API server (userdata.kube.kubectl). kubeadm does so by itself where its configuration says
+which address the node advertises.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from coordination.outcomes import Done, Known, Reading, Unknown
 from userdata.addons import content
 from userdata.addons.content import Addons, Record, read_record, record_document
 from userdata.addons.filling import ManifestError, Values
-from userdata.addons.places import ADMIN_FILE, CACHE_FOLDER, FOLDER, NAMESPACE, RECORD
+from userdata.addons.places import FOLDER, NAMESPACE, RECORD
 from userdata.host.commands import Finished
-from userdata.kube.kubectl import printed
+from userdata.kube.kubectl import KubectlTarget, printed
 from userdata.kubeadm.documents import Document
 from userdata.kubeadm.errors import sort
-from userdata.kubeadm.places import API_PORT, INIT_FILE
+from userdata.kubeadm.places import INIT_FILE
 
 # The API server answers an apply of all of Cilium in two seconds; a cluster that was just founded takes longer.
 _APPLY_SECONDS = 120.0
@@ -31,25 +28,6 @@ _KUBEADM_SECONDS = 120.0
 # kubeadm leaves the other parts alone: they are the image's.
 _DNS = ("kubeadm", "init", "phase", "addon", "coredns", "--config", INIT_FILE)
 _DNS_AND_PROXY = ("kubeadm", "init", "phase", "addon", "all", "--config", INIT_FILE)
-
-
-class Run(Protocol):
-    """Runs a program for so many seconds at most, as `commands.run` does."""
-
-    def __call__(self, command: Sequence[str], seconds: float, *, stdin: str = ...) -> Finished: ...
-
-
-@dataclass(frozen=True)
-class KubectlTarget:
-    """A control plane whose API server is asked."""
-
-    address: str
-    run: Run
-
-    def kubectl(self, *arguments: str) -> tuple[str, ...]:
-        """A command of kubectl's, as the cluster's administrator."""
-        server = f"https://{self.address}:{API_PORT}"
-        return ("kubectl", "--kubeconfig", ADMIN_FILE, "--server", server, "--cache-dir", CACHE_FOLDER, *arguments)
 
 
 def manifests(root: Path) -> dict[str, str]:

@@ -18,19 +18,18 @@ from userdata.agent.tasks import Task
 from userdata.host.commands import Finished
 from userdata.host.files import private, write
 from userdata.kubeadm.certs_config import COMMAND, RENEW_FILE
+from userdata.kubeadm.static_pods import StaticPodError, stamped
 from userdata.logs.lines import StageFailed
 from userdata.pki.inspecting import Certificate, inspect
 from userdata.pki.inventory import (
     CONTROL_PLANE,
     KUBELET,
     HeldCertificate,
-    ManifestError,
     Place,
     Pod,
     due,
     pem_of,
     stale,
-    stamped,
 )
 from userdata.pki.openssl import OpensslFailed
 
@@ -158,7 +157,7 @@ def _restart_one(node: RenewalContext, pod: Pod) -> None:
             write(node.root, {path: private(manifest)})
     except (OSError, UnicodeDecodeError) as error:
         raise StageFailed(f"{path} could not be changed: {type(error).__name__}") from error
-    except ManifestError as error:
+    except StaticPodError as error:
         raise StageFailed(f"{path} is not as kubeadm writes it: {error}") from error
     why = "it has not been started again"
 

@@ -12,7 +12,7 @@ from coordination.outcomes import Known, Reading, Unknown
 from userdata.addons import installing
 from userdata.addons.content import Addons
 from userdata.addons.filling import ManifestError
-from userdata.agent import addons, certificate_renewal, cluster_ready, csr_approver, join_token, probes
+from userdata.agent import addons, certificate_renewal, cluster_ready, csr_approver, probes
 from userdata.agent.certificate_renewal import RenewalContext
 from userdata.agent.cluster_ready import ClusterReadySignal
 from userdata.agent.context import AgentContext
@@ -23,12 +23,13 @@ from userdata.agent.watchdog import Pulse
 from userdata.cloud.lifecycle import signal
 from userdata.config.cluster import values
 from userdata.etcd import view
-from userdata.etcd.client import NODE_CREDENTIALS, Etcd
-from userdata.etcd.view import EtcdView
+from userdata.etcd.view import EtcdView, member_at
 from userdata.host.commands import run
 from userdata.host.etcd_disk import DataOwner
 from userdata.join.store import JoinStore
+from userdata.join.tokens import JoinTokens
 from userdata.join.wiring import join_tokens as publisher
+from userdata.kube.kubectl import KubectlTarget
 from userdata.kube.nodes import why_not_ready
 from userdata.kube.resources import NODES
 from userdata.kubeadm import certs_config
@@ -38,6 +39,9 @@ from userdata.logs.lines import StageFailed
 from userdata.pki.placing import CLUSTER_CA
 
 _LOOKS_AT_A_LIFETIME = 30
+# A token is renewed soon after half of its lifetime.
+_LOOKS_AT_A_TOKEN = 48
+_LONGEST_TOKEN_PERIOD_SECONDS = 300.0
 
 
 def tasks(context: AgentContext) -> Sequence[Task]:
@@ -52,7 +56,7 @@ def tasks(context: AgentContext) -> Sequence[Task]:
     return (
         Fence(context.table, _identity(context), System(context.root).stop).task(),
         *csr_approver.tasks(judge),
-        join_token.task(tokens),
+        _join_token(tokens),
         cluster_ready.task(_announcing(context)),
         _addons(context),
         *Observer(_sources(context)).tasks(),
@@ -67,13 +71,8 @@ def renewal(context: AgentContext, pulse: Pulse) -> Task:
     return certificate_renewal.task(_surroundings(context, pulse), _renewal_period(context))
 
 
-def at(address: str) -> Etcd:
-    """The member of etcd at an address, asked for so long that an agent can bear its silence."""
-    return Etcd(address, NODE_CREDENTIALS, seconds=view.MEMBER_SECONDS)
-
-
 def _look(context: AgentContext) -> Callable[[], Reading[EtcdView]]:
-    return partial(view.look, at(context.identity.address), at)
+    return partial(view.look, member_at(context.identity.address), member_at)
 
 
 def _identity(context: AgentContext) -> DataOwner:
@@ -93,8 +92,14 @@ def _announcing(context: AgentContext) -> ClusterReadySignal:
     )
 
 
+def _join_token(tokens: JoinTokens) -> Task:
+    """What keeps the join data good."""
+    period = min(_LONGEST_TOKEN_PERIOD_SECONDS, tokens.lifetime_seconds / _LOOKS_AT_A_TOKEN)
+    return Task("join-token", period, tokens.run, leader_only=True)
+
+
 def _addons(context: AgentContext) -> Task:
-    here = installing.KubectlTarget(context.identity.address, run)
+    here = KubectlTarget(context.identity.address, run)
 
     def wanted() -> Addons:
         try:
@@ -136,7 +141,7 @@ def _renewal_period(context: AgentContext) -> float:
 
 def _surroundings(context: AgentContext, pulse: Pulse) -> RenewalContext:
     identity = context.identity
-    own = at(identity.address)
+    own = member_at(identity.address)
     authority = str(context.root / CLUSTER_CA.lstrip("/"))
     lease = LeaseHolder(
         context.table,
@@ -152,6 +157,6 @@ def _surroundings(context: AgentContext, pulse: Pulse) -> RenewalContext:
         run=run,
         started=probes.started,
         why_not_serving=lambda pod: probes.why_not_serving(pod, identity.address, authority, own),
-        unhealthy_members=lambda: probes.unhealthy_members(own, at),
+        unhealthy_members=lambda: view.unhealthy_members(view.look(own, member_at)),
         until=pulse.until,
     )

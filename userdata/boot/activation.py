@@ -8,7 +8,6 @@ from coordination.names import slot_group
 from coordination.outcomes import Done, NoOp
 from userdata.addons import installing
 from userdata.addons.filling import ManifestError
-from userdata.addons.installing import KubectlTarget
 from userdata.boot.context import Context
 from userdata.boot.failures import StepFailed, of_words
 from userdata.boot.ports import JoinDataPublisher
@@ -17,9 +16,11 @@ from userdata.boot.retry import doubt, until_done, until_told
 from userdata.boot.stages import RunningStage
 from userdata.cloud.lifecycle import signal
 from userdata.config.cluster import values
+from userdata.host.https import Unavailable
 from userdata.kube import rights
 from userdata.kube.access import Access
-from userdata.kube.client import Api, Unavailable
+from userdata.kube.client import Api
+from userdata.kube.kubectl import KubectlTarget
 from userdata.kubeadm.errors import Fault
 from userdata.logs.lines import StageFailed
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import base64
 import http.client
-import json
-import ssl
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from coordination.outcomes import Known, Reading, Unknown
-from userdata.host import files
+from userdata.host import files, https
+from userdata.host.https import NoAnswer
 from userdata.join.data import JoinData
 from userdata.kubeadm.places import BOOTSTRAP_FILE, DISCOVERY_FILE
 from userdata.pki.inspecting import key_fingerprint
@@ -32,7 +32,6 @@ _HOLDERS = (KEY_FILE, DISCOVERY_FILE, BOOTSTRAP_FILE)
 
 _PATH = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 _SECONDS = 10.0
-_LARGEST_ANSWER = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ class Asker:
     def __init__(self, data: JoinData, instance_id: str, key: Key) -> None:
         self._host, _, port = data.server.removeprefix("https://").rpartition(":")
         self._port = int(port)
-        self._trust = ssl.create_default_context(cadata=data.bundle)
+        self._bundle = data.bundle
         self._token = data.token
         self._key = key
         # The same key always asks by the same name, so that a lost reply does no harm.
@@ -147,25 +146,20 @@ class Asker:
         return Known(Leaf("".join(issued), self._key.private))
 
     def _send(self, method: str, path: str, document: object) -> Reading[tuple[int, Any]]:
-        """The status of an answer, and its JSON: None where it is none, as of a filter or a balancer in between."""
-        connection = http.client.HTTPSConnection(self._host, self._port, timeout=_SECONDS, context=self._trust)
+        """The status of an answer, and its JSON: None where it is none."""
         headers = {"Authorization": f"Bearer {self._token.text}", "Content-Type": "application/json"}
-        try:
-            connection.request(method, path, None if document is None else json.dumps(document), headers)
-            answer = connection.getresponse()
-            said = answer.read(_LARGEST_ANSWER)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            return Unknown(f"the API at {self._host}: {error if isinstance(error, OSError) else type(error).__name__}")
-        finally:
-            connection.close()
-        return Known((answer.status, _parsed(said)))
-
-
-def _parsed(said: bytes) -> Any:
-    try:
-        return json.loads(said)
-    except ValueError:
-        return None
+        answered = https.ask(
+            "the API",
+            self._host,
+            self._port,
+            partial(https.trusting, self._bundle),
+            method,
+            path,
+            body=document,
+            headers=headers,
+            seconds=_SECONDS,
+        )
+        return answered if isinstance(answered, NoAnswer) else Known((answered.value.status, answered.value.json()))
 
 
 def _refused(status: int, said: Any) -> Unknown:

@@ -24,8 +24,7 @@ from userdata.host.etcd_disk import EtcdDisk
 from userdata.host.etcd_disk import NodeId as ClusterNode
 from userdata.host.instance import InstanceIdentity
 from userdata.kubeadm.cluster import Cluster
-from userdata.kubeadm.node import CONTROL_PLANE_TAINT, Node
-from userdata.kubeadm.reserved import reserved
+from userdata.kubeadm.node import CONTROL_PLANE_TAINT, Node, reserved
 
 _MIB = 1 << 20
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from coordination.members import Member, MemberState
 from coordination.outcomes import Known, Reading, Unknown
 from userdata.boot.snapshot import Answer
-from userdata.etcd.client import Credentials, Etcd
-from userdata.etcd.model import EtcdMember, MemberList, hexadecimal
+from userdata.etcd.client import Etcd
+from userdata.etcd.model import MemberList, Status, hexadecimal
 from userdata.etcd.refusals import EtcdRefused
+from userdata.etcd.view import MemberAnswer, ask_all, silent_voters
 from userdata.host import files
 from userdata.host.files import File, private
+from userdata.host.https import Credentials
 from userdata.pki.issuing import Subject, issue
 from userdata.pki.material import Pki
 
@@ -49,11 +50,8 @@ class EtcdPeers:
 
     def answers(self, addresses: Iterable[str]) -> list[Answer]:
         """What those say who answer at all."""
-        clients = [self._at(address) for address in addresses]
-        if not clients:
-            return []
-        with ThreadPoolExecutor(len(clients)) as pool:
-            return [answer for answer in pool.map(_answer, clients) if answer is not None]
+        said = ask_all([self._at(address) for address in addresses])
+        return [_answer(each.status.value, each) for each in said if isinstance(each.status, Known)]
 
     def members(self, addresses: Iterable[str]) -> Reading[MemberList]:
         """etcd's own list, as the majority knows it, from whoever answers first."""
@@ -65,10 +63,7 @@ class EtcdPeers:
 
     def silent(self, members: MemberList) -> list[str]:
         """The names of the voters that do not answer."""
-        voters = members.voters
-        with ThreadPoolExecutor(len(voters)) as pool:
-            heard = list(pool.map(lambda member: self._hears(member), voters))
-        return [member.name for member, hears in zip(voters, heard, strict=True) if not hears]
+        return [member.name for member in silent_voters(members, self._at)]
 
     def remove(self, addresses: Iterable[str], member_id: int) -> str:
         """Have a member removed by whoever answers; why it was not, empty when it is in the list no more."""
@@ -93,22 +88,14 @@ class EtcdPeers:
             reasons.append(outcome.refusal.value if isinstance(outcome, EtcdRefused) else outcome.reason)
         return Unknown("; ".join(reasons) or "there is nobody to ask")
 
-    def _hears(self, member: EtcdMember) -> bool:
-        return any(isinstance(self._at(address).status(), Known) for address in member.addresses)
-
     def _at(self, address: str) -> Etcd:
         folder = self._root / _FOLDER.lstrip("/")
         held = Credentials(str(folder / "ca.crt"), str(folder / "client.crt"), str(folder / "client.key"))
         return Etcd(address, held, seconds=_ASK_SECONDS)
 
 
-def _answer(client: Etcd) -> Answer | None:
-    status = client.status()
-    if not isinstance(status, Known):
-        return None
-    health = client.health()
-    healthy = isinstance(health, Known) and health.value.healthy
-    return Answer(hexadecimal(status.value.cluster_id), healthy and not status.value.is_learner)
+def _answer(status: Status, said: MemberAnswer) -> Answer:
+    return Answer(hexadecimal(status.cluster_id), said.serves and not status.is_learner)
 
 
 def addresses(rows: Iterable[Member], epoch: int, without: str = "") -> list[str]:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import http.client
-import ssl
 import time
+from functools import partial
 from pathlib import Path
 
-from coordination.outcomes import Reading
-from userdata.addons.installing import KubectlTarget
+from coordination.outcomes import Done, Reading, Unknown
 from userdata.boot.context import Context
 from userdata.boot.failures import of_words
 from userdata.boot.stages import RunningStage
 from userdata.etcd.client import NODE_CREDENTIALS, Etcd
 from userdata.etcd.model import Status
 from userdata.etcd.refusals import EtcdRefused
-from userdata.kube.kubectl import printed
+from userdata.host import https
+from userdata.kube.kubectl import KubectlTarget, printed
 from userdata.kube.nodes import why_not_ready
-from userdata.kubeadm.places import API_PORT
+from userdata.kube.probe import probe
 from userdata.pki.material import Pki
 from userdata.pki.placing import CLUSTER_CA
 
-_SECONDS = 5.0
 _KUBECTL_SECONDS = 30.0
 
 
@@ -39,15 +37,12 @@ class Servers:
 
     def api(self) -> str:
         """Why this node's own API server is not ready; empty when it is, with a certificate of this cluster's."""
-        try:
-            context = ssl.create_default_context(cafile=str(self._root / CLUSTER_CA.lstrip("/")))
-        except OSError as error:
-            return f"{CLUSTER_CA} cannot be read: {type(error).__name__}"
-        return _asked(self._address, context)
+        trust = partial(https.trusting_file, str(self._root / CLUSTER_CA.lstrip("/")))
+        return _why_not(probe("the API", self._address, trust))
 
     def endpoint(self, pki: Pki) -> str:
         """The same of whoever answers at the balancer's name, for a node that has nothing of the cluster's yet."""
-        return _asked(self._endpoint, ssl.create_default_context(cadata=pki.cluster.bundle))
+        return _why_not(probe("the API", self._endpoint, partial(https.trusting, pki.cluster.bundle)))
 
 
 def wait_until_served(context: Context, told: RunningStage) -> None:
@@ -77,14 +72,5 @@ def node_is_ready(context: Context, told: RunningStage, seconds: float) -> bool:
         return False
 
 
-def _asked(host: str, context: ssl.SSLContext) -> str:
-    connection = http.client.HTTPSConnection(host, API_PORT, timeout=_SECONDS, context=context)
-    try:
-        connection.request("GET", "/readyz")
-        answer = connection.getresponse()
-        answer.read(1 << 16)
-    except (OSError, http.client.HTTPException) as error:
-        return f"the API at {host} does not answer: {error or type(error).__name__}"
-    finally:
-        connection.close()
-    return "" if answer.status == http.client.OK else f"the API at {host} is not ready: status {answer.status}"
+def _why_not(probed: Done | Unknown) -> str:
+    return probed.reason if isinstance(probed, Unknown) else ""

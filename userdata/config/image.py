@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from coordination.timings import Timings
 from userdata.config.pace import Pace
 from userdata.kubeadm.cluster import Lifetimes
+from userdata.kubeadm.documents import Timeouts
 from userdata.kubeadm.node import Host
-from userdata.kubeadm.timeouts import Timeouts
 
 IMAGE_FILE = "/etc/holdfast/image.json"
 

@@ -1,4 +1,4 @@
-"""The cluster's settings and the pools', as CloudFormation writes them into SSM. Pure; `parameters` reads them."""
+"""The cluster's settings and the pools', as CloudFormation writes them into SSM. Pure; `ssm` reads them."""
 
 from __future__ import annotations
 

@@ -1,39 +1,26 @@
 """Talks to one member of etcd: its JSON gateway on the client port, with certificates on both sides.
 
-No method raises for what etcd answers, or fails to. A connection serves one request: an agent asks a few times a
-minute, and certificates that were renewed meanwhile are read anew.
+No method raises for what etcd answers, or fails to.
 """
 
 from __future__ import annotations
 
 import http.client
-import json
-import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from coordination.outcomes import Done, Known, NoOp, Reading, Unknown
 from userdata.etcd import model
 from userdata.etcd.model import Alarm, Health, MemberList, NotUnderstood, Status, hexadecimal
 from userdata.etcd.refusals import EtcdRefused, Failed, Refusal, failure
+from userdata.host import https
+from userdata.host.https import Credentials, NoAnswer
 
 CLIENT_PORT = 2379
 REQUEST_SECONDS = 8.0
 """How long etcd may be silent. It ends a request by itself after 7 s (5 s and two election time-outs)."""
-_LARGEST_ANSWER = 1 << 20
 
-Answer = TypeVar("Answer")
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """Paths of the authority of etcd's certificates, and of a client's certificate and key."""
-
-    authority: str
-    certificate: str
-    key: str
-
+Value = TypeVar("Value")
 
 NODE_CREDENTIALS = Credentials(
     authority="/etc/kubernetes/pki/etcd/ca.crt",
@@ -73,10 +60,10 @@ class Etcd:
     def health(self) -> Reading[Health]:
         """Whether this member can serve a consistent read now."""
         answered = self._ask("health", "GET", "/health?serializable=false", None)
-        if isinstance(answered, Unknown):
+        if isinstance(answered, NoAnswer):
             return answered
         # 503 carries the same fields, and says why.
-        return _parsed("health", answered[1], model.health)
+        return _parsed("health", answered.value.json(), model.health)
 
     def remove(self, member_id: int) -> Done | NoOp | Failed:
         """Remove a member. Settled: it is in the list no more, or never was."""
@@ -90,47 +77,29 @@ class Etcd:
         return self._change("move leader", "/v3/maintenance/transfer-leadership", {"targetID": str(target_id)})
 
     def _read(
-        self, operation: str, path: str, body: Mapping[str, Any], parse: Callable[[Mapping[str, Any]], Answer]
-    ) -> Reading[Answer] | EtcdRefused:
+        self, operation: str, path: str, body: Mapping[str, Any], parse: Callable[[Mapping[str, Any]], Value]
+    ) -> Reading[Value] | EtcdRefused:
         answered = self._ask(operation, "POST", path, body)
-        if isinstance(answered, Unknown):
+        if isinstance(answered, NoAnswer):
             return answered
-        code, answer = answered
-        return _parsed(operation, answer, parse) if code == http.client.OK else failure(operation, code, answer)
+        status, said = answered.value.status, answered.value.json()
+        return _parsed(operation, said, parse) if status == http.client.OK else failure(operation, status, said)
 
     def _change(self, operation: str, path: str, body: Mapping[str, Any]) -> Done | Failed:
         answered = self._ask(operation, "POST", path, body)
-        if isinstance(answered, Unknown):
+        if isinstance(answered, NoAnswer):
             return answered
-        code, answer = answered
-        return Done() if code == http.client.OK else failure(operation, code, answer)
+        status, said = answered.value.status, answered.value.json()
+        return Done() if status == http.client.OK else failure(operation, status, said)
 
     def _ask(
         self, operation: str, method: str, path: str, body: Mapping[str, Any] | None
-    ) -> tuple[int, object] | Unknown:
-        """Status and JSON of an answer. A request without an answer may have been carried out."""
-        try:
-            connection = http.client.HTTPSConnection(
-                self.address, self._port, timeout=self._seconds, context=_context(self._credentials)
-            )
-            try:
-                connection.request(method, path, None if body is None else json.dumps(body))
-                response = connection.getresponse()
-                return response.status, json.loads(response.read(_LARGEST_ANSWER))
-            finally:
-                connection.close()
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            said = str(error) if isinstance(error, OSError) else ""
-            return Unknown(f"{operation} at {self.address}: {type(error).__name__}{said and f': {said}'}")
+    ) -> Known[https.Answer] | NoAnswer:
+        context = self._credentials.context
+        return https.ask(operation, self.address, self._port, context, method, path, body=body, seconds=self._seconds)
 
 
-def _context(credentials: Credentials) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=credentials.authority)
-    context.load_cert_chain(credentials.certificate, credentials.key)
-    return context
-
-
-def _parsed(operation: str, answer: object, parse: Callable[[Mapping[str, Any]], Answer]) -> Known[Answer] | Unknown:
+def _parsed(operation: str, answer: object, parse: Callable[[Mapping[str, Any]], Value]) -> Known[Value] | Unknown:
     if not isinstance(answer, dict):
         return Unknown(f"{operation}: the answer is no object")
     try:

@@ -17,6 +17,16 @@ class NotUnderstood(ValueError):
     """An answer that is not of the shape that etcd's has."""
 
 
+class MemberKind(StrEnum):
+    """How far a member has come."""
+
+    UNSTARTED = "unstarted"
+    """It was added, as a learner or as a voter, and has never started: it has no name yet."""
+    LEARNER = "learner"
+    """It has started, and counts for no quorum."""
+    VOTER = "voter"
+
+
 @dataclass(frozen=True)
 class EtcdMember:
     """A member as etcd's own list has it."""
@@ -27,6 +37,13 @@ class EtcdMember:
     peer_urls: tuple[str, ...]
     client_urls: tuple[str, ...]
     is_learner: bool
+
+    @property
+    def kind(self) -> MemberKind:
+        """How far it has come. One that has never started may count for the quorum all the same (`is_learner`)."""
+        if not self.name:
+            return MemberKind.UNSTARTED
+        return MemberKind.LEARNER if self.is_learner else MemberKind.VOTER
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -50,7 +67,7 @@ class MemberList:
     @property
     def unfinished(self) -> tuple[EtcdMember, ...]:
         """Learners, and members that have never started: what is in the way of the next one."""
-        return tuple(member for member in self.members if member.is_learner or not member.name)
+        return tuple(member for member in self.members if member.kind is not MemberKind.VOTER)
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,23 @@ class EtcdRefused:
 
     refusal: Refusal
 
+    @property
+    def reason(self) -> str:
+        """What etcd said."""
+        return self.refusal.value
+
+
+NO_MAJORITY = frozenset(
+    {
+        "request timed out",
+        "request timed out, possibly due to connection lost",
+        "request timed out, possibly due to previous leader failure",
+        "request timed out, waiting for the applied index took too long",
+        "no leader",
+        "leader changed",
+    }
+)
+"""What etcd says while no majority answers it; the request may have been carried out all the same."""
 
 # gRPC's RESOURCE_EXHAUSTED with these words: the request was not taken in.
 _TOO_MANY_REQUESTS = "too many requests"
@@ -49,13 +66,15 @@ Failed: TypeAlias = EtcdRefused | Unknown
 
 
 def failure(operation: str, status: int, answer: object) -> Failed:
-    """The outcome of an answer that is not 200. What may have been carried out all the same is Unknown."""
+    """The outcome of an answer that is not 200. What may have been carried out all the same is Unknown, with etcd's
+    own words as the code."""
     said = _message(answer)
     words = said.removeprefix(_PREFIX)
     if words in _BY_WORDS:
         return EtcdRefused(_BY_WORDS[words])
     reason = f"{operation}: {said[:_LONGEST] or f'status {status}'}"
-    return Throttled(reason) if words == _TOO_MANY_REQUESTS else Unknown(reason)
+    code = words[:_LONGEST] or f"HTTP {status}"
+    return Throttled(reason, code) if words == _TOO_MANY_REQUESTS else Unknown(reason, code)
 
 
 def _message(answer: object) -> str:

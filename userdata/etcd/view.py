@@ -1,20 +1,70 @@
-"""What an agent sees of etcd: the list that a majority confirms, and what each member says when it is asked itself."""
+"""Which members of etcd are well: the list that a majority confirms, and what each member says when asked itself.
+
+A booting node, the agents and `status` all ask here; what follows from an answer is for each of them to decide. A
+member is asked at its first address, for kubeadm gives each exactly one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from coordination.outcomes import Known, Reading, Unknown
-from userdata.etcd.client import Etcd
-from userdata.etcd.model import Alarm, EtcdMember, MemberList, Status
+from userdata.etcd.client import NODE_CREDENTIALS, Etcd
+from userdata.etcd.model import Alarm, EtcdMember, Health, MemberKind, MemberList, Status
 from userdata.etcd.refusals import EtcdRefused
+from userdata.host.https import NoAnswer
 
 MEMBER_SECONDS = 3.0
-"""How long one member may be silent before the next one is asked; together they must stay far below a watchdog."""
+"""How long an agent lets one member be silent before it asks the next one; together they must stay far below a
+watchdog."""
+_NEVER_STARTED = Unknown("it was added and has never started")
 
+At: TypeAlias = Callable[[str], Etcd]
+"""Who listens at an address."""
+Given = TypeVar("Given")
 Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class MemberAnswer:
+    """What one member says when it is asked itself."""
+
+    status: Reading[Status]
+    """Its own view, which needs no majority: leader, size, whether it is a learner. Known means that it answers."""
+    health: Reading[Health]
+    """Whether it serves consistent reads, which a learner never does."""
+
+    @property
+    def serves(self) -> bool:
+        """Whether it serves consistent reads now, and so has a majority with it."""
+        return isinstance(self.health, Known) and self.health.value.healthy
+
+
+@dataclass(frozen=True)
+class MemberView:
+    """One member of etcd's list."""
+
+    member: EtcdMember
+    answer: MemberAnswer
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot do its work, empty where it can. Of a learner that is to answer, of a voter to serve."""
+        health = self.answer.health
+        if isinstance(health, Unknown):
+            return health.reason
+        # A learner refuses consistent reads, so to it health means nothing; that it answers is all there is.
+        if self.answer.serves or self.member.kind is MemberKind.LEARNER:
+            return ""
+        return health.value.reason or "it is not healthy"
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it is a voter that serves."""
+        return self.member.kind is MemberKind.VOTER and self.answer.serves
 
 
 @dataclass(frozen=True)
@@ -22,30 +72,43 @@ class EtcdView:
     """One look. Members are told apart by their ids."""
 
     listed: MemberList
-    problems: Mapping[int, str]
-    """Why a member cannot serve, empty where it can."""
-    statuses: Mapping[int, Status]
-    """Of the members that answered."""
+    members: tuple[MemberView, ...]
+    """In the order of the list."""
     alarms: Reading[tuple[Alarm, ...]]
+
+    @property
+    def problems(self) -> Mapping[int, str]:
+        """Why a member cannot do its work, empty where it can."""
+        return {each.member.member_id: each.problem for each in self.members}
+
+    @property
+    def statuses(self) -> Mapping[int, Status]:
+        """What the members say of themselves that have answered both questions."""
+        return {
+            each.member.member_id: each.answer.status.value
+            for each in self.members
+            if isinstance(each.answer.status, Known) and isinstance(each.answer.health, Known)
+        }
 
     @property
     def leader_id(self) -> int:
         """The member that leads, by the word of those that answer; 0 where none knows."""
         return max((status.leader_id for status in self.statuses.values()), default=0)
 
+    @property
+    def quorum(self) -> int:
+        """How many voters have to serve, so that etcd takes writes."""
+        return len(self.listed.voters) // 2 + 1
 
-def look(asked: Etcd, at: Callable[[str], Etcd]) -> Reading[EtcdView]:
-    """Ask one member for the list, and then all of them. `at` is who listens at an address."""
-    listed = _plain("member list", asked.members())
-    if isinstance(listed, Unknown):
-        return listed
-    problems: dict[int, str] = {}
-    statuses: dict[int, Status] = {}
-    for member in listed.value.members:
-        problems[member.member_id], status = _ask(member, at)
-        if status is not None:
-            statuses[member.member_id] = status
-    return Known(EtcdView(listed.value, problems, statuses, _plain("alarms", asked.alarms())))
+    @property
+    def well(self) -> tuple[EtcdMember, ...]:
+        """The voters that serve."""
+        return tuple(each.member for each in self.members if each.is_well)
+
+
+def member_at(address: str) -> Etcd:
+    """The member at an address, asked with the certificates of a control plane for as long as an agent can wait."""
+    return Etcd(address, NODE_CREDENTIALS, seconds=MEMBER_SECONDS)
 
 
 def address(member: EtcdMember) -> str:
@@ -53,17 +116,65 @@ def address(member: EtcdMember) -> str:
     return next(iter(member.addresses), "")
 
 
-def _ask(member: EtcdMember, at: Callable[[str], Etcd]) -> tuple[str, Status | None]:
-    if not member.name:
-        return "it was added and has never started", None
-    client = at(address(member))
-    health = client.health()
-    if isinstance(health, Unknown):
-        return health.reason, None
-    status = client.status()
-    # A learner refuses consistent reads, so to it health means nothing; that it answers is all there is.
-    problem = "" if health.value.healthy or member.is_learner else health.value.reason or "it is not healthy"
-    return problem, status.value if isinstance(status, Known) else None
+def look(asked: Etcd, at: At) -> Reading[EtcdView]:
+    """Ask one member for the list, and then all of them, one after the other."""
+    listed = _plain("member list", asked.members())
+    if isinstance(listed, Unknown):
+        return listed
+    members = tuple(_view(member, at) for member in listed.value.members)
+    return Known(EtcdView(listed.value, members, _plain("alarms", asked.alarms())))
+
+
+def unhealthy_members(seen: Reading[EtcdView]) -> tuple[str, ...]:
+    """What is wrong with the members of etcd, a line each; nothing if every member is a voter that serves."""
+    if isinstance(seen, Unknown):
+        return (seen.reason,)
+    return tuple(_wrong(each) for each in seen.value.members if not each.is_well)
+
+
+def silent_voters(listed: MemberList, at: At) -> tuple[EtcdMember, ...]:
+    """The voters that do not answer, with or without a majority. All are asked at the same time."""
+    statuses = _side_by_side(lambda member: _status(member, at), listed.voters)
+    return tuple(
+        member for member, status in zip(listed.voters, statuses, strict=True) if not isinstance(status, Known)
+    )
+
+
+def ask_all(clients: Collection[Etcd]) -> list[MemberAnswer]:
+    """What each says who listens somewhere, whoever is listed; in the order given. All are asked at the same time."""
+    return _side_by_side(ask, clients)
+
+
+def ask(client: Etcd) -> MemberAnswer:
+    """Ask one member. One that does not answer is asked once, so it costs one time-out."""
+    status = _plain("status", client.status())
+    return MemberAnswer(status, status if isinstance(status, NoAnswer) else client.health())
+
+
+def _view(member: EtcdMember, at: At) -> MemberView:
+    if member.kind is MemberKind.UNSTARTED:
+        return MemberView(member, MemberAnswer(_NEVER_STARTED, _NEVER_STARTED))
+    return MemberView(member, ask(at(address(member))))
+
+
+def _status(member: EtcdMember, at: At) -> Reading[Status]:
+    if member.kind is MemberKind.UNSTARTED:
+        return _NEVER_STARTED
+    return _plain("status", at(address(member)).status())
+
+
+def _wrong(seen: MemberView) -> str:
+    member = seen.member
+    if member.kind is not MemberKind.VOTER:
+        return f"{member.name or ', '.join(member.peer_urls)} has not finished to join"
+    return f"{member.name} ({address(member)}): {seen.problem}"
+
+
+def _side_by_side(ask_one: Callable[[Given], Value], given: Collection[Given]) -> list[Value]:
+    if not given:
+        return []
+    with ThreadPoolExecutor(len(given)) as pool:
+        return list(pool.map(ask_one, given))
 
 
 def _plain(operation: str, answer: Reading[Value] | EtcdRefused) -> Reading[Value]:

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -47,7 +47,6 @@ def run(
     *,
     stdin: str = "",
     ended: Callable[[], bool] = lambda: False,
-    environment: Mapping[str, str] | None = None,
 ) -> Finished:
     """Run a program for so long at most, and not longer than until `ended` says so. It never raises for a program."""
     with tempfile.TemporaryFile() as output:
@@ -58,7 +57,6 @@ def run(
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={**os.environ, **(environment or {})},
             )
         except OSError as error:
             return Finished(None, f"{command[0]}: {error.strerror}")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from coordination.outcomes import Known, Reading, Unknown
+from userdata.host import network
 
 ADDRESS = "169.254.169.254"
 _SECONDS = 2
@@ -62,7 +63,9 @@ class Metadata:
         status, text = answered.value
         if status == http.client.NOT_FOUND:
             return Known(None)
-        return Known(text) if status == http.client.OK else Unknown(f"metadata {path}: status {status}")
+        return (
+            Known(text) if status == http.client.OK else Unknown(f"metadata {path}: status {status}", f"HTTP {status}")
+        )
 
     def identity(self) -> Reading[InstanceIdentity]:
         """Who this instance is: three requests."""
@@ -87,7 +90,7 @@ class Metadata:
                 return asked
             status, token = asked.value
             if status != http.client.OK:
-                return Unknown(f"metadata api/token: status {status}")
+                return Unknown(f"metadata api/token: status {status}", f"HTTP {status}")
             self._token = token
         return self._ask("GET", path, {"X-aws-ec2-metadata-token": self._token})
 
@@ -98,7 +101,7 @@ class Metadata:
             answer = connection.getresponse()
             return Known((answer.status, answer.read(_LARGEST_ANSWER).decode()))
         except (OSError, http.client.HTTPException, UnicodeDecodeError) as error:
-            return Unknown(f"metadata {path}: {type(error).__name__}")
+            return Unknown(f"metadata {path}: {type(error).__name__}", network.code(error))
         finally:
             connection.close()
 

@@ -1,4 +1,4 @@
-"""What a worker needs to join, as one text. Pure; `join_store` keeps it in SSM."""
+"""What a worker needs to join, as one text. Pure; `store` keeps it in SSM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the join data is still good. Pure; `join_tokens` renews it."""
+"""Whether the join data is still good. Pure; `tokens` renews it."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from userdata.host.files import private, write
-from userdata.kube.client import Credentials, Unavailable
+from userdata.host.https import Credentials, Unavailable
 from userdata.pki.issuing import Subject, issue
 from userdata.pki.material import Authority
 from userdata.pki.openssl import OpensslFailed

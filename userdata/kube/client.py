@@ -1,26 +1,22 @@
 """Talks to one API server, with certificates on both sides.
 
-No method raises for what the API server answers, or fails to. A connection serves one request: an agent asks a few
-times a minute, and certificates that were renewed meanwhile are read anew.
+No method raises for what the API server answers, or fails to.
 """
 
 from __future__ import annotations
 
 import http.client
-import json
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
 from coordination.outcomes import Done, Known, Unknown
+from userdata.host import https
+from userdata.host.https import Credentials, NoAnswer
 from userdata.kube.outcomes import Answer, Change, Refusal, failure
 from userdata.kube.resources import SIGNING_REQUESTS, Object, Resource
 from userdata.kubeadm.places import API_PORT
 
-REQUEST_SECONDS = 10.0
-"""How long the API server may be silent."""
 FIELD_MANAGER = "holdfast"
 """In whose name fields are applied."""
 _PAGE = 200
@@ -32,19 +28,6 @@ _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 
 
-@dataclass(frozen=True)
-class Credentials:
-    """Paths of the authority of the API server's certificate, and of a client's certificate and key."""
-
-    authority: str
-    certificate: str
-    key: str
-
-
-class Unavailable(Exception):
-    """There are no credentials to ask with; the text is for people, and holds nothing secret."""
-
-
 class Api:
     """The API server at `address`. `credentials` are asked for before each request, and may raise Unavailable."""
 
@@ -53,7 +36,7 @@ class Api:
         address: str,
         credentials: Callable[[], Credentials],
         port: int = API_PORT,
-        seconds: float = REQUEST_SECONDS,
+        seconds: float = https.REQUEST_SECONDS,
     ) -> None:
         self.address = address
         self._credentials = credentials
@@ -118,39 +101,27 @@ class Api:
         self, operation: str, method: str, path: str, body: Object | None = None, kind: str = _JSON
     ) -> Answer[Object]:
         """The answer's object. A request without an answer may have been carried out."""
-        try:
-            connection = http.client.HTTPSConnection(
-                self.address, self._port, timeout=self._seconds, context=_context(self._credentials())
-            )
-            try:
-                headers = {"Accept": _JSON, **({} if body is None else {"Content-Type": kind})}
-                connection.request(method, path, None if body is None else json.dumps(body), headers)
-                response = connection.getresponse()
-                status, answer = response.status, _parsed(response.read(_LARGEST_ANSWER))
-            finally:
-                connection.close()
-        except Unavailable as error:
-            return Unknown(f"{operation}: {error}")
-        except (OSError, http.client.HTTPException) as error:
-            said = str(error) if isinstance(error, OSError) else ""
-            return Unknown(f"{operation} at {self.address}: {type(error).__name__}{said and f': {said}'}")
+        answered = https.ask(
+            operation,
+            self.address,
+            self._port,
+            self._context,
+            method,
+            path,
+            body=body,
+            headers={"Accept": _JSON, **({} if body is None else {"Content-Type": kind})},
+            limit=_LARGEST_ANSWER,
+            seconds=self._seconds,
+        )
+        if isinstance(answered, NoAnswer):
+            return answered
+        status, said = answered.value.status, answered.value.json()
         if not http.client.OK <= status < http.client.MULTIPLE_CHOICES:
-            return failure(operation, status, answer)
-        return Known(answer) if isinstance(answer, dict) else Unknown(f"{operation}: the answer is no object")
+            return failure(operation, status, said)
+        return Known(said) if isinstance(said, dict) else Unknown(f"{operation}: the answer is no object")
 
-
-def _context(credentials: Credentials) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=credentials.authority)
-    context.load_cert_chain(credentials.certificate, credentials.key)
-    return context
-
-
-def _parsed(answer: bytes) -> Any:
-    """The JSON of an answer, None where it is none."""
-    try:
-        return json.loads(answer)
-    except ValueError:
-        return None
+    def _context(self) -> ssl.SSLContext:
+        return self._credentials().context()
 
 
 def _done(answer: Answer[Object]) -> Done | Refusal | Unknown:

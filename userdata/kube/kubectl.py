@@ -1,13 +1,42 @@
-"""What kubectl says. Pure."""
+"""Commands of kubectl's from a control plane, and what kubectl prints. Pure, but for who runs the commands."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from userdata.host.commands import Finished
+from userdata.kubeadm.places import API_PORT
+
+ADMIN_FILE = "/etc/kubernetes/admin.conf"
+"""kubeadm's kubeconfig of a cluster's administrator, for root alone."""
+CACHE_FOLDER = "/run/holdfast/kubectl"
+"""What kubectl keeps of the API's description; a service has no home folder where it could."""
 
 _OBJECT = re.compile(r"^\{", re.MULTILINE)
+
+
+class Run(Protocol):
+    """Runs a program for so many seconds at most, as `commands.run` does."""
+
+    def __call__(self, command: Sequence[str], seconds: float, *, stdin: str = ...) -> Finished: ...
+
+
+@dataclass(frozen=True)
+class KubectlTarget:
+    """A control plane whose API server is asked: its own, for the endpoint's name leads nowhere while the balancer has
+    no healthy target."""
+
+    address: str
+    run: Run
+
+    def kubectl(self, *arguments: str) -> tuple[str, ...]:
+        """A command of kubectl's, as the cluster's administrator."""
+        server = f"https://{self.address}:{API_PORT}"
+        return ("kubectl", "--kubeconfig", ADMIN_FILE, "--server", server, "--cache-dir", CACHE_FOLDER, *arguments)
 
 
 def printed(said: str) -> Mapping[str, Any] | None:

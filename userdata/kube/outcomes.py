@@ -67,7 +67,8 @@ def failure(operation: str, status: int, answer: object) -> Refusal | Unknown:
     said = answer if isinstance(answer, dict) else {}
     message = str(said.get("message") or f"status {status}")[:_LONGEST]
     reason = f"{operation}: {message}"
+    code = f"HTTP {status}"
     if status == _TOO_MANY_REQUESTS:
-        return Throttled(reason)
+        return Throttled(reason, code)
     refusal = _BY_REASON.get(str(said.get("reason")))
-    return Unknown(reason) if refusal is None else refusal(reason)
+    return Unknown(reason, code) if refusal is None else refusal(reason)

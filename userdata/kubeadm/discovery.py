@@ -6,7 +6,6 @@ import base64
 from datetime import datetime, timedelta
 
 from userdata.kubeadm.documents import Document, text
-from userdata.kubeadm.tokens import BootstrapToken
 from userdata.pki.issuing import Leaf, Subject, issue
 from userdata.pki.material import Authority
 
@@ -26,19 +25,11 @@ def for_control_plane(authority: Authority, server: str, node_name: str, now: da
 
 def with_certificate(bundle: str, server: str, leaf: Leaf) -> str:
     """For a node that has its certificate already. `bundle` are the certificates of the cluster's authority."""
-    return text(_kubeconfig(bundle, server, _certified(leaf)))
+    return text(kubeconfig(bundle, server, _certified(leaf)))
 
 
-def for_worker(bundle: str, server: str, token: BootstrapToken) -> str:
-    """For a node that has a token. `bundle` are the certificates of the cluster's authority."""
-    return text(_kubeconfig(bundle, server, {"token": token.text}))
-
-
-def _certified(leaf: Leaf) -> Document:
-    return {"client-certificate-data": _base64(leaf.certificate), "client-key-data": _base64(leaf.key)}
-
-
-def _kubeconfig(bundle: str, server: str, user: Document) -> Document:
+def kubeconfig(bundle: str, server: str, user: Document) -> Document:
+    """The file's document. `user` is as whom to ask, in the fields of a kubeconfig's user."""
     return {
         "apiVersion": "v1",
         "kind": "Config",
@@ -47,6 +38,10 @@ def _kubeconfig(bundle: str, server: str, user: Document) -> Document:
         "contexts": [{"name": _NAME, "context": {"cluster": _NAME, "user": _NAME}}],
         "current-context": _NAME,
     }
+
+
+def _certified(leaf: Leaf) -> Document:
+    return {"client-certificate-data": _base64(leaf.certificate), "client-key-data": _base64(leaf.key)}
 
 
 def _base64(content: str) -> str:

@@ -9,10 +9,9 @@ from userdata.kubeadm.cluster import (
     kube_proxy_configuration,
     kubelet_configuration,
 )
-from userdata.kubeadm.documents import Document, seconds, text
+from userdata.kubeadm.documents import Document, Timeouts, seconds, text, timeouts
 from userdata.kubeadm.node import Host, Node, registration
 from userdata.kubeadm.places import API_PORT, INIT_FILE
-from userdata.kubeadm.timeouts import Timeouts, timeouts
 from userdata.kubeadm.tokens import GROUP, BootstrapToken
 
 COMMAND = ("kubeadm", "init", "--config", INIT_FILE, "--skip-token-print")

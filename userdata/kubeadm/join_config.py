@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from userdata.kubeadm.cluster import API_VERSION
-from userdata.kubeadm.documents import Document, text
+from userdata.kubeadm.documents import Document, Timeouts, text, timeouts
 from userdata.kubeadm.node import Host, Node, registration
 from userdata.kubeadm.places import API_PORT, DISCOVERY_FILE, JOIN_FILE
-from userdata.kubeadm.timeouts import Timeouts, timeouts
 
 COMMAND = ("kubeadm", "join", "--config", JOIN_FILE)
 

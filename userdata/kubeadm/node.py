@@ -10,6 +10,11 @@ from userdata.kubeadm.documents import Document, arguments, comma_separated
 
 _CRI_SOCKET = "unix:///run/containerd/containerd.sock"
 
+_GIB = 1024.0
+# Up to which size (the last has no end), and which part of each step the kubelet keeps from pods.
+_MEMORY_MIB = ((4 * _GIB, 0.25), (8 * _GIB, 0.20), (16 * _GIB, 0.10), (128 * _GIB, 0.06), (float("inf"), 0.02))
+_CPUS = ((1.0, 0.06), (2.0, 0.01), (4.0, 0.005), (float("inf"), 0.0025))
+
 TaintEffect = Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
 
 
@@ -49,12 +54,25 @@ class Node:
     """The pool's; they give way to where the node is."""
     taints: tuple[Taint, ...] = ()
     reserved: Mapping[str, str] = field(default_factory=dict)
-    """What the kubelet keeps from pods (`reserved.reserved`)."""
+    """What the kubelet keeps from pods (`reserved`)."""
 
     @property
     def provider_id(self) -> str:
         """By this the cluster-autoscaler finds the Node's instance, in the form of AWS's cloud provider."""
         return f"aws:///{self.zone}/{self.name}"
+
+
+def reserved(cpus: int, memory_mib: int) -> dict[str, str]:
+    """What the kubelet of a machine with so many CPUs and MiB of memory keeps from pods, as quantities of Kubernetes.
+
+    It is for the kubelet itself, containerd and the system. By the steps that GKE publishes, because they begin with
+    small machines and end with large ones: https://cloud.google.com/kubernetes-engine/docs/concepts/plan-node-sizes
+    (what is reserved, without the eviction threshold, which is the kubelet's own).
+    """
+    return {
+        "cpu": f"{_stepwise(cpus, _CPUS) * 1000:.0f}m",
+        "memory": f"{_stepwise(memory_mib, _MEMORY_MIB):.0f}Mi",
+    }
 
 
 def registration(node: Node, host: Host, unchecked: Sequence[str] = ()) -> Document:
@@ -87,3 +105,11 @@ def registration(node: Node, host: Host, unchecked: Sequence[str] = ()) -> Docum
 def _taint(taint: Taint) -> Document:
     valued = {"value": taint.value} if taint.value else {}
     return {"key": taint.key, **valued, "effect": taint.effect}
+
+
+def _stepwise(size: float, steps: Sequence[tuple[float, float]]) -> float:
+    total, start = 0.0, 0.0
+    for end, part in steps:
+        total += max(0.0, min(size, end) - start) * part
+        start = end
+    return total

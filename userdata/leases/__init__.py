@@ -1,0 +1,1 @@
+"""Claims and leases in the cluster table: taken, renewed by a thread for as long as they are needed, and released."""

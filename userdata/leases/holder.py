@@ -43,19 +43,17 @@ class LeaseHolder:
             return ""
         lost = self._kept.lost if self._kept else ""
         self._forget()
-        tried = self._contender.try_once()
+        tried = self._try()
         if not isinstance(tried, Busy):
-            self._kept = Keeper(self._table, tried, LEASE, self._timings, self._stage_seconds)
             return f"this node holds {tried.item_id}"
         return f"this node does not hold the lease any more: {lost}" if lost else ""
 
     @contextmanager
     def during(self) -> Iterator[None]:
         """Hold it for a while. Raises StageFailed where somebody else holds it, or whether is unknown."""
-        tried = self._contender.try_once()
+        tried = self._try()
         if isinstance(tried, Busy):
             raise StageFailed(tried.reason)
-        self._kept = Keeper(self._table, tried, LEASE, self._timings, self._stage_seconds)
         try:
             yield
         finally:
@@ -72,6 +70,13 @@ class LeaseHolder:
         held = self._forget()
         if held is not None:
             self._table.apply(node_leases.release(held))
+
+    def _try(self) -> NodeLease | Busy:
+        """Take it if it is free, and keep it."""
+        tried = self._contender.try_once()
+        if not isinstance(tried, Busy):
+            self._kept = Keeper(self._table, tried, LEASE, self._timings, self._stage_seconds)
+        return tried
 
     def _forget(self) -> NodeLease | None:
         kept, self._kept = self._kept, None

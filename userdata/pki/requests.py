@@ -1,6 +1,11 @@
 """What a certificate is requested for: read strictly, and anything unusual is refused.
 
 Not from what openssl prints: there a name with a comma in it looks like two names.
+
+What is accepted is DER of exactly the form that kubelets send, so that no two readers of it differ. Two things are not
+judged here, and no answer depends on them. The key and the signature: the API server stores no request whose key it
+cannot read or whose signature is wrong, and `inspecting.request_fingerprint` reads the key. The values of extensions
+other than alternative names: the signers of Kubernetes copy none of them into a certificate.
 """
 
 from __future__ import annotations
@@ -17,8 +22,7 @@ _PEM = re.compile(
 )
 
 # https://www.itu.int/rec/T-REC-X.690: the tags that a request is made of.
-_INTEGER, _OCTETS, _OBJECT, _SEQUENCE, _SET = 0x02, 0x04, 0x06, 0x30, 0x31
-_BOOLEAN = 0x01
+_BOOLEAN, _INTEGER, _BITS, _OCTETS, _OBJECT, _SEQUENCE, _SET = 0x01, 0x02, 0x03, 0x04, 0x06, 0x30, 0x31
 _UTF8, _PRINTABLE = 0x0C, 0x13
 _ATTRIBUTES = 0xA0
 # RFC 5280, GeneralName.
@@ -29,6 +33,13 @@ _ORGANIZATION = bytes.fromhex("55040a")
 _ALTERNATIVE_NAMES = bytes.fromhex("551d11")
 # pkcs-9-at-extensionRequest, 1.2.840.113549.1.9.14
 _EXTENSION_REQUEST = bytes.fromhex("2a864886f70d01090e")
+
+# RFC 2986: the only version that there is.
+_VERSION = b"\0"
+# DER writes no FALSE where it is the default.
+_TRUE = b"\xff"
+# Numbers of up to 28 bits without leading zeros: Go reads 31 bits, and no identifier of an extension is longer.
+_IDENTIFIER = re.compile(rb"(?:(?!\x80)[\x80-\xff]{0,3}[\x00-\x7f]){1,15}")
 
 
 class RequestError(ValueError):
@@ -60,75 +71,87 @@ def _der(text: str) -> bytes:
     found = _PEM.fullmatch(text)
     if found is None:
         raise RequestError("it is no single CERTIFICATE REQUEST")
+    encoded = found[1].replace("\n", "")
     try:
-        return base64.b64decode(found[1].replace("\n", ""), validate=True)
+        der = base64.b64decode(encoded, validate=True)
     except binascii.Error:
         raise RequestError("it is no base64") from None
+    if base64.b64encode(der).decode() != encoded:
+        raise RequestError("its base64 has bits that mean nothing")
+    return der
 
 
 def _request(der: bytes) -> CertificateRequest:
     (whole,) = _parts(der, _SEQUENCE)
-    information, *_ = _values(whole)
-    _, subject, _, *attributes = _expected(information[1], (_INTEGER, _SEQUENCE, _SEQUENCE, _ATTRIBUTES))
+    information, _, _ = _expected(whole, (_SEQUENCE, _SEQUENCE, _BITS))
+    version, subject, _, attributes = _expected(information, (_INTEGER, _SEQUENCE, _SEQUENCE, _ATTRIBUTES))
+    if version != _VERSION:
+        raise RequestError("its version is unknown")
     common_name, organization = _subject(subject)
-    names, addresses = _alternatives(attributes[0] if attributes else b"")
+    names, addresses = _alternatives(_extensions(attributes).get(_ALTERNATIVE_NAMES))
     return CertificateRequest(common_name, organization, names, addresses)
 
 
 def _subject(name: bytes) -> tuple[str, str]:
     found: dict[bytes, str] = {}
     for relative in _parts(name, _SET):
-        for pair in _parts(relative, _SEQUENCE):
-            (tag, key), (kind, value) = _values(pair)
-            if tag != _OBJECT or key not in (_COMMON_NAME, _ORGANIZATION) or key in found:
-                raise RequestError("its subject has more than one organization and one name")
-            if kind not in (_UTF8, _PRINTABLE):
-                raise RequestError("its subject is written in an unusual alphabet")
-            found[key] = value.decode("utf-8")
+        pairs = _parts(relative, _SEQUENCE)
+        if len(pairs) != 1:
+            raise RequestError("a part of its subject is not one name")
+        (tag, key), (kind, value) = _values(pairs[0])
+        if tag != _OBJECT or key not in (_COMMON_NAME, _ORGANIZATION) or key in found:
+            raise RequestError("its subject has more than one organization and one name")
+        if kind not in (_UTF8, _PRINTABLE):
+            raise RequestError("its subject is written in an unusual alphabet")
+        found[key] = value.decode("utf-8")
     if len(found) != 2:
         raise RequestError("its subject lacks the organization or the name")
     return found[_COMMON_NAME], found[_ORGANIZATION]
 
 
-def _alternatives(attributes: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    extensions = [each for each in _extensions(attributes) if each[0] == _ALTERNATIVE_NAMES]
-    if not extensions:
-        return (), ()
-    if len(extensions) > 1:
-        raise RequestError("it has alternative names twice")
+def _alternatives(value: bytes | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """DNS names and addresses of the extension with this value; none where there is no such extension."""
     names: list[str] = []
     addresses: list[str] = []
-    (general,) = _parts(extensions[0][1], _SEQUENCE)
-    for kind, value in _values(general):
+    (general,) = _parts(value, _SEQUENCE) if value is not None else (b"",)
+    for kind, content in _values(general):
         if kind == _DNS_NAME:
-            names.append(value.decode("ascii"))
+            names.append(content.decode("ascii"))
         elif kind == _IP_ADDRESS:
-            addresses.append(str(ipaddress.ip_address(value)))
+            addresses.append(str(ipaddress.ip_address(content)))
         else:
             raise RequestError("an alternative name is neither a DNS name nor an address")
     return tuple(names), tuple(addresses)
 
 
-def _extensions(attributes: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The identifiers and values of the extensions that are asked for."""
-    for attribute in _parts(attributes, _SEQUENCE):
-        (tag, key), (kind, values) = _values(attribute)
-        if (tag, kind) != (_OBJECT, _SET):
-            raise RequestError("an attribute is none")
-        if key != _EXTENSION_REQUEST:
-            raise RequestError("it has an attribute that no kubelet sends")
-        for extensions in _parts(values, _SEQUENCE):
-            for extension in _parts(extensions, _SEQUENCE):
-                (tag, name), *rest = _values(extension)
-                critical, value = rest if len(rest) == 2 else ((_BOOLEAN, b""), rest[0])
-                if (tag, critical[0], value[0]) != (_OBJECT, _BOOLEAN, _OCTETS):
-                    raise RequestError("an extension is none")
-                yield name, value[1]
+def _extensions(attributes: bytes) -> dict[bytes, bytes]:
+    """The values of the extensions that are asked for, by their identifiers."""
+    asked = _parts(attributes, _SEQUENCE)
+    if not asked:
+        return {}
+    if len(asked) > 1:
+        raise RequestError("it has more than one attribute")
+    key, values = _expected(asked[0], (_OBJECT, _SET))
+    if key != _EXTENSION_REQUEST:
+        raise RequestError("it has an attribute that no kubelet sends")
+    (extensions,) = _parts(values, _SEQUENCE)
+    found: dict[bytes, bytes] = {}
+    for extension in _parts(extensions, _SEQUENCE):
+        (tag, name), *critical, (kind, value) = _values(extension)
+        if (tag, kind) != (_OBJECT, _OCTETS) or critical not in ([], [(_BOOLEAN, _TRUE)]):
+            raise RequestError("an extension is none")
+        if not _IDENTIFIER.fullmatch(name):
+            raise RequestError("the identifier of an extension is unusual")
+        if name in found:
+            raise RequestError("it has an extension twice")
+        found[name] = value
+    return found
 
 
 def _expected(content: bytes, tags: tuple[int, ...]) -> list[bytes]:
+    """The contents of values that must have exactly these tags."""
     found = list(_values(content))
-    if [tag for tag, _ in found] != list(tags[: len(found)]) or len(found) < len(tags) - 1:
+    if tuple(tag for tag, _ in found) != tags:
         raise RequestError("its parts are not those of a request")
     return [value for _, value in found]
 
@@ -152,6 +175,8 @@ def _values(content: bytes) -> Iterator[tuple[int, bytes]]:
             if not 1 <= count <= 4:
                 raise RequestError("a length is unusual")
             length = int.from_bytes(content[position : position + count], "big")
+            if length < max(0x80, 1 << 8 * (count - 1)):
+                raise RequestError("a length is longer than it need be")
             position += count
         if position + length > len(content):
             raise RequestError("it ends early")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from coordination.adapters.errors import AWS_ERRORS, code, unknown
+from coordination.adapters.errors import AWS_ERRORS, code, unknown, unknown_after
 from coordination.outcomes import Done, Known, Unknown
 from userdata.pki import material
 from userdata.pki.material import MaterialError, Pki
@@ -62,7 +62,7 @@ class PkiStore:
             failure = replace(unknown("PutParameter", error), reason=f"PutParameter {name}: {code(error)}")
             stored = self._get(name)
             if isinstance(stored, Unknown):
-                return Unknown(f"{failure.reason}; then {stored.reason}")
+                return unknown_after(failure, stored)
             if stored.value is None:
                 # Refused, or on its way still.
                 return failure

@@ -13,8 +13,7 @@ from coordination.outcomes import Known, Reading, Unknown
 from coordination.ports import TableReader
 from userdata.config import node_file
 from userdata.config.node_file import NodeFile
-from userdata.etcd import view
-from userdata.etcd.client import NODE_CREDENTIALS, Etcd
+from userdata.etcd.view import look, member_at
 from userdata.host.instance import Metadata
 from userdata.status.gather import Sources, gather
 from userdata.status.rendering import document, screen
@@ -41,12 +40,8 @@ def _sources(root: Path) -> Sources:
     address = identity.value.address if isinstance(identity, Known) else "127.0.0.1"
     table: Reading[TableReader] = Known(ClusterTable(client("dynamodb"), node.table))
 
-    def at(where: str) -> Etcd:
-        return Etcd(where, NODE_CREDENTIALS, seconds=view.MEMBER_SECONDS)
-
-    return Sources(
-        root, Known(_who(node, instance_id)), node.is_control_plane, table, partial(view.look, at(address), at)
-    )
+    etcd = partial(look, member_at(address), member_at)
+    return Sources(root, Known(_who(node, instance_id)), node.is_control_plane, table, etcd)
 
 
 def _who(node: NodeFile, instance_id: str) -> Who:

@@ -10,8 +10,10 @@ from rehearsal.aws.autoscaling.api_hooks import HookOperations
 from rehearsal.aws.autoscaling.api_instances import InstanceOperations
 from rehearsal.aws.autoscaling.api_tags import TagOperations
 from rehearsal.aws.autoscaling.balancing import TargetGroups
+from rehearsal.aws.autoscaling.facts import GroupFacts
 from rehearsal.aws.autoscaling.launching import Ec2Machines
 from rehearsal.aws.autoscaling.worker import Scaling
+from rehearsal.aws.resource_facts import GROUPS
 from rehearsal.aws.server import LocalAws
 from rehearsal.aws.services import events
 
@@ -52,7 +54,8 @@ class AutoScaling(GroupOperations, HookOperations, InstanceOperations, TagOperat
 
 
 def start(aws: LocalAws) -> None:
-    """Answer Auto Scaling's requests in this local AWS."""
+    """Answer Auto Scaling's requests in this local AWS, and tell IAM of its groups."""
     service = AutoScaling(aws)
     aws.register(service)
+    aws.facts.register(GROUPS, GroupFacts(service.in_region))
     aws.on_stop(service.stop)

@@ -13,6 +13,8 @@ from rehearsal.aws.cloudformation.api_reading import ReadingOperations
 from rehearsal.aws.cloudformation.api_templates import TemplateOperations
 from rehearsal.aws.cloudformation.custom_resources import RESPONSE_PATH, Responses
 from rehearsal.aws.cloudformation.engine import Engine
+from rehearsal.aws.cloudformation.facts import StackFacts
+from rehearsal.aws.resource_facts import STACKS
 from rehearsal.aws.server import LocalAws
 
 LOG = logging.getLogger(__name__)
@@ -29,10 +31,11 @@ def service(clock: Clock, client_for: Callable[[str, str], Any], responses: Resp
 
 
 def start(aws: LocalAws) -> None:
-    """Take over CloudFormation in a running local AWS."""
+    """Take over CloudFormation in a running local AWS, and tell IAM of its stacks."""
     responses = Responses(lambda: aws.endpoint)
     cloudformation = service(aws.clock, aws.client, responses)
     aws.register(cloudformation)
+    aws.facts.register(STACKS, StackFacts(cloudformation.engine.store))
     aws.route(RESPONSE_PATH, responses.handle)
     aws.on_stop(lambda: stop(cloudformation))
 

@@ -45,8 +45,8 @@ class Enforcement:
 
     def __init__(self, aws: LocalAws) -> None:
         self._aws = aws
-        self._state = LocalState(aws)
-        stored = StoredPolicies(aws)
+        self._state = LocalState(aws.facts)
+        stored = StoredPolicies(aws.facts)
         self._stored = stored
         self.record = Record()
         self.judge = Judge(self._state, stored, self.record)

@@ -1,11 +1,45 @@
-"""What plain moto gets wrong about DynamoDB's tables."""
+"""DynamoDB: what plain moto gets wrong about tables, and what IAM has to know of them."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rehearsal.aws.corrections import correction
+from rehearsal.aws.resource_facts import TABLES, EncryptionKey
 from rehearsal.aws.services.patching import around
+
+if TYPE_CHECKING:
+    from rehearsal.aws.server import LocalAws
+
+
+def start(aws: LocalAws) -> None:
+    """Tell IAM of the tables of this local AWS."""
+    aws.facts.register(TABLES, Tables(aws))
+
+
+class Tables:
+    """moto's tables as IAM asks about them."""
+
+    def __init__(self, aws: LocalAws) -> None:
+        self._aws = aws
+
+    def partition_key(self, region: str, name: str) -> str | None:
+        """The name of a table's partition key."""
+        with self._aws.lock:
+            found = self._find(region, name)
+            return str(found.hash_key_attr) if found is not None else None
+
+    def key(self, region: str, name: str) -> EncryptionKey | None:
+        """What a table is encrypted with; None where that is DynamoDB's own key."""
+        with self._aws.lock:
+            found = self._find(region, name)
+            encryption = (found.sse_specification or {}) if found is not None else {}
+        return EncryptionKey(region, encryption["KMSMasterKeyId"]) if encryption.get("Enabled") else None
+
+    def _find(self, region: str, name: str) -> Any:
+        from moto.dynamodb.models import dynamodb_backends
+
+        return dynamodb_backends[self._aws.account_id][region].tables.get(name)
 
 
 @correction("dynamodb", "UpdateTable ignores the encryption settings")

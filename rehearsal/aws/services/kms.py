@@ -1,12 +1,61 @@
-"""What plain moto gets wrong about KMS keys."""
+"""KMS: what plain moto gets wrong about keys, and what IAM has to know of them."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rehearsal.aws.corrections import correction
+from rehearsal.aws.resource_facts import KEYS
 from rehearsal.aws.services.patching import around
+
+if TYPE_CHECKING:
+    from rehearsal.aws.server import LocalAws
+
+AWS_ALIAS = "alias/aws/"
+"""How the aliases of AWS's own keys begin."""
+KEY_ID_LENGTH = 36
+"""Moto writes the key's id in front of what it encrypted."""
+
+
+def start(aws: LocalAws) -> None:
+    """Tell IAM of the keys of this local AWS."""
+    aws.facts.register(KEYS, Keys(aws))
+
+
+class Keys:
+    """moto's keys as IAM asks about them."""
+
+    def __init__(self, aws: LocalAws) -> None:
+        self._aws = aws
+
+    def arn(self, region: str, key_id: str) -> str | None:
+        """The ARN of a customer key, by its id, ARN or alias; None for AWS's own keys and those that do not exist."""
+        with self._aws.lock:
+            backend = self._backend(region)
+            name = backend.get_alias_name(key_id)
+            if name.startswith(AWS_ALIAS):
+                return None
+            found = backend.get_key_id_from_alias(name) if name.startswith("alias/") else backend.get_key_id(key_id)
+            key = backend.keys.get(found or "")
+            if key is None or any(str(alias).startswith(AWS_ALIAS) for alias in key.aliases):
+                return None
+            return str(key.arn)
+
+    def id_in(self, ciphertext: bytes) -> str:
+        """The id of the key that something was encrypted with."""
+        return ciphertext[:KEY_ID_LENGTH].decode("ascii", "replace")
+
+    def policy(self, region: str, key_id: str) -> str | None:
+        """The key's policy as JSON."""
+        with self._aws.lock:
+            found = self._backend(region).keys.get(key_id)
+            return str(found.policy) if found is not None else None
+
+    def _backend(self, region: str) -> Any:
+        from moto.kms.models import kms_backends
+
+        return kms_backends[self._aws.account_id][region]
 
 
 @correction("kms", "A key that is disabled or waits for its deletion still encrypts and decrypts")

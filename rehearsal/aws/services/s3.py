@@ -1,14 +1,60 @@
-"""What plain moto gets wrong about buckets."""
+"""S3: what plain moto gets wrong about buckets, and what IAM has to know of them."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rehearsal.aws.corrections import correction
 from rehearsal.aws.iam import policy
 from rehearsal.aws.iam.context import Context
 from rehearsal.aws.iam.policy import Statement
+from rehearsal.aws.protocol import partition_of
+from rehearsal.aws.resource_facts import BUCKETS, EncryptionKey
 from rehearsal.aws.services.patching import around
+
+if TYPE_CHECKING:
+    from rehearsal.aws.server import LocalAws
+
+
+def start(aws: LocalAws) -> None:
+    """Tell IAM of the buckets of this local AWS."""
+    aws.facts.register(BUCKETS, Buckets(aws))
+
+
+class Buckets:
+    """moto's buckets as IAM asks about them."""
+
+    def __init__(self, aws: LocalAws) -> None:
+        self._aws = aws
+
+    def key(self, bucket: str) -> EncryptionKey | None:
+        """What new objects of a bucket are encrypted with; None where that is S3's own key."""
+        with self._aws.lock:
+            found = self._find(bucket)
+            encryption = (found.encryption or {}) if found is not None else {}
+        rules = encryption.get("Rule") or {}
+        default = (rules[0] if isinstance(rules, list) else rules).get("ApplyServerSideEncryptionByDefault") or {}
+        key_id = default.get("KMSMasterKeyID")
+        return EncryptionKey(found.region_name, key_id) if found is not None and key_id else None
+
+    def object_key(self, bucket: str, name: str) -> EncryptionKey | None:
+        """What an object is encrypted with; None where that is S3's own key."""
+        with self._aws.lock:
+            found = self._find(bucket)
+            stored = found.keys.get(name) if found is not None else None
+            key_id = getattr(stored, "kms_key_id", None)
+        return EncryptionKey(found.region_name, key_id) if found is not None and key_id else None
+
+    def policy(self, bucket: str) -> str | None:
+        """The bucket's policy as JSON."""
+        with self._aws.lock:
+            found = self._find(bucket)
+            return found.policy.decode() if found is not None and found.policy else None
+
+    def _find(self, bucket: str) -> Any:
+        from moto.s3.models import s3_backends
+
+        return s3_backends[self._aws.account_id][partition_of(self._aws.region)].buckets.get(bucket)
 
 
 @correction("s3", "A Deny in a bucket's policy counts for everyone and under every condition")

@@ -1,15 +1,50 @@
-"""What plain moto gets wrong about Parameter Store."""
+"""Parameter Store: what plain moto gets wrong, and what IAM has to know of parameters."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from rehearsal.aws.corrections import correction
+from rehearsal.aws.resource_facts import PARAMETERS, EncryptionKey
 from rehearsal.aws.services.patching import around, given
+
+if TYPE_CHECKING:
+    from rehearsal.aws.server import LocalAws
 
 STANDARD_VALUE_BYTES = 4096
 """https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html"""
+
+
+def start(aws: LocalAws) -> None:
+    """Tell IAM of the parameters of this local AWS."""
+    aws.facts.register(PARAMETERS, Parameters(aws))
+
+
+class Parameters:
+    """moto's parameters as IAM asks about them."""
+
+    def __init__(self, aws: LocalAws) -> None:
+        self._aws = aws
+
+    def keys(self, region: str, name: str, *, below: bool) -> Mapping[str, EncryptionKey]:
+        """What SecureStrings are encrypted with, by parameter name: the one with this name, or also all below it."""
+        from moto.ssm.models import ssm_backends
+
+        start = name.rstrip("/") + "/"
+        with self._aws.lock:
+            # A parameter is the list of its versions. Asking for one by name would make moto load AWS's own.
+            latest = {
+                each: versions[-1]
+                for each, versions in ssm_backends[self._aws.account_id][region]._parameters.items()
+                if versions and (each.lstrip("/") == name.lstrip("/") or (below and each.startswith(start)))
+            }
+        return {
+            each: EncryptionKey(region, str(parameter.keyid))
+            for each, parameter in latest.items()
+            if parameter.parameter_type == "SecureString"
+        }
 
 
 @correction("ssm", "PutParameter changes a parameter's type when it overwrites, as from String to SecureString")

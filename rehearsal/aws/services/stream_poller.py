@@ -138,7 +138,7 @@ class StreamPoller:
             reader.batches.append(Batch(wanted))
 
     def _hand_over(self, mapping: Any, reader: Reader) -> None:
-        """Call the function with the first batch; a failed one is split, tried again or given up."""
+        """Call the function with the first batch; a failed one is split, retried or sent to the failure queue."""
         if not reader.batches or self._clock.monotonic() < reader.not_before:
             return
         function = self._find(mapping.function_arn)
@@ -158,7 +158,7 @@ class StreamPoller:
         condition = self._exhausted(mapping, batch)
         if condition:
             del reader.batches[0]
-            self._give_up(mapping, batch, request_id, condition)
+            self._discard(mapping, batch, request_id, condition)
             return
         wait_seconds = min(RETRY_LIMIT_SECONDS, 2.0 ** (batch.attempts - 1))
         reader.not_before = self._clock.monotonic() + wait_seconds
@@ -180,7 +180,7 @@ class StreamPoller:
             return "RecordAgeExceeded"
         return None
 
-    def _give_up(self, mapping: Any, batch: Batch, request_id: str, condition: str) -> None:
+    def _discard(self, mapping: Any, batch: Batch, request_id: str, condition: str) -> None:
         arn = ((mapping.destination_config or {}).get("OnFailure") or {}).get("Destination")
         if not arn:
             LOG.warning("%d records of %s are lost (%s)", len(batch.records), mapping.event_source_arn, condition)

@@ -87,7 +87,7 @@ class Life:
         running.cut_power()
 
     def freeze(self, wanted: bool) -> None:
-        """Stop every process where it is, or let it go on, unless it hangs. ProcessLookupError when it does not run."""
+        """Stop every process where it is, or have it continue, unless it hangs. Raises ProcessLookupError."""
         with self._lock:
             self._require_running()
             if self._hung_since is None:

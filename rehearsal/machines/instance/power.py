@@ -70,7 +70,7 @@ class Running:
 
         Returns at once and calls nothing in the caller's thread, so it may be called with any lock held.
         """
-        threading.Thread(target=self._insist, args=(how, seconds), daemon=True).start()
+        threading.Thread(target=self._enforce, args=(how, seconds), daemon=True).start()
 
     def cut_power(self) -> None:
         """Every process ends now. Its peers hear nothing of that."""
@@ -91,7 +91,7 @@ class Running:
         self._ended.set()
         return ending(self._launcher.returncode)
 
-    def _insist(self, how: int, seconds: float) -> None:
+    def _enforce(self, how: int, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             with self._lock:

@@ -22,7 +22,7 @@ from userdata.pki import placing
 from userdata.pki.issuing import Leaf, Subject, Use, issue, new_pki
 
 _DAY = timedelta(days=1)
-_START_SECONDS = 60.0
+_START_SECONDS = 180.0
 
 
 class ApiServer:
@@ -81,7 +81,7 @@ class ApiServer:
             context.load_cert_chain(pair)
         elif user is not None:
             headers["Authorization"] = f"Bearer {user}"
-        connection = http.client.HTTPSConnection(self.address, 6443, timeout=10, context=context)
+        connection = http.client.HTTPSConnection(self.address, 6443, timeout=60, context=context)
         try:
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()

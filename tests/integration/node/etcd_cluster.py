@@ -15,9 +15,10 @@ from pathlib import Path
 from coordination.outcomes import Known
 from tests.programs import MINORS, program
 from tests.waiting import wait_for
-from userdata.etcd.client import Credentials, Etcd
+from userdata.etcd.client import Etcd
 from userdata.etcd.model import MemberList
 from userdata.host.files import private, write
+from userdata.host.https import Credentials
 from userdata.pki.issuing import Subject, issue, new_authority
 
 _DAY = timedelta(days=1)

@@ -16,8 +16,9 @@ from coordination.outcomes import Item, Known, Reading
 from coordination.writes import as_item
 from tests.integration.node.api_server import ApiServer
 from userdata.host.files import private, write
+from userdata.host.https import Credentials
 from userdata.kube.access import Access
-from userdata.kube.client import Api, Credentials
+from userdata.kube.client import Api
 from userdata.kube.resources import CLUSTER_ROLE_BINDINGS, SIGNING_REQUESTS, Object
 from userdata.kube.rights import CLIENT_SIGNER
 from userdata.kubeadm.tokens import GROUP

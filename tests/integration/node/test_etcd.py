@@ -138,7 +138,8 @@ def test_a_member_that_hangs_costs_its_time_limit_and_is_unknown(three: EtcdClus
         took = time.monotonic() - started
     assert isinstance(outcome, Unknown)
     assert "TimeoutError" in outcome.reason
-    assert took < 3
+    # The client's own limit is eight seconds.
+    assert took < 7
 
 
 def test_a_learner_is_listed_as_unfinished_before_and_after_it_starts(cluster: EtcdCluster) -> None:
@@ -220,8 +221,11 @@ def test_a_certificate_that_has_ended_opens_nothing_and_a_renewed_one_is_read_an
     assert isinstance(client.members(), Known)
 
 
-def test_missing_certificates_are_an_outcome_that_names_what_was_asked(cluster: EtcdCluster) -> None:
+def test_missing_certificates_are_an_outcome_that_names_what_was_asked_and_what_is_missing(
+    cluster: EtcdCluster,
+) -> None:
     nowhere = replace(cluster.credentials, certificate="/nowhere")
     outcome = Etcd(cluster.address("m1"), nowhere).members()
     assert isinstance(outcome, Unknown)
-    assert outcome.reason.startswith(f"member list at {cluster.address('m1')}: FileNotFoundError")
+    assert outcome.reason.startswith(f"member list at {cluster.address('m1')}: /nowhere, ")
+    assert "FileNotFoundError" in outcome.reason

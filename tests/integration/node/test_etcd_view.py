@@ -15,10 +15,9 @@ from tests.programs import MINORS
 from tests.waiting import wait_for
 from userdata.agent.conditions import of_etcd
 from userdata.agent.members import by_etcd
-from userdata.agent.probes import unhealthy_members
 from userdata.etcd.client import Etcd
 from userdata.etcd.model import hexadecimal
-from userdata.etcd.view import EtcdView, look
+from userdata.etcd.view import EtcdView, look, unhealthy_members
 
 THREE = ("m1", "m2", "m3")
 SECONDS = 1.0
@@ -63,7 +62,7 @@ def test_members_that_are_well_have_no_problem_and_one_leads(three: EtcdCluster)
     assert set(view.problems.values()) == {""}
     assert view.leader_id in {each.member_id for each in view.listed.members}
     assert (by_etcd(rows(three, view), view.listed), of_etcd(view, rows(three, view), {})) == ([], [])
-    assert unhealthy_members(three.client("m1"), at(three)) == ()
+    assert unhealthy_members(seen(three)) == ()
 
 
 @pytest.mark.parametrize("how", ["killed", "hung"])
@@ -116,7 +115,7 @@ def test_a_member_that_was_added_and_never_started_is_a_stray_learner(three: Etc
     joining = Member("m4", 1, MemberState.JOINING, "0", three.address("m4"))
     (correction,) = by_etcd([joining], view.listed)
     assert dict(correction.update.changes)["EtcdMemberId"] == wanted.about
-    assert len(unhealthy_members(three.client("m1"), at(three))) == 1
+    assert len(unhealthy_members(seen(three))) == 1
 
 
 def test_a_voter_that_was_removed_leaves_a_row_that_is_corrected(three: EtcdCluster) -> None:

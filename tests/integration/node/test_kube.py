@@ -22,9 +22,10 @@ from tests.unit.userdata.secrecy import leaks, process_arguments
 from tests.waiting import wait_for
 from userdata.agent.csr_approver import CsrApprover, tasks
 from userdata.agent.csr_policy import GRACE_SECONDS
+from userdata.host.https import Credentials
 from userdata.kube import client, rights
 from userdata.kube.access import ADMINISTRATOR_FILE, AGENT_FILE, AGENTS, Access
-from userdata.kube.client import Api, Credentials
+from userdata.kube.client import Api
 from userdata.kube.outcomes import Conflict, Exists, Forbidden, Invalid, NotFound
 from userdata.kube.resources import (
     CLUSTER_ROLE_BINDINGS,

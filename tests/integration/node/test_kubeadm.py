@@ -15,8 +15,8 @@ from tests.unit.userdata.secrecy import leaks, pki_secrets, readable_files
 from userdata.host.files import write
 from userdata.kubeadm import init_config
 from userdata.kubeadm.cluster import Lifetimes
+from userdata.kubeadm.documents import Timeouts
 from userdata.kubeadm.node import Host
-from userdata.kubeadm.timeouts import Timeouts
 from userdata.pki import placing
 from userdata.pki.inspecting import inspect
 from userdata.pki.issuing import new_pki

@@ -31,7 +31,7 @@ SPEED = 20.0
 """An interval of ten seconds takes half a second."""
 PORT = 6443
 SERVER = Path(__file__).with_name("server.py")
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 ATTRIBUTES = {
     "preserve_client_ip.enabled": "false",
     "deregistration_delay.timeout_seconds": "60",
@@ -186,7 +186,7 @@ class BalancerHarness:
     def connection(self, source: Target, address: str) -> Connection:
         """A connection from a target's machine to an address."""
         with namespaces.inside(source.namespace):
-            made = socket.create_connection((address, PORT), timeout=5)
+            made = socket.create_connection((address, PORT), timeout=PATIENCE_SECONDS)
         return Connection(made)
 
     def _subnet(self, zone: str, number: int) -> str:
@@ -278,10 +278,10 @@ class Connection:
         return True
 
 
-def connects(namespace: str, address: str, port: int) -> bool:
+def connects(namespace: str, address: str, port: int, seconds: float = PATIENCE_SECONDS) -> bool:
     """Whether a TCP connection is made from inside a namespace."""
     with namespaces.inside(namespace), socket.socket() as made:
-        made.settimeout(1)
+        made.settimeout(seconds)
         return made.connect_ex((address, port)) == 0
 
 

@@ -28,7 +28,7 @@ def test_connections_go_to_all_healthy_targets_and_come_from_the_balancers_addre
 def test_who_is_not_in_the_balancers_rules_does_not_reach_it_nor_the_targets_past_it(harness: BalancerHarness) -> None:
     stranger = harness.stranger()
     for address in (*harness.nodes().values(), harness.targets[0].interface.address):
-        assert not connects(stranger, address, PORT)
+        assert not connects(stranger, address, PORT, 1.0)
         assert connects(harness.targets[1].namespace, address, PORT)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from rehearsal.machines.network import namespaces
 from rehearsal.machines.network.router import RESOLVER
-from tests.machines.balancing.harness import BalancerHarness, Target, wait
+from tests.machines.balancing.harness import PATIENCE_SECONDS, BalancerHarness, Target, wait
 
 SECOND = "10.0.0.2"
 ZONE = "0c0ffee.holdfast.internal"
@@ -23,12 +23,12 @@ def ask(source: Target, name: str, kind: str = "A", server: str = RESOLVER, tcp:
     with namespaces.inside(source.namespace):
         made = socket.socket(socket.AF_INET, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM)
     with made:
-        made.settimeout(5)
+        made.settimeout(PATIENCE_SECONDS)
         if tcp:
             made.connect((server, 53))
-            return dns.query.tcp(query, server, timeout=5, sock=made)
+            return dns.query.tcp(query, server, timeout=PATIENCE_SECONDS, sock=made)
         made.setblocking(False)
-        return dns.query.udp(query, server, timeout=5, sock=made)
+        return dns.query.udp(query, server, timeout=PATIENCE_SECONDS, sock=made)
 
 
 def values(answer: dns.message.Message) -> set[str]:

@@ -14,7 +14,7 @@ from rehearsal.machines.model import Image
 from rehearsal.machines.network.fabric import Fabric
 from tests.waiting import wait_for
 
-SHUTDOWN_SECONDS = 5.0
+SHUTDOWN_SECONDS = 10.0
 
 
 class InstanceHarness:

@@ -70,9 +70,7 @@ def test_random_ups_and_downs_leave_nothing(cloud_id: str, tmp_path: Path) -> No
                 getattr(harness.hypervisor, verb)(instance_id)
             harness.terminate(instance_id)
             # Waited for, because the firewall's programs are in the router's namespace while it follows.
-            wait_for(
-                lambda: leftovers.find(cloud_id) == quiet, f"nothing to be left after {verb} of {instance_id}", 5.0
-            )
+            wait_for(lambda: leftovers.find(cloud_id) == quiet, f"nothing to be left after {verb} of {instance_id}")
     finally:
         harness.close()
     assert not leftovers.find(cloud_id)

@@ -14,10 +14,11 @@ from coordination.names import boot_item
 from coordination.outcomes import Known
 from userdata.agent.csr_approver import CsrApprover
 from userdata.boot.bootstrap_csr import Asker, Key
+from userdata.host.https import Credentials
 from userdata.join.data import JoinData
 from userdata.kube import rights
 from userdata.kube.access import Access
-from userdata.kube.client import Api, Credentials
+from userdata.kube.client import Api
 from userdata.kube.resources import SIGNING_REQUESTS
 from userdata.kubeadm.tokens import bootstrap_token
 from userdata.logs.lines import StageFailed

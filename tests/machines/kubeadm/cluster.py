@@ -23,9 +23,9 @@ from tests.waiting import wait_for
 from userdata.host.files import File, private
 from userdata.kubeadm import api_server, discovery, init_config, join_config
 from userdata.kubeadm.cluster import Cluster
+from userdata.kubeadm.documents import Timeouts, text
 from userdata.kubeadm.node import Host, Node
 from userdata.kubeadm.places import DISCOVERY_FILE, INIT_FILE, JOIN_FILE
-from userdata.kubeadm.timeouts import Timeouts
 from userdata.kubeadm.tokens import BootstrapToken, new_token
 from userdata.pki import placing
 from userdata.pki.issuing import new_pki
@@ -136,10 +136,15 @@ def join_control_plane(run: Run, now: datetime) -> None:
 
 def join_worker(run: Run) -> None:
     files = {
-        DISCOVERY_FILE: private(discovery.for_worker(run.pki.cluster.bundle, run.cluster.server, run.token)),
+        DISCOVERY_FILE: private(by_token(run.pki.cluster.bundle, run.cluster.server, run.token)),
         JOIN_FILE: private(join_config.worker(run.worker, HOST, LIMITS)),
     }
     run.kubeadm(run.worker, files, join_config.COMMAND)
+
+
+def by_token(bundle: str, server: str, token: BootstrapToken) -> str:
+    """A discovery file of one who has nothing but a bootstrap token."""
+    return text(discovery.kubeconfig(bundle, server, {"token": token.text}))
 
 
 def keys(pki: Pki) -> dict[str, File]:

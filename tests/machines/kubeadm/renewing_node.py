@@ -12,7 +12,7 @@ from pathlib import Path
 from userdata.agent import probes
 from userdata.agent.certificate_renewal import RenewalContext, found, renew
 from userdata.agent.watchdog import Heart
-from userdata.etcd.client import NODE_CREDENTIALS, Etcd
+from userdata.etcd.view import look, member_at, unhealthy_members
 from userdata.host.commands import run
 from userdata.logs.lines import StageFailed
 from userdata.pki.inventory import Pod
@@ -33,7 +33,7 @@ class Alone:
 def main(address: str, configuration: str, seconds_later: str) -> None:
     """Renew what would be due so many seconds from now: waiting for it would take most of a test's time."""
     later = timedelta(seconds=int(seconds_later))
-    etcd = Etcd(address, NODE_CREDENTIALS)
+    etcd = member_at(address)
 
     def why_not_serving(pod: Pod) -> str:
         return probes.why_not_serving(pod, address, CLUSTER_CA, etcd)
@@ -45,7 +45,7 @@ def main(address: str, configuration: str, seconds_later: str) -> None:
         run=run,
         started=probes.started,
         why_not_serving=why_not_serving,
-        unhealthy_members=lambda: probes.unhealthy_members(etcd, lambda each: Etcd(each, NODE_CREDENTIALS)),
+        unhealthy_members=lambda: unhealthy_members(look(etcd, member_at)),
         until=Heart(lambda state: None).pulse("certificates").until,
         now=lambda: datetime.now(UTC) + later,
     )

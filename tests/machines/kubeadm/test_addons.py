@@ -21,8 +21,9 @@ from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE
 from tests.waiting import wait_for
 from userdata.addons.content import Addons, addons
 from userdata.addons.filling import Values
-from userdata.addons.installing import KubectlTarget, install, installed, manifests
+from userdata.addons.installing import install, installed, manifests
 from userdata.host.commands import Finished
+from userdata.kube.kubectl import KubectlTarget
 from userdata.kubeadm.tokens import new_token
 from userdata.pki.issuing import new_pki
 

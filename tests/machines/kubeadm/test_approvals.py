@@ -18,6 +18,7 @@ from tests.machines.kubeadm.cluster import (
     HOST,
     LIMITS,
     Run,
+    by_token,
     found,
     harness_of,
     join_control_plane,
@@ -166,7 +167,7 @@ def test_the_token_alone_gives_nothing_else_of_a_control_plane(approving: Approv
     place_files(
         run.harness,
         run.worker.name,
-        {TOKEN_FILE: private(discovery.for_worker(run.pki.cluster.bundle, run.cluster.server, run.token))},
+        {TOKEN_FILE: private(by_token(run.pki.cluster.bundle, run.cluster.server, run.token))},
     )
 
     def kubectl(*arguments: str, given: str = "") -> tuple[int, str]:

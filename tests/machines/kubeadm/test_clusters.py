@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from tests.machines.kubeadm.cluster import HOST, Run, clustered, harness_of
+from tests.machines.kubeadm.cluster import HOST, Run, by_token, clustered, harness_of
 from tests.programs import MINORS
 from tests.unit.userdata.secrecy import leaks, pki_secrets, process_arguments
 from tests.waiting import wait_for
 from userdata.host.files import private
-from userdata.kubeadm import discovery, join_config
+from userdata.kubeadm import join_config
+from userdata.kubeadm.documents import Timeouts
 from userdata.kubeadm.errors import Fault, sort
 from userdata.kubeadm.places import DISCOVERY_FILE, JOIN_FILE
-from userdata.kubeadm.timeouts import Timeouts
 from userdata.kubeadm.tokens import new_token
 from userdata.pki.issuing import new_authority
 
@@ -119,20 +119,20 @@ def failing_join(run: Run, found_by: str) -> Fault:
 
 def test_a_cluster_of_another_authority_is_not_joined_and_never_will_be(run: Run) -> None:
     other = new_authority("kubernetes", datetime.now(UTC))
-    fault = failing_join(run, discovery.for_worker(other.bundle, run.cluster.server, run.token))
+    fault = failing_join(run, by_token(other.bundle, run.cluster.server, run.token))
     assert fault.permanent
     assert fault.reason.startswith("whoever answers at the API's name has a certificate of another authority")
 
 
 def test_an_unknown_token_is_tried_again_for_the_join_data_may_be_renewed(run: Run) -> None:
-    fault = failing_join(run, discovery.for_worker(run.pki.cluster.bundle, run.cluster.server, new_token()))
+    fault = failing_join(run, by_token(run.pki.cluster.bundle, run.cluster.server, new_token()))
     assert not fault.permanent
     assert fault.reason.startswith("the API server does not know this node's token or certificate")
 
 
 def test_an_api_that_does_not_answer_is_tried_again(run: Run) -> None:
     nobody = run.cluster.server.replace(":6443", ":6444")
-    fault = failing_join(run, discovery.for_worker(run.pki.cluster.bundle, nobody, run.token))
+    fault = failing_join(run, by_token(run.pki.cluster.bundle, nobody, run.token))
     assert not fault.permanent
     assert fault.reason.startswith("the cluster's description could not be read from the API in time")
 

@@ -10,7 +10,7 @@ from rehearsal.aws.server import LocalAws
 from rehearsal.machines.model import Interface
 from rehearsal.machines.network import namespaces
 from rehearsal.machines.network.fabric import Fabric
-from tests.machines.network.probing import connects
+from tests.machines.network.probing import connects, drops
 
 ALL = {"IpProtocol": "-1"}
 ANYWHERE = {"IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
@@ -61,6 +61,10 @@ class NetworkHarness:
     def connects(self, source: Interface, target: Interface, port: int) -> bool:
         """Whether a TCP connection is made."""
         return connects(self.namespace(source), target.address, port)
+
+    def drops(self, source: Interface, target: Interface, port: int) -> bool:
+        """Whether the first packet of a TCP connection is dropped."""
+        return drops(self.namespace(source), target.address, port)
 
     def _subnet(self, zone: str, number: int) -> str:
         made = self.ec2.create_subnet(VpcId=self.vpc_id, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=zone)

@@ -8,13 +8,16 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from rehearsal.machines.network import namespaces
 
-SECONDS = 0.3
-"""How long a probe may take. Packets pass within the sender's own call; only what is dropped takes this long."""
+DROPPED_SECONDS = 0.3
+"""How long what must not arrive is waited for: a packet that passes does so within the sender's own call, as a rule."""
+ARRIVES_SECONDS = 60.0
+"""How long what must arrive is waited for: the kernel of a busy machine leaves packets to a thread that waits."""
+POLL_MILLISECONDS = 20
 BACKLOG = 1024
 SYN, ACK = 0x02, 0x10
 _ECHO_REQUEST, _ECHO_REPLY = 8, 0
@@ -52,9 +55,12 @@ def passing(
     probes: Collection[Probe],
     namespaces_by_address: Mapping[str, str],
     heard: Mapping[tuple[str, int], socket.socket] = {},
-    seconds: float = SECONDS,
+    expected: Set[Probe] = frozenset(),
 ) -> set[Probe]:
-    """Those of the probes that arrived: a connection was made, an echo came back, a datagram was heard."""
+    """Those of the probes that arrived: a connection was made, an echo came back, a datagram was heard.
+
+    The expected ones are waited for.
+    """
     with contextlib.ExitStack() as stack:
         sent = {probe: stack.enter_context(_sent(probe, namespaces_by_address[probe.source])) for probe in probes}
         poll = select.poll()
@@ -63,25 +69,25 @@ def passing(
             if probe.protocol != "udp":
                 poll.register(made, select.POLLIN if probe.protocol == "icmp" else select.POLLOUT)
                 waiting[made.fileno()] = probe
-        arrived, deadline = set(), time.monotonic() + seconds
-        while waiting:
-            ready = poll.poll(max(0, round((deadline - time.monotonic()) * 1000)))
-            for number, _ in ready:
+        names = {made.getsockname(): probe for probe, made in sent.items() if probe.protocol == "udp"}
+        arrived: set[Probe] = set()
+        began = time.monotonic()
+        while True:
+            for number, _ in poll.poll(POLL_MILLISECONDS):
                 probe = waiting[number]
                 if _answered(probe, sent[probe]):
                     arrived.add(probe)
-                    poll.unregister(number)
-                    del waiting[number]
-                elif probe.protocol == "tcp":
-                    poll.unregister(number)
-                    del waiting[number]
-            if not ready:
-                break
-        names = {made.getsockname(): probe for probe, made in sent.items() if probe.protocol == "udp"}
-        return arrived | {names[sender] for sender in _senders(heard) if sender in names}
+                elif probe.protocol == "icmp":
+                    continue
+                poll.unregister(number)
+                del waiting[number]
+            arrived |= {names[sender] for sender in _senders(heard) if sender in names}
+            there = expected <= arrived
+            if (there and not waiting) or time.monotonic() - began > (DROPPED_SECONDS if there else ARRIVES_SECONDS):
+                return arrived
 
 
-def connects(namespace: str, address: str, port: int, seconds: float = SECONDS) -> bool:
+def connects(namespace: str, address: str, port: int, seconds: float = ARRIVES_SECONDS) -> bool:
     """Whether a TCP connection from inside a namespace is made."""
     with namespaces.inside(namespace):
         made = socket.socket()
@@ -92,6 +98,11 @@ def connects(namespace: str, address: str, port: int, seconds: float = SECONDS) 
         except TimeoutError:
             return False
     return True
+
+
+def drops(namespace: str, address: str, port: int) -> bool:
+    """Whether the first packet of a TCP connection from inside a namespace is dropped."""
+    return not connects(namespace, address, port, DROPPED_SECONDS)
 
 
 def send_segment(namespace: str, source: str, target: str, port: int, flags: int) -> None:

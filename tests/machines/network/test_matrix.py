@@ -15,7 +15,7 @@ from rehearsal.machines.network.fabric import Fabric
 from rehearsal.machines.network.firewall import allowed
 from rehearsal.machines.network.topology import read_topology
 from tests.machines.network.harness import ALL, ANYWHERE
-from tests.machines.network.probing import Probe, connects, listening, passing
+from tests.machines.network.probing import Probe, drops, listening, passing
 from tests.waiting import wait_for
 
 TEMPLATE = Path(__file__).parents[3] / "templates" / "network.json"
@@ -68,18 +68,19 @@ class Network:
         """What has an address."""
         return next(kind for kind, all_of in self.interfaces.items() if address in {each.address for each in all_of})
 
-    def arriving(self) -> dict[tuple[str, str], list[set[str]]]:
-        """What arrives, for each pair of kinds and there for each pair of interfaces."""
+    def arriving(self, expected: Mapping[tuple[str, str], str]) -> dict[tuple[str, str], list[set[str]]]:
+        """What arrives, for each pair of kinds and for each pair of interfaces; the expected is waited for."""
         kinds = [("tcp", port) for port in TCP] + [("udp", port) for port in UDP] + [("icmp", 0)]
         found: dict[tuple[str, str], list[set[str]]] = {}
         with listening(self.namespaces, TCP, UDP) as heard:
             for source in self.namespaces:
                 targets = [target for target in self.namespaces if target != source]
                 probes = [Probe(source, target, *kind) for target in targets for kind in kinds]
-                arrived = passing(probes, self.namespaces, heard)
-                for target in targets:
-                    pair = (self.kind_of(source), self.kind_of(target))
-                    what = {f"{each.port}/{each.protocol}" for each in arrived if each.target == target}
+                pairs = {target: (self.kind_of(source), self.kind_of(target)) for target in targets}
+                wanted = {each for each in probes if named(each) in expected.get(pairs[each.target], "").split()}
+                arrived = passing(probes, self.namespaces, heard, wanted)
+                for target, pair in pairs.items():
+                    what = {named(each) for each in arrived if each.target == target}
                     found.setdefault(pair, []).append(what)
         return found
 
@@ -112,7 +113,7 @@ class Network:
             now = str(cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
             return "" if now == "CREATE_IN_PROGRESS" else now
 
-        assert wait_for(status, "the stack of the network", 60) == "CREATE_COMPLETE"
+        assert wait_for(status, "the stack of the network") == "CREATE_COMPLETE"
         pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
         resources = itertools.chain(*(page["StackResourceSummaries"] for page in pages))
         return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in resources}
@@ -151,20 +152,25 @@ def network(aws: LocalAws, fabric: Fabric, prefix_lists: dict[str, str]) -> Netw
     return Network(aws, fabric, prefix_lists)
 
 
+def named(probe: Probe) -> str:
+    """A probe as the expectations write it."""
+    return f"{probe.port}/{probe.protocol}"
+
+
 def spelt_out(expected: Mapping[tuple[str, str], str], found: Mapping[tuple[str, str], Any]) -> Any:
     """The expectation for each pair of interfaces, in the form of `Network.arriving`."""
     return {pair: [set(expected.get(pair, "").split())] * len(cells) for pair, cells in found.items()}
 
 
 def test_exactly_the_expected_ports_are_reached_between_all_kinds_of_machines(network: Network) -> None:
-    found = network.arriving()
+    found = network.arriving(EXPECTED)
     assert found == spelt_out(EXPECTED, found)
     # One client: all other kinds meet their own kind too.
     assert len(found) == len(network.interfaces) ** 2 - 1
 
 
 def test_without_prefix_lists_port_443_outside_of_the_cluster_is_open_too(aws: LocalAws, fabric: Fabric) -> None:
-    found = Network(aws, fabric, {}).arriving()
+    found = Network(aws, fabric, {}).arriving(WITHOUT_PREFIX_LISTS)
     assert found == spelt_out(WITHOUT_PREFIX_LISTS, found)
 
 
@@ -183,7 +189,7 @@ def test_s3_and_dynamodb_are_let_out_to_by_their_prefix_lists(
 
 def test_a_missing_rule_is_named(network: Network, fabric: Fabric) -> None:
     worker, control_plane = network.interfaces[WORKER][0], network.interfaces[CONTROL_PLANE][0]
-    assert not connects(network.namespaces[worker.address], control_plane.address, 2379)
+    assert drops(network.namespaces[worker.address], control_plane.address, 2379)
     ends = (worker.interface_id, control_plane.interface_id, 2379)
     (line,) = [str(each) for each in fabric.refused() if (each.source_owner, each.target_owner, each.port) == ends]
     assert "refused: no egress rule of sg-" in line

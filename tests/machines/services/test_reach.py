@@ -12,7 +12,7 @@ ASK = """
 import boto3, json
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-config = Config(retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=3)
+config = Config(retries={"total_max_attempts": 1}, connect_timeout=30, read_timeout=30)
 try:
     boto3.client(%r, "us-east-1", config=config).%s
     print(json.dumps("answered"))

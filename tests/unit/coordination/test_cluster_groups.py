@@ -110,7 +110,7 @@ def test_a_page_that_fails_makes_the_whole_list_unknown(world: World) -> None:
     first = {"AutoScalingGroups": [group("pool", UUID, "worker", ("i-3", "InService"))], "NextToken": "more"}
     stub.add_response("describe_auto_scaling_groups", first)
     stub.add_client_error("describe_auto_scaling_groups", "InternalFailure", "busy")
-    assert world.groups.instances() == Unknown("DescribeAutoScalingGroups: InternalFailure: busy")
+    assert world.groups.instances() == Unknown("DescribeAutoScalingGroups: InternalFailure: busy", "InternalFailure")
 
 
 def test_a_throttled_list_says_so(world: World) -> None:
@@ -162,7 +162,7 @@ def test_addresses_that_cannot_be_read_are_unknown(world: World) -> None:
 
 def test_states_that_cannot_be_read_are_unknown_and_nobody_is_taken_for_gone(world: World) -> None:
     world.stubs["ec2"].add_client_error("describe_instances", "InternalError", "busy")
-    assert world.groups.states(["i-1"]) == Unknown("DescribeInstances: InternalError: busy")
+    assert world.groups.states(["i-1"]) == Unknown("DescribeInstances: InternalError: busy", "InternalError")
 
 
 def test_a_hook_is_completed_by_the_clusters_hook_name_and_the_instance(world: World) -> None:
@@ -193,7 +193,9 @@ def test_a_hook_that_was_completed_before_is_settled(world: World) -> None:
 def test_any_other_refusal_of_an_answer_is_a_failure(world: World) -> None:
     words = "AutoScalingGroup name not found"
     world.stubs["autoscaling"].add_client_error("complete_lifecycle_action", "ValidationError", words)
-    assert world.groups.complete(LEAVING) == Unknown(f"CompleteLifecycleAction: ValidationError: {words}")
+    assert world.groups.complete(LEAVING) == Unknown(
+        f"CompleteLifecycleAction: ValidationError: {words}", "ValidationError"
+    )
 
 
 def test_a_retained_instance_loses_its_protection_before_it_is_terminated(world: World) -> None:
@@ -206,7 +208,9 @@ def test_a_retained_instance_loses_its_protection_before_it_is_terminated(world:
 
 def test_a_retained_instance_whose_protection_stays_is_not_terminated(world: World) -> None:
     world.stubs["ec2"].add_client_error("modify_instance_attribute", "UnauthorizedOperation", "no")
-    assert world.groups.terminate_retained(RETAINED) == Unknown("ModifyInstanceAttribute: UnauthorizedOperation: no")
+    assert world.groups.terminate_retained(RETAINED) == Unknown(
+        "ModifyInstanceAttribute: UnauthorizedOperation: no", "UnauthorizedOperation"
+    )
 
 
 def test_a_retained_instance_that_is_gone_is_settled(world: World) -> None:
@@ -227,7 +231,7 @@ def test_the_root_stack_is_asked_for_by_its_id(world: World) -> None:
 def test_a_root_stack_that_is_not_found_is_unknown_and_not_deleted(world: World) -> None:
     words = "Stack does not exist"
     world.stubs["cloudformation"].add_client_error("describe_stacks", "ValidationError", words)
-    assert world.root.status() == Unknown(f"DescribeStacks: ValidationError: {words}")
+    assert world.root.status() == Unknown(f"DescribeStacks: ValidationError: {words}", "ValidationError")
 
 
 def test_the_status_of_another_stack_is_not_ours(world: World) -> None:

@@ -71,7 +71,9 @@ def test_a_missing_item_is_known_to_be_missing(table: ClusterTable) -> None:
 @pytest.mark.parametrize("operation", READS)
 def test_a_failed_read_is_unknown_and_never_empty(client: Any, table: ClusterTable, operation: str) -> None:
     refuse(client, operation, "InternalServerError")
-    assert READS[operation](table) == Unknown(f"{operation}: InternalServerError: as the test wants it")
+    assert READS[operation](table) == Unknown(
+        f"{operation}: InternalServerError: as the test wants it", "InternalServerError"
+    )
 
 
 @pytest.mark.parametrize("operation", READS)
@@ -83,7 +85,7 @@ def test_a_throttled_read_says_so(client: Any, table: ClusterTable, operation: s
 @pytest.mark.parametrize("operation", READS)
 def test_a_read_without_reply_is_unknown(client: Any, table: ClusterTable, operation: str) -> None:
     lose_reply(client, operation)
-    assert READS[operation](table) == Unknown(f"{operation}: ReadTimeoutError")
+    assert READS[operation](table) == Unknown(f"{operation}: ReadTimeoutError", "ReadTimeoutError")
 
 
 @pytest.mark.parametrize("call", [*READS.values(), *WRITES.values(), lambda table: table.protect()])
@@ -120,7 +122,7 @@ def test_a_page_that_fails_makes_the_whole_scan_unknown(client: Any, table: Clus
             raise ReadTimeoutError(endpoint_url="https://dynamodb")
 
     client.meta.events.register("provide-client-params.dynamodb.Scan", second_page)
-    assert table.items(["member#"]) == Unknown("Scan: ReadTimeoutError")
+    assert table.items(["member#"]) == Unknown("Scan: ReadTimeoutError", "ReadTimeoutError")
 
 
 def test_a_refused_condition_is_a_conflict_with_what_is_stored_now(table: ClusterTable) -> None:
@@ -158,7 +160,9 @@ def test_a_write_that_did_not_happen_is_unknown_and_not_done(client: Any, table:
     if operation == "DeleteItem":
         table.put({"Id": "a", "N": 1}, ABSENT)
     refuse(client, operation, "InternalServerError")
-    assert WRITES[operation](table) == Unknown(f"{operation}: InternalServerError: as the test wants it")
+    assert WRITES[operation](table) == Unknown(
+        f"{operation}: InternalServerError: as the test wants it", "InternalServerError"
+    )
 
 
 @pytest.mark.parametrize("operation", WRITES)

@@ -81,14 +81,16 @@ def test_a_refusal_that_hides_our_own_first_try_is_a_success(table: ClusterTable
 
 def test_a_transaction_that_was_never_sent_is_unknown(client: Any, table: ClusterTable) -> None:
     fail(client, "TransactWriteItems", ReadTimeoutError(endpoint_url="https://dynamodb"))
-    assert table.transact(BOTH) == Unknown("TransactWriteItems: ReadTimeoutError")
+    assert table.transact(BOTH) == Unknown("TransactWriteItems: ReadTimeoutError", "ReadTimeoutError")
 
 
 def test_a_lost_reply_and_a_failed_read_are_unknown(client: Any, table: ClusterTable) -> None:
     fail(client, "TransactWriteItems", ReadTimeoutError(endpoint_url="https://dynamodb"), after=True)
     fail(client, "GetItem", ReadTimeoutError(endpoint_url="https://dynamodb"))
     outcome = table.transact(BOTH)
-    assert outcome == Unknown("TransactWriteItems: ReadTimeoutError; then GetItem: ReadTimeoutError")
+    assert outcome == Unknown(
+        "TransactWriteItems: ReadTimeoutError; then GetItem: ReadTimeoutError", "ReadTimeoutError"
+    )
 
 
 @pytest.mark.parametrize("code", ["TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"])
@@ -96,7 +98,27 @@ def test_a_transaction_that_only_met_another_one_may_be_tried_again(
     client: Any, table: ClusterTable, code: str
 ) -> None:
     fail(client, "TransactWriteItems", cancelled("None", code))
-    assert isinstance(table.transact(BOTH), Throttled)
+    outcome = table.transact(BOTH)
+    assert isinstance(outcome, Throttled)
+    assert outcome.code == code
+
+
+def test_a_lost_reply_and_a_table_that_is_missing_then_are_an_outcome_of_its_own(
+    client: Any, table: ClusterTable
+) -> None:
+    fail(client, "TransactWriteItems", ReadTimeoutError(endpoint_url="https://dynamodb"), after=True)
+    fail(client, "GetItem", ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "GetItem"))
+    assert table.transact(BOTH) == NoTable(
+        "TransactWriteItems: ReadTimeoutError; then GetItem: the table does not exist", "ResourceNotFoundException"
+    )
+
+
+def test_a_lost_reply_and_a_throttled_read_leave_the_write_in_doubt(client: Any, table: ClusterTable) -> None:
+    fail(client, "TransactWriteItems", ReadTimeoutError(endpoint_url="https://dynamodb"), after=True)
+    fail(client, "GetItem", ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem"))
+    outcome = table.transact(BOTH)
+    assert type(outcome) is Unknown
+    assert outcome.code == "ThrottlingException"
 
 
 def test_a_transaction_that_met_another_one_and_a_condition_is_refused(client: Any, table: ClusterTable) -> None:

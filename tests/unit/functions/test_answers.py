@@ -24,13 +24,13 @@ def test_an_answer_is_tried_again_when_the_server_fails() -> None:
         server.statuses = [500, 503]
         assert send(server.url, b"{}") == Done()
         server.statuses = [500, 500, 500]
-        assert send(server.url, b"{}") == Unknown("PUT: HTTP status 500")
+        assert send(server.url, b"{}") == Unknown("PUT: HTTP status 500", "HTTP 500")
 
 
 def test_an_address_that_has_expired_is_final() -> None:
     with AnswerServer() as server:
         server.statuses = [403]
-        assert send(server.url, b"{}") == Refused("PUT: HTTP status 403")
+        assert send(server.url, b"{}") == Refused("PUT: HTTP status 403", "HTTP 403")
         assert len(server.requests) == 1
 
 

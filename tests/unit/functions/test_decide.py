@@ -24,7 +24,7 @@ from functions.reconcile.decide import decide
 from functions.reconcile.hold_condition import held
 from tests.unit.functions.harness import BROKEN, CLUSTER_ID, NOW, instance, member, record, rows, snapshot
 
-REASON = "member#i-1 is voter: etcd has to forget it first"
+REASON = "member#i-1 is voter: etcd has to remove it first"
 
 
 def written_since() -> Known[ClusterRecord | None]:

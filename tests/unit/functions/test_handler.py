@@ -56,7 +56,7 @@ def test_a_voter_is_held_with_a_condition_until_its_row_says_removed(there: Func
         there.call(SCHEDULE)
     assert there.groups.calls == [("heartbeat", "i-1")] * 2
     condition = there.item("condition#TerminationHeld/i-1")
-    assert condition["Reason"] == "member#i-1 is voter: etcd has to forget it first"
+    assert condition["Reason"] == "member#i-1 is voter: etcd has to remove it first"
     assert condition["Since"] == NOW
     assert there.item("member#i-1") == {"Id": "member#i-1", **VOTER}
 

@@ -48,6 +48,7 @@ BREAKING = [
     ("deployment.purge", "coordination.names", "the generator on its names, nothing else does"),
     ("rehearsal.cloud.table", "coordination.names", "the generator on its names, nothing else does"),
     ("rehearsal.machines.proxy.plan", "moto", "without the local AWS"),
+    ("rehearsal.aws.iam.state", "rehearsal.aws.autoscaling.api", "reaches into no service"),
     ("imagebuilder.places", "coordination.names", "The image stands on nothing"),
     ("functions.package", "generator.values", "No room imports another"),
     # coordination
@@ -149,6 +150,17 @@ def test_an_exception_sees_aws_and_is_closed_to_all_others(contract: str) -> Non
 
     assert named == seeing | {module for module in named if graph().find_children(module)}
     assert named <= matching(listed(contract, "forbidden_modules"))
+
+
+def test_a_node_speaks_https_in_one_module_only() -> None:
+    speaking = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "userdata").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute | ast.Name | ast.alias)
+        and {"HTTPSConnection", "urlopen", "create_connection"}.intersection(vars(node).values())
+    }
+    assert speaking == {"userdata/host/https.py"}
 
 
 @pytest.fixture(scope="module")

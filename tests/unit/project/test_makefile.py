@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-PHONY = re.findall(r"^\.PHONY: ([a-z-]+)$", MAKEFILE, re.MULTILINE)
-PROMISED = """templates check test lint format local package deploy delete purge diff preflight bench golden properties
-clean lock docs function""".split()
+PHONY = re.findall(r"^\.PHONY: ([a-z0-9-]+)$", MAKEFILE, re.MULTILINE)
+PROMISED = """templates check test slow lint format local package deploy delete purge diff preflight bench golden clean
+lock docs function e2e""".split()
+SUITES = [target for target in PHONY if target.startswith("e2e-")]
 
 
 def make(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -45,6 +47,35 @@ def test_a_promised_target_is_there(target: str) -> None:
 def test_a_target_parses_and_knows_what_it_needs(target: str) -> None:
     done = make("--dry-run", target)
     assert done.returncode == 0, done.stderr
+
+
+def pytest_command(target: str) -> list[str]:
+    """The words of the one call of pytest that a target makes."""
+    printed = make("--dry-run", target).stdout.replace("\\\n", " ")
+    (line,) = [line for line in printed.splitlines() if " -m pytest " in line]
+    return shlex.split(line.partition(" -m pytest ")[2])
+
+
+def test_every_test_is_in_one_of_test_and_slow_or_in_one_suite_of_e2e() -> None:
+    fast, slow = pytest_command("test"), pytest_command("slow")
+    assert fast == [*slow[:-1], "not slow"]
+    assert slow[-2:] == ["-m", "slow"]
+    ignored = {fast[at + 1] for at, word in enumerate(fast) if word == "--ignore"}
+    suites = [path for suite in SUITES for path in pytest_command(suite) if path.startswith("tests/")]
+    assert len(suites) == len(set(suites))
+    files = {str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "e2e").glob("test_*.py")}
+    assert files | {"tests/machines"} == set(suites)
+    assert ignored == {"tests/e2e", "tests/machines/kubeadm"}
+
+
+def test_e2e_runs_every_suite_and_goes_on_when_one_fails() -> None:
+    printed = make("--dry-run", "e2e").stdout.splitlines()
+    assert any("--keep-going" in line and line.split()[-len(SUITES) :] == SUITES for line in printed)
+
+
+@pytest.mark.parametrize("target", ["test", "slow", *SUITES])
+def test_what_takes_long_is_printed(target: str) -> None:
+    assert {"--durations=20", "--slowest-files=20"} <= set(pytest_command(target))
 
 
 def test_a_list_of_parameters_reaches_deploy_word_by_word() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from rehearsal.local.processes import Processes, StepFailed, run
+from tests.waiting import BUSY_SECONDS
 
 # Says its own id and that of a child, then ignores a polite request to stop.
 STUBBORN = """
@@ -32,7 +33,7 @@ def alive(pid: int) -> bool:
 
 
 def gone(pids: list[int]) -> bool:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + BUSY_SECONDS
     while any(alive(pid) for pid in pids) and time.monotonic() < deadline:
         time.sleep(0.02)
     return not any(alive(pid) for pid in pids)
@@ -65,7 +66,7 @@ with Processes(Path({str(tmp_path)!r})) as processes:
     assert outer.stdout is not None
     pid = int(outer.stdout.readline())
     os.kill(outer.pid, number)
-    assert outer.wait(10) != 0
+    assert outer.wait(BUSY_SECONDS) != 0
     outer.stdout.close()
     assert gone([pid])
 

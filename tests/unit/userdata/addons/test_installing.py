@@ -12,8 +12,9 @@ from coordination.outcomes import Done, Known, Unknown
 from tests.unit.userdata.addons.test_content import MANIFESTS
 from tests.unit.userdata.addons.test_filling import VALUES
 from userdata.addons.content import addons, record_document
-from userdata.addons.installing import KubectlTarget, install, installed
+from userdata.addons.installing import install, installed
 from userdata.host.commands import Finished
+from userdata.kube.kubectl import KubectlTarget
 
 WITHOUT_PROXY = addons(MANIFESTS, VALUES, "v1.37.2", kube_proxy=False)
 WITH_PROXY = addons(MANIFESTS, VALUES, "v1.37.2", kube_proxy=True)

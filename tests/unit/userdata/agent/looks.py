@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from coordination.members import Member, MemberState
 from coordination.outcomes import Known, Unknown
 from coordination.record import ClusterRecord, Phase
-from userdata.etcd.model import Alarm, EtcdMember, MemberList, Status
-from userdata.etcd.view import EtcdView
+from userdata.etcd.model import Alarm, EtcdMember, Health, MemberList, Status
+from userdata.etcd.view import EtcdView, MemberAnswer, MemberView
 
 CLUSTER_ID = "arn:aws:cloudformation:us-east-1:000000000000:stack/holdfast/one"
 ETCD_CLUSTER = 0xABC
@@ -40,14 +40,18 @@ def view(
 ) -> EtcdView:
     """One look; `problems` are by the instance's number."""
     wrong = {int(f"{number}0", 16): problem for number, problem in (problems or {}).items()}
-    statuses = {
-        each.member_id: Status(ETCD_CLUSTER, each.member_id, 0x10, each.is_learner, "3.7.0", 1000, 500, 7, 7, ())
-        for each in members
-        if each.name and each.member_id not in wrong
-    }
-    said = {each.member_id: wrong.get(each.member_id, "") for each in members}
+    seen = tuple(MemberView(each, answer(each, wrong.get(each.member_id, ""))) for each in members)
     raised = alarms if isinstance(alarms, Unknown) else Known(tuple(alarms))
-    return EtcdView(listed(*members), said, statuses, raised)
+    return EtcdView(listed(*members), seen, raised)
+
+
+def answer(member: EtcdMember, problem: str = "") -> MemberAnswer:
+    """What a member says; with a problem it does not answer."""
+    silent = Unknown(problem or "it was added and has never started")
+    if problem or not member.name:
+        return MemberAnswer(silent, silent)
+    status = Status(ETCD_CLUSTER, member.member_id, 0x10, member.is_learner, "3.7.0", 1000, 500, 7, 7, ())
+    return MemberAnswer(Known(status), Known(Health(not member.is_learner)))
 
 
 THREE = (etcd_member(1), etcd_member(2), etcd_member(3))

@@ -16,8 +16,9 @@ from userdata.agent.certificate_renewal import RenewalContext, found, renew
 from userdata.host.commands import Finished
 from userdata.host.files import private, write
 from userdata.kubeadm.certs_config import COMMAND, RENEW_FILE
+from userdata.kubeadm.static_pods import STAMP
 from userdata.logs.lines import StageFailed
-from userdata.pki.inventory import CONTROL_PLANE, STAMP, Place, Pod, Renewal, due
+from userdata.pki.inventory import CONTROL_PLANE, Place, Pod, Renewal, due
 from userdata.pki.issuing import Subject, issue, new_authority
 
 NOW = datetime.now(UTC).replace(microsecond=0)

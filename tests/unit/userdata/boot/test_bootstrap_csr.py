@@ -25,6 +25,7 @@ from tests.unit.userdata.tree import contents, modes
 from userdata.boot import bootstrap_csr
 from userdata.boot.bootstrap_csr import KEY_FILE, Asker, Denied, Key
 from userdata.host.files import draft_of, private, write
+from userdata.host.https import NoAnswer
 from userdata.join.data import JoinData
 from userdata.kubeadm.places import BOOTSTRAP_FILE, DISCOVERY_FILE
 from userdata.kubeadm.tokens import new_token
@@ -290,7 +291,7 @@ def test_a_connection_that_ends_without_an_answer_is_unknown(asker: Asker, api: 
     api.instead = lambda call: HANGS_UP
     found = look(asker)
     assert isinstance(found, Unknown)
-    assert found.reason == "the API at 127.0.0.1: Remote end closed connection without response"
+    assert found.reason == "the API at 127.0.0.1: RemoteDisconnected: Remote end closed connection without response"
 
 
 def test_a_reply_that_was_lost_does_no_harm_for_the_next_try_finds_the_request(
@@ -321,7 +322,7 @@ def test_a_server_that_says_nothing_is_unknown_after_a_while(
     monkeypatch.setattr(bootstrap_csr, "_SECONDS", 0.1)
     found = look(asker)
     heard.set()
-    assert found == Unknown("the API at 127.0.0.1: The read operation timed out")
+    assert found == NoAnswer("the API at 127.0.0.1: TimeoutError: The read operation timed out", "TimeoutError")
 
 
 @pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
@@ -329,7 +330,8 @@ def test_where_nobody_listens_it_is_unknown(api: SigningApi, key: Key, look: Loo
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     found = look(Asker(data(api, f"https://127.0.0.1:{port}"), ME, key))
-    assert found == Unknown("the API at 127.0.0.1: [Errno 111] Connection refused")
+    reason = "the API at 127.0.0.1: ConnectionRefusedError: [Errno 111] Connection refused"
+    assert found == NoAnswer(reason, "ConnectionRefusedError")
 
 
 @pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
@@ -354,7 +356,7 @@ def test_a_certificate_for_another_name_is_not_believed_either(
 
 
 def test_the_systems_own_authorities_are_not_believed(
-    api: SigningApi, key: Key, monkeypatch: pytest.MonkeyPatch
+    api: SigningApi, place: tuple[SigningApi, str], key: Key, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[ssl.SSLContext] = []
     create = ssl.create_default_context
@@ -364,7 +366,7 @@ def test_the_systems_own_authorities_are_not_believed(
         return made[-1]
 
     monkeypatch.setattr(ssl, "create_default_context", watched)
-    Asker(data(api, "https://127.0.0.1:6443"), ME, key)
+    Asker(data(api, place[1]), ME, key).ask()
     assert [len(context.get_ca_certs()) for context in made] == [1]
 
 

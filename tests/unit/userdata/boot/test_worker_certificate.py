@@ -148,7 +148,7 @@ def test_an_api_that_is_not_there_is_looked_for_where_the_newest_join_data_say(w
     world.while_asleep = moved
     assert world.boots() == SERVES
     serves(world)
-    assert world.reasons() == ["the API at 127.0.0.1: [Errno 111] Connection refused"]
+    assert world.reasons() == ["the API at 127.0.0.1: ConnectionRefusedError: [Errno 111] Connection refused"]
 
 
 def test_a_cluster_that_was_restored_meanwhile_is_asked_with_the_same_key(world: WorkerWorld) -> None:

@@ -104,7 +104,7 @@ def test_an_answer_that_never_came_is_unknown_and_settles_nothing(launched: Laun
     event = f"before-send.auto-scaling.{operation}"
     launched.client.meta.events.register(event, lose)
     try:
-        assert launched.own.complete_launch() == Unknown(f"{operation}: ReadTimeoutError")
+        assert launched.own.complete_launch() == Unknown(f"{operation}: ReadTimeoutError", "ReadTimeoutError")
     finally:
         launched.client.meta.events.unregister(event, lose)
     assert launched.own.complete_launch() == Done()
@@ -116,7 +116,8 @@ def test_another_validation_error_is_no_settled_hook(launched: Launched) -> None
     with Stubber(launched.client) as stub:
         stub.add_client_error("complete_lifecycle_action", "ValidationError", "1 validation error detected")
         outcome = own.complete_launch()
-    assert outcome == Unknown("CompleteLifecycleAction: ValidationError: 1 validation error detected")
+    said = "CompleteLifecycleAction: ValidationError: 1 validation error detected"
+    assert outcome == Unknown(said, "ValidationError")
 
 
 @pytest.mark.parametrize(
@@ -124,8 +125,8 @@ def test_another_validation_error_is_no_settled_hook(launched: Launched) -> None
     [
         ("", Done()),
         ("ValidationError", NoOp("the stack does not wait for Slot1")),
-        ("Throttling", Throttled("SignalResource: Throttling: as the test wants it")),
-        ("AccessDenied", Unknown("SignalResource: AccessDenied: as the test wants it")),
+        ("Throttling", Throttled("SignalResource: Throttling: as the test wants it", "Throttling")),
+        ("AccessDenied", Unknown("SignalResource: AccessDenied: as the test wants it", "AccessDenied")),
     ],
 )
 def test_a_stack_that_does_not_wait_is_as_good_as_one_that_was_told(

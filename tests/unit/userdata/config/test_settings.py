@@ -111,7 +111,7 @@ def test_a_page_that_does_not_come_makes_all_unknown(client: Any, prefix: str) -
     event = "provide-client-params.ssm.GetParametersByPath"
     client.meta.events.register(event, second_page)
     try:
-        assert read_cluster(client, prefix) == Unknown("GetParametersByPath: ReadTimeoutError")
+        assert read_cluster(client, prefix) == Unknown("GetParametersByPath: ReadTimeoutError", "ReadTimeoutError")
     finally:
         client.meta.events.unregister(event, second_page)
 
@@ -134,7 +134,7 @@ def test_a_pool_that_cannot_be_read_is_unknown(client: Any, prefix: str) -> None
     event = "after-call.ssm.GetParameter"
     client.meta.events.register(event, lose)
     try:
-        assert read_pool(client, prefix, "batch") == Unknown("GetParameter: ReadTimeoutError")
+        assert read_pool(client, prefix, "batch") == Unknown("GetParameter: ReadTimeoutError", "ReadTimeoutError")
     finally:
         client.meta.events.unregister(event, lose)
 

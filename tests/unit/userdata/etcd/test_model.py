@@ -132,7 +132,8 @@ def test_an_older_gateway_says_it_in_another_field() -> None:
     ["etcdserver: request timed out", "etcdserver: no leader", "etcdserver: leader changed", "member not foundx"],
 )
 def test_what_may_have_been_carried_out_is_unknown(words: str) -> None:
-    assert failure("member remove", 503, {"message": words}) == Unknown(f"member remove: {words}")
+    outcome = failure("member remove", 503, {"message": words})
+    assert outcome == Unknown(f"member remove: {words}", words.removeprefix("etcdserver: "))
 
 
 def test_a_full_queue_is_a_throttle() -> None:
@@ -141,4 +142,4 @@ def test_a_full_queue_is_a_throttle() -> None:
 
 @pytest.mark.parametrize("answer", [None, [], "no", {}, {"message": 7}])
 def test_an_error_without_words_is_unknown_with_its_status(answer: object) -> None:
-    assert failure("status", 502, answer) == Unknown("status: status 502")
+    assert failure("status", 502, answer) == Unknown("status: status 502", "HTTP 502")

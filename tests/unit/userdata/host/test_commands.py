@@ -34,9 +34,9 @@ def test_a_program_that_is_not_there_is_a_line() -> None:
     assert not done.succeeded
 
 
-def test_a_program_gets_its_input_and_the_variables_that_are_added() -> None:
-    done = run(("sh", "-c", 'cat; echo "$ADDED $HOME"'), LONG, stdin="in\n", environment={"ADDED": "here"})
-    assert done.output == f"in\nhere {os.environ['HOME']}\n"
+def test_a_program_gets_its_input_and_this_ones_variables() -> None:
+    done = run(("sh", "-c", 'cat; echo "$HOME"'), LONG, stdin="in\n")
+    assert done.output == f"in\n{os.environ['HOME']}\n"
 
 
 def test_input_that_nobody_reads_is_no_failure() -> None:
@@ -59,7 +59,7 @@ def test_a_program_is_ended_at_its_deadline_together_with_all_that_it_started(tm
     place = tmp_path / "child"
     began = time.monotonic()
     done = run(("sh", "-c", f"echo begun; sleep 60 & echo $! >{place}; wait"), 0.5)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert (done.status, done.succeeded) == (None, False)
     assert done.output == "begun\n\nsh: it was ended after 0 s"
     child = int(place.read_text())
@@ -71,15 +71,15 @@ def test_a_program_is_ended_as_soon_as_it_must_not_go_on() -> None:
     threading.Timer(0.3, lost.set).start()
     began = time.monotonic()
     done = run(("sleep", "60"), LONG, ended=lost.is_set)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert done.status is None
     assert done.output.endswith("sleep: it was ended, because the stage must not go on")
 
 
 def test_a_program_that_leaves_something_running_is_over_when_it_ends_itself() -> None:
     began = time.monotonic()
-    assert run(("sh", "-c", "sleep 5 & exit 0"), LONG).succeeded
-    assert time.monotonic() - began < 4
+    assert run(("sh", "-c", "sleep 31 & exit 0"), LONG).succeeded
+    assert time.monotonic() - began < 30
 
 
 def test_of_much_output_the_end_is_kept() -> None:

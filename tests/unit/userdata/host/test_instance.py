@@ -175,7 +175,7 @@ def test_no_service_is_unknown() -> None:
     with listener() as closed:
         port = closed.getsockname()[1]
     reading = Metadata(from_address("127.0.0.1", port)).identity()
-    assert reading == Unknown("metadata api/token: ConnectionRefusedError")
+    assert reading == Unknown("metadata api/token: ConnectionRefusedError", "ConnectionRefusedError")
 
 
 def test_a_proxy_of_the_environment_is_not_asked(

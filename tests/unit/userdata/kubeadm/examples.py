@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from userdata.kubeadm.cluster import Cluster
-from userdata.kubeadm.node import CONTROL_PLANE_TAINT, Node, Taint
-from userdata.kubeadm.reserved import reserved
+from userdata.kubeadm.node import CONTROL_PLANE_TAINT, Node, Taint, reserved
 from userdata.kubeadm.tokens import BootstrapToken
 
 CLUSTER = Cluster(

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,11 @@ from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE, TOKEN, 
 from tests.unit.userdata.secrecy import leaks, texts
 from userdata.kubeadm import certs_config, discovery, init_config, join_config
 from userdata.kubeadm.cluster import Lifetimes
+from userdata.kubeadm.documents import Timeouts
 from userdata.kubeadm.node import Host
 from userdata.kubeadm.places import DISCOVERY_FILE
-from userdata.kubeadm.timeouts import Timeouts
 from userdata.kubeadm.tokens import bootstrap_token, new_token
-from userdata.pki.issuing import new_authority
+from userdata.pki.issuing import Leaf, Subject, issue, new_authority, new_key
 
 EC2 = Host()
 RESTRICTED = Host(cgroup_v1=True, fixed_conntrack=True)
@@ -55,11 +55,14 @@ def test_kubeadm_accepts_what_a_founder_is_told(tmp_path: Path, minor: str, host
 def test_kubeadm_accepts_what_joiners_are_told(tmp_path: Path, minor: str, host: Host) -> None:
     # kubeadm looks for the discovery file, and reads it.
     authority = new_authority("kubernetes", datetime.now(UTC))
-    joiner = discovery.for_control_plane(authority, CLUSTER.server, CONTROL_PLANE.name, datetime.now(UTC))
+    now = datetime.now(UTC)
+    joiner = discovery.for_control_plane(authority, CLUSTER.server, CONTROL_PLANE.name, now)
+    leaf = issue(authority, Subject("system:node:worker", "system:nodes"), ["clientAuth"], now, timedelta(hours=1))
+    worker = discovery.with_certificate(authority.bundle, CLUSTER.server, leaf)
     for configuration, found_by in (
         (join_config.control_plane(CONTROL_PLANE, host, LIMITS), joiner),
         (join_config.control_plane(CONTROL_PLANE, host, LIMITS, again=True), joiner),
-        (join_config.worker(WORKER, host, LIMITS), discovery.for_worker(authority.bundle, CLUSTER.server, TOKEN)),
+        (join_config.worker(WORKER, host, LIMITS), worker),
     ):
         place = tmp_path / "discovery.json"
         place.write_text(found_by)
@@ -205,10 +208,10 @@ def test_a_worker_without_taints_says_so_for_kubeadm_would_put_its_own() -> None
 
 
 def test_only_the_discovery_file_of_a_joiner_is_secret() -> None:
-    token = new_token()
-    found_by = discovery.for_worker("certificate", CLUSTER.server, token)
+    leaf = Leaf("certificate", new_key())
+    found_by = discovery.with_certificate("CA", CLUSTER.server, leaf)
     configuration = join_config.worker(WORKER, EC2, LIMITS)
-    assert leaks({"token": token.secret}, texts(discovery=found_by, join=configuration)) == ["token is in discovery"]
+    assert leaks({"key": leaf.key}, texts(discovery=found_by, join=configuration)) == ["key is in discovery"]
 
 
 def test_tokens_have_the_form_of_kubernetes_and_no_two_are_equal() -> None:

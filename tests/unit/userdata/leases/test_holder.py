@@ -49,7 +49,7 @@ def test_a_leader_that_stands_still_is_followed_and_one_that_renews_is_not() -> 
         wait_for(lambda least=renewals: stored(table).counter > least, f"{renewals} renewals")  # type: ignore[misc]
     first.release()
     table.store(as_item("lease#agent", {"Owner": "i-3", "Counter": 99, "Fence": 9}))
-    wait_for(lambda: second.contend() == "this node holds lease#agent", "the take-over", 5)
+    wait_for(lambda: second.contend() == "this node holds lease#agent", "the take-over")
     assert stored(table).fence == 10
     second.release()
 
@@ -59,7 +59,7 @@ def test_a_leader_whose_lease_was_taken_says_so_and_leads_no_more() -> None:
     first = leasing(table)
     first.contend()
     table.store(as_item("lease#agent", {"Owner": "i-2", "Counter": 50, "Fence": 7}))
-    wait_for(lambda: not first.held(), "the loss", 5)
+    wait_for(lambda: not first.held(), "the loss")
     assert first.contend() == "this node does not hold the lease any more: somebody else has taken it"
     first.release()
     assert stored(table).owner == "i-2"

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.userdata.secrecy import leaks, pki_secrets, process_arguments
+from tests.waiting import BUSY_SECONDS
 from userdata.pki.inspecting import (
     ca_hashes,
     certificate_fingerprint,
@@ -114,7 +115,7 @@ def test_a_client_and_a_server_trust_each_other_by_the_authority_alone(tmp_path:
         thread = threading.Thread(target=serve, args=(bound,))
         thread.start()
         with (
-            socket.create_connection(bound.getsockname()[:2], timeout=5) as plain,
+            socket.create_connection(bound.getsockname()[:2], timeout=BUSY_SECONDS) as plain,
             connect.wrap_socket(plain, server_hostname="127.0.0.1") as asked,
         ):
             assert asked.recv(2) == b"ok"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.userdata.pki.der import armoured, unarmoured
 from tests.unit.userdata.requests import of_node, signing_request
 from userdata.pki.requests import CertificateRequest, RequestError, parse
 
@@ -73,13 +72,7 @@ def test_anything_but_one_request_is_refused(text: str) -> None:
         parse(text)
 
 
-def armoured(der: bytes) -> str:
-    lines = base64.encodebytes(der).decode().replace("\n", "")
-    body = "".join(f"{lines[start : start + 64]}\n" for start in range(0, len(lines), 64))
-    return f"-----BEGIN CERTIFICATE REQUEST-----\n{body}-----END CERTIFICATE REQUEST-----\n"
-
-
-DER = base64.b64decode("".join(SERVING.splitlines()[1:-1]))
+DER = unarmoured(SERVING)
 
 
 @given(st.integers(0, len(DER) - 1), st.integers(0, 255))

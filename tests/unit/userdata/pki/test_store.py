@@ -139,7 +139,7 @@ def test_a_run_that_ends_after_any_item_is_finished_by_storing_again(
 @pytest.mark.parametrize("code", ["InternalServerError", "AccessDeniedException"])
 def test_a_failed_write_is_unknown_and_never_done(client: Any, store: PkiStore, epoch: int, code: str) -> None:
     refuse(client, "PutParameter", code)
-    assert store.store(epoch, MINE) == Unknown(f"PutParameter {PREFIX}/{epoch}/ca: {code}")
+    assert store.store(epoch, MINE) == Unknown(f"PutParameter {PREFIX}/{epoch}/ca: {code}", code)
 
 
 def test_a_throttled_write_says_so(client: Any, store: PkiStore, epoch: int) -> None:
@@ -163,7 +163,8 @@ def test_what_aws_quotes_of_a_value_is_in_no_outcome(client: Any, store: PkiStor
 
 def test_a_failed_read_is_unknown_and_never_empty(client: Any, store: PkiStore, epoch: int) -> None:
     refuse(client, "GetParameters", "InternalServerError")
-    assert store.read(epoch) == Unknown("GetParameters: InternalServerError: as the test wants it")
+    said = "GetParameters: InternalServerError: as the test wants it"
+    assert store.read(epoch) == Unknown(said, "InternalServerError")
 
 
 def test_an_epoch_without_keys_is_incomplete_and_names_what_is_missing(store: PkiStore, epoch: int) -> None:

@@ -68,7 +68,7 @@ def test_a_node_that_is_well_says_so() -> None:
         (replace(WELL, etcd=Known(view(*THREE[:2]))), "etcd does not list i-3 any more"),
         (replace(WELL, etcd=Known(LEARNING)), "etcd's member 40 (i-4) is a learner still"),
         (replace(WELL, table=Known(replace(TABLE, members=ROWS[:2]))), "etcd's member 30 (i-3) has no member row"),
-        (replace(WELL, etcd=Known(replace(view(*THREE), statuses={}))), "no member of etcd knows of a leader"),
+        (replace(WELL, etcd=Known(replace(view(*THREE), members=()))), "no member of etcd knows of a leader"),
         (replace(WELL, table=Known(replace(TABLE, leases=()))), "no agent leads"),
         (replace(WELL, table=Known(replace(TABLE, conditions=(CONDITION,)))), "QuorumLost: no majority"),
         (replace(WELL, table=Known(replace(TABLE, observation=None))), "no agent has looked at the cluster yet"),

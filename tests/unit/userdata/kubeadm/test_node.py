@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from userdata.kubeadm.reserved import reserved
+from userdata.kubeadm.node import reserved
 
 
 @pytest.mark.parametrize(
