@@ -17,7 +17,7 @@ from userdata.agent.certificate_renewal import RenewalContext
 from userdata.agent.cluster_ready import ClusterReadySignal
 from userdata.agent.context import AgentContext
 from userdata.agent.fence import Fence
-from userdata.agent.observe import Nodes, Observer, Sources
+from userdata.agent.observe.task import Nodes, Observer, Sources
 from userdata.agent.tasks import Task
 from userdata.agent.watchdog import Pulse
 from userdata.cloud.lifecycle import signal

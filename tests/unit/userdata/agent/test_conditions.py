@@ -10,7 +10,7 @@ from coordination.conditions import Condition
 from coordination.members import MemberState
 from coordination.outcomes import Known, Unknown
 from tests.unit.userdata.agent.looks import NOW, ROWS, THREE, etcd_member, row, view
-from userdata.agent.conditions import (
+from userdata.agent.observe.conditions import (
     Clear,
     Kind,
     Lasting,

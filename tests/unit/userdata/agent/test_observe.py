@@ -18,7 +18,7 @@ from coordination.record import Phase
 from tests.unit.coordination.conftest import NAME
 from tests.unit.coordination.conftest import client as client  # a fixture
 from tests.unit.userdata.agent.looks import NOW, RECORD, ROWS, THREE, etcd_member, row, view
-from userdata.agent.observe import Nodes, Observer, Sources
+from userdata.agent.observe.task import Nodes, Observer, Sources
 from userdata.etcd.view import EtcdView
 from userdata.logs.lines import StageFailed
 

@@ -31,8 +31,8 @@ from coordination.outcomes import Done, Known, Reading, Unknown, Write
 from coordination.ports import Table, TableReader
 from coordination.record import ClusterRecord, Phase
 from coordination.rows import understood, unreadable
-from userdata.agent import conditions, members
-from userdata.agent.conditions import Clear, Lasting, Set, Wanted
+from userdata.agent.observe import conditions, members
+from userdata.agent.observe.conditions import Clear, Lasting, Set, Wanted
 from userdata.agent.tasks import Task
 from userdata.etcd.model import hexadecimal
 from userdata.etcd.view import EtcdView

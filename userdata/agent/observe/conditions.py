@@ -15,7 +15,7 @@ from coordination.members import Member, MemberState
 from coordination.names import CONTROL_PLANE_ROLE
 from coordination.outcomes import Known
 from coordination.termination import TERMINATED
-from userdata.agent.members import member_of
+from userdata.agent.observe.members import member_of
 from userdata.etcd.model import AlarmKind, EtcdMember, hexadecimal
 from userdata.etcd.view import EtcdView, address
 from userdata.pki.inventory import HeldCertificate
