@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
 
 from coordination.boots import Boot
 from coordination.conditions import Condition, is_of_boots
@@ -15,6 +14,7 @@ from coordination.members import Member, MemberState
 from coordination.names import CONTROL_PLANE_ROLE
 from coordination.outcomes import Known
 from coordination.termination import TERMINATED
+from userdata.agent.observe.actions import Change, ClearCondition, SetCondition
 from userdata.agent.observe.members import member_of
 from userdata.etcd.model import AlarmKind, EtcdMember, hexadecimal
 from userdata.etcd.view import EtcdView, address
@@ -51,24 +51,6 @@ class Wanted:
     def name(self) -> str:
         """The condition's name."""
         return f"{self.kind}/{self.about}"
-
-
-@dataclass(frozen=True)
-class Set:
-    """Store a condition; `replaces` is what stands there now."""
-
-    condition: Condition
-    replaces: Condition | None
-
-
-@dataclass(frozen=True)
-class Clear:
-    """Delete a condition."""
-
-    condition: Condition
-
-
-Change: TypeAlias = Set | Clear
 
 
 def of_etcd(
@@ -152,9 +134,9 @@ def changes(
         since = present.since if present else now
         condition = Condition(each.name, each.reason, each.next_step, since)
         if condition != present:
-            found.append(Set(condition, present))
+            found.append(SetCondition(condition, present))
     names = {each.name for each in wanted}
-    return found + [Clear(stored[name]) for name in sorted(judged) if name in stored and name not in names]
+    return found + [ClearCondition(stored[name]) for name in sorted(judged) if name in stored and name not in names]
 
 
 def judged_by(view: EtcdView, names: Iterable[str]) -> frozenset[str]:

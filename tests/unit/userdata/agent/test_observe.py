@@ -18,7 +18,9 @@ from coordination.record import Phase
 from tests.unit.coordination.conftest import NAME
 from tests.unit.coordination.conftest import client as client  # a fixture
 from tests.unit.userdata.agent.looks import NOW, RECORD, ROWS, THREE, etcd_member, row, view
-from userdata.agent.observe.task import Nodes, Observer, Sources
+from userdata.agent.observe.gather import Sources
+from userdata.agent.observe.snapshot import Nodes
+from userdata.agent.observe.task import Observer
 from userdata.etcd.view import EtcdView
 from userdata.logs.lines import StageFailed
 
@@ -50,7 +52,8 @@ class World:
                 certificates=list,
                 wall=lambda: NOW + self.steady,
                 steady=lambda: self.steady,
-            )
+            ),
+            self.table,
         )
 
     def item(self, item_id: str) -> Item | None:
