@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
@@ -66,7 +66,8 @@ def _reworded(value: Any, words: Words) -> Any:
         return replace(value, **changes)
     if isinstance(value, tuple | list | frozenset | set):
         return type(value)(_reworded(each, words) for each in value)
-    if isinstance(value, Mapping):
+    # Not any Mapping: rows that nobody has read are one, too, and stay what they are.
+    if isinstance(value, dict):
         return {key: _reworded(each, words) for key, each in value.items()}
     return value
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TypeAlias, assert_never
 
 from coordination import claims
-from coordination.boots import MOST_FAILURES, failures
+from coordination.boot_failures import MOST_FAILURES
 from coordination.conditions import Condition, boot_failed
 from coordination.fields import parsed
 from coordination.node_leases import LeaseName
@@ -40,6 +40,7 @@ from userdata.boot.keys import Keys
 from userdata.boot.ports import EtcdPeers, JoinDataPublisher
 from userdata.boot.restore import RestoreRules, decide_restore
 from userdata.boot.retry import until_done
+from userdata.boot.slot_failures import note_failure
 from userdata.boot.stages import RunningStage
 from userdata.leases.keeper import Contender
 from userdata.logs.lines import StageFailed
@@ -215,12 +216,9 @@ class ControlPlaneBoot:
     def _fail(self, reason: str) -> None:
         """Abandon the launch for a failure; after too many of them in this slot only once a person has looked."""
         context = self._context
-        context.stages.store(failed_at=seconds_since_1970())
-        boots = self._gatherer.boots()
-        if isinstance(boots, Known):
-            others = failures(boots.value, context.node_file.place, seconds_since_1970(), context.instance_id)
-            if len(others) + 1 >= MOST_FAILURES:
-                self._wait_for_human(reason, others)
+        others = note_failure(context.table, context.node_file.place, context.instance_id, seconds_since_1970())
+        if isinstance(others, Known) and len(others.value) + 1 >= MOST_FAILURES:
+            self._wait_for_human(reason, others.value)
         self._abandon_launch(reason)
 
     def _wait_for_human(self, reason: str, others: Sequence[str]) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from coordination.fields import parsed
 from coordination.member_writes import joining_row, voter_row
 from coordination.members import Member, MemberState
 from coordination.names import OPERATION_ITEM
 from coordination.node_leases import NodeLease, release
+from coordination.operations import operation
 from coordination.outcomes import Conflict, Done, Known, NoOp, Reading, Unknown
 from coordination.record import ClusterRecord, Phase
 from userdata.boot.context import Context, jittered, now, seconds_since_1970
@@ -248,7 +250,7 @@ class Joining:
             View(
                 members,
                 silent,
-                context.table.get(OPERATION_ITEM),
+                parsed(context.table.get(OPERATION_ITEM), operation),
                 context.settings.slots,
                 context.instance_id,
                 f"https://{context.identity.address}:{_PEER_PORT}",

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from coordination.boots import Boot
+from coordination.backups import Backup
 from coordination.claims import FROM_NOTHING, claim_restoring
 from coordination.conditions import RESTORE_BLOCKED, SNAPSHOT_TOO_OLD
 from coordination.instances import GroupInstance
@@ -22,14 +22,6 @@ from coordination.release_grants import ReleaseGrant
 from coordination.restore_approval import Approval
 from userdata.boot.actions import GrantRelease, TakeClaim, Wait, WaitForHuman
 from userdata.host.etcd_disk import NodeId
-
-
-@dataclass(frozen=True)
-class Backup:
-    """A backup that was read back and verified; `taken_at` is in seconds since 1970."""
-
-    name: str
-    taken_at: int
 
 
 @dataclass(frozen=True)
@@ -51,8 +43,8 @@ class Evidence:
     """Which of the judged instances are gone for good (coordination.termination)."""
     instances: Reading[tuple[GroupInstance, ...]]
     """Every instance of the cluster's groups."""
-    boots: Reading[tuple[Boot, ...]]
-    """Every instance's boot row."""
+    booted: Reading[frozenset[str]]
+    """Which instances of the slots have a boot row, whatever it says. Each wrote its own, before anything else."""
     silent: bool
     """Whether no member has answered this node for as long as a lease lasts, and no row was written meanwhile."""
     backup: Reading[Backup | None]
@@ -69,10 +61,10 @@ def required_gone(rows: Iterable[Member], epoch: int, instance_id: str) -> froze
     return frozenset(present) - {instance_id}
 
 
-def unreported(instances: Iterable[GroupInstance], rows: Iterable[Member], boots: Iterable[Boot]) -> frozenset[str]:
+def unreported(instances: Iterable[GroupInstance], rows: Iterable[Member], booted: Iterable[str]) -> frozenset[str]:
     """The instances of the slots of which no row speaks: whether they hold anything, nobody knows yet."""
     slots = {instance.instance_id for instance in instances if instance.role == CONTROL_PLANE_ROLE}
-    return frozenset(slots - {row.instance_id for row in rows} - {row.instance_id for row in boots})
+    return frozenset(slots - {row.instance_id for row in rows} - frozenset(booted))
 
 
 def decide_restore(evidence: Evidence, rules: RestoreRules) -> Verdict:
@@ -95,9 +87,9 @@ def decide_restore(evidence: Evidence, rules: RestoreRules) -> Verdict:
         return _blocked(left)
     if isinstance(evidence.instances, Unknown):
         return Wait(f"the groups' instances are unknown: {evidence.instances.reason}")
-    if isinstance(evidence.boots, Unknown):
-        return Wait(f"which instances have booted is unknown: {evidence.boots.reason}")
-    if silent := unreported(evidence.instances.value, evidence.rows.value, evidence.boots.value):
+    if isinstance(evidence.booted, Unknown):
+        return Wait(f"which instances have booted is unknown: {evidence.booted.reason}")
+    if silent := unreported(evidence.instances.value, evidence.rows.value, evidence.booted.value):
         return Wait(f"nothing was heard of {_listed(silent)} yet: each speaks, or its hook ends it")
     return _from_backup(evidence, rules, members, alone=alone)
 

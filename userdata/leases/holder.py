@@ -8,8 +8,9 @@ from contextlib import contextmanager
 
 from coordination import node_leases
 from coordination.node_leases import LeaseName, NodeLease
+from coordination.ports import Table
 from coordination.timings import Timings
-from userdata.leases.keeper import LEASE, Busy, Contender, Keeper, Table
+from userdata.leases.keeper import LEASE, Busy, Contender, Keeper
 from userdata.logs.lines import StageFailed
 
 

@@ -10,30 +10,21 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from coordination import claims, node_leases
 from coordination.fields import Malformed
 from coordination.lease_watch import LeaseWatch, observe
 from coordination.names import lease_item
 from coordination.node_leases import LeaseName, NodeLease, node_lease
-from coordination.outcomes import Conflict, Done, Item, Reading, Unknown, Write
+from coordination.outcomes import Conflict, Done, Item, Unknown
+from coordination.ports import Table
 from coordination.record import ClusterRecord, cluster_record
 from coordination.timings import Timings
 from coordination.writes import Update
 
 Clock = Callable[[], float]
 Held = TypeVar("Held")
-
-
-class Table(Protocol):
-    """What is needed of the cluster table (coordination.adapters.table)."""
-
-    def get(self, item_id: str) -> Reading[Item | None]:
-        """One item."""
-
-    def apply(self, update: Update) -> Write:
-        """One write."""
 
 
 @dataclass(frozen=True)

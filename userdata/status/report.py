@@ -14,7 +14,7 @@ from coordination.node_leases import LeaseName
 from coordination.observed_state import OLD_SECONDS, ClusterObservation
 from coordination.outcomes import Reading, Unknown
 from coordination.record import ClusterRecord, Phase
-from userdata.agent.members import by_etcd, member_of
+from userdata.agent.observe.members import by_etcd, member_of
 from userdata.etcd.model import hexadecimal
 from userdata.etcd.view import EtcdView, address
 from userdata.logs.lines import Outcome
