@@ -48,8 +48,6 @@ from userdata.logs.lines import StageFailed
 from userdata.pki.inspecting import key_fingerprint
 from userdata.pki.issuing import Subject, new_authority, new_key
 
-pytestmark = pytest.mark.slow
-
 WORKER, MASTER, OTHER = "i-0fedcba9876543210", "i-0aaaaaaaaaaaaaaa0", "i-0bbbbbbbbbbbbbbb0"
 KEY, FOREIGN_KEY = new_key(), new_key()
 
