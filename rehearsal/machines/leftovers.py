@@ -136,9 +136,9 @@ def _mounts() -> list[tuple[str, str]]:
 def _processes_inside(names: list[str]) -> dict[str, list[int]]:
     """The processes whose network is one of these namespaces."""
     by_inode = {}
-    for name in names:
+    for each in names:
         with contextlib.suppress(FileNotFoundError):  # Another local cloud has removed it in between.
-            by_inode[(namespaces.FOLDER / name).stat().st_ino] = name
+            by_inode[(namespaces.FOLDER / each).stat().st_ino] = each
     found: dict[str, list[int]] = {name: [] for name in names}
     for path in Path("/proc").glob("[0-9]*") if names else ():
         with contextlib.suppress(OSError):  # Ended in between.
