@@ -1,18 +1,24 @@
-"""`boot#<instance ARN>` rows: how far an instance's boot has come. An instance writes its own, and nobody else does."""
+"""`boot#<instance ARN>` rows: how far an instance's boot has come. An instance writes its own, and nobody else does.
+
+IAM lets a worker write the row under its own ARN only, and anything into it. So whose row it is can be believed, and
+what it says only of control planes: whoever reads rows says of which instances.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from coordination.fields import optional_number, optional_text, text
+from coordination.fields import cut_text, optional_number, text
 from coordination.names import BOOT_ITEM_PREFIX, TABLE_KEY, boot_item
 from coordination.outcomes import Item
 from coordination.writes import Update, update
 
-FAILURES_SECONDS = 3600
-MOST_FAILURES = 3
-"""So many failed boots of one slot within that time, and the last one waits for a person: a next would fail, too."""
+LONGEST_STAGE = 64
+LONGEST_REASON = 1000
+LONGEST_PLACE = 128
+LONGEST_CONDITION = 128
+_LONGEST_FINGERPRINT = 128
+"""In characters. IAM bounds no item, so an instance may store 400 kB of them; what is read of it is cut, too."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +34,6 @@ class Boot:
     """When the instance wrote its first row, in seconds since 1970; None where it did not say."""
     place: str = ""
     """The slot of a control plane, the pool of a worker."""
-    failed_at: int | None = None
-    """When the instance's boot failed, in seconds since 1970; None where it did not."""
     condition: str = ""
     """The name of the condition that the instance waits for a person in; empty where it does not."""
 
@@ -43,38 +47,23 @@ def boot(item: Item) -> Boot:
     """The boot row that `item` holds. Raises Malformed."""
     return Boot(
         instance_arn=text(item, TABLE_KEY).removeprefix(BOOT_ITEM_PREFIX),
-        stage=text(item, "Stage"),
-        # DynamoDB stores empty texts, and so may a node that has nothing to say.
-        reason=optional_text(item, "Reason") if item.get("Reason") else "",
-        fingerprint=optional_text(item, "Fingerprint"),
+        stage=text(item, "Stage")[:LONGEST_STAGE],
+        reason=cut_text(item, "Reason", LONGEST_REASON),
+        fingerprint=cut_text(item, "Fingerprint", _LONGEST_FINGERPRINT),
         started_at=optional_number(item, "StartedAt"),
-        place=optional_text(item, "Place"),
-        failed_at=optional_number(item, "FailedAt"),
-        condition=optional_text(item, "Condition"),
-    )
-
-
-def failures(rows: Iterable[Boot], place: str, now: int, without: str) -> list[str]:
-    """The instances of a place, but for one, whose boots failed within the last FAILURES_SECONDS."""
-    return sorted(
-        row.instance_id
-        for row in rows
-        if row.place == place
-        and row.instance_id != without
-        and row.failed_at is not None
-        and now - row.failed_at < FAILURES_SECONDS
+        place=cut_text(item, "Place", LONGEST_PLACE),
+        condition=cut_text(item, "Condition", LONGEST_CONDITION),
     )
 
 
 def tell(row: Boot) -> Update:
     """Store the row, whatever was there: an instance has only one writer."""
     changes = {
-        "Stage": row.stage,
-        "Reason": row.reason or None,
+        "Stage": row.stage[:LONGEST_STAGE],
+        "Reason": row.reason[:LONGEST_REASON] or None,
         "Fingerprint": row.fingerprint or None,
         "StartedAt": row.started_at,
-        "Place": row.place or None,
-        "FailedAt": row.failed_at,
-        "Condition": row.condition or None,
+        "Place": row.place[:LONGEST_PLACE] or None,
+        "Condition": row.condition[:LONGEST_CONDITION] or None,
     }
     return update(boot_item(row.instance_arn), changes, {})

@@ -46,6 +46,15 @@ def optional_text(item: Item, field: str) -> str:
     return text(item, field) if field in item else ""
 
 
+def cut_text(item: Item, field: str, longest: int) -> str:
+    """The beginning of the field's text, empty where that or the field is missing. Raises Malformed.
+
+    For what a node says of itself: nobody bounds what it stores, and whoever reads it has to.
+    """
+    # DynamoDB stores empty texts, and so may a node that has nothing to say.
+    return text(item, field)[:longest] if item.get(field, "") != "" else ""
+
+
 def optional_number(item: Item, field: str) -> int | None:
     """The field's number, None where the field is missing. Raises Malformed."""
     return whole_number(item, field) if field in item else None

@@ -78,6 +78,7 @@ MEMBER_ITEM_PREFIX = "member#"
 BOOT_ITEM_PREFIX = "boot#"
 LEASE_ITEM_PREFIX = "lease#"
 CONDITION_ITEM_PREFIX = "condition#"
+BOOT_FAILURES_ITEM_PREFIX = "boot-failures#"
 RELEASE_GRANT_ITEM_PREFIX = "release-grant#"
 DRAIN_ITEM_PREFIX = "drain#"
 APPROVAL_ITEM_PREFIX = "approval#"
@@ -92,6 +93,11 @@ def member_item(instance_id: str) -> str:
 def boot_item(instance_arn: str) -> str:
     """The key of an instance's boot row; IAM lets an instance write the one with its own ARN only."""
     return BOOT_ITEM_PREFIX + instance_arn
+
+
+def boot_failures_item(slot: str) -> str:
+    """The key of the failed boots in a control plane's slot."""
+    return BOOT_FAILURES_ITEM_PREFIX + slot
 
 
 def release_grant_item(instance_id: str) -> str:

@@ -9,7 +9,7 @@ from coordination.fields import Malformed
 from coordination.function_lease import FUNCTION_LEASE_ITEM, function_lease, is_free, taken
 from coordination.names import TABLE_KEY
 from coordination.outcomes import Conflict, Known, Unknown, Write
-from functions.reconcile.ports import Table
+from coordination.ports import Table, TableWriter
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def take(table: Table, owner: str, now: int, timeout_seconds: int) -> Taking:
     return Known(mine.fence)
 
 
-def release(table: Table, owner: str, fence: int) -> Write:
+def release(table: TableWriter, owner: str, fence: int) -> Write:
     """Release the lease; the fence stays, so that it goes on growing."""
     changes = {"Owner": None, "StartedAt": None}
     return table.update(FUNCTION_LEASE_ITEM, changes, expected={"Owner": owner, "Fence": fence})

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from coordination.instances import GroupInstance
-from coordination.outcomes import Done, Item, Reading, Request, Unknown, Write
+from coordination.outcomes import Done, Reading, Request, Unknown
+from coordination.ports import Table
 
 
-class Table(Protocol):
-    """coordination.adapters.table.ClusterTable."""
-
-    def get(self, item_id: str) -> Reading[Item | None]: ...
-
-    def items(self, prefixes: Sequence[str]) -> Reading[tuple[Item, ...]]: ...
-
-    def put(self, item: Item, expected: Mapping[str, object]) -> Write: ...
-
-    def update(
-        self,
-        item_id: str,
-        changes: Mapping[str, object],
-        expected: Mapping[str, object],
-        defaults: Mapping[str, object] = {},
-    ) -> Write: ...
-
-    def delete(self, item_id: str, expected: Mapping[str, object]) -> Write: ...
+class ProtectedTable(Table, Protocol):
+    """The cluster table, and its protection against deletion (coordination.adapters.table)."""
 
     def deletion_protection(self) -> Reading[bool]: ...
 
@@ -57,7 +42,7 @@ class Ports:
     """`send` puts a body to the address at which CloudFormation waits; `clock` gives seconds since 1970;
     `seconds_left` says how long this call of the function may still take."""
 
-    table: Table
+    table: ProtectedTable
     groups: Groups
     root: Root
     send: Callable[[str, bytes], Done | Unknown]

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from coordination.names import CLUSTER_ITEM, TEARDOWN_TIMEOUT_SECONDS, teardown_physical_id
 from coordination.outcomes import Write
+from coordination.ports import TableWriter
 from coordination.record import Phase
 from coordination.teardowns import Teardown
 from functions.reconcile.answers import Status
 from functions.reconcile.events import TeardownRequest
-from functions.reconcile.ports import Table
 from functions.reconcile.settings import Settings
 
 _SCHEDULE_SECONDS = 60
@@ -63,7 +63,7 @@ def margin_seconds(settings: Settings) -> int:
     return 2 * settings.timeout_seconds + _SCHEDULE_SECONDS + settings.timeout_seconds
 
 
-def set_phase_deleting(table: Table, settings: Settings) -> Write:
+def set_phase_deleting(table: TableWriter, settings: Settings) -> Write:
     """Store that the cluster is being deleted, without any condition.
 
     Where there is no record yet, this makes one, so that no late founder can claim the cluster.

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
 from coordination import lease_watch, termination
-from coordination.boots import Boot
 from coordination.names import CLUSTER_ITEM, release_grant_item
 from coordination.outcomes import Known
 from coordination.record import ClusterRecord, Phase
@@ -237,9 +236,9 @@ def _evidence(world: World, node: Node, record: ClusterRecord) -> Evidence:
     instances = tuple(
         leaving.in_group(each.name, leaving=each.leaving, member=each.stage == "member") for each in world.nodes
     )
-    boots = tuple(Boot(each.name, each.stage) for each in world.nodes)
+    booted = frozenset(each.name for each in world.nodes)
     return Evidence(
-        me, record, Known(rows), Known(gone), Known(instances), Known(boots), True, Known(None), Known(None), now=0
+        me, record, Known(rows), Known(gone), Known(instances), Known(booted), True, Known(None), Known(None), now=0
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from coordination import claims, lease_watch, member_writes, node_leases, termination
-from coordination.boots import Boot
+from coordination.backups import Backup
 from coordination.claims import FROM_NOTHING
 from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState
@@ -20,7 +20,7 @@ from tests.model.region import Instance, Region, applied
 from tests.model.table import get
 from userdata.boot import restore, snapshot
 from userdata.boot.actions import AbandonLaunch, Action, EvaluateRestore, GrantRelease, Join, Resume, Start, TakeClaim
-from userdata.boot.restore import Backup, Evidence, RestoreRules
+from userdata.boot.restore import Evidence, RestoreRules
 from userdata.boot.snapshot import Answer, Reach, Snapshot
 from userdata.host.etcd_disk import DataOwner, Disk
 
@@ -157,7 +157,7 @@ def _judge(region: Region, instance: Instance, backup: Backup | None, rules: Res
         rows=Known(instance.rows),
         gone=Known(gone),
         instances=Known(tuple(_in_group(region, each) for each in region.instances)),
-        boots=Known(tuple(Boot(each.name, "decide") for each in region.instances)),
+        booted=Known(frozenset(each.name for each in region.instances)),
         # It may be heard of at no look of a whole lease, although it serves.
         silent=True,
         backup=Known(backup),

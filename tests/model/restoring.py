@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 
+from coordination.backups import Backup
 from coordination.members import Member, MemberState
 from coordination.names import CLUSTER_ITEM, member_item, release_grant_item
 from coordination.outcomes import Known, Unknown
@@ -29,7 +30,7 @@ from tests.model.records import CLUSTER, FINAL, FORWARD, ONE_OWNER, record_of, r
 from tests.model.region import Budget, Instance, Region, applied, canonical, parts, whole
 from tests.model.table import EMPTY, carry_out, without
 from userdata.boot import decide as table_of_boot
-from userdata.boot.restore import Backup, RestoreRules
+from userdata.boot.restore import RestoreRules
 from userdata.host.etcd_disk import DataOwner, Disk, NodeId
 
 ONE_SERVES = "no two etcd clusters serve at once"

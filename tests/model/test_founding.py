@@ -155,7 +155,7 @@ def test_an_owner_that_never_counts_as_gone_is_waited_for_for_ever(monkeypatch: 
 
 def test_a_founder_that_fails_and_keeps_its_claim_blocks_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     give_up = claims.release_claim
-    monkeypatch.setattr(claims, "give_up", lambda claimed: replace(give_up(claimed), changes=()))
+    monkeypatch.setattr(claims, "release_claim", lambda claimed: replace(give_up(claimed), changes=()))
     assert caught(Faults(failures=1)) == NO_PROGRESS
 
 
@@ -165,7 +165,7 @@ def test_a_hung_founder_whose_hook_is_kept_alive_blocks_the_others() -> None:
 
 def test_a_founder_lost_before_anyone_joined_it_would_be_mourned_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rule of the protocol alone: no backup, no restore."""
-    monkeypatch.setattr(founding, "Rules", lambda slots, oldest_backup_seconds: restore.RestoreRules(1, 0))
+    monkeypatch.setattr(founding, "RestoreRules", lambda slots, oldest_backup_seconds: restore.RestoreRules(1, 0))
     assert caught(Faults(losses=1)) == NO_PROGRESS
 
 

@@ -65,6 +65,7 @@ def _reworded(value: Any, words: Words) -> Any:
         return replace(value, **changes)
     if isinstance(value, tuple | list | frozenset | set):
         return type(value)(_reworded(each, words) for each in value)
+    # Not any Mapping: rows that nobody has read are one, too, and stay what they are.
     if isinstance(value, dict):
         return {key: _reworded(each, words) for key, each in value.items()}
     return value

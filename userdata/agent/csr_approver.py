@@ -13,7 +13,8 @@ from coordination import boots
 from coordination.fields import Malformed
 from coordination.instances import GroupInstance
 from coordination.names import boot_item
-from coordination.outcomes import Item, NoOp, Reading
+from coordination.outcomes import NoOp, Reading
+from coordination.ports import TableReader
 from userdata.agent.csr_policy import (
     Approve,
     Asked,
@@ -54,19 +55,13 @@ class Instances(Protocol):
     def addresses(self, instance_ids: Collection[str]) -> Reading[Mapping[str, frozenset[str]]]: ...
 
 
-class Rows(Protocol):
-    """What is asked of coordination.adapters.table.ClusterTable."""
-
-    def get(self, item_id: str) -> Reading[Item | None]: ...
-
-
 @dataclass(frozen=True)
 class CsrApprover:
     """`arn_of` makes an instance's ARN of its id; `now` is in seconds since 1970."""
 
     api: Api
     instances: Instances
-    rows: Rows
+    table: TableReader
     arn_of: Callable[[str], str]
     now: Callable[[], float] = time.time
 
@@ -160,7 +155,7 @@ class CsrApprover:
         return False if isinstance(answer, NotFound) else bool(known(answer))
 
     def _boot_fingerprint(self, name: str) -> str:
-        row = known(self.rows.get(boot_item(self.arn_of(name))))
+        row = known(self.table.get(boot_item(self.arn_of(name))))
         try:
             return "" if row is None else boots.boot(row).fingerprint
         except Malformed:

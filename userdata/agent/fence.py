@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from coordination.fields import parsed
 from coordination.names import CLUSTER_ITEM
-from coordination.outcomes import Item, Reading, Unknown
+from coordination.outcomes import Unknown
+from coordination.ports import TableReader
 from coordination.record import ClusterRecord, cluster_record
 from userdata.agent.tasks import Task
 from userdata.host.etcd_disk import DataOwner
 from userdata.logs.lines import StageFailed
 
 PERIOD_SECONDS = 10.0
-
-
-class Table(Protocol):
-    """What is needed of the cluster table."""
-
-    def get(self, item_id: str) -> Reading[Item | None]:
-        """One item."""
-        ...
 
 
 def why_stop(record: ClusterRecord | None, identity: DataOwner) -> str | None:
@@ -42,7 +34,7 @@ def why_stop(record: ClusterRecord | None, identity: DataOwner) -> str | None:
 class Fence:
     """`stop` stops kubelet and etcd, raises StageFailed where it cannot, and may be repeated."""
 
-    def __init__(self, table: Table, identity: DataOwner, stop: Callable[[], None]) -> None:
+    def __init__(self, table: TableReader, identity: DataOwner, stop: Callable[[], None]) -> None:
         self._table = table
         self._identity = identity
         self._stop = stop

@@ -17,7 +17,9 @@ from userdata.agent.certificate_renewal import RenewalContext
 from userdata.agent.cluster_ready import ClusterReadySignal
 from userdata.agent.context import AgentContext
 from userdata.agent.fence import Fence
-from userdata.agent.observe import Nodes, Observer, Sources
+from userdata.agent.observe.gather import Sources
+from userdata.agent.observe.snapshot import Nodes
+from userdata.agent.observe.task import Observer
 from userdata.agent.tasks import Task
 from userdata.agent.watchdog import Pulse
 from userdata.cloud.lifecycle import OwnStack
@@ -59,7 +61,7 @@ def tasks(context: AgentContext) -> Sequence[Task]:
         _join_token(tokens),
         cluster_ready.task(_announcing(context)),
         _addons(context),
-        *Observer(_sources(context)).tasks(),
+        *Observer(_sources(context), context.table).tasks(),
     )
 
 
@@ -127,6 +129,7 @@ def _sources(context: AgentContext) -> Sources:
         context.table,
         _look(context),
         context.groups.states,
+        context.groups.instances,
         nodes,
         partial(certificate_renewal.found, context.root),
     )

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from coordination.ports import Table
 from userdata.boot.launch_hook import LaunchHook
-from userdata.boot.ports import Groups, KeyStore, Machine, OwnGroup, Servers, Stack, Table
+from userdata.boot.ports import Backups, Groups, KeyStore, Machine, OwnGroup, Servers, Stack
 from userdata.boot.stages import Stages
 from userdata.config.cluster import described
 from userdata.config.image import ImageFacts
@@ -40,6 +41,7 @@ class Context:
     table: Table
     groups: Groups
     own_group: OwnGroup
+    backups: Backups
     pki: KeyStore
     stack: Stack
     system: Machine

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TypeAlias, assert_never
 
 from coordination import claims
-from coordination.boots import MOST_FAILURES, failures
+from coordination.boot_failures import MOST_FAILURES
 from coordination.conditions import Condition, boot_failed
 from coordination.fields import parsed
 from coordination.node_leases import LeaseName
@@ -40,6 +40,7 @@ from userdata.boot.keys import Keys
 from userdata.boot.ports import EtcdPeers, JoinDataPublisher
 from userdata.boot.restore import RestoreRules, decide_restore
 from userdata.boot.retry import until_done
+from userdata.boot.slot_failures import note_failure
 from userdata.boot.stages import RunningStage
 from userdata.leases.keeper import Contender
 from userdata.logs.lines import StageFailed
@@ -121,7 +122,7 @@ class ControlPlaneBoot:
             case TakeClaim(claim=claim):
                 written = self._context.table.apply(claim.write)
                 if not isinstance(written, Done):
-                    told.wait(written.reason if isinstance(written, Unknown) else "somebody else was faster")
+                    told.wait(written.reason if isinstance(written, Unknown) else "another node was faster")
                     return None
                 step = partial(self._found, action)
             case Join(record=record):
@@ -215,12 +216,9 @@ class ControlPlaneBoot:
     def _fail(self, reason: str) -> None:
         """Abandon the launch for a failure; after too many of them in this slot only once a person has looked."""
         context = self._context
-        context.stages.store(failed_at=seconds_since_1970())
-        boots = self._gatherer.boots()
-        if isinstance(boots, Known):
-            others = failures(boots.value, context.node_file.place, seconds_since_1970(), context.instance_id)
-            if len(others) + 1 >= MOST_FAILURES:
-                self._wait_for_human(reason, others)
+        others = note_failure(context.table, context.node_file.place, context.instance_id, seconds_since_1970())
+        if isinstance(others, Known) and len(others.value) + 1 >= MOST_FAILURES:
+            self._wait_for_human(reason, others.value)
         self._abandon_launch(reason)
 
     def _wait_for_human(self, reason: str, others: Sequence[str]) -> None:
@@ -234,7 +232,7 @@ class ControlPlaneBoot:
                 boot_failed(slot),
                 f"{len(others) + 1} boots of slot {slot} failed within an hour "
                 f"({', '.join([*others, context.instance_id])}); of the last one: {reason}",
-                f"Cure what it says, then terminate {context.instance_id}: its replacement boots afresh.",
+                f"Correct what it says, then terminate {context.instance_id}: its replacement boots afresh.",
             )
             while True:
                 told.wait(failed.reason, condition=failed.condition)
@@ -275,7 +273,7 @@ class ControlPlaneBoot:
                 told.wait("the claim could not be released: it counts as this node's until the instance is terminated")
 
     def _store_grant(self, grant: ReleaseGrant) -> None:
-        """Say that a member may be let go, unless somebody has said it of this very state."""
+        """Store that a member's terminating hook may be completed, unless that is stored of this very state."""
         stored = parsed(self._context.table.get(grant.item_id), stored_grant)
         said = stored.value if isinstance(stored, Known) else None
         if said is None or (said.epoch, said.row_version) != (grant.epoch, grant.row_version):

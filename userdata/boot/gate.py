@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from coordination.outcomes import Item, Known, Reading, Unknown
+from coordination.operations import Operation
+from coordination.outcomes import Known, Reading, Unknown
 from userdata.etcd.model import EtcdMember, MemberList, hexadecimal
 
 
@@ -52,7 +53,7 @@ class View:
 
     members: Reading[MemberList]
     silent: Sequence[str]
-    operation: Reading[Item | None]
+    operation: Reading[Operation | None]
     slots: int
     own_name: str
     own_peer_url: str
@@ -85,9 +86,11 @@ def gate(view: View) -> Gate:
         # etcd before 3.6 refuses every new member then; with a later one the dead member would go on counting.
         return Closed(f"etcd's member {', '.join(view.silent)} does not answer: it has to come back or to be removed")
     if isinstance(view.operation, Unknown):
+        # One of a kind or state that this release does not know, too.
         return Closed(f"whether etcd's members are being changed is unknown: {view.operation.reason}")
     if view.operation.value is not None:
-        return Closed("etcd's members are being changed")
+        # Also one that has ended: for as long as it stands, whoever carried it out may not know.
+        return Closed(f"etcd's members are being changed: {view.operation.value}")
     return Open()
 
 

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from coordination.boots import Boot, boot
-from coordination.fields import Malformed, parsed
+from coordination.boots import boot
+from coordination.fields import parsed
+from coordination.instances import GroupInstance
 from coordination.lease_watch import LeaseWatch, observe
 from coordination.members import Member, member
 from coordination.names import (
-    BOOT_ITEM_PREFIX,
     CLUSTER_ITEM,
+    CONTROL_PLANE_ROLE,
     MEMBER_ITEM_PREFIX,
     RESTORE_APPROVAL_ITEM,
+    boot_item,
     member_item,
 )
 from coordination.outcomes import Item, Known, Reading, Unknown
 from coordination.record import ClusterRecord, Phase, cluster_record
 from coordination.restore_approval import Approval
 from coordination.restore_approval import approval as restore_approval
+from coordination.rows import all_of, read
 from coordination.termination import is_gone
 from userdata.boot.context import Context, now, seconds_since_1970
 from userdata.boot.etcd_peers import addresses
@@ -75,12 +78,12 @@ class Gatherer:
         return Snapshot(context.node, disk, reading, row, owner_gone, still, reached, context.kubernetes_version)
 
     def rows(self) -> Reading[tuple[Member, ...]]:
-        """Every member's row."""
-        return self._all(MEMBER_ITEM_PREFIX, member)
+        """Every member's row; one that cannot be understood may be of any member, so none is ignored.
 
-    def boots(self) -> Reading[tuple[Boot, ...]]:
-        """How far every instance's boot has come."""
-        return self._all(BOOT_ITEM_PREFIX, boot)
+        A scan, for nobody knows which members there are before it has read them.
+        """
+        reading = read(self._context.table, [MEMBER_ITEM_PREFIX])
+        return reading if isinstance(reading, Unknown) else all_of(reading.value.members)
 
     def evidence(self, record: ClusterRecord) -> Evidence:
         """What a restore is judged by, after `record` was read: the rows, then EC2, then the groups."""
@@ -91,16 +94,16 @@ class Gatherer:
             wanted = required_gone(rows.value, record.epoch, context.instance_id)
             gone = self._gone({row.instance_id: row.created_at for row in rows.value if row.instance_id in wanted})
         approved: Reading[Approval | None] = self._parsed(RESTORE_APPROVAL_ITEM, restore_approval)
+        instances = context.groups.instances()
         return Evidence(
             context.node,
             record,
             rows,
             gone,
-            instances=context.groups.instances(),
-            boots=self.boots(),
+            instances=instances,
+            booted=instances if isinstance(instances, Unknown) else self._booted(instances.value),
             silent=self._silence is not None and self._silence.is_still(context.image.pace.leases.lease),
-            # No node takes backups yet, so there is none: known, and not a failure to look.
-            backup=Known(None),
+            backup=context.backups.newest(),
             approval=approved,
             now=seconds_since_1970(),
         )
@@ -127,12 +130,31 @@ class Gatherer:
         owner = record.owner
         if not owner or owner == self._context.instance_id:
             return Known(False)
-        boots = self.boots()
-        if isinstance(boots, Unknown):
-            return boots
-        started = {row.instance_id: row.started_at for row in boots.value}
-        gone = self._gone({owner: started.get(owner)})
+        row = self._context.table.get(self._boot_item(owner))
+        if isinstance(row, Unknown):
+            return row
+        # Of a row that cannot be understood nobody knows how old it is: then only EC2's own word ends the owner.
+        told = parsed(row, boot)
+        started = told.value.started_at if isinstance(told, Known) and told.value is not None else None
+        gone = self._gone({owner: started})
         return gone if isinstance(gone, Unknown) else Known(owner in gone.value)
+
+    def _booted(self, instances: Iterable[GroupInstance]) -> Reading[frozenset[str]]:
+        """Which instances of the slots have a boot row, whatever it says; workers' are not looked at."""
+        found: set[str] = set()
+        for instance in instances:
+            if instance.role != CONTROL_PLANE_ROLE:
+                continue
+            row = self._context.table.get(self._boot_item(instance.instance_id))
+            if isinstance(row, Unknown):
+                return row
+            found |= {instance.instance_id} if row.value is not None else set()
+        return Known(frozenset(found))
+
+    def _boot_item(self, instance_id: str) -> str:
+        """The key of an instance's boot row: ARNs of one cluster differ in the instance alone."""
+        identity = self._context.identity
+        return boot_item(identity.arn.removesuffix(identity.instance_id) + instance_id)
 
     def _gone(self, known_since: dict[str, int | None]) -> Reading[frozenset[str]]:
         states = self._context.groups.states(known_since)
@@ -154,12 +176,3 @@ class Gatherer:
 
     def _parsed(self, item_id: str, parse: Callable[[Item], Parsed]) -> Reading[Parsed | None]:
         return parsed(self._context.table.get(item_id), parse)
-
-    def _all(self, prefix: str, parse: Callable[[Item], Parsed]) -> Reading[tuple[Parsed, ...]]:
-        reading = self._context.table.items([prefix])
-        if isinstance(reading, Unknown):
-            return reading
-        try:
-            return Known(tuple(parse(item) for item in reading.value))
-        except Malformed as error:
-            return Unknown(f"{prefix}…: {error}")

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
 
+from coordination.backups import Backup
 from coordination.instances import GroupInstance
-from coordination.outcomes import Done, Item, NoOp, Reading, Request, Transacted, Unknown, Write
-from coordination.writes import Transaction, Update
+from coordination.outcomes import Done, Item, NoOp, Reading, Request, Unknown
 from userdata.boot.snapshot import Answer
 from userdata.etcd.model import MemberList, Status
 from userdata.etcd.refusals import EtcdRefused, Failed
 from userdata.join.outcomes import Read as ReadJoinData
 from userdata.pki.material import Pki
 from userdata.pki.outcomes import Read, Stored
-
-
-class Table(Protocol):
-    """The cluster table (coordination.adapters.table)."""
-
-    def get(self, item_id: str) -> Reading[Item | None]:
-        """One item."""
-
-    def items(self, prefixes: Sequence[str]) -> Reading[tuple[Item, ...]]:
-        """Every item whose key starts with one of these."""
-
-    def apply(self, update: Update) -> Write:
-        """One write."""
-
-    def transact(self, transaction: Transaction) -> Transacted:
-        """Several writes, or none."""
-
-    def put(self, item: Item, expected: Mapping[str, object]) -> Write:
-        """Store an item in place of what is there."""
 
 
 class Groups(Protocol):
@@ -44,6 +25,13 @@ class Groups(Protocol):
 
     def states(self, instance_ids: Collection[str]) -> Reading[Mapping[str, str | None]]:
         """EC2's word for the state of each instance."""
+
+
+class Backups(Protocol):
+    """The cluster's backups."""
+
+    def newest(self) -> Reading[Backup | None]:
+        """The newest one that was read back and verified, None where there is none."""
 
 
 class OwnGroup(Protocol):

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from coordination.boots import Boot
+from coordination.backups import Backup
 from coordination.claims import FROM_NOTHING, claim_restoring
 from coordination.conditions import RESTORE_BLOCKED, SNAPSHOT_TOO_OLD
 from coordination.instances import GroupInstance
@@ -22,14 +22,6 @@ from coordination.release_grants import ReleaseGrant
 from coordination.restore_approval import Approval
 from userdata.boot.actions import GrantRelease, TakeClaim, Wait, WaitForHuman
 from userdata.host.etcd_disk import NodeId
-
-
-@dataclass(frozen=True)
-class Backup:
-    """A backup that was read back and verified; `taken_at` is in seconds since 1970."""
-
-    name: str
-    taken_at: int
 
 
 @dataclass(frozen=True)
@@ -51,8 +43,8 @@ class Evidence:
     """Which of the judged instances are gone for good (coordination.termination)."""
     instances: Reading[tuple[GroupInstance, ...]]
     """Every instance of the cluster's groups."""
-    boots: Reading[tuple[Boot, ...]]
-    """Every instance's boot row."""
+    booted: Reading[frozenset[str]]
+    """Which instances of the slots have a boot row, whatever it says. Each wrote its own, before anything else."""
     silent: bool
     """Whether no member has answered this node for as long as a lease lasts, and no row was written meanwhile."""
     backup: Reading[Backup | None]
@@ -69,10 +61,10 @@ def required_gone(rows: Iterable[Member], epoch: int, instance_id: str) -> froze
     return frozenset(present) - {instance_id}
 
 
-def unreported(instances: Iterable[GroupInstance], rows: Iterable[Member], boots: Iterable[Boot]) -> frozenset[str]:
+def unreported(instances: Iterable[GroupInstance], rows: Iterable[Member], booted: Iterable[str]) -> frozenset[str]:
     """The instances of the slots of which no row speaks: whether they hold anything, nobody knows yet."""
     slots = {instance.instance_id for instance in instances if instance.role == CONTROL_PLANE_ROLE}
-    return frozenset(slots - {row.instance_id for row in rows} - {row.instance_id for row in boots})
+    return frozenset(slots - {row.instance_id for row in rows} - frozenset(booted))
 
 
 def decide_restore(evidence: Evidence, rules: RestoreRules) -> Verdict:
@@ -84,7 +76,7 @@ def decide_restore(evidence: Evidence, rules: RestoreRules) -> Verdict:
     if all(row.state is MemberState.REMOVED for row in rows):
         return Wait(f"epoch {evidence.record.epoch} is ready and has no member's row; that cannot be all there is")
     if isinstance(evidence.gone, Unknown):
-        return Wait(f"which members are gone is unknown: {evidence.gone.reason}")
+        return Wait(f"which members are terminated is unknown: {evidence.gone.reason}")
     members = required_gone(rows, evidence.record.epoch, evidence.node.instance_id)
     # A cluster of one slot is complete with its only member.
     alone = len(rows) == 1 and rules.slots > 1
@@ -95,10 +87,10 @@ def decide_restore(evidence: Evidence, rules: RestoreRules) -> Verdict:
         return _blocked(left)
     if isinstance(evidence.instances, Unknown):
         return Wait(f"the groups' instances are unknown: {evidence.instances.reason}")
-    if isinstance(evidence.boots, Unknown):
-        return Wait(f"which instances have booted is unknown: {evidence.boots.reason}")
-    if silent := unreported(evidence.instances.value, evidence.rows.value, evidence.boots.value):
-        return Wait(f"nothing was heard of {_listed(silent)} yet: each speaks, or its hook ends it")
+    if isinstance(evidence.booted, Unknown):
+        return Wait(f"which instances have booted is unknown: {evidence.booted.reason}")
+    if silent := unreported(evidence.instances.value, evidence.rows.value, evidence.booted.value):
+        return Wait(f"{_listed(silent)} has not reported yet: each reports, or its launch hook ends it")
     return _from_backup(evidence, rules, members, alone=alone)
 
 
@@ -111,11 +103,11 @@ def _alone(evidence: Evidence, member: str) -> Verdict:
     if found is not None and found.is_launching:
         return Wait(f"{what}: it comes back, or its launch hook ends it")
     if found is not None and found.is_leaving and not evidence.silent:
-        return Wait(f"{what}, and it is leaving: it was not watched for long enough")
+        return Wait(f"{what}, and it is terminating: it was not watched for a whole lease yet")
     if found is not None and found.is_leaving:
         record = evidence.record
         grant = ReleaseGrant(member, record.epoch, record.row_version, evidence.node.instance_id)
-        return GrantRelease(f"{what}, and it is leaving: it is let go", grant)
+        return GrantRelease(f"{what}, and it is terminating: its hook may be completed", grant)
     return _blocked(frozenset({member}))
 
 
@@ -141,7 +133,7 @@ def _from_backup(evidence: Evidence, rules: RestoreRules, members: frozenset[str
         # The founder was lost before anyone joined it, so no cluster was ever complete, and nothing is backed up.
         if approved or alone:
             return _claim(evidence, FROM_NOTHING)
-        return _too_old("there is no backup", "found an empty cluster", evidence, members)
+        return _too_old("there is no backup", "initialise an empty cluster", evidence, members)
     age_seconds = evidence.now - backup.taken_at
     if approved or age_seconds <= rules.oldest_backup_seconds:
         return _claim(evidence, backup.name)
@@ -151,13 +143,13 @@ def _from_backup(evidence: Evidence, rules: RestoreRules, members: frozenset[str
 
 def _claim(evidence: Evidence, source: str) -> TakeClaim:
     claim = claim_restoring(evidence.record, evidence.node.instance_id, source)
-    return TakeClaim(f"every member of epoch {evidence.record.epoch} is gone; restoring from {source}", claim)
+    return TakeClaim(f"every member of epoch {evidence.record.epoch} is terminated; restoring from {source}", claim)
 
 
 def _too_old(what: str, then: str, evidence: Evidence, members: frozenset[str]) -> WaitForHuman:
     return WaitForHuman(
         SNAPSHOT_TOO_OLD,
-        f"every member is gone, and {what}",
+        f"every member is terminated, and {what}",
         f"To {then}, store {RESTORE_APPROVAL_ITEM} with Epoch {evidence.record.epoch}, "
         f"InstanceIds {_listed(members)} and Who.",
     )

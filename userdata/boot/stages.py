@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from coordination.boots import Boot
+from coordination.boots import LONGEST_REASON, Boot
 from coordination.outcomes import Done, Write
 from userdata.logs.lines import Log, Stage, StageFailed
 
 Store = Callable[[Boot], Write]
-
-_LONGEST_REASON = 1000
 
 
 class RunningStage:
@@ -64,7 +62,6 @@ class Stages:
         reason: str | None = None,
         condition: str = "",
         fingerprint: str | None = None,
-        failed_at: int | None = None,
     ) -> Write | None:
         """Change the row, if that changes anything, or if it is unknown whether the last change was stored.
 
@@ -73,10 +70,9 @@ class Stages:
         row = replace(
             self._row,
             stage=self._row.stage if stage is None else stage,
-            reason=self._row.reason if reason is None else reason[:_LONGEST_REASON],
+            reason=self._row.reason if reason is None else reason[:LONGEST_REASON],
             condition=self._row.condition if reason is None else condition,
             fingerprint=self._row.fingerprint if fingerprint is None else fingerprint,
-            failed_at=self._row.failed_at if failed_at is None else failed_at,
         )
         if row == self._row and self._is_stored:
             return None

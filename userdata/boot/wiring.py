@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 from coordination.adapters.clients import client
 from coordination.adapters.instances import ClusterGroups
 from coordination.adapters.table import ClusterTable
+from coordination.backups import Backup
 from coordination.boots import Boot, tell
-from coordination.outcomes import Done, Known, Unknown
+from coordination.outcomes import Done, Known, Reading, Unknown
 from userdata.boot.context import Context, jittered, seconds_since_1970
 from userdata.boot.control_plane import ControlPlaneBoot
 from userdata.boot.end import End
@@ -49,6 +50,13 @@ _CLOCK_LOOK_SECONDS = 2.0
 _LOOK_SECONDS = 2.0
 
 Value = TypeVar("Value")
+
+
+class _NoBackups:
+    """No node takes backups yet, so there is none: known, and not a failure to look."""
+
+    def newest(self) -> Reading[Backup | None]:
+        return Known(None)
 
 
 @dataclass(frozen=True)
@@ -120,6 +128,7 @@ def _control_plane(begun: _Begun) -> End:
         table=table,
         groups=ClusterGroups(autoscaling, client("ec2"), about.cluster_uuid),
         own_group=own_group,
+        backups=_NoBackups(),
         pki=PkiStore(ssm, about.parameters, settings.key_arn),
         stack=OwnStack(client("cloudformation"), settings.control_plane_stack, identity.instance_id),
         system=system,
@@ -161,7 +170,7 @@ def _announced(log: Log, table: ClusterTable, identity: InstanceIdentity, place:
     stages = Stages(log, lambda changed: table.apply(tell(changed)), row)
     with log.stage("boot-row") as told:
         while not isinstance(outcome := stages.store_again(), Done):
-            told.wait(outcome.reason if isinstance(outcome, Unknown) else "the row was changed by somebody else")
+            told.wait(outcome.reason if isinstance(outcome, Unknown) else "another writer changed the row")
             time.sleep(jittered(_LOOK_SECONDS))
     return stages
 

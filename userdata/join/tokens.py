@@ -7,11 +7,11 @@ import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 from coordination.fields import parsed
 from coordination.names import CLUSTER_ITEM
-from coordination.outcomes import Item, Reading
+from coordination.outcomes import Reading
+from coordination.ports import TableReader
 from coordination.record import ClusterRecord, cluster_record
 from userdata.join.data import JoinData, JoinDataError
 from userdata.join.outcomes import Unreadable
@@ -28,18 +28,12 @@ TOKEN_SECONDS = 24 * 3600
 """A token's lifetime: long enough for a control plane that is away for half a day."""
 
 
-class Rows(Protocol):
-    """What is asked of coordination.adapters.table.ClusterTable."""
-
-    def get(self, item_id: str) -> Reading[Item | None]: ...
-
-
 @dataclass(frozen=True)
 class JoinTokens:
     """`here` is asked anew each time: the etcd behind the API server may be restored, and the authority renewed."""
 
     api: Api
-    rows: Rows
+    table: TableReader
     store: JoinStore
     here: Callable[[], Reading[OwnCluster]]
     lifetime_seconds: int = TOKEN_SECONDS
@@ -72,7 +66,7 @@ class JoinTokens:
         return f"published a new join token {token.token_id}, good until {_moment(ends)}: {found.reason}"
 
     def _record(self) -> ClusterRecord:
-        record = known(parsed(self.rows.get(CLUSTER_ITEM), cluster_record))
+        record = known(parsed(self.table.get(CLUSTER_ITEM), cluster_record))
         if record is None:
             raise StageFailed("the cluster has no record")
         return record

@@ -1,4 +1,4 @@
-"""One of the agent's leases: taken when it is free, renewed by a thread, and let go of."""
+"""One of the agent's leases: taken when it is free, renewed by a thread, and released."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from contextlib import contextmanager
 
 from coordination import node_leases
 from coordination.node_leases import LeaseName, NodeLease
+from coordination.ports import Table
 from coordination.timings import Timings
-from userdata.leases.keeper import LEASE, Busy, Contender, Keeper, Table
+from userdata.leases.keeper import LEASE, Busy, Contender, Keeper
 from userdata.logs.lines import StageFailed
 
 
@@ -28,7 +29,7 @@ class LeaseHolder:
 
     def held(self) -> bool:
         """Whether this node holds it now."""
-        # Read once, for another thread may let go of it meanwhile.
+        # Read once, for another thread may release it meanwhile.
         kept = self._kept
         return kept is not None and kept.lost is None
 
@@ -61,7 +62,7 @@ class LeaseHolder:
     def require(self) -> None:
         """Raises StageFailed where the lease is lost: what comes next is somebody else's to do."""
         if not self.held():
-            why = self._kept.lost if self._kept else "it was let go of"
+            why = self._kept.lost if self._kept else "it was released"
             raise StageFailed(f"the lease {self._name} is not this node's any more: {why}")
 
     def release(self) -> None:

@@ -10,30 +10,21 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from coordination import claims, node_leases
 from coordination.fields import Malformed
 from coordination.lease_watch import LeaseWatch, observe
 from coordination.names import lease_item
 from coordination.node_leases import LeaseName, NodeLease, node_lease
-from coordination.outcomes import Conflict, Done, Item, Reading, Unknown, Write
+from coordination.outcomes import Conflict, Done, Item, Unknown
+from coordination.ports import Table
 from coordination.record import ClusterRecord, cluster_record
 from coordination.timings import Timings
 from coordination.writes import Update
 
 Clock = Callable[[], float]
 Held = TypeVar("Held")
-
-
-class Table(Protocol):
-    """What is needed of the cluster table (coordination.adapters.table)."""
-
-    def get(self, item_id: str) -> Reading[Item | None]:
-        """One item."""
-
-    def apply(self, update: Update) -> Write:
-        """One write."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +118,7 @@ class Keeper(Generic[Held]):
         if now >= self._deadline:
             return "the stage took longer than it may"
         if now - self._renewed >= self._timings.lease:
-            return "it could not be renewed for as long as a lease lasts"
+            return "it expired: it could not be renewed for a whole lease"
         return None
 
     def remaining(self) -> float:
@@ -157,7 +148,7 @@ class Keeper(Generic[Held]):
                 # An earlier renewal whose reply was lost may be what is stored.
                 stored = self._rules.stored(self._held, outcome.current)
                 if stored is None:
-                    self._lost = "somebody else has taken it"
+                    self._lost = "another owner has taken it"
                     return
                 self._held = stored
 
@@ -197,4 +188,4 @@ CLAIM = RenewalRules(_renewed_claim, _stored_claim)
 
 def said(outcome: Conflict | Unknown) -> str:
     """Why a write did not happen, for people."""
-    return outcome.reason if isinstance(outcome, Unknown) else "somebody else has changed it since"
+    return outcome.reason if isinstance(outcome, Unknown) else "another writer has changed it since"

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from coordination.conditions import condition
-from coordination.fields import Malformed, parsed
-from coordination.members import member
+from coordination.fields import parsed
 from coordination.names import (
     CLUSTER_ITEM,
     CONDITION_ITEM_PREFIX,
     LEASE_ITEM_PREFIX,
     MEMBER_ITEM_PREFIX,
     OBSERVATION_ITEM,
-    TABLE_KEY,
-    lease_item,
 )
-from coordination.node_leases import LeaseName, node_lease
-from coordination.observed_state import cluster_observation
-from coordination.outcomes import Item, Known, Reading, Unknown
+from coordination.outcomes import Known, Reading, Unknown
+from coordination.ports import TableReader
 from coordination.record import ClusterRecord, cluster_record
+from coordination.rows import Rows, read, understood, unreadable
 from userdata.agent.certificate_renewal import found
 from userdata.etcd.view import EtcdView
 from userdata.logs.files import LOG_FOLDER
@@ -33,19 +29,10 @@ from userdata.pki.inventory import CONTROL_PLANE, KUBELET
 from userdata.status.snapshot import Facts, StageLine, Table, Who
 
 BOOT_LOG = f"{LOG_FOLDER}/boot.log"
+# A scan, for a person who asks once. Boot rows are left out: how a boot goes is told by the log of its own node.
 _READ = (CLUSTER_ITEM, MEMBER_ITEM_PREFIX, LEASE_ITEM_PREFIX, CONDITION_ITEM_PREFIX, OBSERVATION_ITEM)
-# lease#function is judged by time and is not a node's.
-_LEASES = {lease_item(name) for name in LeaseName}
 
 Parsed = TypeVar("Parsed")
-
-
-class Rows(Protocol):
-    """What is needed of the cluster table."""
-
-    def get(self, item_id: str) -> Reading[Item | None]: ...
-
-    def items(self, prefixes: Sequence[str]) -> Reading[tuple[Item, ...]]: ...
 
 
 @dataclass(frozen=True)
@@ -55,7 +42,7 @@ class Sources:
     root: Path
     who: Reading[Who]
     is_control_plane: bool
-    table: Reading[Rows]
+    table: Reading[TableReader]
     """Unknown where not even the table's name is known."""
     etcd: Callable[[], Reading[EtcdView]]
     now: Callable[[], float] = time.time
@@ -115,37 +102,28 @@ def _read(sources: Sources) -> tuple[Reading[ClusterRecord | None], Reading[Tabl
         return table, table if sources.is_control_plane else None
     if not sources.is_control_plane:
         return parsed(table.value.get(CLUSTER_ITEM), cluster_record), None
-    items = table.value.items(_READ)
-    if isinstance(items, Unknown):
-        return items, items
-    by_key = {str(each[TABLE_KEY]): each for each in items.value}
-    record = parsed(Known(by_key.get(CLUSTER_ITEM)), cluster_record)
-    return record, Known(_table(by_key, record))
+    rows = read(table.value, _READ)
+    if isinstance(rows, Unknown):
+        return rows, rows
+    return rows.value.record, Known(_table(rows.value))
 
 
-def _table(by_key: dict[str, Item], record: Reading[ClusterRecord | None]) -> Table:
-    malformed: list[str] = []
-
-    def all_good(parse: Callable[[Item], Parsed], keys: Sequence[str]) -> tuple[Parsed, ...]:
-        good = []
-        for key in sorted(keys):
-            try:
-                good.append(parse(by_key[key]))
-            except Malformed as error:
-                malformed.append(str(error))
-        return tuple(good)
-
-    def under(prefix: str) -> list[str]:
-        return [key for key in by_key if key.startswith(prefix)]
-
-    members = all_good(member, under(MEMBER_ITEM_PREFIX))
-    known = record.value if isinstance(record, Known) else None
-    seen = all_good(cluster_observation, under(OBSERVATION_ITEM))
+def _table(rows: Rows) -> Table:
+    """Nothing is ignored: what cannot be understood is told, but for the record, which the caller has."""
+    record = rows.record.value if isinstance(rows.record, Known) else None
+    unknown = [
+        each.reason for found in (rows.members, rows.leases, rows.conditions) for each in unreadable(found).values()
+    ]
+    unknown += [rows.observation.reason] if isinstance(rows.observation, Unknown) else []
     return Table(
         # Without a record nobody knows which epoch counts, so all are shown.
-        members=tuple(row for row in members if known is None or row.epoch == known.epoch),
-        leases=all_good(node_lease, [key for key in by_key if key in _LEASES]),
-        conditions=all_good(condition, under(CONDITION_ITEM_PREFIX)),
-        observation=seen[0] if seen else None,
-        malformed=tuple(malformed),
+        members=tuple(row for row in _ordered(rows.members) if record is None or row.epoch == record.epoch),
+        leases=_ordered(rows.leases),
+        conditions=_ordered(rows.conditions),
+        observation=rows.observation.value if isinstance(rows.observation, Known) else None,
+        malformed=tuple(unknown),
     )
+
+
+def _ordered(found: Mapping[str, Reading[Parsed]]) -> tuple[Parsed, ...]:
+    return tuple(value for _, value in sorted(understood(found).items(), key=lambda pair: pair[0]))

@@ -14,7 +14,7 @@ from coordination.node_leases import LeaseName
 from coordination.observed_state import OLD_SECONDS, ClusterObservation
 from coordination.outcomes import Reading, Unknown
 from coordination.record import ClusterRecord, Phase
-from userdata.agent.members import by_etcd, member_of
+from userdata.agent.observe.members import by_etcd, member_of
 from userdata.etcd.model import hexadecimal
 from userdata.etcd.view import EtcdView, address
 from userdata.logs.lines import Outcome
@@ -102,7 +102,7 @@ def _record(reading: Reading[ClusterRecord | None]) -> Part:
         return Part("record", unknown=(reading.reason,))
     record = reading.value
     if record is None:
-        return Part("record", data={}, attention=("there is no cluster record: nobody has founded the cluster",))
+        return Part("record", data={}, attention=("there is no cluster record: no node has initialised the cluster",))
     told = [f"epoch {record.epoch} is {record.phase}"]
     told += [f"etcd {record.etcd_cluster_id}"] if record.etcd_cluster_id else []
     told += [f"keys of epoch {record.pki_epoch}"] if record.pki_epoch else []

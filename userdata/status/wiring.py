@@ -10,11 +10,12 @@ from pathlib import Path
 from coordination.adapters.clients import client
 from coordination.adapters.table import ClusterTable
 from coordination.outcomes import Known, Reading, Unknown
+from coordination.ports import TableReader
 from userdata.config import node_file
 from userdata.config.node_file import NodeFile
 from userdata.etcd.view import look, member_at
 from userdata.host.instance import Metadata
-from userdata.status.gather import Rows, Sources, gather
+from userdata.status.gather import Sources, gather
 from userdata.status.rendering import document, screen
 from userdata.status.report import report
 from userdata.status.snapshot import Who
@@ -37,7 +38,7 @@ def _sources(root: Path) -> Sources:
     identity = Metadata().identity()
     instance_id = identity.value.instance_id if isinstance(identity, Known) else ""
     address = identity.value.address if isinstance(identity, Known) else "127.0.0.1"
-    table: Reading[Rows] = Known(ClusterTable(client("dynamodb"), node.table))
+    table: Reading[TableReader] = Known(ClusterTable(client("dynamodb"), node.table))
 
     etcd = partial(look, member_at(address), member_at)
     return Sources(root, Known(_who(node, instance_id)), node.is_control_plane, table, etcd)

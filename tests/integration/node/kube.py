@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from coordination import boots
 from coordination.boots import Boot
@@ -132,6 +132,10 @@ class Cloud:
     def addresses(self, instance_ids: Collection[str]) -> Reading[Mapping[str, frozenset[str]]]:
         """What EC2 shows."""
         return Known({name: self.shown.get(name, frozenset()) for name in instance_ids})
+
+    def items(self, prefixes: Sequence[str]) -> NoReturn:
+        """No scan: every key is known."""
+        raise AssertionError(f"a scan for {prefixes}")
 
     def get(self, item_id: str) -> Reading[Item | None]:
         """A row of the table."""

@@ -13,8 +13,8 @@ from coordination.outcomes import Done, Known, NoOp, Reading, Unknown
 from tests.integration.node.etcd_cluster import EtcdCluster
 from tests.programs import MINORS
 from tests.waiting import wait_for
-from userdata.agent.conditions import of_etcd
-from userdata.agent.members import by_etcd
+from userdata.agent.observe.conditions import of_etcd
+from userdata.agent.observe.members import by_etcd
 from userdata.etcd.client import Etcd
 from userdata.etcd.model import hexadecimal
 from userdata.etcd.view import EtcdView, look, unhealthy_members

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from coordination.instances import GroupInstance
 from coordination.names import boot_item
@@ -43,6 +43,9 @@ class Cloud:
 
     def addresses(self, names: Any) -> Known[dict[str, frozenset[str]]]:
         return Known({name: frozenset(self._said.get(name, {}).get("addresses", ())) for name in names})
+
+    def items(self, prefixes: Any) -> NoReturn:
+        raise AssertionError("the keys of boot rows are known")
 
     def get(self, item_id: str) -> Known[dict[str, object] | None]:
         for name, each in self._said.items():

@@ -1,27 +1,55 @@
-"""Which failed boots count together."""
+"""What is read of a boot row, and which failed boots count together."""
 
 from __future__ import annotations
 
 import pytest
 
-from coordination.boots import FAILURES_SECONDS, Boot, failures
+from coordination.boot_failures import FAILURES_SECONDS, BootFailures, boot_failures, failed
+from coordination.boots import LONGEST_PLACE, LONGEST_REASON, LONGEST_STAGE, Boot, boot, tell
+from coordination.fields import Malformed
 
 NOW = 1_800_000_000
-ARN = "arn:aws:ec2:us-east-1:123456789012:instance/"
+ARN = "arn:aws:ec2:us-east-1:123456789012:instance/i-1"
+LONG = "x" * 400_000
 
 
-def boot(name: str, place: str = "1", failed_at: int | None = NOW - 10) -> Boot:
-    return Boot(ARN + name, "launch-abandoned", place=place, failed_at=failed_at)
+def test_a_boot_row_comes_back_as_it_was_stored() -> None:
+    row = Boot(ARN, "decide", "a reason", "sha256:ab", NOW, "2", "RestoreBlocked")
+    write = tell(row)
+    assert boot({"Id": write.item_id, **dict(write.changes)}) == row
 
 
-def test_failures_of_the_slot_are_named_without_ones_own() -> None:
-    assert failures([boot("i-2"), boot("i-1"), boot("i-9")], "1", NOW, without="i-9") == ["i-1", "i-2"]
+def test_what_an_instance_says_of_itself_is_bounded_when_it_is_written_and_when_it_is_read() -> None:
+    written = dict(tell(Boot(ARN, LONG, LONG, "ab", NOW, LONG)).changes)
+    lengths = {"Stage": LONGEST_STAGE, "Reason": LONGEST_REASON, "Place": LONGEST_PLACE}
+    assert {field: len(str(written[field])) for field in lengths} == lengths
+    read = boot({"Id": f"boot#{ARN}", "Stage": LONG, "Reason": LONG, "Place": LONG, "Fingerprint": LONG})
+    assert (len(read.stage), len(read.reason), len(read.place)) == (LONGEST_STAGE, LONGEST_REASON, LONGEST_PLACE)
+    assert len(read.fingerprint) == 128
+
+
+def test_one_that_has_nothing_to_say_says_so_with_an_empty_text() -> None:
+    assert boot({"Id": f"boot#{ARN}", "Stage": "decide", "Reason": ""}).reason == ""
 
 
 @pytest.mark.parametrize(
-    "row",
-    [boot("i-1", place="2"), boot("i-1", failed_at=None), boot("i-1", failed_at=NOW - FAILURES_SECONDS)],
-    ids=["of another slot", "that did not fail", "of an hour ago"],
+    "fields", [{}, {"Stage": ""}, {"Stage": 5}, {"Stage": "decide", "Reason": 0}, {"Stage": "decide", "StartedAt": "x"}]
 )
-def test_others_do_not_count(row: Boot) -> None:
-    assert failures([row], "1", NOW, without="i-9") == []
+def test_a_row_that_no_node_program_writes_is_not_read(fields: dict[str, object]) -> None:
+    with pytest.raises(Malformed, match=f"item boot#{ARN}: "):
+        boot({"Id": f"boot#{ARN}", **fields})
+
+
+def test_the_failures_of_a_slot_are_named_without_ones_own_and_those_of_an_hour_ago() -> None:
+    before = {"i-2": NOW - 10, "i-1": NOW - FAILURES_SECONDS + 1, "i-9": NOW - 5, "i-old": NOW - FAILURES_SECONDS}
+    assert boot_failures({"Id": "boot-failures#1", **before}).lately(NOW, without="i-9") == ["i-1", "i-2"]
+
+
+def test_a_failure_is_stored_beside_the_others_and_what_counts_no_more_is_removed() -> None:
+    write = failed("1", "i-9", BootFailures({"i-1": NOW - 10, "i-old": NOW - FAILURES_SECONDS}), NOW)
+    assert (write.item_id, dict(write.changes), write.expected) == ("boot-failures#1", {"i-old": None, "i-9": NOW}, ())
+
+
+def test_failures_that_cannot_be_understood_are_not_read() -> None:
+    with pytest.raises(Malformed, match="item boot-failures#1: i-1 is 'soon', allowed: a whole number"):
+        boot_failures({"Id": "boot-failures#1", "i-1": "soon"})

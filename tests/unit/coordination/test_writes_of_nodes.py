@@ -107,7 +107,7 @@ def test_a_row_that_was_removed_is_not_made_a_voter() -> None:
 
 def test_a_boot_row_comes_back_as_it_was_told_and_knows_its_instance() -> None:
     arn = "arn:aws:ec2:us-east-1:123456789012:instance/i-1"
-    row = Boot(arn, "found", "waits for a claim", "SHA256:abc", 1_800_000_000, "2", 1_800_000_900)
+    row = Boot(arn, "found", "waits for a claim", "SHA256:abc", 1_800_000_000, "2")
     write = tell(row)
     assert (write.item_id, write.expected) == (f"boot#{arn}", ())
     assert boot(as_item(write.item_id, dict(write.changes))) == row

@@ -64,9 +64,9 @@ BREAKING = [
     ("functions.new_package", "coordination.adapters.table", "What the function is made of sees no AWS"),
     # node
     ("userdata.boot.decide", "userdata.cloud.lifecycle", "What a node's program is made of sees no AWS"),
-    ("userdata.agent.members", "userdata.agent.wiring", "What a node's program is made of sees no AWS"),
+    ("userdata.agent.observe.members", "userdata.agent.wiring", "What a node's program is made of sees no AWS"),
     ("userdata.boot.new_module", "coordination.adapters.clients", "What a node's program is made of sees no AWS"),
-    ("userdata.boot.gate", "userdata.agent.members", "Boot and agent stand side by side"),
+    ("userdata.boot.gate", "userdata.agent.observe.members", "Boot and agent stand side by side"),
     ("userdata.pki.openssl", "userdata.etcd.model", "Boot and agent stand side by side"),
 ]
 # No layer names these.

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+from typing import cast
 
 from coordination.names import TABLE_KEY
 from coordination.outcomes import Conflict, Done, Item, Known, Reading, Refused, Transacted, Unknown, Write
-from coordination.writes import Transaction, Update, update
+from coordination.writes import Fields, Transaction, Update, holds, update
 from tests.model import table
 
 NOT_CARRIED_OUT = "as the test wants it, and not carried out"
@@ -47,6 +48,12 @@ class MemoryTable:
             item_id = str(item[TABLE_KEY])
             fields = {name: _plain(value) for name, value in item.items() if name != TABLE_KEY}
             self._carry_out(update(item_id, fields, {}), without=item_id)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of all items."""
+        with self._lock:
+            return tuple(key for key, _ in self._table)
 
     def stored(self, item_id: str) -> Item | None:
         """What is there, whatever the next call's fate is."""
@@ -89,11 +96,41 @@ class MemoryTable:
 
     def put(self, item: Item, expected: Mapping[str, object]) -> Write:
         with self._lock:
-            if self._fate(f"put {item[TABLE_KEY]}") is Fate.FAILED:
-                return Unknown(NOT_CARRIED_OUT)
-            assert not expected, "no caller of this table makes a put conditional"
-            self.store(item)
-            return Done()
+            item_id = str(item[TABLE_KEY])
+            return self._replace(f"put {item_id}", item_id, expected, lambda: self.store(item))
+
+    def update(
+        self,
+        item_id: str,
+        changes: Mapping[str, object],
+        expected: Mapping[str, object],
+        defaults: Mapping[str, object] = {},
+    ) -> Write:
+        assert not defaults, "no node writes defaults"
+        return self.apply(Update(item_id, _fields(changes), _fields(expected)))
+
+    def delete(self, item_id: str, expected: Mapping[str, object]) -> Write:
+        with self._lock:
+            if self.stored(item_id) is None:
+                expected = {}
+            return self._replace(f"delete {item_id}", item_id, expected, lambda: self.remove(item_id))
+
+    def remove(self, item_id: str) -> None:
+        """Delete an item: somebody else's doing."""
+        with self._lock:
+            self._table = table.without(self._table, item_id)
+            self.changed()
+
+    def _replace(self, call: str, item_id: str, expected: Mapping[str, object], carry_out: Callable[[], None]) -> Write:
+        fate = self._fate(call)
+        if fate is Fate.FAILED:
+            return Unknown(NOT_CARRIED_OUT)
+        happens = holds(expected.items(), self.stored(item_id))
+        if happens:
+            carry_out()
+        if fate is Fate.LOST:
+            return Unknown(CARRIED_OUT)
+        return Done() if happens else Conflict(self.stored(item_id))
 
     def _carry_out(self, write: Update | Transaction, without: str = "") -> bool:
         before = table.without(self._table, without)
@@ -108,6 +145,10 @@ class MemoryTable:
         return self.fate(call)
 
 
+def _fields(values: Mapping[str, object]) -> Fields:
+    return tuple((name, _plain(value)) for name, value in values.items())
+
+
 def _plain(value: object) -> str | int | None:
-    assert value is None or isinstance(value, str | int)
-    return value
+    # What no node program writes, a worker may all the same.
+    return cast("str | int | None", value)

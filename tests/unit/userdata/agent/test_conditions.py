@@ -10,11 +10,10 @@ from coordination.conditions import Condition
 from coordination.members import MemberState
 from coordination.outcomes import Known, Unknown
 from tests.unit.userdata.agent.looks import NOW, ROWS, THREE, etcd_member, row, view
-from userdata.agent.conditions import (
-    Clear,
+from userdata.agent.observe.actions import ClearCondition, SetCondition
+from userdata.agent.observe.conditions import (
     Kind,
     Lasting,
-    Set,
     Wanted,
     changes,
     judged_by,
@@ -87,18 +86,18 @@ def test_since_stays_when_the_reason_changes_and_nothing_is_written_when_nothing
     old = Condition("MemberUnhealthy/i-2", "no answer", "wait", NOW - 500)
     new = Wanted(Kind.MEMBER_UNHEALTHY, "i-2", "refused", "wait")
     assert changes([new], {old.name: old}, [], NOW) == [
-        Set(Condition(old.name, "refused", "wait", NOW - 500), replaces=old)
+        SetCondition(Condition(old.name, "refused", "wait", NOW - 500), replaces=old)
     ]
     same = Wanted(Kind.MEMBER_UNHEALTHY, "i-2", "no answer", "wait")
     assert changes([same], {old.name: old}, {old.name}, NOW) == []
-    assert changes([same], {}, [], NOW) == [Set(Condition(old.name, "no answer", "wait", NOW), replaces=None)]
+    assert changes([same], {}, [], NOW) == [SetCondition(Condition(old.name, "no answer", "wait", NOW), replaces=None)]
 
 
 def test_only_what_was_seen_is_cleared_and_nothing_of_others() -> None:
     names = ["MemberUnhealthy/i-2", "EtcdAlarm/NOSPACE", "BootFailed/slot-1", "TerminationHeld/i-1"]
     stored = {name: Condition(name, "r", "n", 1) for name in names}
     judged = judged_by(view(*THREE, alarms=Unknown("no answer")), stored)
-    assert changes([], stored, judged, NOW) == [Clear(stored["MemberUnhealthy/i-2"])]
+    assert changes([], stored, judged, NOW) == [ClearCondition(stored["MemberUnhealthy/i-2"])]
     assert judged_by(view(*THREE), stored) == {"MemberUnhealthy/i-2", "EtcdAlarm/NOSPACE"}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import NoReturn
 
 import pytest
 
@@ -44,6 +46,9 @@ class World:
 
     def get(self, item_id: str) -> Reading[Item | None]:
         return self.reading
+
+    def items(self, prefixes: Sequence[str]) -> NoReturn:
+        pytest.fail("the record's key is known")
 
     def stop(self) -> None:
         self.stops += 1

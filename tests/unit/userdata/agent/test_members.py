@@ -8,7 +8,7 @@ import pytest
 
 from coordination.members import Member, MemberState
 from tests.unit.userdata.agent.looks import NOW, ROWS, THREE, etcd_member, listed, row
-from userdata.agent.members import by_ec2, by_etcd, member_of
+from userdata.agent.observe.members import by_ec2, by_etcd, member_of
 from userdata.etcd.model import EtcdMember
 
 JOINING, REMOVED = MemberState.JOINING, MemberState.REMOVED

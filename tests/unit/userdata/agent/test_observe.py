@@ -9,6 +9,7 @@ import pytest
 
 from coordination.adapters.table import ClusterTable
 from coordination.conditions import Condition, condition
+from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState, member
 from coordination.names import OBSERVATION_ITEM
 from coordination.observed_state import SeenMember, cluster_observation
@@ -17,7 +18,9 @@ from coordination.record import Phase
 from tests.unit.coordination.conftest import NAME
 from tests.unit.coordination.conftest import client as client  # a fixture
 from tests.unit.userdata.agent.looks import NOW, RECORD, ROWS, THREE, etcd_member, row, view
-from userdata.agent.observe import Nodes, Observer, Sources
+from userdata.agent.observe.gather import Sources
+from userdata.agent.observe.snapshot import Nodes
+from userdata.agent.observe.task import Observer
 from userdata.etcd.view import EtcdView
 from userdata.logs.lines import StageFailed
 
@@ -30,6 +33,11 @@ class World:
     etcd: Reading[EtcdView] = field(default_factory=lambda: Known(view(*THREE)))
     states: dict[str, str | None] = field(default_factory=lambda: {f"i-{number}": "running" for number in range(1, 5)})
     nodes: Reading[Nodes] = field(default_factory=lambda: Known(Nodes(5, 4)))
+    groups: Reading[tuple[GroupInstance, ...]] = field(
+        default_factory=lambda: Known(
+            tuple(GroupInstance(f"i-{number}", "slot", "control-plane", "InService") for number in range(1, 5))
+        )
+    )
     steady: float = 0.0
 
     def observer(self) -> Observer:
@@ -39,11 +47,13 @@ class World:
                 table=self.table,
                 etcd=lambda: self.etcd,
                 states=lambda asked: Known({each: self.states[each] for each in asked}),
+                instances=lambda: self.groups,
                 nodes=lambda: self.nodes,
                 certificates=list,
                 wall=lambda: NOW + self.steady,
                 steady=lambda: self.steady,
-            )
+            ),
+            self.table,
         )
 
     def item(self, item_id: str) -> Item | None:
@@ -168,11 +178,43 @@ def test_a_condition_of_the_agents_is_not_kept_by_a_row_that_names_it(world: Wor
     assert world.conditions() == {}
 
 
-def test_a_boot_row_that_cannot_be_understood_blinds_nobody(world: World) -> None:
-    world.table.put({"Id": "boot#arn", "Stage": 7}, {})
+def test_what_a_worker_says_of_itself_keeps_no_condition(world: World) -> None:
     world.table.put(Condition("RestoreBlocked", "why", "a step", NOW).item(), {})
-    world.observer().observe()
-    assert world.conditions() == {}
+    world.table.put(waits("RestoreBlocked"), {})
+    world.groups = Known((GroupInstance("i-4", "pool", "worker", "InService"),))
+    assert world.observer().observe() == "cleared RestoreBlocked"
+
+
+def test_while_the_groups_are_unknown_the_conditions_of_booting_nodes_stay(world: World) -> None:
+    world.table.put(Condition("RestoreBlocked", "why", "a step", NOW).item(), {})
+    world.groups = Unknown("DescribeAutoScalingGroups: timed out")
+    with pytest.raises(StageFailed, match=r"^DescribeAutoScalingGroups: timed out$"):
+        world.observer().observe()
+    assert "RestoreBlocked" in world.conditions()
+
+
+def test_a_condition_that_cannot_be_understood_blinds_nobody(world: World) -> None:
+    world.table.put({"Id": "condition#Note", "Reason": "typed by hand"}, {})
+    world.table.put(row(3, MemberState.JOINING, "").item(), {})
+    assert world.observer().observe() == "i-3 was promoted"
+    assert world.item(OBSERVATION_ITEM) is not None
+    assert world.item("condition#Note") == {"Id": "condition#Note", "Reason": "typed by hand"}
+
+
+def test_a_member_row_that_cannot_be_understood_is_told_of_and_named_and_hides_no_other(world: World) -> None:
+    world.table.put({"Id": "member#i-2", "Epoch": 2, "State": "asleep"}, {})
+    world.table.put(row(3, MemberState.JOINING, "").item(), {})
+    world.table.put(Condition("CertificateExpiring/i-2", "a reason", "a step", NOW).item(), {})
+    observer = world.observer()
+    with pytest.raises(StageFailed, match=r"^i-3 was promoted; item member#i-2: State is 'asleep', allowed: "):
+        observer.observe()
+    assert world.row(3).state is MemberState.VOTER
+    assert world.item(OBSERVATION_ITEM) is not None
+    world.steady = 61
+    with pytest.raises(StageFailed, match=r"etcd's member 20 \(i-2\) has a member row that cannot be understood"):
+        observer.observe()
+    # Whether it is a member nobody knows, so its own condition is left to it.
+    assert set(world.conditions()) == {"CertificateExpiring/i-2", "MemberUnexpected/20"}
 
 
 def test_what_cannot_be_seen_changes_nothing_and_is_told_after_the_rest_is_done(world: World) -> None:

@@ -9,15 +9,14 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
-from coordination.boots import Boot, tell
 from coordination.claims import claim_restoring
 from coordination.outcomes import Done
 from coordination.record import ClusterRecord, Phase
 from coordination.timings import Timings
-from coordination.writes import as_item
 from tests.unit.userdata.boot.endings import at, other_ends_what_it_began, serves, sound
 from tests.unit.userdata.boot.world import ANCHORS, ME, OTHER, REFUSED, Fault, NeverEnds, World
 from tests.unit.userdata.secrecy import leaks, pki_secrets, readable_files, texts
@@ -274,7 +273,7 @@ def test_a_founder_that_loses_its_claim_while_kubeadm_works_ends_kubeadm_and_giv
     assert world.boot() is End.SERVES
     serves(world)
     assert [owner for _, owner in world.claims] == [ME, OTHER]
-    assert any("the claim of epoch 1 is lost: somebody else has taken it" in line for line in world.lines)
+    assert any("the claim of epoch 1 is lost: another owner has taken it" in line for line in world.lines)
 
 
 def test_a_founder_that_was_frozen_for_longer_than_a_lease_claims_anew_and_starts_over(
@@ -337,14 +336,19 @@ def test_rights_are_given_before_workers_are_told_how_to_join(world: World, monk
 
 @pytest.mark.parametrize("earlier", [1, 2])
 def test_the_third_failed_boot_of_a_slot_within_an_hour_waits_for_a_person(world: World, earlier: int) -> None:
-    arn = "arn:aws:ec2:us-east-1:123456789012:instance/i-before"
-    for number in range(earlier):
-        row = Boot(f"{arn}{number}", "launch-abandoned", place="2", failed_at=int(time.time()))
-        world.table.store(as_item(f"boot#{arn}{number}", dict(tell(row).changes)))
+    now = int(time.time())
+    before = {f"i-before{number}": now for number in range(earlier)}
+    world.table.store({"Id": "boot-failures#2", "i-long-ago": now - 3600, **before})
+    # Of another slot, and what a worker says of itself: neither counts.
+    world.table.store({"Id": "boot-failures#1", "i-one": now, "i-two": now})
+    for number in range(3):
+        said = {"Stage": "launch-abandoned", "Place": "2", "FailedAt": now}
+        world.table.store({"Id": f"boot#arn:aws:ec2:us-east-1:123456789012:instance/i-worker{number}", **said})
     world.fault = lambda index, event: Fault.ENDS if event == "run: kubeadm init" else None
     if earlier == 1:
         assert world.boot() is End.FAILED
         assert world.events[-1] == "hook: abandon"
+        assert world.table.stored("boot-failures#2") == {"Id": "boot-failures#2", "i-me": ANY, **before}
         return
     with pytest.raises(NeverEnds):
         world.boot()

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordination.outcomes import Item, Known, Reading
+from coordination.fields import parsed
+from coordination.operations import Operation, OperationKind, OperationState, operation
+from coordination.outcomes import Known, Reading
 from tests.unit.userdata.boot.looks import BROKEN
 from userdata.boot.gate import Closed, MembersUnknown, Open, OwnLearner, OwnVoter, View, gate
 from userdata.etcd.model import EtcdMember, MemberList
@@ -27,6 +29,7 @@ def listed(*members: EtcdMember) -> Known[MemberList]:
 
 
 TWO = listed(peer(1), peer(2))
+OPERATION = Operation("op-7", OperationKind.REMOVE, "i-1", "8e9e", 3, OperationState.REQUESTED, 1_800_000_000)
 VIEW = View(members=TWO, silent=(), operation=Known(None), slots=3, own_name="i-9", own_peer_url=MY_URL)
 
 
@@ -71,7 +74,17 @@ def test_a_voter_that_does_not_answer_closes_it_and_is_named() -> None:
 
 
 def test_an_operation_on_the_members_closes_it() -> None:
-    assert reason(operation=Known({"Id": "operation", "Kind": "remove"})) == "etcd's members are being changed"
+    said = "etcd's members are being changed: remove of i-1 (8e9e), requested"
+    assert reason(operation=Known(OPERATION)) == said
+    assert reason(operation=Known(replace(OPERATION, result="vetoed"))).endswith("(8e9e), ended: vetoed")
+
+
+def test_an_operation_of_a_kind_that_this_release_does_not_know_closes_it_and_is_named() -> None:
+    item = {**OPERATION.item(), "Kind": "upgrade"}
+    assert reason(operation=parsed(Known(item), operation)) == (
+        "whether etcd's members are being changed is unknown: "
+        "item operation: Kind is 'upgrade', allowed: remove, clean-learner"
+    )
 
 
 def test_an_operation_that_is_unknown_closes_it() -> None:
@@ -116,13 +129,13 @@ MEMBERS = st.lists(
     max_size=5,
     unique_by=lambda member: member.member_id,
 )
-OPERATIONS: st.SearchStrategy[Reading[Item | None]] = st.sampled_from([Known(None), Known({"Id": "operation"}), BROKEN])
+OPERATIONS: st.SearchStrategy[Reading[Operation | None]] = st.sampled_from([Known(None), Known(OPERATION), BROKEN])
 NAMES = st.lists(st.sampled_from(["i-1", "i-2"]), max_size=2)
 
 
 @given(MEMBERS, NAMES, OPERATIONS, st.integers(1, 5))
 def test_it_never_opens_beside_an_unfinished_or_a_silent_member_or_an_operation(
-    members: list[EtcdMember], silent: list[str], operation: Reading[Item | None], slots: int
+    members: list[EtcdMember], silent: list[str], operation: Reading[Operation | None], slots: int
 ) -> None:
     found = gate(View(listed(*members), silent, operation, slots, "i-9", MY_URL))
     in_the_way = any(each.is_learner or not each.name for each in members) or silent or operation != Known(None)
@@ -138,7 +151,7 @@ def test_ones_own_member_is_always_found(
     learner: bool,
     place: int,
     silent: list[str],
-    operation: Reading[Item | None],
+    operation: Reading[Operation | None],
 ) -> None:
     mine = peer(9, "?" if started else "", learner=learner)
     everyone = [*members[:place], mine, *members[place:]]

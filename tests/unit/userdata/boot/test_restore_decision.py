@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from coordination.boots import Boot
+from coordination.backups import Backup
 from coordination.claims import FROM_NOTHING, claim_restoring
 from coordination.instances import GroupInstance
 from coordination.members import Member
@@ -16,7 +16,7 @@ from coordination.release_grants import ReleaseGrant
 from coordination.restore_approval import Approval
 from tests.unit.userdata.boot.looks import BROKEN, ME, member, record
 from userdata.boot.actions import GrantRelease, TakeClaim, Wait, WaitForHuman
-from userdata.boot.restore import Backup, Evidence, RestoreRules, decide_restore, required_gone, unreported
+from userdata.boot.restore import Evidence, RestoreRules, decide_restore, required_gone, unreported
 
 NOW = 1_800_000_000
 RULES = RestoreRules(slots=3, oldest_backup_seconds=3600)
@@ -28,7 +28,7 @@ LOST = Evidence(
     rows=Known(ROWS),
     gone=Known(ALL),
     instances=Known(()),
-    boots=Known(()),
+    booted=Known(frozenset()),
     silent=True,
     backup=Known(Backup("backup-7", NOW - 600)),
     approval=Known(None),
@@ -78,7 +78,7 @@ def test_a_ready_epoch_without_any_members_row_is_not_taken_for_all_gone(rows: t
     assert isinstance(decide_restore(replace(LOST, rows=Known(rows)), RULES), Wait)
 
 
-@pytest.mark.parametrize("field", ["rows", "gone", "instances", "boots", "backup", "approval"])
+@pytest.mark.parametrize("field", ["rows", "gone", "instances", "booted", "backup", "approval"])
 def test_whatever_cannot_be_read_is_waited_for(field: str) -> None:
     broken: dict[str, Any] = {field: BROKEN}
     assert isinstance(decide_restore(replace(LOST, **broken), RULES), Wait)
@@ -87,16 +87,14 @@ def test_whatever_cannot_be_read_is_waited_for(field: str) -> None:
 def test_an_instance_that_nobody_heard_of_yet_is_waited_for() -> None:
     booting = in_slot("i-9", "Pending:Wait")
     assert isinstance(decide_restore(replace(LOST, instances=Known((booting,))), RULES), Wait)
-    told = Boot("arn:aws:ec2:us-east-1:123456789012:instance/i-9", "decide")
-    heard = replace(LOST, instances=Known((booting,)), boots=Known((told,)))
+    heard = replace(LOST, instances=Known((booting,)), booted=Known(frozenset({"i-9"})))
     assert isinstance(decide_restore(heard, RULES), TakeClaim)
 
 
 def test_whoever_has_neither_a_members_row_nor_a_boot_row_was_not_heard_of() -> None:
     slots = [in_slot(name, "InService") for name in ("i-1", "i-8", "i-9")]
     worker = GroupInstance("i-7", "pool", "worker", "InService")
-    booting = Boot("arn:aws:ec2:us-east-1:123456789012:instance/i-8", "looks")
-    assert unreported([*slots, worker], ROWS, [booting]) == frozenset({"i-9"})
+    assert unreported([*slots, worker], ROWS, ["i-8"]) == frozenset({"i-9"})
 
 
 def test_a_backup_that_is_too_old_waits_for_a_human() -> None:

@@ -234,6 +234,25 @@ def test_after_a_reboot_of_all_a_voter_goes_on_as_soon_as_one_other_member_answe
     serves(joiner)
 
 
+def test_an_operation_of_a_kind_that_this_release_does_not_know_is_waited_for_and_named(joiner: World) -> None:
+    unknown = {"Kind": "upgrade", "TargetInstance": OTHER, "TargetMemberId": "1", "Epoch": 1, "State": "requested"}
+    joiner.table.store({"Id": "operation", "OperationId": "op-1", "RequestedAt": 1_800_000_000, **unknown})
+
+    def asleep() -> None:
+        assert KUBEADM not in joiner.events
+        if joiner.sleeps == 5:
+            joiner.table.remove("operation")
+
+    joiner.while_asleep = asleep
+    assert joiner.boot() is End.SERVES
+    said = [
+        line for line in joiner.lines if "item operation: Kind is 'upgrade', allowed: remove, clean-learner" in line
+    ]
+    assert len(said) == 1
+    assert joiner.sleeps >= 5
+    serves(joiner)
+
+
 def test_a_gate_that_closes_again_and_again_right_before_kubeadm_is_no_failure(joiner: World) -> None:
     third = peer(7, "i-third", "10.0.0.7", learner=True)
 

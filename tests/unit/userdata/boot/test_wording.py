@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from coordination.boots import Boot
 from coordination.instances import GroupInstance
 from coordination.outcomes import Done, Known, NoTable, Throttled, Unknown
 from coordination.record import Phase
@@ -42,7 +41,6 @@ SNAPSHOTS = st.builds(
     owner_still=st.booleans(),
     reach=st.sampled_from(Reach),
 ) | st.builds(look, st.just(record()), st.just(disk()), UNKNOWN)
-SPEAKS = Boot("arn:aws:ec2:us-east-1:123456789012:instance/i-9", "gate", "the first words")
 EVIDENCE = st.builds(
     lambda **parts: replace(LOST, **parts),
     rows=UNKNOWN | st.sampled_from([Known(ROWS), Known(ROWS[:1]), Known(())]),
@@ -51,7 +49,7 @@ EVIDENCE = st.builds(
     | st.sampled_from(["Terminating:Wait", "Pending:Wait", "InService"]).map(
         lambda state: Known((GroupInstance("i-1", "slot0", "control-plane", state),))
     ),
-    boots=UNKNOWN | st.sampled_from([Known(()), Known((SPEAKS,))]),
+    booted=UNKNOWN | st.sampled_from([Known(frozenset()), Known(frozenset({"i-1"}))]),
     silent=st.booleans(),
     backup=UNKNOWN | st.sampled_from([Known(None), LOST.backup, OLD]),
     approval=UNKNOWN | st.sampled_from([Known(None), Known(Approval(2, ALL, "somebody"))]),

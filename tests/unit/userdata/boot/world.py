@@ -13,6 +13,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from coordination.backups import Backup
 from coordination.boots import Boot, tell
 from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState, member
@@ -100,6 +101,7 @@ class World:
     """Whether any member answers."""
     gone: set[str] = field(default_factory=set)
     """The instances that EC2 calls terminated."""
+    backup: Reading[Backup | None] = field(default_factory=lambda: Known(None))
     told: Boot = field(default_factory=lambda: Boot("", ""))
     """This node's own row, as it was written last."""
     sleeps: int = 0
@@ -206,12 +208,19 @@ class World:
 
     def boot(self, *, slots: int = 3) -> End:
         """Boot the node whose files are below `root`; how that ended."""
+        context = self.context(slots)
+        try:
+            return ControlPlaneBoot(context, self.through(Neighbours(self)), Publisher(self)).run()
+        finally:
+            context.launch_hook.close()
+
+    def context(self, slots: int = 3) -> Context:
+        """What a boot of the node stands on. Its launch hook has to be closed."""
         log = Log(self.lines.append)
         identity = InstanceIdentity(
             ME, "us-east-1a", "us-east-1", "123456789012", MY_ADDRESS, "m7i.large", "ami-1", "aws"
         )
-        launch_hook = LaunchHook(lambda: Done(), 3600, self.lines.append, sleep=self.sleep)
-        context = Context(
+        return Context(
             root=self.root,
             identity=identity,
             node_file=NodeFile("uuid", "control-plane", "2", "us-east-1", "table", "/holdfast/uuid"),
@@ -221,19 +230,16 @@ class World:
             table=self.through(self.table),
             groups=self.through(Groups(self)),
             own_group=self.through(OwnGroup(self)),
+            backups=self.through(Backups(self)),
             pki=self.through(KeyStore(self)),
             stack=self.through(OwnStack(self)),
             system=Machine(self),
             disk=EtcdDisk(self.root),
             stages=Stages(log, self._told, Boot(identity.arn, "boot")),
-            launch_hook=launch_hook,
+            launch_hook=LaunchHook(lambda: Done(), 3600, self.lines.append, sleep=self.sleep),
             servers=self.through(Servers(self)),
             run=self.run,
         )
-        try:
-            return ControlPlaneBoot(context, self.through(Neighbours(self)), Publisher(self)).run()
-        finally:
-            launch_hook.close()
 
     def _told(self, row: Boot) -> Done:
         # Its own row never ends a stage, so what becomes of it is no event.
@@ -384,6 +390,16 @@ class Groups:
         if self.world.happens("groups: states"):
             return Unknown("DescribeInstances: ReadTimeoutError", "ReadTimeoutError")
         return Known({each: TERMINATED if each in self.world.gone else "running" for each in instance_ids})
+
+
+@dataclass(frozen=True)
+class Backups:
+    """The backups of the cluster."""
+
+    world: World
+
+    def newest(self) -> Reading[Backup | None]:
+        return self.world.backup
 
 
 @dataclass(frozen=True)

@@ -71,8 +71,17 @@ def test_a_control_plane_sees_what_the_table_holds_of_this_epoch(tmp_path: Path)
     assert [(lease.name, lease.owner, lease.fence) for lease in table.leases] == [(LeaseName.AGENT, "i-2", 3)]
     assert table.observation is not None
     assert table.conditions == ()
-    assert len(table.malformed) == 1
-    assert "condition#Broken" in table.malformed[0]
+    assert table.malformed == ("item condition#Broken: Reason is missing, allowed: text",)
+
+
+@pytest.mark.parametrize("prefix", ["member#i-4", "lease#join", "condition#Other", "observation"])
+def test_whatever_cannot_be_understood_is_told_of_and_hides_nothing_else(tmp_path: Path, prefix: str) -> None:
+    found = facts(tmp_path, Known(Rows(*STORED[:-1], {"Id": prefix, "By": 5})))
+    assert isinstance(found.table, Known)
+    table = found.table.value
+    (line,) = table.malformed
+    assert line.startswith(f"item {prefix}: ")
+    assert (table.members, len(table.leases)) == (ROWS, 1)
 
 
 def test_a_worker_asks_for_nothing_but_the_record(tmp_path: Path) -> None:

@@ -6,15 +6,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
 
 from coordination.boots import Boot
 from coordination.conditions import Condition, is_of_boots
+from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState
+from coordination.names import CONTROL_PLANE_ROLE
 from coordination.outcomes import Known
 from coordination.termination import TERMINATED
-from userdata.agent.members import member_of
-from userdata.etcd.model import AlarmKind, hexadecimal
+from userdata.agent.observe.actions import Change, ClearCondition, SetCondition
+from userdata.agent.observe.members import member_of
+from userdata.etcd.model import AlarmKind, EtcdMember, hexadecimal
 from userdata.etcd.view import EtcdView, address
 from userdata.pki.inventory import HeldCertificate
 
@@ -51,36 +53,23 @@ class Wanted:
         return f"{self.kind}/{self.about}"
 
 
-@dataclass(frozen=True)
-class Set:
-    """Store a condition; `replaces` is what stands there now."""
+def of_etcd(
+    view: EtcdView, rows: Sequence[Member], states: Mapping[str, str | None], unread: Collection[str] = ()
+) -> list[Wanted]:
+    """What is wrong with etcd's members. `rows` are those of its epoch, `states` EC2's words for their instances.
 
-    condition: Condition
-    replaces: Condition | None
-
-
-@dataclass(frozen=True)
-class Clear:
-    """Delete a condition."""
-
-    condition: Condition
-
-
-Change: TypeAlias = Set | Clear
-
-
-def of_etcd(view: EtcdView, rows: Sequence[Member], states: Mapping[str, str | None]) -> list[Wanted]:
-    """What is wrong with etcd's members. `rows` are those of its epoch, `states` EC2's words for their instances."""
+    `unread` are the instances whose rows cannot be understood.
+    """
     by_id = {member.member_id: row for row in rows if (member := member_of(row, view.listed)) is not None}
     found: list[Wanted] = []
     for member in view.listed.members:
         row, known_as = by_id.get(member.member_id), hexadecimal(member.member_id)
         who = f"etcd's member {known_as} ({member.name or address(member)})"
         if member in view.listed.unfinished:
-            found += _unfinished(who, known_as, row, states)
+            found += _unfinished(who, known_as, row, states, _rowless(member, unread))
             continue
         if row is None or row.state is MemberState.REMOVED:
-            why = "has no member row" if row is None else "is listed, though its row says removed"
+            why = _rowless(member, unread) if row is None else "is listed, though its row says removed"
             found.append(
                 Wanted(
                     Kind.MEMBER_UNEXPECTED,
@@ -145,9 +134,9 @@ def changes(
         since = present.since if present else now
         condition = Condition(each.name, each.reason, each.next_step, since)
         if condition != present:
-            found.append(Set(condition, present))
+            found.append(SetCondition(condition, present))
     names = {each.name for each in wanted}
-    return found + [Clear(stored[name]) for name in sorted(judged) if name in stored and name not in names]
+    return found + [ClearCondition(stored[name]) for name in sorted(judged) if name in stored and name not in names]
 
 
 def judged_by(view: EtcdView, names: Iterable[str]) -> frozenset[str]:
@@ -167,6 +156,17 @@ def left_behind(names: Iterable[str], rows: Iterable[Member]) -> frozenset[str]:
     )
 
 
+def of_slots(boots: Iterable[Boot], instances: Iterable[GroupInstance]) -> tuple[Boot, ...]:
+    """The boot rows of instances that are in a slot's group now.
+
+    Of the others nobody may believe what they say: an instance's row is its own, but a worker writes its own as it
+    likes, and could keep a condition for ever. An instance that was detached from its group, and still waits for what
+    it tells, sets its condition again after each time that it is cleared.
+    """
+    slots = {each.instance_id for each in instances if each.role == CONTROL_PLANE_ROLE}
+    return tuple(row for row in boots if row.instance_id in slots)
+
+
 def waiting(stored: Collection[str], boots: Iterable[Boot]) -> frozenset[str]:
     """The instances whose boot rows name a stored condition that booting nodes store."""
     return frozenset(row.instance_id for row in boots if row.condition in stored and is_of_boots(row.condition))
@@ -178,14 +178,20 @@ def named_no_more(stored: Iterable[str], boots: Iterable[Boot], states: Mapping[
     return frozenset(name for name in stored if is_of_boots(name) and name not in named)
 
 
-def _unfinished(who: str, known_as: str, row: Member | None, states: Mapping[str, str | None]) -> list[Wanted]:
+def _rowless(member: EtcdMember, unread: Collection[str]) -> str:
+    return "has a member row that cannot be understood" if member.name in unread else "has no member row"
+
+
+def _unfinished(
+    who: str, known_as: str, row: Member | None, states: Mapping[str, str | None], rowless: str
+) -> list[Wanted]:
     after = _STRAY_SECONDS
     if row is None:
-        why = "has no member row"
+        why = rowless
     elif states.get(row.instance_id, "") in (TERMINATED, None):
-        why = f"belongs to {row.instance_id}, which is gone"
+        why = f"belongs to {row.instance_id}, which is terminated"
     else:
-        why, after = "has not finished to join for ten minutes", _UNFINISHED_SECONDS
+        why, after = "has not finished joining for ten minutes", _UNFINISHED_SECONDS
     next_step = "It blocks every join. If its instance does not join, remove it: etcdctl member remove " + known_as
     return [Wanted(Kind.LEARNER_STRAY, known_as, f"{who} {why}", next_step, after)]
 

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from coordination import member_writes
 from coordination.member_writes import found_again, not_found, voter_row
 from coordination.members import Member, MemberState
-from coordination.writes import Update
+from userdata.agent.observe.actions import Correction
 from userdata.etcd.model import EtcdMember, MemberList, hexadecimal
-
-
-@dataclass(frozen=True)
-class Correction:
-    """A write, and why."""
-
-    update: Update
-    reason: str
 
 
 def member_of(row: Member, listed: MemberList) -> EtcdMember | None:

@@ -1,0 +1,50 @@
+"""`boot-failures#<slot>`: when boots in a control plane's slot failed, by instance.
+
+It is an item of its own and no field of the boot rows, for a worker writes its own as it likes: two forged ones
+would make a slot's first failure its third one. IAM lets a worker write no other item, so every entry here is a control
+plane's, also after its instance is gone and no group knows its role any more. What this does not stop: a control plane
+may write an entry for another one, as it may write everything else here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from coordination.fields import whole_number
+from coordination.names import TABLE_KEY, boot_failures_item
+from coordination.outcomes import Item
+from coordination.writes import Update, Value, update
+
+FAILURES_SECONDS = 3600
+MOST_FAILURES = 3
+"""So many failed boots of one slot within that time, and the last one waits for a person: a next would fail, too."""
+
+
+@dataclass(frozen=True)
+class BootFailures:
+    """When each instance's boot failed, in seconds since 1970."""
+
+    failed_at: Mapping[str, int]
+
+    def lately(self, now: int, without: str) -> list[str]:
+        """The instances, but for one, whose boots failed within the last FAILURES_SECONDS."""
+        return sorted(name for name in self.failed_at if name != without and not self._is_old(name, now))
+
+    def old(self, now: int) -> list[str]:
+        """The instances whose failures count no more."""
+        return sorted(name for name in self.failed_at if self._is_old(name, now))
+
+    def _is_old(self, name: str, now: int) -> bool:
+        return now - self.failed_at[name] >= FAILURES_SECONDS
+
+
+def boot_failures(item: Item) -> BootFailures:
+    """The failures that `item` holds. Raises Malformed."""
+    return BootFailures({name: whole_number(item, name) for name in item if name != TABLE_KEY})
+
+
+def failed(slot: str, instance_id: str, seen: BootFailures, now: int) -> Update:
+    """An instance's boot has failed. What counts no more is removed, so the item does not grow."""
+    changes: dict[str, Value] = dict.fromkeys(seen.old(now))
+    return update(boot_failures_item(slot), {**changes, instance_id: now}, {})

@@ -1,0 +1,44 @@
+"""What a look can decide. Every write is conditional on what was read, but for the one of the observation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from coordination.conditions import Condition
+from coordination.observed_state import ClusterObservation
+from coordination.writes import Update
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A write that makes a member row true, and why."""
+
+    update: Update
+    reason: str
+
+
+@dataclass(frozen=True)
+class Publish:
+    """Store what was seen, in place of what was seen before."""
+
+    observation: ClusterObservation
+
+
+@dataclass(frozen=True)
+class SetCondition:
+    """Store a condition; `replaces` is what stands there now."""
+
+    condition: Condition
+    replaces: Condition | None
+
+
+@dataclass(frozen=True)
+class ClearCondition:
+    """Delete a condition."""
+
+    condition: Condition
+
+
+Change: TypeAlias = SetCondition | ClearCondition
+Action: TypeAlias = Correction | Publish | Change

@@ -1,0 +1,93 @@
+"""What follows from a look: which member rows to make true, what to publish, which conditions to set and to clear."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from math import floor
+
+from coordination.observed_state import ClusterObservation, SeenMember
+from coordination.outcomes import Known
+from coordination.record import ClusterRecord
+from userdata.agent.observe import conditions, members
+from userdata.agent.observe.actions import Action, Change, Publish
+from userdata.agent.observe.conditions import Kind, Lasting, Wanted
+from userdata.agent.observe.snapshot import Nodes, Snapshot
+from userdata.etcd.model import hexadecimal
+from userdata.etcd.view import EtcdView
+from userdata.pki.inventory import HeldCertificate
+
+
+def decide(snapshot: Snapshot, lasting: Lasting) -> list[Action]:
+    """What to do now, in this order. `lasting` remembers from look to look since when conditions have been wanted."""
+    table = snapshot.table
+    view = snapshot.view.value if isinstance(snapshot.view, Known) else None
+    states = snapshot.states.value if isinstance(snapshot.states, Known) else {}
+    nodes = snapshot.nodes.value if isinstance(snapshot.nodes, Known) else None
+    return [
+        *([] if view is None else members.by_etcd(table.members, view.listed)),
+        *members.by_ec2(table.members, states, int(snapshot.now)),
+        Publish(observed(snapshot.instance_id, table.record, view, nodes, snapshot.certificates, snapshot.now)),
+        *_conditions(snapshot, view, states, lasting),
+    ]
+
+
+def _conditions(
+    snapshot: Snapshot, view: EtcdView | None, states: Mapping[str, str | None], lasting: Lasting
+) -> list[Change]:
+    table = snapshot.table
+    # Whether these are members is not known.
+    theirs = {Wanted(Kind.CERTIFICATE_EXPIRING, name, "", "").name for name in table.unread}
+    judged = conditions.left_behind(table.conditions, table.members) - theirs
+    if isinstance(snapshot.instances, Known):
+        booting = conditions.of_slots(table.boots, snapshot.instances.value)
+        judged |= conditions.named_no_more(table.conditions, booting, states)
+    wanted: list[Wanted] = []
+    if view is not None:
+        seen = conditions.of_etcd(view, table.members, states, table.unread)
+        wanted = lasting.of(seen, snapshot.steady)
+        # One that was stored by the leader before stays while there is a reason, however short this one has looked.
+        wanted += [each for each in seen if each.name in table.conditions and each not in wanted]
+        judged |= conditions.judged_by(view, table.conditions)
+    return conditions.changes(wanted, table.conditions, judged, int(snapshot.now))
+
+
+def observed(
+    by: str,
+    record: ClusterRecord,
+    view: EtcdView | None,
+    nodes: Nodes | None,
+    held: Sequence[HeldCertificate],
+    now: float,
+) -> ClusterObservation:
+    """What is published of one look. `now` is in seconds since 1970."""
+    moment = datetime.fromtimestamp(now, UTC)
+    days = [
+        each.certificate.value.days_left(moment)
+        for each in held
+        if isinstance(each.certificate, Known) and each.certificate.value is not None
+    ]
+    return ClusterObservation(
+        observed_at=int(now),
+        by=by,
+        epoch=record.epoch,
+        etcd_cluster_id="" if view is None else hexadecimal(view.listed.cluster_id),
+        leader=hexadecimal(view.leader_id) if view is not None and view.leader_id else "",
+        members=None if view is None else _members(view),
+        size_bytes=None if view is None else max((each.size_bytes for each in view.statuses.values()), default=None),
+        nodes=None if nodes is None else nodes.all,
+        nodes_ready=None if nodes is None else nodes.ready,
+        certificate_days=floor(min(days)) if days else None,
+    )
+
+
+def _members(view: EtcdView) -> tuple[SeenMember, ...]:
+    return tuple(
+        SeenMember(
+            hexadecimal(each.member_id),
+            each.name,
+            each.is_learner,
+            view.problems.get(each.member_id, "it was not asked"),
+        )
+        for each in view.listed.members
+    )
