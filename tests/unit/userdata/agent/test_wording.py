@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,18 +21,28 @@ from userdata.agent.observe.actions import Action, Publish, SetCondition
 from userdata.agent.observe.conditions import Lasting
 from userdata.agent.observe.decide import decide
 from userdata.agent.observe.snapshot import Nodes, Snapshot, Table
-from userdata.etcd.model import Alarm, AlarmKind
-from userdata.etcd.view import EtcdView
+from userdata.etcd.model import Alarm, AlarmKind, EtcdMember, Health
+from userdata.etcd.view import EtcdView, MemberAnswer
 
 NAMES = ("MemberUnhealthy/i-2", "LearnerStray/40", "CertificateExpiring/i-9", "QuorumLost", "BootFailed/slot-1")
 ARN = "arn:aws:ec2:us-east-1:123456789012:instance/"
 UNKNOWN = st.sampled_from([Unknown("no answer"), NoTable("gone")])
 AN_HOUR = 3600.0
 
+SICK = MemberAnswer(Unknown("no answer"), Known(Health(False, "no leader")))
+
+
+def look(members: tuple[EtcdMember, ...], problems: dict[int, str], sick: bool, alarms: Any) -> EtcdView:
+    """A look in which some members do not answer, and the first one may say that it is not healthy."""
+    seen = view(*members, problems=problems, alarms=alarms)
+    return replace(seen, members=(replace(seen.members[0], answer=SICK), *seen.members[1:])) if sick else seen
+
+
 VIEWS = st.builds(
-    lambda members, problems, alarms: view(*members, problems=problems, alarms=alarms),
+    look,
     st.sampled_from([THREE, THREE[:2], (*THREE, etcd_member(4, learner=True)), (*THREE, etcd_member(4, name=""))]),
     st.dictionaries(st.integers(1, 3), st.sampled_from(["no answer", "it is not healthy"]), max_size=2),
+    st.booleans(),
     st.sampled_from([(), (Alarm(0x10, AlarmKind.NO_SPACE),), Unknown("no answer"), NoTable("gone")]),
 )
 TABLES = st.builds(
