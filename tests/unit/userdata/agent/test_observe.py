@@ -167,7 +167,7 @@ def test_what_a_booting_node_stored_stays_for_as_long_as_it_lives_and_tells_it(
 
 
 def test_a_boot_row_that_cannot_be_understood_blinds_nobody(world: World) -> None:
-    world.table.put({"Id": "boot#arn", "Stage": 7}, {})
+    world.table.put({"Id": "boot#arn:aws:ec2:us-east-1:000000000000:instance/i-4", "Stage": 7}, {})
     world.table.put(Condition("RestoreBlocked", TOLD, "a step", NOW).item(), {})
     world.observer().observe()
     assert world.conditions() == {}
