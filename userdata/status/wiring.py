@@ -15,9 +15,9 @@ from userdata.config import node_file
 from userdata.config.node_file import NodeFile
 from userdata.etcd.view import look, member_at
 from userdata.host.instance import Metadata
+from userdata.status.decide import report
 from userdata.status.gather import Sources, gather
 from userdata.status.rendering import document, screen
-from userdata.status.report import report
 from userdata.status.snapshot import Who
 
 

@@ -44,8 +44,8 @@ from userdata.kube.outcomes import NotFound
 from userdata.kube.resources import Object, Resource
 from userdata.kubeadm.tokens import GROUP
 from userdata.status import gather as status
+from userdata.status.decide import report
 from userdata.status.rendering import document
-from userdata.status.report import report
 from userdata.status.snapshot import Who
 
 PREFIX = "arn:aws:ec2:us-east-1:123456789012:instance/"

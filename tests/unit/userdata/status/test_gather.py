@@ -16,8 +16,8 @@ from coordination.writes import as_item
 from tests.unit.userdata.agent.looks import NOW, RECORD, ROWS, THREE, row, view
 from userdata.logs.files import log_file
 from userdata.logs.lines import Clocks, Log, Outcome
+from userdata.status.decide import Verdict, report
 from userdata.status.gather import BOOT_LOG, Sources, gather, stages
-from userdata.status.report import Verdict, report
 from userdata.status.snapshot import Facts, Who
 
 LEASE = take(LeaseName.AGENT, NodeLease(LeaseName.AGENT, "", 4, 2), "i-2")

@@ -18,8 +18,8 @@ from tests.unit.userdata.agent.looks import NOW, RECORD, ROWS, THREE, etcd_membe
 from userdata.logs.lines import Outcome
 from userdata.pki.inspecting import Certificate
 from userdata.pki.inventory import CONTROL_PLANE, KUBELET, HeldCertificate
+from userdata.status.decide import Verdict, ago, report
 from userdata.status.rendering import document, screen
-from userdata.status.report import Verdict, ago, report
 from userdata.status.snapshot import Facts, StageLine, Table, Who
 
 MOMENT = datetime.fromtimestamp(NOW, UTC)
