@@ -44,7 +44,7 @@ from userdata.kube.outcomes import NotFound
 from userdata.kube.resources import Object, Resource
 from userdata.kubeadm.tokens import GROUP
 from userdata.status import gather as status
-from userdata.status.decide import report
+from userdata.status.decide import decide as status_decides
 from userdata.status.rendering import document
 from userdata.status.snapshot import Who
 
@@ -264,7 +264,7 @@ def telling(root: Path, *items: Item) -> str:
         now=lambda: looks.NOW,
         booted=lambda: looks.NOW - 100,
     )
-    return document(report(status.gather(sources)))
+    return document(status_decides(status.gather(sources)))
 
 
 @every
