@@ -16,6 +16,7 @@ from coordination.writes import Update, update
 LONGEST_STAGE = 64
 LONGEST_REASON = 1000
 LONGEST_PLACE = 128
+LONGEST_CONDITION = 128
 _LONGEST_FINGERPRINT = 128
 """In characters. IAM bounds no item, so an instance may store 400 kB of them; what is read of it is cut, too."""
 
@@ -33,6 +34,8 @@ class Boot:
     """When the instance wrote its first row, in seconds since 1970; None where it did not say."""
     place: str = ""
     """The slot of a control plane, the pool of a worker."""
+    condition: str = ""
+    """The name of the condition that the instance waits for a person in; empty where it does not."""
 
     @property
     def instance_id(self) -> str:
@@ -49,6 +52,7 @@ def boot(item: Item) -> Boot:
         fingerprint=cut_text(item, "Fingerprint", _LONGEST_FINGERPRINT),
         started_at=optional_number(item, "StartedAt"),
         place=cut_text(item, "Place", LONGEST_PLACE),
+        condition=cut_text(item, "Condition", LONGEST_CONDITION),
     )
 
 
@@ -60,5 +64,6 @@ def tell(row: Boot) -> Update:
         "Fingerprint": row.fingerprint or None,
         "StartedAt": row.started_at,
         "Place": row.place[:LONGEST_PLACE] or None,
+        "Condition": row.condition[:LONGEST_CONDITION] or None,
     }
     return update(boot_item(row.instance_arn), changes, {})

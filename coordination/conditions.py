@@ -8,8 +8,8 @@ from coordination.fields import text, whole_number
 from coordination.names import CONDITION_ITEM_PREFIX, TABLE_KEY, condition_item
 from coordination.outcomes import Item
 
-# What booting nodes store, while there may be nobody else who could. Each tells the same reason in its boot row for as
-# long as it stands, and the leading agent clears what no living node tells any more.
+# What booting nodes store, while there may be nobody else who could. Each names it in its boot row for as long as it
+# waits, and the leading agent clears what no living node names any more.
 QUORUM_LOST = "QuorumLost"
 RESTORE_BLOCKED = "RestoreBlocked"
 SNAPSHOT_TOO_OLD = "SnapshotTooOld"

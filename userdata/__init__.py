@@ -11,7 +11,9 @@ The rooms, from the top; each imports only what stands below it (setup.cfg, cont
 - `status`: what a node believes, on one screen.
 - `boot`, `agent`: from the start of an instance to a member of the cluster; what a control plane does from then on.
 - `config`, `join`, `leases`: what a node is told of its cluster; what workers join by; claims and leases that are held.
-- `addons`, `cloud`, `etcd`: add-ons; what a node asks of AWS for itself; etcd's members and their health.
+- `addons`, `cloud`: add-ons; what a node asks of AWS for itself.
+- `faults`: what a failure comes to, by AWS's code, etcd's refusal, or what a command printed.
+- `etcd`: etcd's members and their health.
 - `kube`: the Kubernetes API and kubectl.
 - `kubeadm`: what kubeadm is told and what it says, and the static pods that it makes.
 - `pki`: keys and certificates.

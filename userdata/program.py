@@ -5,13 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from userdata.boot.end import End
 from userdata.config.node_file import NodeFileError
 from userdata.logs.lines import StageFailed
 
 ROOT = Path("/")
+
+EXIT_CODES: Mapping[End, int] = {End.SERVES: 0, End.STOPPED: 0, End.FAILED: 3}
+"""Of a boot. One that must not start anything has done what it should. One that failed is not started again by systemd
+(RestartPreventExitStatus): in the moments until its instance ends it would only claim anew."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -31,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
         if chosen.command == "boot":
             from userdata.boot.wiring import boot
 
-            return boot(ROOT)
+            return EXIT_CODES[boot(ROOT)]
         if chosen.command == "agent":
             from userdata.agent.wiring import agent
 

@@ -63,10 +63,10 @@ def _verdict(instance: GroupInstance, snapshot: Snapshot) -> CompleteHook | Hear
     if isinstance(snapshot.rows, Unknown):
         return Heartbeat(instance, f"whether it is a member is unknown: {snapshot.rows.reason}")
     rows = snapshot.rows.value
-    if doubt := membership(instance, rows, snapshot.cluster_id):
-        if why := release_granted(instance, rows, snapshot.cluster_id):
-            return CompleteHook(instance, why)
-        return Heartbeat(instance, doubt)
+    doubt = membership(instance, rows, snapshot.cluster_id)
+    if doubt is not None:
+        why = release_granted(instance, rows, snapshot.cluster_id)
+        return Heartbeat(instance, doubt) if why is None else CompleteHook(instance, why)
     if instance.role == CONTROL_PLANE_ROLE:
         return CompleteHook(instance, "no row says that it is a member of etcd")
     if instance.role == WORKER_ROLE:
@@ -74,8 +74,8 @@ def _verdict(instance: GroupInstance, snapshot: Snapshot) -> CompleteHook | Hear
     return Heartbeat(instance, f"its group {instance.group} has the role {instance.role!r}")
 
 
-def membership(instance: GroupInstance, rows: Rows, cluster_id: str) -> str:
-    """Why the instance may be a member of etcd; empty if it certainly is none."""
+def membership(instance: GroupInstance, rows: Rows, cluster_id: str) -> str | None:
+    """Why the instance may be a member of etcd; None if it certainly is none."""
     if isinstance(rows.record, Unknown):
         return f"the cluster record is unknown: {rows.record.reason}"
     record = rows.record.value
@@ -83,19 +83,19 @@ def membership(instance: GroupInstance, rows: Rows, cluster_id: str) -> str:
         return f"the cluster record belongs to {record.cluster_id}"
     row = rows.members.get(instance.instance_id)
     if row is None:
-        return ""
+        return None
     if isinstance(row, Unknown):
         return f"its row is unknown: {row.reason}"
     # A restore starts a new epoch, and only after every member of the one before is gone.
     if record is not None and row.value.epoch < record.epoch:
-        return ""
+        return None
     if row.value.state is MemberState.REMOVED:
-        return ""
+        return None
     return f"{member_item(instance.instance_id)} is {row.value.state}: etcd has to remove it first"
 
 
-def release_granted(instance: GroupInstance, rows: Rows, cluster_id: str) -> str:
-    """Why a member need not be held; empty where it has to be.
+def release_granted(instance: GroupInstance, rows: Rows, cluster_id: str) -> str | None:
+    """Why a member need not be held; None where it has to be.
 
     Nobody has written a member's row since the one who looked had read the record and then the rows, so nobody has
     joined it. The rows are counted here, too.
@@ -104,12 +104,12 @@ def release_granted(instance: GroupInstance, rows: Rows, cluster_id: str) -> str
     said = understood(rows.release_grants).get(instance.instance_id)
     record, row = rows.record, rows.members.get(instance.instance_id)
     if said is None or not isinstance(record, Known) or record.value is None or not isinstance(row, Known):
-        return ""
+        return None
     if record.value.cluster_id != cluster_id or not said.holds(record.value) or row.value.epoch != said.epoch:
-        return ""
+        return None
     others = [each for name, each in rows.members.items() if name != instance.instance_id]
     if any(isinstance(each, Unknown) or each.value.epoch >= said.epoch for each in others):
-        return ""
+        return None
     return f"it is the only member that epoch {said.epoch} ever had, and {said.by} found that it does not answer"
 
 

@@ -42,4 +42,5 @@ def may_go(table: Table, name: str) -> bool:
         },
     )
     held = in_group(name, leaving=True, member=True)
-    return not decide.membership(held, rows, CLUSTER) or bool(decide.release_granted(held, rows, CLUSTER))
+    none = decide.membership(held, rows, CLUSTER) is None
+    return none or decide.release_granted(held, rows, CLUSTER) is not None

@@ -14,10 +14,10 @@ from userdata.addons import content
 from userdata.addons.content import Addons, Record, read_record, record_document
 from userdata.addons.filling import ManifestError, Values
 from userdata.addons.places import FOLDER, NAMESPACE, RECORD
+from userdata.faults.output import of_output
 from userdata.host.commands import Finished
 from userdata.kube.kubectl import KubectlTarget, printed
 from userdata.kubeadm.documents import Document
-from userdata.kubeadm.errors import sort
 from userdata.kubeadm.places import INIT_FILE
 
 # The API server answers an apply of all of Cilium in two seconds; a cluster that was just founded takes longer.
@@ -82,4 +82,4 @@ def _apply(document: Document, here: KubectlTarget) -> Finished:
 
 
 def _failed(what: str, said: Finished) -> Unknown:
-    return Unknown(f"{what}: {sort(said.output).reason}")
+    return Unknown(f"{what}: {of_output(said.output).reason}")

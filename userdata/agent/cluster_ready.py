@@ -18,13 +18,13 @@ PATIENCE_SECONDS = 3600.0
 """How long a stack may take until it waits: as long as it would wait then. After that it is an old cluster's agent."""
 
 
-def why_not(view: EtcdView, slots: int) -> str:
-    """Why the cluster is not whole yet; empty when it is."""
+def why_not(view: EtcdView, slots: int) -> str | None:
+    """Why the cluster is not whole yet; None when it is."""
     if view.listed.unfinished:
         return "a member of etcd is not a voter yet"
     if len(view.listed.voters) < slots:
         return f"etcd has {len(view.listed.voters)} voters for {slots} slots"
-    return next((problem for problem in view.problems.values() if problem), "")
+    return next((problem for problem in view.problems.values() if problem), None)
 
 
 @dataclass
@@ -40,7 +40,7 @@ class ClusterReadySignal:
 
     def run(self) -> str:
         """Signal, if the cluster is whole and this was not done before. Raises StageFailed."""
-        if self._over or why_not(known(self.look()), self.slots):
+        if self._over or why_not(known(self.look()), self.slots) is not None:
             return ""
         self._since = self.clock() if self._since is None else self._since
         outcome = self.signal()

@@ -16,19 +16,19 @@ from userdata.logs.lines import StageFailed
 PERIOD_SECONDS = 10.0
 
 
-def why_stop(record: ClusterRecord | None, identity: DataOwner) -> str:
-    """Why this node must not run kubelet and etcd any more; empty while it may.
+def why_stop(record: ClusterRecord | None, identity: DataOwner) -> str | None:
+    """Why this node must not run kubelet and etcd any more; None while it may.
 
     That there is no record is no reason: nothing deletes it, so the table was lost, and the members still serve. Nor is
     a deletion: until its instances go, the cluster serves whoever empties it.
     """
     if record is None:
-        return ""
+        return None
     if record.cluster_id != identity.node.cluster_id:
         return f"the table belongs to the cluster {record.cluster_id}"
     if record.epoch > identity.epoch:
         return f"epoch {record.epoch} has begun, and this node's etcd data is of epoch {identity.epoch}"
-    return ""
+    return None
 
 
 class Fence:
@@ -50,7 +50,7 @@ class Fence:
         if isinstance(reading, Unknown):
             raise StageFailed(f"whether this node may go on is unknown: {reading.reason}")
         why = why_stop(reading.value, self._identity)
-        if not why:
+        if why is None:
             return ""
         # Again at every look: nothing else may have started them meanwhile.
         try:

@@ -22,7 +22,7 @@ from userdata.agent.observe.snapshot import Nodes
 from userdata.agent.observe.task import Observer
 from userdata.agent.tasks import Task
 from userdata.agent.watchdog import Pulse
-from userdata.cloud.lifecycle import signal
+from userdata.cloud.lifecycle import OwnStack
 from userdata.config.cluster import values
 from userdata.etcd import view
 from userdata.etcd.view import EtcdView, member_at
@@ -85,12 +85,11 @@ def _identity(context: AgentContext) -> DataOwner:
 
 
 def _announcing(context: AgentContext) -> ClusterReadySignal:
-    cloudformation = client("cloudformation")
-    stack, instance_id = context.settings.control_plane_stack, context.identity.instance_id
+    stack = OwnStack(client("cloudformation"), context.settings.control_plane_stack, context.identity.instance_id)
     return ClusterReadySignal(
         context.settings.slots,
         _look(context),
-        lambda: signal(cloudformation, stack, CLUSTER_READY, instance_id),
+        partial(stack.signal, CLUSTER_READY),
     )
 
 

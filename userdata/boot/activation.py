@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from coordination.names import slot_group
-from coordination.outcomes import Done, NoOp
+from coordination.outcomes import NoOp, Request
 from userdata.addons import installing
 from userdata.addons.filling import ManifestError
 from userdata.boot.context import Context
-from userdata.boot.failures import StepFailed, of_words
+from userdata.boot.failures import StepFailed
 from userdata.boot.ports import JoinDataPublisher
 from userdata.boot.readiness import wait_until_served
-from userdata.boot.retry import doubt, until_done, until_told
+from userdata.boot.retry import Attempt, until_done, until_told
 from userdata.boot.stages import RunningStage
-from userdata.cloud.lifecycle import signal
 from userdata.config.cluster import values
+from userdata.faults.fault import Fault, unsorted
 from userdata.host.https import Unavailable
 from userdata.kube import rights
 from userdata.kube.access import Access
 from userdata.kube.client import Api
 from userdata.kube.kubectl import KubectlTarget
-from userdata.kubeadm.errors import Fault
+from userdata.kube.outcomes import Change
 from userdata.logs.lines import StageFailed
 
 AGENT_UNIT = "holdfast-agent.service"
@@ -61,21 +59,20 @@ class Activation:
     def _give_rights(self, told: RunningStage) -> None:
         access = Access(self._context.instance_id, self._context.root)
 
-        def give() -> str:
+        def give() -> Change:
             try:
                 with access.administrator() as credentials:
-                    outcome = rights.install(Api(self._context.identity.address, credentials))
+                    return rights.install(Api(self._context.identity.address, credentials))
             except Unavailable as error:
-                raise of_words(str(error)) from error
-            return "" if isinstance(outcome, Done) else outcome.reason
+                raise StepFailed(unsorted(str(error))) from error
 
-        self._insist(give, told, 1)
+        self._try(give, told, 1)
 
     def enter_service(self) -> None:
         """Complete the launch hook. Raises StageFailed."""
         context = self._context
         with context.stages.stage("launch-hook") as told:
-            self._insist(lambda: doubt(context.own_group.complete_launch()), told)
+            self._try(context.own_group.complete_launch, told)
             context.launch_hook.close()
 
     def signal(self) -> bool:
@@ -86,7 +83,7 @@ class Activation:
         """
         with self._context.stages.stage("signal") as told:
             try:
-                self._insist(lambda: self._tell_stack(told), told)
+                self._try(lambda: self._tell_stack(told), told)
             except StageFailed as failed:
                 told.say(f"the stack is told later: {failed}")
                 return False
@@ -101,13 +98,12 @@ class Activation:
         # As a node says whose stack was told at once.
         self._context.stages.store(stage=_LAST_STAGE, reason="")
 
-    def _tell_stack(self, told: RunningStage) -> str:
+    def _tell_stack(self, told: RunningStage) -> Request:
         context = self._context
-        stack, resource = context.settings.control_plane_stack, slot_group(context.node_file.place)
-        outcome = signal(context.cloudformation, stack, resource, context.instance_id)
+        outcome = context.stack.signal(slot_group(context.node_file.place))
         if isinstance(outcome, NoOp):
             told.say(outcome.reason)
-        return doubt(outcome)
+        return outcome
 
     def install_addons(self) -> None:
         """Install the image's add-ons into a cluster that has none. What fails here is left to the agents."""
@@ -129,9 +125,9 @@ class Activation:
         except ManifestError as error:
             raise StepFailed(Fault(True, str(error), "Use an image whose add-ons are whole.")) from error
         here = KubectlTarget(context.identity.address, context.run)
-        self._insist(lambda: doubt(installing.install(addons, here)), told)
+        self._try(lambda: installing.install(addons, here), told)
 
-    def _insist(self, attempt: Callable[[], str], told: RunningStage, pause_seconds: float = 2) -> None:
+    def _try(self, attempt: Attempt, told: RunningStage, pause_seconds: float = 2) -> None:
         until_done(attempt, _TRIES, pause_seconds, told, self._context.launch_hook.sleep)
 
     def start_agent(self) -> None:

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from coordination.outcomes import Known, Reading, Unknown
+from coordination.outcomes import Done, Known, Reading, Unknown
 from userdata.host import files, https
 from userdata.host.https import NoAnswer
 from userdata.join.data import JoinData
@@ -70,8 +70,8 @@ def new(root: Path, instance_id: str) -> Key:
     return _of(private, instance_id)
 
 
-def forget(root: Path) -> str:
-    """Remove the key from wherever it is: the kubelet has one of its own. What could not be removed, and why."""
+def forget(root: Path) -> Done | Unknown:
+    """Remove the key from wherever it is: the kubelet has one of its own."""
     left: list[str] = []
     for holder in _HOLDERS:
         path = root / holder.lstrip("/")
@@ -81,7 +81,7 @@ def forget(root: Path) -> str:
             except OSError as error:
                 # One that stays holds no other up.
                 left.append(str(error))
-    return f"the first key could not be removed everywhere: {'; '.join(left)}" if left else ""
+    return Unknown(f"the first key could not be removed everywhere: {'; '.join(left)}") if left else Done()
 
 
 def _of(private: str, instance_id: str) -> Key:
@@ -164,4 +164,4 @@ class Asker:
 
 def _refused(status: int, said: Any) -> Unknown:
     message = said.get("message", "") if isinstance(said, dict) else ""
-    return Unknown(f"the API answers {status}: {str(message)[:200]}")
+    return Unknown(f"the API answers {status}: {str(message)[:200]}", f"HTTP {status}")

@@ -9,11 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from coordination.ports import Table
 from userdata.boot.launch_hook import LaunchHook
-from userdata.boot.ports import Backups, Groups, KeyStore, Machine, OwnGroup, Servers
+from userdata.boot.ports import Backups, Groups, KeyStore, Machine, OwnGroup, Servers, Stack
 from userdata.boot.stages import Stages
 from userdata.config.cluster import described
 from userdata.config.image import ImageFacts
@@ -44,7 +43,7 @@ class Context:
     own_group: OwnGroup
     backups: Backups
     pki: KeyStore
-    cloudformation: Any
+    stack: Stack
     system: Machine
     disk: EtcdDisk
     stages: Stages

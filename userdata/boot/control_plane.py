@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeAlias, assert_never
 
 from coordination import claims
 from coordination.boot_failures import MOST_FAILURES
@@ -29,6 +31,7 @@ from userdata.boot.actions import (
 from userdata.boot.activation import Activation
 from userdata.boot.context import Context, jittered, seconds_since_1970
 from userdata.boot.decide import decide
+from userdata.boot.end import End
 from userdata.boot.failures import LookAgain
 from userdata.boot.founding import Founding
 from userdata.boot.gather import Gatherer
@@ -36,25 +39,24 @@ from userdata.boot.joining import Joining
 from userdata.boot.keys import Keys
 from userdata.boot.ports import EtcdPeers, JoinDataPublisher
 from userdata.boot.restore import RestoreRules, decide_restore
-from userdata.boot.retry import doubt, until_done
+from userdata.boot.retry import until_done
 from userdata.boot.slot_failures import note_failure
 from userdata.boot.stages import RunningStage
 from userdata.leases.keeper import Contender
 from userdata.logs.lines import StageFailed
 
-SERVES, STOPPED, FAILED = 0, 0, 3
-"""Exit codes of a boot. One that must not start anything has done what it should. One that gave its place up is not
-started again by systemd (RestartPreventExitStatus): in the moments until its instance ends it would only claim anew."""
-
 # A day of lost writes is the most that nobody is asked about.
 _OLDEST_BACKUP_SECONDS = 24 * 3600
 _MOST_FAILURES = 3
-"""So often in a row may founding or joining fail for a reason that may pass, before the place is given up.
+"""So often in a row may founding or joining fail for a reason that may pass, before the launch is abandoned.
 
 Waiting is no failure (LookAgain), and does not make up for one: what failed before is only forgotten with the boot.
 """
 
 _ABANDON_TRIES = 10
+
+Step: TypeAlias = Callable[[], End | None]
+"""What is done after the deciding; it says how the boot ends, or None: then the node looks again."""
 
 
 class ControlPlaneBoot:
@@ -72,100 +74,104 @@ class ControlPlaneBoot:
         self._failures = 0
         self._rules = RestoreRules(context.settings.slots, _OLDEST_BACKUP_SECONDS)
 
-    def run(self) -> int:
-        """Boot; the exit code."""
+    def run(self) -> End:
+        """Boot, until the node serves or must not."""
         while True:
-            action = self._decided()
+            action, step = self._decided()
             try:
-                if isinstance(action, Stop):
-                    self._stop(action.reason)
-                    return STOPPED
-                if isinstance(action, AbandonLaunch):
-                    self._give_up(action.reason)
-                    return STOPPED
-                if self._acted(action):
-                    return SERVES
+                if (end := step()) is not None:
+                    return end
             except StageFailed as failed:
                 self._failures += 1
-                lasts = getattr(failed, "permanent", False) or self._failures >= _MOST_FAILURES
+                lasts = failed.permanent or self._failures >= _MOST_FAILURES
                 if lasts and not self._may_be_needed(action):
                     self._fail(f"it failed {self._failures} times, the last time because {failed}")
-                    return FAILED
+                    return End.FAILED
                 if lasts:
                     # It goes on for as long as it takes, which may be long.
                     self._context.launch_hook.sleep(jittered(self._context.image.pace.look))
             self._context.launch_hook.sleep(jittered(1))
 
-    def _decided(self) -> Action:
-        """Look until there is something to do."""
-        context = self._context
-        with context.stages.stage("decide") as told:
+    def _decided(self) -> tuple[Action, Step]:
+        """Look until there is something to do, and what that is."""
+        with self._context.stages.stage("decide") as told:
             while True:
                 action = decide(self._gatherer.look())
-                if isinstance(action, EvaluateRestore):
-                    action = decide_restore(self._gatherer.evidence(action.record), self._rules)
-                if isinstance(action, WaitForHuman):
-                    # The row first: for as long as it tells the reason, nobody clears the condition.
-                    told.wait(action.reason)
-                    self._store_condition(action)
-                if isinstance(action, GrantRelease):
-                    self._store_grant(action.grant)
-                if isinstance(action, TakeClaim):
-                    written = context.table.apply(action.claim.write)
-                    if isinstance(written, Done):
-                        told.say(action.reason)
-                        return action
-                    reason = written.reason if isinstance(written, Unknown) else "somebody else was faster"
-                elif isinstance(action, Wait | WaitForHuman | GrantRelease):
-                    reason = action.reason
-                else:
-                    told.say(action.reason)
-                    return action
+                if (step := self._step(action, told)) is not None:
+                    return action, step
+                self._context.launch_hook.sleep(jittered(self._context.image.pace.look))
+
+    def _step(self, action: Action, told: RunningStage) -> Step | None:
+        """What an action asks for once the deciding is over. None: it was to wait, so look again."""
+        step: Step
+        match action:
+            case Wait(reason=reason):
                 told.wait(reason)
-                context.launch_hook.sleep(jittered(context.image.pace.look))
+                return None
+            case WaitForHuman():
+                # The row first: for as long as it names the condition, nobody clears it.
+                told.wait(action.reason, condition=action.condition)
+                self._store_condition(action)
+                return None
+            case GrantRelease(reason=reason, grant=grant):
+                self._store_grant(grant)
+                told.wait(reason)
+                return None
+            case EvaluateRestore(record=record):
+                return self._step(decide_restore(self._gatherer.evidence(record), self._rules), told)
+            case TakeClaim(claim=claim):
+                written = self._context.table.apply(claim.write)
+                if not isinstance(written, Done):
+                    told.wait(written.reason if isinstance(written, Unknown) else "somebody else was faster")
+                    return None
+                step = partial(self._found, action)
+            case Join(record=record):
+                step = partial(self._join, record)
+            case Resume():
+                step = partial(self._resume, action)
+            case Start(reason=reason):
+                step = partial(self._start, reason)
+            case Stop(reason=reason):
+                step = partial(self._stop, reason)
+            case AbandonLaunch(reason=reason):
+                step = partial(self._abandon_launch, reason)
+            case _:
+                assert_never(action)
+        told.say(action.reason)
+        return step
 
-    def _acted(self, action: Action) -> bool:
-        """Do what was decided; whether the boot is over."""
-        if isinstance(action, TakeClaim):
-            founding = Founding(self._context, self._keys, action.claim.record)
-            founding.run(wipe=action.wipe)
-            if isinstance(self._ready_record(), LookAgain):
-                return False
-            self._into_service(founded=True)
-            return True
-        if isinstance(action, Join):
-            return self._join(action.record)
-        if isinstance(action, Resume):
-            return self._resume(action)
-        if isinstance(action, Start):
-            # The table may later say that it must stop, so this boot is not over.
-            with self._context.stages.stage("start-unseen") as told:
-                self._context.system.start_kubelet()
-                told.say(action.reason)
-            self._wait_for_record()
-            return False
-        raise AssertionError(action)
+    def _found(self, action: TakeClaim) -> End | None:
+        Founding(self._context, self._keys, action.claim.record).run(wipe=action.wipe)
+        if isinstance(self._ready_record(), LookAgain):
+            return None
+        return self._enter_service(founded=True)
 
-    def _join(self, record: ClusterRecord) -> bool:
+    def _join(self, record: ClusterRecord) -> End | None:
         joining = Joining(self._context, self._keys, self._etcd_peers, self._gatherer, self._contender, record)
         if isinstance(joining.run(), LookAgain):
-            return False
-        self._into_service(founded=False)
-        return True
+            return None
+        return self._enter_service(founded=False)
 
-    def _resume(self, action: Resume) -> bool:
+    def _resume(self, action: Resume) -> End | None:
         record = self._ready_record()
         if isinstance(record, LookAgain):
-            return False
+            return None
         if not action.promoted:
             # Its row says that it was about to join; etcd's own list says how far it came.
             return self._join(record)
         if action.write_marker:
             self._context.disk.mark()
-        self._into_service(founded=False)
-        return True
+        return self._enter_service(founded=False)
 
-    def _into_service(self, *, founded: bool) -> None:
+    def _start(self, reason: str) -> None:
+        """Start what is here. The table may later say that it must stop, so this boot is not over."""
+        with self._context.stages.stage("start-unseen") as told:
+            self._context.system.start_kubelet()
+            told.say(reason)
+        while isinstance(self._gatherer.record(), Unknown):
+            self._context.launch_hook.sleep(jittered(self._context.image.pace.look))
+
+    def _enter_service(self, *, founded: bool) -> End:
         activation = Activation(self._context)
         activation.serve()
         activation.give_rights()
@@ -178,6 +184,7 @@ class ControlPlaneBoot:
         activation.start_agent()
         if not told:
             activation.signal_late()
+        return End.SERVES
 
     def _ready_record(self) -> ClusterRecord | LookAgain:
         """The record of the cluster that this node is a member of.
@@ -189,10 +196,6 @@ class ControlPlaneBoot:
             return reading.value
         return LookAgain("the record is not ready any more, or unknown")
 
-    def _wait_for_record(self) -> None:
-        while isinstance(self._gatherer.record(), Unknown):
-            self._context.launch_hook.sleep(jittered(self._context.image.pace.look))
-
     def _may_be_needed(self, action: Action) -> bool:
         """Whether a majority may wait for the data here: a member in service tries for as long as it takes.
 
@@ -203,27 +206,28 @@ class ControlPlaneBoot:
         place = self._context.own_group.place()
         return isinstance(place, Unknown) or place.value is None or not place.value.waits_to_launch
 
-    def _stop(self, reason: str) -> None:
+    def _stop(self, reason: str) -> End:
         with self._context.stages.stage("stopped") as told:
             self._context.system.stop()
             told.say(reason)
         self._context.stages.store(reason=reason)
+        return End.STOPPED
 
     def _fail(self, reason: str) -> None:
-        """Give up for a failure; after too many of them in this slot only once a person has looked."""
+        """Abandon the launch for a failure; after too many of them in this slot only once a person has looked."""
         context = self._context
         others = note_failure(context.table, context.node_file.place, context.instance_id, seconds_since_1970())
         if isinstance(others, Known) and len(others.value) + 1 >= MOST_FAILURES:
             self._wait_for_human(reason, others.value)
-        self._give_up(reason)
+        self._abandon_launch(reason)
 
     def _wait_for_human(self, reason: str, others: Sequence[str]) -> None:
-        """Keep the instance for a person to look at. What it holds is let go of, so that others can found or join."""
+        """Keep the instance for a person to look at. What it holds is released, so that others can found or join."""
         context = self._context
         slot = context.node_file.place
         with context.stages.stage("boot-failed") as told:
             context.system.stop()
-            self._give_up_claim(told)
+            self._release_claim(told)
             failed = WaitForHuman(
                 boot_failed(slot),
                 f"{len(others) + 1} boots of slot {slot} failed within an hour "
@@ -231,33 +235,32 @@ class ControlPlaneBoot:
                 f"Cure what it says, then terminate {context.instance_id}: its replacement boots afresh.",
             )
             while True:
-                told.wait(failed.reason)
+                told.wait(failed.reason, condition=failed.condition)
                 self._store_condition(failed)
                 context.launch_hook.sleep(jittered(context.image.pace.heartbeat))
 
-    def _give_up(self, reason: str) -> None:
-        """Never start what is here; let the instance go, and say why."""
+    def _abandon_launch(self, reason: str) -> End:
+        """Never start what is here; have the instance replaced, and say why."""
         context = self._context
-        with context.stages.stage("given-up") as told:
+        with context.stages.stage("launch-abandoned") as told:
             told.wait(reason)
             context.system.stop()
-            self._give_up_claim(told)
-            self._abandon_launch(told)
+            self._release_claim(told)
+            self._abandon_hook(told)
             context.launch_hook.close()
             told.say(reason)
         context.stages.store(reason=reason)
+        return End.STOPPED
 
-    def _abandon_launch(self, told: RunningStage) -> None:
+    def _abandon_hook(self, told: RunningStage) -> None:
         """Have this instance replaced now; a node in service has no launch hook to abandon any more."""
         context = self._context
         try:
-            until_done(
-                lambda: doubt(context.own_group.abandon_launch()), _ABANDON_TRIES, 2, told, context.launch_hook.sleep
-            )
+            until_done(context.own_group.abandon_launch, _ABANDON_TRIES, 2, told, context.launch_hook.sleep)
         except StageFailed as failed:
             told.wait(f"its launch hook could not be abandoned, and will run out: {failed}")
 
-    def _give_up_claim(self, told: RunningStage) -> None:
+    def _release_claim(self, told: RunningStage) -> None:
         """Where this node owns a claim that will not become ready, say that nobody does: others need not wait."""
         reading = self._gatherer.record()
         if isinstance(reading, Unknown) or reading.value is None:
@@ -267,7 +270,7 @@ class ControlPlaneBoot:
         if mine:
             outcome = self._context.table.apply(claims.release_claim(record))
             if not isinstance(outcome, Done):
-                told.wait("the claim could not be given up: it counts as this node's until the instance is gone")
+                told.wait("the claim could not be released: it counts as this node's until the instance is terminated")
 
     def _store_grant(self, grant: ReleaseGrant) -> None:
         """Say that a member may be let go, unless somebody has said it of this very state."""

@@ -81,7 +81,8 @@ def _with_data(snapshot: Snapshot, record: ClusterRecord) -> Action:
 
 def _without_data(snapshot: Snapshot, record: ClusterRecord) -> Action:
     if snapshot.reach is Reach.QUORUM:
-        if why := why_no_control_plane(snapshot.kubernetes_version, record.kubernetes_version):
+        why = why_no_control_plane(snapshot.kubernetes_version, record.kubernetes_version)
+        if why is not None:
             return WaitForHuman(
                 upgrade_refused(snapshot.node.instance_id),
                 f"{snapshot.node.instance_id} does not join: {why}",

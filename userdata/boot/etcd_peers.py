@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from coordination.members import Member, MemberState
-from coordination.outcomes import Known, Reading, Unknown
+from coordination.outcomes import Done, Known, NoOp, Reading, Unknown
 from userdata.boot.snapshot import Answer
 from userdata.etcd.client import Etcd
 from userdata.etcd.model import MemberList, Status, hexadecimal
-from userdata.etcd.refusals import EtcdRefused
+from userdata.etcd.refusals import EtcdRefused, Failed
 from userdata.etcd.view import MemberAnswer, ask_all, silent_voters
 from userdata.host import files
 from userdata.host.files import File, private
@@ -65,17 +65,15 @@ class EtcdPeers:
         """The names of the voters that do not answer."""
         return [member.name for member in silent_voters(members, self._at)]
 
-    def remove(self, addresses: Iterable[str], member_id: int) -> str:
-        """Have a member removed by whoever answers; why it was not, empty when it is in the list no more."""
+    def remove(self, addresses: Iterable[str], member_id: int) -> Done | NoOp | Failed:
+        """Have a member removed by whoever answers first. NoOp: it is in the list no more, or never was."""
         reasons = []
         for address in addresses:
             outcome = self._at(address).remove(member_id)
-            if isinstance(outcome, EtcdRefused):
-                return outcome.refusal.value
             if not isinstance(outcome, Unknown):
-                return ""
+                return outcome
             reasons.append(outcome.reason)
-        return "; ".join(reasons) or "there is nobody to ask"
+        return Unknown("; ".join(reasons) or "there is nobody to ask")
 
     def _first(
         self, addresses: Iterable[str], ask: Callable[[Etcd], Reading[MemberList] | EtcdRefused]
@@ -85,7 +83,7 @@ class EtcdPeers:
             outcome = ask(self._at(address))
             if isinstance(outcome, Known):
                 return outcome
-            reasons.append(outcome.refusal.value if isinstance(outcome, EtcdRefused) else outcome.reason)
+            reasons.append(outcome.reason)
         return Unknown("; ".join(reasons) or "there is nobody to ask")
 
     def _at(self, address: str) -> Etcd:

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from userdata.faults.fault import Fault
+from userdata.faults.output import of_output
 from userdata.host.commands import Finished
-from userdata.kubeadm.errors import Fault, sort
 from userdata.logs.lines import StageFailed
 
 
 class StepFailed(StageFailed):
-    """A step cannot go on. `permanent`: trying again on this instance cannot help."""
+    """A step cannot go on, because of this fault."""
 
     def __init__(self, fault: Fault) -> None:
-        super().__init__(f"{fault.reason}. {fault.next_step}")
+        super().__init__(fault.text)
         self.permanent = fault.permanent
 
 
 def of_command(done: Finished) -> StepFailed:
     """The failure of a command, by all that it said."""
-    return StepFailed(sort(done.output))
-
-
-def of_words(said: str) -> StepFailed:
-    """The failure that an outcome's reason tells."""
-    return StepFailed(sort(said))
+    return StepFailed(of_output(done.output))
 
 
 class Overtaken(StageFailed):

@@ -13,11 +13,11 @@ from userdata.boot.failures import Overtaken, StepFailed, of_command
 from userdata.boot.keys import Keys
 from userdata.boot.retry import wait_unless_permanent
 from userdata.etcd.model import Status, hexadecimal
-from userdata.etcd.refusals import EtcdRefused
+from userdata.etcd.refusals import Failed
+from userdata.faults.fault import Fault
 from userdata.host import files
 from userdata.host.etcd_disk import DataOwner
 from userdata.kubeadm import init_config
-from userdata.kubeadm.errors import Fault
 from userdata.kubeadm.places import INIT_FILE
 from userdata.kubeadm.tokens import BootstrapToken, new_token
 from userdata.leases.keeper import CLAIM, Keeper
@@ -83,7 +83,7 @@ class Founding:
                     break
                 if isinstance(stored, Mixture):
                     raise Overtaken(f"epoch {self._claimed.epoch} has another {stored.item}: claiming the next one")
-                self._try_again(told.wait, stored.reason)
+                self._try_again(told.wait, stored)
         with stages.stage("point-at-keys") as told:
             hashes = ",".join(ca_hashes(pki.cluster.certificates))
             while True:
@@ -120,7 +120,7 @@ class Founding:
         with context.stages.stage("kubeadm-init"):
             self._go_on(kept)
             context.launch_hook.alive(kept.remaining())
-            done = context.run(init_config.COMMAND, kept.remaining(), ended=lambda: bool(kept.lost))
+            done = context.run(init_config.COMMAND, kept.remaining(), ended=lambda: kept.lost is not None)
             if not done.succeeded:
                 self._go_on(kept)
                 raise of_command(done)
@@ -134,7 +134,7 @@ class Founding:
                 status = context.servers.etcd()
                 if isinstance(status, Known):
                     break
-                self._try_again(told.wait, status.refusal.value if isinstance(status, EtcdRefused) else status.reason)
+                self._try_again(told.wait, status)
             cluster_id = hexadecimal(status.value.cluster_id)
             context.disk.identify(DataOwner(context.node, self._claimed.epoch, cluster_id))
             return status.value
@@ -160,17 +160,17 @@ class Founding:
     def _go_on(self, kept: Keeper[ClusterRecord]) -> None:
         """Raises Overtaken where the claim must not be relied on any more."""
         self._context.launch_hook.alive(kept.remaining())
-        if why := kept.lost:
+        if (why := kept.lost) is not None:
             raise Overtaken(f"the claim of epoch {self._claimed.epoch} is lost: {why}")
 
     def _written(self, outcome: Write | Transacted, say: Callable[[str], object]) -> bool:
         if isinstance(outcome, Done):
             return True
         if isinstance(outcome, Unknown):
-            self._try_again(say, outcome.reason)
+            self._try_again(say, outcome)
             return False
         what = "was changed by somebody else" if isinstance(outcome, Conflict) else "or its rows were changed"
         raise Overtaken(f"the record {what}: epoch {self._claimed.epoch} is not this node's any more")
 
-    def _try_again(self, say: Callable[[str], object], reason: str) -> None:
-        wait_unless_permanent(reason, _RETRY_SECONDS, say, self._context.launch_hook.sleep)
+    def _try_again(self, say: Callable[[str], object], failed: Failed) -> None:
+        wait_unless_permanent(failed, _RETRY_SECONDS, say, self._context.launch_hook.sleep)

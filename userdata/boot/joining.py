@@ -10,7 +10,7 @@ from coordination.members import Member, MemberState
 from coordination.names import OPERATION_ITEM
 from coordination.node_leases import NodeLease, release
 from coordination.operations import operation
-from coordination.outcomes import Conflict, Done, Known, Reading, Unknown
+from coordination.outcomes import Conflict, Done, Known, NoOp, Reading, Unknown
 from coordination.record import ClusterRecord, Phase
 from userdata.boot.context import Context, jittered, now, seconds_since_1970
 from userdata.boot.etcd_peers import addresses
@@ -23,10 +23,11 @@ from userdata.boot.readiness import node_is_ready
 from userdata.boot.retry import wait_unless_permanent
 from userdata.boot.stages import RunningStage
 from userdata.etcd.model import EtcdMember, MemberList, hexadecimal
+from userdata.etcd.refusals import Failed
+from userdata.faults.fault import Fault
 from userdata.host import files
 from userdata.host.etcd_disk import DataOwner
 from userdata.kubeadm import discovery, join_config
-from userdata.kubeadm.errors import Fault
 from userdata.kubeadm.places import DISCOVERY_FILE, JOIN_FILE
 from userdata.leases.keeper import LEASE, Busy, Contender, Keeper
 from userdata.logs.lines import StageFailed
@@ -34,6 +35,7 @@ from userdata.pki.material import Pki
 
 _PEER_PORT = 2380
 _RELEASE_TRIES = 3
+_AGAIN_SECONDS = 1.0
 _MARK = ("kubeadm", "join", "phase", "control-plane-join", "mark-control-plane", "--config", JOIN_FILE)
 
 
@@ -104,9 +106,11 @@ class Joining:
                     # Why the join failed is what counts; the next attempt begins with this learner.
                     told.say(f"its learner stays in etcd: {failed}")
                     return
-                rows = self._gatherer.rows()
-                reason = rows.reason if isinstance(rows, Unknown) else self._removed(seen.member, rows.value)
-                told.say(f"its learner stays in etcd: {reason}" if reason else "its learner was removed from etcd")
+                removed = self._removed(seen.member)
+                if isinstance(removed, Done | NoOp):
+                    told.say("its learner was removed from etcd")
+                else:
+                    told.say(f"its learner stays in etcd: {removed.reason}")
 
     def _through_the_gate(self, pki: Pki, told: RunningStage) -> NodeLease | OwnVoter | LookAgain:
         """Wait until this node may join, and holds the lease for it, or until only the boot table can say what to do.
@@ -130,14 +134,16 @@ class Joining:
             if isinstance(seen, OwnLearner):
                 self._remove_own(seen.member, told)
                 continue
-            reason = seen.reason if isinstance(seen, Closed) else context.servers.endpoint(pki)
-            if not reason:
-                lease = self._contender.try_once()
-                if not isinstance(lease, Busy):
-                    return lease
-                reason = lease.reason
-            told.wait(reason)
+            entered = seen if isinstance(seen, Closed) else self._enter(pki)
+            if isinstance(entered, NodeLease):
+                return entered
+            told.wait(entered.reason)
             context.launch_hook.sleep(jittered(context.image.pace.gate))
+
+    def _enter(self, pki: Pki) -> NodeLease | Busy | Unknown:
+        """The lease by which this node joins, if the API answers and nobody else holds it."""
+        answer = self._context.servers.endpoint(pki)
+        return answer if isinstance(answer, Unknown) else self._contender.try_once()
 
     def _wait_and_look(self, told: RunningStage, reason: str) -> LookAgain:
         """Wait as long as between any two looks at the table, and go back to it."""
@@ -173,7 +179,7 @@ class Joining:
             context.disk.identify(self._identity())
         with stages.stage("kubeadm-join"):
             self._go_on(kept)
-            done = context.run(join_config.COMMAND, kept.remaining(), ended=lambda: bool(kept.lost))
+            done = context.run(join_config.COMMAND, kept.remaining(), ended=lambda: kept.lost is not None)
             if not done.succeeded:
                 self._go_on(kept)
                 raise of_command(done)
@@ -215,14 +221,17 @@ class Joining:
             context.disk.mark()
 
     def _write_row(self, kept: Keeper[NodeLease], told: RunningStage) -> Member:
-        row = self._row("")
+        context, row = self._context, self._row("")
         while True:
             record = self._same_record(kept, told)
-            outcome = self._context.table.transact(joining_row(record, row, kept.held))
+            outcome = context.table.transact(joining_row(record, row, kept.held))
             if isinstance(outcome, Done):
                 return row
             # Another joiner's row, or a renewal of the lease, may have come in between: what is stored now decides.
-            self._try_again(told, outcome.reason if isinstance(outcome, Unknown) else "")
+            if isinstance(outcome, Unknown):
+                self._try_again(told, outcome)
+            else:
+                context.launch_hook.sleep(jittered(_AGAIN_SECONDS))
 
     def _gate(self) -> Gate:
         context = self._context
@@ -254,14 +263,14 @@ class Joining:
         context = self._context
         # Not one that still runs: its data would be emptied under it.
         context.system.stop()
-        rows = self._gatherer.rows()
-        reason = rows.reason if isinstance(rows, Unknown) else self._removed(member, rows.value)
-        if reason:
-            told.wait(f"this node's own learner could not be removed: {reason}")
+        removed = self._removed(member)
+        if not isinstance(removed, Done | NoOp):
+            told.wait(f"this node's own learner could not be removed: {removed.reason}")
             context.launch_hook.sleep(jittered(context.image.pace.look))
 
-    def _removed(self, member: EtcdMember, rows: Sequence[Member]) -> str:
-        return self._etcd_peers.remove(self._asked(rows), member.member_id)
+    def _removed(self, member: EtcdMember) -> Done | NoOp | Failed:
+        rows = self._gatherer.rows()
+        return rows if isinstance(rows, Unknown) else self._etcd_peers.remove(self._asked(rows.value), member.member_id)
 
     def _asked(self, rows: Sequence[Member]) -> list[str]:
         return addresses(rows, self._record.epoch, without=self._context.instance_id)
@@ -301,22 +310,19 @@ class Joining:
             self._go_on(kept)
             reading = self._gatherer.record()
             if isinstance(reading, Unknown):
-                self._try_again(told, reading.reason)
+                self._try_again(told, reading)
                 continue
             record = reading.value
             if record is None or not self._is_same(record):
                 raise Overtaken("the record has changed")
             return record
 
-    def _try_again(self, told: RunningStage, reason: str) -> None:
-        """Wait a moment, if trying again can help; without a reason it can. Raises StepFailed."""
-        if reason:
-            wait_unless_permanent(reason, 1, told.wait, self._context.launch_hook.sleep)
-        else:
-            self._context.launch_hook.sleep(jittered(1))
+    def _try_again(self, told: RunningStage, failed: Unknown) -> None:
+        """Wait a moment, if trying again can help. Raises StepFailed."""
+        wait_unless_permanent(failed, _AGAIN_SECONDS, told.wait, self._context.launch_hook.sleep)
 
     def _go_on(self, kept: Keeper[NodeLease]) -> None:
         """Raises Overtaken where the lease must not be relied on any more."""
         self._context.launch_hook.alive(kept.remaining())
-        if why := kept.lost:
+        if (why := kept.lost) is not None:
             raise Overtaken(f"{kept.held.item_id} is lost: {why}")

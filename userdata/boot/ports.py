@@ -8,10 +8,11 @@ from typing import Protocol
 
 from coordination.backups import Backup
 from coordination.instances import GroupInstance
-from coordination.outcomes import Reading, Request
+from coordination.outcomes import Done, Item, NoOp, Reading, Request, Unknown
 from userdata.boot.snapshot import Answer
 from userdata.etcd.model import MemberList, Status
-from userdata.etcd.refusals import EtcdRefused
+from userdata.etcd.refusals import EtcdRefused, Failed
+from userdata.join.outcomes import Read as ReadJoinData
 from userdata.pki.material import Pki
 from userdata.pki.outcomes import Read, Stored
 
@@ -46,6 +47,13 @@ class OwnGroup(Protocol):
         """This node will never serve."""
 
 
+class Stack(Protocol):
+    """The stack that may wait for this instance (userdata.cloud.lifecycle)."""
+
+    def signal(self, resource: str) -> Request:
+        """This node serves. NoOp: the stack does not wait for it now."""
+
+
 class KeyStore(Protocol):
     """The sets of keys (userdata.pki.store)."""
 
@@ -58,6 +66,9 @@ class KeyStore(Protocol):
 
 class Machine(Protocol):
     """What runs on this machine (userdata.kubeadm.machine). Each method raises StageFailed where it fails."""
+
+    def kubernetes_version(self) -> str:
+        """The version of the image's kubeadm."""
 
     def start_kubelet(self) -> None:
         """Start the kubelet, and with it what has manifests."""
@@ -93,20 +104,20 @@ class EtcdPeers(Protocol):
     def silent(self, members: MemberList) -> list[str]:
         """The names of the voters that do not answer."""
 
-    def remove(self, addresses: Iterable[str], member_id: int) -> str:
-        """Have a member removed; why it was not."""
+    def remove(self, addresses: Iterable[str], member_id: int) -> Done | NoOp | Failed:
+        """Have a member removed. NoOp: it is in the list no more, or never was."""
 
 
 class Servers(Protocol):
-    """Who is asked whether it serves (userdata.boot.readiness). An answer is why it does not, empty where it does."""
+    """Who is asked whether it serves (userdata.boot.readiness)."""
 
     def etcd(self) -> Reading[Status] | EtcdRefused:
         """This node's own etcd."""
 
-    def api(self) -> str:
+    def api(self) -> Done | Unknown:
         """This node's own API server."""
 
-    def endpoint(self, pki: Pki) -> str:
+    def endpoint(self, pki: Pki) -> Done | Unknown:
         """The API at the balancer's name."""
 
 
@@ -115,3 +126,24 @@ class JoinDataPublisher(Protocol):
 
     def run(self) -> str:
         """Publish, where that is needed; what was done. Raises StageFailed."""
+
+
+class ClusterItem(Protocol):
+    """What a worker reads of the cluster table (coordination.adapters.table)."""
+
+    def get(self, item_id: str) -> Reading[Item | None]:
+        """One item."""
+
+
+class PublishedJoinData(Protocol):
+    """What workers join by (userdata.join.store)."""
+
+    def read(self) -> ReadJoinData:
+        """The data; None where nobody has published any."""
+
+
+class PoolGroup(Protocol):
+    """A worker's group, which holds it by no hook (userdata.cloud.lifecycle)."""
+
+    def mark_unhealthy(self) -> Request:
+        """This node will never serve: have it replaced."""

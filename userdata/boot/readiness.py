@@ -8,11 +8,13 @@ from pathlib import Path
 
 from coordination.outcomes import Done, Reading, Unknown
 from userdata.boot.context import Context
-from userdata.boot.failures import of_words
+from userdata.boot.failures import StepFailed, of_command
 from userdata.boot.stages import RunningStage
 from userdata.etcd.client import NODE_CREDENTIALS, Etcd
 from userdata.etcd.model import Status
 from userdata.etcd.refusals import EtcdRefused
+from userdata.faults.fault import Fault
+from userdata.faults.outcomes import of_outcome
 from userdata.host import https
 from userdata.kube.kubectl import KubectlTarget, printed
 from userdata.kube.nodes import why_not_ready
@@ -35,14 +37,13 @@ class Servers:
         """What this node's own etcd says of itself."""
         return Etcd(self._address, NODE_CREDENTIALS).status()
 
-    def api(self) -> str:
-        """Why this node's own API server is not ready; empty when it is, with a certificate of this cluster's."""
-        trust = partial(https.trusting_file, str(self._root / CLUSTER_CA.lstrip("/")))
-        return _why_not(probe("the API", self._address, trust))
+    def api(self) -> Done | Unknown:
+        """Whether this node's own API server is ready, with a certificate of this cluster's."""
+        return probe("the API", self._address, partial(https.trusting_file, str(self._root / CLUSTER_CA.lstrip("/"))))
 
-    def endpoint(self, pki: Pki) -> str:
-        """The same of whoever answers at the balancer's name, for a node that has nothing of the cluster's yet."""
-        return _why_not(probe("the API", self._endpoint, partial(https.trusting, pki.cluster.bundle)))
+    def endpoint(self, pki: Pki) -> Done | Unknown:
+        """The same of the server at the balancer's name, for a node that has nothing of the cluster's yet."""
+        return probe("the API", self._endpoint, partial(https.trusting, pki.cluster.bundle))
 
 
 def wait_until_served(context: Context, told: RunningStage) -> None:
@@ -50,10 +51,14 @@ def wait_until_served(context: Context, told: RunningStage) -> None:
     seconds = context.image.pace.serve
     deadline = time.monotonic() + seconds
     context.launch_hook.alive(seconds)
-    while why := context.servers.api():
+    while isinstance(answer := context.servers.api(), Unknown):
         if time.monotonic() > deadline:
-            raise of_words(f"[control-plane-check] kube-apiserver is not healthy after {seconds:.0f} s: {why}")
-        told.wait(why)
+            fault = of_outcome(answer)
+            late = f"this node's API server is not ready after {seconds:.0f} s: {answer.reason}"
+            raise StepFailed(
+                fault if fault.permanent else Fault(False, late, "Look at the logs in /var/log/containers.")
+            )
+        told.wait(answer.reason)
         context.launch_hook.sleep(1)
 
 
@@ -64,13 +69,9 @@ def node_is_ready(context: Context, told: RunningStage, seconds: float) -> bool:
     asked = here.kubectl("get", "node", context.instance_id, "--ignore-not-found", "-o", "json")
     done = here.run(asked, min(seconds, _KUBECTL_SECONDS))
     if not done.succeeded:
-        raise of_words(done.output)
+        raise of_command(done)
     try:
         node = printed(done.output)
-        return node is not None and not why_not_ready(node)
+        return node is not None and why_not_ready(node) is None
     except (ValueError, AttributeError, KeyError, TypeError):
         return False
-
-
-def _why_not(probed: Done | Unknown) -> str:
-    return probed.reason if isinstance(probed, Unknown) else ""

@@ -20,10 +20,10 @@ class RunningStage:
         self._stage = stage
         self._stages = stages
 
-    def wait(self, reason: str) -> None:
-        """Say what the stage waits for; once for as long as it is the same."""
+    def wait(self, reason: str, *, condition: str = "") -> None:
+        """Say what the stage waits for, once for as long as it is the same; and which condition stands for it."""
         self._stage.wait(reason)
-        self._stages.store(reason=reason)
+        self._stages.store(reason=reason, condition=condition)
 
     def say(self, reason: str) -> None:
         """What the stage's line will say when it has ended well."""
@@ -60,13 +60,18 @@ class Stages:
         *,
         stage: str | None = None,
         reason: str | None = None,
+        condition: str = "",
         fingerprint: str | None = None,
     ) -> Write | None:
-        """Change the row, if that changes anything, or if it is unknown whether the last change was stored."""
+        """Change the row, if that changes anything, or if it is unknown whether the last change was stored.
+
+        A new reason comes with the condition that stands for it, or with none.
+        """
         row = replace(
             self._row,
             stage=self._row.stage if stage is None else stage,
             reason=self._row.reason if reason is None else reason[:LONGEST_REASON],
+            condition=self._row.condition if reason is None else condition,
             fingerprint=self._row.fingerprint if fingerprint is None else fingerprint,
         )
         if row == self._row and self._is_stored:

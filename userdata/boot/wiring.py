@@ -16,20 +16,22 @@ from coordination.backups import Backup
 from coordination.boots import Boot, tell
 from coordination.outcomes import Done, Known, Reading, Unknown
 from userdata.boot.context import Context, jittered, seconds_since_1970
-from userdata.boot.control_plane import FAILED, SERVES, ControlPlaneBoot
+from userdata.boot.control_plane import ControlPlaneBoot
+from userdata.boot.end import End
 from userdata.boot.etcd_peers import EtcdPeers
-from userdata.boot.failures import StepFailed, of_words
+from userdata.boot.failures import StepFailed
 from userdata.boot.launch_hook import LaunchHook
 from userdata.boot.readiness import Servers
 from userdata.boot.retry import wait_unless_permanent
 from userdata.boot.stages import Stages
-from userdata.boot.worker import Ended, Worker, WorkerContext
-from userdata.cloud.lifecycle import OwnGroup
+from userdata.boot.worker import Worker, WorkerContext
+from userdata.cloud.lifecycle import OwnGroup, OwnStack
 from userdata.config import image, node_file
 from userdata.config.image import ImageFacts
 from userdata.config.node_file import NodeFile
 from userdata.config.settings import ClusterSettings, Invalid, PoolSettings
 from userdata.config.ssm import read_cluster, read_pool
+from userdata.faults.fault import Fault
 from userdata.host.clock import is_synchronised
 from userdata.host.commands import run
 from userdata.host.etcd_disk import EtcdDisk
@@ -38,10 +40,9 @@ from userdata.join.store import JoinStore
 from userdata.join.wiring import join_tokens
 from userdata.kube.access import Access
 from userdata.kube.client import Api
-from userdata.kubeadm.errors import Fault
 from userdata.kubeadm.machine import System
 from userdata.logs.cloudwatch import Mirror, stream_name
-from userdata.logs.lines import Log, StageFailed
+from userdata.logs.lines import Log
 from userdata.logs.outputs import Outputs, outputs
 from userdata.pki.store import PkiStore
 
@@ -78,15 +79,15 @@ class _Begun:
         return JoinStore(self.ssm, self.about.parameters, self.settings.key_arn)
 
 
-def boot(root: Path) -> int:
-    """Boot this node; the exit code."""
+def boot(root: Path) -> End:
+    """Boot this node."""
     with outputs("boot", root) as out, out.log.stage("boot", whole=True) as whole:
-        code = _boot(root, out)
-        whole.reason = "" if code == SERVES else "this instance does not serve"
-        return code
+        end = _boot(root, out)
+        whole.reason = end.value
+        return end
 
 
-def _boot(root: Path, out: Outputs) -> int:
+def _boot(root: Path, out: Outputs) -> End:
     log = out.log
     with log.stage("identity") as told:
         about = node_file.read(root)
@@ -106,7 +107,7 @@ def _boot(root: Path, out: Outputs) -> int:
     return _control_plane(begun) if about.is_control_plane else _worker(begun)
 
 
-def _control_plane(begun: _Begun) -> int:
+def _control_plane(begun: _Begun) -> End:
     root, log, about, facts = begun.root, begun.log, begun.about, begun.facts
     identity, ssm, settings, table = begun.identity, begun.ssm, begun.settings, begun.table
     system = System(root)
@@ -129,7 +130,7 @@ def _control_plane(begun: _Begun) -> int:
         own_group=own_group,
         backups=_NoBackups(),
         pki=PkiStore(ssm, about.parameters, settings.key_arn),
-        cloudformation=client("cloudformation"),
+        stack=OwnStack(client("cloudformation"), settings.control_plane_stack, identity.instance_id),
         system=system,
         disk=EtcdDisk(root),
         stages=begun.stages,
@@ -142,7 +143,7 @@ def _control_plane(begun: _Begun) -> int:
     return ControlPlaneBoot(context, EtcdPeers(root, identity.instance_id), tokens).run()
 
 
-def _worker(begun: _Begun) -> int:
+def _worker(begun: _Begun) -> End:
     about, stages = begun.about, begun.stages
     with stages.stage("pool") as told:
         pool: PoolSettings = _until(lambda: _read(read_pool(begun.ssm, about.parameters, about.place)), told.wait)
@@ -154,27 +155,13 @@ def _worker(begun: _Begun) -> int:
         image=begun.facts,
         table=begun.table,
         join_data=begun.join_data,
-        cloudformation=client("cloudformation"),
+        stack=OwnStack(client("cloudformation"), pool.stack, begun.identity.instance_id),
+        own_group=OwnGroup(client("autoscaling"), about.cluster_uuid, begun.identity.instance_id),
         system=System(begun.root),
         stages=stages,
+        run=run,
     )
-    try:
-        Worker(context).run()
-    except Ended as ended:
-        with stages.stage("stopped") as told:
-            told.wait(str(ended))
-        return SERVES
-    except StageFailed as failed:
-        with stages.stage("given-up") as told:
-            told.wait(str(failed))
-            own_group = OwnGroup(client("autoscaling"), about.cluster_uuid, begun.identity.instance_id)
-            outcome = own_group.mark_unhealthy()
-            if isinstance(outcome, Unknown):
-                raise of_words(outcome.reason) from failed
-            told.say(str(failed))
-        return FAILED
-    stages.store(stage="node", reason="")
-    return SERVES
+    return Worker(context).run()
 
 
 def _announced(log: Log, table: ClusterTable, identity: InstanceIdentity, place: str) -> Stages:
@@ -212,4 +199,4 @@ def _until(look: Callable[[], Known[Value] | Unknown], say: Callable[[str], obje
         found = look()
         if isinstance(found, Known):
             return found.value
-        wait_unless_permanent(found.reason, _LOOK_SECONDS, say, time.sleep)
+        wait_unless_permanent(found, _LOOK_SECONDS, say, time.sleep)

@@ -5,33 +5,35 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from coordination.adapters.table import ClusterTable
 from coordination.fields import parsed
 from coordination.names import CLUSTER_ITEM
-from coordination.outcomes import Known, Reading, Unknown
+from coordination.outcomes import Done, Known, Reading, Unknown
 from coordination.record import ClusterRecord, Phase, cluster_record
 from coordination.versions import why_no_worker
 from userdata.boot import bootstrap_csr
 from userdata.boot.bootstrap_csr import Asker, Denied, Key
 from userdata.boot.context import jittered, registration
-from userdata.boot.failures import Overtaken, of_command, of_words
-from userdata.boot.retry import doubt, until_told
+from userdata.boot.end import End
+from userdata.boot.failures import Overtaken, StepFailed
+from userdata.boot.ports import ClusterItem, Machine, PoolGroup, PublishedJoinData, Stack
+from userdata.boot.retry import until_told
 from userdata.boot.stages import RunningStage, Stages
-from userdata.cloud.lifecycle import signal
 from userdata.config.image import ImageFacts
 from userdata.config.settings import ClusterSettings, PoolSettings
+from userdata.faults.fault import Fault
+from userdata.faults.outcomes import of_outcome
+from userdata.faults.output import of_output
 from userdata.host import files
-from userdata.host.commands import run
+from userdata.host.commands import Run
 from userdata.host.instance import InstanceIdentity
 from userdata.join.data import JoinData
-from userdata.join.store import JoinStore, Unreadable
+from userdata.join.outcomes import Unreadable
 from userdata.kube.kubectl import printed
 from userdata.kube.nodes import why_not_ready
 from userdata.kubeadm import discovery, join_config
-from userdata.kubeadm.machine import System
 from userdata.kubeadm.places import DISCOVERY_FILE, JOIN_FILE, KUBELET_FILE
 from userdata.logs.lines import StageFailed
 from userdata.pki.inspecting import ca_hashes
@@ -57,11 +59,13 @@ class WorkerContext:
     settings: ClusterSettings
     pool: PoolSettings
     image: ImageFacts
-    table: ClusterTable
-    join_data: JoinStore
-    cloudformation: Any
-    system: System
+    table: ClusterItem
+    join_data: PublishedJoinData
+    stack: Stack
+    own_group: PoolGroup
+    system: Machine
     stages: Stages
+    run: Run
 
 
 class Worker:
@@ -72,8 +76,31 @@ class Worker:
         self._deadline = time.monotonic() + context.image.pace.worker
         self._version = ""
 
-    def run(self) -> None:
-        """The whole boot. Raises StageFailed."""
+    def run(self) -> End:
+        """Boot. Raises StageFailed where nobody can be told that this worker has failed."""
+        stages = self._context.stages
+        try:
+            self._become_a_node()
+        except Ended as ended:
+            with stages.stage("stopped") as told:
+                told.wait(str(ended))
+            return End.STOPPED
+        except StageFailed as failed:
+            self._abandon(failed)
+            return End.FAILED
+        stages.store(stage="node", reason="")
+        return End.SERVES
+
+    def _abandon(self, failed: StageFailed) -> None:
+        """Have this worker replaced, and say why."""
+        with self._context.stages.stage("launch-abandoned") as told:
+            told.wait(str(failed))
+            outcome = self._context.own_group.mark_unhealthy()
+            if isinstance(outcome, Unknown):
+                raise StepFailed(of_outcome(outcome)) from failed
+            told.say(str(failed))
+
+    def _become_a_node(self) -> None:
         context = self._context
         if (context.root / KUBELET_FILE.lstrip("/")).exists():
             # It has joined before: the kubelet goes on with its own certificate, which it renews by itself.
@@ -103,11 +130,12 @@ class Worker:
         own = self._own_version()
         if isinstance(own, Unknown):
             return own
-        if why := why_no_worker(own.value, record.value.kubernetes_version):
+        why = why_no_worker(own.value, record.value.kubernetes_version)
+        if why is not None:
             return Unknown(why)
         stored = self._context.join_data.read()
         if isinstance(stored, Unknown | Unreadable):
-            return Unknown(stored.reason)
+            return Unknown(stored.reason, stored.code if isinstance(stored, Unknown) else "")
         data = stored.value
         if data is None:
             return Unknown("nobody has published join data yet")
@@ -197,24 +225,20 @@ class Worker:
             node = registration(context.identity, context.pool)
             wanted = join_config.worker(node, context.image.host, context.image.timeouts)
             written = {DISCOVERY_FILE: files.private(found_by), JOIN_FILE: files.private(wanted)}
-            while why := self._try_to_join(written):
-                self._wait(told, why)
+            while isinstance(tried := self._try_to_join(written), Fault):
+                if tried.permanent:
+                    raise StepFailed(tried)
+                self._wait(told, tried.text)
 
-    def _try_to_join(self, written: Mapping[str, files.File]) -> str:
-        """Why it is not done; nothing once it is. Raises StageFailed where trying again cannot help."""
+    def _try_to_join(self, written: Mapping[str, files.File]) -> Done | Fault:
         if self._is_begun():
             self._context.system.reset()
         try:
             files.write(self._context.root, written)
         except OSError as error:
-            return f"what kubeadm needs cannot be written: {error}"
-        done = run(join_config.COMMAND, _JOIN_SECONDS)
-        if done.succeeded:
-            return ""
-        failed = of_command(done)
-        if failed.permanent:
-            raise failed
-        return str(failed)
+            return Fault(False, f"what kubeadm needs cannot be written: {error}", "Look at this node's disk.")
+        done = self._context.run(join_config.COMMAND, _JOIN_SECONDS)
+        return Done() if done.succeeded else of_output(done.output)
 
     def _is_begun(self) -> bool:
         """Whether a join that did not end has left something, by which kubeadm refuses the next one.
@@ -229,24 +253,21 @@ class Worker:
         context = self._context
         with context.stages.stage("node-ready") as told:
             asked = ("kubectl", "--kubeconfig", KUBELET_FILE, "get", "node", context.identity.instance_id, "-o", "json")
-            while why := _not_ready(run(asked, _KUBECTL_SECONDS).output):
-                self._wait(told, why)
+            while isinstance(answer := _readiness(context.run(asked, _KUBECTL_SECONDS).output), Unknown):
+                self._wait(told, answer.reason)
             # Not before: a kubelet that has no certificate of its own yet may have to begin again with the first one.
-            told.say(bootstrap_csr.forget(context.root))
+            forgotten = bootstrap_csr.forget(context.root)
+            if isinstance(forgotten, Unknown):
+                told.say(forgotten.reason)
 
     def _signal(self) -> None:
         """Tell the pool's stack, which waits only during an update: that it does not is no failure.
 
-        A Ready node is not given up because the stack cannot be told: it serves, and is told once somebody answers.
+        A Ready node is not replaced because the stack cannot be told: it serves, and is told once somebody answers.
         """
         context = self._context
-        stack, group = context.pool.stack, context.pool.group
-
-        def tell() -> str:
-            return doubt(signal(context.cloudformation, stack, group, context.identity.instance_id))
-
         with context.stages.stage("signal") as told:
-            until_told(tell, context.image.pace.look, told, time.sleep)
+            until_told(partial(context.stack.signal, context.pool.group), context.image.pace.look, told, time.sleep)
 
     def _wait(self, told: RunningStage, reason: str) -> None:
         """Wait a moment. Raises StageFailed when the worker has had its time."""
@@ -256,11 +277,13 @@ class Worker:
         time.sleep(jittered(self._context.image.pace.look))
 
 
-def _not_ready(said: str) -> str:
+def _readiness(said: str) -> Done | Unknown:
+    """Whether the Node that kubectl printed is ready."""
     try:
         node = printed(said)
         if node is not None:
-            return why_not_ready(node)
+            why = why_not_ready(node)
+            return Done() if why is None else Unknown(why)
     except (ValueError, AttributeError, KeyError, TypeError):
         pass
-    return str(of_words(said))
+    return Unknown(of_output(said).text)

@@ -82,17 +82,25 @@ class OwnGroup:
         return Done()
 
 
-def signal(cloudformation: Any, stack: str, resource: str, instance_id: str) -> Request:
-    """Tell a stack that waits for it that this instance serves, through a client of CloudFormation.
+class OwnStack:
+    """The stack `stack`, which may wait for the instance `instance_id`, through a client of CloudFormation."""
 
-    Settled where the stack does not wait for `resource` now; whether it will, or did, CloudFormation does not say.
-    """
-    try:
-        cloudformation.signal_resource(
-            StackName=stack, LogicalResourceId=resource, UniqueId=instance_id, Status="SUCCESS"
-        )
-    except AWS_ERRORS as error:
-        if code(error) == _VALIDATION:
-            return NoOp(f"the stack does not wait for {resource}")
-        return unknown("SignalResource", error)
-    return Done()
+    def __init__(self, cloudformation: Any, stack: str, instance_id: str) -> None:
+        self._client = cloudformation
+        self._stack = stack
+        self._instance_id = instance_id
+
+    def signal(self, resource: str) -> Request:
+        """Tell the stack that this instance serves.
+
+        NoOp where it does not wait for `resource` now; whether it will, or did, CloudFormation does not say.
+        """
+        try:
+            self._client.signal_resource(
+                StackName=self._stack, LogicalResourceId=resource, UniqueId=self._instance_id, Status="SUCCESS"
+            )
+        except AWS_ERRORS as error:
+            if code(error) == _VALIDATION:
+                return NoOp(f"the stack does not wait for {resource}")
+            return unknown("SignalResource", error)
+        return Done()

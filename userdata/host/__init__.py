@@ -1,1 +1,1 @@
-"""The machine under a node: programs, files, clock, systemd, instance metadata, etcd's disk, HTTPS requests."""
+"""The machine under a node: programs, files, clock, systemd, metadata, etcd's disk, and the way out by HTTPS."""

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from dataclasses import replace
+from typing import Any
 
 from coordination.adapters.errors import AWS_ERRORS, code, unknown
 from coordination.names import JOIN_CA, JOIN_DATA
-from coordination.outcomes import Done, Known, Throttled, Unknown
+from coordination.outcomes import Done, Known, Unknown
 from userdata.join.data import JoinData, JoinDataError, join_data
+from userdata.join.outcomes import Read, Unreadable
 
 _NOT_THERE = "ParameterNotFound"
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """Something is stored that is no join data. Only another publication helps."""
-
-    reason: str
-
-
-Read: TypeAlias = Known[JoinData | None] | Unreadable | Unknown
 
 
 class JoinStore:
@@ -60,6 +51,5 @@ class JoinStore:
             self._client.put_parameter(Name=name, Tier="Standard", Overwrite=True, **value)
         except AWS_ERRORS as error:
             # AWS quotes a value that it finds invalid: its words stay out.
-            kind = Throttled if isinstance(unknown("PutParameter", error), Throttled) else Unknown
-            return kind(f"PutParameter {name}: {code(error)}")
+            return replace(unknown("PutParameter", error), reason=f"PutParameter {name}: {code(error)}")
         return Done()

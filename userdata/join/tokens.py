@@ -14,8 +14,9 @@ from coordination.outcomes import Reading
 from coordination.ports import TableReader
 from coordination.record import ClusterRecord, cluster_record
 from userdata.join.data import JoinData, JoinDataError
+from userdata.join.outcomes import Unreadable
 from userdata.join.policy import Keep, OwnCluster, needed
-from userdata.join.store import JoinStore, Unreadable
+from userdata.join.store import JoinStore
 from userdata.kube.client import Api
 from userdata.kube.outcomes import NotFound
 from userdata.kube.resources import SECRETS, SYSTEM, Object

@@ -26,4 +26,6 @@ def probe(
     if isinstance(answered, NoAnswer):
         return answered
     status = answered.value.status
-    return Done() if status == http.client.OK else Unknown(f"{component} at {host} answers {path} with status {status}")
+    if status == http.client.OK:
+        return Done()
+    return Unknown(f"{component} at {host} answers {path} with status {status}", f"HTTP {status}")

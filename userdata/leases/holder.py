@@ -31,7 +31,7 @@ class LeaseHolder:
         """Whether this node holds it now."""
         # Read once, for another thread may let go of it meanwhile.
         kept = self._kept
-        return kept is not None and not kept.lost
+        return kept is not None and kept.lost is None
 
     def contend(self) -> str:
         """Take the lease if it is free: a task of its own for the lease that makes this agent the leader.
@@ -41,12 +41,12 @@ class LeaseHolder:
         """
         if self.held():
             return ""
-        lost = self._kept.lost if self._kept else ""
+        lost = self._kept.lost if self._kept else None
         self._forget()
         tried = self._try()
         if not isinstance(tried, Busy):
             return f"this node holds {tried.item_id}"
-        return f"this node does not hold the lease any more: {lost}" if lost else ""
+        return f"this node does not hold the lease any more: {lost}" if lost is not None else ""
 
     @contextmanager
     def during(self) -> Iterator[None]:

@@ -99,7 +99,7 @@ class Keeper(Generic[Held]):
         self._clock = clock
         self._renewed = clock()
         self._deadline = self._renewed + stage_seconds
-        self._lost = ""
+        self._lost: str | None = None
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
         self._thread.start()
@@ -110,16 +110,16 @@ class Keeper(Generic[Held]):
         return self._held
 
     @property
-    def lost(self) -> str:
-        """Why it must not be relied on any more; empty while it may."""
+    def lost(self) -> str | None:
+        """Why it must not be relied on any more; None while it may."""
         now = self._clock()
-        if self._lost:
+        if self._lost is not None:
             return self._lost
         if now >= self._deadline:
             return "the stage took longer than it may"
         if now - self._renewed >= self._timings.lease:
             return "it could not be renewed for as long as a lease lasts"
-        return ""
+        return None
 
     def remaining(self) -> float:
         """Seconds until the stage's deadline."""
@@ -133,11 +133,11 @@ class Keeper(Generic[Held]):
 
     def _keep(self) -> None:
         while not self._closing.wait(self._timings.renew):
-            if self._lost:
+            if self._lost is not None:
                 return
             # After a pause nobody may renew what others had every right to take for dead.
-            if why := self.lost:
-                self._lost = why
+            self._lost = self.lost
+            if self._lost is not None:
                 return
             began = self._clock()
             write, held = self._rules.renew(self._held)

@@ -30,6 +30,9 @@ class Outcome(StrEnum):
 class StageFailed(Exception):
     """A stage cannot go on. The text is for people and for the log, and must hold nothing secret."""
 
+    permanent: bool = False
+    """Whether trying again on this node, with what it has, cannot help."""
+
 
 @dataclass(frozen=True)
 class Clocks:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from coordination.members import Member, MemberState
-from coordination.outcomes import Known, Reading, Unknown
+from coordination.outcomes import Done, Known, Reading, Unknown
 from tests.integration.node.etcd_cluster import EtcdCluster
 from tests.programs import MINORS
 from tests.waiting import wait_for
@@ -100,15 +100,17 @@ def test_a_learner_is_removed_by_whoever_answers_and_removing_it_again_is_no_fai
     (learner,) = known(etcd_peers.members(everyone(cluster)[::-1])).unfinished
     assert learner.addresses == (cluster.address("m4"),)
     for _ in range(2):
-        assert etcd_peers.remove(everyone(cluster)[::-1], learner.member_id) == ""
+        assert etcd_peers.remove(everyone(cluster)[::-1], learner.member_id) == Done()
     assert known(etcd_peers.members(everyone(cluster))).unfinished == ()
-    assert "ConnectionRefusedError" in etcd_peers.remove([cluster.address("m2")], learner.member_id)
+    unanswered = etcd_peers.remove([cluster.address("m2")], learner.member_id)
+    assert isinstance(unanswered, Unknown)
+    assert "ConnectionRefusedError" in unanswered.reason
 
 
 def test_without_anybody_to_ask_nothing_is_known(etcd_peers: EtcdPeers) -> None:
     assert etcd_peers.answers([]) == []
     assert etcd_peers.members([]) == Unknown("there is nobody to ask")
-    assert etcd_peers.remove([], 1) == "there is nobody to ask"
+    assert etcd_peers.remove([], 1) == Unknown("there is nobody to ask")
 
 
 def test_a_node_of_another_cluster_is_answered_by_nobody(three: EtcdCluster, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,13 @@ from tests.unit.userdata.secrecy import leaks, process_arguments
 from tests.waiting import wait_for
 from userdata.agent.csr_approver import CsrApprover, tasks
 from userdata.agent.csr_policy import GRACE_SECONDS
-from userdata.host.https import Credentials
+from userdata.host import https, network
+from userdata.host.https import Credentials, NoAnswer
 from userdata.kube import client, rights
 from userdata.kube.access import ADMINISTRATOR_FILE, AGENT_FILE, AGENTS, Access
 from userdata.kube.client import Api
 from userdata.kube.outcomes import Conflict, Exists, Forbidden, Invalid, NotFound
+from userdata.kube.probe import probe
 from userdata.kube.resources import (
     CLUSTER_ROLE_BINDINGS,
     CONFIG_MAPS,
@@ -167,6 +170,17 @@ def test_who_does_not_answer_is_unknown(kube: Kube) -> None:
 def test_credentials_that_are_not_there_are_unknown(kube: Kube) -> None:
     missing = Credentials(str(kube.authority), "/nowhere", "/nowhere")
     assert isinstance(Api(kube.server.address, lambda: missing).list(NODES), Unknown)
+
+
+def test_an_api_server_is_ready_to_whoever_trusts_its_authority_and_has_no_name(kube: Kube) -> None:
+    address, trust = kube.server.address, partial(https.trusting_file, str(kube.authority))
+    assert probe("kube-apiserver", address, trust) == Done()
+    stranger = partial(https.trusting, new_authority("kubernetes", datetime.now(UTC)).bundle)
+    refused = probe("kube-apiserver", address, stranger)
+    assert isinstance(refused, NoAnswer)
+    assert (refused.code, "certificate verify failed" in refused.reason) == (network.UNTRUSTED, True)
+    secret = probe("kube-apiserver", address, trust, path="/api/v1/nodes")
+    assert secret == Unknown(f"kube-apiserver at {address} answers /api/v1/nodes with status 401", "HTTP 401")
 
 
 def who_is(api: Api) -> dict[str, Any]:

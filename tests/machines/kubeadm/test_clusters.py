@@ -13,10 +13,11 @@ from tests.machines.kubeadm.cluster import HOST, Run, by_token, clustered, harne
 from tests.programs import MINORS
 from tests.unit.userdata.secrecy import leaks, pki_secrets, process_arguments
 from tests.waiting import wait_for
+from userdata.faults.fault import Fault
+from userdata.faults.output import of_output
 from userdata.host.files import private
 from userdata.kubeadm import join_config
 from userdata.kubeadm.documents import Timeouts
-from userdata.kubeadm.errors import Fault, sort
 from userdata.kubeadm.places import DISCOVERY_FILE, JOIN_FILE
 from userdata.kubeadm.tokens import new_token
 from userdata.pki.issuing import new_authority
@@ -114,7 +115,7 @@ def failing_join(run: Run, found_by: str) -> Fault:
     }
     status, said = run.try_kubeadm(run.stranger, files, join_config.COMMAND)
     assert status != 0, said
-    return sort(said)
+    return of_output(said)
 
 
 def test_a_cluster_of_another_authority_is_not_joined_and_never_will_be(run: Run) -> None:
@@ -140,6 +141,6 @@ def test_an_api_that_does_not_answer_is_tried_again(run: Run) -> None:
 def test_a_node_that_has_joined_is_not_joined_again_over_what_is_there(run: Run) -> None:
     status, said = run.try_kubeadm(run.worker.name, {}, join_config.COMMAND)
     assert status != 0
-    fault = sort(said)
+    fault = of_output(said)
     assert fault.permanent
     assert fault.reason.startswith("an earlier join has left something behind: ")

@@ -14,7 +14,7 @@ LONG = "x" * 400_000
 
 
 def test_a_boot_row_comes_back_as_it_was_stored() -> None:
-    row = Boot(ARN, "decide", "a reason", "sha256:ab", NOW, "2")
+    row = Boot(ARN, "decide", "a reason", "sha256:ab", NOW, "2", "RestoreBlocked")
     write = tell(row)
     assert boot({"Id": write.item_id, **dict(write.changes)}) == row
 

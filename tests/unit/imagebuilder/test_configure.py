@@ -15,8 +15,9 @@ from imagebuilder import configure, places
 from imagebuilder.configure import Settings
 from imagebuilder.configure.__main__ import main
 from userdata.boot.activation import AGENT_UNIT
-from userdata.boot.control_plane import FAILED
+from userdata.boot.end import End
 from userdata.config.image import IMAGE_FILE
+from userdata.program import EXIT_CODES
 
 GOLDEN = Path(__file__).parent / "golden"
 PAUSE = "registry.k8s.io/pause:3.10.2"
@@ -107,9 +108,9 @@ def test_containerd_and_the_boot_program_start_with_the_machine_kubelet_and_agen
 def test_units_and_the_node_program_mean_the_same_by_names_and_exit_codes() -> None:
     made = configure.entries(Settings(PAUSE))[f"{places.UNIT_FOLDER}/{places.BOOT_UNIT}"]
     assert isinstance(made, configure.File)
-    assert f"\nRestartPreventExitStatus={FAILED}\n" in made.text
     assert (AGENT_UNIT, IMAGE_FILE) == (places.AGENT_UNIT, places.IMAGE_FILE)
     assert (names.BOOT_UNIT, names.NODE_FILE) == (places.BOOT_UNIT, places.NODE_FILE)
+    assert f"\nRestartPreventExitStatus={EXIT_CODES[End.FAILED]}\n" in made.text
 
 
 def test_no_network_is_configured_and_no_file_is_written_outside_the_root(tmp_path: Path) -> None:

@@ -53,12 +53,24 @@ WORKER = "i-0000000000000000f"
 JOINER = "i-0000000000000000a"
 ROW = boot_item(PREFIX + WORKER)
 
-FIELDS = ["Stage", "Reason", "Fingerprint", "StartedAt", "Place", "FailedAt", "GoneSince", "Epoch", "State", "Owner"]
+FIELDS = [
+    "Stage",
+    "Reason",
+    "Fingerprint",
+    "StartedAt",
+    "Place",
+    "FailedAt",
+    "GoneSince",
+    "Epoch",
+    "State",
+    "Owner",
+    "Condition",
+]
 SCALARS: st.SearchStrategy[Any] = (
     st.none()
     | st.booleans()
     | st.integers(-(10**38), 10**38)
-    | st.sampled_from([0, NOW, NOW + 10**9, "", "decide", "0", "2", "i", "i-4 says", ME, OTHER, JOINER])
+    | st.sampled_from([0, NOW, NOW + 10**9, "", "decide", "0", "2", ME, OTHER, JOINER])
     | st.decimals(allow_nan=False, allow_infinity=False)
     | st.just(Decimal("1e125"))
     | st.text(max_size=20)
@@ -73,7 +85,10 @@ VALUES = st.recursive(
 )
 # A row as a control plane could have written it, that says what others tell of themselves.
 PLAUSIBLE = st.fixed_dictionaries(
-    {"Stage": st.sampled_from(["decide", "given-up"]), "Reason": st.sampled_from(["n", "1", "i-4 says why", "i"])},
+    {
+        "Stage": st.sampled_from(["decide", "given-up"]),
+        "Condition": st.sampled_from(["QuorumLost", "RestoreBlocked", "BootFailed/slot-2"]),
+    },
     optional={
         "Place": st.sampled_from(["0", "2"]),
         "StartedAt": st.sampled_from([0, NOW]),
@@ -132,11 +147,11 @@ def test_a_booting_control_plane_decides_the_same(root: Path, item: Item) -> Non
 def observing(state: str | None, *items: Item) -> tuple[str, Mapping[str, Item | None]]:
     """What the leading agent says of a look, and what the table holds afterwards."""
     others = [
-        Condition("RestoreBlocked", "i-4 says why", "a step", NOW),
-        Condition("QuorumLost", "nobody says it any more", "a step", NOW),
-        Condition("BootFailed/slot-2", "1", "a step", NOW),
+        Condition("RestoreBlocked", "i-4 waits in it", "a step", NOW),
+        Condition("QuorumLost", "nobody waits in it any more", "a step", NOW),
+        Condition("BootFailed/slot-2", "nobody waits in it any more", "a step", NOW),
     ]
-    told = tell(Boot(f"{PREFIX}i-4", "decide", "i-4 says why"))
+    told = tell(Boot(f"{PREFIX}i-4", "decide", "a reason", condition="RestoreBlocked"))
     table = MemoryTable(
         looks.RECORD.item(),
         *(each.item() for each in looks.ROWS),

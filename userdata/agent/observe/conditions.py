@@ -167,27 +167,15 @@ def of_slots(boots: Iterable[Boot], instances: Iterable[GroupInstance]) -> tuple
     return tuple(row for row in boots if row.instance_id in slots)
 
 
-def tellers(stored: Mapping[str, Condition], boots: Iterable[Boot]) -> frozenset[str]:
-    """The instances whose boot rows give the reason of a condition that booting nodes store."""
-    reasons = [each.reason for name, each in stored.items() if is_of_boots(name)]
-    return frozenset(row.instance_id for row in boots if any(_tells(row, reason) for reason in reasons))
+def waiting(stored: Collection[str], boots: Iterable[Boot]) -> frozenset[str]:
+    """The instances whose boot rows name a stored condition that booting nodes store."""
+    return frozenset(row.instance_id for row in boots if row.condition in stored and is_of_boots(row.condition))
 
 
-def told_no_more(
-    stored: Mapping[str, Condition], boots: Iterable[Boot], states: Mapping[str, str | None]
-) -> frozenset[str]:
-    """The conditions of booting nodes whose reason no living one gives any more. `states` are EC2's words for them."""
-    living = [row for row in boots if states.get(row.instance_id, "") not in (TERMINATED, None)]
-    return frozenset(
-        name
-        for name, each in stored.items()
-        if is_of_boots(name) and not any(_tells(row, each.reason) for row in living)
-    )
-
-
-def _tells(row: Boot, reason: str) -> bool:
-    # A row has the beginning of a reason that is long.
-    return bool(row.reason) and reason.startswith(row.reason)
+def named_no_more(stored: Iterable[str], boots: Iterable[Boot], states: Mapping[str, str | None]) -> frozenset[str]:
+    """The conditions of booting nodes that no living one names any more. `states` are EC2's words for them."""
+    named = {row.condition for row in boots if states.get(row.instance_id, "") not in (TERMINATED, None)}
+    return frozenset(name for name in stored if is_of_boots(name) and name not in named)
 
 
 def _rowless(member: EtcdMember, unread: Collection[str]) -> str:

@@ -51,7 +51,7 @@ def _conditions(
     judged = conditions.left_behind(table.conditions, table.members) - theirs
     if isinstance(snapshot.instances, Known):
         booting = conditions.of_slots(table.boots, snapshot.instances.value)
-        judged |= conditions.told_no_more(table.conditions, booting, states)
+        judged |= conditions.named_no_more(table.conditions, booting, states)
     wanted: list[Wanted] = []
     if view is not None:
         seen = conditions.of_etcd(view, table.members, states, table.unread)

@@ -58,7 +58,7 @@ def gather(sources: Sources) -> Snapshot | None:
     now = sources.wall()
     old: list[OldRow] = []
     if isinstance(instances, Known):
-        named |= conditions.tellers(table.conditions, conditions.of_slots(table.boots, instances.value))
+        named |= conditions.waiting(table.conditions, conditions.of_slots(table.boots, instances.value))
         listed = {each.instance_id for each in instances.value}
         old = old_rows(table.rows, table.record, listed, int(now))
         named |= {row.instance_id for row in old if row.instance_id not in listed}

@@ -18,16 +18,16 @@ WHOLE = view(*THREE)
 @pytest.mark.parametrize(
     ("seen", "why"),
     [
-        (WHOLE, ""),
+        (WHOLE, None),
         (view(*THREE[:2]), "etcd has 2 voters for 3 slots"),
         (view(*THREE, etcd_member(4, learner=True)), "a member of etcd is not a voter yet"),
         (view(*THREE, etcd_member(4, name="")), "a member of etcd is not a voter yet"),
         (view(*THREE, problems={2: "it is not healthy"}), "it is not healthy"),
-        (view(*THREE, etcd_member(4)), ""),
+        (view(*THREE, etcd_member(4)), None),
     ],
     ids=["whole", "a slot without a voter", "a learner", "one that never started", "a problem", "one more"],
 )
-def test_a_cluster_is_whole_once_every_slot_has_a_healthy_voter(seen: EtcdView, why: str) -> None:
+def test_a_cluster_is_whole_once_every_slot_has_a_healthy_voter(seen: EtcdView, why: str | None) -> None:
     assert why_not(seen, 3) == why
 
 

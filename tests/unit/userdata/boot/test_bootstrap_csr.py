@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from coordination.outcomes import Known, Reading, Unknown
+from coordination.outcomes import Done, Known, Reading, Unknown
 from tests.unit.userdata.boot.signing_api import HANGS_UP, PATH, Answer, Call, SigningApi, refusal, said
 from tests.unit.userdata.boot.signing_api import place as place  # a fixture
 from tests.unit.userdata.secrecy import leaks, readable_files, texts
@@ -145,7 +145,7 @@ def test_a_key_is_forgotten_once_and_again_wherever_a_join_has_put_it(tmp_path: 
     made = bootstrap_csr.new(tmp_path, ME)
     write(tmp_path, dict.fromkeys(HOLDERS, private(made.private)))
     for _ in range(2):
-        assert bootstrap_csr.forget(tmp_path) == ""
+        assert bootstrap_csr.forget(tmp_path) == Done()
         assert contents(tmp_path) == {}
 
 
@@ -154,7 +154,7 @@ def test_a_draft_that_a_crash_has_left_is_forgotten_beside_what_was_there_before
     made = bootstrap_csr.new(tmp_path, ME)
     write(tmp_path, {holder: private(made.private)})
     draft_of(tmp_path / holder.lstrip("/")).write_text(made.private, encoding="ascii")
-    assert bootstrap_csr.forget(tmp_path) == ""
+    assert bootstrap_csr.forget(tmp_path) == Done()
     assert contents(tmp_path) == {}
 
 
@@ -165,9 +165,10 @@ def test_what_cannot_be_removed_is_told_and_everything_else_is_removed(tmp_path:
     (tmp_path / stays.lstrip("/")).unlink()
     # Of a folder nobody can say that it holds a key, but neither is it removed.
     write(tmp_path, {f"{stays}/in-the-way": private("")})
+    left = bootstrap_csr.forget(tmp_path)
+    assert isinstance(left, Unknown)
     assert re.fullmatch(
-        rf"the first key could not be removed everywhere: \[Errno \d+\] [^']+: '{tmp_path}{stays}'",
-        bootstrap_csr.forget(tmp_path),
+        rf"the first key could not be removed everywhere: \[Errno \d+\] [^']+: '{tmp_path}{stays}'", left.reason
     )
     assert contents(tmp_path) == {f"{stays}/in-the-way": ""}
 
@@ -256,7 +257,8 @@ def test_a_refusal_goes_before_a_certificate(asker: Asker, api: SigningApi, key:
 
 
 def test_of_a_request_that_was_never_stored_nothing_is_known(asker: Asker, key: Key) -> None:
-    assert asker.issued() == Unknown(f'the API answers 404: certificatesigningrequests "{name_of(key)}" not found')
+    said = f'the API answers 404: certificatesigningrequests "{name_of(key)}" not found'
+    assert asker.issued() == Unknown(said, "HTTP 404")
 
 
 # answers that are none
@@ -283,7 +285,7 @@ def test_a_refusal_is_unknown_with_its_status_and_the_first_of_its_words(
     asker: Asker, api: SigningApi, look: Look, answer: Answer, reason: str
 ) -> None:
     api.instead = lambda call: answer
-    assert look(asker) == Unknown(reason)
+    assert look(asker) == Unknown(reason, f"HTTP {answer[0]}")
 
 
 @pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)

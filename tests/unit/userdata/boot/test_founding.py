@@ -21,7 +21,7 @@ from tests.unit.userdata.boot.endings import at, other_ends_what_it_began, serve
 from tests.unit.userdata.boot.world import ANCHORS, ME, OTHER, REFUSED, Fault, NeverEnds, World
 from tests.unit.userdata.secrecy import leaks, pki_secrets, readable_files, texts
 from tests.waiting import wait_for
-from userdata.boot.control_plane import FAILED, SERVES, STOPPED
+from userdata.boot.end import End
 from userdata.host.commands import Finished
 from userdata.kubeadm.places import INIT_FILE
 from userdata.pki.inspecting import ca_hashes
@@ -56,7 +56,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_founder_does_everything_once_and_in_this_order(world: World) -> None:
-    assert world.boot() == SERVES
+    assert world.boot() is End.SERVES
     assert tuple(world.events) == EVENTS
     sound(world)
     serves(world)
@@ -94,7 +94,7 @@ def test_whatever_fails_once_is_lost_or_ends_in_a_crash_the_cluster_is_founded(
     world: World, number: int, fault: Fault
 ) -> None:
     world.fault = at(number, fault)
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     sound(world)
     serves(world)
 
@@ -110,7 +110,7 @@ def test_a_second_crash_or_lost_reply_right_after_a_crash_changes_nothing(
         again.fault = lambda index, event, distance=distance: (  # type: ignore[misc]
             {number: Fault.CRASH, number + distance: second}.get(index)
         )
-        assert again.boots() == SERVES
+        assert again.boots() is End.SERVES
         sound(again)
         serves(again)
 
@@ -120,18 +120,18 @@ def test_a_second_crash_or_lost_reply_right_after_a_crash_changes_nothing(
 def test_a_founder_that_was_taken_for_dead_leaves_the_next_epoch_to_its_owner(world: World, number: int) -> None:
     world.fault = at(number, Fault.TAKEN)
     world.while_asleep = other_ends_what_it_began(world)
-    code = world.boots()
+    end = world.boots()
     sound(world)
     now = world.record
     assert now is not None
     assert now.owner == OTHER
     if world.has_data and "run: kubeadm join" not in world.events:
         # What it made is nobody's: it is never started again, and the instance goes.
-        assert code == STOPPED
+        assert end is End.STOPPED
         assert "hook: abandon" in world.events
         assert world.row is None
     else:
-        assert code == SERVES
+        assert end is End.SERVES
         serves(world)
 
 
@@ -142,7 +142,7 @@ def test_what_fails_for_good_ends_with_a_claim_that_the_next_one_may_take_at_onc
         lost = ClusterRecord("arn:stack", Phase.READY, 1, "i-lost", 3, 1, "a0", 1)
         world.table.store(claim_restoring(lost, ME, "nothing").record.item())
     world.fault = lambda index, event: Fault.ENDS if event in ("run: kubeadm init", "keys: read 1") else None
-    assert world.boot() == FAILED
+    assert world.boot() is End.FAILED
     sound(world)
     assert world.events[-1] == "hook: abandon"
     assert world.record is not None
@@ -154,7 +154,7 @@ def test_what_fails_for_good_ends_with_a_claim_that_the_next_one_may_take_at_onc
 def test_a_stack_that_cannot_be_told_keeps_no_agent_waiting_and_is_told_in_the_end(world: World) -> None:
     agent = "machine: start holdfast-agent.service"
     world.fault = lambda _, event: Fault.FAILS if event == "stack: signal" and world.sleeps < 40 else None
-    assert world.boot() == SERVES
+    assert world.boot() is End.SERVES
     serves(world)
     after = world.events[world.events.index(agent) :]
     assert world.events.count(agent) == 1
@@ -175,7 +175,7 @@ def test_a_member_in_service_whose_agent_does_not_start_is_not_given_up_whatever
         return Fault.FAILS if event == agent and world.events.count(agent) <= 4 else None
 
     world.fault = fails
-    assert world.boot() == SERVES
+    assert world.boot() is End.SERVES
     assert "hook: abandon" not in world.events
     serves(world)
 
@@ -184,7 +184,7 @@ def test_a_member_in_service_whose_agent_does_not_start_is_not_given_up_whatever
 def test_add_ons_that_cannot_be_installed_are_left_to_the_agents(world: World) -> None:
     event = "run: kubectl /etc/kubernetes/admin.conf"
     world.fault = lambda _, happens: Fault.FAILS if happens == event else None
-    assert world.boot() == SERVES
+    assert world.boot() is End.SERVES
     serves(world)
     assert any("left to the agents" in line for line in world.lines)
 
@@ -199,7 +199,7 @@ def test_a_launch_hook_that_is_abandoned_without_an_answer_is_abandoned_again(wo
 
     world.fault = fault
     # After ten tries it is left to run out.
-    assert world.boot() == FAILED
+    assert world.boot() is End.FAILED
     assert world.events.count("hook: abandon") == min(doubtful + 1, 10)
 
 
@@ -208,7 +208,7 @@ def test_a_launch_hook_that_is_abandoned_without_an_answer_is_abandoned_again(wo
 def test_after_three_failures_the_place_is_given_up_and_nothing_runs(world: World, what: str) -> None:
     fault = Fault.FAILS if what.startswith("run") else Fault.ENDS
     world.fault = lambda index, event: fault if event.startswith(what) else None
-    assert world.boot() == FAILED
+    assert world.boot() is End.FAILED
     sound(world)
     assert len([event for event in world.events if event.startswith(what)]) == 3
     assert [epoch for epoch, _ in world.claims] == [1, 2, 3]
@@ -227,7 +227,7 @@ def test_no_two_epochs_found_etcd_with_the_same_token(world: World) -> None:
         return Finished(1, REFUSED) if len(tokens) == 1 else None
 
     world.in_kubeadm = note
-    assert world.boot() == SERVES
+    assert world.boot() is End.SERVES
     assert tokens == ["uuid-1", "uuid-2"]
 
 
@@ -240,13 +240,13 @@ def test_a_founder_starts_nothing_of_a_cluster_whose_deletion_began_as_soon_as_i
         return None
 
     world.fault = deleted
-    assert world.boot() == STOPPED
+    assert world.boot() is End.STOPPED
     assert "machine: start kubelet" not in world.events
 
 
 def test_another_node_founds_in_the_epoch_after_the_one_that_was_given_up(world: World) -> None:
     world.table.store(ClusterRecord("arn:stack", Phase.CLAIMED, 4, "", 9).item())
-    assert world.boot() == SERVES
+    assert world.boot() is End.SERVES
     serves(world)
     assert world.claims == [(5, ME)]
 
@@ -270,7 +270,7 @@ def test_a_founder_that_loses_its_claim_while_kubeadm_works_ends_kubeadm_and_giv
 
     world.in_kubeadm = hang
     world.while_asleep = other_ends_what_it_began(world)
-    assert world.boot() == SERVES
+    assert world.boot() is End.SERVES
     serves(world)
     assert [owner for _, owner in world.claims] == [ME, OTHER]
     assert any("the claim of epoch 1 is lost: somebody else has taken it" in line for line in world.lines)
@@ -290,7 +290,7 @@ def test_a_founder_that_was_frozen_for_longer_than_a_lease_claims_anew_and_start
         return None
 
     world.in_kubeadm = freeze
-    assert world.boot() == SERVES
+    assert world.boot() is End.SERVES
     sound(world)
     serves(world)
     assert world.claims == [(1, ME), (2, ME)]
@@ -300,7 +300,7 @@ def test_a_restore_from_nothing_keeps_the_keys_of_the_cluster_that_was_lost(worl
     world.keys[1] = ANCHORS[0]
     lost = ClusterRecord("arn:stack", Phase.READY, 1, "i-lost", 3, 1, "a0", 1)
     world.table.store(replace(claim_restoring(lost, ME, "nothing").record, ca_hashes="sha256:kept").item())
-    assert world.boot() == SERVES
+    assert world.boot() is End.SERVES
     sound(world)
     serves(world)
     now = world.record
@@ -313,7 +313,7 @@ def test_a_restore_from_nothing_keeps_the_keys_of_the_cluster_that_was_lost(worl
 def test_an_image_that_cannot_restore_says_so_and_leaves_it_to_another_one(world: World) -> None:
     lost = ClusterRecord("arn:stack", Phase.READY, 1, "i-lost", 3, 1, "a0", 1)
     world.table.store(claim_restoring(lost, ME, "backup-7").record.item())
-    assert world.boot() == FAILED
+    assert world.boot() is End.FAILED
     sound(world)
     now = world.record
     assert now is not None
@@ -342,11 +342,11 @@ def test_the_third_failed_boot_of_a_slot_within_an_hour_waits_for_a_person(world
     # Of another slot, and what a worker says of itself: neither counts.
     world.table.store({"Id": "boot-failures#1", "i-one": now, "i-two": now})
     for number in range(3):
-        said = {"Stage": "given-up", "Place": "2", "FailedAt": now}
+        said = {"Stage": "launch-abandoned", "Place": "2", "FailedAt": now}
         world.table.store({"Id": f"boot#arn:aws:ec2:us-east-1:123456789012:instance/i-worker{number}", **said})
     world.fault = lambda index, event: Fault.ENDS if event == "run: kubeadm init" else None
     if earlier == 1:
-        assert world.boot() == FAILED
+        assert world.boot() is End.FAILED
         assert world.events[-1] == "hook: abandon"
         assert world.table.stored("boot-failures#2") == {"Id": "boot-failures#2", "i-me": ANY, **before}
         return
@@ -357,6 +357,7 @@ def test_the_third_failed_boot_of_a_slot_within_an_hour_waits_for_a_person(world
     condition = world.table.stored("condition#BootFailed/slot-2")
     assert condition is not None
     assert "i-before0, i-before1, i-me" in str(condition["Reason"])
-    # Nobody has to wait for this node: its claim is given up.
+    assert world.told.condition == "BootFailed/slot-2"
+    # Nobody has to wait for this node: its claim is released.
     assert world.record is not None
     assert world.record.owner == ""

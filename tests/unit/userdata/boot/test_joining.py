@@ -16,7 +16,7 @@ from tests.unit.userdata.boot.endings import at, serves, sound
 from tests.unit.userdata.boot.interrupted import LEFT, as_lease, joining_row, learner
 from tests.unit.userdata.boot.world import ANCHORS, ME, MY_ADDRESS, OTHER, REFUSED, Fault, World, peer
 from tests.waiting import wait_for
-from userdata.boot.control_plane import FAILED, SERVES, STOPPED
+from userdata.boot.end import End
 from userdata.host import files
 from userdata.host.commands import Finished
 from userdata.host.etcd_disk import DataOwner, EtcdDisk, NodeId
@@ -45,7 +45,7 @@ def lease(world: World) -> NodeLease:
 
 
 def test_a_joiner_does_everything_once_and_in_this_order(joiner: World) -> None:
-    assert joiner.boot() == SERVES
+    assert joiner.boot() is End.SERVES
     assert tuple(joiner.events) == EVENTS
     sound(joiner)
     serves(joiner)
@@ -61,7 +61,7 @@ def test_whatever_fails_once_is_lost_or_ends_in_a_crash_the_node_joins(
 ) -> None:
     # A single look at which nobody answers could be a total loss, and is looked into: nothing is claimed.
     joiner.fault = at(number, fault)
-    assert joiner.boots() == SERVES
+    assert joiner.boots() is End.SERVES
     sound(joiner)
     if (EVENTS[number], fault) == ("table: apply member#i-me", Fault.FAILS):
         agents_keep_rows_true(joiner)
@@ -98,7 +98,7 @@ def test_an_epoch_that_ends_before_this_node_was_added_leaves_no_member_of_it(jo
 
     joiner.fault = ends
     joiner.in_kubeadm = lambda ended: Finished(1, REFUSED)
-    assert joiner.boots() == STOPPED
+    assert joiner.boots() is End.STOPPED
     assert [each.name for each in joiner.members] == [OTHER]
     assert not any("hook" in event for event in joiner.events)
     held = joiner.table.stored(LEASE_ITEM)
@@ -114,7 +114,7 @@ def test_a_join_that_was_interrupted_goes_on_after_a_reboot_whatever_crashes_the
     joiner.table.store(as_lease(NodeLease(LeaseName.JOIN, ME, 7, 3)))
     left(joiner)
     joiner.fault = at(-1 if number is None else number, Fault.CRASH)
-    assert joiner.boots() == SERVES
+    assert joiner.boots() is End.SERVES
     sound(joiner)
     serves_or_left_its_lease(joiner)
     assert [(each.name, each.is_learner) for each in joiner.members] == [(OTHER, False), (ME, False)]
@@ -132,7 +132,7 @@ def test_its_own_learner_is_stopped_before_it_is_removed_and_its_data_wiped_only
         return None
 
     joiner.fault = removed
-    assert joiner.boot() == SERVES
+    assert joiner.boot() is End.SERVES
     assert joiner.events.index("machine: stop") < joiner.events.index("etcd: remove")
     assert not data.exists()
 
@@ -146,7 +146,7 @@ def test_two_do_not_join_at_once(joiner: World) -> None:
             joiner.table.store(as_lease(NodeLease(LeaseName.JOIN, "", 7, 3)))
 
     joiner.while_asleep = asleep
-    assert joiner.boot() == SERVES
+    assert joiner.boot() is End.SERVES
     assert joiner.sleeps == 20
     assert lease(joiner) == NodeLease(LeaseName.JOIN, "", 8, 4)
     assert any("i-third holds lease#join" in line for line in joiner.lines)
@@ -167,7 +167,7 @@ def test_a_gate_that_closes_after_the_lease_was_taken_lets_nobody_through(joiner
             joiner.fault = lambda index, event: None
 
     joiner.fault, joiner.while_asleep = comes, asleep
-    assert joiner.boot() == SERVES
+    assert joiner.boot() is End.SERVES
     assert any("i-third (7) is not a voter yet" in line for line in joiner.lines)
     sound(joiner)
     serves(joiner)
@@ -182,7 +182,7 @@ def test_a_joiner_that_etcd_lists_after_the_lease_was_taken_begins_again(joiner:
         return None
 
     joiner.fault = comes
-    assert joiner.boot() == SERVES
+    assert joiner.boot() is End.SERVES
     assert joiner.events.count("run: kubeadm join") == 1
     assert joiner.events.index("etcd: remove") < joiner.events.index("run: kubeadm join")
     serves(joiner)
@@ -206,7 +206,7 @@ def test_a_joiner_that_loses_its_lease_while_kubeadm_works_ends_kubeadm_and_join
             joiner.table.store(as_lease(replace(others, owner="")))
 
     joiner.in_kubeadm, joiner.while_asleep = hang, asleep
-    assert joiner.boot() == SERVES
+    assert joiner.boot() is End.SERVES
     assert any("lease#join is lost: somebody else has taken it" in line for line in joiner.lines)
     assert "etcd: remove" in joiner.events
     serves(joiner)
@@ -214,7 +214,7 @@ def test_a_joiner_that_loses_its_lease_while_kubeadm_works_ends_kubeadm_and_join
 
 def test_after_three_failures_the_place_is_given_up_and_the_lease_released(joiner: World) -> None:
     joiner.fault = lambda index, event: Fault.FAILS if event == "run: kubeadm join" else None
-    assert joiner.boot() == FAILED
+    assert joiner.boot() is End.FAILED
     sound(joiner)
     assert joiner.events.count("run: kubeadm join") == 3
     assert "Owner" not in (joiner.table.stored(LEASE_ITEM) or {})
@@ -226,7 +226,7 @@ def test_after_three_failures_the_place_is_given_up_and_the_lease_released(joine
 
 def test_what_fails_for_good_is_not_tried_again(joiner: World) -> None:
     joiner.fault = lambda index, event: Fault.ENDS if event == "run: kubeadm join" else None
-    assert joiner.boot() == FAILED
+    assert joiner.boot() is End.FAILED
     assert joiner.events.count("run: kubeadm join") == 1
     assert "kubeadm's check NumCPU failed" in joiner.lines[-1]
 
@@ -245,7 +245,7 @@ def member_in_service(world: World) -> None:
 
 def test_a_member_that_was_rebooted_starts_what_it_has_and_asks_nobody(joiner: World) -> None:
     member_in_service(joiner)
-    assert joiner.boot() == SERVES
+    assert joiner.boot() is End.SERVES
     assert joiner.events == [
         *("table: get cluster", "table: get member#i-me", "table: get cluster", "machine: start kubelet", "api: own"),
         *("hook: complete", "stack: signal", "machine: start holdfast-agent.service"),
@@ -256,7 +256,7 @@ def test_a_member_that_was_rebooted_starts_what_it_has_and_asks_nobody(joiner: W
 def test_a_founder_that_crashed_before_its_marker_writes_it(joiner: World) -> None:
     member_in_service(joiner)
     (joiner.root / "var/lib/holdfast/member").unlink()
-    assert joiner.boot() == SERVES
+    assert joiner.boot() is End.SERVES
     serves(joiner)
 
 
@@ -267,7 +267,7 @@ def test_a_member_in_service_waits_for_a_majority_for_as_long_as_it_takes(joiner
     joiner.table.store(Member(ME, 1, state, "2", MY_ADDRESS, "9").item())
     joiner.serve_seconds = 0
     joiner.fault = lambda index, event: Fault.FAILS if event == "api: own" and joiner.sleeps < 30 else None
-    assert joiner.boot() == SERVES
+    assert joiner.boot() is End.SERVES
     assert "machine: stop" not in joiner.events
     assert not any(event == "hook: abandon" for event in joiner.events)
 
@@ -277,7 +277,7 @@ def test_a_member_that_its_launch_hook_still_holds_is_replaced_where_it_does_not
     joiner.lifecycle_state = "Pending:Wait"
     joiner.serve_seconds = 0
     joiner.fault = lambda index, event: Fault.FAILS if event == "api: own" else None
-    assert joiner.boot() == FAILED
+    assert joiner.boot() is End.FAILED
     sound(joiner)
     assert joiner.events[-1] == "hook: abandon"
 
@@ -285,7 +285,7 @@ def test_a_member_that_its_launch_hook_still_holds_is_replaced_where_it_does_not
 def test_a_removed_member_stops_what_runs_before_it_lets_its_instance_go(joiner: World) -> None:
     member_in_service(joiner)
     joiner.table.store(Member(ME, 1, MemberState.REMOVED, "2", MY_ADDRESS, "9").item())
-    assert joiner.boot() == STOPPED
+    assert joiner.boot() is End.STOPPED
     assert "machine: start kubelet" not in joiner.events
     assert joiner.events[-3:] == ["machine: stop", "table: get cluster", "hook: abandon"]
 
@@ -302,14 +302,14 @@ def test_a_member_starts_what_it_has_without_the_table_and_stops_it_once_the_tab
             joiner.other_founds(epoch=2)
 
     joiner.fault, joiner.while_asleep = fails, asleep
-    assert joiner.boot() == STOPPED
+    assert joiner.boot() is End.STOPPED
     assert joiner.events[-3:] == ["machine: stop", "table: get cluster", "hook: abandon"]
     assert joiner.etcd is None
 
 
 def test_a_node_with_nothing_waits_while_the_table_cannot_be_read(joiner: World) -> None:
     joiner.fault = lambda index, event: Fault.FAILS if joiner.sleeps < 30 else None
-    assert joiner.boot() == SERVES
+    assert joiner.boot() is End.SERVES
     assert joiner.sleeps == 30
     assert set(joiner.events[:30]) == {"table: get cluster"}
 
@@ -318,7 +318,7 @@ def test_a_cluster_that_is_being_deleted_is_left_alone(joiner: World, tmp_path: 
     now = joiner.record
     assert now is not None
     joiner.table.store(replace(now, phase=Phase.DELETING).item())
-    assert joiner.boot() == STOPPED
+    assert joiner.boot() is End.STOPPED
     assert joiner.events == ["table: get cluster", "machine: stop"]
     assert not (tmp_path / "etc/kubernetes").exists()
 
@@ -330,7 +330,7 @@ def test_members_without_a_majority_are_a_condition_that_a_person_reads(joiner: 
         joiner.has_quorum = joiner.sleeps > 5
 
     joiner.while_asleep = asleep
-    assert joiner.boot() == SERVES
+    assert joiner.boot() is End.SERVES
     condition = joiner.table.stored("condition#QuorumLost")
     assert condition is not None
     assert condition["Reason"] == "members of etcd answer, and no majority of them does"

@@ -11,7 +11,7 @@ from coordination.release_grants import ReleaseGrant, release_grant
 from coordination.timings import Timings
 from tests.unit.userdata.boot.endings import failed, serves, sound
 from tests.unit.userdata.boot.world import ME, OTHER, Fault, World
-from userdata.boot.control_plane import SERVES
+from userdata.boot.end import End
 
 LEASE_SECONDS = 0.3
 ITEM = release_grant_item(OTHER)
@@ -52,7 +52,7 @@ def test_it_is_granted_release_once_and_when_it_is_gone_the_next_epoch_is_founde
         return None
 
     left.fault = note
-    assert left.boot() == SERVES
+    assert left.boot() is End.SERVES
     assert said(left) == ReleaseGrant(OTHER, epoch=1, row_version=1, by=ME)
     (after,) = granted_after
     assert after >= LEASE_SECONDS
@@ -74,7 +74,7 @@ def test_one_that_answers_again_before_a_whole_lease_is_over_is_joined(left: Wor
     left.while_asleep = asleep
     # It joins only in the end: at the gate nobody answers before.
     left.fault = lambda _, event: Fault.FAILS if event == "etcd: members" and left.sleeps <= 40 else None
-    assert left.boot() == SERVES
+    assert left.boot() is End.SERVES
     assert left.sleeps > 40
     assert said(left) is None
     assert left.claims == [(1, OTHER)]
@@ -94,7 +94,7 @@ def test_what_another_node_has_said_is_said_again_only_of_another_state(
     left: World, before: ReleaseGrant, written: int
 ) -> None:
     left.table.store(before.item())
-    assert left.boot() == SERVES
+    assert left.boot() is End.SERVES
     assert left.events.count(SAID) == written
     now = said(left)
     assert now is not None
@@ -104,7 +104,7 @@ def test_what_another_node_has_said_is_said_again_only_of_another_state(
 @pytest.mark.parametrize("fault", [Fault.FAILS, Fault.LOST])
 def test_a_release_grant_that_could_not_be_stored_is_stored_by_the_next_look(left: World, fault: Fault) -> None:
     left.fault = lambda _, event: fault if event == SAID and left.events.count(SAID) <= 2 else None
-    assert left.boot() == SERVES
+    assert left.boot() is End.SERVES
     assert left.events.count(SAID) == (3 if fault is Fault.FAILS else 1)
     assert said(left) is not None
     assert failed(left) == []
@@ -120,6 +120,6 @@ def test_one_that_stays_is_granted_release_by_nobody(left: World, state: str) ->
         left.answering = left.sleeps > 40
 
     left.while_asleep = asleep
-    assert left.boot() == SERVES
+    assert left.boot() is End.SERVES
     assert SAID not in left.events
     assert left.claims == [(1, OTHER)]

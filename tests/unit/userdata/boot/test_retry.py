@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
 from coordination.boots import Boot
-from coordination.outcomes import Done, Unknown, Write
+from coordination.outcomes import Done, NoOp, NoTable, Throttled, Unknown, Write
 from userdata.boot.failures import StepFailed
-from userdata.boot.retry import LONGEST_PAUSE_SECONDS, doubt, until_done, until_told
+from userdata.boot.retry import LONGEST_PAUSE_SECONDS, until_done, until_told, wait_unless_permanent
 from userdata.boot.stages import RunningStage, Stages
 from userdata.logs.lines import Log
 
@@ -25,8 +26,8 @@ class Trying:
         self.left = reasons
         self.slept: list[float] = []
 
-    def attempt(self) -> str:
-        return self.left.pop(0) if self.left else ""
+    def attempt(self) -> Done | Unknown:
+        return Unknown(self.left.pop(0)) if self.left else Done()
 
 
 @pytest.fixture
@@ -93,8 +94,41 @@ def test_a_reason_is_told_once_for_as_long_as_it_is_the_same(
     assert rows == ["", THROTTLED, DENIED, THROTTLED]
 
 
-def test_only_what_is_unknown_is_in_doubt() -> None:
-    assert (doubt(Unknown("SignalResource: ReadTimeoutError")), doubt(Done())) == (
-        "SignalResource: ReadTimeoutError",
-        "",
-    )
+def test_what_was_done_by_somebody_else_is_done(trying: Callable[[list[str]], Trying]) -> None:
+    it = trying([])
+    until_done(lambda: NoOp("the hook was completed before"), 3, 2, it.told, it.slept.append)
+    until_told(lambda: NoOp("the stack does not wait"), 5, it.told, it.slept.append)
+    assert it.slept == []
+
+
+@pytest.mark.parametrize("failed", [NoTable("slow"), Unknown("slow", "DisabledException")])
+def test_what_no_repetition_cures_is_not_waited_for(
+    trying: Callable[[list[str]], Trying], lines: list[str], failed: Unknown
+) -> None:
+    it = trying([])
+    with pytest.raises(StepFailed) as ended:
+        wait_unless_permanent(failed, 2, it.told.wait, it.slept.append)
+    assert ended.value.permanent
+    assert (it.slept, lines) == ([], [])
+
+
+@pytest.mark.parametrize("failed", [Throttled("the table does not exist"), Unknown("DisabledException", "NewCode")])
+def test_what_may_pass_is_waited_for_whatever_its_words(
+    trying: Callable[[list[str]], Trying], lines: list[str], failed: Unknown
+) -> None:
+    it = trying([])
+    wait_unless_permanent(failed, 2, it.told.wait, it.slept.append)
+    assert len(it.slept) == 1
+    assert failed.reason in reasons(lines)[0]
+
+
+def test_the_last_try_says_whether_trying_again_can_help(trying: Callable[[list[str]], Trying]) -> None:
+    it = trying([])
+    for failed in (NoTable("gone"), Unknown("gone")):
+        with pytest.raises(StepFailed) as ended:
+            until_done(partial(_same, failed), 2, 2, it.told, it.slept.append)
+        assert ended.value.permanent == isinstance(failed, NoTable)
+
+
+def _same(failed: Unknown) -> Unknown:
+    return failed

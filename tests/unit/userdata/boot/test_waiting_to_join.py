@@ -15,7 +15,7 @@ from coordination.timings import Timings
 from tests.unit.userdata.boot.endings import failed, serves, sound
 from tests.unit.userdata.boot.interrupted import LEFT, as_lease, joining_row, promoted
 from tests.unit.userdata.boot.world import ME, OTHER, REFUSED, Fault, World, peer
-from userdata.boot.control_plane import FAILED, SERVES, STOPPED
+from userdata.boot.end import End
 from userdata.host.commands import Finished
 from userdata.host.etcd_disk import EtcdDisk
 
@@ -47,7 +47,7 @@ def every(count: int, wanted: Callable[[str], bool]) -> Callable[[int, str], Fau
 def test_a_record_that_cannot_be_read_now_and_then_is_no_failure_of_one_that_waits_at_the_gate(joiner: World) -> None:
     taken_until(joiner, 60)
     joiner.fault = every(3, lambda event: event == RECORD and joiner.told.stage == "gate")
-    assert joiner.boot() == SERVES
+    assert joiner.boot() is End.SERVES
     assert joiner.sleeps >= 60
     assert any("the record is unknown" in line for line in joiner.lines)
     assert failed(joiner) == []
@@ -62,7 +62,7 @@ def test_a_record_that_changes_while_it_waits_at_the_gate_is_looked_at_again_and
             joiner.other_founds(next(epochs))
 
     taken_until(joiner, 40, changes)
-    assert joiner.boot() == SERVES
+    assert joiner.boot() is End.SERVES
     assert next(epochs) > 5
     assert failed(joiner) == []
     assert any("looking at the boot table again: the record has changed" in line for line in joiner.lines)
@@ -76,7 +76,7 @@ def test_a_deletion_that_begins_while_it_waits_at_the_gate_stops_it(joiner: Worl
             joiner.table.store(replace(joiner.record, phase=Phase.DELETING).item())
 
     taken_until(joiner, 100, deleted)
-    assert joiner.boot() == STOPPED
+    assert joiner.boot() is End.STOPPED
     assert failed(joiner) == []
 
 
@@ -88,7 +88,7 @@ def test_under_the_lease_a_record_that_cannot_be_read_for_a_moment_is_read_again
         return Fault.FAILS if (event, joiner.told.stage) == (RECORD, stage) and next(reads) < 5 else None
 
     joiner.fault = fails
-    assert joiner.boot() == SERVES
+    assert joiner.boot() is End.SERVES
     assert joiner.sleeps == 5
     assert failed(joiner) == []
     assert joiner.events.count("table: apply lease#join") == 2
@@ -103,7 +103,7 @@ def test_under_the_lease_it_is_read_for_as_long_as_the_lease_allows_and_then_the
     joiner.fault = lambda index, event: (
         Fault.FAILS if event == RECORD and joiner.told.stage in UNDER_THE_LEASE else None
     )
-    assert joiner.boot() == FAILED
+    assert joiner.boot() is End.FAILED
     assert failed(joiner) == ["joining-row"] * 3
     assert any("lease#join is lost: the stage took longer than it may" in line for line in joiner.lines)
     assert "Owner" not in (joiner.table.stored("lease#join") or {})
@@ -125,7 +125,7 @@ def test_three_failures_are_in_a_row_whatever_it_waited_for_between_them(joiner:
 
     joiner.in_kubeadm, joiner.while_asleep = breaks, asleep
     joiner.fault = every(7, lambda event: event == RECORD and joiner.told.stage == "gate")
-    assert joiner.boot() == FAILED
+    assert joiner.boot() is End.FAILED
     assert failed(joiner) == ["kubeadm-join"] * 3
     assert joiner.sleeps >= 40
     assert joiner.events[-1] == "hook: abandon"
@@ -152,7 +152,7 @@ def nobody_answers_at_the_gate(world: World, until_sleep: int) -> list[str]:
 
 def test_where_nobody_answers_at_the_gate_the_table_names_who_has_to_come_back_and_then_it_joins(joiner: World) -> None:
     reasons = nobody_answers_at_the_gate(joiner, 20)
-    assert joiner.boot() == SERVES
+    assert joiner.boot() is End.SERVES
     assert reasons[0].startswith("gate: etcd's members are unknown: member list at 10.0.0.1")
     assert reasons[-1].startswith("decide: no member answers")
     condition = joiner.table.stored("condition#RestoreBlocked")
@@ -166,7 +166,7 @@ def test_where_nobody_answers_at_the_gate_the_table_names_who_has_to_come_back_a
 def test_where_all_members_were_lost_while_it_waited_at_the_gate_it_restores(joiner: World) -> None:
     reasons = nobody_answers_at_the_gate(joiner, 200)
     joiner.gone.add(OTHER)
-    assert joiner.boot() == SERVES
+    assert joiner.boot() is End.SERVES
     assert reasons[0].startswith("gate: etcd's members are unknown")
     assert joiner.claims == [(1, OTHER), (2, ME)]
     assert KUBEADM not in joiner.events
@@ -202,7 +202,7 @@ def test_a_join_that_was_interrupted_goes_on_once_all_can_be_read_again_however_
     left(joiner)
     joiner.etcd = None
     joiner.fault = every(count, lambda event: joiner.sleeps < 60 and unread(event))
-    assert joiner.boot() == SERVES
+    assert joiner.boot() is End.SERVES
     assert failed(joiner) == []
     assert [(each.name, each.is_learner) for each in joiner.members] == [(OTHER, False), (ME, False)]
     # It sleeps before it looks again, wherever it was.
@@ -225,7 +225,7 @@ def test_after_a_reboot_of_all_a_voter_goes_on_as_soon_as_one_other_member_answe
 
     joiner.while_asleep = asleep
     joiner.fault = lambda index, event: Fault.FAILS if event == MEMBERS and joiner.etcd is None else None
-    assert joiner.boot() == SERVES
+    assert joiner.boot() is End.SERVES
     assert joiner.sleeps == 60
     # The table says no more than that it is to go on, so it stays at the gate, and tells once what it waits for.
     assert len([line for line in joiner.lines if '"decide"' in line]) == 1
@@ -244,7 +244,7 @@ def test_an_operation_of_a_kind_that_this_release_does_not_know_is_waited_for_an
             joiner.table.remove("operation")
 
     joiner.while_asleep = asleep
-    assert joiner.boot() == SERVES
+    assert joiner.boot() is End.SERVES
     said = [
         line for line in joiner.lines if "item operation: Kind is 'upgrade', allowed: remove, clean-learner" in line
     ]
@@ -267,7 +267,7 @@ def test_a_gate_that_closes_again_and_again_right_before_kubeadm_is_no_failure(j
             joiner.members.remove(third)
 
     joiner.fault, joiner.while_asleep = comes, asleep
-    assert joiner.boot() == SERVES
+    assert joiner.boot() is End.SERVES
     assert joiner.events.count("table: transact cluster lease#join member#i-me") > 3
     assert failed(joiner) == []
     sound(joiner)
@@ -289,6 +289,6 @@ def test_a_member_at_the_gate_starts_what_it_has_once_the_record_cannot_be_read_
         return Fault.FAILS if event == RECORD and 10 <= joiner.sleeps < 30 else None
 
     joiner.while_asleep, joiner.fault = asleep, fails
-    assert joiner.boot() == SERVES
+    assert joiner.boot() is End.SERVES
     assert failed(joiner) == []
     serves(joiner)

@@ -18,7 +18,7 @@ from tests.unit.userdata.boot.worker_world import CPUS, JOIN_DATA, SECONDS, VERS
 from tests.unit.userdata.boot.worker_world import world as world  # a fixture
 from tests.unit.userdata.boot.world import REFUSED, Fault
 from tests.unit.userdata.secrecy import leaks, texts
-from userdata.boot.control_plane import FAILED, SERVES
+from userdata.boot.end import End
 from userdata.host.commands import Finished
 from userdata.kubeadm.places import DISCOVERY_FILE, JOIN_FILE, KUBEADM_FOLDER, KUBELET_FILE
 from userdata.logs.lines import StageFailed
@@ -43,7 +43,7 @@ STAGES = (
 
 
 def test_a_worker_does_everything_once_and_in_this_order(world: WorkerWorld) -> None:
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     serves(world)
     keeps_no_secret(world)
     assert tuple(world.events) == EVENTS
@@ -74,7 +74,7 @@ def test_while_kubeadm_runs_only_root_may_read_what_it_is_told(world: WorkerWorl
                 modes[path] = f"{(world.root / path.lstrip('/')).stat().st_mode & 0o777:o}"
 
     world.fault = look
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     assert list(modes.values()) == ["700", "600", "600", "700", "600"]
 
 
@@ -82,7 +82,7 @@ def test_a_pools_labels_and_taints_reach_kubeadm(world: WorkerWorld) -> None:
     pool = json.loads(world.parameters["/h/pools/general"])
     taint = {"key": "only", "effect": "NoSchedule", "value": "batch"}
     world.parameters["/h/pools/general"] = json.dumps({**pool, "labels": {"tier": "batch"}, "taints": [taint]})
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     told = json.loads((world.root / JOIN_FILE.lstrip("/")).read_text(encoding="utf-8"))["nodeRegistration"]
     assert told["taints"] == [taint]
     assert "tier=batch" in {each["name"]: each["value"] for each in told["kubeletExtraArgs"]}["node-labels"]
@@ -192,7 +192,7 @@ def test_a_worker_makes_no_key_and_asks_nobody_until_it_has(
             world.fault = lambda number, event: None
 
     world.while_asleep = comes
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     serves(world)
     assert naps == [False, False, False]
     (told,) = world.reasons()
@@ -204,7 +204,7 @@ def test_a_worker_that_lacks_it_for_too_long_gives_up_its_place_and_says_what_it
     world: WorkerWorld, lack: Callable[[WorkerWorld], str]
 ) -> None:
     reason = lack(world)
-    assert world.boots() == FAILED
+    assert world.boots() is End.FAILED
     gave_up(world, reason)
     assert f"it is no Ready node after {SECONDS} s" in str(world.row["Reason"])
     assert world.now == pytest.approx(SECONDS, abs=10)
@@ -226,7 +226,7 @@ def test_while_a_cluster_is_deleted_a_worker_stops_and_is_not_replaced(world: Wo
             world.deletion_begins()
 
     world.fault = deleted
-    assert world.boots() == SERVES
+    assert world.boots() is End.STOPPED
     stopped(world, "the cluster is being deleted")
     assert not world.has(KUBELET_FILE)
     assert len(looks) == number + 1
@@ -234,14 +234,14 @@ def test_while_a_cluster_is_deleted_a_worker_stops_and_is_not_replaced(world: Wo
 
 def test_a_worker_whose_table_belongs_to_another_cluster_stops_and_is_not_replaced(world: WorkerWorld) -> None:
     world.store(replace(world.record, cluster_id="arn:another"))
-    assert world.boots() == SERVES
+    assert world.boots() is End.STOPPED
     stopped(world, "the table belongs to the cluster arn:another")
     assert world.api.calls == []
 
 
 def test_what_kubeadm_says_can_never_help_gives_the_place_up_at_once(world: WorkerWorld) -> None:
     world.fault = lambda number, event: Fault.ENDS if event == "run: kubeadm join" else None
-    assert world.boots() == FAILED
+    assert world.boots() is End.FAILED
     gave_up(world, "kubeadm's check NumCPU failed")
     assert world.events.count("run: kubeadm join") == 1
     assert CPUS not in "".join(world.lines)
@@ -249,7 +249,7 @@ def test_what_kubeadm_says_can_never_help_gives_the_place_up_at_once(world: Work
 
 def test_what_only_passes_in_time_is_tried_until_the_time_is_over(world: WorkerWorld) -> None:
     world.fault = lambda number, event: Fault.FAILS if event == "run: kubeadm join" else None
-    assert world.boots() == FAILED
+    assert world.boots() is End.FAILED
     gave_up(world, "the other side did not answer, or not in time")
     assert world.events.count("run: kubeadm join") > 10
     assert world.now == pytest.approx(SECONDS, abs=10)
@@ -262,9 +262,9 @@ def test_a_worker_that_cannot_say_that_it_gives_up_fails_and_is_started_again(wo
     world.fault = ends
     with pytest.raises(StageFailed):
         world.boots()
-    assert world.row["Stage"] == "given-up"
+    assert world.row["Stage"] == "launch-abandoned"
     world.fault = lambda number, event: ends(number, event) if event == "run: kubeadm join" else None
-    assert world.boots() == FAILED
+    assert world.boots() is End.FAILED
     gave_up(world, "kubeadm's check NumCPU failed")
 
 
@@ -286,7 +286,7 @@ def test_the_stack_is_told_nothing_while_kubectl_says(world: WorkerWorld, said: 
     world.kubectl = [said] * 3
     signalled: list[bool] = []
     world.while_asleep = lambda: signalled.append("stack: signal" in world.events)
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     serves(world)
     assert signalled == [False] * 3
     (told,) = world.reasons()
@@ -298,19 +298,19 @@ def test_a_node_that_never_becomes_ready_gives_its_place_up_unsignalled(
     world: WorkerWorld, said: Finished, reason: str
 ) -> None:
     world.kubectl = [said] * 100
-    assert world.boots() == FAILED
+    assert world.boots() is End.FAILED
     gave_up(world, reason)
 
 
 def test_a_stack_that_does_not_wait_is_told_in_vain_and_that_is_no_failure(world: WorkerWorld) -> None:
     world.stack_waits = False
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     serves(world)
     assert world.events.count("stack: signal") == 1
 
 
 def test_a_signal_whose_reply_is_lost_is_given_again_by_the_same_name(world: WorkerWorld) -> None:
     world.fault = lambda number, event: Fault.LOST if world.events.count("stack: signal") == 1 else None
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     serves(world)
     assert world.signals == [SIGNAL, SIGNAL]

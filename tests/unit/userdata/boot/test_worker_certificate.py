@@ -13,7 +13,7 @@ from tests.unit.userdata.boot.worker_world import JOIN_DATA, ME, WorkerWorld
 from tests.unit.userdata.boot.worker_world import world as world  # a fixture
 from tests.unit.userdata.boot.world import Crash, Fault
 from userdata.boot.bootstrap_csr import KEY_FILE
-from userdata.boot.control_plane import FAILED, SERVES
+from userdata.boot.end import End
 from userdata.kubeadm.tokens import new_token
 from userdata.pki.issuing import new_key
 from userdata.pki.openssl import OpensslFailed
@@ -28,7 +28,7 @@ def test_no_request_is_made_until_the_keys_fingerprint_is_published(world: Worke
         return Fault.FAILS if event == "row: fingerprint" and len(calls) < 5 else None
 
     world.fault = refuse
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     serves(world)
     assert calls == [0] * 5
     assert "the key's fingerprint could not be published: UpdateItem: ReadTimeoutError" in world.reasons()
@@ -36,7 +36,7 @@ def test_no_request_is_made_until_the_keys_fingerprint_is_published(world: Worke
 
 def test_a_fingerprint_that_can_never_be_published_gives_the_place_up_unasked(world: WorkerWorld) -> None:
     world.fault = lambda number, event: Fault.FAILS if event == "row: fingerprint" else None
-    assert world.boots() == FAILED
+    assert world.boots() is End.FAILED
     assert world.api.calls == []
 
 
@@ -49,7 +49,7 @@ def test_a_request_that_is_approved_late_is_waited_for_and_made_once(world: Work
             world.agents_judge()
 
     world.judges = late
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     serves(world)
     assert len(world.api.stored) == 1
     assert world.reasons() == ["the request for a certificate waits for an agent's approval"]
@@ -57,7 +57,7 @@ def test_a_request_that_is_approved_late_is_waited_for_and_made_once(world: Work
 
 def test_a_request_that_nobody_judges_gives_the_place_up_in_the_end(world: WorkerWorld) -> None:
     world.judges = lambda: None
-    assert world.boots() == FAILED
+    assert world.boots() is End.FAILED
     gave_up(world, "the request for a certificate waits for an agent's approval")
     assert "run: kubeadm join" not in world.events
 
@@ -71,7 +71,7 @@ def test_after_a_refused_request_another_key_is_published_and_then_asked_for(wor
             world.agents_judge()
 
     world.judges = refuse
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     serves(world)
     keeps_no_secret(world)
     first, second = world.api.stored
@@ -87,7 +87,7 @@ def test_whose_every_request_is_denied_gives_its_place_up_and_asks_for_no_key_tw
             world.api.refuse(name)
 
     world.judges = deny
-    assert world.boots() == FAILED
+    assert world.boots() is End.FAILED
     gave_up(world, "the request for a certificate was denied")
     asked = [call.name for call in world.api.calls if call.method == "POST"]
     assert len(asked) == len(set(asked)) == len(world.api.stored)
@@ -103,7 +103,7 @@ def test_a_token_that_the_api_does_not_know_is_read_again_until_it_was_renewed(w
             world.publish(replace(world.data, token=new_token()))
 
     world.while_asleep = renewed
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     serves(world)
     assert world.reasons() == ["the API answers 401: Unauthorized"]
     assert len({call.token for call in world.api.calls}) == 2
@@ -112,7 +112,7 @@ def test_a_token_that_the_api_does_not_know_is_read_again_until_it_was_renewed(w
 
 def test_a_token_that_is_never_renewed_gives_the_place_up_in_the_end(world: WorkerWorld) -> None:
     world.api.tokens = set()
-    assert world.boots() == FAILED
+    assert world.boots() is End.FAILED
     gave_up(world, "the API answers 401: Unauthorized")
 
 
@@ -130,7 +130,7 @@ def test_join_data_that_become_worse_meanwhile_do_not_replace_those_that_were_re
 
     world.while_asleep = worse
     world.judges = lambda: world.agents_judge() if len(naps) > 3 else None
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     serves(world)
 
 
@@ -146,7 +146,7 @@ def test_an_api_that_is_not_there_is_looked_for_where_the_newest_join_data_say(w
             world.publish(world.data)
 
     world.while_asleep = moved
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     serves(world)
     assert world.reasons() == ["the API at 127.0.0.1: ConnectionRefusedError: [Errno 111] Connection refused"]
 
@@ -163,7 +163,7 @@ def test_a_cluster_that_was_restored_meanwhile_is_asked_with_the_same_key(world:
             world.publish(replace(world.data, epoch=4, etcd_cluster_id="e4", token=new_token()))
 
     world.while_asleep = restored
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     serves(world)
     assert len([name for name in world.secrets if name.startswith("key")]) == 1
 
@@ -186,7 +186,7 @@ def test_a_key_that_a_crash_has_spoilt_is_replaced_by_one_that_is_published_and_
     world: WorkerWorld, content: bytes
 ) -> None:
     broken_at(world, "row: fingerprint", content)
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     serves(world)
     keeps_no_secret(world)
     (told,) = world.reasons()
@@ -197,7 +197,7 @@ def test_whose_approved_key_is_spoilt_gives_its_place_up_in_the_end(world: Worke
     broken_at(world, "run: kubeadm join", b"")
     # Agents approve no second key of an instance.
     world.judges = lambda: None
-    assert world.boots() == FAILED
+    assert world.boots() is End.FAILED
     gave_up(world, "the request for a certificate waits for an agent's approval")
 
 
@@ -217,10 +217,10 @@ def test_a_key_that_cannot_be_made_is_made_later_or_the_place_is_given_up(
     monkeypatch.setattr("userdata.boot.bootstrap_csr.new_key", make)
     ended = world.boots()
     if times == 3:
-        assert ended == SERVES
+        assert ended is End.SERVES
         serves(world)
     else:
-        assert ended == FAILED
+        assert ended is End.FAILED
         gave_up(world, f"no key can be made: {error}")
         assert world.api.calls == []
     assert world.reasons()[0] == f"no key can be made: {error}"

@@ -21,7 +21,7 @@ from tests.unit.userdata.boot.worker_world import CA_FILE, WorkerWorld, placed
 from tests.unit.userdata.boot.worker_world import world as world  # a fixture
 from tests.unit.userdata.boot.world import Crash, Fault
 from userdata.boot.bootstrap_csr import KEY_FILE
-from userdata.boot.control_plane import FAILED, SERVES
+from userdata.boot.end import End
 from userdata.boot.retry import LONGEST_PAUSE_SECONDS
 from userdata.kubeadm.places import BOOTSTRAP_FILE, DISCOVERY_FILE, JOIN_FILE, KUBELET_FILE
 
@@ -51,7 +51,7 @@ def test_whatever_fails_once_is_lost_or_ends_in_a_crash_the_worker_joins_with_on
     world: WorkerWorld, number: int, fault: Fault
 ) -> None:
     world.fault = at(number, fault)
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     serves(world)
     one_key(world)
     keeps_no_secret(world)
@@ -65,7 +65,7 @@ def test_whatever_fails_again_and_again_the_worker_joins_with_one_key(
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         world = placed(WorkerWorld(Path(folder), *place), patch)
         world.fault = lambda number, event: faults.get((event, world.events.count(event)))
-        assert world.boots() == SERVES
+        assert world.boots() is End.SERVES
         serves(world)
         one_key(world)
         keeps_no_secret(world)
@@ -89,7 +89,7 @@ def test_a_worker_that_was_rebooted_while_it_waited_publishes_the_same_key_again
 ) -> None:
     before = crashes_at(world, "api: look")
     fingerprint = world.fingerprint
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     serves(world)
     one_key(world)
     assert world.fingerprint == fingerprint
@@ -99,7 +99,7 @@ def test_a_worker_that_was_rebooted_while_it_waited_publishes_the_same_key_again
 def test_after_a_reboot_in_kubeadm_what_it_left_is_reset_and_the_same_certificate_serves(world: WorkerWorld) -> None:
     before = crashes_at(world, "kubelet: asks")
     assert (world.has(BOOTSTRAP_FILE), world.has(KUBELET_FILE)) == (True, False)
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     serves(world)
     one_key(world)
     assert world.events[before:].count("machine: reset") == 1
@@ -109,19 +109,19 @@ def test_after_a_reboot_once_the_kubelet_has_its_own_certificate_nothing_is_aske
     world: WorkerWorld,
 ) -> None:
     before = crashes_at(world, "kubeadm: ends")
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     serves(world)
     keeps_no_secret(world)
     assert tuple(world.events[before:]) == RESUMED
 
 
 def test_a_node_in_service_needs_neither_record_nor_join_data_to_come_back_after_a_reboot(world: WorkerWorld) -> None:
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     before = len(world.events)
     world.reboot()
     world.parameters.pop("/h/join/data")
     world.deletion_begins()
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     serves(world)
     assert tuple(world.events[before:]) == RESUMED
     assert world.signals == [SIGNAL, SIGNAL]
@@ -129,11 +129,11 @@ def test_a_node_in_service_needs_neither_record_nor_join_data_to_come_back_after
 
 @pytest.mark.parametrize("event", ["machine: start kubelet", "run: kubectl get node"])
 def test_a_node_that_does_not_come_back_after_a_reboot_gives_up_its_place(world: WorkerWorld, event: str) -> None:
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     world.reboot()
     world.signals.clear()
     world.fault = lambda number, happening: Fault.FAILS if happening == event else None
-    assert world.boots() == FAILED
+    assert world.boots() is End.FAILED
     gave_up(world, "start kubelet" if event.startswith("machine") else "the other side did not answer")
 
 
@@ -152,7 +152,7 @@ def test_a_join_is_tried_again_after_a_reset_of_what_was_left_by_a_kubeadm(
         return fault if (event, happened) == ("kubelet: asks", 1) else None
 
     world.fault = faults
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     serves(world)
     one_key(world)
     assert world.events.count("run: kubeadm join") == 2
@@ -160,14 +160,14 @@ def test_a_join_is_tried_again_after_a_reset_of_what_was_left_by_a_kubeadm(
 
 def test_a_join_that_has_begun_nothing_is_tried_again_without_a_reset(world: WorkerWorld) -> None:
     world.fault = at(EVENTS.index("run: kubeadm join"), Fault.FAILS)
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     assert "machine: reset" not in world.events
 
 
 def test_a_machine_that_cannot_be_reset_gives_up_its_place(world: WorkerWorld) -> None:
     faults = {"kubelet: asks": Fault.LOST, "machine: reset": Fault.FAILS}
     world.fault = lambda number, event: faults.get(event)
-    assert world.boots() == FAILED
+    assert world.boots() is End.FAILED
     gave_up(world, "kubeadm reset: as the test wants it")
     assert world.has(CA_FILE)
 
@@ -178,7 +178,7 @@ def test_a_machine_that_cannot_be_reset_gives_up_its_place(world: WorkerWorld) -
 @pytest.mark.parametrize("rebooted", [False, True], ids=["that has just joined", "that was rebooted"])
 def test_a_ready_node_is_not_given_up_because_its_stack_cannot_be_told(world: WorkerWorld, rebooted: bool) -> None:
     if rebooted:
-        assert world.boots() == SERVES
+        assert world.boots() is End.SERVES
         world.reboot()
         world.signals.clear()
     told = world.events.count("stack: signal")
@@ -187,7 +187,7 @@ def test_a_ready_node_is_not_given_up_because_its_stack_cannot_be_told(world: Wo
         return Fault.FAILS if event == "stack: signal" and world.events.count(event) < told + 40 else None
 
     world.fault = out_of_reach
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     serves(world)
     assert world.signals == [SIGNAL]
     assert world.reasons().count("SignalResource: ReadTimeoutError") == 1
@@ -201,7 +201,7 @@ def test_a_stack_that_cannot_be_told_is_told_ever_more_rarely(world: WorkerWorld
         return Fault.FAILS if event == "stack: signal" and len(moments) < 20 else None
 
     world.fault = throttled
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     pauses = [later - earlier for earlier, later in pairwise(moments)]
     assert pauses[0] == pytest.approx(5, rel=0.25)
     assert pauses[-10:] == pytest.approx([LONGEST_PAUSE_SECONDS] * 10, rel=0.25)
@@ -231,7 +231,7 @@ def test_where_kubeadms_files_cannot_be_written_they_are_written_again_as_soon_a
             shutil.rmtree(folder)
 
     world.while_asleep = freed
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     serves(world)
     one_key(world)
     (told,) = world.reasons()
@@ -243,7 +243,7 @@ def test_where_kubeadms_files_can_never_be_written_the_place_is_given_up_in_the_
     world: WorkerWorld, path: str
 ) -> None:
     in_the_way(world, path)
-    assert world.boots() == FAILED
+    assert world.boots() is End.FAILED
     gave_up(world, "what kubeadm needs cannot be written: [Errno ")
     assert "run: kubeadm join" not in world.events
 
@@ -255,7 +255,7 @@ def test_a_ready_node_whose_first_key_cannot_be_removed_says_so_and_signals(worl
             in_the_way(world, path)
 
     world.fault = blocked
-    assert world.boots() == SERVES
+    assert world.boots() is End.SERVES
     serves(world)
     assert world.signals == [SIGNAL]
     (told,) = filter(None, world.reasons("done"))

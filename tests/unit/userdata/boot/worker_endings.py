@@ -37,7 +37,7 @@ def keeps_no_secret(world: WorkerWorld) -> None:
 def gave_up(world: WorkerWorld, reason: str) -> None:
     """What holds where the worker has itself replaced."""
     sound(world)
-    assert world.row["Stage"] == "given-up"
+    assert world.row["Stage"] == "launch-abandoned"
     assert reason in str(world.row["Reason"])
     assert world.health == [UNHEALTHY]
     assert world.signals == []

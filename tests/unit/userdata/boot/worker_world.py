@@ -26,6 +26,7 @@ from tests.unit.userdata.boot.world import REFUSED, Crash, Fault, NeverEnds
 from tests.unit.userdata.tables import MemoryTable
 from userdata.boot import wiring
 from userdata.boot.bootstrap_csr import Asker, Denied, Key
+from userdata.boot.end import End
 from userdata.config.image import IMAGE_FILE
 from userdata.host import files
 from userdata.host.commands import Finished
@@ -193,16 +194,16 @@ class WorkerWorld:
 
     # the boot
 
-    def boots(self) -> int:
-        """Boot, and again after every crash; the last exit code."""
+    def boots(self) -> End:
+        """Boot, and again after every crash; how the last one ended."""
         while True:
             try:
                 return self.boot()
             except Crash:
                 self.reboot()
 
-    def boot(self) -> int:
-        """Boot; the exit code."""
+    def boot(self) -> End:
+        """Boot; how that ended."""
         return wiring.boot(self.root)
 
     def reboot(self) -> None:
@@ -283,7 +284,7 @@ def placed(world: WorkerWorld, patch: pytest.MonkeyPatch) -> WorkerWorld:
         "wiring.System": lambda root: Machine(world),
         "wiring.time": clock,
         "worker.time": clock,
-        "worker.run": world.run,
+        "wiring.run": world.run,
         "worker.Asker": lambda data, instance_id, key: WatchedAsker(world, data, instance_id, key),
     }
     for name, value in instead.items():
@@ -301,7 +302,7 @@ class Table(MemoryTable):
 
     def get(self, item_id: str) -> Reading[Item | None]:
         if self._world.happens(f"table: get {item_id}"):
-            return Unknown("GetItem: ReadTimeoutError")
+            return Unknown("GetItem: ReadTimeoutError", "ReadTimeoutError")
         return super().get(item_id)
 
     def apply(self, update: Update) -> Write:
@@ -309,10 +310,10 @@ class Table(MemoryTable):
         new = dict(update.changes).get("Fingerprint")
         fault = self._world.happens("row: fingerprint") if new not in (None, self._world.fingerprint) else None
         if fault is Fault.FAILS:
-            return Unknown("UpdateItem: ReadTimeoutError")
+            return Unknown("UpdateItem: ReadTimeoutError", "ReadTimeoutError")
         written = super().apply(update)
         self._world.rows.append(self._world.row)
-        return Unknown("UpdateItem: ReadTimeoutError") if fault is Fault.LOST else written
+        return Unknown("UpdateItem: ReadTimeoutError", "ReadTimeoutError") if fault is Fault.LOST else written
 
 
 class WatchedAsker(Asker):

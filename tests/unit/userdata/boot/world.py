@@ -13,8 +13,6 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ReadTimeoutError
-
 from coordination.backups import Backup
 from coordination.boots import Boot, tell
 from coordination.instances import GroupInstance
@@ -28,6 +26,7 @@ from tests.unit.userdata import tables
 from tests.unit.userdata.tables import MemoryTable
 from userdata.boot.context import Context
 from userdata.boot.control_plane import ControlPlaneBoot
+from userdata.boot.end import End
 from userdata.boot.launch_hook import LaunchHook
 from userdata.boot.snapshot import Answer
 from userdata.boot.stages import Stages
@@ -52,7 +51,7 @@ SETTINGS = ClusterSettings("arn:stack", "demo", "api.internal", (), 3, "100.64.0
 ANCHORS = tuple(new_pki(datetime.now(UTC)) for _ in range(6))
 """Sets of keys for the epochs of others, and for founders whose keys are not what a test is about."""
 REFUSED = "dial tcp 10.0.0.1:6443: connect: connection refused"
-SERVES_NOT = "as the test wants it: connection refused"
+SERVES_NOT = Unknown("as the test wants it: connection refused", "ConnectionRefusedError")
 _MANIFEST = "etc/kubernetes/manifests/etcd.yaml"
 _MOST_SLEEPS = 300
 
@@ -112,6 +111,8 @@ class World:
     lifecycle_state: str = "Pending:Wait"
     others: dict[str, str] = field(default_factory=dict)
     """The lifecycle states of the other instances that the groups have."""
+    through: Callable[[Any], Any] = lambda port: port
+    """What stands between the boot and each port that answers by outcomes."""
     while_asleep: Callable[[], None] = lambda: None
     in_kubeadm: Callable[[Callable[[], bool]], Finished | None] = lambda ended: None
     """Instead of kubeadm, with what tells it that it was ended; None lets kubeadm do its work."""
@@ -196,8 +197,8 @@ class World:
 
     # the boot
 
-    def boots(self, *, slots: int = 3) -> int:
-        """Boot, and again after every crash; the last exit code."""
+    def boots(self, *, slots: int = 3) -> End:
+        """Boot, and again after every crash; how the last one ended."""
         while True:
             try:
                 return self.boot(slots=slots)
@@ -205,11 +206,11 @@ class World:
                 self.crashed = False
                 self.etcd = None
 
-    def boot(self, *, slots: int = 3) -> int:
-        """Boot the node whose files are below `root`; the exit code."""
+    def boot(self, *, slots: int = 3) -> End:
+        """Boot the node whose files are below `root`; how that ended."""
         context = self.context(slots)
         try:
-            return ControlPlaneBoot(context, Neighbours(self), Publisher(self)).run()
+            return ControlPlaneBoot(context, self.through(Neighbours(self)), Publisher(self)).run()
         finally:
             context.launch_hook.close()
 
@@ -226,17 +227,17 @@ class World:
             settings=replace(SETTINGS, slots=slots),
             image=ImageFacts(kube_proxy=True, pace=Pace(leases=self.timings, serve=self.serve_seconds)),
             kubernetes_version="v1.37.2",
-            table=self.table,
-            groups=Groups(self),
-            own_group=OwnGroup(self),
-            backups=Backups(self),
-            pki=KeyStore(self),
-            cloudformation=CloudFormation(self),
+            table=self.through(self.table),
+            groups=self.through(Groups(self)),
+            own_group=self.through(OwnGroup(self)),
+            backups=self.through(Backups(self)),
+            pki=self.through(KeyStore(self)),
+            stack=self.through(OwnStack(self)),
             system=Machine(self),
             disk=EtcdDisk(self.root),
             stages=Stages(log, self._told, Boot(identity.arn, "boot")),
             launch_hook=LaunchHook(lambda: Done(), 3600, self.lines.append, sleep=self.sleep),
-            servers=Servers(self),
+            servers=self.through(Servers(self)),
             run=self.run,
         )
 
@@ -359,17 +360,17 @@ class KeyStore:
     def store(self, epoch: int, pki: Pki) -> Stored:
         fault = self.world.happens(f"keys: store {epoch}")
         if fault is Fault.FAILS:
-            return Unknown("PutParameter: ReadTimeoutError")
+            return Unknown("PutParameter: ReadTimeoutError", "ReadTimeoutError")
         if fault is Fault.ENDS:
             self.world.keys[epoch] = ANCHORS[-2]
         if self.world.keys.setdefault(epoch, pki) != pki:
             return Mixture("ca")
-        return Unknown("PutParameter: ReadTimeoutError") if fault is Fault.LOST else Done()
+        return Unknown("PutParameter: ReadTimeoutError", "ReadTimeoutError") if fault is Fault.LOST else Done()
 
     def read(self, epoch: int) -> Read:
         fault = self.world.happens(f"keys: read {epoch}")
         if fault in (Fault.FAILS, Fault.LOST):
-            return Unknown("GetParameters: ReadTimeoutError")
+            return Unknown("GetParameters: ReadTimeoutError", "ReadTimeoutError")
         if fault is Fault.ENDS or epoch not in self.world.keys:
             return Incomplete(f"keys of epoch {epoch}: ca is missing")
         return Known(self.world.keys[epoch])
@@ -387,7 +388,7 @@ class Groups:
 
     def states(self, instance_ids: Collection[str]) -> Reading[Mapping[str, str | None]]:
         if self.world.happens("groups: states"):
-            return Unknown("DescribeInstances: ReadTimeoutError")
+            return Unknown("DescribeInstances: ReadTimeoutError", "ReadTimeoutError")
         return Known({each: TERMINATED if each in self.world.gone else "running" for each in instance_ids})
 
 
@@ -419,20 +420,23 @@ class OwnGroup:
     def _answer(self, what: str, then: str) -> Request:
         fault = self.world.happens(f"hook: {what}")
         if fault in (Fault.FAILS, Fault.ENDS):
-            return Unknown("CompleteLifecycleAction: ReadTimeoutError")
+            return Unknown("CompleteLifecycleAction: ReadTimeoutError", "ReadTimeoutError")
         self.world.lifecycle_state = then
-        return Unknown("CompleteLifecycleAction: ReadTimeoutError") if fault is Fault.LOST else Done()
+        return (
+            Unknown("CompleteLifecycleAction: ReadTimeoutError", "ReadTimeoutError") if fault is Fault.LOST else Done()
+        )
 
 
 @dataclass(frozen=True)
-class CloudFormation:
+class OwnStack:
     """The stack, which waits."""
 
     world: World
 
-    def signal_resource(self, **_: Any) -> None:
+    def signal(self, resource: str) -> Request:
         if self.world.happens("stack: signal") in (Fault.FAILS, Fault.LOST, Fault.ENDS):
-            raise ReadTimeoutError(endpoint_url="https://cloudformation")
+            return Unknown("SignalResource: ReadTimeoutError", "ReadTimeoutError")
+        return Done()
 
 
 @dataclass(frozen=True)
@@ -443,14 +447,14 @@ class Servers:
 
     def etcd(self) -> Reading[Status]:
         if self.world.happens("etcd: status") or self.world.etcd is None:
-            return Unknown("status at 10.0.0.9: ConnectionRefusedError")
+            return Unknown("status at 10.0.0.9: ConnectionRefusedError", "ConnectionRefusedError")
         return Known(self.world.etcd)
 
-    def api(self) -> str:
-        return SERVES_NOT if self.world.happens("api: own") else ""
+    def api(self) -> Done | Unknown:
+        return SERVES_NOT if self.world.happens("api: own") else Done()
 
-    def endpoint(self, pki: Pki) -> str:
-        return SERVES_NOT if self.world.happens("api: endpoint") else ""
+    def endpoint(self, pki: Pki) -> Done | Unknown:
+        return SERVES_NOT if self.world.happens("api: endpoint") else Done()
 
 
 @dataclass(frozen=True)
@@ -471,23 +475,24 @@ class Neighbours:
 
     def members_without_majority(self, addresses: Iterable[str]) -> Reading[MemberList]:
         if self.world.happens("etcd: members without majority") or not self.world.answering:
-            return Unknown("member list at 10.0.0.1: TimeoutError")
+            return Unknown("member list at 10.0.0.1: TimeoutError", "TimeoutError")
         return Known(MemberList(1, tuple(self.world.members)))
 
     def members(self, addresses: Iterable[str]) -> Reading[MemberList]:
         if self.world.happens("etcd: members") or not self.world.answering:
-            return Unknown("member list at 10.0.0.1: TimeoutError")
+            return Unknown("member list at 10.0.0.1: TimeoutError", "TimeoutError")
         return Known(MemberList(1, tuple(self.world.members)))
 
     def silent(self, members: MemberList) -> list[str]:
         return [OTHER] if self.world.happens("etcd: silent") else []
 
-    def remove(self, addresses: Iterable[str], member_id: int) -> str:
+    def remove(self, addresses: Iterable[str], member_id: int) -> Done | Unknown:
         fault = self.world.happens("etcd: remove")
+        late = Unknown("member remove at 10.0.0.1: TimeoutError", "TimeoutError")
         if fault in (Fault.FAILS, Fault.ENDS):
-            return "member remove at 10.0.0.1: TimeoutError"
+            return late
         self.world.members = [each for each in self.world.members if each.member_id != member_id]
-        return "member remove at 10.0.0.1: TimeoutError" if fault is Fault.LOST else ""
+        return late if fault is Fault.LOST else Done()
 
 
 @dataclass(frozen=True)

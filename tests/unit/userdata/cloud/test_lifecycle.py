@@ -16,7 +16,7 @@ from rehearsal.aws.server import LocalAws
 from tests.rehearsal.compute import make_network
 from tests.rehearsal.scaling import LAUNCH, ScalingGroup, delete_all, make
 from tests.waiting import wait_for
-from userdata.cloud.lifecycle import OwnGroup, signal
+from userdata.cloud.lifecycle import OwnGroup, OwnStack
 
 UUID = "6a1f"
 HOOK = launching_hook(UUID)
@@ -139,9 +139,9 @@ def test_a_stack_that_does_not_wait_is_as_good_as_one_that_was_told(
             stub.add_client_error("signal_resource", code, "as the test wants it", expected_params=wanted)
         else:
             stub.add_response("signal_resource", {}, wanted)
-        assert signal(client, "arn:stack", "Slot1", "i-1") == expected
+        assert OwnStack(client, "arn:stack", "i-1").signal("Slot1") == expected
 
 
 def test_a_stack_that_is_not_there_waits_for_nothing(aws: LocalAws) -> None:
-    outcome = signal(aws.client("cloudformation"), "nobody", "Slot1", "i-1")
+    outcome = OwnStack(aws.client("cloudformation"), "nobody", "i-1").signal("Slot1")
     assert outcome == NoOp("the stack does not wait for Slot1")

@@ -14,7 +14,8 @@ from coordination.outcomes import Done, Known, Throttled, Unknown
 from rehearsal.aws.server import LocalAws
 from tests.unit.userdata.parameters import connect, refuse
 from userdata.join.data import JoinData, JoinDataError, join_data
-from userdata.join.store import JoinStore, Unreadable
+from userdata.join.outcomes import Unreadable
+from userdata.join.store import JoinStore
 from userdata.kubeadm.tokens import new_token
 from userdata.pki.issuing import new_authority
 from userdata.pki.material import MAX_ITEM_BYTES

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from tests.unit.userdata.secrecy import leaks
-from userdata.kubeadm import errors
-from userdata.kubeadm.errors import Fault, sort
+from userdata.faults.fault import Fault
+from userdata.faults.output import ROWS, of_output
 
 PERMANENT = {
     'error execution phase kubelet-start: a Node with name "n3" and status "Ready" already exists in the cluster. '
@@ -37,11 +37,8 @@ PERMANENT = {
         "whoever answers at the API's name"
     ),
     'strict decoding error: unknown field "skipPhase"': 'does not know: unknown field "skipPhase"',
-    "GetParameters: DisabledException: arn:aws:kms:us-east-1:123456789012:key/1 is disabled.": "key cannot be used",
     "\t[ERROR KubeletVersion]: couldn't get kubelet version": "do not fit each other: couldn't get kubelet version",
     "the member has been permanently removed from the cluster": "etcd has removed this member",
-    "PutParameter x: ParameterLimitExceeded": "SSM takes no further parameter (ParameterLimitExceeded)",
-    "GetItem: the table does not exist": "the cluster's table does not exist",
 }
 TRANSIENT = {
     "etcdserver: too many learner members in cluster": "another member is joining etcd",
@@ -64,41 +61,35 @@ TRANSIENT = {
     "dial tcp 10.0.0.5:6443: connect: connection refused": "the other side did not answer",
     "dial tcp: lookup api.holdfast.internal: no such host": "a name does not resolve",
     "tls: failed to verify certificate: x509: certificate has expired or is not yet valid": "a clock is wrong",
-    "PutParameter /holdfast/0b1c/1/ca: AccessDeniedException": "AWS denies a call (AccessDeniedException)",
-    "UpdateItem: ProvisionedThroughputExceededException: slow": "AWS asks for patience",
-    "Scan: EndpointConnectionError": "a service of AWS cannot be reached (EndpointConnectionError)",
-    "GetItem: NoCredentialsError": "no valid credentials at this moment",
-    "GetParameters: InternalServerError: sorry": "a service of AWS failed",
-    "GetParameter: ParameterNotFound": "a parameter in SSM is not there",
 }
 
 
 @pytest.mark.parametrize("said", PERMANENT)
 def test_what_no_repetition_cures_is_permanent(said: str) -> None:
-    assert sort(said).permanent
-    assert PERMANENT[said] in sort(said).reason
+    assert of_output(said).permanent
+    assert PERMANENT[said] in of_output(said).reason
 
 
 @pytest.mark.parametrize("said", TRANSIENT)
 def test_what_may_pass_is_transient(said: str) -> None:
-    assert not sort(said).permanent
-    assert TRANSIENT[said] in sort(said).reason
+    assert not of_output(said).permanent
+    assert TRANSIENT[said] in of_output(said).reason
 
 
 def test_a_human_gets_one_sentence_and_a_next_step() -> None:
     for said in (*PERMANENT, *TRANSIENT):
-        fault = sort(said)
+        fault = of_output(said)
         assert "\n" not in fault.reason
         assert re.match(r"[A-Z].*\.$", fault.next_step), fault.next_step
 
 
-def test_why_kubeadm_gives_up_counts_more_than_what_it_tried_before() -> None:
+def test_why_kubeadm_ends_counts_more_than_what_it_tried_before() -> None:
     said = (
         "Error reading the cluster-info ConfigMap, will try again: connection refused\n"
         "error execution phase preflight: [preflight] Some fatal errors occurred:\n"
         "\t[ERROR DirAvailable--var-lib-etcd]: /var/lib/etcd is not empty\n"
     )
-    assert sort(said) == Fault(
+    assert of_output(said) == Fault(
         True,
         "an earlier join has left something behind: /var/lib/etcd is not empty (kubeadm's phase preflight)",
         "Terminate the instance: its replacement starts afresh.",
@@ -107,24 +98,28 @@ def test_why_kubeadm_gives_up_counts_more_than_what_it_tried_before() -> None:
 
 def test_what_nobody_knows_is_tried_again_and_shown_by_its_last_line() -> None:
     last = "To see the stack trace of this error execute with --v=5 or higher"
-    fault = sort(f"something\nerror: the sky is falling\n{last}\n")
+    fault = of_output(f"something\nerror: the sky is falling\n{last}\n")
     assert (fault.permanent, fault.reason) == (False, "error: the sky is falling")
 
 
 def test_silence_is_a_failure_too() -> None:
-    assert sort("\n").reason == "it failed and said nothing"
+    assert of_output("\n").reason == "it failed and said nothing"
 
 
 def test_no_token_is_shown() -> None:
-    fault = sort('could not use token "abcdef.0123456789abcdef"')
+    fault = of_output('could not use token "abcdef.0123456789abcdef"')
     assert leaks({"token": "0123456789abcdef"}, [("reason", fault.reason.encode())]) == []
 
 
 def test_a_line_of_any_length_is_cut() -> None:
-    assert len(sort("x" * 5000).reason) == 300
+    assert len(of_output("x" * 5000).reason) == 300
+
+
+def test_permanent_entries_stand_before_transient_ones() -> None:
+    permanent = [fault.permanent for _, fault in ROWS]
+    assert permanent == sorted(permanent, reverse=True)
 
 
 def test_every_entry_is_met_by_something_that_was_said() -> None:
     said = "\n".join((*PERMANENT, *TRANSIENT))
-    rows = (*errors.PERMANENT, *errors.TRANSIENT)
-    assert [pattern for pattern, _, _ in rows if not re.search(pattern, said)] == []
+    assert [pattern for pattern, _ in ROWS if not re.search(pattern, said)] == []
