@@ -1,8 +1,9 @@
 """`release-grant#<instance>`: the only member that an epoch ever had is being terminated, and it answers nobody.
 
-Its terminating hook holds it, because it is a member. But a member that is silent can neither be joined nor removed, so
-the cluster would wait for a person, for data of which no cluster was ever complete. Whoever finds it so says it here,
-and the reconcile function lets it go. Once it is gone, and not before, the epoch is given up.
+Its terminating hook holds it, because it is a member. But an unresponsive member can neither be joined nor removed, so
+the cluster would wait for a person, for data of which no cluster was ever complete. The node that finds it so stores
+this grant, and the reconcile function completes the hook. Once the instance is terminated, and not before, the next
+epoch is claimed.
 """
 
 from __future__ import annotations

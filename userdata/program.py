@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run one of the programs; its exit code."""
     parser = argparse.ArgumentParser(prog="holdfast-node", description="Makes this machine a node, and keeps it one.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("boot", help="found or join the cluster; started by the unit holdfast-boot")
+    commands.add_parser("boot", help="initialise or join the cluster; started by the unit holdfast-boot")
     commands.add_parser("agent", help="keep this node and its cluster healthy; started by the unit holdfast-agent")
     status = commands.add_parser("status", help="what this node believes, on one screen")
     status.add_argument("--json", action="store_true", help="the same for programs")

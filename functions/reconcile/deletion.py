@@ -1,7 +1,7 @@
 """The decisions of a pass while the cluster is being deleted.
 
 The phase is stored before the first hook is completed: from then on no founder can claim the cluster, so no instance
-that is let go can be a member of a cluster that somebody still uses.
+whose hook is completed can be a member of a cluster that somebody still uses.
 """
 
 from __future__ import annotations

@@ -135,7 +135,10 @@ def _mounts() -> list[tuple[str, str]]:
 
 def _processes_inside(names: list[str]) -> dict[str, list[int]]:
     """The processes whose network is one of these namespaces."""
-    by_inode = {(namespaces.FOLDER / name).stat().st_ino: name for name in names}
+    by_inode = {}
+    for each in names:
+        with contextlib.suppress(FileNotFoundError):  # Another local cloud has removed it in between.
+            by_inode[(namespaces.FOLDER / each).stat().st_ino] = each
     found: dict[str, list[int]] = {name: [] for name in names}
     for path in Path("/proc").glob("[0-9]*") if names else ():
         with contextlib.suppress(OSError):  # Ended in between.

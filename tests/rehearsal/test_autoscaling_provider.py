@@ -11,7 +11,7 @@ from rehearsal.aws.cloudformation.provider import ProviderError, provider_for
 from rehearsal.aws.cloudformation.providers import autoscaling
 from rehearsal.aws.server import LocalAws
 from tests.rehearsal.compute import LaunchNetwork, context
-from tests.waiting import wait_for
+from tests.waiting import BUSY_SECONDS, wait_for
 
 GROUP = autoscaling.AutoScalingGroup.type_name
 ROLLING = {"AutoScalingRollingUpdate": {"MinInstancesInService": 1}}
@@ -128,7 +128,7 @@ def test_a_delete_lets_the_instances_pass_their_hook_first(aws: LocalAws, networ
         InstanceId=first["InstanceId"],
         LifecycleActionResult="CONTINUE",
     )
-    deletion.join(timeout=10)
+    deletion.join(timeout=BUSY_SECONDS)
     assert describe(aws, name) == {}
     provider_for(GROUP).delete(context(aws, "Slot0"), name, wanted)
 
@@ -149,4 +149,4 @@ def test_a_delete_whose_instances_are_held_fails_after_an_hour(aws: LocalAws, ne
             provider_for(GROUP).delete(impatient, name, wanted)
     finally:
         autoscaling.EMPTYING_SECONDS = hour
-    assert describe(aws, name)["Instances"][0]["LifecycleState"] == "Terminating:Retained"
+    wait_for(lambda: describe(aws, name)["Instances"][0]["LifecycleState"] == "Terminating:Retained", "the hook's end")

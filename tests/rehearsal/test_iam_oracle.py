@@ -53,7 +53,6 @@ def allowed(case: Case) -> bool:
     return decide(Access(principal, case.action, case.resource, Context(values)), policies).allowed
 
 
-@pytest.mark.slow
 def test_an_independent_evaluator_gives_the_same_answers(oracle: Path) -> None:
     chance = random.Random(20260101)
     cases = [iam_cases.make(chance) for _ in range(CASES)]

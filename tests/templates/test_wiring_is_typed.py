@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.templates.cluster import ROOT
 
 BAD_WIRING = ROOT / "tests" / "typing" / "bad_wiring.py"
@@ -50,7 +48,6 @@ def test_the_bad_wirings_cover_kind_name_and_absence() -> None:
     assert {code for _, code in expected()} == {"arg-type", "attr-defined", "call-arg", "return-value"}
 
 
-@pytest.mark.slow
 def test_wires_of_the_wrong_kind_pass_where_mypy_does_not_follow_troposphere(tmp_path: Path) -> None:
     """Without that setting every value is an Any, and the types of wires are decoration."""
     settings = (ROOT / "setup.cfg").read_text()

@@ -140,16 +140,16 @@ def decide_client(asked: Asked, fingerprint: str, instance: Bootstrapping) -> Ve
     if instance.role != WORKER_ROLE:
         return Wait(f"{name} belongs to no pool of this cluster")
     if not instance.boot_fingerprint:
-        return Wait(f"{name} has not said in its boot row which key its kubelet has")
+        return Wait(f"{name} has not reported in its boot row which key its kubelet has")
     if instance.boot_fingerprint != fingerprint:
-        reason = f"the key is not the one that {name} speaks of in its boot row"
+        reason = f"the key is not the one that {name} names in its boot row"
         # The kubelet may have made a new key just now.
         return Wait(reason) if asked.age_seconds < GRACE_SECONDS else Deny(reason)
     if instance.has_node:
         return Wait(f"{name} has a Node already; delete the Node to let it join anew")
     if instance.approved - {fingerprint}:
         return Wait(f"{name} has had a certificate for another key")
-    return Approve(f"{name} is a worker that joins, and speaks of this key in its boot row")
+    return Approve(f"{name} is a worker that joins, and names this key in its boot row")
 
 
 def serving_form(asked: Asked) -> Deny | None:

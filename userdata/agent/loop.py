@@ -135,7 +135,7 @@ class Loop:
 
 
 def serve(loops: Sequence[Loop], heart: Heart, release: Callable[[], object], stop: threading.Event) -> int:
-    """Run the loops until `stop` is set (by SIGTERM), then let go of what this node holds; the program's exit code.
+    """Run the loops until `stop` is set (by SIGTERM), then release what this node holds; the program's exit code.
 
     Each loop has a thread of its own, which dies with the process: nothing that a task waits for can make the end
     later than systemd's patience, and a task has to bear being cut off anyway.

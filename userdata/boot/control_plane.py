@@ -122,7 +122,7 @@ class ControlPlaneBoot:
             case TakeClaim(claim=claim):
                 written = self._context.table.apply(claim.write)
                 if not isinstance(written, Done):
-                    told.wait(written.reason if isinstance(written, Unknown) else "somebody else was faster")
+                    told.wait(written.reason if isinstance(written, Unknown) else "another node was faster")
                     return None
                 step = partial(self._found, action)
             case Join(record=record):
@@ -232,7 +232,7 @@ class ControlPlaneBoot:
                 boot_failed(slot),
                 f"{len(others) + 1} boots of slot {slot} failed within an hour "
                 f"({', '.join([*others, context.instance_id])}); of the last one: {reason}",
-                f"Cure what it says, then terminate {context.instance_id}: its replacement boots afresh.",
+                f"Correct what it says, then terminate {context.instance_id}: its replacement boots afresh.",
             )
             while True:
                 told.wait(failed.reason, condition=failed.condition)
@@ -273,7 +273,7 @@ class ControlPlaneBoot:
                 told.wait("the claim could not be released: it counts as this node's until the instance is terminated")
 
     def _store_grant(self, grant: ReleaseGrant) -> None:
-        """Say that a member may be let go, unless somebody has said it of this very state."""
+        """Store that a member's terminating hook may be completed, unless that is stored of this very state."""
         stored = parsed(self._context.table.get(grant.item_id), stored_grant)
         said = stored.value if isinstance(stored, Known) else None
         if said is None or (said.epoch, said.row_version) != (grant.epoch, grant.row_version):

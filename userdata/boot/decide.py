@@ -53,7 +53,7 @@ def _without_record(snapshot: Snapshot, doubt: str) -> Action:
 def _first(snapshot: Snapshot) -> Action:
     if snapshot.disk.has_data:
         # No step makes etcd data before there is a record, and none deletes the record.
-        return Stop("the cluster record is gone, though this instance has data of a cluster: restore the table")
+        return Stop("the cluster record has disappeared, though this instance has data of a cluster: restore the table")
     node = snapshot.node
     return TakeClaim("there is no record yet", claim_first(node.cluster_id, node.instance_id))
 
@@ -61,7 +61,7 @@ def _first(snapshot: Snapshot) -> Action:
 def _with_data(snapshot: Snapshot, record: ClusterRecord) -> Action:
     identity = snapshot.disk.identity
     if identity is None:
-        return AbandonLaunch(f"its etcd data is half made, and epoch {record.epoch} is ready without it")
+        return AbandonLaunch(f"its etcd data is partial, and epoch {record.epoch} is ready without it")
     # Not the other instance's, either: a disk that was copied holds the keys of a member that lives.
     if identity.node != snapshot.node or identity.etcd_cluster_id != record.etcd_cluster_id:
         return AbandonLaunch(f"its etcd data is of epoch {identity.epoch} and not of the cluster that is ready")
@@ -111,11 +111,11 @@ def _claimed(snapshot: Snapshot, record: ClusterRecord) -> Action:
     if snapshot.disk.has_data:
         return AbandonLaunch(f"{what} by {record.owner or 'nobody'}, and the etcd data here is of something else")
     if not record.owner:
-        return TakeClaim(f"{what}, and its owner gave up", claim)
+        return TakeClaim(f"{what}, and its owner released the claim", claim)
     if isinstance(snapshot.owner_gone, Unknown):
-        return Wait(f"{what}; whether {record.owner} is gone is unknown: {snapshot.owner_gone.reason}")
+        return Wait(f"{what}; whether {record.owner} is terminated is unknown: {snapshot.owner_gone.reason}")
     if not snapshot.owner_gone.value:
-        return Wait(f"{what} by {record.owner}, which is not gone")
+        return Wait(f"{what} by {record.owner}, which is not terminated")
     if not snapshot.owner_still:
-        return Wait(f"{what} by {record.owner}, which is gone; its lease was not watched for long enough")
-    return TakeClaim(f"{what} by {record.owner}, which is gone", claim)
+        return Wait(f"{what} by {record.owner}, which is terminated; its lease has not expired yet")
+    return TakeClaim(f"{what} by {record.owner}, which is terminated", claim)

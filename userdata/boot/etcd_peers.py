@@ -73,7 +73,7 @@ class EtcdPeers:
             if not isinstance(outcome, Unknown):
                 return outcome
             reasons.append(outcome.reason)
-        return Unknown("; ".join(reasons) or "there is nobody to ask")
+        return Unknown("; ".join(reasons) or "no address of a member is known")
 
     def _first(
         self, addresses: Iterable[str], ask: Callable[[Etcd], Reading[MemberList] | EtcdRefused]
@@ -84,7 +84,7 @@ class EtcdPeers:
             if isinstance(outcome, Known):
                 return outcome
             reasons.append(outcome.reason)
-        return Unknown("; ".join(reasons) or "there is nobody to ask")
+        return Unknown("; ".join(reasons) or "no address of a member is known")
 
     def _at(self, address: str) -> Etcd:
         folder = self._root / _FOLDER.lstrip("/")

@@ -169,7 +169,7 @@ class Founding:
         if isinstance(outcome, Unknown):
             self._try_again(say, outcome)
             return False
-        what = "was changed by somebody else" if isinstance(outcome, Conflict) else "or its rows were changed"
+        what = "was changed by another writer" if isinstance(outcome, Conflict) else "or its rows were changed"
         raise Overtaken(f"the record {what}: epoch {self._claimed.epoch} is not this node's any more")
 
     def _try_again(self, say: Callable[[str], object], failed: Failed) -> None:

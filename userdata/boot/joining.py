@@ -76,7 +76,9 @@ class Joining:
                 reason = (
                     f"etcd lists this node as the voter {hexadecimal(found.member.member_id)}, and its data is gone"
                 )
-                raise StepFailed(Fault(True, reason, "The member has to be removed; a replacement joins then."))
+                raise StepFailed(
+                    Fault(True, reason, "The member has to be removed; a replacement instance joins then.")
+                )
             self._finish_voter(pki, found.member)
             return None
         kept = Keeper(self._context.table, found, LEASE, self._timings, self._timings.join)
@@ -214,9 +216,9 @@ class Joining:
             member_id = hexadecimal(status.value.member_id) if isinstance(status, Known) else ""
             outcome = context.table.apply(voter_row(row, member_id))
             if isinstance(outcome, Conflict):
-                told.say("the row was changed by somebody else: the agents keep it true")
+                told.say("another writer changed the row: the leading agent corrects it")
             elif isinstance(outcome, Unknown):
-                told.say(f"the row could not be written ({outcome.reason}): the agents keep it true")
+                told.say(f"the row could not be written ({outcome.reason}): the leading agent corrects it")
         with stages.stage("marker"):
             context.disk.mark()
 

@@ -61,7 +61,7 @@ class LaunchHook:
             was_silent, silent = silent, self._clock() > self._silent_until
             if silent:
                 if not was_silent:
-                    self._say("the boot has been silent for too long: its launch hook is not kept alive until it moves")
+                    self._say("the boot made no progress for too long: no heartbeat of its launch hook until it does")
                 continue
             outcome = self._heartbeat()
             reason = outcome.reason if isinstance(outcome, Unknown) else ""

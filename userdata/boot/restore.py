@@ -76,7 +76,7 @@ def decide_restore(evidence: Evidence, rules: RestoreRules) -> Verdict:
     if all(row.state is MemberState.REMOVED for row in rows):
         return Wait(f"epoch {evidence.record.epoch} is ready and has no member's row; that cannot be all there is")
     if isinstance(evidence.gone, Unknown):
-        return Wait(f"which members are gone is unknown: {evidence.gone.reason}")
+        return Wait(f"which members are terminated is unknown: {evidence.gone.reason}")
     members = required_gone(rows, evidence.record.epoch, evidence.node.instance_id)
     # A cluster of one slot is complete with its only member.
     alone = len(rows) == 1 and rules.slots > 1
@@ -90,7 +90,7 @@ def decide_restore(evidence: Evidence, rules: RestoreRules) -> Verdict:
     if isinstance(evidence.booted, Unknown):
         return Wait(f"which instances have booted is unknown: {evidence.booted.reason}")
     if silent := unreported(evidence.instances.value, evidence.rows.value, evidence.booted.value):
-        return Wait(f"nothing was heard of {_listed(silent)} yet: each speaks, or its hook ends it")
+        return Wait(f"{_listed(silent)} has not reported yet: each reports, or its launch hook ends it")
     return _from_backup(evidence, rules, members, alone=alone)
 
 
@@ -103,11 +103,11 @@ def _alone(evidence: Evidence, member: str) -> Verdict:
     if found is not None and found.is_launching:
         return Wait(f"{what}: it comes back, or its launch hook ends it")
     if found is not None and found.is_leaving and not evidence.silent:
-        return Wait(f"{what}, and it is leaving: it was not watched for long enough")
+        return Wait(f"{what}, and it is terminating: it was not watched for a whole lease yet")
     if found is not None and found.is_leaving:
         record = evidence.record
         grant = ReleaseGrant(member, record.epoch, record.row_version, evidence.node.instance_id)
-        return GrantRelease(f"{what}, and it is leaving: it is let go", grant)
+        return GrantRelease(f"{what}, and it is terminating: its hook may be completed", grant)
     return _blocked(frozenset({member}))
 
 
@@ -133,7 +133,7 @@ def _from_backup(evidence: Evidence, rules: RestoreRules, members: frozenset[str
         # The founder was lost before anyone joined it, so no cluster was ever complete, and nothing is backed up.
         if approved or alone:
             return _claim(evidence, FROM_NOTHING)
-        return _too_old("there is no backup", "found an empty cluster", evidence, members)
+        return _too_old("there is no backup", "initialise an empty cluster", evidence, members)
     age_seconds = evidence.now - backup.taken_at
     if approved or age_seconds <= rules.oldest_backup_seconds:
         return _claim(evidence, backup.name)
@@ -143,13 +143,13 @@ def _from_backup(evidence: Evidence, rules: RestoreRules, members: frozenset[str
 
 def _claim(evidence: Evidence, source: str) -> TakeClaim:
     claim = claim_restoring(evidence.record, evidence.node.instance_id, source)
-    return TakeClaim(f"every member of epoch {evidence.record.epoch} is gone; restoring from {source}", claim)
+    return TakeClaim(f"every member of epoch {evidence.record.epoch} is terminated; restoring from {source}", claim)
 
 
 def _too_old(what: str, then: str, evidence: Evidence, members: frozenset[str]) -> WaitForHuman:
     return WaitForHuman(
         SNAPSHOT_TOO_OLD,
-        f"every member is gone, and {what}",
+        f"every member is terminated, and {what}",
         f"To {then}, store {RESTORE_APPROVAL_ITEM} with Epoch {evidence.record.epoch}, "
         f"InstanceIds {_listed(members)} and Who.",
     )

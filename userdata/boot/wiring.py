@@ -170,7 +170,7 @@ def _announced(log: Log, table: ClusterTable, identity: InstanceIdentity, place:
     stages = Stages(log, lambda changed: table.apply(tell(changed)), row)
     with log.stage("boot-row") as told:
         while not isinstance(outcome := stages.store_again(), Done):
-            told.wait(outcome.reason if isinstance(outcome, Unknown) else "the row was changed by somebody else")
+            told.wait(outcome.reason if isinstance(outcome, Unknown) else "another writer changed the row")
             time.sleep(jittered(_LOOK_SECONDS))
     return stages
 

@@ -126,7 +126,7 @@ class Worker:
         if isinstance(record, Unknown):
             return record
         if record.value is None or record.value.phase is not Phase.READY:
-            return Unknown("the cluster is not founded yet")
+            return Unknown("the cluster is not initialised yet")
         own = self._own_version()
         if isinstance(own, Unknown):
             return own
@@ -138,15 +138,15 @@ class Worker:
             return Unknown(stored.reason, stored.code if isinstance(stored, Unknown) else "")
         data = stored.value
         if data is None:
-            return Unknown("nobody has published join data yet")
+            return Unknown("no agent has published join data yet")
         if not data.is_of(record.value.epoch, record.value.etcd_cluster_id):
             return Unknown(f"the join data is of epoch {data.epoch}, and epoch {record.value.epoch} is ready")
         try:
             hashes = ca_hashes(blocks_of_certificates(data.bundle))
         except OpensslFailed as failed:
-            return Unknown(f"the join data's authority cannot be read: {failed}")
+            return Unknown(f"the join data's CA cannot be read: {failed}")
         if record.value.ca_hashes != ",".join(hashes):
-            return Unknown("the join data names another authority than the cluster's record")
+            return Unknown("the join data names another CA than the cluster's record")
         return Known(data)
 
     def _own_version(self) -> Reading[str]:

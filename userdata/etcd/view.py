@@ -166,7 +166,7 @@ def _status(member: EtcdMember, at: At) -> Reading[Status]:
 def _wrong(seen: MemberView) -> str:
     member = seen.member
     if member.kind is not MemberKind.VOTER:
-        return f"{member.name or ', '.join(member.peer_urls)} has not finished to join"
+        return f"{member.name or ', '.join(member.peer_urls)} has not finished joining"
     return f"{member.name} ({address(member)}): {seen.problem}"
 
 

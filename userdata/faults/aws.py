@@ -19,7 +19,7 @@ _DENIED = Fault(
     "AWS denies a call ({0}); of a new role that may be so for a minute",
     "Compare the role's policies, the key's policy and the VPC endpoint's policy with the generated ones.",
 )
-_THROTTLED = Fault(False, "AWS asks for patience ({0})", "If it lasts, raise the account's limit.")
+_THROTTLED = Fault(False, "AWS throttles calls ({0})", "If it lasts, raise the account's limit.")
 _CREDENTIALS = Fault(
     False,
     "the instance has no valid credentials at this moment ({0})",

@@ -9,7 +9,7 @@ from userdata.host.network import NOT_VALID_NOW, UNTRUSTED
 
 UNTRUSTED_SERVER = Fault(
     True,
-    "whoever answers at the API's name has a certificate of another authority",
+    "the server at the API's name has a certificate of another CA",
     "Check that the name leads to this cluster's balancer, and that the join data are of this epoch.",
 )
 CERTIFICATE_ENDED = Fault(

@@ -70,7 +70,7 @@ def join_data(stored: str) -> JoinData:
     if not _SERVER.fullmatch(server):
         raise JoinDataError("the join data has no server, allowed: https://name:port")
     if not _BUNDLE.fullmatch(bundle):
-        raise JoinDataError("the join data has no certificates of an authority")
+        raise JoinDataError("the join data has no CA certificates")
     return JoinData(epoch, _text(found, "etcd_cluster_id"), server, bundle, token)
 
 

@@ -62,7 +62,7 @@ def needed(
     if not stored.is_of(record.epoch, record.etcd_cluster_id):
         return Renew(f"the join data is of epoch {stored.epoch}, and this is epoch {record.epoch}")
     if (stored.server, stored.bundle) != (here.server, here.bundle):
-        return Renew("the API's name or the cluster's authority has changed")
+        return Renew("the API's name or the cluster's CA has changed")
     if expiry is None:
         return Renew("the cluster does not know the token")
     if expiry - now < lifetime / 2:

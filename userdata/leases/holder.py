@@ -1,4 +1,4 @@
-"""One of the agent's leases: taken when it is free, renewed by a thread, and let go of."""
+"""One of the agent's leases: taken when it is free, renewed by a thread, and released."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LeaseHolder:
 
     def held(self) -> bool:
         """Whether this node holds it now."""
-        # Read once, for another thread may let go of it meanwhile.
+        # Read once, for another thread may release it meanwhile.
         kept = self._kept
         return kept is not None and kept.lost is None
 
@@ -62,7 +62,7 @@ class LeaseHolder:
     def require(self) -> None:
         """Raises StageFailed where the lease is lost: what comes next is somebody else's to do."""
         if not self.held():
-            why = self._kept.lost if self._kept else "it was let go of"
+            why = self._kept.lost if self._kept else "it was released"
             raise StageFailed(f"the lease {self._name} is not this node's any more: {why}")
 
     def release(self) -> None:

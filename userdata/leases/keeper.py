@@ -118,7 +118,7 @@ class Keeper(Generic[Held]):
         if now >= self._deadline:
             return "the stage took longer than it may"
         if now - self._renewed >= self._timings.lease:
-            return "it could not be renewed for as long as a lease lasts"
+            return "it expired: it could not be renewed for a whole lease"
         return None
 
     def remaining(self) -> float:
@@ -148,7 +148,7 @@ class Keeper(Generic[Held]):
                 # An earlier renewal whose reply was lost may be what is stored.
                 stored = self._rules.stored(self._held, outcome.current)
                 if stored is None:
-                    self._lost = "somebody else has taken it"
+                    self._lost = "another owner has taken it"
                     return
                 self._held = stored
 
@@ -188,4 +188,4 @@ CLAIM = RenewalRules(_renewed_claim, _stored_claim)
 
 def said(outcome: Conflict | Unknown) -> str:
     """Why a write did not happen, for people."""
-    return outcome.reason if isinstance(outcome, Unknown) else "somebody else has changed it since"
+    return outcome.reason if isinstance(outcome, Unknown) else "another writer has changed it since"

@@ -102,7 +102,7 @@ def _record(reading: Reading[ClusterRecord | None]) -> Part:
         return Part("record", unknown=(reading.reason,))
     record = reading.value
     if record is None:
-        return Part("record", data={}, attention=("there is no cluster record: nobody has founded the cluster",))
+        return Part("record", data={}, attention=("there is no cluster record: no node has initialised the cluster",))
     told = [f"epoch {record.epoch} is {record.phase}"]
     told += [f"etcd {record.etcd_cluster_id}"] if record.etcd_cluster_id else []
     told += [f"keys of epoch {record.pki_epoch}"] if record.pki_epoch else []

@@ -21,8 +21,6 @@ from userdata.kubeadm.cluster import Cluster
 from userdata.kubeadm.places import AUDIT_LOG_FILE
 from userdata.pki.issuing import Leaf, Subject, issue
 
-pytestmark = pytest.mark.slow
-
 SECRET = "what nobody may read in etcd"
 ADMIN = Subject("admin", "system:masters")
 

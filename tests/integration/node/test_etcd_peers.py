@@ -109,8 +109,8 @@ def test_a_learner_is_removed_by_whoever_answers_and_removing_it_again_is_no_fai
 
 def test_without_anybody_to_ask_nothing_is_known(etcd_peers: EtcdPeers) -> None:
     assert etcd_peers.answers([]) == []
-    assert etcd_peers.members([]) == Unknown("there is nobody to ask")
-    assert etcd_peers.remove([], 1) == Unknown("there is nobody to ask")
+    assert etcd_peers.members([]) == Unknown("no address of a member is known")
+    assert etcd_peers.remove([], 1) == Unknown("no address of a member is known")
 
 
 def test_a_node_of_another_cluster_is_answered_by_nobody(three: EtcdCluster, tmp_path: Path) -> None:

@@ -29,8 +29,6 @@ from userdata.kubeadm.cluster import Cluster
 from userdata.kubeadm.tokens import BootstrapToken
 from userdata.logs.lines import StageFailed
 
-pytestmark = pytest.mark.slow
-
 DAY = timedelta(days=1)
 NOW = datetime.now(UTC)
 

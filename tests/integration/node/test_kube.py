@@ -48,8 +48,6 @@ from userdata.logs.lines import StageFailed
 from userdata.pki.inspecting import key_fingerprint
 from userdata.pki.issuing import Subject, new_authority, new_key
 
-pytestmark = pytest.mark.slow
-
 WORKER, MASTER, OTHER = "i-0fedcba9876543210", "i-0aaaaaaaaaaaaaaa0", "i-0bbbbbbbbbbbbbbb0"
 KEY, FOREIGN_KEY = new_key(), new_key()
 
@@ -299,7 +297,7 @@ def test_the_same_name_with_another_key_waits_and_is_denied_in_the_end(kube: Kub
     assert approvals(kube, cloud).run() == ""
     assert kube.judged(name) == {}
     assert "denied" in approvals(kube, cloud, GRACE_SECONDS + 5).run()
-    assert kube.judged(name) == {"Denied": f"the key is not the one that {WORKER} speaks of in its boot row"}
+    assert kube.judged(name) == {"Denied": f"the key is not the one that {WORKER} names in its boot row"}
 
 
 def test_a_control_planes_name_is_denied_even_with_a_key_that_its_row_speaks_of(kube: Kube, cloud: Cloud) -> None:

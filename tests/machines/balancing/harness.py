@@ -141,6 +141,11 @@ class BalancerHarness:
         """Deregister a target."""
         self.elb.deregister_targets(TargetGroupArn=self.target_group, Targets=[{"Id": target.instance_id}])
 
+    def set_drain_seconds(self, seconds: int) -> None:
+        """Set how long targets drain that are deregistered from now on, in seconds of the local AWS's clock."""
+        attributes = [{"Key": "deregistration_delay.timeout_seconds", "Value": str(seconds)}]
+        self.elb.modify_target_group_attributes(TargetGroupArn=self.target_group, Attributes=attributes)
+
     def set_cross_zone(self, value: str) -> None:
         """Set the balancer's attribute."""
         attributes = [{"Key": "load_balancing.cross_zone.enabled", "Value": value}]
@@ -163,6 +168,7 @@ class BalancerHarness:
     def settle(self) -> None:
         """Have both targets registered, serving and healthy."""
         self.set_cross_zone("true")
+        self.set_drain_seconds(60)
         for target in self.targets:
             target.answer_with(200)
             target.start()

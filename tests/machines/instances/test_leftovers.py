@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from rehearsal.machines import leftovers, local_clouds
+from rehearsal.machines.network import namespaces
 from tests.machines.instances.harness import InstanceHarness
 from tests.waiting import wait_for
 
@@ -82,6 +83,14 @@ def is_up(harness: InstanceHarness, instance_id: str) -> bool:
         return harness.started(instance_id) != ""
     except ProcessLookupError:
         return False
+
+
+def test_a_namespace_of_another_cloud_that_goes_while_it_is_looked_at_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, cloud_id: str
+) -> None:
+    existing = namespaces.existing
+    monkeypatch.setattr(namespaces, "existing", lambda prefix: [*existing(prefix), "hf-ffffff-gone"])
+    assert not leftovers.find(cloud_id)
 
 
 def test_a_crash_ends_the_instances_and_cleaning_removes_the_rest(cloud_id: str, tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_a_cluster_of_another_authority_is_not_joined_and_never_will_be(run: Run
     other = new_authority("kubernetes", datetime.now(UTC))
     fault = failing_join(run, by_token(other.bundle, run.cluster.server, run.token))
     assert fault.permanent
-    assert fault.reason.startswith("whoever answers at the API's name has a certificate of another authority")
+    assert fault.reason.startswith("the server at the API's name has a certificate of another CA")
 
 
 def test_an_unknown_token_is_tried_again_for_the_join_data_may_be_renewed(run: Run) -> None:

@@ -189,9 +189,9 @@ def _unfinished(
     if row is None:
         why = rowless
     elif states.get(row.instance_id, "") in (TERMINATED, None):
-        why = f"belongs to {row.instance_id}, which is gone"
+        why = f"belongs to {row.instance_id}, which is terminated"
     else:
-        why, after = "has not finished to join for ten minutes", _UNFINISHED_SECONDS
+        why, after = "has not finished joining for ten minutes", _UNFINISHED_SECONDS
     next_step = "It blocks every join. If its instance does not join, remove it: etcdctl member remove " + known_as
     return [Wanted(Kind.LEARNER_STRAY, known_as, f"{who} {why}", next_step, after)]
 

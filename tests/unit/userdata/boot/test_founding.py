@@ -273,7 +273,7 @@ def test_a_founder_that_loses_its_claim_while_kubeadm_works_ends_kubeadm_and_giv
     assert world.boot() is End.SERVES
     serves(world)
     assert [owner for _, owner in world.claims] == [ME, OTHER]
-    assert any("the claim of epoch 1 is lost: somebody else has taken it" in line for line in world.lines)
+    assert any("the claim of epoch 1 is lost: another owner has taken it" in line for line in world.lines)
 
 
 def test_a_founder_that_was_frozen_for_longer_than_a_lease_claims_anew_and_starts_over(

@@ -207,7 +207,7 @@ def test_a_joiner_that_loses_its_lease_while_kubeadm_works_ends_kubeadm_and_join
 
     joiner.in_kubeadm, joiner.while_asleep = hang, asleep
     assert joiner.boot() is End.SERVES
-    assert any("lease#join is lost: somebody else has taken it" in line for line in joiner.lines)
+    assert any("lease#join is lost: another owner has taken it" in line for line in joiner.lines)
     assert "etcd: remove" in joiner.events
     serves(joiner)
 

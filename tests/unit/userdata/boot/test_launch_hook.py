@@ -15,7 +15,7 @@ from userdata.boot.launch_hook import LaunchHook
 BEAT = 0.01
 """Real seconds between two heartbeats; for how long the boot was silent, the test's own clock says."""
 
-SILENT = "the boot has been silent for too long: its launch hook is not kept alive until it moves"
+SILENT = "the boot made no progress for too long: no heartbeat of its launch hook until it does"
 
 
 class Hook:

@@ -93,14 +93,14 @@ def test_a_pools_labels_and_taints_reach_kubeadm(world: WorkerWorld) -> None:
 
 def no_record(world: WorkerWorld) -> str:
     world.table = Table(world)
-    return "the cluster is not founded yet"
+    return "the cluster is not initialised yet"
 
 
 def in_phase(phase: Phase) -> Callable[[WorkerWorld], str]:
     def prepare(world: WorkerWorld) -> str:
         restored = "backup" if phase is Phase.RESTORING else ""
         world.store(replace(world.record, phase=phase, restore_from=restored))
-        return "the cluster is not founded yet"
+        return "the cluster is not initialised yet"
 
     return prepare
 
@@ -112,7 +112,7 @@ def record_unknown(world: WorkerWorld) -> str:
 
 def nothing_published(world: WorkerWorld) -> str:
     del world.parameters[JOIN_DATA]
-    return "nobody has published join data yet"
+    return "no agent has published join data yet"
 
 
 def spoilt(world: WorkerWorld) -> str:
@@ -136,14 +136,14 @@ def believing(bundle: Callable[[str, str], str]) -> Callable[[WorkerWorld], str]
     def prepare(world: WorkerWorld) -> str:
         other = new_authority("kubernetes", datetime.now(UTC)).bundle
         world.publish(replace(world.data, bundle=bundle(world.data.bundle, other)))
-        return "the join data names another authority than the cluster's record"
+        return "the join data names another CA than the cluster's record"
 
     return prepare
 
 
 def record_without_hashes(world: WorkerWorld) -> str:
     world.store(replace(world.record, ca_hashes=""))
-    return "the join data names another authority than the cluster's record"
+    return "the join data names another CA than the cluster's record"
 
 
 def kubeadm_is_silent(world: WorkerWorld) -> str:
@@ -169,9 +169,7 @@ LACKS: Mapping[str, Callable[[WorkerWorld], str]] = {
     "join data that can be understood": spoilt,
     "join data of this epoch": published("the join data is of epoch 2, and epoch 3 is ready", epoch=2),
     "join data of this etcd cluster": published("the join data is of epoch 3, and", etcd_cluster_id="e2"),
-    "join data with a certificate": published(
-        "the join data's authority cannot be read: openssl x509", bundle=NO_BUNDLE
-    ),
+    "join data with a certificate": published("the join data's CA cannot be read: openssl x509", bundle=NO_BUNDLE),
     "join data of this authority": believing(lambda own, other: other),
     "join data of this authority alone": believing(lambda own, other: own + other),
 }

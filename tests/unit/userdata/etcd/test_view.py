@@ -153,19 +153,19 @@ CASES: dict[str, Case] = {
         LEARNING,
         "",
         [],
-        "i-3 has not finished to join",
+        "i-3 has not finished joining",
         UNFINISHED,
         BOTH,
     ),
     "a learner that does not answer": Case(
-        Cluster(LEARNER), LEARNING, SILENT.reason, [], "i-3 has not finished to join", UNFINISHED, ["status"]
+        Cluster(LEARNER), LEARNING, SILENT.reason, [], "i-3 has not finished joining", UNFINISHED, ["status"]
     ),
     "a learner that never started": Case(
         Cluster(member(3, name="", learner=True)),
         UNSTARTED,
         NEVER,
         [],
-        "https://10.0.0.3:2380 has not finished to join",
+        "https://10.0.0.3:2380 has not finished joining",
         UNFINISHED,
         [],
     ),
@@ -175,7 +175,7 @@ CASES: dict[str, Case] = {
         UNSTARTED,
         NEVER,
         [""],
-        "https://10.0.0.3:2380 has not finished to join",
+        "https://10.0.0.3:2380 has not finished joining",
         UNFINISHED,
         [],
     ),

@@ -22,7 +22,7 @@ PERMANENT = {
     "DisabledException": "the cluster's key cannot be used (DisabledException)",
     "KMSInvalidStateException": "the cluster's key cannot be used",
     "ParameterLimitExceeded": "SSM takes no further parameter (ParameterLimitExceeded)",
-    UNTRUSTED: "whoever answers at the API's name has a certificate of another authority",
+    UNTRUSTED: "the server at the API's name has a certificate of another CA",
 }
 TRANSIENT = {
     "AccessDeniedException": "AWS denies a call (AccessDeniedException)",

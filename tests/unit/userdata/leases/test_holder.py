@@ -60,7 +60,7 @@ def test_a_leader_whose_lease_was_taken_says_so_and_leads_no_more() -> None:
     first.contend()
     table.store(as_item("lease#agent", {"Owner": "i-2", "Counter": 50, "Fence": 7}))
     wait_for(lambda: not first.held(), "the loss")
-    assert first.contend() == "this node does not hold the lease any more: somebody else has taken it"
+    assert first.contend() == "this node does not hold the lease any more: another owner has taken it"
     first.release()
     assert stored(table).owner == "i-2"
 
@@ -78,7 +78,7 @@ def test_what_is_held_for_a_while_is_let_go_of_even_when_the_task_fails() -> Non
     with pytest.raises(StageFailed, match="the pod does not come back"):
         fail()
     assert stored(table, LeaseName.RESTART).owner == ""
-    with pytest.raises(StageFailed, match="the lease restart is not this node's any more: it was let go of"):
+    with pytest.raises(StageFailed, match="the lease restart is not this node's any more: it was released"):
         restarting.require()
 
 

@@ -146,7 +146,7 @@ def test_of_two_that_saw_it_free_one_takes_it_and_the_other_is_told() -> None:
         return Fate.ANSWERED
 
     table.fate = somebody_is_faster
-    assert said(contender(table, clock).try_once()) == "lease#join was not taken: somebody else has changed it since"
+    assert said(contender(table, clock).try_once()) == "lease#join was not taken: another writer has changed it since"
     assert stored(table).owner == "i-other"
 
 
@@ -248,14 +248,14 @@ def test_renewals_that_fail_lose_it_once_a_lease_has_passed_without_one(keep: Ca
     keeping.clock.now += TIMINGS.lease - 0.001
     assert keeping.kept.lost is None
     keeping.clock.now += 0.001
-    assert keeping.kept.lost == "it could not be renewed for as long as a lease lasts"
+    assert keeping.kept.lost == "it expired: it could not be renewed for a whole lease"
 
 
 def test_what_was_frozen_for_longer_than_a_lease_is_lost_and_never_renewed_again(keep: Callable[..., Keeping]) -> None:
     keeping = keep()
     keeping.renewed(1)
     keeping.clock.now += TIMINGS.lease
-    assert keeping.ended() == "it could not be renewed for as long as a lease lasts"
+    assert keeping.ended() == "it expired: it could not be renewed for a whole lease"
     wait_for(lambda: not renewing(), "the end of the thread")
     counter = stored(keeping.table).counter
     # Not even when the table would take it: somebody had every right to count it as dead.
@@ -276,7 +276,7 @@ def test_a_renewal_counts_from_when_it_was_sent_and_not_from_its_reply(keep: Cal
         return Fate.ANSWERED
 
     keeping.table.fate = slow
-    assert keeping.ended() == "it could not be renewed for as long as a lease lasts"
+    assert keeping.ended() == "it expired: it could not be renewed for a whole lease"
 
 
 def test_a_stage_that_hangs_loses_what_it_works_under_at_its_deadline(keep: Callable[..., Keeping]) -> None:
@@ -296,7 +296,7 @@ def test_a_lease_that_somebody_took_over_is_lost_and_left_to_them(keep: Callable
     keeping = keep()
     taken = NodeLease(LeaseName.JOIN, "i-other", keeping.kept.held.counter + 100, 2)
     keeping.table.store(as_lease(taken))
-    assert keeping.ended() == "somebody else has taken it"
+    assert keeping.ended() == "another owner has taken it"
     held = keeping.kept.close()
     assert stored(keeping.table) == taken
     # Its release is conditional on the fence, so it takes nothing away either.
@@ -309,7 +309,7 @@ def test_a_lease_that_came_back_to_the_same_owner_by_another_program_of_its_is_l
 ) -> None:
     keeping = keep()
     keeping.table.store(as_lease(NodeLease(LeaseName.JOIN, "i-me", keeping.kept.held.counter + 100, 2)))
-    assert keeping.ended() == "somebody else has taken it"
+    assert keeping.ended() == "another owner has taken it"
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ def test_a_lease_that_came_back_to_the_same_owner_by_another_program_of_its_is_l
 def test_a_lease_that_is_not_ones_own_any_more_is_lost(keep: Callable[..., Keeping], item: Item) -> None:
     keeping = keep()
     keeping.table.store(item)
-    assert keeping.ended() == "somebody else has taken it"
+    assert keeping.ended() == "another owner has taken it"
 
 
 def claim(table: MemoryTable, clock: Clock) -> Keeper[ClusterRecord]:
@@ -370,7 +370,7 @@ def test_a_claim_stays_ones_own_when_the_keys_were_pointed_at_meanwhile() -> Non
 def test_a_claim_that_is_not_ones_own_any_more_is_lost(changed: ClusterRecord) -> None:
     table, clock = MemoryTable(changed.item()), Clock()
     kept = claim(table, clock)
-    assert wait_for(lambda: kept.lost, "the loss") == "somebody else has taken it"
+    assert wait_for(lambda: kept.lost, "the loss") == "another owner has taken it"
     kept.close()
     assert record_in(table) == changed
 
@@ -378,5 +378,5 @@ def test_a_claim_that_is_not_ones_own_any_more_is_lost(changed: ClusterRecord) -
 def test_a_claim_whose_record_vanished_or_cannot_be_understood_is_lost() -> None:
     for table in (MemoryTable(), MemoryTable({"Id": CLUSTER_ITEM, "Phase": "?"})):
         kept = claim(table, Clock())
-        assert wait_for(lambda kept=kept: kept.lost, "the loss") == "somebody else has taken it"  # type: ignore[misc]
+        assert wait_for(lambda kept=kept: kept.lost, "the loss") == "another owner has taken it"  # type: ignore[misc]
         kept.close()
