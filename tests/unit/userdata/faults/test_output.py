@@ -34,7 +34,7 @@ PERMANENT = {
     "\t[ERROR SystemVerification]: cgroups v1 support is in maintenance mode": "the machine is not as",
     "\t[ERROR NumCPU]: the number of available CPUs 1 is less than the required 2": "kubeadm's check NumCPU failed",
     'Get "https://api:6443/api": tls: failed to verify certificate: x509: certificate signed by unknown authority': (
-        "whoever answers at the API's name"
+        "the server at the API's name"
     ),
     'strict decoding error: unknown field "skipPhase"': 'does not know: unknown field "skipPhase"',
     "\t[ERROR KubeletVersion]: couldn't get kubelet version": "do not fit each other: couldn't get kubelet version",
