@@ -73,6 +73,9 @@ class Rows:
     """By instance id; of every epoch."""
     boots: Mapping[str, Reading[Boot]] = field(default_factory=_NotRead)
     """By instance ARN. A worker writes its own as it likes, but the key is its own: IAM sees to that."""
+    gone_since: Mapping[str, int] = field(default_factory=dict)
+    """What the leader has written into rows of boots and members (coordination.retention), by item id, whatever else
+    they hold. What an instance may have written there instead is left out, unless it looks the same."""
     conditions: Mapping[str, Reading[Condition]] = field(default_factory=_NotRead)
     """By name."""
     leases: Mapping[str, Reading[NodeLease]] = field(default_factory=_NotRead)
@@ -116,6 +119,11 @@ def rows(items: Iterable[Item], wanted: Collection[str]) -> Rows:
         record=one(CLUSTER_ITEM, cluster_record),
         members=several(MEMBER_ITEM_PREFIX, member),
         boots=several(BOOT_ITEM_PREFIX, boot),
+        gone_since={
+            key: marked
+            for key, item in by_key.items()
+            if isinstance(marked := item.get("GoneSince"), int) and not isinstance(marked, bool)
+        },
         conditions=several(CONDITION_ITEM_PREFIX, condition),
         leases=leases(),
         release_grants=several(RELEASE_GRANT_ITEM_PREFIX, release_grant),

@@ -14,7 +14,7 @@ _FAULTS = "what no instance of a rehearsal without faults needs"
 REASONS: Mapping[str, Mapping[str, str]] = {
     "ControlPlaneRole": {
         "AnswerLaunchHook": "heartbeats: for a boot that takes longer than five minutes",
-        "Coordinate": "deleting: conditions that are over",
+        "Coordinate": "deleting: conditions that are over, and rows of instances that are long gone",
         "ListBackups": _BACKUPS,
         "PullImages": _OWN_IMAGES,
         "RegistryLogin": _OWN_IMAGES,

@@ -11,21 +11,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from coordination import rows as table_rows
 from coordination.adapters.table import ClusterTable
-from coordination.boots import Boot, boot
-from coordination.conditions import Condition, condition
-from coordination.members import Member, MemberState, member
+from coordination.boots import Boot
+from coordination.conditions import Condition
+from coordination.members import Member, MemberState
 from coordination.names import (
     BOOT_ITEM_PREFIX,
     CLUSTER_ITEM,
     CONDITION_ITEM_PREFIX,
     LEASE_ITEM_PREFIX,
     MEMBER_ITEM_PREFIX,
-    lease_item,
 )
-from coordination.node_leases import LeaseName, NodeLease, node_lease
-from coordination.outcomes import Item, Known
-from coordination.record import ClusterRecord, Phase, cluster_record
+from coordination.node_leases import LeaseName, NodeLease
+from coordination.outcomes import Known
+from coordination.record import ClusterRecord, Phase
+from coordination.rows import all_of, understood
 from rehearsal.cloud import table
 from rehearsal.cloud.control import Done, Refused
 from rehearsal.cloud.rehearse import MachineRehearsal
@@ -41,6 +42,8 @@ SLOTS = 3
 
 T = TypeVar("T")
 Json = dict[str, Any]
+
+_READ = (CLUSTER_ITEM, BOOT_ITEM_PREFIX, MEMBER_ITEM_PREFIX, CONDITION_ITEM_PREFIX, LEASE_ITEM_PREFIX)
 
 
 @dataclass(frozen=True)
@@ -117,19 +120,23 @@ class ClusterHarness:
 
     def look(self) -> Seen:
         """Look once, and deliver."""
-        items = self._items()
-        record = next((cluster_record(item) for item in items if item["Id"] == CLUSTER_ITEM), None)
-        boots = [boot(item) for item in items if _is(item, BOOT_ITEM_PREFIX)]
-        members = [member(item) for item in items if _is(item, MEMBER_ITEM_PREFIX)]
-        conditions = [condition(item) for item in items if _is(item, CONDITION_ITEM_PREFIX)]
-        joining = next((node_lease(item) for item in items if item["Id"] == lease_item(LeaseName.JOIN)), None)
+        read = table_rows.read(self.table, _READ)
+        assert isinstance(read, Known), read
+        found = read.value
+        # What a worker has written into its own row may be anything; everything else is the project's.
+        assert isinstance(found.record, Known), found.record
+        members, conditions = all_of(found.members), all_of(found.conditions)
+        assert isinstance(members, Known), members
+        assert isinstance(conditions, Known), conditions
+        boots = understood(found.boots).values()
+        joining = understood(found.leases).get(LeaseName.JOIN)
         rows = tuple(self.rehearsal.rows())
         self._deliver([row.instance_id for row in rows if row.state == "running" and row.instance_id not in self._hung])
         return Seen(
-            record,
-            {each.instance_id: each for each in members},
+            found.record.value,
+            {each.instance_id: each for each in members.value},
             {each.instance_id: each for each in boots},
-            {each.name: each for each in conditions},
+            {each.name: each for each in conditions.value},
             joining,
             rows,
         )
@@ -236,12 +243,6 @@ class ClusterHarness:
         answer: Json = json.loads(done.stdout)
         return answer
 
-    def _items(self) -> Sequence[Item]:
-        prefixes = [CLUSTER_ITEM, BOOT_ITEM_PREFIX, MEMBER_ITEM_PREFIX, CONDITION_ITEM_PREFIX, LEASE_ITEM_PREFIX]
-        found = self.table.items(prefixes)
-        assert isinstance(found, Known), found
-        return found.value
-
     def _deliver(self, instances: Sequence[str]) -> None:
         for instance_id in instances:
             text = self.holding.text(instance_id)
@@ -286,10 +287,6 @@ def running(
             assert time.monotonic() < deadline, "the stack makes no table"
             time.sleep(LOOK_SECONDS)
         yield ClusterHarness(rehearsal)
-
-
-def _is(item: Item, prefix: str) -> bool:
-    return str(item["Id"]).startswith(prefix)
 
 
 def etcdctl() -> str:

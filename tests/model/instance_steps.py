@@ -192,7 +192,7 @@ def _claim(region: Region, instance: Instance) -> Step[Region]:
         if region.could_serve(before.etcd_cluster_id):
             after = after.with_harm(NEVER_OVER_THE_LIVING)
         ever = [row for row in rows_of(region.table) if row.epoch == before.epoch]
-        if claimed.restore_from == FROM_NOTHING and len(ever) > 1:
+        if claimed.restore_from == FROM_NOTHING and (len(ever) > 1 or before.etcd_cluster_id in region.joined):
             after = after.with_harm(NEVER_EMPTY)
     disk = Disk() if instance.wipes else instance.disk
     restorer = instance.forgetful()._replace(stage="restore", record=claimed, disk=disk)

@@ -99,6 +99,8 @@ class Region(NamedTuple):
     table: Table
     members: tuple[tuple[str, tuple[str, ...]], ...]
     harm: tuple[str, ...] = ()
+    joined: tuple[str, ...] = ()
+    """The etcd clusters that have ever listed two members, whatever is left of their rows."""
 
     def where(self, instance: Instance, **changes: object) -> Region:
         """The region in which this instance is otherwise."""
@@ -125,7 +127,8 @@ class Region(NamedTuple):
     def list_members(self, etcd: str, names: tuple[str, ...]) -> Region:
         """The region in which an etcd cluster lists these."""
         others = [pair for pair in self.members if pair[0] != etcd]
-        return self._replace(members=tuple(sorted([*others, (etcd, tuple(sorted(names)))])))
+        joined = tuple(sorted({*self.joined, etcd})) if len(names) > 1 else self.joined
+        return self._replace(members=tuple(sorted([*others, (etcd, tuple(sorted(names)))])), joined=joined)
 
     def has_quorum(self, etcd: str, side: int) -> bool:
         """Whether a majority of an etcd cluster's members serves on one side."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 
+from coordination import retention
 from coordination.backups import Backup
 from coordination.members import Member, MemberState
 from coordination.names import CLUSTER_ITEM, member_item, release_grant_item
@@ -73,7 +74,7 @@ class Restoring:
             Instance(name, disk=Disk(True, DataOwner(NodeId(CLUSTER, name), 1, "etcd1"), True), serves=True)
             for name in names
         )
-        return canonical(Region(self._budget, instances, table, (("etcd1", names),)))
+        return canonical(Region(self._budget, instances, table, ()).list_members("etcd1", names))
 
     parts, whole = staticmethod(parts), staticmethod(whole)
 
@@ -119,6 +120,7 @@ class Restoring:
                 yield from instance_steps.steps(region, instance, self._backup, self._rules)
             if instance.serves:
                 yield from _removals(region, instance)
+                yield from _deletions(region, instance)
 
     def _look(self, region: Region, instance: Instance) -> Iterator[Step[Region]]:
         yield from look(region, instance, self._decide(sees(region, instance, Known(record_of(region.table)))))
@@ -209,6 +211,25 @@ def _removals(region: Region, agent: Instance) -> Iterator[Step[Region]]:
             left = tuple(each for each in region.listed(agent.etcd) if each != name)
             without = region.list_members(agent.etcd, left)
             yield Step(f"{agent.name} removes {name}", applied(without, _removed(name, record)) or without)
+
+
+def _deletions(region: Region, agent: Instance) -> Iterator[Step[Region]]:
+    """The agent of a serving member deletes the rows that nobody judges by any more, of instances that are gone.
+
+    A day may pass between any two steps.
+    """
+    record = record_of(region.table)
+    if record is None or record.etcd_cluster_id != agent.etcd or not region.has_quorum(agent.etcd, agent.side):
+        return
+    living = {each.name for each in region.instances}
+    over = [
+        row for row in rows_of(region.table) if row.instance_id not in living and retention.may_be_deleted(row, record)
+    ]
+    if over:
+        table = region.table
+        for row in over:
+            table = without(table, row.item_id)
+        yield Step(f"{agent.name} deletes old rows", region._replace(table=table))
 
 
 def _counts(row: Member, record: ClusterRecord) -> bool:

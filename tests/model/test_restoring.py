@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from coordination import claims, member_writes, termination
+from coordination import claims, member_writes, retention, termination
 from coordination.claims import Claim
 from coordination.instances import GroupInstance
 from coordination.outcomes import Known
@@ -183,6 +183,12 @@ def test_a_release_grant_that_is_heeded_whoever_has_joined_since(monkeypatch: py
 
     monkeypatch.setattr(decide, "release_granted", wrong)
     assert caught(LEAVING, members=1) == NOT_LET_GO
+
+
+def test_a_row_of_the_current_epoch_that_is_deleted_with_its_instance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "may_be_deleted", lambda row, record: row.epoch <= record.epoch)
+    # The one that is left looks as if nobody had ever joined it, so its data would be given up.
+    assert caught(Budget(losses=2, launches=2), members=2, backup=False) == NEVER_EMPTY
 
 
 def test_a_silent_founder_that_leaves_and_is_held_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

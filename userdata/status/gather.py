@@ -1,4 +1,4 @@
-"""Gathers the facts that `status` tells. Nothing that fails hides anything else."""
+"""Gathers the snapshot that `status` tells. Nothing that fails hides anything else."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from userdata.etcd.view import EtcdView
 from userdata.logs.files import LOG_FOLDER
 from userdata.logs.lines import Outcome
 from userdata.pki.inventory import CONTROL_PLANE, KUBELET
-from userdata.status.snapshot import Facts, StageLine, Table, Who
+from userdata.status.snapshot import Snapshot, StageLine, Table, Who
 
 BOOT_LOG = f"{LOG_FOLDER}/boot.log"
 # A scan, for a person who asks once. Boot rows are left out: how a boot goes is told by the log of its own node.
@@ -50,11 +50,11 @@ class Sources:
     """When this boot of the instance began, in seconds since 1970."""
 
 
-def gather(sources: Sources) -> Facts:
+def gather(sources: Sources) -> Snapshot:
     """One look at everything."""
     record, table = _read(sources)
     places = (*CONTROL_PLANE, *KUBELET) if sources.is_control_plane else KUBELET
-    return Facts(
+    return Snapshot(
         now=sources.now(),
         who=sources.who,
         record=record,

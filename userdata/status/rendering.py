@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from userdata.status.report import Part, Report, Verdict
+from userdata.status.decide import Part, Report, Verdict
 
 _WORDS = {
     Verdict.HEALTHY: "healthy",

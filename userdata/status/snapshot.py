@@ -52,7 +52,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Facts:
+class Snapshot:
     """One look. `now` is in seconds since 1970."""
 
     now: float

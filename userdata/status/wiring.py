@@ -15,15 +15,15 @@ from userdata.config import node_file
 from userdata.config.node_file import NodeFile
 from userdata.etcd.view import look, member_at
 from userdata.host.instance import Metadata
+from userdata.status.decide import decide
 from userdata.status.gather import Sources, gather
 from userdata.status.rendering import document, screen
-from userdata.status.report import report
 from userdata.status.snapshot import Who
 
 
 def status(root: Path, *, as_json: bool) -> int:
     """Print what this node believes; 0 healthy, 1 something needs attention, 2 not everything could be found out."""
-    found = report(gather(_sources(root)))
+    found = decide(gather(_sources(root)))
     sys.stdout.write(document(found) if as_json else screen(found))
     return int(found.verdict)
 

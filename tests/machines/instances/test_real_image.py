@@ -5,6 +5,7 @@ Skipped where no image is made yet: that takes minutes, and `make rehearsal-bina
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import shutil
 import time
@@ -93,8 +94,12 @@ def test_containers_are_their_instances_processes_and_end_with_it(real: Instance
     assert "pause" in programs(real)
     real.hypervisor.lose(lost)
     real.wait_state(lost, "terminated")
-    assert "pause" not in programs(real)
+    wait_for(lambda: "pause" not in programs(real), "the container's end")
 
 
 def programs(harness: InstanceHarness) -> set[str]:
-    return {Path(f"/proc/{pid}/comm").read_text().strip() for pid in leftovers.find(harness.cloud_id).pids}
+    found = set()
+    for pid in leftovers.find(harness.cloud_id).pids:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # Ended in between.
+            found.add(Path(f"/proc/{pid}/comm").read_text().strip())
+    return found

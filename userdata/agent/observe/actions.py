@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from coordination.conditions import Condition
 from coordination.observed_state import ClusterObservation
+from coordination.retention import Delete, Mark
 from coordination.writes import Update
 
 
@@ -40,5 +41,19 @@ class ClearCondition:
     condition: Condition
 
 
+@dataclass(frozen=True)
+class MarkRow:
+    """Note, or take back, since when a row's instance has been gone."""
+
+    mark: Mark
+
+
+@dataclass(frozen=True)
+class DeleteRow:
+    """Delete the row of an instance that is long gone."""
+
+    delete: Delete
+
+
 Change: TypeAlias = SetCondition | ClearCondition
-Action: TypeAlias = Correction | Publish | Change
+Action: TypeAlias = Correction | Publish | Change | MarkRow | DeleteRow

@@ -9,7 +9,7 @@ from typing import assert_never
 from coordination.names import TABLE_KEY, condition_item
 from coordination.outcomes import Done, Unknown, Write
 from coordination.ports import TableWriter
-from userdata.agent.observe.actions import Action, ClearCondition, Correction, Publish, SetCondition
+from userdata.agent.observe.actions import Action, ClearCondition, Correction, DeleteRow, MarkRow, Publish, SetCondition
 
 _ANYTHING: Mapping[str, object] = {}
 
@@ -48,5 +48,9 @@ def _outcome(action: Action, table: TableWriter) -> tuple[Write, str]:
             return table.put(stored.item(), {"Since": present.since}), ""
         case ClearCondition(condition=stored):
             return table.delete(condition_item(stored.name), {"Since": stored.since}), f"cleared {stored.name}"
+        case MarkRow(mark=mark):
+            return table.apply(mark.write), ""
+        case DeleteRow(delete=delete):
+            return table.delete(delete.row.item_id, delete.expected), ""
         case _:
             assert_never(action)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from math import floor
 
 from coordination.observed_state import ClusterObservation, SeenMember
 from coordination.outcomes import Known
 from coordination.record import ClusterRecord
+from coordination.retention import Mark, changes
 from userdata.agent.observe import conditions, members
-from userdata.agent.observe.actions import Action, Change, Publish
+from userdata.agent.observe.actions import Action, Change, DeleteRow, MarkRow, Publish
 from userdata.agent.observe.conditions import Kind, Lasting, Wanted
 from userdata.agent.observe.snapshot import Nodes, Snapshot
 from userdata.etcd.model import hexadecimal
@@ -29,7 +30,16 @@ def decide(snapshot: Snapshot, lasting: Lasting) -> list[Action]:
         *members.by_ec2(table.members, states, int(snapshot.now)),
         Publish(observed(snapshot.instance_id, table.record, view, nodes, snapshot.certificates, snapshot.now)),
         *_conditions(snapshot, view, states, lasting),
+        *_old_rows(snapshot, states),
     ]
+
+
+def _old_rows(snapshot: Snapshot, states: Mapping[str, str | None]) -> Iterator[Action]:
+    """The rows of instances that are gone: marked at first, and deleted a day later."""
+    instances = snapshot.instances.value if isinstance(snapshot.instances, Known) else ()
+    listed = {each.instance_id for each in instances}
+    for change in changes(snapshot.old_rows, listed, states, int(snapshot.now)):
+        yield MarkRow(change) if isinstance(change, Mark) else DeleteRow(change)
 
 
 def _conditions(

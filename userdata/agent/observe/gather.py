@@ -13,6 +13,7 @@ from coordination.names import BOOT_ITEM_PREFIX, CLUSTER_ITEM, CONDITION_ITEM_PR
 from coordination.outcomes import Known, Reading, Unknown
 from coordination.ports import TableReader
 from coordination.record import Phase
+from coordination.retention import OldRow, old_rows
 from coordination.rows import understood, unreadable
 from userdata.agent.observe import conditions
 from userdata.agent.observe.snapshot import Nodes, Snapshot, Table
@@ -54,17 +55,23 @@ def gather(sources: Sources) -> Snapshot | None:
         raise StageFailed(f"the etcd here is {hexadecimal(view.value.listed.cluster_id)}, and not the record's")
     instances = sources.instances()
     named = {row.instance_id for row in table.members if row.state is not MemberState.REMOVED}
+    now = sources.wall()
+    old: list[OldRow] = []
     if isinstance(instances, Known):
         named |= conditions.waiting(table.conditions, conditions.of_slots(table.boots, instances.value))
+        listed = {each.instance_id for each in instances.value}
+        old = old_rows(table.rows, table.record, listed, int(now))
+        named |= {row.instance_id for row in old if row.instance_id not in listed}
     return Snapshot(
         instance_id=sources.instance_id,
         table=table,
         view=view,
         instances=instances,
+        old_rows=old,
         states=sources.states(named),
         nodes=sources.nodes(),
         certificates=sources.certificates(),
-        now=sources.wall(),
+        now=now,
         steady=sources.steady(),
     )
 
@@ -91,4 +98,5 @@ def read(table: TableReader) -> Table:
         unread=unreadable(found.members),
         conditions=understood(found.conditions),
         boots=tuple(understood(found.boots).values()),
+        rows=found,
     )

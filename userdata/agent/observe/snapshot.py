@@ -11,6 +11,8 @@ from coordination.instances import GroupInstance
 from coordination.members import Member
 from coordination.outcomes import Reading, Unknown
 from coordination.record import ClusterRecord
+from coordination.retention import OldRow
+from coordination.rows import Rows
 from userdata.etcd.view import EtcdView
 from userdata.pki.inventory import HeldCertificate
 
@@ -34,6 +36,8 @@ class Table:
     conditions: Mapping[str, Condition]
     boots: tuple[Boot, ...]
     """Of every instance, so also what workers say of themselves."""
+    rows: Rows
+    """All of it as it was read, for what may be deleted."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class Snapshot:
     view: Reading[EtcdView]
     instances: Reading[tuple[GroupInstance, ...]]
     """Every instance of the cluster's groups."""
+    old_rows: Sequence[OldRow]
+    """The rows that may have to go; none while the groups are unknown."""
     states: Reading[Mapping[str, str | None]]
     """EC2's words for the instances that matter."""
     nodes: Reading[Nodes]

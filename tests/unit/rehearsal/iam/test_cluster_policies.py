@@ -80,6 +80,8 @@ WORKER = [
     (row("UpdateItem", f"boot#{INSTANCE}", f"boot#{OTHER}"), False),
     (row("UpdateItem"), False),
     *((row("UpdateItem", key), False) for key in ("member#0", "lease", "approval#0", "cluster", "boot#")),
+    # What slots' failures and releases are judged by.
+    *((row("UpdateItem", key), False) for key in ("boot-failures#0", "release-grant#i-1", "operation", "condition#x")),
     (row("GetItem", "cluster"), True),
     *((row("GetItem", key), False) for key in ("member#0", "lease", "approval#0", f"boot#{INSTANCE}")),
     (row("DeleteItem", f"boot#{INSTANCE}"), False),
@@ -110,6 +112,8 @@ WORKER = [
 ]
 CONTROL_PLANE = [
     (row("PutItem", "member#0"), True),
+    # Rows of instances that are long gone.
+    *((row(action, key), True) for action in ("UpdateItem", "DeleteItem") for key in (f"boot#{OTHER}", "member#0")),
     (row("Scan"), True),
     (Need("ssm:GetParameter", f"{PARAMETERS}/pki/ca-key"), True),
     (Need("ssm:PutParameter", f"{PARAMETERS}/pki/ca-key"), True),

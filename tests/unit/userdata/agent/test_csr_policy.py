@@ -94,7 +94,7 @@ def test_a_first_request_of_another_form_is_denied_whatever_is_known(asked: Aske
         ({"state": "shutting-down"}, Wait, "is shutting-down"),
         ({"role": ""}, Wait, "no pool of this cluster"),
         ({"has_node": True}, Wait, "has a Node already"),
-        ({"boot_fingerprint": ""}, Wait, "has not said"),
+        ({"boot_fingerprint": ""}, Wait, "has not reported"),
         ({"boot_fingerprint": OTHER_KEY}, Wait, "not the one"),
         ({"approved": frozenset({OTHER_KEY})}, Wait, "another key"),
     ],

@@ -170,6 +170,13 @@ def test_what_a_booting_node_stored_stays_for_as_long_as_it_lives_and_names_it(
     assert (name in world.conditions()) is stays
 
 
+def test_a_boot_row_that_cannot_be_understood_blinds_nobody(world: World) -> None:
+    world.table.put({"Id": "boot#arn:aws:ec2:us-east-1:000000000000:instance/i-4", "Stage": 7}, {})
+    world.table.put(Condition("RestoreBlocked", "why", "a step", NOW).item(), {})
+    world.observer().observe()
+    assert world.conditions() == {}
+
+
 def test_a_condition_of_the_agents_is_not_kept_by_a_row_that_names_it(world: World) -> None:
     world.table.put(Condition("MemberUnhealthy/i-9", "why", "a step", NOW).item(), {})
     world.table.put(waits("MemberUnhealthy/i-9"), {})

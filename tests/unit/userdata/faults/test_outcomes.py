@@ -26,7 +26,7 @@ PERMANENT = {
 }
 TRANSIENT = {
     "AccessDeniedException": "AWS denies a call (AccessDeniedException)",
-    "ProvisionedThroughputExceededException": "AWS throttles calls (ProvisionedThroughputExceededException)",
+    "ProvisionedThroughputExceededException": "AWS throttles calls",
     "EndpointConnectionError": "a service of AWS cannot be reached (EndpointConnectionError)",
     "NoCredentialsError": "no valid credentials at this moment",
     "InternalServerError": "a service of AWS failed",

@@ -35,8 +35,8 @@ def test_good_data_is_kept() -> None:
         (STORED, NOW - DAY, "less than half"),
         (replace(STORED, epoch=2), GOOD, "of epoch 2"),
         (replace(STORED, etcd_cluster_id="e0"), GOOD, "of epoch 3"),
-        (replace(STORED, bundle="old"), GOOD, "authority has changed"),
-        (replace(STORED, server="https://other:6443"), GOOD, "name or the cluster's authority"),
+        (replace(STORED, bundle="old"), GOOD, "CA has changed"),
+        (replace(STORED, server="https://other:6443"), GOOD, "name or the cluster's CA"),
     ],
 )
 def test_what_is_old_or_leads_elsewhere_is_renewed(stored: JoinData | None, ends: datetime | None, said: str) -> None:

@@ -16,9 +16,9 @@ SILENT = NoAnswer("kube-scheduler at 127.0.0.1: TimeoutError", "TimeoutError")
     ("answer", "outcome"),
     [
         (Known(Answer(200, b"ok")), Done()),
-        (Known(Answer(500, b"no")), Unknown("kube-scheduler at 127.0.0.1 answers /readyz with status 500")),
+        (Known(Answer(500, b"no")), Unknown("kube-scheduler at 127.0.0.1 answers /readyz with status 500", "HTTP 500")),
         # A redirect is no readiness.
-        (Known(Answer(301, b"")), Unknown("kube-scheduler at 127.0.0.1 answers /readyz with status 301")),
+        (Known(Answer(301, b"")), Unknown("kube-scheduler at 127.0.0.1 answers /readyz with status 301", "HTTP 301")),
         (SILENT, SILENT),
     ],
     ids=["ready", "not ready", "elsewhere", "silent"],

@@ -16,9 +16,9 @@ from coordination.writes import as_item
 from tests.unit.userdata.agent.looks import NOW, RECORD, ROWS, THREE, row, view
 from userdata.logs.files import log_file
 from userdata.logs.lines import Clocks, Log, Outcome
+from userdata.status.decide import Verdict, decide
 from userdata.status.gather import BOOT_LOG, Sources, gather, stages
-from userdata.status.report import Verdict, report
-from userdata.status.snapshot import Facts, Who
+from userdata.status.snapshot import Snapshot, Who
 
 LEASE = take(LeaseName.AGENT, NodeLease(LeaseName.AGENT, "", 4, 2), "i-2")
 
@@ -47,7 +47,7 @@ STORED = (
 )
 
 
-def facts(root: Path, table: Reading[Rows], *, control_plane: bool = True) -> Facts:
+def looked(root: Path, table: Reading[Rows], *, control_plane: bool = True) -> Snapshot:
     who = Who("i-1", "control-plane" if control_plane else "worker", "0", "one")
     return gather(
         Sources(
@@ -63,7 +63,7 @@ def facts(root: Path, table: Reading[Rows], *, control_plane: bool = True) -> Fa
 
 
 def test_a_control_plane_sees_what_the_table_holds_of_this_epoch(tmp_path: Path) -> None:
-    found = facts(tmp_path, Known(Rows(*STORED)))
+    found = looked(tmp_path, Known(Rows(*STORED)))
     assert found.record == Known(RECORD)
     assert isinstance(found.table, Known)
     table = found.table.value
@@ -76,7 +76,7 @@ def test_a_control_plane_sees_what_the_table_holds_of_this_epoch(tmp_path: Path)
 
 @pytest.mark.parametrize("prefix", ["member#i-4", "lease#join", "condition#Other", "observation"])
 def test_whatever_cannot_be_understood_is_told_of_and_hides_nothing_else(tmp_path: Path, prefix: str) -> None:
-    found = facts(tmp_path, Known(Rows(*STORED[:-1], {"Id": prefix, "By": 5})))
+    found = looked(tmp_path, Known(Rows(*STORED[:-1], {"Id": prefix, "By": 5})))
     assert isinstance(found.table, Known)
     table = found.table.value
     (line,) = table.malformed
@@ -89,18 +89,18 @@ def test_a_worker_asks_for_nothing_but_the_record(tmp_path: Path) -> None:
         def items(self, prefixes: Sequence[str]) -> Reading[tuple[Item, ...]]:
             pytest.fail("a worker may not scan the table")
 
-    found = facts(tmp_path, Known(OnlyRecord(*STORED)), control_plane=False)
+    found = looked(tmp_path, Known(OnlyRecord(*STORED)), control_plane=False)
     assert found.record == Known(RECORD)
     assert (found.table, found.etcd) == (None, None)
     assert {each.place.name for each in found.certificates} == {"kubelet-client", "kubelet-serving"}
 
 
 def test_a_table_that_is_not_known_hides_nothing_else(tmp_path: Path) -> None:
-    found = facts(tmp_path, Unknown("GetItem: timeout"))
+    found = looked(tmp_path, Unknown("GetItem: timeout"))
     assert found.record == Unknown("GetItem: timeout")
     assert isinstance(found.etcd, Known)
     # An empty disk: there is a control plane, and not one of its certificates.
-    assert report(found).verdict is Verdict.ATTENTION
+    assert decide(found).verdict is Verdict.ATTENTION
 
 
 def test_the_stages_are_those_of_this_boot_as_the_log_wrote_them(tmp_path: Path) -> None:

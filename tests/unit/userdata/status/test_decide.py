@@ -18,9 +18,9 @@ from tests.unit.userdata.agent.looks import NOW, RECORD, ROWS, THREE, etcd_membe
 from userdata.logs.lines import Outcome
 from userdata.pki.inspecting import Certificate
 from userdata.pki.inventory import CONTROL_PLANE, KUBELET, HeldCertificate
+from userdata.status.decide import Verdict, ago, decide
 from userdata.status.rendering import document, screen
-from userdata.status.report import Verdict, ago, report
-from userdata.status.snapshot import Facts, StageLine, Table, Who
+from userdata.status.snapshot import Snapshot, StageLine, Table, Who
 
 MOMENT = datetime.fromtimestamp(NOW, UTC)
 
@@ -38,7 +38,7 @@ TABLE = Table(
     observation=ClusterObservation(NOW - 20, "i-2", 2, "abc", "10", (), 30 << 20, 5, 5, 300),
     malformed=(),
 )
-WELL = Facts(
+WELL = Snapshot(
     now=NOW,
     who=Known(Who("i-1", "control-plane", "0", "one")),
     record=Known(RECORD),
@@ -54,13 +54,13 @@ CONDITION = Condition("QuorumLost", "no majority", "bring members back", NOW - 7
 
 
 def test_a_node_that_is_well_says_so() -> None:
-    found = report(WELL)
+    found = decide(WELL)
     assert found.verdict is Verdict.HEALTHY
     assert screen(found).splitlines()[0] == "i-1, control-plane (slot 0) of cluster one: healthy"
 
 
 @pytest.mark.parametrize(
-    ("facts", "said"),
+    ("snapshot", "said"),
     [
         (replace(WELL, record=Known(None)), "there is no cluster record"),
         (replace(WELL, record=Known(replace(RECORD, phase=Phase.DELETING))), "the cluster is deleting"),
@@ -82,8 +82,8 @@ def test_a_node_that_is_well_says_so() -> None:
         (replace(WELL, stages=Known((STUCK,))), "the boot is at gate, waiting: a learner is listed"),
     ],
 )
-def test_what_needs_attention_is_said_at_the_top(facts: Facts, said: str) -> None:
-    found = report(facts)
+def test_what_needs_attention_is_said_at_the_top(snapshot: Snapshot, said: str) -> None:
+    found = decide(snapshot)
     assert found.verdict is Verdict.ATTENTION
     told = [line for line in screen(found).splitlines() if line.startswith("  ! ")]
     assert any(said in line for line in told), told
@@ -91,7 +91,7 @@ def test_what_needs_attention_is_said_at_the_top(facts: Facts, said: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("facts", "part"),
+    ("snapshot", "part"),
     [
         (replace(WELL, record=Unknown("no answer")), "record"),
         (replace(WELL, table=Unknown("no answer")), "leases"),
@@ -103,32 +103,32 @@ def test_what_needs_attention_is_said_at_the_top(facts: Facts, said: str) -> Non
         (replace(WELL, who=Unknown("no answer")), "node"),
     ],
 )
-def test_what_is_unknown_says_why_and_is_not_taken_for_an_error(facts: Facts, part: str) -> None:
-    found = report(facts)
+def test_what_is_unknown_says_why_and_is_not_taken_for_an_error(snapshot: Snapshot, part: str) -> None:
+    found = decide(snapshot)
     assert found.verdict is Verdict.UNKNOWN
     assert any(line.startswith(f"  ? {part}: ") and "no answer" in line for line in screen(found).splitlines())
 
 
 def test_what_is_wrong_goes_before_what_is_unknown() -> None:
-    found = report(replace(WELL, etcd=Unknown("no answer"), record=Known(None)))
+    found = decide(replace(WELL, etcd=Unknown("no answer"), record=Known(None)))
     assert found.verdict is Verdict.ATTENTION
 
 
 def test_rows_are_shown_though_etcd_does_not_answer() -> None:
-    text = screen(report(replace(WELL, etcd=Unknown("member list: timed out"))))
+    text = screen(decide(replace(WELL, etcd=Unknown("member list: timed out"))))
     assert "  i-3  row: voter  30  10.0.0.3\n" in text
 
 
 def test_a_worker_has_no_members_leases_or_conditions() -> None:
     worker = Who("i-9", "worker", "general", "one")
-    found = report(replace(WELL, who=Known(worker), table=None, etcd=None))
+    found = decide(replace(WELL, who=Known(worker), table=None, etcd=None))
     assert [part.name for part in found.parts] == ["node", "record", "certificates", "boot"]
     assert screen(found).startswith("i-9, worker (pool general) of cluster one: healthy\n")
 
 
 def test_the_screen_has_a_line_for_each_member_and_fits_eighty_lines() -> None:
     joining = row(4, MemberState.JOINING, "")
-    found = report(replace(WELL, table=Known(replace(TABLE, members=(*ROWS, joining), conditions=(CONDITION,)))))
+    found = decide(replace(WELL, table=Known(replace(TABLE, members=(*ROWS, joining), conditions=(CONDITION,)))))
     text = screen(found)
     assert "  i-1  voter, leads  10  10.0.0.1  row: voter    serves\n" in text
     assert "  i-4  not listed        10.0.0.4  row: joining\n" in text
@@ -137,7 +137,7 @@ def test_the_screen_has_a_line_for_each_member_and_fits_eighty_lines() -> None:
 
 
 def test_the_document_holds_the_same_for_programs() -> None:
-    found = json.loads(document(report(replace(WELL, etcd=Known(SICK)))))
+    found = json.loads(document(decide(replace(WELL, etcd=Known(SICK)))))
     assert found["verdict"] == "attention"
     members = found["parts"]["members"]
     assert [each["problem"] for each in members["found"]] == ["", "", "timed out"]

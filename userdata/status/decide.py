@@ -1,4 +1,4 @@
-"""From facts to a report: what is told of each part, what needs attention, what could not be found out. Pure."""
+"""From a snapshot to a report: what is told of each part, what needs attention, what could not be found out. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from userdata.etcd.model import hexadecimal
 from userdata.etcd.view import EtcdView, address
 from userdata.logs.lines import Outcome
 from userdata.pki.inventory import HeldCertificate
-from userdata.status.snapshot import Facts, StageLine, Table, Who
+from userdata.status.snapshot import Snapshot, StageLine, Table, Who
 
 _STAGES = 12
 """How many of the last stages are told."""
@@ -63,15 +63,15 @@ class Report:
         return Verdict.UNKNOWN if any(part.unknown for part in self.parts) else Verdict.HEALTHY
 
 
-def report(facts: Facts) -> Report:
-    """The report of these facts."""
-    parts = [_record(facts.record)]
-    if facts.etcd is not None:
-        parts.append(_members(facts.table, facts.etcd))
-    if facts.table is not None:
-        parts += _table_parts(facts.table, facts.now)
-    parts += [_certificates(facts.certificates, facts.now), _stages(facts.stages, facts.now)]
-    return Report(facts.now, _title(facts.who), (_node(facts.who), *parts))
+def decide(snapshot: Snapshot) -> Report:
+    """What a snapshot comes to: always the same."""
+    parts = [_record(snapshot.record)]
+    if snapshot.etcd is not None:
+        parts.append(_members(snapshot.table, snapshot.etcd))
+    if snapshot.table is not None:
+        parts += _table_parts(snapshot.table, snapshot.now)
+    parts += [_certificates(snapshot.certificates, snapshot.now), _stages(snapshot.stages, snapshot.now)]
+    return Report(snapshot.now, _title(snapshot.who), (_node(snapshot.who), *parts))
 
 
 def ago(seconds: float) -> str:
