@@ -14,6 +14,7 @@ from coordination.instances import GroupInstance
 from coordination.members import MemberState
 from coordination.names import CONTROL_PLANE_ROLE
 from coordination.outcomes import Known, NoTable, Unknown
+from coordination.rows import Rows
 from tests.unit.userdata.agent.looks import NOW, RECORD, ROWS, THREE, etcd_member, row, view
 from tests.unit.wording import blanked, noise, reworded, rewordings
 from userdata.agent.cluster_ready import why_not
@@ -65,6 +66,7 @@ TABLES = st.builds(
         ),
         max_size=3,
     ).map(tuple),
+    st.just(Rows()),
 )
 IN_SLOTS = tuple(GroupInstance(f"i-{number}", "slot", CONTROL_PLANE_ROLE, "InService") for number in range(1, 5))
 STATES = st.fixed_dictionaries(
@@ -78,6 +80,7 @@ SNAPSHOTS = st.builds(
     TABLES,
     VIEWS.map(Known) | UNKNOWN,
     st.just(Known(IN_SLOTS)) | UNKNOWN,
+    st.just(()),
     STATES.map(Known) | UNKNOWN,
     st.just(Known(Nodes(3, 3))) | UNKNOWN,
     st.just(()),
