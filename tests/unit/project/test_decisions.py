@@ -32,7 +32,6 @@ PROSE = {
     "userdata/cloud/lifecycle.py _answer": "the same",
     # What is shown, and not what is done.
     "coordination/adapters/errors.py unknown": "a message that is empty is not shown",
-    "coordination/boots.py boot": "a reason that is empty is none",
     "functions/reconcile/decide.py _name": "a condition whose words have changed is stored anew",
     "userdata/boot/control_plane.py _store_condition": "the same",
     "userdata/boot/launch_hook.py _beat": "the same words are said once",
