@@ -15,6 +15,7 @@ from coordination.names import OBSERVATION_ITEM
 from coordination.observed_state import SeenMember, cluster_observation
 from coordination.outcomes import Item, Known, Reading, Unknown
 from coordination.record import Phase
+from coordination.retention import KEPT_SECONDS
 from tests.unit.coordination.conftest import NAME
 from tests.unit.coordination.conftest import client as client  # a fixture
 from tests.unit.userdata.agent.looks import NOW, RECORD, ROWS, THREE, etcd_member, row, view
@@ -222,6 +223,21 @@ def test_a_member_row_that_cannot_be_understood_is_told_of_and_named_and_hides_n
         observer.observe()
     # Whether it is a member nobody knows, so its own condition is left to it.
     assert set(world.conditions()) == {"CertificateExpiring/i-2", "MemberUnexpected/20"}
+
+
+def test_rows_of_an_instance_that_is_long_gone_are_marked_and_deleted(world: World) -> None:
+    key = "boot#arn:aws:ec2:us-east-1:000000000000:instance/i-9"
+    world.table.put({"Id": key, "Stage": "node"}, {})
+    world.table.put(row(9, epoch=1).item(), {})
+    world.states["i-9"] = "terminated"
+    assert world.observer().observe() == ""
+    for item_id in (key, "member#i-9"):
+        item = world.item(item_id)
+        assert item is not None
+        assert item["GoneSince"] == NOW
+    world.steady, world.states["i-9"] = KEPT_SECONDS + 1, None
+    assert world.observer().observe() == ""
+    assert (world.item(key), world.item("member#i-9")) == (None, None)
 
 
 def test_what_cannot_be_seen_changes_nothing_and_is_told_after_the_rest_is_done(world: World) -> None:
