@@ -1,4 +1,4 @@
-"""At the end of a run that asks for it: the files whose tests took longest, whichever workers ran them."""
+"""For all tests: hypothesis is patient, and a run that asks for it ends with the files that took longest."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is slow now and then, which says nothing about a test.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
