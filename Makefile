@@ -146,11 +146,11 @@ e2e: ## All suites below, one after the other, whether or not one fails
 	@$(MAKE) --keep-going --jobs=1 $(e2e_suites:%=e2e-%)
 
 .PHONY: e2e-founding
-e2e-founding: $(CHECK) ## The founder is lost or hangs at every stage
+e2e-founding: $(CHECK) ## The founder is lost or stops responding at every stage
 	$(e2e) tests/e2e/test_founding_faults.py
 
 .PHONY: e2e-joining
-e2e-joining: $(CHECK) ## A joining control plane is lost, hangs or reboots at every stage
+e2e-joining: $(CHECK) ## A joining control plane is lost, stops responding or reboots at every stage
 	$(e2e) tests/e2e/test_joining_faults.py
 
 .PHONY: e2e-cluster

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from coordination.fields import whole_number
+from coordination.fields import as_number
 from coordination.names import TABLE_KEY, boot_failures_item
 from coordination.outcomes import Item
 from coordination.writes import Update, Value, update
@@ -26,6 +26,8 @@ class BootFailures:
     """When each instance's boot failed, in seconds since 1970."""
 
     failed_at: Mapping[str, int]
+    unreadable: tuple[str, ...] = ()
+    """Fields that are no such time. They count for nothing, and the next failure removes them."""
 
     def lately(self, now: int, without: str) -> list[str]:
         """The instances, but for one, whose boots failed within the last FAILURES_SECONDS."""
@@ -40,11 +42,15 @@ class BootFailures:
 
 
 def boot_failures(item: Item) -> BootFailures:
-    """The failures that `item` holds. Raises Malformed."""
-    return BootFailures({name: whole_number(item, name) for name in item if name != TABLE_KEY})
+    """The failures that `item` holds."""
+    times = {name: as_number(value) for name, value in item.items() if name != TABLE_KEY}
+    return BootFailures(
+        {name: at for name, at in times.items() if at is not None},
+        tuple(sorted(name for name, at in times.items() if at is None)),
+    )
 
 
 def failed(slot: str, instance_id: str, seen: BootFailures, now: int) -> Update:
     """An instance's boot has failed. What counts no more is removed, so the item does not grow."""
-    changes: dict[str, Value] = dict.fromkeys(seen.old(now))
+    changes: dict[str, Value] = dict.fromkeys([*seen.old(now), *seen.unreadable])
     return update(boot_failures_item(slot), {**changes, instance_id: now}, {})

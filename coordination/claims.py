@@ -1,4 +1,4 @@
-"""The writes that move the cluster record: claims, the pointer to the keys, ready, renewal, giving up.
+"""The writes that move the cluster record: claims, the pointer to the keys, ready, renewal, release.
 
 Each names the epoch and the phase that it expects, so that none undoes what somebody did in between, and nothing leaves
 deleting. The counter only ever grows by a write that is conditional on its old value: a pair of owner and counter, once
@@ -68,7 +68,7 @@ def claim_restoring(seen: ClusterRecord, owner: str, restore_from: str) -> Claim
     return Claim(update(CLUSTER_ITEM, changes, expected), record)
 
 
-def flip_pki(claimed: ClusterRecord, ca_hashes: str = "") -> Update:
+def set_pki_epoch(claimed: ClusterRecord, ca_hashes: str = "") -> Update:
     """Point at the keys of the claimed epoch, whose set is complete."""
     changes: dict[str, Value] = {"PkiEpoch": claimed.epoch, "CaHashes": ca_hashes or None, "Owner": claimed.owner}
     return update(CLUSTER_ITEM, changes, _held(claimed))

@@ -10,6 +10,9 @@ from coordination.outcomes import Item, Known, Reading, Unknown
 
 Parsed = TypeVar("Parsed")
 
+LARGEST_NUMBER = 2**53
+"""What every reader of JSON takes for exactly this number."""
+
 
 class Malformed(ValueError):
     """An item that nobody who keeps to the protocol could have written."""
@@ -36,9 +39,20 @@ def text(item: Item, field: str) -> str:
 def whole_number(item: Item, field: str, default: int | None = None) -> int:
     """The field's number, or `default` where the field is missing. Raises Malformed."""
     value = item.get(field, default)
+    if (number := as_number(value)) is None:
+        raise Malformed(_line(item, field, value, "a whole number up to 2^53"))
+    return number
+
+
+def as_number(value: object) -> int | None:
+    """A stored value as a whole number whose size is LARGEST_NUMBER at most; None where it is none.
+
+    Everything that is counted or timed here is one. DynamoDB holds numbers of up to 1e126, and what is larger than 38
+    digits cannot be sent back, so a node's own row could hold what nobody can write a condition on.
+    """
     if not isinstance(value, int) or isinstance(value, bool):
-        raise Malformed(_line(item, field, value, "a whole number"))
-    return value
+        return None
+    return value if abs(value) <= LARGEST_NUMBER else None
 
 
 def optional_text(item: Item, field: str) -> str:

@@ -1,7 +1,7 @@
 """What a call to AWS can come to. An error is an outcome of its own, never an empty answer.
 
 A read is `Known` or `Unknown`. A write is `Done`, `Conflict` or `Unknown`, a transaction `Done`, `Refused` or
-`Unknown`, a request `Done`, `Settled` or `Unknown`.
+`Unknown`, a request `Done`, `NoOp` or `Unknown`.
 `Throttled` and `NoTable` are kinds of `Unknown`, so that whoever does not care about the kind waits by default.
 """
 

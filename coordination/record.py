@@ -28,7 +28,7 @@ class ClusterRecord:
     phase: Phase
     epoch: int
     owner: str = ""
-    """The instance that claimed the epoch; empty where it gave up its claim."""
+    """The instance that claimed the epoch; empty where it released its claim."""
     counter: int = 0
     """Grows with every claim and every renewal, and never goes back."""
     pki_epoch: int = 0

@@ -13,7 +13,7 @@ from typing import NoReturn, TypeVar
 
 from coordination.boots import Boot, boot
 from coordination.conditions import Condition, condition
-from coordination.fields import Malformed, parsed
+from coordination.fields import Malformed, as_number, parsed
 from coordination.members import Member, member
 from coordination.names import (
     BOOT_ITEM_PREFIX,
@@ -120,9 +120,7 @@ def rows(items: Iterable[Item], wanted: Collection[str]) -> Rows:
         members=several(MEMBER_ITEM_PREFIX, member),
         boots=several(BOOT_ITEM_PREFIX, boot),
         gone_since={
-            key: marked
-            for key, item in by_key.items()
-            if isinstance(marked := item.get("GoneSince"), int) and not isinstance(marked, bool)
+            key: marked for key, item in by_key.items() if (marked := as_number(item.get("GoneSince"))) is not None
         },
         conditions=several(CONDITION_ITEM_PREFIX, condition),
         leases=leases(),

@@ -41,7 +41,7 @@ def _tell_kept(aws: Aws, uuid: str, say: Callable[[str], None]) -> None:
     if not kept:
         say("nothing was kept")
         return
-    say("kept, so that the cluster can be restored:")
+    say("kept (this release takes no backups of etcd):")
     for thing in kept:
         say(f"  {thing.kind:<10}  {thing.identity}  costs {thing.cost}")
     say(f"to remove it for good: make purge CLUSTER={uuid}")

@@ -12,6 +12,8 @@ from coordination.outcomes import Done, Known, NoOp, Reading, Request, Unknown
 
 # Auto Scaling's words for a hook that was completed, or ran out, before; there is no error code of its own for it.
 _NO_ACTION_WAITS = "no active lifecycle action"
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html: values of one request's filters.
+_FILTER_VALUES = 200
 _INSTANCE_GONE = frozenset({"InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed"})
 
 
@@ -92,15 +94,15 @@ class ClusterGroups:
 
     def _described(self, instance_ids: Collection[str]) -> Reading[tuple[Mapping[str, Any], ...]]:
         """What EC2 says of those of the instances that it knows: all pages of it or nothing."""
-        if not instance_ids:
-            return Known(())
-        # By a filter: asked for by their ids, one that is not known would hide all the others.
-        named = {"Name": "instance-id", "Values": list(instance_ids)}
         found: list[Mapping[str, Any]] = []
+        ids = list(instance_ids)
         try:
-            for page in self._ec2.get_paginator("describe_instances").paginate(Filters=[named]):
-                for reservation in page["Reservations"]:
-                    found += reservation["Instances"]
+            for start in range(0, len(ids), _FILTER_VALUES):
+                # By a filter: asked for by their ids, one that is not known would hide all the others.
+                named = {"Name": "instance-id", "Values": ids[start : start + _FILTER_VALUES]}
+                for page in self._ec2.get_paginator("describe_instances").paginate(Filters=[named]):
+                    for reservation in page["Reservations"]:
+                        found += reservation["Instances"]
         except AWS_ERRORS as error:
             return unknown("DescribeInstances", error)
         return Known(tuple(found))

@@ -22,7 +22,7 @@ _TIMEOUT_SECONDS = 5
 Status = Literal["SUCCESS", "FAILED"]
 
 
-class Refused(Unknown):
+class ResponseUrlRejected(Unknown):
     """The address takes no answer, and will not later: it has expired or was never one of CloudFormation's."""
 
 
@@ -47,11 +47,11 @@ def send(url: str, content: bytes) -> Done | Unknown:
     except ValueError:
         scheme = ""
     if scheme not in ("https", "http"):
-        return Refused("PUT: the response URL is not an http(s) address")
+        return ResponseUrlRejected("PUT: the response URL is not an http(s) address")
     outcome: Done | Unknown = Unknown("PUT: not tried")
     for _ in range(_TRIES):
         outcome = _put(url, content)
-        if isinstance(outcome, Done | Refused):
+        if isinstance(outcome, Done | ResponseUrlRejected):
             break
     return outcome
 
@@ -64,7 +64,7 @@ def _put(url: str, content: bytes) -> Done | Unknown:
             return Done()
     except HTTPError as error:
         error.close()
-        kind = Refused if 300 <= error.code < 500 else Unknown
+        kind = ResponseUrlRejected if 300 <= error.code < 500 else Unknown
         return kind(f"PUT: HTTP status {error.code}", f"HTTP {error.code}")
     except (OSError, HTTPException, ValueError) as error:
         # Only the name: the message of some of these quotes the address.

@@ -110,6 +110,6 @@ def _answer(teardown: Teardown, reason: str, ports: Ports) -> Done | Unknown:
         logical_id=teardown.logical_id,
     )
     outcome = ports.send(teardown.response_url, content)
-    if isinstance(outcome, Done | answers.Refused):
+    if isinstance(outcome, Done | answers.ResponseUrlRejected):
         ports.table.delete(TEARDOWN_ITEM, {"RequestId": teardown.request_id})
     return outcome

@@ -1,9 +1,9 @@
 """The decisions of a pass, as one pure function of a snapshot.
 
-Rules: unknown never lets an instance go; a control-plane instance goes when no row says that etcd knows it, when it is
-the only member that its epoch ever had and is known to be silent (coordination.release_grants), or when the cluster is
-being deleted and the table says so. Ending a membership needs an agent on a member, so what waits for it is held here
-and named in a condition.
+Rules: the hook of an instance of which anything is unknown is never completed; a control plane's is completed when no
+row says that etcd knows it, when it is the only member that its epoch ever had and is known to be unresponsive
+(coordination.release_grants), or when the cluster is being deleted and the table says so. Ending a membership needs an
+agent on a member, so what waits for it is held here and named in a condition.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def decide(snapshot: Snapshot) -> list[Action]:
     for instance in snapshot.instances.value:
         if instance.is_retained:
             # Its removal from etcd comes first, and that needs an agent.
-            retained.append(Wait(instance.instance_id, "it is retained, and the cluster is not being deleted"))
+            retained.append(
+                Wait(instance.instance_id, "it is retained: a person terminates it, or the deletion of the cluster")
+            )
         if not instance.waits_to_terminate:
             continue
         verdict = _verdict(instance, snapshot)

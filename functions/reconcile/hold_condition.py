@@ -17,8 +17,9 @@ def held(instance: GroupInstance, reason: str, since: int) -> Condition:
         reason=reason,
         # Auto Scaling holds for 48 hours at most: https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks.html
         next_step=(
-            f"Correct what the reason names. For a member: remove it from etcd, then set State of {row} to removed; "
-            "the instance goes within a minute. Auto Scaling retains it after 48 hours."
+            f"Correct what the reason names. For a member: etcdctl member remove, then set State of {row} to removed; "
+            "the lifecycle hook is completed within a minute then. After 48 hours the hook runs out, and Auto Scaling "
+            "retains the instance."
         ),
         since=since,
     )

@@ -20,7 +20,7 @@ from typing import Any
 
 from userdata.boot.founding import Founding
 from userdata.boot.joining import Joining
-from userdata.boot.launch_hook import LaunchHook
+from userdata.boot.launch_hook import LaunchHeartbeat
 from userdata.boot.stages import RunningStage, Stages
 from userdata.program import main
 
@@ -40,7 +40,7 @@ class Holds:
 
     def __init__(self) -> None:
         self.way = RESUME
-        self.waiting: list[LaunchHook] = []
+        self.waiting: list[LaunchHeartbeat] = []
 
     def at(self, stage: str) -> None:
         """Block for as long as the file says so. Only the boot comes here: the agent has no stages of this kind."""
@@ -82,7 +82,7 @@ def install(holds: Holds) -> None:
     Stages.stage = stage  # type: ignore[method-assign]
     noting(Founding, lambda _: setattr(holds, "way", FOUND))
     noting(Joining, lambda _: setattr(holds, "way", JOIN))
-    noting(LaunchHook, holds.waiting.append)
+    noting(LaunchHeartbeat, holds.waiting.append)
 
 
 if __name__ == "__main__":

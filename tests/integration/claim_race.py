@@ -15,7 +15,7 @@ from tests.integration.flaky import dynamodb, make_table
 from userdata.boot.actions import TakeClaim
 from userdata.boot.decide import decide
 from userdata.boot.snapshot import Reach, Snapshot
-from userdata.host.etcd_disk import Disk, NodeId
+from userdata.host.etcd_disk import ClusterNode, Disk
 
 _NOT_ASKED = Unknown("not asked")
 
@@ -73,7 +73,7 @@ def _claims(table: ClusterTable, instance_id: str) -> bool:
     assert isinstance(reading, Known), reading
     action = decide(
         Snapshot(
-            node=NodeId("the cluster", instance_id),
+            node=ClusterNode("the cluster", instance_id),
             disk=Disk(),
             record=Known(cluster_record(reading.value) if reading.value else None),
             row=_NOT_ASKED,

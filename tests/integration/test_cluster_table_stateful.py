@@ -71,7 +71,7 @@ class Tables(RuleBasedStateMachine):
     @precondition(lambda self: self.records[-1] is not None)
     @rule(
         view=VIEWS,
-        build=st.sampled_from([claims.flip_pki, claims.release_claim, lambda record: claims.renew(record).write]),
+        build=st.sampled_from([claims.set_pki_epoch, claims.release_claim, lambda record: claims.renew(record).write]),
         fates=FATES,
     )
     def move(self, view: int, build: Callable[[ClusterRecord], Update], fates: list[Fate]) -> None:

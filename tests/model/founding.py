@@ -205,7 +205,7 @@ def look(world: World, node: Node, record: ClusterRecord | None) -> Snapshot:
         if other is not node and other.stage in SERVING and not other.hung
     ]
     return Snapshot(
-        node=etcd_disk.NodeId(CLUSTER, node.name),
+        node=etcd_disk.ClusterNode(CLUSTER, node.name),
         disk=node.disk,
         record=Known(record),
         row=Known(row),
@@ -232,7 +232,7 @@ def _replaced(world: World, node: Node) -> World:
 def _evidence(world: World, node: Node, record: ClusterRecord) -> Evidence:
     rows = rows_of(world.table)
     gone = frozenset(row.instance_id for row in rows if _is_gone(world, row.instance_id))
-    me = etcd_disk.NodeId(CLUSTER, node.name)
+    me = etcd_disk.ClusterNode(CLUSTER, node.name)
     instances = tuple(
         leaving.in_group(each.name, leaving=each.leaving, member=each.stage == "member") for each in world.nodes
     )

@@ -44,7 +44,7 @@ def pending(node: Node) -> Update | Transaction | None:
         return None
     match node.stage:
         case "flip":
-            return claims.flip_pki(node.claimed)
+            return claims.set_pki_epoch(node.claimed)
         case "ready":
             row = Member(node.name, node.claimed.epoch, MemberState.VOTER)
             return claims.ready(node.claimed, etcd_of(node.disk), "", row)
@@ -89,7 +89,7 @@ def founding_step(world: World, node: Node) -> Step[World]:
         case "init":
             return Step(label, world.where(node, stage="note", disk=Disk(has_data=True)))
         case "note":
-            identity = DataOwner(etcd_disk.NodeId(CLUSTER, node.name), claimed.epoch, f"etcd{node.run}")
+            identity = DataOwner(etcd_disk.ClusterNode(CLUSTER, node.name), claimed.epoch, f"etcd{node.run}")
             return Step(label, world.where(node, stage="ready", disk=Disk(has_data=True, identity=identity)))
         case _:
             return writing_step(world, node)
@@ -146,6 +146,6 @@ def adding_step(world: World, node: Node) -> Step[World]:
         return Step(f"{node.name} finds nobody to join", world.replace_node(node, node.forgetful()))
     row = Member(node.name, node.joins.epoch, MemberState.JOINING)
     promoted = applied(world, member_writes.voter_row(row, "")) or world
-    identity = DataOwner(etcd_disk.NodeId(CLUSTER, node.name), node.joins.epoch, target)
+    identity = DataOwner(etcd_disk.ClusterNode(CLUSTER, node.name), node.joins.epoch, target)
     disk = Disk(has_data=True, identity=identity)
     return Step(f"{node.name} is added", promoted.where(node, stage="marker", disk=disk, joins=None))

@@ -22,7 +22,7 @@ from tests.model.renumbering import (
     table_renumbered,
 )
 from tests.model.table import Table, carry_out
-from userdata.host.etcd_disk import Disk, NodeId
+from userdata.host.etcd_disk import ClusterNode, Disk
 
 
 class Budget(NamedTuple):
@@ -69,9 +69,9 @@ class Instance(NamedTuple):
     watch: LeaseWatch | None = None
 
     @property
-    def node(self) -> NodeId:
+    def node(self) -> ClusterNode:
         """Who it is for the boot table."""
-        return NodeId(CLUSTER, self.name)
+        return ClusterNode(CLUSTER, self.name)
 
     @property
     def etcd(self) -> str:

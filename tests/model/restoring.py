@@ -32,7 +32,7 @@ from tests.model.region import Budget, Instance, Region, applied, canonical, par
 from tests.model.table import EMPTY, carry_out, without
 from userdata.boot import decide as table_of_boot
 from userdata.boot.restore import RestoreRules
-from userdata.host.etcd_disk import DataOwner, Disk, NodeId
+from userdata.host.etcd_disk import ClusterNode, DataOwner, Disk
 
 ONE_SERVES = "no two etcd clusters serve at once"
 NOT_LET_GO = "no member is let go that another one has joined"
@@ -71,7 +71,7 @@ class Restoring:
             table = carry_out(table or EMPTY, update(row.item_id, row.fields(), {}))
         assert table is not None
         instances = tuple(
-            Instance(name, disk=Disk(True, DataOwner(NodeId(CLUSTER, name), 1, "etcd1"), True), serves=True)
+            Instance(name, disk=Disk(True, DataOwner(ClusterNode(CLUSTER, name), 1, "etcd1"), True), serves=True)
             for name in names
         )
         return canonical(Region(self._budget, instances, table, ()).list_members("etcd1", names))

@@ -56,7 +56,7 @@ class Lease(Protocol):
 
 
 @dataclass(frozen=True)
-class RenewalContext:
+class CertificateContext:
     """What the renewal needs of the node it runs on."""
 
     root: Path
@@ -75,7 +75,7 @@ class RenewalContext:
     restart_seconds: float = RESTART_SECONDS
 
 
-def task(surroundings: RenewalContext, period_seconds: float = PERIOD_SECONDS) -> Task:
+def task(surroundings: CertificateContext, period_seconds: float = PERIOD_SECONDS) -> Task:
     """The task; each control plane looks after its own."""
     return Task("certificates", period_seconds, lambda: renew(surroundings), leader_only=False)
 
@@ -85,7 +85,7 @@ def found(root: Path, places: Sequence[Place] = (*CONTROL_PLANE, *KUBELET)) -> t
     return tuple(HeldCertificate(place, _certificate(root, place)) for place in places)
 
 
-def renew(node: RenewalContext) -> str:
+def renew(node: CertificateContext) -> str:
     """Renew what is due and restart what has not read it yet. Raises StageFailed; whatever was left is done later."""
     held = found(node.root, CONTROL_PLANE)
     names = due(held, node.now())
@@ -117,7 +117,7 @@ def changed(root: Path) -> Mapping[Pod, float]:
     return moments
 
 
-def _renew(node: RenewalContext, names: Sequence[str]) -> None:
+def _renew(node: CertificateContext, names: Sequence[str]) -> None:
     write(node.root, {RENEW_FILE: private(node.configuration)})
     done = node.run(COMMAND, _RENEW_SECONDS)
     if not done.succeeded:
@@ -129,7 +129,7 @@ def _renew(node: RenewalContext, names: Sequence[str]) -> None:
         raise StageFailed(f"kubeadm succeeded, and {', '.join(left)} are due all the same")
 
 
-def _restart(node: RenewalContext) -> list[str]:
+def _restart(node: CertificateContext) -> list[str]:
     restarted = []
     put_off = ""
     for pod in stale(node.started(), changed(node.root)):
@@ -145,7 +145,7 @@ def _restart(node: RenewalContext) -> list[str]:
     return restarted
 
 
-def _restart_one(node: RenewalContext, pod: Pod) -> None:
+def _restart_one(node: CertificateContext, pod: Pod) -> None:
     path = f"{_MANIFESTS}/{pod}.yaml"
     written = changed(node.root)[pod]
     stamp = datetime.fromtimestamp(written, UTC).isoformat(timespec="milliseconds")

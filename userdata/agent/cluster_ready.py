@@ -29,7 +29,7 @@ def why_not(view: EtcdView, slots: int) -> str | None:
 
 @dataclass
 class ClusterReadySignal:
-    """Tells once. `signal` is Settled where the stack does not wait: not yet, or not any more."""
+    """Tells once. `signal` is NoOp where the stack does not wait: not yet, or not any more."""
 
     slots: int
     look: Callable[[], Reading[EtcdView]]

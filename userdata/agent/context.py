@@ -21,7 +21,7 @@ from userdata.host.instance import InstanceIdentity, Metadata
 from userdata.kube.access import Access
 from userdata.kube.client import Api
 from userdata.kubeadm.cluster import Cluster
-from userdata.kubeadm.machine import System
+from userdata.kubeadm.machine import SystemMachine
 from userdata.logs.lines import StageFailed
 
 
@@ -66,6 +66,6 @@ def agent_context(root: Path) -> AgentContext:
         table=ClusterTable(client("dynamodb"), node.table),
         groups=ClusterGroups(client("autoscaling"), client("ec2"), node.cluster_uuid),
         disk=EtcdDisk(root),
-        kubernetes_version=System(root).kubernetes_version(),
+        kubernetes_version=SystemMachine(root).kubernetes_version(),
         api=Api(identity.value.address, Access(identity.value.instance_id, root).agent),
     )

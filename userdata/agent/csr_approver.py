@@ -1,4 +1,4 @@
-"""The task that approves kubelets' requests for certificates, by what `approving` decides."""
+"""The task that approves kubelets' requests for certificates, by what `csr_policy` decides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The second belt: a node whose epoch is over stops what it runs. The first is the boot table, which starts nothing."""
+"""Defence in depth: a node whose epoch has passed stops what it runs. The boot table, before it, starts nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def why_stop(record: ClusterRecord | None, identity: DataOwner) -> str | None:
     return None
 
 
-class Fence:
+class SelfFence:
     """`stop` stops kubelet and etcd, raises StageFailed where it cannot, and may be repeated."""
 
     def __init__(self, table: TableReader, identity: DataOwner, stop: Callable[[], None]) -> None:

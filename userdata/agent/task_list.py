@@ -13,10 +13,10 @@ from userdata.addons import installing
 from userdata.addons.content import Addons
 from userdata.addons.filling import ManifestError
 from userdata.agent import addons, certificate_renewal, cluster_ready, csr_approver, probes
-from userdata.agent.certificate_renewal import RenewalContext
+from userdata.agent.certificate_renewal import CertificateContext
 from userdata.agent.cluster_ready import ClusterReadySignal
 from userdata.agent.context import AgentContext
-from userdata.agent.fence import Fence
+from userdata.agent.fence import SelfFence
 from userdata.agent.observe.gather import Sources
 from userdata.agent.observe.snapshot import Nodes
 from userdata.agent.observe.task import Observer
@@ -35,7 +35,7 @@ from userdata.kube.kubectl import KubectlTarget
 from userdata.kube.nodes import why_not_ready
 from userdata.kube.resources import NODES
 from userdata.kubeadm import certs_config
-from userdata.kubeadm.machine import System
+from userdata.kubeadm.machine import SystemMachine
 from userdata.leases.holder import LeaseHolder
 from userdata.logs.lines import StageFailed
 from userdata.pki.placing import CLUSTER_CA
@@ -56,7 +56,7 @@ def tasks(context: AgentContext) -> Sequence[Task]:
     endpoint, seconds = context.settings.api_endpoint, context.image.pace.token
     tokens = publisher(context.root, endpoint, context.table, store, context.api, seconds)
     return (
-        Fence(context.table, _identity(context), System(context.root).stop).task(),
+        SelfFence(context.table, _identity(context), SystemMachine(context.root).stop).task(),
         *csr_approver.tasks(judge),
         _join_token(tokens),
         cluster_ready.task(_announcing(context)),
@@ -80,7 +80,7 @@ def _look(context: AgentContext) -> Callable[[], Reading[EtcdView]]:
 def _identity(context: AgentContext) -> DataOwner:
     identity = context.disk.read().identity
     if identity is None:
-        raise StageFailed("whose etcd data is on this node is not known: the boot has not come so far")
+        raise StageFailed("the file that says whose etcd data is on this node is missing: the boot has not come so far")
     return identity
 
 
@@ -140,7 +140,7 @@ def _renewal_period(context: AgentContext) -> float:
     return min(certificate_renewal.PERIOD_SECONDS, context.image.lifetimes.leaf / _LOOKS_AT_A_LIFETIME)
 
 
-def _surroundings(context: AgentContext, pulse: Pulse) -> RenewalContext:
+def _surroundings(context: AgentContext, pulse: Pulse) -> CertificateContext:
     identity = context.identity
     own = member_at(identity.address)
     authority = str(context.root / CLUSTER_CA.lstrip("/"))
@@ -151,7 +151,7 @@ def _surroundings(context: AgentContext, pulse: Pulse) -> RenewalContext:
         context.image.pace.leases,
         certificate_renewal.STAGE_SECONDS,
     )
-    return RenewalContext(
+    return CertificateContext(
         root=context.root,
         lease=lease,
         configuration=certs_config.configuration(context.cluster(_identity(context).epoch), identity.address),

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from coordination.ports import Table
-from userdata.boot.launch_hook import LaunchHook
+from userdata.boot.launch_hook import LaunchHeartbeat
 from userdata.boot.ports import Backups, Groups, KeyStore, Machine, OwnGroup, Servers, Stack
 from userdata.boot.stages import Stages
 from userdata.config.cluster import described
@@ -19,8 +19,8 @@ from userdata.config.image import ImageFacts
 from userdata.config.node_file import NodeFile
 from userdata.config.settings import ClusterSettings, PoolSettings
 from userdata.host.commands import Run
+from userdata.host.etcd_disk import ClusterNode as ClusterNode
 from userdata.host.etcd_disk import EtcdDisk
-from userdata.host.etcd_disk import NodeId as ClusterNode
 from userdata.host.instance import InstanceIdentity
 from userdata.kubeadm.cluster import Cluster
 from userdata.kubeadm.node import CONTROL_PLANE_TAINT, Node, reserved
@@ -47,7 +47,7 @@ class Context:
     system: Machine
     disk: EtcdDisk
     stages: Stages
-    launch_hook: LaunchHook
+    launch_hook: LaunchHeartbeat
     servers: Servers
     run: Run
 

@@ -48,7 +48,7 @@ from userdata.logs.lines import StageFailed
 # A day of lost writes is the most that nobody is asked about.
 _OLDEST_BACKUP_SECONDS = 24 * 3600
 _MOST_FAILURES = 3
-"""So often in a row may founding or joining fail for a reason that may pass, before the launch is abandoned.
+"""So often in one boot may founding or joining fail for a reason that may pass, before the launch is abandoned.
 
 Waiting is no failure (LookAgain), and does not make up for one: what failed before is only forgotten with the boot.
 """

@@ -93,7 +93,7 @@ def _without_data(snapshot: Snapshot, record: ClusterRecord) -> Action:
         return WaitForHuman(
             QUORUM_LOST,
             "members of etcd answer, and no majority of them does",
-            "Bring members back, or terminate the instances of all members: then the newest backup is restored.",
+            "Bring members back. This release takes no backups: once all are terminated, the cluster's data is lost.",
         )
     if snapshot.reach is Reach.UNASKED:
         return Wait(f"epoch {record.epoch} is ready, and its members could not be asked yet")
@@ -109,7 +109,9 @@ def _claimed(snapshot: Snapshot, record: ClusterRecord) -> Action:
         # Never continued: the keys of two runs would mix.
         return TakeClaim(f"{what} by this node, which restarted", claim, wipe=True)
     if snapshot.disk.has_data:
-        return AbandonLaunch(f"{what} by {record.owner or 'nobody'}, and the etcd data here is of something else")
+        return AbandonLaunch(
+            f"{what} by {record.owner or 'nobody'}, and the etcd data here is of another cluster or epoch"
+        )
     if not record.owner:
         return TakeClaim(f"{what}, and its owner released the claim", claim)
     if isinstance(snapshot.owner_gone, Unknown):

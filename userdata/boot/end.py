@@ -9,5 +9,5 @@ class End(Enum):
     """The value is what the log's line of the whole boot says: nothing where all went well."""
 
     SERVES = ""
-    STOPPED = "this instance was told to stop, and does not serve"
+    STOPPED = "the boot ended without a node in service: its last stage says why"
     FAILED = "this instance could not become a node: another one is launched in its place"

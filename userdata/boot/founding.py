@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from coordination.claims import FROM_NOTHING, flip_pki, ready
+from coordination.claims import FROM_NOTHING, ready, set_pki_epoch
 from coordination.members import Member, MemberState
 from coordination.outcomes import Conflict, Done, Known, Transacted, Unknown, Write
 from coordination.record import ClusterRecord, Phase
@@ -88,7 +88,7 @@ class Founding:
             hashes = ",".join(ca_hashes(pki.cluster.certificates))
             while True:
                 self._go_on(kept)
-                if self._written(self._context.table.apply(flip_pki(self._claimed, hashes)), told.wait):
+                if self._written(self._context.table.apply(set_pki_epoch(self._claimed, hashes)), told.wait):
                     return pki
 
     def _kept_keys(self, kept: Keeper[ClusterRecord]) -> Pki:

@@ -79,12 +79,14 @@ def gate(view: View) -> Gate:
         return Closed(f"etcd takes one new member at a time, and {_named(members.unfinished[0])} is not a voter yet")
     if len(members.members) > view.slots:
         return Closed(
-            f"etcd has {len(members.members)} members for {view.slots} slots: one has to be removed first "
+            f"etcd has {len(members.members)} members for {view.slots} slots: remove the stale one "
             f"({', '.join(_named(member) for member in members.members)})"
         )
     if view.silent:
         # etcd before 3.6 refuses every new member then; with a later one the dead member would go on counting.
-        return Closed(f"etcd's member {', '.join(view.silent)} does not answer: it has to come back or to be removed")
+        return Closed(
+            f"etcd's voter {', '.join(view.silent)} is unreachable: recover it, or remove it: etcdctl member remove"
+        )
     if isinstance(view.operation, Unknown):
         # One of a kind or state that this release does not know, too.
         return Closed(f"whether etcd's members are being changed is unknown: {view.operation.reason}")

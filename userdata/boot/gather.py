@@ -29,7 +29,7 @@ from userdata.boot.context import Context, now, seconds_since_1970
 from userdata.boot.etcd_peers import addresses
 from userdata.boot.keys import Keys
 from userdata.boot.ports import EtcdPeers
-from userdata.boot.restore import Evidence, required_gone
+from userdata.boot.restore import Evidence, required_terminated
 from userdata.boot.snapshot import Reach, Snapshot, reach
 from userdata.host.etcd_disk import Disk
 from userdata.pki.outcomes import Incomplete
@@ -91,7 +91,7 @@ class Gatherer:
         rows = self.rows()
         gone: Reading[frozenset[str]] = Unknown("the rows are unknown")
         if isinstance(rows, Known):
-            wanted = required_gone(rows.value, record.epoch, context.instance_id)
+            wanted = required_terminated(rows.value, record.epoch, context.instance_id)
             gone = self._gone({row.instance_id: row.created_at for row in rows.value if row.instance_id in wanted})
         approved: Reading[Approval | None] = self._parsed(RESTORE_APPROVAL_ITEM, restore_approval)
         instances = context.groups.instances()

@@ -15,7 +15,7 @@ _LOOK_SECONDS = 60.0
 that do not answer cost some seconds each."""
 
 
-class LaunchHook:
+class LaunchHeartbeat:
     """Sleeps, and sends a heartbeat of the launch hook whenever one is due and the boot has given a sign of life.
 
     The heartbeat has a thread of its own, because `kubeadm init` takes longer than a short hook. What the thread may
@@ -61,7 +61,7 @@ class LaunchHook:
             was_silent, silent = silent, self._clock() > self._silent_until
             if silent:
                 if not was_silent:
-                    self._say("the boot made no progress for too long: no heartbeat of its launch hook until it does")
+                    self._say("the boot makes no progress: no heartbeat of its launch hook is sent until it does")
                 continue
             outcome = self._heartbeat()
             reason = outcome.reason if isinstance(outcome, Unknown) else ""

@@ -21,7 +21,7 @@ from coordination.record import ClusterRecord
 from coordination.release_grants import ReleaseGrant
 from coordination.restore_approval import Approval
 from userdata.boot.actions import GrantRelease, TakeClaim, Wait, WaitForHuman
-from userdata.host.etcd_disk import NodeId
+from userdata.host.etcd_disk import ClusterNode
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class RestoreRules:
 class Evidence:
     """`record` was read before `rows` (all epochs), and those before `gone`."""
 
-    node: NodeId
+    node: ClusterNode
     record: ClusterRecord
     rows: Reading[tuple[Member, ...]]
     gone: Reading[frozenset[str]]
@@ -55,7 +55,7 @@ class Evidence:
 Verdict: TypeAlias = TakeClaim | GrantRelease | Wait | WaitForHuman
 
 
-def required_gone(rows: Iterable[Member], epoch: int, instance_id: str) -> frozenset[str]:
+def required_terminated(rows: Iterable[Member], epoch: int, instance_id: str) -> frozenset[str]:
     """The instances that must be gone: whose row of this epoch says joining or voter, without one's own."""
     present = (row.instance_id for row in rows if row.epoch == epoch and row.state is not MemberState.REMOVED)
     return frozenset(present) - {instance_id}
@@ -74,10 +74,12 @@ def decide_restore(evidence: Evidence, rules: RestoreRules) -> Verdict:
     rows = [row for row in evidence.rows.value if row.epoch == evidence.record.epoch]
     # Only a failure can hide every row of a ready epoch: its first row was written with the phase itself.
     if all(row.state is MemberState.REMOVED for row in rows):
-        return Wait(f"epoch {evidence.record.epoch} is ready and has no member's row; that cannot be all there is")
+        return Wait(
+            f"epoch {evidence.record.epoch} is ready, and no member# item of it was found, though there must be one"
+        )
     if isinstance(evidence.gone, Unknown):
         return Wait(f"which members are terminated is unknown: {evidence.gone.reason}")
-    members = required_gone(rows, evidence.record.epoch, evidence.node.instance_id)
+    members = required_terminated(rows, evidence.record.epoch, evidence.node.instance_id)
     # A cluster of one slot is complete with its only member.
     alone = len(rows) == 1 and rules.slots > 1
     left = members - evidence.gone.value
@@ -90,7 +92,7 @@ def decide_restore(evidence: Evidence, rules: RestoreRules) -> Verdict:
     if isinstance(evidence.booted, Unknown):
         return Wait(f"which instances have booted is unknown: {evidence.booted.reason}")
     if silent := unreported(evidence.instances.value, evidence.rows.value, evidence.booted.value):
-        return Wait(f"{_listed(silent)} has not reported yet: each reports, or its launch hook ends it")
+        return Wait(f"{_listed(silent)} has no boot row yet: each writes one, or its launch hook runs out")
     return _from_backup(evidence, rules, members, alone=alone)
 
 
@@ -103,7 +105,7 @@ def _alone(evidence: Evidence, member: str) -> Verdict:
     if found is not None and found.is_launching:
         return Wait(f"{what}: it comes back, or its launch hook ends it")
     if found is not None and found.is_leaving and not evidence.silent:
-        return Wait(f"{what}, and it is terminating: it was not watched for a whole lease yet")
+        return Wait(f"{what}, and it is terminating: it was unresponsive for less than a whole lease so far")
     if found is not None and found.is_leaving:
         record = evidence.record
         grant = ReleaseGrant(member, record.epoch, record.row_version, evidence.node.instance_id)
@@ -116,8 +118,9 @@ def _blocked(left: frozenset[str]) -> WaitForHuman:
     return WaitForHuman(
         RESTORE_BLOCKED,
         f"no member answers, and these may still hold newer data than any backup: {names}",
-        f"Bring them back, or lift DisableApiTermination of {names} and terminate them (one that is retained: by Auto "
-        "Scaling's TerminateInstanceInAutoScalingGroup): then the newest backup is restored.",
+        f"Bring them back. If they are lost for good, lift DisableApiTermination of {names} and terminate them (one "
+        "that is retained: by Auto Scaling's TerminateInstanceInAutoScalingGroup). This release takes no backups: what "
+        "they hold is lost then.",
     )
 
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 from coordination.boot_failures import BootFailures, boot_failures, failed
 from coordination.fields import parsed
 from coordination.names import boot_failures_item
-from coordination.outcomes import Known, Reading
+from coordination.outcomes import Known, Reading, Unknown
 from coordination.ports import Table
+
+_TRIES = 3
+"""Each takes as long as an answer of DynamoDB, with botocore's own repetitions."""
 
 
 def note_failure(table: Table, slot: str, instance_id: str, now: int) -> Reading[list[str]]:
     """Store that this instance's boot has failed, at `now` in seconds since 1970; the others that failed lately."""
     seen = parsed(table.get(boot_failures_item(slot)), boot_failures)
     before = seen.value if isinstance(seen, Known) and seen.value is not None else BootFailures({})
+    write = failed(slot, instance_id, before, now)
     # Where it cannot be stored, the next one in this slot counts one less: it is replaced once more, and no harm done.
-    table.apply(failed(slot, instance_id, before, now))
+    for _ in range(_TRIES):
+        if not isinstance(table.apply(write), Unknown):
+            break
     return Known(before.lately(now, without=instance_id)) if isinstance(seen, Known) else seen

@@ -9,7 +9,7 @@ from enum import StrEnum
 from coordination.members import Member
 from coordination.outcomes import Reading
 from coordination.record import ClusterRecord
-from userdata.host.etcd_disk import Disk, NodeId
+from userdata.host.etcd_disk import ClusterNode, Disk
 
 
 class Reach(StrEnum):
@@ -42,7 +42,7 @@ def reach(answers: Iterable[Answer], etcd_cluster_id: str) -> Reach:
 class Snapshot:
     """One look at everything. The record is read first; what its phase does not need may be left Unknown."""
 
-    node: NodeId
+    node: ClusterNode
     disk: Disk
     record: Reading[ClusterRecord | None]
     row: Reading[Member | None]

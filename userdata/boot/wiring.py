@@ -20,7 +20,7 @@ from userdata.boot.control_plane import ControlPlaneBoot
 from userdata.boot.end import End
 from userdata.boot.etcd_peers import EtcdPeers
 from userdata.boot.failures import StepFailed
-from userdata.boot.launch_hook import LaunchHook
+from userdata.boot.launch_hook import LaunchHeartbeat
 from userdata.boot.readiness import Servers
 from userdata.boot.retry import wait_unless_permanent
 from userdata.boot.stages import Stages
@@ -40,7 +40,7 @@ from userdata.join.store import JoinStore
 from userdata.join.wiring import join_tokens
 from userdata.kube.access import Access
 from userdata.kube.client import Api
-from userdata.kubeadm.machine import System
+from userdata.kubeadm.machine import SystemMachine
 from userdata.logs.cloudwatch import Mirror, stream_name
 from userdata.logs.lines import Log
 from userdata.logs.outputs import Outputs, outputs
@@ -110,7 +110,7 @@ def _boot(root: Path, out: Outputs) -> End:
 def _control_plane(begun: _Begun) -> End:
     root, log, about, facts = begun.root, begun.log, begun.about, begun.facts
     identity, ssm, settings, table = begun.identity, begun.ssm, begun.settings, begun.table
-    system = System(root)
+    system = SystemMachine(root)
     autoscaling = client("autoscaling")
     own_group = OwnGroup(autoscaling, about.cluster_uuid, identity.instance_id)
 
@@ -134,7 +134,7 @@ def _control_plane(begun: _Begun) -> End:
         system=system,
         disk=EtcdDisk(root),
         stages=begun.stages,
-        launch_hook=LaunchHook(own_group.heartbeat, facts.pace.heartbeat, say),
+        launch_hook=LaunchHeartbeat(own_group.heartbeat, facts.pace.heartbeat, say),
         servers=Servers(root, identity.address, settings.api_endpoint),
         run=run,
     )
@@ -157,7 +157,7 @@ def _worker(begun: _Begun) -> End:
         join_data=begun.join_data,
         stack=OwnStack(client("cloudformation"), pool.stack, begun.identity.instance_id),
         own_group=OwnGroup(client("autoscaling"), about.cluster_uuid, begun.identity.instance_id),
-        system=System(begun.root),
+        system=SystemMachine(begun.root),
         stages=stages,
         run=run,
     )

@@ -66,7 +66,7 @@ class Etcd:
         return _parsed("health", answered.value.json(), model.health)
 
     def remove(self, member_id: int) -> Done | NoOp | Failed:
-        """Remove a member. Settled: it is in the list no more, or never was."""
+        """Remove a member. NoOp: it is in the list no more, or never was."""
         outcome = self._change("member remove", "/v3/cluster/member/remove", {"ID": str(member_id)})
         if outcome == EtcdRefused(Refusal.MEMBER_NOT_FOUND):
             return NoOp(f"etcd has no member {hexadecimal(member_id)}")

@@ -9,7 +9,7 @@ from userdata.faults.fault import CHECK_MEMBERS, Fault
 
 ONE_AT_A_TIME = Fault(False, "another member is joining etcd, and etcd takes one at a time", CHECK_MEMBERS)
 NOT_ALL_HEALTHY = Fault(
-    False, "etcd changes no members while one of them does not answer, or has just come", CHECK_MEMBERS
+    False, "etcd changes no members while one of them is unreachable, or was added a moment ago", CHECK_MEMBERS
 )
 NOT_IN_SYNC = Fault(
     False,

@@ -32,4 +32,4 @@ def unsorted(said: str) -> Fault:
     """The fault that nobody has sorted: tried again, and shown by the last line of what was said, without tokens."""
     lines = [line.strip() for line in said.splitlines() if line.strip() and "--v=5 or higher" not in line]
     reason = _TOKEN.sub("(a token)", lines[-1])[:_LONGEST] if lines else "it failed and said nothing"
-    return Fault(False, reason, "Look at the node's log: this failure has no entry yet.")
+    return Fault(False, reason, "The failure is unknown to Holdfast: look at the node's log.")

@@ -57,7 +57,7 @@ ROWS: tuple[Row, ...] = (
         r"\[ERROR ImagePull\]: failed to pull image (\S+?):? ",
         Fault(
             True,
-            "the image {0} is not on this node, and nodes pull nothing: it is of another version than the cluster",
+            "the image {0} is not in the machine image, which is of another version than the cluster",
             _IMAGE,
         ),
     ),
@@ -84,7 +84,7 @@ ROWS: tuple[Row, ...] = (
         r'a Node with name "([^"]+)" and status "Ready" already exists',
         Fault(
             True,
-            "the cluster has a Node {0} already, from a life of this instance that was reset",
+            "the cluster has a Node {0} already, from an earlier join of this instance",
             "Delete the Node, then terminate the instance.",
         ),
     ),

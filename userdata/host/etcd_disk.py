@@ -17,7 +17,7 @@ MARKER_FILE = "/var/lib/holdfast/member"
 
 
 @dataclass(frozen=True)
-class NodeId:
+class ClusterNode:
     """Who boots; `cluster_id` is the root stack's id, from the node's own settings."""
 
     cluster_id: str
@@ -28,7 +28,7 @@ class NodeId:
 class DataOwner:
     """Whose etcd data is on the disk: a file beside it that is written as soon as the data is whole."""
 
-    node: NodeId
+    node: ClusterNode
     epoch: int
     etcd_cluster_id: str
 
@@ -84,7 +84,7 @@ class EtcdDisk:
     def _identity(self) -> DataOwner | None:
         try:
             found = json.loads(self._at(IDENTITY_FILE).read_text(encoding="utf-8"))
-            return DataOwner(NodeId(**found["node"]), int(found["epoch"]), str(found["etcd_cluster_id"]))
+            return DataOwner(ClusterNode(**found["node"]), int(found["epoch"]), str(found["etcd_cluster_id"]))
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError):

@@ -24,7 +24,7 @@ def join_tokens(
     def here() -> Known[OwnCluster] | Unknown:
         identity = disk.read().identity
         if identity is None:
-            return Unknown("whose etcd data is on this node is not known")
+            return Unknown("the file that says whose etcd data is on this node is missing or unreadable")
         try:
             bundle = (root / CLUSTER_CA.lstrip("/")).read_text(encoding="ascii")
         except (OSError, UnicodeDecodeError) as error:

@@ -79,7 +79,7 @@ def _in_effect(administrator: Api) -> Change:
         return answer
     status = answer.value.get("status")
     allowed = isinstance(status, dict) and status.get("allowed") is True
-    return Done() if allowed else Unknown("the API server does not go by the agents' rights yet")
+    return Done() if allowed else Unknown("the agents' rights are not effective in the API server yet")
 
 
 def withhold_auto_approval(api: Api) -> Change | NoOp:

@@ -19,7 +19,7 @@ _LEFT_BEHIND = ("/etc/kubernetes/manifests", KUBELET_FILE, BOOTSTRAP_FILE)
 _NAMESPACE = ("ctr", "--namespace", "k8s.io")
 
 
-class System:
+class SystemMachine:
     """The machine whose files are below `root`."""
 
     def __init__(self, root: Path) -> None:

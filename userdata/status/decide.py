@@ -19,7 +19,7 @@ from userdata.etcd.model import hexadecimal
 from userdata.etcd.view import EtcdView, address
 from userdata.logs.lines import Outcome
 from userdata.pki.inventory import HeldCertificate
-from userdata.status.snapshot import Snapshot, StageLine, Table, Who
+from userdata.status.snapshot import Snapshot, StageLine, TableRows, Who
 
 _STAGES = 12
 """How many of the last stages are told."""
@@ -84,7 +84,7 @@ def ago(seconds: float) -> str:
 
 def _title(who: Reading[Who]) -> str:
     if isinstance(who, Unknown):
-        return "a node that does not know itself"
+        return "a node whose identity is unknown"
     found = who.value
     place = f"slot {found.place}" if found.role == CONTROL_PLANE_ROLE else f"pool {found.place}"
     return f"{found.instance_id or 'an instance'}, {found.role} ({place}) of cluster {found.cluster_uuid}"
@@ -111,7 +111,7 @@ def _record(reading: Reading[ClusterRecord | None]) -> Part:
     return Part("record", ((", ".join(told),),), {**record.fields()}, wrong)
 
 
-def _members(table: Reading[Table] | None, etcd: Reading[EtcdView]) -> Part:
+def _members(table: Reading[TableRows] | None, etcd: Reading[EtcdView]) -> Part:
     rows = () if table is None or isinstance(table, Unknown) else table.value.members
     unknown = tuple(reading.reason for reading in (table, etcd) if isinstance(reading, Unknown))
     if isinstance(etcd, Unknown):
@@ -163,7 +163,7 @@ def _members(table: Reading[Table] | None, etcd: Reading[EtcdView]) -> Part:
             data.append(_row_data(row))
     wrong += [each.reason for each in by_etcd(rows, view.listed)]
     if not view.leader_id:
-        wrong.append("no member of etcd knows of a leader")
+        wrong.append("etcd has no leader")
     return Part("members", tuple(cells_list), data, tuple(wrong), unknown)
 
 
@@ -176,7 +176,7 @@ def _row_data(row: Member) -> Mapping[str, object]:
     }
 
 
-def _table_parts(reading: Reading[Table], now: float) -> list[Part]:
+def _table_parts(reading: Reading[TableRows], now: float) -> list[Part]:
     if isinstance(reading, Unknown):
         return [Part(name, unknown=(reading.reason,)) for name in ("leases", "conditions", "observation")]
     table = reading.value
@@ -185,7 +185,7 @@ def _table_parts(reading: Reading[Table], now: float) -> list[Part]:
         "leases",
         tuple((lease.name.value, lease.owner or "free", f"fence {lease.fence}") for lease in table.leases),
         [{"name": lease.name.value, "owner": lease.owner, "fence": lease.fence} for lease in table.leases],
-        () if owners.get(LeaseName.AGENT) else ("no agent leads",),
+        () if owners.get(LeaseName.AGENT) else ("no agent holds lease#agent",),
     )
     conditions = Part(
         "conditions",

@@ -26,7 +26,7 @@ from userdata.etcd.view import EtcdView
 from userdata.logs.files import LOG_FOLDER
 from userdata.logs.lines import Outcome
 from userdata.pki.inventory import CONTROL_PLANE, KUBELET
-from userdata.status.snapshot import Snapshot, StageLine, Table, Who
+from userdata.status.snapshot import Snapshot, StageLine, TableRows, Who
 
 BOOT_LOG = f"{LOG_FOLDER}/boot.log"
 # A scan, for a person who asks once. Boot rows are left out: how a boot goes is told by the log of its own node.
@@ -96,7 +96,7 @@ def _stage(text: str) -> StageLine | None:
         return None
 
 
-def _read(sources: Sources) -> tuple[Reading[ClusterRecord | None], Reading[Table] | None]:
+def _read(sources: Sources) -> tuple[Reading[ClusterRecord | None], Reading[TableRows] | None]:
     table = sources.table
     if isinstance(table, Unknown):
         return table, table if sources.is_control_plane else None
@@ -108,14 +108,14 @@ def _read(sources: Sources) -> tuple[Reading[ClusterRecord | None], Reading[Tabl
     return rows.value.record, Known(_table(rows.value))
 
 
-def _table(rows: Rows) -> Table:
+def _table(rows: Rows) -> TableRows:
     """Nothing is ignored: what cannot be understood is told, but for the record, which the caller has."""
     record = rows.record.value if isinstance(rows.record, Known) else None
     unknown = [
         each.reason for found in (rows.members, rows.leases, rows.conditions) for each in unreadable(found).values()
     ]
     unknown += [rows.observation.reason] if isinstance(rows.observation, Unknown) else []
-    return Table(
+    return TableRows(
         # Without a record nobody knows which epoch counts, so all are shown.
         members=tuple(row for row in _ordered(rows.members) if record is None or row.epoch == record.epoch),
         leases=_ordered(rows.leases),

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from userdata.agent import probes
-from userdata.agent.certificate_renewal import RenewalContext, found, renew
+from userdata.agent.certificate_renewal import CertificateContext, found, renew
 from userdata.agent.watchdog import Heart
 from userdata.etcd.view import look, member_at, unhealthy_members
 from userdata.host.commands import run
@@ -38,7 +38,7 @@ def main(address: str, configuration: str, seconds_later: str) -> None:
     def why_not_serving(pod: Pod) -> str:
         return probes.why_not_serving(pod, address, CLUSTER_CA, etcd)
 
-    node = RenewalContext(
+    node = CertificateContext(
         root=Path("/"),
         lease=Alone(),
         configuration=Path(configuration).read_text(),

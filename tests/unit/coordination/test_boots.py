@@ -50,6 +50,8 @@ def test_a_failure_is_stored_beside_the_others_and_what_counts_no_more_is_remove
     assert (write.item_id, dict(write.changes), write.expected) == ("boot-failures#1", {"i-old": None, "i-9": NOW}, ())
 
 
-def test_failures_that_cannot_be_understood_are_not_read() -> None:
-    with pytest.raises(Malformed, match="item boot-failures#1: i-1 is 'soon', allowed: a whole number"):
-        boot_failures({"Id": "boot-failures#1", "i-1": "soon"})
+def test_a_failure_that_cannot_be_understood_hides_no_other_and_goes_with_the_next_one() -> None:
+    seen = boot_failures({"Id": "boot-failures#1", "i-1": "soon", "i-2": NOW - 10, "i-3": 10**125})
+    assert seen.lately(NOW, without="i-9") == ["i-2"]
+    write = failed("1", "i-9", seen, NOW)
+    assert dict(write.changes) == {"i-1": None, "i-3": None, "i-9": NOW}

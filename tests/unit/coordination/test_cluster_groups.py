@@ -132,6 +132,15 @@ def test_the_states_of_instances_are_read_from_every_page_and_the_unknown_ones_a
     assert world.groups.states({"i-3", "i-1", "i-2"}) == Known({"i-1": "terminated", "i-2": None, "i-3": "stopped"})
 
 
+def test_ec2_is_asked_for_as_many_instances_at_once_as_it_takes(world: World) -> None:
+    names = [f"i-{number:03d}" for number in range(201)]
+    for asked in (names[:200], names[200:]):
+        named = [{"Name": "instance-id", "Values": asked}]
+        running = described(*((name, "running") for name in asked))
+        world.stubs["ec2"].add_response("describe_instances", running, {"Filters": named})
+    assert world.groups.states(names) == Known(dict.fromkeys(names, "running"))
+
+
 def test_the_states_of_no_instances_are_not_asked_for(world: World) -> None:
     assert world.groups.states([]) == Known({})
 

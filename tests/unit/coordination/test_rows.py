@@ -194,7 +194,11 @@ def test_an_operation_comes_back_as_it_was_stored() -> None:
     [
         ("Kind", "upgrade", "item operation: Kind is 'upgrade', allowed: remove, clean-learner"),
         ("State", "done", "item operation: State is 'done', allowed: requested, accepted"),
-        ("RequestedAt", "now", "item operation: RequestedAt is 'now', allowed: a whole number"),
+        (
+            "RequestedAt",
+            "now",
+            "item operation: RequestedAt is 'now', allowed: a whole number up to 2^53",
+        ),
         ("TargetMemberId", None, "item operation: TargetMemberId is missing, allowed: text"),
     ],
 )

@@ -23,7 +23,7 @@ LEASE = NodeLease(LeaseName.JOIN, "i-1", 5, 2)
 OF_THE_RECORD: dict[str, Callable[[], Update]] = {
     "claim_next": lambda: claims.claim_next(CLAIMED, "i-2").write,
     "claim_restoring": lambda: claims.claim_restoring(READY, "i-2", "backup-1").write,
-    "flip_pki": lambda: claims.flip_pki(CLAIMED),
+    "flip_pki": lambda: claims.set_pki_epoch(CLAIMED),
     "ready": lambda: claims.ready(CLAIMED, "cdf818194e3a8c32", "v1.37.2", ROW).updates[0],
     "renew": lambda: claims.renew(CLAIMED).write,
     "give_up": lambda: claims.release_claim(CLAIMED),
@@ -50,12 +50,12 @@ def test_the_counter_only_moves_on_from_where_it_was_seen(name: str) -> None:
 
 
 def test_the_pointer_to_the_keys_moves_together_with_the_hashes_by_which_workers_know_them() -> None:
-    changes = dict(claims.flip_pki(CLAIMED, "sha256:a,sha256:b").changes)
+    changes = dict(claims.set_pki_epoch(CLAIMED, "sha256:a,sha256:b").changes)
     assert (changes["PkiEpoch"], changes["CaHashes"]) == (3, "sha256:a,sha256:b")
     stored = {**CLAIMED.item(), **changes}
     assert cluster_record(stored).ca_hashes == "sha256:a,sha256:b"
     # Hashes of other keys must not stay behind.
-    assert dict(claims.flip_pki(CLAIMED).changes)["CaHashes"] is None
+    assert dict(claims.set_pki_epoch(CLAIMED).changes)["CaHashes"] is None
 
 
 def test_a_claim_that_was_given_up_is_taken_from_nobody() -> None:

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from coordination.outcomes import Done, Unknown
-from functions.reconcile.answers import Refused, body, send
+from functions.reconcile.answers import ResponseUrlRejected, body, send
 from tests.unit.functions.harness import AnswerServer
 
 
@@ -30,14 +30,14 @@ def test_an_answer_is_tried_again_when_the_server_fails() -> None:
 def test_an_address_that_has_expired_is_final() -> None:
     with AnswerServer() as server:
         server.statuses = [403]
-        assert send(server.url, b"{}") == Refused("PUT: HTTP status 403", "HTTP 403")
+        assert send(server.url, b"{}") == ResponseUrlRejected("PUT: HTTP status 403", "HTTP 403")
         assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://secret/", "", "secret", "http://[secret"])
 def test_only_http_addresses_are_answered_and_none_is_repeated(url: str) -> None:
     outcome = send(url, b"{}")
-    assert isinstance(outcome, Refused)
+    assert isinstance(outcome, ResponseUrlRejected)
     assert "secret" not in outcome.reason
 
 

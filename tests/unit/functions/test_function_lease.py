@@ -67,4 +67,6 @@ def test_a_missing_table_says_so() -> None:
 
 def test_a_lease_that_cannot_be_understood_is_not_taken_for_a_free_one(there: FunctionHarness) -> None:
     there.store(lease__function={"Owner": "a", "Fence": "many"})
-    assert take(there.table, "b", NOW, 60) == Unknown("item lease#function: Fence is 'many', allowed: a whole number")
+    assert take(there.table, "b", NOW, 60) == Unknown(
+        "item lease#function: Fence is 'many', allowed: a whole number up to 2^53"
+    )

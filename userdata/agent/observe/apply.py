@@ -23,13 +23,21 @@ class Applied:
 
 
 def apply(actions: Iterable[Action], table: TableWriter) -> Applied:
-    """Try every action, in order."""
+    """Try every action, in order; of the many that old rows may need none after one whose outcome is unknown.
+
+    A write without an answer takes half a minute, and systemd's watchdog and the other tasks wait meanwhile.
+    """
     applied = Applied()
+    rows_wait = False
     for action in actions:
+        is_of_old_row = isinstance(action, MarkRow | DeleteRow)
+        if is_of_old_row and rows_wait:
+            continue
         outcome, said = _outcome(action, table)
         # A conflict is no trouble: somebody knew more, and the next look sees it.
         if isinstance(outcome, Unknown):
             applied.troubles.append(outcome.reason)
+            rows_wait = rows_wait or is_of_old_row
         if isinstance(outcome, Done) and said:
             applied.told.append(said)
     return applied

@@ -85,7 +85,7 @@ def of_etcd(
                     Kind.MEMBER_UNHEALTHY,
                     member.name,
                     f"{who} does not serve: {problem}",
-                    "If it does not come back by itself, terminate the instance: it is removed and replaced.",
+                    "If it does not come back, terminate the instance and remove the member: etcdctl member remove.",
                     _UNHEALTHY_SECONDS,
                 )
             )

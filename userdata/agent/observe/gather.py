@@ -16,7 +16,7 @@ from coordination.record import Phase
 from coordination.retention import OldRow, old_rows
 from coordination.rows import understood, unreadable
 from userdata.agent.observe import conditions
-from userdata.agent.observe.snapshot import Nodes, Snapshot, Table
+from userdata.agent.observe.snapshot import Nodes, Snapshot, TableRows
 from userdata.etcd.model import hexadecimal
 from userdata.etcd.view import EtcdView
 from userdata.logs.lines import StageFailed
@@ -76,7 +76,7 @@ def gather(sources: Sources) -> Snapshot | None:
     )
 
 
-def read(table: TableReader) -> Table:
+def read(table: TableReader) -> TableRows:
     """The rows. Raises StageFailed where they are unknown, or where there is no record.
 
     A condition that cannot be understood is ignored: a person typed it, and `status` names it. So is a boot row:
@@ -92,7 +92,7 @@ def read(table: TableReader) -> Table:
     if record is None:
         raise StageFailed("there is no cluster record")
     own = [row for row in understood(found.members).values() if row.epoch == record.epoch]
-    return Table(
+    return TableRows(
         record=record,
         members=tuple(sorted(own, key=lambda row: row.instance_id)),
         unread=unreadable(found.members),

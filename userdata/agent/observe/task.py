@@ -36,7 +36,8 @@ class Observer:
     def tasks(self, period_seconds: float = PERIOD_SECONDS) -> tuple[Task, Task]:
         """The leader's task, and the one that every node has."""
         return (
-            Task("observe", period_seconds, self.observe, leader_only=True),
+            # One row or member that stays unreadable makes every look a failure, and no look may come later for it.
+            Task("observe", period_seconds, self.observe, leader_only=True, urgent=True),
             Task("expiry", 10 * period_seconds, self.look_at_certificates, leader_only=False),
         )
 

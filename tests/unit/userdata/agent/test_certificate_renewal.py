@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from userdata.agent.certificate_renewal import RenewalContext, found, renew
+from userdata.agent.certificate_renewal import CertificateContext, found, renew
 from userdata.host.commands import Finished
 from userdata.host.files import private, write
 from userdata.kubeadm.certs_config import COMMAND, RENEW_FILE
@@ -100,8 +100,8 @@ class Machine:
     def until(self, look: Callable[[], bool], seconds: float) -> bool:
         return look()
 
-    def surroundings(self) -> RenewalContext:
-        return RenewalContext(
+    def surroundings(self) -> CertificateContext:
+        return CertificateContext(
             root=self.root,
             lease=self,
             configuration="{}",

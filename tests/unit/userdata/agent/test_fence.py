@@ -11,11 +11,11 @@ import pytest
 from coordination.outcomes import Item, Known, Reading, Unknown
 from coordination.record import ClusterRecord, Phase
 from tests.unit.userdata.agent.looks import CLUSTER_ID, RECORD
-from userdata.agent.fence import Fence, why_stop
-from userdata.host.etcd_disk import DataOwner, NodeId
+from userdata.agent.fence import SelfFence, why_stop
+from userdata.host.etcd_disk import ClusterNode, DataOwner
 from userdata.logs.lines import StageFailed
 
-IDENTITY = DataOwner(NodeId(CLUSTER_ID, "i-1"), epoch=2, etcd_cluster_id="abc")
+IDENTITY = DataOwner(ClusterNode(CLUSTER_ID, "i-1"), epoch=2, etcd_cluster_id="abc")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ class World:
 
 def test_a_node_stops_at_every_look_and_says_it_once() -> None:
     world = World()
-    fence = Fence(world, IDENTITY, world.stop)
+    fence = SelfFence(world, IDENTITY, world.stop)
     assert (fence.run(), world.stops) == ("", 0)
     world.reading = Known(replace(RECORD, epoch=3).item())
     assert fence.run() == ("stopped kubelet and etcd: epoch 3 has begun, and this node's etcd data is of epoch 2")
@@ -71,14 +71,14 @@ def test_what_is_unknown_stops_nothing(reading: Reading[Item | None]) -> None:
     world = World()
     world.reading = reading
     with pytest.raises(StageFailed, match="whether this node may go on is unknown"):
-        Fence(world, IDENTITY, world.stop).run()
+        SelfFence(world, IDENTITY, world.stop).run()
     assert world.stops == 0
 
 
 def test_a_stop_that_fails_is_told_and_tried_again() -> None:
     world = World()
     world.reading, world.fails = Known(replace(RECORD, epoch=3).item()), "2 containers do not stop"
-    fence = Fence(world, IDENTITY, world.stop)
+    fence = SelfFence(world, IDENTITY, world.stop)
     with pytest.raises(StageFailed, match=r"have to stop, since epoch 3 .* 2 containers do not stop"):
         fence.run()
     world.fails = ""

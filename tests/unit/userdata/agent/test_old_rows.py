@@ -12,10 +12,13 @@ from coordination.boots import Boot, tell
 from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState
 from coordination.names import TABLE_KEY
-from coordination.outcomes import Conflict, Done, Item, Known, Reading, Transacted, Write
-from coordination.retention import KEPT_SECONDS
+from coordination.outcomes import Conflict, Done, Item, Known, Reading, Transacted, Unknown, Write
+from coordination.retention import KEPT_SECONDS, Mark, old_rows
+from coordination.rows import rows
 from coordination.writes import Transaction, Update, as_item, holds
 from tests.unit.userdata.agent.looks import NOW, RECORD, ROWS, THREE, row, view
+from userdata.agent.observe.actions import Correction, MarkRow
+from userdata.agent.observe.apply import apply
 from userdata.agent.observe.gather import Sources
 from userdata.agent.observe.snapshot import Nodes
 from userdata.agent.observe.task import Observer
@@ -179,3 +182,24 @@ def test_member_rows_of_earlier_epochs_go_and_those_of_this_one_stay_for_ever() 
     members = {key for key in cluster.table.stored if key.startswith("member#")}
     assert members == {"member#i-1", "member#i-2", "member#i-3", "member#i-9"}
     assert "GoneSince" not in cluster.table.stored["member#i-9"]
+
+
+def test_a_mark_on_which_no_condition_can_be_written_is_none() -> None:
+    for forged in (-(10**125), 10**125):
+        found = rows([{"Id": f"boot#{PREFIX}i-9", "Stage": "decide", "GoneSince": forged}], ["boot#", "member#"])
+        (row_found,) = old_rows(found, RECORD, [], NOW)
+        assert row_found.gone_since is None
+
+
+def test_after_a_write_of_an_old_row_without_an_answer_the_other_ones_wait_for_the_next_look() -> None:
+    class Silent(PagedTable):
+        def apply(self, update: Update) -> Write:
+            tried.append(update.item_id)
+            return Unknown("UpdateItem: timed out")
+
+    tried: list[str] = []
+    marks = [MarkRow(Mark(Update(f"boot#{number}", (), ()))) for number in range(9)]
+    correction = Correction(Update("member#i-1", (), ()), "a correction")
+    applied = apply([*marks, correction], Silent())
+    assert tried == ["boot#0", "member#i-1"]
+    assert applied.troubles == ["UpdateItem: timed out"] * 2

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from coordination.members import MemberState
 from coordination.record import Phase
 from tests.unit.userdata.boot.world import ME, OTHER, Fault, World
-from userdata.host.etcd_disk import DataOwner, EtcdDisk, NodeId
+from userdata.host.etcd_disk import ClusterNode, DataOwner, EtcdDisk
 
 
 def sound(world: World) -> None:
@@ -37,7 +37,7 @@ def serves(world: World) -> None:
     assert (now.phase, now.pki_epoch in world.keys) == (Phase.READY, True)
     assert row is not None
     assert (row.state, row.epoch) == (MemberState.VOTER, now.epoch)
-    assert disk.identity == DataOwner(NodeId(now.cluster_id, ME), now.epoch, now.etcd_cluster_id)
+    assert disk.identity == DataOwner(ClusterNode(now.cluster_id, ME), now.epoch, now.etcd_cluster_id)
     assert (disk.has_data, disk.has_marker) == (True, True)
     assert world.etcd is not None
     assert world.etcd.cluster_id == int(now.etcd_cluster_id, 16)

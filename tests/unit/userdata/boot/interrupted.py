@@ -9,7 +9,7 @@ from coordination.node_leases import NodeLease
 from coordination.outcomes import Item
 from coordination.writes import as_item
 from tests.unit.userdata.boot.world import ME, MY_ADDRESS, World, peer
-from userdata.host.etcd_disk import DataOwner, EtcdDisk, NodeId
+from userdata.host.etcd_disk import ClusterNode, DataOwner, EtcdDisk
 
 
 def as_lease(held: NodeLease) -> Item:
@@ -26,7 +26,7 @@ def learner(started: bool) -> Callable[[World], None]:
         world.members.append(peer(9, ME if started else "", MY_ADDRESS, learner=True))
         if started:
             world.start(0xE1, 9)
-            EtcdDisk(world.root).identify(DataOwner(NodeId("arn:stack", ME), 1, "e1"))
+            EtcdDisk(world.root).identify(DataOwner(ClusterNode("arn:stack", ME), 1, "e1"))
 
     return leave
 

@@ -9,10 +9,10 @@ from coordination.members import Member, MemberState
 from coordination.outcomes import Known, Unknown
 from coordination.record import ClusterRecord, Phase
 from userdata.boot.snapshot import Reach, Snapshot
-from userdata.host.etcd_disk import DataOwner, Disk, NodeId
+from userdata.host.etcd_disk import ClusterNode, DataOwner, Disk
 
 CLUSTER = "arn:aws:cloudformation:us-east-1:123456789012:stack/demo/0b1c"
-ME = NodeId(CLUSTER, "i-me")
+ME = ClusterNode(CLUSTER, "i-me")
 ETCD = "cdf818194e3a8c32"
 BROKEN = Unknown("broken by the test")
 
@@ -29,7 +29,7 @@ def member(instance_id: str = ME.instance_id, state: str = "voter", epoch: int =
     return Member(instance_id, epoch, MemberState(state))
 
 
-def disk(etcd: str = ETCD, epoch: int = 2, node: NodeId = ME, marker: bool = True) -> Disk:
+def disk(etcd: str = ETCD, epoch: int = 2, node: ClusterNode = ME, marker: bool = True) -> Disk:
     """A disk with whole etcd data."""
     return Disk(has_data=True, identity=DataOwner(node, epoch, etcd), has_marker=marker)
 

@@ -22,7 +22,7 @@ from userdata.boot.actions import (
 )
 from userdata.boot.decide import decide
 from userdata.boot.snapshot import Reach
-from userdata.host.etcd_disk import Disk, NodeId
+from userdata.host.etcd_disk import ClusterNode, Disk
 
 CLAIMED, READY, RESTORING = Phase.CLAIMED, Phase.READY, Phase.RESTORING
 DISKS = {
@@ -46,33 +46,33 @@ def test_row_2_a_node_that_finds_the_record_of_another_cluster_stops(phase: Phas
     assert isinstance(decide(look(record(phase, cluster_id="arn:another"), on)), Stop)
 
 
-def test_row_3_a_member_of_the_ready_cluster_resumes() -> None:
+def test_row_3a_a_member_of_the_ready_cluster_resumes() -> None:
     action = decide(look(record(), disk(), member()))
     assert isinstance(action, Resume)
     assert (action.write_marker, action.promoted) == (False, True)
 
 
-def test_row_3_a_member_resumes_even_when_nobody_can_be_asked() -> None:
+def test_row_3a_a_member_resumes_even_when_nobody_can_be_asked() -> None:
     assert isinstance(decide(look(record(), disk(), member(), reach=Reach.NOBODY)), Resume)
 
 
-def test_row_3_a_founder_that_crashed_before_its_marker_writes_it_and_resumes() -> None:
+def test_row_3a_a_founder_that_crashed_before_its_marker_writes_it_and_resumes() -> None:
     action = decide(look(record(owner=ME.instance_id), disk(marker=False), member()))
     assert isinstance(action, Resume)
     assert action.write_marker
 
 
-def test_row_3_a_joiner_that_crashed_before_its_promotion_goes_on_with_it() -> None:
+def test_row_3a_a_joiner_that_crashed_before_its_promotion_goes_on_with_it() -> None:
     action = decide(look(record(), disk(marker=False), member(state="joining")))
     assert isinstance(action, Resume)
     assert (action.write_marker, action.promoted) == (True, False)
 
 
-def test_row_3_a_row_of_an_older_epoch_does_not_count() -> None:
+def test_row_3a_a_row_of_an_older_epoch_does_not_count() -> None:
     assert isinstance(decide(look(record(), disk(), member(state="removed", epoch=1))), Resume)
 
 
-def test_row_3_a_member_whose_row_cannot_be_read_waits() -> None:
+def test_row_3b_a_member_whose_row_cannot_be_read_waits() -> None:
     assert isinstance(decide(look(record(), disk(), BROKEN)), Wait)
 
 
@@ -201,8 +201,8 @@ def test_row_0a_without_the_table_a_member_starts_what_it_has() -> None:
         EMPTY,
         HALF,
         disk(marker=False),
-        disk(node=NodeId("arn:another", ME.instance_id)),
-        disk(node=NodeId(CLUSTER, "i-2")),
+        disk(node=ClusterNode("arn:another", ME.instance_id)),
+        disk(node=ClusterNode(CLUSTER, "i-2")),
     ],
     ids=["no data", "partial", "no marker", "another cluster's", "another instance's"],
 )

@@ -26,7 +26,7 @@ def test_a_boot_that_was_told_to_stop_is_logged_neither_like_one_that_serves_nor
 ) -> None:
     reasons = {end: last_line(tmp_path, monkeypatch, end)["reason"] for end in End}
     assert reasons[End.SERVES] == ""
-    assert "told to stop" in str(reasons[End.STOPPED])
+    assert "without a node in service" in str(reasons[End.STOPPED])
     assert "could not become a node" in str(reasons[End.FAILED])
 
 

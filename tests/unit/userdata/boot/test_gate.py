@@ -66,11 +66,11 @@ def test_a_member_that_never_started_closes_it_and_is_named_by_its_id() -> None:
 
 def test_more_members_than_slots_close_it_and_are_all_named() -> None:
     found = reason(members=listed(peer(1), peer(2), peer(3), peer(4)))
-    assert found == ("etcd has 4 members for 3 slots: one has to be removed first (i-1 (1), i-2 (2), i-3 (3), i-4 (4))")
+    assert found == ("etcd has 4 members for 3 slots: remove the stale one (i-1 (1), i-2 (2), i-3 (3), i-4 (4))")
 
 
 def test_a_voter_that_does_not_answer_closes_it_and_is_named() -> None:
-    assert reason(silent=("i-2",)) == "etcd's member i-2 does not answer: it has to come back or to be removed"
+    assert reason(silent=("i-2",)) == "etcd's voter i-2 is unreachable: recover it, or remove it: etcdctl member remove"
 
 
 def test_an_operation_on_the_members_closes_it() -> None:
@@ -114,7 +114,7 @@ def test_what_one_member_alone_knows_opens_the_gate_to_nobody_and_to_no_learner(
 
 def test_a_lost_member_whose_address_came_to_this_node_is_not_taken_for_its_own() -> None:
     lost = replace(peer(5), peer_urls=(MY_URL,))
-    assert reason(members=listed(peer(1), peer(2), lost), silent=("i-5",)).startswith("etcd's member i-5 does not")
+    assert reason(members=listed(peer(1), peer(2), lost), silent=("i-5",)).startswith("etcd's voter i-5 is unreachable")
     assert "i-5 (5) is not a voter yet" in reason(members=listed(peer(1), replace(lost, is_learner=True)))
 
 

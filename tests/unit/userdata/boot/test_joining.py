@@ -19,7 +19,7 @@ from tests.waiting import wait_for
 from userdata.boot.end import End
 from userdata.host import files
 from userdata.host.commands import Finished
-from userdata.host.etcd_disk import DataOwner, EtcdDisk, NodeId
+from userdata.host.etcd_disk import ClusterNode, DataOwner, EtcdDisk
 from userdata.pki import placing
 
 _LOOK = ("table: get cluster", "table: get member#i-me", "keys: read 1", "table: items member#")
@@ -238,7 +238,7 @@ def member_in_service(world: World) -> None:
     world.start(0xE1, 9)
     files.write(world.root, placing.files(ANCHORS[-1]))
     disk = EtcdDisk(world.root)
-    disk.identify(DataOwner(NodeId("arn:stack", ME), 1, "e1"))
+    disk.identify(DataOwner(ClusterNode("arn:stack", ME), 1, "e1"))
     disk.mark()
     world.etcd, world.lifecycle_state = None, "InService"
 

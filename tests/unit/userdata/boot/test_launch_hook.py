@@ -10,12 +10,12 @@ import pytest
 
 from coordination.outcomes import Done, NoOp, Request, Unknown
 from tests.waiting import wait_for
-from userdata.boot.launch_hook import LaunchHook
+from userdata.boot.launch_hook import LaunchHeartbeat
 
 BEAT = 0.01
 """Real seconds between two heartbeats; for how long the boot was silent, the test's own clock says."""
 
-SILENT = "the boot made no progress for too long: no heartbeat of its launch hook until it does"
+SILENT = "the boot makes no progress: no heartbeat of its launch hook is sent until it does"
 
 
 class Hook:
@@ -27,7 +27,7 @@ class Hook:
         self.said: list[str] = []
         self.slept: list[float] = []
         self.answer: Request = Done()
-        self.launch_hook = LaunchHook(self._beat, BEAT, self.said.append, lambda: self.now, self.slept.append)
+        self.launch_hook = LaunchHeartbeat(self._beat, BEAT, self.said.append, lambda: self.now, self.slept.append)
 
     def _beat(self) -> Request:
         self.beats += 1

@@ -16,7 +16,7 @@ from coordination.release_grants import ReleaseGrant
 from coordination.restore_approval import Approval
 from tests.unit.userdata.boot.looks import BROKEN, ME, member, record
 from userdata.boot.actions import GrantRelease, TakeClaim, Wait, WaitForHuman
-from userdata.boot.restore import Evidence, RestoreRules, decide_restore, required_gone, unreported
+from userdata.boot.restore import Evidence, RestoreRules, decide_restore, required_terminated, unreported
 
 NOW = 1_800_000_000
 RULES = RestoreRules(slots=3, oldest_backup_seconds=3600)
@@ -56,7 +56,7 @@ def test_the_claim_is_refused_once_another_row_was_written() -> None:
 
 def test_exactly_the_members_of_the_epoch_are_judged() -> None:
     rows = (*ROWS, member("i-4", "removed"), member("i-5", epoch=1), member(ME.instance_id))
-    assert required_gone(rows, 2, ME.instance_id) == ALL
+    assert required_terminated(rows, 2, ME.instance_id) == ALL
 
 
 @pytest.mark.parametrize("left", ["i-1", "i-3"], ids=["a voter", "a joining member"])

@@ -32,7 +32,7 @@ from userdata.host import files
 from userdata.host.commands import Finished
 from userdata.host.instance import InstanceIdentity
 from userdata.join.data import JoinData
-from userdata.kubeadm.machine import System
+from userdata.kubeadm.machine import SystemMachine
 from userdata.kubeadm.places import BOOTSTRAP_FILE, DISCOVERY_FILE, JOIN_FILE, KUBELET_FILE
 from userdata.kubeadm.tokens import new_token
 from userdata.logs.lines import StageFailed
@@ -334,7 +334,7 @@ class WatchedAsker(Asker):
         return Unknown(SILENT) if self._world.happens("api: look") else super().issued()
 
 
-class Machine(System):
+class Machine(SystemMachine):
     """The node's machine: what is left there is looked at in files, and what is started is noted."""
 
     def __init__(self, world: WorkerWorld) -> None:

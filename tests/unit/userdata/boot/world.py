@@ -27,7 +27,7 @@ from tests.unit.userdata.tables import MemoryTable
 from userdata.boot.context import Context
 from userdata.boot.control_plane import ControlPlaneBoot
 from userdata.boot.end import End
-from userdata.boot.launch_hook import LaunchHook
+from userdata.boot.launch_hook import LaunchHeartbeat
 from userdata.boot.snapshot import Answer
 from userdata.boot.stages import Stages
 from userdata.config.image import ImageFacts
@@ -39,7 +39,7 @@ from userdata.host import files
 from userdata.host.commands import Finished
 from userdata.host.etcd_disk import EtcdDisk
 from userdata.host.instance import InstanceIdentity
-from userdata.kubeadm.machine import System
+from userdata.kubeadm.machine import SystemMachine
 from userdata.logs.lines import Log, StageFailed
 from userdata.pki.issuing import new_pki
 from userdata.pki.material import Pki
@@ -236,7 +236,7 @@ class World:
             system=Machine(self),
             disk=EtcdDisk(self.root),
             stages=Stages(log, self._told, Boot(identity.arn, "boot")),
-            launch_hook=LaunchHook(lambda: Done(), 3600, self.lines.append, sleep=self.sleep),
+            launch_hook=LaunchHeartbeat(lambda: Done(), 3600, self.lines.append, sleep=self.sleep),
             servers=self.through(Servers(self)),
             run=self.run,
         )
@@ -322,7 +322,7 @@ def peer(member_id: int, name: str, address: str, *, learner: bool = False) -> E
     return EtcdMember(member_id, name, (f"https://{address}:2380",), (f"https://{address}:2379",), learner)
 
 
-class Machine(System):
+class Machine(SystemMachine):
     """The node's machine: what is started and stopped is noted."""
 
     def __init__(self, world: World) -> None:

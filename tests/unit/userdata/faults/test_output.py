@@ -14,7 +14,7 @@ PERMANENT = {
     'error execution phase kubelet-start: a Node with name "n3" and status "Ready" already exists in the cluster. '
     "You must delete the existing Node or change the name of this new joining Node": "the cluster has a Node n3",
     "\t[ERROR ImagePull]: failed to pull image registry.k8s.io/kube-apiserver:v1.36.3: failed to resolve": (
-        "the image registry.k8s.io/kube-apiserver:v1.36.3 is not on this node"
+        "the image registry.k8s.io/kube-apiserver:v1.36.3 is not in the machine image"
     ),
     "panic: tocommit(1162) is out of range [lastIndex(0)]. Was the raft log corrupted, truncated, or lost?": (
         "etcd's data was emptied while etcd still listed this member"
@@ -42,7 +42,7 @@ PERMANENT = {
 }
 TRANSIENT = {
     "etcdserver: too many learner members in cluster": "another member is joining etcd",
-    "etcdserver: unhealthy cluster": "etcd changes no members while one of them does not answer",
+    "etcdserver: unhealthy cluster": "etcd changes no members while one of them is unreachable",
     "etcdserver: request timed out, possibly due to previous leader failure": "etcd has no leader, or no majority",
     "etcdserver: can only promote a learner member which is in sync with leader": "has not caught up",
     "error execution phase kubelet-start: failed while waiting for TLS bootstrap: context deadline exceeded": (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from userdata.kubeadm.machine import System
+from userdata.kubeadm.machine import SystemMachine
 from userdata.logs.lines import StageFailed
 
 # What stands in notes its call; `$0.says` is what it does besides.
@@ -45,23 +45,23 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
 
 
 @pytest.fixture
-def system(programs: Programs, tmp_path: Path) -> System:
-    return System(tmp_path / "root")
+def system(programs: Programs, tmp_path: Path) -> SystemMachine:
+    return SystemMachine(tmp_path / "root")
 
 
-def test_the_version_is_the_images_kubeadms(system: System, programs: Programs) -> None:
+def test_the_version_is_the_images_kubeadms(system: SystemMachine, programs: Programs) -> None:
     programs.let("kubeadm", "echo v1.37.2")
     assert system.kubernetes_version() == "v1.37.2"
     assert programs.calls == ["kubeadm version -o short"]
 
 
-def test_units_are_started_and_the_agents_is_not_waited_for(system: System, programs: Programs) -> None:
+def test_units_are_started_and_the_agents_is_not_waited_for(system: SystemMachine, programs: Programs) -> None:
     system.start_kubelet()
     system.start("holdfast-agent.service")
     assert programs.calls == ["systemctl start kubelet.service", "systemctl start --no-block holdfast-agent.service"]
 
 
-def test_the_kubelet_is_stopped_before_what_it_would_start_again(system: System, programs: Programs) -> None:
+def test_the_kubelet_is_stopped_before_what_it_would_start_again(system: SystemMachine, programs: Programs) -> None:
     left = programs.folder / "tasks"
     left.write_text("etcd\nkube-apiserver\n")
     # A task that was killed is listed no more once it was deleted.
@@ -72,34 +72,36 @@ def test_the_kubelet_is_stopped_before_what_it_would_start_again(system: System,
     assert left.read_text() == ""
 
 
-def test_a_warning_of_containerds_is_not_taken_for_a_container(system: System, programs: Programs) -> None:
+def test_a_warning_of_containerds_is_not_taken_for_a_container(system: SystemMachine, programs: Programs) -> None:
     programs.let("ctr", 'echo \'time="2026-11-26T01:21:56Z" level=warning msg="DEPRECATION: cgroup v1"\' >&2')
     system.stop()
     assert programs.calls == ["systemctl stop kubelet.service", "ctr --namespace k8s.io tasks list --quiet"]
 
 
-def test_containers_that_do_not_stop_are_counted_and_it_is_no_success(system: System, programs: Programs) -> None:
+def test_containers_that_do_not_stop_are_counted_and_it_is_no_success(
+    system: SystemMachine, programs: Programs
+) -> None:
     programs.let("ctr", 'case "$*" in *list*) echo etcd; echo kube-apiserver;; *) exit 1;; esac')
     with pytest.raises(StageFailed, match=r"^2 containers do not stop$"):
         system.stop()
     assert sum("tasks kill" in call for call in programs.calls) == 6
 
 
-def test_a_kubelet_that_does_not_stop_leaves_everything_as_it_is(system: System, programs: Programs) -> None:
+def test_a_kubelet_that_does_not_stop_leaves_everything_as_it_is(system: SystemMachine, programs: Programs) -> None:
     programs.let("systemctl", "echo; echo 'Failed to stop kubelet.service'; exit 1")
     with pytest.raises(StageFailed, match=r"^systemctl stop kubelet.service: Failed to stop kubelet.service$"):
         system.stop()
     assert len(programs.calls) == 1
 
 
-def test_a_program_that_says_nothing_fails_by_its_status(system: System, programs: Programs) -> None:
+def test_a_program_that_says_nothing_fails_by_its_status(system: SystemMachine, programs: Programs) -> None:
     programs.let("systemctl", "exit 4")
     with pytest.raises(StageFailed, match="it ended with 4"):
         system.start_kubelet()
 
 
 def test_a_reset_leaves_etcds_membership_alone_and_stops_what_kubeadm_could_not(
-    system: System, programs: Programs
+    system: SystemMachine, programs: Programs
 ) -> None:
     system.reset()
     assert programs.calls == [
@@ -117,7 +119,7 @@ def test_a_reset_leaves_etcds_membership_alone_and_stops_what_kubeadm_could_not(
         "etc/kubernetes/bootstrap-kubelet.conf",
     ],
 )
-def test_a_machine_is_clean_until_kubeadm_has_left_something(system: System, tmp_path: Path, left: str) -> None:
+def test_a_machine_is_clean_until_kubeadm_has_left_something(system: SystemMachine, tmp_path: Path, left: str) -> None:
     (tmp_path / "root/etc/kubernetes/manifests").mkdir(parents=True)
     (tmp_path / "root/etc/kubernetes/pki").mkdir()
     assert system.is_clean()

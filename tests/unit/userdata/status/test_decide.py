@@ -20,7 +20,7 @@ from userdata.pki.inspecting import Certificate
 from userdata.pki.inventory import CONTROL_PLANE, KUBELET, HeldCertificate
 from userdata.status.decide import Verdict, ago, decide
 from userdata.status.rendering import document, screen
-from userdata.status.snapshot import Snapshot, StageLine, Table, Who
+from userdata.status.snapshot import Snapshot, StageLine, TableRows, Who
 
 MOMENT = datetime.fromtimestamp(NOW, UTC)
 
@@ -31,7 +31,7 @@ def certificate(name: str, days_left: float) -> HeldCertificate:
     return HeldCertificate(places[name], Known(Certificate("CN=a", "CN=b", ends - timedelta(days=365), ends)))
 
 
-TABLE = Table(
+TABLE = TableRows(
     members=ROWS,
     leases=(NodeLease(LeaseName.AGENT, "i-2", 7, 3), NodeLease(LeaseName.JOIN, "", 9, 4)),
     conditions=(),
@@ -68,8 +68,8 @@ def test_a_node_that_is_well_says_so() -> None:
         (replace(WELL, etcd=Known(view(*THREE[:2]))), "etcd does not list i-3 any more"),
         (replace(WELL, etcd=Known(LEARNING)), "etcd's member 40 (i-4) is a learner still"),
         (replace(WELL, table=Known(replace(TABLE, members=ROWS[:2]))), "etcd's member 30 (i-3) has no member row"),
-        (replace(WELL, etcd=Known(replace(view(*THREE), members=()))), "no member of etcd knows of a leader"),
-        (replace(WELL, table=Known(replace(TABLE, leases=()))), "no agent leads"),
+        (replace(WELL, etcd=Known(replace(view(*THREE), members=()))), "etcd has no leader"),
+        (replace(WELL, table=Known(replace(TABLE, leases=()))), "no agent holds lease#agent"),
         (replace(WELL, table=Known(replace(TABLE, conditions=(CONDITION,)))), "QuorumLost: no majority"),
         (replace(WELL, table=Known(replace(TABLE, observation=None))), "no agent has looked at the cluster yet"),
         (replace(WELL, now=NOW + 700), "no agent has looked at the cluster since 12 min ago"),
