@@ -44,7 +44,7 @@ def _complain(text: str, exit_code: int) -> int:
 
 def _ask(question: str) -> str:
     if not sys.stdin.isatty():
-        raise Refusal("there is nobody to ask: confirm on the command line (YES=1, CONFIRM=<uuid>)")
+        raise Refusal("there is no terminal to ask on: confirm on the command line (YES=1, CONFIRM=<uuid>)")
     return input(question)
 
 

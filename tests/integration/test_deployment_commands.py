@@ -147,7 +147,7 @@ def test_a_purge_is_refused_while_the_stack_exists(commands: Commands) -> None:
 
 def test_a_delete_without_an_answer_deletes_nothing(commands: Commands) -> None:
     code, said = commands.run("delete", "--stack", STACK)
-    assert (code, "no address of a member is known" in said) == (2, True)
+    assert (code, "no terminal to ask on" in said) == (2, True)
 
 
 def test_preflight_judges_the_local_account_without_failing_on_what_it_cannot_ask(

@@ -7,16 +7,16 @@ import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from coordination.fields import parsed
 from coordination.names import CLUSTER_ITEM
-from coordination.outcomes import Reading
+from coordination.outcomes import Done, Reading, Unknown
 from coordination.ports import TableReader
 from coordination.record import ClusterRecord, cluster_record
 from userdata.join.data import JoinData, JoinDataError
-from userdata.join.outcomes import Unreadable
+from userdata.join.outcomes import Read, Unreadable
 from userdata.join.policy import Keep, OwnCluster, needed
-from userdata.join.store import JoinStore
 from userdata.kube.client import Api
 from userdata.kube.outcomes import NotFound
 from userdata.kube.resources import SECRETS, SYSTEM, Object
@@ -28,13 +28,23 @@ TOKEN_SECONDS = 24 * 3600
 """A token's lifetime: long enough for a control plane that is away for half a day."""
 
 
+class Store(Protocol):
+    """Where the join data is (userdata.join.store)."""
+
+    def publish(self, data: JoinData) -> Done | Unknown:
+        """Store the data in place of what is there. Raises JoinDataError where it is too long."""
+
+    def read(self) -> Read:
+        """The data; None where nobody has published any."""
+
+
 @dataclass(frozen=True)
 class JoinTokens:
-    """`here` is asked anew each time: the etcd behind the API server may be restored, and the authority renewed."""
+    """`here` is asked anew each time: the etcd behind the API server may be restored, and the CA renewed."""
 
     api: Api
     table: TableReader
-    store: JoinStore
+    store: Store
     here: Callable[[], Reading[OwnCluster]]
     lifetime_seconds: int = TOKEN_SECONDS
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
