@@ -138,7 +138,7 @@ GRANTS: tuple[Grant, ...] = (
         On.PARAMETERS,
     ),
     Grant(Role.CONTROL_PLANE, "WriteLogs", _LOG_WRITE, On.NODE_LOGS),
-    # control plane: itself and its neighbours
+    # control plane: itself and the other members
     Grant(
         Role.CONTROL_PLANE,
         "SeeInstances",

@@ -29,27 +29,27 @@ from functions.reconcile.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
-class Stage:
+class DeletionProgress:
     """`stored` says whether the table holds the phase, or does not exist and so can hold no cluster either."""
 
     stored: bool
     reason: str
 
 
-def stage(snapshot: Snapshot) -> Stage | None:
+def stage(snapshot: Snapshot) -> DeletionProgress | None:
     """How far the deletion is; None if the cluster is not being deleted, as far as is known."""
     if _phase(snapshot) is Phase.DELETING:
-        return Stage(stored=True, reason="the cluster is being deleted")
+        return DeletionProgress(stored=True, reason="the cluster is being deleted")
     if teardown(snapshot) is not None:
         reason = "CloudFormation asks for the deletion"
     elif isinstance(snapshot.root_status, Known) and snapshot.root_status.value in DELETING_STATES:
         reason = f"the root stack is {snapshot.root_status.value}"
     else:
         return None
-    return Stage(stored=isinstance(snapshot.rows, NoTable), reason=reason)
+    return DeletionProgress(stored=isinstance(snapshot.rows, NoTable), reason=reason)
 
 
-def decide(snapshot: Snapshot, stage: Stage) -> list[Action]:
+def decide(snapshot: Snapshot, stage: DeletionProgress) -> list[Action]:
     """Set the phase; once it is stored, let everything go and answer CloudFormation."""
     if not stage.stored:
         # The next round reads the table again and goes on from there.

@@ -167,7 +167,7 @@ def _group(config: ClusterConfig, inputs: Inputs, slot: int, machine: LaunchTemp
     }
     return AutoScalingGroup(
         slot_group(slot),
-        # size: one, and room for the newcomer while an update replaces it
+        # size: one, and room for the replacement instance while an update rolls it
         MinSize="1",
         DesiredCapacity="1",
         MaxSize="2",
@@ -190,7 +190,7 @@ def _group(config: ClusterConfig, inputs: Inputs, slot: int, machine: LaunchTemp
         UpdatePolicy=UpdatePolicy(
             AutoScalingRollingUpdate=compute.RollingUpdate(
                 MaxBatchSize=1,
-                # 1: the newcomer serves before the old node leaves. 0: where there is no room for one more.
+                # 1: the replacement instance serves before the old node leaves. 0: where there is no room for one more.
                 MinInstancesInService=1 if surge else 0,
                 MinActiveInstancesPercent=100 if surge else 0,
                 MinSuccessfulInstancesPercent=100,

@@ -24,7 +24,7 @@ from userdata.boot import decide as table_of_boot
 from userdata.boot import restore, snapshot
 from userdata.boot.actions import AbandonLaunch, EvaluateRestore, GrantRelease, Join, Resume, Stop, TakeClaim
 from userdata.boot.restore import Evidence, RestoreRules
-from userdata.boot.snapshot import Answer, Snapshot
+from userdata.boot.snapshot import PeerAnswer, Snapshot
 from userdata.host import etcd_disk
 from userdata.host.etcd_disk import Disk
 
@@ -200,7 +200,7 @@ def look(world: World, node: Node, record: ClusterRecord | None) -> Snapshot:
     """What a node sees; the table answers always, since a node that cannot read it only waits."""
     row = next((row for row in rows_of(world.table) if row.instance_id == node.name), None)
     answers = [
-        Answer(etcd_of(other.disk), has_quorum=True)
+        PeerAnswer(etcd_of(other.disk), has_quorum=True)
         for other in world.nodes
         if other is not node and other.stage in SERVING and not other.hung
     ]

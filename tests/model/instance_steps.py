@@ -21,7 +21,7 @@ from tests.model.table import get
 from userdata.boot import restore, snapshot
 from userdata.boot.actions import AbandonLaunch, Action, EvaluateRestore, GrantRelease, Join, Resume, Start, TakeClaim
 from userdata.boot.restore import Evidence, RestoreRules
-from userdata.boot.snapshot import Answer, Reach, Snapshot
+from userdata.boot.snapshot import PeerAnswer, Reach, Snapshot
 from userdata.host.etcd_disk import DataOwner, Disk
 
 NEVER_OVER_THE_LIVING = "nothing is restored while the members of before could still serve"
@@ -124,7 +124,7 @@ def _add(region: Region, instance: Instance) -> Iterator[Step[Region]]:
     assert instance.record is not None
     joined = False
     for etcd in {answer.etcd_cluster_id for answer in _answers(region, instance) if answer.has_quorum}:
-        if snapshot.reach([Answer(etcd, True)], instance.record.etcd_cluster_id) is Reach.QUORUM:
+        if snapshot.reach([PeerAnswer(etcd, True)], instance.record.etcd_cluster_id) is Reach.QUORUM:
             joined = True
             now = record_of(region.table)
             disk = Disk(True, DataOwner(instance.node, instance.record.epoch, etcd))
@@ -230,10 +230,10 @@ def _watching(region: Region, instance: Instance) -> Iterator[Step[Region]]:
         yield Step(f"{instance.name} watches the restorer", region.where(instance, watch=watch))
 
 
-def _answers(region: Region, instance: Instance) -> list[Answer]:
+def _answers(region: Region, instance: Instance) -> list[PeerAnswer]:
     """What the serving members on its side of the network say."""
     return [
-        Answer(other.etcd, region.has_quorum(other.etcd, other.side))
+        PeerAnswer(other.etcd, region.has_quorum(other.etcd, other.side))
         for other in region.instances
         if other.name != instance.name and other.serves and other.side == instance.side
     ]

@@ -20,9 +20,9 @@ from userdata.agent.csr_policy import (
     Asked,
     Bootstrapping,
     Deny,
+    Postpone,
     Serving,
     Verdict,
-    Wait,
     client_form,
     decide_client,
     decide_serving,
@@ -31,7 +31,7 @@ from userdata.agent.csr_policy import (
 )
 from userdata.agent.tasks import Task
 from userdata.kube.client import Api
-from userdata.kube.outcomes import Conflict, NotFound
+from userdata.kube.outcomes import ApiConflict, NotFound
 from userdata.kube.resources import NODES, SIGNING_REQUESTS, Object
 from userdata.kube.rights import AUTO_APPROVAL, CLIENT_SIGNER, SERVING_SIGNER, withhold_auto_approval
 from userdata.kube.unwrap import done, known
@@ -163,12 +163,12 @@ class CsrApprover:
             return ""
 
     def _judge(self, request: Object, verdict: Verdict) -> list[str]:
-        if isinstance(verdict, Wait):
+        if isinstance(verdict, Postpone):
             return []
         kind = "Approved" if isinstance(verdict, Approve) else "Denied"
         condition = {"type": kind, "status": "True", "reason": "Holdfast", "message": verdict.reason}
         judged = self.api.judge(request, condition)
-        if isinstance(judged, Conflict | NotFound):
+        if isinstance(judged, ApiConflict | NotFound):
             # Somebody judged or deleted it meanwhile; the next run sees.
             return []
         done(judged)

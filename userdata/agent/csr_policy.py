@@ -49,13 +49,13 @@ class Deny:
 
 
 @dataclass(frozen=True)
-class Wait:
+class Postpone:
     """Nothing yet: what the request lacks may still come."""
 
     reason: str
 
 
-Verdict: TypeAlias = Approve | Deny | Wait
+Verdict: TypeAlias = Approve | Deny | Postpone
 
 
 @dataclass(frozen=True)
@@ -136,19 +136,19 @@ def decide_client(asked: Asked, fingerprint: str, instance: Bootstrapping) -> Ve
     if instance.state == TERMINATED:
         return Deny(f"{name} is gone")
     if instance.state not in _LIVE:
-        return Wait(f"{name} is {instance.state or 'not known to EC2'}")
+        return Postpone(f"{name} is {instance.state or 'not known to EC2'}")
     if instance.role != WORKER_ROLE:
-        return Wait(f"{name} belongs to no pool of this cluster")
+        return Postpone(f"{name} belongs to no pool of this cluster")
     if not instance.boot_fingerprint:
-        return Wait(f"{name} has not reported in its boot row which key its kubelet has")
+        return Postpone(f"{name} has not reported in its boot row which key its kubelet has")
     if instance.boot_fingerprint != fingerprint:
         reason = f"the key is not the one that {name} names in its boot row"
         # The kubelet may have made a new key just now.
-        return Wait(reason) if asked.age_seconds < GRACE_SECONDS else Deny(reason)
+        return Postpone(reason) if asked.age_seconds < GRACE_SECONDS else Deny(reason)
     if instance.has_node:
-        return Wait(f"{name} has a Node already; delete the Node to let it join anew")
+        return Postpone(f"{name} has a Node already; delete the Node to let it join anew")
     if instance.approved - {fingerprint}:
-        return Wait(f"{name} has had a certificate for another key")
+        return Postpone(f"{name} has had a certificate for another key")
     return Approve(f"{name} is a worker that joins, and names this key in its boot row")
 
 
@@ -176,7 +176,7 @@ def decide_serving(asked: Asked, instance: Serving) -> Verdict:
     if instance.state == TERMINATED:
         return Deny(f"{name} is gone")
     if instance.state not in _LIVE:
-        return Wait(f"{name} is {instance.state or 'not known to EC2'}")
+        return Postpone(f"{name} is {instance.state or 'not known to EC2'}")
     if foreign := sorted({*asked.request.addresses} - instance.addresses):
         return Deny(f"EC2 shows no address {', '.join(foreign)} of {name}")
     return Approve(f"EC2 shows what it names as that of {name}")

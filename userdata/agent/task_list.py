@@ -17,12 +17,12 @@ from userdata.agent.certificate_renewal import CertificateContext
 from userdata.agent.cluster_ready import ClusterReadySignal
 from userdata.agent.context import AgentContext
 from userdata.agent.fence import SelfFence
-from userdata.agent.observe.gather import Sources
+from userdata.agent.observe.gather import ObservationSources
 from userdata.agent.observe.snapshot import Nodes
 from userdata.agent.observe.task import Observer
 from userdata.agent.tasks import Task
 from userdata.agent.watchdog import Pulse
-from userdata.cloud.lifecycle import OwnStack
+from userdata.cloud.lifecycle import StackSignals
 from userdata.config.cluster import values
 from userdata.etcd import view
 from userdata.etcd.view import EtcdView, member_at
@@ -59,7 +59,7 @@ def tasks(context: AgentContext) -> Sequence[Task]:
         SelfFence(context.table, _identity(context), SystemMachine(context.root).stop).task(),
         *csr_approver.tasks(judge),
         _join_token(tokens),
-        cluster_ready.task(_announcing(context)),
+        cluster_ready.task(_cluster_ready_signal(context)),
         _addons(context),
         *Observer(_sources(context), context.table).tasks(),
     )
@@ -70,7 +70,7 @@ def renewal(context: AgentContext, pulse: Pulse) -> Task:
 
     That is the table's client, etcd's clients and the certificates' files; the lease is its own.
     """
-    return certificate_renewal.task(_surroundings(context, pulse), _renewal_period(context))
+    return certificate_renewal.task(_certificate_context(context, pulse), _renewal_period(context))
 
 
 def _look(context: AgentContext) -> Callable[[], Reading[EtcdView]]:
@@ -84,8 +84,8 @@ def _identity(context: AgentContext) -> DataOwner:
     return identity
 
 
-def _announcing(context: AgentContext) -> ClusterReadySignal:
-    stack = OwnStack(client("cloudformation"), context.settings.control_plane_stack, context.identity.instance_id)
+def _cluster_ready_signal(context: AgentContext) -> ClusterReadySignal:
+    stack = StackSignals(client("cloudformation"), context.settings.control_plane_stack, context.identity.instance_id)
     return ClusterReadySignal(
         context.settings.slots,
         _look(context),
@@ -116,7 +116,7 @@ def _addons(context: AgentContext) -> Task:
     return addons.task(wanted, partial(installing.installed, here), partial(installing.install, here=here))
 
 
-def _sources(context: AgentContext) -> Sources:
+def _sources(context: AgentContext) -> ObservationSources:
     def nodes() -> Reading[Nodes]:
         listed = context.api.list(NODES)
         if not isinstance(listed, Known):
@@ -124,7 +124,7 @@ def _sources(context: AgentContext) -> Sources:
         ready = [node for node in listed.value if not why_not_ready(node)]
         return Known(Nodes(len(listed.value), len(ready)))
 
-    return Sources(
+    return ObservationSources(
         context.identity.instance_id,
         context.table,
         _look(context),
@@ -140,7 +140,7 @@ def _renewal_period(context: AgentContext) -> float:
     return min(certificate_renewal.PERIOD_SECONDS, context.image.lifetimes.leaf / _LOOKS_AT_A_LIFETIME)
 
 
-def _surroundings(context: AgentContext, pulse: Pulse) -> CertificateContext:
+def _certificate_context(context: AgentContext, pulse: Pulse) -> CertificateContext:
     identity = context.identity
     own = member_at(identity.address)
     authority = str(context.root / CLUSTER_CA.lstrip("/"))

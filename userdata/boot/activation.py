@@ -68,7 +68,7 @@ class Activation:
 
         self._try(give, told, 1)
 
-    def enter_service(self) -> None:
+    def complete_launch_hook(self) -> None:
         """Complete the launch hook. Raises StageFailed."""
         context = self._context
         with context.stages.stage("launch-hook") as told:

@@ -47,7 +47,7 @@ from userdata.logs.lines import StageFailed
 
 # A day of lost writes is the most that nobody is asked about.
 _OLDEST_BACKUP_SECONDS = 24 * 3600
-_MOST_FAILURES = 3
+_MOST_ATTEMPTS = 3
 """So often in one boot may founding or joining fail for a reason that may pass, before the launch is abandoned.
 
 Waiting is no failure (LookAgain), and does not make up for one: what failed before is only forgotten with the boot.
@@ -83,7 +83,7 @@ class ControlPlaneBoot:
                     return end
             except StageFailed as failed:
                 self._failures += 1
-                lasts = failed.permanent or self._failures >= _MOST_FAILURES
+                lasts = failed.permanent or self._failures >= _MOST_ATTEMPTS
                 if lasts and not self._may_be_needed(action):
                     self._fail(f"it failed {self._failures} times, the last time because {failed}")
                     return End.FAILED
@@ -177,7 +177,7 @@ class ControlPlaneBoot:
         activation.give_rights()
         if founded:
             activation.publish(self._tokens)
-        activation.enter_service()
+        activation.complete_launch_hook()
         told = activation.signal()
         if founded:
             activation.install_addons()

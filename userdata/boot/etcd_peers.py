@@ -8,7 +8,7 @@ from pathlib import Path
 
 from coordination.members import Member, MemberState
 from coordination.outcomes import Done, Known, NoOp, Reading, Unknown
-from userdata.boot.snapshot import Answer
+from userdata.boot.snapshot import PeerAnswer
 from userdata.etcd.client import Etcd
 from userdata.etcd.model import MemberList, Status, hexadecimal
 from userdata.etcd.refusals import EtcdRefused, Failed
@@ -25,7 +25,7 @@ _ASK_SECONDS = 5.0
 """A member that is alive answers in milliseconds, one that is gone never."""
 
 
-class EtcdPeers:
+class EtcdPeerClients:
     """The members at the addresses of the members' rows. `root` is where the certificate is kept, for root alone."""
 
     def __init__(self, root: Path, instance_id: str) -> None:
@@ -48,7 +48,7 @@ class EtcdPeers:
         )
         self._issued = pki.etcd.bundle
 
-    def answers(self, addresses: Iterable[str]) -> list[Answer]:
+    def answers(self, addresses: Iterable[str]) -> list[PeerAnswer]:
         """What those say who answer at all."""
         said = ask_all([self._at(address) for address in addresses])
         return [_answer(each.status.value, each) for each in said if isinstance(each.status, Known)]
@@ -92,8 +92,8 @@ class EtcdPeers:
         return Etcd(address, held, seconds=_ASK_SECONDS)
 
 
-def _answer(status: Status, said: MemberAnswer) -> Answer:
-    return Answer(hexadecimal(status.cluster_id), said.serves and not status.is_learner)
+def _answer(status: Status, said: MemberAnswer) -> PeerAnswer:
+    return PeerAnswer(hexadecimal(status.cluster_id), said.serves and not status.is_learner)
 
 
 def addresses(rows: Iterable[Member], epoch: int, without: str = "") -> list[str]:

@@ -73,7 +73,7 @@ class Gatherer:
         elif record is not None and record.phase in (Phase.CLAIMED, Phase.RESTORING):
             owner_gone = self._owner_gone(record)
         in_vain = record is not None and record.phase is Phase.READY and not disk.has_data and reached is Reach.NOBODY
-        self._listen(record if in_vain else None)
+        self._watch_unreachable(record if in_vain else None)
         still = self._watch is not None and self._watch.is_still(context.image.pace.leases.lease)
         return Snapshot(context.node, disk, reading, row, owner_gone, still, reached, context.kubernetes_version)
 
@@ -108,10 +108,10 @@ class Gatherer:
             now=seconds_since_1970(),
         )
 
-    def _listen(self, unheard: ClusterRecord | None) -> None:
-        """Take note of a record whose members were asked in vain: one look may miss one that is only restarted."""
+    def _watch_unreachable(self, unreachable: ClusterRecord | None) -> None:
+        """Take note of a record whose members were unreachable: one look may miss one that is only restarted."""
         now = time.monotonic()
-        state = None if unheard is None else (unheard.epoch, unheard.row_version)
+        state = None if unreachable is None else (unreachable.epoch, unreachable.row_version)
         self._silence = None if state is None else observe(self._silence, state, now, now)
 
     def _reach(self, record: ClusterRecord, disk: Disk) -> Reach:

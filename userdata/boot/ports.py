@@ -9,7 +9,7 @@ from typing import Protocol
 from coordination.backups import Backup
 from coordination.instances import GroupInstance
 from coordination.outcomes import Done, Item, NoOp, Reading, Request, Unknown
-from userdata.boot.snapshot import Answer
+from userdata.boot.snapshot import PeerAnswer
 from userdata.etcd.model import MemberList, Status
 from userdata.etcd.refusals import EtcdRefused, Failed
 from userdata.join.outcomes import Read as ReadJoinData
@@ -92,7 +92,7 @@ class EtcdPeers(Protocol):
     def introduce(self, pki: Pki, now: datetime) -> None:
         """Have a certificate that etcd accepts."""
 
-    def answers(self, addresses: Iterable[str]) -> list[Answer]:
+    def answers(self, addresses: Iterable[str]) -> list[PeerAnswer]:
         """What those say who answer at all."""
 
     def members(self, addresses: Iterable[str]) -> Reading[MemberList]:

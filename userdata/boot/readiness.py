@@ -25,7 +25,7 @@ from userdata.pki.placing import CLUSTER_CA
 _KUBECTL_SECONDS = 30.0
 
 
-class Servers:
+class NodeServers:
     """The servers of the node at `address`, whose files are below `root`, and the API at the name `endpoint`."""
 
     def __init__(self, root: Path, address: str, endpoint: str) -> None:

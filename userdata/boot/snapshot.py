@@ -23,14 +23,14 @@ class Reach(StrEnum):
 
 
 @dataclass(frozen=True)
-class Answer:
+class PeerAnswer:
     """What one member said."""
 
     etcd_cluster_id: str
     has_quorum: bool
 
 
-def reach(answers: Iterable[Answer], etcd_cluster_id: str) -> Reach:
+def reach(answers: Iterable[PeerAnswer], etcd_cluster_id: str) -> Reach:
     """Who answers, of the record's etcd cluster only: a member of an epoch before it is nobody."""
     quorums = [answer.has_quorum for answer in answers if answer.etcd_cluster_id == etcd_cluster_id]
     if any(quorums):

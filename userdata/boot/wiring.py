@@ -18,18 +18,18 @@ from coordination.outcomes import Done, Known, Reading, Unknown
 from userdata.boot.context import Context, jittered, seconds_since_1970
 from userdata.boot.control_plane import ControlPlaneBoot
 from userdata.boot.end import End
-from userdata.boot.etcd_peers import EtcdPeers
+from userdata.boot.etcd_peers import EtcdPeerClients
 from userdata.boot.failures import StepFailed
 from userdata.boot.launch_hook import LaunchHeartbeat
-from userdata.boot.readiness import Servers
+from userdata.boot.readiness import NodeServers
 from userdata.boot.retry import wait_unless_permanent
 from userdata.boot.stages import Stages
 from userdata.boot.worker import Worker, WorkerContext
-from userdata.cloud.lifecycle import OwnGroup, OwnStack
+from userdata.cloud.lifecycle import OwnAutoScalingGroup, StackSignals
 from userdata.config import image, node_file
 from userdata.config.image import ImageFacts
 from userdata.config.node_file import NodeFile
-from userdata.config.settings import ClusterSettings, Invalid, PoolSettings
+from userdata.config.settings import ClusterSettings, InvalidSettings, PoolSettings
 from userdata.config.ssm import read_cluster, read_pool
 from userdata.faults.fault import Fault
 from userdata.host.clock import is_synchronised
@@ -112,7 +112,7 @@ def _control_plane(begun: _Begun) -> End:
     identity, ssm, settings, table = begun.identity, begun.ssm, begun.settings, begun.table
     system = SystemMachine(root)
     autoscaling = client("autoscaling")
-    own_group = OwnGroup(autoscaling, about.cluster_uuid, identity.instance_id)
+    own_group = OwnAutoScalingGroup(autoscaling, about.cluster_uuid, identity.instance_id)
 
     def say(reason: str) -> None:
         with log.stage("heartbeat") as told:
@@ -130,17 +130,17 @@ def _control_plane(begun: _Begun) -> End:
         own_group=own_group,
         backups=_NoBackups(),
         pki=PkiStore(ssm, about.parameters, settings.key_arn),
-        stack=OwnStack(client("cloudformation"), settings.control_plane_stack, identity.instance_id),
+        stack=StackSignals(client("cloudformation"), settings.control_plane_stack, identity.instance_id),
         system=system,
         disk=EtcdDisk(root),
         stages=begun.stages,
         launch_hook=LaunchHeartbeat(own_group.heartbeat, facts.pace.heartbeat, say),
-        servers=Servers(root, identity.address, settings.api_endpoint),
+        servers=NodeServers(root, identity.address, settings.api_endpoint),
         run=run,
     )
     api = Api(identity.address, Access(identity.instance_id, root).agent)
     tokens = join_tokens(root, settings.api_endpoint, table, begun.join_data, api, facts.pace.token)
-    return ControlPlaneBoot(context, EtcdPeers(root, identity.instance_id), tokens).run()
+    return ControlPlaneBoot(context, EtcdPeerClients(root, identity.instance_id), tokens).run()
 
 
 def _worker(begun: _Begun) -> End:
@@ -155,8 +155,8 @@ def _worker(begun: _Begun) -> End:
         image=begun.facts,
         table=begun.table,
         join_data=begun.join_data,
-        stack=OwnStack(client("cloudformation"), pool.stack, begun.identity.instance_id),
-        own_group=OwnGroup(client("autoscaling"), about.cluster_uuid, begun.identity.instance_id),
+        stack=StackSignals(client("cloudformation"), pool.stack, begun.identity.instance_id),
+        own_group=OwnAutoScalingGroup(client("autoscaling"), about.cluster_uuid, begun.identity.instance_id),
         system=SystemMachine(begun.root),
         stages=stages,
         run=run,
@@ -186,9 +186,9 @@ def _wait_for_clock(facts: ImageFacts, say: Callable[[str], object]) -> None:
         time.sleep(_CLOCK_LOOK_SECONDS)
 
 
-def _read(found: Known[Value] | Invalid | Unknown) -> Known[Value] | Unknown:
+def _read(found: Known[Value] | InvalidSettings | Unknown) -> Known[Value] | Unknown:
     """A reading of settings. Raises StepFailed where waiting does not help."""
-    if isinstance(found, Invalid):
+    if isinstance(found, InvalidSettings):
         raise StepFailed(Fault(True, "; ".join(found.problems), "Deploy the cluster's stack again."))
     return found
 

@@ -15,7 +15,7 @@ _NO_ACTION_WAITS = "no active lifecycle action"
 _VALIDATION = "ValidationError"
 
 
-class OwnGroup:
+class OwnAutoScalingGroup:
     """The group of the instance `instance_id`, through a client of Auto Scaling."""
 
     def __init__(self, autoscaling: Any, cluster_uuid: str, instance_id: str) -> None:
@@ -82,7 +82,7 @@ class OwnGroup:
         return Done()
 
 
-class OwnStack:
+class StackSignals:
     """The stack `stack`, which may wait for the instance `instance_id`, through a client of CloudFormation."""
 
     def __init__(self, cloudformation: Any, stack: str, instance_id: str) -> None:

@@ -20,7 +20,7 @@ class SettingsError(ValueError):
 
 
 @dataclass(frozen=True)
-class Invalid:
+class InvalidSettings:
     """The settings were read, and are wrong or not complete: one line for each problem. Waiting does not help."""
 
     problems: tuple[str, ...]

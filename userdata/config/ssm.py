@@ -9,7 +9,7 @@ from coordination.names import POOLS, SETTINGS
 from coordination.outcomes import Known, Unknown
 from userdata.config.settings import (
     ClusterSettings,
-    Invalid,
+    InvalidSettings,
     PoolSettings,
     SettingsError,
     cluster_settings,
@@ -18,8 +18,8 @@ from userdata.config.settings import (
 
 _NOT_THERE = "ParameterNotFound"
 
-ReadCluster: TypeAlias = Known[ClusterSettings] | Invalid | Unknown
-ReadPool: TypeAlias = Known[PoolSettings] | Invalid | Unknown
+ReadCluster: TypeAlias = Known[ClusterSettings] | InvalidSettings | Unknown
+ReadPool: TypeAlias = Known[PoolSettings] | InvalidSettings | Unknown
 
 
 def read_cluster(client: Any, prefix: str) -> ReadCluster:
@@ -34,7 +34,7 @@ def read_cluster(client: Any, prefix: str) -> ReadCluster:
     try:
         return Known(cluster_settings(found))
     except SettingsError as error:
-        return Invalid(tuple(f"{path}/{problem}" for problem in error.problems))
+        return InvalidSettings(tuple(f"{path}/{problem}" for problem in error.problems))
 
 
 def read_pool(client: Any, prefix: str, pool: str) -> ReadPool:
@@ -43,8 +43,8 @@ def read_pool(client: Any, prefix: str, pool: str) -> ReadPool:
     try:
         text = client.get_parameter(Name=name)["Parameter"]["Value"]
     except AWS_ERRORS as error:
-        return Invalid((f"{name} is missing",)) if code(error) == _NOT_THERE else unknown("GetParameter", error)
+        return InvalidSettings((f"{name} is missing",)) if code(error) == _NOT_THERE else unknown("GetParameter", error)
     try:
         return Known(pool_settings(text))
     except SettingsError as error:
-        return Invalid(tuple(f"{name}: {problem}" for problem in error.problems))
+        return InvalidSettings(tuple(f"{name}: {problem}" for problem in error.problems))

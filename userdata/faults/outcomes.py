@@ -10,9 +10,9 @@ from userdata.faults.aws import NO_TABLE, of_aws
 from userdata.faults.etcd import of_etcd, of_etcd_doubt
 from userdata.faults.fault import Fault, unsorted
 from userdata.faults.network import of_network
-from userdata.kube.outcomes import Refusal
+from userdata.kube.outcomes import ApiRefusal
 
-Failure: TypeAlias = Unknown | EtcdRefused | Refusal
+Failure: TypeAlias = Unknown | EtcdRefused | ApiRefusal
 """What is no success, and may be tried again."""
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from coordination.outcomes import Done, Known, Unknown
 from userdata.host import https
 from userdata.host.https import Credentials, NoAnswer
-from userdata.kube.outcomes import Answer, Change, Refusal, failure
+from userdata.kube.outcomes import Answer, ApiRefusal, Change, failure
 from userdata.kube.resources import SIGNING_REQUESTS, Object, Resource
 from userdata.kubeadm.places import API_PORT
 
@@ -124,7 +124,7 @@ class Api:
         return self._credentials().context()
 
 
-def _done(answer: Answer[Object]) -> Done | Refusal | Unknown:
+def _done(answer: Answer[Object]) -> Done | ApiRefusal | Unknown:
     return Done() if isinstance(answer, Known) else answer
 
 

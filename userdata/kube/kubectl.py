@@ -19,7 +19,7 @@ CACHE_FOLDER = "/run/holdfast/kubectl"
 _OBJECT = re.compile(r"^\{", re.MULTILINE)
 
 
-class Run(Protocol):
+class RunKubectl(Protocol):
     """Runs a program for so many seconds at most, as `commands.run` does."""
 
     def __call__(self, command: Sequence[str], seconds: float, *, stdin: str = ...) -> Finished: ...
@@ -31,7 +31,7 @@ class KubectlTarget:
     no healthy target."""
 
     address: str
-    run: Run
+    run: RunKubectl
 
     def kubectl(self, *arguments: str) -> tuple[str, ...]:
         """A command of kubectl's, as the cluster's administrator."""

@@ -13,56 +13,56 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
-class Refusal:
+class ApiRefusal:
     """The API server answered, and did not do it; the reason is its own."""
 
     reason: str
 
 
 @dataclass(frozen=True)
-class NotFound(Refusal):
+class NotFound(ApiRefusal):
     """There is no such object."""
 
 
 @dataclass(frozen=True)
-class Exists(Refusal):
+class Exists(ApiRefusal):
     """An object of this name is there already."""
 
 
 @dataclass(frozen=True)
-class Forbidden(Refusal):
+class Forbidden(ApiRefusal):
     """Whoever asked may not do that, or is nobody to the API server."""
 
 
 @dataclass(frozen=True)
-class Conflict(Refusal):
+class ApiConflict(ApiRefusal):
     """The object has changed since it was read."""
 
 
 @dataclass(frozen=True)
-class Invalid(Refusal):
+class ApiInvalid(ApiRefusal):
     """The request cannot be carried out as it is. Trying again does not help."""
 
 
-Answer: TypeAlias = Known[Value] | Refusal | Unknown
-Change: TypeAlias = Done | Refusal | Unknown
+Answer: TypeAlias = Known[Value] | ApiRefusal | Unknown
+Change: TypeAlias = Done | ApiRefusal | Unknown
 
 # https://github.com/kubernetes/community/blob/main/contributors/devel/sig-architecture/api-conventions.md
-_BY_REASON: dict[str, type[Refusal]] = {
+_BY_REASON: dict[str, type[ApiRefusal]] = {
     "NotFound": NotFound,
     "AlreadyExists": Exists,
     "Forbidden": Forbidden,
     "Unauthorized": Forbidden,
-    "Conflict": Conflict,
-    "Invalid": Invalid,
-    "BadRequest": Invalid,
-    "MethodNotAllowed": Invalid,
-    "UnsupportedMediaType": Invalid,
+    "Conflict": ApiConflict,
+    "Invalid": ApiInvalid,
+    "BadRequest": ApiInvalid,
+    "MethodNotAllowed": ApiInvalid,
+    "UnsupportedMediaType": ApiInvalid,
 }
 _TOO_MANY_REQUESTS = 429
 
 
-def failure(operation: str, status: int, answer: object) -> Refusal | Unknown:
+def failure(operation: str, status: int, answer: object) -> ApiRefusal | Unknown:
     """The outcome of an answer that is no success."""
     said = answer if isinstance(answer, dict) else {}
     message = str(said.get("message") or f"status {status}")[:_LONGEST]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from coordination.outcomes import Done, Known, NoOp, Unknown
-from userdata.kube.outcomes import Answer, Refusal
+from userdata.kube.outcomes import Answer, ApiRefusal
 from userdata.logs.lines import StageFailed
 
 Value = TypeVar("Value")
@@ -18,7 +18,7 @@ def known(answer: Answer[Value]) -> Value:
     raise StageFailed(answer.reason)
 
 
-def done(outcome: Done | NoOp | Refusal | Unknown) -> None:
+def done(outcome: Done | NoOp | ApiRefusal | Unknown) -> None:
     """Go on where something is done. Raises StageFailed where it is not, or may not be."""
     if not isinstance(outcome, Done | NoOp):
         raise StageFailed(outcome.reason)

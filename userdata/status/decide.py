@@ -19,7 +19,7 @@ from userdata.etcd.model import hexadecimal
 from userdata.etcd.view import EtcdView, address
 from userdata.logs.lines import Outcome
 from userdata.pki.inventory import HeldCertificate
-from userdata.status.snapshot import Snapshot, StageLine, TableRows, Who
+from userdata.status.snapshot import Snapshot, StageLine, StatusRows, Who
 
 _STAGES = 12
 """How many of the last stages are told."""
@@ -111,7 +111,7 @@ def _record(reading: Reading[ClusterRecord | None]) -> Part:
     return Part("record", ((", ".join(told),),), {**record.fields()}, wrong)
 
 
-def _members(table: Reading[TableRows] | None, etcd: Reading[EtcdView]) -> Part:
+def _members(table: Reading[StatusRows] | None, etcd: Reading[EtcdView]) -> Part:
     rows = () if table is None or isinstance(table, Unknown) else table.value.members
     unknown = tuple(reading.reason for reading in (table, etcd) if isinstance(reading, Unknown))
     if isinstance(etcd, Unknown):
@@ -176,7 +176,7 @@ def _row_data(row: Member) -> Mapping[str, object]:
     }
 
 
-def _table_parts(reading: Reading[TableRows], now: float) -> list[Part]:
+def _table_parts(reading: Reading[StatusRows], now: float) -> list[Part]:
     if isinstance(reading, Unknown):
         return [Part(name, unknown=(reading.reason,)) for name in ("leases", "conditions", "observation")]
     table = reading.value

@@ -26,7 +26,7 @@ from userdata.etcd.view import EtcdView
 from userdata.logs.files import LOG_FOLDER
 from userdata.logs.lines import Outcome
 from userdata.pki.inventory import CONTROL_PLANE, KUBELET
-from userdata.status.snapshot import Snapshot, StageLine, TableRows, Who
+from userdata.status.snapshot import Snapshot, StageLine, StatusRows, Who
 
 BOOT_LOG = f"{LOG_FOLDER}/boot.log"
 # A scan, for a person who asks once. Boot rows are left out: how a boot goes is told by the log of its own node.
@@ -36,7 +36,7 @@ Parsed = TypeVar("Parsed")
 
 
 @dataclass(frozen=True)
-class Sources:
+class StatusSources:
     """Where facts come from. None of them raises. A worker may read nothing but the record, and sees no etcd."""
 
     root: Path
@@ -50,7 +50,7 @@ class Sources:
     """When this boot of the instance began, in seconds since 1970."""
 
 
-def gather(sources: Sources) -> Snapshot:
+def gather(sources: StatusSources) -> Snapshot:
     """One look at everything."""
     record, table = _read(sources)
     places = (*CONTROL_PLANE, *KUBELET) if sources.is_control_plane else KUBELET
@@ -96,7 +96,7 @@ def _stage(text: str) -> StageLine | None:
         return None
 
 
-def _read(sources: Sources) -> tuple[Reading[ClusterRecord | None], Reading[TableRows] | None]:
+def _read(sources: StatusSources) -> tuple[Reading[ClusterRecord | None], Reading[StatusRows] | None]:
     table = sources.table
     if isinstance(table, Unknown):
         return table, table if sources.is_control_plane else None
@@ -108,14 +108,14 @@ def _read(sources: Sources) -> tuple[Reading[ClusterRecord | None], Reading[Tabl
     return rows.value.record, Known(_table(rows.value))
 
 
-def _table(rows: Rows) -> TableRows:
+def _table(rows: Rows) -> StatusRows:
     """Nothing is ignored: what cannot be understood is told, but for the record, which the caller has."""
     record = rows.record.value if isinstance(rows.record, Known) else None
     unknown = [
         each.reason for found in (rows.members, rows.leases, rows.conditions) for each in unreadable(found).values()
     ]
     unknown += [rows.observation.reason] if isinstance(rows.observation, Unknown) else []
-    return TableRows(
+    return StatusRows(
         # Without a record nobody knows which epoch counts, so all are shown.
         members=tuple(row for row in _ordered(rows.members) if record is None or row.epoch == record.epoch),
         leases=_ordered(rows.leases),

@@ -40,7 +40,7 @@ class StageLine:
 
 
 @dataclass(frozen=True)
-class TableRows:
+class StatusRows:
     """What a control plane reads in the cluster table. Member rows are those of the record's epoch."""
 
     members: tuple[Member, ...]
@@ -58,7 +58,7 @@ class Snapshot:
     now: float
     who: Reading[Who]
     record: Reading[ClusterRecord | None]
-    table: Reading[TableRows] | None
+    table: Reading[StatusRows] | None
     etcd: Reading[EtcdView] | None
     certificates: tuple[HeldCertificate, ...]
     stages: Reading[tuple[StageLine, ...]]

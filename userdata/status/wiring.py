@@ -16,7 +16,7 @@ from userdata.config.node_file import NodeFile
 from userdata.etcd.view import look, member_at
 from userdata.host.instance import Metadata
 from userdata.status.decide import decide
-from userdata.status.gather import Sources, gather
+from userdata.status.gather import StatusSources, gather
 from userdata.status.rendering import document, screen
 from userdata.status.snapshot import Who
 
@@ -28,12 +28,12 @@ def status(root: Path, *, as_json: bool) -> int:
     return int(found.verdict)
 
 
-def _sources(root: Path) -> Sources:
+def _sources(root: Path) -> StatusSources:
     try:
         node = node_file.read(root)
     except node_file.NodeFileError as error:
         unknown = Unknown(str(error))
-        return Sources(root, unknown, False, unknown, lambda: unknown)
+        return StatusSources(root, unknown, False, unknown, lambda: unknown)
     os.environ["AWS_DEFAULT_REGION"] = node.region
     identity = Metadata().identity()
     instance_id = identity.value.instance_id if isinstance(identity, Known) else ""
@@ -41,7 +41,7 @@ def _sources(root: Path) -> Sources:
     table: Reading[TableReader] = Known(ClusterTable(client("dynamodb"), node.table))
 
     etcd = partial(look, member_at(address), member_at)
-    return Sources(root, Known(_who(node, instance_id)), node.is_control_plane, table, etcd)
+    return StatusSources(root, Known(_who(node, instance_id)), node.is_control_plane, table, etcd)
 
 
 def _who(node: NodeFile, instance_id: str) -> Who:

@@ -15,7 +15,7 @@ from coordination.outcomes import Done, Known, NoOp, Reading, Unknown
 from tests.integration.node.etcd_cluster import EtcdCluster
 from tests.programs import MINORS
 from tests.waiting import wait_for
-from userdata.boot.etcd_peers import EtcdPeers, addresses
+from userdata.boot.etcd_peers import EtcdPeerClients, addresses
 from userdata.boot.snapshot import Reach, reach
 from userdata.etcd.model import MemberList, hexadecimal
 from userdata.pki.issuing import new_authority, new_pki
@@ -41,9 +41,9 @@ def three(cluster: EtcdCluster) -> EtcdCluster:
 
 
 @pytest.fixture
-def etcd_peers(cluster: EtcdCluster, tmp_path: Path) -> EtcdPeers:
+def etcd_peers(cluster: EtcdCluster, tmp_path: Path) -> EtcdPeerClients:
     """Those of a node that was introduced."""
-    made = EtcdPeers(tmp_path / "node", "i-0123456789abcdef0")
+    made = EtcdPeerClients(tmp_path / "node", "i-0123456789abcdef0")
     made.introduce(replace(MATERIAL, etcd=cluster.authority), NOW)
     return made
 
@@ -57,12 +57,12 @@ def known(reading: Reading[MemberList]) -> MemberList:
     return reading.value
 
 
-def reached(cluster: EtcdCluster, etcd_peers: EtcdPeers, of: MemberList) -> Reach:
+def reached(cluster: EtcdCluster, etcd_peers: EtcdPeerClients, of: MemberList) -> Reach:
     return reach(etcd_peers.answers(everyone(cluster)), hexadecimal(of.cluster_id))
 
 
 def test_members_answer_a_node_that_has_only_the_authoritys_keys(
-    three: EtcdCluster, etcd_peers: EtcdPeers, tmp_path: Path
+    three: EtcdCluster, etcd_peers: EtcdPeerClients, tmp_path: Path
 ) -> None:
     listed = known(etcd_peers.members(everyone(three)))
     assert {member.name for member in listed.voters} == set(THREE)
@@ -76,7 +76,7 @@ def test_members_answer_a_node_that_has_only_the_authoritys_keys(
 
 
 def test_a_member_that_is_lost_is_named_and_the_others_have_a_majority_until_they_have_not(
-    three: EtcdCluster, etcd_peers: EtcdPeers
+    three: EtcdCluster, etcd_peers: EtcdPeerClients
 ) -> None:
     listed = known(etcd_peers.members(everyone(three)))
     three.kill("m1")
@@ -92,7 +92,7 @@ def test_a_member_that_is_lost_is_named_and_the_others_have_a_majority_until_the
 
 
 def test_a_learner_is_removed_by_whoever_answers_and_removing_it_again_is_no_failure(
-    cluster: EtcdCluster, etcd_peers: EtcdPeers
+    cluster: EtcdCluster, etcd_peers: EtcdPeerClients
 ) -> None:
     cluster.found(["m1"])
     cluster.control("m1", "member", "add", "m4", f"--peer-urls={cluster.peer_url('m4')}", "--learner")
@@ -107,21 +107,21 @@ def test_a_learner_is_removed_by_whoever_answers_and_removing_it_again_is_no_fai
     assert "ConnectionRefusedError" in unanswered.reason
 
 
-def test_without_anybody_to_ask_nothing_is_known(etcd_peers: EtcdPeers) -> None:
+def test_without_anybody_to_ask_nothing_is_known(etcd_peers: EtcdPeerClients) -> None:
     assert etcd_peers.answers([]) == []
     assert etcd_peers.members([]) == Unknown("no address of a member is known")
     assert etcd_peers.remove([], 1) == Unknown("no address of a member is known")
 
 
 def test_a_node_of_another_cluster_is_answered_by_nobody(three: EtcdCluster, tmp_path: Path) -> None:
-    stranger = EtcdPeers(tmp_path / "stranger", "i-0123456789abcdef0")
+    stranger = EtcdPeerClients(tmp_path / "stranger", "i-0123456789abcdef0")
     stranger.introduce(replace(MATERIAL, etcd=new_authority("etcd-ca", NOW)), NOW)
     assert stranger.answers(everyone(three)) == []
     assert isinstance(stranger.members(everyone(three)), Unknown)
 
 
 def test_a_certificate_is_made_once_for_each_authority(cluster: EtcdCluster, tmp_path: Path) -> None:
-    node = EtcdPeers(tmp_path / "node", "i-0123456789abcdef0")
+    node = EtcdPeerClients(tmp_path / "node", "i-0123456789abcdef0")
     place = tmp_path / "node/run/holdfast/etcd/client.crt"
     made = []
     for authority in (cluster.authority, cluster.authority, new_authority("etcd-ca", NOW)):

@@ -28,7 +28,7 @@ from userdata.host.https import Credentials, NoAnswer
 from userdata.kube import client, rights
 from userdata.kube.access import ADMINISTRATOR_FILE, AGENT_FILE, AGENTS, Access
 from userdata.kube.client import Api
-from userdata.kube.outcomes import Conflict, Exists, Forbidden, Invalid, NotFound
+from userdata.kube.outcomes import ApiConflict, ApiInvalid, Exists, Forbidden, NotFound
 from userdata.kube.probe import probe
 from userdata.kube.resources import (
     CLUSTER_ROLE_BINDINGS,
@@ -119,7 +119,7 @@ def test_an_empty_list_is_known_and_empty(kube: Kube) -> None:
 
 
 def test_what_the_api_server_cannot_take_is_invalid(kube: Kube) -> None:
-    assert isinstance(kube.master.create(CONFIG_MAPS, config_map("Not a name"), "default"), Invalid)
+    assert isinstance(kube.master.create(CONFIG_MAPS, config_map("Not a name"), "default"), ApiInvalid)
 
 
 def test_a_name_cannot_lead_to_another_path(kube: Kube) -> None:
@@ -389,5 +389,5 @@ def test_a_request_that_was_judged_meanwhile_is_left_alone(kube: Kube, cloud: Cl
     assert isinstance(stored, Known)
     approvals(kube, cloud).run()
     condition = {"type": "Denied", "status": "True", "reason": "Test", "message": "test"}
-    assert isinstance(kube.agent.judge(stored.value, condition), Conflict)
+    assert isinstance(kube.agent.judge(stored.value, condition), ApiConflict)
     assert kube.judged(name).keys() == {"Approved"}

@@ -152,6 +152,22 @@ def test_an_exception_sees_aws_and_is_closed_to_all_others(contract: str) -> Non
     assert named <= matching(listed(contract, "forbidden_modules"))
 
 
+# The programs have the same rhythm, and each has its snapshot.
+SAME_IN_EACH_PROGRAM = {"Snapshot"}
+
+
+@pytest.mark.parametrize("room", ["coordination", "functions", "userdata"])
+def test_a_class_of_a_room_has_its_name_alone(room: str) -> None:
+    names = [
+        node.name
+        for path in (ROOT / room).rglob("*.py")
+        if path.name != "ports.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    ]
+    assert {name for name in names if names.count(name) > 1} - SAME_IN_EACH_PROGRAM == set()
+
+
 def test_a_node_speaks_https_in_one_module_only() -> None:
     speaking = {
         path.relative_to(ROOT).as_posix()

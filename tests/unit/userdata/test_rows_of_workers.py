@@ -30,7 +30,7 @@ from tests.unit.userdata.agent import looks
 from tests.unit.userdata.boot.world import ME, OTHER, Neighbours, World
 from tests.unit.userdata.tables import MemoryTable
 from userdata.agent.csr_approver import CsrApprover
-from userdata.agent.observe.gather import Sources
+from userdata.agent.observe.gather import ObservationSources
 from userdata.agent.observe.snapshot import Nodes
 from userdata.agent.observe.task import Observer
 from userdata.boot import bootstrap_csr
@@ -162,7 +162,7 @@ def observing(state: str | None, *items: Item) -> tuple[str, Mapping[str, Item |
     slots = [GroupInstance(f"i-{number}", "slot", "control-plane", "InService") for number in range(1, 5)]
     pool = [GroupInstance(WORKER, "pool", "worker", "InService")] if state == "running" else []
     observer = Observer(
-        Sources(
+        ObservationSources(
             instance_id="i-1",
             table=table,
             etcd=lambda: Known(looks.view(*looks.THREE, problems={2: "no answer"})),
@@ -270,7 +270,7 @@ def test_the_function_decides_the_same(item: Item) -> None:
 
 def telling(root: Path, *items: Item) -> str:
     table = MemoryTable(looks.RECORD.item(), *(each.item() for each in looks.ROWS), *items)
-    sources = status.Sources(
+    sources = status.StatusSources(
         root=root,
         who=Known(Who("i-1", "control-plane", "0", "one")),
         is_control_plane=True,

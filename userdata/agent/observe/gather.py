@@ -16,7 +16,7 @@ from coordination.record import Phase
 from coordination.retention import OldRow, old_rows
 from coordination.rows import understood, unreadable
 from userdata.agent.observe import conditions
-from userdata.agent.observe.snapshot import Nodes, Snapshot, TableRows
+from userdata.agent.observe.snapshot import LeaderRows, Nodes, Snapshot
 from userdata.etcd.model import hexadecimal
 from userdata.etcd.view import EtcdView
 from userdata.logs.lines import StageFailed
@@ -27,7 +27,7 @@ _READ = (CLUSTER_ITEM, MEMBER_ITEM_PREFIX, CONDITION_ITEM_PREFIX, BOOT_ITEM_PREF
 
 
 @dataclass(frozen=True)
-class Sources:
+class ObservationSources:
     """Where a look gets what it sees. None of them raises."""
 
     instance_id: str
@@ -44,7 +44,7 @@ class Sources:
     steady: Callable[[], float] = time.monotonic
 
 
-def gather(sources: Sources) -> Snapshot | None:
+def gather(sources: ObservationSources) -> Snapshot | None:
     """One look, None while the cluster is not ready. Raises StageFailed where nothing could be decided on it."""
     # Rows before etcd's list: a row that says voter then belongs to a member that was added before.
     table = read(sources.table)
@@ -76,7 +76,7 @@ def gather(sources: Sources) -> Snapshot | None:
     )
 
 
-def read(table: TableReader) -> TableRows:
+def read(table: TableReader) -> LeaderRows:
     """The rows. Raises StageFailed where they are unknown, or where there is no record.
 
     A condition that cannot be understood is ignored: a person typed it, and `status` names it. So is a boot row:
@@ -92,7 +92,7 @@ def read(table: TableReader) -> TableRows:
     if record is None:
         raise StageFailed("there is no cluster record")
     own = [row for row in understood(found.members).values() if row.epoch == record.epoch]
-    return TableRows(
+    return LeaderRows(
         record=record,
         members=tuple(sorted(own, key=lambda row: row.instance_id)),
         unread=unreadable(found.members),

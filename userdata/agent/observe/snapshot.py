@@ -26,7 +26,7 @@ class Nodes:
 
 
 @dataclass(frozen=True)
-class TableRows:
+class LeaderRows:
     """What the table says; member rows are those of the record's epoch."""
 
     record: ClusterRecord
@@ -50,7 +50,7 @@ class Snapshot:
     """Seconds since 1970."""
     steady: float
     """Seconds of a clock that only goes forward."""
-    table: TableRows
+    table: LeaderRows
     view: Reading[EtcdView]
     instances: Reading[tuple[GroupInstance, ...]]
     """Every instance of the cluster's groups."""

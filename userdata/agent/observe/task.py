@@ -18,7 +18,7 @@ from userdata.agent.observe import conditions
 from userdata.agent.observe.apply import apply
 from userdata.agent.observe.conditions import Kind, Lasting, Wanted
 from userdata.agent.observe.decide import decide
-from userdata.agent.observe.gather import Sources, gather
+from userdata.agent.observe.gather import ObservationSources, gather
 from userdata.agent.tasks import Task
 from userdata.logs.lines import StageFailed
 
@@ -29,7 +29,7 @@ PERIOD_SECONDS = 30.0
 class Observer:
     """Looks at what `sources` show, and writes to `table`."""
 
-    sources: Sources
+    sources: ObservationSources
     table: TableWriter
     _lasting: Lasting = field(default_factory=Lasting)
 

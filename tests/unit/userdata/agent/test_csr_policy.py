@@ -15,9 +15,9 @@ from userdata.agent.csr_policy import (
     Asked,
     Bootstrapping,
     Deny,
+    Postpone,
     Serving,
     Verdict,
-    Wait,
     decide_client,
     decide_serving,
 )
@@ -89,14 +89,14 @@ def test_a_first_request_of_another_form_is_denied_whatever_is_known(asked: Aske
         ({"role": "control-plane"}, Deny, "is a control plane"),
         ({"role": "control-plane", "state": "terminated"}, Deny, "is a control plane"),
         ({"state": "terminated"}, Deny, "is gone"),
-        ({"state": None}, Wait, "not known to EC2"),
-        ({"state": "stopped"}, Wait, "is stopped"),
-        ({"state": "shutting-down"}, Wait, "is shutting-down"),
-        ({"role": ""}, Wait, "no pool of this cluster"),
-        ({"has_node": True}, Wait, "has a Node already"),
-        ({"boot_fingerprint": ""}, Wait, "has not reported"),
-        ({"boot_fingerprint": OTHER_KEY}, Wait, "not the one"),
-        ({"approved": frozenset({OTHER_KEY})}, Wait, "another key"),
+        ({"state": None}, Postpone, "not known to EC2"),
+        ({"state": "stopped"}, Postpone, "is stopped"),
+        ({"state": "shutting-down"}, Postpone, "is shutting-down"),
+        ({"role": ""}, Postpone, "no pool of this cluster"),
+        ({"has_node": True}, Postpone, "has a Node already"),
+        ({"boot_fingerprint": ""}, Postpone, "has not reported"),
+        ({"boot_fingerprint": OTHER_KEY}, Postpone, "not the one"),
+        ({"approved": frozenset({OTHER_KEY})}, Postpone, "another key"),
     ],
 )
 def test_a_first_request_is_refused_where_the_instance_is_not_one_that_joins(
@@ -109,7 +109,7 @@ def test_a_first_request_is_refused_where_the_instance_is_not_one_that_joins(
 
 def test_another_key_is_denied_once_the_instance_had_time_to_speak_of_it() -> None:
     foreign = replace(JOINING, boot_fingerprint=OTHER_KEY)
-    assert isinstance(decide_client(replace(FIRST, age_seconds=GRACE_SECONDS - 1), KEY, foreign), Wait)
+    assert isinstance(decide_client(replace(FIRST, age_seconds=GRACE_SECONDS - 1), KEY, foreign), Postpone)
     assert isinstance(decide_client(replace(FIRST, age_seconds=GRACE_SECONDS), KEY, foreign), Deny)
     noded = replace(foreign, has_node=True)
     assert isinstance(decide_client(replace(FIRST, age_seconds=GRACE_SECONDS), KEY, noded), Deny)
@@ -176,7 +176,7 @@ def test_a_node_may_not_serve_as_anything_else(asked: Asked, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "kind"), [("terminated", Deny), (None, Wait), ("stopped", Wait), ("pending", Approve)]
+    ("state", "kind"), [("terminated", Deny), (None, Postpone), ("stopped", Postpone), ("pending", Approve)]
 )
 def test_a_node_whose_instance_is_away_may_not_serve(state: str | None, kind: type[Verdict]) -> None:
     assert isinstance(decide_serving(SERVES, replace(SHOWN, state=state)), kind)

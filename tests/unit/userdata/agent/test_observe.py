@@ -19,7 +19,7 @@ from coordination.retention import KEPT_SECONDS
 from tests.unit.coordination.conftest import NAME
 from tests.unit.coordination.conftest import client as client  # a fixture
 from tests.unit.userdata.agent.looks import NOW, RECORD, ROWS, THREE, etcd_member, row, view
-from userdata.agent.observe.gather import Sources
+from userdata.agent.observe.gather import ObservationSources
 from userdata.agent.observe.snapshot import Nodes
 from userdata.agent.observe.task import Observer
 from userdata.etcd.view import EtcdView
@@ -43,7 +43,7 @@ class World:
 
     def observer(self) -> Observer:
         return Observer(
-            Sources(
+            ObservationSources(
                 instance_id="i-1",
                 table=self.table,
                 etcd=lambda: self.etcd,

@@ -19,7 +19,7 @@ from coordination.writes import Transaction, Update, as_item, holds
 from tests.unit.userdata.agent.looks import NOW, RECORD, ROWS, THREE, row, view
 from userdata.agent.observe.actions import Correction, MarkRow
 from userdata.agent.observe.apply import apply
-from userdata.agent.observe.gather import Sources
+from userdata.agent.observe.gather import ObservationSources
 from userdata.agent.observe.snapshot import Nodes
 from userdata.agent.observe.task import Observer
 
@@ -95,7 +95,7 @@ class Cluster:
         for item in (RECORD.item(), *(each.item() for each in ROWS)):
             self.table.put(item, {})
         self.observer = Observer(
-            Sources(
+            ObservationSources(
                 instance_id="i-1",
                 table=self.table,
                 etcd=lambda: Known(view(*THREE)),

@@ -21,7 +21,7 @@ from userdata.agent.cluster_ready import why_not
 from userdata.agent.observe.actions import Action, Publish, SetCondition
 from userdata.agent.observe.conditions import Lasting
 from userdata.agent.observe.decide import decide
-from userdata.agent.observe.snapshot import Nodes, Snapshot, TableRows
+from userdata.agent.observe.snapshot import LeaderRows, Nodes, Snapshot
 from userdata.etcd.model import Alarm, AlarmKind, EtcdMember, Health
 from userdata.etcd.view import EtcdView, MemberAnswer
 
@@ -47,7 +47,7 @@ VIEWS = st.builds(
     st.sampled_from([(), (Alarm(0x10, AlarmKind.NO_SPACE),), Unknown("no answer"), NoTable("gone")]),
 )
 TABLES = st.builds(
-    TableRows,
+    LeaderRows,
     st.just(RECORD),
     st.sampled_from(
         [ROWS, ROWS[:2], (*ROWS[:2], row(3, MemberState.REMOVED)), (*ROWS, row(4, MemberState.JOINING, ""))]

@@ -28,7 +28,7 @@ from userdata.boot.context import Context
 from userdata.boot.control_plane import ControlPlaneBoot
 from userdata.boot.end import End
 from userdata.boot.launch_hook import LaunchHeartbeat
-from userdata.boot.snapshot import Answer
+from userdata.boot.snapshot import PeerAnswer
 from userdata.boot.stages import Stages
 from userdata.config.image import ImageFacts
 from userdata.config.node_file import NodeFile
@@ -466,12 +466,14 @@ class Neighbours:
     def introduce(self, pki: Pki, now: datetime) -> None:
         self.world.happens("etcd: introduce")
 
-    def answers(self, addresses: Iterable[str]) -> list[Answer]:
+    def answers(self, addresses: Iterable[str]) -> list[PeerAnswer]:
         record = self.world.record
         assert record is not None
         if self.world.happens("etcd: answers") or not self.world.answering:
             return []
-        return [Answer(record.etcd_cluster_id, self.world.has_quorum) for each in addresses if each == OTHER_ADDRESS]
+        return [
+            PeerAnswer(record.etcd_cluster_id, self.world.has_quorum) for each in addresses if each == OTHER_ADDRESS
+        ]
 
     def members_without_majority(self, addresses: Iterable[str]) -> Reading[MemberList]:
         if self.world.happens("etcd: members without majority") or not self.world.answering:

@@ -16,7 +16,7 @@ from rehearsal.aws.server import LocalAws
 from tests.rehearsal.compute import make_network
 from tests.rehearsal.scaling import LAUNCH, ScalingGroup, delete_all, make
 from tests.waiting import wait_for
-from userdata.cloud.lifecycle import OwnGroup, OwnStack
+from userdata.cloud.lifecycle import OwnAutoScalingGroup, StackSignals
 
 UUID = "6a1f"
 HOOK = launching_hook(UUID)
@@ -39,9 +39,9 @@ class Launched:
     client: Any
 
     @property
-    def own(self) -> OwnGroup:
+    def own(self) -> OwnAutoScalingGroup:
         """As the node's program makes it."""
-        return OwnGroup(self.client, UUID, self.instance_id)
+        return OwnAutoScalingGroup(self.client, UUID, self.instance_id)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_an_instance_finds_its_group_and_whether_its_launch_waits(launched: Laun
 
 
 def test_an_instance_that_no_group_has_is_known_to_have_none_and_has_nothing_to_answer(aws: LocalAws) -> None:
-    own = OwnGroup(aws.client("autoscaling"), UUID, "i-0123456789abcdef0")
+    own = OwnAutoScalingGroup(aws.client("autoscaling"), UUID, "i-0123456789abcdef0")
     assert own.place() == Known(None)
     for answered in (own.heartbeat(), own.complete_launch(), own.abandon_launch()):
         assert answered == NoOp("no Auto Scaling group has this instance")
@@ -139,9 +139,9 @@ def test_a_stack_that_does_not_wait_is_as_good_as_one_that_was_told(
             stub.add_client_error("signal_resource", code, "as the test wants it", expected_params=wanted)
         else:
             stub.add_response("signal_resource", {}, wanted)
-        assert OwnStack(client, "arn:stack", "i-1").signal("Slot1") == expected
+        assert StackSignals(client, "arn:stack", "i-1").signal("Slot1") == expected
 
 
 def test_a_stack_that_is_not_there_waits_for_nothing(aws: LocalAws) -> None:
-    outcome = OwnStack(aws.client("cloudformation"), "nobody", "i-1").signal("Slot1")
+    outcome = StackSignals(aws.client("cloudformation"), "nobody", "i-1").signal("Slot1")
     assert outcome == NoOp("the stack does not wait for Slot1")

@@ -13,7 +13,7 @@ from botocore.exceptions import ReadTimeoutError
 from coordination.names import Setting
 from coordination.outcomes import Known, Unknown
 from rehearsal.aws.server import LocalAws
-from userdata.config.settings import ClusterSettings, Invalid, PoolSettings, SettingsError, pool_settings
+from userdata.config.settings import ClusterSettings, InvalidSettings, PoolSettings, SettingsError, pool_settings
 from userdata.config.ssm import read_cluster, read_pool
 from userdata.kubeadm.node import Taint
 
@@ -87,7 +87,7 @@ def test_a_lone_comma_stands_for_no_further_names(client: Any, prefix: str) -> N
 def test_every_problem_is_told_by_its_parameter(client: Any, prefix: str) -> None:
     wrong = {"control-plane-slots": "three", "pod-cidr": "100.64.0.1/16"}
     put(client, prefix, {name: value for name, value in {**STORED, **wrong}.items() if name != "key-arn"})
-    assert read_cluster(client, prefix) == Invalid(
+    assert read_cluster(client, prefix) == InvalidSettings(
         (
             f"{prefix}/settings/key-arn is missing",
             f"{prefix}/settings/control-plane-slots is 'three', allowed: a whole number from 1",
@@ -124,7 +124,7 @@ def test_a_pool_has_labels_taints_and_a_group(client: Any, prefix: str) -> None:
 
 
 def test_a_pool_that_is_not_there_is_named(client: Any, prefix: str) -> None:
-    assert read_pool(client, prefix, "batch") == Invalid((f"{prefix}/pools/batch is missing",))
+    assert read_pool(client, prefix, "batch") == InvalidSettings((f"{prefix}/pools/batch is missing",))
 
 
 def test_a_pool_that_cannot_be_read_is_unknown(client: Any, prefix: str) -> None:

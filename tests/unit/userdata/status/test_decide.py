@@ -20,7 +20,7 @@ from userdata.pki.inspecting import Certificate
 from userdata.pki.inventory import CONTROL_PLANE, KUBELET, HeldCertificate
 from userdata.status.decide import Verdict, ago, decide
 from userdata.status.rendering import document, screen
-from userdata.status.snapshot import Snapshot, StageLine, TableRows, Who
+from userdata.status.snapshot import Snapshot, StageLine, StatusRows, Who
 
 MOMENT = datetime.fromtimestamp(NOW, UTC)
 
@@ -31,7 +31,7 @@ def certificate(name: str, days_left: float) -> HeldCertificate:
     return HeldCertificate(places[name], Known(Certificate("CN=a", "CN=b", ends - timedelta(days=365), ends)))
 
 
-TABLE = TableRows(
+TABLE = StatusRows(
     members=ROWS,
     leases=(NodeLease(LeaseName.AGENT, "i-2", 7, 3), NodeLease(LeaseName.JOIN, "", 9, 4)),
     conditions=(),

@@ -17,7 +17,7 @@ from tests.unit.userdata.agent.looks import NOW, RECORD, ROWS, THREE, row, view
 from userdata.logs.files import log_file
 from userdata.logs.lines import Clocks, Log, Outcome
 from userdata.status.decide import Verdict, decide
-from userdata.status.gather import BOOT_LOG, Sources, gather, stages
+from userdata.status.gather import BOOT_LOG, StatusSources, gather, stages
 from userdata.status.snapshot import Snapshot, Who
 
 LEASE = take(LeaseName.AGENT, NodeLease(LeaseName.AGENT, "", 4, 2), "i-2")
@@ -50,7 +50,7 @@ STORED = (
 def looked(root: Path, table: Reading[Rows], *, control_plane: bool = True) -> Snapshot:
     who = Who("i-1", "control-plane" if control_plane else "worker", "0", "one")
     return gather(
-        Sources(
+        StatusSources(
             root=root,
             who=Known(who),
             is_control_plane=control_plane,
