@@ -85,7 +85,7 @@ class TestLost:
         assert joiner in voters(cluster, founder(before))
         cluster.act("lose", joiner)
         cluster.holding.join = ("clean",)
-        why = f"etcd's member {joiner} does not answer"
+        why = f"etcd's voter {joiner} is unreachable"
         newcomer = cluster.until(lambda seen: telling(seen, why), "nobody names the lost member", STAGE_SECONDS)
         after = cluster.look()
         assert unchanged(after, before)
@@ -144,7 +144,7 @@ class TestHung:
         assert joiner in voters(cluster, founder(before))
         cluster.act("hang", joiner)
         cluster.holding.join = ("clean",)
-        why = f"etcd's member {joiner} does not answer"
+        why = f"etcd's voter {joiner} is unreachable"
         newcomer = cluster.until(lambda seen: telling(seen, why), "nobody names the hung member", STAGE_SECONDS)
         after = cluster.look()
         assert unchanged(after, before)

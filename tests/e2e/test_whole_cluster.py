@@ -84,7 +84,7 @@ def test_a_founder_lost_after_the_others_had_joined_is_named_by_its_replacement_
 def naming(seen: Seen, lost: str) -> str | None:
     """An instance that waits at the gate and says that the lost one is in the way."""
     for name in seen.control_planes:
-        if seen.stage(name) == "gate" and f"etcd's member {lost} does not answer" in seen.boots[name].reason:
+        if seen.stage(name) == "gate" and f"etcd's voter {lost} is unreachable" in seen.boots[name].reason:
             return name
     return None
 
