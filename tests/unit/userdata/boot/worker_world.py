@@ -281,7 +281,7 @@ def placed(world: WorkerWorld, patch: pytest.MonkeyPatch) -> WorkerWorld:
         "wiring.ClusterTable": lambda client, name: world.table,
         "wiring.Metadata": lambda: SimpleNamespace(identity=lambda: Known(IDENTITY)),
         "wiring.Mirror": lambda *_: SimpleNamespace(write=world.lines.append, close=lambda seconds: 0),
-        "wiring.System": lambda root: Machine(world),
+        "wiring.SystemMachine": lambda root: Machine(world),
         "wiring.time": clock,
         "worker.time": clock,
         "wiring.run": world.run,
