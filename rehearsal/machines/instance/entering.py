@@ -23,9 +23,13 @@ _JOIN = 'while [ "$1" != -- ]; do echo 0 >"$1"; shift; done; shift; exec "$@"'
 """Shell: join the groups before the dashes, then become the program behind them."""
 
 
-_WAIT = '"$@"; exit $?'
+_WAIT = 'first=$1; shift; "$@"; code=$?; kill -s CHLD "$first" 2>&-; exit $code'
 """Shell: run a program as a child, which then is a process of the instance, and end as it does. nsenter could do that,
-but stops itself with its child; systemd stops everything before it kills it, and would wait for nsenter to go on."""
+but stops itself with its child; systemd stops everything before it kills it, and would wait for nsenter to go on.
+
+systemd-shutdown waits for everything that it killed, and looks again only at a SIGCHLD (wait_for_children in its
+killall.c). The parent of this child is this shell, which is no process of the instance, so the shell passes the signal
+on once it has seen the child's end; without it a shutdown stands still until power is cut."""
 
 
 def command(
@@ -38,7 +42,7 @@ def command(
     environment = [f"{name}={value}" for name, value in {**ENVIRONMENT, **(more or {})}.items()]
     enter = ["nsenter", "--target", str(pid), "--no-fork", "--root", "--wd"]
     enter += ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"]
-    inside = ["sh", "-c", _WAIT, "sh", "env", "-i", *environment, *argv]
+    inside = ["sh", "-c", _WAIT, "sh", str(pid), "env", "-i", *environment, *argv]
     return ["sh", "-c", _JOIN, "sh", *_groups(pid, trees), "--", *enter, "--", *inside]
 
 
