@@ -52,6 +52,7 @@ def nothing_is_left(harness: LocalAwsHarness, before: inventory.Inventory, *expe
     assert wait_for(lambda: not left(), f"nothing is left; first: {sorted(left())}")
 
 
+@pytest.mark.slow
 def test_a_create_that_fails_with_three_voters_rolls_back_within_minutes_and_leaves_nothing(
     cluster: Cluster, harness: LocalAwsHarness, before: inventory.Inventory
 ) -> None:

@@ -23,7 +23,6 @@ RESTORING_QUICK = {
     "a founder alone, without a backup, that is to be terminated": Restoring(
         Budget(launches=2, leavings=1, cuts=1), members=1, backup=False
     ),
-    "a node that cannot read the table": Restoring(Budget(losses=2, launches=2, reboots=1, blind=1), members=2),
 }
 FOUNDING_LONG = {
     "three nodes, one lost, one rebooted": Founding(Faults(losses=1, reboots=1)),
@@ -41,6 +40,7 @@ FOUNDING_LONG = {
     ),
 }
 RESTORING_LONG = {
+    "a node that cannot read the table": Restoring(Budget(losses=2, launches=2, reboots=1, blind=1), members=2),
     "three losses, a cut": Restoring(Budget(losses=3, launches=2, cuts=1)),
     "four losses, deleted, one rebooted": Restoring(Budget(losses=4, launches=2, deletions=1, reboots=1)),
     "three losses, one stopped, a cut": Restoring(Budget(losses=3, launches=2, stops=1, cuts=1)),

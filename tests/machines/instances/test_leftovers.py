@@ -19,8 +19,8 @@ from rehearsal.machines.network import namespaces
 from tests.machines.instances.harness import InstanceHarness
 from tests.waiting import wait_for
 
-CYCLES = int(os.environ.get("HOLDFAST_CYCLES", "4"))
-"""How often an instance comes and goes in some way; 20 take two minutes."""
+CYCLES = int(os.environ.get("HOLDFAST_CYCLES", "12"))
+"""How often an instance comes and goes in some way; 12 take half a minute."""
 OWNER = """
 import sys, time
 from pathlib import Path
@@ -47,6 +47,7 @@ def of(cloud_id: str) -> set[str]:
     return {name for name in leftovers.snapshot() if cloud_id in name}
 
 
+@pytest.mark.slow
 def test_random_ups_and_downs_leave_nothing(cloud_id: str, tmp_path: Path) -> None:
     chance = random.Random(cloud_id)
     harness = InstanceHarness(cloud_id, tmp_path)
