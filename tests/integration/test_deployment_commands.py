@@ -76,6 +76,7 @@ def test_a_deploy_tells_nested_resources_and_ends_with_the_outputs(commands: Com
     assert commands.said[-1].split()[0] == "CertificateAuthorityCommand"
 
 
+@pytest.mark.slow
 def test_the_packaged_tree_is_what_the_bucket_holds(
     commands: Commands, generated: Generated, monkeypatch: pytest.MonkeyPatch
 ) -> None:

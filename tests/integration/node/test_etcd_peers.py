@@ -75,6 +75,7 @@ def test_members_answer_a_node_that_has_only_the_authoritys_keys(
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
 
 
+@pytest.mark.slow
 def test_a_member_that_is_lost_is_named_and_the_others_have_a_majority_until_they_have_not(
     three: EtcdCluster, etcd_peers: EtcdPeerClients
 ) -> None:

@@ -71,6 +71,7 @@ def test_without_a_healthy_target_connections_go_to_all(harness: BalancerHarness
     assert names(harness, harness.nodes()[harness.zones[0]]) == {target.instance_id for target in harness.targets}
 
 
+@pytest.mark.slow
 def test_a_target_drains_keeps_its_connections_until_the_delay_is_over_and_gets_no_new_ones(
     harness: BalancerHarness,
 ) -> None:

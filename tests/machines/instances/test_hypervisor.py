@@ -129,6 +129,7 @@ def status(harness: InstanceHarness, instance: str) -> str:
     return str(found["InstanceStatus"]["Status"])
 
 
+@pytest.mark.slow
 def test_a_hung_instance_can_be_terminated(harness: InstanceHarness, instance: str) -> None:
     harness.hypervisor.hang(instance)
     began = time.monotonic()
@@ -260,6 +261,7 @@ def test_a_termination_shuts_the_system_down_in_order(harness: InstanceHarness) 
     assert "Powering off." in harness.console(instance_id)
 
 
+@pytest.mark.slow
 def test_a_system_that_does_not_end_loses_its_power(harness: InstanceHarness) -> None:
     instance_id = harness.boot(STUBBORN)
     began = time.monotonic()
