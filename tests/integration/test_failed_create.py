@@ -12,6 +12,8 @@ from tests.integration.conftest import Generated
 from tests.integration.harness import CLI_SECONDS, LocalAwsHarness, wait_for
 from tests.integration.nodes import IN_SERVICE, WAITS_TO_LAUNCH, Nodes
 
+pytestmark = pytest.mark.slow
+
 SPEED = 10
 HEARTBEAT_SECONDS = 1800
 """What a hook waits for where nobody answers it."""
@@ -52,7 +54,6 @@ def nothing_is_left(harness: LocalAwsHarness, before: inventory.Inventory, *expe
     assert wait_for(lambda: not left(), f"nothing is left; first: {sorted(left())}")
 
 
-@pytest.mark.slow
 def test_a_create_that_fails_with_three_voters_rolls_back_within_minutes_and_leaves_nothing(
     cluster: Cluster, harness: LocalAwsHarness, before: inventory.Inventory
 ) -> None:

@@ -20,9 +20,6 @@ RESTORING_QUICK = {
     "two losses, one stopped, one rebooted": Restoring(Budget(losses=2, launches=1, stops=1, reboots=1)),
     "a founder alone, without a backup": Restoring(Budget(losses=2, launches=2), members=1, backup=False),
     "two members, without a backup": Restoring(Budget(losses=3, launches=2), members=2, backup=False),
-    "a founder alone, without a backup, that is to be terminated": Restoring(
-        Budget(launches=2, leavings=1, cuts=1), members=1, backup=False
-    ),
 }
 FOUNDING_LONG = {
     "three nodes, one lost, one rebooted": Founding(Faults(losses=1, reboots=1)),
@@ -50,6 +47,9 @@ RESTORING_LONG = {
     ),
     "a founder alone, without a backup, rebooted and cut off": Restoring(
         Budget(losses=2, launches=2, reboots=1, cuts=1), members=1, backup=False
+    ),
+    "a founder alone, without a backup, that is to be terminated": Restoring(
+        Budget(launches=2, leavings=1, cuts=1), members=1, backup=False
     ),
     "a founder alone, that is to be terminated, a loss, a stop": Restoring(
         Budget(losses=1, launches=2, stops=1, leavings=1), members=1

@@ -93,6 +93,7 @@ def test_a_lost_instance_is_gone_at_once_and_its_peers_hear_nothing(
         harness.hypervisor.execute(lost, ["true"])
 
 
+@pytest.mark.slow
 def test_a_hung_instance_still_runs_for_ec2_and_answers_nobody(harness: InstanceHarness, pair: tuple[str, str]) -> None:
     hung, peer = pair
     harness.hypervisor.hang(hung)
@@ -106,6 +107,7 @@ def test_a_hung_instance_still_runs_for_ec2_and_answers_nobody(harness: Instance
     assert harness.state(hung) == "running"
 
 
+@pytest.mark.slow
 def test_only_a_hung_instance_fails_its_status_check_until_it_is_rebooted(
     harness: InstanceHarness, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
