@@ -14,7 +14,7 @@ from coordination.outcomes import Done, Known, Unknown
 from userdata.host import https
 from userdata.host.https import Credentials, NoAnswer
 from userdata.kube.outcomes import Answer, ApiRefusal, Change, failure
-from userdata.kube.resources import SIGNING_REQUESTS, Object, Resource
+from userdata.kube.resources import PODS, SIGNING_REQUESTS, Object, Resource
 from userdata.kubeadm.places import API_PORT
 
 FIELD_MANAGER = "holdfast"
@@ -85,9 +85,23 @@ class Api:
         path = f"{resource.path(name, namespace)}?{urlencode({'fieldManager': FIELD_MANAGER})}"
         return _done(self._ask(f"patch {resource.plural} {name}", "PATCH", path, changes, _MERGE))
 
-    def delete(self, resource: Resource, name: str, namespace: str = "") -> Change:
-        """Delete an object. NotFound where it is gone already."""
-        return _done(self._ask(f"delete {resource.plural} {name}", "DELETE", resource.path(name, namespace)))
+    def delete(self, resource: Resource, name: str, namespace: str = "", uid: str = "") -> Change:
+        """Delete an object, where a UID is given only the one that has it.
+
+        NotFound where it is gone already, ApiConflict where the object of this name has another UID.
+        """
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", **_only(uid)} if uid else None
+        return _done(self._ask(f"delete {resource.plural} {name}", "DELETE", resource.path(name, namespace), options))
+
+    def evict(self, namespace: str, name: str, uid: str) -> Change:
+        """Delete a Pod, with its own grace period, if its PodDisruptionBudget allows that.
+
+        BudgetRefusal where it does not for now, NotFound where the Pod is gone, ApiConflict where the Pod of this name
+        has another UID. Unknown also where the Pod has two budgets.
+        """
+        metadata = {"name": name, "namespace": namespace}
+        body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata, "deleteOptions": _only(uid)}
+        return _done(self._ask(f"evict pods {name}", "POST", f"{PODS.path(name, namespace)}/eviction", body))
 
     def judge(self, request: Object, condition: Mapping[str, str]) -> Change:
         """Approve or deny a certificate signing request, as it was read: Conflict where it has changed since."""
@@ -126,6 +140,11 @@ class Api:
 
 def _done(answer: Answer[Object]) -> Done | ApiRefusal | Unknown:
     return Done() if isinstance(answer, Known) else answer
+
+
+def _only(uid: str) -> Object:
+    """What makes the API server delete an object only if it has this UID."""
+    return {"preconditions": {"uid": uid}}
 
 
 def _name(body: Object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
@@ -44,6 +45,11 @@ class ApiInvalid(ApiRefusal):
     """The request cannot be carried out as it is. Trying again does not help."""
 
 
+@dataclass(frozen=True)
+class BudgetRefusal(ApiRefusal):
+    """A PodDisruptionBudget does not allow the eviction of a Pod now. It may later."""
+
+
 Answer: TypeAlias = Known[Value] | ApiRefusal | Unknown
 Change: TypeAlias = Done | ApiRefusal | Unknown
 
@@ -60,6 +66,7 @@ _BY_REASON: dict[str, type[ApiRefusal]] = {
     "UnsupportedMediaType": ApiInvalid,
 }
 _TOO_MANY_REQUESTS = 429
+_BUDGET_CAUSE = "DisruptionBudget"
 
 
 def failure(operation: str, status: int, answer: object) -> ApiRefusal | Unknown:
@@ -69,6 +76,16 @@ def failure(operation: str, status: int, answer: object) -> ApiRefusal | Unknown
     reason = f"{operation}: {message}"
     code = f"HTTP {status}"
     if status == _TOO_MANY_REQUESTS:
-        return Throttled(reason, code)
+        # One status for two things: only the cause tells a budget from an API server that has too much to do.
+        budget = _causes(said).get(_BUDGET_CAUSE)
+        return Throttled(reason, code) if budget is None else BudgetRefusal(f"{reason} {budget}"[:_LONGEST])
     refusal = _BY_REASON.get(str(said.get("reason")))
     return Unknown(reason, code) if refusal is None else refusal(reason)
+
+
+def _causes(said: Mapping[str, object]) -> Mapping[str, str]:
+    """What a Status says of its causes, by their kinds, which it calls reasons; empty where it names none."""
+    details = said.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    listed = [each for each in causes if isinstance(each, dict)] if isinstance(causes, list) else []
+    return {str(each.get("reason")): str(each.get("message") or "") for each in listed}
