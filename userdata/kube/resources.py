@@ -31,6 +31,7 @@ class Resource:
 
 NODES = Resource("v1", "nodes")
 PODS = Resource("v1", "pods")
+DAEMON_SETS = Resource("apps/v1", "daemonsets")
 SECRETS = Resource("v1", "secrets")
 CONFIG_MAPS = Resource("v1", "configmaps")
 SIGNING_REQUESTS = Resource("certificates.k8s.io/v1", "certificatesigningrequests")
