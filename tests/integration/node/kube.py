@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+import pytest
+
 from coordination import boots
 from coordination.boots import Boot
 from coordination.instances import GroupInstance
-from coordination.outcomes import Item, Known, Reading
+from coordination.outcomes import Done, Item, Known, Reading
 from coordination.writes import as_item
 from tests.integration.node.api_server import ApiServer
+from tests.integration.node.etcd_cluster import EtcdCluster
+from tests.waiting import wait_for
 from userdata.host.files import private, write
 from userdata.host.https import Credentials
+from userdata.kube import rights
 from userdata.kube.access import Access
 from userdata.kube.client import Api
 from userdata.kube.resources import CLUSTER_ROLE_BINDINGS, SIGNING_REQUESTS, Object
 from userdata.kube.rights import CLIENT_SIGNER
+from userdata.kubeadm.cluster import Cluster
 from userdata.kubeadm.tokens import GROUP
 from userdata.pki.issuing import Subject
 
@@ -96,6 +103,26 @@ class Kube:
         assert isinstance(answer, Known), answer
         conditions: list[dict[str, Any]] = answer.value["status"].get("conditions", [])
         return {each["type"]: each["message"] for each in conditions}
+
+
+@contextmanager
+def serving(folders: pytest.TempPathFactory, minor: str) -> Iterator[Kube]:
+    """An API server of a minor, on which a founder has given the agents their rights."""
+    cluster = Cluster("holdfast", "", "api.holdfast.internal", "100.64.0.0/16", "172.20.0.0/16", "uuid-1")
+    etcd = EtcdCluster(folders.mktemp("etcd"), minor)
+    server = ApiServer(folders.mktemp("control-plane"), etcd, cluster, minor)
+    try:
+        etcd.found(["m1"])
+        server.start()
+        made = Kube(server)
+        made.bind_as_kubeadm_does()
+        with made.access.administrator() as credentials:
+            api = Api(server.address, credentials)
+            wait_for(lambda: rights.install(api) == Done(), "the agents' rights")
+        yield made
+    finally:
+        server.stop()
+        etcd.stop()
 
 
 @dataclass

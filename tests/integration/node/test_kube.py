@@ -14,13 +14,10 @@ from typing import Any
 import pytest
 
 from coordination.outcomes import Done, Known, NoOp, Unknown
-from tests.integration.node.api_server import ApiServer
-from tests.integration.node.etcd_cluster import EtcdCluster
-from tests.integration.node.kube import INSTANCE, Cloud, Kube, binding
+from tests.integration.node.kube import INSTANCE, Cloud, Kube, binding, serving
 from tests.programs import MINORS
 from tests.unit.userdata.requests import of_node, signing_request
 from tests.unit.userdata.secrecy import leaks, process_arguments
-from tests.waiting import wait_for
 from userdata.agent.csr_approver import CsrApprover, tasks
 from userdata.agent.csr_policy import GRACE_SECONDS
 from userdata.host import https, network
@@ -33,7 +30,9 @@ from userdata.kube.probe import probe
 from userdata.kube.resources import (
     CLUSTER_ROLE_BINDINGS,
     CONFIG_MAPS,
+    DAEMON_SETS,
     NODES,
+    PODS,
     SECRETS,
     SELF_REVIEWS,
     SIGNING_REQUESTS,
@@ -42,7 +41,6 @@ from userdata.kube.resources import (
     Resource,
 )
 from userdata.kube.rights import AUTO_APPROVAL, SERVING_SIGNER
-from userdata.kubeadm.cluster import Cluster
 from userdata.kubeadm.tokens import GROUP
 from userdata.logs.lines import StageFailed
 from userdata.pki.inspecting import key_fingerprint
@@ -55,21 +53,8 @@ KEY, FOREIGN_KEY = new_key(), new_key()
 @pytest.fixture(scope="module", params=MINORS)
 def kube(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kube]:
     """An API server of each minor, on which a founder has given the agents their rights."""
-    cluster = Cluster("holdfast", "", "api.holdfast.internal", "100.64.0.0/16", "172.20.0.0/16", "uuid-1")
-    etcd = EtcdCluster(tmp_path_factory.mktemp("etcd"), request.param)
-    server = ApiServer(tmp_path_factory.mktemp("control-plane"), etcd, cluster, request.param)
-    try:
-        etcd.found(["m1"])
-        server.start()
-        made = Kube(server)
-        made.bind_as_kubeadm_does()
-        with made.access.administrator() as credentials:
-            api = Api(server.address, credentials)
-            wait_for(lambda: rights.install(api) == Done(), "the agents' rights")
+    with serving(tmp_path_factory, request.param) as made:
         yield made
-    finally:
-        server.stop()
-        etcd.stop()
 
 
 def config_map(name: str, **data: str) -> Object:
@@ -227,7 +212,12 @@ def test_certificates_with_keys_are_for_root_alone_and_an_administrators_goes_af
         ("list", SECRETS, SYSTEM, ""),
         ("get", SECRETS, "default", "any"),
         ("get", CONFIG_MAPS, "default", "any"),
-        ("delete", NODES, "", "any"),
+        # Without a name: all of them.
+        ("delete", NODES, "", ""),
+        ("get", PODS, "default", "any"),
+        ("delete", PODS, "default", ""),
+        ("list", DAEMON_SETS, "", ""),
+        ("delete", DAEMON_SETS, SYSTEM, "any"),
         ("delete", SIGNING_REQUESTS, "", "any"),
         ("delete", CLUSTER_ROLE_BINDINGS, "", "cluster-admin"),
         ("get", CLUSTER_ROLE_BINDINGS, "", AUTO_APPROVAL),
