@@ -138,7 +138,7 @@ rehearse-shell: $(CHECK) ## Open a shell inside instance I= of a running rehears
 	$(cloud) shell $(I)
 
 # The suites in which instances boot, by what is tested: each takes less than an hour, most a quarter of one.
-e2e_suites := founding joining cluster lifetimes security machines
+e2e_suites := founding joining replacing cluster lifetimes security machines
 e2e = @$(check_python) -m pytest --durations=20 --slowest-files=20 $(ARGS)
 
 .PHONY: e2e
@@ -152,6 +152,10 @@ e2e-founding: $(CHECK) ## The founder is lost or stops responding at every stage
 .PHONY: e2e-joining
 e2e-joining: $(CHECK) ## A joining control plane is lost, stops responding or reboots at every stage
 	$(e2e) tests/e2e/test_joining_faults.py
+
+.PHONY: e2e-replacing
+e2e-replacing: $(CHECK) ## Control planes leave, announced and unannounced, and others come in their place
+	$(e2e) tests/e2e/test_replacing.py
 
 .PHONY: e2e-cluster
 e2e-cluster: $(CHECK) ## Whole clusters: all nodes reboot, pauses, replacement, what is missing in the network

@@ -74,6 +74,14 @@ def optional_number(item: Item, field: str) -> int | None:
     return whole_number(item, field) if field in item else None
 
 
+def flag(item: Item, field: str) -> bool:
+    """Whether the field says yes; no where it is missing. Raises Malformed."""
+    value = item.get(field, False)
+    if not isinstance(value, bool):
+        raise Malformed(_line(item, field, value, "true, false"))
+    return value
+
+
 def one_of(item: Item, field: str, allowed: Iterable[str]) -> str:
     """The field's text, which must be one of `allowed`. Raises Malformed."""
     names = list(allowed)

@@ -1,4 +1,4 @@
-"""An instance as its Auto Scaling group sees it."""
+"""Instances and slots as Auto Scaling sees them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ _LAUNCHING = frozenset({"Pending", _HELD_BY_LAUNCHING_HOOK, "Pending:Proceed"})
 _LEAVING = frozenset({"Terminating", _HELD_BY_TERMINATING_HOOK, "Terminating:Proceed"})
 # https://docs.aws.amazon.com/autoscaling/ec2/userguide/manage-retained-instances.html
 _RETAINED = "Terminating:Retained"
+_IN_SERVICE = "InService"
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class GroupInstance:
     group: str
     role: str
     lifecycle_state: str
+    slot: str = ""
+    """The value of the group's slot tag; empty for one of a pool."""
 
     @property
     def waits_to_launch(self) -> bool:
@@ -31,6 +34,11 @@ class GroupInstance:
     def waits_to_terminate(self) -> bool:
         """Whether a terminating hook holds it."""
         return self.lifecycle_state == _HELD_BY_TERMINATING_HOOK
+
+    @property
+    def is_in_service(self) -> bool:
+        """Whether its group counts on it."""
+        return self.lifecycle_state == _IN_SERVICE
 
     @property
     def is_launching(self) -> bool:
@@ -46,3 +54,26 @@ class GroupInstance:
     def is_retained(self) -> bool:
         """Whether its hook was abandoned: it runs, is billed, and stays until somebody terminates it."""
         return self.lifecycle_state == _RETAINED
+
+
+@dataclass(frozen=True)
+class SlotGroup:
+    """The group of one control-plane slot."""
+
+    name: str
+    slot: str
+    min_size: int
+    desired: int
+    max_size: int
+    suspended: frozenset[str] = frozenset()
+    """The names of its suspended processes."""
+
+
+@dataclass(frozen=True)
+class Groups:
+    """What one look at all groups of the cluster has shown."""
+
+    instances: tuple[GroupInstance, ...]
+    """Ordered by their ids; of slots and pools."""
+    slots: tuple[SlotGroup, ...]
+    """Ordered by slot."""

@@ -54,6 +54,28 @@ def found_again(row: Member) -> Update:
     return update(row.item_id, {"Epoch": row.epoch, "NotFoundSince": None}, expected)
 
 
+def silent(row: Member, now: int) -> Update:
+    """A majority answers, and this voter does not. `now` is in seconds since 1970; a row silent before begins anew."""
+    expected = {"Epoch": row.epoch, "SilentSince": row.silent_since}
+    return update(row.item_id, {"Epoch": row.epoch, "SilentSince": now}, expected)
+
+
+def answers_again(row: Member) -> Update:
+    """The voter serves."""
+    expected = {"Epoch": row.epoch, "SilentSince": row.silent_since}
+    return update(row.item_id, {"Epoch": row.epoch, "SilentSince": None}, expected)
+
+
+def hook_began(row: Member, now: int) -> Update:
+    """A terminating hook holds the instance. `now` is in seconds since 1970."""
+    return update(row.item_id, {"Epoch": row.epoch, "HookSince": now}, {"Epoch": row.epoch, "HookSince": None})
+
+
+def removal_vetoed(row: Member, now: int) -> Update:
+    """An agent has refused to remove it. `now` is in seconds since 1970."""
+    return update(row.item_id, {"Epoch": row.epoch, "VetoedAt": now}, {"Epoch": row.epoch, "State": row.state.value})
+
+
 def etcd_id(row: Member, etcd_member_id: str) -> Update:
     """The id that etcd has given to the row's instance."""
     changes: dict[str, Value] = {"Epoch": row.epoch, "EtcdMemberId": etcd_member_id}

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from coordination.fields import one_of, optional_number, optional_text, text, whole_number
+from coordination.fields import flag, one_of, optional_number, optional_text, text, whole_number
 from coordination.names import MEMBER_ITEM_PREFIX, TABLE_KEY, member_item
 from coordination.outcomes import Item
 from coordination.writes import Value, as_item
+
+SILENT_SECONDS = 600
+"""After so long a member that does not do its work is given up: it is back after a reboot of its instance sooner."""
 
 
 class MemberState(StrEnum):
@@ -37,11 +40,23 @@ class Member:
     """When the row was written; None keeps it young for ever."""
     not_found_since: int | None = None
     """Since when EC2 has not known the instance; None while it does."""
+    silent_since: int | None = None
+    """Since when it does not do its work in etcd, as agents have seen it without a gap; None while it does."""
+    hook_since: int | None = None
+    """When the function first saw its terminating hook; None before."""
+    vetoed_at: int | None = None
+    """When an agent refused to remove it last: the function asks for something else first."""
+    never_joined: bool = False
+    """Whether the row was written so that the instance never becomes a member: its hook was completed."""
 
     @property
     def item_id(self) -> str:
         """The row's key."""
         return member_item(self.instance_id)
+
+    def is_given_up(self, now: int) -> bool:
+        """Whether it has not done its work for too long."""
+        return self.silent_since is not None and now - self.silent_since >= SILENT_SECONDS
 
     def fields(self) -> dict[str, Value]:
         """The fields that store it; None stands for a field that is not there."""
@@ -53,6 +68,10 @@ class Member:
             "EtcdMemberId": self.etcd_member_id or None,
             "CreatedAt": self.created_at,
             "NotFoundSince": self.not_found_since,
+            "SilentSince": self.silent_since,
+            "HookSince": self.hook_since,
+            "VetoedAt": self.vetoed_at,
+            "NeverJoined": self.never_joined or None,
         }
 
     def item(self) -> Item:
@@ -71,4 +90,8 @@ def member(item: Item) -> Member:
         etcd_member_id=optional_text(item, "EtcdMemberId"),
         created_at=optional_number(item, "CreatedAt"),
         not_found_since=optional_number(item, "NotFoundSince"),
+        silent_since=optional_number(item, "SilentSince"),
+        hook_since=optional_number(item, "HookSince"),
+        vetoed_at=optional_number(item, "VetoedAt"),
+        never_joined=flag(item, "NeverJoined"),
     )

@@ -1,6 +1,7 @@
 """The `observation` item: what the leading agent saw last of etcd and of the nodes.
 
-It is a note for people, for `status` and for alarms. No decision may hang on it alone, for it may be old.
+It is a note for people, for `status` and for alarms, and what the function plans by. Nothing that cannot be taken back
+may hang on it alone, for it may be old.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from coordination.writes import Value, as_item
 
 OLD_SECONDS = 300
 """After so long without a new one no agent leads, or the one that does cannot see anything."""
+FRESH_SECONDS = 120
+"""How old an observation may be that something is planned by: the leader makes one every half a minute, and after a
+minute another agent leads."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,10 @@ class ClusterObservation:
     nodes_ready: int | None = None
     certificate_days: int | None = None
     """Whole days until the first certificate of the looking node ends; negative once one has."""
+
+    def shows_members(self, epoch: int, now: int) -> bool:
+        """Whether a majority of this epoch's etcd answered, and lately."""
+        return self.members is not None and self.epoch == epoch and now - self.observed_at <= FRESH_SECONDS
 
     def fields(self) -> dict[str, Value]:
         """The fields that store it; None stands for a field that is not there."""

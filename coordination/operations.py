@@ -1,18 +1,33 @@
 """The `operation` item: one change of etcd's membership, which the function requests and an agent carries out.
 
 While it is there no new member joins, whatever it says: the join gate is closed by an operation that has ended, too,
-and by one that cannot be understood.
+and by one that cannot be understood. Every write to it names its id, which is never used twice.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from coordination.fields import one_of, optional_text, text, whole_number
-from coordination.names import OPERATION_ITEM
+from coordination import member_writes
+from coordination.fields import flag, one_of, optional_number, optional_text, text, whole_number
+from coordination.members import Member
+from coordination.names import CLUSTER_ITEM, OPERATION_ITEM, lease_item
+from coordination.node_leases import LeaseName
 from coordination.outcomes import Item
-from coordination.writes import Value, as_item
+from coordination.record import Phase
+from coordination.writes import ABSENT, Transaction, Update, Value, as_item, check, update
+
+LONGEST_SECONDS = 600
+"""An operation that is older has no agent, or one that does not get on: the function withdraws it. A drain has the
+half of that, and everything after it seconds."""
+DOUBT_SECONDS = 60
+"""For so long an operation that was withdrawn after an agent had accepted it counts as in flight.
+
+The agent may have been paused right before the removal, and sends it at most CALL_SECONDS after its check.
+"""
+CALL_SECONDS = 10
+"""How long after its check against etcd an agent may send the removal that it has checked."""
 
 
 class OperationKind(StrEnum):
@@ -29,54 +44,149 @@ class OperationState(StrEnum):
     ACCEPTED = "accepted"
 
 
+class OperationOutcome(StrEnum):
+    """How an operation ended."""
+
+    DONE = "done"
+    """etcd does not list the target any more, and its row says removed."""
+    VETOED = "vetoed"
+    """An agent has found that it must not be: a final answer, after which the function decides anew."""
+    WITHDRAWN = "withdrawn"
+    """The function does not wait for it any longer."""
+
+
 @dataclass(frozen=True)
 class Operation:
-    """One operation. Every write to it is conditional on `operation_id`, which is never used twice."""
+    """One operation. Times are in seconds since 1970."""
 
     operation_id: str
     kind: OperationKind
     target_instance: str
+    """Empty for a learner of which nobody knows whose it is."""
     target_member_id: str
-    """The etcd id of the member to be removed: hexadecimal, as etcd prints it."""
+    """The etcd id of the member to be removed, hexadecimal, as etcd prints it; empty where no row and no list has one.
+    """
     epoch: int
     """The epoch of the record under which it was requested."""
     state: OperationState
     requested_at: int
-    """Seconds since 1970."""
-    result: str = ""
-    """How it ended; empty while it has not."""
+    by_etcd_alone: bool = False
+    """Whether etcd's quorum alone decides, and not a majority of the slots."""
+    accepted_by: str = ""
+    """The instance whose agent carries it out."""
+    drain_until: int | None = None
+    """When the drain of the target ends, however many pods are left; None until an agent has accepted it."""
+    outcome: OperationOutcome | None = None
+    """None while it has not ended."""
+    reason: str = ""
+    """Why it ended so."""
+    ended_at: int | None = None
 
     def __str__(self) -> str:
-        doing = f"ended: {self.result}" if self.result else str(self.state)
-        return f"{self.kind} of {self.target_instance} ({self.target_member_id}), {doing}"
+        whose = f"{self.target_instance or 'an unknown instance'} ({self.target_member_id or 'not listed'})"
+        if self.outcome is None:
+            return f"{self.kind} of {whose}, {self.state}"
+        return f"{self.kind} of {whose}, {self.outcome}" + (f": {self.reason}" if self.reason else "")
 
     def fields(self) -> dict[str, Value]:
         """The fields that store it; None stands for a field that is not there."""
         return {
             "OperationId": self.operation_id,
             "Kind": self.kind.value,
-            "TargetInstance": self.target_instance,
-            "TargetMemberId": self.target_member_id,
+            "TargetInstance": self.target_instance or None,
+            "TargetMemberId": self.target_member_id or None,
             "Epoch": self.epoch,
             "State": self.state.value,
             "RequestedAt": self.requested_at,
-            "Result": self.result or None,
+            "ByEtcdAlone": True if self.by_etcd_alone else None,
+            "AcceptedBy": self.accepted_by or None,
+            "DrainUntil": self.drain_until,
+            "Outcome": None if self.outcome is None else self.outcome.value,
+            "Reason": self.reason or None,
+            "EndedAt": self.ended_at,
         }
 
     def item(self) -> Item:
         """The item that stores it."""
         return as_item(OPERATION_ITEM, self.fields())
 
+    def is_overdue(self, now: int) -> bool:
+        """Whether nobody waits for it any longer."""
+        return self.outcome is None and now - self.requested_at > LONGEST_SECONDS
+
+    def is_in_doubt(self, now: int) -> bool:
+        """Whether it has ended, and the agent that had accepted it may not know yet."""
+        if self.outcome is not OperationOutcome.WITHDRAWN or self.state is not OperationState.ACCEPTED:
+            return False
+        return self.ended_at is None or now - self.ended_at < DOUBT_SECONDS
+
 
 def operation(item: Item) -> Operation:
-    """The operation that `item` holds. Raises Malformed, for a kind or state of a later release, too."""
+    """The operation that `item` holds. Raises Malformed, for a kind, state or outcome of a later release, too."""
     return Operation(
         operation_id=text(item, "OperationId"),
         kind=OperationKind(one_of(item, "Kind", OperationKind)),
-        target_instance=text(item, "TargetInstance"),
-        target_member_id=text(item, "TargetMemberId"),
+        target_instance=optional_text(item, "TargetInstance"),
+        target_member_id=optional_text(item, "TargetMemberId"),
         epoch=whole_number(item, "Epoch"),
         state=OperationState(one_of(item, "State", OperationState)),
         requested_at=whole_number(item, "RequestedAt"),
-        result=optional_text(item, "Result"),
+        by_etcd_alone=flag(item, "ByEtcdAlone"),
+        accepted_by=optional_text(item, "AcceptedBy"),
+        drain_until=optional_number(item, "DrainUntil"),
+        outcome=OperationOutcome(one_of(item, "Outcome", OperationOutcome)) if "Outcome" in item else None,
+        reason=optional_text(item, "Reason"),
+        ended_at=optional_number(item, "EndedAt"),
     )
+
+
+def request(wanted: Operation) -> Transaction:
+    """Write a new operation: there is none, its epoch is still ready, and nobody restarts static pods.
+
+    To the function only a lease that is absent or released is free, for it has no clock across its calls.
+    """
+    return Transaction(
+        (
+            update(OPERATION_ITEM, wanted.fields(), ABSENT),
+            check(CLUSTER_ITEM, {"Epoch": wanted.epoch, "Phase": Phase.READY.value}),
+            check(lease_item(LeaseName.RESTART), {"Owner": None}),
+        )
+    )
+
+
+def accept(seen: Operation, by: str, now: int, drain_seconds: int) -> tuple[Update, Operation]:
+    """The agent on the instance `by` carries it out from now on, first or in place of another one.
+
+    Returns the write and the operation as it stands once that is done. The drain's end stays as the first one set it.
+    `drain_seconds` is how long pods may take to leave; then they are deleted without asking their budgets.
+    """
+    until = seen.drain_until if seen.drain_until is not None else now + drain_seconds
+    accepted = replace(seen, state=OperationState.ACCEPTED, accepted_by=by, drain_until=until)
+    changes: dict[str, Value] = {
+        "OperationId": seen.operation_id,
+        "State": accepted.state.value,
+        "AcceptedBy": by,
+        "DrainUntil": until,
+    }
+    expected: dict[str, Value] = {
+        "OperationId": seen.operation_id,
+        "AcceptedBy": seen.accepted_by or None,
+        "Outcome": None,
+    }
+    return update(OPERATION_ITEM, changes, expected), accepted
+
+
+def end(seen: Operation, outcome: OperationOutcome, reason: str, now: int) -> Update:
+    """It has ended; refused once anybody else has said so."""
+    changes: dict[str, Value] = {
+        "OperationId": seen.operation_id,
+        "Outcome": outcome.value,
+        "Reason": reason or None,
+        "EndedAt": now,
+    }
+    return update(OPERATION_ITEM, changes, {"OperationId": seen.operation_id, "Outcome": None})
+
+
+def finish(seen: Operation, row: Member, reason: str, now: int) -> Transaction:
+    """etcd does not list the target any more: its row says removed, and the operation is done, both or neither."""
+    return Transaction((member_writes.removed(row), end(seen, OperationOutcome.DONE, reason, now)))

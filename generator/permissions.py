@@ -59,7 +59,6 @@ class On(Enum):
     FUNCTION_LOGS = "function logs"
     QUEUE = "queue"
     GROUPS = "groups"
-    INSTANCES = "instances"
     ROOT_STACK = "root stack"
     OWN_STACK = "own stack"
     ANY = "*"
@@ -101,7 +100,6 @@ REPOSITORIES = Sub("arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:r
 GROUPS = Sub(
     "arn:${AWS::Partition}:autoscaling:${AWS::Region}:${AWS::AccountId}:autoScalingGroup:*:autoScalingGroupName/*"
 )
-INSTANCES = Sub("arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:instance/*")
 
 _KEY_READ = (kms.Decrypt, kms.DescribeKey)
 _KEY_USE = (*_KEY_READ, kms.Encrypt, kms.GenerateDataKey, kms.ReEncryptFrom, kms.ReEncryptTo)
@@ -223,6 +221,7 @@ GRANTS: tuple[Grant, ...] = (
         Role.FUNCTION,
         "Coordinate",
         (
+            dynamodb.ConditionCheckItem,
             dynamodb.DeleteItem,
             dynamodb.DescribeTable,
             dynamodb.GetItem,
@@ -245,20 +244,19 @@ GRANTS: tuple[Grant, ...] = (
     Grant(
         Role.FUNCTION,
         "SeeInstances",
-        (autoscaling.DescribeAutoScalingGroups,),
+        (autoscaling.DescribeAutoScalingGroups, ec2.DescribeInstances),
         On.ANY,
         "describing has no resource level",
     ),
     Grant(Role.FUNCTION, "AnswerHooks", _HOOK, On.GROUPS, tagged=True),
-    # A retained instance leaves by Auto Scaling alone, after its protection against the EC2 API is lifted.
+    # Protection against termination by the EC2 API does not bind Auto Scaling.
     Grant(
         Role.FUNCTION,
-        "EndRetainedInstances",
+        "EndInstances",
         (autoscaling.TerminateInstanceInAutoScalingGroup,),
         On.GROUPS,
         tagged=True,
     ),
-    Grant(Role.FUNCTION, "LiftProtection", (ec2.ModifyInstanceAttribute,), On.INSTANCES, tagged=True),
     Grant(Role.FUNCTION, "SeeRootStack", (cloudformation.DescribeStacks,), On.ROOT_STACK),
 )
 

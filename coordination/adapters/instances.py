@@ -6,15 +6,23 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from coordination.adapters.errors import AWS_ERRORS, code, message, unknown
-from coordination.instances import GroupInstance
-from coordination.names import CLUSTER_TAG, ROLE_TAG, launching_hook, terminating_hook
+from coordination.instances import GroupInstance, Groups, SlotGroup
+from coordination.names import (
+    CLUSTER_TAG,
+    CONTROL_PLANE_ROLE,
+    ROLE_TAG,
+    SLOT_TAG,
+    launching_hook,
+    terminating_hook,
+)
 from coordination.outcomes import Done, Known, NoOp, Reading, Request, Unknown
 
 # Auto Scaling's words for a hook that was completed, or ran out, before; there is no error code of its own for it.
 _NO_ACTION_WAITS = "no active lifecycle action"
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html: values of one request's filters.
 _FILTER_VALUES = 200
-_INSTANCE_GONE = frozenset({"InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed"})
+# Auto Scaling's words for an instance that it does not manage: "Instance Id not found - No managed instance found".
+_NOT_IN_A_GROUP = "no managed instance found"
 
 
 class ClusterGroups:
@@ -27,16 +35,32 @@ class ClusterGroups:
 
     def instances(self) -> Reading[tuple[GroupInstance, ...]]:
         """Every instance of every group of the cluster, ordered by its id: all pages of them or nothing."""
-        found: list[GroupInstance] = []
+        found = self.groups()
+        return found if isinstance(found, Unknown) else Known(found.value.instances)
+
+    def groups(self) -> Reading[Groups]:
+        """Every instance of every group of the cluster, and the slots: all pages of them or nothing."""
+        instances: list[GroupInstance] = []
+        slots: list[SlotGroup] = []
         tagged = {"Name": f"tag:{CLUSTER_TAG}", "Values": [self._cluster_uuid]}
         try:
             pages = self._autoscaling.get_paginator("describe_auto_scaling_groups").paginate(Filters=[tagged])
             for page in pages:
                 for group in page["AutoScalingGroups"]:
-                    found += self._instances_of(group)
+                    tags = {tag["Key"]: tag["Value"] for tag in group.get("Tags", [])}
+                    # The filter asked for nothing else; a group of another cluster must not be touched whatever the
+                    # reply says.
+                    if tags.get(CLUSTER_TAG) == self._cluster_uuid:
+                        instances += _instances(group, tags)
+                        slots += _slots(group, tags)
         except AWS_ERRORS as error:
             return unknown("DescribeAutoScalingGroups", error)
-        return Known(tuple(sorted(found, key=lambda instance: instance.instance_id)))
+        return Known(
+            Groups(
+                tuple(sorted(instances, key=lambda instance: instance.instance_id)),
+                tuple(sorted(slots, key=lambda group: group.slot)),
+            )
+        )
 
     def states(self, instance_ids: Collection[str]) -> Reading[Mapping[str, str | None]]:
         """EC2's word for the state of each instance, None for one that EC2 does not know (coordination.termination)."""
@@ -72,23 +96,22 @@ class ClusterGroups:
         )
 
     def terminate_retained(self, instance: GroupInstance) -> Request:
-        """Terminate a retained instance, after lifting its protection against termination by the API.
+        """Terminate a retained instance.
 
-        A retained instance leaves only by TerminateInstanceInAutoScalingGroup:
+        It leaves only by this call, which termination protection does not bind:
         https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_RetentionTriggers.html
         """
+        # A retained instance is not part of the desired capacity, so there is nothing to decrement.
+        return self._terminate(instance.instance_id, decrement=False)
+
+    def _terminate(self, instance_id: str, *, decrement: bool) -> Request:
         try:
-            self._ec2.modify_instance_attribute(InstanceId=instance.instance_id, DisableApiTermination={"Value": False})
-        except AWS_ERRORS as error:
-            if code(error) in _INSTANCE_GONE:
-                return NoOp(f"{instance.instance_id} does not exist any more")
-            return unknown("ModifyInstanceAttribute", error)
-        try:
-            # A retained instance is not part of the desired capacity, so there is nothing to decrement.
             self._autoscaling.terminate_instance_in_auto_scaling_group(
-                InstanceId=instance.instance_id, ShouldDecrementDesiredCapacity=False
+                InstanceId=instance_id, ShouldDecrementDesiredCapacity=decrement
             )
         except AWS_ERRORS as error:
+            if code(error) == "ValidationError" and _NOT_IN_A_GROUP in message(error).lower():
+                return NoOp(f"{instance_id} is in no group any more")
             return unknown("TerminateInstanceInAutoScalingGroup", error)
         return Done()
 
@@ -107,21 +130,6 @@ class ClusterGroups:
             return unknown("DescribeInstances", error)
         return Known(tuple(found))
 
-    def _instances_of(self, group: Mapping[str, Any]) -> list[GroupInstance]:
-        tags = {tag["Key"]: tag["Value"] for tag in group.get("Tags", [])}
-        # The filter asked for nothing else; a group of another cluster must not be touched whatever the reply says.
-        if tags.get(CLUSTER_TAG) != self._cluster_uuid:
-            return []
-        return [
-            GroupInstance(
-                instance_id=instance["InstanceId"],
-                group=group["AutoScalingGroupName"],
-                role=tags.get(ROLE_TAG, ""),
-                lifecycle_state=instance["LifecycleState"],
-            )
-            for instance in group.get("Instances", [])
-        ]
-
     def _answer_hook(
         self, operation: str, call: Callable[..., Any], instance: GroupInstance, result: Mapping[str, str]
     ) -> Done | NoOp | Unknown:
@@ -138,6 +146,34 @@ class ClusterGroups:
                 return NoOp("the hook was completed before")
             return unknown(operation, error)
         return Done()
+
+
+def _instances(group: Mapping[str, Any], tags: Mapping[str, str]) -> list[GroupInstance]:
+    return [
+        GroupInstance(
+            instance_id=instance["InstanceId"],
+            group=group["AutoScalingGroupName"],
+            role=tags.get(ROLE_TAG, ""),
+            lifecycle_state=instance["LifecycleState"],
+            slot=tags.get(SLOT_TAG, ""),
+        )
+        for instance in group.get("Instances", [])
+    ]
+
+
+def _slots(group: Mapping[str, Any], tags: Mapping[str, str]) -> list[SlotGroup]:
+    if tags.get(ROLE_TAG) != CONTROL_PLANE_ROLE or SLOT_TAG not in tags:
+        return []
+    return [
+        SlotGroup(
+            name=group["AutoScalingGroupName"],
+            slot=tags[SLOT_TAG],
+            min_size=group["MinSize"],
+            desired=group["DesiredCapacity"],
+            max_size=group["MaxSize"],
+            suspended=frozenset(each["ProcessName"] for each in group.get("SuspendedProcesses", [])),
+        )
+    ]
 
 
 def _private_addresses(instance: Mapping[str, Any]) -> frozenset[str]:

@@ -7,6 +7,8 @@ from typing import TypeAlias
 
 from coordination.conditions import Condition
 from coordination.instances import GroupInstance
+from coordination.members import Member
+from coordination.operations import Operation
 from coordination.teardowns import Teardown
 
 
@@ -38,6 +40,46 @@ class TerminateRetained:
     """Terminate an instance whose hook was abandoned."""
 
     instance: GroupInstance
+    reason: str
+
+
+@dataclass(frozen=True)
+class NoteHook:
+    """Write into a member's row since when its terminating hook holds it."""
+
+    row: Member
+    reason: str
+
+
+@dataclass(frozen=True)
+class RequestOperation:
+    """Ask the agents to change etcd's membership."""
+
+    operation: Operation
+    reason: str
+
+
+@dataclass(frozen=True)
+class WithdrawOperation:
+    """Wait for an operation no longer."""
+
+    operation: Operation
+    reason: str
+
+
+@dataclass(frozen=True)
+class NoteVeto:
+    """Write into a member's row that an agent has refused to remove it."""
+
+    row: Member
+    reason: str
+
+
+@dataclass(frozen=True)
+class ClearOperation:
+    """Delete an operation that has ended."""
+
+    operation: Operation
     reason: str
 
 
@@ -86,6 +128,11 @@ Action: TypeAlias = (
     | CompleteHook
     | Heartbeat
     | TerminateRetained
+    | NoteHook
+    | RequestOperation
+    | WithdrawOperation
+    | NoteVeto
+    | ClearOperation
     | SetCondition
     | ClearCondition
     | ProtectTable
@@ -99,6 +146,10 @@ def subject(action: Action) -> str:
     match action:
         case CompleteHook() | Heartbeat() | TerminateRetained():
             return action.instance.instance_id
+        case NoteHook() | NoteVeto():
+            return action.row.instance_id
+        case RequestOperation() | WithdrawOperation() | ClearOperation():
+            return str(action.operation)
         case SetCondition() | ClearCondition():
             return action.condition.name
         case AnswerTeardown():

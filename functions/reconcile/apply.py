@@ -6,21 +6,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
-from coordination.names import TABLE_KEY, TEARDOWN_ITEM, condition_item
-from coordination.outcomes import Conflict, Done, NoOp, Unknown
+from coordination import member_writes, operations
+from coordination.names import OPERATION_ITEM, TABLE_KEY, TEARDOWN_ITEM, condition_item
+from coordination.operations import OperationOutcome
+from coordination.outcomes import Conflict, Done, NoOp, Refused, Unknown
 from coordination.teardowns import Teardown
 from functions.reconcile import answers
 from functions.reconcile.actions import (
     Action,
     AnswerTeardown,
     ClearCondition,
+    ClearOperation,
     CompleteHook,
     Heartbeat,
+    NoteHook,
+    NoteVeto,
     ProtectTable,
+    RequestOperation,
     SetCondition,
     SetPhaseDeleting,
     TerminateRetained,
     Wait,
+    WithdrawOperation,
     subject,
 )
 from functions.reconcile.ports import Ports
@@ -36,7 +43,7 @@ class Postponed:
     """There was no time left for it; the next pass decides anew."""
 
 
-Outcome: TypeAlias = Done | NoOp | Conflict | Unknown | Postponed
+Outcome: TypeAlias = Done | NoOp | Conflict | Refused | Unknown | Postponed
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,17 @@ def _outcome(action: Action, ports: Ports, settings: Settings) -> Outcome:
             return ports.groups.heartbeat(instance)
         case TerminateRetained(instance=instance):
             return ports.groups.terminate_retained(instance)
+        case NoteHook(row=row):
+            return ports.table.apply(member_writes.hook_began(row, int(ports.clock())))
+        case NoteVeto(row=row):
+            return ports.table.apply(member_writes.removal_vetoed(row, int(ports.clock())))
+        case RequestOperation(operation=operation):
+            return ports.table.transact(operations.request(operation))
+        case WithdrawOperation(operation=operation, reason=reason):
+            now = int(ports.clock())
+            return ports.table.apply(operations.end(operation, OperationOutcome.WITHDRAWN, reason, now))
+        case ClearOperation(operation=operation):
+            return ports.table.delete(OPERATION_ITEM, {"OperationId": operation.operation_id})
         case SetCondition(condition=condition, replaces=replaces):
             expected = {"Reason": replaces.reason} if replaces is not None else {TABLE_KEY: None}
             return ports.table.put(condition.item(), expected)

@@ -2,31 +2,40 @@
 
 Rules: the hook of an instance of which anything is unknown is never completed; a control plane's is completed when no
 row says that etcd knows it, when it is the only member that its epoch ever had and is known to be unresponsive
-(coordination.release_grants), or when the cluster is being deleted and the table says so. Ending a membership needs an
-agent on a member, so what waits for it is held here and named in a condition.
+(coordination.release_grants), or when the cluster is being deleted and the table says so. A retained instance is
+terminated by the same rules. Ending a membership needs an agent on a member: functions.reconcile.membership asks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from coordination.conditions import Condition
 from coordination.instances import GroupInstance
-from coordination.members import MemberState
-from coordination.names import CONTROL_PLANE_ROLE, WORKER_ROLE, member_item
+from coordination.members import Member, MemberState
+from coordination.names import CONTROL_PLANE_ROLE, WORKER_ROLE
 from coordination.outcomes import Known, NoTable, Unknown
 from coordination.record import Phase
 from coordination.rows import Rows, understood
 from coordination.stacks import SETTLED_STATES
-from functions.reconcile import deletion
+from functions.reconcile import deletion, membership
 from functions.reconcile.actions import (
     Action,
     ClearCondition,
     CompleteHook,
     Heartbeat,
+    NoteHook,
     ProtectTable,
     SetCondition,
+    TerminateRetained,
     Wait,
 )
-from functions.reconcile.hold_condition import held, is_hold
+from functions.reconcile.hold_condition import Held, condition_of, is_hold
+from functions.reconcile.removals import Hold
 from functions.reconcile.snapshot import Snapshot
+
+_NO_CLUSTER = Unknown("no cluster is ready that could remove it")
 
 
 def decide(snapshot: Snapshot) -> list[Action]:
@@ -34,66 +43,77 @@ def decide(snapshot: Snapshot) -> list[Action]:
     stage = deletion.stage(snapshot)
     if stage is not None:
         return deletion.decide(snapshot, stage)
-    if isinstance(snapshot.instances, Unknown):
-        return [Wait("groups", snapshot.instances.reason), *_protection(snapshot)]
+    if isinstance(snapshot.groups, Unknown):
+        return [Wait("groups", snapshot.groups.reason), *_protection(snapshot)]
 
+    members = membership.decide(snapshot)
     released: list[Action] = []
-    kept: list[Heartbeat] = []
+    kept: list[Action] = []
     conditions: list[Action] = []
-    retained: list[Action] = []
-    for instance in snapshot.instances.value:
-        if instance.is_retained:
-            # Its removal from etcd comes first, and that needs an agent.
-            retained.append(
-                Wait(instance.instance_id, "it is retained: a person terminates it, or the deletion of the cluster")
-            )
-        if not instance.waits_to_terminate:
+    names: set[str] = set()
+    for instance in snapshot.groups.value.instances:
+        if not instance.waits_to_terminate and not instance.is_retained:
             continue
-        verdict = _verdict(instance, snapshot)
-        if isinstance(verdict, CompleteHook):
+        verdict = _verdict(instance, snapshot, members.holds)
+        if not isinstance(verdict, Held):
             released.append(verdict)
+            continue
+        if instance.waits_to_terminate:
+            kept.append(Heartbeat(instance, verdict.reason))
+            if verdict.row is not None and verdict.row.hook_since is None:
+                kept.append(NoteHook(verdict.row, "a terminating hook holds it"))
         else:
-            kept.append(verdict)
-            conditions += _name(instance, verdict.reason, snapshot)
-    return [*kept, *released, *conditions, *_outdated(kept, snapshot), *_protection(snapshot), *retained]
+            kept.append(Wait(instance.instance_id, f"it is retained: {verdict.reason}"))
+        if (wanted := condition_of(verdict, snapshot.now)) is not None:
+            names.add(wanted.name)
+            conditions += _name(wanted, snapshot)
+    return [*kept, *released, *members.actions, *conditions, *_outdated(names, snapshot), *_protection(snapshot)]
 
 
-def _verdict(instance: GroupInstance, snapshot: Snapshot) -> CompleteHook | Heartbeat:
-    """Whether a terminating instance may go."""
+def _verdict(
+    instance: GroupInstance, snapshot: Snapshot, holds: Mapping[str, Hold]
+) -> CompleteHook | TerminateRetained | Held:
+    """Whether an instance may go that a terminating hook holds, or that its group retains."""
     if isinstance(snapshot.lease, Unknown):
-        return Heartbeat(instance, f"whether another pass runs is unknown: {snapshot.lease.reason}")
+        return Held(instance, Unknown(f"whether another pass runs is unknown: {snapshot.lease.reason}"))
     if isinstance(snapshot.rows, Unknown):
-        return Heartbeat(instance, f"whether it is a member is unknown: {snapshot.rows.reason}")
+        return Held(instance, Unknown(f"whether it is a member is unknown: {snapshot.rows.reason}"))
     rows = snapshot.rows.value
-    doubt = membership(instance, rows, snapshot.cluster_id)
-    if doubt is not None:
-        why = release_granted(instance, rows, snapshot.cluster_id)
-        return Heartbeat(instance, doubt) if why is None else CompleteHook(instance, why)
+    why = may_be_member(instance, rows, snapshot.cluster_id)
+    if isinstance(why, Unknown):
+        return Held(instance, why)
+    if isinstance(why, Member):
+        granted = release_granted(instance, rows, snapshot.cluster_id)
+        if granted is None:
+            return Held(instance, holds.get(instance.instance_id, _NO_CLUSTER), why)
+        return _let_go(instance, granted)
     if instance.role == CONTROL_PLANE_ROLE:
-        return CompleteHook(instance, "no row says that it is a member of etcd")
+        return _let_go(instance, "no row says that it is a member of etcd")
     if instance.role == WORKER_ROLE:
-        return CompleteHook(instance, "a worker; its pods were not drained")
-    return Heartbeat(instance, f"its group {instance.group} has the role {instance.role!r}")
+        return _let_go(instance, "a worker; its pods were not drained")
+    return Held(instance, Unknown(f"its group {instance.group} has the role {instance.role!r}"))
 
 
-def membership(instance: GroupInstance, rows: Rows, cluster_id: str) -> str | None:
-    """Why the instance may be a member of etcd; None if it certainly is none."""
+def _let_go(instance: GroupInstance, reason: str) -> CompleteHook | TerminateRetained:
+    return TerminateRetained(instance, reason) if instance.is_retained else CompleteHook(instance, reason)
+
+
+def may_be_member(instance: GroupInstance, rows: Rows, cluster_id: str) -> Member | Unknown | None:
+    """The instance's row where it may be a member of etcd, None where it certainly is none."""
     if isinstance(rows.record, Unknown):
-        return f"the cluster record is unknown: {rows.record.reason}"
+        return Unknown(f"the cluster record is unknown: {rows.record.reason}")
     record = rows.record.value
     if record is not None and record.cluster_id != cluster_id:
-        return f"the cluster record belongs to {record.cluster_id}"
+        return Unknown(f"the cluster record belongs to {record.cluster_id}")
     row = rows.members.get(instance.instance_id)
     if row is None:
         return None
     if isinstance(row, Unknown):
-        return f"its row is unknown: {row.reason}"
+        return Unknown(f"its row is unknown: {row.reason}")
     # A restore starts a new epoch, and only after every member of the one before is gone.
     if record is not None and row.value.epoch < record.epoch:
         return None
-    if row.value.state is MemberState.REMOVED:
-        return None
-    return f"{member_item(instance.instance_id)} is {row.value.state}: etcd has to remove it first"
+    return None if row.value.state is MemberState.REMOVED else row.value
 
 
 def release_granted(instance: GroupInstance, rows: Rows, cluster_id: str) -> str | None:
@@ -115,28 +135,26 @@ def release_granted(instance: GroupInstance, rows: Rows, cluster_id: str) -> str
     return f"it is the only member that epoch {said.epoch} ever had, and {said.by} found that it does not answer"
 
 
-def _name(instance: GroupInstance, reason: str, snapshot: Snapshot) -> list[Action]:
-    """The condition that a held instance needs, unless it is stored already."""
+def _name(wanted: Condition, snapshot: Snapshot) -> list[Action]:
+    """What stores a condition, unless it is stored already; it lasts since it was stored first."""
     if isinstance(snapshot.rows, NoTable):
         return []
     stored = understood(snapshot.rows.value.conditions) if isinstance(snapshot.rows, Known) else {}
-    wanted = held(instance, reason, snapshot.now)
     present = stored.get(wanted.name)
     if present is None:
-        return [SetCondition(wanted, None, reason)]
+        return [SetCondition(wanted, None, wanted.reason)]
     if (present.reason, present.next_step) == (wanted.reason, wanted.next_step):
         return []
-    return [SetCondition(held(instance, reason, present.since), present, reason)]
+    return [SetCondition(replace(wanted, since=present.since), present, wanted.reason)]
 
 
-def _outdated(kept: list[Heartbeat], snapshot: Snapshot) -> list[Action]:
-    """The conditions about instances that are not held any more."""
+def _outdated(names: Collection[str], snapshot: Snapshot) -> list[Action]:
+    """The conditions about instances that are not held for these reasons any more."""
     if isinstance(snapshot.rows, Unknown) or isinstance(snapshot.lease, Unknown):
         return []
-    names = {held(action.instance, "", 0).name for action in kept}
     stored = understood(snapshot.rows.value.conditions)
     return [
-        ClearCondition(stored[name], "no terminating hook holds the instance for this any more")
+        ClearCondition(stored[name], "the instance is not held for this any more")
         for name in sorted(stored)
         if is_hold(name) and name not in names
     ]

@@ -54,14 +54,14 @@ def decide(snapshot: Snapshot, stage: DeletionProgress) -> list[Action]:
     if not stage.stored:
         # The next round reads the table again and goes on from there.
         return [SetPhaseDeleting(stage.reason), *_keep(snapshot), *_answer(snapshot, ["the phase is not stored yet"])]
-    if isinstance(snapshot.instances, Unknown):
+    if isinstance(snapshot.groups, Unknown):
         return [
-            Wait("groups", snapshot.instances.reason),
-            *_answer(snapshot, [f"the groups are unknown ({snapshot.instances.reason})"]),
+            Wait("groups", snapshot.groups.reason),
+            *_answer(snapshot, [f"the groups are unknown ({snapshot.groups.reason})"]),
         ]
     actions: list[Action] = []
     left = []
-    for instance in snapshot.instances.value:
+    for instance in snapshot.groups.value.instances:
         if instance.waits_to_terminate:
             actions.append(CompleteHook(instance, stage.reason))
             left.append(_left(instance))
@@ -94,10 +94,10 @@ def _phase(snapshot: Snapshot) -> Phase | None:
 
 def _keep(snapshot: Snapshot) -> list[Action]:
     """Heartbeats: storing the phase may fail for longer than a hook waits."""
-    if isinstance(snapshot.instances, Unknown):
+    if isinstance(snapshot.groups, Unknown):
         return []
     reason = "the phase is not stored yet"
-    return [Heartbeat(instance, reason) for instance in snapshot.instances.value if instance.waits_to_terminate]
+    return [Heartbeat(instance, reason) for instance in snapshot.groups.value.instances if instance.waits_to_terminate]
 
 
 def _clear(snapshot: Snapshot, reason: str) -> list[Action]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from coordination.instances import Groups
+from coordination.members import MemberState
 from coordination.names import (
     CLUSTER_ITEM,
     CONDITION_ITEM_PREFIX,
     MEMBER_ITEM_PREFIX,
+    OBSERVATION_ITEM,
+    OPERATION_ITEM,
     RELEASE_GRANT_ITEM_PREFIX,
     TEARDOWN_ITEM,
 )
 from coordination.outcomes import Known, Reading, Unknown
-from coordination.rows import read
+from coordination.rows import Rows, read, understood
 from coordination.stacks import SETTLED_STATES
 from coordination.teardowns import Teardown
 from functions.reconcile.ports import Ports
@@ -19,22 +23,31 @@ from functions.reconcile.snapshot import Snapshot
 
 # A scan, for nobody knows which members, conditions and release grants there are. Boot rows are left out: an instance
 # may write anything into its own, and no decision here is about them.
-_READ = (CLUSTER_ITEM, TEARDOWN_ITEM, MEMBER_ITEM_PREFIX, CONDITION_ITEM_PREFIX, RELEASE_GRANT_ITEM_PREFIX)
+_READ = (
+    CLUSTER_ITEM,
+    TEARDOWN_ITEM,
+    OBSERVATION_ITEM,
+    OPERATION_ITEM,
+    MEMBER_ITEM_PREFIX,
+    CONDITION_ITEM_PREFIX,
+    RELEASE_GRANT_ITEM_PREFIX,
+)
 
 
 def gather(ports: Ports, settings: Settings, lease: Reading[int], request: Teardown | None) -> Snapshot:
     """Read everything that a pass decides on. `request` is the delete request of this very event, if it is one."""
-    # Instances first: a row that was written before its instance began to terminate is then always seen.
-    instances = ports.groups.instances()
+    # Groups first: a row that was written before its instance began to terminate is then always seen.
+    groups = ports.groups.groups()
     rows = read(ports.table, _READ)
     root_status = ports.root.status()
     return Snapshot(
         cluster_id=settings.cluster_id,
         now=int(ports.clock()),
         lease=lease,
-        instances=instances,
+        groups=groups,
         rows=rows,
         root_status=root_status,
+        states=ports.groups.states(_elsewhere(groups, rows)),
         table_protected=ports.table.deletion_protection() if _may_need_protection(root_status) else None,
         request=request,
     )
@@ -48,15 +61,32 @@ def unknowns(snapshot: Snapshot) -> list[Unknown]:
     """
     readings: list[Reading[object] | None] = [
         snapshot.lease,
-        snapshot.instances,
+        snapshot.groups,
+        snapshot.states,
         snapshot.rows,
         snapshot.root_status,
         snapshot.table_protected,
     ]
     if isinstance(snapshot.rows, Known):
         rows = snapshot.rows.value
-        readings += [rows.record, rows.teardown, *rows.members.values()]
+        readings += [rows.record, rows.teardown, rows.operation, *rows.members.values()]
     return [reading for reading in readings if isinstance(reading, Unknown)]
+
+
+def _elsewhere(groups: Reading[Groups], rows: Reading[Rows]) -> frozenset[str]:
+    """The instances that may be members and are in no group; without the groups nothing is decided on them."""
+    if isinstance(groups, Unknown) or isinstance(rows, Unknown):
+        return frozenset()
+    listed = {each.instance_id for each in groups.value.instances}
+    record = rows.value.record.value if isinstance(rows.value.record, Known) else None
+    return frozenset(
+        name
+        for name, row in understood(rows.value.members).items()
+        if name not in listed
+        and row.state is not MemberState.REMOVED
+        and record is not None
+        and row.epoch == record.epoch
+    )
 
 
 def _may_need_protection(root_status: Reading[str]) -> bool:

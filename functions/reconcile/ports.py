@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from coordination.instances import GroupInstance
+from coordination.instances import GroupInstance, Groups
 from coordination.outcomes import Done, Reading, Request, Unknown
 from coordination.ports import Table
 
@@ -19,10 +19,12 @@ class ProtectedTable(Table, Protocol):
     def protect(self) -> Done | Unknown: ...
 
 
-class Groups(Protocol):
+class ClusterGroups(Protocol):
     """coordination.adapters.instances.ClusterGroups."""
 
-    def instances(self) -> Reading[tuple[GroupInstance, ...]]: ...
+    def groups(self) -> Reading[Groups]: ...
+
+    def states(self, instance_ids: Collection[str]) -> Reading[Mapping[str, str | None]]: ...
 
     def complete(self, instance: GroupInstance) -> Request: ...
 
@@ -43,7 +45,7 @@ class Ports:
     `seconds_left` says how long this call of the function may still take."""
 
     table: ProtectedTable
-    groups: Groups
+    groups: ClusterGroups
     root: Root
     send: Callable[[str, bytes], Done | Unknown]
     clock: Callable[[], float]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from coordination.instances import GroupInstance
+from coordination.instances import Groups
 from coordination.outcomes import Reading
 from coordination.rows import Rows
 from coordination.teardowns import Teardown
@@ -17,9 +18,11 @@ class Snapshot:
     cluster_id: str
     now: int
     lease: Reading[int]
-    instances: Reading[tuple[GroupInstance, ...]]
+    groups: Reading[Groups]
     rows: Reading[Rows]
     root_status: Reading[str]
+    # EC2's words for instances that have a row and are in no group.
+    states: Reading[Mapping[str, str | None]]
     # Only looked at where it may have to change, else None.
     table_protected: Reading[bool] | None = None
     # A request of CloudFormation in this very event: known even where the table cannot hold it.

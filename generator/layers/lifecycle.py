@@ -43,7 +43,7 @@ from coordination.names import (
 )
 from generator.config.model import ClusterConfig
 from generator.layer import Layer
-from generator.permissions import GROUPS, INSTANCES, On, Role, attach, condition, policy_dict
+from generator.permissions import GROUPS, On, Role, attach, condition, policy_dict
 from generator.values import (
     ClusterId,
     ClusterUuid,
@@ -117,7 +117,6 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
             On.QUEUE: [GetAtt(queue, "Arn")],
             On.FUNCTION_LOGS: [GetAtt(log_group, "Arn")],
             On.GROUPS: [GROUPS],
-            On.INSTANCES: [INSTANCES],
             On.ROOT_STACK: [inputs.cluster_id],
             On.ANY: ["*"],
         },

@@ -33,8 +33,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
     "FunctionRole": {
         "AnswerHooks": _FAULTS,
         "Coordinate": "protecting the table: in the minute after the deploy, for which a rehearsal does not wait",
-        "EndRetainedInstances": _FAULTS,
-        "LiftProtection": _FAULTS,
+        "EndInstances": _FAULTS,
         "ReportFailure": _FAULTS,
         "UseKey": _ON_BEHALF,
     },

@@ -168,6 +168,13 @@ class ClusterHarness:
         """etcd's list of members as an instance's etcd knows it; AssertionError where it does not answer."""
         return self._json(instance_id, f"{etcdctl()} member list --write-out json")
 
+    def etcd_leader(self, through: str) -> str:
+        """The instance whose member leads, by the word of one member; AssertionError where it knows none."""
+        status: Any = self._json(through, f"{etcdctl()} endpoint status --write-out json")
+        leads = status[0]["Status"]["leader"]
+        (name,) = [each["name"] for each in self.etcd(through)["members"] if each["ID"] == leads]
+        return str(name)
+
     def remove_member(self, through: str, name: str) -> None:
         """What a person does whose member is lost for good: have etcd forget it. One that never started has no name."""
         (lost,) = [each for each in self.etcd(through)["members"] if each.get("name", "") == name]

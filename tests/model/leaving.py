@@ -42,5 +42,5 @@ def may_go(table: Table, name: str) -> bool:
         },
     )
     held = in_group(name, leaving=True, member=True)
-    none = decide.membership(held, rows, CLUSTER) is None
+    none = decide.may_be_member(held, rows, CLUSTER) is None
     return none or decide.release_granted(held, rows, CLUSTER) is not None

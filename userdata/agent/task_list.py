@@ -12,7 +12,7 @@ from coordination.outcomes import Known, Reading, Unknown
 from userdata.addons import installing
 from userdata.addons.content import Addons
 from userdata.addons.filling import ManifestError
-from userdata.agent import addons, certificate_renewal, cluster_ready, csr_approver, probes
+from userdata.agent import addons, certificate_renewal, cluster_ready, csr_approver, probes, stale_nodes
 from userdata.agent.certificate_renewal import CertificateContext
 from userdata.agent.cluster_ready import ClusterReadySignal
 from userdata.agent.context import AgentContext
@@ -20,17 +20,22 @@ from userdata.agent.fence import SelfFence
 from userdata.agent.observe.gather import ObservationSources
 from userdata.agent.observe.snapshot import Nodes
 from userdata.agent.observe.task import Observer
+from userdata.agent.removal.task import AgentLease, Removal, RemovalContext
 from userdata.agent.tasks import Task
 from userdata.agent.watchdog import Pulse
 from userdata.cloud.lifecycle import StackSignals
 from userdata.config.cluster import values
 from userdata.etcd import view
+from userdata.etcd.client import NODE_CREDENTIALS, Etcd
 from userdata.etcd.view import EtcdView, member_at
 from userdata.host.commands import run
 from userdata.host.etcd_disk import DataOwner
 from userdata.join.store import JoinStore
 from userdata.join.tokens import JoinTokens
 from userdata.join.wiring import join_tokens as publisher
+from userdata.kube.access import Access
+from userdata.kube.client import Api
+from userdata.kube.drain import drain_step
 from userdata.kube.kubectl import KubectlTarget
 from userdata.kube.nodes import why_not_ready
 from userdata.kube.resources import NODES
@@ -44,6 +49,8 @@ _LOOKS_AT_A_LIFETIME = 30
 # A token is renewed soon after half of its lifetime.
 _LOOKS_AT_A_TOKEN = 48
 _LONGEST_TOKEN_PERIOD_SECONDS = 300.0
+JOIN_LEASE_SECONDS = 60.0
+"""How long an agent holds `lease#join`, which it needs for one look at etcd and one write."""
 
 
 def tasks(context: AgentContext) -> Sequence[Task]:
@@ -71,6 +78,34 @@ def renewal(context: AgentContext, pulse: Pulse) -> Task:
     That is the table's client, etcd's clients and the certificates' files; the lease is its own.
     """
     return certificate_renewal.task(_certificate_context(context, pulse), _renewal_period(context))
+
+
+def departures(context: AgentContext, leadership: AgentLease, pulse: Pulse) -> Sequence[Task]:
+    """What ends memberships and Nodes. A drain takes minutes, so these have a loop and a client of their own."""
+    identity = context.identity
+    api = Api(identity.address, Access(identity.instance_id, context.root).agent)
+    own = _identity(context)
+    timings = context.image.pace.leases
+    join_lease = LeaseHolder(context.table, LeaseName.JOIN, identity.instance_id, timings, JOIN_LEASE_SECONDS)
+    removal = Removal(
+        RemovalContext(
+            instance_id=identity.instance_id,
+            epoch=own.epoch,
+            slots=context.settings.slots,
+            pace=context.image.pace,
+            table=context.table,
+            leadership=leadership,
+            join_lease=join_lease.during,
+            look=_look(context),
+            own=Etcd(identity.address, NODE_CREDENTIALS),
+            at=member_at,
+            instances=context.groups.instances,
+            states=context.groups.states,
+            drain=lambda name, force: drain_step(api, name, force=force),
+            beat=pulse.beat,
+        )
+    )
+    return (removal.task(), stale_nodes.task(api, context.groups.states))
 
 
 def _look(context: AgentContext) -> Callable[[], Reading[EtcdView]]:

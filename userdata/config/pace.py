@@ -26,3 +26,8 @@ class Pace:
     """Until a worker is a Ready node; then it marks itself unhealthy, and is replaced."""
     token: int = 24 * 3600
     """How long a join token is good. It is renewed when half of it is left."""
+    drain: int = 300
+    """For pods of a control plane to leave it; then they are deleted without asking their budgets."""
+    clients: float = 60
+    """For clients of a control plane's API server, from the start of its terminating hook. Auto Scaling deregisters the
+    target before that, and this is the balancer's delay, after which it closes the connections that are left."""

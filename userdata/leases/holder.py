@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,7 +11,7 @@ from coordination import node_leases
 from coordination.node_leases import LeaseName, NodeLease
 from coordination.ports import Table
 from coordination.timings import Timings
-from userdata.leases.keeper import LEASE, Busy, Contender, Keeper
+from userdata.leases.keeper import LEASE, Busy, Clock, Contender, Keeper
 from userdata.logs.lines import StageFailed
 
 
@@ -18,14 +19,22 @@ class LeaseHolder:
     """`stage_seconds` is how long it is held at most; a task that hangs then loses it."""
 
     def __init__(
-        self, table: Table, name: LeaseName, owner: str, timings: Timings, stage_seconds: float = math.inf
+        self,
+        table: Table,
+        name: LeaseName,
+        owner: str,
+        timings: Timings,
+        stage_seconds: float = math.inf,
+        clock: Clock = time.monotonic,
     ) -> None:
         self._table = table
         self._name = name
+        self._clock = clock
         self._timings = timings
         self._stage_seconds = stage_seconds
-        self._contender = Contender(table, name, owner, timings.lease)
+        self._contender = Contender(table, name, owner, timings.lease, clock)
         self._kept: Keeper[NodeLease] | None = None
+        self._aside_until = -math.inf
 
     def held(self) -> bool:
         """Whether this node holds it now."""
@@ -39,7 +48,7 @@ class LeaseHolder:
         A holder is judged by looking at it again and again, so this has to be called again and again. It says what
         changed, and nothing where nothing did. That somebody else leads is no failure.
         """
-        if self.held():
+        if self.held() or self._clock() < self._aside_until:
             return ""
         lost = self._kept.lost if self._kept else None
         self._forget()
@@ -47,6 +56,11 @@ class LeaseHolder:
         if not isinstance(tried, Busy):
             return f"this node holds {tried.item_id}"
         return f"this node does not hold the lease any more: {lost}" if lost is not None else ""
+
+    def stand_aside(self) -> None:
+        """Release it, and contend for it no more for the time of a lease, so that another node takes it first."""
+        self._aside_until = self._clock() + self._timings.lease
+        self.release()
 
     @contextmanager
     def during(self) -> Iterator[None]:

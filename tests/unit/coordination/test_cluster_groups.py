@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 
 from coordination.adapters.instances import ClusterGroups
 from coordination.adapters.stacks import RootStack
-from coordination.instances import GroupInstance
+from coordination.instances import GroupInstance, SlotGroup
 from coordination.outcomes import Done, Known, NoOp, Throttled, Unknown
 
 UUID = "0b1c2d3e"
@@ -207,24 +207,37 @@ def test_any_other_refusal_of_an_answer_is_a_failure(world: World) -> None:
     )
 
 
-def test_a_retained_instance_loses_its_protection_before_it_is_terminated(world: World) -> None:
-    lifted = {"InstanceId": "i-2", "DisableApiTermination": {"Value": False}}
+def test_a_retained_instance_is_terminated_through_its_group(world: World) -> None:
     ended = {"InstanceId": "i-2", "ShouldDecrementDesiredCapacity": False}
-    world.stubs["ec2"].add_response("modify_instance_attribute", {}, lifted)
     world.stubs["autoscaling"].add_response("terminate_instance_in_auto_scaling_group", {}, ended)
     assert world.groups.terminate_retained(RETAINED) == Done()
 
 
-def test_a_retained_instance_whose_protection_stays_is_not_terminated(world: World) -> None:
-    world.stubs["ec2"].add_client_error("modify_instance_attribute", "UnauthorizedOperation", "no")
+def test_a_termination_that_is_refused_has_not_happened(world: World) -> None:
+    operation = "terminate_instance_in_auto_scaling_group"
+    world.stubs["autoscaling"].add_client_error(operation, "ScalingActivityInProgress", "later")
     assert world.groups.terminate_retained(RETAINED) == Unknown(
-        "ModifyInstanceAttribute: UnauthorizedOperation: no", "UnauthorizedOperation"
+        "TerminateInstanceInAutoScalingGroup: ScalingActivityInProgress: later", "ScalingActivityInProgress"
     )
 
 
 def test_a_retained_instance_that_is_gone_is_settled(world: World) -> None:
-    world.stubs["ec2"].add_client_error("modify_instance_attribute", "InvalidInstanceID.NotFound", "gone")
+    words = "Instance Id not found - No managed instance found for instance ID: i-2"
+    world.stubs["autoscaling"].add_client_error("terminate_instance_in_auto_scaling_group", "ValidationError", words)
     assert isinstance(world.groups.terminate_retained(RETAINED), NoOp)
+
+
+def test_a_look_shows_the_slots_too(world: World) -> None:
+    slot = group("slot1", UUID, "control-plane", ("i-1", "InService"))
+    slot["Tags"].append({"Key": "holdfast:slot", "Value": "1"})
+    slot["SuspendedProcesses"] = [{"ProcessName": "HealthCheck", "SuspensionReason": "an update"}]
+    pool = group("pool", UUID, "worker", ("i-2", "InService"))
+    answer = {"AutoScalingGroups": [pool, slot]}
+    world.stubs["autoscaling"].add_response("describe_auto_scaling_groups", answer, {"Filters": FILTERS})
+    seen = world.groups.groups()
+    assert isinstance(seen, Known)
+    assert seen.value.slots == (SlotGroup("slot1", "1", 1, 1, 2, frozenset({"HealthCheck"})),)
+    assert [(each.instance_id, each.slot) for each in seen.value.instances] == [("i-1", "1"), ("i-2", "")]
 
 
 def stack(stack_id: str, status: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from coordination.names import (
 )
 from coordination.node_leases import LeaseName
 from coordination.observed_state import ClusterObservation
-from coordination.operations import Operation, OperationKind, OperationState
+from coordination.operations import Operation, OperationKind, OperationOutcome, OperationState
 from coordination.outcomes import Item, Known, NoTable, Reading, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.release_grants import ReleaseGrant
@@ -183,10 +183,24 @@ def test_no_item_at_all_can_break_the_reading(items: dict[str, dict[str, Any]]) 
 
 
 def test_an_operation_comes_back_as_it_was_stored() -> None:
-    ended = Operation("op-8", OperationKind.CLEAN_LEARNER, "i-1", "8e9e", 3, OperationState.ACCEPTED, 17, "vetoed")
+    ended = Operation(
+        "op-8",
+        OperationKind.CLEAN_LEARNER,
+        "",
+        "8e9e",
+        3,
+        OperationState.ACCEPTED,
+        17,
+        by_etcd_alone=True,
+        accepted_by="i-2",
+        drain_until=317,
+        outcome=OperationOutcome.VETOED,
+        reason="it answers",
+        ended_at=40,
+    )
     assert rows([ended.item()], [OPERATION_ITEM]).operation == Known(ended)
     assert str(OPERATION) == "remove of i-1 (8e9e), requested"
-    assert str(ended) == "clean-learner of i-1 (8e9e), ended: vetoed"
+    assert str(ended) == "clean-learner of an unknown instance (8e9e), vetoed: it answers"
 
 
 @pytest.mark.parametrize(
@@ -199,7 +213,9 @@ def test_an_operation_comes_back_as_it_was_stored() -> None:
             "now",
             "item operation: RequestedAt is 'now', allowed: a whole number up to 2^53",
         ),
-        ("TargetMemberId", None, "item operation: TargetMemberId is missing, allowed: text"),
+        ("OperationId", None, "item operation: OperationId is missing, allowed: text"),
+        ("Outcome", "lost", "item operation: Outcome is 'lost', allowed: done, vetoed, withdrawn"),
+        ("ByEtcdAlone", 1, "item operation: ByEtcdAlone is 1, allowed: true, false"),
     ],
 )
 def test_an_operation_that_nobody_knows_is_not_read(field: str, value: object, line: str) -> None:

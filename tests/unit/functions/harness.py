@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -19,8 +19,10 @@ from moto import mock_aws
 
 from coordination.adapters.table import ClusterTable
 from coordination.conditions import Condition
-from coordination.instances import GroupInstance
+from coordination.instances import GroupInstance, Groups, SlotGroup
 from coordination.members import Member, MemberState
+from coordination.observed_state import ClusterObservation
+from coordination.operations import Operation
 from coordination.outcomes import Done, Known, NoOp, Reading, Request, Unknown, Write
 from coordination.record import ClusterRecord, Phase
 from coordination.release_grants import ReleaseGrant
@@ -40,12 +42,16 @@ NOW = 1_800_000_000
 BROKEN = Unknown("broken by the test")
 READY: Reading[ClusterRecord | None] = Known(ClusterRecord(CLUSTER_ID, Phase.READY, 1))
 NOT_ASKED: Reading[Teardown | None] = Known(None)
+UNSEEN: Reading[ClusterObservation | None] = Known(None)
+NO_OPERATION: Reading[Operation | None] = Known(None)
+SLOTS = tuple(SlotGroup(f"slot{slot}", str(slot), 0, 1, 2) for slot in range(3))
 
 
 def instance(
     instance_id: str = "i-1", state: str = "Terminating:Wait", role: str = "control-plane", group: str = "slot0"
 ) -> GroupInstance:
-    return GroupInstance(instance_id, group, role, state)
+    slot = group.removeprefix("slot") if role == "control-plane" else ""
+    return GroupInstance(instance_id, group, role, state, slot)
 
 
 def member(instance_id: str, state: str, epoch: int = 1) -> Known[Member]:
@@ -66,6 +72,8 @@ def rows(
     conditions: Mapping[str, Condition] | None = None,
     teardown: Reading[Teardown | None] = NOT_ASKED,
     release_grants: Mapping[str, ReleaseGrant] | None = None,
+    observation: Reading[ClusterObservation | None] = UNSEEN,
+    operation: Reading[Operation | None] = NO_OPERATION,
 ) -> Known[Rows]:
     return Known(
         Rows(
@@ -74,6 +82,8 @@ def rows(
             conditions={name: Known(each) for name, each in (conditions or {}).items()},
             teardown=teardown,
             release_grants={name: Known(each) for name, each in (release_grants or {}).items()},
+            observation=observation,
+            operation=operation,
         )
     )
 
@@ -84,7 +94,8 @@ def snapshot(*instances: GroupInstance, **changes: Any) -> Snapshot:
         cluster_id=CLUSTER_ID,
         now=NOW,
         lease=Known(1),
-        instances=Known(instances),
+        groups=Known(Groups(instances, SLOTS)),
+        states=Known({}),
         rows=rows(),
         root_status=Known("UPDATE_COMPLETE"),
         table_protected=Known(True),
@@ -97,12 +108,16 @@ class FakeGroups:
 
     def __init__(self, *instances: GroupInstance) -> None:
         self.by_id = {one.instance_id: one for one in instances}
+        self.in_ec2: dict[str, str] = {}
         self.broken: Unknown | None = None
         self.fails: set[str] = set()
         self.calls: list[tuple[str, str]] = []
 
-    def instances(self) -> Reading[tuple[GroupInstance, ...]]:
-        return self.broken or Known(tuple(self.by_id[name] for name in sorted(self.by_id)))
+    def groups(self) -> Reading[Groups]:
+        return self.broken or Known(Groups(tuple(self.by_id[name] for name in sorted(self.by_id)), SLOTS))
+
+    def states(self, instance_ids: Collection[str]) -> Reading[Mapping[str, str | None]]:
+        return Known({name: self.in_ec2.get(name) for name in instance_ids})
 
     def complete(self, instance: GroupInstance) -> Request:
         return self._answer("complete", instance, "Terminating:Wait", "Terminating:Proceed")

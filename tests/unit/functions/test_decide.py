@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from coordination.conditions import Condition
 from coordination.outcomes import Known, NoTable, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.release_grants import ReleaseGrant
@@ -16,22 +18,31 @@ from functions.reconcile.actions import (
     ClearCondition,
     CompleteHook,
     Heartbeat,
+    NoteHook,
     ProtectTable,
     SetCondition,
     Wait,
 )
 from functions.reconcile.decide import decide
-from functions.reconcile.hold_condition import held
+from functions.reconcile.hold_condition import Held, condition_of
 from tests.unit.functions.harness import BROKEN, CLUSTER_ID, NOW, instance, member, record, rows, snapshot
 
-REASON = "member#i-1 is voter: etcd has to remove it first"
+REASON = "member#i-1 is voter, and its removal waits: no agent has seen etcd's members yet"
+VOTER = {"i-1": member("i-1", "voter")}
+
+
+def held(reason: str, since: int) -> Condition:
+    """What is stored of a voter that is held for a reason."""
+    found = condition_of(Held(instance(), Unknown(reason), VOTER["i-1"].value), since)
+    assert found is not None
+    return found
 
 
 def written_since() -> Known[ClusterRecord | None]:
     return Known(ClusterRecord(CLUSTER_ID, Phase.READY, 1, row_version=1))
 
 
-def kinds(actions: list[Action]) -> list[str]:
+def kinds(actions: Sequence[Action]) -> list[str]:
     return [type(action).__name__ for action in actions]
 
 
@@ -56,11 +67,7 @@ def test_a_control_plane_instance_that_is_no_member_goes(case: str, changes: dic
 @pytest.mark.parametrize(
     ("case", "changes"),
     [
-        ("a voter", {"rows": rows(members={"i-1": member("i-1", "voter")})}),
-        ("a joining member", {"rows": rows(members={"i-1": member("i-1", "joining")})}),
         ("a row that cannot be understood", {"rows": rows(members={"i-1": BROKEN})}),
-        ("a row of a later epoch than the record's", {"rows": rows(members={"i-1": member("i-1", "voter", 2)})}),
-        ("a row without any record", {"rows": rows(Known(None), {"i-1": member("i-1", "voter")})}),
         ("a record that cannot be understood", {"rows": rows(record=BROKEN)}),
         ("the record of another cluster", {"rows": rows(record=record(cluster_id="another"))}),
         ("a table that cannot be read", {"rows": BROKEN}),
@@ -73,7 +80,23 @@ def test_a_control_plane_instance_that_may_be_a_member_is_held_and_named(case: s
     assert isinstance(actions[1], SetCondition)
     assert actions[1].condition.name == "TerminationHeld/i-1"
     assert actions[1].condition.reason == actions[0].reason
-    assert "member#i-1" in actions[1].condition.next_step
+
+
+@pytest.mark.parametrize(
+    ("case", "table"),
+    [
+        ("a voter", rows(members=VOTER)),
+        ("a joining member", rows(members={"i-1": member("i-1", "joining")})),
+        ("a row of a later epoch than the record's", rows(members={"i-1": member("i-1", "voter", 2)})),
+        ("a row without any record", rows(Known(None), VOTER)),
+    ],
+)
+def test_a_member_of_which_no_agent_tells_is_held_and_named(case: str, table: Known[Rows]) -> None:
+    actions = [each for each in decide(snapshot(instance(), rows=table)) if not isinstance(each, NoteHook)]
+    assert kinds(actions) == ["Heartbeat", "SetCondition"], case
+    assert isinstance(actions[1], SetCondition)
+    assert actions[1].condition.name == "RemovalWaits/i-1"
+    assert actions[1].condition.reason == actions[0].reason
 
 
 ALONE = {"i-1": member("i-1", "voter")}
@@ -104,10 +127,12 @@ def test_the_only_member_goes_that_was_found_silent() -> None:
     ],
 )
 def test_a_release_grant_is_void_where(case: str, table: Known[Rows]) -> None:
-    assert kinds(decide(snapshot(instance(), rows=table))) == ["Heartbeat", "SetCondition"], case
+    actions = decide(snapshot(instance(), rows=table))
+    assert {"Heartbeat", "SetCondition"} <= set(kinds(actions)), case
+    assert "CompleteHook" not in kinds(actions), case
 
 
-@pytest.mark.parametrize("state", ["InService", "Pending:Wait", "Terminating:Retained"])
+@pytest.mark.parametrize("state", ["InService", "Pending:Wait"])
 def test_a_release_grant_ends_nothing_that_no_terminating_hook_holds(state: str) -> None:
     actions = decide(snapshot(instance(state=state), rows=rows(members=ALONE, release_grants=SAID)))
     assert "CompleteHook" not in kinds(actions)
@@ -132,7 +157,7 @@ def test_a_worker_goes_undrained_and_the_log_says_so() -> None:
 
 def test_a_worker_with_a_members_row_is_held() -> None:
     voter = rows(members={"i-1": member("i-1", "voter")})
-    assert kinds(decide(snapshot(instance(role="worker"), rows=voter))) == ["Heartbeat", "SetCondition"]
+    assert "CompleteHook" not in kinds(decide(snapshot(instance(role="worker"), rows=voter)))
 
 
 def test_an_instance_of_a_group_without_a_role_is_held() -> None:
@@ -147,13 +172,19 @@ def test_an_instance_that_no_terminating_hook_holds_is_left_alone(state: str) ->
     assert decide(snapshot(instance(state=state))) == []
 
 
-def test_a_retained_instance_waits_until_its_removal_is_possible() -> None:
-    assert kinds(decide(snapshot(instance(state="Terminating:Retained")))) == ["Wait"]
+def test_a_retained_instance_waits_for_its_removal_and_is_terminated_then() -> None:
+    retained = instance(state="Terminating:Retained")
+    actions = decide(snapshot(retained, rows=rows(members=VOTER)))
+    assert kinds(actions) == ["Wait", "SetCondition"]
+    assert isinstance(actions[1], SetCondition)
+    assert actions[1].condition.name == "RemovalWaits/i-1"
+    gone = rows(members={"i-1": member("i-1", "removed")})
+    assert kinds(decide(snapshot(retained, rows=gone))) == ["TerminateRetained"]
 
 
 def test_groups_that_cannot_be_read_mean_waiting_and_clear_no_condition() -> None:
-    stored = {"TerminationHeld/i-1": held(instance(), REASON, NOW)}
-    actions = decide(snapshot(instances=BROKEN, rows=rows(conditions=stored)))
+    stored = held(REASON, NOW)
+    actions = decide(snapshot(groups=BROKEN, rows=rows(conditions={stored.name: stored})))
     assert actions == [Wait("groups", BROKEN.reason)]
 
 
@@ -166,32 +197,32 @@ def test_one_member_that_is_held_does_not_hold_the_others() -> None:
 
 
 def test_a_condition_is_written_once_and_again_only_when_its_reason_changes() -> None:
-    members = {"i-1": member("i-1", "voter")}
-    stored = held(instance(), REASON, NOW - 500)
+    members = {"i-1": Known(replace(VOTER["i-1"].value, hook_since=NOW - 500))}
+    stored = held("no agent has seen etcd's members yet", NOW - 500)
     again = decide(snapshot(instance(), rows=rows(members=members, conditions={stored.name: stored})))
     assert kinds(again) == ["Heartbeat"]
 
-    earlier = held(instance(), "another reason", NOW - 500)
+    earlier = held("another reason", NOW - 500)
     changed = decide(snapshot(instance(), rows=rows(members=members, conditions={earlier.name: earlier})))
     assert changed[1:] == [SetCondition(stored, earlier, REASON)]
     assert stored.since == NOW - 500
 
 
 def test_a_condition_is_cleared_when_nothing_is_held_any_more() -> None:
-    stored = held(instance(), REASON, NOW - 500)
+    stored = held(REASON, NOW - 500)
     actions = decide(snapshot(instance(state="InService"), rows=rows(conditions={stored.name: stored})))
     assert [action.condition for action in actions if isinstance(action, ClearCondition)] == [stored]
 
 
 def test_conditions_of_other_kinds_are_left_to_their_owners() -> None:
-    other = held(instance(), REASON, NOW)
+    other = held(REASON, NOW)
     conditions = {"BootFailed": type(other)("BootFailed", "three in an hour", "look at the node", NOW)}
     assert decide(snapshot(rows=rows(conditions=conditions))) == []
 
 
 @pytest.mark.parametrize("change", [{"lease": BROKEN}, {"rows": BROKEN}])
 def test_no_condition_is_cleared_on_doubt(change: dict[str, Any]) -> None:
-    stored = held(instance(), REASON, NOW)
+    stored = held(REASON, NOW)
     state = {"rows": rows(conditions={stored.name: stored}), **change}
     assert not [action for action in decide(snapshot(**state)) if isinstance(action, ClearCondition)]
 

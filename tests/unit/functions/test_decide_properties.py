@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordination.conditions import Condition
-from coordination.instances import GroupInstance
+from coordination.instances import GroupInstance, Groups
 from coordination.members import Member, MemberState
+from coordination.observed_state import ClusterObservation, SeenMember
+from coordination.operations import Operation, OperationKind, OperationOutcome, OperationState
 from coordination.outcomes import Known, NoTable, Reading, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.release_grants import ReleaseGrant
@@ -19,17 +21,18 @@ from functions.reconcile.actions import (
     Action,
     AnswerTeardown,
     ClearCondition,
+    ClearOperation,
     CompleteHook,
     Heartbeat,
     ProtectTable,
+    RequestOperation,
     SetCondition,
     SetPhaseDeleting,
     TerminateRetained,
 )
 from functions.reconcile.decide import decide
-from functions.reconcile.hold_condition import held
 from functions.reconcile.snapshot import Snapshot
-from tests.unit.functions.harness import BROKEN, CLUSTER_ID, NOW, instance, teardown
+from tests.unit.functions.harness import BROKEN, CLUSTER_ID, NOW, SLOTS, teardown
 
 IDS = ["i-1", "i-2", "i-3"]
 STATES = ["Pending:Wait", "InService", "Terminating:Wait", "Terminating:Proceed", "Terminating:Retained"]
@@ -45,7 +48,7 @@ instances = st.lists(
     ),
     max_size=3,
     unique_by=lambda one: one.instance_id,
-).map(lambda found: Known(tuple(sorted(found, key=lambda one: one.instance_id))))
+).map(lambda found: Known(Groups(tuple(sorted(found, key=lambda one: one.instance_id)), SLOTS)))
 records = st.builds(
     ClusterRecord,
     st.sampled_from([CLUSTER_ID, "another"]),
@@ -54,17 +57,56 @@ records = st.builds(
     row_version=st.integers(0, 1),
 )
 members = st.builds(Member, st.just("i-x"), st.integers(0, 2), st.sampled_from(list(MemberState)))
-conditions = st.builds(held, st.sampled_from(IDS).map(instance), st.sampled_from(["old", "older"]), st.just(1))
+conditions = st.builds(
+    Condition,
+    st.builds("{}/{}".format, st.sampled_from(["TerminationHeld", "RemovalWaits"]), st.sampled_from(IDS)),
+    st.sampled_from(["old", "older"]),
+    st.just("a step"),
+    st.just(1),
+)
+seen_members = st.builds(
+    SeenMember,
+    st.sampled_from(["a", "b", "c"]),
+    st.sampled_from(["", *IDS]),
+    st.booleans(),
+    st.sampled_from(["", "silent"]),
+)
+observations = st.builds(
+    ClusterObservation,
+    st.sampled_from([NOW - 1, NOW - 500]),
+    st.just("i-9"),
+    st.integers(0, 2),
+    members=st.none() | st.lists(seen_members, max_size=3, unique_by=lambda each: each.etcd_member_id).map(tuple),
+)
+operations = st.builds(
+    Operation,
+    st.just("op-1"),
+    st.sampled_from(list(OperationKind)),
+    st.sampled_from(["", *IDS]),
+    st.sampled_from(["", "a"]),
+    st.integers(0, 2),
+    st.sampled_from(list(OperationState)),
+    st.sampled_from([NOW - 1, NOW - 900]),
+    outcome=st.none() | st.sampled_from(list(OperationOutcome)),
+    ended_at=st.none() | st.sampled_from([NOW - 1, NOW - 900]),
+)
 release_grants = st.builds(ReleaseGrant, st.sampled_from(IDS), st.integers(0, 2), st.integers(0, 1), st.just("i-9"))
 teardowns = st.one_of(st.none(), st.builds(teardown, st.sampled_from([NOW - 1, NOW + 600])))
 table_rows = st.builds(
     Rows,
     record=st.one_of(st.none().map(Known), records.map(Known), st.just(BROKEN)),
-    members=st.dictionaries(st.sampled_from(IDS), st.one_of(members.map(Known), st.just(BROKEN)), max_size=3),
+    members=st.dictionaries(st.sampled_from(IDS), st.one_of(members.map(Known), st.just(BROKEN)), max_size=3).map(
+        lambda found: {
+            name: Known(replace(each.value, instance_id=name)) if isinstance(each, Known) else each
+            for name, each in found.items()
+        }
+    ),
     conditions=st.lists(conditions, max_size=3).map(
         lambda found: {"TerminationHeld/i-0": BROKEN, **{one.name: Known(one) for one in found}}
     ),
     teardown=st.one_of(teardowns.map(Known), st.just(BROKEN)),
+    observation=st.one_of(st.none() | observations).map(Known) | st.just(BROKEN),
+    operation=st.one_of(st.none() | operations).map(Known) | st.just(BROKEN),
     release_grants=st.lists(release_grants, max_size=2).map(
         lambda found: {"i-1": BROKEN, **{one.instance_id: Known(one) for one in found}}
     ),
@@ -74,7 +116,11 @@ snapshots = st.builds(
     cluster_id=st.just(CLUSTER_ID),
     now=st.just(NOW),
     lease=st.one_of(st.just(Known(1)), unknown),
-    instances=st.one_of(instances, st.just(BROKEN)),
+    groups=st.one_of(instances, st.just(BROKEN)),
+    states=st.one_of(
+        st.dictionaries(st.sampled_from(IDS), st.sampled_from([None, "running", "terminated"])).map(Known),
+        st.just(BROKEN),
+    ),
     rows=st.one_of(table_rows.map(Known), unknown),
     root_status=st.one_of(
         st.sampled_from(sorted(DELETING_STATES | SETTLED_STATES | {"UPDATE_IN_PROGRESS"})).map(Known), st.just(BROKEN)
@@ -94,7 +140,7 @@ def phase_is_deleting(snapshot: Snapshot) -> bool:
 
 
 def completed(actions: list[Action]) -> set[str]:
-    return {action.instance.instance_id for action in actions if isinstance(action, CompleteHook)}
+    return {action.instance.instance_id for action in actions if isinstance(action, CompleteHook | TerminateRetained)}
 
 
 @every
@@ -146,8 +192,8 @@ def test_nothing_goes_while_another_pass_may_run_unless_the_cluster_is_deleted(s
 def test_only_waiting_instances_are_answered_and_each_exactly_once(snapshot: Snapshot) -> None:
     answered = [one.instance for one in decide(snapshot) if isinstance(one, CompleteHook | Heartbeat)]
     assert all(one.waits_to_terminate or one.waits_to_launch for one in answered)
-    if isinstance(snapshot.instances, Known):
-        terminating = [one.instance_id for one in snapshot.instances.value if one.waits_to_terminate]
+    if isinstance(snapshot.groups, Known):
+        terminating = [one.instance_id for one in snapshot.groups.value.instances if one.waits_to_terminate]
         assert sorted(one.instance_id for one in answered if one.waits_to_terminate) == terminating
         assert len({one.instance_id for one in answered}) == len(answered)
 
@@ -161,9 +207,24 @@ def test_a_launching_instance_is_answered_only_in_a_deletion_that_is_stored(snap
 
 @every
 @given(snapshots)
-def test_instances_are_terminated_only_in_a_deletion_that_is_stored(snapshot: Snapshot) -> None:
-    if any(isinstance(action, TerminateRetained) for action in decide(snapshot)):
-        assert phase_is_deleting(snapshot) or isinstance(snapshot.rows, NoTable)
+def test_only_retained_instances_are_terminated(snapshot: Snapshot) -> None:
+    ended = [action.instance for action in decide(snapshot) if isinstance(action, TerminateRetained)]
+    assert all(each.is_retained for each in ended)
+
+
+@every
+@given(snapshots)
+def test_one_operation_at_most_is_asked_for_and_none_beside_another(snapshot: Snapshot) -> None:
+    actions = decide(snapshot)
+    asked = [action for action in actions if isinstance(action, RequestOperation)]
+    assert len(asked) <= 1
+    if asked:
+        assert isinstance(snapshot.rows, Known)
+        assert isinstance(snapshot.rows.value.operation, Known)
+        present = snapshot.rows.value.operation.value
+        cleared = [action.operation for action in actions if isinstance(action, ClearOperation)]
+        assert present is None or cleared == [present]
+        assert asked[0].operation != present
 
 
 @every

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from coordination.conditions import Condition
 from coordination.outcomes import Known, NoTable, Reading
 from functions.reconcile.actions import Action, AnswerTeardown, ClearCondition, CompleteHook, SetPhaseDeleting, Wait
 from functions.reconcile.decide import decide
-from functions.reconcile.hold_condition import held
 from tests.unit.functions.harness import BROKEN, NOW, instance, member, record, rows, snapshot, teardown
 
 DELETING = rows(record=record("deleting"))
@@ -43,7 +43,11 @@ def test_a_root_that_goes_away_counts_as_deleting_and_the_phase_is_stored_first(
 )
 def test_any_other_state_of_the_root_is_no_deletion(status: Reading[str]) -> None:
     voter = rows(members={"i-1": member("i-1", "voter")})
-    assert kinds(decide(snapshot(instance(), rows=voter, root_status=status))) == ["Heartbeat", "SetCondition"]
+    assert kinds(decide(snapshot(instance(), rows=voter, root_status=status))) == [
+        "Heartbeat",
+        "NoteHook",
+        "SetCondition",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +101,7 @@ def test_a_cluster_without_table_can_be_deleted_since_nobody_can_found_one_eithe
 
 
 def test_conditions_about_held_instances_are_cleared() -> None:
-    stored = held(instance(), "a reason", NOW)
+    stored = Condition("RemovalWaits/i-1", "a reason", "a step", NOW)
     actions = decide(snapshot(rows=rows(record("deleting"), conditions={stored.name: stored})))
     assert [action.condition for action in actions if isinstance(action, ClearCondition)] == [stored]
 
@@ -118,7 +122,7 @@ def test_cloudformation_waits_while_an_instance_is_left_and_the_log_names_it(sta
     ("changes", "named"),
     [
         ({"rows": LATE}, "i-1 (Terminating:Wait in slot0)"),
-        ({"rows": LATE, "instances": BROKEN}, f"the groups are unknown ({BROKEN.reason})"),
+        ({"rows": LATE, "groups": BROKEN}, f"the groups are unknown ({BROKEN.reason})"),
         ({"rows": BROKEN, "request": teardown(answer_by=NOW)}, "the phase is not stored yet"),
     ],
     ids=["an instance that stays", "groups that cannot be read", "a table that cannot be read"],
@@ -128,7 +132,7 @@ def test_cloudformation_is_answered_at_the_deadline_all_the_same(changes: dict[s
 
 
 def test_groups_that_cannot_be_read_hold_the_answer_until_the_deadline() -> None:
-    assert kinds(decide(snapshot(instances=BROKEN, rows=DELETING_AND_ASKED))) == ["Wait", "Wait"]
+    assert kinds(decide(snapshot(groups=BROKEN, rows=DELETING_AND_ASKED))) == ["Wait", "Wait"]
 
 
 def test_the_request_of_this_event_comes_before_a_stored_one() -> None:

@@ -55,10 +55,10 @@ def test_a_voter_is_held_with_a_condition_until_its_row_says_removed(there: Func
     for _ in range(2):
         there.call(SCHEDULE)
     assert there.groups.calls == [("heartbeat", "i-1")] * 2
-    condition = there.item("condition#TerminationHeld/i-1")
-    assert condition["Reason"] == "member#i-1 is voter: etcd has to remove it first"
+    condition = there.item("condition#RemovalWaits/i-1")
+    assert condition["Reason"] == ("member#i-1 is voter, and its removal waits: no agent has seen etcd's members yet")
     assert condition["Since"] == NOW
-    assert there.item("member#i-1") == {"Id": "member#i-1", **VOTER}
+    assert there.item("member#i-1") == {"Id": "member#i-1", **VOTER, "HookSince": NOW}
 
     there.table.update("member#i-1", {"State": "removed"}, {})
     there.call(stream("member#i-1"))
@@ -126,7 +126,7 @@ def test_groups_that_cannot_be_read_fail_the_call_and_clear_no_condition(there: 
     there.groups.broken = Unknown("DescribeAutoScalingGroups: no")
     with pytest.raises(PassFailed, match="DescribeAutoScalingGroups: no"):
         there.call(SCHEDULE)
-    assert "condition#TerminationHeld/i-1" in there.stored_keys()
+    assert "condition#RemovalWaits/i-1" in there.stored_keys()
 
 
 # the lease

@@ -7,12 +7,13 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from coordination.instances import Groups
 from coordination.outcomes import Known, Reading
 from coordination.rows import Rows
 from functions.reconcile.actions import Action, SetCondition
 from functions.reconcile.decide import decide
 from functions.reconcile.snapshot import Snapshot
-from tests.unit.functions.harness import BROKEN, instance
+from tests.unit.functions.harness import BROKEN, SLOTS, instance
 from tests.unit.functions.test_decide_properties import members, records, snapshots, table_rows
 from tests.unit.wording import blanked, noise, reworded, rewordings
 
@@ -22,7 +23,7 @@ def leaving(snapshot: Snapshot, rows: Rows, lease: Reading[int]) -> Snapshot:
     return replace(
         snapshot,
         lease=lease,
-        instances=Known((instance("i-1"),)),
+        groups=Known(Groups((instance("i-1"),), SLOTS)),
         rows=Known(rows),
         root_status=Known("UPDATE_IN_PROGRESS"),
         request=None,

@@ -29,9 +29,11 @@ PATTERNS = {
 
 PROSE = {
     "coordination/adapters/instances.py _answer_hook": "Auto Scaling has no code for a hook that was completed before",
+    "coordination/adapters/instances.py _terminate": "nor for an instance that is in no group any more",
     "userdata/cloud/lifecycle.py _answer": "the same",
     # What is shown, and not what is done.
     "coordination/adapters/errors.py unknown": "a message that is empty is not shown",
+    "coordination/operations.py __str__": "a reason that is empty is not shown",
     "functions/reconcile/decide.py _name": "a condition whose words have changed is stored anew",
     "userdata/boot/control_plane.py _store_condition": "the same",
     "userdata/boot/launch_hook.py _beat": "the same words are said once",

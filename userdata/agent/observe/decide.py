@@ -25,10 +25,13 @@ def decide(snapshot: Snapshot, lasting: Lasting) -> list[Action]:
     view = snapshot.view.value if isinstance(snapshot.view, Known) else None
     states = snapshot.states.value if isinstance(snapshot.states, Known) else {}
     nodes = snapshot.nodes.value if isinstance(snapshot.nodes, Known) else None
+    now = int(snapshot.now)
     return [
-        *([] if view is None else members.by_etcd(table.members, view.listed)),
-        *members.by_ec2(table.members, states, int(snapshot.now)),
+        # Before the rows, for a change of those wakes the function, which plans by this.
         Publish(observed(snapshot.instance_id, table.record, view, nodes, snapshot.certificates, snapshot.now)),
+        *([] if view is None else members.by_etcd(table.members, view.listed)),
+        *([] if view is None else members.by_answers(table.members, view, table.last, table.record.epoch, now)),
+        *members.by_ec2(table.members, states, now),
         *_conditions(snapshot, view, states, lasting),
         *_old_rows(snapshot, states),
     ]

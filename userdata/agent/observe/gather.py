@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from coordination import rows
 from coordination.instances import GroupInstance
 from coordination.members import MemberState
-from coordination.names import BOOT_ITEM_PREFIX, CLUSTER_ITEM, CONDITION_ITEM_PREFIX, MEMBER_ITEM_PREFIX
+from coordination.names import (
+    BOOT_ITEM_PREFIX,
+    CLUSTER_ITEM,
+    CONDITION_ITEM_PREFIX,
+    MEMBER_ITEM_PREFIX,
+    OBSERVATION_ITEM,
+)
 from coordination.outcomes import Known, Reading, Unknown
 from coordination.ports import TableReader
 from coordination.record import Phase
@@ -23,7 +29,7 @@ from userdata.logs.lines import StageFailed
 from userdata.pki.inventory import HeldCertificate
 
 # One scan: nobody knows which members and conditions there are, and boot rows that may go are found by it, too.
-_READ = (CLUSTER_ITEM, MEMBER_ITEM_PREFIX, CONDITION_ITEM_PREFIX, BOOT_ITEM_PREFIX)
+_READ = (CLUSTER_ITEM, OBSERVATION_ITEM, MEMBER_ITEM_PREFIX, CONDITION_ITEM_PREFIX, BOOT_ITEM_PREFIX)
 
 
 @dataclass(frozen=True)
@@ -98,5 +104,6 @@ def read(table: TableReader) -> LeaderRows:
         unread=unreadable(found.members),
         conditions=understood(found.conditions),
         boots=tuple(understood(found.boots).values()),
+        last=found.observation.value if isinstance(found.observation, Known) else None,
         rows=found,
     )

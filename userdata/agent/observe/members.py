@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from coordination import member_writes
 from coordination.member_writes import found_again, not_found, voter_row
 from coordination.members import Member, MemberState
+from coordination.observed_state import ClusterObservation
 from userdata.agent.observe.actions import Correction
 from userdata.etcd.model import EtcdMember, MemberList, hexadecimal
+from userdata.etcd.view import EtcdView
 
 
 def member_of(row: Member, listed: MemberList) -> EtcdMember | None:
@@ -46,6 +48,27 @@ def by_ec2(rows: Sequence[Member], states: Mapping[str, str | None], now: int) -
             found.append(Correction(not_found(row, now), f"EC2 does not know {row.instance_id}"))
         if known and row.not_found_since is not None:
             found.append(Correction(found_again(row), f"EC2 knows {row.instance_id} after all"))
+    return found
+
+
+def by_answers(
+    rows: Sequence[Member], view: EtcdView, last: ClusterObservation | None, epoch: int, now: int
+) -> list[Correction]:
+    """Since when members have not done their work.
+
+    Nobody saw what they did while no majority answered, or no agent led: then the time begins anew.
+    """
+    seen_before = last is not None and last.shows_members(epoch, now)
+    found = []
+    for row in rows:
+        member = None if row.state is MemberState.REMOVED else member_of(row, view.listed)
+        if member is None:
+            continue
+        problem = view.problems.get(member.member_id, "")
+        if problem and (row.silent_since is None or not seen_before):
+            found.append(Correction(member_writes.silent(row, now), ""))
+        if not problem and row.silent_since is not None:
+            found.append(Correction(member_writes.answers_again(row), ""))
     return found
 
 

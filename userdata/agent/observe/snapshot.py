@@ -9,6 +9,7 @@ from coordination.boots import Boot
 from coordination.conditions import Condition
 from coordination.instances import GroupInstance
 from coordination.members import Member
+from coordination.observed_state import ClusterObservation
 from coordination.outcomes import Reading, Unknown
 from coordination.record import ClusterRecord
 from coordination.retention import OldRow
@@ -36,6 +37,8 @@ class LeaderRows:
     conditions: Mapping[str, Condition]
     boots: tuple[Boot, ...]
     """Of every instance, so also what workers say of themselves."""
+    last: ClusterObservation | None
+    """What a leader published last; None where nothing is there that can be understood."""
     rows: Rows
     """All of it as it was read, for what may be deleted."""
 

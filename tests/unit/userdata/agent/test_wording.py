@@ -13,6 +13,7 @@ from coordination.conditions import Condition
 from coordination.instances import GroupInstance
 from coordination.members import MemberState
 from coordination.names import CONTROL_PLANE_ROLE
+from coordination.observed_state import ClusterObservation
 from coordination.outcomes import Known, NoTable, Unknown
 from coordination.rows import Rows
 from tests.unit.userdata.agent.looks import NOW, RECORD, ROWS, THREE, etcd_member, row, view
@@ -66,6 +67,13 @@ TABLES = st.builds(
         ),
         max_size=3,
     ).map(tuple),
+    st.sampled_from(
+        [
+            None,
+            ClusterObservation(NOW - 30, "i-2", RECORD.epoch, members=()),
+            ClusterObservation(NOW - 300, "i-2", RECORD.epoch, members=()),
+        ]
+    ),
     st.just(Rows()),
 )
 IN_SLOTS = tuple(GroupInstance(f"i-{number}", "slot", CONTROL_PLANE_ROLE, "InService") for number in range(1, 5))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordination.fields import parsed
-from coordination.operations import Operation, OperationKind, OperationState, operation
+from coordination.operations import Operation, OperationKind, OperationOutcome, OperationState, operation
 from coordination.outcomes import Known, Reading
 from tests.unit.userdata.boot.looks import BROKEN
 from userdata.boot.gate import Closed, MembersUnknown, Open, OwnLearner, OwnVoter, View, gate
@@ -76,7 +76,9 @@ def test_a_voter_that_does_not_answer_closes_it_and_is_named() -> None:
 def test_an_operation_on_the_members_closes_it() -> None:
     said = "etcd's members are being changed: remove of i-1 (8e9e), requested"
     assert reason(operation=Known(OPERATION)) == said
-    assert reason(operation=Known(replace(OPERATION, result="vetoed"))).endswith("(8e9e), ended: vetoed")
+    assert reason(operation=Known(replace(OPERATION, outcome=OperationOutcome.VETOED, reason="no"))).endswith(
+        "(8e9e), vetoed: no"
+    )
 
 
 def test_an_operation_of_a_kind_that_this_release_does_not_know_closes_it_and_is_named() -> None:

@@ -1,0 +1,61 @@
+"""What the function believes of etcd's members: the last observation, and what rows have said since. Pure.
+
+It is a belief, for the function cannot ask etcd. A plan made of it is checked by an agent before anything is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from coordination.members import Member, MemberState
+from coordination.observed_state import FRESH_SECONDS, ClusterObservation
+from coordination.outcomes import Known, Reading, Unknown
+from coordination.quorum import Membership
+
+
+@dataclass(frozen=True)
+class Believed:
+    """Members are named by their instances, and those of no known instance by their etcd ids."""
+
+    members: Membership
+    etcd_ids: Mapping[str, str]
+    """What the observation gives for each; a voter that it has not seen yet has none here."""
+    learner_answers: bool
+    """Whether the learner that is listed answered; of no meaning where there is none."""
+
+
+def believed(
+    observation: Reading[ClusterObservation | None], rows: Mapping[str, Member], epoch: int, now: int
+) -> Reading[Believed]:
+    """The members. `rows` are those of the epoch, by instance. Unknown where no agent has seen a majority lately."""
+    if isinstance(observation, Unknown):
+        return observation
+    seen = observation.value
+    if seen is None or seen.epoch != epoch:
+        return Unknown("no agent has seen etcd's members yet")
+    if (age := now - seen.observed_at) > FRESH_SECONDS:
+        return Unknown(f"no agent has seen etcd's members for {age} s")
+    if seen.members is None:
+        return Unknown(f"no majority of etcd answered the agent on {seen.by}")
+    by_etcd_id = {row.etcd_member_id: name for name, row in rows.items() if row.etcd_member_id}
+    answering, silent, learners = set(), set(), set()
+    etcd_ids: dict[str, str] = {}
+    learner_answers = False
+    for each in seen.members:
+        name = each.name or by_etcd_id.get(each.etcd_member_id, each.etcd_member_id)
+        state = rows[name].state if name in rows else None
+        etcd_ids[name] = each.etcd_member_id
+        if state is MemberState.REMOVED:
+            continue
+        if each.learner and state is not MemberState.VOTER:
+            learners.add(name)
+            learner_answers = each.healthy
+        elif each.healthy or each.learner:
+            answering.add(name)
+        else:
+            silent.add(name)
+    # Promoted after the look.
+    answering |= {name for name, row in rows.items() if row.state is MemberState.VOTER and name not in etcd_ids}
+    members = Membership(frozenset(answering), frozenset(silent), frozenset(learners))
+    return Known(Believed(members, etcd_ids, learner_answers))

@@ -1,0 +1,253 @@
+"""The task that carries out an operation: accept, drain, move leadership, check again, remove, row and result.
+
+Each run goes as far as it can without waiting and leaves everything else to the next one, so that another agent may go
+on at any step. Nothing is remembered but in the table. The only step that cannot be taken back is sent right after a
+check, and never repeated without a new one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from coordination import operations
+from coordination.fields import parsed
+from coordination.instances import GroupInstance
+from coordination.members import Member, MemberState, member
+from coordination.names import CLUSTER_ITEM, OPERATION_ITEM, member_item
+from coordination.operations import CALL_SECONDS, Operation, OperationOutcome, OperationState, operation
+from coordination.outcomes import Conflict, Done, Reading, Refused, Unknown
+from coordination.ports import Table
+from coordination.record import ClusterRecord, cluster_record
+from userdata.agent.removal.check import Allowed, NotListed, Surroundings, Verdict, Veto, check, successor
+from userdata.agent.tasks import Task
+from userdata.config.pace import Pace
+from userdata.etcd.client import Etcd
+from userdata.etcd.model import EtcdMember, hexadecimal
+from userdata.etcd.refusals import EtcdRefused
+from userdata.etcd.view import At, EtcdView, address
+from userdata.kube.drain import Drained, Step, Waiting
+from userdata.logs.lines import StageFailed
+
+Value = TypeVar("Value")
+
+PERIOD_SECONDS = 5.0
+_LEADER_SECONDS = 60
+"""How long after the end of a drain a leader that cannot be moved is waited for; then it is removed as it is, and the
+others elect one."""
+
+
+class AgentLease(Protocol):
+    """`lease#agent` (userdata.leases.holder.LeaseHolder)."""
+
+    def require(self) -> None:
+        """Raises StageFailed where this node does not hold it."""
+
+    def stand_aside(self) -> None:
+        """Let another node take it first."""
+
+
+@dataclass(frozen=True)
+class RemovalContext:
+    """What the task needs of its node. Callables that ask never raise; times are in seconds since 1970."""
+
+    instance_id: str
+    epoch: int
+    """Of this node's etcd data."""
+    slots: int
+    pace: Pace
+    table: Table
+    leadership: AgentLease
+    join_lease: Callable[[], AbstractContextManager[None]]
+    """`lease#join` while it lasts; raises StageFailed."""
+    look: Callable[[], Reading[EtcdView]]
+    own: Etcd
+    """The member on this node."""
+    at: At
+    instances: Callable[[], Reading[Collection[GroupInstance]]]
+    states: Callable[[Collection[str]], Reading[Mapping[str, str | None]]]
+    drain: Callable[[str, bool], Step]
+    """One step of a node's drain, with or without force (userdata.kube.drain)."""
+    beat: Callable[[], object]
+    """Says that the task moves."""
+    wall: Callable[[], float] = time.time
+    steady: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a check was made of. `began` is on the steady clock, read before anything was asked."""
+
+    began: float
+    view: EtcdView
+    around: Surroundings
+    verdict: Verdict
+
+
+class Removal:
+    """Carries out the operation that stands in the table, if there is one."""
+
+    def __init__(self, context: RemovalContext) -> None:
+        self._context = context
+
+    def task(self, period_seconds: float = PERIOD_SECONDS) -> Task:
+        """The task, of the leader alone."""
+        return Task("removal", period_seconds, self.run, leader_only=True, urgent=True)
+
+    def run(self) -> str:
+        """Go on with the operation; says what was done. Raises StageFailed where it has to be tried again."""
+        found = _known(parsed(self._context.table.get(OPERATION_ITEM), operation))
+        if found is None or found.outcome is not None:
+            return ""
+        if found.epoch != self._context.epoch:
+            return self._end(found, OperationOutcome.VETOED, Veto.OTHER_EPOCH.value)
+        look = self._look(found)
+        if found.target_instance == self._context.instance_id and _others_serve(look.view, found.target_instance):
+            # Whoever is removed should not be the one to do it: its etcd stops in the middle.
+            self._context.leadership.stand_aside()
+            return f"stands aside, so that another agent carries out: {found}"
+        match look.verdict:
+            case NotListed():
+                return self._finish(found, look.around.row)
+            case Allowed():
+                return self._go_on(self._accepted(found), look, look.verdict)
+            case objection:
+                return self._end(found, OperationOutcome.VETOED, objection.value)
+
+    def _look(self, found: Operation) -> _Look:
+        """Read rows, groups and then etcd, and judge. Raises StageFailed where any of it is unknown."""
+        context = self._context
+        began = context.steady()
+        record = _known(parsed(context.table.get(CLUSTER_ITEM), cluster_record))
+        row = self._row(found.target_instance)
+        named = [found.target_instance] if found.target_instance else []
+        around = Surroundings(row, context.instances(), context.states(named), context.slots, int(context.wall()))
+        context.beat()
+        view = _known(context.look())
+        context.beat()
+        if record is None or not _is_etcd_of(record, view, context.epoch):
+            raise StageFailed(f"the etcd here is {hexadecimal(view.listed.cluster_id)}, and not the record's")
+        return _Look(began, view, around, check(found, view, around))
+
+    def _row(self, instance_id: str) -> Member | None:
+        if not instance_id:
+            return None
+        return _known(parsed(self._context.table.get(member_item(instance_id)), member))
+
+    def _accepted(self, found: Operation) -> Operation:
+        if found.state is OperationState.ACCEPTED and found.accepted_by == self._context.instance_id:
+            return found
+        write, accepted = operations.accept(
+            found, self._context.instance_id, int(self._context.wall()), self._context.pace.drain
+        )
+        outcome = self._context.table.apply(write)
+        if isinstance(outcome, Conflict):
+            raise StageFailed("somebody else has changed the operation since")
+        if isinstance(outcome, Unknown):
+            raise StageFailed(f"whether the operation was accepted is unknown: {outcome.reason}")
+        return accepted
+
+    def _go_on(self, accepted: Operation, look: _Look, allowed: Allowed) -> str:
+        """From an operation that was accepted. A voter that is silent has no clients, and nothing that a drain ends."""
+        if allowed.serves and not self._is_drained(accepted, look.around.row):
+            return ""
+        if allowed.leads:
+            self._move_leadership(accepted, look, allowed.member)
+        again = self._look(accepted)
+        match again.verdict:
+            case NotListed():
+                return self._finish(accepted, again.around.row)
+            case Allowed(member=target):
+                return self._remove(accepted, again, target)
+            case objection:
+                return self._end(accepted, OperationOutcome.VETOED, objection.value)
+
+    def _is_drained(self, accepted: Operation, row: Member | None) -> bool:
+        """Whether pods and clients have left the target, or have had all the time that they get."""
+        now = self._context.wall()
+        late = accepted.drain_until is not None and now >= accepted.drain_until
+        step = self._context.drain(accepted.target_instance, late)
+        self._context.beat()
+        if late:
+            return True
+        if isinstance(step, Waiting):
+            return False
+        if not isinstance(step, Drained):
+            raise StageFailed(f"{accepted.target_instance} cannot be drained: {step.reason}")
+        return row is None or row.hook_since is None or now - row.hook_since >= self._context.pace.clients
+
+    def _move_leadership(self, accepted: Operation, look: _Look, target: EtcdMember) -> None:
+        """Have another voter lead, so that no write waits for an election."""
+        heir = successor(look.view, target, look.around.instances)
+        moved = None if heir is None else self._context.at(address(target)).move_leader(heir.member_id)
+        if isinstance(moved, Done):
+            return
+        if accepted.drain_until is not None and self._context.wall() >= accepted.drain_until + _LEADER_SECONDS:
+            return
+        why = "no other voter serves" if moved is None else moved.reason
+        raise StageFailed(f"etcd's leadership does not leave {accepted.target_instance}: {why}")
+
+    def _remove(self, accepted: Operation, look: _Look, target: EtcdMember) -> str:
+        self._context.leadership.require()
+        # The function takes an operation that it withdrew for ended once this time has passed.
+        if (took := self._context.steady() - look.began) > CALL_SECONDS:
+            raise StageFailed(f"the check took {took:.0f} s, and what it says is too old to remove a member by")
+        outcome = self._context.own.remove(target.member_id)
+        if isinstance(outcome, EtcdRefused):
+            return self._end(accepted, OperationOutcome.VETOED, f"etcd refuses: {outcome.reason}")
+        if isinstance(outcome, Unknown):
+            raise StageFailed(f"whether {accepted.target_instance} was removed is unknown: {outcome.reason}")
+        return self._finish(accepted, look.around.row)
+
+    def _finish(self, found: Operation, row: Member | None) -> str:
+        """Make the row of a target that is not listed say so, and end the operation with it."""
+        reason = f"etcd does not list {found.target_member_id or found.target_instance}"
+        if row is None or row.state is MemberState.REMOVED:
+            return self._end(found, OperationOutcome.DONE, reason)
+        if row.state is MemberState.VOTER:
+            return self._finished(found, row, reason)
+        # Its joiner may be about to add it, unless nobody joins at all.
+        with self._context.join_lease():
+            again = self._look(found)
+            if not isinstance(again.verdict, NotListed):
+                raise StageFailed(f"{found.target_instance} was added meanwhile")
+            return self._finish_joining(found, again.around.row, reason)
+
+    def _finish_joining(self, found: Operation, row: Member | None, reason: str) -> str:
+        if row is None or row.state is MemberState.REMOVED:
+            return self._end(found, OperationOutcome.DONE, reason)
+        return self._finished(found, row, reason)
+
+    def _finished(self, found: Operation, row: Member, reason: str) -> str:
+        outcome = self._context.table.transact(operations.finish(found, row, reason, int(self._context.wall())))
+        if isinstance(outcome, Refused):
+            raise StageFailed("the operation or its target's row has changed since")
+        if isinstance(outcome, Unknown):
+            raise StageFailed(f"whether the operation has ended is unknown: {outcome.reason}")
+        return f"{found.kind} of {found.target_instance}: {reason}"
+
+    def _end(self, found: Operation, outcome: OperationOutcome, reason: str) -> str:
+        written = self._context.table.apply(operations.end(found, outcome, reason, int(self._context.wall())))
+        if isinstance(written, Unknown):
+            raise StageFailed(f"whether the operation has ended is unknown: {written.reason}")
+        if isinstance(written, Conflict):
+            return ""
+        return f"{found.kind} of {found.target_instance or found.target_member_id} is {outcome}: {reason}"
+
+
+def _others_serve(view: EtcdView, instance_id: str) -> bool:
+    return any(voter.name != instance_id for voter in view.well)
+
+
+def _is_etcd_of(record: ClusterRecord, view: EtcdView, epoch: int) -> bool:
+    return record.epoch == epoch and hexadecimal(view.listed.cluster_id) == record.etcd_cluster_id
+
+
+def _known(reading: Reading[Value]) -> Value:
+    """What was read. Raises StageFailed where that is unknown."""
+    if isinstance(reading, Unknown):
+        raise StageFailed(reading.reason)
+    return reading.value
