@@ -22,9 +22,10 @@ LONGEST_SECONDS = 600
 """An operation that is older has no agent, or one that does not get on: the function withdraws it. A drain has the
 half of that, and everything after it seconds."""
 DOUBT_SECONDS = 60
-"""For so long an operation that was withdrawn after an agent had accepted it counts as in flight.
+"""For so long an operation counts as in flight that an agent had accepted, and that ended without a removal.
 
-The agent may have been paused right before the removal, and sends it at most CALL_SECONDS after its check.
+The agent may have been paused right before the removal, and sends it at most CALL_SECONDS after its check. Not even the
+veto of an agent says that no other one is: the lease may have changed hands, and the operation with it.
 """
 CALL_SECONDS = 10
 """How long after its check against etcd an agent may send the removal that it has checked."""
@@ -115,8 +116,8 @@ class Operation:
         return self.outcome is None and now - self.requested_at > LONGEST_SECONDS
 
     def is_in_doubt(self, now: int) -> bool:
-        """Whether it has ended, and the agent that had accepted it may not know yet."""
-        if self.outcome is not OperationOutcome.WITHDRAWN or self.state is not OperationState.ACCEPTED:
+        """Whether it has ended, and an agent that had accepted it may not know yet."""
+        if self.outcome in (None, OperationOutcome.DONE) or self.state is not OperationState.ACCEPTED:
             return False
         return self.ended_at is None or now - self.ended_at < DOUBT_SECONDS
 
