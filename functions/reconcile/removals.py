@@ -155,12 +155,20 @@ def _may_be_cleaned(learner: str, facts: Facts, believed: Believed) -> bool:
     if _was_refused(row, facts):
         return False
     if row is None:
-        # A joiner writes its row before etcd hears of it, so this is nobody's; the agent reads the rows once more.
-        useless = leaves = not answers
+        # A joiner writes its row before etcd hears of it, and an agent the id into the row only some time later.
+        useless = leaves = not answers and not _somebody_joins(facts)
     else:
         leaves = facts.places[learner] in LEAVING
         useless = leaves or (not answers and row.is_given_up(facts.now))
     return useless and objection_to_cleaning(believed.members, learner, answers=answers, leaves=leaves) is None
+
+
+def _somebody_joins(facts: Facts) -> bool:
+    """Whether there is a joiner of which nobody has said yet by which id etcd knows it."""
+    return any(
+        row.state is MemberState.JOINING and not row.etcd_member_id and facts.places[name] not in LEAVING
+        for name, row in facts.rows.items()
+    )
 
 
 def _waits_for_successor(row: Member, facts: Facts, believed: Believed) -> bool:
