@@ -46,7 +46,8 @@ def believed(
         name = each.name or by_etcd_id.get(each.etcd_member_id, each.etcd_member_id)
         state = rows[name].state if name in rows else None
         etcd_ids[name] = each.etcd_member_id
-        if state is MemberState.REMOVED:
+        if state is MemberState.REMOVED and not each.learner:
+            # Removed after the look. A learner may as well have been added after its row was ended.
             continue
         if each.learner and state is not MemberState.VOTER:
             learners.add(name)

@@ -159,7 +159,8 @@ def _may_be_cleaned(learner: str, facts: Facts, believed: Believed) -> bool:
         useless = leaves = not answers and not _somebody_joins(facts)
     else:
         leaves = facts.places[learner] in LEAVING
-        useless = leaves or (not answers and row.is_given_up(facts.now))
+        given_up = row.state is MemberState.REMOVED or row.is_given_up(facts.now)
+        useless = leaves or (not answers and given_up)
     return useless and objection_to_cleaning(believed.members, learner, answers=answers, leaves=leaves) is None
 
 
