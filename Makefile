@@ -84,7 +84,7 @@ slow: $(CHECK) ## Tests that take more than ten seconds: every example, PROPERTI
 	@$(if $(PROPERTIES),HOLDFAST_PROPERTIES=$(PROPERTIES)) $(parallel_pytest) -m slow $(ARGS)
 
 .PHONY: model
-model: $(CHECK) ## Explore founding and restoring state by state; `make check` takes the small models
+model: $(CHECK) ## Explore founding, restoring and membership state by state; `make check` takes the small models
 	@$(check_python) -m tests.model
 
 .PHONY: golden

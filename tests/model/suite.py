@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from tests.model.founding import Founding
+from tests.model.membership import Membership
+from tests.model.membership_state import Faults as Leaving
 from tests.model.region import Budget
 from tests.model.restoring import Restoring
 from tests.model.world import Faults
@@ -58,4 +60,60 @@ RESTORING_LONG = {
         Budget(launches=3, leavings=2, cuts=1), members=1, backup=False
     ),
     "one member, four places, a cut": Restoring(Budget(losses=1, launches=3, cuts=1), members=1, places=4),
+}
+MEMBERSHIP_QUICK = {
+    "two terminated": Membership(Leaving(terminations=2)),
+    "two terminated, no room before, an agent paused, a withdrawal": Membership(
+        Leaving(terminations=2, pauses=1, withdrawals=1), room=1
+    ),
+    "two terminated, no room before, a pass of the function paused": Membership(
+        Leaving(terminations=2, stale=1), room=1
+    ),
+    "two terminated, no room before, a hook ends": Membership(Leaving(terminations=2, hooks=1), room=1),
+    "one hangs": Membership(Leaving(hangs=1)),
+    "two hang, no room before": Membership(Leaving(hangs=2), room=1),
+    "one detached, one hangs, no room before": Membership(Leaving(detachments=1, hangs=1), room=1),
+    "one dies, one boot fails": Membership(Leaving(kills=1, failures=1)),
+    "one terminated, an empty zone, no room before": Membership(Leaving(terminations=1), room=1, dry=1),
+    "a size set by hand, a late raise": Membership(Leaving(sizes=1, raises=1)),
+    "a second decrement": Membership(Leaving(decrements=1)),
+    "a roll that stops, a late raise": Membership(Leaving(rolls=1, stops=1, raises=1)),
+}
+MEMBERSHIP_LONG = {
+    "one terminated, one hangs": Membership(Leaving(terminations=1, hangs=1)),
+    "two terminated, one hangs, no room before, an agent paused, a withdrawal": Membership(
+        Leaving(terminations=2, hangs=1, pauses=1, withdrawals=1), room=1
+    ),
+    "two terminated, room for two, a pass of the function paused": Membership(Leaving(terminations=2, stale=1), room=2),
+    "two terminated, room for two, a joiner's late step": Membership(Leaving(terminations=2, late=1), room=2),
+    "a joiner's late steps, one dies": Membership(Leaving(terminations=1, kills=1, late=2), room=2),
+    "one terminated, one dies, one hangs, no room before": Membership(
+        Leaving(terminations=1, kills=1, hangs=1), room=1
+    ),
+    "three terminated, one hangs, no room before": Membership(Leaving(terminations=3, hangs=1), room=1),
+    "two terminated, one hangs, a hook ends, no room before": Membership(
+        Leaving(terminations=2, hangs=1, hooks=1), room=1
+    ),
+    "one terminated, two boots fail, room for two": Membership(Leaving(terminations=1, failures=2), room=2),
+    "one detached, one terminated": Membership(Leaving(detachments=1, terminations=1)),
+    "two sizes set by hand, one terminated, no room before": Membership(Leaving(sizes=2, terminations=1), room=1),
+    "a size set by hand, a second decrement, room for two": Membership(Leaving(sizes=1, decrements=1), room=2),
+    "a roll that stops, one hangs, room for two": Membership(Leaving(rolls=1, stops=1, hangs=1), room=2),
+    "two rolls, one terminated, a late raise": Membership(Leaving(rolls=2, terminations=1, raises=1), room=2),
+    "a zone that runs dry, two terminated, one hangs, no room before": Membership(
+        Leaving(droughts=1, terminations=2, hangs=1), room=1
+    ),
+    "a joiner that hangs inside of kubeadm, late steps, one terminated": Membership(
+        Leaving(terminations=1, kills=1, hangs=1, late=1), room=1
+    ),
+    "five slots, two terminated, one hangs, an agent paused, no room before": Membership(
+        Leaving(terminations=2, hangs=1, pauses=1), slots=5, room=1
+    ),
+    "two terminated, one hangs, no room before, a pass paused": Membership(
+        Leaving(terminations=2, hangs=1, stale=1), room=1
+    ),
+    "five slots, three terminated, no room before": Membership(Leaving(terminations=3), slots=5, room=1),
+    "five slots, two hang, one terminated, no room before": Membership(
+        Leaving(hangs=2, terminations=1), slots=5, room=1
+    ),
 }

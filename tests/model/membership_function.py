@@ -1,0 +1,220 @@
+"""What the function does in the membership model: its own decision, on facts made of a state, and each action apart.
+
+Any pass may end after any of its actions, so each action is a step, and the next pass decides anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import NamedTuple, TypeAlias
+
+from coordination import operations
+from coordination.operations import OperationKind, OperationOutcome, OperationState
+from coordination.outcomes import Known
+from coordination.rows import Rows
+from functions.reconcile import decide as passes
+from functions.reconcile.actions import (
+    Action,
+    ClearOperation,
+    CompleteHook,
+    RequestOperation,
+    SetCondition,
+    TerminateRetained,
+    WithdrawOperation,
+)
+from functions.reconcile.snapshot import Snapshot
+from tests.model import membership_facts as facts
+from tests.model import membership_rules as rules
+from tests.model.explorer import Step
+from tests.model.membership_facts import Times
+from tests.model.membership_state import (
+    BOOTS,
+    GONE,
+    LEAVES,
+    MEMBER,
+    REMOVED,
+    RETAINED,
+    SERVES,
+    VOTER,
+    Faults,
+    Group,
+    Node,
+    Operation,
+    Position,
+    State,
+    told,
+)
+from tests.model.records import CLUSTER
+from tests.model.table import carry_out
+
+NO_LISTED_LET_GO = "no hook is completed while its instance is a listed voter"
+QUORUM = "no action of ours takes etcd's quorum away"
+
+
+class Decision(NamedTuple):
+    """One action of a pass, and the instance that it is about."""
+
+    what: str
+    at: Position | None = None
+    kind: OperationKind | None = None
+    named: bool = True
+
+
+Told: TypeAlias = tuple[Decision, ...]
+
+_WITHDRAW, _CLEAR, _REQUEST, _LET_GO, _NAMED = "withdraw", "clear", "request", "let go", "name a condition"
+
+
+class Function:
+    """Passes of the function. Decisions are remembered by what they hang on, for one model alone."""
+
+    def __init__(self) -> None:
+        self._told = cache(lambda state, times: frozenset(_decisions(state, times)))
+        self._may_request = cache(_may_request)
+
+    def steps(self, state: State) -> Iterator[Step[State]]:
+        """What passes may do now, one action each."""
+        told_of = told(state)
+        for decision in self._decided(state, told_of):
+            yield from self._carried_out(state, decision)
+        if state.faults.withdrawals and state.operation is not None and not state.operation.outcome:
+            yield from self._withdrawn(state, state.operation, told_of)
+        for at, node in state.nodes():
+            yield from self._late(state, at, node)
+
+    def _withdrawn(self, state: State, standing: Operation, told_of: State) -> Iterator[Step[State]]:
+        """Its time may be over at any moment."""
+        if Decision(_WITHDRAW) in self._told(told_of, Times(operation=True)):
+            withdrawn = standing._replace(outcome=OperationOutcome.WITHDRAWN.value)
+            spent = state.spend("withdrawals")._replace(operation=withdrawn)
+            yield Step("the function withdraws the operation", spent, fault=True)
+
+    def names_a_wait(self, state: State, at: Position) -> bool:
+        """Whether a condition names the instance, and why it is not removed or let go."""
+        return Decision(_NAMED, at) in self._told(told(state), Times(at))
+
+    def _decided(self, state: State, told_of: State) -> set[Decision]:
+        waiting = [at for at, node in state.nodes() if node.place in (LEAVES, RETAINED) and node.answers]
+        # An agent that is paused between its check and its call has been so for seconds.
+        doubt = not any(node.call for _, node in state.nodes())
+        every = [Times(doubt=doubt)]
+        if state.operation is None and (len(waiting) > 1 or any(node.place == BOOTS for _, node in state.nodes())):
+            every += [Times(at, doubt=doubt) for at in waiting]
+        return {decision for times in every for decision in self._told(told_of, times)}
+
+    def _carried_out(self, state: State, decision: Decision) -> Iterator[Step[State]]:
+        what, at = decision.what, decision.at
+        if what == _CLEAR:
+            yield Step("the function clears the operation", state.every(target=False)._replace(operation=None))
+        elif what == _LET_GO and at is not None:
+            yield from _let_go(state, at)
+            if state.faults.stale:
+                decided = state.spend("stale").where(at, late=_LET_GO)
+                yield Step(f"a pass decides to let {facts.name(at)} go, and pauses", decided, fault=True)
+        elif what == _REQUEST and at is not None and decision.kind is not None:
+            if self._may_request(state.operation, decision.kind):
+                yield Step(f"the function asks for {decision.kind} of {facts.name(at)}", _requested(state, decision))
+            if state.faults.stale and decision.named:
+                decided = state.spend("stale").where(at, late=decision.kind.value)
+                yield Step(f"a pass decides on {decision.kind} of {facts.name(at)}, and pauses", decided, fault=True)
+
+    def _late(self, state: State, at: Position, node: Node) -> Iterator[Step[State]]:
+        """What a pass decided on an older belief. Its writes are conditional all the same."""
+        if not node.late:
+            return
+        over = state.where(at, late="")
+        yield Step(f"the paused pass about {facts.name(at)} never goes on", over)
+        if node.late == _LET_GO:
+            if node.place in (LEAVES, RETAINED):
+                for step in _let_go(over, at):
+                    yield step._replace(label=f"late: {step.label}")
+        elif self._may_request(state.operation, OperationKind(node.late)):
+            wanted = Decision(_REQUEST, at, OperationKind(node.late))
+            yield Step(
+                f"late: the function asks for {node.late} of {facts.name(at)}", _requested(over, wanted), fault=True
+            )
+
+
+def _requested(state: State, decision: Decision) -> State:
+    assert decision.at is not None
+    assert decision.kind is not None
+    asked = Operation(decision.kind, decision.named)
+    return state.every(target=False).where(decision.at, target=True)._replace(operation=asked)
+
+
+def _let_go(state: State, at: Position) -> Iterator[Step[State]]:
+    """The hook is completed, or the retained instance terminated."""
+    node = state.at(at)
+    if rules.writes_tombstone(node):
+        yield Step(f"the function writes that {facts.name(at)} never joins", state.where(at, row=REMOVED))
+        return
+    gone = state.where(at, place=GONE, alive=False, doing="", leased=False, late="")
+    if node.etcd == VOTER and not state.overstayed:
+        gone = gone.with_harm(NO_LISTED_LET_GO)
+        if state.has_quorum and not gone.has_quorum:
+            gone = gone.with_harm(QUORUM)
+    yield Step(f"the function lets {facts.name(at)} go", gone)
+
+
+def _may_request(standing: Operation | None, kind: OperationKind) -> bool:
+    """Whether the write of a new operation is accepted, beside the one that stands."""
+    target = Node(SERVES, etcd=VOTER, row=MEMBER, target=True)
+    stored = facts.table(State(Faults(), (Group(0, 1, False, False, (target,)),), standing), Times())
+    wanted = operations.Operation("2-2", kind, "i-0-0", "100", facts.EPOCH, OperationState.REQUESTED, facts.NOW)
+    return carry_out(stored, operations.request(wanted)) is not None
+
+
+def _decisions(state: State, times: Times) -> Iterator[Decision]:
+    for action in passes.decide(_snapshot(state, times)):
+        decision = _decision(action)
+        if decision is not None:
+            yield decision
+
+
+def _decision(action: Action) -> Decision | None:
+    """The action by its position; None for one that changes nothing here."""
+    match action:
+        case CompleteHook(instance=instance) | TerminateRetained(instance=instance):
+            return Decision(_LET_GO, facts.position(instance.instance_id))
+        case RequestOperation(operation=wanted):
+            named = bool(wanted.target_instance)
+            at = facts.position(wanted.target_instance) if named else facts.position_of_number(wanted.target_member_id)
+            return Decision(_REQUEST, at, wanted.kind, named)
+        case WithdrawOperation():
+            return Decision(_WITHDRAW)
+        case ClearOperation():
+            return Decision(_CLEAR)
+        case SetCondition(condition=condition):
+            return Decision(_NAMED, facts.position(condition.name.rpartition("/")[2]))
+        case _:
+            return None
+
+
+def _snapshot(state: State, times: Times) -> Snapshot:
+    stored = facts.rows(state, times)
+    elsewhere = [each for each, row in stored.items() if _is_elsewhere(state, each) and row.state.value != REMOVED]
+    return Snapshot(
+        cluster_id=CLUSTER,
+        now=facts.NOW,
+        lease=Known(1),
+        groups=Known(facts.groups(state)),
+        rows=Known(
+            Rows(
+                record=Known(facts.RECORD),
+                members={each: Known(row) for each, row in stored.items()},
+                conditions={},
+                teardown=Known(None),
+                release_grants={},
+                observation=Known(facts.observation(state)),
+                operation=Known(facts.operation(state, times)),
+            )
+        ),
+        root_status=Known("UPDATE_COMPLETE"),
+        states=Known(facts.states(state, elsewhere)),
+        table_protected=Known(True),
+    )
+
+
+def _is_elsewhere(state: State, instance: str) -> bool:
+    return state.at(facts.position(instance)).place not in (BOOTS, SERVES, LEAVES, RETAINED)
