@@ -109,6 +109,9 @@ MEMBERSHIP_LONG = {
     "five slots, two terminated, one hangs, an agent paused, no room before": Membership(
         Leaving(terminations=2, hangs=1, pauses=1), slots=5, room=1
     ),
+    "two terminated, one hangs, no room before, an agent and a pass paused, a withdrawal": Membership(
+        Leaving(terminations=2, hangs=1, pauses=1, withdrawals=1, stale=1), room=1
+    ),
     "two terminated, one hangs, no room before, a pass paused": Membership(
         Leaving(terminations=2, hangs=1, stale=1), room=1
     ),
