@@ -9,6 +9,7 @@ from coordination.conditions import Condition
 from coordination.instances import GroupInstance
 from coordination.members import Member
 from coordination.operations import Operation
+from coordination.record import ClusterRecord
 from coordination.teardowns import Teardown
 
 
@@ -21,10 +22,15 @@ class SetPhaseDeleting:
 
 @dataclass(frozen=True)
 class CompleteHook:
-    """Let an instance that a hook holds go on."""
+    """Let an instance that a hook holds go on.
+
+    With `bars`, the record of a ready cluster, its row is written first, which bars it from becoming a member: it has
+    none, and may be about to write one.
+    """
 
     instance: GroupInstance
     reason: str
+    bars: ClusterRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,15 @@ class TerminateRetained:
     """Terminate an instance whose hook was abandoned."""
 
     instance: GroupInstance
+    reason: str
+
+
+@dataclass(frozen=True)
+class EndInstance:
+    """Terminate an instance in service; `row` is that of a silent member, in which that is noted first."""
+
+    instance: GroupInstance
+    row: Member | None
     reason: str
 
 
@@ -128,6 +143,7 @@ Action: TypeAlias = (
     | CompleteHook
     | Heartbeat
     | TerminateRetained
+    | EndInstance
     | NoteHook
     | RequestOperation
     | WithdrawOperation
@@ -144,7 +160,7 @@ Action: TypeAlias = (
 def subject(action: Action) -> str:
     """What the action is about, as the log names it: never an address at which CloudFormation waits."""
     match action:
-        case CompleteHook() | Heartbeat() | TerminateRetained():
+        case CompleteHook() | Heartbeat() | TerminateRetained() | EndInstance():
             return action.instance.instance_id
         case NoteHook() | NoteVeto():
             return action.row.instance_id

@@ -125,6 +125,9 @@ class FakeGroups:
     def heartbeat(self, instance: GroupInstance) -> Request:
         return self._answer("heartbeat", instance, "Terminating:Wait", "Terminating:Wait")
 
+    def terminate(self, instance: GroupInstance) -> Request:
+        return self._answer("end", instance, "InService", "Terminating:Wait")
+
     def terminate_retained(self, instance: GroupInstance) -> Request:
         return self._answer("terminate", instance, "Terminating:Retained", "Terminated")
 
