@@ -15,6 +15,8 @@ from rehearsal.aws.autoscaling.model import TemplateVersion
 
 GROUP_NAME_TAG = "aws:autoscaling:groupName"
 """The tag that marks an instance as a group's."""
+ASKED_AT_ONCE = 200
+"""How many instances one call may name in its filters."""
 Clients = Callable[[str], Any]
 """Gives the boto3 client of a service in the group's region."""
 
@@ -129,16 +131,13 @@ class Ec2Machines:
 
     def states(self, instance_ids: Iterable[str]) -> dict[str, str]:
         wanted = list(instance_ids)
-        if not wanted:
-            return {}
-        pages = (
-            self._clients("ec2")
-            .get_paginator("describe_instances")
-            .paginate(Filters=[{"Name": "instance-id", "Values": wanted}])
-        )
+        pages = self._clients("ec2").get_paginator("describe_instances")
         known = {
             instance["InstanceId"]: instance["State"]["Name"]
-            for page in pages
+            for start in range(0, len(wanted), ASKED_AT_ONCE)
+            for page in pages.paginate(
+                Filters=[{"Name": "instance-id", "Values": wanted[start : start + ASKED_AT_ONCE]}]
+            )
             for reservation in page["Reservations"]
             for instance in reservation["Instances"]
         }
