@@ -1,4 +1,4 @@
-"""An instance as its Auto Scaling group sees it."""
+"""An instance as its Auto Scaling group sees it, and the group of a slot."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ _RETAINED = "Terminating:Retained"
 
 @dataclass(frozen=True)
 class GroupInstance:
-    """`role` is the value of the group's role tag, empty where it has none."""
+    """`role` and `slot` are the values of the group's tags, empty where it has none."""
 
     instance_id: str
     group: str
     role: str
     lifecycle_state: str
+    slot: str = ""
 
     @property
     def waits_to_launch(self) -> bool:
@@ -46,3 +47,23 @@ class GroupInstance:
     def is_retained(self) -> bool:
         """Whether its hook was abandoned: it runs, is billed, and stays until somebody terminates it."""
         return self.lifecycle_state == _RETAINED
+
+
+@dataclass(frozen=True)
+class SlotGroup:
+    """The Auto Scaling group of a control-plane slot: its sizes, in instances, and its suspended processes."""
+
+    name: str
+    slot: str
+    min_size: int
+    desired: int
+    max_size: int
+    suspended: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class SeenGroups:
+    """The cluster's groups in one answer of Auto Scaling: all instances by their ids, and the slots' groups by slot."""
+
+    instances: tuple[GroupInstance, ...]
+    slots: tuple[SlotGroup, ...]

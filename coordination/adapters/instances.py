@@ -6,8 +6,15 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from coordination.adapters.errors import AWS_ERRORS, code, message, unknown
-from coordination.instances import GroupInstance
-from coordination.names import CLUSTER_TAG, ROLE_TAG, launching_hook, terminating_hook
+from coordination.instances import GroupInstance, SeenGroups, SlotGroup
+from coordination.names import (
+    CLUSTER_TAG,
+    CONTROL_PLANE_ROLE,
+    ROLE_TAG,
+    SLOT_TAG,
+    launching_hook,
+    terminating_hook,
+)
 from coordination.outcomes import Done, Known, NoOp, Reading, Request, Unknown
 
 # Auto Scaling's words for a hook that was completed, or ran out, before; there is no error code of its own for it.
@@ -27,16 +34,31 @@ class ClusterGroups:
 
     def instances(self) -> Reading[tuple[GroupInstance, ...]]:
         """Every instance of every group of the cluster, ordered by its id: all pages of them or nothing."""
-        found: list[GroupInstance] = []
+        seen = self.groups()
+        return seen if isinstance(seen, Unknown) else Known(seen.value.instances)
+
+    def groups(self) -> Reading[SeenGroups]:
+        """The instances of every group of the cluster, and the groups of its slots: all pages of them or nothing."""
+        instances: list[GroupInstance] = []
+        slots: list[SlotGroup] = []
         tagged = {"Name": f"tag:{CLUSTER_TAG}", "Values": [self._cluster_uuid]}
         try:
             pages = self._autoscaling.get_paginator("describe_auto_scaling_groups").paginate(Filters=[tagged])
             for page in pages:
                 for group in page["AutoScalingGroups"]:
-                    found += self._instances_of(group)
+                    tags = {tag["Key"]: tag["Value"] for tag in group.get("Tags", [])}
+                    # The filter asked for nothing else; a group of another cluster must not be touched whatever the
+                    # reply says.
+                    if tags.get(CLUSTER_TAG) != self._cluster_uuid:
+                        continue
+                    instances += _instances_of(group, tags)
+                    if tags.get(ROLE_TAG) == CONTROL_PLANE_ROLE and tags.get(SLOT_TAG):
+                        slots.append(_slot(group, tags[SLOT_TAG]))
         except AWS_ERRORS as error:
             return unknown("DescribeAutoScalingGroups", error)
-        return Known(tuple(sorted(found, key=lambda instance: instance.instance_id)))
+        instances.sort(key=lambda instance: instance.instance_id)
+        slots.sort(key=lambda group: (group.slot, group.name))
+        return Known(SeenGroups(tuple(instances), tuple(slots)))
 
     def states(self, instance_ids: Collection[str]) -> Reading[Mapping[str, str | None]]:
         """EC2's word for the state of each instance, None for one that EC2 does not know (coordination.termination)."""
@@ -107,21 +129,6 @@ class ClusterGroups:
             return unknown("DescribeInstances", error)
         return Known(tuple(found))
 
-    def _instances_of(self, group: Mapping[str, Any]) -> list[GroupInstance]:
-        tags = {tag["Key"]: tag["Value"] for tag in group.get("Tags", [])}
-        # The filter asked for nothing else; a group of another cluster must not be touched whatever the reply says.
-        if tags.get(CLUSTER_TAG) != self._cluster_uuid:
-            return []
-        return [
-            GroupInstance(
-                instance_id=instance["InstanceId"],
-                group=group["AutoScalingGroupName"],
-                role=tags.get(ROLE_TAG, ""),
-                lifecycle_state=instance["LifecycleState"],
-            )
-            for instance in group.get("Instances", [])
-        ]
-
     def _answer_hook(
         self, operation: str, call: Callable[..., Any], instance: GroupInstance, result: Mapping[str, str]
     ) -> Done | NoOp | Unknown:
@@ -138,6 +145,30 @@ class ClusterGroups:
                 return NoOp("the hook was completed before")
             return unknown(operation, error)
         return Done()
+
+
+def _instances_of(group: Mapping[str, Any], tags: Mapping[str, str]) -> list[GroupInstance]:
+    return [
+        GroupInstance(
+            instance_id=instance["InstanceId"],
+            group=group["AutoScalingGroupName"],
+            role=tags.get(ROLE_TAG, ""),
+            lifecycle_state=instance["LifecycleState"],
+            slot=tags.get(SLOT_TAG, ""),
+        )
+        for instance in group.get("Instances", [])
+    ]
+
+
+def _slot(group: Mapping[str, Any], slot: str) -> SlotGroup:
+    return SlotGroup(
+        name=group["AutoScalingGroupName"],
+        slot=slot,
+        min_size=group["MinSize"],
+        desired=group["DesiredCapacity"],
+        max_size=group["MaxSize"],
+        suspended=frozenset(process["ProcessName"] for process in group.get("SuspendedProcesses", [])),
+    )
 
 
 def _private_addresses(instance: Mapping[str, Any]) -> frozenset[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from coordination.conditions import Condition
-from coordination.instances import GroupInstance
+from coordination.instances import GroupInstance, SlotGroup
 from coordination.teardowns import Teardown
 
 
@@ -38,6 +38,14 @@ class TerminateRetained:
     """Terminate an instance whose hook was abandoned."""
 
     instance: GroupInstance
+    reason: str
+
+
+@dataclass(frozen=True)
+class StartSlot:
+    """Raise a slot's group from no instance to one."""
+
+    group: SlotGroup
     reason: str
 
 
@@ -86,6 +94,7 @@ Action: TypeAlias = (
     | CompleteHook
     | Heartbeat
     | TerminateRetained
+    | StartSlot
     | SetCondition
     | ClearCondition
     | ProtectTable
@@ -99,6 +108,8 @@ def subject(action: Action) -> str:
     match action:
         case CompleteHook() | Heartbeat() | TerminateRetained():
             return action.instance.instance_id
+        case StartSlot():
+            return action.group.name
         case SetCondition() | ClearCondition():
             return action.condition.name
         case AnswerTeardown():

@@ -19,6 +19,7 @@ from functions.reconcile.actions import (
     ProtectTable,
     SetCondition,
     SetPhaseDeleting,
+    StartSlot,
     TerminateRetained,
     Wait,
     subject,
@@ -84,6 +85,8 @@ def _outcome(action: Action, ports: Ports, settings: Settings) -> Outcome:
             return ports.groups.heartbeat(instance)
         case TerminateRetained(instance=instance):
             return ports.groups.terminate_retained(instance)
+        case StartSlot(group=group):
+            return ports.sizes.start(group)
         case SetCondition(condition=condition, replaces=replaces):
             expected = {"Reason": replaces.reason} if replaces is not None else {TABLE_KEY: None}
             return ports.table.put(condition.item(), expected)

@@ -15,7 +15,7 @@ from coordination.outcomes import Known, NoTable, Unknown
 from coordination.record import Phase
 from coordination.rows import Rows, understood
 from coordination.stacks import SETTLED_STATES
-from functions.reconcile import deletion
+from functions.reconcile import deletion, sizes
 from functions.reconcile.actions import (
     Action,
     ClearCondition,
@@ -55,7 +55,15 @@ def decide(snapshot: Snapshot) -> list[Action]:
         else:
             kept.append(verdict)
             conditions += _name(instance, verdict.reason, snapshot)
-    return [*kept, *released, *conditions, *_outdated(kept, snapshot), *_protection(snapshot), *retained]
+    return [
+        *kept,
+        *released,
+        *sizes.starts(snapshot),
+        *conditions,
+        *_outdated(kept, snapshot),
+        *_protection(snapshot),
+        *retained,
+    ]
 
 
 def _verdict(instance: GroupInstance, snapshot: Snapshot) -> CompleteHook | Heartbeat:

@@ -7,6 +7,7 @@ from coordination.names import (
     CONDITION_ITEM_PREFIX,
     MEMBER_ITEM_PREFIX,
     RELEASE_GRANT_ITEM_PREFIX,
+    START_ITEM,
     TEARDOWN_ITEM,
 )
 from coordination.outcomes import Known, Reading, Unknown
@@ -19,20 +20,28 @@ from functions.reconcile.snapshot import Snapshot
 
 # A scan, for nobody knows which members, conditions and release grants there are. Boot rows are left out: an instance
 # may write anything into its own, and no decision here is about them.
-_READ = (CLUSTER_ITEM, TEARDOWN_ITEM, MEMBER_ITEM_PREFIX, CONDITION_ITEM_PREFIX, RELEASE_GRANT_ITEM_PREFIX)
+_READ = (
+    CLUSTER_ITEM,
+    START_ITEM,
+    TEARDOWN_ITEM,
+    MEMBER_ITEM_PREFIX,
+    CONDITION_ITEM_PREFIX,
+    RELEASE_GRANT_ITEM_PREFIX,
+)
 
 
 def gather(ports: Ports, settings: Settings, lease: Reading[int], request: Teardown | None) -> Snapshot:
     """Read everything that a pass decides on. `request` is the delete request of this very event, if it is one."""
     # Instances first: a row that was written before its instance began to terminate is then always seen.
-    instances = ports.groups.instances()
+    groups = ports.groups.groups()
     rows = read(ports.table, _READ)
     root_status = ports.root.status()
     return Snapshot(
         cluster_id=settings.cluster_id,
         now=int(ports.clock()),
         lease=lease,
-        instances=instances,
+        instances=groups if isinstance(groups, Unknown) else Known(groups.value.instances),
+        slots=groups if isinstance(groups, Unknown) else Known(groups.value.slots),
         rows=rows,
         root_status=root_status,
         table_protected=ports.table.deletion_protection() if _may_need_protection(root_status) else None,
@@ -55,7 +64,7 @@ def unknowns(snapshot: Snapshot) -> list[Unknown]:
     ]
     if isinstance(snapshot.rows, Known):
         rows = snapshot.rows.value
-        readings += [rows.record, rows.teardown, *rows.members.values()]
+        readings += [rows.record, rows.start, rows.teardown, *rows.members.values()]
     return [reading for reading in readings if isinstance(reading, Unknown)]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from coordination.instances import GroupInstance
+from coordination.instances import GroupInstance, SeenGroups, SlotGroup
 from coordination.outcomes import Done, Reading, Request, Unknown
 from coordination.ports import Table
 
@@ -22,13 +22,19 @@ class ProtectedTable(Table, Protocol):
 class Groups(Protocol):
     """coordination.adapters.instances.ClusterGroups."""
 
-    def instances(self) -> Reading[tuple[GroupInstance, ...]]: ...
+    def groups(self) -> Reading[SeenGroups]: ...
 
     def complete(self, instance: GroupInstance) -> Request: ...
 
     def heartbeat(self, instance: GroupInstance) -> Request: ...
 
     def terminate_retained(self, instance: GroupInstance) -> Request: ...
+
+
+class Sizes(Protocol):
+    """coordination.adapters.sizes.SlotSizes."""
+
+    def start(self, group: SlotGroup) -> Request: ...
 
 
 class Root(Protocol):
@@ -44,6 +50,7 @@ class Ports:
 
     table: ProtectedTable
     groups: Groups
+    sizes: Sizes
     root: Root
     send: Callable[[str, bytes], Done | Unknown]
     clock: Callable[[], float]

@@ -19,12 +19,13 @@ from moto import mock_aws
 
 from coordination.adapters.table import ClusterTable
 from coordination.conditions import Condition
-from coordination.instances import GroupInstance
+from coordination.instances import GroupInstance, SeenGroups, SlotGroup
 from coordination.members import Member, MemberState
 from coordination.outcomes import Done, Known, NoOp, Reading, Request, Unknown, Write
 from coordination.record import ClusterRecord, Phase
 from coordination.release_grants import ReleaseGrant
 from coordination.rows import Rows
+from coordination.starts import Start
 from coordination.teardowns import Teardown
 from functions.reconcile import answers
 from functions.reconcile.handler import respond
@@ -39,6 +40,7 @@ SETTINGS = Settings(CLUSTER_ID, UUID, TABLE, timeout_seconds=60)
 NOW = 1_800_000_000
 BROKEN = Unknown("broken by the test")
 READY: Reading[ClusterRecord | None] = Known(ClusterRecord(CLUSTER_ID, Phase.READY, 1))
+STARTED: Reading[Start | None] = Known(Start(NOW - 3600, "request-1"))
 NOT_ASKED: Reading[Teardown | None] = Known(None)
 
 
@@ -46,6 +48,10 @@ def instance(
     instance_id: str = "i-1", state: str = "Terminating:Wait", role: str = "control-plane", group: str = "slot0"
 ) -> GroupInstance:
     return GroupInstance(instance_id, group, role, state)
+
+
+def slot(number: int = 0, desired: int = 0, min_size: int = 0) -> SlotGroup:
+    return SlotGroup(f"slot{number}", str(number), min_size, desired, 2)
 
 
 def member(instance_id: str, state: str, epoch: int = 1) -> Known[Member]:
@@ -66,12 +72,14 @@ def rows(
     conditions: Mapping[str, Condition] | None = None,
     teardown: Reading[Teardown | None] = NOT_ASKED,
     release_grants: Mapping[str, ReleaseGrant] | None = None,
+    start: Reading[Start | None] = STARTED,
 ) -> Known[Rows]:
     return Known(
         Rows(
             record=record,
             members=members or {},
             conditions={name: Known(each) for name, each in (conditions or {}).items()},
+            start=start,
             teardown=teardown,
             release_grants={name: Known(each) for name, each in (release_grants or {}).items()},
         )
@@ -85,6 +93,7 @@ def snapshot(*instances: GroupInstance, **changes: Any) -> Snapshot:
         now=NOW,
         lease=Known(1),
         instances=Known(instances),
+        slots=Known(()),
         rows=rows(),
         root_status=Known("UPDATE_COMPLETE"),
         table_protected=Known(True),
@@ -97,12 +106,21 @@ class FakeGroups:
 
     def __init__(self, *instances: GroupInstance) -> None:
         self.by_id = {one.instance_id: one for one in instances}
+        self.slots: dict[str, SlotGroup] = {}
         self.broken: Unknown | None = None
         self.fails: set[str] = set()
         self.calls: list[tuple[str, str]] = []
 
-    def instances(self) -> Reading[tuple[GroupInstance, ...]]:
-        return self.broken or Known(tuple(self.by_id[name] for name in sorted(self.by_id)))
+    def groups(self) -> Reading[SeenGroups]:
+        instances = tuple(self.by_id[name] for name in sorted(self.by_id))
+        return self.broken or Known(SeenGroups(instances, tuple(self.slots.values())))
+
+    def start(self, group: SlotGroup) -> Request:
+        self.calls.append(("start", group.name))
+        if group.name in self.fails:
+            return BROKEN
+        self.slots[group.name] = replace(self.slots[group.name], desired=1)
+        return Done()
 
     def complete(self, instance: GroupInstance) -> Request:
         return self._answer("complete", instance, "Terminating:Wait", "Terminating:Proceed")
@@ -174,6 +192,7 @@ class FunctionHarness:
         return Ports(
             table=self.table,
             groups=self.groups,
+            sizes=self.groups,
             root=self.root,
             send=answers.send,
             clock=lambda: self.moment,
