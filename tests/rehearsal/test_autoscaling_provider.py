@@ -10,6 +10,7 @@ import pytest
 from rehearsal.aws.cloudformation.provider import ProviderError, provider_for
 from rehearsal.aws.cloudformation.providers import autoscaling
 from rehearsal.aws.server import LocalAws
+from rehearsal.aws.site import Site
 from tests.rehearsal.compute import LaunchNetwork, context
 from tests.waiting import BUSY_SECONDS, wait_for
 
@@ -191,6 +192,21 @@ def test_a_size_that_changed_at_run_time_is_set_back_unless_the_policy_spares_it
     new = properties(network, HealthCheckGracePeriod="60")
     provider_for(GROUP).update(context(aws, "Slot0", update_policy=policy), name, old, new)
     assert describe(aws, name)["DesiredCapacity"] == kept
+
+
+@pytest.mark.parametrize(("site", "left"), [(Site(), 1), (Site(sizes_go_back=True), 0)], ids=["stays", "goes back"])
+def test_a_desired_capacity_that_the_template_does_not_name_stays_or_goes_back_to_the_smallest_size(
+    aws: LocalAws, network: LaunchNetwork, site: Site, left: int
+) -> None:
+    old = properties(network)
+    del old["DesiredCapacity"]
+    name = create(aws, old)
+    aws.client("autoscaling").set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=1)
+    surroundings = context(aws, "Slot0", update_policy=SPARING, site=site)
+    provider_for(GROUP).update(surroundings, name, old, {**old, "HealthCheckGracePeriod": "60"})
+    assert describe(aws, name)["DesiredCapacity"] == left
+    provider_for(GROUP).update(surroundings, name, old, old)
+    assert describe(aws, name)["DesiredCapacity"] == left
 
 
 def test_a_setting_that_the_template_drops_goes_back_to_its_default(aws: LocalAws, network: LaunchNetwork) -> None:

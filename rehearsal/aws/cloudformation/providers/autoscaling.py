@@ -83,6 +83,8 @@ class AutoScalingGroup:
         client = context.client("autoscaling")
         sent = self._sent(changed, new, policy)
         values = {key: new.get(key, DEFAULTS.get(key)) for key in sent}
+        if context.site.sizes_go_back and changed and "DesiredCapacity" not in new:
+            values["DesiredCapacity"] = new["MinSize"]
         if values:
             request = {**_request(values), "AutoScalingGroupName": physical_id}
             client.update_auto_scaling_group(**api_values(client, "UpdateAutoScalingGroup", request))
