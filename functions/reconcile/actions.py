@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from coordination.conditions import Condition
-from coordination.instances import GroupInstance
+from coordination.instances import GroupInstance, SlotGroup
 from coordination.members import Member
 from coordination.operations import Operation
 from coordination.record import ClusterRecord
@@ -99,6 +99,14 @@ class ClearOperation:
 
 
 @dataclass(frozen=True)
+class StartSlot:
+    """Raise a slot's group from no instance to one."""
+
+    group: SlotGroup
+    reason: str
+
+
+@dataclass(frozen=True)
 class SetCondition:
     """Store a condition; `replaces` is what is stored now, None if nothing is known to be."""
 
@@ -149,6 +157,7 @@ Action: TypeAlias = (
     | WithdrawOperation
     | NoteVeto
     | ClearOperation
+    | StartSlot
     | SetCondition
     | ClearCondition
     | ProtectTable
@@ -166,6 +175,8 @@ def subject(action: Action) -> str:
             return action.row.instance_id
         case RequestOperation() | WithdrawOperation() | ClearOperation():
             return str(action.operation)
+        case StartSlot():
+            return action.group.name
         case SetCondition() | ClearCondition():
             return action.condition.name
         case AnswerTeardown():

@@ -29,6 +29,7 @@ from functions.reconcile.actions import (
     RequestOperation,
     SetCondition,
     SetPhaseDeleting,
+    StartSlot,
     TerminateRetained,
     Wait,
     WithdrawOperation,
@@ -108,6 +109,8 @@ def _outcome(action: Action, ports: Ports, settings: Settings) -> Outcome:
             return ports.table.apply(operations.end(operation, OperationOutcome.WITHDRAWN, reason, now))
         case ClearOperation(operation=operation):
             return ports.table.delete(OPERATION_ITEM, {"OperationId": operation.operation_id})
+        case StartSlot(group=group):
+            return ports.sizes.start(group)
         case SetCondition(condition=condition, replaces=replaces):
             expected = {"Reason": replaces.reason} if replaces is not None else {TABLE_KEY: None}
             return ports.table.put(condition.item(), expected)

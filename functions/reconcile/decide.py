@@ -19,7 +19,7 @@ from coordination.outcomes import Known, NoTable, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.rows import Rows, understood
 from coordination.stacks import SETTLED_STATES
-from functions.reconcile import deletion, membership
+from functions.reconcile import deletion, membership, sizes
 from functions.reconcile.actions import (
     Action,
     ClearCondition,
@@ -70,7 +70,15 @@ def decide(snapshot: Snapshot) -> list[Action]:
     if members.condition is not None:
         names.add(members.condition.name)
         conditions += _name(members.condition, snapshot)
-    return [*kept, *released, *members.actions, *conditions, *_outdated(names, snapshot), *_protection(snapshot)]
+    return [
+        *kept,
+        *released,
+        *sizes.starts(snapshot),
+        *members.actions,
+        *conditions,
+        *_outdated(names, snapshot),
+        *_protection(snapshot),
+    ]
 
 
 def _verdict(
