@@ -154,6 +154,11 @@ def request(wanted: Operation) -> Transaction:
     )
 
 
+def none() -> Update:
+    """The part of a transaction that refuses it while there is an operation, also one that has ended."""
+    return check(OPERATION_ITEM, {"OperationId": None})
+
+
 def accept(seen: Operation, by: str, now: int, drain_seconds: int) -> tuple[Update, Operation]:
     """The agent on the instance `by` carries it out from now on, first or in place of another one.
 

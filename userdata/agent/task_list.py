@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from coordination import operations
 from coordination.adapters.clients import client
 from coordination.names import CLUSTER_READY
 from coordination.node_leases import LeaseName
@@ -185,6 +186,7 @@ def _certificate_context(context: AgentContext, pulse: Pulse) -> CertificateCont
         identity.instance_id,
         context.image.pace.leases,
         certificate_renewal.STAGE_SECONDS,
+        only_while=[operations.none()],
     )
     return CertificateContext(
         root=context.root,
