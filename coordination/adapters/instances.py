@@ -106,6 +106,10 @@ class ClusterGroups:
             )
         return self._terminate(instance.instance_id, decrement=False)
 
+    def terminate_surplus(self, instance: GroupInstance) -> Request:
+        """Terminate an instance through its hook, and lower its group's desired capacity by one: none comes instead."""
+        return self._terminate(instance.instance_id, decrement=True)
+
     def terminate_retained(self, instance: GroupInstance) -> Request:
         """Terminate a retained instance.
 

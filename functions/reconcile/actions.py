@@ -59,6 +59,14 @@ class EndInstance:
 
 
 @dataclass(frozen=True)
+class EndSurplus:
+    """Terminate one of two instances of a slot, and lower its group's desired capacity by one."""
+
+    instance: GroupInstance
+    reason: str
+
+
+@dataclass(frozen=True)
 class NoteHook:
     """Write into a member's row since when its terminating hook holds it."""
 
@@ -152,6 +160,7 @@ Action: TypeAlias = (
     | Heartbeat
     | TerminateRetained
     | EndInstance
+    | EndSurplus
     | NoteHook
     | RequestOperation
     | WithdrawOperation
@@ -169,7 +178,7 @@ Action: TypeAlias = (
 def subject(action: Action) -> str:
     """What the action is about, as the log names it: never an address at which CloudFormation waits."""
     match action:
-        case CompleteHook() | Heartbeat() | TerminateRetained() | EndInstance():
+        case CompleteHook() | Heartbeat() | TerminateRetained() | EndInstance() | EndSurplus():
             return action.instance.instance_id
         case NoteHook() | NoteVeto():
             return action.row.instance_id

@@ -22,6 +22,7 @@ from functions.reconcile.actions import (
     ClearOperation,
     CompleteHook,
     EndInstance,
+    EndSurplus,
     Heartbeat,
     NoteHook,
     NoteVeto,
@@ -98,6 +99,8 @@ def _outcome(action: Action, ports: Ports, settings: Settings) -> Outcome:
             return ports.groups.terminate_retained(instance)
         case EndInstance(instance=instance, row=row):
             return _end(instance, row, ports)
+        case EndSurplus(instance=instance):
+            return ports.groups.terminate_surplus(instance)
         case NoteHook(row=row):
             return ports.table.apply(member_writes.hook_began(row, int(ports.clock())))
         case NoteVeto(row=row):

@@ -67,9 +67,9 @@ def decide(snapshot: Snapshot) -> list[Action]:
         if (wanted := condition_of(verdict, snapshot.now)) is not None:
             names.add(wanted.name)
             conditions += _name(wanted, snapshot)
-    if members.condition is not None:
-        names.add(members.condition.name)
-        conditions += _name(members.condition, snapshot)
+    for each in members.conditions:
+        names.add(each.name)
+        conditions += _name(each, snapshot)
     return [
         *kept,
         *released,

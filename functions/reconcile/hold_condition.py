@@ -13,6 +13,7 @@ from coordination.outcomes import Unknown
 from coordination.quorum import Objection
 from functions.reconcile.endings import SILENT_MEMBERS
 from functions.reconcile.removals import Hold, Pending
+from functions.reconcile.surplus import SURPLUS_HELD
 
 _UNKNOWN = "TerminationHeld/"
 _MEMBER = "RemovalWaits/"
@@ -51,7 +52,7 @@ def condition_of(held: Held, now: int) -> Condition | None:
 
 def is_hold(name: str) -> bool:
     """Whether `name` is a condition of the function's own."""
-    return name == SILENT_MEMBERS or name.startswith((_UNKNOWN, _MEMBER))
+    return name == SILENT_MEMBERS or name.startswith((_UNKNOWN, _MEMBER, SURPLUS_HELD))
 
 
 # Auto Scaling holds for 48 hours at most: https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks.html

@@ -20,6 +20,7 @@ from functions.reconcile.actions import (
     Action,
     ClearOperation,
     EndInstance,
+    EndSurplus,
     NoteVeto,
     RequestOperation,
     Wait,
@@ -30,6 +31,7 @@ from functions.reconcile.endings import endings
 from functions.reconcile.places import place
 from functions.reconcile.removals import Facts, Hold
 from functions.reconcile.snapshot import Snapshot
+from functions.reconcile.surplus import surplus
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class MemberDecisions:
 
     actions: tuple[Action, ...] = ()
     holds: Mapping[str, Hold] = field(default_factory=dict)
-    condition: Condition | None = None
+    conditions: tuple[Condition, ...] = ()
 
 
 def decide(snapshot: Snapshot) -> MemberDecisions:
@@ -70,7 +72,11 @@ def _of_ready(snapshot: Snapshot, rows: Rows, record: ClusterRecord, groups: Gro
         actions.append(RequestOperation(wanted, f"{wanted.kind} is believed to be safe"))
     found = endings(facts)
     actions += [EndInstance(each.instance, each.row, each.reason) for each in found.now]
-    return MemberDecisions(tuple(actions), plan.holds, found.condition)
+    ended_now = [each.instance for each in found.now]
+    twice = surplus(facts, groups.slots, snapshot.root_status)
+    actions += [EndSurplus(each, f"slot {each.slot} has two instances") for each in twice.now if each not in ended_now]
+    silent = () if found.condition is None else (found.condition,)
+    return MemberDecisions(tuple(actions), plan.holds, (*silent, *twice.conditions))
 
 
 def _facts(

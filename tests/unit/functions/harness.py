@@ -145,6 +145,9 @@ class FakeGroups:
     def terminate(self, instance: GroupInstance) -> Request:
         return self._answer("end", instance, "InService", "Terminating:Wait")
 
+    def terminate_surplus(self, instance: GroupInstance) -> Request:
+        return self._answer("end surplus", instance, "InService", "Terminating:Wait")
+
     def terminate_retained(self, instance: GroupInstance) -> Request:
         return self._answer("terminate", instance, "Terminating:Retained", "Terminated")
 
