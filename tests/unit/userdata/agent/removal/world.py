@@ -16,7 +16,7 @@ from coordination.members import Member, MemberState, member
 from coordination.names import OPERATION_ITEM, member_item
 from coordination.node_leases import LeaseName, NodeLease
 from coordination.operations import Operation, OperationKind, OperationState, operation
-from coordination.outcomes import Done, Known, NoOp, Reading, Unknown
+from coordination.outcomes import Done, Item, Known, NoOp, Reading, Unknown
 from tests.unit.userdata.agent.looks import ETCD_CLUSTER, NOW, RECORD, etcd_member, listed, row
 from tests.unit.userdata.tables import Fate, MemoryTable
 from userdata.agent.removal.task import Removal, RemovalContext
@@ -123,9 +123,15 @@ class World:
     def ask(self, **changes: Any) -> Operation:
         """Put another operation there."""
         asked = replace(REQUESTED, **changes)
-        self.table.remove(OPERATION_ITEM)
-        self.table.store(asked.item())
+        self.put(OPERATION_ITEM, asked.item())
         return asked
+
+    def put(self, item_id: str, item: Item) -> None:
+        """Somebody else's doing, which is no step of the task."""
+        changed, self.table.changed = self.table.changed, _nothing
+        self.table.remove(item_id)
+        self.table.store(item)
+        self.table.changed = changed
 
     @property
     def operation(self) -> Operation:
@@ -143,8 +149,7 @@ class World:
         return member(item)
 
     def store(self, number: int, **changes: Any) -> None:
-        self.table.remove(member_item(f"i-{number}"))
-        self.table.store(replace(row(number), **changes).item())
+        self.put(member_item(f"i-{number}"), replace(row(number), **changes).item())
 
     def add_learner(self, number: int, *, name: str | None = None) -> None:
         """A joiner's member and row, whose etcd has started unless its name is empty."""
