@@ -22,6 +22,7 @@ from userdata.agent.observe.snapshot import Nodes
 from userdata.agent.observe.task import Observer
 from userdata.agent.removal.task import AgentLease, Removal, RemovalContext
 from userdata.agent.stale_nodes import StaleNodes
+from userdata.agent.still_leases import StillLease
 from userdata.agent.tasks import Task
 from userdata.agent.watchdog import Pulse
 from userdata.cloud.lifecycle import StackSignals
@@ -106,7 +107,8 @@ def departures(context: AgentContext, leadership: AgentLease, pulse: Pulse) -> S
             beat=pulse.beat,
         )
     )
-    return (removal.task(), StaleNodes(api, context.groups.states, pulse.beat).task())
+    restarts = StillLease(context.table, LeaseName.RESTART, timings)
+    return (removal.task(), StaleNodes(api, context.groups.states, pulse.beat).task(), restarts.task())
 
 
 def _look(context: AgentContext) -> Callable[[], Reading[EtcdView]]:
