@@ -187,6 +187,9 @@ class Removal:
         match again.verdict:
             case NotListed():
                 return self._finish(accepted, again.around.row)
+            case Allowed(serves=True) if not allowed.serves:
+                # It woke, and its clients and pods with it: the next run drains it.
+                return ""
             case Allowed(member=target):
                 return self._remove(accepted, again, target)
             case objection:

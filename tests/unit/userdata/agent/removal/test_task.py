@@ -79,6 +79,17 @@ def test_a_silent_voter_is_neither_drained_nor_asked_to_give_up_leadership(world
     assert ended_well(world)
 
 
+def test_a_silent_voter_that_wakes_before_the_second_check_is_drained_first(world: World) -> None:
+    world.silent, world.pods = {1}, FULL
+    world.after["look"] = world.silent.clear
+    assert (world.run(), world.removed) == ("", [])
+    world.run()
+    assert world.calls == ["drain i-1"]
+    world.pods = Drained()
+    world.run()
+    assert ended_well(world)
+
+
 def test_while_pods_are_left_nothing_is_removed(world: World) -> None:
     world.pods = FULL
     for moment in (0.0, 100.0, PACE.drain - 1.0):
@@ -438,6 +449,14 @@ def test_a_learner_of_a_joiner_at_work_whose_id_no_row_has_yet_is_left_alone(wor
     clean(world, target_instance="")
     assert world.run() == f"clean-learner of 40 is vetoed: {Veto.JOINS.value}"
     assert world.ids() == {1, 2, 3, 4}
+
+
+def test_a_row_of_an_epoch_before_is_nobody_s(world: World) -> None:
+    world.add_learner(4, name="")
+    world.store(4, state=MemberState.JOINING, etcd_member_id="", epoch=1)
+    clean(world, target_instance="")
+    world.run()
+    assert world.ids() == {1, 2, 3}
 
 
 def test_a_learner_is_nobody_s_only_where_every_row_can_be_understood(world: World) -> None:
