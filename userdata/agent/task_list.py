@@ -13,7 +13,7 @@ from coordination.outcomes import Known, Reading, Unknown
 from userdata.addons import installing
 from userdata.addons.content import Addons
 from userdata.addons.filling import ManifestError
-from userdata.agent import addons, certificate_renewal, cluster_ready, csr_approver, probes, stale_nodes
+from userdata.agent import addons, certificate_renewal, cluster_ready, csr_approver, probes
 from userdata.agent.certificate_renewal import CertificateContext
 from userdata.agent.cluster_ready import ClusterReadySignal
 from userdata.agent.context import AgentContext
@@ -22,6 +22,8 @@ from userdata.agent.observe.gather import ObservationSources
 from userdata.agent.observe.snapshot import Nodes
 from userdata.agent.observe.task import Observer
 from userdata.agent.removal.task import AgentLease, Removal, RemovalContext
+from userdata.agent.stale_nodes import StaleNodes
+from userdata.agent.still_leases import StillLease
 from userdata.agent.tasks import Task
 from userdata.agent.watchdog import Pulse
 from userdata.cloud.lifecycle import StackSignals
@@ -106,7 +108,8 @@ def departures(context: AgentContext, leadership: AgentLease, pulse: Pulse) -> S
             beat=pulse.beat,
         )
     )
-    return (removal.task(), stale_nodes.task(api, context.groups.states))
+    restarts = StillLease(context.table, LeaseName.RESTART, timings)
+    return (removal.task(), StaleNodes(api, context.groups.states, pulse.beat).task(), restarts.task())
 
 
 def _look(context: AgentContext) -> Callable[[], Reading[EtcdView]]:

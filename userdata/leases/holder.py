@@ -66,13 +66,14 @@ class LeaseHolder:
         self.release()
 
     @contextmanager
-    def during(self) -> Iterator[None]:
-        """Hold it for a while. Raises StageFailed where somebody else holds it, or whether is unknown."""
+    def during(self) -> Iterator[NodeLease]:
+        """Hold it for a while; the lease as it was taken. Raises StageFailed where somebody else holds it, or whether
+        is unknown."""
         tried = self._try()
         if isinstance(tried, Busy):
             raise StageFailed(tried.reason)
         try:
-            yield
+            yield tried
         finally:
             self.release()
 
