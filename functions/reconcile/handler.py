@@ -99,7 +99,7 @@ def _start(request: StartRequest, environment: Settings, ports: Ports, log: dict
 
 
 def _answer(request: ResourceRequest, answer: AnswerNow, ports: Ports, log: dict[str, object]) -> list[str]:
-    """Send an answer; returns what failed."""
+    """Send an answer; returns what a repetition of the event could still do better."""
     content = answers.body(
         answer.status,
         answer.reason,
@@ -112,7 +112,8 @@ def _answer(request: ResourceRequest, answer: AnswerNow, ports: Ports, log: dict
     log |= {"outcome": "answered", "reason": answer.reason, "status": answer.status}
     if isinstance(sent, Unknown):
         log |= {"outcome": "failed", "level": "ERROR", "problems": [sent.reason]}
-        return [sent.reason]
+        # An address that takes no answer any more, as after a second delivery, will not take the next one either.
+        return [] if isinstance(sent, answers.ResponseUrlRejected) else [sent.reason]
     return []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from coordination.names import START_ITEM
+from deployment.launches import FailedLaunches
 from tests.integration.cluster import Cluster, package
 from tests.integration.conftest import Generated
 from tests.integration.harness import LocalAwsHarness, wait_for
@@ -49,6 +50,19 @@ def test_the_deploy_ends_well_though_a_launch_and_a_first_boot_have_failed(clust
         ("Failed", "Access denied when attempting to assume role arn"),
         ("Cancelled", "Instance failed to complete user's Lifecycle Action"),
     }
+
+
+def test_whoever_waits_for_the_deploy_is_told_why_launches_have_failed(
+    cluster: Cluster, harness: LocalAwsHarness
+) -> None:
+    said: list[str] = []
+    begun = cluster.events()[0]["Timestamp"]
+    FailedLaunches(harness.client("autoscaling"), cluster.uuid, said.append).tell(begun, 0.0)
+    told = sorted(line.split("LAUNCH_FAILED")[1].split(": ", 1)[1].split(":")[0] for line in said)
+    assert told == [
+        "Access denied when attempting to assume role arn",
+        "Instance failed to complete user's Lifecycle Action",
+    ]
 
 
 def test_every_slot_is_raised_by_the_function_and_its_limits_are_the_templates(nodes: Nodes) -> None:

@@ -90,6 +90,14 @@ def test_a_second_delivery_is_answered_and_starts_nothing_again(there: FunctionH
     assert there.item("start")["StartedAt"] == NOW
 
 
+def test_an_answer_that_nobody_takes_any_more_is_not_tried_again(there: FunctionHarness, server: AnswerServer) -> None:
+    server.statuses = [403]
+    assert there.call(create(server)) == {"outcome": "failed"}
+    server.statuses = [500] * 3
+    with pytest.raises(PassFailed, match="PUT: HTTP status 500"):
+        there.call(create(server))
+
+
 def test_slots_that_have_instances_are_left_as_they_are(there: FunctionHarness, server: AnswerServer) -> None:
     there.groups.slots["slot0"] = slot(0, desired=1)
     there.groups.slots["slot1"] = slot(1, desired=2, min_size=2)
