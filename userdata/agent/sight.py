@@ -22,7 +22,7 @@ LOOKS = 3
 """So many in a row without an answer are no restart of etcd, and no election."""
 
 
-class AgentLease(Protocol):
+class StandsAside(Protocol):
     """`lease#agent` (userdata.leases.holder.LeaseHolder)."""
 
     def stand_aside(self) -> None:
@@ -33,7 +33,7 @@ class Sight:
     """Of the node's `own` member; `at` is who listens at an address, and `epoch` that of the etcd data here."""
 
     def __init__(
-        self, instance_id: str, epoch: int, table: TableReader, own: Etcd, at: At, leadership: AgentLease
+        self, instance_id: str, epoch: int, table: TableReader, own: Etcd, at: At, leadership: StandsAside
     ) -> None:
         self._instance_id = instance_id
         self._epoch = epoch
