@@ -22,6 +22,7 @@ from userdata.agent.observe.gather import ObservationSources
 from userdata.agent.observe.snapshot import Nodes
 from userdata.agent.observe.task import Observer
 from userdata.agent.removal.task import AgentLease, Removal, RemovalContext
+from userdata.agent.sight import Sight
 from userdata.agent.stale_nodes import StaleNodes
 from userdata.agent.still_leases import StillLease
 from userdata.agent.tasks import Task
@@ -56,8 +57,10 @@ JOIN_LEASE_SECONDS = 60.0
 """How long an agent holds `lease#join`, which it needs for one look at etcd and one write."""
 
 
-def tasks(context: AgentContext) -> Sequence[Task]:
+def tasks(context: AgentContext, leadership: AgentLease) -> Sequence[Task]:
     """All that take moments; the loop begins with those that are due soonest."""
+    identity, own = context.identity, member_at(context.identity.address)
+    sight = Sight(identity.instance_id, _identity(context).epoch, context.table, own, member_at, leadership)
     prefix = context.identity.arn.removesuffix(context.identity.instance_id)
     judge = csr_approver.CsrApprover(
         context.api, context.groups, context.table, lambda instance_id: prefix + instance_id
@@ -67,6 +70,7 @@ def tasks(context: AgentContext) -> Sequence[Task]:
     tokens = publisher(context.root, endpoint, context.table, store, context.api, seconds)
     return (
         SelfFence(context.table, _identity(context), SystemMachine(context.root).stop).task(),
+        sight.task(),
         *csr_approver.tasks(judge),
         _join_token(tokens),
         cluster_ready.task(_cluster_ready_signal(context)),

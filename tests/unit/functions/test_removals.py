@@ -321,6 +321,10 @@ def test_a_removal_waits_for_the_successor(rule: str, cluster: Cluster) -> None:
         ("ten minutes after its hook began", before(rows={1: hook(SUCCESSOR_SECONDS)})),
         ("where nothing boots in its slot", before(boots=set())),
         ("where what boots is of another slot", before(boots={5})),
+        (
+            "where another instance of its slot does not boot",
+            before(boots=set(), joiners={4}, places=leaving(1) | {4: Place.STRANGER}),
+        ),
         ("once its successor is a voter", before(answering={1, 2, 3, 4}, boots={7})),
         ("while it is in service of no slot", before(places=leaving(1, place=Place.STRANGER))),
         ("when its instance is gone", before(places=leaving(1, place=Place.GONE))),
@@ -337,10 +341,16 @@ def test_a_removal_waits_for_no_successor(rule: str, cluster: Cluster) -> None:
 
 
 def test_it_waits_for_no_successor_that_could_not_join_now() -> None:
-    silent = before(answering={1, 2, 5, 6}, silent={3}, slots=5, boots={11})
+    silent = before(answering={1, 2, 4, 5}, silent={3}, slots=5, boots={6})
     assert silent.plan().request == remove(1)
     learner = before(learners={5}, places=leaving(1) | {5: Place.LAUNCHES})
     assert learner.plan().holds["i-1"] is Objection.UNFINISHED
+
+
+def test_a_worker_that_boots_is_nobody_s_successor() -> None:
+    facts = before(boots=set(), rows={1: hook(60) | {"slot": ""}}).facts()
+    worker = GroupInstance("i-9", "pool", "worker", "Pending:Wait")
+    assert plan(replace(facts, instances=[*facts.instances, worker])).request == remove(1)
 
 
 def test_another_voter_of_its_slot_that_leaves_too_is_no_successor() -> None:

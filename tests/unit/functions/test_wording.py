@@ -31,7 +31,8 @@ def leaving(snapshot: Snapshot, rows: Rows, lease: Reading[int]) -> Snapshot:
     )
 
 
-def of_i_1(row: Member) -> Known[Member]:
+def own_row(row: Member) -> Known[Member]:
+    """The row as that of the instance that leaves."""
     return Known(replace(row, instance_id="i-1"))
 
 
@@ -42,7 +43,7 @@ LEAVING = st.builds(
         lambda rows, record, found: replace(rows, record=record, members=found, teardown=Known(None)),
         table_rows,
         records.map(Known) | st.just(BROKEN),
-        st.just({}) | (members.map(of_i_1) | st.just(BROKEN)).map(lambda row: {"i-1": row}),
+        st.just({}) | (members.map(own_row) | st.just(BROKEN)).map(lambda row: {"i-1": row}),
     ),
     st.sampled_from([Known(1), BROKEN]),
 )

@@ -89,6 +89,7 @@ def test_four_voters_of_which_one_has_never_started_need_three() -> None:
             row(1),
             Veto.OTHER_ID,
         ),
+        ("the same without a row", replace(REMOVE, target_member_id="99"), view(*THREE), None, Veto.OTHER_ID),
         ("its id is another instance's", replace(REMOVE, target_instance="i-9"), view(*THREE), None, Veto.OTHER_ID),
         ("by its name, where no id is known", replace(REMOVE, target_member_id=""), view(*THREE), row(1), Allowed),
         (

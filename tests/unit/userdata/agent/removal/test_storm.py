@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from coordination.names import OPERATION_ITEM
-from coordination.operations import OperationKind, OperationOutcome
+from coordination.operations import DOUBT_SECONDS, LONGEST_SECONDS, OperationKind, OperationOutcome
 from tests.unit.userdata.agent.looks import NOW
 from tests.unit.userdata.agent.removal.world import FULL, World, die, failed_once, lost_once
 from userdata.kube.drain import Drained
@@ -56,7 +56,11 @@ class Storm(RuleBasedStateMachine):
         def overtake() -> None:
             self.world.now += seconds
             self._withdraw_what_is_overdue()
-            self.world.run(self._member(other))
+            if seconds > LONGEST_SECONDS:
+                self.world.now += DOUBT_SECONDS
+            if self._may_ask():
+                self.asks(other)
+            self.world.run(self._member(other + 1))
 
         self.world.after[step] = self._once(step, overtake)
 
