@@ -16,7 +16,7 @@ _IN_SERVICE = "InService"
 
 @dataclass(frozen=True)
 class GroupInstance:
-    """`role` is the value of the group's role tag, empty where it has none."""
+    """`role` and `slot` are the values of the group's tags, empty where it has none."""
 
     instance_id: str
     group: str

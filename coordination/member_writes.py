@@ -9,14 +9,15 @@ from coordination.members import Member, MemberState
 from coordination.names import CLUSTER_ITEM
 from coordination.node_leases import NodeLease, still_held
 from coordination.record import ClusterRecord, Phase
-from coordination.writes import Transaction, Update, Value, update
+from coordination.writes import ABSENT, Transaction, Update, Value, update
 
 
-def joining_row(seen: ClusterRecord, row: Member, lease: NodeLease) -> Transaction:
-    """A joiner's row, before etcd hears of it, under its `lease#join`.
+def joining_row(seen: ClusterRecord, row: Member, lease: NodeLease, before: Member | None) -> Transaction:
+    """A joiner's row, before etcd hears of it, under its `lease#join`; `before` is its row of an earlier try.
 
-    Conditional on the epoch being ready still and the lease being held still; the row version grows, so that nobody
-    who read the rows before can start a restore on them.
+    Conditional on the epoch being ready still, the lease being held still and its row being as it was read: whose hook
+    is completed must not become a member any more. The row version grows, so that nobody who read the rows before can
+    start a restore on them.
     """
     changes: dict[str, Value] = {"RowVersion": seen.row_version + 1}
     expected: dict[str, Value] = {
@@ -28,9 +29,18 @@ def joining_row(seen: ClusterRecord, row: Member, lease: NodeLease) -> Transacti
         (
             update(CLUSTER_ITEM, changes, expected),
             still_held(lease),
-            update(row.item_id, row.fields(), {}),
+            update(row.item_id, row.fields(), ABSENT if before is None else _seen(before)),
         )
     )
+
+
+def never_joined(seen: ClusterRecord, instance_id: str, now: int) -> Update:
+    """The row of an instance that is let go without ever having had one: it cannot become a member any more.
+
+    Refused where it has one by now. It is no member's row, so the row version stays.
+    """
+    row = Member(instance_id, seen.epoch, MemberState.REMOVED, created_at=now, never_joined=True)
+    return update(row.item_id, row.fields(), ABSENT)
 
 
 def voter_row(row: Member, etcd_member_id: str) -> Update:
@@ -74,6 +84,12 @@ def hook_began(row: Member, now: int) -> Update:
 def removal_vetoed(row: Member, now: int) -> Update:
     """An agent has refused to remove it. `now` is in seconds since 1970."""
     return update(row.item_id, {"Epoch": row.epoch, "VetoedAt": now}, {"Epoch": row.epoch, "State": row.state.value})
+
+
+def ended(row: Member, now: int) -> Update:
+    """Its instance is terminated next, because the member is silent. `now` is in seconds since 1970."""
+    expected = {**_seen(row), "SilentSince": row.silent_since}
+    return update(row.item_id, {"Epoch": row.epoch, "EndedAt": now}, expected)
 
 
 def etcd_id(row: Member, etcd_member_id: str) -> Update:

@@ -46,6 +46,8 @@ class Member:
     """When the function first saw its terminating hook; None before."""
     vetoed_at: int | None = None
     """When an agent refused to remove it last: the function asks for something else first."""
+    ended_at: int | None = None
+    """When the function terminated its instance, because the member was silent; None where it has not."""
     never_joined: bool = False
     """Whether the row was written so that the instance never becomes a member: its hook was completed."""
 
@@ -53,6 +55,10 @@ class Member:
     def item_id(self) -> str:
         """The row's key."""
         return member_item(self.instance_id)
+
+    def is_out(self, epoch: int) -> bool:
+        """Whether it says that its instance must not be a member of this epoch's etcd any more."""
+        return self.epoch == epoch and self.state is MemberState.REMOVED
 
     def is_given_up(self, now: int) -> bool:
         """Whether it has not done its work for too long."""
@@ -71,6 +77,7 @@ class Member:
             "SilentSince": self.silent_since,
             "HookSince": self.hook_since,
             "VetoedAt": self.vetoed_at,
+            "EndedAt": self.ended_at,
             "NeverJoined": self.never_joined or None,
         }
 
@@ -93,5 +100,6 @@ def member(item: Item) -> Member:
         silent_since=optional_number(item, "SilentSince"),
         hook_since=optional_number(item, "HookSince"),
         vetoed_at=optional_number(item, "VetoedAt"),
+        ended_at=optional_number(item, "EndedAt"),
         never_joined=flag(item, "NeverJoined"),
     )

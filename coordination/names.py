@@ -74,6 +74,7 @@ CLUSTER_ITEM = "cluster"
 TEARDOWN_ITEM = "teardown"
 OBSERVATION_ITEM = "observation"
 OPERATION_ITEM = "operation"
+START_ITEM = "start"
 MEMBER_ITEM_PREFIX = "member#"
 BOOT_ITEM_PREFIX = "boot#"
 LEASE_ITEM_PREFIX = "lease#"
@@ -139,6 +140,11 @@ TEARDOWN_RESOURCE_TYPE = "Custom::Teardown"
 # ServiceTimeout of that resource: after it CloudFormation stops waiting for an answer. The last snapshot, every hook
 # and every retained instance have to fit.
 TEARDOWN_TIMEOUT_SECONDS = 900
+# The custom resource whose creation has the function start every slot, in the control plane's stack.
+START_RESOURCE_TYPE = "Custom::Start"
+# ServiceTimeout of that resource. Lambda calls the function at most three times, waits one minute and two minutes
+# between the calls, and each takes a minute at most: six minutes, and as many again for its queue.
+START_TIMEOUT_SECONDS = 600
 
 
 class FunctionVariable(StrEnum):
@@ -158,3 +164,8 @@ def slot_group(slot: object) -> str:
 def teardown_physical_id(cluster_uuid: str) -> str:
     """The physical id of the cluster's Teardown resource: always the same, so that no update replaces it."""
     return f"teardown-{cluster_uuid}"
+
+
+def start_physical_id(cluster_uuid: str) -> str:
+    """The physical id of the cluster's Start resource: always the same, so that no update replaces it."""
+    return f"start-{cluster_uuid}"

@@ -78,6 +78,11 @@ def release(held: NodeLease) -> Update:
     return update(held.item_id, {"Owner": None, "Fence": held.fence}, {"Owner": held.owner, "Fence": held.fence})
 
 
+def release_still(seen: NodeLease) -> Update:
+    """Release a lease that was `seen` to stand still for as long as it lasts; refused once its holder has moved."""
+    return update(seen.item_id, {"Owner": None, "Fence": seen.fence}, _fields(seen))
+
+
 def still_held(held: NodeLease) -> Update:
     """The part of a transaction that refuses it once somebody took the lease over."""
     return check(held.item_id, {"Owner": held.owner, "Fence": held.fence})

@@ -13,7 +13,7 @@ from coordination import member_writes
 from coordination.fields import flag, one_of, optional_number, optional_text, text, whole_number
 from coordination.members import Member
 from coordination.names import CLUSTER_ITEM, OPERATION_ITEM, lease_item
-from coordination.node_leases import LeaseName
+from coordination.node_leases import LeaseName, NodeLease, still_held
 from coordination.outcomes import Item
 from coordination.record import Phase
 from coordination.writes import ABSENT, Transaction, Update, Value, as_item, check, update
@@ -155,6 +155,11 @@ def request(wanted: Operation) -> Transaction:
     )
 
 
+def none() -> Update:
+    """The part of a transaction that refuses it while there is an operation, also one that has ended."""
+    return check(OPERATION_ITEM, {"OperationId": None})
+
+
 def accept(seen: Operation, by: str, now: int, drain_seconds: int) -> tuple[Update, Operation]:
     """The agent on the instance `by` carries it out from now on, first or in place of another one.
 
@@ -188,6 +193,10 @@ def end(seen: Operation, outcome: OperationOutcome, reason: str, now: int) -> Up
     return update(OPERATION_ITEM, changes, {"OperationId": seen.operation_id, "Outcome": None})
 
 
-def finish(seen: Operation, row: Member, reason: str, now: int) -> Transaction:
-    """etcd does not list the target any more: its row says removed, and the operation is done, both or neither."""
-    return Transaction((member_writes.removed(row), end(seen, OperationOutcome.DONE, reason, now)))
+def finish(seen: Operation, row: Member, reason: str, now: int, under: NodeLease | None = None) -> Transaction:
+    """etcd does not list the target any more: its row says removed, and the operation is done, both or neither.
+
+    `under` is the `lease#join` that a row in state joining takes: once it is another's, its joiner may add a member.
+    """
+    ended = (member_writes.removed(row), end(seen, OperationOutcome.DONE, reason, now))
+    return Transaction(ended if under is None else (*ended, still_held(under)))

@@ -25,6 +25,7 @@ from coordination.names import (
     OPERATION_ITEM,
     RELEASE_GRANT_ITEM_PREFIX,
     RESTORE_APPROVAL_ITEM,
+    START_ITEM,
     TABLE_KEY,
     TEARDOWN_ITEM,
     lease_item,
@@ -37,6 +38,7 @@ from coordination.ports import TableReader
 from coordination.record import ClusterRecord, cluster_record
 from coordination.release_grants import ReleaseGrant, release_grant
 from coordination.restore_approval import Approval, approval
+from coordination.starts import Start, start
 from coordination.teardowns import Teardown, teardown
 
 Row = TypeVar("Row", covariant=True)
@@ -85,6 +87,7 @@ class Rows:
     observation: Reading[ClusterObservation | None] = _NOT_READ
     operation: Reading[Operation | None] = _NOT_READ
     restore_approval: Reading[Approval | None] = _NOT_READ
+    start: Reading[Start | None] = _NOT_READ
     teardown: Reading[Teardown | None] = _NOT_READ
 
 
@@ -128,6 +131,7 @@ def rows(items: Iterable[Item], wanted: Collection[str]) -> Rows:
         observation=one(OBSERVATION_ITEM, cluster_observation),
         operation=one(OPERATION_ITEM, operation),
         restore_approval=one(RESTORE_APPROVAL_ITEM, approval),
+        start=one(START_ITEM, start),
         teardown=one(TEARDOWN_ITEM, teardown),
     )
 

@@ -14,6 +14,7 @@ from deployment.aws import Aws
 from deployment.changes import Change
 from deployment.events import Follower
 from deployment.follow import ended
+from deployment.launches import FailedLaunches
 from deployment.refusal import Refusal
 from deployment.stacks import Stack
 
@@ -68,7 +69,7 @@ def deploy(aws: Aws, order: Order, *, rollback: bool, say: Callable[[str], None]
             f"the update would replace {', '.join(replaced)}, which CloudFormation does only when the update may roll "
             "back: ROLLBACK=1 allows both"
         )
-    follower = Follower(cloudformation, say)
+    follower = Follower(cloudformation, say, launches=_launches(aws, existing.stack_id, say))
     follower.mark(existing.stack_id)
     cloudformation.execute_change_set(ChangeSetName=with_changes, DisableRollback=not rollback)
     return ended(follower, existing.stack_id, say)
@@ -102,7 +103,12 @@ def _create(aws: Aws, order: Order, say: Callable[[str], None]) -> bool:
         Tags=order.tags,
         **templates.argument(aws, order.template, order.bucket),
     )
-    return ended(Follower(cloudformation, say), answer["StackId"], say)
+    stack_id = answer["StackId"]
+    return ended(Follower(cloudformation, say, launches=_launches(aws, stack_id, say)), stack_id, say)
+
+
+def _launches(aws: Aws, stack_id: str, say: Callable[[str], None]) -> FailedLaunches:
+    return FailedLaunches(aws.client("autoscaling"), stacks.uuid_of(stack_id), say)
 
 
 def _refuse_unless_updatable(stack: Stack) -> None:

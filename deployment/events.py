@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deployment import stacks
+from deployment.launches import FailedLaunches
 from deployment.stacks import Stack
 
 _STACK = "AWS::CloudFormation::Stack"
@@ -26,6 +27,8 @@ class Follower:
     say: Callable[[str], None] = print
     # Whether the resources of the stacks are told too; failures always are.
     resources: bool = True
+    # Launches that fail meanwhile, where the operation may launch anything.
+    launches: FailedLaunches | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     failures: list[str] = field(default_factory=list)
@@ -61,7 +64,10 @@ class Follower:
                 if event.get("PhysicalResourceId") == stack_id:
                     self._root_status = event["ResourceStatus"]
             # A stack shows its old status for a moment after the request; its own event shows that the operation ended.
-            if not stack.busy and stack.status == self._root_status:
+            ended = not stack.busy and stack.status == self._root_status
+            if self.launches is not None and self._begun is not None:
+                self.launches.tell(self._begun, self.clock() - started, last=ended)
+            if ended:
                 return stack
             pause = _FIRST_PAUSE_SECONDS if news else min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
             self.sleep(pause)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from deployment import stacks
 from deployment.aws import Aws
 from deployment.events import Follower
+from deployment.launches import FailedLaunches
 from deployment.refusal import Refusal
 
 _GOOD = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"}
@@ -18,7 +19,8 @@ def run(aws: Aws, name: str, *, resources: bool, say: Callable[[str], None] = pr
     stack = stacks.find(cloudformation, name)
     if stack is None:
         raise Refusal(f"there is no stack {name}")
-    follower = Follower(cloudformation, say, resources)
+    launches = FailedLaunches(aws.client("autoscaling"), stack.uuid, say)
+    follower = Follower(cloudformation, say, resources, launches)
     follower.mark_before_latest(stack.stack_id)
     return ended(follower, stack.stack_id, say)
 

@@ -25,12 +25,17 @@ class Stack:
     @property
     def uuid(self) -> str:
         """The last part of the stack's id: the cluster's uuid, when this is a root stack."""
-        return self.stack_id.rsplit("/", 1)[-1]
+        return uuid_of(self.stack_id)
 
     @property
     def busy(self) -> bool:
         """Whether an operation is under way."""
         return self.status.endswith("_IN_PROGRESS")
+
+
+def uuid_of(stack_id: str) -> str:
+    """The last part of a stack's id."""
+    return stack_id.rsplit("/", 1)[-1]
 
 
 def find(cloudformation: Any, name_or_id: str) -> Stack | None:

@@ -76,10 +76,17 @@ class Layer(Generic[I, O]):
                 template.add_output(Output(logical_id(name), Value=value.to_text()))
         return template
 
-    def nest(self, parent: Parent, inputs: I, after: Sequence[Layer[Any, Any]] = ()) -> O:
+    def nest(
+        self,
+        parent: Parent,
+        inputs: I,
+        after: Sequence[Layer[Any, Any]] = (),
+        timeout_minutes: int | None = None,
+    ) -> O:
         """Add the layer to `parent` as a nested stack and return what it will output.
 
-        `after` names layers that must be complete first although no output of theirs says so.
+        `after` names layers that must be complete first although no output of theirs says so. `timeout_minutes` is how
+        long CloudFormation waits for the stack's creation; without it, as long as each resource allows.
         """
         given: dict[str, Value] = {}
         for name in _kinds(self.inputs):
@@ -96,6 +103,8 @@ class Layer(Generic[I, O]):
             # CloudFormation puts a stack's tags on every resource in it that can carry tags.
             Tags=Tags(**{CLUSTER_TAG: parent.cluster_uuid}),
         )
+        if timeout_minutes is not None:
+            stack.TimeoutInMinutes = timeout_minutes
         if after:
             stack.DependsOn = [logical_id(layer.name) for layer in after]
         parent.template.add_resource(stack)

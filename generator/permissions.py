@@ -29,7 +29,7 @@ from awacs.aws import (
 from troposphere import Sub, Template, encode_to_dict
 from troposphere.iam import RolePolicy
 
-from coordination.names import CLUSTER_ITEM, CLUSTER_TAG, ROLE_TAG, WORKER_ROLE, boot_item
+from coordination.names import CLUSTER_ITEM, CLUSTER_TAG, CONTROL_PLANE_ROLE, ROLE_TAG, WORKER_ROLE, boot_item
 from generator.values import ClusterUuid, RoleName, VpcId
 
 
@@ -249,6 +249,15 @@ GRANTS: tuple[Grant, ...] = (
         "describing has no resource level",
     ),
     Grant(Role.FUNCTION, "AnswerHooks", _HOOK, On.GROUPS, tagged=True),
+    # Not UpdateAutoScalingGroup, which could exchange the launch template as well.
+    Grant(
+        Role.FUNCTION,
+        "StartSlots",
+        (autoscaling.SetDesiredCapacity,),
+        On.GROUPS,
+        conditions={"StringEquals": {f"aws:ResourceTag/{ROLE_TAG}": CONTROL_PLANE_ROLE}},
+        tagged=True,
+    ),
     # Protection against termination by the EC2 API does not bind Auto Scaling.
     Grant(
         Role.FUNCTION,

@@ -22,6 +22,13 @@ from generator.layers.services import SERVICES
 from generator.root_parameters import declare
 from generator.values import ClusterId, ClusterUuid, GroupNames
 
+# How long the creation of a nested stack may take. The control plane: the hour of ClusterReady and the ten minutes of
+# Start, whose own time-outs say more and so have to come first, and twenty minutes for what is made in a moment.
+_CONTROL_PLANE_MINUTES = 90
+# A pool: CloudFormation waits until the instances of its smallest size run. Where a zone has no room for them it would
+# wait for six hours, and after one it is no matter of minutes any more.
+_POOL_MINUTES = 60
+
 
 class Teardown(CustomResource):
     """Custom::Teardown: its deletion comes first and ends the cluster's life before its machines go."""
@@ -115,12 +122,14 @@ def build(config: ClusterConfig) -> Root:
             log_retention_days=given.log_retention_days,
         ),
     )
-    # Groups come after everything that their hooks need, so that on deletion they go before it.
+    # Groups come after everything that their hooks need, so that on deletion they go before it: the function's ARN is
+    # a wire from the layer that holds all of that.
     control_plane_hosts = given.host_groups.get(config.control_plane.host_resource_group or "")
     control_plane = CONTROLPLANE.nest(
         parent,
         controlplane.Inputs(
             cluster_uuid=cluster_uuid,
+            function_arn=reconcile.function_arn,
             image=given.control_plane_image,
             instance_type=given.control_plane_instance_type,
             instance_profile_arn=access.control_plane_instance_profile_arn,
@@ -136,7 +145,7 @@ def build(config: ClusterConfig) -> Root:
             host_resource_group_arn=control_plane_hosts.arn if control_plane_hosts else None,
             license_configuration_arn=control_plane_hosts.license if control_plane_hosts else None,
         ),
-        after=[LIFECYCLE],
+        timeout_minutes=_CONTROL_PLANE_MINUTES,
     )
     worker_groups: list[GroupNames] = []
     layers_with_groups: list[Layer[Any, Any]] = [CONTROLPLANE]
@@ -162,7 +171,11 @@ def build(config: ClusterConfig) -> Root:
                 host_resource_group_arn=pool_hosts.arn if pool_hosts else None,
                 license_configuration_arn=pool_hosts.license if pool_hosts else None,
             ),
-            after=[LIFECYCLE],
+            # After the cluster is there. A worker then finds what the control plane's stack tells nodes, its minutes do
+            # not pass while the cluster is founded, and a pool's group is never an account's first: the launches of
+            # that one fail until the role of Auto Scaling, which it makes, can be used.
+            after=[CONTROLPLANE],
+            timeout_minutes=_POOL_MINUTES,
         )
         worker_groups.append(made.group_name)
         layers_with_groups.append(pool_layer)

@@ -8,15 +8,12 @@ import boto3
 from botocore.config import Config
 
 # The function has 60 seconds. Three tries of at most five seconds leave time for the rest of a pass.
-_CONFIG = Config(
-    connect_timeout=2,
-    read_timeout=5,
-    retries={"mode": "standard", "total_max_attempts": 3},
-)
+_TRIES = 3
 
 
-def client(service: str) -> Any:
-    """A client of `service` in the region, and with the credentials, of the environment."""
+def client(service: str, tries: int = _TRIES) -> Any:
+    """A client of `service` in the region, and with the credentials, of the environment; 1 try repeats no call."""
     # boto3's own types list every service by name; adapters take any client.
     make: Any = boto3.client
-    return make(service, config=_CONFIG)
+    config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": tries})
+    return make(service, config=config)

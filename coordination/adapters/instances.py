@@ -95,6 +95,21 @@ class ClusterGroups:
             "RecordLifecycleActionHeartbeat", self._autoscaling.record_lifecycle_action_heartbeat, instance, {}
         )
 
+    def terminate(self, instance: GroupInstance) -> Request:
+        """Have its group start another instance in the place of one that serves or launches."""
+        if instance.waits_to_launch:
+            return self._answer_hook(
+                "CompleteLifecycleAction",
+                self._autoscaling.complete_lifecycle_action,
+                instance,
+                {"LifecycleActionResult": "ABANDON"},
+            )
+        return self._terminate(instance.instance_id, decrement=False)
+
+    def terminate_surplus(self, instance: GroupInstance) -> Request:
+        """Terminate an instance through its hook, and lower its group's desired capacity by one: none comes instead."""
+        return self._terminate(instance.instance_id, decrement=True)
+
     def terminate_retained(self, instance: GroupInstance) -> Request:
         """Terminate a retained instance.
 

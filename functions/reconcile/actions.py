@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from coordination.conditions import Condition
-from coordination.instances import GroupInstance
+from coordination.instances import GroupInstance, SlotGroup
 from coordination.members import Member
 from coordination.operations import Operation
+from coordination.record import ClusterRecord
 from coordination.teardowns import Teardown
 
 
@@ -21,10 +22,15 @@ class SetPhaseDeleting:
 
 @dataclass(frozen=True)
 class CompleteHook:
-    """Let an instance that a hook holds go on."""
+    """Let an instance that a hook holds go on.
+
+    With `bars`, the record of a ready cluster, its row is written first, which bars it from becoming a member: it has
+    none, and may be about to write one.
+    """
 
     instance: GroupInstance
     reason: str
+    bars: ClusterRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,23 @@ class Heartbeat:
 @dataclass(frozen=True)
 class TerminateRetained:
     """Terminate an instance whose hook was abandoned."""
+
+    instance: GroupInstance
+    reason: str
+
+
+@dataclass(frozen=True)
+class EndInstance:
+    """Terminate an instance in service; `row` is that of a silent member, in which that is noted first."""
+
+    instance: GroupInstance
+    row: Member | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class EndSurplus:
+    """Terminate one of two instances of a slot, and lower its group's desired capacity by one."""
 
     instance: GroupInstance
     reason: str
@@ -80,6 +103,14 @@ class ClearOperation:
     """Delete an operation that has ended."""
 
     operation: Operation
+    reason: str
+
+
+@dataclass(frozen=True)
+class StartSlot:
+    """Raise a slot's group from no instance to one."""
+
+    group: SlotGroup
     reason: str
 
 
@@ -128,11 +159,14 @@ Action: TypeAlias = (
     | CompleteHook
     | Heartbeat
     | TerminateRetained
+    | EndInstance
+    | EndSurplus
     | NoteHook
     | RequestOperation
     | WithdrawOperation
     | NoteVeto
     | ClearOperation
+    | StartSlot
     | SetCondition
     | ClearCondition
     | ProtectTable
@@ -144,12 +178,14 @@ Action: TypeAlias = (
 def subject(action: Action) -> str:
     """What the action is about, as the log names it: never an address at which CloudFormation waits."""
     match action:
-        case CompleteHook() | Heartbeat() | TerminateRetained():
+        case CompleteHook() | Heartbeat() | TerminateRetained() | EndInstance() | EndSurplus():
             return action.instance.instance_id
         case NoteHook() | NoteVeto():
             return action.row.instance_id
         case RequestOperation() | WithdrawOperation() | ClearOperation():
             return str(action.operation)
+        case StartSlot():
+            return action.group.name
         case SetCondition() | ClearCondition():
             return action.condition.name
         case AnswerTeardown():

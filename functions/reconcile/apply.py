@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
 from coordination import member_writes, operations
+from coordination.instances import GroupInstance
+from coordination.members import Member
 from coordination.names import OPERATION_ITEM, TABLE_KEY, TEARDOWN_ITEM, condition_item
 from coordination.operations import OperationOutcome
 from coordination.outcomes import Conflict, Done, NoOp, Refused, Unknown
+from coordination.record import ClusterRecord
 from coordination.teardowns import Teardown
 from functions.reconcile import answers
 from functions.reconcile.actions import (
@@ -18,6 +21,8 @@ from functions.reconcile.actions import (
     ClearCondition,
     ClearOperation,
     CompleteHook,
+    EndInstance,
+    EndSurplus,
     Heartbeat,
     NoteHook,
     NoteVeto,
@@ -25,6 +30,7 @@ from functions.reconcile.actions import (
     RequestOperation,
     SetCondition,
     SetPhaseDeleting,
+    StartSlot,
     TerminateRetained,
     Wait,
     WithdrawOperation,
@@ -85,12 +91,16 @@ def _outcome(action: Action, ports: Ports, settings: Settings) -> Outcome:
     match action:
         case SetPhaseDeleting():
             return set_phase_deleting(ports.table, settings)
-        case CompleteHook(instance=instance):
-            return ports.groups.complete(instance)
+        case CompleteHook(instance=instance, bars=bars):
+            return _complete(instance, bars, ports)
         case Heartbeat(instance=instance):
             return ports.groups.heartbeat(instance)
         case TerminateRetained(instance=instance):
             return ports.groups.terminate_retained(instance)
+        case EndInstance(instance=instance, row=row):
+            return _end(instance, row, ports)
+        case EndSurplus(instance=instance):
+            return ports.groups.terminate_surplus(instance)
         case NoteHook(row=row):
             return ports.table.apply(member_writes.hook_began(row, int(ports.clock())))
         case NoteVeto(row=row):
@@ -102,6 +112,8 @@ def _outcome(action: Action, ports: Ports, settings: Settings) -> Outcome:
             return ports.table.apply(operations.end(operation, OperationOutcome.WITHDRAWN, reason, now))
         case ClearOperation(operation=operation):
             return ports.table.delete(OPERATION_ITEM, {"OperationId": operation.operation_id})
+        case StartSlot(group=group):
+            return ports.sizes.start(group)
         case SetCondition(condition=condition, replaces=replaces):
             expected = {"Reason": replaces.reason} if replaces is not None else {TABLE_KEY: None}
             return ports.table.put(condition.item(), expected)
@@ -115,6 +127,22 @@ def _outcome(action: Action, ports: Ports, settings: Settings) -> Outcome:
             return NoOp(reason)
         case _:
             assert_never(action)
+
+
+def _complete(instance: GroupInstance, bars: ClusterRecord | None, ports: Ports) -> Outcome:
+    """Bar an instance without a row from joining, then complete its hook. A row that it has by now holds it."""
+    if bars is not None:
+        write = member_writes.never_joined(bars, instance.instance_id, int(ports.clock()))
+        barred = ports.table.apply(write)
+        if not isinstance(barred, Done):
+            return barred
+    return ports.groups.complete(instance)
+
+
+def _end(instance: GroupInstance, row: Member | None, ports: Ports) -> Outcome:
+    """Note that a silent member is ended, then end it: what cannot be counted is not done."""
+    noted = Done() if row is None else ports.table.apply(member_writes.ended(row, int(ports.clock())))
+    return ports.groups.terminate(instance) if isinstance(noted, Done) else noted
 
 
 def _answer(teardown: Teardown, reason: str, ports: Ports) -> Done | Unknown:

@@ -16,10 +16,10 @@ from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState
 from coordination.names import CONTROL_PLANE_ROLE, WORKER_ROLE
 from coordination.outcomes import Known, NoTable, Unknown
-from coordination.record import Phase
+from coordination.record import ClusterRecord, Phase
 from coordination.rows import Rows, understood
 from coordination.stacks import SETTLED_STATES
-from functions.reconcile import deletion, membership
+from functions.reconcile import deletion, membership, sizes
 from functions.reconcile.actions import (
     Action,
     ClearCondition,
@@ -67,7 +67,18 @@ def decide(snapshot: Snapshot) -> list[Action]:
         if (wanted := condition_of(verdict, snapshot.now)) is not None:
             names.add(wanted.name)
             conditions += _name(wanted, snapshot)
-    return [*kept, *released, *members.actions, *conditions, *_outdated(names, snapshot), *_protection(snapshot)]
+    for each in members.conditions:
+        names.add(each.name)
+        conditions += _name(each, snapshot)
+    return [
+        *kept,
+        *released,
+        *sizes.starts(snapshot),
+        *members.actions,
+        *conditions,
+        *_outdated(names, snapshot),
+        *_protection(snapshot),
+    ]
 
 
 def _verdict(
@@ -88,14 +99,21 @@ def _verdict(
             return Held(instance, holds.get(instance.instance_id, _NO_CLUSTER), why)
         return _let_go(instance, granted)
     if instance.role == CONTROL_PLANE_ROLE:
-        return _let_go(instance, "no row says that it is a member of etcd")
+        reason = "no row says that it is a member of etcd"
+        if instance.instance_id in rows.members or not isinstance(rows.record, Known):
+            return _let_go(instance, reason)
+        record = rows.record.value
+        without_row = record is not None and record.phase is Phase.READY
+        return _let_go(instance, reason, record if without_row else None)
     if instance.role == WORKER_ROLE:
         return _let_go(instance, "a worker; its pods were not drained")
     return Held(instance, Unknown(f"its group {instance.group} has the role {instance.role!r}"))
 
 
-def _let_go(instance: GroupInstance, reason: str) -> CompleteHook | TerminateRetained:
-    return TerminateRetained(instance, reason) if instance.is_retained else CompleteHook(instance, reason)
+def _let_go(
+    instance: GroupInstance, reason: str, bars: ClusterRecord | None = None
+) -> CompleteHook | TerminateRetained:
+    return TerminateRetained(instance, reason) if instance.is_retained else CompleteHook(instance, reason, bars)
 
 
 def may_be_member(instance: GroupInstance, rows: Rows, cluster_id: str) -> Member | Unknown | None:
@@ -130,7 +148,9 @@ def release_granted(instance: GroupInstance, rows: Rows, cluster_id: str) -> str
     if record.value.cluster_id != cluster_id or not said.holds(record.value) or row.value.epoch != said.epoch:
         return None
     others = [each for name, each in rows.members.items() if name != instance.instance_id]
-    if any(isinstance(each, Unknown) or each.value.epoch >= said.epoch for each in others):
+    if any(
+        isinstance(each, Unknown) or (each.value.epoch >= said.epoch and not each.value.never_joined) for each in others
+    ):
         return None
     return f"it is the only member that epoch {said.epoch} ever had, and {said.by} found that it does not answer"
 

@@ -15,6 +15,7 @@ from coordination.names import (
     CONDITION_ITEM_PREFIX,
     LEASE_ITEM_PREFIX,
     OBSERVATION_ITEM,
+    START_RESOURCE_TYPE,
     TABLE_KEY,
     TEARDOWN_RESOURCE_TYPE,
     terminating_hook,
@@ -41,8 +42,11 @@ class Wakened:
 
 
 @dataclass(frozen=True)
-class TeardownRequest:
-    """CloudFormation asks for the Teardown resource to be created, updated or deleted, and waits for an answer."""
+class ResourceRequest:
+    """CloudFormation asks for a custom resource to be created, updated or deleted, and waits for an answer.
+
+    `kind` is Create, Update, Delete, or what the request says instead.
+    """
 
     kind: str
     response_url: str = field(repr=False)
@@ -53,7 +57,17 @@ class TeardownRequest:
     physical_id: str
 
 
-Trigger: TypeAlias = Ignored | Wakened | TeardownRequest
+@dataclass(frozen=True)
+class TeardownRequest(ResourceRequest):
+    """It is about the Teardown resource, or about one that this function does not know."""
+
+
+@dataclass(frozen=True)
+class StartRequest(ResourceRequest):
+    """It is about the Start resource."""
+
+
+Trigger: TypeAlias = Ignored | Wakened | TeardownRequest | StartRequest
 
 
 def trigger(event: object, settings: Settings) -> Trigger:
@@ -74,9 +88,10 @@ def _custom_resource(event: Mapping[str, object]) -> Trigger:
         if not _text(event, name):
             return Ignored(f"a custom resource request without {name}: there is nothing to answer to")
     kind, resource_type = _text(event, "RequestType"), _text(event, "ResourceType")
-    if resource_type != TEARDOWN_RESOURCE_TYPE:
+    asked = StartRequest if resource_type == START_RESOURCE_TYPE else TeardownRequest
+    if resource_type not in (START_RESOURCE_TYPE, TEARDOWN_RESOURCE_TYPE):
         kind = f"{kind} of {resource_type or 'no type'}"
-    return TeardownRequest(
+    return asked(
         kind=kind,
         response_url=_text(event, "ResponseURL"),
         request_id=_text(event, "RequestId"),

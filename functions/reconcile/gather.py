@@ -11,6 +11,7 @@ from coordination.names import (
     OBSERVATION_ITEM,
     OPERATION_ITEM,
     RELEASE_GRANT_ITEM_PREFIX,
+    START_ITEM,
     TEARDOWN_ITEM,
 )
 from coordination.outcomes import Known, Reading, Unknown
@@ -25,6 +26,7 @@ from functions.reconcile.snapshot import Snapshot
 # may write anything into its own, and no decision here is about them.
 _READ = (
     CLUSTER_ITEM,
+    START_ITEM,
     TEARDOWN_ITEM,
     OBSERVATION_ITEM,
     OPERATION_ITEM,
@@ -69,7 +71,7 @@ def unknowns(snapshot: Snapshot) -> list[Unknown]:
     ]
     if isinstance(snapshot.rows, Known):
         rows = snapshot.rows.value
-        readings += [rows.record, rows.teardown, rows.operation, *rows.members.values()]
+        readings += [rows.record, rows.start, rows.teardown, rows.operation, *rows.members.values()]
     return [reading for reading in readings if isinstance(reading, Unknown)]
 
 

@@ -15,12 +15,13 @@ from typing import Any
 
 from coordination.outcomes import Done, Unknown
 from coordination.teardowns import Teardown
-from functions.reconcile import answers, passes, teardown
+from functions.reconcile import answers, passes, start, teardown
 from functions.reconcile.actions import AnswerTeardown
 from functions.reconcile.apply import apply
-from functions.reconcile.events import Ignored, TeardownRequest, trigger
+from functions.reconcile.events import Ignored, ResourceRequest, StartRequest, TeardownRequest, trigger
 from functions.reconcile.ports import Ports
 from functions.reconcile.settings import Settings, settings
+from functions.reconcile.teardown import AnswerNow
 
 
 class PassFailed(Exception):
@@ -53,6 +54,9 @@ def respond(event: object, environment: Settings, connect: Callable[[], Ports]) 
             case TeardownRequest():
                 log |= {"by": {"kind": "teardown", "request": found.kind, "stack": found.stack_id}}
                 problems = _teardown(found, environment, connect(), log)
+            case StartRequest():
+                log |= {"by": {"kind": "start", "request": found.kind, "stack": found.stack_id}}
+                problems = _start(found, environment, connect(), log)
             case _:
                 log |= {"by": found.by}
                 problems = _pass(environment, connect(), log)
@@ -80,19 +84,36 @@ def _teardown(request: TeardownRequest, environment: Settings, ports: Ports, log
     if isinstance(planned, Teardown):
         _delete(planned, environment, ports, log)
         return []
+    return _answer(request, planned, ports, log)
+
+
+def _start(request: StartRequest, environment: Settings, ports: Ports, log: dict[str, object]) -> list[str]:
+    """Start the cluster, and answer when that is done; returns what a repetition of the event has to do."""
+    handled = start.handle(request, environment, ports)
+    log["decisions"] = [result.line() for result in handled.results]
+    if handled.problems:
+        log |= {"outcome": "failed", "level": "ERROR", "problems": list(handled.problems)}
+    if handled.answer is None:
+        return list(handled.problems)
+    return _answer(request, handled.answer, ports, log)
+
+
+def _answer(request: ResourceRequest, answer: AnswerNow, ports: Ports, log: dict[str, object]) -> list[str]:
+    """Send an answer; returns what a repetition of the event could still do better."""
     content = answers.body(
-        planned.status,
-        planned.reason,
-        physical_id=planned.physical_id,
+        answer.status,
+        answer.reason,
+        physical_id=answer.physical_id,
         stack_id=request.stack_id,
         request_id=request.request_id,
         logical_id=request.logical_id,
     )
     sent = ports.send(request.response_url, content)
-    log |= {"outcome": "answered", "reason": planned.reason, "status": planned.status}
+    log |= {"outcome": "answered", "reason": answer.reason, "status": answer.status}
     if isinstance(sent, Unknown):
         log |= {"outcome": "failed", "level": "ERROR", "problems": [sent.reason]}
-        return [sent.reason]
+        # An address that takes no answer any more, as after a second delivery, will not take the next one either.
+        return [] if isinstance(sent, answers.ResponseUrlRejected) else [sent.reason]
     return []
 
 

@@ -11,7 +11,9 @@ from coordination.members import Member
 from coordination.names import member_item
 from coordination.outcomes import Unknown
 from coordination.quorum import Objection
+from functions.reconcile.endings import SILENT_MEMBERS
 from functions.reconcile.removals import Hold, Pending
+from functions.reconcile.surplus import SURPLUS_HELD
 
 _UNKNOWN = "TerminationHeld/"
 _MEMBER = "RemovalWaits/"
@@ -49,8 +51,8 @@ def condition_of(held: Held, now: int) -> Condition | None:
 
 
 def is_hold(name: str) -> bool:
-    """Whether `name` is a condition of this kind."""
-    return name.startswith((_UNKNOWN, _MEMBER))
+    """Whether `name` is a condition of the function's own."""
+    return name == SILENT_MEMBERS or name.startswith((_UNKNOWN, _MEMBER, SURPLUS_HELD))
 
 
 # Auto Scaling holds for 48 hours at most: https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks.html

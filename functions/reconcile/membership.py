@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from coordination.conditions import Condition
 from coordination.instances import Groups
 from coordination.members import Member, MemberState
 from coordination.operations import Operation, OperationOutcome
@@ -18,15 +19,19 @@ from functions.reconcile import removals
 from functions.reconcile.actions import (
     Action,
     ClearOperation,
+    EndInstance,
+    EndSurplus,
     NoteVeto,
     RequestOperation,
     Wait,
     WithdrawOperation,
 )
 from functions.reconcile.believed import believed
+from functions.reconcile.endings import endings
 from functions.reconcile.places import place
 from functions.reconcile.removals import Facts, Hold
 from functions.reconcile.snapshot import Snapshot
+from functions.reconcile.surplus import surplus
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class MemberDecisions:
 
     actions: tuple[Action, ...] = ()
     holds: Mapping[str, Hold] = field(default_factory=dict)
+    conditions: tuple[Condition, ...] = ()
 
 
 def decide(snapshot: Snapshot) -> MemberDecisions:
@@ -58,12 +64,19 @@ def _of_ready(snapshot: Snapshot, rows: Rows, record: ClusterRecord, groups: Gro
     for action in ended:
         if isinstance(action, NoteVeto):
             members[action.row.instance_id] = replace(action.row, vetoed_at=snapshot.now)
-    plan = removals.plan(_facts(snapshot, members, rows, record, groups, in_flight))
+    facts = _facts(snapshot, members, rows, record, groups, in_flight)
+    plan = removals.plan(facts)
     if plan.request is not None:
         # The fence is of this pass alone, and a pass asks once.
         wanted = plan.request.operation(f"{fence}-{snapshot.now}", record.epoch, snapshot.now)
         actions.append(RequestOperation(wanted, f"{wanted.kind} is believed to be safe"))
-    return MemberDecisions(tuple(actions), plan.holds)
+    found = endings(facts)
+    actions += [EndInstance(each.instance, each.row, each.reason) for each in found.now]
+    ended_now = [each.instance for each in found.now]
+    twice = surplus(facts, groups.slots, snapshot.root_status)
+    actions += [EndSurplus(each, f"slot {each.slot} has two instances") for each in twice.now if each not in ended_now]
+    silent = () if found.condition is None else (found.condition,)
+    return MemberDecisions(tuple(actions), plan.holds, (*silent, *twice.conditions))
 
 
 def _facts(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from coordination.instances import GroupInstance, Groups
+from coordination.instances import GroupInstance, Groups, SlotGroup
 from coordination.outcomes import Done, Reading, Request, Unknown
 from coordination.ports import Table
 
@@ -30,7 +30,17 @@ class ClusterGroups(Protocol):
 
     def heartbeat(self, instance: GroupInstance) -> Request: ...
 
+    def terminate(self, instance: GroupInstance) -> Request: ...
+
+    def terminate_surplus(self, instance: GroupInstance) -> Request: ...
+
     def terminate_retained(self, instance: GroupInstance) -> Request: ...
+
+
+class Sizes(Protocol):
+    """coordination.adapters.sizes.SlotSizes."""
+
+    def start(self, group: SlotGroup) -> Request: ...
 
 
 class Root(Protocol):
@@ -46,6 +56,7 @@ class Ports:
 
     table: ProtectedTable
     groups: ClusterGroups
+    sizes: Sizes
     root: Root
     send: Callable[[str, bytes], Done | Unknown]
     clock: Callable[[], float]

@@ -176,12 +176,16 @@ def _waits_for_successor(row: Member, facts: Facts, believed: Believed) -> bool:
     """Whether a voter that serves stays until the next instance of its slot has become one.
 
     Only while that instance could join now, and for ten minutes at most however many fail meanwhile. Of a member
-    without a hook nobody knows since when it leaves, so it waits for nobody.
+    without a hook nobody knows since when it leaves, so it waits for nobody; a hook that began just now is noted in
+    the row only after this pass.
     """
     members, name = believed.members, row.instance_id
-    if name not in members.answering or facts.places[name] is Place.STRANGER:
+    # One that is gone answered a look before its end.
+    if name not in members.answering or facts.places[name] in (Place.STRANGER, Place.GONE) or not row.slot:
         return False
-    if row.hook_since is None or facts.now - row.hook_since >= SUCCESSOR_SECONDS:
+    leaves_now = any(each.is_leaving and each.instance_id == name for each in facts.instances)
+    since = facts.now if row.hook_since is None and leaves_now else row.hook_since
+    if since is None or facts.now - since >= SUCCESSOR_SECONDS:
         return False
     if members.silent or members.learners or len(members.voters) > facts.slots:
         return False

@@ -7,6 +7,7 @@ from typing import Any
 
 from coordination.adapters.clients import client
 from coordination.adapters.instances import ClusterGroups
+from coordination.adapters.sizes import SlotSizes
 from coordination.adapters.stacks import RootStack
 from coordination.adapters.table import ClusterTable
 from functions.reconcile.answers import send
@@ -19,6 +20,7 @@ def connect(settings: Settings, context: Any) -> Ports:
     return Ports(
         table=ClusterTable(client("dynamodb"), settings.table),
         groups=ClusterGroups(client("autoscaling"), client("ec2"), settings.cluster_uuid),
+        sizes=SlotSizes(lambda: client("autoscaling", tries=1)),
         root=RootStack(client("cloudformation"), settings.cluster_id),
         send=send,
         clock=time.time,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from troposphere import Ref, Select, StackId, Sub, Template
 from troposphere.autoscaling import AutoScalingGroup, InstanceMaintenancePolicy
-from troposphere.cloudformation import WaitCondition
+from troposphere.cloudformation import CustomResource, WaitCondition
 from troposphere.ec2 import LaunchTemplate
 from troposphere.policies import AutoScalingScheduledAction, CreationPolicy, ResourceSignal, UpdatePolicy
 from troposphere.ssm import Parameter
@@ -22,6 +22,8 @@ from coordination.names import (
     ROLE_TAG,
     SETTINGS,
     SLOT_TAG,
+    START_RESOURCE_TYPE,
+    START_TIMEOUT_SECONDS,
     NodeField,
     Setting,
     parameter_prefix,
@@ -34,6 +36,7 @@ from generator.permissions import GROUPS, REPOSITORIES, On, Role, attach
 from generator.user_data import user_data
 from generator.values import (
     ClusterUuid,
+    FunctionArn,
     GroupNames,
     HostResourceGroupArn,
     ImageId,
@@ -58,6 +61,7 @@ ETCD_DEVICE = "/dev/sdb"
 @dataclass(frozen=True)
 class Inputs:
     cluster_uuid: ClusterUuid
+    function_arn: FunctionArn
     # machine
     image: ImageId
     instance_type: InstanceType
@@ -81,6 +85,12 @@ class Inputs:
 @dataclass(frozen=True)
 class Outputs:
     group_names: GroupNames
+
+
+class Start(CustomResource):
+    """Custom::Start: its creation has the function start every slot."""
+
+    resource_type = START_RESOURCE_TYPE
 
 
 def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
@@ -108,17 +118,28 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     for slot in range(config.control_plane.slots):
         machine = template.add_resource(_launch_template(config, inputs, slot))
         group = _group(config, inputs, slot, machine)
-        # An update walks the slots one after the other. At creation this costs nothing: a group is complete at once,
-        # and its instances start together with the others'.
+        # An update walks the slots one after the other. At creation this costs nothing: an empty group is complete at
+        # once.
         group.DependsOn = [groups[-1].title] if groups else [policy.title, stack_setting.title]
         groups.append(template.add_resource(group))
 
+    # CloudFormation waits until the instances of a new group are in service. Groups that were made with one instance
+    # each would boot one after the other, and a first boot that fails would fail the deploy: so all groups are empty
+    # until the function raises their sizes, all at once.
+    start = template.add_resource(
+        Start(
+            "Start",
+            ServiceToken=inputs.function_arn,
+            ServiceTimeout=START_TIMEOUT_SECONDS,
+            DependsOn=[group.title for group in groups],
+        )
+    )
     # CREATE_COMPLETE means that a cluster exists: one node signals when all slots are healthy voters.
     template.add_resource(
         WaitCondition(
             CLUSTER_READY,
             CreationPolicy=CreationPolicy(ResourceSignal=ResourceSignal(Count=1, Timeout=compute.SIGNAL_TIMEOUT)),
-            DependsOn=[group.title for group in groups],
+            DependsOn=[start.title],
         )
     )
     return Outputs(GroupNames([Ref(group) for group in groups]))
@@ -167,9 +188,9 @@ def _group(config: ClusterConfig, inputs: Inputs, slot: int, machine: LaunchTemp
     }
     return AutoScalingGroup(
         slot_group(slot),
-        # size: one, and room for the replacement instance while an update rolls it
-        MinSize="1",
-        DesiredCapacity="1",
+        # size: the function raises it from none to one, and there is room for the replacement instance while an update
+        # rolls the slot; CloudFormation raises MinSize and the desired capacity for that itself
+        MinSize="0",
         MaxSize="2",
         VPCZoneIdentifier=[Select(slot % config.zones, inputs.subnet_ids)],
         LaunchTemplate=compute.latest(machine),

@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 
-from rehearsal.aws.options import add_options
+from rehearsal.aws.options import add_options, site
 from rehearsal.aws.server import LocalAws
 from rehearsal.shutdown import shutdown_event
 
@@ -29,7 +29,7 @@ def main() -> int:
     given = arguments()
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
     stopping = shutdown_event(with_stdin=given.stop_with_stdin)
-    aws = LocalAws(given.port, given.speed, given.region, given.log_dir)
+    aws = LocalAws(given.port, given.speed, given.region, given.log_dir, site(given))
     try:
         aws.start()
     except OSError as error:

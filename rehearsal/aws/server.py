@@ -33,6 +33,7 @@ from rehearsal.aws.clock import Clock
 from rehearsal.aws.protocol import Service
 from rehearsal.aws.resource_facts import ResourceFacts
 from rehearsal.aws.sessions import Session, Sessions
+from rehearsal.aws.site import Site
 
 LOG = logging.getLogger(__name__)
 
@@ -83,8 +84,14 @@ class LocalAws:
     """A local AWS on a loopback port; 0 takes a free one. State lives in this process and ends with it."""
 
     def __init__(
-        self, port: int = 0, speed: float = 1.0, region: str = "us-east-1", log_dir: Path | None = None
+        self,
+        port: int = 0,
+        speed: float = 1.0,
+        region: str = "us-east-1",
+        log_dir: Path | None = None,
+        site: Site = Site(),  # noqa: B008 - it cannot change
     ) -> None:
+        self.site = site
         self.clock = Clock(speed)
         self.sessions = Sessions(self.clock)
         self.facts = ResourceFacts()

@@ -20,7 +20,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from imagebuilder.versions import VersionsError
-from rehearsal.aws.options import add_options
+from rehearsal.aws.options import add_options, site
 from rehearsal.binaries import images
 from rehearsal.binaries.failures import BuildFailed, Missing
 from rehearsal.cloud import control, runs
@@ -155,6 +155,7 @@ def _serve(options: argparse.Namespace) -> int:
         speed=options.speed,
         port=options.port,
         log_dir=options.log_dir,
+        site=site(options),
     )
     try:
         cloud.start()

@@ -16,6 +16,7 @@ from rehearsal.aws.iam.enforcement import enforcement_of
 from rehearsal.aws.iam.report import denied_lines
 from rehearsal.aws.server import LocalAws
 from rehearsal.aws.services.ec2.hosting import attach_host
+from rehearsal.aws.site import Site
 from rehearsal.binaries import images
 from rehearsal.cloud import control, node_layer
 from rehearsal.machines import local_clouds
@@ -67,9 +68,10 @@ class LocalCloud:
         speed: float = 1.0,
         port: int = 0,
         log_dir: Path | None = None,
+        site: Site = Site(),  # noqa: B008 - it cannot change
     ) -> None:
         self.cloud_id = cloud_id
-        self.aws = LocalAws(port, speed, region, log_dir)
+        self.aws = LocalAws(port, speed, region, log_dir, site)
         self._run_dir = run_dir
         self._node_settings = node_settings or {}
         self._program = program

@@ -22,8 +22,10 @@ from coordination.names import (
     CONDITION_ITEM_PREFIX,
     LEASE_ITEM_PREFIX,
     MEMBER_ITEM_PREFIX,
+    OPERATION_ITEM,
 )
 from coordination.node_leases import LeaseName, NodeLease
+from coordination.operations import Operation
 from coordination.outcomes import Known
 from coordination.record import ClusterRecord, Phase
 from coordination.rows import all_of, understood
@@ -43,7 +45,14 @@ SLOTS = 3
 T = TypeVar("T")
 Json = dict[str, Any]
 
-_READ = (CLUSTER_ITEM, BOOT_ITEM_PREFIX, MEMBER_ITEM_PREFIX, CONDITION_ITEM_PREFIX, LEASE_ITEM_PREFIX)
+_READ = (
+    CLUSTER_ITEM,
+    OPERATION_ITEM,
+    BOOT_ITEM_PREFIX,
+    MEMBER_ITEM_PREFIX,
+    CONDITION_ITEM_PREFIX,
+    LEASE_ITEM_PREFIX,
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,7 @@ class Seen:
     members: Mapping[str, Member]
     boots: Mapping[str, Boot]
     conditions: Mapping[str, Condition]
+    operation: Operation | None
     joining: NodeLease | None
     """The lease under which control planes join, one at a time."""
     rows: tuple[table.Row, ...]
@@ -87,6 +97,7 @@ class Seen:
             lines.append(f"{'  '.join(row.cells[:4])}  {told.stage if told else '-'}  {told.reason if told else ''}")
         lines += [str(each) for each in self.members.values()]
         lines += [str(each) for each in self.conditions.values()]
+        lines.append(f"operation: {self.operation}")
         return "\n".join(lines)
 
 
@@ -129,6 +140,7 @@ class ClusterHarness:
         assert isinstance(members, Known), members
         assert isinstance(conditions, Known), conditions
         boots = understood(found.boots).values()
+        assert isinstance(found.operation, Known), found.operation
         joining = understood(found.leases).get(LeaseName.JOIN)
         rows = tuple(self.rehearsal.rows())
         self._deliver([row.instance_id for row in rows if row.state == "running" and row.instance_id not in self._hung])
@@ -137,6 +149,7 @@ class ClusterHarness:
             {each.instance_id: each for each in members.value},
             {each.instance_id: each for each in boots},
             {each.name: each for each in conditions.value},
+            found.operation.value,
             joining,
             rows,
         )
@@ -174,12 +187,6 @@ class ClusterHarness:
         leads = status[0]["Status"]["leader"]
         (name,) = [each["name"] for each in self.etcd(through)["members"] if each["ID"] == leads]
         return str(name)
-
-    def remove_member(self, through: str, name: str) -> None:
-        """What a person does whose member is lost for good: have etcd forget it. One that never started has no name."""
-        (lost,) = [each for each in self.etcd(through)["members"] if each.get("name", "") == name]
-        done = self.shell(through, f"{etcdctl()} member remove {lost['ID']:x}")
-        assert done.returncode == 0, done.stderr
 
     def nodes(self, instance_id: str) -> dict[str, bool]:
         """The cluster's Nodes, and whether each is Ready, as an instance's API server says."""

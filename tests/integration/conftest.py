@@ -55,8 +55,8 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
 
 @pytest.fixture(scope="module")
 def endpoint(request: pytest.FixtureRequest, processes: Processes) -> Iterator[str]:
-    """A local AWS, at the module's SPEED. The templates' roles have to be allowed all that they did in it."""
-    started = processes.start_aws(request.module.SPEED)
+    """A local AWS, at the module's SPEED, with its OPTIONS. The roles have to be allowed all that they did in it."""
+    started = processes.start_aws(request.module.SPEED, *getattr(request.module, "OPTIONS", ()))
     yield started
     with urllib.request.urlopen(f"{started}/_iam/report") as answer:
         denied = json.load(answer)["denied"]

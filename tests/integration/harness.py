@@ -81,9 +81,9 @@ class Processes:
         self._running: list[subprocess.Popen[str]] = []
         self._logs: list[IO[str]] = []
 
-    def start_aws(self, speed: float) -> str:
+    def start_aws(self, speed: float, *options: str) -> str:
         """The endpoint of a local AWS whose clock runs `speed` times as fast as real time."""
-        process = self.start("rehearsal.aws", "--speed", str(speed), "--stop-with-stdin", read=True)
+        process = self.start("rehearsal.aws", "--speed", str(speed), "--stop-with-stdin", *options, read=True)
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line, f"the local AWS did not start; see {self._folder}"

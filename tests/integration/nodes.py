@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from coordination.names import CLUSTER_TAG, CONDITION_ITEM_PREFIX, ROLE_TAG, TABLE_KEY, member_item, terminating_hook
+from coordination.names import CLUSTER_TAG, CONDITION_ITEM_PREFIX, ROLE_TAG, TABLE_KEY, launching_hook, member_item
 from tests.integration.cluster import Cluster
 
 SLOT_TAG = "holdfast:slot"
@@ -71,6 +71,28 @@ class Nodes:
             InstanceId=instance_id, ShouldDecrementDesiredCapacity=False
         )
 
+    def abandon(self, instance_id: str) -> None:
+        """Give up a node that boots, as its program does after it has failed."""
+        (group,) = (
+            group["AutoScalingGroupName"]
+            for group in self.groups()
+            if instance_id in [each["InstanceId"] for each in group["Instances"]]
+        )
+        self._autoscaling.complete_lifecycle_action(
+            AutoScalingGroupName=group,
+            InstanceId=instance_id,
+            LifecycleHookName=launching_hook(self._uuid),
+            LifecycleActionResult="ABANDON",
+        )
+
+    def activities(self, slot: int) -> list[Description]:
+        """What Auto Scaling did in a slot, the newest first."""
+        name = self.slot(slot)["AutoScalingGroupName"]
+        found: list[Description] = self._autoscaling.describe_scaling_activities(AutoScalingGroupName=name)[
+            "Activities"
+        ]
+        return found
+
     def become_voters(self) -> list[str]:
         """Play the control plane up to its membership: a voter's row for each waiting node, then its hook's answer."""
         waiting = [
@@ -84,7 +106,7 @@ class Nodes:
             self._autoscaling.complete_lifecycle_action(
                 AutoScalingGroupName=group,
                 InstanceId=instance_id,
-                LifecycleHookName=terminating_hook(self._uuid).replace("terminating", "launching"),
+                LifecycleHookName=launching_hook(self._uuid),
                 LifecycleActionResult="CONTINUE",
             )
         return [instance_id for _, instance_id in waiting]

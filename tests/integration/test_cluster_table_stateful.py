@@ -103,7 +103,9 @@ class Tables(RuleBasedStateMachine):
         seen, lease = self._record(record_view), self._lease(lease_view)
         if seen and lease and lease.owner:
             row = Member(lease.owner, seen.epoch, MemberState.JOINING, created_at=1_800_000_000)
-            self._write(member_writes.joining_row(seen, row, lease), fates)
+            item = get(self.memory, row.item_id)
+            before = None if item is None else member(item)
+            self._write(member_writes.joining_row(seen, row, lease, before), fates)
 
     @rule(node=NODES, step=st.sampled_from(["promoted", "not found", "found again"]), fates=FATES)
     def change_row(self, node: str, step: str, fates: list[Fate]) -> None:

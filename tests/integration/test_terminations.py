@@ -57,8 +57,10 @@ def test_a_voter_is_held_until_its_row_says_that_etcd_forgot_it(nodes: Nodes, ha
     nodes.terminate(voter)
 
     (condition,) = wait_for(lambda: nodes.conditions(voter), "a condition names the node")
-    assert condition["Id"]["S"] == f"condition#TerminationHeld/{voter}"
-    assert condition["Reason"]["S"] == f"member#{voter} is voter: etcd has to remove it first"
+    assert condition["Id"]["S"] == f"condition#RemovalWaits/{voter}"
+    assert condition["Reason"]["S"] == (
+        f"member#{voter} is voter, and its removal waits: no cluster is ready that could remove it"
+    )
     assert nodes.states()[voter] == WAITS_TO_TERMINATE
     said = harness.aws(
         "logs", "filter-log-events", "--log-group-name", nodes.log_group, "--filter-pattern", voter,

@@ -12,8 +12,9 @@ from tests.integration.harness import CLI_SECONDS, LocalAwsHarness
 
 pytestmark = pytest.mark.slow
 
-SPEED = 60
-"""ClusterReady waits for an hour: a minute here. The deletions after it have their limits, too."""
+SPEED = 30
+"""ClusterReady waits for an hour: two minutes here. The stack around it has half an hour more, and the deletions
+after it have their limits, too."""
 TIMED_OUT = "Failed to receive 1 resource signal(s) within the specified duration"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
 from coordination import lease_watch, termination
-from coordination.names import CLUSTER_ITEM, release_grant_item
+from coordination.names import CLUSTER_ITEM
 from coordination.outcomes import Known
 from coordination.record import ClusterRecord, Phase
 from coordination.writes import update
@@ -18,7 +18,6 @@ from tests.model import leaving, node_steps
 from tests.model.explorer import Step
 from tests.model.node_steps import NOT_WIPED, SERVING
 from tests.model.records import CLUSTER, FINAL, FORWARD, LEASE_SECONDS, ONE_OWNER, record_of, rows_of
-from tests.model.table import without
 from tests.model.world import Faults, Node, World, canonical, etcd_of, parts, whole
 from userdata.boot import decide as table_of_boot
 from userdata.boot import restore, snapshot
@@ -93,9 +92,8 @@ class Founding:
                     yield Step(f"{node.name} hangs: its launch hook runs out", world.where(node, leaving=True))
             else:
                 yield from self._of_node(world, node)
-            if node.leaving and leaving.may_go(world.table, node.name):
-                # Of an instance that is gone it says nothing any more.
-                table = without(world.table, release_grant_item(node.name))
+            if node.leaving and (let_go := leaving.let_go(world.table, node.name)) is not None:
+                table = leaving.without_gone(let_go, node.name)
                 yield Step(f"{node.name} is let go and replaced", _replaced(world._replace(table=table), node))
         for write in world.late:
             left = tuple(each for each in world.late if each is not write)

@@ -15,7 +15,7 @@ from coordination.outcomes import Known, Reading
 from coordination.record import ClusterRecord, Phase
 from tests.model import leaving
 from tests.model.explorer import Step
-from tests.model.records import LEASE_SECONDS, record_of, rows_of
+from tests.model.records import LEASE_SECONDS, own_row, record_of, rows_of
 from tests.model.region import Instance, Region, applied
 from tests.model.table import get
 from userdata.boot import restore, snapshot
@@ -112,7 +112,9 @@ def _write_row(region: Region, instance: Instance) -> Step[Region]:
     assert instance.record is not None
     assert instance.lease is not None
     row = Member(instance.name, instance.record.epoch, MemberState.JOINING, created_at=_YOUNG)
-    after = applied(region, member_writes.joining_row(instance.record, row, instance.lease))
+    after = applied(
+        region, member_writes.joining_row(instance.record, row, instance.lease, own_row(region.table, instance.name))
+    )
     if after is None:
         back = region.replace_instance(instance, instance.forgetful())
         return Step(f"{instance.name}'s row is refused", back)

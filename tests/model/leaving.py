@@ -6,15 +6,17 @@ carried out in another one.
 
 from __future__ import annotations
 
+from coordination import member_writes
 from coordination.instances import GroupInstance
-from coordination.names import CONTROL_PLANE_ROLE, RELEASE_GRANT_ITEM_PREFIX
+from coordination.names import CONTROL_PLANE_ROLE, RELEASE_GRANT_ITEM_PREFIX, release_grant_item
 from coordination.outcomes import Known
+from coordination.record import Phase
 from coordination.release_grants import ReleaseGrant, release_grant
 from coordination.rows import Rows
 from coordination.writes import Update, update
 from functions.reconcile import decide
-from tests.model.records import CLUSTER, record_of, rows_of
-from tests.model.table import Table, items
+from tests.model.records import CLUSTER, own_row, record_of, rows_of
+from tests.model.table import Table, carry_out, items, without
 
 _WHOEVER = "whoever looked"
 
@@ -30,8 +32,18 @@ def said(found: ReleaseGrant) -> Update:
     return update(found.item_id, {**found.fields(), "By": _WHOEVER}, {})
 
 
-def may_go(table: Table, name: str) -> bool:
-    """Whether a pass of the function lets an instance go that a terminating hook holds."""
+def without_gone(table: Table, name: str) -> Table:
+    """The table once an instance is gone: what was written so that it may leave says nothing any more."""
+    row = own_row(table, name)
+    left = without(table, release_grant_item(name))
+    return without(left, row.item_id) if row is not None and row.never_joined else left
+
+
+def let_go(table: Table, name: str) -> Table | None:
+    """The table after a pass of the function that lets an instance go, which a terminating hook holds; None: it stays.
+
+    One without a row is barred from joining before its hook is completed.
+    """
     rows = Rows(
         record=Known(record_of(table)),
         members={row.instance_id: Known(row) for row in rows_of(table)},
@@ -42,5 +54,9 @@ def may_go(table: Table, name: str) -> bool:
         },
     )
     held = in_group(name, leaving=True, member=True)
-    none = decide.may_be_member(held, rows, CLUSTER) is None
-    return none or decide.release_granted(held, rows, CLUSTER) is not None
+    if decide.may_be_member(held, rows, CLUSTER) is not None:
+        return table if decide.release_granted(held, rows, CLUSTER) is not None else None
+    record = record_of(table)
+    if name in rows.members or record is None or record.phase is not Phase.READY:
+        return table
+    return carry_out(table, member_writes.never_joined(record, name, 0))

@@ -8,7 +8,7 @@ from coordination.node_leases import LeaseName
 from coordination.record import ClusterRecord, Phase
 from coordination.writes import Transaction, Update
 from tests.model.explorer import Step
-from tests.model.records import CLUSTER, harms, record_of
+from tests.model.records import CLUSTER, harms, own_row, record_of
 from tests.model.table import carry_out, without
 from tests.model.world import Keys, Node, World, etcd_of
 from userdata.host import etcd_disk
@@ -131,7 +131,7 @@ def joining_step(world: World, node: Node) -> Step[World]:
     held = applied(world, holding.write)
     assert held is not None
     row = Member(node.name, node.joins.epoch, MemberState.JOINING)
-    written = applied(held, member_writes.joining_row(node.joins, row, holding.lease))
+    written = applied(held, member_writes.joining_row(node.joins, row, holding.lease, own_row(world.table, node.name)))
     if written is None:
         return Step(f"{node.name}'s row is refused", back)
     released = written._replace(table=without(written.table, holding.lease.item_id))

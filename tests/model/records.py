@@ -39,6 +39,11 @@ def rows_of(table: Table) -> tuple[Member, ...]:
     return tuple(_member(key, stored) for key, stored in table if key.startswith(MEMBER_ITEM_PREFIX))
 
 
+def own_row(table: Table, name: str) -> Member | None:
+    """The row of one instance."""
+    return next((row for row in rows_of(table) if row.instance_id == name), None)
+
+
 def harms(before: ClusterRecord | None, after: ClusterRecord | None) -> Iterator[str]:
     """What a write did to the record that no write may do."""
     if before is None or after is None:

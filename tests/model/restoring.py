@@ -11,7 +11,7 @@ from functools import cache, partial
 from coordination import retention
 from coordination.backups import Backup
 from coordination.members import Member, MemberState
-from coordination.names import CLUSTER_ITEM, member_item, release_grant_item
+from coordination.names import CLUSTER_ITEM, member_item
 from coordination.outcomes import Known, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.writes import Update, update
@@ -171,11 +171,10 @@ def _held(region: Region, instance: Instance) -> Iterator[Step[Region]]:
     if region.budget.leavings and listed and not instance.leaving:
         yield Step(f"{name} is to be terminated", region.spend("leavings").where(instance, leaving=True), fault=True)
     if instance.let_go:
-        # Of an instance that is gone a release grant says nothing any more.
-        without_it = region._replace(table=without(region.table, release_grant_item(name)))
+        without_it = region._replace(table=leaving.without_gone(region.table, name))
         yield Step(f"{name} is let go and terminated", without_it.replace_instance(instance))
-    elif instance.leaving and leaving.may_go(region.table, name):
-        seen = region.where(instance, let_go=True)
+    elif instance.leaving and (after := leaving.let_go(region.table, name)) is not None:
+        seen = region._replace(table=after).where(instance, let_go=True)
         record, others = record_of(region.table), region.listed(instance.etcd)
         joined = name in others and len(others) > 1 and record is not None and record.etcd_cluster_id == instance.etcd
         yield Step(f"the function sees that {name} need not be held", seen.with_harm(NOT_LET_GO) if joined else seen)

@@ -98,6 +98,10 @@ def test_sizes_and_capacity_are_checked(aws: LocalAws, network: LaunchNetwork) -
     assert "desiredSize equals minSize (1)" in below
     group.scaling.update_auto_scaling_group(MinSize=2, **name)
     assert group.view()["DesiredCapacity"] == 2
+    # So a "1" that was decided on before CloudFormation raised both takes nothing back.
+    late = refused(group.scaling.set_desired_capacity, DesiredCapacity=1, HonorCooldown=False, **name)
+    assert late == "ValidationError: New SetDesiredCapacity value 1 is below min value 2 for the AutoScalingGroup."
+    assert group.view()["DesiredCapacity"] == 2
 
 
 def test_a_group_with_instances_is_not_deleted_and_a_protected_one_not_by_force(

@@ -234,6 +234,25 @@ def own_tags_stay_out_of_the_data(client: Clients) -> bool:
     return bool(found["LaunchTemplateVersions"][0]["LaunchTemplateData"] == {"InstanceType": "m5.large"})
 
 
+def filters_hold_at_most_200_values(client: Clients) -> bool:
+    """All filters of a call together, whichever call it is."""
+    ec2 = client("ec2")
+    ids = [f"i-{number:017x}" for number in range(201)]
+    named = {"Name": "private-dns-name", "Values": ids[:100]}
+    ec2.describe_instances(Filters=[named, {"Name": "instance-id", "Values": ids[:100]}])
+    ec2.describe_vpcs(Filters=[{"Name": "vpc-id", "Values": ids[:200]}])
+    calls = (
+        (ec2.describe_instances, [named, {"Name": "instance-id", "Values": ids[:101]}]),
+        (ec2.describe_instances, [{"Name": "instance-id", "Values": ids}]),
+        (ec2.describe_instance_status, [{"Name": "instance-state-name", "Values": ids}]),
+        (ec2.describe_security_groups, [{"Name": "group-id", "Values": ids}]),
+        (ec2.describe_network_interfaces, [{"Name": "network-interface-id", "Values": ids}]),
+        (ec2.describe_tags, [{"Name": "resource-id", "Values": ids}]),
+        (ec2.describe_vpc_endpoints, [{"Name": "vpc-endpoint-id", "Values": ids}]),
+    )
+    return all(refused("FilterLimitExceeded", call, Filters=filters) for call, filters in calls)
+
+
 PROBES = NETWORK_PROBES | by_name(
     launch_templates_reach_the_instances,
     instances_keep_what_they_were_started_with,
@@ -248,6 +267,7 @@ PROBES = NETWORK_PROBES | by_name(
     a_deregistered_image_is_unknown,
     an_unknown_launch_template_is_refused,
     own_tags_stay_out_of_the_data,
+    filters_hold_at_most_200_values,
 )
 (
     plain_fixture,

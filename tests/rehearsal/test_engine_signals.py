@@ -105,6 +105,14 @@ def test_a_creation_that_takes_longer_than_its_time_out_is_rolled_back(stacks: S
     assert stacks.state.things == {}
 
 
+def test_a_nested_creation_that_takes_longer_than_its_time_out_fails_its_parent(stacks: Stacks) -> None:
+    held = stacks.nested(template({"A": thing(Hold="never")}))
+    held["Properties"]["TimeoutInMinutes"] = 1
+    name = stacks.create(template({"Held": held}), wait="ROLLBACK_COMPLETE")
+    assert "exceeded the specified timeout" in stacks.reason(name, "Held", "CREATE_FAILED")
+    assert stacks.state.things == {}
+
+
 def test_a_creation_policy_is_refused_for_types_that_take_none(stacks: Stacks) -> None:
     resources = {"A": thing() | {"CreationPolicy": {"ResourceSignal": {"Count": 1}}}}
     with pytest.raises(ClientError, match=r"CreationPolicy is not supported for resource type Test::Local::Thing"):

@@ -46,7 +46,7 @@ _MANIFESTS = "/etc/kubernetes/manifests"
 class Lease(Protocol):
     """`lease#restart` (userdata.leases.holder.LeaseHolder)."""
 
-    def during(self) -> AbstractContextManager[None]:
+    def during(self) -> AbstractContextManager[object]:
         """Hold it; raises StageFailed."""
         ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from coordination import operations
 from coordination.adapters.clients import client
 from coordination.names import CLUSTER_READY
 from coordination.node_leases import LeaseName
@@ -12,7 +13,7 @@ from coordination.outcomes import Known, Reading, Unknown
 from userdata.addons import installing
 from userdata.addons.content import Addons
 from userdata.addons.filling import ManifestError
-from userdata.agent import addons, certificate_renewal, cluster_ready, csr_approver, probes, stale_nodes
+from userdata.agent import addons, certificate_renewal, cluster_ready, csr_approver, probes
 from userdata.agent.certificate_renewal import CertificateContext
 from userdata.agent.cluster_ready import ClusterReadySignal
 from userdata.agent.context import AgentContext
@@ -21,6 +22,9 @@ from userdata.agent.observe.gather import ObservationSources
 from userdata.agent.observe.snapshot import Nodes
 from userdata.agent.observe.task import Observer
 from userdata.agent.removal.task import AgentLease, Removal, RemovalContext
+from userdata.agent.sight import Sight
+from userdata.agent.stale_nodes import StaleNodes
+from userdata.agent.still_leases import StillLease
 from userdata.agent.tasks import Task
 from userdata.agent.watchdog import Pulse
 from userdata.cloud.lifecycle import StackSignals
@@ -53,8 +57,10 @@ JOIN_LEASE_SECONDS = 60.0
 """How long an agent holds `lease#join`, which it needs for one look at etcd and one write."""
 
 
-def tasks(context: AgentContext) -> Sequence[Task]:
+def tasks(context: AgentContext, leadership: AgentLease) -> Sequence[Task]:
     """All that take moments; the loop begins with those that are due soonest."""
+    identity, own = context.identity, member_at(context.identity.address)
+    sight = Sight(identity.instance_id, _identity(context).epoch, context.table, own, member_at, leadership)
     prefix = context.identity.arn.removesuffix(context.identity.instance_id)
     judge = csr_approver.CsrApprover(
         context.api, context.groups, context.table, lambda instance_id: prefix + instance_id
@@ -64,6 +70,7 @@ def tasks(context: AgentContext) -> Sequence[Task]:
     tokens = publisher(context.root, endpoint, context.table, store, context.api, seconds)
     return (
         SelfFence(context.table, _identity(context), SystemMachine(context.root).stop).task(),
+        sight.task(),
         *csr_approver.tasks(judge),
         _join_token(tokens),
         cluster_ready.task(_cluster_ready_signal(context)),
@@ -105,7 +112,8 @@ def departures(context: AgentContext, leadership: AgentLease, pulse: Pulse) -> S
             beat=pulse.beat,
         )
     )
-    return (removal.task(), stale_nodes.task(api, context.groups.states))
+    restarts = StillLease(context.table, LeaseName.RESTART, timings)
+    return (removal.task(), StaleNodes(api, context.groups.states, pulse.beat).task(), restarts.task())
 
 
 def _look(context: AgentContext) -> Callable[[], Reading[EtcdView]]:
@@ -185,6 +193,7 @@ def _certificate_context(context: AgentContext, pulse: Pulse) -> CertificateCont
         identity.instance_id,
         context.image.pace.leases,
         certificate_renewal.STAGE_SECONDS,
+        only_while=[operations.none()],
     )
     return CertificateContext(
         root=context.root,

@@ -45,7 +45,7 @@ def _run(context: AgentContext, log: Log, stop: threading.Event) -> int:
     lead = Task("lead", timings.renew, leadership.contend, leader_only=False)
     # Restarting what has new certificates takes minutes, and so does a drain; workers that join wait for neither.
     loops = [
-        Loop([lead, *tasks(context)], leadership, log, often),
+        Loop([lead, *tasks(context, leadership)], leadership, log, often),
         Loop([renewal(context, rarely)], leadership, log, rarely),
         Loop(departures(context, leadership, members), leadership, log, members),
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from coordination.claims import claim_first, claim_next
 from coordination.conditions import QUORUM_LOST, upgrade_refused
 from coordination.members import MemberState
-from coordination.outcomes import Unknown
+from coordination.outcomes import Known, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.versions import why_no_control_plane
 from userdata.boot.actions import (
@@ -70,7 +70,7 @@ def _with_data(snapshot: Snapshot, record: ClusterRecord) -> Action:
     row = snapshot.row.value
     if row is not None and row.epoch != record.epoch:
         row = None
-    if row is not None and row.state is MemberState.REMOVED:
+    if row is not None and row.is_out(record.epoch):
         return AbandonLaunch("it was removed from etcd")
     return Resume(
         f"its etcd data is of epoch {record.epoch}, which is ready",
@@ -80,6 +80,10 @@ def _with_data(snapshot: Snapshot, record: ClusterRecord) -> Action:
 
 
 def _without_data(snapshot: Snapshot, record: ClusterRecord) -> Action:
+    # Unknown holds nobody up here: the write of a joiner's row is refused where it says removed.
+    row = snapshot.row.value if isinstance(snapshot.row, Known) else None
+    if row is not None and row.is_out(record.epoch):
+        return AbandonLaunch("its row says that it must not become a member any more")
     if snapshot.reach is Reach.QUORUM:
         why = why_no_control_plane(snapshot.kubernetes_version, record.kubernetes_version)
         if why is not None:

@@ -28,6 +28,11 @@ class MembersUnknown(Closed):
 
 
 @dataclass(frozen=True)
+class RowRemoved(Closed):
+    """Closed for this node for good: its row says that it must not become a member any more."""
+
+
+@dataclass(frozen=True)
 class OwnLearner:
     """A member of this very node's, from a join that did not end: it is removed before the next one."""
 
@@ -58,6 +63,8 @@ class View:
     own_name: str
     own_peer_url: str
     known_to_one: Reading[MemberList] = UNASKED
+    is_out: bool = False
+    """Whether this node's own row says removed."""
 
 
 Gate = Open | Closed | OwnLearner | OwnVoter
@@ -75,6 +82,8 @@ def gate(view: View) -> Gate:
         # An address may have been another instance's before, whose member it then still is.
         if view.own_peer_url in member.peer_urls and member.name in ("", view.own_name):
             return OwnLearner(member) if member in members.unfinished else OwnVoter(member)
+    if view.is_out:
+        return RowRemoved("this node's row says that it must not become a member any more")
     if members.unfinished:
         return Closed(f"etcd takes one new member at a time, and {_named(members.unfinished[0])} is not a voter yet")
     if len(members.members) > view.slots:

@@ -68,7 +68,7 @@ class Gatherer:
         reached = Reach.NOBODY
         record = reading.value if isinstance(reading, Known) else None
         if record is not None and record.phase is Phase.READY:
-            row = self._parsed(member_item(context.instance_id), member)
+            row = self.own_row()
             reached = self._reach(record, disk)
         elif record is not None and record.phase in (Phase.CLAIMED, Phase.RESTORING):
             owner_gone = self._owner_gone(record)
@@ -76,6 +76,10 @@ class Gatherer:
         self._watch_unreachable(record if in_vain else None)
         still = self._watch is not None and self._watch.is_still(context.image.pace.leases.lease)
         return Snapshot(context.node, disk, reading, row, owner_gone, still, reached, context.kubernetes_version)
+
+    def own_row(self) -> Reading[Member | None]:
+        """This instance's row."""
+        return self._parsed(member_item(self._context.instance_id), member)
 
     def rows(self) -> Reading[tuple[Member, ...]]:
         """Every member's row; one that cannot be understood may be of any member, so none is ignored.

@@ -15,7 +15,7 @@ from coordination.record import ClusterRecord, Phase
 from userdata.boot.context import Context, jittered, now, seconds_since_1970
 from userdata.boot.etcd_peers import addresses
 from userdata.boot.failures import LookAgain, Overtaken, StepFailed, of_command
-from userdata.boot.gate import UNASKED, Closed, Gate, MembersUnknown, Open, OwnLearner, OwnVoter, View, gate
+from userdata.boot.gate import UNASKED, Closed, Gate, MembersUnknown, Open, OwnLearner, OwnVoter, RowRemoved, View, gate
 from userdata.boot.gather import Gatherer
 from userdata.boot.keys import Keys
 from userdata.boot.ports import EtcdPeers
@@ -131,6 +131,8 @@ class Joining:
             if isinstance(seen, MembersUnknown) and not self._context.disk.read().has_data:
                 # They may be lost for good, and the table judges that: for a node with data it says only to go on.
                 return self._wait_and_look(told, seen.reason)
+            if isinstance(seen, RowRemoved):
+                return self._leave(told, seen.reason)
             if isinstance(seen, OwnVoter):
                 return seen
             if isinstance(seen, OwnLearner):
@@ -172,6 +174,8 @@ class Joining:
             self._configure(pki, again=False)
         with stages.stage("joining-row") as told:
             row = self._write_row(kept, told)
+            if row is None:
+                return self._leave(told, "this instance's row says removed")
         with stages.stage("check-gate") as told:
             self._same_record(kept, told)
             seen = self._gate()
@@ -222,11 +226,18 @@ class Joining:
         with stages.stage("marker"):
             context.disk.mark()
 
-    def _write_row(self, kept: Keeper[NodeLease], told: RunningStage) -> Member:
+    def _write_row(self, kept: Keeper[NodeLease], told: RunningStage) -> Member | None:
+        """The row that was written; None where this instance's row says removed, so that it must not join."""
         context, row = self._context, self._row("")
         while True:
             record = self._same_record(kept, told)
-            outcome = context.table.transact(joining_row(record, row, kept.held))
+            before = self._gatherer.own_row()
+            if isinstance(before, Unknown):
+                self._try_again(told, before)
+                continue
+            if before.value is not None and before.value.is_out(record.epoch):
+                return None
+            outcome = context.table.transact(joining_row(record, row, kept.held, before.value))
             if isinstance(outcome, Done):
                 return row
             # Another joiner's row, or a renewal of the lease, may have come in between: what is stored now decides.
@@ -257,6 +268,7 @@ class Joining:
                 context.instance_id,
                 f"https://{context.identity.address}:{_PEER_PORT}",
                 known_to_one,
+                any(row.instance_id == context.instance_id and row.is_out(self._record.epoch) for row in rows.value),
             )
         )
 

@@ -71,7 +71,8 @@ def decide_restore(evidence: Evidence, rules: RestoreRules) -> Verdict:
     """Claim the next epoch to restore it, or wait; what only a person can end is a condition."""
     if isinstance(evidence.rows, Unknown):
         return Wait(f"the members' rows are unknown: {evidence.rows.reason}")
-    rows = [row for row in evidence.rows.value if row.epoch == evidence.record.epoch]
+    # One that was let go before it had a row has never been a member.
+    rows = [row for row in evidence.rows.value if row.epoch == evidence.record.epoch and not row.never_joined]
     # Only a failure can hide every row of a ready epoch: its first row was written with the phase itself.
     if all(row.state is MemberState.REMOVED for row in rows):
         return Wait(

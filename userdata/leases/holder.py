@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from coordination import node_leases
 from coordination.node_leases import LeaseName, NodeLease
 from coordination.ports import Table
 from coordination.timings import Timings
+from coordination.writes import Update
 from userdata.leases.keeper import LEASE, Busy, Clock, Contender, Keeper
 from userdata.logs.lines import StageFailed
 
 
 class LeaseHolder:
-    """`stage_seconds` is how long it is held at most; a task that hangs then loses it."""
+    """`stage_seconds` is how long it is held at most; a task that hangs then loses it. `only_while` are checks of other
+    items that have to hold when it is taken."""
 
     def __init__(
         self,
@@ -26,13 +28,14 @@ class LeaseHolder:
         timings: Timings,
         stage_seconds: float = math.inf,
         clock: Clock = time.monotonic,
+        only_while: Sequence[Update] = (),
     ) -> None:
         self._table = table
         self._name = name
         self._clock = clock
         self._timings = timings
         self._stage_seconds = stage_seconds
-        self._contender = Contender(table, name, owner, timings.lease, clock)
+        self._contender = Contender(table, name, owner, timings.lease, clock, only_while)
         self._kept: Keeper[NodeLease] | None = None
         self._aside_until = -math.inf
 
@@ -63,13 +66,14 @@ class LeaseHolder:
         self.release()
 
     @contextmanager
-    def during(self) -> Iterator[None]:
-        """Hold it for a while. Raises StageFailed where somebody else holds it, or whether is unknown."""
+    def during(self) -> Iterator[NodeLease]:
+        """Hold it for a while; the lease as it was taken. Raises StageFailed where somebody else holds it, or whether
+        is unknown."""
         tried = self._try()
         if isinstance(tried, Busy):
             raise StageFailed(tried.reason)
         try:
-            yield
+            yield tried
         finally:
             self.release()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -17,11 +17,11 @@ from coordination.fields import Malformed
 from coordination.lease_watch import LeaseWatch, observe
 from coordination.names import lease_item
 from coordination.node_leases import LeaseName, NodeLease, node_lease
-from coordination.outcomes import Conflict, Done, Item, Unknown
+from coordination.outcomes import Conflict, Done, Item, Refused, Unknown, Write
 from coordination.ports import Table
 from coordination.record import ClusterRecord, cluster_record
 from coordination.timings import Timings
-from coordination.writes import Update
+from coordination.writes import Transaction, Update
 
 Clock = Callable[[], float]
 Held = TypeVar("Held")
@@ -35,10 +35,19 @@ class Busy:
 
 
 class Contender:
-    """Tries to take one lease; between two tries it remembers what it saw, which is how it judges a silent holder."""
+    """Tries to take one lease; between two tries it remembers what it saw, which is how it judges a silent holder.
+
+    `only_while` are checks of other items, which have to hold at the moment at which the lease is taken.
+    """
 
     def __init__(
-        self, table: Table, name: LeaseName, owner: str, lease_seconds: float, clock: Clock = time.monotonic
+        self,
+        table: Table,
+        name: LeaseName,
+        owner: str,
+        lease_seconds: float,
+        clock: Clock = time.monotonic,
+        only_while: Sequence[Update] = (),
     ) -> None:
         self._table = table
         self._name = name
@@ -46,6 +55,7 @@ class Contender:
         self._lease_seconds = lease_seconds
         self._clock = clock
         self._watch: LeaseWatch | None = None
+        self._only_while = tuple(only_while)
 
     def try_once(self) -> NodeLease | Busy:
         """The lease, if it is free, was one's own, or was seen to stand still."""
@@ -63,11 +73,17 @@ class Contender:
             if not self._watch.is_still(self._lease_seconds):
                 return Busy(f"{seen.owner} holds {lease_item(self._name)}")
         holding = node_leases.take(self._name, seen, self._owner)
-        outcome = self._table.apply(holding.write)
+        outcome = self._take(holding.write)
         if isinstance(outcome, Done):
             self._watch = None
             return holding.lease
         return Busy(f"{lease_item(self._name)} was not taken: {said(outcome)}")
+
+    def _take(self, write: Update) -> Write | Refused:
+        """Take it together with the checks that exclude what must not go on beside it, if there are any."""
+        if not self._only_while:
+            return self._table.apply(write)
+        return self._table.transact(Transaction((write, *self._only_while)))
 
 
 @dataclass(frozen=True)
@@ -186,6 +202,10 @@ LEASE = RenewalRules(_renewed_lease, _stored_lease)
 CLAIM = RenewalRules(_renewed_claim, _stored_claim)
 
 
-def said(outcome: Conflict | Unknown) -> str:
+def said(outcome: Conflict | Refused | Unknown) -> str:
     """Why a write did not happen, for people."""
-    return outcome.reason if isinstance(outcome, Unknown) else "another writer has changed it since"
+    if isinstance(outcome, Unknown):
+        return outcome.reason
+    if isinstance(outcome, Refused):
+        return f"one of {', '.join(sorted(outcome.current))} is not as it has to be"
+    return "another writer has changed it since"

@@ -17,6 +17,8 @@ from rehearsal.aws.resource_facts import GROUPS
 from rehearsal.aws.server import LocalAws
 from rehearsal.aws.services import events
 
+SERVICE_ROLE = "AWSServiceRoleForAutoScaling"
+
 
 class AutoScaling(GroupOperations, HookOperations, InstanceOperations, TagOperations):
     """Auto Scaling of the local AWS."""
@@ -34,6 +36,17 @@ class AutoScaling(GroupOperations, HookOperations, InstanceOperations, TagOperat
             if region not in self._regions:
                 self._regions[region] = self._new(region)
             return self._regions[region]
+
+    def role_just_made(self, region: str) -> str:
+        if not self._aws.site.fresh_account:
+            return ""
+        iam = self.client("iam", region)
+        try:
+            iam.get_role(RoleName=SERVICE_ROLE)
+        except iam.exceptions.NoSuchEntityException:
+            made = iam.create_service_linked_role(AWSServiceName="autoscaling.amazonaws.com")
+            return str(made["Role"]["Arn"])
+        return ""
 
     def stop(self) -> None:
         """End the threads of all regions."""

@@ -24,6 +24,10 @@ class AutoScalingBase(Service):
         """A boto3 client for another service of the same region."""
         raise NotImplementedError
 
+    def role_just_made(self, region: str) -> str:
+        """Make the service-linked role where the account lacks it; its ARN then, empty where it was there before."""
+        raise NotImplementedError
+
     def scaling(self, context: RequestContext) -> Scaling:
         """The groups of the region that the request was signed for."""
         return self.in_region(context.region)

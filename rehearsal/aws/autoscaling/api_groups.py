@@ -70,6 +70,7 @@ class GroupOperations(AutoScalingBase):
             target_group_arns=list(request.get("TargetGroupARNs") or ()),
             capacity_cause=user_request(now, changing),
         )
+        new_role = self.role_just_made(context.region)
         with scaling.lock:
             if name in scaling.groups:
                 raise ServiceError(
@@ -78,6 +79,7 @@ class GroupOperations(AutoScalingBase):
                     400,
                 )
             scaling.groups[name] = group
+            scaling.new_role = new_role or scaling.new_role
         scaling.wake()
         return {}
 

@@ -15,6 +15,10 @@ from rehearsal.aws.autoscaling.model import TemplateVersion
 
 GROUP_NAME_TAG = "aws:autoscaling:groupName"
 """The tag that marks an instance as a group's."""
+NOT_STARTED = "Launching EC2 instance failed."
+"""What Auto Scaling adds to EC2's reason."""
+ASKED_AT_ONCE = 200
+"""How many instances one call may name in its filters."""
 Clients = Callable[[str], Any]
 """Gives the boto3 client of a service in the group's region."""
 
@@ -39,7 +43,7 @@ class Started:
 
 
 class LaunchFailed(Exception):
-    """An instance could not be started; the text is EC2's reason."""
+    """An instance could not be started; the text is the activity's status message."""
 
 
 class Machines(Protocol):
@@ -110,9 +114,9 @@ class Ec2Machines:
                 **_placement(data, request.subnet_id),
             )
         except ClientError as error:
-            raise LaunchFailed(error.response["Error"]["Message"]) from error
+            raise LaunchFailed(f"{error.response['Error']['Message']}. {NOT_STARTED}") from error
         except BotoCoreError as error:
-            raise LaunchFailed(str(error)) from error
+            raise LaunchFailed(f"{error}. {NOT_STARTED}") from error
         instance = reply["Instances"][0]
         template = TemplateVersion(version["LaunchTemplateId"], version["LaunchTemplateName"], number)
         return Started(instance["InstanceId"], instance["InstanceType"], template)
@@ -129,16 +133,13 @@ class Ec2Machines:
 
     def states(self, instance_ids: Iterable[str]) -> dict[str, str]:
         wanted = list(instance_ids)
-        if not wanted:
-            return {}
-        pages = (
-            self._clients("ec2")
-            .get_paginator("describe_instances")
-            .paginate(Filters=[{"Name": "instance-id", "Values": wanted}])
-        )
+        pages = self._clients("ec2").get_paginator("describe_instances")
         known = {
             instance["InstanceId"]: instance["State"]["Name"]
-            for page in pages
+            for start in range(0, len(wanted), ASKED_AT_ONCE)
+            for page in pages.paginate(
+                Filters=[{"Name": "instance-id", "Values": wanted[start : start + ASKED_AT_ONCE]}]
+            )
             for reservation in page["Reservations"]
             for instance in reservation["Instances"]
         }

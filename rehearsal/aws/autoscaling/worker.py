@@ -31,6 +31,8 @@ class Scaling:
     """The Auto Scaling groups of one region."""
 
     def __init__(self, clock: Clock, machines: Machines, targets: TargetGroups, publish: Publish) -> None:
+        self.new_role = ""
+        """The ARN of the service-linked role, as long as it was made but cannot be used yet."""
         self.lock = threading.RLock()
         self.clock = clock
         self.machines = machines
@@ -163,6 +165,7 @@ class Scaling:
             request = Start(dict(group.launch_template), subnet_id, tags, activity.activity_id)
             group.starting += 1
         try:
+            self._use_role(group)
             started = self.machines.start(request)
         except LaunchFailed as failure:
             with self.lock:
@@ -171,7 +174,7 @@ class Scaling:
                 wait_seconds = planning.launch_retry_seconds(group.failed_launches)
                 group.launch_not_before = self.clock.monotonic() + wait_seconds
                 now = self.clock.now()
-                self.log.finish(activity, now, "Failed", f"{failure}. Launching EC2 instance failed.")
+                self.log.finish(activity, now, "Failed", str(failure))
             detail_type, detail = notices.scaling_result(activity, "", True, False)
             self._publish(detail_type, detail, [group.arn])
             return False
@@ -193,6 +196,18 @@ class Scaling:
                 replaces=replaces,
             )
         return True
+
+    def _use_role(self, group: Group) -> None:
+        """Raises LaunchFailed for the first launch after the service-linked role was made: it can be used later.
+
+        The text is what an account without the role got for its first group with a load balancer
+        (https://github.com/pelias-deprecated/kubernetes/issues/32).
+        """
+        with self.lock:
+            refusing, self.new_role = self.new_role, ""
+        if refusing:
+            validating = " Validating load balancer configuration failed." if group.target_group_arns else ""
+            raise LaunchFailed(f"Access denied when attempting to assume role {refusing}.{validating}")
 
     def _replaced_first(self, group: Group) -> str | None:
         """The unhealthy instance whose replacement is to be started before it goes, where the policy says so."""

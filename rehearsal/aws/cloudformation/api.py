@@ -16,6 +16,7 @@ from rehearsal.aws.cloudformation.engine import Engine
 from rehearsal.aws.cloudformation.facts import StackFacts
 from rehearsal.aws.resource_facts import STACKS
 from rehearsal.aws.server import LocalAws
+from rehearsal.aws.site import Site
 
 LOG = logging.getLogger(__name__)
 
@@ -24,16 +25,16 @@ class CloudFormation(TemplateOperations, ReadingOperations, ChangeSetOperations)
     """All operations."""
 
 
-def service(clock: Clock, client_for: Callable[[str, str], Any], responses: Responses) -> CloudFormation:
+def service(clock: Clock, client_for: Callable[[str, str], Any], responses: Responses, site: Site) -> CloudFormation:
     """The service with every resource type that has a provider."""
     providers.load_all()
-    return CloudFormation(Engine(clock, client_for, responses))
+    return CloudFormation(Engine(clock, client_for, responses, site))
 
 
 def start(aws: LocalAws) -> None:
     """Take over CloudFormation in a running local AWS, and tell IAM of its stacks."""
     responses = Responses(lambda: aws.endpoint)
-    cloudformation = service(aws.clock, aws.client, responses)
+    cloudformation = service(aws.clock, aws.client, responses, aws.site)
     aws.register(cloudformation)
     aws.facts.register(STACKS, StackFacts(cloudformation.engine.store))
     aws.route(RESPONSE_PATH, responses.handle)

@@ -22,6 +22,9 @@ RESPONSE_PATH = "/cloudformation-custom-resource-response/"
 TYPE = "AWS::CloudFormation::CustomResource"
 DEFAULT_SERVICE_TIMEOUT_SECONDS = 3600
 """How long CloudFormation waits for an answer where ServiceTimeout says nothing, and the longest it can be told."""
+LEAST_REAL_SECONDS = 60.0
+"""A function runs in real time, however fast the clock runs: a wait for its answer lasts so long in reality, or as long
+as it was told to wait where that is less."""
 MAX_ANSWER_BYTES = 4096
 """CloudFormation's limit for an answer's body."""
 
@@ -131,7 +134,8 @@ class CustomResource:
             raise ProviderError(
                 f"ServiceToken {service_token!r} is not supported by the local AWS; allowed: a function's ARN"
             )
-        seconds = _timeout_seconds(properties)
+        told = _timeout_seconds(properties)
+        seconds = max(told, min(told, LEAST_REAL_SECONDS) * context.clock.speed)
         request_id = str(uuid.uuid4())
         token, url, question = self._responses.open(request_id)
         event = {

@@ -18,6 +18,7 @@ from rehearsal.aws.cloudformation.provider import Context, Provider, ProviderErr
 from rehearsal.aws.cloudformation.signals import Signals
 from rehearsal.aws.cloudformation.store import Store, stack_tags
 from rehearsal.aws.protocol import ServiceError
+from rehearsal.aws.site import Site
 
 LOG = logging.getLogger(__name__)
 
@@ -25,8 +26,15 @@ LOG = logging.getLogger(__name__)
 class Engine:
     """The machine room. `client_for(service, region)` makes boto3 clients of the local AWS."""
 
-    def __init__(self, clock: Clock, client_for: Callable[[str, str], Any], responses: Responses) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        client_for: Callable[[str, str], Any],
+        responses: Responses,
+        site: Site = Site(),  # noqa: B008 - it cannot change
+    ) -> None:
         self.clock = clock
+        self.site = site
         self.store = Store(clock)
         self.signals = Signals(clock)
         self.responses = responses
@@ -64,6 +72,7 @@ class Engine:
             logical_id=name,
             tags=stack_tags(stack, name, resource.tags),
             clock=self.clock,
+            site=self.site,
             client_for=lambda service: self._client_for(service, stack.region),
             creation_policy=evaluation.policy(name, "CreationPolicy") if evaluation else None,
             update_policy=evaluation.policy(name, "UpdatePolicy") if evaluation else None,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rehearsal.aws.cloudformation import parameters as parameter_values
@@ -52,6 +53,9 @@ class NestedStacks:
         """Create the child, or go on with one that a change set has reserved."""
         target = self.target(parent, resource.properties, around)
         child = self.reserved(parent, resource.logical_id) or self.reserve(parent, resource.logical_id)
+        minutes = resource.properties.get("TimeoutInMinutes")
+        # Of the creation alone: an update of the parent does not look at it.
+        child.timeout_minutes = None if minutes is None else int(minutes)
         self._store.set_resource(parent, resource, "CREATE_IN_PROGRESS", "Resource creation Initiated", child.stack_id)
         return self._apply(child, target, run, "CREATE")
 
@@ -113,7 +117,13 @@ class NestedStacks:
             child.disable_rollback = run.disable_rollback
         deployment = Deployment(self._engine, self, child, child.run)
         self._store.set_status(child, f"{verb}_IN_PROGRESS", "User Initiated" if verb == "CREATE" else None)
+        timed_out = threading.Event()
+        no_more = self._time_limit(child, child.run, timed_out) if verb == "CREATE" else None
         problem = deployment.apply(target)
+        if no_more is not None:
+            no_more()
+        if problem is not None and timed_out.is_set():
+            problem = f"Stack creation time exceeded the specified timeout. {problem}"
         word = {"CREATE": "created", "UPDATE": "updated"}[verb]
         if problem is None:
             settled = "CREATE_COMPLETE" if verb == "CREATE" else "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
@@ -134,6 +144,17 @@ class NestedStacks:
         with self._store.lock:
             child.last_token, child.run = run.token, None
         raise ProviderError(f"Embedded stack {child.stack_id} was not successfully {word}: {problem}")
+
+    def _time_limit(self, child: Stack, run: Run, timed_out: threading.Event) -> Callable[[], None] | None:
+        """Cancel the creation when its time is up; the result takes that back. None where there is no limit."""
+        if child.timeout_minutes is None:
+            return None
+
+        def expire() -> None:
+            timed_out.set()
+            run.cancel()
+
+        return self._engine.clock.timer(child.timeout_minutes * 60, expire)
 
     def commit(self, parent: Stack, resource: Resource, run: Run) -> bool:
         """Let the child clean up after an update that the whole tree has finished."""

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from rehearsal.aws.clock import Clock
 from rehearsal.aws.cloudformation import schemas
+from rehearsal.aws.site import Site
 
 FIRST_POLL_SECONDS, LAST_POLL_SECONDS = 0.05, 0.4
 """Real seconds between two looks at a condition, which often calls an API: ever longer, from the first to the last."""
@@ -61,6 +62,7 @@ class Context:
     tags: dict[str, str]
     clock: Clock
     client_for: Callable[[str], Any] = _no_client
+    site: Site = Site()  # noqa: RUF009 - it cannot change
     creation_policy: dict[str, Any] | None = None
     update_policy: dict[str, Any] | None = None
     cancelled: Callable[[], bool] = lambda: False

@@ -23,7 +23,7 @@ FUNCTIONS = frozenset(
     "Fn::And Fn::Base64 Fn::Cidr Fn::Equals Fn::FindInMap Fn::GetAZs Fn::GetAtt Fn::If Fn::Join Fn::Not Fn::Or "
     "Fn::Select Fn::Split Fn::Sub".split()
 )
-STACK_PROPERTIES = frozenset({"TemplateURL", "Parameters", "Tags"})
+STACK_PROPERTIES = frozenset({"TemplateURL", "Parameters", "Tags", "TimeoutInMinutes"})
 NAMED_IAM = {
     "AWS::IAM::Group": "GroupName",
     "AWS::IAM::InstanceProfile": "InstanceProfileName",

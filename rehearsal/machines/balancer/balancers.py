@@ -28,6 +28,9 @@ TICK_SECONDS = 1.0
 """How often to look without a call: instances end, and deregistration delays, by themselves."""
 
 
+REGISTERING_SECONDS = 180.0
+"""How long a target is not checked after its registration, on a site with slow targets."""
+
 Key = tuple[str, str, int]
 """A target group, and id and port of a target."""
 
@@ -39,6 +42,9 @@ class Balancers:
         self._aws = aws
         self._fabric = fabric
         self._running: dict[str, _Running] = {}
+        # "It can take a few minutes for the registration process to complete and health checks to start":
+        # https://docs.aws.amazon.com/elasticloadbalancing/latest/network/target-group-register-targets.html
+        self._registering_seconds = REGISTERING_SECONDS if aws.site.slow_targets else 0.0
         self._view = View()
         self._registrations: tuple[Registration, ...] = ()
         self._findings: dict[Key, Finding] = {}
@@ -99,7 +105,9 @@ class Balancers:
             view = read_view(self._aws)
             with self._lock:
                 self._view = view
-                self._registrations = after(self._registrations, view, self._aws.clock.monotonic())
+                self._registrations = after(
+                    self._registrations, view, self._aws.clock.monotonic(), self._registering_seconds
+                )
                 checked = _checked(self._registrations)
                 self._served = {key: since for key, since in self._served.items() if checked.get(key) == since}
                 for gone in self._findings.keys() - self._served.keys():
@@ -194,4 +202,8 @@ def _key(each: Registration) -> Key:
 
 def _checked(registrations: Iterable[Registration]) -> Mapping[Key, float]:
     """The targets that are to be checked, each with its registration."""
-    return {_key(each): each.since_seconds for each in registrations if not each.draining and each.target.running}
+    return {
+        _key(each): each.since_seconds
+        for each in registrations
+        if not each.draining and not each.registering and each.target.running
+    }

@@ -59,6 +59,8 @@ def _group(
                 each.since_seconds,
             )
             for each in registrations
-            if each.group == group.arn and each.target.address is not None and (each.target.running or each.draining)
+            if each.group == group.arn
+            and each.target.address is not None
+            and (each.draining or (each.target.running and not each.registering))
         ),
     )

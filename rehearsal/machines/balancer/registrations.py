@@ -18,6 +18,8 @@ class Registration:
     """Seconds on the local AWS's clock; None while it is registered."""
     since_seconds: float = 0.0
     """When it was registered, or its instance began to run or stopped, on the same clock: then checks start anew."""
+    registering: bool = False
+    """Whether its balancer takes its time before it checks it."""
 
     @property
     def draining(self) -> bool:
@@ -25,15 +27,20 @@ class Registration:
         return self.drains_until is not None
 
 
-def after(known: Iterable[Registration], view: View, now_seconds: float) -> tuple[Registration, ...]:
-    """The registrations now. A target that is registered again while it drains goes on with its connections."""
+def after(
+    known: Iterable[Registration], view: View, now_seconds: float, registering_seconds: float = 0.0
+) -> tuple[Registration, ...]:
+    """The registrations now. A target that is registered again while it drains goes on with its connections.
+
+    A balancer does not check a target for `registering_seconds` after its registration.
+    """
     known = tuple(known)
     found: list[Registration] = []
     for group in view.groups:
-        found += [
-            Registration(group.arn, target, since_seconds=_since(known, group.arn, target, now_seconds))
-            for target in group.targets
-        ]
+        for target in group.targets:
+            since = _since(known, group.arn, target, now_seconds)
+            registering = now_seconds < since + registering_seconds
+            found.append(Registration(group.arn, target, since_seconds=since, registering=registering))
         present = {(target.target_id, target.port) for target in group.targets}
         found += _drained(known, present, group, view, now_seconds)
     return tuple(found)

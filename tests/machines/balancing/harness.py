@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from rehearsal.aws.server import LocalAws
+from rehearsal.aws.site import Site
 from rehearsal.machines import inventory, local_clouds
 from rehearsal.machines.balancer import Balancers
 from rehearsal.machines.model import Interface
@@ -77,7 +78,7 @@ class Target:
 class BalancerHarness:
     """Everything that a balancer needs; each has its own local cloud."""
 
-    def __init__(self, cloud_id: str, folder: Path) -> None:
+    def __init__(self, cloud_id: str, folder: Path, site: Site = Site()) -> None:  # noqa: B008 - it cannot change
         # Or whoever removes leftovers meanwhile would take its namespaces for such.
         local_clouds.claim(cloud_id, folder)
         self._cloud_id = cloud_id
@@ -86,7 +87,7 @@ class BalancerHarness:
         self.folder = folder
         self.certificate = folder / "server.pem"
         self.certificate.write_bytes(certificate())
-        self.aws = LocalAws(speed=SPEED).start()
+        self.aws = LocalAws(speed=SPEED, site=site).start()
         self.fabric = Fabric(self.aws, cloud_id)
         self.balancers = Balancers(self.aws, self.fabric)
         self.dns = Dns(self.aws, self.fabric)

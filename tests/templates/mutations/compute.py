@@ -57,7 +57,12 @@ MUTATIONS = [
     ),
     # groups
     Mutation("there_is_one_group_per_slot_and_per_pool", "controlplane/Resources/Slot4", GONE),
-    Mutation("a_slot_holds_one_node_and_has_room_for_its_successor", f"{_SLOT}/Properties/MaxSize", "1"),
+    Mutation("a_slot_is_made_empty_and_has_room_for_a_node_and_its_successor", f"{_SLOT}/Properties/MaxSize", "1"),
+    Mutation("a_slot_is_made_empty_and_has_room_for_a_node_and_its_successor", f"{_SLOT}/Properties/MinSize", "1"),
+    Mutation(
+        "a_slot_is_made_empty_and_has_room_for_a_node_and_its_successor", f"{_SLOT}/Properties/DesiredCapacity", "1"
+    ),
+    Mutation("a_slot_is_replaced_one_node_at_a_time", f"{_SLOT}/Properties/MaxSize", "1"),
     Mutation(
         "a_pool_has_the_sizes_of_its_parameters_and_no_desired_capacity", f"{_POOL}/Properties/DesiredCapacity", "2"
     ),

@@ -26,9 +26,23 @@ MUTATIONS = [
     Mutation("nothing_is_exported_or_imported", "iam/Outputs/KeyArn/Export", {"Name": "key"}),
     Mutation("nothing_is_exported_or_imported", "root/Outputs/KeyArn/Value", _ELSEWHERE),
     Mutation("groups_come_after_everything_that_their_hooks_need", "root/Resources/WorkersMemory/DependsOn", []),
-    Mutation("the_teardown_goes_first", "root/Resources/Teardown/DependsOn", ["Controlplane", "WorkersGeneral"]),
+    Mutation("pools_come_after_the_cluster_is_there", "root/Resources/WorkersMemory/DependsOn", ["Lifecycle"]),
     Mutation(
-        "the_cluster_is_ready_after_all_groups_and_one_signal", "controlplane/Resources/ClusterReady/DependsOn/4", GONE
+        "a_stack_with_groups_ends_its_wait_after_what_says_more",
+        "root/Resources/Controlplane/Properties/TimeoutInMinutes",
+        60,
+    ),
+    Mutation(
+        "a_stack_with_groups_ends_its_wait_after_what_says_more",
+        "controlplane/Resources/Start/Properties/ServiceTimeout",
+        3600,
+    ),
+    Mutation("the_teardown_goes_first", "root/Resources/Teardown/DependsOn", ["Controlplane", "WorkersGeneral"]),
+    Mutation("the_cluster_is_ready_after_all_groups_and_one_signal", "controlplane/Resources/Start/DependsOn/4", GONE),
+    Mutation(
+        "the_cluster_is_ready_after_all_groups_and_one_signal",
+        "controlplane/Resources/ClusterReady/DependsOn",
+        ["Slot4"],
     ),
     Mutation(
         "the_function_comes_after_its_policy_and_is_woken_by_its_own_cluster",

@@ -58,6 +58,7 @@ KEEPS_NOTHING = {
     "AWS::S3::BucketPolicy",
     "AWS::SQS::QueuePolicy",
     "AWS::SSM::Parameter",
+    "Custom::Start",
     "Custom::Teardown",
 }
 

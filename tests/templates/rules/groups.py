@@ -43,10 +43,11 @@ def there_is_one_group_per_slot_and_per_pool(cluster: Cluster) -> Iterator[str]:
 
 
 @rule
-def a_slot_holds_one_node_and_has_room_for_its_successor(cluster: Cluster) -> Iterator[str]:
+def a_slot_is_made_empty_and_has_room_for_a_node_and_its_successor(cluster: Cluster) -> Iterator[str]:
+    """CloudFormation waits for the instances of a new group; a desired capacity would be set back by updates."""
     for slot in slots(cluster):
         sizes = [slot.properties.get(key) for key in ("MinSize", "DesiredCapacity", "MaxSize")]
-        if sizes != ["1", "1", "2"]:
+        if sizes != ["0", None, "2"]:
             yield f"{slot}: sizes {sizes}"
 
 
@@ -132,6 +133,9 @@ def a_slot_is_replaced_one_node_at_a_time(cluster: Cluster) -> Iterator[str]:
         found = [update.get(key) for key in ("MaxBatchSize", "MinInstancesInService")]
         if found != [1, in_service]:
             yield f"{slot}: MaxBatchSize and MinInstancesInService are {found}, not {[1, in_service]}"
+        # CloudFormation wants room for the instances that replace the others.
+        if in_service >= int(slot.properties["MaxSize"]):
+            yield f"{slot}: MinInstancesInService {in_service} with MaxSize {slot.properties['MaxSize']}"
 
 
 @rule

@@ -101,8 +101,30 @@ def nothing_is_exported_or_imported(cluster: Cluster) -> Iterator[str]:
 def groups_come_after_everything_that_their_hooks_need(cluster: Cluster) -> Iterator[str]:
     """So that on deletion they go before it: the function answers the hooks of the last instances."""
     for layer, stack in cluster.stacks.items():
-        if _has_groups(layer) and "Lifecycle" not in stack.depends_on:
+        if _has_groups(layer) and "Lifecycle" not in _before(cluster, stack.logical_id):
             yield f"{stack}: does not wait for Lifecycle"
+
+
+@rule
+def pools_come_after_the_cluster_is_there(cluster: Cluster) -> Iterator[str]:
+    """Their nodes then find all settings, and their groups are never an account's first."""
+    for layer, stack in cluster.stacks.items():
+        if layer.startswith("workers-") and "Controlplane" not in _before(cluster, stack.logical_id):
+            yield f"{stack}: does not wait for Controlplane"
+
+
+@rule
+def a_stack_with_groups_ends_its_wait_after_what_says_more(cluster: Cluster) -> Iterator[str]:
+    """Six hours is a group's own wait where a zone has no room; ClusterReady and Start end theirs with reasons."""
+    for layer, stack in cluster.stacks.items():
+        wanted = None if not _has_groups(layer) else 90 if layer == "controlplane" else 60
+        if stack.properties.get("TimeoutInMinutes") != wanted:
+            yield f"{stack}: TimeoutInMinutes is {stack.properties.get('TimeoutInMinutes')}, not {wanted}"
+    start, ready = (cluster.resource("controlplane", name) for name in ("Start", "ClusterReady"))
+    minutes = cluster.stacks["controlplane"].properties.get("TimeoutInMinutes", 0)
+    signals = ready.body.get("CreationPolicy", {}).get("ResourceSignal", {})
+    if signals.get("Timeout") != "PT1H" or 60 + start.properties.get("ServiceTimeout", 3600) / 60 >= minutes:
+        yield f"{ready}: waits for {signals.get('Timeout')} in a stack that has {minutes} minutes"
 
 
 @rule
@@ -125,8 +147,14 @@ def the_teardown_goes_first(cluster: Cluster) -> Iterator[str]:
 def the_cluster_is_ready_after_all_groups_and_one_signal(cluster: Cluster) -> Iterator[str]:
     ready = cluster.resource("controlplane", "ClusterReady")
     groups = [group.logical_id for group in cluster.resources("AWS::AutoScaling::AutoScalingGroup", layer=ready.layer)]
-    if sorted(ready.depends_on) != sorted(groups):
-        yield f"{ready}: waits for {ready.depends_on}, not for {groups}"
+    start = cluster.resource(ready.layer, "Start")
+    if sorted(start.depends_on) != sorted(groups):
+        yield f"{start}: waits for {start.depends_on}, not for {groups}"
+    if "Start" not in ready.depends_on:
+        yield f"{ready}: waits for {ready.depends_on}, not for the start of the slots"
+    function = cluster.resource_of(start.layer, start.properties.get("ServiceToken"))
+    if function is None or function.type != "AWS::Lambda::Function":
+        yield f"{start}: is answered by {start.properties.get('ServiceToken')}"
     if ready.body.get("CreationPolicy", {}).get("ResourceSignal", {}).get("Count") != 1:
         yield f"{ready}: {ready.body.get('CreationPolicy')}"
     if ready.properties:
@@ -158,6 +186,13 @@ def every_root_parameter_has_a_group_and_a_label(cluster: Cluster) -> Iterator[s
     for name, parameter in root["Parameters"].items():
         if not interface["ParameterLabels"].get(name, {}).get("default") or not parameter.get("Description"):
             yield f"root: the parameter {name} has no label or no description"
+
+
+def _before(cluster: Cluster, logical_id: str) -> set[str]:
+    """What CloudFormation has made before it begins with a resource of the root."""
+    resource = cluster.resource("root", logical_id)
+    direct = {source for source, _ in _read_outputs(resource.body)} | set(resource.depends_on)
+    return direct.union(*(_before(cluster, each) for each in direct if each != logical_id))
 
 
 def _has_groups(layer: str) -> bool:

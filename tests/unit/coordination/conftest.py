@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
@@ -13,11 +14,18 @@ NAME = "cluster-table"
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def client() -> Iterator[Any]:
     """DynamoDB with an empty table."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    with mock_aws():
+    with dynamodb() as made:
+        yield made
+
+
+@contextmanager
+def dynamodb() -> Iterator[Any]:
+    """A client of a DynamoDB of its own, which has an empty table. Making it takes half a second."""
+    with pytest.MonkeyPatch.context() as environment, mock_aws():
+        environment.setenv("AWS_ACCESS_KEY_ID", "test")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
         made: Any = boto3.client("dynamodb", region_name="us-east-1")
         made.create_table(
             TableName=NAME,

@@ -8,11 +8,14 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ConnectTimeoutError
 from botocore.stub import Stubber
 
+from coordination.adapters import clients
 from coordination.adapters.instances import ClusterGroups
+from coordination.adapters.sizes import SlotSizes
 from coordination.adapters.stacks import RootStack
-from coordination.instances import GroupInstance, SlotGroup
+from coordination.instances import GroupInstance, Groups, SlotGroup
 from coordination.outcomes import Done, Known, NoOp, Throttled, Unknown
 
 UUID = "0b1c2d3e"
@@ -34,6 +37,7 @@ class World:
         self._clients = {name: client(name) for name in ("autoscaling", "ec2", "cloudformation")}
         self.stubs = {name: Stubber(made) for name, made in self._clients.items()}
         self.groups = ClusterGroups(self._clients["autoscaling"], self._clients["ec2"], UUID)
+        self.sizes = SlotSizes(lambda: self._clients["autoscaling"])
         self.root = RootStack(self._clients["cloudformation"], STACK_ID)
 
     def __enter__(self) -> World:
@@ -116,6 +120,60 @@ def test_a_page_that_fails_makes_the_whole_list_unknown(world: World) -> None:
 def test_a_throttled_list_says_so(world: World) -> None:
     world.stubs["autoscaling"].add_client_error("describe_auto_scaling_groups", "Throttling", "slower")
     assert isinstance(world.groups.instances(), Throttled)
+
+
+def test_the_groups_of_slots_are_read_with_their_sizes_from_the_same_answer(world: World) -> None:
+    first = group("demo-Slot1", UUID, "control-plane", ("i-9", "InService"))
+    first["Tags"].append({"Key": "holdfast:slot", "Value": "1"})
+    first["SuspendedProcesses"] = [{"ProcessName": "HealthCheck"}]
+    second = group("demo-Slot0", UUID, "control-plane") | {"MinSize": 0, "DesiredCapacity": 0}
+    second["Tags"].append({"Key": "holdfast:slot", "Value": "0"})
+    pool = group("pool", UUID, "worker", ("i-3", "InService"))
+    pool["Tags"].append({"Key": "holdfast:slot", "Value": "9"})
+    world.stubs["autoscaling"].add_response(
+        "describe_auto_scaling_groups", {"AutoScalingGroups": [first, second, pool]}, {"Filters": FILTERS}
+    )
+    assert world.groups.groups() == Known(
+        Groups(
+            (
+                GroupInstance("i-3", "pool", "worker", "InService", slot="9"),
+                GroupInstance("i-9", "demo-Slot1", "control-plane", "InService", slot="1"),
+            ),
+            (
+                SlotGroup("demo-Slot0", "0", 0, 0, 2),
+                SlotGroup("demo-Slot1", "1", 1, 1, 2, frozenset({"HealthCheck"})),
+            ),
+        )
+    )
+
+
+def test_a_slot_is_raised_to_one_without_a_cooldown(world: World) -> None:
+    asked = {"AutoScalingGroupName": "demo-Slot0", "DesiredCapacity": 1, "HonorCooldown": False}
+    world.stubs["autoscaling"].add_response("set_desired_capacity", {}, asked)
+    assert world.sizes.start(SlotGroup("demo-Slot0", "0", 0, 0, 2)) == Done()
+
+
+def test_a_raise_that_is_refused_says_so(world: World) -> None:
+    refusal = "New SetDesiredCapacity value 1 is below min value 2 for the AutoScalingGroup."
+    world.stubs["autoscaling"].add_client_error("set_desired_capacity", "ValidationError", refusal)
+    outcome = world.sizes.start(SlotGroup("demo-Slot0", "0", 0, 0, 2))
+    assert outcome == Unknown(f"SetDesiredCapacity: ValidationError: {refusal}", "ValidationError")
+
+
+def test_the_client_that_raises_sizes_repeats_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    client = clients.client("autoscaling", tries=1)
+    sent: list[object] = []
+
+    def fail(request: object, **_: object) -> None:
+        sent.append(request)
+        raise ConnectTimeoutError(endpoint_url="https://autoscaling.example")
+
+    client.meta.events.register("before-send.auto-scaling.SetDesiredCapacity", fail)
+    outcome = SlotSizes(lambda: client).start(SlotGroup("demo-Slot0", "0", 0, 0, 2))
+    assert (len(sent), isinstance(outcome, Unknown)) == (1, True)
 
 
 def described(*states: tuple[str, str]) -> dict[str, Any]:

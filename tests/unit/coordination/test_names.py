@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coordination import names
-from deployment import retained
+from deployment import launches, retained
 from rehearsal import node_stub
 from rehearsal.cloud import table
 
@@ -15,6 +15,7 @@ def test_the_hooks_of_two_clusters_have_different_names() -> None:
 
 def test_deployment_finds_a_cluster_by_the_tag_and_the_path_that_its_templates_give_it() -> None:
     assert retained.TAG == names.CLUSTER_TAG
+    assert (launches.SLOT_TAG, launches.POOL_TAG) == (names.SLOT_TAG, names.POOL_TAG)
     assert retained.prefix("0b1c") == f"{names.parameter_prefix('0b1c')}/"
 
 

@@ -27,7 +27,7 @@ OF_THE_RECORD: dict[str, Callable[[], Update]] = {
     "ready": lambda: claims.ready(CLAIMED, "cdf818194e3a8c32", "v1.37.2", ROW).updates[0],
     "renew": lambda: claims.renew(CLAIMED).write,
     "give_up": lambda: claims.release_claim(CLAIMED),
-    "joining_row": lambda: member_writes.joining_row(READY, ROW, LEASE).updates[0],
+    "joining_row": lambda: member_writes.joining_row(READY, ROW, LEASE, None).updates[0],
 }
 
 
@@ -64,7 +64,7 @@ def test_a_claim_that_was_given_up_is_taken_from_nobody() -> None:
 
 
 @pytest.mark.parametrize(
-    "write", [claims.ready(CLAIMED, "e", "v1.37.2", ROW), member_writes.joining_row(READY, ROW, LEASE)]
+    "write", [claims.ready(CLAIMED, "e", "v1.37.2", ROW), member_writes.joining_row(READY, ROW, LEASE, None)]
 )
 def test_every_new_row_moves_the_row_version(write: Transaction) -> None:
     record = write.updates[0]
@@ -72,7 +72,7 @@ def test_every_new_row_moves_the_row_version(write: Transaction) -> None:
 
 
 def test_a_joiners_row_is_refused_once_the_lease_is_anothers() -> None:
-    checked = member_writes.joining_row(READY, ROW, LEASE).updates[1]
+    checked = member_writes.joining_row(READY, ROW, LEASE, None).updates[1]
     assert (checked.item_id, checked.changes) == ("lease#join", ())
     assert dict(checked.expected) == {"Owner": "i-1", "Fence": 2}
 

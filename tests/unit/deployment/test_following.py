@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 from deployment.events import Follower
 from deployment.follow import ended
+from deployment.launches import FailedLaunches
 from tests.unit.deployment.fakes import NESTED, ROOT, CloudFormation, Event, event
 
 
@@ -129,3 +131,17 @@ def test_an_operation_that_somebody_else_started_is_told_from_its_own_beginning(
     watching.mark_before_latest(ROOT)
     watching.follow(ROOT)
     assert [line.split()[2] for line in said] == ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"]
+
+
+def test_failed_launches_are_asked_for_until_the_operation_has_ended() -> None:
+    asked: list[tuple[float, bool]] = []
+
+    class Launches(FailedLaunches):
+        def tell(self, begun: datetime.datetime, seconds: float, *, last: bool = False) -> None:
+            asked.append(((begun - event(1, "")["Timestamp"]).total_seconds(), last))
+
+    script = CloudFormation(
+        ["CREATE_IN_PROGRESS", "CREATE_COMPLETE"], [[event(1, "CREATE_IN_PROGRESS")], [event(2, "CREATE_COMPLETE")]]
+    )
+    follower(script, [], launches=Launches(None, "uuid")).follow(ROOT)
+    assert asked == [(0.0, False), (0.0, True)]

@@ -27,6 +27,7 @@ from coordination.outcomes import Done, Known, NoOp, Reading, Request, Unknown, 
 from coordination.record import ClusterRecord, Phase
 from coordination.release_grants import ReleaseGrant
 from coordination.rows import Rows
+from coordination.starts import Start
 from coordination.teardowns import Teardown
 from functions.reconcile import answers
 from functions.reconcile.handler import respond
@@ -41,6 +42,7 @@ SETTINGS = Settings(CLUSTER_ID, UUID, TABLE, timeout_seconds=60)
 NOW = 1_800_000_000
 BROKEN = Unknown("broken by the test")
 READY: Reading[ClusterRecord | None] = Known(ClusterRecord(CLUSTER_ID, Phase.READY, 1))
+STARTED: Reading[Start | None] = Known(Start(NOW - 3600, "request-1"))
 NOT_ASKED: Reading[Teardown | None] = Known(None)
 UNSEEN: Reading[ClusterObservation | None] = Known(None)
 NO_OPERATION: Reading[Operation | None] = Known(None)
@@ -52,6 +54,10 @@ def instance(
 ) -> GroupInstance:
     slot = group.removeprefix("slot") if role == "control-plane" else ""
     return GroupInstance(instance_id, group, role, state, slot)
+
+
+def slot(number: int = 0, desired: int = 0, min_size: int = 0) -> SlotGroup:
+    return SlotGroup(f"slot{number}", str(number), min_size, desired, 2)
 
 
 def member(instance_id: str, state: str, epoch: int = 1) -> Known[Member]:
@@ -74,12 +80,14 @@ def rows(
     release_grants: Mapping[str, ReleaseGrant] | None = None,
     observation: Reading[ClusterObservation | None] = UNSEEN,
     operation: Reading[Operation | None] = NO_OPERATION,
+    start: Reading[Start | None] = STARTED,
 ) -> Known[Rows]:
     return Known(
         Rows(
             record=record,
             members=members or {},
             conditions={name: Known(each) for name, each in (conditions or {}).items()},
+            start=start,
             teardown=teardown,
             release_grants={name: Known(each) for name, each in (release_grants or {}).items()},
             observation=observation,
@@ -109,21 +117,36 @@ class FakeGroups:
     def __init__(self, *instances: GroupInstance) -> None:
         self.by_id = {one.instance_id: one for one in instances}
         self.in_ec2: dict[str, str] = {}
+        self.slots = {group.name: group for group in SLOTS}
         self.broken: Unknown | None = None
         self.fails: set[str] = set()
         self.calls: list[tuple[str, str]] = []
 
     def groups(self) -> Reading[Groups]:
-        return self.broken or Known(Groups(tuple(self.by_id[name] for name in sorted(self.by_id)), SLOTS))
+        instances = tuple(self.by_id[name] for name in sorted(self.by_id))
+        return self.broken or Known(Groups(instances, tuple(self.slots.values())))
 
     def states(self, instance_ids: Collection[str]) -> Reading[Mapping[str, str | None]]:
         return Known({name: self.in_ec2.get(name) for name in instance_ids})
+
+    def start(self, group: SlotGroup) -> Request:
+        self.calls.append(("start", group.name))
+        if group.name in self.fails:
+            return BROKEN
+        self.slots[group.name] = replace(self.slots[group.name], desired=1)
+        return Done()
 
     def complete(self, instance: GroupInstance) -> Request:
         return self._answer("complete", instance, "Terminating:Wait", "Terminating:Proceed")
 
     def heartbeat(self, instance: GroupInstance) -> Request:
         return self._answer("heartbeat", instance, "Terminating:Wait", "Terminating:Wait")
+
+    def terminate(self, instance: GroupInstance) -> Request:
+        return self._answer("end", instance, "InService", "Terminating:Wait")
+
+    def terminate_surplus(self, instance: GroupInstance) -> Request:
+        return self._answer("end surplus", instance, "InService", "Terminating:Wait")
 
     def terminate_retained(self, instance: GroupInstance) -> Request:
         return self._answer("terminate", instance, "Terminating:Retained", "Terminated")
@@ -189,6 +212,7 @@ class FunctionHarness:
         return Ports(
             table=self.table,
             groups=self.groups,
+            sizes=self.groups,
             root=self.root,
             send=answers.send,
             clock=lambda: self.moment,

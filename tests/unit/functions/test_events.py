@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from functions.reconcile.events import Ignored, TeardownRequest, Wakened, trigger
+from functions.reconcile.events import Ignored, StartRequest, TeardownRequest, Wakened, trigger
 from tests.unit.functions.events import SCHEDULE, STREAM, custom_resource, lifecycle, stream
 from tests.unit.functions.harness import CLUSTER_ID, SETTINGS, TABLE, UUID
 
@@ -66,6 +66,12 @@ def test_a_request_of_cloudformation_is_read_and_never_shows_its_address() -> No
         "Delete", "https://answers.example/secret", "request-1", CLUSTER_ID, "Teardown", f"teardown-{UUID}"
     )
     assert "secret" not in repr(found)
+
+
+def test_a_request_about_the_start_is_told_from_one_about_the_teardown() -> None:
+    found = trigger(custom_resource("Create", ResourceType="Custom::Start"), SETTINGS)
+    assert isinstance(found, StartRequest)
+    assert found.kind == "Create"
 
 
 def test_a_request_for_a_resource_of_another_type_is_named_as_such() -> None:

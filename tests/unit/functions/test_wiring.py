@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest.mock import MagicMock
 
 import boto3
 import pytest
 from moto import mock_aws
 
+from coordination.outcomes import Done
+from functions.reconcile import wiring
 from functions.reconcile.handler import handle
 from tests.unit.functions.events import SCHEDULE
-from tests.unit.functions.harness import TABLE, UUID
+from tests.unit.functions.harness import SETTINGS, TABLE, UUID, slot
 
 EMPTY_STACK = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
 
@@ -46,3 +49,18 @@ def test_a_call_finds_the_root_stack_and_protects_the_table(
     assert handle(SCHEDULE, Context()) == {"outcome": "done"}
     assert [one["action"] for one in json.loads(capsys.readouterr().out)["decisions"]] == ["ProtectTable"]
     assert make("dynamodb").describe_table(TableName=TABLE)["Table"]["DeletionProtectionEnabled"] is True
+
+
+def test_the_sizes_of_slots_are_written_by_a_client_that_repeats_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[str, int]] = []
+
+    def client(service: str, tries: int = 3) -> Any:
+        made.append((service, tries))
+        # Nothing is asked of it here but to take every call.
+        return MagicMock()
+
+    monkeypatch.setattr(wiring, "client", client)
+    ports = wiring.connect(SETTINGS, Context())
+    made.clear()
+    assert ports.sizes.start(slot()) == Done()
+    assert made == [("autoscaling", 1)]

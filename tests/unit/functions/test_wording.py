@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordination.instances import Groups
+from coordination.members import Member
 from coordination.outcomes import Known, Reading
 from coordination.rows import Rows
 from functions.reconcile.actions import Action, SetCondition
@@ -30,6 +31,11 @@ def leaving(snapshot: Snapshot, rows: Rows, lease: Reading[int]) -> Snapshot:
     )
 
 
+def own_row(row: Member) -> Known[Member]:
+    """The row as that of the instance that leaves."""
+    return Known(replace(row, instance_id="i-1"))
+
+
 LEAVING = st.builds(
     leaving,
     snapshots,
@@ -37,7 +43,7 @@ LEAVING = st.builds(
         lambda rows, record, found: replace(rows, record=record, members=found, teardown=Known(None)),
         table_rows,
         records.map(Known) | st.just(BROKEN),
-        st.just({}) | (members.map(Known) | st.just(BROKEN)).map(lambda row: {"i-1": row}),
+        st.just({}) | (members.map(own_row) | st.just(BROKEN)).map(lambda row: {"i-1": row}),
     ),
     st.sampled_from([Known(1), BROKEN]),
 )

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState
 from coordination.operations import Operation, OperationKind
-from coordination.outcomes import Known, Reading
+from coordination.outcomes import Known
 from coordination.quorum import Membership, Objection, objection_to_cleaning, objection_to_removal
 from userdata.agent.observe.members import member_of
 from userdata.etcd.model import EtcdMember, hexadecimal
@@ -23,7 +23,7 @@ class Veto(Enum):
     """Why an operation must not be carried out, whatever etcd's quorum says, as a sentence."""
 
     OTHER_EPOCH = "it was requested in another epoch"
-    OTHER_ID = "etcd knows the instance by another id"
+    OTHER_ID = "its id and its instance are not of one member"
     SERVES = "it serves, and its instance is in service"
     JOINS = "its instance may still be joining"
 
@@ -50,10 +50,10 @@ class Surroundings:
     """What is known of the target beside etcd. `row` is None where it has none."""
 
     row: Member | None
-    instances: Reading[Collection[GroupInstance]]
+    instances: Collection[GroupInstance]
     """Of all groups."""
-    states: Reading[Mapping[str, str | None]]
-    """EC2's word for the target."""
+    states: Mapping[str, str | None]
+    """EC2's word for a target that is in no group."""
     slots: int
     now: int
 
@@ -62,8 +62,9 @@ def check(operation: Operation, view: EtcdView, around: Surroundings) -> Verdict
     """Whether the operation may be carried out now."""
     found = next((each for each in view.members if _is_target(each.member, operation)), None)
     if found is None:
-        again = None if around.row is None else member_of(around.row, view.listed)
-        return NotListed() if again is None else Veto.OTHER_ID
+        return Veto.OTHER_ID if _is_listed_otherwise(operation, view, around.row) else NotListed()
+    if operation.target_instance and found.member.name not in ("", operation.target_instance):
+        return Veto.OTHER_ID
     members, known_as = membership(view), hexadecimal(found.member.member_id)
     if operation.kind is OperationKind.CLEAN_LEARNER:
         return _check_learner(found, members, known_as, operation, around)
@@ -81,11 +82,9 @@ def membership(view: EtcdView) -> Membership:
     return Membership(answering, frozenset(voters - answering), frozenset(ids.keys() - voters))
 
 
-def successor(view: EtcdView, target: EtcdMember, instances: Reading[Collection[GroupInstance]]) -> EtcdMember | None:
+def successor(view: EtcdView, target: EtcdMember, instances: Collection[GroupInstance]) -> EtcdMember | None:
     """The voter that should lead in place of `target`: one that serves and stays, and knows most of the log."""
-    leaving = set()
-    if isinstance(instances, Known):
-        leaving = {each.instance_id for each in instances.value if each.is_leaving or each.is_retained}
+    leaving = {each.instance_id for each in instances if each.is_leaving or each.is_retained}
     statuses = view.statuses
     able = [member for member in view.well if member != target and member.member_id in statuses]
 
@@ -99,6 +98,12 @@ def _is_target(member: EtcdMember, operation: Operation) -> bool:
     if operation.target_member_id:
         return hexadecimal(member.member_id) == operation.target_member_id
     return bool(operation.target_instance) and member.name == operation.target_instance
+
+
+def _is_listed_otherwise(operation: Operation, view: EtcdView, row: Member | None) -> bool:
+    if row is not None and member_of(row, view.listed) is not None:
+        return True
+    return any(each.name and each.name == operation.target_instance for each in view.listed.members)
 
 
 def _allowed(found: MemberView, view: EtcdView) -> Allowed:
@@ -120,16 +125,14 @@ def _check_learner(
 
 
 def _is_in_service(instance_id: str, around: Surroundings) -> bool:
-    return isinstance(around.instances, Known) and any(
-        each.is_in_service and each.instance_id == instance_id for each in around.instances.value
-    )
+    return any(each.is_in_service and each.instance_id == instance_id for each in around.instances)
 
 
 def _leaves(instance_id: str, around: Surroundings) -> bool:
-    """Whether nothing brings the instance back into service; no where that is not known."""
-    if not instance_id or not isinstance(around.instances, Known):
+    """Whether nothing brings the instance back into service; no for one that nobody knows."""
+    if not instance_id:
         return False
-    listed = [each for each in around.instances.value if each.instance_id == instance_id]
+    listed = [each for each in around.instances if each.instance_id == instance_id]
     if listed:
         return listed[0].is_leaving or listed[0].is_retained
-    return isinstance(around.states, Known) and around.states.value.get(instance_id) in _ENDING
+    return around.states.get(instance_id) in _ENDING

@@ -17,11 +17,14 @@ from coordination import operations
 from coordination.fields import parsed
 from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState, member
-from coordination.names import CLUSTER_ITEM, OPERATION_ITEM, member_item
+from coordination.names import CLUSTER_ITEM, MEMBER_ITEM_PREFIX, OPERATION_ITEM, member_item
+from coordination.node_leases import NodeLease
 from coordination.operations import CALL_SECONDS, Operation, OperationOutcome, OperationState, operation
 from coordination.outcomes import Conflict, Done, Reading, Refused, Unknown
 from coordination.ports import Table
 from coordination.record import ClusterRecord, cluster_record
+from coordination.rows import all_of, read
+from userdata.agent.observe.members import member_of
 from userdata.agent.removal.check import Allowed, NotListed, Surroundings, Verdict, Veto, check, successor
 from userdata.agent.tasks import Task
 from userdata.config.pace import Pace
@@ -61,7 +64,7 @@ class RemovalContext:
     pace: Pace
     table: Table
     leadership: AgentLease
-    join_lease: Callable[[], AbstractContextManager[None]]
+    join_lease: Callable[[], AbstractContextManager[NodeLease]]
     """`lease#join` while it lasts; raises StageFailed."""
     look: Callable[[], Reading[EtcdView]]
     own: Etcd
@@ -102,7 +105,9 @@ class Removal:
         found = _known(parsed(self._context.table.get(OPERATION_ITEM), operation))
         if found is None or found.outcome is not None:
             return ""
-        if found.epoch != self._context.epoch:
+        if found.epoch > self._context.epoch:
+            raise StageFailed(f"the etcd here is of epoch {self._context.epoch}, and cannot judge: {found}")
+        if found.epoch < self._context.epoch:
             return self._end(found, OperationOutcome.VETOED, Veto.OTHER_EPOCH.value)
         look = self._look(found)
         if found.target_instance == self._context.instance_id and _others_serve(look.view, found.target_instance):
@@ -118,24 +123,46 @@ class Removal:
                 return self._end(found, OperationOutcome.VETOED, objection.value)
 
     def _look(self, found: Operation) -> _Look:
-        """Read rows, groups and then etcd, and judge. Raises StageFailed where any of it is unknown."""
+        """Read rows, groups and then etcd, and judge.
+
+        Raises StageFailed where any of it is unknown, and where the operation is not as it was `found`: the function
+        waits for nobody who has begun a check after it withdrew one.
+        """
         context = self._context
         began = context.steady()
+        if _known(parsed(context.table.get(OPERATION_ITEM), operation)) != found:
+            raise StageFailed("somebody else has changed the operation since")
         record = _known(parsed(context.table.get(CLUSTER_ITEM), cluster_record))
         row = self._row(found.target_instance)
-        named = [found.target_instance] if found.target_instance else []
-        around = Surroundings(row, context.instances(), context.states(named), context.slots, int(context.wall()))
+        instances = _known(context.instances())
+        elsewhere = {found.target_instance} - {each.instance_id for each in instances} - {""}
+        states = _known(context.states(elsewhere)) if elsewhere else {}
         context.beat()
         view = _known(context.look())
         context.beat()
         if record is None or not _is_etcd_of(record, view, context.epoch):
             raise StageFailed(f"the etcd here is {hexadecimal(view.listed.cluster_id)}, and not the record's")
+        if not found.target_instance:
+            row = self._row_of_member(found.target_member_id, view)
+        around = Surroundings(row, instances, states, context.slots, int(context.wall()))
         return _Look(began, view, around, check(found, view, around))
 
     def _row(self, instance_id: str) -> Member | None:
         if not instance_id:
             return None
         return _known(parsed(self._context.table.get(member_item(instance_id)), member))
+
+    def _row_of_member(self, member_id: str, view: EtcdView) -> Member | None:
+        """The row of a member whose instance the function did not know.
+
+        Read after the list: a joiner writes its row before etcd hears of it, and its id into it only later.
+        """
+        stored = _known(read(self._context.table, (MEMBER_ITEM_PREFIX,)))
+        for row in _known(all_of(stored.members)):
+            listed = member_of(row, view.listed) if row.epoch == self._context.epoch else None
+            if listed is not None and hexadecimal(listed.member_id) == member_id:
+                return row
+        return None
 
     def _accepted(self, found: Operation) -> Operation:
         if found.state is OperationState.ACCEPTED and found.accepted_by == self._context.instance_id:
@@ -160,6 +187,9 @@ class Removal:
         match again.verdict:
             case NotListed():
                 return self._finish(accepted, again.around.row)
+            case Allowed(serves=True) if not allowed.serves:
+                # It woke, and its clients and pods with it: the next run drains it.
+                return ""
             case Allowed(member=target):
                 return self._remove(accepted, again, target)
             case objection:
@@ -210,19 +240,16 @@ class Removal:
         if row.state is MemberState.VOTER:
             return self._finished(found, row, reason)
         # Its joiner may be about to add it, unless nobody joins at all.
-        with self._context.join_lease():
+        with self._context.join_lease() as lease:
             again = self._look(found)
             if not isinstance(again.verdict, NotListed):
                 raise StageFailed(f"{found.target_instance} was added meanwhile")
-            return self._finish_joining(found, again.around.row, reason)
+            if again.around.row is None or again.around.row.state is MemberState.REMOVED:
+                return self._end(found, OperationOutcome.DONE, reason)
+            return self._finished(found, again.around.row, reason, lease)
 
-    def _finish_joining(self, found: Operation, row: Member | None, reason: str) -> str:
-        if row is None or row.state is MemberState.REMOVED:
-            return self._end(found, OperationOutcome.DONE, reason)
-        return self._finished(found, row, reason)
-
-    def _finished(self, found: Operation, row: Member, reason: str) -> str:
-        outcome = self._context.table.transact(operations.finish(found, row, reason, int(self._context.wall())))
+    def _finished(self, found: Operation, row: Member, reason: str, under: NodeLease | None = None) -> str:
+        outcome = self._context.table.transact(operations.finish(found, row, reason, int(self._context.wall()), under))
         if isinstance(outcome, Refused):
             raise StageFailed("the operation or its target's row has changed since")
         if isinstance(outcome, Unknown):

@@ -14,8 +14,10 @@ NAME_LENGTH = 255
 SIZES = frozenset({"MinSize", "MaxSize", "DesiredCapacity"})
 ROLLED = frozenset({"LaunchTemplate", "VPCZoneIdentifier", "AvailabilityZones"})
 """Properties whose change makes an UpdatePolicy replace the group's instances (template reference, UpdatePolicy)."""
-EMPTYING_SECONDS = 3600.0
-"""How long a delete waits for the instances to pass their hooks."""
+STABLE_SECONDS = 360 * 60.0
+"""How long a creation waits for the group's instances to be in service: the time-out of the type's create handler."""
+EMPTYING_SECONDS = 240 * 60.0
+"""How long a delete waits for the instances to pass their hooks: the time-out of the type's delete handler."""
 DEFAULTS: Mapping[str, Any] = {
     "CapacityRebalance": False,
     "Cooldown": 300,
@@ -32,6 +34,8 @@ DEFAULTS: Mapping[str, Any] = {
 """What a setting goes back to when the template no longer names it (API reference of UpdateAutoScalingGroup)."""
 BUSY = frozenset({"ResourceInUse", "ResourceInUseFault", "ScalingActivityInProgress", "ScalingActivityInProgressFault"})
 GONE = "not found"
+LAUNCHING = "Launching a new EC2 instance"
+FAILED = frozenset({"Failed", "Cancelled"})
 
 
 class AutoScalingGroup:
@@ -44,7 +48,10 @@ class AutoScalingGroup:
     create_only = frozenset({"AutoScalingGroupName"})
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
-        """Create the group; it is complete at once, its instances follow (a CreationPolicy is what waits for them)."""
+        """Create the group, and wait until its instances are in service.
+
+        CloudFormation fails with the reason of a launch that has failed, although Auto Scaling would go on trying.
+        """
         client = context.client("autoscaling")
         name = properties.get("AutoScalingGroupName") or context.physical_name(NAME_LENGTH)
         given = {key: value for key, value in properties.items() if key not in ("MetricsCollection", "Tags")}
@@ -55,7 +62,11 @@ class AutoScalingGroup:
                 {**_request(given), "AutoScalingGroupName": name, "Tags": _tags(context, properties)},
             )
         )
+        context.initiated(name)
         self._set_metrics(client, name, {}, properties)
+        context.wait(
+            lambda: _stable(client, name), STABLE_SECONDS, f"Auto Scaling group {name} did not stabilize within 6 hours"
+        )
         return self._made(client, name)
 
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
@@ -72,6 +83,8 @@ class AutoScalingGroup:
         client = context.client("autoscaling")
         sent = self._sent(changed, new, policy)
         values = {key: new.get(key, DEFAULTS.get(key)) for key in sent}
+        if context.site.sizes_go_back and changed and "DesiredCapacity" not in new:
+            values["DesiredCapacity"] = new["MinSize"]
         if values:
             request = {**_request(values), "AutoScalingGroupName": physical_id}
             client.update_auto_scaling_group(**api_values(client, "UpdateAutoScalingGroup", request))
@@ -163,6 +176,20 @@ class AutoScalingGroup:
 def _describe(client: Any, name: str) -> dict[str, Any] | None:
     found: list[dict[str, Any]] = client.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
     return found[0] if found else None
+
+
+def _stable(client: Any, name: str) -> bool:
+    """Whether as many instances are in service as are wanted. Raises ProviderError when the last launch has failed."""
+    group = _describe(client, name) or {}
+    serving = [each for each in group.get("Instances", []) if each["LifecycleState"] == "InService"]
+    if len(serving) >= group.get("DesiredCapacity", 0):
+        return True
+    # Newest first; the one after a failed launch, which is still under way, says nothing yet.
+    activities = client.describe_scaling_activities(AutoScalingGroupName=name)["Activities"]
+    ended = [each for each in activities if each["Description"].startswith(LAUNCHING) and "EndTime" in each]
+    if ended and ended[0]["StatusCode"] in FAILED:
+        raise ProviderError(f"Group did not stabilize. Last scaling activity: {ended[0].get('StatusMessage', '')}")
+    return False
 
 
 def _hooks(properties: Mapping[str, Any]) -> list[dict[str, Any]]:

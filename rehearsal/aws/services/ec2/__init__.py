@@ -8,13 +8,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rehearsal.aws.resource_facts import EC2_RESOURCES
-from rehearsal.aws.services.ec2 import endpoints, images, instances, launch_templates, network, security_groups
+from rehearsal.aws.services.ec2 import (
+    endpoints,
+    filters,
+    images,
+    instances,
+    launch_templates,
+    network,
+    security_groups,
+)
 from rehearsal.aws.services.ec2.tags import Ec2Resources
 
 if TYPE_CHECKING:
     from rehearsal.aws.server import LocalAws
 
-__all__ = ["endpoints", "images", "instances", "launch_templates", "network", "security_groups"]
+__all__ = ["endpoints", "filters", "images", "instances", "launch_templates", "network", "security_groups"]
 
 
 def start(aws: LocalAws) -> None:

@@ -47,6 +47,12 @@ def test_instances_that_do_not_run_and_those_that_are_gone_get_no_connection() -
     assert group_of(view(stopped, gone), *registrations).targets == ()
 
 
+def test_a_target_that_is_being_registered_gets_neither_checks_nor_connections() -> None:
+    seen = view(ONE, TWO)
+    planned = group_of(seen, Registration("group", ONE, registering=True), Registration("group", TWO))
+    assert [target.target_id for target in planned.targets] == ["i-2"]
+
+
 @pytest.mark.parametrize(
     ("of_balancer", "of_group", "expected"),
     [

@@ -29,6 +29,21 @@ def test_a_target_is_known_since_its_registration_or_since_its_instance_runs_aga
     assert times == [10.0, 10.0, 30.0, 40.0]
 
 
+def test_a_slow_target_is_being_registered_for_as_long_as_the_site_says_and_again_when_it_starts_anew() -> None:
+    def registering(known: tuple[Registration, ...], seen: View, now_seconds: float) -> tuple[Registration, ...]:
+        found = after(known, seen, now_seconds, registering_seconds=180.0)
+        seen_so.append(found[0].registering)
+        return found
+
+    seen_so: list[bool] = []
+    known = registering((), view(ONE), 10.0)
+    known = registering(known, view(ONE), 189.0)
+    known = registering(known, view(ONE), 190.0)
+    known = registering(known, view(deregistration_delay__timeout_seconds=DELAY), 200.0)
+    registering(known, view(ONE), 210.0)
+    assert seen_so == [True, True, False, False, True]
+
+
 def test_a_target_drains_from_its_deregistration_until_the_delay_is_over() -> None:
     known = after((), view(ONE, TWO), 0.0)
     known = after(known, view(TWO, deregistration_delay__timeout_seconds=DELAY), 100.0)

@@ -132,6 +132,10 @@ CONTROL_PLANE = [
     (Need("ec2:TerminateInstances", INSTANCE), False),
 ]
 FUNCTION = [
+    (Need("autoscaling:SetDesiredCapacity", f"{GROUP}slot"), True),
+    (Need("autoscaling:SetDesiredCapacity", f"{GROUP}workers"), False),
+    (Need("autoscaling:SetDesiredCapacity", f"{GROUP}foreign"), False),
+    (Need("autoscaling:UpdateAutoScalingGroup", f"{GROUP}slot"), False),
     (row("UpdateItem", "lease"), True),
     (Need("dynamodb:GetRecords", cluster.STREAM), True),
     (Need("sqs:SendMessage", f"arn:aws:sqs:{START}:failures"), True),

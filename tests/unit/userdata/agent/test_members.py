@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from coordination.members import Member, MemberState
-from tests.unit.userdata.agent.looks import NOW, ROWS, THREE, etcd_member, listed, row
-from userdata.agent.observe.members import by_ec2, by_etcd, member_of
+from coordination.observed_state import FRESH_SECONDS, ClusterObservation, SeenMember
+from tests.unit.userdata.agent.looks import NOW, ROWS, THREE, etcd_member, listed, row, view
+from userdata.agent.observe.members import by_answers, by_ec2, by_etcd, member_of
 from userdata.etcd.model import EtcdMember
 
 JOINING, REMOVED = MemberState.JOINING, MemberState.REMOVED
@@ -68,3 +70,62 @@ def test_since_when_ec2_has_not_known_an_instance_is_written_once_and_taken_back
         ("member#i-1", NOW),
         ("member#i-3", None),
     ]
+
+
+# since when members have been silent
+
+
+def seen(seconds_ago: int, epoch: int = 2, saw: bool = True) -> ClusterObservation:
+    """The observation before this look."""
+    members = (SeenMember("10", "i-1", False, ""),) if saw else None
+    return ClusterObservation(NOW - seconds_ago, "i-1", epoch, members=members)
+
+
+def changes(*rows: Member, last: ClusterObservation | None, problems: dict[int, str], **kind: Any) -> dict[str, object]:
+    """What is written of each row's silence; `kind` are properties of the member of `i-3`."""
+    members = (*THREE[:2], etcd_member(3, **kind))
+    found = by_answers(rows, view(*members, problems=problems), last, 2, NOW)
+    return {each.update.item_id: dict(each.update.changes)["SilentSince"] for each in found}
+
+
+SILENT = replace(row(3), silent_since=NOW - 500)
+
+
+@pytest.mark.parametrize(
+    ("case", "before", "last", "problems", "written"),
+    [
+        ("it serves", row(3), seen(30), {}, {}),
+        ("it falls silent", row(3), seen(30), {3: "no answer"}, {"member#i-3": NOW}),
+        ("it was silent before", SILENT, seen(30), {3: "no answer"}, {}),
+        ("it answers again", SILENT, seen(30), {}, {"member#i-3": None}),
+        ("nobody looked for two minutes", SILENT, seen(FRESH_SECONDS + 1), {3: "no answer"}, {"member#i-3": NOW}),
+        ("somebody looked two minutes ago", SILENT, seen(FRESH_SECONDS), {3: "no answer"}, {}),
+        ("nobody has looked before", SILENT, None, {3: "no answer"}, {"member#i-3": NOW}),
+        ("no majority answered in between", SILENT, seen(30, saw=False), {3: "no answer"}, {"member#i-3": NOW}),
+        ("that was another epoch", SILENT, seen(30, epoch=1), {3: "no answer"}, {"member#i-3": NOW}),
+        ("it answers after a gap", SILENT, seen(999), {}, {"member#i-3": None}),
+        ("its row says removed", replace(SILENT, state=REMOVED), None, {3: "no answer"}, {}),
+        ("etcd does not list it", row(9), seen(30), {}, {}),
+    ],
+)
+def test_a_row_says_since_when_its_member_has_been_seen_silent_without_a_gap(
+    case: str,
+    before: Member,
+    last: ClusterObservation | None,
+    problems: dict[int, str],
+    written: dict[str, object],
+) -> None:
+    assert changes(before, last=last, problems=problems) == written, case
+
+
+def test_a_learner_works_as_long_as_it_answers_and_not_before_it_has_started() -> None:
+    joiner = row(3, JOINING)
+    assert changes(joiner, last=seen(30), problems={}, learner=True) == {}
+    assert changes(joiner, last=seen(30), problems={3: "no answer"}, learner=True) == {"member#i-3": NOW}
+    assert changes(joiner, last=seen(30), problems={}, learner=True, name="") == {"member#i-3": NOW}
+
+
+def test_every_row_is_judged_by_its_own_member() -> None:
+    rows = (replace(row(1), silent_since=NOW - 5), row(2), SILENT)
+    found = changes(*rows, last=seen(30), problems={2: "no answer", 3: "no answer"})
+    assert found == {"member#i-1": None, "member#i-2": NOW}

@@ -215,3 +215,10 @@ def test_row_0a_a_member_that_started_without_the_table_stops_once_it_shows_a_ne
     assert isinstance(decide(look(BROKEN, older)), Start)
     assert isinstance(decide(look(record(), older)), AbandonLaunch)
     assert isinstance(decide(look(record(RESTORING), older)), AbandonLaunch)
+
+
+@pytest.mark.parametrize("reach", [Reach.QUORUM, Reach.NO_QUORUM, Reach.NOBODY, Reach.UNASKED])
+def test_row_4c_a_fresh_node_whose_row_says_removed_abandons_its_launch(reach: Reach) -> None:
+    assert isinstance(decide(look(record(), EMPTY, member(state="removed"), reach=reach)), AbandonLaunch)
+    older = member(state="removed", epoch=0)
+    assert not isinstance(decide(look(record(), EMPTY, older, reach=reach)), AbandonLaunch)

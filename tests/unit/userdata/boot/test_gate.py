@@ -13,7 +13,7 @@ from coordination.fields import parsed
 from coordination.operations import Operation, OperationKind, OperationOutcome, OperationState, operation
 from coordination.outcomes import Known, Reading
 from tests.unit.userdata.boot.looks import BROKEN
-from userdata.boot.gate import Closed, MembersUnknown, Open, OwnLearner, OwnVoter, View, gate
+from userdata.boot.gate import Closed, MembersUnknown, Open, OwnLearner, OwnVoter, RowRemoved, View, gate
 from userdata.etcd.model import EtcdMember, MemberList
 
 MY_URL = "https://10.0.0.9:2380"
@@ -71,6 +71,10 @@ def test_more_members_than_slots_close_it_and_are_all_named() -> None:
 
 def test_a_voter_that_does_not_answer_closes_it_and_is_named() -> None:
     assert reason(silent=("i-2",)) == "etcd's voter i-2 is unreachable: recover it, or remove it: etcdctl member remove"
+
+
+def test_a_node_whose_row_says_removed_leaves_the_gate_for_good() -> None:
+    assert isinstance(gate(replace(VIEW, is_out=True)), RowRemoved)
 
 
 def test_an_operation_on_the_members_closes_it() -> None:

@@ -27,7 +27,7 @@ _GATE = ("table: get cluster", "table: items member#", "etcd: members", "etcd: s
 EVENTS = (
     *(*_LOOK, "etcd: introduce", "etcd: answers", "etcd: introduce"),
     *(*_GATE, "api: endpoint", "table: get lease#join", "table: apply lease#join"),
-    *("table: get cluster", "table: transact cluster lease#join member#i-me"),
+    *("table: get cluster", "table: get member#i-me", "table: transact cluster lease#join member#i-me"),
     *(*_GATE, "run: kubeadm join"),
     *("etcd: status", "table: apply member#i-me", "table: apply lease#join"),
     *("machine: start kubelet", "api: own", "hook: complete", "stack: signal"),

@@ -89,3 +89,34 @@ def test_only_one_node_at_a_time_restarts_its_pods() -> None:
         pytest.fail("two nodes hold one lease")
     with other.during():
         assert stored(table, LeaseName.RESTART).owner == "i-2"
+
+
+def test_whoever_stands_aside_lets_another_one_lead_first_and_contends_again_after_a_lease() -> None:
+    table, now = MemoryTable(), [0.0]
+    first = LeaseHolder(table, LeaseName.AGENT, "i-1", TIMINGS, clock=lambda: now[0])
+    first.contend()
+    first.stand_aside()
+    assert (first.held(), stored(table).owner) == (False, "")
+    now[0] = TIMINGS.lease - 0.01
+    assert (first.contend(), stored(table).owner) == ("", "")
+    second = leasing(table, "i-2")
+    assert second.contend() == "this node holds lease#agent"
+    second.release()
+    now[0] = TIMINGS.lease
+    assert first.contend() == "this node holds lease#agent"
+    first.release()
+
+
+def test_whoever_stands_aside_without_the_lease_takes_it_from_nobody() -> None:
+    table = MemoryTable()
+    first, second = leasing(table), leasing(table, "i-2")
+    second.contend()
+    first.stand_aside()
+    assert (second.held(), stored(table).owner) == (True, "i-2")
+    second.release()
+
+
+def test_the_lease_that_is_held_for_a_while_is_given_to_what_is_done_under_it() -> None:
+    table = MemoryTable()
+    with leasing(table, name=LeaseName.JOIN).during() as lease:
+        assert (lease.owner, lease.fence) == (stored(table, LeaseName.JOIN).owner, stored(table, LeaseName.JOIN).fence)

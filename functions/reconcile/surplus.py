@@ -1,0 +1,73 @@
+"""Which of two instances of one slot is ended, where a person or a stopped update has left a slot with two. Pure.
+
+CloudFormation raises a slot to two while it rolls it, and lowers it again. So nothing is done while the root stack is
+being updated, or in a state of which nobody knows whether it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from coordination.conditions import Condition
+from coordination.instances import GroupInstance, SlotGroup
+from coordination.outcomes import Known, Reading, Unknown
+from coordination.stacks import SETTLED_STATES
+from functions.reconcile.removals import Facts
+
+SURPLUS_HELD = "SurplusHeld/"
+"""What the names of the conditions begin with that a slot's surplus instance cannot be ended."""
+_ROOM_TO_DECREMENT = 1
+
+
+@dataclass(frozen=True)
+class Surplus:
+    """Instances to be terminated with a decrement of their groups, and what keeps others from it."""
+
+    now: tuple[GroupInstance, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+
+
+def surplus(facts: Facts, slots: Sequence[SlotGroup], root_status: Reading[str]) -> Surplus:
+    """What to end. Nothing while an update may run, or where no agent has seen a majority of etcd lately."""
+    if not isinstance(root_status, Known) or root_status.value not in SETTLED_STATES:
+        return Surplus()
+    if isinstance(facts.believed, Unknown):
+        return Surplus()
+    ended: list[GroupInstance] = []
+    held: list[Condition] = []
+    for group in slots:
+        # Just read as two: a smaller size leaves nothing to decrement, and would take away what somebody raises.
+        active = [each for each in facts.instances if each.group == group.name and _is_active(each)]
+        if group.desired != 2 or len(active) < 2:
+            continue
+        if group.min_size > _ROOM_TO_DECREMENT:
+            held.append(_held(group, facts.now))
+        else:
+            ended.append(min(active, key=lambda each: _preference(each, facts)))
+    return Surplus(tuple(ended), tuple(held))
+
+
+def _is_active(instance: GroupInstance) -> bool:
+    return instance.is_in_service or instance.is_launching
+
+
+def _preference(instance: GroupInstance, facts: Facts) -> tuple[bool, bool, int, str]:
+    """The dead one first, then the one that boots, then the newest."""
+    answering = isinstance(facts.believed, Known) and instance.instance_id in facts.believed.value.members.answering
+    row = facts.rows.get(instance.instance_id)
+    created = row.created_at if row is not None and row.created_at is not None else facts.now
+    dead = instance.is_in_service and not answering
+    return (not dead, not instance.is_launching, -created, instance.instance_id)
+
+
+def _held(group: SlotGroup, now: int) -> Condition:
+    return Condition(
+        name=SURPLUS_HELD + f"slot-{group.slot}",
+        reason=f"slot {group.slot} has two instances, and MinSize {group.min_size} of {group.name} keeps both",
+        next_step=(
+            "aws autoscaling update-auto-scaling-group "
+            f"--auto-scaling-group-name {group.name} --min-size 0: the surplus instance is ended then."
+        ),
+        since=now,
+    )

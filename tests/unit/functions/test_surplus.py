@@ -1,0 +1,88 @@
+"""Which of two instances of a slot is ended, and when none is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from coordination.instances import GroupInstance
+from coordination.members import Member, MemberState
+from coordination.outcomes import Known, Reading
+from coordination.quorum import Membership
+from functions.reconcile.believed import Believed
+from functions.reconcile.places import Place
+from functions.reconcile.removals import Facts
+from functions.reconcile.surplus import Surplus, surplus
+from tests.unit.functions.harness import BROKEN, NOW, slot
+
+SETTLED: Reading[str] = Known("UPDATE_COMPLETE")
+OLD, NEW = "i-old", "i-new"
+
+
+def of_slot_0(name: str, state: str = "InService") -> GroupInstance:
+    return GroupInstance(name, "slot0", "control-plane", state, "0")
+
+
+def facts(*instances: GroupInstance, silent: frozenset[str] = frozenset(), **changes: Any) -> Facts:
+    """Slot 0 with these instances, the members of which have written their rows one after the other."""
+    rows = {
+        name: Member(name, 1, MemberState.VOTER, "0", created_at=NOW - age) for name, age in ((OLD, 900), (NEW, 100))
+    }
+    found = Facts(
+        rows=rows,
+        places=dict.fromkeys(rows, Place.SERVES),
+        instances=instances,
+        believed=Known(Believed(Membership(frozenset(rows) - silent, silent), {}, False)),
+        slots=3,
+        in_flight=False,
+        now=NOW,
+    )
+    return replace(found, **changes)
+
+
+@pytest.mark.parametrize(
+    ("case", "found", "ended"),
+    [
+        ("the newest of two that serve", facts(of_slot_0(OLD), of_slot_0(NEW)), NEW),
+        ("the silent one", facts(of_slot_0(OLD), of_slot_0(NEW), silent=frozenset({OLD})), OLD),
+        ("the one that boots", facts(of_slot_0(OLD), of_slot_0("i-boots", "Pending:Wait")), "i-boots"),
+    ],
+)
+def test_of_two_instances_is_ended(case: str, found: Facts, ended: str) -> None:
+    assert [each.instance_id for each in surplus(found, [slot(0, desired=2)], SETTLED).now] == [ended], case
+
+
+@pytest.mark.parametrize(
+    ("case", "found", "desired", "root"),
+    [
+        ("an update runs", facts(of_slot_0(OLD), of_slot_0(NEW)), 2, Known("UPDATE_IN_PROGRESS")),
+        ("a rollback has failed", facts(of_slot_0(OLD), of_slot_0(NEW)), 2, Known("UPDATE_ROLLBACK_FAILED")),
+        ("the root stack is unknown", facts(of_slot_0(OLD), of_slot_0(NEW)), 2, BROKEN),
+        ("its size is one already", facts(of_slot_0(OLD), of_slot_0(NEW)), 1, SETTLED),
+        ("the second one has not been launched", facts(of_slot_0(OLD)), 2, SETTLED),
+        ("one leaves already", facts(of_slot_0(OLD), of_slot_0(NEW, "Terminating:Wait")), 2, SETTLED),
+        ("nobody has seen etcd lately", facts(of_slot_0(OLD), of_slot_0(NEW), believed=BROKEN), 2, SETTLED),
+    ],
+)
+def test_nothing_is_ended_where(case: str, found: Facts, desired: int, root: Reading[str]) -> None:
+    assert surplus(found, [slot(0, desired=desired)], root) == Surplus(), case
+
+
+def test_a_minimum_that_keeps_both_is_named_with_the_command_that_lowers_it() -> None:
+    found = surplus(facts(of_slot_0(OLD), of_slot_0(NEW)), [slot(0, desired=2, min_size=2)], SETTLED)
+    assert found.now == ()
+    (condition,) = found.conditions
+    assert condition.name == "SurplusHeld/slot-0"
+    assert "--auto-scaling-group-name slot0 --min-size 0" in condition.next_step
+
+
+def test_a_minimum_of_one_leaves_room_for_the_decrement() -> None:
+    found = surplus(facts(of_slot_0(OLD), of_slot_0(NEW)), [slot(0, desired=2, min_size=1)], SETTLED)
+    assert [each.instance_id for each in found.now] == [NEW]
+
+
+def test_another_slot_is_left_alone() -> None:
+    other = replace(of_slot_0(NEW), group="slot1", slot="1")
+    assert surplus(facts(of_slot_0(OLD), other), [slot(0, desired=2), slot(1, desired=1)], SETTLED) == Surplus()
