@@ -225,11 +225,13 @@ def test_an_operation_is_overdue_after_its_longest_time_until_it_has_ended() -> 
         (WITHDRAWN, OperationState.ACCEPTED, NOW - DOUBT_SECONDS, False),
         (WITHDRAWN, OperationState.ACCEPTED, None, True),
         (WITHDRAWN, OperationState.REQUESTED, NOW, False),
-        (VETOED, OperationState.ACCEPTED, NOW, False),
+        (VETOED, OperationState.ACCEPTED, NOW, True),
+        (VETOED, OperationState.REQUESTED, NOW, False),
+        (OperationOutcome.DONE, OperationState.ACCEPTED, NOW, False),
         (None, OperationState.ACCEPTED, None, False),
     ],
 )
-def test_one_that_was_withdrawn_from_an_agent_is_in_doubt_for_a_minute(
+def test_one_that_ended_without_a_removal_after_an_agent_had_accepted_it_is_in_doubt_for_a_minute(
     outcome: OperationOutcome | None, state: OperationState, ended: int | None, doubt: bool
 ) -> None:
     found = replace(REQUESTED, outcome=outcome, state=state, ended_at=ended)

@@ -154,7 +154,7 @@ def test_one_that_is_done_is_cleared_before_another_is_asked_for() -> None:
 
 
 def test_a_veto_is_noted_and_cleared_and_the_same_is_not_asked_for_at_once() -> None:
-    ended = replace(ACCEPTED, outcome=VETOED, ended_at=NOW, reason="etcd refuses")
+    ended = replace(ACCEPTED, outcome=VETOED, ended_at=NOW - DOUBT_SECONDS, reason="etcd refuses")
     state = look(ended)
     assert decide(state).actions == (NoteVeto(row(1), "etcd refuses"), ClearOperation(ended, "it is vetoed"))
     assert held(state) == [Pending.VETOED]
@@ -168,7 +168,7 @@ def test_what_was_vetoed_is_asked_for_again_after_a_minute(vetoed: int, asks: bo
 
 @pytest.mark.parametrize("target", [row(1, state=MemberState.REMOVED), row(1, epoch=0)])
 def test_a_veto_about_no_member_of_the_epoch_is_only_cleared(target: Member) -> None:
-    ended = replace(ACCEPTED, outcome=VETOED, ended_at=NOW)
+    ended = replace(REQUESTED, outcome=VETOED, ended_at=NOW)
     assert kinds(decide(look(ended, target)).actions) == [ClearOperation]
 
 
