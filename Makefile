@@ -120,6 +120,9 @@ local: $(CHECK) ## Deploy CONFIG on an AWS that runs here, then delete it (KEEP=
 # the local cloud: that AWS with machines that boot. Needs root; see docs/rehearsal.md.
 
 cloud = @$(check_python) -m rehearsal.cloud
+# A file, or the name of one of rehearsal/scenarios/*.yaml; random steps TIMES= times, drawn with SEED=.
+scenario = @$(check_python) -m rehearsal.scenarios $(SCENARIO) --config $(CONFIG) \
+	$(if $(TIMES),--times $(TIMES)) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json)
 
 .PHONY: rehearsal-binaries
 rehearsal-binaries: $(CHECK) ## Build Kubernetes and its parts from Go modules into the cache (NEWEST=1: one minor)
@@ -130,8 +133,8 @@ rehearsal-lock: $(CHECK) ## Pin the Go modules of imagebuilder/versions.json ane
 	@$(check_python) -m rehearsal.binaries --lock
 
 .PHONY: rehearse
-rehearse: $(CHECK) ## Deploy CONFIG where instances really boot, look at the cluster, delete it (KEEP=1: leave it running, MINOR=1.36)
-	$(cloud) rehearse $(CONFIG) $(if $(KEEP),--keep) $(if $(MINOR),--minor $(MINOR))
+rehearse: $(CHECK) ## Deploy CONFIG where instances really boot, look at the cluster, delete it (KEEP=1: leave it running, MINOR=1.36, SCENARIO=replace: play it)
+	$(if $(SCENARIO),$(scenario),$(cloud) rehearse $(CONFIG)) $(if $(KEEP),--keep) $(if $(MINOR),--minor $(MINOR))
 
 .PHONY: rehearse-shell
 rehearse-shell: $(CHECK) ## Open a shell inside instance I= of a running rehearsal
