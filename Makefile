@@ -158,7 +158,7 @@ e2e-joining: $(CHECK) ## A joining control plane is lost, stops responding or re
 
 .PHONY: e2e-replacing
 e2e-replacing: $(CHECK) ## Control planes leave, announced and unannounced, and others come in their place
-	$(e2e) tests/e2e/test_replacing.py
+	$(e2e) tests/e2e/test_replacing.py tests/e2e/test_scenarios.py
 
 .PHONY: e2e-cluster
 e2e-cluster: $(CHECK) ## Whole clusters: all nodes reboot, pauses, replacement, what is missing in the network

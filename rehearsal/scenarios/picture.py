@@ -15,6 +15,8 @@ _LEFT, _RIGHT = 96, 24
 _TOP = 66
 _ROW, _BAR = 26, 16
 _LANE_GAP = 14
+_FIGURES = 12
+"""The height of a line of text below a bar."""
 _MIN_WIDTH, _MAX_WIDTH = 900, 6000
 _POINTS_PER_SECOND = 2.2
 _TICKS = (10, 20, 30, 60, 120, 300, 600, 1200)
@@ -45,7 +47,7 @@ _LEGEND = (
     ("leader", "leads etcd"),
     ("hook", "held by a hook"),
     ("operation", "change of members"),
-    ("gap", "no write acknowledged"),
+    ("gap", "no write"),
 )
 
 
@@ -64,7 +66,8 @@ class _Picture:
 
     def lines(self) -> Iterator[str]:
         tops, below = self._lane_tops()
-        height = below + 3 * _ROW + 34
+        bottom = below + 3 * _ROW + _FIGURES
+        height = bottom + 34
         yield (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{self._width}" height="{height}" '
             f'viewBox="0 0 {self._width} {height}" role="img">'
@@ -74,7 +77,7 @@ class _Picture:
         yield f'<rect class="back" width="{self._width}" height="{height}"/>'
         yield _text(8, 18, self._timeline.about)
         yield from _legend()
-        yield from self._axis(below + 3 * _ROW)
+        yield from self._axis(bottom)
         for slot, top in tops.items():
             yield _text(8, top + _BAR - 4, f"slot {slot}")
             for row, bars in enumerate(self._rows[slot]):
@@ -85,7 +88,7 @@ class _Picture:
             yield self._rect("operation", span, below + 3, _BAR - 6, span.what)
         yield _text(8, below + _ROW + _BAR - 4, "until whole")
         for episode in self._timeline.episodes:
-            yield from self._episode(episode, below + _ROW, below + 3 * _ROW)
+            yield from self._episode(episode, below + _ROW, bottom)
         yield _text(8, below + 2 * _ROW + _BAR - 4, "writes")
         yield from self._writes(below + 2 * _ROW)
         yield "</svg>"
@@ -134,7 +137,8 @@ class _Picture:
             said = f"{gap.seconds:.2f} s"
             yield self._rect("gap", Span("", gap.start, gap.end), top, _BAR, f"{said} from {gap.start:.1f} s")
             if gap in named:
-                yield _text(self._x(gap.end) + 3, top + _BAR - 4, said)
+                # Below: beside it there may be others.
+                yield _text(self._x(gap.start), top + _BAR + _FIGURES, said)
 
     def _x(self, moment: float) -> float:
         share = min(max(moment, 0.0), self._end) / self._end

@@ -48,7 +48,8 @@ def timelines(draw: st.DrawFn) -> Timeline:
             lives.append((f"i-{slot}{number}{'0' * 15}", slot, begin, stages))
     looks = []
     for moment in range(moments):
-        sights, members = [], {}
+        sights: list[Sight] = []
+        members: dict[str, str] = {}
         for name, slot, begin, stages in lives:
             if begin <= moment < begin + len(stages):
                 state, lifecycle, member = STAGES[stages[moment - begin]]

@@ -57,7 +57,7 @@ def test_later_is_further_right_and_everything_is_inside(timeline: Timeline) -> 
         assert 0 <= left < right <= width + 1
         assert 0 <= top <= height
     phases = ("booting", "member", "leaving", "removed")
-    edges = {}
+    edges: dict[float, float] = {}
     for bar in timeline.bars():
         for span, drawn in zip(bar.phases, rectangles(instances(element)[bar.instance_id], *phases), strict=True):
             edges[span.start] = edges.get(span.start, drawn[1])
