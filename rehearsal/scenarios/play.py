@@ -20,6 +20,8 @@ from rehearsal.scenarios.writes import Writer, Writes, writing
 _SHOWN_GAP_SECONDS = 0.5
 """Gaps that are at least so long are kept for the picture."""
 
+_ENDS = frozenset({Verb.TERMINATE, Verb.LOSE})
+
 
 class Play:
     """One run of a scenario. `timeline` tells what happened so far, also after a failure."""
@@ -119,7 +121,10 @@ class Play:
             found = [name for name, hit in self._broken.items() if hit == begun]
         else:
             look = self._looks[-1]
-            found = [sight.instance_id for sight in look.sights if _is_meant(sight, step, look.leader)]
+            # The look may be older than the step before, of which it shows nothing then.
+            ending = {name for name, hit in self._broken.items() if hit.verb in _ENDS}
+            meant = [sight.instance_id for sight in look.sights if _is_meant(sight, step, look.leader)]
+            found = [name for name in meant if name not in ending]
         if len(found) != 1:
             raise StepFailed(f"{step}: {len(found)} instances are meant: {', '.join(found) or 'none'}")
         return found[0]

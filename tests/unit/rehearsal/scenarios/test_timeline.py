@@ -41,7 +41,8 @@ def test_the_life_of_an_instance_that_boots_joins_leads_leaves_and_is_gone() -> 
 def test_what_has_not_ended_lasts_to_the_end_of_the_time_line_and_a_run_without_a_look_has_nothing() -> None:
     (bar,) = Timeline("", 3, (look(2.0, sight("a", 0, "Terminating:Wait"), leader="a"),), 9.0).bars()
     assert (bar.phases, bar.leads) == ((Span(Phase.LEAVING, 2.0, 9.0),), (Span("leader", 2.0, 9.0),))
-    assert Timeline("", 3, (), 9.0).bars() == Timeline("", 3, (), 9.0).operations() == []
+    nothing = Timeline("", 3, (), 9.0)
+    assert (nothing.bars(), nothing.operations()) == ([], [])
 
 
 @given(timelines())
