@@ -120,6 +120,9 @@ local: $(CHECK) ## Deploy CONFIG on an AWS that runs here, then delete it (KEEP=
 # the local cloud: that AWS with machines that boot. Needs root; see docs/rehearsal.md.
 
 cloud = @$(check_python) -m rehearsal.cloud
+# A file, or the name of one of rehearsal/scenarios/*.yaml; random steps TIMES= times, drawn with SEED=.
+scenario = @$(check_python) -m rehearsal.scenarios $(SCENARIO) --config $(CONFIG) \
+	$(if $(TIMES),--times $(TIMES)) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json)
 
 .PHONY: rehearsal-binaries
 rehearsal-binaries: $(CHECK) ## Build Kubernetes and its parts from Go modules into the cache (NEWEST=1: one minor)
@@ -130,15 +133,15 @@ rehearsal-lock: $(CHECK) ## Pin the Go modules of imagebuilder/versions.json ane
 	@$(check_python) -m rehearsal.binaries --lock
 
 .PHONY: rehearse
-rehearse: $(CHECK) ## Deploy CONFIG where instances really boot, look at the cluster, delete it (KEEP=1: leave it running, MINOR=1.36)
-	$(cloud) rehearse $(CONFIG) $(if $(KEEP),--keep) $(if $(MINOR),--minor $(MINOR))
+rehearse: $(CHECK) ## Deploy CONFIG where instances really boot, look at the cluster, delete it (KEEP=1: leave it running, MINOR=1.36, SCENARIO=replace: play it)
+	$(if $(SCENARIO),$(scenario),$(cloud) rehearse $(CONFIG)) $(if $(KEEP),--keep) $(if $(MINOR),--minor $(MINOR))
 
 .PHONY: rehearse-shell
 rehearse-shell: $(CHECK) ## Open a shell inside instance I= of a running rehearsal
 	$(cloud) shell $(I)
 
 # The suites in which instances boot, by what is tested: each takes less than an hour, most a quarter of one.
-e2e_suites := founding joining replacing cluster lifetimes security machines
+e2e_suites := founding joining replacing scenarios cluster lifetimes security machines
 e2e = @$(check_python) -m pytest --durations=20 --slowest-files=20 $(ARGS)
 
 .PHONY: e2e
@@ -156,6 +159,10 @@ e2e-joining: $(CHECK) ## A joining control plane is lost, stops responding or re
 .PHONY: e2e-replacing
 e2e-replacing: $(CHECK) ## Control planes leave, announced and unannounced, and others come in their place
 	$(e2e) tests/e2e/test_replacing.py
+
+.PHONY: e2e-scenarios
+e2e-scenarios: $(CHECK) ## Each slot in turn, then 20 random ones, are terminated and replaced while a client writes
+	$(e2e) tests/e2e/test_scenarios.py
 
 .PHONY: e2e-cluster
 e2e-cluster: $(CHECK) ## Whole clusters: all nodes reboot, pauses, replacement, what is missing in the network

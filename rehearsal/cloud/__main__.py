@@ -12,7 +12,6 @@ import secrets
 import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,16 +20,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from imagebuilder.versions import VersionsError
 from rehearsal.aws.options import add_options, site
-from rehearsal.binaries import images
 from rehearsal.binaries.failures import BuildFailed, Missing
-from rehearsal.cloud import control, runs
+from rehearsal.cloud import control, folders, runs
 from rehearsal.cloud.local_cloud import VERBS, LocalCloud
 from rehearsal.cloud.rehearse import MachineRehearsal
 from rehearsal.local.processes import Processes, StepFailed
-from rehearsal.machines import leftovers, needs
+from rehearsal.machines import leftovers
 from rehearsal.shutdown import shutdown_event
-
-_WORK = Path(".cache/rehearsal")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,51 +89,27 @@ def _settings(name: str) -> dict[str, Any]:
 
 
 def _rehearse(options: argparse.Namespace) -> int:
-    if not options.config.is_file():
-        print(f"{options.config} is not there; allowed: a configuration such as those of examples/", file=sys.stderr)
-        return 2
-    found = needs.problems(runs.folder())
-    if found:
-        print("\n".join(found), file=sys.stderr)
-        return 2
-    leftovers.clean()
-    # Here, where its progress is seen; the local cloud finds it made.
-    images.image_for(options.minor or images.names()[0].minor)
-    before = leftovers.snapshot()
-    _WORK.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{options.config.stem}-", dir=_WORK)).resolve()
-    try:
-        with Processes(folder) as processes:
-            rehearsal = MachineRehearsal(
-                options.config,
-                folder,
-                processes,
-                node_settings=options.node_settings,
-                program=options.program,
-                minor=options.minor,
-            )
-            rehearsal.deploy()
-            rehearsal.check_cluster()
-            rehearsal.local.show()
-            if options.keep:
-                print("running; `make rehearse-shell I=<instance>` opens a shell, Ctrl-C stops it", flush=True)
-                with contextlib.suppress(KeyboardInterrupt):
-                    signal.pause()
-            else:
-                rehearsal.local.delete()
-                rehearsal.check_permissions()
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        shutil.rmtree(folder)
-        return 130
-    except StepFailed as failed:
-        raise StepFailed(f"{failed}\nlogs: {os.path.relpath(folder)}") from failed
-    shutil.rmtree(folder)
-    left = leftovers.snapshot() - before
-    if left:
-        raise StepFailed(f"left on this computer: {', '.join(sorted(left))}")
-    print("nothing of it is left on this computer: no process, mount, namespace, link, rule or cgroup", flush=True)
-    return 0
+    def act(folder: Path, processes: Processes) -> None:
+        rehearsal = MachineRehearsal(
+            options.config,
+            folder,
+            processes,
+            node_settings=options.node_settings,
+            program=options.program,
+            minor=options.minor,
+        )
+        rehearsal.deploy()
+        rehearsal.check_cluster()
+        rehearsal.local.show()
+        if options.keep:
+            print("running; `make rehearse-shell I=<instance>` opens a shell, Ctrl-C stops it", flush=True)
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.pause()
+        else:
+            rehearsal.local.delete()
+            rehearsal.check_permissions()
+
+    return folders.rehearse(options.config, options.minor, act)
 
 
 def _serve(options: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from rehearsal.cloud.control import Control
 from rehearsal.cloud.table import Clients
@@ -31,9 +31,7 @@ class Client:
         self, command: Sequence[str], more: Mapping[str, str] | None = None, timeout_seconds: float = 30.0
     ) -> subprocess.CompletedProcess[str]:
         """Run a program, with `more` in its environment, and wait for it; 124 when it took too long."""
-        entering = ["nsenter", f"--net=/run/netns/{self.namespace}", "unshare", "--mount", "sh", "-c", _RESOLVING, "sh"]
-        whole = [*entering, str(self.folder / "resolv.conf"), *command]
-        environment = {"PATH": _PATH, "HOME": str(self.folder), **(more or {})}
+        whole, environment = self._entering(command, more)
         try:
             return subprocess.run(
                 whole,
@@ -46,6 +44,21 @@ class Client:
             )
         except subprocess.TimeoutExpired:
             return subprocess.CompletedProcess(whole, 124, "", f"not ended after {timeout_seconds:.0f} s")
+
+    def start(
+        self, command: Sequence[str], out: IO[bytes], errors: IO[bytes], more: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a program whose standard input is a pipe, which closes with this process; whoever starts it ends it."""
+        whole, environment = self._entering(command, more)
+        # A session of its own, so that Ctrl-C reaches only us.
+        return subprocess.Popen(
+            whole, env=environment, stdin=subprocess.PIPE, stdout=out, stderr=errors, start_new_session=True
+        )
+
+    def _entering(self, command: Sequence[str], more: Mapping[str, str] | None) -> tuple[list[str], dict[str, str]]:
+        entering = ["nsenter", f"--net=/run/netns/{self.namespace}", "unshare", "--mount", "sh", "-c", _RESOLVING, "sh"]
+        whole = [*entering, str(self.folder / "resolv.conf"), *command]
+        return whole, {"PATH": _PATH, "HOME": str(self.folder), **(more or {})}
 
 
 @contextmanager

@@ -12,6 +12,14 @@ Object = Mapping[str, Any]
 
 def unready(expected: Collection[str], nodes: Sequence[Object], pods: Sequence[Object]) -> list[str]:
     """What is missing, a line each: every expected node Ready and no other node, every pod Running and ready."""
+    lines = unready_nodes(expected, nodes)
+    if not pods:
+        lines.append(f"there is no pod in {SYSTEM}")
+    return [*lines, *_unready_pods(pods)]
+
+
+def unready_nodes(expected: Collection[str], nodes: Sequence[Object]) -> list[str]:
+    """What is missing of the nodes alone."""
     present = {str(node["metadata"]["name"]): node for node in nodes}
     lines = [f"node {name}: it has not joined" for name in sorted(set(expected) - present.keys())]
     for name, node in sorted(present.items()):
@@ -19,9 +27,7 @@ def unready(expected: Collection[str], nodes: Sequence[Object], pods: Sequence[O
             lines.append(f"node {name}: it is none of the cluster's instances")
         elif why := _unready(node, "Ready"):
             lines.append(f"node {name}: {why}")
-    if not pods:
-        lines.append(f"there is no pod in {SYSTEM}")
-    return [*lines, *_unready_pods(pods)]
+    return lines
 
 
 def _unready_pods(pods: Sequence[Object]) -> Iterator[str]:

@@ -56,8 +56,9 @@ class Kubectl:
 class MachineRehearsal:
     """One cluster on one local cloud.
 
-    `node_settings` go into the machines' image.json. Tests only: `program` stands in the place of the file that starts
-    the node program, and `change` may alter the generated templates before they are deployed, to see what comes of it.
+    `node_settings` go into the machines' image.json, `parameters` to the root template. Tests only: `program` stands in
+    the place of the file that starts the node program, and `change` may alter the generated templates before they are
+    deployed, to see what comes of it.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class MachineRehearsal:
         node_settings: Mapping[str, Any] | None = None,
         program: Path | None = None,
         minor: str | None = None,
+        parameters: Mapping[str, str] | None = None,
         change: Change | None = None,
     ) -> None:
         server = ["rehearsal.cloud", "serve"]
@@ -78,7 +80,16 @@ class MachineRehearsal:
             server += ["--node-settings", str(settings)]
         if program is not None:
             server += ["--program", str(program.resolve())]
-        self.local = Rehearsal(config, folder, processes, server=server, stubbed=False, minor=minor, change=change)
+        self.local = Rehearsal(
+            config,
+            folder,
+            processes,
+            server=server,
+            stubbed=False,
+            minor=minor,
+            parameters=parameters,
+            change=change,
+        )
         self._folder = folder
         self._minor = minor
         self._live = sys.stdout.isatty()
@@ -95,9 +106,17 @@ class MachineRehearsal:
         self.local.create()
         self.complete()
 
-    def complete(self) -> None:
-        """From a stack whose creation has begun to a complete one. Raises StepFailed, with what was refused."""
-        self.watch(lambda _: not self._stack_status().endswith("_IN_PROGRESS"))
+    def complete(self, seen: Callable[[Sequence[table.Row]], object] = lambda _: None) -> None:
+        """From a stack whose creation has begun to a complete one. Raises StepFailed, with what was refused.
+
+        `seen` is called at every look.
+        """
+
+        def over(rows: Sequence[table.Row]) -> bool:
+            seen(rows)
+            return not self._stack_status().endswith("_IN_PROGRESS")
+
+        self.watch(over)
         if self._stack_status() != "CREATE_COMPLETE":
             self._tell_failure()
         self.local.say("stack complete: the nodes themselves have signalled it")
@@ -111,6 +130,11 @@ class MachineRehearsal:
             if until(rows):
                 return
             time.sleep(LOOK_SECONDS)
+
+    def say(self, what: str) -> None:
+        """One step that is done, which stays above the table."""
+        self._lines_shown = 0
+        self.local.say(what)
 
     def check_cluster(self) -> None:
         """Ask for nodes and pods with kubectl, from a client in the VPC by the balancer's name, until all are ready.
@@ -146,14 +170,18 @@ class MachineRehearsal:
     def check_permissions(self) -> None:
         """Print what roles were granted and did not use, and why. Raises StepFailed when a call was denied, and when
         nobody has given a reason for such a grant."""
-        if denied := self.control.report()["calls"]:
-            raise StepFailed("\n".join(["calls were denied:", *denied]))
+        self.check_calls()
         found = self.control.permissions()["unused"]
         print("permissions: no call was denied; granted and not used:", flush=True)
         for line in unused.explained(found):
             print(f"  {line}", flush=True)
         if unreasoned := unused.without_reason(found):
             raise StepFailed("\n".join(["granted and not used, and nobody says why:", *unreasoned]))
+
+    def check_calls(self) -> None:
+        """Raises StepFailed when a call was denied."""
+        if denied := self.control.report()["calls"]:
+            raise StepFailed("\n".join(["calls were denied:", *denied]))
 
     def _missing(self, kubectl: Kubectl) -> list[str]:
         """What the cluster still lacks."""

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,8 @@ class Rehearsal:
 
     `server` is the program that runs the local AWS; with `stubbed` another program stands in for the nodes. Where the
     local AWS has machines, `minor` is the Kubernetes that they boot, the newest without it, and clients of the API may
-    come from the range `facts.client_cidr`. `change` may alter the generated templates before anything is done with
-    them.
+    come from the range `facts.client_cidr`. `parameters` are values for the root's parameters. `change` may alter the
+    generated templates before anything is done with them.
     """
 
     def __init__(
@@ -46,12 +46,14 @@ class Rehearsal:
         server: Sequence[str] = LOCAL_SERVER,
         stubbed: bool = True,
         minor: str | None = None,
+        parameters: Mapping[str, str] | None = None,
         change: Change | None = None,
     ) -> None:
         self._config = config
         self._server = server
         self._stubbed = stubbed
         self._minor = minor
+        self._parameters = parameters or {}
         self._change = change
         self._image: str | None = None
         self.facts: Facts = surroundings.facts(config)
@@ -96,6 +98,7 @@ class Rehearsal:
         values = surroundings.prepare(self.client, self.facts, declared, self._image)
         if not self._stubbed:
             values["ApiClientCidrs"] = self.facts.client_cidr
+        values |= self._parameters
         self._before = inventory.take(self.client)
         self._processes.finish(packaging, "package")
         self.say("templates and function uploaded: aws cloudformation package")

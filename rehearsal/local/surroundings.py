@@ -36,6 +36,7 @@ class Facts:
     zones: int
     vpc_cidr: str
     tenancy: str
+    slots: int
 
     @property
     def region(self) -> str:
@@ -58,6 +59,7 @@ def facts(config: Path) -> Facts:
         zones=settings.get("zones", 3),
         vpc_cidr=network.get("vpcCidr", "10.0.0.0/16"),
         tenancy=network.get("tenancy", "dedicated"),
+        slots=settings.get("controlPlane", {}).get("slots", 3),
     )
 
 

@@ -1,0 +1,53 @@
+"""What every rehearsal of machines begins and ends with: what it needs, a folder, and nothing left on this computer."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from rehearsal.binaries import images
+from rehearsal.cloud import runs
+from rehearsal.local.processes import Processes, StepFailed
+from rehearsal.machines import leftovers, needs
+
+WORK = Path(".cache/rehearsal")
+
+
+def rehearse(config: Path, minor: str | None, act: Callable[[Path, Processes], None]) -> int:
+    """Have `act` rehearse a configuration in a folder, which stays when it fails: 0, 2 when this computer cannot do it,
+    130 after Ctrl-C.
+
+    Raises StepFailed, also for what is left on this computer, and what `act` raises.
+    """
+    if not config.is_file():
+        print(f"{config} is not there; allowed: a configuration such as those of examples/", file=sys.stderr)
+        return 2
+    found = needs.problems(runs.folder())
+    if found:
+        print("\n".join(found), file=sys.stderr)
+        return 2
+    leftovers.clean()
+    # Here, where its progress is seen; the local cloud finds it made.
+    images.image_for(minor or images.names()[0].minor)
+    before = leftovers.snapshot()
+    WORK.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{config.stem}-", dir=WORK)).resolve()
+    try:
+        with Processes(folder) as processes:
+            act(folder, processes)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        shutil.rmtree(folder)
+        return 130
+    except StepFailed as failed:
+        raise StepFailed(f"{failed}\nlogs: {os.path.relpath(folder)}") from failed
+    shutil.rmtree(folder)
+    left = leftovers.snapshot() - before
+    if left:
+        raise StepFailed(f"left on this computer: {', '.join(sorted(left))}")
+    print("nothing of it is left on this computer: no process, mount, namespace, link, rule or cgroup", flush=True)
+    return 0

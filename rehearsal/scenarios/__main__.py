@@ -1,0 +1,173 @@
+"""`python -m rehearsal.scenarios NAME`: a cluster is deployed, a scenario happens to it, and a picture is left of it.
+
+The exit code is 0 when the cluster was whole after every step and every acknowledged write was there, 1 when something
+failed, 2 when the call or the scenario is wrong or this computer cannot do it, 3 when acknowledged writes are missing,
+and 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import secrets
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from imagebuilder.versions import VersionsError
+from rehearsal.binaries.failures import BuildFailed, Missing
+from rehearsal.cloud import folders
+from rehearsal.cloud.control import Refused
+from rehearsal.cloud.rehearse import MachineRehearsal
+from rehearsal.local import surroundings
+from rehearsal.local.processes import Processes, StepFailed
+from rehearsal.scenarios import summary
+from rehearsal.scenarios.picture import picture
+from rehearsal.scenarios.play import Play
+from rehearsal.scenarios.steps import Scenario, ScenarioError, Simple, parse
+from rehearsal.scenarios.timeline import Timeline
+from rehearsal.scenarios.writes import WritesLost
+
+_HERE = Path(__file__).parent
+_LARGEST_SEED = 2**31
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Play one scenario."""
+    options = _parser().parse_args(arguments)
+    try:
+        with _machine_output(options.json) as out:
+            return _play(options, out)
+    except (Missing, VersionsError, ScenarioError) as wrong:
+        print(wrong, file=sys.stderr)
+        return 2
+    except WritesLost as lost:
+        print(lost, file=sys.stderr)
+        return 3
+    except (StepFailed, BuildFailed, Refused, BotoCoreError, ClientError) as failed:
+        print(failed, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m rehearsal.scenarios", description=__doc__)
+    parser.add_argument("scenario", help=f"a file, or one of {', '.join(names())}")
+    parser.add_argument("--config", type=Path, default=Path("examples/default.yaml"))
+    parser.add_argument("--times", type=int, metavar="20", help="how often a random step happens")
+    parser.add_argument("--seed", type=int, help="what random steps are drawn with")
+    parser.add_argument("--minor", metavar="1.37", help="the Kubernetes minor to boot; the newest without it")
+    parser.add_argument("--json", action="store_true", help="the summary as JSON, everything else as errors")
+    parser.add_argument("--keep", action="store_true", help="leave the cluster running until Ctrl-C")
+    return parser
+
+
+def names() -> list[str]:
+    """The scenarios that come with the project."""
+    return sorted(file.stem for file in _HERE.glob("*.yaml"))
+
+
+def load(name: str) -> Scenario:
+    """The scenario of a name, or of a file. Raises ScenarioError."""
+    file = _HERE / f"{name}.yaml" if name in names() else Path(name)
+    try:
+        return parse(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ScenarioError(f"no scenario {name}; allowed: a file, or {', '.join(names())}") from error
+    except ScenarioError as error:
+        raise ScenarioError(f"{file.name}: {error}") from error
+
+
+def _play(options: argparse.Namespace, out: IO[str]) -> int:
+    scenario = load(options.scenario)
+    if not scenario.is_random and (options.times, options.seed) != (None, None):
+        raise ScenarioError(f"{options.scenario} has no random step; allowed: neither times nor seed")
+    if options.times is not None and options.times < 1:
+        raise ScenarioError(f"times: {options.times}; allowed: a whole number, 1 or more")
+    seed = secrets.randbelow(_LARGEST_SEED) if options.seed is None else options.seed
+    if options.config.is_file():
+        steps = scenario.unrolled(surroundings.facts(options.config).slots, seed, options.times)
+    else:
+        steps = ()
+    notes = {"seed": str(seed)} if scenario.is_random else {}
+    print(f"{scenario.about}{''.join(f'; {name} {value}' for name, value in notes.items())}", flush=True)
+
+    def act(folder: Path, processes: Processes) -> None:
+        rehearsal = MachineRehearsal(
+            options.config,
+            folder,
+            processes,
+            node_settings=scenario.settings,
+            minor=options.minor,
+            parameters=scenario.parameters,
+        )
+        _perform(rehearsal, scenario, steps, notes, folder, out if options.json else None)
+        if options.keep:
+            print("running; `make rehearse-shell I=<instance>` opens a shell, Ctrl-C stops it", flush=True)
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.pause()
+        else:
+            rehearsal.local.delete()
+            rehearsal.check_calls()
+
+    return folders.rehearse(options.config, options.minor, act)
+
+
+def _perform(
+    rehearsal: MachineRehearsal,
+    scenario: Scenario,
+    steps: Sequence[Simple],
+    notes: dict[str, str],
+    folder: Path,
+    machines: IO[str] | None,
+) -> None:
+    """Play it, and leave picture and times also of a failure. `machines` is where the summary goes as JSON."""
+    play = Play(rehearsal, scenario, steps, notes)
+    try:
+        play.run(folder / "writer")
+    finally:
+        timeline = play.timeline()
+        for line in summary.lines(timeline):
+            print(line)
+        files = leave(timeline)
+        print(f"time line: {files[0]} (and as JSON: {files[1].name})", flush=True)
+        if machines is not None:
+            found = summary.as_json(timeline) | {"picture": str(files[0]), "timeline": str(files[1])}
+            print(json.dumps(found), file=machines, flush=True)
+
+
+def leave(timeline: Timeline) -> tuple[Path, Path]:
+    """Write picture and data into a folder of their own, which stays."""
+    folders.WORK.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="scenario-", dir=folders.WORK))
+    files = folder / "timeline.svg", folder / "timeline.json"
+    files[0].write_text(picture(timeline), encoding="utf-8")
+    files[1].write_text(json.dumps(timeline.as_json(), indent=1), encoding="utf-8")
+    return files
+
+
+@contextlib.contextmanager
+def _machine_output(wanted: bool) -> Iterator[IO[str]]:
+    """Standard output, for machines alone where that is wanted: what people read goes to standard error, and what
+    programs print that are started here, too."""
+    if not wanted:
+        yield sys.stdout
+        return
+    sys.stdout.flush()
+    saved = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with os.fdopen(saved, "w", encoding="utf-8") as out:
+            yield out
+    finally:
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
