@@ -67,6 +67,8 @@ class SlotGroup:
     max_size: int
     suspended: frozenset[str] = frozenset()
     """The names of its suspended processes."""
+    target_groups: tuple[str, ...] = ()
+    """The ARNs of those that its instances are registered with."""
 
 
 @dataclass(frozen=True)

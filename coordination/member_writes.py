@@ -81,6 +81,17 @@ def hook_began(row: Member, now: int) -> Update:
     return update(row.item_id, {"Epoch": row.epoch, "HookSince": now}, {"Epoch": row.epoch, "HookSince": None})
 
 
+def serves_again(row: Member, now: int) -> Update:
+    """It is a target of the balancer again, though it terminates. `now` is in seconds since 1970."""
+    return update(row.item_id, {"Epoch": row.epoch, "TargetSince": now}, {"Epoch": row.epoch, "TargetSince": None})
+
+
+def left_balancer(row: Member, now: int) -> Update:
+    """It is no target any more, since another one serves. `now` is in seconds since 1970."""
+    expected = {"Epoch": row.epoch, "TargetSince": row.target_since}
+    return update(row.item_id, {"Epoch": row.epoch, "TargetSince": None, "LeftAt": now}, expected)
+
+
 def removal_vetoed(row: Member, now: int) -> Update:
     """An agent has refused to remove it. `now` is in seconds since 1970."""
     return update(row.item_id, {"Epoch": row.epoch, "VetoedAt": now}, {"Epoch": row.epoch, "State": row.state.value})

@@ -46,6 +46,10 @@ class Member:
     """When the function first saw its terminating hook; None before."""
     vetoed_at: int | None = None
     """When an agent refused to remove it last: the function asks for something else first."""
+    target_since: int | None = None
+    """Since when the function has it registered at the balancer again, though it terminates; None while it has not."""
+    left_at: int | None = None
+    """When the function deregistered it after that; None before."""
     ended_at: int | None = None
     """When the function terminated its instance, because the member was silent; None where it has not."""
     never_joined: bool = False
@@ -59,6 +63,11 @@ class Member:
     def is_out(self, epoch: int) -> bool:
         """Whether it says that its instance must not be a member of this epoch's etcd any more."""
         return self.epoch == epoch and self.state is MemberState.REMOVED
+
+    def leaves_since(self) -> int | None:
+        """Since when its clients are asked to leave it: it is no target of the balancer any more."""
+        moments = [each for each in (self.hook_since, self.left_at) if each is not None]
+        return max(moments, default=None)
 
     def is_given_up(self, now: int) -> bool:
         """Whether it has not done its work for too long."""
@@ -77,6 +86,8 @@ class Member:
             "SilentSince": self.silent_since,
             "HookSince": self.hook_since,
             "VetoedAt": self.vetoed_at,
+            "TargetSince": self.target_since,
+            "LeftAt": self.left_at,
             "EndedAt": self.ended_at,
             "NeverJoined": self.never_joined or None,
         }
@@ -100,6 +111,8 @@ def member(item: Item) -> Member:
         silent_since=optional_number(item, "SilentSince"),
         hook_since=optional_number(item, "HookSince"),
         vetoed_at=optional_number(item, "VetoedAt"),
+        target_since=optional_number(item, "TargetSince"),
+        left_at=optional_number(item, "LeftAt"),
         ended_at=optional_number(item, "EndedAt"),
         never_joined=flag(item, "NeverJoined"),
     )

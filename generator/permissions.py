@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from awacs import autoscaling, cloudformation, dynamodb, ec2, ecr, kms, logs, s3, sqs, ssm
+from awacs import autoscaling, cloudformation, dynamodb, ec2, ecr, elasticloadbalancing, kms, logs, s3, sqs, ssm
 from awacs.aws import (
     Action,
     Allow,
@@ -61,6 +61,7 @@ class On(Enum):
     GROUPS = "groups"
     ROOT_STACK = "root stack"
     OWN_STACK = "own stack"
+    API_TARGETS = "targets of the API"
     ANY = "*"
 
 
@@ -265,6 +266,13 @@ GRANTS: tuple[Grant, ...] = (
         (autoscaling.TerminateInstanceInAutoScalingGroup,),
         On.GROUPS,
         tagged=True,
+    ),
+    # Where every control plane terminates at once, one that is held has to be reached by those that replace them.
+    Grant(
+        Role.FUNCTION,
+        "KeepServing",
+        (elasticloadbalancing.DeregisterTargets, elasticloadbalancing.RegisterTargets),
+        On.API_TARGETS,
     ),
     Grant(Role.FUNCTION, "SeeRootStack", (cloudformation.DescribeStacks,), On.ROOT_STACK),
 )

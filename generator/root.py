@@ -119,6 +119,7 @@ def build(config: ClusterConfig) -> Root:
             table_name=data.table_name,
             table_arn=data.table_arn,
             table_stream_arn=data.table_stream_arn,
+            api_target_group_arn=net.api_target_group_arn,
             log_retention_days=given.log_retention_days,
         ),
     )

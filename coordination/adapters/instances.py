@@ -187,6 +187,7 @@ def _slots(group: Mapping[str, Any], tags: Mapping[str, str]) -> list[SlotGroup]
             desired=group["DesiredCapacity"],
             max_size=group["MaxSize"],
             suspended=frozenset(each["ProcessName"] for each in group.get("SuspendedProcesses", [])),
+            target_groups=tuple(group.get("TargetGroupARNs", [])),
         )
     ]
 

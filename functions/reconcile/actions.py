@@ -67,6 +67,26 @@ class EndSurplus:
 
 
 @dataclass(frozen=True)
+class RegisterTarget:
+    """Have the balancer send clients to a member again that terminates, since no other one serves."""
+
+    instance: GroupInstance
+    row: Member
+    group: SlotGroup
+    reason: str
+
+
+@dataclass(frozen=True)
+class DeregisterTarget:
+    """Take that back."""
+
+    instance: GroupInstance
+    row: Member
+    group: SlotGroup
+    reason: str
+
+
+@dataclass(frozen=True)
 class NoteHook:
     """Write into a member's row since when its terminating hook holds it."""
 
@@ -161,6 +181,8 @@ Action: TypeAlias = (
     | TerminateRetained
     | EndInstance
     | EndSurplus
+    | RegisterTarget
+    | DeregisterTarget
     | NoteHook
     | RequestOperation
     | WithdrawOperation
@@ -179,6 +201,8 @@ def subject(action: Action) -> str:
     """What the action is about, as the log names it: never an address at which CloudFormation waits."""
     match action:
         case CompleteHook() | Heartbeat() | TerminateRetained() | EndInstance() | EndSurplus():
+            return action.instance.instance_id
+        case RegisterTarget() | DeregisterTarget():
             return action.instance.instance_id
         case NoteHook() | NoteVeto():
             return action.row.instance_id

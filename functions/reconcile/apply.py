@@ -11,9 +11,10 @@ from coordination.instances import GroupInstance
 from coordination.members import Member
 from coordination.names import OPERATION_ITEM, TABLE_KEY, TEARDOWN_ITEM, condition_item
 from coordination.operations import OperationOutcome
-from coordination.outcomes import Conflict, Done, NoOp, Refused, Unknown
+from coordination.outcomes import Conflict, Done, NoOp, Refused, Request, Unknown
 from coordination.record import ClusterRecord
 from coordination.teardowns import Teardown
+from coordination.writes import Update
 from functions.reconcile import answers
 from functions.reconcile.actions import (
     Action,
@@ -21,12 +22,14 @@ from functions.reconcile.actions import (
     ClearCondition,
     ClearOperation,
     CompleteHook,
+    DeregisterTarget,
     EndInstance,
     EndSurplus,
     Heartbeat,
     NoteHook,
     NoteVeto,
     ProtectTable,
+    RegisterTarget,
     RequestOperation,
     SetCondition,
     SetPhaseDeleting,
@@ -101,6 +104,12 @@ def _outcome(action: Action, ports: Ports, settings: Settings) -> Outcome:
             return _end(instance, row, ports)
         case EndSurplus(instance=instance):
             return ports.groups.terminate_surplus(instance)
+        case RegisterTarget(instance=instance, row=row, group=group):
+            registered = ports.targets.register(instance, group)
+            return _noted(registered, member_writes.serves_again(row, int(ports.clock())), ports)
+        case DeregisterTarget(instance=instance, row=row, group=group):
+            deregistered = ports.targets.deregister(instance, group)
+            return _noted(deregistered, member_writes.left_balancer(row, int(ports.clock())), ports)
         case NoteHook(row=row):
             return ports.table.apply(member_writes.hook_began(row, int(ports.clock())))
         case NoteVeto(row=row):
@@ -127,6 +136,11 @@ def _outcome(action: Action, ports: Ports, settings: Settings) -> Outcome:
             return NoOp(reason)
         case _:
             assert_never(action)
+
+
+def _noted(outcome: Request, note: Update, ports: Ports) -> Outcome:
+    """Write down what was done; not noted, it is done again, which changes nothing."""
+    return ports.table.apply(note) if isinstance(outcome, Done) else outcome
 
 
 def _complete(instance: GroupInstance, bars: ClusterRecord | None, ports: Ports) -> Outcome:

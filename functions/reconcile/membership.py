@@ -19,9 +19,11 @@ from functions.reconcile import removals
 from functions.reconcile.actions import (
     Action,
     ClearOperation,
+    DeregisterTarget,
     EndInstance,
     EndSurplus,
     NoteVeto,
+    RegisterTarget,
     RequestOperation,
     Wait,
     WithdrawOperation,
@@ -30,6 +32,7 @@ from functions.reconcile.believed import believed
 from functions.reconcile.endings import endings
 from functions.reconcile.places import place
 from functions.reconcile.removals import Facts, Hold
+from functions.reconcile.serving import Serving, serving
 from functions.reconcile.snapshot import Snapshot
 from functions.reconcile.surplus import surplus
 
@@ -65,6 +68,7 @@ def _of_ready(snapshot: Snapshot, rows: Rows, record: ClusterRecord, groups: Gro
         if isinstance(action, NoteVeto):
             members[action.row.instance_id] = replace(action.row, vetoed_at=snapshot.now)
     facts = _facts(snapshot, members, rows, record, groups, in_flight)
+    actions += [_target(each) for each in serving(facts, groups.slots)]
     plan = removals.plan(facts)
     if plan.request is not None:
         # The fence is of this pass alone, and a pass asks once.
@@ -77,6 +81,13 @@ def _of_ready(snapshot: Snapshot, rows: Rows, record: ClusterRecord, groups: Gro
     actions += [EndSurplus(each, f"slot {each.slot} has two instances") for each in twice.now if each not in ended_now]
     silent = () if found.condition is None else (found.condition,)
     return MemberDecisions(tuple(actions), plan.holds, (*silent, *twice.conditions))
+
+
+def _target(found: Serving) -> Action:
+    if found.registers:
+        reason = "it terminates, and no control plane in service answers: clients and replacements still need it"
+        return RegisterTarget(found.instance, found.row, found.group, reason)
+    return DeregisterTarget(found.instance, found.row, found.group, "a control plane in service answers again")
 
 
 def _facts(

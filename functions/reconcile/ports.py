@@ -43,6 +43,14 @@ class Sizes(Protocol):
     def start(self, group: SlotGroup) -> Request: ...
 
 
+class Targets(Protocol):
+    """coordination.adapters.targets.ApiTargets."""
+
+    def register(self, instance: GroupInstance, group: SlotGroup) -> Request: ...
+
+    def deregister(self, instance: GroupInstance, group: SlotGroup) -> Request: ...
+
+
 class Root(Protocol):
     """coordination.adapters.stacks.RootStack."""
 
@@ -57,6 +65,7 @@ class Ports:
     table: ProtectedTable
     groups: ClusterGroups
     sizes: Sizes
+    targets: Targets
     root: Root
     send: Callable[[str, bytes], Done | Unknown]
     clock: Callable[[], float]

@@ -10,6 +10,7 @@ from coordination.adapters.instances import ClusterGroups
 from coordination.adapters.sizes import SlotSizes
 from coordination.adapters.stacks import RootStack
 from coordination.adapters.table import ClusterTable
+from coordination.adapters.targets import ApiTargets
 from functions.reconcile.answers import send
 from functions.reconcile.ports import Ports
 from functions.reconcile.settings import Settings
@@ -21,6 +22,7 @@ def connect(settings: Settings, context: Any) -> Ports:
         table=ClusterTable(client("dynamodb"), settings.table),
         groups=ClusterGroups(client("autoscaling"), client("ec2"), settings.cluster_uuid),
         sizes=SlotSizes(lambda: client("autoscaling", tries=1)),
+        targets=ApiTargets(lambda: client("elbv2")),
         root=RootStack(client("cloudformation"), settings.cluster_id),
         send=send,
         clock=time.time,

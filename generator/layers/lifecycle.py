@@ -55,6 +55,7 @@ from generator.values import (
     StreamArn,
     TableArn,
     TableName,
+    TargetGroupArn,
 )
 
 # The entry point in the zip, and the zip as seen from the folder of the templates.
@@ -87,6 +88,7 @@ class Inputs:
     table_name: TableName
     table_arn: TableArn
     table_stream_arn: StreamArn
+    api_target_group_arn: TargetGroupArn
     log_retention_days: Number
 
 
@@ -117,6 +119,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
             On.QUEUE: [GetAtt(queue, "Arn")],
             On.FUNCTION_LOGS: [GetAtt(log_group, "Arn")],
             On.GROUPS: [GROUPS],
+            On.API_TARGETS: [inputs.api_target_group_arn],
             On.ROOT_STACK: [inputs.cluster_id],
             On.ANY: ["*"],
         },

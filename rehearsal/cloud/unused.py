@@ -34,6 +34,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "AnswerHooks": _FAULTS,
         "Coordinate": "protecting the table: in the minute after the deploy, for which a rehearsal does not wait",
         "EndInstances": _FAULTS,
+        "KeepServing": _FAULTS,
         "ReportFailure": _FAULTS,
         "UseKey": _ON_BEHALF,
     },

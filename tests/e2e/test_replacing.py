@@ -49,11 +49,12 @@ def test_one_that_is_lost_is_replaced(cluster: ClusterHarness, who: str) -> None
     replaced(cluster, before, lost)
 
 
-def test_of_two_that_are_terminated_in_the_same_second_a_majority_stays_until_others_have_come(
-    cluster: ClusterHarness,
+@pytest.mark.parametrize("count", [2, 3])
+def test_of_several_that_are_terminated_in_the_same_second_a_majority_stays_until_others_have_come(
+    cluster: ClusterHarness, count: int
 ) -> None:
     before = cluster.healthy(HEALTHY_SECONDS)
-    leaving = sorted(before.control_planes)[:2]
+    leaving = sorted(before.control_planes)[:count]
     for name in leaving:
         terminate(cluster, name)
 

@@ -145,6 +145,12 @@ class FakeGroups:
     def terminate(self, instance: GroupInstance) -> Request:
         return self._answer("end", instance, "InService", "Terminating:Wait")
 
+    def register(self, instance: GroupInstance, group: SlotGroup) -> Request:
+        return self._answer("register", instance, "Terminating:Wait", "Terminating:Wait")
+
+    def deregister(self, instance: GroupInstance, group: SlotGroup) -> Request:
+        return self._answer("deregister", instance, "Terminating:Wait", "Terminating:Wait")
+
     def terminate_surplus(self, instance: GroupInstance) -> Request:
         return self._answer("end surplus", instance, "InService", "Terminating:Wait")
 
@@ -213,6 +219,7 @@ class FunctionHarness:
             table=self.table,
             groups=self.groups,
             sizes=self.groups,
+            targets=self.groups,
             root=self.root,
             send=answers.send,
             clock=lambda: self.moment,

@@ -255,7 +255,7 @@ def deciding(*items: Item) -> object:
     table.deletion_protection = lambda: Known(True)
     leaving = [instance(), instance(WORKER, role="worker", group="pool"), instance("i-3")]
     groups, root = FakeGroups(*leaving), FakeRoot(Known("UPDATE_COMPLETE"))
-    ports = Ports(table, groups, groups, root, _no_answer, lambda: NOW, lambda: 60)
+    ports = Ports(table, groups, groups, groups, root, _no_answer, lambda: NOW, lambda: 60)
     return function_decides(function_gathers(ports, SETTINGS, Known(1), None))
 
 

@@ -207,7 +207,7 @@ class Removal:
             return False
         if not isinstance(step, Drained):
             raise StageFailed(f"{accepted.target_instance} cannot be drained: {step.reason}")
-        return row is None or row.hook_since is None or now - row.hook_since >= self._context.pace.clients
+        return row is None or (since := row.leaves_since()) is None or now - since >= self._context.pace.clients
 
     def _move_leadership(self, accepted: Operation, look: _Look, target: EtcdMember) -> None:
         """Have another voter lead, so that no write waits for an election."""
