@@ -47,20 +47,28 @@ class Play:
     def run(self, folder: Path) -> None:
         """From the deploy to the last step, and every acknowledged write is there. `folder` is for the writer's files.
 
-        Raises StepFailed, WritesLost, ClientError.
+        Writes are read back after a step that failed, too. Raises StepFailed, WritesLost, ClientError.
         """
         self._rehearsal.local.create()
         self._rehearsal.complete(self._look)
         with ExitStack() as stack:
             kubectl = stack.enter_context(self._rehearsal.kubectl())
             writer = stack.enter_context(writing(kubectl, folder))
+            failed: StepFailed | None = None
             try:
                 for step in self._steps:
                     self._do(step, kubectl)
+            except StepFailed as error:
+                failed = error
             finally:
                 self._stopped_at = self._now()
                 self._writes = writer.stop()
-            self._check(writer, self._writes)
+            try:
+                self._check(writer, self._writes)
+            except StepFailed as unread:
+                raise failed or unread from unread
+            if failed is not None:
+                raise failed
 
     def timeline(self) -> Timeline:
         """What happened so far."""
