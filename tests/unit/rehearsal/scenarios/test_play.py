@@ -176,7 +176,8 @@ def test_a_run_that_fails_has_a_time_line_and_its_writes(start: Start, tmp_path:
     with pytest.raises(StepFailed, match=r"i-0 \(slot 0\): Terminating:Wait"):
         play.run(tmp_path)
     timeline = play.timeline()
-    assert [each.what for each in timeline.episodes] == ["deploy"]
+    assert [each.what for each in timeline.episodes] == ["deploy", "terminate slot 0: not whole"]
+    assert timeline.episodes[-1].end == timeline.end
     assert timeline.writing is not None
     assert [bar.instance_id for bar in timeline.bars()] == ["i-0", "i-1", "i-2"]
     # What was acknowledged is read back from a cluster that is not whole, too.
