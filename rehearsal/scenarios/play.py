@@ -47,42 +47,54 @@ class Play:
     def run(self, folder: Path) -> None:
         """From the deploy to the last step, and every acknowledged write is there. `folder` is for the writer's files.
 
-        Raises StepFailed, WritesLost, ClientError.
+        Writes are read back after a step that failed, too. Raises StepFailed, WritesLost, ClientError.
         """
         self._rehearsal.local.create()
         self._rehearsal.complete(self._look)
         with ExitStack() as stack:
             kubectl = stack.enter_context(self._rehearsal.kubectl())
             writer = stack.enter_context(writing(kubectl, folder))
+            failed: StepFailed | None = None
             try:
                 for step in self._steps:
                     self._do(step, kubectl)
+            except StepFailed as error:
+                failed = error
             finally:
                 self._stopped_at = self._now()
                 self._writes = writer.stop()
-            self._check(writer, self._writes)
+            try:
+                self._check(writer, self._writes)
+            except StepFailed as unread:
+                raise failed or unread from unread
+            if failed is not None:
+                raise failed
 
     def timeline(self) -> Timeline:
         """What happened so far."""
+        end = self._now() if self._stopped_at is None else self._stopped_at
+        episodes = list(self._episodes)
+        if self._hits:
+            episodes.append(Episode(f"{self._what_happened()}: not whole", self._hits[0][1], end, (), (), None))
         whole = Timeline(
             about=self._scenario.about,
             slots=self._slots,
             looks=changes(self._looks),
-            end=self._now() if self._stopped_at is None else self._stopped_at,
-            episodes=tuple(self._episodes),
+            end=end,
+            episodes=tuple(episodes),
             notes=self._notes,
         )
         if self._writes is None or not self._writes.acknowledged:
             return whole
         moments = [at - self._begun for at in self._writes.acknowledged.values()]
         every = list(gaps(moments, min(moments), whole.end))
-        episodes = tuple(replace(each, gap=largest(every, each.start, each.end)) for each in self._episodes)
+        measured = tuple(replace(each, gap=largest(every, each.start, each.end)) for each in episodes)
         kept = {gap for gap in every if gap.seconds >= _SHOWN_GAP_SECONDS}
-        kept |= {each.gap for each in episodes if each.gap is not None}
+        kept |= {each.gap for each in measured if each.gap is not None}
         written = f"{len(moments)} writes acknowledged, {self._writes.failed} tries failed"
         return replace(
             whole,
-            episodes=episodes,
+            episodes=measured,
             writing=Span(written, min(moments), whole.end),
             gaps=tuple(sorted(kept, key=lambda gap: gap.start)),
         )
@@ -142,7 +154,7 @@ class Play:
 
         look = self._watch(whole)
         names = _names(look)
-        what = ", ".join(str(hit) for hit, _ in self._hits) or ("deploy" if not self._episodes else str(step))
+        what = self._what_happened() or ("deploy" if not self._episodes else str(step))
         start = self._hits[0][1] if self._hits else (0.0 if not self._episodes else begun - self._begun)
         gone, came = sorted(self._before - names), sorted(names - self._before)
         episode = Episode(what, start, self._now(), tuple(gone), tuple(came), None)
@@ -151,6 +163,10 @@ class Play:
         self._broken = {name: hit for name, hit in self._broken.items() if name in names}
         self._before = names
         self._rehearsal.say(f"whole: {episode.seconds:.1f} s after {what}")
+
+    def _what_happened(self) -> str:
+        """The steps since the cluster was whole; empty where there was none."""
+        return ", ".join(str(hit) for hit, _ in self._hits)
 
     def _nodes(self, look: Look, kubectl: Kubectl) -> list[str]:
         """What the API's nodes lack; all that is not a control plane is a worker, and not looked at."""

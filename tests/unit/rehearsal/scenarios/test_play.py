@@ -128,7 +128,7 @@ def test_an_instance_that_leaves_is_not_meant_by_its_slot(start: Start, tmp_path
     play = start(cluster, f"{FIRST}- terminate: slot 0\n- terminate: slot 0\n- wait: whole")
     with pytest.raises(StepFailed, match="terminate slot 0: 0 instances are meant: none"):
         play.run(tmp_path)
-    assert cluster.done == [("terminate", "i-0")]
+    assert [each for each in cluster.done if each[0] != "check"] == [("terminate", "i-0")]
 
 
 def test_steps_hit_the_instances_they_name_and_each_wait_is_an_episode(start: Start, tmp_path: Any) -> None:
@@ -176,11 +176,29 @@ def test_a_run_that_fails_has_a_time_line_and_its_writes(start: Start, tmp_path:
     with pytest.raises(StepFailed, match=r"i-0 \(slot 0\): Terminating:Wait"):
         play.run(tmp_path)
     timeline = play.timeline()
-    assert [each.what for each in timeline.episodes] == ["deploy"]
+    assert [each.what for each in timeline.episodes] == ["deploy", "terminate slot 0: not whole"]
+    assert timeline.episodes[-1].end == timeline.end
     assert timeline.writing is not None
     assert [bar.instance_id for bar in timeline.bars()] == ["i-0", "i-1", "i-2"]
-    # Nothing is read back from a cluster that is not whole.
-    assert ("check", "0") not in cluster.done
+    # What was acknowledged is read back from a cluster that is not whole, too.
+    assert cluster.done[-1][0] == "check"
+
+
+@pytest.mark.parametrize(
+    ("unread", "raised"), [(WritesLost("7 is missing"), WritesLost), (StepFailed("no answer"), StepFailed)]
+)
+def test_a_loss_counts_more_than_a_failed_step_and_a_failed_step_more_than_what_cannot_be_read(
+    unread: Exception, raised: type[Exception], start: Start, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(*_: Any) -> None:
+        raise unread
+
+    monkeypatch.setattr(FakeWriter, "check", check)
+    play = start(Cluster(heals=False), f"{FIRST}- terminate: slot 0\n- wait: whole\n  within: 20 s")
+    with pytest.raises(raised, match="7 is missing" if raised is WritesLost else "the cluster is not whole"):
+        play.run(tmp_path)
+    with pytest.raises(type(unread), match=str(unread)):
+        start(Cluster(), FIRST).run(tmp_path)
 
 
 def test_the_largest_gap_is_told_by_the_step_in_which_it_was(start: Start, tmp_path: Any) -> None:
