@@ -21,6 +21,7 @@ STREAM = f"{TABLE}/stream/now"
 BUCKET = "arn:aws:s3:::backups"
 KEY = f"arn:aws:kms:{START}:key/k"
 STACK = f"arn:aws:cloudformation:{START}:stack"
+API_TARGETS = f"arn:aws:elasticloadbalancing:{START}:targetgroup/api/1"
 NODE_LOGS = f"arn:aws:logs:{START}:log-group:nodes"
 VALUES = {
     "AWS::Partition": "aws",
@@ -32,6 +33,7 @@ VALUES = {
     "VpcId": VPC,
     "TableArn": TABLE,
     "TableStreamArn": STREAM,
+    "ApiTargetGroupArn": API_TARGETS,
     "Table.Arn": TABLE,
     "BackupBucket.Arn": BUCKET,
     "Key.Arn": KEY,

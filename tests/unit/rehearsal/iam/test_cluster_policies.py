@@ -141,8 +141,9 @@ FUNCTION = [
     (Need("sqs:SendMessage", f"arn:aws:sqs:{START}:failures"), True),
     (on_key("GenerateDataKey", "sqs"), True),
     (on_key("Decrypt", "ssm"), False),
-    (Need("ec2:ModifyInstanceAttribute", INSTANCE), True),
-    (Need("ec2:ModifyInstanceAttribute", OTHER), False),
+    (Need("ec2:ModifyInstanceAttribute", INSTANCE), False),
+    (Need("elasticloadbalancing:RegisterTargets", cluster.API_TARGETS), True),
+    (Need("elasticloadbalancing:RegisterTargets", f"{cluster.API_TARGETS}2"), False),
     (Need("autoscaling:TerminateInstanceInAutoScalingGroup", f"{GROUP}slot"), True),
     (Need("autoscaling:TerminateInstanceInAutoScalingGroup", f"{GROUP}foreign"), False),
     (Need("cloudformation:DescribeStacks", f"{cluster.STACK}/holdfast/root"), True),
@@ -194,4 +195,5 @@ def test_an_endpoints_policy_lets_through_what_the_role_may_do(endpoint: str, ne
 
 
 def test_an_endpoints_policy_stops_what_no_node_is_granted() -> None:
-    assert not may("Function", Need("ec2:ModifyInstanceAttribute", INSTANCE), endpoint="ec2")
+    assert may("Function", Need("dynamodb:UpdateTable", TABLE))
+    assert not may("Function", Need("dynamodb:UpdateTable", TABLE), endpoint="dynamodb")
