@@ -107,6 +107,7 @@ def _facts(
         slots=len(groups.slots),
         in_flight=in_flight,
         now=snapshot.now,
+        desired={group.slot: group.desired for group in groups.slots},
     )
 
 

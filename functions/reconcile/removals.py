@@ -21,6 +21,8 @@ from functions.reconcile.places import LEAVING, Place
 
 SUCCESSOR_SECONDS = 600
 """How long the removal of a voter that answers waits for its successor, from the start of its hook."""
+LAUNCH_SECONDS = 60
+"""How long it waits for Auto Scaling to launch one, whose slot wants an instance and has none."""
 VETO_SECONDS = 60
 """For so long nothing is asked for again that an agent has refused: the next observation comes sooner."""
 
@@ -65,6 +67,8 @@ class Facts:
     in_flight: bool
     """Whether there is an operation that has not ended, or may be carried out still."""
     now: int
+    desired: Mapping[str, int] = field(default_factory=dict)
+    """How many instances each slot's group wants; nothing of slots that are not known."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +179,8 @@ def _somebody_joins(facts: Facts) -> bool:
 def _waits_for_successor(row: Member, facts: Facts, believed: Believed) -> bool:
     """Whether a voter that serves stays until the next instance of its slot has become one.
 
-    Only while that instance could join now, and for ten minutes at most however many fail meanwhile. Of a member
+    Only while that instance could join now, and for ten minutes at most however many fail meanwhile; for a minute where
+    none has been launched. Of a member
     without a hook nobody knows since when it leaves, so it waits for nobody; a hook that began just now is noted in
     the row only after this pass.
     """
@@ -192,4 +197,8 @@ def _waits_for_successor(row: Member, facts: Facts, believed: Believed) -> bool:
     others = [each for each in facts.instances if each.slot == row.slot and each.instance_id != name]
     if any(each.instance_id in members.answering and not each.is_leaving for each in others):
         return False
-    return any(each.is_launching for each in others)
+    if any(each.is_launching for each in others):
+        return True
+    # Its group launches the next one some seconds after it begins to terminate this one.
+    comes = facts.desired.get(row.slot, 0) > 0 and not any(each.is_in_service for each in others)
+    return comes and facts.now - since < LAUNCH_SECONDS

@@ -99,7 +99,7 @@ class Function:
         # An agent that is paused between its check and its call has been so for seconds.
         doubt = not any(node.call for _, node in state.nodes())
         every = [Times(doubt=doubt)]
-        if state.operation is None and (len(waiting) > 1 or any(node.place == BOOTS for _, node in state.nodes())):
+        if state.operation is None:
             every += [Times(at, doubt=doubt) for at in waiting]
         return {decision for times in every for decision in self._told(told_of, times)}
 

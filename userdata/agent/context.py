@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from userdata.config.image import ImageFacts
 from userdata.config.node_file import NodeFile
 from userdata.config.settings import ClusterSettings
 from userdata.config.ssm import read_cluster
+from userdata.host import environment
 from userdata.host.etcd_disk import EtcdDisk
 from userdata.host.instance import InstanceIdentity, Metadata
 from userdata.kube.access import Access
@@ -50,7 +50,7 @@ class AgentContext:
 def agent_context(root: Path) -> AgentContext:
     """Everything that is read once. Raises StageFailed, NodeFileError."""
     node = node_file.read(root)
-    os.environ["AWS_DEFAULT_REGION"] = node.region
+    environment.prepare(node.region)
     identity = Metadata().identity()
     if isinstance(identity, Unknown):
         raise StageFailed(identity.reason)

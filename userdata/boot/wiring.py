@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from userdata.config.node_file import NodeFile
 from userdata.config.settings import ClusterSettings, InvalidSettings, PoolSettings
 from userdata.config.ssm import read_cluster, read_pool
 from userdata.faults.fault import Fault
+from userdata.host import environment
 from userdata.host.clock import is_synchronised
 from userdata.host.commands import run
 from userdata.host.etcd_disk import EtcdDisk
@@ -94,7 +94,7 @@ def _boot(root: Path, out: Outputs) -> End:
         facts = image.read(root)
         identity = _until(Metadata().identity, told.wait)
     # boto3 takes the region from here, and credentials from the instance's role.
-    os.environ["AWS_DEFAULT_REGION"] = about.region
+    environment.prepare(about.region)
     table = ClusterTable(client("dynamodb"), about.table)
     stages = _announced(log, table, identity, about.place)
     with stages.stage("settings") as said:

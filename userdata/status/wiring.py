@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from coordination.ports import TableReader
 from userdata.config import node_file
 from userdata.config.node_file import NodeFile
 from userdata.etcd.view import look, member_at
+from userdata.host import environment
 from userdata.host.instance import Metadata
 from userdata.status.decide import decide
 from userdata.status.gather import StatusSources, gather
@@ -34,7 +34,7 @@ def _sources(root: Path) -> StatusSources:
     except node_file.NodeFileError as error:
         unknown = Unknown(str(error))
         return StatusSources(root, unknown, False, unknown, lambda: unknown)
-    os.environ["AWS_DEFAULT_REGION"] = node.region
+    environment.prepare(node.region)
     identity = Metadata().identity()
     instance_id = identity.value.instance_id if isinstance(identity, Known) else ""
     address = identity.value.address if isinstance(identity, Known) else "127.0.0.1"

@@ -16,7 +16,16 @@ from coordination.outcomes import Known, Reading
 from coordination.quorum import Membership, Objection, majority
 from functions.reconcile.believed import Believed
 from functions.reconcile.places import LEAVING, Place
-from functions.reconcile.removals import SUCCESSOR_SECONDS, VETO_SECONDS, Facts, Pending, Plan, Wanted, plan
+from functions.reconcile.removals import (
+    LAUNCH_SECONDS,
+    SUCCESSOR_SECONDS,
+    VETO_SECONDS,
+    Facts,
+    Pending,
+    Plan,
+    Wanted,
+    plan,
+)
 from tests.unit.functions.harness import BROKEN, NOW
 
 LIFECYCLES = {
@@ -51,6 +60,7 @@ class Cluster:
     rows: dict[int, dict[str, object]] = field(default_factory=dict)
     """Fields of rows that are not as they usually are."""
     rowless: set[int] = field(default_factory=set)
+    desired: dict[str, int] = field(default_factory=dict)
 
     def facts(self) -> Facts:
         numbers = self.answering | self.silent | self.learners | self.joiners
@@ -66,6 +76,7 @@ class Cluster:
             slots=self.slots,
             in_flight=self.in_flight,
             now=NOW,
+            desired=self.desired,
         )
 
     def plan(self) -> Plan:
@@ -307,6 +318,10 @@ def before(**changes: object) -> Cluster:
         ),
         ("until ten minutes have passed", before(rows={1: hook(SUCCESSOR_SECONDS - 1)})),
         ("from the first pass on, before its hook is noted", before(rows={1: {"hook_since": None}})),
+        (
+            "for a minute also while none has been launched",
+            before(boots=set(), desired={"1": 1}, rows={1: hook(LAUNCH_SECONDS - 1)}),
+        ),
         ("also one that is retained", before(places=leaving(1, place=Place.RETAINED))),
     ],
 )
@@ -320,6 +335,11 @@ def test_a_removal_waits_for_the_successor(rule: str, cluster: Cluster) -> None:
     [
         ("ten minutes after its hook began", before(rows={1: hook(SUCCESSOR_SECONDS)})),
         ("where nothing boots in its slot", before(boots=set())),
+        (
+            "where none has been launched for a minute",
+            before(boots=set(), desired={"1": 1}, rows={1: hook(LAUNCH_SECONDS)}),
+        ),
+        ("where its slot wants none", before(boots=set(), desired={"1": 0, "2": 1}, rows={1: hook(1)})),
         ("where what boots is of another slot", before(boots={5})),
         (
             "where another instance of its slot does not boot",
