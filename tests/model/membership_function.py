@@ -98,9 +98,7 @@ class Function:
         waiting = [at for at, node in state.nodes() if node.place in (LEAVES, RETAINED) and node.answers]
         # An agent that is paused between its check and its call has been so for seconds.
         doubt = not any(node.call for _, node in state.nodes())
-        every = [Times(doubt=doubt)]
-        if state.operation is None:
-            every += [Times(at, doubt=doubt) for at in waiting]
+        every = [Times(doubt=doubt), *(Times(at, doubt=doubt) for at in waiting)]
         return {decision for times in every for decision in self._told(told_of, times)}
 
     def _carried_out(self, state: State, decision: Decision) -> Iterator[Step[State]]:
