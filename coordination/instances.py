@@ -16,14 +16,13 @@ _IN_SERVICE = "InService"
 
 @dataclass(frozen=True)
 class GroupInstance:
-    """`role` and `slot` are the values of the group's tags, empty where it has none."""
+    """`role` and `slot` are the values of the group's tags, empty where it has none; a pool has no slot."""
 
     instance_id: str
     group: str
     role: str
     lifecycle_state: str
     slot: str = ""
-    """The value of the group's slot tag; empty for one of a pool."""
 
     @property
     def waits_to_launch(self) -> bool:

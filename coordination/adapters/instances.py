@@ -82,12 +82,7 @@ class ClusterGroups:
 
     def complete(self, instance: GroupInstance) -> Request:
         """Let an instance that a hook holds go on, whichever of its two hooks it is."""
-        return self._answer_hook(
-            "CompleteLifecycleAction",
-            self._autoscaling.complete_lifecycle_action,
-            instance,
-            {"LifecycleActionResult": "CONTINUE"},
-        )
+        return self._complete(instance, "CONTINUE")
 
     def heartbeat(self, instance: GroupInstance) -> Request:
         """Keep a terminating instance held for another heartbeat time-out of the hook."""
@@ -98,12 +93,7 @@ class ClusterGroups:
     def terminate(self, instance: GroupInstance) -> Request:
         """Have its group start another instance in the place of one that serves or launches."""
         if instance.waits_to_launch:
-            return self._answer_hook(
-                "CompleteLifecycleAction",
-                self._autoscaling.complete_lifecycle_action,
-                instance,
-                {"LifecycleActionResult": "ABANDON"},
-            )
+            return self._complete(instance, "ABANDON")
         return self._terminate(instance.instance_id, decrement=False)
 
     def terminate_surplus(self, instance: GroupInstance) -> Request:
@@ -118,6 +108,14 @@ class ClusterGroups:
         """
         # A retained instance is not part of the desired capacity, so there is nothing to decrement.
         return self._terminate(instance.instance_id, decrement=False)
+
+    def _complete(self, instance: GroupInstance, result: str) -> Request:
+        return self._answer_hook(
+            "CompleteLifecycleAction",
+            self._autoscaling.complete_lifecycle_action,
+            instance,
+            {"LifecycleActionResult": result},
+        )
 
     def _terminate(self, instance_id: str, *, decrement: bool) -> Request:
         try:

@@ -169,7 +169,7 @@ def _name(wanted: Condition, snapshot: Snapshot) -> list[Action]:
 
 
 def _outdated(names: Collection[str], snapshot: Snapshot) -> list[Action]:
-    """The conditions about instances that are not held for these reasons any more."""
+    """The conditions of this function for which there is no reason any more."""
     if isinstance(snapshot.rows, Unknown) or isinstance(snapshot.lease, Unknown):
         return []
     stored = understood(snapshot.rows.value.conditions)

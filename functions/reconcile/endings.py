@@ -53,12 +53,10 @@ def endings(facts: Facts) -> Endings:
     silent = _silent(facts, facts.believed.value)
     if silent is None:
         return Endings(strangers)
-    ended = [row for row in facts.rows.values() if row.ended_at is not None]
-    lately = [row.instance_id for row in ended if facts.now - (row.ended_at or 0) < _HOUR_SECONDS]
-    if len(lately) >= MOST_AN_HOUR:
-        reason = (
-            f"{silent.instance.instance_id} is silent, and {len(lately)} silent members were replaced within an hour"
-        )
+    moments = [row.ended_at for row in facts.rows.values() if row.ended_at is not None]
+    lately = sum(facts.now - each < _HOUR_SECONDS for each in moments)
+    if lately >= MOST_AN_HOUR:
+        reason = f"{silent.instance.instance_id} is silent, and {lately} silent members were replaced within an hour"
         step = "Find out why members fall silent: instances' logs, EC2's status checks, the network between them."
         return Endings(strangers, Condition(SILENT_MEMBERS, reason, step, facts.now))
     return Endings((*strangers, silent))

@@ -17,7 +17,6 @@ from functions.reconcile.removals import Facts
 
 SURPLUS_HELD = "SurplusHeld/"
 """What the names of the conditions begin with that a slot's surplus instance cannot be ended."""
-_ROOM_TO_DECREMENT = 1
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def surplus(facts: Facts, slots: Sequence[SlotGroup], root_status: Reading[str])
         active = [each for each in facts.instances if each.group == group.name and _is_active(each)]
         if group.desired != 2 or len(active) < 2:
             continue
-        if group.min_size > _ROOM_TO_DECREMENT:
+        if group.min_size >= group.desired:
             held.append(_held(group, facts.now))
         else:
             ended.append(min(active, key=lambda each: _preference(each, facts)))

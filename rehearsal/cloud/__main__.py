@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import gc
 import json
 import logging
 import os
 import secrets
 import shutil
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -102,9 +100,7 @@ def _rehearse(options: argparse.Namespace) -> int:
         rehearsal.check_cluster()
         rehearsal.local.show()
         if options.keep:
-            print("running; `make rehearse-shell I=<instance>` opens a shell, Ctrl-C stops it", flush=True)
-            with contextlib.suppress(KeyboardInterrupt):
-                signal.pause()
+            folders.keep_running()
         else:
             rehearsal.local.delete()
             rehearsal.check_permissions()

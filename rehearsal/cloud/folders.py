@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -15,6 +17,13 @@ from rehearsal.local.processes import Processes, StepFailed
 from rehearsal.machines import leftovers, needs
 
 WORK = Path(".cache/rehearsal")
+
+
+def keep_running() -> None:
+    """Leave what was started as it is until Ctrl-C."""
+    print("running; `make rehearse-shell I=<instance>` opens a shell, Ctrl-C stops it", flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.pause()
 
 
 def rehearse(config: Path, minor: str | None, act: Callable[[Path, Processes], None]) -> int:

@@ -12,7 +12,6 @@ import contextlib
 import json
 import os
 import secrets
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -109,9 +108,7 @@ def _play(options: argparse.Namespace, out: IO[str]) -> int:
         )
         _perform(rehearsal, scenario, steps, notes, folder, out if options.json else None)
         if options.keep:
-            print("running; `make rehearse-shell I=<instance>` opens a shell, Ctrl-C stops it", flush=True)
-            with contextlib.suppress(KeyboardInterrupt):
-                signal.pause()
+            folders.keep_running()
         else:
             rehearsal.local.delete()
             rehearsal.check_calls()

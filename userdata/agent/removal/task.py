@@ -26,6 +26,7 @@ from coordination.record import ClusterRecord, cluster_record
 from coordination.rows import all_of, read
 from userdata.agent.observe.members import member_of
 from userdata.agent.removal.check import Allowed, NotListed, Surroundings, Verdict, Veto, check, successor
+from userdata.agent.sight import StandsAside
 from userdata.agent.tasks import Task
 from userdata.config.pace import Pace
 from userdata.etcd.client import Etcd
@@ -43,14 +44,11 @@ _LEADER_SECONDS = 60
 others elect one."""
 
 
-class AgentLease(Protocol):
-    """`lease#agent` (userdata.leases.holder.LeaseHolder)."""
+class AgentLease(StandsAside, Protocol):
+    """`lease#agent`, which a removal needs to the end."""
 
     def require(self) -> None:
         """Raises StageFailed where this node does not hold it."""
-
-    def stand_aside(self) -> None:
-        """Let another node take it first."""
 
 
 @dataclass(frozen=True)
