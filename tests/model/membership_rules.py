@@ -1,6 +1,8 @@
-"""Rules that no function of the project carries out yet.
+"""Rules that the model plays itself, and does not have from the project's own functions.
 
-Each stands for a function of functions/reconcile or of the agent. Once that is there, the model calls it instead.
+`restores_row` is not carried out by the project yet. The others stand for sizes, surplus and endings in
+functions/reconcile, for the row that `CompleteHook` writes first, and for the boot table: a fault there is for their
+own tests to find.
 """
 
 from __future__ import annotations
