@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from coordination.boots import Boot
-from coordination.conditions import Condition, is_of_boots
+from coordination.conditions import QUORUM_LOST, Condition, is_of_boots
 from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState
 from coordination.names import CONTROL_PLANE_ROLE
@@ -29,12 +29,15 @@ class Kind(StrEnum):
     MEMBER_UNEXPECTED = "MemberUnexpected"
     ETCD_ALARM = "EtcdAlarm"
     CERTIFICATE_EXPIRING = "CertificateExpiring"
+    QUORUM_LOST = QUORUM_LOST
 
 
 # A member that is restarted is back sooner; a joiner that works is promoted sooner.
 _UNHEALTHY_SECONDS = 60.0
 _STRAY_SECONDS = 60.0
 _UNFINISHED_SECONDS = 600.0
+# An election and a restart of etcd are over sooner.
+_QUORUM_LOST_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,8 @@ class Wanted:
 
     @property
     def name(self) -> str:
-        """The condition's name."""
-        return f"{self.kind}/{self.about}"
+        """The condition's name; of what concerns the whole cluster it is the kind alone."""
+        return f"{self.kind}/{self.about}" if self.about else str(self.kind)
 
 
 def of_etcd(
@@ -85,11 +88,25 @@ def of_etcd(
                     Kind.MEMBER_UNHEALTHY,
                     member.name,
                     f"{who} does not serve: {problem}",
-                    "If it does not come back, terminate the instance and remove the member: etcdctl member remove.",
+                    "Ten minutes after it fell silent it is replaced, if etcd has a majority without it.",
                     _UNHEALTHY_SECONDS,
                 )
             )
     return found + _alarms(view)
+
+
+def of_no_quorum(reason: str) -> Wanted:
+    """What is wrong where no member of etcd could say which members there are, for this `reason`.
+
+    The instances that boot store the same condition, but where control planes are only cut off, none boots.
+    """
+    return Wanted(
+        Kind.QUORUM_LOST,
+        "",
+        f"no majority of etcd's members answers: {reason}",
+        "Bring members back: holdfast-node status shows which answer. Nothing is removed or restored meanwhile.",
+        _QUORUM_LOST_SECONDS,
+    )
 
 
 def of_certificates(instance_id: str, held: Iterable[HeldCertificate], now: datetime) -> list[Wanted]:

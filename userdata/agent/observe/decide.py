@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from math import floor
 
 from coordination.observed_state import ClusterObservation, SeenMember
-from coordination.outcomes import Known
+from coordination.outcomes import Known, Unknown
 from coordination.record import ClusterRecord
 from coordination.retention import Mark, changes
 from userdata.agent.observe import conditions, members
@@ -56,12 +56,17 @@ def _conditions(
         booting = conditions.of_slots(table.boots, snapshot.instances.value)
         judged |= conditions.named_no_more(table.conditions, booting, states)
     wanted: list[Wanted] = []
-    if view is not None:
-        seen = conditions.of_etcd(view, table.members, states, table.unread)
+    if isinstance(snapshot.view, Unknown):
+        lost = lasting.of([conditions.of_no_quorum(snapshot.view.reason)], snapshot.steady)
+        # Where it is stored already, by a node that boots or by the leader before, it stays as it is.
+        wanted = [each for each in lost if each.name not in table.conditions]
+        judged -= {Kind.QUORUM_LOST}
+    else:
+        seen = conditions.of_etcd(snapshot.view.value, table.members, states, table.unread)
         wanted = lasting.of(seen, snapshot.steady)
         # One that was stored by the leader before stays while there is a reason, however short this one has looked.
         wanted += [each for each in seen if each.name in table.conditions and each not in wanted]
-        judged |= conditions.judged_by(view, table.conditions)
+        judged |= conditions.judged_by(snapshot.view.value, table.conditions)
     return conditions.changes(wanted, table.conditions, judged, int(snapshot.now))
 
 

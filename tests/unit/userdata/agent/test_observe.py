@@ -136,6 +136,25 @@ def test_a_condition_is_set_when_it_has_lasted_and_kept_by_the_next_leader_and_c
     assert world.conditions() == {}
 
 
+def test_a_lost_quorum_is_named_once_it_has_lasted_kept_by_the_next_leader_and_cleared(world: World) -> None:
+    world.etcd = Unknown("member list: timed out")
+    observer = world.observer()
+    for seconds, wanted in ((0, set()), (59, set()), (61, {"QuorumLost"})):
+        world.steady = seconds
+        with pytest.raises(StageFailed, match="member list: timed out"):
+            observer.observe()
+        assert world.conditions().keys() == wanted
+    stored = world.conditions()
+    assert stored["QuorumLost"].reason == "no majority of etcd's members answers: member list: timed out"
+    world.steady = 90
+    world.etcd = Unknown("member list: no leader")
+    with pytest.raises(StageFailed, match="no leader"):
+        world.observer().observe()
+    assert world.conditions() == stored
+    world.etcd = Known(view(*THREE))
+    assert world.observer().observe() == "cleared QuorumLost"
+
+
 NAMES = ["RestoreBlocked", "SnapshotTooOld", "QuorumLost", "BootFailed/slot-0", "UpgradeRefused/i-4"]
 
 
