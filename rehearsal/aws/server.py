@@ -76,6 +76,8 @@ Route = Callable[[Request], Response]
 Guard = Callable[[Call], Response | None]
 """Looks at a request before its service does; a response of its own refuses it. ConnectionError closes the connection
 without an answer, as an address does that nobody listens on."""
+Loss = Callable[[Call], bool]
+"""Says of a request that was carried out whether its answer is lost on the way."""
 Observer = Callable[[str], object]
 """Told the name of the service, as in the signature, after each answered request."""
 
@@ -107,6 +109,7 @@ class LocalAws:
         self._routes: dict[str, Route] = {}
         self._guards: list[Guard] = []
         self._last_guards: list[Guard] = []
+        self._losses: list[Loss] = []
         self._observers: list[Observer] = []
         self._inside: list[tuple[BaseWSGIServer, threading.Thread]] = []
         self._at_stop: list[Callable[[], object]] = []
@@ -178,6 +181,10 @@ class LocalAws:
         """
         (self._last_guards if last else self._guards).append(guard)
 
+    def lose_answers(self, loss: Loss) -> None:
+        """Have the answers of some signed requests never arrive: the connection is closed in their place."""
+        self._losses.append(loss)
+
     def observe(self, observer: Observer) -> None:
         """Be told after each answered request, in the thread that answers: be quick."""
         self._observers.append(observer)
@@ -241,16 +248,19 @@ class LocalAws:
             if path.startswith(prefix):
                 return handler(Request(environ))(environ, start_response)
         _buffer_body(environ)
-        if scope and (self._guards or self._last_guards):
+        call = _call(environ, scope) if scope and (self._guards or self._last_guards or self._losses) else None
+        if call is not None:
             try:
-                refusal = self._refusal(_call(environ, scope))
+                refusal = self._refusal(call)
             except ConnectionError:
-                # werkzeug alone would wait for the next request on the same connection.
-                environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+                _hang_up(environ)
                 raise
             if refusal is not None:
                 return refusal(environ, start_response)
         answer = self._answer(environ, start_response, path, scope)
+        if call is not None and any(loses(call) for loses in self._losses):
+            _hang_up(environ)
+            raise ConnectionAbortedError("the answer is lost on the way")
         if scope:
             for observer in self._observers:
                 observer(scope[3])
@@ -283,6 +293,11 @@ def _call(environ: dict[str, Any], scope: re.Match[str]) -> Call:
     vpc_id = environ.get(VPC_KEY)
     origin = None if vpc_id is None else Origin(vpc_id, environ["REMOTE_ADDR"])
     return Call(Request(copied), scope[1], scope[2], scope[3], origin)
+
+
+def _hang_up(environ: dict[str, Any]) -> None:
+    # werkzeug alone would wait for the next request on the same connection.
+    environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
 
 
 def _end(server: BaseWSGIServer, thread: threading.Thread) -> None:

@@ -63,6 +63,11 @@ def _parser() -> argparse.ArgumentParser:
     clean = commands.add_parser("clean", help="remove what earlier local clouds left behind")
     clean.set_defaults(run=_clean)
 
+    disturb = commands.add_parser("disturb", help="throttle and fail a share of what nodes and functions ask of AWS")
+    disturb.add_argument("share", type=float, help="0.2 for every fifth request, 0 for none any more")
+    disturb.add_argument("--seed", type=int, default=0, help="which requests are drawn")
+    disturb.set_defaults(run=_disturb)
+
     for verb in sorted(VERBS):
         command = commands.add_parser(verb, help=f"{verb.replace('_', ' ')}, of a running local cloud")
         command.add_argument("target", help="an instance's id, or a zone's name")
@@ -147,6 +152,11 @@ def _shell(options: argparse.Namespace) -> int:
 def _clean(_: argparse.Namespace) -> int:
     for line in leftovers.clean():
         print(line)
+    return 0
+
+
+def _disturb(options: argparse.Namespace) -> int:
+    runs.running().disturb(options.share, options.seed)
     return 0
 
 

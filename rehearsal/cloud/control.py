@@ -38,6 +38,9 @@ class Controlled(Protocol):
     def shell(self, instance_id: str) -> Sequence[str]:
         """The command that opens a shell inside an instance. Raises Unknown."""
 
+    def disturb(self, share: float, seed: int) -> None:
+        """Disturb a share of what nodes and functions ask of AWS. Raises Unknown."""
+
     def instances(self) -> Sequence[str]:
         """The ids of the instances that run."""
 
@@ -73,6 +76,9 @@ def route(cloud: Controlled, request: Request) -> Response:
             answer = list(cloud.shell(asked["target"]))
         elif name == "attach":
             answer = {"namespace": cloud.attach(asked["target"])}
+        elif name == "disturb":
+            cloud.disturb(asked["share"], asked["seed"])
+            answer = {}
         elif name == "detach":
             cloud.detach(asked["target"])
             answer = {}
@@ -115,6 +121,10 @@ class Control:
     def has(self, instance_id: str) -> bool:
         """Whether an instance runs here. Raises Refused."""
         return instance_id in self._post("instances", {})
+
+    def disturb(self, share: float, seed: int) -> None:
+        """Disturb this share of what nodes and functions ask of AWS from now on. Raises Refused."""
+        self._post("disturb", {"share": share, "seed": seed})
 
     def shell(self, instance_id: str) -> list[str]:
         """The command that opens a shell inside an instance. Raises Refused."""

@@ -12,9 +12,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 from werkzeug.wrappers import Request, Response
 
+from rehearsal.aws.disturbance import Disturbance
 from rehearsal.aws.iam.enforcement import enforcement_of
 from rehearsal.aws.iam.report import denied_lines
 from rehearsal.aws.server import LocalAws
+from rehearsal.aws.services.ec2.crowding import Crowding
 from rehearsal.aws.services.ec2.hosting import attach_host
 from rehearsal.aws.site import Site
 from rehearsal.binaries import images
@@ -33,8 +35,10 @@ API_VERBS = frozenset({"reboot", "start", "stop", "terminate"})
 """What EC2's API does."""
 FAULTS = frozenset(
     {
+        "crowd_zone",
         "fill_disk",
         "free_disk",
+        "free_zone",
         "freeze",
         "hang",
         "isolate",
@@ -99,6 +103,8 @@ class LocalCloud:
         # what machines find in their network
         self.reach = Reach(self.aws)
         self.reach.start()
+        self._disturbance = Disturbance(self.aws)
+        self._crowding = Crowding(self.aws)
         for part in (Inside(self.aws, self.fabric), Metadata(self.aws, self.fabric), Dns(self.aws, self.fabric)):
             part.start()
             self._stops.append(part.stop)
@@ -128,13 +134,20 @@ class LocalCloud:
             if verb in API_VERBS:
                 getattr(self.aws.client("ec2"), f"{verb}_instances")(InstanceIds=[target])
             else:
-                getattr(self.hypervisor, verb)(target)
+                getattr(self._crowding if hasattr(self._crowding, verb) else self.hypervisor, verb)(target)
         except ClientError as error:
             raise control.Unknown(error.response["Error"]["Message"]) from error
         except KeyError as error:
             raise control.Unknown(f"there is no instance {target}") from error
         except ProcessLookupError as error:
             raise control.Unknown(f"{target} does not run") from error
+
+    def disturb(self, share: float, seed: int) -> None:
+        """Disturb a share of what nodes and functions ask of AWS. Raises control.Unknown."""
+        try:
+            self._disturbance.disturb(share, seed)
+        except ValueError as error:
+            raise control.Unknown(str(error)) from error
 
     def instances(self) -> Sequence[str]:
         """The ids of the instances that run."""
@@ -184,6 +197,7 @@ class LocalCloud:
             "packets": [str(refusal) for refusal in self.fabric.refused()],
             "services": self.reach.refusals(),
             "calls": denied_lines(enforcement_of(self.aws).record),
+            "disturbed": self._disturbance.report(),
         }
 
     def _answer(self, request: Request) -> Response:

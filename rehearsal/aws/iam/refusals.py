@@ -26,6 +26,7 @@ class Wording:
     expired: tuple[str, int]
     unknown_token: tuple[str, int]
     signature: tuple[str, int]
+    throttled: tuple[str, int]
     expired_text: str = "The security token included in the request is expired"
     unknown_text: str = "The security token included in the request is invalid."
     denied_start: str = ""
@@ -40,18 +41,21 @@ JSON = Wording(
     expired=("ExpiredTokenException", 400),
     unknown_token=("UnrecognizedClientException", 400),
     signature=("InvalidSignatureException", 400),
+    throttled=("ThrottlingException", 400),
 )
 QUERY = Wording(
     denied=("AccessDenied", 403),
     expired=("ExpiredToken", 403),
     unknown_token=("InvalidClientTokenId", 403),
     signature=("SignatureDoesNotMatch", 403),
+    throttled=("Throttling", 400),
 )
 S3 = Wording(
     denied=("AccessDenied", 403),
     expired=("ExpiredToken", 400),
     unknown_token=("InvalidToken", 400),
     signature=("SignatureDoesNotMatch", 403),
+    throttled=("SlowDown", 503),
     expired_text="The provided token has expired.",
     unknown_text="The provided token is malformed or otherwise invalid.",
 )
@@ -60,6 +64,7 @@ EC2 = Wording(
     expired=("RequestExpired", 400),
     unknown_token=("AuthFailure", 401),
     signature=("AuthFailure", 401),
+    throttled=("RequestLimitExceeded", 503),
     expired_text="Request has expired.",
     unknown_text="AWS was not able to validate the provided access credentials",
     denied_start="You are not authorized to perform this operation. ",
@@ -99,6 +104,10 @@ class Refusals:
     def signature(self) -> Response:
         """The signature was made with another secret key, or over another request."""
         return self._answer(*_spread(self._wording.signature, SIGNATURE_TEXT))
+
+    def throttled(self) -> Response:
+        """The caller asks too often, or others do."""
+        return self._answer(*_spread(self._wording.throttled, "Rate exceeded"))
 
     def not_supported(self, message: str) -> Response:
         """The local AWS cannot tell whether this is allowed. Clients do not repeat a request for this status."""
