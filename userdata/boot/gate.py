@@ -88,13 +88,13 @@ def gate(view: View) -> Gate:
         return Closed(f"etcd takes one new member at a time, and {_named(members.unfinished[0])} is not a voter yet")
     if len(members.members) > view.slots:
         return Closed(
-            f"etcd has {len(members.members)} members for {view.slots} slots: remove the stale one "
+            f"etcd has {len(members.members)} members for {view.slots} slots, and one has to leave first "
             f"({', '.join(_named(member) for member in members.members)})"
         )
     if view.silent:
         # etcd before 3.6 refuses every new member then; with a later one the dead member would go on counting.
         return Closed(
-            f"etcd's voter {', '.join(view.silent)} is unreachable: recover it, or remove it: etcdctl member remove"
+            f"etcd's voter {', '.join(view.silent)} is unreachable, and is replaced after ten minutes of that"
         )
     if isinstance(view.operation, Unknown):
         # One of a kind or state that this release does not know, too.

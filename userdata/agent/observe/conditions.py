@@ -209,7 +209,10 @@ def _unfinished(
         why = f"belongs to {row.instance_id}, which is terminated"
     else:
         why, after = "has not finished joining for ten minutes", _UNFINISHED_SECONDS
-    next_step = "It blocks every join. If its instance does not join, remove it: etcdctl member remove " + known_as
+    next_step = (
+        "It blocks every join. It is removed once its instance leaves, or has not answered for ten minutes; by hand: "
+        f"etcdctl member remove {known_as}"
+    )
     return [Wanted(Kind.LEARNER_STRAY, known_as, f"{who} {why}", next_step, after)]
 
 
