@@ -141,7 +141,7 @@ rehearse-shell: $(CHECK) ## Open a shell inside instance I= of a running rehears
 	$(cloud) shell $(I)
 
 # The suites in which instances boot, by what is tested: each takes less than an hour, most a quarter of one.
-e2e_suites := founding joining replacing scenarios cluster lifetimes security machines
+e2e_suites := founding joining replacing replacing-faults scenarios cluster lifetimes security machines
 e2e = @$(check_python) -m pytest --durations=20 --slowest-files=20 $(ARGS)
 
 .PHONY: e2e
@@ -159,6 +159,10 @@ e2e-joining: $(CHECK) ## A joining control plane is lost, stops responding or re
 .PHONY: e2e-replacing
 e2e-replacing: $(CHECK) ## Control planes leave, announced and unannounced, and others come in their place
 	$(e2e) tests/e2e/test_replacing.py
+
+.PHONY: e2e-replacing-faults
+e2e-replacing-faults: $(CHECK) ## Control planes are replaced while agents, functions, AWS, disks and networks fail
+	$(e2e) tests/e2e/test_replacing_faults.py
 
 .PHONY: e2e-scenarios
 e2e-scenarios: $(CHECK) ## Each slot in turn, then 20 random ones, are terminated and replaced while a client writes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +33,7 @@ from rehearsal.cloud import table
 from rehearsal.cloud.control import Done, Refused
 from rehearsal.cloud.rehearse import MachineRehearsal
 from rehearsal.local.processes import Processes
-from tests.e2e.holding_node import FOUND, HOLD_FILE, JOIN, RESUME
+from tests.e2e.holding_node import AGENT, FOUND, HOLD_FILE, JOIN, RESUME, broken_off
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).parent / "holding_node.py"
@@ -109,13 +109,15 @@ class Holding:
     join: tuple[str, ...] = ()
     resume: tuple[str, ...] = ()
     own: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    agent: dict[str, float] = field(default_factory=dict)
+    """The steps of a removal after which agents are paused for so many seconds, or killed with 0; once on each."""
 
     def text(self, instance_id: str) -> str:
         """What stands in the file of an instance."""
         ways = {FOUND: self.found, JOIN: self.join, RESUME: self.resume}
         if instance_id in self.own:
             ways = dict.fromkeys(ways, self.own[instance_id])
-        return json.dumps({way: list(stages) for way, stages in ways.items()})
+        return json.dumps({AGENT: self.agent, **{way: list(stages) for way, stages in ways.items()}})
 
 
 class ClusterHarness:
@@ -192,6 +194,11 @@ class ClusterHarness:
         """The cluster's Nodes, and whether each is Ready, as an instance's API server says."""
         asked = f"kubectl --kubeconfig {ADMIN_FILE} get nodes --output json --request-timeout 10s"
         return {node["metadata"]["name"]: _is_ready(node) for node in self._json(instance_id, asked)["items"]}
+
+    def broken_off(self, instances: Iterable[str], step: str) -> frozenset[str]:
+        """Those of the instances whose agent was broken off after a step of a removal."""
+        asked = f"test -e {broken_off(step)}"
+        return frozenset(each for each in instances if self.shell(each, asked).returncode == 0)
 
     def log(self, instance_id: str) -> list[Json]:
         """The lines of an instance's boots, oldest first."""

@@ -1,8 +1,9 @@
 #!/usr/bin/python3 -I
-"""The node program, whose boot stops for good at the stages that a test names: what a test then breaks, breaks there.
+"""The node program, which stops at what a test names: what a test then breaks, breaks there.
 
 The test writes HOLD_FILE into every instance: for each way of booting (WAYS) the stages at which it is held. Until the
-file is there the boot does not get beyond its settings, and a stage is left as soon as the file names it no more.
+file is there the boot does not get beyond its settings, and a stage is left as soon as the file names it no more. Under
+AGENT it names steps of a removal, after which an agent is killed, or paused, once on each instance.
 """
 
 from __future__ import annotations
@@ -12,16 +13,20 @@ import sys
 sys.path.insert(0, "/opt/holdfast/lib")
 
 import json
+import os
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from userdata.agent.removal.task import Removal
 from userdata.boot.founding import Founding
 from userdata.boot.joining import Joining
 from userdata.boot.launch_hook import LaunchHeartbeat
 from userdata.boot.stages import RunningStage, Stages
+from userdata.etcd.client import Etcd
 from userdata.program import main
 
 HOLD_FILE = Path("/var/lib/holdfast-test/hold.json")
@@ -33,6 +38,9 @@ ALIVE_SECONDS = 10.0
 FOUND, JOIN, RESUME = "found", "join", "resume"
 WAYS = (FOUND, JOIN, RESUME)
 """How a node that has decided goes on. What follows a founding or a joining in the same process is part of it."""
+AGENT = "agent"
+STEPS = ("accept", "drain", "leadership", "check", "remove", "result")
+"""What an agent does of a removal, in this order; `check` is the second one, right before the call."""
 
 
 class Holds:
@@ -85,6 +93,48 @@ def install(holds: Holds) -> None:
     noting(LaunchHeartbeat, holds.waiting.append)
 
 
+def broken_off(step: str) -> Path:
+    """The file that says that the agent of this instance was broken off after a step, where an agent can write."""
+    return Path("/run/holdfast", f"test-{step}")
+
+
+def break_off(step: str) -> None:
+    """Kill this process, or pause it for the seconds that the file says, if it names the step; once."""
+    wanted = json.loads(HOLD_FILE.read_text(encoding="utf-8")).get(AGENT, {})
+    if step not in wanted or broken_off(step).exists():
+        return
+    broken_off(step).touch()
+    if wanted[step]:
+        time.sleep(wanted[step])
+    else:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def install_agent() -> None:
+    """Let every removal of this process be broken off after its steps, and right before its call."""
+
+    def at(kind: Any, name: str, step: str, *, before: bool = False) -> None:
+        original: Callable[..., Any] = getattr(kind, name)
+
+        def done(*arguments: Any, **named: Any) -> Any:
+            if before:
+                break_off(step)
+            answer = original(*arguments, **named)
+            if not before:
+                break_off(step)
+            return answer
+
+        setattr(kind, name, done)
+
+    at(Removal, "_accepted", "accept")
+    at(Removal, "_is_drained", "drain")
+    at(Removal, "_move_leadership", "leadership")
+    at(Removal, "_remove", "check", before=True)
+    at(Etcd, "remove", "remove")
+    at(Removal, "_finished", "result")
+
+
 if __name__ == "__main__":
     install(Holds())
+    install_agent()
     sys.exit(main(sys.argv[1:]))

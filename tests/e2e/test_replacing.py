@@ -7,18 +7,25 @@ from collections.abc import Iterator
 
 import pytest
 
-from coordination.members import SILENT_SECONDS, Member, MemberState
+from coordination.members import MemberState
 from coordination.outcomes import Done
 from coordination.writes import update
-from tests.e2e.harness import ClusterHarness, Json, Seen, running
+from tests.e2e.harness import ClusterHarness, Seen, running
+from tests.e2e.replacing import (
+    HEALTHY_SECONDS,
+    SHORT,
+    group_of,
+    in_slot,
+    leader_and_followers,
+    removed,
+    replaced,
+    silent_for_ten_minutes,
+    sizes_of,
+    terminate,
+)
 
-SHORT = {
-    "pace": {"heartbeat": 5, "look": 1, "clients": 5, "drain": 30},
-    "leases": {"lease": 6, "renew": 1.5},
-}
-HEALTHY_SECONDS = 420.0
-CUT_SECONDS = 100.0
-"""Three looks of the function, and as many of the agents."""
+CUT_SECONDS = 150.0
+"""The minute after which agents name a lost quorum, and three looks of the function and of the agents."""
 MAJORITY = 2
 
 
@@ -40,13 +47,15 @@ def test_each_slot_that_is_terminated_in_turn_is_replaced(cluster: ClusterHarnes
         replaced(cluster, before, leaving)
 
 
-@pytest.mark.parametrize("who", ["leader", "follower"])
-def test_one_that_is_lost_is_replaced(cluster: ClusterHarness, who: str) -> None:
+@pytest.mark.parametrize(
+    ("who", "fault"), [("leader", "lose"), ("follower", "lose"), ("leader", "stop"), ("leader", "hang")]
+)
+def test_one_that_is_lost_is_stopped_or_hangs_is_replaced(cluster: ClusterHarness, who: str, fault: str) -> None:
     before = cluster.healthy(HEALTHY_SECONDS)
-    leader = cluster.etcd_leader(min(before.control_planes))
-    lost = leader if who == "leader" else min(before.control_planes - {leader})
-    cluster.act("lose", lost)
-    replaced(cluster, before, lost)
+    leader, followers = leader_and_followers(cluster, before)
+    broken = leader if who == "leader" else followers[0]
+    cluster.act(fault, broken)
+    replaced(cluster, before, broken)
 
 
 @pytest.mark.parametrize("count", [2, 3])
@@ -112,12 +121,9 @@ def test_a_member_that_is_detached_from_its_group_is_removed_and_replaced(cluste
 
 def test_one_that_has_been_cut_off_for_ten_minutes_is_ended_and_replaced(cluster: ClusterHarness) -> None:
     before = cluster.healthy(HEALTHY_SECONDS)
-    silent = min(before.control_planes - {cluster.etcd_leader(min(before.control_planes))})
+    _, (silent, _) = leader_and_followers(cluster, before)
     cluster.act("isolate", silent)
-    row = cluster.until(lambda seen: told_silent(seen, silent), "nobody tells that it is silent", HEALTHY_SECONDS)
-    # As though the ten minutes had passed.
-    earlier = update(row.item_id, {"Epoch": row.epoch, "SilentSince": (row.silent_since or 0) - SILENT_SECONDS}, {})
-    assert isinstance(cluster.table.apply(earlier), Done)
+    silent_for_ten_minutes(cluster, silent)
     after = replaced(cluster, before, silent)
     assert after.members[silent].ended_at is not None
 
@@ -138,60 +144,10 @@ def test_while_two_are_cut_off_nothing_is_removed_and_all_go_on_once_they_are_ba
         assert seen.operation is None, str(seen)
         time.sleep(5)
     assert alone in seen.control_planes
+    assert "QuorumLost" in seen.conditions
     for name in cut:
         cluster.act("rejoin", name)
     after = cluster.healthy(HEALTHY_SECONDS)
     assert after.control_planes == before.control_planes
     assert after.members.keys() == before.members.keys()
-
-
-def terminate(cluster: ClusterHarness, instance_id: str) -> None:
-    """What an operator does, or Auto Scaling by itself."""
-    cluster.rehearsal.local.client("autoscaling").terminate_instance_in_auto_scaling_group(
-        InstanceId=instance_id, ShouldDecrementDesiredCapacity=False
-    )
-
-
-def replaced(cluster: ClusterHarness, before: Seen, gone: str) -> Seen:
-    """Wait until another instance is a member in the place of one."""
-
-    def done(seen: Seen) -> Seen | None:
-        ended = removed(seen, gone) and seen.state(gone) in ("terminated", "unknown")
-        return seen if ended and len(seen.control_planes) == 3 else None
-
-    cluster.until(done, f"{gone} is not replaced", HEALTHY_SECONDS)
-    after = cluster.healthy(HEALTHY_SECONDS)
-    assert len(after.control_planes - before.control_planes) == 1
-    assert gone not in after.control_planes
-    return after
-
-
-def in_slot(seen: Seen, slot: int) -> list[str]:
-    """The running instances of a slot."""
-    return [row.instance_id for row in seen.rows if row.place == f"slot {slot}" and row.state == "running"]
-
-
-def removed(seen: Seen, name: str) -> bool:
-    """Whether a member's row says removed."""
-    return name in seen.members and seen.members[name].state is MemberState.REMOVED
-
-
-def told_silent(seen: Seen, name: str) -> Member | None:
-    """The row of a member of which an agent has told that it is silent."""
-    row = seen.members[name]
-    return row if row.silent_since is not None else None
-
-
-def group_of(cluster: ClusterHarness, instance_id: str) -> str:
-    """The name of an instance's group."""
-    client = cluster.rehearsal.local.client("autoscaling")
-    (found,) = client.describe_auto_scaling_instances(InstanceIds=[instance_id])["AutoScalingInstances"]
-    return str(found["AutoScalingGroupName"])
-
-
-def sizes_of(cluster: ClusterHarness, group: str) -> Json:
-    """A group as Auto Scaling describes it."""
-    client = cluster.rehearsal.local.client("autoscaling")
-    (found,) = client.describe_auto_scaling_groups(AutoScalingGroupNames=[group])["AutoScalingGroups"]
-    described: Json = found
-    return described
+    cluster.until(lambda seen: "QuorumLost" not in seen.conditions, "QuorumLost stays", HEALTHY_SECONDS)
