@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from coordination import drains
 from coordination.drains import DRAIN_SECONDS, GRACE_SECONDS, Drain, DrainOutcome, DrainState, requested
+from coordination.fields import LARGEST_NUMBER
 from coordination.names import DRAIN_ITEM_PREFIX, TABLE_KEY, drain_item
 from coordination.outcomes import Item, Known, NoTable, Reading
 from coordination.rows import Rows
@@ -209,7 +210,9 @@ def test_an_item_that_cannot_be_understood_fails_the_call_ends_the_hook_and_is_d
 # in bounded time
 
 VALUES = st.none() | st.text(max_size=3) | st.booleans() | st.integers() | st.integers(NOW - 2000, NOW + 2000)
-ITEMS: st.SearchStrategy[Item | None] = st.none() | st.fixed_dictionaries(
+MOMENTS = st.integers(NOW - 2000, NOW + 2000) | st.integers(-LARGEST_NUMBER, LARGEST_NUMBER)
+SOUND = st.builds(Drain, st.just("i-1"), st.just(DrainState.REQUESTED), MOMENTS, MOMENTS).map(Drain.item)
+ANYTHING = st.fixed_dictionaries(
     {TABLE_KEY: st.just(drain_item("i-1"))},
     optional={
         "State": st.sampled_from(["requested", "done", "asleep"]) | VALUES,
@@ -218,6 +221,7 @@ ITEMS: st.SearchStrategy[Item | None] = st.none() | st.fixed_dictionaries(
         "Outcome": st.sampled_from(list(DrainOutcome)).map(str) | VALUES,
     },
 )
+ITEMS: st.SearchStrategy[Item | None] = st.none() | SOUND | ANYTHING
 PASSES = st.lists(
     st.tuples(st.sampled_from(["works", "reads nothing", "writes nothing", "is busy"]), st.integers(1, 80)), max_size=3
 ).map(lambda runs: [what for what, times in runs for _ in range(times)])
