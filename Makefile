@@ -157,8 +157,8 @@ e2e-joining: $(CHECK) ## A joining control plane is lost, stops responding or re
 	$(e2e) tests/e2e/test_joining_faults.py
 
 .PHONY: e2e-replacing
-e2e-replacing: $(CHECK) ## Control planes leave, announced and unannounced, and others come in their place
-	$(e2e) tests/e2e/test_replacing.py
+e2e-replacing: $(CHECK) ## Control planes and workers leave, announced and unannounced, and others come in their place
+	$(e2e) $(addprefix tests/e2e/test_,replacing.py worker_drains.py)
 
 .PHONY: e2e-replacing-faults
 e2e-replacing-faults: $(CHECK) ## Control planes are replaced while agents, functions, AWS, disks and networks fail

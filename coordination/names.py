@@ -106,6 +106,11 @@ def release_grant_item(instance_id: str) -> str:
     return RELEASE_GRANT_ITEM_PREFIX + instance_id
 
 
+def drain_item(instance_id: str) -> str:
+    """The key of a worker's drain."""
+    return DRAIN_ITEM_PREFIX + instance_id
+
+
 def condition_item(name: str) -> str:
     """The key of a condition."""
     return CONDITION_ITEM_PREFIX + name

@@ -13,12 +13,14 @@ from typing import NoReturn, TypeVar
 
 from coordination.boots import Boot, boot
 from coordination.conditions import Condition, condition
+from coordination.drains import Drain, drain
 from coordination.fields import Malformed, as_number, parsed
 from coordination.members import Member, member
 from coordination.names import (
     BOOT_ITEM_PREFIX,
     CLUSTER_ITEM,
     CONDITION_ITEM_PREFIX,
+    DRAIN_ITEM_PREFIX,
     LEASE_ITEM_PREFIX,
     MEMBER_ITEM_PREFIX,
     OBSERVATION_ITEM,
@@ -84,6 +86,8 @@ class Rows:
     """Those of nodes, by LeaseName."""
     release_grants: Mapping[str, Reading[ReleaseGrant]] = field(default_factory=_NotRead)
     """By instance id."""
+    drains: Mapping[str, Reading[Drain]] = field(default_factory=_NotRead)
+    """By instance id."""
     observation: Reading[ClusterObservation | None] = _NOT_READ
     operation: Reading[Operation | None] = _NOT_READ
     restore_approval: Reading[Approval | None] = _NOT_READ
@@ -128,6 +132,7 @@ def rows(items: Iterable[Item], wanted: Collection[str]) -> Rows:
         conditions=several(CONDITION_ITEM_PREFIX, condition),
         leases=leases(),
         release_grants=several(RELEASE_GRANT_ITEM_PREFIX, release_grant),
+        drains=several(DRAIN_ITEM_PREFIX, drain),
         observation=one(OBSERVATION_ITEM, cluster_observation),
         operation=one(OPERATION_ITEM, operation),
         restore_approval=one(RESTORE_APPROVAL_ITEM, approval),

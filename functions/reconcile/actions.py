@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from coordination.conditions import Condition
+from coordination.drains import Drain
 from coordination.instances import GroupInstance, SlotGroup
 from coordination.members import Member
 from coordination.operations import Operation
+from coordination.outcomes import Reading
 from coordination.record import ClusterRecord
 from coordination.teardowns import Teardown
 
@@ -127,6 +129,23 @@ class ClearOperation:
 
 
 @dataclass(frozen=True)
+class RequestDrain:
+    """Ask the agents to drain a worker."""
+
+    drain: Drain
+    reason: str
+
+
+@dataclass(frozen=True)
+class ClearDrain:
+    """Delete the drain of a worker that no hook holds any more; `seen` is Unknown where it cannot be understood."""
+
+    instance_id: str
+    seen: Reading[Drain]
+    reason: str
+
+
+@dataclass(frozen=True)
 class StartSlot:
     """Raise a slot's group from no instance to one."""
 
@@ -188,6 +207,8 @@ Action: TypeAlias = (
     | WithdrawOperation
     | NoteVeto
     | ClearOperation
+    | RequestDrain
+    | ClearDrain
     | StartSlot
     | SetCondition
     | ClearCondition
@@ -208,6 +229,10 @@ def subject(action: Action) -> str:
             return action.row.instance_id
         case RequestOperation() | WithdrawOperation() | ClearOperation():
             return str(action.operation)
+        case RequestDrain():
+            return action.drain.instance_id
+        case ClearDrain():
+            return action.instance_id
         case StartSlot():
             return action.group.name
         case SetCondition() | ClearCondition():

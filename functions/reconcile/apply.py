@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
-from coordination import member_writes, operations
+from coordination import drains, member_writes, operations
+from coordination.drains import Drain
 from coordination.instances import GroupInstance
 from coordination.members import Member
-from coordination.names import OPERATION_ITEM, TABLE_KEY, TEARDOWN_ITEM, condition_item
+from coordination.names import OPERATION_ITEM, TABLE_KEY, TEARDOWN_ITEM, condition_item, drain_item
 from coordination.operations import OperationOutcome
-from coordination.outcomes import Conflict, Done, NoOp, Refused, Request, Unknown
+from coordination.outcomes import Conflict, Done, Known, NoOp, Reading, Refused, Request, Unknown, Write
 from coordination.record import ClusterRecord
 from coordination.teardowns import Teardown
 from coordination.writes import Update
@@ -20,6 +21,7 @@ from functions.reconcile.actions import (
     Action,
     AnswerTeardown,
     ClearCondition,
+    ClearDrain,
     ClearOperation,
     CompleteHook,
     DeregisterTarget,
@@ -30,6 +32,7 @@ from functions.reconcile.actions import (
     NoteVeto,
     ProtectTable,
     RegisterTarget,
+    RequestDrain,
     RequestOperation,
     SetCondition,
     SetPhaseDeleting,
@@ -121,6 +124,10 @@ def _outcome(action: Action, ports: Ports, settings: Settings) -> Outcome:
             return ports.table.apply(operations.end(operation, OperationOutcome.WITHDRAWN, reason, now))
         case ClearOperation(operation=operation):
             return ports.table.delete(OPERATION_ITEM, {"OperationId": operation.operation_id})
+        case RequestDrain(drain=wanted):
+            return ports.table.apply(drains.request(wanted))
+        case ClearDrain(instance_id=instance_id, seen=seen):
+            return _clear_drain(instance_id, seen, ports)
         case StartSlot(group=group):
             return ports.sizes.start(group)
         case SetCondition(condition=condition, replaces=replaces):
@@ -151,6 +158,13 @@ def _complete(instance: GroupInstance, bars: ClusterRecord | None, ports: Ports)
         if not isinstance(barred, Done):
             return barred
     return ports.groups.complete(instance)
+
+
+def _clear_drain(instance_id: str, seen: Reading[Drain], ports: Ports) -> Write:
+    """Delete a drain as it was read. Of one that cannot be understood only its being there can be expected."""
+    key = drain_item(instance_id)
+    expected = {"RequestedAt": seen.value.requested_at} if isinstance(seen, Known) else {TABLE_KEY: key}
+    return ports.table.delete(key, expected)
 
 
 def _end(instance: GroupInstance, row: Member | None, ports: Ports) -> Outcome:

@@ -2,8 +2,9 @@
 
 Rules: the hook of an instance of which anything is unknown is never completed; a control plane's is completed when no
 row says that etcd knows it, when it is the only member that its epoch ever had and is known to be unresponsive
-(coordination.release_grants), or when the cluster is being deleted and the table says so. A retained instance is
-terminated by the same rules. Ending a membership needs an agent on a member: functions.reconcile.membership asks.
+(coordination.release_grants), or when the cluster is being deleted and the table says so. A worker without a row is
+drained first, in bounded time (functions.reconcile.drains). A retained instance is terminated by the same rules. Ending
+a membership needs an agent on a member: functions.reconcile.membership asks.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from coordination.outcomes import Known, NoTable, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.rows import Rows, understood
 from coordination.stacks import SETTLED_STATES
-from functions.reconcile import deletion, membership, sizes
+from functions.reconcile import deletion, drains, membership, sizes
 from functions.reconcile.actions import (
     Action,
     ClearCondition,
@@ -54,6 +55,8 @@ def decide(snapshot: Snapshot) -> list[Action]:
     for instance in snapshot.groups.value.instances:
         if not instance.waits_to_terminate and not instance.is_retained:
             continue
+        if drains.is_drained_first(instance, snapshot):
+            continue
         verdict = _verdict(instance, snapshot, members.holds)
         if not isinstance(verdict, Held):
             released.append(verdict)
@@ -73,6 +76,7 @@ def decide(snapshot: Snapshot) -> list[Action]:
     return [
         *kept,
         *released,
+        *drains.decide(snapshot),
         *sizes.starts(snapshot),
         *members.actions,
         *conditions,
@@ -106,7 +110,8 @@ def _verdict(
         without_row = record is not None and record.phase is Phase.READY
         return _let_go(instance, reason, record if without_row else None)
     if instance.role == WORKER_ROLE:
-        return _let_go(instance, "a worker; its pods were not drained")
+        # Without a row it would be drained first (functions.reconcile.drains).
+        return _let_go(instance, "a worker that is no member of etcd any more")
     return Held(instance, Unknown(f"its group {instance.group} has the role {instance.role!r}"))
 
 

@@ -7,6 +7,7 @@ from coordination.members import MemberState
 from coordination.names import (
     CLUSTER_ITEM,
     CONDITION_ITEM_PREFIX,
+    DRAIN_ITEM_PREFIX,
     MEMBER_ITEM_PREFIX,
     OBSERVATION_ITEM,
     OPERATION_ITEM,
@@ -22,8 +23,8 @@ from functions.reconcile.ports import Ports
 from functions.reconcile.settings import Settings
 from functions.reconcile.snapshot import Snapshot
 
-# A scan, for nobody knows which members, conditions and release grants there are. Boot rows are left out: an instance
-# may write anything into its own, and no decision here is about them.
+# A scan, for nobody knows which members, conditions, release grants and drains there are. Boot rows are left out: an
+# instance may write anything into its own, and no decision here is about them.
 _READ = (
     CLUSTER_ITEM,
     START_ITEM,
@@ -33,6 +34,7 @@ _READ = (
     MEMBER_ITEM_PREFIX,
     CONDITION_ITEM_PREFIX,
     RELEASE_GRANT_ITEM_PREFIX,
+    DRAIN_ITEM_PREFIX,
 )
 
 
@@ -71,7 +73,8 @@ def unknowns(snapshot: Snapshot) -> list[Unknown]:
     ]
     if isinstance(snapshot.rows, Known):
         rows = snapshot.rows.value
-        readings += [rows.record, rows.start, rows.teardown, rows.operation, *rows.members.values()]
+        readings += [rows.record, rows.start, rows.teardown, rows.operation]
+        readings += [*rows.members.values(), *rows.drains.values()]
     return [reading for reading in readings if isinstance(reading, Unknown)]
 
 

@@ -6,11 +6,18 @@ The clock runs as it is and the schedule is switched off: what happens is the do
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from coordination import drains
+from coordination.adapters.table import ClusterTable
+from coordination.drains import DrainOutcome
+from coordination.names import drain_item
+from coordination.outcomes import Done, Known
+from coordination.record import ClusterRecord, Phase
 from rehearsal.local import inventory
 from tests.integration.cluster import Cluster, package
 from tests.integration.conftest import Generated
@@ -79,13 +86,38 @@ def test_a_voter_is_held_until_its_row_says_that_etcd_forgot_it(nodes: Nodes, ha
     wait_for(lambda: not nodes.conditions(voter), "the condition is cleared")
 
 
-def test_a_worker_goes_undrained_and_the_log_says_so(nodes: Nodes) -> None:
+def test_a_worker_goes_undrained_where_no_cluster_is_ready_and_the_log_says_so(nodes: Nodes) -> None:
     worker = next(iter(nodes.states("worker")))
     nodes.terminate(worker)
     wait_for(lambda: worker not in nodes.states(), "the worker is gone")
     wait_for(lambda: sorted(nodes.states("worker").values()) == [IN_SERVICE] * 2, "another one came")
     (report,) = wait_for(lambda: nodes.decisions(worker, "CompleteHook"), "the function's log")
-    assert _reason(report, worker) == "a worker; its pods were not drained"
+    assert _reason(report, worker) == "a worker; no cluster is ready that could drain it"
+
+
+def test_a_worker_of_a_ready_cluster_is_held_until_an_agent_says_that_it_is_drained(
+    nodes: Nodes, cluster: Cluster, harness: LocalAwsHarness
+) -> None:
+    table = ClusterTable(harness.client("dynamodb"), nodes.table)
+    assert table.put(ClusterRecord(cluster.stack_id, Phase.READY, 1).item(), {}) == Done()
+    _wait_for_the_function(nodes, "cluster")
+    worker = next(iter(nodes.states("worker")))
+    nodes.terminate(worker)
+    wait_for(lambda: nodes.decisions(worker, "Heartbeat"), "the function waits for a drain")
+    assert nodes.states()[worker] == WAITS_TO_TERMINATE
+
+    stored = table.get(drain_item(worker))
+    assert isinstance(stored, Known)
+    assert stored.value is not None
+    done = drains.done(drains.drain(stored.value), DrainOutcome.DRAINED, "i-0", int(time.time()))
+    assert table.apply(done) == Done()
+    wait_for(lambda: worker not in nodes.states(), "the worker is gone")
+    (report,) = wait_for(lambda: nodes.decisions(worker, "CompleteHook"), "the function's log")
+    assert report["by"] == {"kind": "table", "items": [drain_item(worker)]}
+    assert _reason(report, worker) == "a worker; its pods have left it"
+    # The next change of the table wakes the function, which no schedule wakes here.
+    assert table.delete("cluster", {"Epoch": 1}) == Done()
+    wait_for(lambda: table.get(drain_item(worker)) == Known(None), "the item is deleted")
 
 
 def test_an_instance_of_somebody_else_is_left_alone(nodes: Nodes, cluster: Cluster, harness: LocalAwsHarness) -> None:

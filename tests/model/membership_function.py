@@ -204,6 +204,7 @@ def _snapshot(state: State, times: Times) -> Snapshot:
                 conditions={},
                 teardown=Known(None),
                 release_grants={},
+                drains={},
                 observation=Known(facts.observation(state)),
                 operation=Known(facts.operation(state, times)),
             )

@@ -17,6 +17,7 @@ from userdata.agent import addons, certificate_renewal, cluster_ready, csr_appro
 from userdata.agent.certificate_renewal import CertificateContext
 from userdata.agent.cluster_ready import ClusterReadySignal
 from userdata.agent.context import AgentContext
+from userdata.agent.draining import DrainContext, WorkerDrains
 from userdata.agent.fence import SelfFence
 from userdata.agent.observe.gather import ObservationSources
 from userdata.agent.observe.snapshot import Nodes
@@ -88,7 +89,8 @@ def renewal(context: AgentContext, pulse: Pulse) -> Task:
 
 
 def departures(context: AgentContext, leadership: AgentLease, pulse: Pulse) -> Sequence[Task]:
-    """What ends memberships and Nodes. A drain takes minutes, so these have a loop and a client of their own."""
+    """What ends memberships and Nodes. A drain's step takes half a minute, so these have a loop and a client of their
+    own."""
     identity = context.identity
     api = Api(identity.address, Access(identity.instance_id, context.root).agent)
     own = _identity(context)
@@ -114,6 +116,21 @@ def departures(context: AgentContext, leadership: AgentLease, pulse: Pulse) -> S
     )
     restarts = StillLease(context.table, LeaseName.RESTART, timings)
     return (removal.task(), StaleNodes(api, context.groups.states, pulse.beat).task(), restarts.task())
+
+
+def draining(context: AgentContext, pulse: Pulse) -> Task:
+    """What drains workers that terminate: no removal waits for it, so it has a loop and a client of its own, too."""
+    identity = context.identity
+    api = Api(identity.address, Access(identity.instance_id, context.root).agent)
+    return WorkerDrains(
+        DrainContext(
+            instance_id=identity.instance_id,
+            epoch=_identity(context).epoch,
+            table=context.table,
+            drain=lambda name, force: drain_step(api, name, force=force),
+            beat=pulse.beat,
+        )
+    ).task()
 
 
 def _look(context: AgentContext) -> Callable[[], Reading[EtcdView]]:

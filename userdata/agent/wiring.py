@@ -12,7 +12,7 @@ from coordination.adapters.clients import client
 from coordination.node_leases import LeaseName
 from userdata.agent.context import AgentContext, agent_context
 from userdata.agent.loop import Loop, serve
-from userdata.agent.task_list import departures, renewal, tasks
+from userdata.agent.task_list import departures, draining, renewal, tasks
 from userdata.agent.tasks import Task
 from userdata.agent.watchdog import Heart
 from userdata.host import notify
@@ -37,17 +37,20 @@ def agent(root: Path) -> int:
 def _run(context: AgentContext, log: Log, stop: threading.Event) -> int:
     tell = notify.notifier()
     heart = Heart(tell)
-    often, rarely, members = heart.pulse("tasks"), heart.pulse("certificates"), heart.pulse("members")
+    often, rarely = heart.pulse("tasks"), heart.pulse("certificates")
+    members, workers = heart.pulse("members"), heart.pulse("drains")
     # What a task has computed is what its own thread has: the other loop's goes on meanwhile.
     log = replace(log, clocks=replace(log.clocks, computed=time.thread_time))
     timings = context.image.pace.leases
     leadership = LeaseHolder(context.table, LeaseName.AGENT, context.identity.instance_id, timings)
     lead = Task("lead", timings.renew, leadership.contend, leader_only=False)
-    # Restarting what has new certificates takes minutes, and so does a drain; workers that join wait for neither.
+    # Restarting what has new certificates takes minutes, and so do drains; workers that join wait for neither, and a
+    # member that leaves waits for no worker's drain.
     loops = [
         Loop([lead, *tasks(context, leadership)], leadership, log, often),
         Loop([renewal(context, rarely)], leadership, log, rarely),
         Loop(departures(context, leadership, members), leadership, log, members),
+        Loop([draining(context, workers)], leadership, log, workers),
     ]
     tell(notify.READY)
     return serve(loops, heart, leadership.release, stop)

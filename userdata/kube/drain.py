@@ -46,6 +46,9 @@ class PodLeft:
 class Drained:
     """The node has no Pod left that a drain takes away; or there is no such Node."""
 
+    had_node: bool = True
+    """Whether there is such a Node."""
+
 
 @dataclass(frozen=True)
 class Waiting:
@@ -74,7 +77,7 @@ def drain_step(api: Api, node_name: str, *, force: bool = False, clock: Callable
     """
     cordoned = _cordon(api, node_name)
     if isinstance(cordoned, NotFound):
-        return Drained()
+        return Drained(had_node=False)
     if not isinstance(cordoned, Done | NoOp):
         return cordoned
     listed = api.list(PODS, fieldSelector=f"spec.nodeName={node_name}")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
+from coordination.drains import Drain
 from coordination.members import Member, MemberState
 from coordination.names import CONTROL_PLANE_ROLE
 from coordination.node_leases import LeaseName
@@ -178,7 +179,7 @@ def _row_data(row: Member) -> Mapping[str, object]:
 
 def _table_parts(reading: Reading[StatusRows], now: float) -> list[Part]:
     if isinstance(reading, Unknown):
-        return [Part(name, unknown=(reading.reason,)) for name in ("leases", "conditions", "observation")]
+        return [Part(name, unknown=(reading.reason,)) for name in ("leases", "conditions", "drains", "observation")]
     table = reading.value
     owners = {lease.name: lease.owner for lease in table.leases}
     leases = Part(
@@ -193,7 +194,28 @@ def _table_parts(reading: Reading[StatusRows], now: float) -> list[Part]:
         [vars(each) for each in table.conditions],
         tuple(f"{each.name}: {each.reason}" for each in table.conditions),
     )
-    return [leases, conditions, _observation(table.observation, now), Part("table", unknown=table.malformed)]
+    seen = _observation(table.observation, now)
+    return [leases, conditions, _drains(table.drains, now), seen, Part("table", unknown=table.malformed)]
+
+
+def _drains(found: Sequence[Drain], now: float) -> Part:
+    return Part(
+        "drains",
+        tuple((each.instance_id, f"since {ago(now - each.requested_at)}", _drain(each, now)) for each in found),
+        [{"instance_id": each.instance_id, **each.fields()} for each in found],
+        tuple(
+            f"nobody drains {each.instance_id}, which terminates: its time was over {ago(now - each.deadline)}"
+            for each in found
+            if each.outcome is None and each.is_overdue(int(now))
+        ),
+    )
+
+
+def _drain(seen: Drain, now: float) -> str:
+    if seen.outcome is not None:
+        return f"{seen.outcome} by {seen.by or 'nobody'}"
+    left = seen.deadline - now
+    return f"its pods have {left:.0f} s left" if left > 0 else "its pods are deleted"
 
 
 def _observation(seen: ClusterObservation | None, now: float) -> Part:

@@ -13,6 +13,7 @@ from coordination.fields import parsed
 from coordination.names import (
     CLUSTER_ITEM,
     CONDITION_ITEM_PREFIX,
+    DRAIN_ITEM_PREFIX,
     LEASE_ITEM_PREFIX,
     MEMBER_ITEM_PREFIX,
     OBSERVATION_ITEM,
@@ -30,7 +31,14 @@ from userdata.status.snapshot import Snapshot, StageLine, StatusRows, Who
 
 BOOT_LOG = f"{LOG_FOLDER}/boot.log"
 # A scan, for a person who asks once. Boot rows are left out: how a boot goes is told by the log of its own node.
-_READ = (CLUSTER_ITEM, MEMBER_ITEM_PREFIX, LEASE_ITEM_PREFIX, CONDITION_ITEM_PREFIX, OBSERVATION_ITEM)
+_READ = (
+    CLUSTER_ITEM,
+    MEMBER_ITEM_PREFIX,
+    LEASE_ITEM_PREFIX,
+    CONDITION_ITEM_PREFIX,
+    DRAIN_ITEM_PREFIX,
+    OBSERVATION_ITEM,
+)
 
 Parsed = TypeVar("Parsed")
 
@@ -112,7 +120,9 @@ def _table(rows: Rows) -> StatusRows:
     """Nothing is ignored: what cannot be understood is told, but for the record, which the caller has."""
     record = rows.record.value if isinstance(rows.record, Known) else None
     unknown = [
-        each.reason for found in (rows.members, rows.leases, rows.conditions) for each in unreadable(found).values()
+        each.reason
+        for found in (rows.members, rows.leases, rows.conditions, rows.drains)
+        for each in unreadable(found).values()
     ]
     unknown += [rows.observation.reason] if isinstance(rows.observation, Unknown) else []
     return StatusRows(
@@ -120,6 +130,7 @@ def _table(rows: Rows) -> StatusRows:
         members=tuple(row for row in _ordered(rows.members) if record is None or row.epoch == record.epoch),
         leases=_ordered(rows.leases),
         conditions=_ordered(rows.conditions),
+        drains=_ordered(rows.drains),
         observation=rows.observation.value if isinstance(rows.observation, Known) else None,
         malformed=tuple(unknown),
     )

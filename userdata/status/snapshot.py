@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from coordination.conditions import Condition
+from coordination.drains import Drain
 from coordination.members import Member
 from coordination.node_leases import NodeLease
 from coordination.observed_state import ClusterObservation
@@ -46,6 +47,7 @@ class StatusRows:
     members: tuple[Member, ...]
     leases: tuple[NodeLease, ...]
     conditions: tuple[Condition, ...]
+    drains: tuple[Drain, ...]
     observation: ClusterObservation | None
     malformed: tuple[str, ...]
     """Items that cannot be understood, a line each."""

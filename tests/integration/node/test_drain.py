@@ -269,5 +269,5 @@ def test_a_node_is_deleted_once_and_is_drained_then(workload: Workload) -> None:
     workload.pod("web-0")
     assert delete_node(agent, NODE) == Done()
     assert delete_node(agent, NODE) == NoOp(f"there is no Node {NODE}")
-    assert workload.step() == Drained()
+    assert workload.step() == Drained(had_node=False)
     assert workload.grace_seconds("web-0") is None

@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordination.conditions import Condition
+from coordination.drains import requested
 from coordination.function_lease import FunctionLease
 from coordination.members import Member, MemberState
 from coordination.names import (
     BOOT_ITEM_PREFIX,
     CLUSTER_ITEM,
     CONDITION_ITEM_PREFIX,
+    DRAIN_ITEM_PREFIX,
     LEASE_ITEM_PREFIX,
     MEMBER_ITEM_PREFIX,
     OBSERVATION_ITEM,
@@ -43,6 +45,7 @@ CONDITION = Condition("QuorumLost", "a reason", "a step", since=17)
 GRANT = ReleaseGrant("i-1", epoch=3, row_version=4, by="i-2")
 TEARDOWN = Teardown("https://answer", "r-1", "arn:stack", "Teardown", "teardown-1", 660)
 OPERATION = Operation("op-7", OperationKind.REMOVE, "i-1", "8e9e", 3, OperationState.REQUESTED, 1_800_000_000)
+DRAIN = requested("i-8", 1_800_000_000)
 OBSERVATION = ClusterObservation(1_800_000_000, "i-2", 3)
 ARN = "arn:aws:ec2:us-east-1:123456789012:instance/i-9"
 ITEMS: tuple[Item, ...] = (
@@ -53,6 +56,7 @@ ITEMS: tuple[Item, ...] = (
     TEARDOWN.item(),
     OPERATION.item(),
     OBSERVATION.item(),
+    DRAIN.item(),
     {TABLE_KEY: BOOT_ITEM_PREFIX + ARN, "Stage": "decide"},
     {TABLE_KEY: RESTORE_APPROVAL_ITEM, "Epoch": 3, "InstanceIds": "i-1, i-2", "Who": "somebody"},
     as_item(f"{LEASE_ITEM_PREFIX}join", {"Owner": "i-1", "Counter": 4, "Fence": 2}),
@@ -66,6 +70,7 @@ ALL = (
     CONDITION_ITEM_PREFIX,
     LEASE_ITEM_PREFIX,
     RELEASE_GRANT_ITEM_PREFIX,
+    DRAIN_ITEM_PREFIX,
     OBSERVATION_ITEM,
     OPERATION_ITEM,
     RESTORE_APPROVAL_ITEM,
@@ -87,6 +92,7 @@ def test_every_item_becomes_its_row() -> None:
     assert found.observation == Known(OBSERVATION)
     assert (found.members, found.conditions) == ({"i-1": Known(MEMBER)}, {"QuorumLost": Known(CONDITION)})
     assert found.release_grants == {"i-1": Known(GRANT)}
+    assert found.drains == {"i-8": Known(DRAIN)}
     assert [row.instance_id for row in understood(found.boots).values()] == ["i-9"]
     assert list(found.boots) == [ARN]
     # The function's own lease is judged otherwise, and what a later release calls its lease is nobody's here.
@@ -121,7 +127,7 @@ def test_what_was_not_read_is_no_empty_answer(wanted: str) -> None:
     assert len(was_read) == 1
 
 
-@pytest.mark.parametrize("broken", ITEMS[:10], ids=lambda item: item[TABLE_KEY])
+@pytest.mark.parametrize("broken", ITEMS[:11], ids=lambda item: item[TABLE_KEY])
 def test_a_row_that_cannot_be_understood_hides_no_other(broken: Item) -> None:
     key = str(broken[TABLE_KEY])
     found = rows([item if item is not broken else {TABLE_KEY: key, "Stage": 5} for item in ITEMS], ALL)

@@ -19,6 +19,7 @@ from moto import mock_aws
 
 from coordination.adapters.table import ClusterTable
 from coordination.conditions import Condition
+from coordination.drains import Drain
 from coordination.instances import GroupInstance, Groups, SlotGroup
 from coordination.members import Member, MemberState
 from coordination.observed_state import ClusterObservation
@@ -81,6 +82,7 @@ def rows(
     observation: Reading[ClusterObservation | None] = UNSEEN,
     operation: Reading[Operation | None] = NO_OPERATION,
     start: Reading[Start | None] = STARTED,
+    drains: Mapping[str, Reading[Drain]] | None = None,
 ) -> Known[Rows]:
     return Known(
         Rows(
@@ -90,6 +92,7 @@ def rows(
             start=start,
             teardown=teardown,
             release_grants={name: Known(each) for name, each in (release_grants or {}).items()},
+            drains=drains or {},
             observation=observation,
             operation=operation,
         )

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from coordination.conditions import Condition
+from coordination.members import Member
 from coordination.outcomes import Known, NoTable, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.release_grants import ReleaseGrant
@@ -149,15 +150,14 @@ def test_a_missing_table_holds_too_though_nothing_can_be_noted_in_it() -> None:
     assert kinds(decide(snapshot(instance(), rows=NoTable("gone")))) == ["Heartbeat"]
 
 
-def test_a_worker_goes_undrained_and_the_log_says_so() -> None:
-    assert decide(snapshot(instance(role="worker"))) == [
-        CompleteHook(instance(role="worker"), "a worker; its pods were not drained")
-    ]
-
-
 def test_a_worker_with_a_members_row_is_held() -> None:
     voter = rows(members={"i-1": member("i-1", "voter")})
-    assert "CompleteHook" not in kinds(decide(snapshot(instance(role="worker"), rows=voter)))
+    assert kinds(decide(snapshot(instance(role="worker"), rows=voter)))[0] == "Heartbeat"
+
+
+@pytest.mark.parametrize("row", [member("i-1", "removed"), member("i-1", "voter", 0)])
+def test_a_worker_that_is_no_member_any_more_goes(row: Known[Member]) -> None:
+    assert kinds(decide(snapshot(instance(role="worker"), rows=rows(members={"i-1": row})))) == ["CompleteHook"]
 
 
 def test_an_instance_of_a_group_without_a_role_is_held() -> None:
@@ -190,7 +190,7 @@ def test_groups_that_cannot_be_read_mean_waiting_and_clear_no_condition() -> Non
 
 def test_one_member_that_is_held_does_not_hold_the_others() -> None:
     voter = rows(members={"i-1": member("i-1", "voter")})
-    leaving = (instance("i-1"), instance("i-2", group="slot1"), instance("i-3", role="worker", group="pool"))
+    leaving = (instance("i-1"), instance("i-2", group="slot1"), instance("i-3", group="slot2"))
     actions = decide(snapshot(*leaving, rows=voter))
     assert [action.instance.instance_id for action in actions if isinstance(action, CompleteHook)] == ["i-2", "i-3"]
     assert [action.instance.instance_id for action in actions if isinstance(action, Heartbeat)] == ["i-1"]

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordination.conditions import Condition
+from coordination.drains import DRAIN_SECONDS, Drain, DrainOutcome, DrainState
 from coordination.instances import GroupInstance, Groups
 from coordination.members import Member, MemberState
+from coordination.names import WORKER_ROLE
 from coordination.observed_state import ClusterObservation, SeenMember
 from coordination.operations import Operation, OperationKind, OperationOutcome, OperationState
 from coordination.outcomes import Known, NoTable, Reading, Unknown
@@ -21,10 +23,12 @@ from functions.reconcile.actions import (
     Action,
     AnswerTeardown,
     ClearCondition,
+    ClearDrain,
     ClearOperation,
     CompleteHook,
     Heartbeat,
     ProtectTable,
+    RequestDrain,
     RequestOperation,
     SetCondition,
     SetPhaseDeleting,
@@ -91,6 +95,14 @@ operations = st.builds(
     ended_at=st.none() | st.sampled_from([NOW - 1, NOW - 900]),
 )
 release_grants = st.builds(ReleaseGrant, st.sampled_from(IDS), st.integers(0, 2), st.integers(0, 1), st.just("i-9"))
+drains = st.builds(
+    Drain,
+    st.just("i-x"),
+    st.just(DrainState.REQUESTED),
+    st.sampled_from([NOW - 1, NOW - 900, NOW + 900]),
+    st.sampled_from([NOW + DRAIN_SECONDS, NOW - 1]),
+    outcome=st.none() | st.sampled_from(list(DrainOutcome)),
+)
 teardowns = st.one_of(st.none(), st.builds(teardown, st.sampled_from([NOW - 1, NOW + 600])))
 table_rows = st.builds(
     Rows,
@@ -109,6 +121,12 @@ table_rows = st.builds(
     operation=st.one_of(st.none() | operations).map(Known) | st.just(BROKEN),
     release_grants=st.lists(release_grants, max_size=2).map(
         lambda found: {"i-1": BROKEN, **{one.instance_id: Known(one) for one in found}}
+    ),
+    drains=st.dictionaries(st.sampled_from(IDS), drains.map(Known) | st.just(BROKEN), max_size=2).map(
+        lambda found: {
+            name: Known(replace(each.value, instance_id=name)) if isinstance(each, Known) else each
+            for name, each in found.items()
+        }
     ),
 )
 snapshots = st.builds(
@@ -194,7 +212,11 @@ def test_only_waiting_instances_are_answered_and_each_exactly_once(snapshot: Sna
     assert all(one.waits_to_terminate or one.waits_to_launch for one in answered)
     if isinstance(snapshot.groups, Known):
         terminating = [one.instance_id for one in snapshot.groups.value.instances if one.waits_to_terminate]
-        assert sorted(one.instance_id for one in answered if one.waits_to_terminate) == terminating
+        # A worker's hook is not extended for a drain that is not stored.
+        workers = {one.instance_id for one in snapshot.groups.value.instances if one.role == WORKER_ROLE}
+        assert sorted({one.instance_id for one in answered if one.waits_to_terminate} | workers & set(terminating)) == (
+            terminating
+        )
         assert len({one.instance_id for one in answered}) == len(answered)
 
 
@@ -253,7 +275,7 @@ def test_two_rounds_leave_nothing_to_write(snapshot: Snapshot) -> None:
         return
     for _ in range(2):
         snapshot = stored(snapshot, decide(snapshot))
-    writes = SetCondition | ClearCondition | SetPhaseDeleting | ProtectTable
+    writes = SetCondition | ClearCondition | SetPhaseDeleting | ProtectTable | RequestDrain | ClearDrain
     assert not [action for action in decide(snapshot) if isinstance(action, writes)]
 
 
@@ -263,14 +285,19 @@ def stored(snapshot: Snapshot, actions: list[Action]) -> Snapshot:
         return snapshot
     rows = snapshot.rows.value
     conditions: dict[str, Reading[Condition]] = dict(rows.conditions)
+    drains: dict[str, Reading[Drain]] = dict(rows.drains)
     for action in actions:
         match action:
             case SetCondition(condition=condition):
                 conditions[condition.name] = Known(condition)
             case ClearCondition(condition=condition):
                 conditions.pop(condition.name, None)
+            case RequestDrain(drain=wanted):
+                drains[wanted.instance_id] = Known(wanted)
+            case ClearDrain(instance_id=name):
+                del drains[name]
             case SetPhaseDeleting():
                 rows = replace(rows, record=Known(ClusterRecord(CLUSTER_ID, Phase.DELETING, 1)))
             case ProtectTable():
                 snapshot = replace(snapshot, table_protected=Known(True))
-    return replace(snapshot, rows=Known(replace(rows, conditions=conditions)))
+    return replace(snapshot, rows=Known(replace(rows, conditions=conditions, drains=drains)))

@@ -73,6 +73,7 @@ def may(role: str, need: Need, *, vpc: str | None = VPC, came_from: str | None =
     return decide(access, policies).allowed
 
 
+WRITES = ("PutItem", "UpdateItem", "DeleteItem")
 WORKER = [
     (row("PutItem", f"boot#{INSTANCE}"), False),
     (row("UpdateItem", f"boot#{INSTANCE}"), True),
@@ -82,6 +83,9 @@ WORKER = [
     *((row("UpdateItem", key), False) for key in ("member#0", "lease", "approval#0", "cluster", "boot#")),
     # What slots' failures and releases are judged by.
     *((row("UpdateItem", key), False) for key in ("boot-failures#0", "release-grant#i-1", "operation", "condition#x")),
+    # How far the drain of a worker is, its own or another's.
+    *((row(action, f"drain#i-{number:016}"), False) for action in WRITES for number in (1, 2)),
+    (row("GetItem", "drain#i-0000000000000001"), False),
     (row("GetItem", "cluster"), True),
     *((row("GetItem", key), False) for key in ("member#0", "lease", "approval#0", f"boot#{INSTANCE}")),
     (row("DeleteItem", f"boot#{INSTANCE}"), False),
@@ -114,6 +118,7 @@ CONTROL_PLANE = [
     (row("PutItem", "member#0"), True),
     # Rows of instances that are long gone.
     *((row(action, key), True) for action in ("UpdateItem", "DeleteItem") for key in (f"boot#{OTHER}", "member#0")),
+    *((row(action, "drain#i-0000000000000001"), True) for action in ("GetItem", "UpdateItem")),
     (row("Scan"), True),
     (Need("ssm:GetParameter", f"{PARAMETERS}/pki/ca-key"), True),
     (Need("ssm:PutParameter", f"{PARAMETERS}/pki/ca-key"), True),
@@ -137,6 +142,7 @@ FUNCTION = [
     (Need("autoscaling:SetDesiredCapacity", f"{GROUP}foreign"), False),
     (Need("autoscaling:UpdateAutoScalingGroup", f"{GROUP}slot"), False),
     (row("UpdateItem", "lease"), True),
+    *((row(action, "drain#i-0000000000000001"), True) for action in ("UpdateItem", "DeleteItem")),
     (Need("dynamodb:GetRecords", cluster.STREAM), True),
     (Need("sqs:SendMessage", f"arn:aws:sqs:{START}:failures"), True),
     (on_key("GenerateDataKey", "sqs"), True),

@@ -2,79 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordination.outcomes import Done, Known, NoOp, Throttled, Unknown
+from coordination.outcomes import Done, NoOp, Throttled, Unknown
+from tests.unit.userdata.kube.node_api import MISSING, NodeApi
 from tests.unit.userdata.kube.pods import MIRROR, TERMINATING, owner, pod
-from userdata.kube.client import Api
 from userdata.kube.drain import STEP_SECONDS, Drained, PodLeft, Waiting, Why, delete_node, drain_step
 from userdata.kube.outcomes import ApiConflict, ApiInvalid, BudgetRefusal, Change, Forbidden, NotFound
-from userdata.kube.resources import DAEMON_SETS, NODES, PODS, Object, Resource
+from userdata.kube.resources import Object
 
 NODE = "i-1"
-MISSING, SILENT, FORBIDDEN = NotFound("none"), Unknown("no answer"), Forbidden("not you")
+SILENT, FORBIDDEN = Unknown("no answer"), Forbidden("not you")
 BUDGET = BudgetRefusal("web needs 1")
 DAEMONS, REPLICAS = owner("DaemonSet", "cilium"), owner("ReplicaSet", "web")
-
-
-class NodeApi:
-    """An API server with one node, which is a stand-in: it answers as it is told, and remembers what it was asked.
-
-    `answers` has the outcome of a request by its words, such as `get nodes i-1`, `list pods` or `evict default/a`.
-    """
-
-    def __init__(self, *pods: Object, daemon_sets: tuple[str, ...] = ("cilium",)) -> None:
-        self.pods = list(pods)
-        self.daemon_sets = daemon_sets
-        self.cordoned = False
-        self.answers: dict[str, Any] = {}
-        self.asked: list[str] = []
-        self.uids: list[str] = []
-        self.meanwhile: Callable[[], None] = lambda: None
-        """What happens while a request is answered."""
-
-    @property
-    def api(self) -> Api:
-        return cast(Api, self)
-
-    @property
-    def removals(self) -> list[str]:
-        """The requests that would end a Pod, by the Pods' names."""
-        return sorted(each for each in self.asked if each.startswith(("evict", "delete pods")))
-
-    def get(self, resource: Resource, name: str, namespace: str = "") -> Any:
-        if resource == NODES:
-            return self._answer(f"get nodes {name}", Known({"spec": {"unschedulable": True} if self.cordoned else {}}))
-        assert (resource, namespace) == (DAEMON_SETS, "default")
-        return self._answer(f"get daemonsets {name}", Known({}) if name in self.daemon_sets else MISSING)
-
-    def list(self, resource: Resource, namespace: str = "", **selectors: str) -> Any:
-        assert (resource, namespace, selectors) == (PODS, "", {"fieldSelector": f"spec.nodeName={NODE}"})
-        return self._answer("list pods", Known(tuple(self.pods)))
-
-    def merge(self, resource: Resource, name: str, changes: Object, namespace: str = "") -> Any:
-        assert (resource, changes) == (NODES, {"spec": {"unschedulable": True}})
-        outcome = self._answer(f"cordon {name}", Done())
-        self.cordoned = self.cordoned or outcome == Done()
-        return outcome
-
-    def evict(self, namespace: str, name: str, uid: str) -> Any:
-        self.uids.append(uid)
-        return self._answer(f"evict {namespace}/{name}", Done())
-
-    def delete(self, resource: Resource, name: str, namespace: str = "", uid: str = "") -> Any:
-        self.uids.append(uid)
-        return self._answer(f"delete {resource.plural} {namespace}/{name}", Done())
-
-    def _answer(self, asked: str, usual: Any) -> Any:
-        self.asked.append(asked)
-        self.meanwhile()
-        return self.answers.get(asked, usual)
 
 
 def left(made: NodeApi, **how: Any) -> dict[str, Why]:
@@ -97,7 +41,7 @@ def test_a_node_is_cordoned_before_its_pods_are_listed_and_only_once() -> None:
 def test_a_node_that_is_not_there_is_drained(request_of_it: str) -> None:
     made = NodeApi(pod("a"))
     made.answers[request_of_it] = MISSING
-    assert drain_step(made.api, NODE) == Drained()
+    assert drain_step(made.api, NODE) == Drained(had_node=False)
     assert made.asked[-1] == request_of_it
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from coordination.conditions import Condition
+from coordination.drains import DRAIN_SECONDS, GRACE_SECONDS, DrainOutcome, DrainState, requested
 from coordination.members import MemberState
 from coordination.node_leases import LeaseName, NodeLease
 from coordination.observed_state import ClusterObservation
@@ -35,6 +36,7 @@ TABLE = StatusRows(
     members=ROWS,
     leases=(NodeLease(LeaseName.AGENT, "i-2", 7, 3), NodeLease(LeaseName.JOIN, "", 9, 4)),
     conditions=(),
+    drains=(),
     observation=ClusterObservation(NOW - 20, "i-2", 2, "abc", "10", (), 30 << 20, 5, 5, 300),
     malformed=(),
 )
@@ -50,6 +52,8 @@ WELL = Snapshot(
 STUCK = StageLine(NOW - 5, "gate", Outcome.WAITING, 60, "a learner is listed")
 SICK = view(*THREE, problems={3: "timed out"})
 LEARNING = view(*THREE, etcd_member(4, learner=True))
+DRAIN = requested("i-9", NOW - 100)
+NOBODY_DRAINS = requested("i-9", NOW - DRAIN_SECONDS - GRACE_SECONDS)
 CONDITION = Condition("QuorumLost", "no majority", "bring members back", NOW - 7200)
 
 
@@ -72,6 +76,10 @@ def test_a_node_that_is_well_says_so() -> None:
         (replace(WELL, table=Known(replace(TABLE, leases=()))), "no agent holds lease#agent"),
         (replace(WELL, table=Known(replace(TABLE, conditions=(CONDITION,)))), "QuorumLost: no majority"),
         (replace(WELL, table=Known(replace(TABLE, observation=None))), "no agent has looked at the cluster yet"),
+        (
+            replace(WELL, table=Known(replace(TABLE, drains=(NOBODY_DRAINS,)))),
+            "nobody drains i-9, which terminates: its time was over 2 min ago",
+        ),
         (replace(WELL, now=NOW + 700), "no agent has looked at the cluster since 12 min ago"),
         (replace(WELL, certificates=(certificate("apiserver", 30),)), "apiserver ends in 30.0 days"),
         (replace(WELL, certificates=(certificate("apiserver", -1),)), "apiserver has ended"),
@@ -96,6 +104,7 @@ def test_what_needs_attention_is_said_at_the_top(snapshot: Snapshot, said: str) 
         (replace(WELL, record=Unknown("no answer")), "record"),
         (replace(WELL, table=Unknown("no answer")), "leases"),
         (replace(WELL, table=Unknown("no answer")), "members"),
+        (replace(WELL, table=Unknown("no answer")), "drains"),
         (replace(WELL, table=Known(replace(TABLE, malformed=("item x: no answer",)))), "table"),
         (replace(WELL, etcd=Unknown("no answer")), "members"),
         (replace(WELL, certificates=(HeldCertificate(CONTROL_PLANE[0], Unknown("no answer")),)), "certificates"),
@@ -134,6 +143,22 @@ def test_the_screen_has_a_line_for_each_member_and_fits_eighty_lines() -> None:
     assert "  i-4  not listed        10.0.0.4  row: joining\n" in text
     assert "  QuorumLost  2 h ago  no majority  bring members back\n" in text
     assert len(text.splitlines()) < 80
+
+
+def test_drains_of_workers_are_told_and_need_nobody_while_their_time_is_not_over() -> None:
+    done = replace(DRAIN, instance_id="i-8", state=DrainState.DONE, outcome=DrainOutcome.FORCED, by="i-1", ended_at=NOW)
+    late = replace(DRAIN, instance_id="i-7", deadline=NOW)
+    found = decide(replace(WELL, table=Known(replace(TABLE, drains=(done, DRAIN, late)))))
+    assert found.verdict is Verdict.HEALTHY
+    assert "  i-8  since 100 s ago  forced by i-1\n" in screen(found)
+    assert "  i-9  since 100 s ago  its pods have 500 s left\n" in screen(found)
+    assert "  i-7  since 100 s ago  its pods are deleted\n" in screen(found)
+    told = json.loads(document(found))["parts"]["drains"]["found"]
+    assert [(each["instance_id"], each["State"]) for each in told] == [
+        ("i-8", "done"),
+        ("i-9", "requested"),
+        ("i-7", "requested"),
+    ]
 
 
 def test_the_document_holds_the_same_for_programs() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from coordination.drains import requested
 from coordination.function_lease import FunctionLease
 from coordination.node_leases import LeaseName, NodeLease, take
 from coordination.observed_state import ClusterObservation
@@ -43,6 +44,7 @@ STORED = (
     as_item("lease#agent", dict(LEASE.write.changes)),
     FunctionLease("f", NOW, 1).item(),
     ClusterObservation(NOW, "i-2", 2).item(),
+    requested("i-9", NOW).item(),
     {"Id": "condition#Broken"},
 )
 
@@ -71,10 +73,11 @@ def test_a_control_plane_sees_what_the_table_holds_of_this_epoch(tmp_path: Path)
     assert [(lease.name, lease.owner, lease.fence) for lease in table.leases] == [(LeaseName.AGENT, "i-2", 3)]
     assert table.observation is not None
     assert table.conditions == ()
+    assert table.drains == (requested("i-9", NOW),)
     assert table.malformed == ("item condition#Broken: Reason is missing, allowed: text",)
 
 
-@pytest.mark.parametrize("prefix", ["member#i-4", "lease#join", "condition#Other", "observation"])
+@pytest.mark.parametrize("prefix", ["member#i-4", "lease#join", "condition#Other", "drain#i-9", "observation"])
 def test_whatever_cannot_be_understood_is_told_of_and_hides_nothing_else(tmp_path: Path, prefix: str) -> None:
     found = looked(tmp_path, Known(Rows(*STORED[:-1], {"Id": prefix, "By": 5})))
     assert isinstance(found.table, Known)

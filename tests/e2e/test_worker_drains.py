@@ -1,0 +1,132 @@
+"""A worker leaves through Auto Scaling: before it ends its Pods move to the next one, as their budget allows."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from coordination.drains import Drain, DrainOutcome, drain
+from coordination.names import drain_item
+from coordination.outcomes import Known
+from tests.e2e.harness import ADMIN_FILE, ClusterHarness, Json, Seen, running
+from tests.e2e.test_replacing import SHORT, terminate
+
+HEALTHY_SECONDS = 420.0
+REPLICAS = 2
+LABELS = {"app": "web"}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterHarness]:
+    """A cluster of three control planes and one worker."""
+    with running(tmp_path_factory.mktemp("drains"), node_settings=SHORT, parameters={"GeneralMinSize": "1"}) as cluster:
+        cluster.healthy(HEALTHY_SECONDS)
+        yield cluster
+
+
+def test_a_worker_that_terminates_is_drained_as_budgets_allow_and_replaced(cluster: ClusterHarness) -> None:
+    seen = cluster.until(lambda seen: seen if one_worker(cluster, seen) else None, "no worker joins", HEALTHY_SECONDS)
+    (worker,) = workers(seen)
+    workload(cluster, seen)
+    cluster.until(lambda seen: serving(cluster, seen) == [worker] * REPLICAS, "no Pod serves", HEALTHY_SECONDS)
+    said: list[Drain] = []
+    cordoned = set()
+
+    def gone(seen: Seen) -> bool:
+        """Whether the instance has ended. Until then one Pod always serves, as the budget wants."""
+        state = seen.state(worker)
+        where = serving(cluster, seen)
+        assert where, f"a drain has ended every Pod at once: {seen}"
+        found = cluster.table.get(drain_item(worker))
+        if isinstance(found, Known) and found.value is not None:
+            said.append(drain(found.value))
+        if is_cordoned(cluster, seen, worker):
+            cordoned.add(worker)
+        # Looked at before the Pods: what has ended since was drained before.
+        assert state == "running" or worker not in where
+        return state in ("terminated", "unknown")
+
+    terminate(cluster, worker)
+    cluster.until(gone, f"{worker} does not end", 2 * HEALTHY_SECONDS)
+    assert cordoned == {worker}
+    assert said[-1].outcome is DrainOutcome.DRAINED
+    assert said[-1].by in seen.control_planes
+
+    def replaced(seen: Seen) -> Seen | None:
+        nodes = cluster.nodes(min(seen.control_planes))
+        return seen if worker not in nodes and one_worker(cluster, seen) else None
+
+    after = cluster.until(replaced, f"{worker} is not replaced", HEALTHY_SECONDS)
+    (successor,) = workers(after)
+    cluster.until(lambda seen: serving(cluster, seen) == [successor] * REPLICAS, "Pods are lost", HEALTHY_SECONDS)
+    item = drain_item(worker)
+    cluster.until(lambda _: cluster.table.get(item) == Known(None), f"{item} is not deleted", HEALTHY_SECONDS)
+
+
+def workers(seen: Seen) -> frozenset[str]:
+    """The workers that run."""
+    return seen.running - seen.control_planes
+
+
+def one_worker(cluster: ClusterHarness, seen: Seen) -> bool:
+    """Whether there is exactly one, and it is a Ready node."""
+    found = workers(seen)
+    return len(found) == 1 and all(cluster.nodes(min(seen.control_planes)).get(name) for name in found)
+
+
+def workload(cluster: ClusterHarness, seen: Seen) -> None:
+    """Pods of the one image that every node has and that does nothing, of which one has to serve always."""
+    name = min(seen.control_planes)
+    read = tomllib.loads(cluster.shell(name, "cat /etc/containerd/config.toml").stdout)
+    image = read["plugins"]["io.containerd.cri.v1.images"]["pinned_images"]["sandbox"]
+    selector = {"matchLabels": LABELS}
+    spec = {"containers": [{"name": "main", "image": image}], "terminationGracePeriodSeconds": 5}
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web"},
+        "spec": {
+            "replicas": REPLICAS,
+            "selector": selector,
+            "template": {"metadata": {"labels": LABELS}, "spec": spec},
+        },
+    }
+    budget = {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": "web"},
+        "spec": {"minAvailable": 1, "selector": selector},
+    }
+    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": [deployment, budget]})
+    done = cluster.shell(name, f"printf %s {shlex.quote(listed)} | kubectl --kubeconfig {ADMIN_FILE} apply -f -")
+    assert done.returncode == 0, done.stderr
+
+
+def serving(cluster: ClusterHarness, seen: Seen) -> list[str]:
+    """The nodes of the workload's Ready Pods, one for each, sorted."""
+    ready = ("Ready", "True")
+    return sorted(
+        str(pod["spec"]["nodeName"])
+        for pod in listed(cluster, seen, "pods --selector app=web")
+        if ready in [(each["type"], each["status"]) for each in pod["status"].get("conditions", [])]
+    )
+
+
+def is_cordoned(cluster: ClusterHarness, seen: Seen, name: str) -> bool:
+    """Whether the scheduler puts no Pods on a node."""
+    nodes = {str(each["metadata"]["name"]): each["spec"] for each in listed(cluster, seen, "nodes")}
+    return bool(nodes.get(name, {}).get("unschedulable"))
+
+
+def listed(cluster: ClusterHarness, seen: Seen, what: str) -> list[Json]:
+    """What kubectl lists on a control plane."""
+    asked = f"kubectl --kubeconfig {ADMIN_FILE} get {what} --output json --request-timeout 10s"
+    done = cluster.shell(min(seen.control_planes), asked)
+    assert done.returncode == 0, done.stderr
+    found: list[Any] = json.loads(done.stdout)["items"]
+    return found
