@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from coordination import operations
 from coordination.adapters.clients import client
+from coordination.exclusion import Activity
 from coordination.names import CLUSTER_READY
 from coordination.node_leases import LeaseName
 from coordination.outcomes import Known, Reading, Unknown
@@ -46,6 +46,7 @@ from userdata.kube.resources import NODES
 from userdata.kubeadm import certs_config
 from userdata.kubeadm.machine import SystemMachine
 from userdata.leases.holder import LeaseHolder
+from userdata.leases.others import Others
 from userdata.logs.lines import StageFailed
 from userdata.pki.placing import CLUSTER_CA
 
@@ -103,6 +104,7 @@ def departures(context: AgentContext, leadership: AgentLease, pulse: Pulse) -> S
             table=context.table,
             leadership=leadership,
             join_lease=join_lease.during,
+            beside_call=Others(context.table, Activity.CALL, timings.lease),
             look=_look(context),
             own=Etcd(identity.address, NODE_CREDENTIALS),
             at=member_at,
@@ -187,13 +189,14 @@ def _certificate_context(context: AgentContext, pulse: Pulse) -> CertificateCont
     identity = context.identity
     own = member_at(identity.address)
     authority = str(context.root / CLUSTER_CA.lstrip("/"))
+    timings = context.image.pace.leases
     lease = LeaseHolder(
         context.table,
         LeaseName.RESTART,
         identity.instance_id,
-        context.image.pace.leases,
+        timings,
         certificate_renewal.STAGE_SECONDS,
-        only_while=[operations.none()],
+        others=Others(context.table, Activity.RESTART, timings.lease),
     )
     return CertificateContext(
         root=context.root,

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from coordination import node_leases
+from coordination.exclusion import Activity
 from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState, member
 from coordination.names import OPERATION_ITEM, member_item
@@ -27,6 +28,7 @@ from userdata.etcd.refusals import EtcdRefused, Refusal
 from userdata.etcd.view import EtcdView, MemberAnswer, MemberView
 from userdata.kube.drain import Drained, PodLeft, Step, Waiting, Why
 from userdata.leases.keeper import Busy, Contender
+from userdata.leases.others import Others
 from userdata.logs.lines import StageFailed
 
 FULL = Waiting((PodLeft("default", "web", Why.BUDGET, "web needs 1"),))
@@ -98,6 +100,7 @@ class World:
                 table=self.table,
                 leadership=_Leadership(self, number),
                 join_lease=lambda: self._join_lease(contender),
+                beside_call=Others(self.table, Activity.CALL, 60.0, lambda: self.now),
                 look=lambda: self.look(number),
                 own=cast(Etcd, _Member(self, number)),
                 at=lambda address: cast(Etcd, _Member(self, int(address.rpartition(".")[2]))),
