@@ -1,6 +1,6 @@
 """Rules that the model plays itself, and does not have from the project's own functions.
 
-`restores_row` is not carried out by the project yet. The others stand for sizes, surplus and endings in
+They stand for sizes, surplus and endings in
 functions/reconcile, for the row that `CompleteHook` writes first, and for the boot table: a fault there is for their
 own tests to find.
 """
@@ -71,8 +71,3 @@ def writes_tombstone(node: Node) -> bool:
 def gives_up(node: Node) -> bool:
     """A joiner whose row says removed ends itself."""
     return node.row == REMOVED
-
-
-def restores_row(node: Node) -> bool:
-    """A listed voter's row is set back to voter by the agents."""
-    return node.etcd == VOTER and node.row in (NO_ROW, REMOVED)

@@ -30,6 +30,7 @@ def decide(snapshot: Snapshot, lasting: Lasting) -> list[Action]:
         # Before the rows, for a change of those wakes the function, which plans by this.
         Publish(observed(snapshot.instance_id, table.record, view, nodes, snapshot.certificates, snapshot.now)),
         *([] if view is None else members.by_etcd(table.members, view.listed)),
+        *([] if view is None else members.listed_again(table.members, view.listed, table.record)),
         *([] if view is None else members.by_answers(table.members, view, table.last, table.record.epoch, now)),
         *members.by_ec2(table.members, states, now),
         *_conditions(snapshot, view, states, lasting),
