@@ -76,7 +76,9 @@ def test_it_begins_exactly_where_all_that_it_waits_for_is_free_and_takes_their_c
         found = exclusion.checks(begins, seen)
         assert isinstance(found, Taken) == busy
         if not isinstance(found, Taken):
-            assert set(found) == {standing.check for other in waits_for if not isinstance(standing := seen[other], Taken)}
+            assert set(found) == {
+                standing.check for other in waits_for if not isinstance(standing := seen[other], Taken)
+            }
 
 
 @pytest.mark.parametrize("begins", list(Activity))
@@ -134,9 +136,10 @@ def test_an_operation_is_over_once_it_has_ended_and_no_agent_can_act_on_it(
     case: str, outcome: OperationOutcome | None, state: OperationState, ended: int | None, over: bool
 ) -> None:
     fields = {**ASKED.fields(), "Outcome": None if outcome is None else outcome.value, "State": state.value}
-    stored = operations.operation({"Id": OPERATION_ITEM, **{k: v for k, v in fields.items() if v is not None}} | (
-        {} if ended is None else {"EndedAt": ended}
-    ))
+    stored = operations.operation(
+        {"Id": OPERATION_ITEM, **{k: v for k, v in fields.items() if v is not None}}
+        | ({} if ended is None else {"EndedAt": ended})
+    )
     found = operations.standing(Known(stored), NOW)
     assert isinstance(found, Ended if over else Taken), case
     if isinstance(found, Ended):
