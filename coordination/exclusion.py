@@ -88,7 +88,7 @@ Standing: TypeAlias = Free | Ended | Taken
 
 
 def absent_or_released(activity: Activity) -> Free:
-    """What somebody may go by who has not looked, or cannot judge a lease: the function has no clock across its calls."""
+    """What whoever has not looked may go by, or cannot judge a lease: the function has no clock across its calls."""
     if activity is Activity.REMOVAL:
         return Free(check(OPERATION_ITEM, {"OperationId": None}))
     return Free(check(lease_item(LEASES[activity]), {"Owner": None}))

@@ -1,4 +1,4 @@
-"""Who excludes whom, explored: every order of look and write keeps the rules, and each rule that is left out is caught."""
+"""Who excludes whom, explored: every order of look and write keeps the rules, and a rule left out is caught."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_lease_that_stood_still_and_is_named_by_its_fence_alone(monkeypatch: p
 
 
 def test_a_joiner_that_takes_an_operation_that_has_ended_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    needs = {each: Need.FREE for each in NEEDS[JOIN]}
+    needs = dict.fromkeys(NEEDS[JOIN], Need.FREE)
     monkeypatch.setitem(NEEDS, JOIN, needs)  # type: ignore[arg-type]
     assert caught(Exclusion(JOIN, REMOVAL)) == GATE
 

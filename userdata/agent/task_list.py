@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -10,15 +11,18 @@ from coordination.exclusion import Activity
 from coordination.names import CLUSTER_READY
 from coordination.node_leases import LeaseName
 from coordination.outcomes import Known, Reading, Unknown
+from coordination.ports import Table
 from userdata.addons import installing
 from userdata.addons.content import Addons
 from userdata.addons.filling import ManifestError
-from userdata.agent import addons, certificate_renewal, cluster_ready, csr_approver, probes
+from userdata.agent import addons, certificate_renewal, cluster_ready, csr_approver, etcd_restart, probes
 from userdata.agent.certificate_renewal import CertificateContext
 from userdata.agent.cluster_ready import ClusterReadySignal
 from userdata.agent.context import AgentContext
 from userdata.agent.fence import SelfFence
+from userdata.agent.observe.conditions import Kind, Wanted, of_restart
 from userdata.agent.observe.gather import ObservationSources
+from userdata.agent.observe.own_condition import keep
 from userdata.agent.observe.snapshot import Nodes
 from userdata.agent.observe.task import Observer
 from userdata.agent.removal.task import AgentLease, Removal, RemovalContext
@@ -180,6 +184,11 @@ def _sources(context: AgentContext) -> ObservationSources:
     )
 
 
+def _keep_due(table: Table, instance_id: str, reason: str) -> str:
+    name = Wanted(Kind.CERTIFICATES_DUE, instance_id, "", "").name
+    return keep(table, name, of_restart(instance_id, reason), int(time.time()))
+
+
 def _renewal_period(context: AgentContext) -> float:
     """Often enough that what is due with a third of its lifetime left is renewed long before its end."""
     return min(certificate_renewal.PERIOD_SECONDS, context.image.lifetimes.leaf / _LOOKS_AT_A_LIFETIME)
@@ -205,6 +214,7 @@ def _certificate_context(context: AgentContext, pulse: Pulse) -> CertificateCont
         run=run,
         started=probes.started,
         why_not_serving=lambda pod: probes.why_not_serving(pod, identity.address, authority, own),
-        unhealthy_members=lambda: view.unhealthy_members(view.look(own, member_at)),
+        judge=lambda ends, now: etcd_restart.judge(view.look(own, member_at), identity.instance_id, ends, now),
+        tell=partial(_keep_due, context.table, identity.instance_id),
         until=pulse.until,
     )

@@ -76,9 +76,8 @@ def test_it_begins_exactly_where_all_that_it_waits_for_is_free_and_takes_their_c
         found = exclusion.checks(begins, seen)
         assert isinstance(found, Taken) == busy
         if not isinstance(found, Taken):
-            assert set(found) == {
-                standing.check for other in waits_for if not isinstance(standing := seen[other], Taken)
-            }
+            expected = [seen[other] for other in waits_for]
+            assert set(found) == {each.check for each in expected if not isinstance(each, Taken)}
 
 
 @pytest.mark.parametrize("begins", list(Activity))

@@ -1,4 +1,4 @@
-"""What a removal waits for, and for how long: slow answers, backups, and an agent that would rather not do it itself."""
+"""What a removal waits for, and for how long: slow answers, backups, and an agent that had better not do it itself."""
 
 from __future__ import annotations
 
