@@ -117,6 +117,9 @@ MEMBERSHIP_LONG = {
     "two terminated, one hangs, no room before, a pass paused": Membership(
         Leaving(terminations=2, hangs=1, stale=1), room=1
     ),
+    "one dies, one terminated while it joins, a pass paused": Membership(
+        Leaving(kills=1, terminations=1, stale=1, late=5), room=1
+    ),
     "five slots, three terminated, no room before": Membership(Leaving(terminations=3), slots=5, room=1),
     "five slots, two hang, one terminated, no room before": Membership(
         Leaving(hangs=2, terminations=1), slots=5, room=1
