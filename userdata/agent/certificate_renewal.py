@@ -73,8 +73,8 @@ class CertificateContext:
     why_not_serving: Callable[[Pod], str]
     judge: Callable[[float | None, float], Verdict]
     """Whether etcd may be restarted now (userdata.agent.etcd_restart), as etcd's members say at this moment."""
-    tell: Callable[[str], object]
-    """Keeps the condition that etcd waits for its restart; empty where it does not."""
+    tell: Callable[[TooFewVoters | None], object]
+    """Keeps the condition that etcd waits for its restart; None where it does not."""
     until: Callable[[Callable[[], bool], float], bool]
     """Looks until something is so, for so many seconds at most (Pulse.until)."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -98,7 +98,7 @@ def renew(node: CertificateContext) -> str:
     waiting = stale(node.started(), changed(node.root))
     if not names and not waiting:
         _refuse_unreadable(held)
-        node.tell("")
+        node.tell(None)
         return ""
     if names:
         if Pod.ETCD not in waiting:
@@ -106,12 +106,11 @@ def renew(node: CertificateContext) -> str:
         # Without the lease: servers read new certificates by themselves, and nobody's may end while others restart.
         _renew(node, names)
         waiting = stale(node.started(), changed(node.root))
-    too_few = ""
-    if Pod.ETCD in waiting and isinstance(verdict := _judged(node), TooFewVoters):
-        too_few = verdict.reason
+    verdict = _judged(node) if Pod.ETCD in waiting else None
+    too_few = verdict if isinstance(verdict, TooFewVoters) else None
     node.tell(too_few)
     restarted: list[str] = []
-    if not too_few or set(waiting) != {Pod.ETCD}:
+    if too_few is None or set(waiting) != {Pod.ETCD}:
         # What could not go on now is in nobody's way.
         with node.lease.during():
             restarted = _restart(node)

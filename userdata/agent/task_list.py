@@ -19,6 +19,7 @@ from userdata.agent import addons, certificate_renewal, cluster_ready, csr_appro
 from userdata.agent.certificate_renewal import CertificateContext
 from userdata.agent.cluster_ready import ClusterReadySignal
 from userdata.agent.context import AgentContext
+from userdata.agent.etcd_restart import TooFewVoters
 from userdata.agent.fence import SelfFence
 from userdata.agent.observe.conditions import Kind, Wanted, of_restart
 from userdata.agent.observe.gather import ObservationSources
@@ -184,9 +185,10 @@ def _sources(context: AgentContext) -> ObservationSources:
     )
 
 
-def _keep_due(table: Table, instance_id: str, reason: str) -> str:
+def _keep_due(table: Table, instance_id: str, waits: TooFewVoters | None) -> str:
     name = Wanted(Kind.CERTIFICATES_DUE, instance_id, "", "").name
-    return keep(table, name, of_restart(instance_id, reason), int(time.time()))
+    wanted = [] if waits is None else [of_restart(instance_id, waits.reason)]
+    return keep(table, name, wanted, int(time.time()))
 
 
 def _renewal_period(context: AgentContext) -> float:

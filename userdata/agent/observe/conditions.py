@@ -110,13 +110,13 @@ def of_certificates(instance_id: str, held: Iterable[HeldCertificate], now: date
     return [Wanted(Kind.CERTIFICATE_EXPIRING, instance_id, f"certificates end: {', '.join(ending)}", next_step)]
 
 
-def of_restart(instance_id: str, reason: str) -> list[Wanted]:
-    """That a node's etcd waits for its restart; nothing without a reason."""
+def of_restart(instance_id: str, reason: str) -> Wanted:
+    """That a node's etcd waits for its restart."""
     next_step = (
         "Certificates were renewed, and etcd has to read them. Bring the control plane to three voters; three days "
         "before the end of what it has read it is restarted all the same, and for a minute no majority answers."
     )
-    return [Wanted(Kind.CERTIFICATES_DUE, instance_id, f"etcd is not restarted: {reason}", next_step)] if reason else []
+    return Wanted(Kind.CERTIFICATES_DUE, instance_id, f"etcd is not restarted: {reason}", next_step)
 
 
 @dataclass

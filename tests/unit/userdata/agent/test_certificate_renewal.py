@@ -15,7 +15,7 @@ import pytest
 from coordination.outcomes import Known, Reading
 from tests.unit.userdata.agent.looks import THREE, view
 from userdata.agent.certificate_renewal import LOADED_FILE, CertificateContext, found, renew
-from userdata.agent.etcd_restart import Verdict, judge
+from userdata.agent.etcd_restart import TooFewVoters, Verdict, judge
 from userdata.etcd.view import EtcdView
 from userdata.host.commands import Finished
 from userdata.host.files import private, write
@@ -41,7 +41,7 @@ class Machine:
         self.busy = ""
         self.lost = ""
         self.etcd: Reading[EtcdView] = Known(view(*THREE))
-        self.conditions = [""]
+        self.conditions: list[TooFewVoters | None] = [None]
         self.judged: list[list[str]] = []
         """The leases at each look at etcd."""
         self.silent: set[Pod] = set()
@@ -183,7 +183,7 @@ def test_etcd_waits_until_a_majority_answers_without_it(machine: Machine) -> Non
     assert machine.restarted() == [Pod.API_SERVER, Pod.CONTROLLER_MANAGER, Pod.SCHEDULER]
     machine.etcd = Known(view(*THREE))
     assert machine.renew() == "restarted etcd"
-    assert set(machine.conditions) == {""}
+    assert set(machine.conditions) == {None}
 
 
 def test_a_majority_that_goes_between_the_look_before_the_lease_and_the_restart_is_seen(machine: Machine) -> None:
@@ -207,13 +207,13 @@ def test_of_two_voters_etcd_waits_with_a_condition_and_without_the_lease_and_the
     machine.etcd = Known(view(*THREE[:2]))
     machine.ages(MONTH)
     assert machine.renew().endswith("restarted kube-apiserver, kube-controller-manager, kube-scheduler")
-    assert machine.conditions[-1] == "without this node's there would be no majority of 2 voters of etcd"
+    assert machine.conditions[-1] == TooFewVoters("without this node's there would be no majority of 2 voters of etcd")
     machine.leases.clear()
     assert machine.renew() == ""
     assert machine.leases == []
     machine.etcd = Known(view(*THREE))
     assert machine.renew() == "restarted etcd"
-    assert machine.conditions[-1] == ""
+    assert machine.conditions[-1] is None
 
 
 def test_of_two_voters_etcd_is_restarted_all_the_same_within_three_days_of_the_end_of_what_it_has_read(
@@ -240,7 +240,7 @@ def test_where_nobody_knows_what_etcd_has_read_it_waits_and_the_condition_says_s
     machine.etcd = Known(view(*THREE[:2]))
     machine.issue(LONG)
     machine.renew()
-    assert machine.conditions[-1] != ""
+    assert machine.conditions[-1] is not None
     assert Pod.ETCD not in machine.restarted()
 
 
