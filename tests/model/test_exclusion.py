@@ -55,7 +55,7 @@ def test_each_cell_of_the_table_is_needed(
     monkeypatch: pytest.MonkeyPatch, begins: Activity, other: Activity, broken: str
 ) -> None:
     needs: Mapping[Activity, Need] = {each: need for each, need in NEEDS[begins].items() if each is not other}
-    monkeypatch.setitem(NEEDS, begins, needs)  # type: ignore[arg-type]
+    monkeypatch.setitem(NEEDS, begins, needs)
     assert caught() == broken
 
 
@@ -83,7 +83,7 @@ def test_a_lease_that_stood_still_and_is_named_by_its_fence_alone(monkeypatch: p
 
 def test_a_joiner_that_takes_an_operation_that_has_ended_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
     needs = dict.fromkeys(NEEDS[JOIN], Need.FREE)
-    monkeypatch.setitem(NEEDS, JOIN, needs)  # type: ignore[arg-type]
+    monkeypatch.setitem(NEEDS, JOIN, needs)
     assert caught(Exclusion(JOIN, REMOVAL)) == GATE
 
 
