@@ -19,15 +19,9 @@ def joining_row(seen: ClusterRecord, row: Member, lease: NodeLease, before: Memb
     is completed must not become a member any more. The row version grows, so that nobody who read the rows before can
     start a restore on them.
     """
-    changes: dict[str, Value] = {"RowVersion": seen.row_version + 1}
-    expected: dict[str, Value] = {
-        "Epoch": seen.epoch,
-        "Phase": Phase.READY.value,
-        "RowVersion": seen.row_version,
-    }
     return Transaction(
         (
-            update(CLUSTER_ITEM, changes, expected),
+            _next_row_version(seen),
             still_held(lease),
             update(row.item_id, row.fields(), ABSENT if before is None else _seen(before)),
         )
@@ -51,6 +45,26 @@ def voter_row(row: Member, etcd_member_id: str) -> Update:
         "EtcdMemberId": etcd_member_id or None,
     }
     return update(row.item_id, changes, {"Epoch": row.epoch, "State": MemberState.JOINING.value})
+
+
+def listed_again(seen: ClusterRecord, row: Member, etcd_member_id: str) -> Transaction:
+    """A voter that etcd lists, whose row says removed. Only for a list that was read after the row.
+
+    It is a member from now on in whatever counts members, so it is no row that bars its instance any more, and the row
+    version grows as with a new row: whoever read it as removed must not start a restore on that.
+    """
+    changes: dict[str, Value] = {
+        "Epoch": row.epoch,
+        "State": MemberState.VOTER.value,
+        "EtcdMemberId": etcd_member_id,
+        "NeverJoined": None,
+    }
+    expected: dict[str, Value] = {
+        **_seen(row),
+        "EtcdMemberId": row.etcd_member_id or None,
+        "NeverJoined": row.never_joined or None,
+    }
+    return Transaction((_next_row_version(seen), update(row.item_id, changes, expected)))
 
 
 def not_found(row: Member, now: int) -> Update:
@@ -113,6 +127,16 @@ def removed(row: Member) -> Update:
     """etcd lists a voter no more. Only for a row that was read before a list that a majority has confirmed."""
     changes: dict[str, Value] = {"Epoch": row.epoch, "State": MemberState.REMOVED.value}
     return update(row.item_id, changes, {**_seen(row), "EtcdMemberId": row.etcd_member_id or None})
+
+
+def _next_row_version(seen: ClusterRecord) -> Update:
+    """The record of a ready epoch, in which members have changed."""
+    expected: dict[str, Value] = {
+        "Epoch": seen.epoch,
+        "Phase": Phase.READY.value,
+        "RowVersion": seen.row_version,
+    }
+    return update(CLUSTER_ITEM, {"RowVersion": seen.row_version + 1}, expected)
 
 
 def _seen(row: Member) -> dict[str, Value]:

@@ -83,6 +83,11 @@ def release_still(seen: NodeLease) -> Update:
     return update(seen.item_id, {"Owner": None, "Fence": seen.fence}, _fields(seen))
 
 
+def as_seen(seen: NodeLease) -> Update:
+    """The part of a transaction that refuses it once the lease's holder has moved, or it is another's."""
+    return check(seen.item_id, _fields(seen))
+
+
 def still_held(held: NodeLease) -> Update:
     """The part of a transaction that refuses it once somebody took the lease over."""
     return check(held.item_id, {"Owner": held.owner, "Fence": held.fence})

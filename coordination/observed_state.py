@@ -20,6 +20,15 @@ FRESH_SECONDS = 120
 """How old an observation may be that something is planned by: the leader makes one every half a minute, and after a
 minute another agent leads."""
 
+AHEAD_SECONDS = 30
+"""How far an observation may lie in the future: clocks of instances and of functions differ by far less. One that lies
+further ahead says nothing of when it was made, and would be fresh for as long as it is ahead."""
+
+
+def is_fresh(observed_at: int, now: int) -> bool:
+    """Whether something may be planned by what was seen then. Both in seconds since 1970."""
+    return -AHEAD_SECONDS <= now - observed_at <= FRESH_SECONDS
+
 
 @dataclass(frozen=True)
 class SeenMember:
@@ -61,7 +70,7 @@ class ClusterObservation:
 
     def shows_members(self, epoch: int, now: int) -> bool:
         """Whether a majority of this epoch's etcd answered, and lately."""
-        return self.members is not None and self.epoch == epoch and now - self.observed_at <= FRESH_SECONDS
+        return self.members is not None and self.epoch == epoch and is_fresh(self.observed_at, now)
 
     def fields(self) -> dict[str, Value]:
         """The fields that store it; None stands for a field that is not there."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from coordination import member_writes
+from coordination import exclusion, member_writes
+from coordination.exclusion import Activity, Ended, Standing, Taken
 from coordination.fields import flag, one_of, optional_number, optional_text, text, whole_number
 from coordination.members import Member
-from coordination.names import CLUSTER_ITEM, OPERATION_ITEM, lease_item
-from coordination.node_leases import LeaseName, NodeLease, still_held
-from coordination.outcomes import Item
+from coordination.names import CLUSTER_ITEM, OPERATION_ITEM
+from coordination.node_leases import NodeLease, still_held
+from coordination.outcomes import Item, Reading, Unknown
 from coordination.record import Phase
 from coordination.writes import ABSENT, Transaction, Update, Value, as_item, check, update
 
@@ -142,22 +143,31 @@ def operation(item: Item) -> Operation:
 
 
 def request(wanted: Operation) -> Transaction:
-    """Write a new operation: there is none, its epoch is still ready, and nobody restarts static pods.
+    """Write a new operation: there is none, its epoch is still ready, and nothing goes on that excludes a removal.
 
     To the function only a lease that is absent or released is free, for it has no clock across its calls.
     """
+    beside = exclusion.checks(Activity.REMOVAL, {})
+    assert not isinstance(beside, Taken)
     return Transaction(
         (
             update(OPERATION_ITEM, wanted.fields(), ABSENT),
             check(CLUSTER_ITEM, {"Epoch": wanted.epoch, "Phase": Phase.READY.value}),
-            check(lease_item(LeaseName.RESTART), {"Owner": None}),
+            *beside,
         )
     )
 
 
-def none() -> Update:
-    """The part of a transaction that refuses it while there is an operation, also one that has ended."""
-    return check(OPERATION_ITEM, {"OperationId": None})
+def standing(reading: Reading[Operation | None], now: int) -> Standing:
+    """How a removal stands for whoever must not begin beside it. `now` is in seconds since 1970."""
+    if isinstance(reading, Unknown):
+        return Taken(f"whether etcd's members are being changed is unknown: {reading.reason}")
+    found = reading.value
+    if found is None:
+        return exclusion.absent_or_released(Activity.REMOVAL)
+    if found.outcome is None or found.is_in_doubt(now):
+        return Taken(f"etcd's members are being changed: {found}")
+    return Ended(check(OPERATION_ITEM, {"OperationId": found.operation_id, "Outcome": found.outcome.value}))
 
 
 def accept(seen: Operation, by: str, now: int, drain_seconds: int) -> tuple[Update, Operation]:

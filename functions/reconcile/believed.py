@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from coordination.members import Member, MemberState
-from coordination.observed_state import FRESH_SECONDS, ClusterObservation
+from coordination.observed_state import ClusterObservation, is_fresh
 from coordination.outcomes import Known, Reading, Unknown
 from coordination.quorum import Membership
 
@@ -34,7 +34,10 @@ def believed(
     seen = observation.value
     if seen is None or seen.epoch != epoch:
         return Unknown("no agent has seen etcd's members yet")
-    if (age := now - seen.observed_at) > FRESH_SECONDS:
+    if not is_fresh(seen.observed_at, now):
+        age = now - seen.observed_at
+        if age < 0:
+            return Unknown(f"the clock of {seen.by}, whose agent saw etcd's members, is {-age} s ahead")
         return Unknown(f"no agent has seen etcd's members for {age} s")
     if seen.members is None:
         return Unknown(f"no majority of etcd answered the agent on {seen.by}")

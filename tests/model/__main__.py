@@ -14,6 +14,7 @@ from tests.model.explorer import Result, explore
 SUITES: dict[str, Mapping[str, Any]] = {
     "founding": {**suite.FOUNDING_QUICK, **suite.FOUNDING_LONG},
     "restoring": {**suite.RESTORING_QUICK, **suite.RESTORING_LONG},
+    "exclusion": {**suite.EXCLUSION_QUICK, **suite.EXCLUSION_LONG},
     "membership": {**suite.MEMBERSHIP_QUICK, **suite.MEMBERSHIP_LONG},
 }
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from functools import cache
 
 from tests.model import membership_facts as facts
-from tests.model import membership_rules as rules
 from tests.model.explorer import Step
 from tests.model.membership_facts import Times
 from tests.model.membership_function import QUORUM
@@ -26,7 +25,7 @@ from tests.model.membership_state import (
     State,
     told,
 )
-from userdata.agent.observe.members import by_etcd
+from userdata.agent.observe.members import by_etcd, listed_again
 
 MAJORITY_OF_SLOTS = "a healthy voter is removed only where the voters that stay are a majority of the slots"
 ONE_BY_ONE = "no voter is removed while a member has not finished joining"
@@ -125,7 +124,7 @@ def _has_silent_learner(state: State) -> bool:
 
 
 def _corrections(state: State) -> Iterator[tuple[Position, str]]:
-    """What etcd's list says against the rows, by the agents' own rule and by the protocol's."""
+    """What etcd's list says against the rows, by the agents' own rules."""
     listed = facts.member_list(state)
     for at, node in state.nodes():
         row = facts.row(at, node, Times())
@@ -135,5 +134,5 @@ def _corrections(state: State) -> Iterator[tuple[Position, str]]:
                 yield at, {"removed": REMOVED, "voter": MEMBER}[str(changes["State"])]
             elif node.row == JOINING:
                 yield at, KNOWN
-        if rules.restores_row(node):
+        if listed_again([] if row is None else [row], listed, facts.RECORD):
             yield at, MEMBER

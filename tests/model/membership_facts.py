@@ -68,6 +68,10 @@ class Times(NamedTuple):
     """The time that an operation has."""
     doubt: bool = True
     """The minute after an operation, in which an agent may still act on it."""
+    newest: At | None = None
+    """Which instance has its row since now, where all others' are older."""
+    longest: At | None = None
+    """Which silent member has been so for longest."""
 
 
 def name(at: At) -> str:
@@ -118,11 +122,15 @@ def states(state: State, wanted: Collection[str]) -> Mapping[str, str | None]:
 def row(at: At, node: Node, times: Times) -> Member | None:
     """The instance's row."""
     silent = not node.alive and times.silence
-    return _row(at, node.place, node.etcd, node.row, silent, times.successor_of == at)
+    since = OLD - 1 if times.longest == at else OLD
+    created = NOW if times.newest == at else OLD
+    return _row(at, node.place, node.etcd, node.row, since if silent else None, created, times.successor_of == at)
 
 
 @cache
-def _row(at: At, place: str, etcd: int, stored: str, silent: bool, alone: bool) -> Member | None:
+def _row(
+    at: At, place: str, etcd: int, stored: str, silent_since: int | None, created: int, alone: bool
+) -> Member | None:
     if stored == NO_ROW:
         return None
     leaves = place in (model.LEAVES, model.RETAINED)
@@ -134,8 +142,8 @@ def _row(at: At, place: str, etcd: int, stored: str, silent: bool, alone: bool) 
         slot=str(at[0]),
         address=_address(at),
         etcd_member_id=hexadecimal(number(at)) if known else "",
-        created_at=OLD,
-        silent_since=OLD if silent else None,
+        created_at=created,
+        silent_since=silent_since,
         hook_since=(OLD if alone else NOW - 1) if leaves else None,
     )
 

@@ -13,19 +13,22 @@ from coordination import operations
 from coordination.operations import OperationKind, OperationOutcome, OperationState
 from coordination.outcomes import Known
 from coordination.rows import Rows
+from coordination.starts import Start
 from functions.reconcile import decide as passes
 from functions.reconcile.actions import (
     Action,
     ClearOperation,
     CompleteHook,
+    EndInstance,
+    EndSurplus,
     RequestOperation,
     SetCondition,
+    StartSlot,
     TerminateRetained,
     WithdrawOperation,
 )
 from functions.reconcile.snapshot import Snapshot
 from tests.model import membership_facts as facts
-from tests.model import membership_rules as rules
 from tests.model.explorer import Step
 from tests.model.membership_facts import Times
 from tests.model.membership_state import (
@@ -33,6 +36,7 @@ from tests.model.membership_state import (
     GONE,
     LEAVES,
     MEMBER,
+    NO_ROW,
     REMOVED,
     RETAINED,
     SERVES,
@@ -43,7 +47,8 @@ from tests.model.membership_state import (
     Operation,
     Position,
     State,
-    told,
+    leaves,
+    told_to_function,
 )
 from tests.model.records import CLUSTER
 from tests.model.table import carry_out
@@ -63,7 +68,10 @@ class Decision(NamedTuple):
 
 Told: TypeAlias = tuple[Decision, ...]
 
-_WITHDRAW, _CLEAR, _REQUEST, _LET_GO, _NAMED = "withdraw", "clear", "request", "let go", "name a condition"
+_START_ROW = Start(facts.OLD, "a request")
+_WITHDRAW, _CLEAR, _REQUEST, _NAMED = "withdraw", "clear", "request", "name a condition"
+_LET_GO, _BAR = "let go", "bar from joining, and let go"
+_START, _END, _SURPLUS = "start", "end", "end, and lower the size"
 
 
 class Function:
@@ -75,7 +83,7 @@ class Function:
 
     def steps(self, state: State) -> Iterator[Step[State]]:
         """What passes may do now, one action each."""
-        told_of = told(state)
+        told_of = told_to_function(state)
         for decision in self._decided(state, told_of):
             yield from self._carried_out(state, decision)
         if state.faults.withdrawals and state.operation is not None and not state.operation.outcome:
@@ -92,25 +100,33 @@ class Function:
 
     def names_a_wait(self, state: State, at: Position) -> bool:
         """Whether a condition names the instance, and why it is not removed or let go."""
-        return Decision(_NAMED, at) in self._told(told(state), Times(at))
+        return Decision(_NAMED, at) in self._told(told_to_function(state), Times(at))
 
     def _decided(self, state: State, told_of: State) -> set[Decision]:
         waiting = [at for at, node in state.nodes() if node.place in (LEAVES, RETAINED) and node.answers]
         # An agent that is paused between its check and its call has been so for seconds.
         doubt = not any(node.call for _, node in state.nodes())
         every = [Times(doubt=doubt), *(Times(at, doubt=doubt) for at in waiting)]
+        twice = [first for first, group in enumerate(state.groups) if group.desired > 1 and group.active > 1]
+        every += [Times(doubt=doubt, newest=at) for at, node in state.nodes() if at[0] in twice and node.is_active]
+        silent = [at for at, node in state.nodes() if node.etcd == VOTER and not node.alive and node.is_active]
+        every += [Times(doubt=doubt, longest=at) for at in silent if len(silent) > 1]
         return {decision for times in every for decision in self._told(told_of, times)}
 
     def _carried_out(self, state: State, decision: Decision) -> Iterator[Step[State]]:
         what, at = decision.what, decision.at
         if what == _CLEAR:
             yield Step("the function clears the operation", state.every(target=False)._replace(operation=None))
-        elif what == _LET_GO and at is not None:
-            yield from _let_go(state, at)
+        elif at is None:
+            return
+        elif what in (_START, _END, _SURPLUS):
+            yield from _sized(state, what, at)
+        elif what in (_LET_GO, _BAR):
+            yield from _let_go(state, at, what)
             if state.faults.stale:
-                decided = state.spend("stale").where(at, late=_LET_GO)
+                decided = state.spend("stale").where(at, late=what)
                 yield Step(f"a pass decides to let {facts.name(at)} go, and pauses", decided, fault=True)
-        elif what == _REQUEST and at is not None and decision.kind is not None:
+        elif what == _REQUEST and decision.kind is not None:
             if self._may_request(state.operation, decision.kind):
                 yield Step(f"the function asks for {decision.kind} of {facts.name(at)}", _requested(state, decision))
             if state.faults.stale and decision.named:
@@ -123,9 +139,9 @@ class Function:
             return
         over = state.where(at, late="")
         yield Step(f"the paused pass about {facts.name(at)} never goes on", over)
-        if node.late == _LET_GO:
+        if node.late in (_LET_GO, _BAR):
             if node.place in (LEAVES, RETAINED):
-                for step in _let_go(over, at):
+                for step in _let_go(over, at, node.late):
                     yield step._replace(label=f"late: {step.label}")
         elif self._may_request(state.operation, OperationKind(node.late)):
             wanted = Decision(_REQUEST, at, OperationKind(node.late))
@@ -141,11 +157,26 @@ def _requested(state: State, decision: Decision) -> State:
     return state.every(target=False).where(decision.at, target=True)._replace(operation=asked)
 
 
-def _let_go(state: State, at: Position) -> Iterator[Step[State]]:
-    """The hook is completed, or the retained instance terminated."""
+def _sized(state: State, what: str, at: Position) -> Iterator[Step[State]]:
+    """What the function does about sizes, and about instances of which the cluster has no use."""
+    name, group = facts.name(at), state.groups[at[0]]
+    if what == _START:
+        yield Step(f"the function raises slot {at[0]} to 1", state.group(at[0], desired=1))
+    elif what == _END:
+        yield Step(f"the function ends {name}", leaves(state, at))
+    elif group.desired - 1 >= group.smallest:
+        # Auto Scaling refuses the decrement below MinSize.
+        lowered = leaves(state, at).group(at[0], desired=group.desired - 1)
+        yield Step(f"the function ends the surplus {name}", lowered)
+
+
+def _let_go(state: State, at: Position, what: str) -> Iterator[Step[State]]:
+    """The hook is completed, or the retained instance terminated; its row is written first where it has none."""
     node = state.at(at)
-    if rules.writes_tombstone(node):
-        yield Step(f"the function writes that {facts.name(at)} never joins", state.where(at, row=REMOVED))
+    if what == _BAR:
+        # Refused where it has one by now.
+        if node.row == NO_ROW:
+            yield Step(f"the function writes that {facts.name(at)} never joins", state.where(at, row=REMOVED))
         return
     gone = state.where(at, place=GONE, alive=False, doing="", leased=False, late="")
     if node.etcd == VOTER and not state.overstayed:
@@ -173,8 +204,16 @@ def _decisions(state: State, times: Times) -> Iterator[Decision]:
 def _decision(action: Action) -> Decision | None:
     """The action by its position; None for one that changes nothing here."""
     match action:
-        case CompleteHook(instance=instance) | TerminateRetained(instance=instance):
+        case CompleteHook(instance=instance, bars=bars):
+            return Decision(_LET_GO if bars is None else _BAR, facts.position(instance.instance_id))
+        case TerminateRetained(instance=instance):
             return Decision(_LET_GO, facts.position(instance.instance_id))
+        case StartSlot(group=group):
+            return Decision(_START, (int(group.slot), 0))
+        case EndInstance(instance=instance):
+            return Decision(_END, facts.position(instance.instance_id))
+        case EndSurplus(instance=instance):
+            return Decision(_SURPLUS, facts.position(instance.instance_id))
         case RequestOperation(operation=wanted):
             named = bool(wanted.target_instance)
             at = facts.position(wanted.target_instance) if named else facts.position_of_number(wanted.target_member_id)
@@ -184,7 +223,8 @@ def _decision(action: Action) -> Decision | None:
         case ClearOperation():
             return Decision(_CLEAR)
         case SetCondition(condition=condition):
-            return Decision(_NAMED, facts.position(condition.name.rpartition("/")[2]))
+            about = condition.name.rpartition("/")[2]
+            return Decision(_NAMED, facts.position(about)) if about.startswith("i-") else None
         case _:
             return None
 
@@ -207,9 +247,10 @@ def _snapshot(state: State, times: Times) -> Snapshot:
                 drains={},
                 observation=Known(facts.observation(state)),
                 operation=Known(facts.operation(state, times)),
+                start=Known(_START_ROW),
             )
         ),
-        root_status=Known("UPDATE_COMPLETE"),
+        root_status=Known("UPDATE_IN_PROGRESS" if any(each.rolls for each in state.groups) else "UPDATE_COMPLETE"),
         states=Known(facts.states(state, elsewhere)),
         table_protected=Known(True),
     )

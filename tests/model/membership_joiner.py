@@ -7,7 +7,6 @@ from functools import cache
 
 from coordination.outcomes import Known, Unknown
 from tests.model import membership_facts as facts
-from tests.model import membership_rules as rules
 from tests.model.explorer import Step
 from tests.model.membership_state import (
     BOOTS,
@@ -26,8 +25,13 @@ from tests.model.membership_state import (
     State,
     told,
 )
+from tests.model.records import CLUSTER
+from userdata.boot import decide as boot
 from userdata.boot import gate as gates
+from userdata.boot.actions import AbandonLaunch
 from userdata.boot.gate import Open, View
+from userdata.boot.snapshot import Reach, Snapshot
+from userdata.host.etcd_disk import ClusterNode, Disk
 
 _ENTERED, _WROTE, _KUBEADM = "holds the lease", "has written its row", "runs kubeadm"
 
@@ -37,6 +41,7 @@ class Joiners:
 
     def __init__(self) -> None:
         self._gate = cache(_is_open)
+        self._gives_up = cache(_gives_up)
 
     def steps(self, state: State, at: Position, node: Node) -> Iterator[Step[State]]:
         """What the instance may do next."""
@@ -50,7 +55,7 @@ class Joiners:
     def _forward(self, state: State, at: Position, node: Node) -> Iterator[Step[State]]:
         name = facts.name(at)
         if not node.doing and node.etcd == UNLISTED:
-            if rules.gives_up(node):
+            if self._gives_up(at, node.row):
                 yield Step(f"{name} reads that it was removed, and gives up its place", state.where(at, place=LEAVES))
             elif self._is_open(state, at) and not any(other.leased and other.alive for _, other in state.nodes()):
                 entered = state.every(leased=False).where(at, doing=_ENTERED, leased=True)
@@ -110,3 +115,18 @@ def _is_open(state: State, at: Position) -> bool:
     asked = facts.operation(state, facts.Times())
     view = View(members, silent, Known(asked), len(state.groups), facts.name(at), facts.peer_url(at))
     return isinstance(gates.gate(view), Open)
+
+
+def _gives_up(at: Position, row: str) -> bool:
+    """What the boot table says of an instance without data, by its own row."""
+    name = facts.name(at)
+    seen = Snapshot(
+        node=ClusterNode(CLUSTER, name),
+        disk=Disk(has_data=False, has_marker=False, identity=None),
+        record=Known(facts.RECORD),
+        row=Known(facts.row(at, Node(BOOTS, row=row), facts.Times())),
+        owner_gone=Known(False),
+        owner_still=False,
+        reach=Reach.QUORUM,
+    )
+    return isinstance(boot.decide(seen), AbandonLaunch)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, NamedTuple, TypeAlias
 
+from coordination.exclusion import Activity
 from coordination.members import MemberState, member
 from coordination.names import OPERATION_ITEM, member_item
 from coordination.node_leases import LeaseName, take
@@ -24,6 +25,7 @@ from userdata.agent.removal.task import Removal, RemovalContext
 from userdata.config.pace import Pace
 from userdata.etcd.refusals import EtcdRefused, Refusal
 from userdata.kube.drain import Drained
+from userdata.leases.others import Others
 from userdata.logs.lines import StageFailed
 
 
@@ -58,6 +60,7 @@ def effect(state: State, times: Times, join_held: bool) -> Effect:
         table=ports,
         leadership=ports,
         join_lease=ports.join_lease,
+        beside_call=Others(ports, Activity.CALL, 60.0, lambda: 0.0),
         look=lambda: Known(facts.view(state)),
         own=ports,  # type: ignore[arg-type]
         at=lambda _: ports,  # type: ignore[arg-type,return-value]

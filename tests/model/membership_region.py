@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.model import membership_facts as facts
-from tests.model import membership_rules as rules
 from tests.model.explorer import Step
 from tests.model.membership_agent import dated
 from tests.model.membership_state import (
@@ -19,6 +18,7 @@ from tests.model.membership_state import (
     Node,
     Position,
     State,
+    leaves,
 )
 
 _LARGEST = 2
@@ -30,7 +30,7 @@ def of_slots(state: State, room: int) -> Iterator[Step[State]]:
         if group in state.groups[:first]:
             continue
         yield from _auto_scaling(state, first, group, room)
-        yield from _function(state, first, group)
+        yield from _launch_fails(state, first, group)
         yield from _cloudformation(state, first, group)
         yield from _operators(state, first, group)
 
@@ -47,7 +47,7 @@ def _auto_scaling(state: State, first: int, group: Group, room: int) -> Iterator
     if group.active > group.desired:
         for place, node in enumerate(group.nodes):
             if node.is_active:
-                left = _leaves(state, (first, place))
+                left = leaves(state, (first, place))
                 yield Step(f"Auto Scaling scales {facts.name((first, place))} in", left)
     occupied = sum(node.occupies for node in group.nodes)
     if group.active < group.desired and occupied < room and not group.dry:
@@ -55,22 +55,10 @@ def _auto_scaling(state: State, first: int, group: Group, room: int) -> Iterator
         yield Step(f"Auto Scaling launches an instance in slot {first}", state.group(first, nodes=launched))
 
 
-def _function(state: State, first: int, group: Group) -> Iterator[Step[State]]:
-    """Rules of sizes."""
-    if rules.raises(group):
-        yield Step(f"the function raises slot {first} to 1", state.group(first, desired=1))
-    for place in rules.surplus(group):
-        # Auto Scaling refuses the decrement below MinSize.
-        if group.desired - 1 >= group.smallest:
-            ended = _leaves(state, (first, place)).group(first, desired=1)
-            yield Step(f"the function ends the surplus {facts.name((first, place))}", ended)
-    if group.desired == _LARGEST and not group.rolls and group.active < _LARGEST and group.smallest < _LARGEST:
-        yield from _launch_fails(state, first, group)
-
-
 def _launch_fails(state: State, first: int, group: Group) -> Iterator[Step[State]]:
     """A surplus that has no room is ended by whoever raised it: nothing else lowers a size without an instance."""
-    if group.active == 1:
+    surplus = group.desired == _LARGEST and not group.rolls and group.smallest < _LARGEST
+    if surplus and group.active == 1:
         yield Step(f"the operator sets slot {first} back to 1", state.group(first, desired=1))
 
 
@@ -85,7 +73,7 @@ def _cloudformation(state: State, first: int, group: Group) -> Iterator[Step[Sta
         # Another one was on its way in when the roll began.
         for place, node in enumerate(group.nodes):
             if node.is_active:
-                ended = _leaves(state, (first, place))
+                ended = leaves(state, (first, place))
                 yield Step(f"CloudFormation ends {facts.name((first, place))}, to make room for a newcomer", ended)
     if any(node.fresh and node.place == SERVES for node in group.nodes):
         yield Step(f"CloudFormation ends the old instance of slot {first}", _rolled(state, first, group))
@@ -98,7 +86,7 @@ def _cloudformation(state: State, first: int, group: Group) -> Iterator[Step[Sta
 def _rolled(state: State, first: int, group: Group) -> State:
     for place, node in enumerate(group.nodes):
         if node.is_active and not node.fresh:
-            state = _leaves(state, (first, place))
+            state = leaves(state, (first, place))
     nodes = tuple(node._replace(fresh=False) for node in state.groups[first].nodes)
     return state.group(first, rolls=False, smallest=0, desired=1, nodes=nodes)
 
@@ -116,7 +104,7 @@ def _operators(state: State, first: int, group: Group) -> Iterator[Step[State]]:
     if faults.decrements and group.desired - 1 >= group.smallest:
         for place, node in enumerate(group.nodes):
             if node.is_active:
-                ended = _leaves(state.spend("decrements"), (first, place)).group(first, desired=group.desired - 1)
+                ended = leaves(state.spend("decrements"), (first, place)).group(first, desired=group.desired - 1)
                 label = f"a second pass ends {facts.name((first, place))} and takes its place away"
                 yield Step(label, ended, fault=True)
     if group.smallest and not group.rolls:
@@ -140,9 +128,9 @@ def _faults(state: State, at: Position, node: Node) -> Iterator[Step[State]]:
     if not node.alive:
         yield Step(f"{name} wakes up", state.where(at, alive=True), fault=True)
     if faults.terminations and node.is_active:
-        yield Step(f"an operator terminates {name}", _leaves(state.spend("terminations"), at), fault=True)
+        yield Step(f"an operator terminates {name}", leaves(state.spend("terminations"), at), fault=True)
     if faults.failures and node.place == BOOTS and node.alive and not node.etcd:
-        failed = _leaves(state.spend("failures"), at).where(at, doing="", leased=False)
+        failed = leaves(state.spend("failures"), at).where(at, doing="", leased=False)
         yield Step(f"{name}'s boot fails: it abandons its launch hook", failed, fault=True)
     if faults.hooks and node.place == LEAVES and node.etcd:
         yield Step(f"{name}'s hook ends: retained", state.spend("hooks").where(at, place=RETAINED), fault=True)
@@ -151,18 +139,10 @@ def _faults(state: State, at: Position, node: Node) -> Iterator[Step[State]]:
 
 
 def _ends(state: State, at: Position, node: Node) -> Iterator[Step[State]]:
-    """What ends an instance by itself, and by the function's rules about single instances."""
+    """What ends an instance by itself."""
     name = facts.name(at)
     if node.place == BOOTS and not node.alive:
-        yield Step(f"the launch hook of {name} runs out", _leaves(state, at))
-    if rules.ends_silent(state, at):
-        yield Step(f"the function ends the silent {name}", _leaves(state, at))
-    if rules.ends_stranger(node):
-        yield Step(f"the function ends {name}, which serves and is no member", _leaves(state, at))
-
-
-def _leaves(state: State, at: Position) -> State:
-    return state.where(at, place=LEAVES, fresh=False)
+        yield Step(f"the launch hook of {name} runs out", leaves(state, at))
 
 
 def _is_first_of_its_kind(state: State, at: Position, node: Node) -> bool:

@@ -220,6 +220,21 @@ def told(state: State) -> State:
     return State(_NO_FAULTS, groups, state.operation)
 
 
+def leaves(state: State, at: Position) -> State:
+    """The state in which Auto Scaling terminates an instance, under its hook."""
+    return state.where(at, place=LEAVES, fresh=False)
+
+
+def told_to_function(state: State) -> State:
+    """What the function is told: the groups' sizes, too, and which of them CloudFormation rolls."""
+    seen = told(state)
+    sizes = [
+        each._replace(smallest=group.smallest, desired=group.desired, rolls=group.rolls)
+        for each, group in zip(seen.groups, state.groups, strict=True)
+    ]
+    return seen._replace(groups=tuple(sizes))
+
+
 def _told(place: str, alive: bool, etcd: int, row: str, target: bool, *_: object) -> Node:
     return Node(place, alive, etcd, row, target)
 

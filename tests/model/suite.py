@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from coordination.exclusion import Activity
+from tests.model.exclusion import Exclusion
 from tests.model.founding import Founding
 from tests.model.membership import Membership
 from tests.model.membership_state import Faults as Leaving
@@ -115,8 +117,31 @@ MEMBERSHIP_LONG = {
     "two terminated, one hangs, no room before, a pass paused": Membership(
         Leaving(terminations=2, hangs=1, stale=1), room=1
     ),
+    "one dies, one terminated while it joins, a pass paused": Membership(
+        Leaving(kills=1, terminations=1, stale=1, late=5), room=1
+    ),
     "five slots, three terminated, no room before": Membership(Leaving(terminations=3), slots=5, room=1),
     "five slots, two hang, one terminated, no room before": Membership(
         Leaving(hangs=2, terminations=1), slots=5, room=1
+    ),
+}
+EXCLUSION_QUICK = {
+    "one of each, a withdrawal": Exclusion(
+        Activity.JOIN, Activity.REMOVAL, Activity.RESTART, Activity.BACKUP, withdrawals=1
+    ),
+    "two restarts and a join, one dies": Exclusion(Activity.JOIN, Activity.RESTART, Activity.RESTART, deaths=1),
+    "a removal, a restart and a backup, one dies": Exclusion(
+        Activity.REMOVAL, Activity.RESTART, Activity.BACKUP, deaths=1
+    ),
+}
+EXCLUSION_LONG = {
+    "one of each, two restarts, one dies, a withdrawal": Exclusion(
+        Activity.JOIN,
+        Activity.REMOVAL,
+        Activity.RESTART,
+        Activity.RESTART,
+        Activity.BACKUP,
+        deaths=1,
+        withdrawals=1,
     ),
 }

@@ -14,9 +14,11 @@ from coordination.operations import Operation, OperationKind, OperationState
 from coordination.quorum import Membership as Members
 from coordination.quorum import Objection
 from coordination.writes import Transaction
-from functions.reconcile import decide, removals
+from functions.reconcile import decide, membership, removals, sizes
+from functions.reconcile.endings import Endings
 from functions.reconcile.places import Place
 from functions.reconcile.removals import Facts, Plan
+from functions.reconcile.surplus import Surplus
 from tests.model.explorer import NO_PROGRESS, explore
 from tests.model.membership import FEW_MEMBERS, ROWS_TRUE, Membership
 from tests.model.membership_agent import JOINERS_GO_ON, MAJORITY_OF_SLOTS, ONE_BY_ONE
@@ -179,3 +181,24 @@ def test_an_operation_that_nobody_clears(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_terminated_member_whose_removal_nobody_plans(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(removals, "LEAVING", frozenset({Place.LEAVES, Place.RETAINED}))
     assert caught(Faults(kills=1)) == NO_PROGRESS
+
+
+def test_a_slot_without_an_instance_that_nobody_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sizes, "starts", lambda _: [])
+    assert caught(Faults(sizes=1)) == NO_PROGRESS
+
+
+def test_a_silent_member_that_nobody_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(membership, "endings", lambda _: Endings())
+    assert caught(Faults(hangs=1)) == NO_PROGRESS
+
+
+def test_a_surplus_that_nobody_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(membership, "surplus", lambda *_: Surplus())
+    assert caught(Faults(sizes=1), room=2) == NO_PROGRESS
+
+
+def test_an_instance_without_a_row_that_is_let_go_and_not_barred_from_joining(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = decide._let_go
+    monkeypatch.setattr(decide, "_let_go", lambda instance, reason, _=None: right(instance, reason))
+    assert caught(Faults(kills=1, terminations=1, stale=1, late=5)) == NO_LISTED_LET_GO

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from coordination.outcomes import Known, Reading, Unknown
+from userdata.agent.etcd_restart import MayRestart, NotNow, TooFewVoters, Verdict
 from userdata.agent.tasks import Task
 from userdata.host.commands import Finished
 from userdata.host.files import private, write
@@ -38,6 +39,9 @@ RESTART_SECONDS = 180.0
 """How long one pod may take until it serves again: the API server alone has 30 s to end."""
 STAGE_SECONDS = 900.0
 """How long one node may hold `lease#restart`: four pods, each with the time above, and the renewal."""
+LOADED_FILE = "/var/lib/holdfast/etcd-certificates-end"
+"""When the first certificate ends that the running etcd has read, in seconds since 1970, from right before a renewal
+until etcd's restart: nothing else tells that once its files are new."""
 _RENEW_SECONDS = 60.0
 """It takes a second or two, and nothing feeds the watchdog meanwhile."""
 _MANIFESTS = "/etc/kubernetes/manifests"
@@ -67,8 +71,10 @@ class CertificateContext:
     started: Callable[[], Mapping[Pod, float | None]]
     """When each pod's program started (userdata.agent.probes.started)."""
     why_not_serving: Callable[[Pod], str]
-    unhealthy_members: Callable[[], tuple[str, ...]]
-    """What is wrong with etcd's members, one line each."""
+    judge: Callable[[float | None, float], Verdict]
+    """Whether etcd may be restarted now (userdata.agent.etcd_restart), as etcd's members say at this moment."""
+    tell: Callable[[TooFewVoters | None], object]
+    """Keeps the condition that etcd waits for its restart; None where it does not."""
     until: Callable[[Callable[[], bool], float], bool]
     """Looks until something is so, for so many seconds at most (Pulse.until)."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -92,12 +98,22 @@ def renew(node: CertificateContext) -> str:
     waiting = stale(node.started(), changed(node.root))
     if not names and not waiting:
         _refuse_unreadable(held)
+        node.tell(None)
         return ""
     if names:
+        if Pod.ETCD not in waiting:
+            _note_end(node, held)
         # Without the lease: servers read new certificates by themselves, and nobody's may end while others restart.
         _renew(node, names)
-    with node.lease.during():
-        restarted = _restart(node)
+        waiting = stale(node.started(), changed(node.root))
+    verdict = _judged(node) if Pod.ETCD in waiting else None
+    too_few = verdict if isinstance(verdict, TooFewVoters) else None
+    node.tell(too_few)
+    restarted: list[str] = []
+    if too_few is None or set(waiting) != {Pod.ETCD}:
+        # What could not go on now is in nobody's way.
+        with node.lease.during():
+            restarted = _restart(node)
     said = [f"renewed {len(names)} certificates that were due, and the others with them"] if names else []
     said += [f"restarted {', '.join(restarted)}"] if restarted else []
     return "; ".join(said)
@@ -129,14 +145,35 @@ def _renew(node: CertificateContext, names: Sequence[str]) -> None:
         raise StageFailed(f"kubeadm succeeded, and {', '.join(left)} are due all the same")
 
 
+def _judged(node: CertificateContext) -> Verdict:
+    try:
+        ends = float(_below(node.root, LOADED_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        ends = None
+    return node.judge(ends, node.now().timestamp())
+
+
+def _note_end(node: CertificateContext, held: Sequence[HeldCertificate]) -> None:
+    """Write down how long etcd can go on with what it has read."""
+    ends = [
+        each.certificate.value.ends.timestamp()
+        for each in held
+        if each.place.user is Pod.ETCD and isinstance(each.certificate, Known) and each.certificate.value is not None
+    ]
+    if ends:
+        write(node.root, {LOADED_FILE: private(f"{min(ends):.0f}")})
+
+
 def _restart(node: CertificateContext) -> list[str]:
     restarted = []
     put_off = ""
     for pod in stale(node.started(), changed(node.root)):
         node.lease.require()
-        if pod is Pod.ETCD and (wrong := node.unhealthy_members()):
-            # It reads certificates anew for every connection, so it can wait; a quorum may not be able to.
-            put_off = f"etcd is not restarted while its members are not all well: {'; '.join(wrong)}"
+        # Read again right before. It reads certificates anew for every connection, so it can wait; a quorum may not be
+        # able to.
+        if pod is Pod.ETCD and not isinstance(verdict := _judged(node), MayRestart):
+            if isinstance(verdict, NotNow):
+                put_off = f"etcd is not restarted while no majority answers without it: {verdict.reason}"
             continue
         _restart_one(node, pod)
         restarted.append(pod.value)

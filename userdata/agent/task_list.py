@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from coordination import operations
 from coordination.adapters.clients import client
+from coordination.exclusion import Activity
 from coordination.names import CLUSTER_READY
 from coordination.node_leases import LeaseName
 from coordination.outcomes import Known, Reading, Unknown
+from coordination.ports import Table
 from userdata.addons import installing
 from userdata.addons.content import Addons
 from userdata.addons.filling import ManifestError
-from userdata.agent import addons, certificate_renewal, cluster_ready, csr_approver, probes
+from userdata.agent import addons, certificate_renewal, cluster_ready, csr_approver, etcd_restart, probes
 from userdata.agent.certificate_renewal import CertificateContext
 from userdata.agent.cluster_ready import ClusterReadySignal
 from userdata.agent.context import AgentContext
 from userdata.agent.draining import DrainContext, WorkerDrains
+from userdata.agent.etcd_restart import TooFewVoters
 from userdata.agent.fence import SelfFence
+from userdata.agent.observe.conditions import Kind, Wanted, of_restart
 from userdata.agent.observe.gather import ObservationSources
+from userdata.agent.observe.own_condition import keep
 from userdata.agent.observe.snapshot import Nodes
 from userdata.agent.observe.task import Observer
 from userdata.agent.removal.task import AgentLease, Removal, RemovalContext
@@ -47,6 +52,7 @@ from userdata.kube.resources import NODES
 from userdata.kubeadm import certs_config
 from userdata.kubeadm.machine import SystemMachine
 from userdata.leases.holder import LeaseHolder
+from userdata.leases.others import Others
 from userdata.logs.lines import StageFailed
 from userdata.pki.placing import CLUSTER_CA
 
@@ -105,6 +111,7 @@ def departures(context: AgentContext, leadership: AgentLease, pulse: Pulse) -> S
             table=context.table,
             leadership=leadership,
             join_lease=join_lease.during,
+            beside_call=Others(context.table, Activity.CALL, timings.lease),
             look=_look(context),
             own=Etcd(identity.address, NODE_CREDENTIALS),
             at=member_at,
@@ -195,6 +202,12 @@ def _sources(context: AgentContext) -> ObservationSources:
     )
 
 
+def _keep_due(table: Table, instance_id: str, waits: TooFewVoters | None) -> str:
+    name = Wanted(Kind.CERTIFICATES_DUE, instance_id, "", "").name
+    wanted = [] if waits is None else [of_restart(instance_id, waits.reason)]
+    return keep(table, name, wanted, int(time.time()))
+
+
 def _renewal_period(context: AgentContext) -> float:
     """Often enough that what is due with a third of its lifetime left is renewed long before its end."""
     return min(certificate_renewal.PERIOD_SECONDS, context.image.lifetimes.leaf / _LOOKS_AT_A_LIFETIME)
@@ -204,13 +217,14 @@ def _certificate_context(context: AgentContext, pulse: Pulse) -> CertificateCont
     identity = context.identity
     own = member_at(identity.address)
     authority = str(context.root / CLUSTER_CA.lstrip("/"))
+    timings = context.image.pace.leases
     lease = LeaseHolder(
         context.table,
         LeaseName.RESTART,
         identity.instance_id,
-        context.image.pace.leases,
+        timings,
         certificate_renewal.STAGE_SECONDS,
-        only_while=[operations.none()],
+        others=Others(context.table, Activity.RESTART, timings.lease),
     )
     return CertificateContext(
         root=context.root,
@@ -219,6 +233,7 @@ def _certificate_context(context: AgentContext, pulse: Pulse) -> CertificateCont
         run=run,
         started=probes.started,
         why_not_serving=lambda pod: probes.why_not_serving(pod, identity.address, authority, own),
-        unhealthy_members=lambda: view.unhealthy_members(view.look(own, member_at)),
+        judge=lambda ends, now: etcd_restart.judge(view.look(own, member_at), identity.instance_id, ends, now),
+        tell=partial(_keep_due, context.table, identity.instance_id),
         until=pulse.until,
     )

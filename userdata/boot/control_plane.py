@@ -9,6 +9,7 @@ from typing import TypeAlias, assert_never
 from coordination import claims
 from coordination.boot_failures import MOST_FAILURES
 from coordination.conditions import Condition, boot_failed
+from coordination.exclusion import Activity
 from coordination.fields import parsed
 from coordination.node_leases import LeaseName
 from coordination.outcomes import Done, Known, Unknown
@@ -43,6 +44,7 @@ from userdata.boot.retry import until_done
 from userdata.boot.slot_failures import note_failure
 from userdata.boot.stages import RunningStage
 from userdata.leases.keeper import Contender
+from userdata.leases.others import Others
 from userdata.logs.lines import StageFailed
 
 # A day of lost writes is the most that nobody is asked about.
@@ -70,7 +72,8 @@ class ControlPlaneBoot:
         self._gatherer = Gatherer(context, self._keys, self._etcd_peers)
         lease_seconds = context.image.pace.leases.lease
         # One for the whole boot: it remembers for how long the holder was silent.
-        self._contender = Contender(context.table, LeaseName.JOIN, context.instance_id, lease_seconds)
+        others = Others(context.table, Activity.JOIN, lease_seconds)
+        self._contender = Contender(context.table, LeaseName.JOIN, context.instance_id, lease_seconds, others=others)
         self._failures = 0
         self._rules = RestoreRules(context.settings.slots, _OLDEST_BACKUP_SECONDS)
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from coordination import node_leases
 from coordination.node_leases import LeaseName, NodeLease
 from coordination.ports import Table
 from coordination.timings import Timings
-from coordination.writes import Update
 from userdata.leases.keeper import LEASE, Busy, Clock, Contender, Keeper
+from userdata.leases.others import Others
 from userdata.logs.lines import StageFailed
 
 
 class LeaseHolder:
-    """`stage_seconds` is how long it is held at most; a task that hangs then loses it. `only_while` are checks of other
-    items that have to hold when it is taken."""
+    """`stage_seconds` is how long it is held at most; a task that hangs then loses it. `others` must not go on when it
+    is taken."""
 
     def __init__(
         self,
@@ -28,14 +28,14 @@ class LeaseHolder:
         timings: Timings,
         stage_seconds: float = math.inf,
         clock: Clock = time.monotonic,
-        only_while: Sequence[Update] = (),
+        others: Others | None = None,
     ) -> None:
         self._table = table
         self._name = name
         self._clock = clock
         self._timings = timings
         self._stage_seconds = stage_seconds
-        self._contender = Contender(table, name, owner, timings.lease, clock, only_while)
+        self._contender = Contender(table, name, owner, timings.lease, clock, others)
         self._kept: Keeper[NodeLease] | None = None
         self._aside_until = -math.inf
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from coordination import claims, node_leases
+from coordination.exclusion import Taken
 from coordination.fields import Malformed
 from coordination.lease_watch import LeaseWatch, observe
 from coordination.names import lease_item
@@ -22,6 +23,7 @@ from coordination.ports import Table
 from coordination.record import ClusterRecord, cluster_record
 from coordination.timings import Timings
 from coordination.writes import Transaction, Update
+from userdata.leases.others import Others
 
 Clock = Callable[[], float]
 Held = TypeVar("Held")
@@ -37,7 +39,7 @@ class Busy:
 class Contender:
     """Tries to take one lease; between two tries it remembers what it saw, which is how it judges a silent holder.
 
-    `only_while` are checks of other items, which have to hold at the moment at which the lease is taken.
+    With `others` it is taken in one transaction with the checks that nothing goes on beside it that must not.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class Contender:
         owner: str,
         lease_seconds: float,
         clock: Clock = time.monotonic,
-        only_while: Sequence[Update] = (),
+        others: Others | None = None,
     ) -> None:
         self._table = table
         self._name = name
@@ -55,10 +57,12 @@ class Contender:
         self._lease_seconds = lease_seconds
         self._clock = clock
         self._watch: LeaseWatch | None = None
-        self._only_while = tuple(only_while)
+        self._others = others
 
     def try_once(self) -> NodeLease | Busy:
         """The lease, if it is free, was one's own, or was seen to stand still."""
+        # First, and each time: who holds another lease is judged by being looked at again and again, too.
+        beside = () if self._others is None else self._others.look()
         began = self._clock()
         reading = self._table.get(lease_item(self._name))
         ended = self._clock()
@@ -72,18 +76,19 @@ class Contender:
             self._watch = observe(self._watch, (seen.owner, seen.counter), began, ended)
             if not self._watch.is_still(self._lease_seconds):
                 return Busy(f"{seen.owner} holds {lease_item(self._name)}")
+        if isinstance(beside, Taken):
+            return Busy(beside.reason)
         holding = node_leases.take(self._name, seen, self._owner)
-        outcome = self._take(holding.write)
+        outcome = self._take(holding.write, beside)
         if isinstance(outcome, Done):
             self._watch = None
             return holding.lease
         return Busy(f"{lease_item(self._name)} was not taken: {said(outcome)}")
 
-    def _take(self, write: Update) -> Write | Refused:
-        """Take it together with the checks that exclude what must not go on beside it, if there are any."""
-        if not self._only_while:
+    def _take(self, write: Update, beside: tuple[Update, ...]) -> Write | Refused:
+        if not beside:
             return self._table.apply(write)
-        return self._table.transact(Transaction((write, *self._only_while)))
+        return self._table.transact(Transaction((write, *beside)))
 
 
 @dataclass(frozen=True)

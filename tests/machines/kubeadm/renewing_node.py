@@ -11,6 +11,7 @@ from pathlib import Path
 
 from userdata.agent import probes
 from userdata.agent.certificate_renewal import CertificateContext, found, renew
+from userdata.agent.etcd_restart import MayRestart, NotNow, Verdict
 from userdata.agent.watchdog import Heart
 from userdata.etcd.view import look, member_at, unhealthy_members
 from userdata.host.commands import run
@@ -38,6 +39,11 @@ def main(address: str, configuration: str, seconds_later: str) -> None:
     def why_not_serving(pod: Pod) -> str:
         return probes.why_not_serving(pod, address, CLUSTER_CA, etcd)
 
+    def judged() -> Verdict:
+        # One voter alone would wait until its certificates nearly end: the others are played by being well.
+        wrong = unhealthy_members(look(etcd, member_at))
+        return NotNow("; ".join(wrong)) if wrong else MayRestart()
+
     node = CertificateContext(
         root=Path("/"),
         lease=Alone(),
@@ -45,7 +51,8 @@ def main(address: str, configuration: str, seconds_later: str) -> None:
         run=run,
         started=probes.started,
         why_not_serving=why_not_serving,
-        unhealthy_members=lambda: unhealthy_members(look(etcd, member_at)),
+        judge=lambda *_: judged(),
+        tell=lambda _: None,
         until=Heart(lambda state: None).pulse("certificates").until,
         now=lambda: datetime.now(UTC) + later,
     )

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from coordination.members import Member, MemberState
-from coordination.observed_state import FRESH_SECONDS, ClusterObservation, SeenMember
+from coordination.observed_state import AHEAD_SECONDS, FRESH_SECONDS, ClusterObservation, SeenMember
 from coordination.outcomes import Known, Reading, Unknown
 from functions.reconcile.believed import Believed, believed
 from tests.unit.functions.harness import BROKEN, NOW
@@ -53,6 +53,10 @@ ROWS = rows(row(1), row(2), row(3))
             Known(replace(seen(*THREE), observed_at=NOW - FRESH_SECONDS - 1)),
             "no agent has seen etcd's members for 121 s",
         ),
+        (
+            Known(replace(seen(*THREE), observed_at=NOW + AHEAD_SECONDS + 1)),
+            "the clock of i-2, whose agent saw etcd's members, is 31 s ahead",
+        ),
     ],
 )
 def test_nothing_is_believed_without_a_fresh_look_at_a_majority(
@@ -61,6 +65,12 @@ def test_nothing_is_believed_without_a_fresh_look_at_a_majority(
     found = believed(observation, ROWS, 1, NOW)
     assert isinstance(found, Unknown)
     assert found.reason == reason
+
+
+@pytest.mark.parametrize("seconds", [-AHEAD_SECONDS, 0, FRESH_SECONDS])
+def test_clocks_may_differ_a_little(seconds: int) -> None:
+    found = believed(Known(replace(seen(*THREE), observed_at=NOW - seconds)), ROWS, 1, NOW)
+    assert isinstance(found, Known)
 
 
 def test_voters_are_told_by_their_names_and_whether_they_serve() -> None:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from coordination.conditions import Condition
 from coordination.observed_state import ClusterObservation
 from coordination.retention import Delete, Mark
-from coordination.writes import Update
+from coordination.writes import Transaction, Update
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,14 @@ class Correction:
     """A write that makes a member row true, and why."""
 
     update: Update
+    reason: str
+
+
+@dataclass(frozen=True)
+class ListAgain:
+    """A transaction that sets the row of a listed voter back to voter, and why."""
+
+    transaction: Transaction
     reason: str
 
 
@@ -56,4 +64,4 @@ class DeleteRow:
 
 
 Change: TypeAlias = SetCondition | ClearCondition
-Action: TypeAlias = Correction | Publish | Change | MarkRow | DeleteRow
+Action: TypeAlias = Correction | ListAgain | Publish | Change | MarkRow | DeleteRow

@@ -7,9 +7,18 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from coordination.names import TABLE_KEY, condition_item
-from coordination.outcomes import Done, Unknown, Write
+from coordination.outcomes import Done, Transacted, Unknown, Write
 from coordination.ports import TableWriter
-from userdata.agent.observe.actions import Action, ClearCondition, Correction, DeleteRow, MarkRow, Publish, SetCondition
+from userdata.agent.observe.actions import (
+    Action,
+    ClearCondition,
+    Correction,
+    DeleteRow,
+    ListAgain,
+    MarkRow,
+    Publish,
+    SetCondition,
+)
 
 _ANYTHING: Mapping[str, object] = {}
 
@@ -43,11 +52,13 @@ def apply(actions: Iterable[Action], table: TableWriter) -> Applied:
     return applied
 
 
-def _outcome(action: Action, table: TableWriter) -> tuple[Write, str]:
+def _outcome(action: Action, table: TableWriter) -> tuple[Write | Transacted, str]:
     """The outcome of an action, and what is told of it if it is done."""
     match action:
         case Correction(update=update, reason=reason):
             return table.apply(update), reason
+        case ListAgain(transaction=transaction, reason=reason):
+            return table.transact(transaction), reason
         case Publish(observation=observation):
             return table.put(observation.item(), _ANYTHING), ""
         case SetCondition(condition=stored, replaces=present):

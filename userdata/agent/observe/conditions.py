@@ -30,6 +30,11 @@ class Kind(StrEnum):
     ETCD_ALARM = "EtcdAlarm"
     CERTIFICATE_EXPIRING = "CertificateExpiring"
     QUORUM_LOST = QUORUM_LOST
+    CERTIFICATES_DUE = "CertificatesDue"
+
+
+OF_NODES = frozenset({Kind.CERTIFICATE_EXPIRING, Kind.CERTIFICATES_DUE})
+"""Those that each node stores about itself."""
 
 
 # A member that is restarted is back sooner; a joiner that works is promoted sooner.
@@ -122,6 +127,15 @@ def of_certificates(instance_id: str, held: Iterable[HeldCertificate], now: date
     return [Wanted(Kind.CERTIFICATE_EXPIRING, instance_id, f"certificates end: {', '.join(ending)}", next_step)]
 
 
+def of_restart(instance_id: str, reason: str) -> Wanted:
+    """That a node's etcd waits for its restart."""
+    next_step = (
+        "Certificates were renewed, and etcd has to read them. Bring the control plane to three voters; three days "
+        "before the end of what it has read it is restarted all the same, and for a minute no majority answers."
+    )
+    return Wanted(Kind.CERTIFICATES_DUE, instance_id, f"etcd is not restarted: {reason}", next_step)
+
+
 @dataclass
 class Lasting:
     """Remembers since when each condition has been wanted, in seconds of one's own steady clock."""
@@ -168,9 +182,7 @@ def left_behind(names: Iterable[str], rows: Iterable[Member]) -> frozenset[str]:
     """Conditions that nodes had set about themselves, and that are no members any more: nobody else clears them."""
     members = {row.instance_id for row in rows if row.state is not MemberState.REMOVED}
     parts = {name: name.partition("/") for name in names}
-    return frozenset(
-        name for name, (kind, _, about) in parts.items() if kind == Kind.CERTIFICATE_EXPIRING and about not in members
-    )
+    return frozenset(name for name, (kind, _, about) in parts.items() if kind in OF_NODES and about not in members)
 
 
 def of_slots(boots: Iterable[Boot], instances: Iterable[GroupInstance]) -> tuple[Boot, ...]:

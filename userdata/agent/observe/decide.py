@@ -12,7 +12,7 @@ from coordination.record import ClusterRecord
 from coordination.retention import Mark, changes
 from userdata.agent.observe import conditions, members
 from userdata.agent.observe.actions import Action, Change, DeleteRow, MarkRow, Publish
-from userdata.agent.observe.conditions import Kind, Lasting, Wanted
+from userdata.agent.observe.conditions import Lasting, Wanted
 from userdata.agent.observe.snapshot import Nodes, Snapshot
 from userdata.etcd.model import hexadecimal
 from userdata.etcd.view import EtcdView
@@ -30,6 +30,7 @@ def decide(snapshot: Snapshot, lasting: Lasting) -> list[Action]:
         # Before the rows, for a change of those wakes the function, which plans by this.
         Publish(observed(snapshot.instance_id, table.record, view, nodes, snapshot.certificates, snapshot.now)),
         *([] if view is None else members.by_etcd(table.members, view.listed)),
+        *([] if view is None else members.listed_again(table.members, view.listed, table.record)),
         *([] if view is None else members.by_answers(table.members, view, table.last, table.record.epoch, now)),
         *members.by_ec2(table.members, states, now),
         *_conditions(snapshot, view, states, lasting),
@@ -50,7 +51,7 @@ def _conditions(
 ) -> list[Change]:
     table = snapshot.table
     # Whether these are members is not known.
-    theirs = {Wanted(Kind.CERTIFICATE_EXPIRING, name, "", "").name for name in table.unread}
+    theirs = {Wanted(kind, name, "", "").name for name in table.unread for kind in conditions.OF_NODES}
     judged = conditions.left_behind(table.conditions, table.members) - theirs
     if isinstance(snapshot.instances, Known):
         booting = conditions.of_slots(table.boots, snapshot.instances.value)

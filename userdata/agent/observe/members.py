@@ -8,8 +8,9 @@ from coordination import member_writes
 from coordination.member_writes import found_again, not_found, voter_row
 from coordination.members import Member, MemberState
 from coordination.observed_state import ClusterObservation
-from userdata.agent.observe.actions import Correction
-from userdata.etcd.model import EtcdMember, MemberList, hexadecimal
+from coordination.record import ClusterRecord
+from userdata.agent.observe.actions import Correction, ListAgain
+from userdata.etcd.model import EtcdMember, MemberKind, MemberList, hexadecimal
 from userdata.etcd.view import EtcdView
 
 
@@ -35,6 +36,25 @@ def member_of(row: Member, listed: MemberList) -> EtcdMember | None:
 def by_etcd(rows: Sequence[Member], listed: MemberList) -> list[Correction]:
     """What etcd's list says against the rows of its epoch. The rows have to be read before the list."""
     return [correction for row in rows for correction in _by_etcd(row, member_of(row, listed))]
+
+
+def listed_again(rows: Sequence[Member], listed: MemberList, record: ClusterRecord) -> list[ListAgain]:
+    """The rows that say removed of voters that etcd lists. The rows have to be read before the list.
+
+    A row says removed only after etcd has forgotten its member. So a member that is listed later was added since, by a
+    joiner that was paused inside of kubeadm while its row was ended; and whoever ended a row in the moment before does
+    it no harm. What started and votes is a member whatever its row says, even where that was written to bar its
+    instance. A learner may still be cleaned away, and one that has never started is nobody's for sure.
+    """
+    found = []
+    for row in rows:
+        if not row.is_out(record.epoch):
+            continue
+        member = member_of(row, listed)
+        if member is not None and member.kind is MemberKind.VOTER:
+            transaction = member_writes.listed_again(record, row, hexadecimal(member.member_id))
+            found.append(ListAgain(transaction, f"etcd lists {row.instance_id}, whose row said removed"))
+    return found
 
 
 def by_ec2(rows: Sequence[Member], states: Mapping[str, str | None], now: int) -> list[Correction]:

@@ -9,16 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from coordination.conditions import condition
-from coordination.fields import parsed
-from coordination.names import condition_item
-from coordination.outcomes import Unknown
-from coordination.ports import TableWriter
+from coordination.ports import Table
 from userdata.agent.observe import conditions
 from userdata.agent.observe.apply import apply
 from userdata.agent.observe.conditions import Kind, Lasting, Wanted
 from userdata.agent.observe.decide import decide
 from userdata.agent.observe.gather import ObservationSources, gather
+from userdata.agent.observe.own_condition import keep
 from userdata.agent.tasks import Task
 from userdata.logs.lines import StageFailed
 
@@ -30,7 +27,7 @@ class Observer:
     """Looks at what `sources` show, and writes to `table`."""
 
     sources: ObservationSources
-    table: TableWriter
+    table: Table
     _lasting: Lasting = field(default_factory=Lasting)
 
     def tasks(self, period_seconds: float = PERIOD_SECONDS) -> tuple[Task, Task]:
@@ -57,11 +54,4 @@ class Observer:
         now = source.wall()
         wanted = conditions.of_certificates(source.instance_id, source.certificates(), datetime.fromtimestamp(now, UTC))
         own = Wanted(Kind.CERTIFICATE_EXPIRING, source.instance_id, "", "").name
-        stored = parsed(source.table.get(condition_item(own)), condition)
-        if isinstance(stored, Unknown):
-            raise StageFailed(stored.reason)
-        present = {} if stored.value is None else {own: stored.value}
-        applied = apply(conditions.changes(wanted, present, {own}, int(now)), self.table)
-        if applied.troubles:
-            raise StageFailed("; ".join(applied.troubles))
-        return "; ".join(applied.told)
+        return keep(self.table, own, wanted, int(now))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from coordination import operations
+from coordination.exclusion import Taken
 from coordination.fields import parsed
 from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState, member
@@ -34,11 +35,14 @@ from userdata.etcd.model import EtcdMember, hexadecimal
 from userdata.etcd.refusals import EtcdRefused
 from userdata.etcd.view import At, EtcdView, address
 from userdata.kube.drain import Drained, Step, Waiting
+from userdata.leases.others import Others
 from userdata.logs.lines import StageFailed
 
 Value = TypeVar("Value")
 
 PERIOD_SECONDS = 5.0
+MOST_ASIDE = 2
+"""How often the agent of the target stands aside for the same operation: other agents may all be gone."""
 _LEADER_SECONDS = 60
 """How long after the end of a drain a leader that cannot be moved is waited for; then it is removed as it is, and the
 others elect one."""
@@ -64,6 +68,8 @@ class RemovalContext:
     leadership: AgentLease
     join_lease: Callable[[], AbstractContextManager[NodeLease]]
     """`lease#join` while it lasts; raises StageFailed."""
+    beside_call: Others
+    """What must not go on when a member is removed."""
     look: Callable[[], Reading[EtcdView]]
     own: Etcd
     """The member on this node."""
@@ -80,7 +86,7 @@ class RemovalContext:
 
 @dataclass(frozen=True)
 class _Look:
-    """What a check was made of. `began` is on the steady clock, read before anything was asked."""
+    """What a check was made of. `began` is on the steady clock, read before the operation and then etcd were read."""
 
     began: float
     view: EtcdView
@@ -93,6 +99,8 @@ class Removal:
 
     def __init__(self, context: RemovalContext) -> None:
         self._context = context
+        self._aside: tuple[str, int] = ("", 0)
+        """For which operation this node has stood aside, and how often."""
 
     def task(self, period_seconds: float = PERIOD_SECONDS) -> Task:
         """The task, of the leader alone."""
@@ -108,9 +116,7 @@ class Removal:
         if found.epoch < self._context.epoch:
             return self._end(found, OperationOutcome.VETOED, Veto.OTHER_EPOCH.value)
         look = self._look(found)
-        if found.target_instance == self._context.instance_id and _others_serve(look.view, found.target_instance):
-            # Whoever is removed should not be the one to do it: its etcd stops in the middle.
-            self._context.leadership.stand_aside()
+        if self._is_target(found) and _others(look.view, found.target_instance) and self._stands_aside(found):
             return f"stands aside, so that another agent carries out: {found}"
         match look.verdict:
             case NotListed():
@@ -120,22 +126,43 @@ class Removal:
             case objection:
                 return self._end(found, OperationOutcome.VETOED, objection.value)
 
+    def _is_target(self, found: Operation) -> bool:
+        return found.target_instance == self._context.instance_id
+
+    def _stands_aside(self, found: Operation) -> bool:
+        """Whoever is removed should not be the one to do it, for its etcd stops in the middle, unless no other one can.
+
+        Each time the others have had a whole lease to take over.
+        """
+        operation_id, times = self._aside
+        times = times + 1 if operation_id == found.operation_id else 1
+        if times > MOST_ASIDE:
+            return False
+        self._aside = (found.operation_id, times)
+        self._context.leadership.stand_aside()
+        return True
+
     def _look(self, found: Operation) -> _Look:
-        """Read rows, groups and then etcd, and judge.
+        """Read groups, rows and then etcd, and judge.
 
         Raises StageFailed where any of it is unknown, and where the operation is not as it was `found`: the function
         waits for nobody who has begun a check after it withdrew one.
+
+        The groups come before the clock. CALL_SECONDS bounds how old the operation and etcd's answers may be: by them
+        the function counts an operation as ended, and by them alone the quorum is judged. Of the groups the check
+        takes whether the target leaves, which nothing turns back but a person who puts it into service at this very
+        moment, and that is no danger to the quorum. So however slowly Auto Scaling and EC2 answer, a removal is sent.
         """
         context = self._context
+        instances = _known(context.instances())
+        elsewhere = {found.target_instance} - {each.instance_id for each in instances} - {""}
+        states = _known(context.states(elsewhere)) if elsewhere else {}
+        context.beat()
         began = context.steady()
         if _known(parsed(context.table.get(OPERATION_ITEM), operation)) != found:
             raise StageFailed("somebody else has changed the operation since")
         record = _known(parsed(context.table.get(CLUSTER_ITEM), cluster_record))
         row = self._row(found.target_instance)
-        instances = _known(context.instances())
-        elsewhere = {found.target_instance} - {each.instance_id for each in instances} - {""}
-        states = _known(context.states(elsewhere)) if elsewhere else {}
-        context.beat()
         view = _known(context.look())
         context.beat()
         if record is None or not _is_etcd_of(record, view, context.epoch):
@@ -220,15 +247,23 @@ class Removal:
 
     def _remove(self, accepted: Operation, look: _Look, target: EtcdMember) -> str:
         self._context.leadership.require()
+        beside = self._context.beside_call.look()
+        if isinstance(beside, Taken):
+            raise StageFailed(f"the removal waits: {beside.reason}")
         # The function takes an operation that it withdrew for ended once this time has passed.
         if (took := self._context.steady() - look.began) > CALL_SECONDS:
             raise StageFailed(f"the check took {took:.0f} s, and what it says is too old to remove a member by")
-        outcome = self._context.own.remove(target.member_id)
+        outcome = self._asked(accepted, look.view).remove(target.member_id)
         if isinstance(outcome, EtcdRefused):
             return self._end(accepted, OperationOutcome.VETOED, f"etcd refuses: {outcome.reason}")
         if isinstance(outcome, Unknown):
             raise StageFailed(f"whether {accepted.target_instance} was removed is unknown: {outcome.reason}")
         return self._finish(accepted, look.around.row)
+
+    def _asked(self, accepted: Operation, view: EtcdView) -> Etcd:
+        """The member that is told to remove the target: one that stays, since the target's stops in the middle."""
+        others = _others(view, accepted.target_instance) if self._is_target(accepted) else ()
+        return self._context.at(address(others[0])) if others else self._context.own
 
     def _finish(self, found: Operation, row: Member | None) -> str:
         """Make the row of a target that is not listed say so, and end the operation with it."""
@@ -263,8 +298,9 @@ class Removal:
         return f"{found.kind} of {found.target_instance or found.target_member_id} is {outcome}: {reason}"
 
 
-def _others_serve(view: EtcdView, instance_id: str) -> bool:
-    return any(voter.name != instance_id for voter in view.well)
+def _others(view: EtcdView, instance_id: str) -> tuple[EtcdMember, ...]:
+    """The voters that serve, without the one of this instance."""
+    return tuple(voter for voter in view.well if voter.name != instance_id)
 
 
 def _is_etcd_of(record: ClusterRecord, view: EtcdView, epoch: int) -> bool:

@@ -12,7 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from userdata.agent.certificate_renewal import CertificateContext, found, renew
+from coordination.outcomes import Known, Reading
+from tests.unit.userdata.agent.looks import THREE, view
+from userdata.agent.certificate_renewal import LOADED_FILE, CertificateContext, found, renew
+from userdata.agent.etcd_restart import TooFewVoters, Verdict, judge
+from userdata.etcd.view import EtcdView
 from userdata.host.commands import Finished
 from userdata.host.files import private, write
 from userdata.kubeadm.certs_config import COMMAND, RENEW_FILE
@@ -23,7 +27,7 @@ from userdata.pki.issuing import Subject, issue, new_authority
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 AUTHORITY = new_authority("kubernetes", NOW)
-LONG, SHORT = timedelta(days=365), timedelta(minutes=2)
+LONG, MONTH, SHORT = timedelta(days=365), timedelta(days=30), timedelta(minutes=2)
 MANIFEST = "kind: Pod\nmetadata:\n  labels:\n    a: b\nspec: {}\n"
 
 
@@ -36,7 +40,10 @@ class Machine:
         self.leases: list[str] = []
         self.busy = ""
         self.lost = ""
-        self.members: tuple[str, ...] = ()
+        self.etcd: Reading[EtcdView] = Known(view(*THREE))
+        self.conditions: list[TooFewVoters | None] = [None]
+        self.judged: list[list[str]] = []
+        """The leases at each look at etcd."""
         self.silent: set[Pod] = set()
         self.dead_kubelet = False
         self.kubeadm = Finished(0, "")
@@ -55,6 +62,12 @@ class Machine:
         for place in CONTROL_PLANE:
             if not place.optional and (not names or place.name in names):
                 self._place(place, LONG if place.renewal is Renewal.NOBODY else lifetime)
+
+    def ages(self, left: timedelta) -> None:
+        """Every pod has read certificates that are good for so long still."""
+        self.issue(left)
+        self.moment += 10
+        self.running = dict.fromkeys(Pod, (MANIFEST, self.moment))
 
     def _place(self, place: Place, lifetime: timedelta) -> None:
         # One that is short has begun long ago.
@@ -93,6 +106,10 @@ class Machine:
         finally:
             self.leases.append("let go")
 
+    def judge(self, ends: float | None, now: float) -> Verdict:
+        self.judged.append([*self.leases])
+        return judge(self.etcd, "i-1", ends, now)
+
     def require(self) -> None:
         if self.lost:
             raise StageFailed(self.lost)
@@ -108,7 +125,8 @@ class Machine:
             run=self.run,
             started=self.started,
             why_not_serving=lambda pod: f"{pod} is silent" if pod in self.silent else "",
-            unhealthy_members=lambda: self.members,
+            judge=self.judge,
+            tell=self.conditions.append,
             until=self.until,
             now=lambda: NOW,
         )
@@ -157,14 +175,73 @@ def test_only_pods_whose_certificates_changed_are_restarted(machine: Machine) ->
     assert machine.restarted() == [Pod.SCHEDULER]
 
 
-def test_etcd_waits_until_all_its_members_are_well(machine: Machine) -> None:
+def test_etcd_waits_until_a_majority_answers_without_it(machine: Machine) -> None:
     machine.issue(SHORT)
-    machine.members = ("10.0.0.6 does not answer",)
-    with pytest.raises(StageFailed, match=r"etcd is not restarted .* 10\.0\.0\.6 does not answer"):
+    machine.etcd = Known(view(*THREE, problems={3: "no answer"}))
+    with pytest.raises(StageFailed, match=r"etcd is not restarted .* i-3 \(10\.0\.0\.3\): no answer"):
         machine.renew()
     assert machine.restarted() == [Pod.API_SERVER, Pod.CONTROLLER_MANAGER, Pod.SCHEDULER]
-    machine.members = ()
+    machine.etcd = Known(view(*THREE))
     assert machine.renew() == "restarted etcd"
+    assert set(machine.conditions) == {None}
+
+
+def test_a_majority_that_goes_between_the_look_before_the_lease_and_the_restart_is_seen(machine: Machine) -> None:
+    machine.issue(LONG, names=["etcd/server"])
+    node = machine.surroundings()
+
+    def looks(ends: float | None, now: float) -> Verdict:
+        found = machine.judge(ends, now)
+        machine.etcd = Known(view(*THREE, problems={3: "no answer"}))
+        return found
+
+    with pytest.raises(StageFailed, match="etcd is not restarted"):
+        renew(replace(node, judge=looks))
+    assert machine.judged == [[], ["taken"]]
+    assert machine.restarted() == []
+
+
+def test_of_two_voters_etcd_waits_with_a_condition_and_without_the_lease_and_the_others_are_restarted(
+    machine: Machine,
+) -> None:
+    machine.etcd = Known(view(*THREE[:2]))
+    machine.ages(MONTH)
+    assert machine.renew().endswith("restarted kube-apiserver, kube-controller-manager, kube-scheduler")
+    assert machine.conditions[-1] == TooFewVoters("without this node's there would be no majority of 2 voters of etcd")
+    machine.leases.clear()
+    assert machine.renew() == ""
+    assert machine.leases == []
+    machine.etcd = Known(view(*THREE))
+    assert machine.renew() == "restarted etcd"
+    assert machine.conditions[-1] is None
+
+
+def test_of_two_voters_etcd_is_restarted_all_the_same_within_three_days_of_the_end_of_what_it_has_read(
+    machine: Machine,
+) -> None:
+    machine.etcd = Known(view(*THREE[:2]))
+    machine.ages(MONTH)
+    machine.renew()
+    node = machine.surroundings()
+    assert renew(replace(node, now=lambda: NOW + MONTH - timedelta(days=3))) == ""
+    assert renew(replace(node, now=lambda: NOW + MONTH - timedelta(days=3, seconds=-1))) == "restarted etcd"
+
+
+def test_a_second_renewal_does_not_forget_what_etcd_has_read(machine: Machine) -> None:
+    machine.etcd = Known(view(*THREE[:2]))
+    machine.ages(MONTH)
+    machine.renew()
+    machine.issue(timedelta(days=40), names=["admin.conf"])
+    machine.renew()
+    assert float((machine.root / LOADED_FILE.lstrip("/")).read_text()) == (NOW + MONTH).timestamp()
+
+
+def test_where_nobody_knows_what_etcd_has_read_it_waits_and_the_condition_says_so(machine: Machine) -> None:
+    machine.etcd = Known(view(*THREE[:2]))
+    machine.issue(LONG)
+    machine.renew()
+    assert machine.conditions[-1] is not None
+    assert Pod.ETCD not in machine.restarted()
 
 
 def test_a_pod_that_does_not_come_back_stops_the_rest_and_is_named(machine: Machine) -> None:

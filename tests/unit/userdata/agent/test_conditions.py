@@ -102,9 +102,15 @@ def test_only_what_was_seen_is_cleared_and_nothing_of_others() -> None:
 
 
 def test_what_a_node_said_of_itself_goes_with_it() -> None:
-    names = ["CertificateExpiring/i-2", "CertificateExpiring/i-3", "CertificateExpiring/i-9", "QuorumLost"]
+    names = [
+        "CertificateExpiring/i-2",
+        "CertificateExpiring/i-3",
+        "CertificatesDue/i-9",
+        "CertificatesDue/i-2",
+        "Other",
+    ]
     rows = [row(2), row(3, MemberState.REMOVED)]
-    assert left_behind(names, rows) == {"CertificateExpiring/i-3", "CertificateExpiring/i-9"}
+    assert left_behind(names, rows) == {"CertificateExpiring/i-3", "CertificatesDue/i-9"}
 
 
 def test_certificates_that_end_soon_are_one_condition_that_names_who_should_have_renewed_them() -> None:

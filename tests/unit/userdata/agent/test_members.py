@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 
 from coordination.members import Member, MemberState
+from coordination.members import member as parsed_row
 from coordination.observed_state import FRESH_SECONDS, ClusterObservation, SeenMember
-from tests.unit.userdata.agent.looks import NOW, ROWS, THREE, etcd_member, listed, row, view
-from userdata.agent.observe.members import by_answers, by_ec2, by_etcd, member_of
+from coordination.outcomes import Done, Item, Refused
+from coordination.record import Phase, cluster_record
+from tests.unit.userdata.agent.looks import NOW, RECORD, ROWS, THREE, etcd_member, listed, row, view
+from tests.unit.userdata.tables import MemoryTable
+from userdata.agent.observe.members import by_answers, by_ec2, by_etcd, listed_again, member_of
 from userdata.etcd.model import EtcdMember
 
 JOINING, REMOVED = MemberState.JOINING, MemberState.REMOVED
@@ -57,6 +61,63 @@ def test_a_row_becomes_what_etcd_says(
         assert (expected["Epoch"], expected["State"]) == (2, seen.state.value)
 
 
+@pytest.mark.parametrize(
+    ("case", "seen", "member", "restored"),
+    [
+        ("a started voter", row(3, REMOVED), etcd_member(3), True),
+        ("a started voter by another id than its row's", row(3, REMOVED, "99"), etcd_member(3), True),
+        ("a started voter whose row barred it", replace(row(3, REMOVED, ""), never_joined=True), etcd_member(3), True),
+        ("a learner", row(3, REMOVED), etcd_member(3, learner=True), False),
+        ("a learner that has not started", row(3, REMOVED), etcd_member(3, name="", learner=True), False),
+        ("a voter that has never started, by its id", row(3, REMOVED), etcd_member(3, name=""), False),
+        ("nobody", row(3, REMOVED), None, False),
+        ("another instance at its address", row(3, REMOVED), etcd_member(3, name="i-9"), False),
+        ("a voter whose row says so", row(3), etcd_member(3), False),
+        ("a voter whose row says joining", row(3, JOINING), etcd_member(3), False),
+        ("a voter whose row is of another epoch", row(3, REMOVED, epoch=1), etcd_member(3), False),
+    ],
+)
+def test_a_row_that_says_removed_is_set_back_where_etcd_lists(
+    case: str, seen: Member, member: EtcdMember | None, restored: bool
+) -> None:
+    found = listed_again([seen], listed(*THREE[:2], *([member] if member else [])), RECORD)
+    assert bool(found) == restored, case
+
+
+def test_a_row_is_set_back_with_the_id_of_etcd_s_list_and_counts_again_and_so_does_the_row_version() -> None:
+    table = MemoryTable(RECORD.item(), replace(row(3, REMOVED, "99"), never_joined=True).item())
+    (found,) = listed_again([replace(row(3, REMOVED, "99"), never_joined=True)], listed(*THREE), RECORD)
+    assert table.transact(found.transaction) == Done()
+    stored, record = table.stored("member#i-3"), table.stored("cluster")
+    assert stored is not None
+    assert record is not None
+    assert parsed_row(stored) == row(3)
+    assert cluster_record(record).row_version == RECORD.row_version + 1
+    assert found.reason == "etcd lists i-3, whose row said removed"
+
+
+@pytest.mark.parametrize(
+    ("case", "item"),
+    [
+        ("its row was set back by another leader", row(3).item()),
+        ("its row has another id by now", row(3, REMOVED, "31").item()),
+        ("its row was barred since", replace(row(3, REMOVED), never_joined=True).item()),
+        ("its row is of another epoch", row(3, REMOVED, epoch=3).item()),
+        ("another epoch is ready", replace(RECORD, epoch=3).item()),
+        ("the cluster is being restored", replace(RECORD, phase=Phase.RESTORING).item()),
+        ("the cluster is being deleted", replace(RECORD, phase=Phase.DELETING).item()),
+        ("a row was written since", replace(RECORD, row_version=RECORD.row_version + 1).item()),
+    ],
+)
+def test_a_row_is_not_set_back_once(case: str, item: Item) -> None:
+    table = MemoryTable(RECORD.item(), row(3, REMOVED).item())
+    table.store(item)
+    (found,) = listed_again([row(3, REMOVED)], listed(*THREE), RECORD)
+    before = table.stored("member#i-3")
+    assert isinstance(table.transact(found.transaction), Refused), case
+    assert table.stored("member#i-3") == before
+
+
 def test_a_member_of_another_name_is_not_a_rows_even_with_its_id() -> None:
     assert member_of(row(9, etcd_id="10"), listed(*THREE)) is None
 
@@ -100,6 +161,8 @@ SILENT = replace(row(3), silent_since=NOW - 500)
         ("it answers again", SILENT, seen(30), {}, {"member#i-3": None}),
         ("nobody looked for two minutes", SILENT, seen(FRESH_SECONDS + 1), {3: "no answer"}, {"member#i-3": NOW}),
         ("somebody looked two minutes ago", SILENT, seen(FRESH_SECONDS), {3: "no answer"}, {}),
+        ("whoever looked has a clock that is far ahead", SILENT, seen(-31), {3: "no answer"}, {"member#i-3": NOW}),
+        ("whoever looked has a clock that is a little ahead", SILENT, seen(-30), {3: "no answer"}, {}),
         ("nobody has looked before", SILENT, None, {3: "no answer"}, {"member#i-3": NOW}),
         ("no majority answered in between", SILENT, seen(30, saw=False), {3: "no answer"}, {"member#i-3": NOW}),
         ("that was another epoch", SILENT, seen(30, epoch=1), {3: "no answer"}, {"member#i-3": NOW}),

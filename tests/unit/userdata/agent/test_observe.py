@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -99,6 +100,44 @@ def test_rows_are_made_true_and_said(world: World) -> None:
     assert (world.row(3).state, world.row(3).etcd_member_id) == (MemberState.VOTER, "30")
     assert world.row(4).state is MemberState.REMOVED
     assert world.observer().observe() == ""
+
+
+def test_the_row_of_a_listed_voter_that_says_removed_is_set_back(world: World) -> None:
+    world.table.put(row(3, MemberState.REMOVED).item(), {})
+    assert world.observer().observe() == "etcd lists i-3, whose row said removed"
+    assert world.row(3) == row(3)
+    assert world.observer().observe() == ""
+
+
+def test_a_row_that_is_ended_between_the_rows_and_the_list_stays_so(world: World) -> None:
+    """As the end of an operation does it, after etcd's removal."""
+    listing = view(*THREE[:2])
+    observer = world.observer()
+
+    def removed() -> Reading[EtcdView]:
+        world.table.put(row(3, MemberState.REMOVED).item(), {})
+        return Known(listing)
+
+    for _ in range(2):
+        replace(observer, sources=replace(observer.sources, etcd=removed)).observe()
+        assert world.row(3).state is MemberState.REMOVED
+
+
+def test_a_list_is_never_older_than_the_rows_that_it_is_held_against(world: World) -> None:
+    """An operation ends while the leader looks. Had it asked etcd first, it would take the member for listed still."""
+    observer = world.observer()
+    etcd = [*THREE]
+
+    class Ending(ClusterTable):
+        def items(self, prefixes: Sequence[str]) -> Reading[tuple[Item, ...]]:
+            etcd[:] = THREE[:2]
+            world.table.put(row(3, MemberState.REMOVED).item(), {})
+            return world.table.items(prefixes)
+
+    table = Ending.__new__(Ending)
+    sources = replace(observer.sources, table=table, etcd=lambda: Known(view(*etcd)))
+    replace(observer, sources=sources).observe()
+    assert world.row(3).state is MemberState.REMOVED
 
 
 def test_rows_of_another_epoch_are_nobodys(world: World) -> None:

@@ -26,7 +26,8 @@ _LOOK = ("table: get cluster", "table: get member#i-me", "keys: read 1", "table:
 _GATE = ("table: get cluster", "table: items member#", "etcd: members", "etcd: silent", "table: get operation")
 EVENTS = (
     *(*_LOOK, "etcd: introduce", "etcd: answers", "etcd: introduce"),
-    *(*_GATE, "api: endpoint", "table: get lease#join", "table: apply lease#join"),
+    *(*_GATE, "api: endpoint", "table: get operation", "table: get lease#restart", "table: get lease#join"),
+    "table: transact lease#join operation lease#restart",
     *("table: get cluster", "table: get member#i-me", "table: transact cluster lease#join member#i-me"),
     *(*_GATE, "run: kubeadm join"),
     *("etcd: status", "table: apply member#i-me", "table: apply lease#join"),

@@ -91,7 +91,7 @@ def test_under_the_lease_a_record_that_cannot_be_read_for_a_moment_is_read_again
     assert joiner.boot() is End.SERVES
     assert joiner.sleeps == 5
     assert failed(joiner) == []
-    assert joiner.events.count("table: apply lease#join") == 2
+    assert joiner.events.count("table: transact lease#join operation lease#restart") == 1
     serves(joiner)
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from coordination import node_leases
+from coordination.exclusion import Activity
 from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState, member
 from coordination.names import OPERATION_ITEM, member_item
@@ -27,6 +28,7 @@ from userdata.etcd.refusals import EtcdRefused, Refusal
 from userdata.etcd.view import EtcdView, MemberAnswer, MemberView
 from userdata.kube.drain import Drained, PodLeft, Step, Waiting, Why
 from userdata.leases.keeper import Busy, Contender
+from userdata.leases.others import Others
 from userdata.logs.lines import StageFailed
 
 FULL = Waiting((PodLeft("default", "web", Why.BUDGET, "web needs 1"),))
@@ -46,7 +48,7 @@ def die() -> None:
 class World:
     """Instances `i-1`, `i-2` …, each with the voter of etcd whose id is `<number>0`; `i-1` has been asked to leave.
 
-    Names of steps are `apply operation`, `transact …`, `drain`, `move`, `remove`, `look`.
+    Names of steps are `apply operation`, `transact …`, `drain`, `move`, `remove`, `look`, and before it `groups`.
     """
 
     def __init__(self, slots: int = 3) -> None:
@@ -69,6 +71,8 @@ class World:
         """What was asked of etcd that changes something, and of drains, in order."""
         self.removed: list[tuple[int, str]] = []
         """Members with the operation that stood when they were removed."""
+        self.told_to_remove: list[int] = []
+        """Whose etcd was told, in order."""
         self.wrong: list[str] = []
         """What must never happen, and did."""
         self.after: dict[str, Callable[[], None]] = {}
@@ -98,10 +102,11 @@ class World:
                 table=self.table,
                 leadership=_Leadership(self, number),
                 join_lease=lambda: self._join_lease(contender),
+                beside_call=Others(self.table, Activity.CALL, 60.0, lambda: self.now),
                 look=lambda: self.look(number),
                 own=cast(Etcd, _Member(self, number)),
                 at=lambda address: cast(Etcd, _Member(self, int(address.rpartition(".")[2]))),
-                instances=lambda: self.groups_broken or Known(self.instances),
+                instances=self._groups,
                 states=lambda asked: self.states_broken or Known({name: self.states.get(name) for name in asked}),
                 drain=self._drain,
                 beat=lambda: None,
@@ -170,6 +175,10 @@ class World:
             for number, state in self.places.items()
         )
 
+    def _groups(self) -> Reading[tuple[GroupInstance, ...]]:
+        self._before("groups")
+        return self.groups_broken or Known(self.instances)
+
     @property
     def voters(self) -> set[int]:
         return {number for number, each in self.members.items() if not each.is_learner}
@@ -213,6 +222,7 @@ class World:
             return EtcdRefused(Refusal.NOT_ENOUGH_STARTED)
         self._judge(number, staying)
         self.calls.append(f"remove {number}")
+        self.told_to_remove.append(asked)
         self.removed.append((number, self.operation.operation_id))
         del self.members[number]
         self._after("remove")

@@ -1,0 +1,65 @@
+"""Looks at what must not go on beside an activity, so that it begins only in one transaction with the checks of it.
+
+It remembers what it saw, which is how it judges a holder that does not renew its lease: so it has to look again and
+again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from coordination import exclusion, operations
+from coordination.exclusion import LEASES, NEEDS, Activity, Standing, Taken
+from coordination.fields import parsed
+from coordination.lease_watch import LeaseWatch, observe
+from coordination.names import OPERATION_ITEM, lease_item
+from coordination.node_leases import NodeLease, node_lease
+from coordination.operations import operation
+from coordination.outcomes import Known, Reading
+from coordination.ports import TableReader
+from coordination.writes import Update
+
+
+class Others:
+    """The activities that exclude the one that `begins`.
+
+    `clock` is this node's own, in seconds that only grow; `wall` gives seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        table: TableReader,
+        begins: Activity,
+        lease_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._table = table
+        self._begins = begins
+        self._lease_seconds = lease_seconds
+        self._clock = clock
+        self._wall = wall
+        self._watches: dict[Activity, LeaseWatch] = {}
+
+    def look(self) -> tuple[Update, ...] | Taken:
+        """The checks for the transaction that begins it; or what it has to wait for."""
+        # All of them are read each time, for each has to be watched without a gap.
+        return exclusion.checks(self._begins, {other: self._standing(other) for other in NEEDS[self._begins]})
+
+    def _standing(self, other: Activity) -> Standing:
+        if other is Activity.REMOVAL:
+            return operations.standing(parsed(self._table.get(OPERATION_ITEM), operation), int(self._wall()))
+        began = self._clock()
+        reading = parsed(self._table.get(lease_item(LEASES[other])), node_lease)
+        return exclusion.of_lease(other, reading, still=self._is_still(other, reading, began, self._clock()))
+
+    def _is_still(self, other: Activity, reading: Reading[NodeLease | None], began: float, ended: float) -> bool:
+        if not isinstance(reading, Known):
+            return False
+        if reading.value is None or not reading.value.owner:
+            self._watches.pop(other, None)
+            return False
+        seen = (reading.value.owner, reading.value.counter)
+        watch = self._watches[other] = observe(self._watches.get(other), seen, began, ended)
+        return watch.is_still(self._lease_seconds)
