@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from coordination.approvals import Approval
 from coordination.conditions import Condition
 from coordination.instances import GroupInstance, SlotGroup
 from coordination.members import Member
@@ -127,6 +128,14 @@ class ClearOperation:
 
 
 @dataclass(frozen=True)
+class ClearApproval:
+    """Delete a person's approval of a removal, which can allow nothing any more."""
+
+    approved: Approval
+    reason: str
+
+
+@dataclass(frozen=True)
 class StartSlot:
     """Raise a slot's group from no instance to one."""
 
@@ -188,6 +197,7 @@ Action: TypeAlias = (
     | WithdrawOperation
     | NoteVeto
     | ClearOperation
+    | ClearApproval
     | StartSlot
     | SetCondition
     | ClearCondition
@@ -208,6 +218,8 @@ def subject(action: Action) -> str:
             return action.row.instance_id
         case RequestOperation() | WithdrawOperation() | ClearOperation():
             return str(action.operation)
+        case ClearApproval():
+            return action.approved.named
         case StartSlot():
             return action.group.name
         case SetCondition() | ClearCondition():

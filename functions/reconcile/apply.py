@@ -9,7 +9,7 @@ from typing import TypeAlias, assert_never
 from coordination import member_writes, operations
 from coordination.instances import GroupInstance
 from coordination.members import Member
-from coordination.names import OPERATION_ITEM, TABLE_KEY, TEARDOWN_ITEM, condition_item
+from coordination.names import OPERATION_ITEM, REMOVAL_APPROVAL_ITEM, TABLE_KEY, TEARDOWN_ITEM, condition_item
 from coordination.operations import OperationOutcome
 from coordination.outcomes import Conflict, Done, NoOp, Refused, Request, Unknown
 from coordination.record import ClusterRecord
@@ -19,6 +19,7 @@ from functions.reconcile import answers
 from functions.reconcile.actions import (
     Action,
     AnswerTeardown,
+    ClearApproval,
     ClearCondition,
     ClearOperation,
     CompleteHook,
@@ -121,6 +122,8 @@ def _outcome(action: Action, ports: Ports, settings: Settings) -> Outcome:
             return ports.table.apply(operations.end(operation, OperationOutcome.WITHDRAWN, reason, now))
         case ClearOperation(operation=operation):
             return ports.table.delete(OPERATION_ITEM, {"OperationId": operation.operation_id})
+        case ClearApproval(approved=approved):
+            return ports.table.delete(REMOVAL_APPROVAL_ITEM, approved.as_read())
         case StartSlot(group=group):
             return ports.sizes.start(group)
         case SetCondition(condition=condition, replaces=replaces):

@@ -18,6 +18,7 @@ import boto3
 from moto import mock_aws
 
 from coordination.adapters.table import ClusterTable
+from coordination.approvals import Approval
 from coordination.conditions import Condition
 from coordination.instances import GroupInstance, Groups, SlotGroup
 from coordination.members import Member, MemberState
@@ -45,6 +46,7 @@ READY: Reading[ClusterRecord | None] = Known(ClusterRecord(CLUSTER_ID, Phase.REA
 STARTED: Reading[Start | None] = Known(Start(NOW - 3600, "request-1"))
 NOT_ASKED: Reading[Teardown | None] = Known(None)
 UNSEEN: Reading[ClusterObservation | None] = Known(None)
+NOT_APPROVED: Reading[Approval | None] = Known(None)
 NO_OPERATION: Reading[Operation | None] = Known(None)
 SLOTS = tuple(SlotGroup(f"slot{slot}", str(slot), 0, 1, 2) for slot in range(3))
 
@@ -81,6 +83,7 @@ def rows(
     observation: Reading[ClusterObservation | None] = UNSEEN,
     operation: Reading[Operation | None] = NO_OPERATION,
     start: Reading[Start | None] = STARTED,
+    removal_approval: Reading[Approval | None] = NOT_APPROVED,
 ) -> Known[Rows]:
     return Known(
         Rows(
@@ -92,6 +95,7 @@ def rows(
             release_grants={name: Known(each) for name, each in (release_grants or {}).items()},
             observation=observation,
             operation=operation,
+            removal_approval=removal_approval,
         )
     )
 
@@ -107,6 +111,7 @@ def snapshot(*instances: GroupInstance, **changes: Any) -> Snapshot:
         rows=rows(),
         root_status=Known("UPDATE_COMPLETE"),
         table_protected=Known(True),
+        table=TABLE,
     )
     return replace(healthy, **changes)
 
