@@ -17,6 +17,7 @@ from userdata.agent import addons, certificate_renewal, cluster_ready, csr_appro
 from userdata.agent.certificate_renewal import CertificateContext
 from userdata.agent.cluster_ready import ClusterReadySignal
 from userdata.agent.context import AgentContext
+from userdata.agent.cordons import Cordons
 from userdata.agent.fence import SelfFence
 from userdata.agent.observe.gather import ObservationSources
 from userdata.agent.observe.snapshot import Nodes
@@ -113,7 +114,9 @@ def departures(context: AgentContext, leadership: AgentLease, pulse: Pulse) -> S
         )
     )
     restarts = StillLease(context.table, LeaseName.RESTART, timings)
-    return (removal.task(), StaleNodes(api, context.groups.states, pulse.beat).task(), restarts.task())
+    stale = StaleNodes(api, context.groups.states, pulse.beat)
+    cordons = Cordons(api, context.table, context.groups.instances, pulse.beat)
+    return (removal.task(), stale.task(), cordons.task(), restarts.task())
 
 
 def _look(context: AgentContext) -> Callable[[], Reading[EtcdView]]:
