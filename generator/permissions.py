@@ -107,7 +107,7 @@ def via(*services: str) -> dict[str, dict[str, Any]]:
 
 # An approval is a person's word: no role writes one. ForAllValues is true for a request without keys, but
 # nothing writes an item without one.
-_NO_APPROVALS = {
+_NO_APPROVALS: Mapping[str, Mapping[str, Any]] = {
     "ForAllValues:StringNotLike": {"dynamodb:LeadingKeys": [f"{APPROVAL_ITEM_PREFIX}*"]},
     "Null": {"dynamodb:LeadingKeys": "false"},
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 import pytest
@@ -62,7 +62,7 @@ class Nodes:
         self.nodes[name] = {**self.nodes[name], "spec": {"unschedulable": True} if cordoned else {}}
 
     @property
-    def cordoned(self) -> list[str]:
+    def cordoned(self) -> Sequence[str]:
         return [name for name, node in self.nodes.items() if node["spec"].get("unschedulable")]
 
 
@@ -80,7 +80,7 @@ class World:
             drain_step(cast(Api, self.api), name)
         self.task = Cordons(cast(Api, self.api), self.table, self._instances, self._beat)
 
-    def look(self) -> tuple[str, list[str]]:
+    def look(self) -> tuple[str, Sequence[str]]:
         """What a run says, and which Nodes are cordoned after it."""
         return self.task.run(), self.api.cordoned
 
