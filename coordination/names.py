@@ -84,6 +84,7 @@ RELEASE_GRANT_ITEM_PREFIX = "release-grant#"
 DRAIN_ITEM_PREFIX = "drain#"
 APPROVAL_ITEM_PREFIX = "approval#"
 RESTORE_APPROVAL_ITEM = f"{APPROVAL_ITEM_PREFIX}restore"
+REMOVAL_APPROVAL_ITEM = f"{APPROVAL_ITEM_PREFIX}removal"
 
 
 def member_item(instance_id: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn, TypeVar
 
+from coordination.approvals import Approval, approval
 from coordination.boots import Boot, boot
 from coordination.conditions import Condition, condition
 from coordination.drains import Drain, drain
@@ -26,6 +27,7 @@ from coordination.names import (
     OBSERVATION_ITEM,
     OPERATION_ITEM,
     RELEASE_GRANT_ITEM_PREFIX,
+    REMOVAL_APPROVAL_ITEM,
     RESTORE_APPROVAL_ITEM,
     START_ITEM,
     TABLE_KEY,
@@ -39,7 +41,6 @@ from coordination.outcomes import Item, Known, Reading, Unknown
 from coordination.ports import TableReader
 from coordination.record import ClusterRecord, cluster_record
 from coordination.release_grants import ReleaseGrant, release_grant
-from coordination.restore_approval import Approval, approval
 from coordination.starts import Start, start
 from coordination.teardowns import Teardown, teardown
 
@@ -91,6 +92,7 @@ class Rows:
     observation: Reading[ClusterObservation | None] = _NOT_READ
     operation: Reading[Operation | None] = _NOT_READ
     restore_approval: Reading[Approval | None] = _NOT_READ
+    removal_approval: Reading[Approval | None] = _NOT_READ
     start: Reading[Start | None] = _NOT_READ
     teardown: Reading[Teardown | None] = _NOT_READ
 
@@ -136,6 +138,7 @@ def rows(items: Iterable[Item], wanted: Collection[str]) -> Rows:
         observation=one(OBSERVATION_ITEM, cluster_observation),
         operation=one(OPERATION_ITEM, operation),
         restore_approval=one(RESTORE_APPROVAL_ITEM, approval),
+        removal_approval=one(REMOVAL_APPROVAL_ITEM, approval),
         start=one(START_ITEM, start),
         teardown=one(TEARDOWN_ITEM, teardown),
     )

@@ -20,6 +20,7 @@ from awacs.aws import (
     Condition,
     ConditionElement,
     ForAllValuesStringEquals,
+    ForAllValuesStringNotLike,
     Null,
     PolicyDocument,
     Statement,
@@ -29,7 +30,15 @@ from awacs.aws import (
 from troposphere import Sub, Template, encode_to_dict
 from troposphere.iam import RolePolicy
 
-from coordination.names import CLUSTER_ITEM, CLUSTER_TAG, CONTROL_PLANE_ROLE, ROLE_TAG, WORKER_ROLE, boot_item
+from coordination.names import (
+    APPROVAL_ITEM_PREFIX,
+    CLUSTER_ITEM,
+    CLUSTER_TAG,
+    CONTROL_PLANE_ROLE,
+    ROLE_TAG,
+    WORKER_ROLE,
+    boot_item,
+)
 from generator.values import ClusterUuid, RoleName, VpcId
 
 
@@ -96,6 +105,13 @@ def via(*services: str) -> dict[str, dict[str, Any]]:
     }
 
 
+# An approval is a person's word: no role writes one. ForAllValues is true for a request without keys, but
+# nothing writes an item without one.
+_NO_APPROVALS: Mapping[str, Mapping[str, Any]] = {
+    "ForAllValues:StringNotLike": {"dynamodb:LeadingKeys": [f"{APPROVAL_ITEM_PREFIX}*"]},
+    "Null": {"dynamodb:LeadingKeys": "false"},
+}
+
 # Resources that no layer owns. A group's ARN holds a random part, so groups are told apart by the cluster's tag.
 REPOSITORIES = Sub("arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository/*")
 GROUPS = Sub(
@@ -117,15 +133,15 @@ GRANTS: tuple[Grant, ...] = (
     Grant(
         Role.CONTROL_PLANE,
         "Coordinate",
-        (
-            dynamodb.ConditionCheckItem,
-            dynamodb.DeleteItem,
-            dynamodb.GetItem,
-            dynamodb.PutItem,
-            dynamodb.Scan,
-            dynamodb.UpdateItem,
-        ),
+        (dynamodb.ConditionCheckItem, dynamodb.GetItem, dynamodb.Scan),
         On.TABLE,
+    ),
+    Grant(
+        Role.CONTROL_PLANE,
+        "WriteRows",
+        (dynamodb.DeleteItem, dynamodb.PutItem, dynamodb.UpdateItem),
+        On.TABLE,
+        conditions=_NO_APPROVALS,
     ),
     Grant(Role.CONTROL_PLANE, "ListBackups", (s3.ListBucket,), On.BUCKET),
     Grant(Role.CONTROL_PLANE, "WriteBackups", (s3.AbortMultipartUpload, s3.GetObject, s3.PutObject), On.BUCKET_OBJECTS),
@@ -226,13 +242,12 @@ GRANTS: tuple[Grant, ...] = (
             dynamodb.DeleteItem,
             dynamodb.DescribeTable,
             dynamodb.GetItem,
-            dynamodb.PutItem,
             dynamodb.Scan,
-            dynamodb.UpdateItem,
             dynamodb.UpdateTable,
         ),
         On.TABLE,
     ),
+    Grant(Role.FUNCTION, "WriteRows", (dynamodb.PutItem, dynamodb.UpdateItem), On.TABLE, conditions=_NO_APPROVALS),
     Grant(
         Role.FUNCTION,
         "ReadStream",
@@ -318,6 +333,7 @@ _OPERATORS: dict[str, Callable[[dict[str, Any]], ConditionElement]] = {
     "ArnLike": ArnLike,
     "Bool": Bool,
     "ForAllValues:StringEquals": ForAllValuesStringEquals,
+    "ForAllValues:StringNotLike": ForAllValuesStringNotLike,
     "Null": Null,
     "StringEquals": StringEquals,
     "StringNotEquals": StringNotEquals,

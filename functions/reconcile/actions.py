@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from coordination.approvals import Approval
 from coordination.conditions import Condition
 from coordination.drains import Drain
 from coordination.instances import GroupInstance, SlotGroup
@@ -146,6 +147,14 @@ class ClearDrain:
 
 
 @dataclass(frozen=True)
+class ClearApproval:
+    """Delete a person's approval of a removal, which can allow nothing any more."""
+
+    approved: Approval
+    reason: str
+
+
+@dataclass(frozen=True)
 class StartSlot:
     """Raise a slot's group from no instance to one."""
 
@@ -209,6 +218,7 @@ Action: TypeAlias = (
     | ClearOperation
     | RequestDrain
     | ClearDrain
+    | ClearApproval
     | StartSlot
     | SetCondition
     | ClearCondition
@@ -233,6 +243,8 @@ def subject(action: Action) -> str:
             return action.drain.instance_id
         case ClearDrain():
             return action.instance_id
+        case ClearApproval():
+            return action.approved.named
         case StartSlot():
             return action.group.name
         case SetCondition() | ClearCondition():

@@ -10,7 +10,14 @@ from coordination import drains, member_writes, operations
 from coordination.drains import Drain
 from coordination.instances import GroupInstance
 from coordination.members import Member
-from coordination.names import OPERATION_ITEM, TABLE_KEY, TEARDOWN_ITEM, condition_item, drain_item
+from coordination.names import (
+    OPERATION_ITEM,
+    REMOVAL_APPROVAL_ITEM,
+    TABLE_KEY,
+    TEARDOWN_ITEM,
+    condition_item,
+    drain_item,
+)
 from coordination.operations import OperationOutcome
 from coordination.outcomes import Conflict, Done, Known, NoOp, Reading, Refused, Request, Unknown, Write
 from coordination.record import ClusterRecord
@@ -20,6 +27,7 @@ from functions.reconcile import answers
 from functions.reconcile.actions import (
     Action,
     AnswerTeardown,
+    ClearApproval,
     ClearCondition,
     ClearDrain,
     ClearOperation,
@@ -128,6 +136,8 @@ def _outcome(action: Action, ports: Ports, settings: Settings) -> Outcome:
             return ports.table.apply(drains.request(wanted))
         case ClearDrain(instance_id=instance_id, seen=seen):
             return _clear_drain(instance_id, seen, ports)
+        case ClearApproval(approved=approved):
+            return ports.table.delete(REMOVAL_APPROVAL_ITEM, approved.as_read())
         case StartSlot(group=group):
             return ports.sizes.start(group)
         case SetCondition(condition=condition, replaces=replaces):

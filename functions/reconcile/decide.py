@@ -67,7 +67,7 @@ def decide(snapshot: Snapshot) -> list[Action]:
                 kept.append(NoteHook(verdict.row, "a terminating hook holds it"))
         else:
             kept.append(Wait(instance.instance_id, f"it is retained: {verdict.reason}"))
-        if (wanted := condition_of(verdict, snapshot.now)) is not None:
+        if (wanted := condition_of(verdict, snapshot.now, snapshot.table)) is not None:
             names.add(wanted.name)
             conditions += _name(wanted, snapshot)
     for each in members.conditions:
@@ -80,7 +80,7 @@ def decide(snapshot: Snapshot) -> list[Action]:
         *sizes.starts(snapshot),
         *members.actions,
         *conditions,
-        *_outdated(names, snapshot),
+        *_outdated(names, members.undecided, snapshot),
         *_protection(snapshot),
     ]
 
@@ -173,15 +173,17 @@ def _name(wanted: Condition, snapshot: Snapshot) -> list[Action]:
     return [SetCondition(replace(wanted, since=present.since), present, wanted.reason)]
 
 
-def _outdated(names: Collection[str], snapshot: Snapshot) -> list[Action]:
-    """The conditions of this function for which there is no reason any more."""
+def _outdated(names: Collection[str], undecided: Collection[str], snapshot: Snapshot) -> list[Action]:
+    """The conditions of this function for which there is no reason any more; nobody knows about those `undecided`."""
     if isinstance(snapshot.rows, Unknown) or isinstance(snapshot.lease, Unknown):
+        return []
+    if isinstance(snapshot.rows.value.record, Unknown):
         return []
     stored = understood(snapshot.rows.value.conditions)
     return [
         ClearCondition(stored[name], "the instance is not held for this any more")
         for name in sorted(stored)
-        if is_hold(name) and name not in names
+        if is_hold(name) and name not in names and name.rpartition("/")[2] not in undecided
     ]
 
 

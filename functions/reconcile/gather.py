@@ -12,6 +12,7 @@ from coordination.names import (
     OBSERVATION_ITEM,
     OPERATION_ITEM,
     RELEASE_GRANT_ITEM_PREFIX,
+    REMOVAL_APPROVAL_ITEM,
     START_ITEM,
     TEARDOWN_ITEM,
 )
@@ -31,6 +32,7 @@ _READ = (
     TEARDOWN_ITEM,
     OBSERVATION_ITEM,
     OPERATION_ITEM,
+    REMOVAL_APPROVAL_ITEM,
     MEMBER_ITEM_PREFIX,
     CONDITION_ITEM_PREFIX,
     RELEASE_GRANT_ITEM_PREFIX,
@@ -46,6 +48,7 @@ def gather(ports: Ports, settings: Settings, lease: Reading[int], request: Teard
     root_status = ports.root.status()
     return Snapshot(
         cluster_id=settings.cluster_id,
+        table=settings.table,
         now=int(ports.clock()),
         lease=lease,
         groups=groups,
@@ -60,8 +63,8 @@ def gather(ports: Ports, settings: Settings, lease: Reading[int], request: Teard
 def unknowns(snapshot: Snapshot) -> list[Unknown]:
     """What could not be read or understood, of all that decisions hang on.
 
-    A condition is a note for people, and a release grant that cannot be understood releases nobody: neither fails a
-    pass.
+    A condition is a note for people, and a release grant or an approval that cannot be understood allows nothing: none
+    of them fails a pass.
     """
     readings: list[Reading[object] | None] = [
         snapshot.lease,

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 from coordination.conditions import Condition
 from coordination.instances import Groups
 from coordination.members import Member, MemberState
-from coordination.operations import Operation, OperationOutcome
-from coordination.outcomes import Reading, Unknown
+from coordination.operations import Operation, OperationKind, OperationOutcome
+from coordination.outcomes import Known, Reading, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.rows import Rows, understood
-from functions.reconcile import removals
+from functions.reconcile import etcd_alone, removals, waiting
 from functions.reconcile.actions import (
     Action,
+    ClearApproval,
     ClearOperation,
     DeregisterTarget,
     EndInstance,
@@ -30,8 +31,8 @@ from functions.reconcile.actions import (
 )
 from functions.reconcile.believed import believed
 from functions.reconcile.endings import endings
-from functions.reconcile.places import place
-from functions.reconcile.removals import Facts, Hold
+from functions.reconcile.places import Place, place
+from functions.reconcile.removals import VETO_SECONDS, Facts, Hold
 from functions.reconcile.serving import Serving, serving
 from functions.reconcile.snapshot import Snapshot
 from functions.reconcile.surplus import surplus
@@ -44,6 +45,8 @@ class MemberDecisions:
     actions: tuple[Action, ...] = ()
     holds: Mapping[str, Hold] = field(default_factory=dict)
     conditions: tuple[Condition, ...] = ()
+    undecided: frozenset[str] = frozenset()
+    """The instances of which nobody knows where they are, so that what is stored of them stays."""
 
 
 def decide(snapshot: Snapshot) -> MemberDecisions:
@@ -69,6 +72,7 @@ def _of_ready(snapshot: Snapshot, rows: Rows, record: ClusterRecord, groups: Gro
             members[action.row.instance_id] = replace(action.row, vetoed_at=snapshot.now)
     facts = _facts(snapshot, members, rows, record, groups, in_flight)
     actions += [_target(each) for each in serving(facts, groups.slots)]
+    actions += _void_approval(rows, record)
     plan = removals.plan(facts)
     if plan.request is not None:
         # The fence is of this pass alone, and a pass asks once.
@@ -80,7 +84,22 @@ def _of_ready(snapshot: Snapshot, rows: Rows, record: ClusterRecord, groups: Gro
     twice = surplus(facts, groups.slots, snapshot.root_status)
     actions += [EndSurplus(each, f"slot {each.slot} has two instances") for each in twice.now if each not in ended_now]
     silent = () if found.condition is None else (found.condition,)
-    return MemberDecisions(tuple(actions), plan.holds, (*silent, *twice.conditions))
+    waits = waiting.conditions(facts, plan.holds, snapshot.table)
+    return MemberDecisions(tuple(actions), plan.holds, (*silent, *twice.conditions, *waits), _undecided(facts))
+
+
+def _undecided(facts: Facts) -> frozenset[str]:
+    """EC2 is asked about no row that says removed."""
+    lost = (name for name, where in facts.places.items() if where is Place.UNKNOWN)
+    return frozenset(name for name in lost if facts.rows[name].state is not MemberState.REMOVED)
+
+
+def _void_approval(rows: Rows, record: ClusterRecord) -> list[Action]:
+    """A person's approval goes once it can allow nothing any more: the next one is for another instance."""
+    given = rows.removal_approval.value if isinstance(rows.removal_approval, Known) else None
+    if given is None or not etcd_alone.is_void(given, rows.members, record.epoch):
+        return []
+    return [ClearApproval(given, f"{given.who} approved it in epoch {given.epoch}: no member is the one that it names")]
 
 
 def _target(found: Serving) -> Action:
@@ -108,6 +127,7 @@ def _facts(
         in_flight=in_flight,
         now=snapshot.now,
         desired={group.slot: group.desired for group in groups.slots},
+        approved=rows.removal_approval.value if isinstance(rows.removal_approval, Known) else None,
     )
 
 
@@ -130,6 +150,20 @@ def _running(
         return [], True
     actions: list[Action] = []
     row = members.get(found.target_instance)
-    if found.outcome is OperationOutcome.VETOED and row is not None and row.state is not MemberState.REMOVED:
+    if row is None and _is_learners_fresh_veto(found, now):
+        # There is no row to note it in, and the learner would be asked for again at once. The join gate, which the
+        # operation closes, is closed by the learner itself.
+        return [], True
+    if found.outcome is OperationOutcome.VETOED and row is not None and _may_be_asked_for(found, row):
         actions.append(NoteVeto(row, found.reason or "an agent refused"))
     return [*actions, ClearOperation(found, f"it is {found.outcome}")], False
+
+
+def _is_learners_fresh_veto(ended: Operation, now: int) -> bool:
+    vetoed = ended.kind is OperationKind.CLEAN_LEARNER and ended.outcome is OperationOutcome.VETOED
+    return vetoed and ended.ended_at is not None and now - ended.ended_at < VETO_SECONDS
+
+
+def _may_be_asked_for(ended: Operation, row: Member) -> bool:
+    """Whether the next plan may ask for it again. A learner may have been added after its row was ended."""
+    return row.state is not MemberState.REMOVED or ended.kind is OperationKind.CLEAN_LEARNER

@@ -6,16 +6,18 @@ again, against etcd itself. Dead members go before living ones, and of those the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
+from coordination.approvals import Approval
 from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState
 from coordination.operations import Operation, OperationKind, OperationState
 from coordination.outcomes import Reading, Unknown
 from coordination.quorum import Objection, objection_to_cleaning, objection_to_removal
+from functions.reconcile import etcd_alone
 from functions.reconcile.believed import Believed
 from functions.reconcile.places import LEAVING, Place
 
@@ -36,7 +38,20 @@ class Pending(Enum):
     VETOED = "an agent refused to remove it less than a minute ago"
 
 
-Hold: TypeAlias = Objection | Pending | Unknown
+class NoRoom(Enum):
+    """An objection to the removal of a voter whose slot has no room for its successor while it runs, as a sentence."""
+
+    LAST_VOTER = "it is the last voter, and while it runs its slot has no room for a successor"
+    BELOW_MAJORITY_OF_SLOTS = (
+        "fewer voters would answer than a majority of the slots, and while it runs its slot has no room for a successor"
+    )
+
+
+_NO_ROOM = {
+    Objection.LAST_VOTER: NoRoom.LAST_VOTER,
+    Objection.BELOW_MAJORITY_OF_SLOTS: NoRoom.BELOW_MAJORITY_OF_SLOTS,
+}
+Hold: TypeAlias = Objection | NoRoom | Pending | Unknown
 
 
 @dataclass(frozen=True)
@@ -46,11 +61,20 @@ class Wanted:
     kind: OperationKind
     instance_id: str
     member_id: str
+    by_etcd_alone: bool = False
+    """Whether etcd's quorum alone decides, and not a majority of the slots (functions.reconcile.etcd_alone)."""
 
     def operation(self, operation_id: str, epoch: int, now: int) -> Operation:
         """The operation that asks for it."""
         return Operation(
-            operation_id, self.kind, self.instance_id, self.member_id, epoch, OperationState.REQUESTED, now
+            operation_id,
+            self.kind,
+            self.instance_id,
+            self.member_id,
+            epoch,
+            OperationState.REQUESTED,
+            now,
+            self.by_etcd_alone,
         )
 
 
@@ -69,6 +93,10 @@ class Facts:
     now: int
     desired: Mapping[str, int] = field(default_factory=dict)
     """How many instances each slot's group wants; nothing of slots that are not known."""
+    approved: Approval | None = None
+    """A person's word that a removal need not leave a majority of the slots."""
+    no_room: Collection[str] = ()
+    """The slots whose last launch failed for want of room."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +121,7 @@ def plan(facts: Facts) -> Plan:
     for row in sorted(due, key=lambda row: _order(row, believed.value)):
         hold = _hold(row, facts, believed.value)
         if hold is None and request is None:
-            request = _removal(row, believed.value)
+            request = _removal(row, facts, believed.value)
         elif hold is None or (request is not None and request.instance_id == row.instance_id):
             hold = Pending.TURN
         if hold is not None:
@@ -103,9 +131,13 @@ def plan(facts: Facts) -> Plan:
     return Plan(request, holds)
 
 
-def _removal(row: Member, believed: Believed) -> Wanted:
+def _removal(row: Member, facts: Facts, believed: Believed) -> Wanted:
     member_id = believed.etcd_ids.get(row.instance_id, row.etcd_member_id)
-    return Wanted(OperationKind.REMOVE, row.instance_id, member_id)
+    return Wanted(OperationKind.REMOVE, row.instance_id, member_id, _by_etcd_alone(row, facts))
+
+
+def _by_etcd_alone(row: Member, facts: Facts) -> bool:
+    return etcd_alone.decides(row, facts.places[row.instance_id], facts.approved, facts.no_room, facts.now)
 
 
 def _cleaning(facts: Facts, believed: Believed) -> Wanted | None:
@@ -147,7 +179,8 @@ def _hold(row: Member, facts: Facts, believed: Believed) -> Hold | None:
         return None if members.has_quorum else Objection.NO_QUORUM
     if _waits_for_successor(row, facts, believed):
         return Pending.SUCCESSOR
-    return objection_to_removal(members, row.instance_id, facts.slots)
+    found = objection_to_removal(members, row.instance_id, facts.slots, by_etcd_alone=_by_etcd_alone(row, facts))
+    return _NO_ROOM.get(found, found) if found is not None and row.slot in facts.no_room else found
 
 
 def _was_refused(row: Member | None, facts: Facts) -> bool:

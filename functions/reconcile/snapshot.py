@@ -25,5 +25,7 @@ class Snapshot:
     states: Reading[Mapping[str, str | None]]
     # Only looked at where it may have to change, else None.
     table_protected: Reading[bool] | None = None
+    # The cluster table's name, for commands that a person pastes.
+    table: str = ""
     # A request of CloudFormation in this very event: known even where the table cannot hold it.
     request: Teardown | None = None

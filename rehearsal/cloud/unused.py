@@ -14,7 +14,6 @@ _FAULTS = "what no instance of a rehearsal without faults needs"
 REASONS: Mapping[str, Mapping[str, str]] = {
     "ControlPlaneRole": {
         "AnswerLaunchHook": "heartbeats: for a boot that takes longer than five minutes",
-        "Coordinate": "deleting: conditions that are over, and rows of instances that are long gone",
         "ListBackups": _BACKUPS,
         "PullImages": _OWN_IMAGES,
         "RegistryLogin": _OWN_IMAGES,
@@ -22,6 +21,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "SeeInstances": _AUTOSCALER,
         "UseKey": _ON_BEHALF,
         "WriteBackups": _BACKUPS,
+        "WriteRows": "deleting: conditions that are over, and rows of instances that are long gone",
     },
     "WorkerRole": {
         "GiveUp": _FAULTS,

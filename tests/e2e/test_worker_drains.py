@@ -14,7 +14,7 @@ from coordination.drains import Drain, DrainOutcome, drain
 from coordination.names import drain_item
 from coordination.outcomes import Known
 from tests.e2e.harness import ADMIN_FILE, ClusterHarness, Json, Seen, running
-from tests.e2e.test_replacing import SHORT, terminate
+from tests.e2e.replacing import SHORT, terminate
 
 HEALTHY_SECONDS = 420.0
 REPLICAS = 2

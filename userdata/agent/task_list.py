@@ -19,6 +19,7 @@ from userdata.agent import addons, certificate_renewal, cluster_ready, csr_appro
 from userdata.agent.certificate_renewal import CertificateContext
 from userdata.agent.cluster_ready import ClusterReadySignal
 from userdata.agent.context import AgentContext
+from userdata.agent.cordons import Cordons
 from userdata.agent.draining import DrainContext, WorkerDrains
 from userdata.agent.etcd_restart import TooFewVoters
 from userdata.agent.fence import SelfFence
@@ -122,7 +123,9 @@ def departures(context: AgentContext, leadership: AgentLease, pulse: Pulse) -> S
         )
     )
     restarts = StillLease(context.table, LeaseName.RESTART, timings)
-    return (removal.task(), StaleNodes(api, context.groups.states, pulse.beat).task(), restarts.task())
+    stale = StaleNodes(api, context.groups.states, pulse.beat)
+    cordons = Cordons(api, context.table, context.groups.instances, pulse.beat)
+    return (removal.task(), stale.task(), cordons.task(), restarts.task())
 
 
 def draining(context: AgentContext, pulse: Pulse) -> Task:

@@ -41,7 +41,7 @@ from userdata.boot.keys import Keys
 from userdata.boot.ports import EtcdPeers, JoinDataPublisher
 from userdata.boot.restore import RestoreRules, decide_restore
 from userdata.boot.retry import until_done
-from userdata.boot.slot_failures import note_failure
+from userdata.boot.slot_failures import note_failure, note_success
 from userdata.boot.stages import RunningStage
 from userdata.leases.keeper import Contender
 from userdata.leases.others import Others
@@ -185,6 +185,7 @@ class ControlPlaneBoot:
         if founded:
             activation.install_addons()
         activation.start_agent()
+        note_success(self._context.table, self._context.node_file.place, seconds_since_1970())
         if not told:
             activation.signal_late()
         return End.SERVES
@@ -218,13 +219,16 @@ class ControlPlaneBoot:
 
     def _fail(self, reason: str) -> None:
         """Abandon the launch for a failure; after too many of them in this slot only once a person has looked."""
-        context = self._context
-        others = note_failure(context.table, context.node_file.place, context.instance_id, seconds_since_1970())
-        if isinstance(others, Known) and len(others.value) + 1 >= MOST_FAILURES:
-            self._wait_for_human(reason, others.value)
+        context, now = self._context, seconds_since_1970()
+        before = note_failure(context.table, context.node_file.place, context.instance_id, now)
+        if isinstance(before, Known):
+            lately, in_a_row = before.value.lately(now, context.instance_id), before.value.in_a_row(context.instance_id)
+            for others, how in ((lately, "within an hour"), (in_a_row, "in a row")):
+                if len(others) + 1 >= MOST_FAILURES:
+                    self._wait_for_human(reason, others, how)
         self._abandon_launch(reason)
 
-    def _wait_for_human(self, reason: str, others: Sequence[str]) -> None:
+    def _wait_for_human(self, reason: str, others: Sequence[str], how: str) -> None:
         """Keep the instance for a person to look at. What it holds is released, so that others can found or join."""
         context = self._context
         slot = context.node_file.place
@@ -233,7 +237,7 @@ class ControlPlaneBoot:
             self._release_claim(told)
             failed = WaitForHuman(
                 boot_failed(slot),
-                f"{len(others) + 1} boots of slot {slot} failed within an hour "
+                f"{len(others) + 1} boots of slot {slot} failed {how} "
                 f"({', '.join([*others, context.instance_id])}); of the last one: {reason}",
                 f"Correct what it says, then terminate {context.instance_id}: its replacement boots afresh.",
             )

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from coordination.approvals import Approval
+from coordination.approvals import approval as restore_approval
 from coordination.boots import boot
 from coordination.fields import parsed
 from coordination.instances import GroupInstance
@@ -21,8 +23,6 @@ from coordination.names import (
 )
 from coordination.outcomes import Item, Known, Reading, Unknown
 from coordination.record import ClusterRecord, Phase, cluster_record
-from coordination.restore_approval import Approval
-from coordination.restore_approval import approval as restore_approval
 from coordination.rows import all_of, read
 from coordination.termination import is_gone
 from userdata.boot.context import Context, now, seconds_since_1970

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from coordination.approvals import Approval
 from coordination.backups import Backup
 from coordination.claims import FROM_NOTHING, claim_restoring
 from coordination.conditions import RESTORE_BLOCKED, SNAPSHOT_TOO_OLD
@@ -19,7 +20,6 @@ from coordination.names import CONTROL_PLANE_ROLE, RESTORE_APPROVAL_ITEM
 from coordination.outcomes import Reading, Unknown
 from coordination.record import ClusterRecord
 from coordination.release_grants import ReleaseGrant
-from coordination.restore_approval import Approval
 from userdata.boot.actions import GrantRelease, TakeClaim, Wait, WaitForHuman
 from userdata.host.etcd_disk import ClusterNode
 

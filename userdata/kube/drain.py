@@ -18,6 +18,9 @@ from userdata.kube.resources import DAEMON_SETS, NODES, PODS, Object
 STEP_SECONDS = 30.0
 """After so long a step sends no further request for a Pod. The last one takes up to `https.REQUEST_SECONDS` more."""
 
+_MARK = "holdfast/drains"
+"""The annotation of a Node that a drain here has cordoned. Without it a cordon is a person's, and stays."""
+
 
 class Why(Enum):
     """Why a Pod is left after a step."""
@@ -100,6 +103,21 @@ def delete_node(api: Api, name: str) -> Change | NoOp:
     return NoOp(f"there is no Node {name}") if isinstance(deleted, NotFound) else deleted
 
 
+def is_cordoned_by_a_drain(node: Object) -> bool:
+    """Whether a drain here has cordoned a Node, and nobody has taken that back."""
+    return _MARK in (node["metadata"].get("annotations") or {})
+
+
+def uncordon(api: Api, node: Object) -> Change:
+    """Take a drain's cordon back, of a Node as it was read: ApiConflict where it has changed since.
+
+    The mark goes in any case: a cordon that comes after a person has taken back the drain's is that person's.
+    """
+    head = node["metadata"]
+    changes = {"resourceVersion": head["resourceVersion"], "annotations": {_MARK: None}}
+    return api.merge(NODES, str(head["name"]), {"metadata": changes, "spec": {"unschedulable": None}})
+
+
 def _cordon(api: Api, node_name: str) -> Change | NoOp:
     """Have the scheduler put no further Pods on a node. It is read first: a repeated step leaves no line in the audit
     log, which has every patch."""
@@ -108,7 +126,8 @@ def _cordon(api: Api, node_name: str) -> Change | NoOp:
         return node
     if (node.value.get("spec") or {}).get("unschedulable") is True:
         return NoOp(f"{node_name} is cordoned")
-    return api.merge(NODES, node_name, {"spec": {"unschedulable": True}})
+    marked = {"metadata": {"annotations": {_MARK: "true"}}, "spec": {"unschedulable": True}}
+    return api.merge(NODES, node_name, marked)
 
 
 class _Removal:

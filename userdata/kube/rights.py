@@ -46,8 +46,9 @@ _IN_THE_CLUSTER: Sequence[Object] = (
         "resourceNames": [AUTO_APPROVAL],
         "verbs": ["delete"],
     },
-    # userdata/kube/drain.py. patch cordons a node, and a rule cannot say of which field: it allows labels and taints as
-    # well, by which Pods are drawn to a node or kept off it. A node's status is a resource of its own, and not given.
+    # userdata/kube/drain.py. patch cordons a node and takes that back, and a rule cannot say of which field: it allows
+    # labels and taints as well, by which Pods are drawn to a node or kept off it. A node's status is a resource of its
+    # own, and not given.
     {"apiGroups": [""], "resources": ["nodes"], "verbs": ["patch", "delete"]},
     # delete only for what is left after a drain's deadline: whatever can be evicted is evicted.
     {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "delete"]},

@@ -16,7 +16,17 @@ from coordination.outcomes import Done, Known, NoOp
 from tests.integration.node.kube import Kube, serving
 from tests.programs import MINORS
 from tests.unit.userdata.kube.pods import MIRROR, owner
-from userdata.kube.drain import Drained, PodLeft, Step, Waiting, Why, delete_node, drain_step
+from userdata.kube.drain import (
+    Drained,
+    PodLeft,
+    Step,
+    Waiting,
+    Why,
+    delete_node,
+    drain_step,
+    is_cordoned_by_a_drain,
+    uncordon,
+)
 from userdata.kube.outcomes import ApiConflict, BudgetRefusal, Forbidden, NotFound
 from userdata.kube.resources import DAEMON_SETS, NODES, PODS, Object, Resource
 from userdata.pki.issuing import Leaf, Subject
@@ -172,6 +182,27 @@ def test_a_node_is_cordoned_and_drained_once_its_pods_have_ended(workload: Workl
     assert workload.step() == left(Why.TERMINATING, "it terminates")
     workload.end("web-0")
     assert workload.step() == Drained()
+
+
+def test_a_drains_cordon_is_taken_back_and_not_of_a_node_that_has_changed_since(workload: Workload) -> None:
+    api = workload.kube.agent
+
+    def node() -> Object:
+        found = api.get(NODES, NODE)
+        assert isinstance(found, Known)
+        return found.value
+
+    workload.step()
+    read = node()
+    assert is_cordoned_by_a_drain(read)
+    assert workload.kube.master.merge(NODES, NODE, {"metadata": {"labels": {"theirs": "1"}}}) == Done()
+    assert isinstance(uncordon(api, read), ApiConflict)
+    assert uncordon(api, node()) == Done()
+    assert not is_cordoned_by_a_drain(node())
+    assert "unschedulable" not in node()["spec"]
+    assert workload.kube.master.merge(NODES, NODE, {"spec": {"unschedulable": True}}) == Done()
+    workload.step()
+    assert not is_cordoned_by_a_drain(node())
 
 
 def test_pods_of_other_nodes_are_not_touched(workload: Workload) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from coordination import claims, member_writes, node_leases
+from coordination.approvals import approval
 from coordination.boots import Boot, boot, tell
 from coordination.fields import Malformed
 from coordination.members import Member, MemberState
 from coordination.node_leases import LeaseName, NodeLease, node_lease
 from coordination.record import ClusterRecord, Phase, cluster_record
-from coordination.restore_approval import approval
 from coordination.writes import Transaction, Update, as_item
 
 CLAIMED = ClusterRecord("arn:stack", Phase.CLAIMED, 3, "i-1", 9, 1, "", 4)

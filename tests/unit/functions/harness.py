@@ -18,6 +18,7 @@ import boto3
 from moto import mock_aws
 
 from coordination.adapters.table import ClusterTable
+from coordination.approvals import Approval
 from coordination.conditions import Condition
 from coordination.drains import Drain
 from coordination.instances import GroupInstance, Groups, SlotGroup
@@ -46,6 +47,7 @@ READY: Reading[ClusterRecord | None] = Known(ClusterRecord(CLUSTER_ID, Phase.REA
 STARTED: Reading[Start | None] = Known(Start(NOW - 3600, "request-1"))
 NOT_ASKED: Reading[Teardown | None] = Known(None)
 UNSEEN: Reading[ClusterObservation | None] = Known(None)
+NOT_APPROVED: Reading[Approval | None] = Known(None)
 NO_OPERATION: Reading[Operation | None] = Known(None)
 SLOTS = tuple(SlotGroup(f"slot{slot}", str(slot), 0, 1, 2) for slot in range(3))
 
@@ -83,6 +85,7 @@ def rows(
     operation: Reading[Operation | None] = NO_OPERATION,
     start: Reading[Start | None] = STARTED,
     drains: Mapping[str, Reading[Drain]] | None = None,
+    removal_approval: Reading[Approval | None] = NOT_APPROVED,
 ) -> Known[Rows]:
     return Known(
         Rows(
@@ -95,6 +98,7 @@ def rows(
             drains=drains or {},
             observation=observation,
             operation=operation,
+            removal_approval=removal_approval,
         )
     )
 
@@ -110,6 +114,7 @@ def snapshot(*instances: GroupInstance, **changes: Any) -> Snapshot:
         rows=rows(),
         root_status=Known("UPDATE_COMPLETE"),
         table_protected=Known(True),
+        table=TABLE,
     )
     return replace(healthy, **changes)
 

@@ -34,7 +34,7 @@ VOTER = {"i-1": member("i-1", "voter")}
 
 def held(reason: str, since: int) -> Condition:
     """What is stored of a voter that is held for a reason."""
-    found = condition_of(Held(instance(), Unknown(reason), VOTER["i-1"].value), since)
+    found = condition_of(Held(instance(), Unknown(reason), VOTER["i-1"].value), since, "")
     assert found is not None
     return found
 

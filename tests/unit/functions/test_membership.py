@@ -166,6 +166,31 @@ def test_what_was_vetoed_is_asked_for_again_after_a_minute(vetoed: int, asks: bo
     assert (kinds(found.actions) == [RequestOperation]) == asks
 
 
+STRAY = Operation("1-7", OperationKind.CLEAN_LEARNER, "", "40", 1, OperationState.REQUESTED, NOW - 100, outcome=VETOED)
+
+
+@pytest.mark.parametrize(
+    ("rule", "ended", "waits"),
+    [
+        ("its veto stays in place for a minute, in which nothing else is asked for", STRAY, True),
+        ("also where its instance is known, but has no row", replace(STRAY, target_instance="i-9"), True),
+        ("and is cleared after that minute", replace(STRAY, ended_at=NOW - VETO_SECONDS), False),
+        ("a removal's veto is cleared at once", replace(STRAY, kind=OperationKind.REMOVE), False),
+        ("what was done is cleared at once", replace(STRAY, outcome=DONE), False),
+    ],
+)
+def test_a_learner_without_a_row(rule: str, ended: Operation, waits: bool) -> None:
+    found = decide(look(replace(ended, ended_at=NOW - 59 if ended.ended_at is None else ended.ended_at)))
+    assert (ClearOperation not in kinds(found.actions)) is waits, rule
+    assert (RequestOperation not in kinds(found.actions)) is waits, rule
+
+
+def test_the_veto_of_a_learner_whose_row_says_removed_is_noted_in_it() -> None:
+    ended = replace(STRAY, target_instance="i-1", ended_at=NOW)
+    noted, cleared = decide(look(ended, row(1, state=MemberState.REMOVED))).actions[:2]
+    assert kinds([noted, cleared]) == [NoteVeto, ClearOperation]
+
+
 @pytest.mark.parametrize("target", [row(1, state=MemberState.REMOVED), row(1, epoch=0)])
 def test_a_veto_about_no_member_of_the_epoch_is_only_cleared(target: Member) -> None:
     ended = replace(REQUESTED, outcome=VETOED, ended_at=NOW)

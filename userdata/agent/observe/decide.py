@@ -61,7 +61,7 @@ def _conditions(
         lost = lasting.of([conditions.of_no_quorum(snapshot.view.reason)], snapshot.steady)
         # Where it is stored already, by a node that boots or by the leader before, it stays as it is.
         wanted = [each for each in lost if each.name not in table.conditions]
-        judged -= {Kind.QUORUM_LOST}
+        judged -= {conditions.Kind.QUORUM_LOST}
     else:
         seen = conditions.of_etcd(snapshot.view.value, table.members, states, table.unread)
         wanted = lasting.of(seen, snapshot.steady)

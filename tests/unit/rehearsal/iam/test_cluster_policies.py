@@ -28,6 +28,9 @@ TAGS: dict[str, dict[str, str]] = {
 }
 PARAMETERS = f"arn:aws:ssm:{START}:parameter/holdfast/{UUID}"
 
+WRITES = ("PutItem", "UpdateItem", "DeleteItem")
+APPROVALS = ("approval#restore", "approval#removal")
+
 
 class Tagged:
     """The tags of the table above."""
@@ -80,14 +83,14 @@ WORKER = [
     (row("UpdateItem", f"boot#{OTHER}"), False),
     (row("UpdateItem", f"boot#{INSTANCE}", f"boot#{OTHER}"), False),
     (row("UpdateItem"), False),
-    *((row("UpdateItem", key), False) for key in ("member#0", "lease", "approval#0", "cluster", "boot#")),
+    *((row("UpdateItem", key), False) for key in ("member#0", "lease", *APPROVALS, "cluster", "boot#")),
     # What slots' failures and releases are judged by.
     *((row("UpdateItem", key), False) for key in ("boot-failures#0", "release-grant#i-1", "operation", "condition#x")),
     # How far the drain of a worker is, its own or another's.
     *((row(action, f"drain#i-{number:016}"), False) for action in WRITES for number in (1, 2)),
     (row("GetItem", "drain#i-0000000000000001"), False),
     (row("GetItem", "cluster"), True),
-    *((row("GetItem", key), False) for key in ("member#0", "lease", "approval#0", f"boot#{INSTANCE}")),
+    *((row("GetItem", key), False) for key in ("member#0", "lease", *APPROVALS, f"boot#{INSTANCE}")),
     (row("DeleteItem", f"boot#{INSTANCE}"), False),
     (row("Scan"), False),
     (row("Query", "cluster"), False),
@@ -119,6 +122,10 @@ CONTROL_PLANE = [
     # Rows of instances that are long gone.
     *((row(action, key), True) for action in ("UpdateItem", "DeleteItem") for key in (f"boot#{OTHER}", "member#0")),
     *((row(action, "drain#i-0000000000000001"), True) for action in ("GetItem", "UpdateItem")),
+    # A person's word.
+    *((row(action, key), False) for action in WRITES for key in APPROVALS),
+    *((row("GetItem", key), True) for key in APPROVALS),
+    (row("PutItem"), False),
     (row("Scan"), True),
     (Need("ssm:GetParameter", f"{PARAMETERS}/pki/ca-key"), True),
     (Need("ssm:PutParameter", f"{PARAMETERS}/pki/ca-key"), True),
@@ -143,6 +150,9 @@ FUNCTION = [
     (Need("autoscaling:UpdateAutoScalingGroup", f"{GROUP}slot"), False),
     (row("UpdateItem", "lease"), True),
     *((row(action, "drain#i-0000000000000001"), True) for action in ("UpdateItem", "DeleteItem")),
+    *((row(action, "operation"), True) for action in WRITES),
+    *((row(action, key), action == "DeleteItem") for action in WRITES for key in APPROVALS),
+    *((row("GetItem", key), True) for key in APPROVALS),
     (Need("dynamodb:GetRecords", cluster.STREAM), True),
     (Need("sqs:SendMessage", f"arn:aws:sqs:{START}:failures"), True),
     (on_key("GenerateDataKey", "sqs"), True),

@@ -43,6 +43,7 @@ EVENTS = (
     "run: kubeadm init phase",
     "run: kubectl /etc/kubernetes/admin.conf",
     "machine: start holdfast-agent.service",
+    "table: get boot-failures#2",
 )
 """All that a founder does, in this order."""
 READY = EVENTS.index("table: transact cluster member#i-me")
@@ -337,7 +338,8 @@ def test_rights_are_given_before_workers_are_told_how_to_join(world: World, monk
 def test_the_third_failed_boot_of_a_slot_within_an_hour_waits_for_a_person(world: World, earlier: int) -> None:
     now = int(time.time())
     before = {f"i-before{number}": now for number in range(earlier)}
-    world.table.store({"Id": "boot-failures#2", "i-long-ago": now - 3600, **before})
+    served = {"ServedAt": now - 3000}
+    world.table.store({"Id": "boot-failures#2", "i-long-ago": now - 3600, **served, **before})
     # Of another slot, and what a worker says of itself: neither counts.
     world.table.store({"Id": "boot-failures#1", "i-one": now, "i-two": now})
     for number in range(3):
@@ -347,7 +349,7 @@ def test_the_third_failed_boot_of_a_slot_within_an_hour_waits_for_a_person(world
     if earlier == 1:
         assert world.boot() is End.FAILED
         assert world.events[-1] == "hook: abandon"
-        assert world.table.stored("boot-failures#2") == {"Id": "boot-failures#2", "i-me": ANY, **before}
+        assert world.table.stored("boot-failures#2") == {"Id": "boot-failures#2", "i-me": ANY, **served, **before}
         return
     with pytest.raises(NeverEnds):
         world.boot()
@@ -360,3 +362,26 @@ def test_the_third_failed_boot_of_a_slot_within_an_hour_waits_for_a_person(world
     # Nobody has to wait for this node: its claim is released.
     assert world.record is not None
     assert world.record.owner == ""
+
+
+@pytest.mark.parametrize("serves_between", [False, True])
+def test_the_third_failed_boot_of_a_slot_in_a_row_waits_for_a_person_however_long_each_took(
+    world: World, serves_between: bool
+) -> None:
+    before = {"i-before0": int(time.time()) - 9000, "i-before1": int(time.time()) - 5000}
+    world.table.store({"Id": "boot-failures#2", **before})
+    if serves_between:
+        assert world.boot() is End.SERVES
+        assert world.table.stored("boot-failures#2") == {"Id": "boot-failures#2", "ServedAt": ANY, **before}
+        return
+    world.fault = lambda index, event: Fault.ENDS if event == "run: kubeadm init" else None
+    with pytest.raises(NeverEnds):
+        world.boot()
+    condition = world.table.stored("condition#BootFailed/slot-2")
+    assert condition is not None
+    assert "3 boots of slot 2 failed in a row (i-before0, i-before1, i-me)" in str(condition["Reason"])
+
+
+def test_a_boot_that_serves_stores_nothing_where_none_has_failed(world: World) -> None:
+    assert world.boot() is End.SERVES
+    assert world.table.stored("boot-failures#2") is None

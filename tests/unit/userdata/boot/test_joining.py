@@ -33,6 +33,7 @@ EVENTS = (
     *("etcd: status", "table: apply member#i-me", "table: apply lease#join"),
     *("machine: start kubelet", "api: own", "hook: complete", "stack: signal"),
     "machine: start holdfast-agent.service",
+    "table: get boot-failures#2",
 )
 """All that a joiner does, in this order."""
 KUBEADM = EVENTS.index("run: kubeadm join")
@@ -249,7 +250,7 @@ def test_a_member_that_was_rebooted_starts_what_it_has_and_asks_nobody(joiner: W
     assert joiner.boot() is End.SERVES
     assert joiner.events == [
         *("table: get cluster", "table: get member#i-me", "table: get cluster", "machine: start kubelet", "api: own"),
-        *("hook: complete", "stack: signal", "machine: start holdfast-agent.service"),
+        *("hook: complete", "stack: signal", "machine: start holdfast-agent.service", "table: get boot-failures#2"),
     ]
     serves(joiner)
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from coordination.approvals import Approval
 from coordination.backups import Backup
 from coordination.claims import FROM_NOTHING, claim_restoring
 from coordination.instances import GroupInstance
 from coordination.members import Member
 from coordination.outcomes import Known
 from coordination.release_grants import ReleaseGrant
-from coordination.restore_approval import Approval
 from tests.unit.userdata.boot.looks import BROKEN, ME, member, record
 from userdata.boot.actions import GrantRelease, TakeClaim, Wait, WaitForHuman
 from userdata.boot.restore import Evidence, RestoreRules, decide_restore, required_terminated, unreported
@@ -68,7 +68,7 @@ def test_one_member_that_is_not_gone_blocks_the_restore_and_is_named(left: str) 
 
 
 def test_an_approval_does_not_skip_a_member_that_is_not_gone() -> None:
-    approved = Known(Approval(2, ALL, "somebody"))
+    approved = Known(Approval(2, ",".join(ALL), "somebody"))
     verdict = decide_restore(replace(LOST, gone=Known(frozenset()), approval=approved), RULES)
     assert isinstance(verdict, WaitForHuman)
 
@@ -107,10 +107,10 @@ def test_a_backup_that_is_too_old_waits_for_a_human() -> None:
 @pytest.mark.parametrize(
     ("approval", "restores"),
     [
-        (Approval(2, ALL, "somebody"), True),
-        (Approval(1, ALL, "somebody"), False),
-        (Approval(2, ALL - {"i-1"}, "somebody"), False),
-        (Approval(2, ALL | {"i-4"}, "somebody"), False),
+        (Approval(2, ",".join(ALL), "somebody"), True),
+        (Approval(1, ",".join(ALL), "somebody"), False),
+        (Approval(2, ",".join(ALL - {"i-1"}), "somebody"), False),
+        (Approval(2, ",".join(ALL | {"i-4"}), "somebody"), False),
     ],
     ids=["for this state", "for another epoch", "for fewer instances", "for more instances"],
 )

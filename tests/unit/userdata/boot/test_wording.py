@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from coordination.approvals import Approval
 from coordination.instances import GroupInstance
 from coordination.outcomes import Done, Known, NoTable, Throttled, Unknown
 from coordination.record import Phase
-from coordination.restore_approval import Approval
 from tests.unit.userdata.boot.looks import BROKEN, EMPTY, HALF, ME, disk, look, member, record
 from tests.unit.userdata.boot.test_gate import MEMBERS, MY_URL, NAMES, OPERATIONS, TWO, listed
 from tests.unit.userdata.boot.test_restore_decision import ALL, LOST, OLD, ROWS, RULES
@@ -52,7 +52,7 @@ EVIDENCE = st.builds(
     booted=UNKNOWN | st.sampled_from([Known(frozenset()), Known(frozenset({"i-1"}))]),
     silent=st.booleans(),
     backup=UNKNOWN | st.sampled_from([Known(None), LOST.backup, OLD]),
-    approval=UNKNOWN | st.sampled_from([Known(None), Known(Approval(2, ALL, "somebody"))]),
+    approval=UNKNOWN | st.sampled_from([Known(None), Known(Approval(2, ",".join(ALL), "somebody"))]),
 )
 
 

@@ -50,7 +50,8 @@ class NodeApi:
         return self._answer("list pods", Known(tuple(self.pods)))
 
     def merge(self, resource: Resource, name: str, changes: Object, namespace: str = "") -> Any:
-        assert (resource, changes) == (NODES, {"spec": {"unschedulable": True}})
+        marked = {"metadata": {"annotations": {"holdfast/drains": "true"}}, "spec": {"unschedulable": True}}
+        assert (resource, changes) == (NODES, marked)
         outcome = self._answer(f"cordon {name}", Done())
         self.cordoned = self.cordoned or outcome == Done()
         return outcome
