@@ -28,6 +28,7 @@ from coordination.names import (
     START_ITEM,
     TABLE_KEY,
     TEARDOWN_ITEM,
+    TIMER_ITEM_PREFIX,
     lease_item,
 )
 from coordination.node_leases import LeaseName, NodeLease, node_lease
@@ -40,6 +41,7 @@ from coordination.release_grants import ReleaseGrant, release_grant
 from coordination.restore_approval import Approval, approval
 from coordination.starts import Start, start
 from coordination.teardowns import Teardown, teardown
+from coordination.timers import Timer, timer
 
 Row = TypeVar("Row", covariant=True)
 Parsed = TypeVar("Parsed")
@@ -89,6 +91,8 @@ class Rows:
     restore_approval: Reading[Approval | None] = _NOT_READ
     start: Reading[Start | None] = _NOT_READ
     teardown: Reading[Teardown | None] = _NOT_READ
+    timers: Mapping[str, Reading[Timer]] = field(default_factory=_NotRead)
+    """By name."""
 
 
 def read(table: TableReader, wanted: Collection[str]) -> Reading[Rows]:
@@ -133,6 +137,7 @@ def rows(items: Iterable[Item], wanted: Collection[str]) -> Rows:
         restore_approval=one(RESTORE_APPROVAL_ITEM, approval),
         start=one(START_ITEM, start),
         teardown=one(TEARDOWN_ITEM, teardown),
+        timers=several(TIMER_ITEM_PREFIX, timer),
     )
 
 

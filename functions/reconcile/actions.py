@@ -11,6 +11,7 @@ from coordination.members import Member
 from coordination.operations import Operation
 from coordination.record import ClusterRecord
 from coordination.teardowns import Teardown
+from coordination.timers import Timer
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,31 @@ class StartSlot:
 
 
 @dataclass(frozen=True)
+class ResumeProcesses:
+    """Have Auto Scaling go on with processes of a group that are suspended."""
+
+    group: str
+    processes: frozenset[str]
+    reason: str
+
+
+@dataclass(frozen=True)
+class StartTimer:
+    """Store since when something lasts."""
+
+    timer: Timer
+    reason: str
+
+
+@dataclass(frozen=True)
+class StopTimer:
+    """Delete a timer."""
+
+    timer: Timer
+    reason: str
+
+
+@dataclass(frozen=True)
 class SetCondition:
     """Store a condition; `replaces` is what is stored now, None if nothing is known to be."""
 
@@ -189,6 +215,9 @@ Action: TypeAlias = (
     | NoteVeto
     | ClearOperation
     | StartSlot
+    | ResumeProcesses
+    | StartTimer
+    | StopTimer
     | SetCondition
     | ClearCondition
     | ProtectTable
@@ -210,6 +239,10 @@ def subject(action: Action) -> str:
             return str(action.operation)
         case StartSlot():
             return action.group.name
+        case ResumeProcesses():
+            return action.group
+        case StartTimer() | StopTimer():
+            return action.timer.name
         case SetCondition() | ClearCondition():
             return action.condition.name
         case AnswerTeardown():

@@ -9,7 +9,7 @@ from typing import TypeAlias, assert_never
 from coordination import member_writes, operations
 from coordination.instances import GroupInstance
 from coordination.members import Member
-from coordination.names import OPERATION_ITEM, TABLE_KEY, TEARDOWN_ITEM, condition_item
+from coordination.names import OPERATION_ITEM, TABLE_KEY, TEARDOWN_ITEM, condition_item, timer_item
 from coordination.operations import OperationOutcome
 from coordination.outcomes import Conflict, Done, NoOp, Refused, Request, Unknown
 from coordination.record import ClusterRecord
@@ -31,9 +31,12 @@ from functions.reconcile.actions import (
     ProtectTable,
     RegisterTarget,
     RequestOperation,
+    ResumeProcesses,
     SetCondition,
     SetPhaseDeleting,
     StartSlot,
+    StartTimer,
+    StopTimer,
     TerminateRetained,
     Wait,
     WithdrawOperation,
@@ -123,6 +126,12 @@ def _outcome(action: Action, ports: Ports, settings: Settings) -> Outcome:
             return ports.table.delete(OPERATION_ITEM, {"OperationId": operation.operation_id})
         case StartSlot(group=group):
             return ports.sizes.start(group)
+        case ResumeProcesses(group=name, processes=processes):
+            return ports.groups.resume(name, processes)
+        case StartTimer(timer=timer):
+            return ports.table.put(timer.item(), {TABLE_KEY: None})
+        case StopTimer(timer=timer):
+            return ports.table.delete(timer_item(timer.name), {"Since": timer.since})
         case SetCondition(condition=condition, replaces=replaces):
             expected = {"Reason": replaces.reason} if replaces is not None else {TABLE_KEY: None}
             return ports.table.put(condition.item(), expected)

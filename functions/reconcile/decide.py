@@ -19,7 +19,7 @@ from coordination.outcomes import Known, NoTable, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.rows import Rows, understood
 from coordination.stacks import SETTLED_STATES
-from functions.reconcile import deletion, membership, sizes
+from functions.reconcile import deletion, group_rules, membership, sizes
 from functions.reconcile.actions import (
     Action,
     ClearCondition,
@@ -47,6 +47,7 @@ def decide(snapshot: Snapshot) -> list[Action]:
         return [Wait("groups", snapshot.groups.reason), *_protection(snapshot)]
 
     members = membership.decide(snapshot)
+    found = group_rules.decide(snapshot)
     released: list[Action] = []
     kept: list[Action] = []
     conditions: list[Action] = []
@@ -67,7 +68,7 @@ def decide(snapshot: Snapshot) -> list[Action]:
         if (wanted := condition_of(verdict, snapshot.now)) is not None:
             names.add(wanted.name)
             conditions += _name(wanted, snapshot)
-    for each in members.conditions:
+    for each in (*members.conditions, *found.conditions):
         names.add(each.name)
         conditions += _name(each, snapshot)
     return [
@@ -75,6 +76,7 @@ def decide(snapshot: Snapshot) -> list[Action]:
         *released,
         *sizes.starts(snapshot),
         *members.actions,
+        *found.actions,
         *conditions,
         *_outdated(names, snapshot),
         *_protection(snapshot),
@@ -174,7 +176,7 @@ def _outdated(names: Collection[str], snapshot: Snapshot) -> list[Action]:
         return []
     stored = understood(snapshot.rows.value.conditions)
     return [
-        ClearCondition(stored[name], "the instance is not held for this any more")
+        ClearCondition(stored[name], "there is no reason for it any more")
         for name in sorted(stored)
         if is_hold(name) and name not in names
     ]

@@ -32,6 +32,7 @@ from functions.reconcile.believed import believed
 from functions.reconcile.endings import endings
 from functions.reconcile.places import place
 from functions.reconcile.removals import Facts, Hold
+from functions.reconcile.rolls import at_rest
 from functions.reconcile.serving import Serving, serving
 from functions.reconcile.snapshot import Snapshot
 from functions.reconcile.surplus import surplus
@@ -77,7 +78,7 @@ def _of_ready(snapshot: Snapshot, rows: Rows, record: ClusterRecord, groups: Gro
     found = endings(facts)
     actions += [EndInstance(each.instance, each.row, each.reason) for each in found.now]
     ended_now = [each.instance for each in found.now]
-    twice = surplus(facts, groups.slots, snapshot.root_status)
+    twice = surplus(facts, groups.slots, at_rest(snapshot))
     actions += [EndSurplus(each, f"slot {each.slot} has two instances") for each in twice.now if each not in ended_now]
     silent = () if found.condition is None else (found.condition,)
     return MemberDecisions(tuple(actions), plan.holds, (*silent, *twice.conditions))

@@ -206,6 +206,7 @@ def _snapshot(state: State, times: Times) -> Snapshot:
                 release_grants={},
                 observation=Known(facts.observation(state)),
                 operation=Known(facts.operation(state, times)),
+                timers={},
             )
         ),
         root_status=Known("UPDATE_COMPLETE"),
