@@ -68,6 +68,19 @@ class SlotGroup:
     """The names of its suspended processes."""
     target_groups: tuple[str, ...] = ()
     """The ARNs of those that its instances are registered with."""
+    stack_id: str = ""
+    """The stack that holds it, and its logical id there; empty where its tags do not say."""
+    logical_id: str = ""
+
+
+@dataclass(frozen=True)
+class PoolGroup:
+    """The group of a pool of workers."""
+
+    name: str
+    pool: str
+    suspended: frozenset[str] = frozenset()
+    """The names of its suspended processes."""
 
 
 @dataclass(frozen=True)
@@ -78,3 +91,5 @@ class Groups:
     """Ordered by their ids; of slots and pools."""
     slots: tuple[SlotGroup, ...]
     """Ordered by slot."""
+    pools: tuple[PoolGroup, ...] = ()
+    """Ordered by pool."""

@@ -82,6 +82,7 @@ CONDITION_ITEM_PREFIX = "condition#"
 BOOT_FAILURES_ITEM_PREFIX = "boot-failures#"
 RELEASE_GRANT_ITEM_PREFIX = "release-grant#"
 DRAIN_ITEM_PREFIX = "drain#"
+TIMER_ITEM_PREFIX = "timer#"
 APPROVAL_ITEM_PREFIX = "approval#"
 RESTORE_APPROVAL_ITEM = f"{APPROVAL_ITEM_PREFIX}restore"
 REMOVAL_APPROVAL_ITEM = f"{APPROVAL_ITEM_PREFIX}removal"
@@ -115,6 +116,11 @@ def drain_item(instance_id: str) -> str:
 def condition_item(name: str) -> str:
     """The key of a condition."""
     return CONDITION_ITEM_PREFIX + name
+
+
+def timer_item(name: str) -> str:
+    """The key of a timer."""
+    return TIMER_ITEM_PREFIX + name
 
 
 def lease_item(name: str) -> str:
@@ -160,6 +166,11 @@ class FunctionVariable(StrEnum):
     CLUSTER_UUID = "HOLDFAST_CLUSTER_UUID"
     TABLE = "HOLDFAST_TABLE"
     TIMEOUT_SECONDS = "HOLDFAST_TIMEOUT_SECONDS"
+
+
+# The processes of Auto Scaling that a rolling update suspends in the group that it rolls, and resumes at its end: while
+# CloudFormation replaces instances nothing else may. Launch and Terminate stay on: they are the replacement.
+SUSPENDED_BY_UPDATES = ("HealthCheck", "ReplaceUnhealthy", "AZRebalance", "AlarmNotification", "ScheduledActions")
 
 
 def slot_group(slot: object) -> str:

@@ -32,6 +32,7 @@ from coordination.names import (
     START_ITEM,
     TABLE_KEY,
     TEARDOWN_ITEM,
+    TIMER_ITEM_PREFIX,
     lease_item,
 )
 from coordination.node_leases import LeaseName, NodeLease, node_lease
@@ -43,6 +44,7 @@ from coordination.record import ClusterRecord, cluster_record
 from coordination.release_grants import ReleaseGrant, release_grant
 from coordination.starts import Start, start
 from coordination.teardowns import Teardown, teardown
+from coordination.timers import Timer, timer
 
 Row = TypeVar("Row", covariant=True)
 Parsed = TypeVar("Parsed")
@@ -95,6 +97,8 @@ class Rows:
     removal_approval: Reading[Approval | None] = _NOT_READ
     start: Reading[Start | None] = _NOT_READ
     teardown: Reading[Teardown | None] = _NOT_READ
+    timers: Mapping[str, Reading[Timer]] = field(default_factory=_NotRead)
+    """By name."""
 
 
 def read(table: TableReader, wanted: Collection[str]) -> Reading[Rows]:
@@ -141,6 +145,7 @@ def rows(items: Iterable[Item], wanted: Collection[str]) -> Rows:
         removal_approval=one(REMOVAL_APPROVAL_ITEM, approval),
         start=one(START_ITEM, start),
         teardown=one(TEARDOWN_ITEM, teardown),
+        timers=several(TIMER_ITEM_PREFIX, timer),
     )
 
 

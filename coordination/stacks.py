@@ -1,4 +1,4 @@
-"""What the state of the root stack says about the cluster."""
+"""What the states of the root stack, and of its resources, say about the cluster."""
 
 from __future__ import annotations
 
@@ -18,6 +18,19 @@ SETTLED_STATES = frozenset(
     {
         "CREATE_COMPLETE",
         "UPDATE_COMPLETE",
+        "UPDATE_ROLLBACK_COMPLETE",
+        "IMPORT_COMPLETE",
+        "IMPORT_ROLLBACK_COMPLETE",
+    }
+)
+# States of an Auto Scaling group's resource in which CloudFormation does nothing to the group, whatever it does to
+# others. A state that is not here is not known to be one.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackResource.html
+RESOURCE_AT_REST_STATES = frozenset(
+    {
+        "CREATE_COMPLETE",
+        "UPDATE_COMPLETE",
+        "UPDATE_FAILED",
         "UPDATE_ROLLBACK_COMPLETE",
         "IMPORT_COMPLETE",
         "IMPORT_ROLLBACK_COMPLETE",

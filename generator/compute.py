@@ -45,8 +45,7 @@ ROOT_DEVICE = "/dev/xvda"
 HEARTBEAT_SECONDS = 1800
 # How long CloudFormation waits for a signal; one node's boot and the drain and removal of its predecessor have to fit.
 SIGNAL_TIMEOUT = "PT1H"
-# While CloudFormation replaces instances nothing else may. Launch and Terminate stay on: they are the replacement.
-SUSPENDED_PROCESSES = ["HealthCheck", "ReplaceUnhealthy", "AZRebalance", "AlarmNotification", "ScheduledActions"]
+SUSPENDED_PROCESSES = list(names.SUSPENDED_BY_UPDATES)
 
 
 class RollingUpdate(AutoScalingRollingUpdate):

@@ -260,7 +260,7 @@ GRANTS: tuple[Grant, ...] = (
     Grant(
         Role.FUNCTION,
         "SeeInstances",
-        (autoscaling.DescribeAutoScalingGroups, ec2.DescribeInstances),
+        (autoscaling.DescribeAutoScalingGroups, autoscaling.DescribeScalingActivities, ec2.DescribeInstances),
         On.ANY,
         "describing has no resource level",
     ),
@@ -274,6 +274,8 @@ GRANTS: tuple[Grant, ...] = (
         conditions={"StringEquals": {f"aws:ResourceTag/{ROLE_TAG}": CONTROL_PLANE_ROLE}},
         tagged=True,
     ),
+    # What an update has suspended that was stopped. Nothing here suspends.
+    Grant(Role.FUNCTION, "ResumeProcesses", (autoscaling.ResumeProcesses,), On.GROUPS, tagged=True),
     # Protection against termination by the EC2 API does not bind Auto Scaling.
     Grant(
         Role.FUNCTION,
@@ -290,6 +292,8 @@ GRANTS: tuple[Grant, ...] = (
         On.API_TARGETS,
     ),
     Grant(Role.FUNCTION, "SeeRootStack", (cloudformation.DescribeStacks,), On.ROOT_STACK),
+    # Which slot an update rolls.
+    Grant(Role.FUNCTION, "SeeSlots", (cloudformation.DescribeStackResources,), On.OWN_STACK),
 )
 
 

@@ -134,6 +134,7 @@ def build(config: ClusterConfig) -> Root:
             image=given.control_plane_image,
             instance_type=given.control_plane_instance_type,
             instance_profile_arn=access.control_plane_instance_profile_arn,
+            function_role_name=access.function_role_name,
             role_name=access.control_plane_role_name,
             key_arn=access.key_arn,
             launch_hook_heartbeat_seconds=given.launch_hook_heartbeat_seconds,

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from coordination.adapters import activities
 from coordination.adapters.errors import AWS_ERRORS, code, message, unknown
-from coordination.instances import GroupInstance, Groups, SlotGroup
+from coordination.instances import GroupInstance, Groups, PoolGroup, SlotGroup
+from coordination.launches import Launches
 from coordination.names import (
     CLUSTER_TAG,
     CONTROL_PLANE_ROLE,
+    POOL_TAG,
     ROLE_TAG,
     SLOT_TAG,
     launching_hook,
@@ -23,6 +26,10 @@ _NO_ACTION_WAITS = "no active lifecycle action"
 _FILTER_VALUES = 200
 # Auto Scaling's words for an instance that it does not manage: "Instance Id not found - No managed instance found".
 _NOT_IN_A_GROUP = "no managed instance found"
+# What CloudFormation tags a group with that it makes:
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html
+_STACK_TAG = "aws:cloudformation:stack-id"
+_LOGICAL_ID_TAG = "aws:cloudformation:logical-id"
 
 
 class ClusterGroups:
@@ -39,9 +46,10 @@ class ClusterGroups:
         return found if isinstance(found, Unknown) else Known(found.value.instances)
 
     def groups(self) -> Reading[Groups]:
-        """Every instance of every group of the cluster, and the slots: all pages of them or nothing."""
+        """Every instance of every group of the cluster, the slots and the pools: all pages of them or nothing."""
         instances: list[GroupInstance] = []
         slots: list[SlotGroup] = []
+        pools: list[PoolGroup] = []
         tagged = {"Name": f"tag:{CLUSTER_TAG}", "Values": [self._cluster_uuid]}
         try:
             pages = self._autoscaling.get_paginator("describe_auto_scaling_groups").paginate(Filters=[tagged])
@@ -53,12 +61,14 @@ class ClusterGroups:
                     if tags.get(CLUSTER_TAG) == self._cluster_uuid:
                         instances += _instances(group, tags)
                         slots += _slots(group, tags)
+                        pools += _pools(group, tags)
         except AWS_ERRORS as error:
             return unknown("DescribeAutoScalingGroups", error)
         return Known(
             Groups(
                 tuple(sorted(instances, key=lambda instance: instance.instance_id)),
                 tuple(sorted(slots, key=lambda group: group.slot)),
+                tuple(sorted(pools, key=lambda group: group.pool)),
             )
         )
 
@@ -108,6 +118,18 @@ class ClusterGroups:
         """
         # A retained instance is not part of the desired capacity, so there is nothing to decrement.
         return self._terminate(instance.instance_id, decrement=False)
+
+    def launches(self, group: str) -> Reading[Launches]:
+        """How the last launches of a group went."""
+        return activities.launches(self._autoscaling, group)
+
+    def resume(self, group: str, processes: Collection[str]) -> Request:
+        """Resume processes of a group; those that are not suspended go on."""
+        try:
+            self._autoscaling.resume_processes(AutoScalingGroupName=group, ScalingProcesses=sorted(processes))
+        except AWS_ERRORS as error:
+            return unknown("ResumeProcesses", error)
+        return Done()
 
     def _complete(self, instance: GroupInstance, result: str) -> Request:
         return self._answer_hook(
@@ -184,10 +206,22 @@ def _slots(group: Mapping[str, Any], tags: Mapping[str, str]) -> list[SlotGroup]
             min_size=group["MinSize"],
             desired=group["DesiredCapacity"],
             max_size=group["MaxSize"],
-            suspended=frozenset(each["ProcessName"] for each in group.get("SuspendedProcesses", [])),
+            suspended=_suspended(group),
             target_groups=tuple(group.get("TargetGroupARNs", [])),
+            stack_id=tags.get(_STACK_TAG, ""),
+            logical_id=tags.get(_LOGICAL_ID_TAG, ""),
         )
     ]
+
+
+def _pools(group: Mapping[str, Any], tags: Mapping[str, str]) -> list[PoolGroup]:
+    if POOL_TAG not in tags:
+        return []
+    return [PoolGroup(group["AutoScalingGroupName"], tags[POOL_TAG], _suspended(group))]
+
+
+def _suspended(group: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(each["ProcessName"] for each in group.get("SuspendedProcesses", []))
 
 
 def _private_addresses(instance: Mapping[str, Any]) -> frozenset[str]:

@@ -1,7 +1,8 @@
-"""The root stack in CloudFormation."""
+"""The root stack in CloudFormation, and what its nested stacks hold."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from coordination.adapters.errors import AWS_ERRORS, unknown
@@ -25,3 +26,15 @@ class RootStack:
             if stack["StackId"] == self._stack_id:
                 return Known(str(stack["StackStatus"]))
         return Unknown("DescribeStacks: the answer does not name the root stack")
+
+    def resource_states(self, stack_id: str) -> Reading[Mapping[str, str]]:
+        """The status of each resource of a nested stack, such as UPDATE_IN_PROGRESS, by its logical id.
+
+        Of a stack with more than a hundred resources only the first ones:
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackResources.html
+        """
+        try:
+            found = self._client.describe_stack_resources(StackName=stack_id)["StackResources"]
+        except AWS_ERRORS as error:
+            return unknown("DescribeStackResources", error)
+        return Known({each["LogicalResourceId"]: str(each["ResourceStatus"]) for each in found})

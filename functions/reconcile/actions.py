@@ -14,6 +14,7 @@ from coordination.operations import Operation
 from coordination.outcomes import Reading
 from coordination.record import ClusterRecord
 from coordination.teardowns import Teardown
+from coordination.timers import Timer
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,31 @@ class StartSlot:
 
 
 @dataclass(frozen=True)
+class ResumeProcesses:
+    """Have Auto Scaling go on with processes of a group that are suspended."""
+
+    group: str
+    processes: frozenset[str]
+    reason: str
+
+
+@dataclass(frozen=True)
+class StartTimer:
+    """Store since when something lasts."""
+
+    timer: Timer
+    reason: str
+
+
+@dataclass(frozen=True)
+class StopTimer:
+    """Delete a timer."""
+
+    timer: Timer
+    reason: str
+
+
+@dataclass(frozen=True)
 class SetCondition:
     """Store a condition; `replaces` is what is stored now, None if nothing is known to be."""
 
@@ -220,6 +246,9 @@ Action: TypeAlias = (
     | ClearDrain
     | ClearApproval
     | StartSlot
+    | ResumeProcesses
+    | StartTimer
+    | StopTimer
     | SetCondition
     | ClearCondition
     | ProtectTable
@@ -247,6 +276,10 @@ def subject(action: Action) -> str:
             return action.approved.named
         case StartSlot():
             return action.group.name
+        case ResumeProcesses():
+            return action.group
+        case StartTimer() | StopTimer():
+            return action.timer.name
         case SetCondition() | ClearCondition():
             return action.condition.name
         case AnswerTeardown():

@@ -17,6 +17,7 @@ from coordination.names import (
     TEARDOWN_ITEM,
     condition_item,
     drain_item,
+    timer_item,
 )
 from coordination.operations import OperationOutcome
 from coordination.outcomes import Conflict, Done, Known, NoOp, Reading, Refused, Request, Unknown, Write
@@ -42,9 +43,12 @@ from functions.reconcile.actions import (
     RegisterTarget,
     RequestDrain,
     RequestOperation,
+    ResumeProcesses,
     SetCondition,
     SetPhaseDeleting,
     StartSlot,
+    StartTimer,
+    StopTimer,
     TerminateRetained,
     Wait,
     WithdrawOperation,
@@ -140,6 +144,12 @@ def _outcome(action: Action, ports: Ports, settings: Settings) -> Outcome:
             return ports.table.delete(REMOVAL_APPROVAL_ITEM, approved.as_read())
         case StartSlot(group=group):
             return ports.sizes.start(group)
+        case ResumeProcesses(group=name, processes=processes):
+            return ports.groups.resume(name, processes)
+        case StartTimer(timer=timer):
+            return ports.table.put(timer.item(), {TABLE_KEY: None})
+        case StopTimer(timer=timer):
+            return ports.table.delete(timer_item(timer.name), {"Since": timer.since})
         case SetCondition(condition=condition, replaces=replaces):
             expected = {"Reason": replaces.reason} if replaces is not None else {TABLE_KEY: None}
             return ports.table.put(condition.item(), expected)

@@ -20,7 +20,7 @@ from coordination.outcomes import Known, NoTable, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.rows import Rows, understood
 from coordination.stacks import SETTLED_STATES
-from functions.reconcile import deletion, drains, membership, sizes
+from functions.reconcile import deletion, drains, group_rules, membership, sizes
 from functions.reconcile.actions import (
     Action,
     ClearCondition,
@@ -48,6 +48,7 @@ def decide(snapshot: Snapshot) -> list[Action]:
         return [Wait("groups", snapshot.groups.reason), *_protection(snapshot)]
 
     members = membership.decide(snapshot)
+    found = group_rules.decide(snapshot)
     released: list[Action] = []
     kept: list[Action] = []
     conditions: list[Action] = []
@@ -70,7 +71,7 @@ def decide(snapshot: Snapshot) -> list[Action]:
         if (wanted := condition_of(verdict, snapshot.now, snapshot.table)) is not None:
             names.add(wanted.name)
             conditions += _name(wanted, snapshot)
-    for each in members.conditions:
+    for each in (*members.conditions, *found.conditions):
         names.add(each.name)
         conditions += _name(each, snapshot)
     return [
@@ -79,6 +80,7 @@ def decide(snapshot: Snapshot) -> list[Action]:
         *drains.decide(snapshot),
         *sizes.starts(snapshot),
         *members.actions,
+        *found.actions,
         *conditions,
         *_outdated(names, members.undecided, snapshot),
         *_protection(snapshot),
@@ -181,7 +183,7 @@ def _outdated(names: Collection[str], undecided: Collection[str], snapshot: Snap
         return []
     stored = understood(snapshot.rows.value.conditions)
     return [
-        ClearCondition(stored[name], "the instance is not held for this any more")
+        ClearCondition(stored[name], "there is no reason for it any more")
         for name in sorted(stored)
         if is_hold(name) and name not in names and name.rpartition("/")[2] not in undecided
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from coordination.instances import Groups
 from coordination.members import MemberState
 from coordination.names import (
@@ -15,11 +17,13 @@ from coordination.names import (
     REMOVAL_APPROVAL_ITEM,
     START_ITEM,
     TEARDOWN_ITEM,
+    TIMER_ITEM_PREFIX,
 )
 from coordination.outcomes import Known, Reading, Unknown
 from coordination.rows import Rows, read, understood
 from coordination.stacks import SETTLED_STATES
 from coordination.teardowns import Teardown
+from functions.reconcile import rolls, slots
 from functions.reconcile.ports import Ports
 from functions.reconcile.settings import Settings
 from functions.reconcile.snapshot import Snapshot
@@ -37,25 +41,37 @@ _READ = (
     CONDITION_ITEM_PREFIX,
     RELEASE_GRANT_ITEM_PREFIX,
     DRAIN_ITEM_PREFIX,
+    TIMER_ITEM_PREFIX,
 )
 
 
 def gather(ports: Ports, settings: Settings, lease: Reading[int], request: Teardown | None) -> Snapshot:
     """Read everything that a pass decides on. `request` is the delete request of this very event, if it is one."""
-    # Groups first: a row that was written before its instance began to terminate is then always seen.
-    groups = ports.groups.groups()
-    rows = read(ports.table, _READ)
+    # Stacks, groups, rows, in this order. A stack that was at rest before its groups were read has lowered all that its
+    # update had raised: two instances of a slot are then no update's. And a row that was written before its instance
+    # began to terminate is always seen.
     root_status = ports.root.status()
+    groups = ports.groups.groups()
+    slot_states = _slot_states(ports, groups, root_status)
+    if slot_states:
+        groups = ports.groups.groups()
+    rows = read(ports.table, _READ)
+    now = int(ports.clock())
     return Snapshot(
         cluster_id=settings.cluster_id,
         table=settings.table,
-        now=int(ports.clock()),
+        now=now,
         lease=lease,
         groups=groups,
         rows=rows,
         root_status=root_status,
         states=ports.groups.states(_elsewhere(groups, rows)),
         table_protected=ports.table.deletion_protection() if _may_need_protection(root_status) else None,
+        slot_states=slot_states,
+        launches={
+            group.name: ports.groups.launches(group.name)
+            for group in slots.whose_launches_matter(groups, rows, root_status, now)
+        },
         request=request,
     )
 
@@ -73,11 +89,13 @@ def unknowns(snapshot: Snapshot) -> list[Unknown]:
         snapshot.rows,
         snapshot.root_status,
         snapshot.table_protected,
+        *snapshot.slot_states.values(),
+        *snapshot.launches.values(),
     ]
     if isinstance(snapshot.rows, Known):
         rows = snapshot.rows.value
         readings += [rows.record, rows.start, rows.teardown, rows.operation]
-        readings += [*rows.members.values(), *rows.drains.values()]
+        readings += [*rows.members.values(), *rows.drains.values(), *rows.timers.values()]
     return [reading for reading in readings if isinstance(reading, Unknown)]
 
 
@@ -95,6 +113,13 @@ def _elsewhere(groups: Reading[Groups], rows: Reading[Rows]) -> frozenset[str]:
         and record is not None
         and row.epoch == record.epoch
     )
+
+
+def _slot_states(ports: Ports, groups: Reading[Groups], root_status: Reading[str]) -> Mapping[str, Reading[str]]:
+    """CloudFormation's words for slots' groups, by a call for each stack that holds one whose state matters."""
+    wanted = rolls.whose_state_matters(groups, root_status)
+    stacks = {each: ports.root.resource_states(each) for each in sorted({group.stack_id for group in wanted})}
+    return {group.name: rolls.state_in(stacks[group.stack_id], group) for group in wanted}
 
 
 def _may_need_protection(root_status: Reading[str]) -> bool:

@@ -13,12 +13,16 @@ from coordination.names import REMOVAL_APPROVAL_ITEM
 from coordination.outcomes import Unknown
 from coordination.quorum import Objection
 from functions.reconcile.endings import SILENT_MEMBERS
+from functions.reconcile.processes import PROCESSES_SUSPENDED
 from functions.reconcile.removals import Hold, NoRoom, Pending
+from functions.reconcile.slots import LAUNCH_LOOP, SLOT_EMPTY
 from functions.reconcile.surplus import SURPLUS_HELD
 
 _UNKNOWN = "TerminationHeld/"
 _MEMBER = "RemovalWaits/"
 _STRANGER = "StrangerMember/"
+
+_OWN = (_UNKNOWN, _MEMBER, _STRANGER, SURPLUS_HELD, SLOT_EMPTY, LAUNCH_LOOP, PROCESSES_SUSPENDED)
 
 _LONG_SECONDS = 900
 """After so long a removal is named that waits for what should have passed by itself: a successor has ten minutes."""
@@ -77,7 +81,7 @@ def stranger(row: Member, why: Hold, group: str, now: int, table: str) -> Condit
 
 def is_hold(name: str) -> bool:
     """Whether `name` is a condition of the function's own."""
-    return name == SILENT_MEMBERS or name.startswith((_UNKNOWN, _MEMBER, _STRANGER, SURPLUS_HELD))
+    return name == SILENT_MEMBERS or name.startswith(_OWN)
 
 
 # Auto Scaling holds for 48 hours at most: https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks.html

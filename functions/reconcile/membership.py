@@ -15,7 +15,7 @@ from coordination.operations import Operation, OperationKind, OperationOutcome
 from coordination.outcomes import Known, Reading, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.rows import Rows, understood
-from functions.reconcile import etcd_alone, removals, waiting
+from functions.reconcile import etcd_alone, removals, slots, waiting
 from functions.reconcile.actions import (
     Action,
     ClearApproval,
@@ -33,6 +33,7 @@ from functions.reconcile.believed import believed
 from functions.reconcile.endings import endings
 from functions.reconcile.places import Place, place
 from functions.reconcile.removals import VETO_SECONDS, Facts, Hold
+from functions.reconcile.rolls import at_rest
 from functions.reconcile.serving import Serving, serving
 from functions.reconcile.snapshot import Snapshot
 from functions.reconcile.surplus import surplus
@@ -81,7 +82,7 @@ def _of_ready(snapshot: Snapshot, rows: Rows, record: ClusterRecord, groups: Gro
     found = endings(facts)
     actions += [EndInstance(each.instance, each.row, each.reason) for each in found.now]
     ended_now = [each.instance for each in found.now]
-    twice = surplus(facts, groups.slots, snapshot.root_status)
+    twice = surplus(facts, groups.slots, at_rest(snapshot))
     actions += [EndSurplus(each, f"slot {each.slot} has two instances") for each in twice.now if each not in ended_now]
     silent = () if found.condition is None else (found.condition,)
     waits = waiting.conditions(facts, plan.holds, snapshot.table)
@@ -128,6 +129,7 @@ def _facts(
         now=snapshot.now,
         desired={group.slot: group.desired for group in groups.slots},
         approved=rows.removal_approval.value if isinstance(rows.removal_approval, Known) else None,
+        no_room=slots.without_room(snapshot),
     )
 
 

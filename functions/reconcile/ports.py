@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from coordination.instances import GroupInstance, Groups, SlotGroup
+from coordination.launches import Launches
 from coordination.outcomes import Done, Reading, Request, Unknown
 from coordination.ports import Table
 
@@ -36,6 +37,10 @@ class ClusterGroups(Protocol):
 
     def terminate_retained(self, instance: GroupInstance) -> Request: ...
 
+    def launches(self, group: str) -> Reading[Launches]: ...
+
+    def resume(self, group: str, processes: Collection[str]) -> Request: ...
+
 
 class Sizes(Protocol):
     """coordination.adapters.sizes.SlotSizes."""
@@ -55,6 +60,8 @@ class Root(Protocol):
     """coordination.adapters.stacks.RootStack."""
 
     def status(self) -> Reading[str]: ...
+
+    def resource_states(self, stack_id: str) -> Reading[Mapping[str, str]]: ...
 
 
 @dataclass(frozen=True)

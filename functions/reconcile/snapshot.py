@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from coordination.instances import Groups
+from coordination.launches import Launches
 from coordination.outcomes import Reading
 from coordination.rows import Rows
 from coordination.teardowns import Teardown
@@ -27,5 +28,11 @@ class Snapshot:
     table_protected: Reading[bool] | None = None
     # The cluster table's name, for commands that a person pastes.
     table: str = ""
+    # CloudFormation's words for the groups of slots, by their names: of slots with two instances, and only while the
+    # root stack is not at rest. They were read before the groups.
+    slot_states: Mapping[str, Reading[str]] = field(default_factory=dict)
+    # By the name of the group: of slots in which no instance boots or serves, and of those whose launches fail again
+    # and again.
+    launches: Mapping[str, Reading[Launches]] = field(default_factory=dict)
     # A request of CloudFormation in this very event: known even where the table cannot hold it.
     request: Teardown | None = None

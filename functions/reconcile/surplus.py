@@ -1,18 +1,17 @@
 """Which of two instances of one slot is ended, where a person or a stopped update has left a slot with two. Pure.
 
-CloudFormation raises a slot to two while it rolls it, and lowers it again. So nothing is done while the root stack is
-being updated, or in a state of which nobody knows whether it is.
+CloudFormation raises a slot to two while it rolls it, and lowers it again. So nothing is done in a slot that is being
+rolled, or of which nobody knows whether it is (functions.reconcile.rolls).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from coordination.conditions import Condition
 from coordination.instances import GroupInstance, SlotGroup
-from coordination.outcomes import Known, Reading, Unknown
-from coordination.stacks import SETTLED_STATES
+from coordination.outcomes import Known, Unknown
 from functions.reconcile.removals import Facts
 
 SURPLUS_HELD = "SurplusHeld/"
@@ -27,10 +26,8 @@ class Surplus:
     conditions: tuple[Condition, ...] = ()
 
 
-def surplus(facts: Facts, slots: Sequence[SlotGroup], root_status: Reading[str]) -> Surplus:
-    """What to end. Nothing while an update may run, or where no agent has seen a majority of etcd lately."""
-    if not isinstance(root_status, Known) or root_status.value not in SETTLED_STATES:
-        return Surplus()
+def surplus(facts: Facts, slots: Sequence[SlotGroup], at_rest: Collection[str]) -> Surplus:
+    """What to end in the groups that are `at_rest`. Nothing where no agent has seen a majority of etcd lately."""
     if isinstance(facts.believed, Unknown):
         return Surplus()
     ended: list[GroupInstance] = []
@@ -38,7 +35,7 @@ def surplus(facts: Facts, slots: Sequence[SlotGroup], root_status: Reading[str])
     for group in slots:
         # Just read as two: a smaller size leaves nothing to decrement, and would take away what somebody raises.
         active = [each for each in facts.instances if each.group == group.name and _is_active(each)]
-        if group.desired != 2 or len(active) < 2:
+        if group.name not in at_rest or group.desired != 2 or len(active) < 2:
             continue
         if group.min_size >= group.desired:
             held.append(_held(group, facts.now))

@@ -62,6 +62,7 @@ ETCD_DEVICE = "/dev/sdb"
 class Inputs:
     cluster_uuid: ClusterUuid
     function_arn: FunctionArn
+    function_role_name: RoleName
     # machine
     image: ImageId
     instance_type: InstanceType
@@ -104,6 +105,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         vpc_id=inputs.vpc_id,
         central_endpoints=config.network.endpoints == "given",
     )
+    attach(template, CONTROLPLANE.name, Role.FUNCTION, inputs.function_role_name, {On.OWN_STACK: [StackId]})
     # Where nodes send their signals; the stack's own name is known only here.
     stack_setting = template.add_resource(
         Parameter(
@@ -131,6 +133,9 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
             "Start",
             ServiceToken=inputs.function_arn,
             ServiceTimeout=START_TIMEOUT_SECONDS,
+            # There is nothing to delete, and a function that is broken by then need not be waited for.
+            DeletionPolicy="Retain",
+            UpdateReplacePolicy="Retain",
             DependsOn=[group.title for group in groups],
         )
     )

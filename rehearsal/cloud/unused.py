@@ -9,6 +9,7 @@ _OWN_IMAGES = "images of what runs in the cluster; the system's own are in the m
 _AUTOSCALER = "the cluster-autoscaler, which needs the network that no rehearsal has"
 _BACKUPS = "backups, which are not taken yet"
 _ON_BEHALF = "the list of DynamoDB, SSM, S3 and SQS for a customer's key; the local AWS asks for less"
+_UPDATES = "for what updates leave behind, and no rehearsal updates"
 _FAULTS = "what no instance of a rehearsal without faults needs"
 
 REASONS: Mapping[str, Mapping[str, str]] = {
@@ -35,6 +36,9 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "Coordinate": "protecting the table: in the minute after the deploy, for which a rehearsal does not wait",
         "EndInstances": _FAULTS,
         "KeepServing": _FAULTS,
+        "ResumeProcesses": _UPDATES,
+        "SeeInstances": "scaling activities: for a slot in which nothing boots or serves",
+        "SeeSlots": _UPDATES,
         "ReportFailure": _FAULTS,
         "UseKey": _ON_BEHALF,
     },

@@ -248,6 +248,7 @@ def _snapshot(state: State, times: Times) -> Snapshot:
                 observation=Known(facts.observation(state)),
                 operation=Known(facts.operation(state, times)),
                 start=Known(_START_ROW),
+                timers={},
             )
         ),
         root_status=Known("UPDATE_IN_PROGRESS" if any(each.rolls for each in state.groups) else "UPDATE_COMPLETE"),

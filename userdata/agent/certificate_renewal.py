@@ -39,9 +39,9 @@ RESTART_SECONDS = 180.0
 """How long one pod may take until it serves again: the API server alone has 30 s to end."""
 STAGE_SECONDS = 900.0
 """How long one node may hold `lease#restart`: four pods, each with the time above, and the renewal."""
-LOADED_FILE = "/var/lib/holdfast/etcd-certificates-end"
+LOADED_FILE = "/etc/holdfast/etcd-certificates-end"
 """When the first certificate ends that the running etcd has read, in seconds since 1970, from right before a renewal
-until etcd's restart: nothing else tells that once its files are new."""
+until etcd's restart: nothing else tells that once its files are new. It stands where the agent's unit may write."""
 _RENEW_SECONDS = 60.0
 """It takes a second or two, and nothing feeds the watchdog meanwhile."""
 _MANIFESTS = "/etc/kubernetes/manifests"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from coordination.names import START_RESOURCE_TYPE
 from tests.templates.cluster import Cluster
 from tests.templates.rules.rule import rule
 
@@ -21,7 +22,7 @@ def exactly_key_table_and_bucket_outlive_the_stack(cluster: Cluster) -> Iterator
     retaining = set()
     for resource in cluster.resources():
         policies = (resource.body.get("DeletionPolicy"), resource.body.get("UpdateReplacePolicy"))
-        if policies == (None, None):
+        if policies == (None, None) or resource.type == START_RESOURCE_TYPE:
             continue
         retaining.add(str(resource))
         if policies != ("RetainExceptOnCreate", "Retain"):
@@ -30,6 +31,15 @@ def exactly_key_table_and_bucket_outlive_the_stack(cluster: Cluster) -> Iterator
             yield f"{resource}: is kept when the stack goes, and is not one of {sorted(RETAINED)}"
     for missing in sorted(RETAINED.keys() - retaining):
         yield f"{missing}: would be deleted with the stack"
+
+
+@rule
+def the_deletion_of_start_asks_nobody(cluster: Cluster) -> Iterator[str]:
+    """It stands for nothing that could be left behind, and a function that is broken would be waited for."""
+    for start in cluster.resources(START_RESOURCE_TYPE):
+        for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
+            if start.body.get(policy) != "Retain":
+                yield f"{start}: {policy} is {start.body.get(policy)}"
 
 
 @rule

@@ -15,7 +15,7 @@ from coordination.adapters import clients
 from coordination.adapters.instances import ClusterGroups
 from coordination.adapters.sizes import SlotSizes
 from coordination.adapters.stacks import RootStack
-from coordination.instances import GroupInstance, Groups, SlotGroup
+from coordination.instances import GroupInstance, Groups, PoolGroup, SlotGroup
 from coordination.outcomes import Done, Known, NoOp, Throttled, Unknown
 
 UUID = "0b1c2d3e"
@@ -296,6 +296,52 @@ def test_a_look_shows_the_slots_too(world: World) -> None:
     assert isinstance(seen, Known)
     assert seen.value.slots == (SlotGroup("slot1", "1", 1, 1, 2, frozenset({"HealthCheck"})),)
     assert [(each.instance_id, each.slot) for each in seen.value.instances] == [("i-1", "1"), ("i-2", "")]
+
+
+def test_a_look_shows_where_a_slot_comes_from_and_the_pools_too(world: World) -> None:
+    slot = group("demo-Slot1", UUID, "control-plane")
+    pool = group("demo-Pool", UUID, "worker")
+    slot["Tags"] += [
+        {"Key": "holdfast:slot", "Value": "1"},
+        {"Key": "aws:cloudformation:stack-id", "Value": STACK_ID},
+        {"Key": "aws:cloudformation:logical-id", "Value": "Slot1"},
+    ]
+    pool["Tags"].append({"Key": "holdfast:pool", "Value": "general"})
+    pool["SuspendedProcesses"] = [{"ProcessName": "Launch"}]
+    answer = {"AutoScalingGroups": [pool, slot]}
+    world.stubs["autoscaling"].add_response("describe_auto_scaling_groups", answer, {"Filters": FILTERS})
+    seen = world.groups.groups()
+    assert isinstance(seen, Known)
+    assert seen.value.slots == (SlotGroup("demo-Slot1", "1", 1, 1, 2, stack_id=STACK_ID, logical_id="Slot1"),)
+    assert seen.value.pools == (PoolGroup("demo-Pool", "general", frozenset({"Launch"})),)
+
+
+def test_the_named_processes_are_resumed_and_no_others(world: World) -> None:
+    asked = {"AutoScalingGroupName": "slot0", "ScalingProcesses": ["AZRebalance", "HealthCheck"]}
+    world.stubs["autoscaling"].add_response("resume_processes", {}, asked)
+    assert world.groups.resume("slot0", {"HealthCheck", "AZRebalance"}) == Done()
+
+
+def test_processes_that_cannot_be_resumed_are_a_failure(world: World) -> None:
+    world.stubs["autoscaling"].add_client_error("resume_processes", "AccessDenied", "no")
+    assert world.groups.resume("slot0", {"HealthCheck"}) == Unknown("ResumeProcesses: AccessDenied: no", "AccessDenied")
+
+
+def test_the_resources_of_a_nested_stack_are_read_by_their_logical_ids(world: World) -> None:
+    resource = {"ResourceType": "AWS::AutoScaling::AutoScalingGroup", "Timestamp": "2026-01-01T00:00:00Z"}
+    shown = [
+        {"LogicalResourceId": name, "ResourceStatus": state, **resource}
+        for name, state in (("Slot0", "UPDATE_COMPLETE"), ("Slot1", "UPDATE_IN_PROGRESS"))
+    ]
+    world.stubs["cloudformation"].add_response(
+        "describe_stack_resources", {"StackResources": shown}, {"StackName": STACK_ID}
+    )
+    assert world.root.resource_states(STACK_ID) == Known({"Slot0": "UPDATE_COMPLETE", "Slot1": "UPDATE_IN_PROGRESS"})
+
+
+def test_resources_that_cannot_be_read_are_unknown(world: World) -> None:
+    world.stubs["cloudformation"].add_client_error("describe_stack_resources", "Throttling", "slower")
+    assert isinstance(world.root.resource_states(STACK_ID), Throttled)
 
 
 def stack(stack_id: str, status: str) -> dict[str, Any]:

@@ -95,12 +95,13 @@ def test_an_image_of_another_architecture_than_the_instance_type_is_missing(
     assert State.MISSING in about(found, "architecture of")
 
 
-def test_a_scaling_role_that_does_not_exist_is_missing_with_the_command_that_makes_it(
+def test_a_scaling_role_that_does_not_exist_yet_is_made_by_the_first_group_and_not_missing(
     account: Account, given: dict[str, str]
 ) -> None:
     (finding,) = [each for each in check(account, given) if each.subject == "role of Auto Scaling"]
-    assert finding.state is State.MISSING
-    assert "create-service-linked-role" in finding.detail
+    assert finding.state is State.OK
+    assert "does not exist yet" in finding.detail
+    assert "iam:CreateServiceLinkedRole" in finding.detail
 
 
 def test_a_quota_that_is_used_up_is_missing(

@@ -21,7 +21,8 @@ from coordination.adapters.table import ClusterTable
 from coordination.approvals import Approval
 from coordination.conditions import Condition
 from coordination.drains import Drain
-from coordination.instances import GroupInstance, Groups, SlotGroup
+from coordination.instances import GroupInstance, Groups, PoolGroup, SlotGroup
+from coordination.launches import Launches
 from coordination.members import Member, MemberState
 from coordination.observed_state import ClusterObservation
 from coordination.operations import Operation
@@ -31,6 +32,7 @@ from coordination.release_grants import ReleaseGrant
 from coordination.rows import Rows
 from coordination.starts import Start
 from coordination.teardowns import Teardown
+from coordination.timers import Timer
 from functions.reconcile import answers
 from functions.reconcile.handler import respond
 from functions.reconcile.ports import Ports
@@ -45,6 +47,8 @@ NOW = 1_800_000_000
 BROKEN = Unknown("broken by the test")
 READY: Reading[ClusterRecord | None] = Known(ClusterRecord(CLUSTER_ID, Phase.READY, 1))
 STARTED: Reading[Start | None] = Known(Start(NOW - 3600, "request-1"))
+# Slots are looked after once Start was asked for; most tests are about a cluster with no more instances than they name.
+NOT_STARTED: Reading[Start | None] = Known(None)
 NOT_ASKED: Reading[Teardown | None] = Known(None)
 UNSEEN: Reading[ClusterObservation | None] = Known(None)
 NOT_APPROVED: Reading[Approval | None] = Known(None)
@@ -86,6 +90,7 @@ def rows(
     start: Reading[Start | None] = STARTED,
     drains: Mapping[str, Reading[Drain]] | None = None,
     removal_approval: Reading[Approval | None] = NOT_APPROVED,
+    timers: Mapping[str, int] | None = None,
 ) -> Known[Rows]:
     return Known(
         Rows(
@@ -99,6 +104,7 @@ def rows(
             observation=observation,
             operation=operation,
             removal_approval=removal_approval,
+            timers={name: Known(Timer(name, since)) for name, since in (timers or {}).items()},
         )
     )
 
@@ -126,16 +132,33 @@ class FakeGroups:
         self.by_id = {one.instance_id: one for one in instances}
         self.in_ec2: dict[str, str] = {}
         self.slots = {group.name: group for group in SLOTS}
+        self.pools: dict[str, PoolGroup] = {}
+        self.asked: list[str] = []
+        self.launched: dict[str, Reading[Launches]] = {}
         self.broken: Unknown | None = None
         self.fails: set[str] = set()
         self.calls: list[tuple[str, str]] = []
 
     def groups(self) -> Reading[Groups]:
         instances = tuple(self.by_id[name] for name in sorted(self.by_id))
-        return self.broken or Known(Groups(instances, tuple(self.slots.values())))
+        return self.broken or Known(Groups(instances, tuple(self.slots.values()), tuple(self.pools.values())))
 
     def states(self, instance_ids: Collection[str]) -> Reading[Mapping[str, str | None]]:
         return Known({name: self.in_ec2.get(name) for name in instance_ids})
+
+    def launches(self, group: str) -> Reading[Launches]:
+        self.asked.append(group)
+        return self.launched.get(group, Known(Launches()))
+
+    def resume(self, group: str, processes: Collection[str]) -> Request:
+        self.calls.append(("resume", group))
+        if group in self.slots:
+            left = self.slots[group].suspended - set(processes)
+            self.slots[group] = replace(self.slots[group], suspended=left)
+        else:
+            left = self.pools[group].suspended - set(processes)
+            self.pools[group] = replace(self.pools[group], suspended=left)
+        return Done()
 
     def start(self, group: SlotGroup) -> Request:
         self.calls.append(("start", group.name))
@@ -180,9 +203,13 @@ class FakeRoot:
 
     def __init__(self, status: Reading[str]) -> None:
         self.state = status
+        self.resources: Reading[Mapping[str, str]] = Known({})
 
     def status(self) -> Reading[str]:
         return self.state
+
+    def resource_states(self, stack_id: str) -> Reading[Mapping[str, str]]:
+        return self.resources
 
 
 class WatchedTable(ClusterTable):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from coordination.conditions import Condition
 from coordination.drains import DRAIN_SECONDS, Drain, DrainOutcome, DrainState
 from coordination.instances import GroupInstance, Groups
+from coordination.launches import Launches, LaunchFailure
 from coordination.members import Member, MemberState
 from coordination.names import WORKER_ROLE
 from coordination.observed_state import ClusterObservation, SeenMember
@@ -19,6 +20,7 @@ from coordination.record import ClusterRecord, Phase
 from coordination.release_grants import ReleaseGrant
 from coordination.rows import Rows, understood
 from coordination.stacks import DELETING_STATES, SETTLED_STATES
+from coordination.timers import Timer
 from functions.reconcile.actions import (
     Action,
     AnswerTeardown,
@@ -32,11 +34,13 @@ from functions.reconcile.actions import (
     RequestOperation,
     SetCondition,
     SetPhaseDeleting,
+    StartTimer,
+    StopTimer,
     TerminateRetained,
 )
 from functions.reconcile.decide import decide
 from functions.reconcile.snapshot import Snapshot
-from tests.unit.functions.harness import BROKEN, CLUSTER_ID, NOW, SLOTS, teardown
+from tests.unit.functions.harness import BROKEN, CLUSTER_ID, NOW, SLOTS, STARTED, teardown
 
 IDS = ["i-1", "i-2", "i-3"]
 STATES = ["Pending:Wait", "InService", "Terminating:Wait", "Terminating:Proceed", "Terminating:Retained"]
@@ -46,13 +50,24 @@ instances = st.lists(
     st.builds(
         GroupInstance,
         st.sampled_from(IDS),
-        st.just("group"),
+        st.sampled_from(["group", "slot0"]),
         st.sampled_from(["control-plane", "worker", ""]),
         st.sampled_from(STATES),
     ),
     max_size=3,
     unique_by=lambda one: one.instance_id,
-).map(lambda found: Known(Groups(tuple(sorted(found, key=lambda one: one.instance_id)), SLOTS)))
+)
+suspended = st.sampled_from([frozenset(), frozenset({"HealthCheck"}), frozenset({"HealthCheck", "Launch"})])
+groups = st.builds(
+    lambda found, processes: Known(
+        Groups(
+            tuple(sorted(found, key=lambda one: one.instance_id)),
+            (replace(SLOTS[0], suspended=processes), *SLOTS[1:]),
+        )
+    ),
+    instances,
+    suspended,
+)
 records = st.builds(
     ClusterRecord,
     st.sampled_from([CLUSTER_ID, "another"]),
@@ -63,7 +78,8 @@ records = st.builds(
 members = st.builds(Member, st.just("i-x"), st.integers(0, 2), st.sampled_from(list(MemberState)))
 conditions = st.builds(
     Condition,
-    st.builds("{}/{}".format, st.sampled_from(["TerminationHeld", "RemovalWaits"]), st.sampled_from(IDS)),
+    st.builds("{}/{}".format, st.sampled_from(["TerminationHeld", "RemovalWaits"]), st.sampled_from(IDS))
+    | st.sampled_from(["SlotEmpty/slot-0", "LaunchLoop/slot-0", "ProcessesSuspended/slot-0"]),
     st.sampled_from(["old", "older"]),
     st.just("a step"),
     st.just(1),
@@ -94,6 +110,13 @@ operations = st.builds(
     outcome=st.none() | st.sampled_from(list(OperationOutcome)),
     ended_at=st.none() | st.sampled_from([NOW - 1, NOW - 900]),
 )
+launch_failures = st.builds(LaunchFailure, st.sampled_from(["no room", "no key"]), st.booleans(), st.booleans())
+launches = st.lists(launch_failures, max_size=4).map(lambda found: Known(Launches(tuple(found)))) | st.just(BROKEN)
+slot_names = st.sampled_from([group.name for group in SLOTS])
+timer_names = st.sampled_from(["ProcessesSuspended", "SlotEmpty/slot-0", "SlotEmpty/slot-9"])
+timers = st.dictionaries(timer_names, st.sampled_from([NOW - 1, NOW - 1800])).map(
+    lambda found: {name: Known(Timer(name, since)) for name, since in found.items()}
+)
 release_grants = st.builds(ReleaseGrant, st.sampled_from(IDS), st.integers(0, 2), st.integers(0, 1), st.just("i-9"))
 drains = st.builds(
     Drain,
@@ -116,6 +139,8 @@ table_rows = st.builds(
     conditions=st.lists(conditions, max_size=3).map(
         lambda found: {"TerminationHeld/i-0": BROKEN, **{one.name: Known(one) for one in found}}
     ),
+    start=st.sampled_from([Known(None), STARTED, BROKEN]),
+    timers=timers.map(lambda found: {"SlotEmpty/slot-1": BROKEN, **found}) | timers,
     teardown=st.one_of(teardowns.map(Known), st.just(BROKEN)),
     observation=st.one_of(st.none() | observations).map(Known) | st.just(BROKEN),
     operation=st.one_of(st.none() | operations).map(Known) | st.just(BROKEN),
@@ -134,7 +159,7 @@ snapshots = st.builds(
     cluster_id=st.just(CLUSTER_ID),
     now=st.just(NOW),
     lease=st.one_of(st.just(Known(1)), unknown),
-    groups=st.one_of(instances, st.just(BROKEN)),
+    groups=st.one_of(groups, st.just(BROKEN)),
     states=st.one_of(
         st.dictionaries(st.sampled_from(IDS), st.sampled_from([None, "running", "terminated"])).map(Known),
         st.just(BROKEN),
@@ -144,6 +169,7 @@ snapshots = st.builds(
         st.sampled_from(sorted(DELETING_STATES | SETTLED_STATES | {"UPDATE_IN_PROGRESS"})).map(Known), st.just(BROKEN)
     ),
     table_protected=st.sampled_from([None, Known(True), Known(False), BROKEN]),
+    launches=st.dictionaries(slot_names, launches, max_size=3),
     request=teardowns,
 )
 every = settings(max_examples=200, deadline=None)
@@ -275,7 +301,16 @@ def test_two_rounds_leave_nothing_to_write(snapshot: Snapshot) -> None:
         return
     for _ in range(2):
         snapshot = stored(snapshot, decide(snapshot))
-    writes = SetCondition | ClearCondition | SetPhaseDeleting | ProtectTable | RequestDrain | ClearDrain
+    writes = (
+        SetCondition
+        | ClearCondition
+        | SetPhaseDeleting
+        | ProtectTable
+        | RequestDrain
+        | ClearDrain
+        | StartTimer
+        | StopTimer
+    )
     assert not [action for action in decide(snapshot) if isinstance(action, writes)]
 
 
@@ -286,6 +321,7 @@ def stored(snapshot: Snapshot, actions: list[Action]) -> Snapshot:
     rows = snapshot.rows.value
     conditions: dict[str, Reading[Condition]] = dict(rows.conditions)
     drains: dict[str, Reading[Drain]] = dict(rows.drains)
+    timers: dict[str, Reading[Timer]] = dict(rows.timers)
     for action in actions:
         match action:
             case SetCondition(condition=condition):
@@ -296,8 +332,12 @@ def stored(snapshot: Snapshot, actions: list[Action]) -> Snapshot:
                 drains[wanted.instance_id] = Known(wanted)
             case ClearDrain(instance_id=name):
                 del drains[name]
+            case StartTimer(timer=timer):
+                timers[timer.name] = Known(timer)
+            case StopTimer(timer=timer):
+                timers.pop(timer.name)
             case SetPhaseDeleting():
                 rows = replace(rows, record=Known(ClusterRecord(CLUSTER_ID, Phase.DELETING, 1)))
             case ProtectTable():
                 snapshot = replace(snapshot, table_protected=Known(True))
-    return replace(snapshot, rows=Known(replace(rows, conditions=conditions, drains=drains)))
+    return replace(snapshot, rows=Known(replace(rows, conditions=conditions, drains=drains, timers=timers)))

@@ -8,11 +8,17 @@ import pytest
 
 from coordination.instances import Groups
 from coordination.outcomes import Known, NoTable
+from coordination.rows import Rows
 from functions.reconcile.actions import StartSlot, Wait
 from functions.reconcile.decide import decide
 from functions.reconcile.sizes import starts
 from tests.unit.functions.events import SCHEDULE
 from tests.unit.functions.harness import BROKEN, STARTED, function_harness, record, rows, slot, snapshot, teardown
+
+
+def started(**changes: Any) -> Known[Rows]:
+    return rows(**{"start": STARTED, **changes})
+
 
 EMPTY = Known(Groups((), (slot(0), slot(1), slot(2))))
 
@@ -20,9 +26,9 @@ EMPTY = Known(Groups((), (slot(0), slot(1), slot(2))))
 @pytest.mark.parametrize(
     ("case", "changes"),
     [
-        ("before any cluster was founded", {"rows": rows(record=Known(None))}),
-        ("while somebody founds it", {"rows": rows(record=record("claimed"))}),
-        ("while it is restored", {"rows": rows(record=record("restoring"))}),
+        ("before any cluster was founded", {"rows": started(record=Known(None))}),
+        ("while somebody founds it", {"rows": started(record=record("claimed"))}),
+        ("while it is restored", {"rows": started(record=record("restoring"))}),
         ("while it serves", {}),
         ("while its stacks are created", {"root_status": Known("CREATE_IN_PROGRESS")}),
         ("during an update", {"root_status": Known("UPDATE_IN_PROGRESS")}),
@@ -31,22 +37,26 @@ EMPTY = Known(Groups((), (slot(0), slot(1), slot(2))))
     ],
 )
 def test_every_slot_without_a_desired_instance_is_started(case: str, changes: dict[str, Any]) -> None:
-    found = [action for action in decide(snapshot(groups=EMPTY, **changes)) if isinstance(action, StartSlot)]
+    found = [
+        action
+        for action in decide(snapshot(**{"groups": EMPTY, "rows": started(), **changes}))
+        if isinstance(action, StartSlot)
+    ]
     assert [action.group for action in found] == [slot(0), slot(1), slot(2)], case
 
 
 @pytest.mark.parametrize("sizes", [(1, 0), (1, 1), (2, 1), (2, 2)])
 def test_a_slot_with_a_desired_instance_is_left_as_it_is(sizes: tuple[int, int]) -> None:
     desired, min_size = sizes
-    assert starts(snapshot(groups=Known(Groups((), (slot(0, desired, min_size),))))) == []
+    assert starts(snapshot(groups=Known(Groups((), (slot(0, desired, min_size),))), rows=started())) == []
 
 
 @pytest.mark.parametrize(
     ("case", "changes"),
     [
-        ("the cluster was never started", {"rows": rows(start=Known(None))}),
-        ("the table says that it is being deleted", {"rows": rows(record=record("deleting"))}),
-        ("CloudFormation asks for its deletion", {"rows": rows(teardown=Known(teardown()))}),
+        ("the cluster was never started", {"rows": started(start=Known(None))}),
+        ("the table says that it is being deleted", {"rows": started(record=record("deleting"))}),
+        ("CloudFormation asks for its deletion", {"rows": started(teardown=Known(teardown()))}),
         ("the root stack is deleted", {"root_status": Known("DELETE_IN_PROGRESS")}),
         ("the creation of the root stack rolls back", {"root_status": Known("ROLLBACK_IN_PROGRESS")}),
         ("the groups are unknown", {"groups": BROKEN}),
@@ -55,14 +65,16 @@ def test_a_slot_with_a_desired_instance_is_left_as_it_is(sizes: tuple[int, int])
     ],
 )
 def test_no_slot_is_started_where(case: str, changes: dict[str, Any]) -> None:
-    assert starts(snapshot(**{"groups": EMPTY, **changes})) == [], case
+    assert starts(snapshot(**{"groups": EMPTY, "rows": started(), **changes})) == [], case
 
 
 @pytest.mark.parametrize(
-    "changes", [{"root_status": BROKEN}, {"rows": rows(record=BROKEN)}, {"rows": rows(start=BROKEN)}]
+    "changes", [{"root_status": BROKEN}, {"rows": started(record=BROKEN)}, {"rows": started(start=BROKEN)}]
 )
 def test_a_slot_waits_while_it_is_unknown_whether_it_may_be_started(changes: dict[str, Any]) -> None:
-    (action,) = starts(snapshot(groups=Known(Groups((), (slot(0), slot(1, desired=1)))), **changes))
+    (action,) = starts(
+        snapshot(**{"groups": Known(Groups((), (slot(0), slot(1, desired=1)))), "rows": started(), **changes})
+    )
     assert isinstance(action, Wait)
     assert action.subject == "slot0"
     assert action.reason.endswith(BROKEN.reason)

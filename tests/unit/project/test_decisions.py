@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[3]
 ROOMS = ("coordination", "functions", "userdata")
 
 PATTERNS = {
+    "coordination/adapters/activities.py": "Auto Scaling has no code for a launch that found no room",
     "coordination/versions.py": "the form of a version",
     "userdata/addons/content.py": "the form of a version",
     "userdata/agent/csr_policy.py": "the form of an instance's id",
