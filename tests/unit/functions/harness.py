@@ -87,7 +87,7 @@ def rows(
     release_grants: Mapping[str, ReleaseGrant] | None = None,
     observation: Reading[ClusterObservation | None] = UNSEEN,
     operation: Reading[Operation | None] = NO_OPERATION,
-    start: Reading[Start | None] = STARTED,
+    start: Reading[Start | None] = NOT_STARTED,
     drains: Mapping[str, Reading[Drain]] | None = None,
     removal_approval: Reading[Approval | None] = NOT_APPROVED,
     timers: Mapping[str, int] | None = None,
