@@ -156,6 +156,17 @@ class FunctionVariable(StrEnum):
     TIMEOUT_SECONDS = "HOLDFAST_TIMEOUT_SECONDS"
 
 
+# Metrics, in the lines that CloudWatch Logs extracts them from (coordination.metrics).
+METRIC_NAMESPACE = "Holdfast"
+
+
+class MetricDimension(StrEnum):
+    """What metrics are told apart by. CloudWatch bills every value as a metric of its own: no instance is one."""
+
+    CLUSTER = "ClusterUuid"
+    CONDITION = "Condition"
+
+
 def slot_group(slot: object) -> str:
     """The logical id of a slot's Auto Scaling group, in the control plane's stack."""
     return f"Slot{slot}"

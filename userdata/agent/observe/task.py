@@ -6,6 +6,7 @@ left as it is, and told.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -14,7 +15,7 @@ from coordination.fields import parsed
 from coordination.names import condition_item
 from coordination.outcomes import Unknown
 from coordination.ports import TableWriter
-from userdata.agent.observe import conditions
+from userdata.agent.observe import conditions, measures
 from userdata.agent.observe.apply import apply
 from userdata.agent.observe.conditions import Kind, Lasting, Wanted
 from userdata.agent.observe.decide import decide
@@ -27,10 +28,12 @@ PERIOD_SECONDS = 30.0
 
 @dataclass
 class Observer:
-    """Looks at what `sources` show, and writes to `table`."""
+    """Looks at what `sources` show, and writes to `table`; `measured` takes the lines of a look's metrics."""
 
     sources: ObservationSources
     table: TableWriter
+    cluster_uuid: str = ""
+    measured: Callable[[str], object] = lambda _: None
     _lasting: Lasting = field(default_factory=Lasting)
 
     def tasks(self, period_seconds: float = PERIOD_SECONDS) -> tuple[Task, Task]:
@@ -46,6 +49,8 @@ class Observer:
         snapshot = gather(self.sources)
         if snapshot is None:
             return ""
+        for line in measures.lines(self.cluster_uuid, snapshot):
+            self.measured(line)
         applied = apply(decide(snapshot, self._lasting), self.table)
         if troubles := [*snapshot.unknown(), *applied.troubles]:
             raise StageFailed("; ".join([*applied.told, *troubles]))
