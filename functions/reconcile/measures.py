@@ -104,4 +104,5 @@ def _observation_age(rows: Rows, now: int) -> int | None:
     """None while no agent has ever looked."""
     if not isinstance(rows.observation, Known) or rows.observation.value is None:
         return None
-    return now - rows.observation.value.observed_at
+    # The clock of the node that looked may be ahead.
+    return max(0, now - rows.observation.value.observed_at)

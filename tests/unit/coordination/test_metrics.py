@@ -166,6 +166,11 @@ def test_conditions_have_a_line_for_each_class() -> None:
     assert by_class[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["ClusterUuid", "Condition"]]
 
 
+def test_no_more_classes_are_told_than_may_be_billed() -> None:
+    names = [f"{letter}Waits/i-1" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
+    assert len(metrics.classes(names)) == MOST_CLASSES
+
+
 @pytest.mark.parametrize("unknown", [None, nan, inf, -inf])
 def test_what_is_not_known_is_left_out_and_is_not_0(unknown: float | None) -> None:
     (line,) = metrics.lines(UUID, AT, {HOOKS: 0, AGE: unknown})

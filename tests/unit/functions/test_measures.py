@@ -60,6 +60,10 @@ def test_a_cluster_at_rest() -> None:
     }
 
 
+def test_the_clock_of_the_node_that_looked_may_be_ahead() -> None:
+    assert found(healthy(observation=Known(ClusterObservation(NOW + 3, "i-0", 1))))[OBSERVATION_AGE] == 0
+
+
 def test_the_oldest_of_several_hooks_counts() -> None:
     members = {"i-0": row(0, hook_since=NOW - 90), "i-1": row(1, hook_since=NOW - 40), "i-2": row(2)}
     leaving = [serving(0, "Terminating:Wait"), serving(1, "Terminating:Wait"), serving(2)]
@@ -106,6 +110,8 @@ def test_a_slot_with_two_instances_is_not_whole() -> None:
 def test_what_could_not_be_read_is_left_out() -> None:
     held = serving(0, "Terminating:Wait")
     assert found(snapshot(held, rows=BROKEN)) == {HELD_HOOKS: 1}
+    (line,) = measures.lines(UUID, snapshot(held, rows=BROKEN), 1, 1)
+    assert "Conditions" not in valid(line)
     without_groups = found(replace(healthy(), groups=BROKEN))
     assert {HELD_HOOKS, OLDEST_HOOK, SLOTS_WHOLE}.isdisjoint(without_groups)
     assert OPERATIONS not in found(healthy(operation=BROKEN))
