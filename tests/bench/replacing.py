@@ -88,11 +88,11 @@ class Figure:
         return f"{self.name:<44} {self.spread}  ({limit}){'' if self.is_within else '  OUT OF BOUNDS'}"
 
 
-def figures(measured: Measured, warm_pass_seconds: float) -> list[Figure]:
+def figures(measured: Measured, warm_call_seconds: float) -> list[Figure]:
     """What was measured beside its bounds. Figures without a repetition are left out."""
     remove, by_hand = Spread(measured.member_remove), Spread(measured.by_hand_gap)
     fresh = Spread(measured.terminated_to_voter_by_hand)
-    hook = 10 * remove.median + 2 * AGENT_LOOK_SECONDS + 2 * warm_pass_seconds
+    hook = 10 * remove.median + 2 * AGENT_LOOK_SECONDS + 2 * warm_call_seconds
     found = [
         Figure("leader replaced by hand: gap of etcd's client", by_hand, None, ""),
         Figure(
@@ -107,7 +107,7 @@ def figures(measured: Measured, warm_pass_seconds: float) -> list[Figure]:
             "removal allowed to hook completed",
             Spread(measured.allowed_to_completed),
             hook,
-            "10 times member remove, two looks, two warm passes; the drain is not added",
+            "10 times member remove, two looks, two warm calls; the drain is not added",
         ),
         Figure(
             "leader lost: gap of etcd's client",
@@ -127,7 +127,7 @@ def figures(measured: Measured, warm_pass_seconds: float) -> list[Figure]:
     return [each for each in found if each.spread.values]
 
 
-def replacing(times: int, minutes: float, warm_pass_seconds: float, tell: Callable[[str], object]) -> list[Figure]:
+def replacing(times: int, minutes: float, warm_call_seconds: float, tell: Callable[[str], object]) -> list[Figure]:
     """Deploy a cluster of three control planes alone, and replace its leader three ways, so often.
 
     Nothing new begins after so many minutes. A repetition that fails ends the run, and what was measured until then
@@ -147,14 +147,14 @@ def replacing(times: int, minutes: float, warm_pass_seconds: float, tell: Callab
                 for step in (rounds.by_hand, rounds.planned, rounds.lost):
                     if time.monotonic() > deadline:
                         tell(f"round {number + 1}, {step.__name__}: not begun, {minutes:g} minutes have passed")
-                        return figures(measured, warm_pass_seconds)
+                        return figures(measured, warm_call_seconds)
                     try:
                         step()
                     except AssertionError as error:
                         tell(f"round {number + 1}, {step.__name__}: {str(error).splitlines()[0]}")
-                        return figures(measured, warm_pass_seconds)
+                        return figures(measured, warm_call_seconds)
                     tell(f"round {number + 1} of {times}: {step.__name__}")
-    return figures(measured, warm_pass_seconds)
+    return figures(measured, warm_call_seconds)
 
 
 class Rounds:

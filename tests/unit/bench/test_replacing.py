@@ -24,7 +24,7 @@ WHOLE = Measured(
 
 
 def found(measured: Measured) -> dict[str, Figure]:
-    return {each.name: each for each in figures(measured, warm_pass_seconds=1.0)}
+    return {each.name: each for each in figures(measured, warm_call_seconds=1.0)}
 
 
 def test_each_figure_stands_beside_its_bound() -> None:
