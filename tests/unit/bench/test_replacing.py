@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from tests.bench.idle_calls import per_hour
 from tests.bench.replacing import ALL_FIGURES, Figure, Measured, figures, joined, longest
 from tests.bench.spread import Spread
 
@@ -81,24 +80,6 @@ def test_by_hand_are_the_start_of_the_machine_and_kubeadm() -> None:
         line("voter-row", 137.0, 1.0),
     ]
     assert joined(lines, terminated=100.0) == (37.0, 5.0 + 12.0)
-
-
-def test_requests_are_those_between_two_reports_an_hour_and_of_the_roles_that_are_ours() -> None:
-    def use(role: str, action: str, count: int) -> dict[str, Any]:
-        return {"role": f"arn:aws:iam::123456789012:role/{role}", "action": action, "count": count}
-
-    before = [use("holdfast-iam-ControlPlaneRole-1", "dynamodb:GetItem", 10)]
-    after = [
-        use("holdfast-iam-ControlPlaneRole-1", "dynamodb:GetItem", 16),
-        use("holdfast-iam-ControlPlaneRole-1", "kms:Decrypt", 5),
-        use("holdfast-iam-FunctionRole-1", "dynamodb:Scan", 2),
-        use("somebody", "dynamodb:Scan", 9),
-    ]
-    assert per_hour(before, after, 120) == {
-        "agents": {"dynamodb:GetItem": 180.0},
-        "function": {"dynamodb:Scan": 60.0},
-        "workers": {},
-    }
 
 
 def test_nothing_measured_has_no_median() -> None:
