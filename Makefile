@@ -108,8 +108,8 @@ format: $(CHECK) ## Format Python and shell in place
 	@$(check_bin)/shfmt --write $(shell_files)
 
 .PHONY: bench
-bench: $(CHECK) ## Measure generation, `make local` and sizes (JSON=1 for machines)
-	@$(check_python) -m tests.bench $(if $(JSON),--json)
+bench: $(CHECK) ## Measure generation, `make local` and sizes (JSON=1 for machines; REPLACING=1 TIMES=5: replacements beside by hand)
+	@$(check_python) -m tests.bench $(if $(JSON),--json) $(if $(REPLACING),--replacing) $(if $(TIMES),--times $(TIMES))
 
 # the local AWS
 

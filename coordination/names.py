@@ -172,6 +172,16 @@ class FunctionVariable(StrEnum):
 # CloudFormation replaces instances nothing else may. Launch and Terminate stay on: they are the replacement.
 SUSPENDED_BY_UPDATES = ("HealthCheck", "ReplaceUnhealthy", "AZRebalance", "AlarmNotification", "ScheduledActions")
 
+# Metrics, in the lines that CloudWatch Logs extracts them from (coordination.metrics).
+METRIC_NAMESPACE = "Holdfast"
+
+
+class MetricDimension(StrEnum):
+    """What metrics are told apart by. CloudWatch bills every value as a metric of its own: no instance is one."""
+
+    CLUSTER = "ClusterUuid"
+    CONDITION = "Condition"
+
 
 def slot_group(slot: object) -> str:
     """The logical id of a slot's Auto Scaling group, in the control plane's stack."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import boto3
@@ -11,9 +12,36 @@ from botocore.config import Config
 _TRIES = 3
 
 
-def client(service: str, tries: int = _TRIES) -> Any:
-    """A client of `service` in the region, and with the credentials, of the environment; 1 try repeats no call."""
+class Calls:
+    """Counts the requests that clients send to AWS: each page of an answer is one, and so is each repetition."""
+
+    def __init__(self) -> None:
+        self.by_operation: Counter[str] = Counter()
+
+    @property
+    def number(self) -> int:
+        """How many were sent so far."""
+        return self.by_operation.total()
+
+    def watch(self, made: Any) -> None:
+        """Count those of a client, too."""
+        # Once for each attempt: https://docs.aws.amazon.com/boto3/latest/guide/events.html
+        made.meta.events.register("before-send", self._sent)
+
+    def _sent(self, *, event_name: str, **_: object) -> None:
+        # before-send.<service>.<operation>; an answer of None lets the request go out.
+        self.by_operation[event_name.rpartition(".")[2]] += 1
+
+
+def client(service: str, tries: int = _TRIES, calls: Calls | None = None) -> Any:
+    """A client of `service` in the region, and with the credentials, of the environment; 1 try repeats no call.
+
+    `calls` counts what it sends.
+    """
     # boto3's own types list every service by name; adapters take any client.
     make: Any = boto3.client
     config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": tries})
-    return make(service, config=config)
+    made = make(service, config=config)
+    if calls is not None:
+        calls.watch(made)
+    return made

@@ -1,4 +1,4 @@
-"""The function's entry: an event in, a pass or an answer to CloudFormation, one line of JSON in the log.
+"""The function's entry: an event in, a pass or an answer to CloudFormation, one line of JSON in the log, and metrics.
 
 A call that fails raises at its end, so that Lambda repeats it and at last hands the event to the on-failure
 destination. A request to delete the cluster never does: it is stored or answered, and repeating adds nothing.
@@ -15,7 +15,7 @@ from typing import Any
 
 from coordination.outcomes import Done, Unknown
 from coordination.teardowns import Teardown
-from functions.reconcile import answers, passes, start, teardown
+from functions.reconcile import answers, measures, passes, start, teardown
 from functions.reconcile.actions import AnswerTeardown
 from functions.reconcile.apply import apply
 from functions.reconcile.events import Ignored, ResourceRequest, StartRequest, TeardownRequest, trigger
@@ -73,8 +73,10 @@ def respond(event: object, environment: Settings, connect: Callable[[], Ports]) 
 
 def _pass(environment: Settings, ports: Ports, log: dict[str, object]) -> list[str]:
     """Run a pass; returns what failed."""
+    started = time.monotonic()
     report = passes.run(ports, environment, _owner())
     _describe(report, log)
+    _measure(report, environment, ports, started)
     return list(report.problems)
 
 
@@ -145,6 +147,16 @@ def _describe(report: passes.Report, log: dict[str, object]) -> None:
     log["decisions"] = [result.line() for result in report.results]
     if report.problems:
         log |= {"level": "ERROR", "problems": list(report.problems)}
+
+
+def _measure(report: passes.Report, environment: Settings, ports: Ports, started: float) -> None:
+    """Print what CloudWatch makes metrics of. A pass that another one kept from looking at anything has none."""
+    if report.snapshot is None:
+        return
+    milliseconds = round((time.monotonic() - started) * 1000)
+    calls = ports.calls() if ports.calls is not None else None
+    for line in measures.lines(environment.cluster_uuid, report.snapshot, milliseconds, calls):
+        print(line, flush=True)
 
 
 def _name(outcome: object) -> str:

@@ -21,11 +21,13 @@ _MOST_ROUNDS = 3
 
 @dataclass(frozen=True)
 class Report:
-    """What a pass did. `busy` says why it did nothing, if another one runs; `problems` is what failed."""
+    """What a pass did. `busy` says why it did nothing, if another one runs; `problems` is what failed, and `snapshot`
+    what it saw last, None where it looked at nothing."""
 
     results: tuple[Result, ...] = ()
     problems: tuple[str, ...] = ()
     busy: str = ""
+    snapshot: Snapshot | None = None
 
     @property
     def answered(self) -> bool:
@@ -48,6 +50,7 @@ def run(ports: Ports, settings: Settings, owner: str, request: Teardown | None =
         return Report(busy=holding.reason)
     results: list[Result] = []
     failed: list[str] = []
+    snapshot: Snapshot | None = None
     try:
         for _ in range(_MOST_ROUNDS):
             snapshot = gather(ports, settings, holding, request)
@@ -61,7 +64,7 @@ def run(ports: Ports, settings: Settings, owner: str, request: Teardown | None =
         # Not released, it is free after twice the time-out: late, but no harm.
         if not isinstance(holding, Unknown):
             lease.release(ports.table, owner, holding.value)
-    return Report(tuple(results), tuple(dict.fromkeys(failed)))
+    return Report(tuple(results), tuple(dict.fromkeys(failed)), snapshot=snapshot)
 
 
 def _unread(snapshot: Snapshot) -> list[str]:

@@ -67,7 +67,8 @@ class Root(Protocol):
 @dataclass(frozen=True)
 class Ports:
     """`send` puts a body to the address at which CloudFormation waits; `clock` gives seconds since 1970;
-    `seconds_left` says how long this call of the function may still take."""
+    `seconds_left` says how long this call of the function may still take, `calls` how many requests to AWS it has sent,
+    None where nobody counts them."""
 
     table: ProtectedTable
     groups: ClusterGroups
@@ -77,3 +78,4 @@ class Ports:
     send: Callable[[str, bytes], Done | Unknown]
     clock: Callable[[], float]
     seconds_left: Callable[[], float]
+    calls: Callable[[], int] | None = None

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--json] [--without-local]`: figures beside the limits that the project set itself."""
+"""`python -m tests.bench [--json] [--without-local | --replacing]`: figures beside the limits that the project set."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import Any
 
-from tests.bench import boots, claims, machines, measure
+from tests.bench import boots, claims, machines, measure, passes, replacing
 
 # Seconds on the machine that CI has; the ratio beside the first one is what to compare elsewhere.
 GENERATION_SECONDS = 0.45
@@ -20,11 +20,16 @@ IDLE_PERCENT = 5
 
 
 def main() -> int:
-    """Measures and prints; 1 when a program that is measured fails."""
+    """Measures and prints; 1 when a program that is measured fails, or a figure of replacements is out of bounds."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=measure.__doc__)
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.add_argument("--without-local", action="store_true", help="leave out the rehearsals")
+    parser.add_argument("--replacing", action="store_true", help="only replacements in a real cluster, beside by hand")
+    parser.add_argument("--times", type=int, default=5, metavar="5", help="how often each is repeated")
+    parser.add_argument("--minutes", type=float, default=60, metavar="60", help="after which no repetition begins")
     options = parser.parse_args()
+    if options.replacing:
+        return _replacing(options.times, options.minutes, as_json=options.json)
     try:
         figures: dict[str, Any] = {
             "generation": measure.generation(),
@@ -34,6 +39,7 @@ def main() -> int:
         if not options.without_local:
             figures["local_seconds"] = measure.rehearsal()
         figures["claims"] = claims.claim_race()
+        figures["function"] = passes.passes()
         # What cannot be measured here is said, and is no failure: generating needs no root.
         missing = machines.problems()
         figures["machines"] = {"not_measured": missing} if missing else machines.machines()
@@ -60,6 +66,7 @@ def _tell(figures: dict[str, Any]) -> None:
     race = figures["claims"]
     print(f"claims       {race['rounds_with_one_winner']} of {race['rounds']} rounds with one winner (all)")
     print(f"             {race['most_requests']} table requests at most (at most {claims.MOST_REQUESTS})")
+    _tell_function(figures["function"])
     measured = figures["machines"]
     if "not_measured" in measured:
         print(f"machines     not measured: {'; '.join(measured['not_measured'])}")
@@ -71,6 +78,33 @@ def _tell(figures: dict[str, Any]) -> None:
         _tell_cluster(figures["cluster"])
     for template in figures["templates"]:
         print(f"  {template['file']:<24} {template['resources']:>4} resources {template['bytes']:>8} bytes")
+
+
+def _replacing(times: int, minutes: float, *, as_json: bool) -> int:
+    if missing := machines.problems():
+        print(f"replacements are not measured: {'; '.join(missing)}", file=sys.stderr)
+        return 1
+    function = passes.passes()
+    warm = function["warm_call_milliseconds"] / 1000
+    found = replacing.replacing(times, minutes, warm, lambda line: print(line, file=sys.stderr, flush=True))
+    if as_json:
+        print(json.dumps({"function": function, "replacing": [each.as_json() for each in found]}, indent=2))
+    else:
+        _tell_function(function)
+        for each in found:
+            print(each)
+    return 0 if len(found) == replacing.ALL_FIGURES and all(each.is_within for each in found) else 1
+
+
+def _tell_function(measured: dict[str, Any]) -> None:
+    limit = passes.IMPORT_MILLISECONDS
+    print(f"function     {measured['import_milliseconds']:.0f} ms of CPU to import it cold (at most {limit} ms)")
+    first, warm = measured["first_call_milliseconds"], measured["warm_call_milliseconds"]
+    print(f"             {first:.0f} ms for the first call, which imports boto3, {warm:.0f} ms for the next one,")
+    print(f"             {measured['warm_pass_milliseconds']:.0f} ms of it the pass, of a local AWS's time")
+    print(f"             {measured['memory_mib']:.0f} MiB after them (at most {passes.MEMORY_MIB} MiB)")
+    largest = f"{passes.SLOTS} slots and {passes.POOLS} pools"
+    print(f"             {measured['calls']} requests a pass, {largest} (at most {passes.MOST_CALLS})")
 
 
 def _tell_cluster(measured: dict[str, Any]) -> None:

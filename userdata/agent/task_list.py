@@ -65,8 +65,8 @@ JOIN_LEASE_SECONDS = 60.0
 """How long an agent holds `lease#join`, which it needs for one look at etcd and one write."""
 
 
-def tasks(context: AgentContext, leadership: AgentLease) -> Sequence[Task]:
-    """All that take moments; the loop begins with those that are due soonest."""
+def tasks(context: AgentContext, leadership: AgentLease, measured: Callable[[str], object]) -> Sequence[Task]:
+    """All that take moments; the loop begins with those that are due soonest. `measured` takes lines of metrics."""
     identity, own = context.identity, member_at(context.identity.address)
     sight = Sight(identity.instance_id, _identity(context).epoch, context.table, own, member_at, leadership)
     prefix = context.identity.arn.removesuffix(context.identity.instance_id)
@@ -83,7 +83,7 @@ def tasks(context: AgentContext, leadership: AgentLease) -> Sequence[Task]:
         _join_token(tokens),
         cluster_ready.task(_cluster_ready_signal(context)),
         _addons(context),
-        *Observer(_sources(context), context.table).tasks(),
+        *Observer(_sources(context), context.table, context.node.cluster_uuid, measured).tasks(),
     )
 
 

@@ -18,8 +18,7 @@ from userdata.agent.watchdog import Heart
 from userdata.host import notify
 from userdata.leases.holder import LeaseHolder
 from userdata.logs.cloudwatch import Mirror, stream_name
-from userdata.logs.lines import Log
-from userdata.logs.outputs import outputs
+from userdata.logs.outputs import Outputs, outputs
 
 
 def agent(root: Path) -> int:
@@ -31,23 +30,23 @@ def agent(root: Path) -> int:
             context = agent_context(root)
         stream = f"{stream_name(context.node.role, context.identity.instance_id)}/agent"
         out.mirror(Mirror(client("logs"), context.settings.node_log_group, stream))
-        return _run(context, out.log, stop)
+        return _run(context, out, stop)
 
 
-def _run(context: AgentContext, log: Log, stop: threading.Event) -> int:
+def _run(context: AgentContext, out: Outputs, stop: threading.Event) -> int:
     tell = notify.notifier()
     heart = Heart(tell)
     often, rarely = heart.pulse("tasks"), heart.pulse("certificates")
     members, workers = heart.pulse("members"), heart.pulse("drains")
     # What a task has computed is what its own thread has: the other loop's goes on meanwhile.
-    log = replace(log, clocks=replace(log.clocks, computed=time.thread_time))
+    log = replace(out.log, clocks=replace(out.log.clocks, computed=time.thread_time))
     timings = context.image.pace.leases
     leadership = LeaseHolder(context.table, LeaseName.AGENT, context.identity.instance_id, timings)
     lead = Task("lead", timings.renew, leadership.contend, leader_only=False)
     # Restarting what has new certificates takes minutes, and so do drains; workers that join wait for neither, and a
     # member that leaves waits for no worker's drain.
     loops = [
-        Loop([lead, *tasks(context, leadership)], leadership, log, often),
+        Loop([lead, *tasks(context, leadership, out.send)], leadership, log, often),
         Loop([renewal(context, rarely)], leadership, log, rarely),
         Loop(departures(context, leadership, members), leadership, log, members),
         Loop([draining(context, workers)], leadership, log, workers),

@@ -42,6 +42,13 @@ class Outputs:
             self._early.clear()
             self._elsewhere = elsewhere
 
+    def send(self, line: str) -> None:
+        """Hand a line to CloudWatch Logs alone, such as one of metrics: nobody reads it here, and every one would push
+        a stage's line out of the node's own file."""
+        with self._lock:
+            if self._elsewhere is not None:
+                self._elsewhere.write(line)
+
     def close(self) -> None:
         """Send what waits."""
         if self._elsewhere is not None:

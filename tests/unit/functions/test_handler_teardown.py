@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -95,7 +96,7 @@ def test_the_address_of_an_answer_is_never_logged(
     there.table.broken_writes = True
     there.call(delete(server))
     logged = capsys.readouterr().out
-    assert len(logged.splitlines()) == 5
+    assert len([line for line in logged.splitlines() if "_aws" not in json.loads(line)]) == 5
     assert "signature" not in logged + str(raised.value)
     assert "secret" not in logged + str(raised.value)
 

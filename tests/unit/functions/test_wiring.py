@@ -47,14 +47,18 @@ def test_a_call_finds_the_root_stack_and_protects_the_table(
     monkeypatch.setenv("HOLDFAST_TIMEOUT_SECONDS", "60")
 
     assert handle(SCHEDULE, Context()) == {"outcome": "done"}
-    assert [one["action"] for one in json.loads(capsys.readouterr().out)["decisions"]] == ["ProtectTable"]
+    measured, own = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert [one["action"] for one in own["decisions"]] == ["ProtectTable"]
+    # The lease twice and its release, groups, rows, the stack, the table's protection twice; nobody is in EC2 alone.
+    assert measured["AwsCalls"] == 8
     assert make("dynamodb").describe_table(TableName=TABLE)["Table"]["DeletionProtectionEnabled"] is True
 
 
 def test_the_sizes_of_slots_are_written_by_a_client_that_repeats_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[tuple[str, int]] = []
 
-    def client(service: str, tries: int = 3) -> Any:
+    def client(service: str, tries: int = 3, calls: object = None) -> Any:
+        assert calls is not None, "every request of a pass is counted"
         made.append((service, tries))
         # Nothing is asked of it here but to take every call.
         return MagicMock()

@@ -6,11 +6,12 @@ left as it is, and told.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from coordination.ports import Table
-from userdata.agent.observe import conditions
+from userdata.agent.observe import conditions, measures
 from userdata.agent.observe.apply import apply
 from userdata.agent.observe.conditions import Kind, Lasting, Wanted
 from userdata.agent.observe.decide import decide
@@ -24,10 +25,12 @@ PERIOD_SECONDS = 30.0
 
 @dataclass
 class Observer:
-    """Looks at what `sources` show, and writes to `table`."""
+    """Looks at what `sources` show, and writes to `table`; `measured` takes the lines of a look's metrics."""
 
     sources: ObservationSources
     table: Table
+    cluster_uuid: str = ""
+    measured: Callable[[str], object] = lambda _: None
     _lasting: Lasting = field(default_factory=Lasting)
 
     def tasks(self, period_seconds: float = PERIOD_SECONDS) -> tuple[Task, Task]:
@@ -43,6 +46,8 @@ class Observer:
         snapshot = gather(self.sources)
         if snapshot is None:
             return ""
+        for line in measures.lines(self.cluster_uuid, snapshot):
+            self.measured(line)
         applied = apply(decide(snapshot, self._lasting), self.table)
         if troubles := [*snapshot.unknown(), *applied.troubles]:
             raise StageFailed("; ".join([*applied.told, *troubles]))

@@ -43,6 +43,19 @@ def test_lines_from_before_elsewhere_was_known_get_there_first_and_none_twice(tm
     assert elsewhere.closed == [5.0]
 
 
+def test_a_line_for_elsewhere_alone_is_neither_printed_nor_kept_nor_sent_before_elsewhere_is_known(
+    tmp_path: Path,
+) -> None:
+    printed: list[str] = []
+    elsewhere = Elsewhere()
+    with outputs("agent", tmp_path, printed.append) as out:
+        out.send("too early")
+        out.mirror(elsewhere)
+        out.send("a metric")
+    assert (printed, elsewhere.lines) == ([], ["a metric"])
+    assert not (tmp_path / "var/log/holdfast/agent.log").exists()
+
+
 def test_what_waits_is_sent_even_where_the_program_fails(tmp_path: Path) -> None:
     elsewhere = Elsewhere()
 

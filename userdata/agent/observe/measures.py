@@ -1,0 +1,37 @@
+"""What the leading agent's look tells CloudWatch. Pure."""
+
+from __future__ import annotations
+
+from coordination import metrics
+from coordination.metrics import Metric, Unit, Values
+from coordination.outcomes import Known
+from userdata.agent.observe.snapshot import Snapshot
+from userdata.etcd.view import EtcdView
+
+VOTERS = Metric("Voters", Unit.COUNT)
+ANSWERING = Metric("VotersAnswering", Unit.COUNT)
+SILENT = Metric("VotersSilent", Unit.COUNT)
+LEARNERS = Metric("Learners", Unit.COUNT)
+DATABASE = Metric("DatabaseSize", Unit.BYTES)
+LOOK_INTERVAL = Metric("LookInterval", Unit.SECONDS)
+
+ALL = (VOTERS, ANSWERING, SILENT, LEARNERS, DATABASE, LOOK_INTERVAL)
+
+
+def lines(cluster_uuid: str, snapshot: Snapshot) -> list[str]:
+    """The lines of one look, for the agent's log."""
+    last = snapshot.table.last
+    view = snapshot.view.value if isinstance(snapshot.view, Known) else None
+    since = None if last is None else max(0.0, snapshot.now - last.observed_at)
+    return metrics.lines(cluster_uuid, snapshot.now, {**({} if view is None else _of_etcd(view)), LOOK_INTERVAL: since})
+
+
+def _of_etcd(view: EtcdView) -> Values:
+    voters, answering = len(view.listed.voters), len(view.well)
+    return {
+        VOTERS: voters,
+        ANSWERING: answering,
+        SILENT: voters - answering,
+        LEARNERS: len(view.listed.members) - voters,
+        DATABASE: max((each.size_bytes for each in view.statuses.values()), default=None),
+    }
