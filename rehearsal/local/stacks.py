@@ -28,7 +28,10 @@ def outputs(cloudformation: Any, name: str) -> dict[str, str]:
 
 
 def kept(cloudformation: Any, name: str, template: Path) -> set[str]:
-    """The physical ids of what the template, and those that it nests, keep when the stack is deleted."""
+    """The physical ids of what the template, and those that it nests, keep when the stack is deleted.
+
+    A custom resource is nothing of AWS's own: of one that is kept nothing is left.
+    """
     body = json.loads(template.read_text(encoding="utf-8"))["Resources"]
     ids: set[str] = set()
     for resource in _resources(cloudformation, name):
@@ -36,7 +39,7 @@ def kept(cloudformation: Any, name: str, template: Path) -> set[str]:
         if resource["ResourceType"] == _STACK:
             nested = template.parent / declared["Properties"]["TemplateURL"]
             ids |= kept(cloudformation, resource["PhysicalResourceId"], nested)
-        elif declared.get("DeletionPolicy") in _RETAINING:
+        elif declared.get("DeletionPolicy") in _RETAINING and not resource["ResourceType"].startswith("Custom::"):
             ids.add(resource["PhysicalResourceId"])
     return ids
 

@@ -130,12 +130,12 @@ class Nodes:
     # function
 
     def reports(self) -> Iterator[Description]:
-        """What the function has logged, one report a call."""
+        """What the function has logged, one report a call; metrics, which stand between them, are none."""
         pages = self._logs.get_paginator("filter_log_events").paginate(logGroupName=self.log_group)
         for page in pages:
             for event in page["events"]:
-                if event["message"].startswith("{"):
-                    yield json.loads(event["message"])
+                if event["message"].startswith("{") and "_aws" not in (report := json.loads(event["message"])):
+                    yield report
 
     def decisions(self, instance_id: str, action: str) -> list[Description]:
         """The reports in which the function decided on this action for an instance, and did it."""

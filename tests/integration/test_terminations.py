@@ -99,7 +99,8 @@ def test_a_worker_of_a_ready_cluster_is_held_until_an_agent_says_that_it_is_drai
     nodes: Nodes, cluster: Cluster, harness: LocalAwsHarness
 ) -> None:
     table = ClusterTable(harness.client("dynamodb"), nodes.table)
-    assert table.put(ClusterRecord(cluster.stack_id, Phase.READY, 1).item(), {}) == Done()
+    ready = ClusterRecord(cluster.stack_id, Phase.READY, 1, etcd_cluster_id="abc")
+    assert table.put(ready.item(), {}) == Done()
     _wait_for_the_function(nodes, "cluster")
     worker = next(iter(nodes.states("worker")))
     nodes.terminate(worker)
