@@ -86,9 +86,13 @@ def _silent(facts: Facts, believed: Believed) -> Ending | None:
 
 
 def _is_no_member(instance: GroupInstance, facts: Facts, believed: Believed) -> bool:
-    """Whether an instance serves in a slot and has no part in etcd: a row is written before its instance serves."""
+    """Whether an instance serves in a slot and has no part in etcd: a row is written before its instance serves.
+
+    One that the last look has seen in etcd's list is none, though its row says removed: the leading agent corrects the
+    row, or its next look does not see it any more.
+    """
     row = facts.rows.get(instance.instance_id)
     if not instance.is_in_service or instance.role != CONTROL_PLANE_ROLE:
         return False
-    listed = believed.members.voters | believed.members.learners
+    listed = believed.members.voters | believed.members.learners | believed.etcd_ids.keys()
     return instance.instance_id not in listed and (row is None or row.state is MemberState.REMOVED)

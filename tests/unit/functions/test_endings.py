@@ -156,3 +156,14 @@ def test_a_voter_by_its_row_is_no_stranger_though_no_look_has_seen_it_yet() -> N
     assert isinstance(found.believed, Known)
     older = Membership(frozenset({"i-0", "i-1"}), frozenset())
     assert endings(replace(found, believed=Known(Believed(older, {}, False)))) == Endings()
+
+
+def test_one_that_etcd_lists_is_no_stranger_though_its_row_says_removed() -> None:
+    found = facts({})
+    rows = {**found.rows, "i-2": row("i-2", state=MemberState.REMOVED)}
+    seen = {"i-0": "0", "i-1": "1", "i-2": "2"}
+    members = Membership(frozenset({"i-0", "i-1"}), frozenset())
+    listed = replace(found, rows=rows, believed=Known(Believed(members, seen, False)))
+    assert endings(listed) == Endings()
+    del seen["i-2"]
+    assert ended(endings(replace(listed, believed=Known(Believed(members, seen, False))))) == ["i-2"]
