@@ -45,3 +45,17 @@ def client(service: str, tries: int = _TRIES, calls: Calls | None = None) -> Any
     if calls is not None:
         calls.watch(made)
     return made
+
+
+class KeptClients:
+    """The clients of one process: each is made when it is first wanted, and kept. Their requests are counted."""
+
+    def __init__(self) -> None:
+        self.calls = Calls()
+        self._made: dict[tuple[str, int], Any] = {}
+
+    def of(self, service: str, tries: int = _TRIES) -> Any:
+        """The client of `service` that tries each call so many times."""
+        if (service, tries) not in self._made:
+            self._made[service, tries] = client(service, tries, self.calls)
+        return self._made[service, tries]

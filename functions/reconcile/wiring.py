@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 from typing import Any
 
-from coordination.adapters.clients import Calls, client
+from coordination.adapters.clients import KeptClients
 from coordination.adapters.instances import ClusterGroups
 from coordination.adapters.sizes import SlotSizes
 from coordination.adapters.stacks import RootStack
@@ -16,19 +15,21 @@ from functions.reconcile.answers import send
 from functions.reconcile.ports import Ports
 from functions.reconcile.settings import Settings
 
+KEPT = KeptClients()
+"""Lambda calls the same process again and again, with the same credentials; making clients takes a third of a call."""
+
 
 def connect(settings: Settings, context: Any) -> Ports:
     """Ports for one call; `context` is Lambda's, which knows how long the call may still take."""
-    calls = Calls()
-    counted = partial(client, calls=calls)
+    clients, before = KEPT, KEPT.calls.number
     return Ports(
-        table=ClusterTable(counted("dynamodb"), settings.table),
-        groups=ClusterGroups(counted("autoscaling"), counted("ec2"), settings.cluster_uuid),
-        sizes=SlotSizes(lambda: counted("autoscaling", tries=1)),
-        targets=ApiTargets(lambda: counted("elbv2")),
-        root=RootStack(counted("cloudformation"), settings.cluster_id),
+        table=ClusterTable(clients.of("dynamodb"), settings.table),
+        groups=ClusterGroups(clients.of("autoscaling"), clients.of("ec2"), settings.cluster_uuid),
+        sizes=SlotSizes(lambda: clients.of("autoscaling", tries=1)),
+        targets=ApiTargets(lambda: clients.of("elbv2")),
+        root=RootStack(clients.of("cloudformation"), settings.cluster_id),
         send=send,
         clock=time.time,
         seconds_left=lambda: float(context.get_remaining_time_in_millis()) / 1000,
-        calls=lambda: calls.number,
+        calls=lambda: clients.calls.number - before,
     )

@@ -10,6 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from coordination.adapters.clients import KeptClients
 from coordination.adapters.table import ClusterTable
 from coordination.observed_state import ClusterObservation
 from coordination.outcomes import Known
@@ -45,6 +46,7 @@ def test_the_requests_of_a_pass_are_those_that_the_page_counts(
         session: Any = boto3.session.Session()
         session.events.register("before-send", count)
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+        monkeypatch.setattr("functions.reconcile.wiring.KEPT", KeptClients())
         assert handle(SCHEDULE, Context()) == {"outcome": "done"}
 
     assert sent == PASS_REQUESTS

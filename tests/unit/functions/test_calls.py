@@ -12,6 +12,7 @@ from typing import Any
 import botocore.client
 import pytest
 
+from coordination.adapters.clients import KeptClients
 from coordination.members import Member, MemberState
 from coordination.names import CLUSTER_TAG, CONTROL_PLANE_ROLE, POOL_TAG, ROLE_TAG, SLOT_TAG, WORKER_ROLE
 from coordination.observed_state import ClusterObservation, SeenMember
@@ -110,6 +111,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, world: World, *members: str) -> Ite
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setattr("functions.reconcile.wiring.time.time", lambda: float(world.now))
+    monkeypatch.setattr("functions.reconcile.wiring.KEPT", KeptClients())
     with function_harness() as there:
         assert isinstance(STARTED, Known)
         assert STARTED.value is not None

@@ -10,6 +10,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from coordination.adapters import clients
+from coordination.adapters.clients import KeptClients
 from coordination.outcomes import Done
 from functions.reconcile import wiring
 from functions.reconcile.handler import handle
@@ -30,6 +32,7 @@ class Context:
 def test_a_call_finds_the_root_stack_and_protects_the_table(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(wiring, "KEPT", KeptClients())
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
@@ -57,14 +60,29 @@ def test_a_call_finds_the_root_stack_and_protects_the_table(
 def test_the_sizes_of_slots_are_written_by_a_client_that_repeats_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[tuple[str, int]] = []
 
-    def client(service: str, tries: int = 3, calls: object = None) -> Any:
+    def client(service: str, tries: int, calls: object) -> Any:
         assert calls is not None, "every request of a pass is counted"
         made.append((service, tries))
         # Nothing is asked of it here but to take every call.
         return MagicMock()
 
-    monkeypatch.setattr(wiring, "client", client)
+    monkeypatch.setattr(clients, "client", client)
+    monkeypatch.setattr(wiring, "KEPT", KeptClients())
     ports = wiring.connect(SETTINGS, Context())
-    made.clear()
+    usual = list(made)
     assert ports.sizes.start(slot()) == Done()
-    assert made == [("autoscaling", 1)]
+    assert made == [*usual, ("autoscaling", 1)]
+    # The next call of the same process makes none.
+    assert wiring.connect(SETTINGS, Context()).sizes.start(slot()) == Done()
+    assert made == [*usual, ("autoscaling", 1)]
+
+
+def test_the_requests_of_a_call_are_counted_from_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "client", lambda *_: MagicMock())
+    kept = KeptClients()
+    monkeypatch.setattr(wiring, "KEPT", kept)
+    kept.calls.by_operation["Scan"] = 7
+    ports = wiring.connect(SETTINGS, Context())
+    kept.calls.by_operation["Scan"] += 2
+    assert ports.calls is not None
+    assert ports.calls() == 2
