@@ -27,8 +27,12 @@ class Surplus:
 
 
 def surplus(facts: Facts, slots: Sequence[SlotGroup], at_rest: Collection[str]) -> Surplus:
-    """What to end in the groups that are `at_rest`. Nothing where no agent has seen a majority of etcd lately."""
-    if isinstance(facts.believed, Unknown):
+    """What to end in the groups that are `at_rest`. Nothing where no agent has seen a majority of etcd lately.
+
+    Nothing either in a pass that sees a member leave for the first time: what it notes wakes the next one, and neither
+    sends more requests than a pass should (tests/unit/functions/test_calls.py).
+    """
+    if isinstance(facts.believed, Unknown) or any(_leaves_as_of_now(each, facts) for each in facts.instances):
         return Surplus()
     ended: list[GroupInstance] = []
     held: list[Condition] = []
@@ -42,6 +46,11 @@ def surplus(facts: Facts, slots: Sequence[SlotGroup], at_rest: Collection[str]) 
         else:
             ended.append(min(active, key=lambda each: _preference(each, facts)))
     return Surplus(tuple(ended), tuple(held))
+
+
+def _leaves_as_of_now(instance: GroupInstance, facts: Facts) -> bool:
+    row = facts.rows.get(instance.instance_id)
+    return instance.waits_to_terminate and row is not None and row.hook_since is None
 
 
 def _is_active(instance: GroupInstance) -> bool:

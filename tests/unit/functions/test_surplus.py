@@ -84,3 +84,14 @@ def test_a_minimum_of_one_leaves_room_for_the_decrement() -> None:
 def test_another_slot_is_left_alone() -> None:
     other = replace(of_slot_0(NEW), group="slot1", slot="1")
     assert surplus(facts(of_slot_0(OLD), other), [slot(0, desired=2), slot(1, desired=1)], AT_REST) == Surplus()
+
+
+def test_the_pass_that_first_sees_a_member_leave_ends_none_and_the_next_one_does() -> None:
+    both = facts(
+        of_slot_0(OLD), of_slot_0(NEW), GroupInstance("i-1", "slot1", "control-plane", "Terminating:Wait", "1")
+    )
+    leaves = Member("i-1", 1, MemberState.VOTER, "1")
+    first = replace(both, rows={**both.rows, "i-1": leaves})
+    assert surplus(first, [slot(0, desired=2)], AT_REST) == Surplus()
+    after = replace(both, rows={**both.rows, "i-1": replace(leaves, hook_since=NOW - 1)})
+    assert [each.instance_id for each in surplus(after, [slot(0, desired=2)], AT_REST).now] == [NEW]
