@@ -5,8 +5,8 @@ It is a belief, for the function cannot ask etcd. A plan made of it is checked b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 from coordination.members import Member, MemberState
 from coordination.observed_state import ClusterObservation, is_fresh
@@ -23,6 +23,15 @@ class Believed:
     """What the observation gives for each; a voter that it has not seen yet has none here."""
     learner_answers: bool
     """Whether the learner that is listed answered; of no meaning where there is none."""
+
+
+def without_gone(found: Believed, gone: Collection[str]) -> Believed:
+    """The same with the instances that are `gone` silent: they answered a look that was before their end."""
+    members = found.members
+    fallen = members.answering & frozenset(gone)
+    return replace(
+        found, members=replace(members, answering=members.answering - fallen, silent=members.silent | fallen)
+    )
 
 
 def believed(

@@ -29,6 +29,7 @@ from functions.reconcile.actions import (
     NoteHook,
     ProtectTable,
     SetCondition,
+    StartTimer,
     TerminateRetained,
     Wait,
 )
@@ -80,11 +81,17 @@ def decide(snapshot: Snapshot) -> list[Action]:
         *drains.decide(snapshot),
         *sizes.starts(snapshot),
         *members.actions,
-        *found.actions,
+        *_put_off(found.actions, kept),
         *conditions,
         *_outdated(names, members.undecided, snapshot),
         *_protection(snapshot),
     ]
+
+
+def _put_off(actions: Collection[Action], kept: Collection[Action]) -> list[Action]:
+    """Timers begin in a pass that notes no hook: that wakes the next one, and a pass sends twelve requests at most."""
+    noted = any(isinstance(each, NoteHook) for each in kept)
+    return [each for each in actions if not (noted and isinstance(each, StartTimer))]
 
 
 def _verdict(

@@ -15,7 +15,7 @@ from coordination.names import CONTROL_PLANE_ROLE
 from coordination.outcomes import Unknown
 from coordination.quorum import objection_to_ending
 from functions.reconcile.believed import Believed
-from functions.reconcile.places import Place
+from functions.reconcile.places import LEAVING, Place
 from functions.reconcile.removals import Facts
 
 SILENT_MEMBERS = "SilentMembers"
@@ -68,7 +68,11 @@ def _silent(facts: Facts, believed: Believed) -> Ending | None:
     One that leaves already and is silent has to be removed first. One that came back does not count.
     """
     silent = believed.members.silent
-    if any(name in silent and facts.places[name] in (Place.LEAVES, Place.RETAINED) for name in facts.rows):
+    if any(
+        name in silent and facts.places[name] in LEAVING
+        for name, row in facts.rows.items()
+        if row.state is not MemberState.REMOVED
+    ):
         return None
     listed = {each.instance_id: each for each in facts.instances}
     found = sorted(

@@ -65,7 +65,7 @@ def gather(ports: Ports, settings: Settings, lease: Reading[int], request: Teard
         groups=groups,
         rows=rows,
         root_status=root_status,
-        states=ports.groups.states(_elsewhere(groups, rows)),
+        states=ports.groups.states(_whose_state_matters(groups, rows)),
         table_protected=ports.table.deletion_protection() if _may_need_protection(root_status) else None,
         slot_states=slot_states,
         launches={
@@ -99,11 +99,14 @@ def unknowns(snapshot: Snapshot) -> list[Unknown]:
     return [reading for reading in readings if isinstance(reading, Unknown)]
 
 
-def _elsewhere(groups: Reading[Groups], rows: Reading[Rows]) -> frozenset[str]:
-    """The instances that may be members and are in no group; without the groups nothing is decided on them."""
+def _whose_state_matters(groups: Reading[Groups], rows: Reading[Rows]) -> frozenset[str]:
+    """The instances that may be members and are in no group, or leave theirs: they may be gone already.
+
+    Without the groups nothing is decided on them.
+    """
     if isinstance(groups, Unknown) or isinstance(rows, Unknown):
         return frozenset()
-    listed = {each.instance_id for each in groups.value.instances}
+    listed = {each.instance_id for each in groups.value.instances if not (each.is_leaving or each.is_retained)}
     record = rows.value.record.value if isinstance(rows.value.record, Known) else None
     return frozenset(
         name

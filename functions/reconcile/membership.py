@@ -29,7 +29,7 @@ from functions.reconcile.actions import (
     Wait,
     WithdrawOperation,
 )
-from functions.reconcile.believed import believed
+from functions.reconcile.believed import believed, without_gone
 from functions.reconcile.endings import endings
 from functions.reconcile.places import Place, place
 from functions.reconcile.removals import VETO_SECONDS, Facts, Hold
@@ -119,11 +119,14 @@ def _facts(
     in_flight: bool,
 ) -> Facts:
     listed = {each.instance_id: each for each in groups.instances}
+    places = {name: place(row, listed, snapshot.states, snapshot.now) for name, row in members.items()}
+    gone = [name for name, where in places.items() if where is Place.GONE]
+    seen = believed(rows.observation, members, record.epoch, snapshot.now)
     return Facts(
         rows=members,
-        places={name: place(row, listed, snapshot.states, snapshot.now) for name, row in members.items()},
+        places=places,
         instances=groups.instances,
-        believed=believed(rows.observation, members, record.epoch, snapshot.now),
+        believed=Known(without_gone(seen.value, gone)) if isinstance(seen, Known) else seen,
         slots=len(groups.slots),
         in_flight=in_flight,
         now=snapshot.now,

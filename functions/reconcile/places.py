@@ -8,8 +8,8 @@ from enum import Enum
 from coordination.instances import GroupInstance
 from coordination.members import Member
 from coordination.names import CONTROL_PLANE_ROLE
-from coordination.outcomes import Reading, Unknown
-from coordination.termination import is_gone
+from coordination.outcomes import Known, Reading, Unknown
+from coordination.termination import TERMINATED, is_gone
 
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceState.html: nothing leads back from it.
 _SHUTTING_DOWN = "shutting-down"
@@ -36,10 +36,13 @@ LEAVING = frozenset({Place.LEAVES, Place.RETAINED, Place.GONE})
 def place(
     row: Member, listed: Mapping[str, GroupInstance], states: Reading[Mapping[str, str | None]], now: int
 ) -> Place:
-    """Where the row's instance is. `listed` are the instances of all groups, `states` EC2's words for the others."""
+    """Where the row's instance is. `listed` are the instances of all groups, `states` EC2's words for those of the rows
+    that leave their group or are in none."""
     instance = listed.get(row.instance_id)
     if instance is not None:
-        return _in_group(instance)
+        is_over = isinstance(states, Known) and states.value.get(row.instance_id) == TERMINATED
+        # A hook holds what has ended, too, and its group lists it so long.
+        return Place.GONE if is_over and (instance.is_leaving or instance.is_retained) else _in_group(instance)
     if isinstance(states, Unknown) or row.instance_id not in states.value:
         return Place.UNKNOWN
     state = states.value[row.instance_id]

@@ -22,7 +22,7 @@ class Snapshot:
     groups: Reading[Groups]
     rows: Reading[Rows]
     root_status: Reading[str]
-    # EC2's words for instances that have a row and are in no group.
+    # EC2's words for instances that have a row, and are in no group or leave theirs.
     states: Reading[Mapping[str, str | None]]
     # Only looked at where it may have to change, else None.
     table_protected: Reading[bool] | None = None

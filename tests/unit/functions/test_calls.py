@@ -171,6 +171,7 @@ def both_at_once(world: World) -> None:
     ("change", "later", "decisive"),
     [
         (a_member_leaves, 60, "RecordLifecycleActionHeartbeat"),
+        (a_member_leaves, 60, "DescribeInstances"),
         (an_update_rolls_and_another_slot_has_two, 60, "TerminateInstanceInAutoScalingGroup"),
         (an_update_was_stopped, LEFT_SECONDS, "ResumeProcesses"),
         (both_at_once, 60, "TerminateInstanceInAutoScalingGroup"),

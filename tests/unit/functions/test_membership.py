@@ -21,6 +21,7 @@ from coordination.operations import (
     operation,
 )
 from coordination.outcomes import Conflict, Known, Unknown
+from coordination.quorum import Objection
 from coordination.record import Phase
 from coordination.writes import as_item
 from functions.reconcile.actions import Action, ClearOperation, NoteVeto, RequestOperation, Wait, WithdrawOperation
@@ -106,6 +107,30 @@ def test_nothing_is_decided_where(case: str, state: Snapshot) -> None:
 
 def test_members_of_other_epochs_are_nobody_s() -> None:
     assert decide(look(None, row(1, epoch=0))).actions == ()
+
+
+def test_one_that_ec2_calls_terminated_waits_for_no_successor_though_it_answered_the_last_look() -> None:
+    successor = GroupInstance("i-9", "slot1", "control-plane", "Pending:Wait", "1")
+    seats = Groups((*INSTANCES, successor), SLOTS)
+    three = {f"i-{number}": Known(row(number)) for number in (1, 2, 3)}
+    three["i-1"] = Known(replace(row(1), hook_since=NOW - 1))
+    seen = Known(replace(SEEN, members=(SEEN.members or ())[:3]))
+    leaves = snapshot(rows=rows(members=three, observation=seen), groups=Known(seats))
+    assert decide(leaves).holds == {"i-1": Pending.SUCCESSOR}
+    lost = replace(leaves, states=Known({"i-1": "terminated"}))
+    assert [each.operation.target_instance for each in decide(lost).actions if isinstance(each, RequestOperation)] == [
+        "i-1"
+    ]
+    assert decide(replace(leaves, states=BROKEN)).holds == {"i-1": Pending.SUCCESSOR}
+
+
+def test_one_that_ec2_calls_terminated_counts_for_no_quorum() -> None:
+    both = {f"i-{number}": Known(row(number)) for number in (1, 2, 3)}
+    seen = Known(replace(SEEN, members=(SEEN.members or ())[:3]))
+    leaving = tuple(replace(each, lifecycle_state="Terminating:Wait") for each in INSTANCES[:2])
+    state = snapshot(rows=rows(members=both, observation=seen), groups=Known(Groups((*leaving, *INSTANCES[2:]), SLOTS)))
+    lost = replace(state, states=Known({"i-1": "terminated", "i-2": "terminated"}))
+    assert decide(lost).holds == {"i-1": Objection.NO_QUORUM, "i-2": Objection.NO_QUORUM}
 
 
 # what becomes of it

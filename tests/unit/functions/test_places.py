@@ -35,8 +35,16 @@ ROW = Member("i-1", 1, MemberState.VOTER, "0", created_at=NOW - 3 * 3600)
 )
 def test_what_auto_scaling_says_goes_before_what_ec2_says(state: str, found: Place) -> None:
     listed = {"i-1": instance(state=state)}
-    assert place(ROW, listed, Known({"i-1": "terminated"}), NOW) is found
+    assert place(ROW, listed, Known({"i-1": "running"}), NOW) is found
     assert place(ROW, listed, BROKEN, NOW) is found
+
+
+@pytest.mark.parametrize("state", ["Terminating", "Terminating:Wait", "Terminating:Proceed", "Terminating:Retained"])
+def test_an_instance_that_leaves_is_gone_once_ec2_says_that_it_is_terminated(state: str) -> None:
+    listed = {"i-1": instance(state=state)}
+    assert place(ROW, listed, Known({"i-1": "terminated"}), NOW) is Place.GONE
+    assert place(ROW, {"i-1": instance(state="InService")}, Known({"i-1": "terminated"}), NOW) is Place.SERVES
+    assert place(ROW, {"i-1": instance(state="Standby")}, Known({"i-1": "terminated"}), NOW) is Place.STRANGER
 
 
 def test_a_member_in_service_of_a_pool_is_in_service_of_no_slot() -> None:
