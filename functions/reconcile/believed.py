@@ -43,11 +43,11 @@ def believed(
     seen = observation.value
     if seen is None or seen.epoch != epoch:
         return Unknown("no agent has seen etcd's members yet")
+    # Without numbers: a condition is stored anew whenever its reason changes.
     if not is_fresh(seen.observed_at, now):
-        age = now - seen.observed_at
-        if age < 0:
-            return Unknown(f"the clock of {seen.by}, whose agent saw etcd's members, is {-age} s ahead")
-        return Unknown(f"no agent has seen etcd's members for {age} s")
+        if seen.observed_at > now:
+            return Unknown(f"the clock of {seen.by}, whose agent saw etcd's members, is far ahead")
+        return Unknown("no agent has seen etcd's members lately")
     if seen.members is None:
         return Unknown(f"no majority of etcd answered the agent on {seen.by}")
     by_etcd_id = {row.etcd_member_id: name for name, row in rows.items() if row.etcd_member_id}

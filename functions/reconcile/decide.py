@@ -78,9 +78,10 @@ def decide(snapshot: Snapshot) -> list[Action]:
     return [
         *kept,
         *released,
-        *drains.decide(snapshot),
         *sizes.starts(snapshot),
         *members.actions,
+        # Behind what etcd needs, for there may be many workers.
+        *drains.decide(snapshot),
         *_put_off(found.actions, kept),
         *conditions,
         *_outdated(names, members.undecided, snapshot),

@@ -47,9 +47,14 @@ class _Ends:
 
 @dataclass(frozen=True)
 class _Drains:
-    """It is being drained, or will be once `request` is stored."""
+    """It is being drained, or will be once `request` is stored.
+
+    `extends` says that it takes so long that its hook, which may have begun long before, needs a heartbeat. Most drains
+    need none, and there may be many workers.
+    """
 
     request: Drain | None = None
+    extends: bool = False
 
 
 _State: TypeAlias = _Ends | _Drains | Unknown
@@ -88,7 +93,9 @@ def _state(instance: GroupInstance, snapshot: Snapshot) -> _State:
     found = stored.value
     if found.outcome is not None:
         return _Ends(_OUTCOMES[found.outcome])
-    return _Ends(_OVERDUE) if found.is_overdue(snapshot.now) else _Drains()
+    if found.is_overdue(snapshot.now):
+        return _Ends(_OVERDUE)
+    return _Drains(extends=snapshot.now - found.requested_at >= drains.DRAIN_SECONDS // 2)
 
 
 def _nobody_could(rows: Rows) -> bool:
@@ -105,8 +112,10 @@ def _of(instance: GroupInstance, state: _State) -> list[Action]:
             return [CompleteHook(instance, reason) if held else TerminateRetained(instance, reason)]
         case _Drains(request=Drain() as request):
             return [RequestDrain(request, leave)]
+        case _Drains(extends=True) if held:
+            return [Heartbeat(instance, leave)]
         case _Drains():
-            return [Heartbeat(instance, leave) if held else Wait(instance.instance_id, f"it is retained: {leave}")]
+            return [Wait(instance.instance_id, leave if held else f"it is retained: {leave}")]
         case Unknown(reason=reason):
             return [Wait(instance.instance_id, f"a worker; {reason}")]
 

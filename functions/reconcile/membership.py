@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from coordination.conditions import Condition
 from coordination.instances import Groups
 from coordination.members import Member, MemberState
+from coordination.names import REMOVAL_APPROVAL_ITEM
 from coordination.operations import Operation, OperationKind, OperationOutcome
 from coordination.outcomes import Known, Reading, Unknown
 from coordination.record import ClusterRecord, Phase
@@ -30,7 +31,7 @@ from functions.reconcile.actions import (
     WithdrawOperation,
 )
 from functions.reconcile.believed import believed, without_gone
-from functions.reconcile.endings import endings
+from functions.reconcile.endings import SILENT_MEMBERS, endings
 from functions.reconcile.places import Place, place
 from functions.reconcile.removals import VETO_SECONDS, Facts, Hold
 from functions.reconcile.rolls import at_rest
@@ -92,12 +93,15 @@ def _of_ready(snapshot: Snapshot, rows: Rows, record: ClusterRecord, groups: Gro
 def _undecided(facts: Facts) -> frozenset[str]:
     """EC2 is asked about no row that says removed."""
     lost = (name for name, where in facts.places.items() if where is Place.UNKNOWN)
-    return frozenset(name for name in lost if facts.rows[name].state is not MemberState.REMOVED)
+    unseen = {SILENT_MEMBERS} if isinstance(facts.believed, Unknown) else set()
+    return frozenset(name for name in lost if facts.rows[name].state is not MemberState.REMOVED) | unseen
 
 
 def _void_approval(rows: Rows, record: ClusterRecord) -> list[Action]:
     """A person's approval goes once it can allow nothing any more: the next one is for another instance."""
-    given = rows.removal_approval.value if isinstance(rows.removal_approval, Known) else None
+    if isinstance(rows.removal_approval, Unknown):
+        return [Wait(REMOVAL_APPROVAL_ITEM, rows.removal_approval.reason)]
+    given = rows.removal_approval.value
     if given is None or not etcd_alone.is_void(given, rows.members, record.epoch):
         return []
     return [ClearApproval(given, f"{given.who} approved it in epoch {given.epoch}: no member is the one that it names")]

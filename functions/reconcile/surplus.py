@@ -32,8 +32,7 @@ def surplus(facts: Facts, slots: Sequence[SlotGroup], at_rest: Collection[str]) 
     Nothing either in a pass that sees a member leave for the first time: what it notes wakes the next one, and neither
     sends more requests than a pass should (tests/unit/functions/test_calls.py).
     """
-    if isinstance(facts.believed, Unknown) or any(_leaves_as_of_now(each, facts) for each in facts.instances):
-        return Surplus()
+    later = isinstance(facts.believed, Unknown) or any(_leaves_as_of_now(each, facts) for each in facts.instances)
     ended: list[GroupInstance] = []
     held: list[Condition] = []
     for group in slots:
@@ -45,7 +44,7 @@ def surplus(facts: Facts, slots: Sequence[SlotGroup], at_rest: Collection[str]) 
             held.append(_held(group, facts.now))
         else:
             ended.append(min(active, key=lambda each: _preference(each, facts)))
-    return Surplus(tuple(ended), tuple(held))
+    return Surplus(() if later else tuple(ended), tuple(held))
 
 
 def _leaves_as_of_now(instance: GroupInstance, facts: Facts) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from coordination.timings import Timings
 from functions.reconcile import measures as of_function
 from tests.bench.passes import items
-from userdata.agent import fence
+from userdata.agent import certificate_renewal, draining, fence
 from userdata.agent.observe import measures as of_agent
 from userdata.agent.observe import task as observe
 from userdata.agent.removal import task as removal
@@ -97,6 +97,8 @@ AGENT_TASKS = (
     Runs("observe", _LEADER, observe.PERIOD_SECONDS, {"Scan": 1, "PutItem": 1}),
     Runs("expiry", _EACH, 10 * observe.PERIOD_SECONDS, {"GetItem": 1}),
     Runs("removal", _LEADER, removal.PERIOD_SECONDS, {"GetItem": 1}),
+    Runs("drains", _LEADER, draining.PERIOD_SECONDS, {"Scan": 1}),
+    Runs("certificates", _EACH, certificate_renewal.PERIOD_SECONDS, {"GetItem": 1}),
     Runs("still-restart", _LEADER, _RENEWAL, {"GetItem": 1}),
     Runs("join-token", _LEADER, 300, {"GetItem": 1}),
 )

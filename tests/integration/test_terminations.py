@@ -104,7 +104,7 @@ def test_a_worker_of_a_ready_cluster_is_held_until_an_agent_says_that_it_is_drai
     _wait_for_the_function(nodes, "cluster")
     worker = next(iter(nodes.states("worker")))
     nodes.terminate(worker)
-    wait_for(lambda: nodes.decisions(worker, "Heartbeat"), "the function waits for a drain")
+    wait_for(lambda: nodes.decisions(worker, "RequestDrain"), "a drain is asked for")
     assert nodes.states()[worker] == WAITS_TO_TERMINATE
 
     stored = table.get(drain_item(worker))

@@ -110,10 +110,12 @@ def renew(node: CertificateContext) -> str:
     too_few = verdict if isinstance(verdict, TooFewVoters) else None
     node.tell(too_few)
     restarted: list[str] = []
-    if too_few is None or set(waiting) != {Pod.ETCD}:
-        # What could not go on now is in nobody's way.
+    # What could not go on now is in nobody's way.
+    if set(waiting) != {Pod.ETCD} or isinstance(verdict, MayRestart):
         with node.lease.during():
             restarted = _restart(node)
+    elif isinstance(verdict, NotNow):
+        raise StageFailed(_put_off(verdict))
     said = [f"renewed {len(names)} certificates that were due, and the others with them"] if names else []
     said += [f"restarted {', '.join(restarted)}"] if restarted else []
     return "; ".join(said)
@@ -173,13 +175,19 @@ def _restart(node: CertificateContext) -> list[str]:
         # able to.
         if pod is Pod.ETCD and not isinstance(verdict := _judged(node), MayRestart):
             if isinstance(verdict, NotNow):
-                put_off = f"etcd is not restarted while no majority answers without it: {verdict.reason}"
+                put_off = _put_off(verdict)
             continue
         _restart_one(node, pod)
+        if pod is Pod.ETCD:
+            _below(node.root, LOADED_FILE).unlink(missing_ok=True)
         restarted.append(pod.value)
     if put_off:
         raise StageFailed(put_off)
     return restarted
+
+
+def _put_off(why: NotNow) -> str:
+    return f"etcd is not restarted while no majority answers without it: {why.reason}"
 
 
 def _restart_one(node: CertificateContext, pod: Pod) -> None:

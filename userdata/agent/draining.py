@@ -18,7 +18,7 @@ from coordination.outcomes import Conflict, Unknown
 from coordination.ports import Table
 from coordination.rows import Rows, read, understood, unreadable
 from userdata.agent.tasks import Task
-from userdata.kube.drain import Drained, Step, Waiting
+from userdata.kube.drain import Drained, Step, Waiting, Why
 from userdata.logs.lines import StageFailed
 
 PERIOD_SECONDS = 10.0
@@ -89,8 +89,11 @@ class WorkerDrains:
         match step:
             case Drained(had_node=had_node):
                 return self._done(seen, DrainOutcome.DRAINED if had_node else DrainOutcome.NO_NODE)
-            case Waiting() if late:
-                # They were told to end, or refuse to: nobody waits for them any longer.
+            case Waiting(left=left) if late:
+                untold = [pod for pod in left if pod.why is not Why.TERMINATING]
+                if untold:
+                    raise StageFailed(f"{len(untold)} Pods of {seen.instance_id} were not told to end yet")
+                # They were told to end: nobody waits for them any longer.
                 return self._done(seen, DrainOutcome.FORCED)
             case Waiting():
                 return []

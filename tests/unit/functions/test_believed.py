@@ -51,11 +51,11 @@ ROWS = rows(row(1), row(2), row(3))
         (Known(replace(seen(), members=None)), "no majority of etcd answered the agent on i-2"),
         (
             Known(replace(seen(*THREE), observed_at=NOW - FRESH_SECONDS - 1)),
-            "no agent has seen etcd's members for 121 s",
+            "no agent has seen etcd's members lately",
         ),
         (
             Known(replace(seen(*THREE), observed_at=NOW + AHEAD_SECONDS + 1)),
-            "the clock of i-2, whose agent saw etcd's members, is 31 s ahead",
+            "the clock of i-2, whose agent saw etcd's members, is far ahead",
         ),
     ],
 )

@@ -14,7 +14,15 @@ import pytest
 
 from coordination.adapters.clients import KeptClients
 from coordination.members import Member, MemberState
-from coordination.names import CLUSTER_TAG, CONTROL_PLANE_ROLE, POOL_TAG, ROLE_TAG, SLOT_TAG, WORKER_ROLE
+from coordination.names import (
+    CLUSTER_TAG,
+    CONTROL_PLANE_ROLE,
+    POOL_TAG,
+    ROLE_TAG,
+    SLOT_TAG,
+    SUSPENDED_BY_UPDATES,
+    WORKER_ROLE,
+)
 from coordination.observed_state import ClusterObservation, SeenMember
 from coordination.outcomes import Known
 from functions.reconcile.handler import respond
@@ -159,7 +167,7 @@ def an_update_rolls_and_another_slot_has_two(world: World) -> None:
 
 
 def an_update_was_stopped(world: World) -> None:
-    world.suspended = ["HealthCheck", "ReplaceUnhealthy"]
+    world.suspended = list(SUSPENDED_BY_UPDATES)
 
 
 def both_at_once(world: World) -> None:

@@ -96,8 +96,15 @@ ENDED = [
 
 @pytest.mark.parametrize(("case", "table"), HELD, ids=[case for case, _ in HELD])
 def test_a_worker_is_held_while(case: str, table: Known[Rows]) -> None:
-    assert kinds(decide(snapshot(WORKER, rows=table))) == ["Heartbeat"], case
+    assert kinds(decide(snapshot(WORKER, rows=table))) == ["Wait"], case
     assert kinds(decide(snapshot(RETAINED, rows=table))) == ["Wait"], case
+
+
+@pytest.mark.parametrize(("age", "action"), [(DRAIN_SECONDS // 2 - 1, "Wait"), (DRAIN_SECONDS // 2, "Heartbeat")])
+def test_only_a_drain_that_takes_long_extends_the_hook(age: int, action: str) -> None:
+    table = stored(Known(requested("i-1", NOW - age)))
+    assert kinds(decide(snapshot(WORKER, rows=table))) == [action]
+    assert kinds(decide(snapshot(RETAINED, rows=table))) == ["Wait"]
 
 
 @pytest.mark.parametrize(("case", "table"), ENDED, ids=[case for case, _ in ENDED])
@@ -128,7 +135,7 @@ def test_any_number_of_workers_drain_at_a_time_and_none_holds_another() -> None:
     asked = {name: Known(replace(ASKED, instance_id=name)) for name in ("i-1", "i-2")}
     drained = Known(replace(done(DrainOutcome.DRAINED), instance_id="i-3"))
     found = decide(snapshot(*workers, rows=rows(drains={**asked, "i-3": drained})))
-    assert kinds(found) == ["Heartbeat", "Heartbeat", "CompleteHook", "RequestDrain"]
+    assert kinds(found) == ["Wait", "Wait", "CompleteHook", "RequestDrain"]
 
 
 @pytest.mark.parametrize("state", ["InService", "Terminating", "Terminating:Proceed", ""])
@@ -162,7 +169,7 @@ def workers() -> Any:
 def test_a_worker_goes_once_an_agent_has_drained_it_and_its_item_is_deleted(workers: FunctionHarness) -> None:
     workers.call(lifecycle())
     assert workers.item("drain#i-1") == requested("i-1", NOW).item()
-    workers.moment += 60
+    workers.moment += DRAIN_SECONDS // 2
     workers.call(stream("drain#i-1"))
     assert workers.groups.calls == [("heartbeat", "i-1")]
     assert workers.item("drain#i-1") == requested("i-1", NOW).item()

@@ -17,6 +17,7 @@ from functions.reconcile.snapshot import Snapshot
 from tests.unit.functions.events import SCHEDULE
 from tests.unit.functions.harness import BROKEN, NOW, function_harness, rows, slot, snapshot
 
+EVERY = SUSPENDED_BY_UPDATES
 LONG_AGO = {TIMER: NOW - LEFT_SECONDS}
 
 
@@ -35,10 +36,15 @@ def resumed(found: Snapshot) -> list[tuple[str, frozenset[str]]]:
 
 
 def test_what_an_update_has_left_suspended_is_resumed_on_slots_and_pools() -> None:
-    every = frozenset(SUSPENDED_BY_UPDATES)
-    assert resumed(seen(*every, pool=("HealthCheck",))) == [
-        ("slot0", every),
-        ("general-group", frozenset({"HealthCheck"})),
+    assert resumed(seen(*EVERY, pool=EVERY)) == [("slot0", frozenset(EVERY)), ("general-group", frozenset(EVERY))]
+
+
+def test_what_a_person_suspends_to_bring_stopped_members_back_stays_and_is_told() -> None:
+    found = seen("HealthCheck", "ReplaceUnhealthy", pool=EVERY[1:])
+    assert resumed(found) == []
+    assert [each.name for each in decide(found).conditions] == [
+        "ProcessesSuspended/slot-0",
+        "ProcessesSuspended/pool-general",
     ]
 
 
@@ -55,15 +61,15 @@ def test_what_an_update_has_left_suspended_is_resumed_on_slots_and_pools() -> No
     ],
 )
 def test_nothing_is_resumed_while(case: str, changes: dict[str, Any]) -> None:
-    assert resumed(seen("HealthCheck", **changes)) == [], case
+    assert resumed(seen(*EVERY, **changes)) == [], case
 
 
 def test_a_process_that_no_update_suspends_is_not_resumed_beside_one_that_it_does() -> None:
-    assert resumed(seen("Launch", "HealthCheck")) == [("slot0", frozenset({"HealthCheck"}))]
+    assert resumed(seen("Launch", *EVERY)) == [("slot0", frozenset(EVERY))]
 
 
 def test_what_somebody_else_has_suspended_is_told_with_the_command_that_resumes_it() -> None:
-    found = decide(seen("Launch", "Terminate", "HealthCheck", pool=("Terminate",)))
+    found = decide(seen("Launch", "Terminate", *EVERY, pool=("Terminate",)))
     assert [(each.name, each.next_step) for each in found.conditions] == [
         (
             "ProcessesSuspended/slot-0",
@@ -82,19 +88,19 @@ def test_it_is_told_during_an_update_too() -> None:
 
 
 def test_the_ten_minutes_begin_anew_with_every_update() -> None:
-    assert [type(each) for each in decide(seen("HealthCheck", rows=rows())).actions] == [StartTimer]
-    during = decide(seen("HealthCheck", root_status=Known("UPDATE_IN_PROGRESS")))
+    assert [type(each) for each in decide(seen(*EVERY, rows=rows())).actions] == [StartTimer]
+    during = decide(seen(*EVERY, root_status=Known("UPDATE_IN_PROGRESS")))
     assert [type(each) for each in during.actions] == [StopTimer]
 
 
 def test_a_pass_sees_to_three_groups_at_most() -> None:
-    slots = tuple(replace(slot(each, desired=1), suspended=frozenset({"HealthCheck"})) for each in range(5))
+    slots = tuple(replace(slot(each, desired=1), suspended=frozenset(EVERY)) for each in range(5))
     assert len(resumed(seen(groups=Known(Groups((), slots))))) == 3
 
 
 def test_passes_time_it_in_the_table_and_resume_it() -> None:
     with function_harness() as there:
-        there.groups.slots = {"slot0": replace(slot(0, desired=1), suspended=frozenset({"HealthCheck", "Launch"}))}
+        there.groups.slots = {"slot0": replace(slot(0, desired=1), suspended=frozenset({*EVERY, "Launch"}))}
         there.call(SCHEDULE)
         assert there.item(f"timer#{TIMER}") == {"Id": f"timer#{TIMER}", "Since": NOW}
         there.moment += LEFT_SECONDS - 1
