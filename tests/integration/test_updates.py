@@ -12,6 +12,9 @@ from tests.integration.conftest import Generated
 from tests.integration.harness import LocalAwsHarness, wait_for
 from tests.integration.nodes import Nodes
 
+# A deploy, and many updates of it: minutes that `make check` does not have.
+pytestmark = pytest.mark.slow
+
 SPEED = 20
 TOO_SMALL = "Max bound must be greater than or equal to min bound"
 NO_REPLACEMENT = "Replacement type updates not supported on stack with disable-rollback."

@@ -10,6 +10,9 @@ import pytest
 from rehearsal.machines.network import namespaces
 from tests.machines.balancing.harness import PORT, BalancerHarness, connects, wait
 
+# Every rehearsal needs what is tested here, so what breaks it shows in CI; why it does shows here.
+pytestmark = pytest.mark.slow
+
 MANY = 30
 """Connections in a row: with two targets to choose from, one is never chosen in one of 2^29 runs."""
 

@@ -13,6 +13,9 @@ from rehearsal.machines.network import namespaces
 from rehearsal.machines.network.router import RESOLVER
 from tests.machines.balancing.harness import PATIENCE_SECONDS, BalancerHarness, Target, wait
 
+# Every rehearsal needs what is tested here, so what breaks it shows in CI; why it does shows here.
+pytestmark = pytest.mark.slow
+
 SECOND = "10.0.0.2"
 ZONE = "0c0ffee.holdfast.internal"
 

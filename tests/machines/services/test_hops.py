@@ -11,6 +11,9 @@ import pytest
 from rehearsal.machines.network import namespaces
 from tests.machines.services.harness import ServicesHarness
 
+# Every rehearsal needs what is tested here, so what breaks it shows in CI; why it does shows here.
+pytestmark = pytest.mark.slow
+
 PUT = (
     "curl",
     "--silent",

@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 import time
 
+import pytest
+
 from rehearsal.machines.network import namespaces
 from tests.machines.services.harness import AWS_CLI, ServicesHarness
+
+# Every rehearsal needs what is tested here, so what breaks it shows in CI; why it does shows here.
+pytestmark = pytest.mark.slow
 
 SPEED = 600
 METADATA = "http://169.254.169.254/latest"
