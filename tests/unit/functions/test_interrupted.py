@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 from enum import Enum
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -21,7 +21,6 @@ from coordination.observed_state import ClusterObservation, SeenMember
 from coordination.operations import Operation, operation
 from coordination.outcomes import Done, Unknown
 from functions.reconcile.handler import PassFailed, respond
-from functions.reconcile.ports import Ports
 from tests.unit.functions.events import SCHEDULE
 from tests.unit.functions.harness import NOW, SETTINGS, FunctionHarness, function_harness
 
@@ -114,7 +113,7 @@ class World:
             root=around(there.root),
         )
         with contextlib.suppress(PassFailed, Killed):
-            respond(SCHEDULE, SETTINGS, lambda: cast(Ports, ports))
+            respond(SCHEDULE, SETTINGS, lambda: ports)
 
     def agent(self) -> None:
         """The leading agent carries out what there is."""
