@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from rehearsal.machines.network import namespaces
 from tests.machines.balancing.harness import BalancerHarness, wait
+
+# Every rehearsal needs what is tested here, so what breaks it shows in CI; why it does shows here.
+pytestmark = pytest.mark.slow
 
 NAME = "network"
 

@@ -13,6 +13,9 @@ from rehearsal.machines.instance import life
 from tests.machines.instances.harness import SHUTDOWN_SECONDS, InstanceHarness
 from tests.waiting import wait_for
 
+# Every rehearsal needs what is tested here, so what breaks it shows in CI; why it does shows here.
+pytestmark = pytest.mark.slow
+
 STUBBORN = """#!/bin/bash
 mkdir -p /run/systemd/system
 cat >/run/systemd/system/stubborn.service <<'UNIT'
