@@ -25,6 +25,7 @@ from functions.reconcile.actions import (
     Action,
     ClearCondition,
     CompleteHook,
+    EndSurplus,
     Heartbeat,
     NoteHook,
     ProtectTable,
@@ -79,7 +80,7 @@ def decide(snapshot: Snapshot) -> list[Action]:
         *kept,
         *released,
         *sizes.starts(snapshot),
-        *members.actions,
+        *_put_off(members.actions, kept),
         # Behind what etcd needs, for there may be many workers.
         *drains.decide(snapshot),
         *_put_off(found.actions, kept),
@@ -90,9 +91,10 @@ def decide(snapshot: Snapshot) -> list[Action]:
 
 
 def _put_off(actions: Collection[Action], kept: Collection[Action]) -> list[Action]:
-    """Timers begin in a pass that notes no hook: that wakes the next one, and a pass sends twelve requests at most."""
+    """What is not pressing waits for a pass that notes no hook: the note wakes the next one, and a pass sends twelve
+    requests at most (tests/unit/functions/test_calls.py)."""
     noted = any(isinstance(each, NoteHook) for each in kept)
-    return [each for each in actions if not (noted and isinstance(each, StartTimer))]
+    return [each for each in actions if not (noted and isinstance(each, StartTimer | EndSurplus))]
 
 
 def _verdict(

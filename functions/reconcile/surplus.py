@@ -27,12 +27,7 @@ class Surplus:
 
 
 def surplus(facts: Facts, slots: Sequence[SlotGroup], at_rest: Collection[str]) -> Surplus:
-    """What to end in the groups that are `at_rest`. Nothing where no agent has seen a majority of etcd lately.
-
-    Nothing either in a pass that sees a member leave for the first time: what it notes wakes the next one, and neither
-    sends more requests than a pass should (tests/unit/functions/test_calls.py).
-    """
-    later = isinstance(facts.believed, Unknown) or any(_leaves_as_of_now(each, facts) for each in facts.instances)
+    """What to end in the groups that are `at_rest`. Nothing where no agent has seen a majority of etcd lately."""
     ended: list[GroupInstance] = []
     held: list[Condition] = []
     for group in slots:
@@ -44,12 +39,7 @@ def surplus(facts: Facts, slots: Sequence[SlotGroup], at_rest: Collection[str]) 
             held.append(_held(group, facts.now))
         else:
             ended.append(min(active, key=lambda each: _preference(each, facts)))
-    return Surplus(() if later else tuple(ended), tuple(held))
-
-
-def _leaves_as_of_now(instance: GroupInstance, facts: Facts) -> bool:
-    row = facts.rows.get(instance.instance_id)
-    return instance.waits_to_terminate and row is not None and row.hook_since is None
+    return Surplus(() if isinstance(facts.believed, Unknown) else tuple(ended), tuple(held))
 
 
 def _is_active(instance: GroupInstance) -> bool:

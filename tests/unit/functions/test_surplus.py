@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 
-from coordination.instances import GroupInstance
+from coordination.instances import GroupInstance, Groups
 from coordination.members import Member, MemberState
+from coordination.observed_state import ClusterObservation, SeenMember
 from coordination.outcomes import Known
 from coordination.quorum import Membership
+from functions.reconcile.actions import EndSurplus
 from functions.reconcile.believed import Believed
+from functions.reconcile.decide import decide
 from functions.reconcile.places import Place
 from functions.reconcile.removals import Facts
 from functions.reconcile.surplus import Surplus, surplus
-from tests.unit.functions.harness import BROKEN, NOW, slot
+from tests.unit.functions.harness import BROKEN, NOW, rows, slot, snapshot
 
 AT_REST = frozenset({"slot0"})
 OLD, NEW = "i-old", "i-new"
@@ -87,11 +90,19 @@ def test_another_slot_is_left_alone() -> None:
 
 
 def test_the_pass_that_first_sees_a_member_leave_ends_none_and_the_next_one_does() -> None:
-    both = facts(
-        of_slot_0(OLD), of_slot_0(NEW), GroupInstance("i-1", "slot1", "control-plane", "Terminating:Wait", "1")
-    )
-    leaves = Member("i-1", 1, MemberState.VOTER, "1")
-    first = replace(both, rows={**both.rows, "i-1": leaves})
-    assert surplus(first, [slot(0, desired=2)], AT_REST) == Surplus()
-    after = replace(both, rows={**both.rows, "i-1": replace(leaves, hook_since=NOW - 1)})
-    assert [each.instance_id for each in surplus(after, [slot(0, desired=2)], AT_REST).now] == [NEW]
+    serving = [of_slot_0(OLD), of_slot_0(NEW), GroupInstance("i-2", "slot2", "control-plane", "InService", "2")]
+    leaving = GroupInstance("i-1", "slot1", "control-plane", "Terminating:Wait", "1")
+    names = (OLD, NEW, "i-1", "i-2")
+    voters = {
+        name: Member(name, 1, MemberState.VOTER, "0", etcd_member_id=name, created_at=NOW - 900) for name in names
+    }
+    seen = ClusterObservation(NOW, OLD, 1, members=tuple(SeenMember(name, name, False, "") for name in names))
+    seats = Groups((*serving, leaving), (slot(0, desired=2), slot(1, desired=1), slot(2, desired=1)))
+
+    def ended(**noted: Any) -> list[str]:
+        stored = {name: Known(each) for name, each in {**voters, "i-1": replace(voters["i-1"], **noted)}.items()}
+        state = snapshot(rows=rows(members=stored, observation=Known(seen)), groups=Known(seats))
+        return [each.instance.instance_id for each in decide(state) if isinstance(each, EndSurplus)]
+
+    assert ended() == []
+    assert ended(hook_since=NOW - 1) == [NEW]
