@@ -12,13 +12,11 @@ from collections.abc import Callable
 from coordination import exclusion, operations
 from coordination.exclusion import LEASES, NEEDS, Activity, Standing, Taken
 from coordination.fields import parsed
-from coordination.lease_watch import LeaseWatch, observe
-from coordination.names import OPERATION_ITEM, lease_item
-from coordination.node_leases import NodeLease, node_lease
+from coordination.names import OPERATION_ITEM
 from coordination.operations import operation
-from coordination.outcomes import Known, Reading
 from coordination.ports import TableReader
 from coordination.writes import Update
+from userdata.leases.watching import WatchedLease
 
 
 class Others:
@@ -37,10 +35,9 @@ class Others:
     ) -> None:
         self._table = table
         self._begins = begins
-        self._lease_seconds = lease_seconds
-        self._clock = clock
         self._wall = wall
-        self._watches: dict[Activity, LeaseWatch] = {}
+        leases = [other for other in NEEDS[begins] if other in LEASES]
+        self._watched = {other: WatchedLease(table, LEASES[other], lease_seconds, clock) for other in leases}
 
     def look(self) -> tuple[Update, ...] | Taken:
         """The checks for the transaction that begins it; or what it has to wait for."""
@@ -50,16 +47,5 @@ class Others:
     def _standing(self, other: Activity) -> Standing:
         if other is Activity.REMOVAL:
             return operations.standing(parsed(self._table.get(OPERATION_ITEM), operation), int(self._wall()))
-        began = self._clock()
-        reading = parsed(self._table.get(lease_item(LEASES[other])), node_lease)
-        return exclusion.of_lease(other, reading, still=self._is_still(other, reading, began, self._clock()))
-
-    def _is_still(self, other: Activity, reading: Reading[NodeLease | None], began: float, ended: float) -> bool:
-        if not isinstance(reading, Known):
-            return False
-        if reading.value is None or not reading.value.owner:
-            self._watches.pop(other, None)
-            return False
-        seen = (reading.value.owner, reading.value.counter)
-        watch = self._watches[other] = observe(self._watches.get(other), seen, began, ended)
-        return watch.is_still(self._lease_seconds)
+        reading, still = self._watched[other].look()
+        return exclusion.of_lease(other, reading, still=still)
