@@ -97,6 +97,11 @@ class EtcdView:
         return max((status.leader_id for status in self.statuses.values()), default=0)
 
     @property
+    def size_bytes(self) -> int | None:
+        """Of the largest database; None where no member that answers says."""
+        return max((each.size_bytes for each in self.statuses.values()), default=None)
+
+    @property
     def quorum(self) -> int:
         """How many voters have to serve, so that etcd takes writes."""
         return len(self.listed.voters) // 2 + 1

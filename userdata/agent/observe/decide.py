@@ -93,7 +93,7 @@ def observed(
         etcd_cluster_id="" if view is None else hexadecimal(view.listed.cluster_id),
         leader=hexadecimal(view.leader_id) if view is not None and view.leader_id else "",
         members=None if view is None else _members(view),
-        size_bytes=None if view is None else max((each.size_bytes for each in view.statuses.values()), default=None),
+        size_bytes=None if view is None else view.size_bytes,
         nodes=None if nodes is None else nodes.all,
         nodes_ready=None if nodes is None else nodes.ready,
         certificate_days=floor(min(days)) if days else None,

@@ -33,5 +33,5 @@ def _of_etcd(view: EtcdView) -> Values:
         ANSWERING: answering,
         SILENT: voters - answering,
         LEARNERS: len(view.listed.members) - voters,
-        DATABASE: max((each.size_bytes for each in view.statuses.values()), default=None),
+        DATABASE: view.size_bytes,
     }
