@@ -50,6 +50,8 @@ FAULTS = frozenset(
     }
 )
 """What no API does."""
+_OF_ROOM = frozenset({"crowd_zone", "free_zone"})
+"""Those of them that no machine feels."""
 VERBS = API_VERBS | FAULTS
 """What a test may do to an instance, or to all of a zone."""
 
@@ -134,7 +136,7 @@ class LocalCloud:
             if verb in API_VERBS:
                 getattr(self.aws.client("ec2"), f"{verb}_instances")(InstanceIds=[target])
             else:
-                getattr(self._crowding if hasattr(self._crowding, verb) else self.hypervisor, verb)(target)
+                getattr(self._crowding if verb in _OF_ROOM else self.hypervisor, verb)(target)
         except ClientError as error:
             raise control.Unknown(error.response["Error"]["Message"]) from error
         except KeyError as error:
