@@ -27,9 +27,8 @@ from rehearsal.scenarios.writes import Writer, writing
 from tests.bench import etcd_writer
 from tests.bench.spread import Spread
 from tests.e2e.harness import ClusterHarness, Json, Seen, etcdctl, running
+from tests.e2e.replacing import SHORT, leader_and_followers, terminate
 
-SETTINGS = {"pace": {"heartbeat": 5, "look": 1, "clients": 5, "drain": 30}, "leases": {"lease": 6, "renew": 1.5}}
-"""Shorter pauses than a node's own, so that a round takes minutes; what is bounded here contains none of them."""
 HEALTHY_SECONDS = 600.0
 LOOK_SECONDS = 0.2
 AGENT_LOOK_SECONDS = 30.0
@@ -138,7 +137,7 @@ def replacing(times: int, minutes: float, warm_call_seconds: float, tell: Callab
     with (
         tempfile.TemporaryDirectory(dir=cache_folder()) as folder,
         contextlib.redirect_stdout(sys.stderr),
-        running(Path(folder), node_settings=SETTINGS, parameters={"GeneralMinSize": "0"}, program=None) as cluster,
+        running(Path(folder), node_settings=SHORT, parameters={"GeneralMinSize": "0"}, program=None) as cluster,
     ):
         cluster.healthy(HEALTHY_SECONDS)
         with cluster.rehearsal.kubectl() as kubectl, writing(kubectl, Path(folder, "writer")) as api:
@@ -200,7 +199,7 @@ class Rounds:
                 now = time.monotonic()
                 if not allowed and _successor_serves(seen, before):
                     allowed = now
-                if _lifecycle(seen, leader) not in ("InService", "Terminating", "Terminating:Wait"):
+                if seen.lifecycle_state(leader) not in ("InService", "Terminating", "Terminating:Wait"):
                     completed = now
                 time.sleep(LOOK_SECONDS)
             self._replaced(before, leader)
@@ -230,15 +229,12 @@ class Rounds:
     def _roles(self) -> tuple[Seen, str, list[str]]:
         """A whole cluster, the instance whose member leads, and the others."""
         seen = self._cluster.healthy(HEALTHY_SECONDS)
-        leader = self._cluster.etcd_leader(min(seen.control_planes))
-        return seen, leader, sorted(seen.control_planes - {leader})
+        return seen, *leader_and_followers(self._cluster, seen)
 
     def _terminate(self, instance_id: str) -> None:
         # The function may have been quicker, after a removal by hand.
         with contextlib.suppress(ClientError):
-            self._cluster.rehearsal.local.client("autoscaling").terminate_instance_in_auto_scaling_group(
-                InstanceId=instance_id, ShouldDecrementDesiredCapacity=False
-            )
+            terminate(self._cluster, instance_id)
 
     def _replaced(self, before: Seen, gone: str) -> Seen:
         def done(seen: Seen) -> bool:
@@ -292,7 +288,3 @@ def joined(lines: Sequence[Json], terminated: float) -> tuple[float, float]:
 def _successor_serves(seen: Seen, before: Seen) -> bool:
     came = [row for name, row in seen.members.items() if name not in before.members]
     return any(row.state is MemberState.VOTER for row in came)
-
-
-def _lifecycle(seen: Seen, name: str) -> str:
-    return next((row.lifecycle_state for row in seen.rows if row.instance_id == name), "")

@@ -86,6 +86,10 @@ class Seen:
         """What EC2 says of an instance."""
         return next((row.state for row in self.rows if row.instance_id == instance_id), "unknown")
 
+    def lifecycle_state(self, instance_id: str) -> str:
+        """What Auto Scaling says of an instance; empty where it does not know it."""
+        return next((row.lifecycle_state for row in self.rows if row.instance_id == instance_id), "")
+
     def place(self, instance_id: str) -> str:
         """The slot or the pool of an instance."""
         return next(row.place for row in self.rows if row.instance_id == instance_id)

@@ -11,6 +11,7 @@ SHORT = {
     "pace": {"heartbeat": 5, "look": 1, "clients": 5, "drain": 30},
     "leases": {"lease": 6, "renew": 1.5},
 }
+"""Shorter pauses than a node's own, so that a replacement takes a minute; no bound of a figure contains them."""
 HEALTHY_SECONDS = 420.0
 
 

@@ -140,7 +140,7 @@ def test_a_hook_that_runs_out_while_the_quorum_is_at_risk_leaves_an_instance_tha
     )
     run_out(cluster, leaving)
     cluster.until(
-        lambda seen: lifecycle_state(seen, leaving) == "Terminating:Retained", "it is not retained", HEALTHY_SECONDS
+        lambda seen: seen.lifecycle_state(leaving) == "Terminating:Retained", "it is not retained", HEALTHY_SECONDS
     )
     nothing_is_removed(cluster, before)
     cluster.act("rejoin", cut)
@@ -252,11 +252,6 @@ def acting_agent(cluster: ClusterHarness) -> str:
     found = parsed(cluster.table.get(lease_item(LeaseName.AGENT)), node_lease)
     assert isinstance(found, Known), found
     return "" if found.value is None else found.value.owner
-
-
-def lifecycle_state(seen: Seen, name: str) -> str:
-    """What Auto Scaling says of an instance."""
-    return next((row.lifecycle_state for row in seen.rows if row.instance_id == name), "")
 
 
 def terminating_hook(cluster: ClusterHarness, group: str) -> Json:

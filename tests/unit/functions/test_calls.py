@@ -28,6 +28,7 @@ from coordination.outcomes import Known
 from functions.reconcile.handler import respond
 from functions.reconcile.processes import LEFT_SECONDS
 from functions.reconcile.wiring import connect
+from tests.bench.called import Context
 from tests.unit.functions.events import SCHEDULE
 from tests.unit.functions.harness import (
     CLUSTER_ID,
@@ -103,13 +104,6 @@ class World:
             ],
             "SuspendedProcesses": [{"ProcessName": each} for each in self.suspended],
         }
-
-
-class Context:
-    """Lambda's context, as far as the function uses it."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 60_000
 
 
 @contextmanager

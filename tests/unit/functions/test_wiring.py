@@ -15,17 +15,11 @@ from coordination.adapters.clients import KeptClients
 from coordination.outcomes import Done
 from functions.reconcile import wiring
 from functions.reconcile.handler import handle
+from tests.bench.called import Context
 from tests.unit.functions.events import SCHEDULE
 from tests.unit.functions.harness import SETTINGS, TABLE, UUID, slot
 
 EMPTY_STACK = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
-
-
-class Context:
-    """Lambda's context, as far as the function uses it."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 60_000
 
 
 @mock_aws
