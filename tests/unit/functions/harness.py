@@ -204,11 +204,13 @@ class FakeRoot:
     def __init__(self, status: Reading[str]) -> None:
         self.state = status
         self.resources: Reading[Mapping[str, str]] = Known({})
+        self.asked: list[str] = []
 
     def status(self) -> Reading[str]:
         return self.state
 
     def resource_states(self, stack_id: str) -> Reading[Mapping[str, str]]:
+        self.asked.append(stack_id)
         return self.resources
 
 
