@@ -18,8 +18,7 @@ from userdata.etcd.refusals import EtcdRefused
 from userdata.host.https import NoAnswer
 
 MEMBER_SECONDS = 3.0
-"""How long an agent lets one member be silent before it asks the next one; together they must stay far below a
-watchdog."""
+"""How long an agent lets a member be silent; it must stay far below a watchdog."""
 _NEVER_STARTED = Unknown("it was added and has never started")
 
 At: TypeAlias = Callable[[str], Etcd]
@@ -123,11 +122,11 @@ def address(member: EtcdMember) -> str:
 
 
 def look(asked: Etcd, at: At) -> Reading[EtcdView]:
-    """Ask one member for the list, and then all of them, one after the other."""
+    """Ask one member for the list, and then all of them at the same time: several that are silent cost one time-out."""
     listed = _plain("member list", asked.members())
     if isinstance(listed, Unknown):
         return listed
-    members = tuple(_view(member, at) for member in listed.value.members)
+    members = tuple(_side_by_side(lambda member: _view(member, at), listed.value.members))
     return Known(EtcdView(listed.value, members, _plain("alarms", asked.alarms())))
 
 
