@@ -11,7 +11,7 @@ from functools import partial
 from tests.model import membership_region as region
 from tests.model.explorer import Step
 from tests.model.membership_agent import JOINERS_GO_ON, MAJORITY_OF_SLOTS, ONE_BY_ONE, Agents
-from tests.model.membership_function import NO_LISTED_LET_GO, QUORUM, Function
+from tests.model.membership_function import ALONE, NO_LISTED_LET_GO, QUORUM, Function
 from tests.model.membership_joiner import Joiners
 from tests.model.membership_state import (
     LEAVES,
@@ -26,13 +26,14 @@ from tests.model.membership_state import (
     Position,
     State,
     canonical,
+    has_no_room,
     parts,
     whole,
 )
 
 ROWS_TRUE = "no row says removed of a listed voter"
 FEW_MEMBERS = "etcd lists one member more than slots at most, two where a joiner lost its lease inside of kubeadm"
-_HARMS = (QUORUM, MAJORITY_OF_SLOTS, NO_LISTED_LET_GO, JOINERS_GO_ON, ONE_BY_ONE)
+_HARMS = (QUORUM, ALONE, MAJORITY_OF_SLOTS, NO_LISTED_LET_GO, JOINERS_GO_ON, ONE_BY_ONE)
 
 
 class Membership:
@@ -43,7 +44,7 @@ class Membership:
         self._slots = slots
         self._room = room
         self._dry = dry
-        self._function = Function()
+        self._function = Function(room)
         self._agents = Agents()
         self._joiners = Joiners()
 
@@ -100,9 +101,7 @@ class Membership:
         """RemovalWaits: the voter has to stay, and its successor has no room or its zone launches nothing."""
         if node.place not in (LEAVES, RETAINED) or not node.answers or state.answering > len(state.groups) // 2 + 1:
             return False
-        group = state.groups[at[0]]
-        stuck = group.active == 0 and (group.dry or sum(each.occupies for each in group.nodes) >= self._room)
-        return stuck and self._function.names_a_wait(state, at)
+        return has_no_room(state.groups[at[0]], self._room) and self._function.names_a_wait(state, at)
 
 
 def _is_healthy(node: Node) -> bool:

@@ -103,7 +103,8 @@ def dated(state: State) -> State:
 def removal(state: State, at: Position, what: str, *, exact: bool, excused: bool = False) -> Iterator[Step[State]]:
     """etcd's `member remove`.
 
-    `exact` says that nothing has failed since the check, `excused` that the member was silent then.
+    `exact` says that nothing has failed since the check, `excused` that the member was silent then. Where etcd's quorum
+    may decide alone, no majority of the slots is wanted.
     """
     node = state.at(at)
     if refuses(state, node):
@@ -112,7 +113,7 @@ def removal(state: State, at: Position, what: str, *, exact: bool, excused: bool
     harm = [] if after.has_quorum else [QUORUM]
     if node.alive and node.place == BOOTS and node.etcd in (UNSTARTED, LEARNER) and not excused:
         harm.append(JOINERS_GO_ON)
-    if node.answers and not excused:
+    if node.answers and not excused and not node.alone:
         least = len(state.groups) // 2 + 1
         if after.voters < least or (exact and after.answering < least):
             harm.append(MAJORITY_OF_SLOTS)

@@ -9,7 +9,9 @@ from collections.abc import Collection, Mapping
 from functools import cache
 from typing import NamedTuple
 
+from coordination.approvals import Approval
 from coordination.instances import GroupInstance, Groups, SlotGroup
+from coordination.launches import Launches, LaunchFailure
 from coordination.members import Member, MemberState
 from coordination.names import CLUSTER_ITEM, CONTROL_PLANE_ROLE, OPERATION_ITEM
 from coordination.observed_state import ClusterObservation, SeenMember
@@ -18,6 +20,7 @@ from coordination.outcomes import Known, Unknown
 from coordination.quorum import Membership
 from coordination.record import ClusterRecord, Phase
 from coordination.writes import Value, update
+from functions.reconcile import etcd_alone
 from tests.model import membership_state as model
 from tests.model.membership_state import (
     JOINING,
@@ -124,16 +127,23 @@ def row(at: At, node: Node, times: Times) -> Member | None:
     silent = not node.alive and times.silence
     since = OLD - 1 if times.longest == at else OLD
     created = NOW if times.newest == at else OLD
-    return _row(at, node.place, node.etcd, node.row, since if silent else None, created, times.successor_of == at)
+    return _row(at, node.etcd, node.row, since if silent else None, created, _hook_since(at, node, times))
+
+
+def _hook_since(at: At, node: Node, times: Times) -> int | None:
+    if node.place not in (model.LEAVES, model.RETAINED):
+        return None
+    if node.alone == model.LAST_HOUR:
+        return NOW - etcd_alone.HOOK_SECONDS + etcd_alone.LAST_SECONDS
+    return OLD if times.successor_of == at else NOW - 1
 
 
 @cache
 def _row(
-    at: At, place: str, etcd: int, stored: str, silent_since: int | None, created: int, alone: bool
+    at: At, etcd: int, stored: str, silent_since: int | None, created: int, hook_since: int | None
 ) -> Member | None:
     if stored == NO_ROW:
         return None
-    leaves = place in (model.LEAVES, model.RETAINED)
     known = stored in (MEMBER, KNOWN) or (stored == model.REMOVED and etcd != UNLISTED)
     return Member(
         name(at),
@@ -144,7 +154,7 @@ def _row(
         etcd_member_id=hexadecimal(number(at)) if known else "",
         created_at=created,
         silent_since=silent_since,
-        hook_since=(OLD if alone else NOW - 1) if leaves else None,
+        hook_since=hook_since,
     )
 
 
@@ -187,6 +197,18 @@ def observation(state: State) -> ClusterObservation:
     return ClusterObservation(NOW - 1, AGENT, EPOCH, RECORD.etcd_cluster_id, members=seen)
 
 
+def approval(state: State) -> Approval | None:
+    """What a person has approved. There is one item, so the last word counts."""
+    named = [name(at) for at, node in state.nodes() if node.alone == model.APPROVED]
+    return Approval(EPOCH, named[0], "a person") if named else None
+
+
+def launches(state: State) -> Mapping[str, Known[Launches]]:
+    """How the launches went of the slots of which the function is told that they found no room."""
+    failed = Known(Launches((LaunchFailure("no room", no_room=True),)))
+    return {f"slot{first}": failed for first, group in enumerate(state.groups) if group.dry}
+
+
 def operation(state: State, times: Times) -> Operation | None:
     """The operation that stands in the table."""
     found = state.operation
@@ -206,6 +228,7 @@ def operation(state: State, times: Times) -> Operation | None:
         accepted_by=AGENT if found.accepted else "",
         drain_until=NOW if found.accepted else None,
         outcome=OperationOutcome(found.outcome) if found.outcome else None,
+        by_etcd_alone=found.alone,
         ended_at=(OLD if times.doubt else NOW - 1) if found.outcome else None,
     )
 

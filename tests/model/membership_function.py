@@ -32,8 +32,10 @@ from tests.model import membership_facts as facts
 from tests.model.explorer import Step
 from tests.model.membership_facts import Times
 from tests.model.membership_state import (
+    APPROVED,
     BOOTS,
     GONE,
+    LAST_HOUR,
     LEAVES,
     MEMBER,
     NO_ROW,
@@ -47,6 +49,7 @@ from tests.model.membership_state import (
     Operation,
     Position,
     State,
+    has_no_room,
     leaves,
     told_to_function,
 )
@@ -55,6 +58,7 @@ from tests.model.table import carry_out
 
 NO_LISTED_LET_GO = "no hook is completed while its instance is a listed voter"
 QUORUM = "no action of ours takes etcd's quorum away"
+ALONE = "etcd's quorum decides alone only by a person's word, or in the last hour of a hook without room beside it"
 
 
 class Decision(NamedTuple):
@@ -64,6 +68,7 @@ class Decision(NamedTuple):
     at: Position | None = None
     kind: OperationKind | None = None
     named: bool = True
+    alone: bool = False
 
 
 Told: TypeAlias = tuple[Decision, ...]
@@ -71,19 +76,24 @@ Told: TypeAlias = tuple[Decision, ...]
 _START_ROW = Start(facts.OLD, "a request")
 _WITHDRAW, _CLEAR, _REQUEST, _NAMED = "withdraw", "clear", "request", "name a condition"
 _LET_GO, _BAR = "let go", "bar from joining, and let go"
+_ALONE = "remove, by etcd's quorum alone"
 _START, _END, _SURPLUS = "start", "end", "end, and lower the size"
 
 
 class Function:
-    """Passes of the function. Decisions are remembered by what they hang on, for one model alone."""
+    """Passes of the function. Decisions are remembered by what they hang on, for one model alone.
 
-    def __init__(self) -> None:
+    `room` is how many instances a slot has room for.
+    """
+
+    def __init__(self, room: int) -> None:
+        self._room = room
         self._told = cache(lambda state, times: frozenset(_decisions(state, times)))
         self._may_request = cache(_may_request)
 
     def steps(self, state: State) -> Iterator[Step[State]]:
         """What passes may do now, one action each."""
-        told_of = told_to_function(state)
+        told_of = told_to_function(state, self._room)
         for decision in self._decided(state, told_of):
             yield from self._carried_out(state, decision)
         if state.faults.withdrawals and state.operation is not None and not state.operation.outcome:
@@ -100,7 +110,7 @@ class Function:
 
     def names_a_wait(self, state: State, at: Position) -> bool:
         """Whether a condition names the instance, and why it is not removed or let go."""
-        return Decision(_NAMED, at) in self._told(told_to_function(state), Times(at))
+        return Decision(_NAMED, at) in self._told(told_to_function(state, self._room), Times(at))
 
     def _decided(self, state: State, told_of: State) -> set[Decision]:
         waiting = [at for at, node in state.nodes() if node.place in (LEAVES, RETAINED) and node.answers]
@@ -127,10 +137,12 @@ class Function:
                 decided = state.spend("stale").where(at, late=what)
                 yield Step(f"a pass decides to let {facts.name(at)} go, and pauses", decided, fault=True)
         elif what == _REQUEST and decision.kind is not None:
+            if decision.alone and not self._may_be_alone(state, at):
+                state = state.with_harm(ALONE)
             if self._may_request(state.operation, decision.kind):
                 yield Step(f"the function asks for {decision.kind} of {facts.name(at)}", _requested(state, decision))
             if state.faults.stale and decision.named:
-                decided = state.spend("stale").where(at, late=decision.kind.value)
+                decided = state.spend("stale").where(at, late=_ALONE if decision.alone else decision.kind.value)
                 yield Step(f"a pass decides on {decision.kind} of {facts.name(at)}, and pauses", decided, fault=True)
 
     def _late(self, state: State, at: Position, node: Node) -> Iterator[Step[State]]:
@@ -143,17 +155,24 @@ class Function:
             if node.place in (LEAVES, RETAINED):
                 for step in _let_go(over, at, node.late):
                     yield step._replace(label=f"late: {step.label}")
-        elif self._may_request(state.operation, OperationKind(node.late)):
-            wanted = Decision(_REQUEST, at, OperationKind(node.late))
-            yield Step(
-                f"late: the function asks for {node.late} of {facts.name(at)}", _requested(over, wanted), fault=True
-            )
+            return
+        alone = node.late == _ALONE
+        kind = OperationKind.REMOVE if alone else OperationKind(node.late)
+        if self._may_request(state.operation, kind):
+            asked = _requested(over, Decision(_REQUEST, at, kind, alone=alone))
+            yield Step(f"late: the function asks for {node.late} of {facts.name(at)}", asked, fault=True)
+
+    def _may_be_alone(self, state: State, at: Position) -> bool:
+        node = state.at(at)
+        if node.alone == LAST_HOUR:
+            return node.place == LEAVES and has_no_room(state.groups[at[0]], self._room)
+        return node.alone == APPROVED and not node.is_active
 
 
 def _requested(state: State, decision: Decision) -> State:
     assert decision.at is not None
     assert decision.kind is not None
-    asked = Operation(decision.kind, decision.named)
+    asked = Operation(decision.kind, decision.named, alone=decision.alone)
     return state.every(target=False).where(decision.at, target=True)._replace(operation=asked)
 
 
@@ -217,7 +236,7 @@ def _decision(action: Action) -> Decision | None:
         case RequestOperation(operation=wanted):
             named = bool(wanted.target_instance)
             at = facts.position(wanted.target_instance) if named else facts.position_of_number(wanted.target_member_id)
-            return Decision(_REQUEST, at, wanted.kind, named)
+            return Decision(_REQUEST, at, wanted.kind, named, wanted.by_etcd_alone)
         case WithdrawOperation():
             return Decision(_WITHDRAW)
         case ClearOperation():
@@ -249,11 +268,13 @@ def _snapshot(state: State, times: Times) -> Snapshot:
                 operation=Known(facts.operation(state, times)),
                 start=Known(_START_ROW),
                 timers={},
+                removal_approval=Known(facts.approval(state)),
             )
         ),
         root_status=Known("UPDATE_IN_PROGRESS" if any(each.rolls for each in state.groups) else "UPDATE_COMPLETE"),
         states=Known(facts.states(state, elsewhere)),
         table_protected=Known(True),
+        launches=facts.launches(state),
     )
 
 

@@ -169,7 +169,9 @@ class _Ports:
             row = REMOVED
         outcome = "" if stored.outcome is None else stored.outcome.value
         accepted = stored.state is OperationState.ACCEPTED
-        return Written(Operation(stored.kind, bool(stored.target_instance), accepted, outcome), row, self._took_lease)
+        named = bool(stored.target_instance)
+        written = Operation(stored.kind, named, accepted, outcome, alone=stored.by_etcd_alone)
+        return Written(written, row, self._took_lease)
 
 
 def _present(item: Mapping[str, object] | None) -> Item:

@@ -8,12 +8,15 @@ from tests.model import membership_facts as facts
 from tests.model.explorer import Step
 from tests.model.membership_agent import dated
 from tests.model.membership_state import (
+    APPROVED,
     BOOTS,
     DETACHED,
     GONE,
+    LAST_HOUR,
     LEAVES,
     RETAINED,
     SERVES,
+    VOTER,
     Group,
     Node,
     Position,
@@ -133,9 +136,27 @@ def _faults(state: State, at: Position, node: Node) -> Iterator[Step[State]]:
         failed = leaves(state.spend("failures"), at).where(at, doing="", leased=False)
         yield Step(f"{name}'s boot fails: it abandons its launch hook", failed, fault=True)
     if faults.hooks and node.place == LEAVES and node.etcd:
-        yield Step(f"{name}'s hook ends: retained", state.spend("hooks").where(at, place=RETAINED), fault=True)
+        alone = "" if node.alone == LAST_HOUR else node.alone
+        retained = state.spend("hooks").where(at, place=RETAINED, alone=alone)
+        yield Step(f"{name}'s hook ends: retained", retained, fault=True)
+    if node.etcd == VOTER and not node.alone:
+        yield from _is_let_go(state, at, node)
     if faults.detachments and node.place == SERVES:
         yield Step(f"{name} is detached", state.spend("detachments").where(at, place=DETACHED), fault=True)
+
+
+def _is_let_go(state: State, at: Position, node: Node) -> Iterator[Step[State]]:
+    """Why etcd's quorum may decide alone from now on."""
+    name = facts.name(at)
+    if state.faults.approvals and node.place in (LEAVES, RETAINED, DETACHED):
+        approved = state.spend("approvals")
+        for before, other in state.nodes():
+            if other.alone == APPROVED:
+                approved = approved.where(before, alone="")
+        yield Step(f"a person approves the removal of {name}", approved.where(at, alone=APPROVED), fault=True)
+    if state.faults.last_hours and node.place == LEAVES:
+        last = state.spend("last_hours").where(at, alone=LAST_HOUR)
+        yield Step(f"the last hour of {name}'s hook begins", last, fault=True)
 
 
 def _ends(state: State, at: Position, node: Node) -> Iterator[Step[State]]:

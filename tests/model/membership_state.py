@@ -28,6 +28,9 @@ KNOWN = "joining, by its id"
 MEMBER = "voter"
 REMOVED = "removed"
 
+APPROVED = "approved"
+LAST_HOUR = "last hour"
+
 
 class Faults(NamedTuple):
     """How often each may still happen."""
@@ -64,6 +67,10 @@ class Faults(NamedTuple):
     """A roll stops, and leaves MinSize at 2."""
     droughts: int = 0
     """A zone launches nothing any more."""
+    approvals: int = 0
+    """A person approves the removal of a voter that leaves."""
+    last_hours: int = 0
+    """The last hour begins in which a hook can be kept."""
 
 
 class Node(NamedTuple):
@@ -85,6 +92,8 @@ class Node(NamedTuple):
     """What a pass has decided about it and not carried out yet."""
     fresh: bool = False
     """Whether it was launched by a roll that goes on."""
+    alone: str = ""
+    """Why etcd's quorum may decide alone about it: APPROVED, or LAST_HOUR where its slot has no room beside it."""
 
     @property
     def answers(self) -> bool:
@@ -132,6 +141,8 @@ class Operation(NamedTuple):
     accepted: bool = False
     outcome: str = ""
     """Empty while it has not ended."""
+    alone: bool = False
+    """Whether etcd's quorum decides alone, and not a majority of the slots."""
 
 
 Position: TypeAlias = tuple[int, int]
@@ -225,14 +236,27 @@ def leaves(state: State, at: Position) -> State:
     return state.where(at, place=LEAVES, fresh=False)
 
 
-def told_to_function(state: State) -> State:
-    """What the function is told: the groups' sizes, too, and which of them CloudFormation rolls."""
+def has_no_room(group: Group, room: int) -> bool:
+    """Whether a slot with room for so many instances wants one, has none, and can launch none."""
+    occupied = sum(node.occupies for node in group.nodes)
+    return group.desired > 0 and group.active == 0 and (group.dry or occupied >= room)
+
+
+def told_to_function(state: State, room: int) -> State:
+    """What the function is told: also the groups' sizes, which of them CloudFormation rolls, and what lets etcd's
+    quorum decide alone. There `dry` says that the slot's last launch has found no room."""
     seen = told(state)
-    sizes = [
-        each._replace(smallest=group.smallest, desired=group.desired, rolls=group.rolls)
+    groups = [
+        each._replace(
+            smallest=group.smallest,
+            desired=group.desired,
+            dry=has_no_room(group, room),
+            rolls=group.rolls,
+            nodes=tuple([node._replace(alone=own.alone) for node, own in zip(each.nodes, group.nodes, strict=True)]),
+        )
         for each, group in zip(seen.groups, state.groups, strict=True)
     ]
-    return seen._replace(groups=tuple(sizes))
+    return seen._replace(groups=tuple(groups))
 
 
 def _told(place: str, alive: bool, etcd: int, row: str, target: bool, *_: object) -> Node:

@@ -78,6 +78,8 @@ MEMBERSHIP_QUICK = {
     "one dies, one boot fails": Membership(Leaving(kills=1, failures=1)),
     "one terminated, an empty zone, no room before": Membership(Leaving(terminations=1), room=1, dry=1),
     "a size set by hand, a late raise": Membership(Leaving(sizes=1, raises=1)),
+    "two terminated, no room before, one approved": Membership(Leaving(terminations=2, approvals=1), room=1),
+    "two terminated, no room before, the last hour": Membership(Leaving(terminations=2, last_hours=1), room=1),
     "a second decrement": Membership(Leaving(decrements=1)),
     "a roll that stops, a late raise": Membership(Leaving(rolls=1, stops=1, raises=1)),
 }
@@ -119,6 +121,15 @@ MEMBERSHIP_LONG = {
     ),
     "one dies, one terminated while it joins, a pass paused": Membership(
         Leaving(kills=1, terminations=1, stale=1, late=5), room=1
+    ),
+    "two terminated, one hangs, no room before, one approved, an agent and a pass paused": Membership(
+        Leaving(terminations=2, hangs=1, approvals=1, pauses=1, stale=1), room=1
+    ),
+    "three terminated, a hook ends, room for two, two approved": Membership(
+        Leaving(terminations=3, hooks=1, approvals=2), room=2
+    ),
+    "two terminated, one hangs, a zone that runs dry, the last hour, room for two": Membership(
+        Leaving(terminations=2, hangs=1, droughts=1, last_hours=1), room=2
     ),
     "five slots, three terminated, no room before": Membership(Leaving(terminations=3), slots=5, room=1),
     "five slots, two hang, one terminated, no room before": Membership(

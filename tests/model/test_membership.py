@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from coordination import operations, quorum
+from coordination.approvals import Approval
 from coordination.members import Member, MemberState
 from coordination.operations import Operation, OperationKind, OperationState
 from coordination.quorum import Membership as Members
 from coordination.quorum import Objection
 from coordination.writes import Transaction
-from functions.reconcile import decide, membership, removals, sizes
+from functions.reconcile import decide, membership, removals, sizes, slots
 from functions.reconcile.endings import Endings
 from functions.reconcile.places import Place
 from functions.reconcile.removals import Facts, Plan
@@ -22,8 +23,8 @@ from functions.reconcile.surplus import Surplus
 from tests.model.explorer import NO_PROGRESS, explore
 from tests.model.membership import FEW_MEMBERS, ROWS_TRUE, Membership
 from tests.model.membership_agent import JOINERS_GO_ON, MAJORITY_OF_SLOTS, ONE_BY_ONE
-from tests.model.membership_function import NO_LISTED_LET_GO, QUORUM
-from tests.model.membership_state import SERVES, Faults, State
+from tests.model.membership_function import ALONE, NO_LISTED_LET_GO, QUORUM
+from tests.model.membership_state import REMOVED, SERVES, Faults, State
 from tests.model.mutations import Watched, without
 from tests.model.suite import MEMBERSHIP_QUICK
 from userdata.agent.removal import check, task
@@ -103,6 +104,38 @@ def test_an_agent_that_takes_what_it_has_accepted_for_checked(monkeypatch: pytes
 
     monkeypatch.setattr(task, "check", wrong)
     assert caught(Faults(terminations=1, hangs=1)) == JOINERS_GO_ON
+
+
+def test_an_approval_that_is_taken_for_any_instance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Approval, "covers", lambda *_: True)
+    assert caught(Faults(terminations=2, approvals=1)) == ALONE
+
+
+def test_a_last_hour_that_counts_although_the_slot_has_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slots, "without_room", lambda seen: {each.slot for each in seen.groups.value.slots})
+    assert caught(Faults(terminations=2, last_hours=1), room=2) == ALONE
+
+
+def test_an_approval_that_is_taken_for_all_that_etcd_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(members: Members, target: str, slots: int, *, by_etcd_alone: bool = False) -> Objection | None:
+        return None if by_etcd_alone else objection_to_removal(members, target, slots)
+
+    monkeypatch.setattr(removals, "objection_to_removal", wrong)
+    monkeypatch.setattr(check, "objection_to_removal", wrong)
+    # What etcd's own check refuses is not caught, for etcd refuses it.
+    assert caught(Faults(terminations=2, approvals=1), room=2) == ONE_BY_ONE
+
+
+@pytest.mark.parametrize("faults", [Faults(terminations=2, approvals=1), Faults(terminations=2, last_hours=1)])
+def test_a_voter_leaves_that_etcd_alone_lets_go(faults: Faults) -> None:
+    """That the rules are kept says little if nobody ever leaves by them."""
+
+    def never(state: State) -> bool:
+        alone = [node for _, node in state.nodes() if node.alone and node.alive and node.row == REMOVED]
+        return not (alone and state.voters < len(state.groups) // 2 + 1)
+
+    result = explore(Watched(Membership(faults, room=1), {"never": never}))
+    assert result.violation is not None
 
 
 def test_an_operation_that_was_withdrawn_and_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
