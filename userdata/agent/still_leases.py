@@ -1,4 +1,4 @@
-"""Releases a lease whose holder was seen to stand still, for the function, which cannot see that.
+"""Releases a lease whose holder was seen to stand still, or is terminated, for the function, which cannot see that.
 
 It has no clock across its calls, so to it a lease is free only when it is released. A node that died while it restarted
 its static pods would else hold up its own removal for as long as no other one restarts.
@@ -15,17 +15,24 @@ from coordination.ports import Table
 from coordination.timings import Timings
 from userdata.agent.tasks import Task
 from userdata.leases.keeper import Clock
-from userdata.leases.watching import WatchedLease
+from userdata.leases.watching import States, WatchedLease
 from userdata.logs.lines import StageFailed
 
 
 class StillLease:
     """Watches one lease. `clock` is this node's own, in seconds that only grow."""
 
-    def __init__(self, table: Table, name: LeaseName, timings: Timings, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self,
+        table: Table,
+        name: LeaseName,
+        timings: Timings,
+        clock: Clock = time.monotonic,
+        states: States | None = None,
+    ) -> None:
         self._table = table
         self._timings = timings
-        self._watched = WatchedLease(table, name, timings.lease, clock)
+        self._watched = WatchedLease(table, name, timings.lease, clock, states)
 
     def task(self) -> Task:
         """The leader's task."""

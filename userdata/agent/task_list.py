@@ -102,7 +102,10 @@ def departures(context: AgentContext, leadership: AgentLease, pulse: Pulse) -> S
     api = Api(identity.address, Access(identity.instance_id, context.root).agent)
     own = _identity(context)
     timings = context.image.pace.leases
-    join_lease = LeaseHolder(context.table, LeaseName.JOIN, identity.instance_id, timings, JOIN_LEASE_SECONDS)
+    states = context.groups.states
+    join_lease = LeaseHolder(
+        context.table, LeaseName.JOIN, identity.instance_id, timings, JOIN_LEASE_SECONDS, states=states
+    )
     removal = Removal(
         RemovalContext(
             instance_id=identity.instance_id,
@@ -117,13 +120,13 @@ def departures(context: AgentContext, leadership: AgentLease, pulse: Pulse) -> S
             own=Etcd(identity.address, NODE_CREDENTIALS),
             at=member_at,
             instances=context.groups.instances,
-            states=context.groups.states,
+            states=states,
             drain=lambda name, force: drain_step(api, name, force=force),
             beat=pulse.beat,
         )
     )
-    restarts = StillLease(context.table, LeaseName.RESTART, timings)
-    stale = StaleNodes(api, context.groups.states, pulse.beat)
+    restarts = StillLease(context.table, LeaseName.RESTART, timings, states=states)
+    stale = StaleNodes(api, states, pulse.beat)
     cordons = Cordons(api, context.table, context.groups.instances, pulse.beat)
     return (removal.task(), stale.task(), cordons.task(), restarts.task())
 
@@ -228,6 +231,7 @@ def _certificate_context(context: AgentContext, pulse: Pulse) -> CertificateCont
         timings,
         certificate_renewal.STAGE_SECONDS,
         others=Others(context.table, Activity.RESTART, timings.lease),
+        states=context.groups.states,
     )
     return CertificateContext(
         root=context.root,

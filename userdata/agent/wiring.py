@@ -41,7 +41,9 @@ def _run(context: AgentContext, out: Outputs, stop: threading.Event) -> int:
     # What a task has computed is what its own thread has: the other loop's goes on meanwhile.
     log = replace(out.log, clocks=replace(out.log.clocks, computed=time.thread_time))
     timings = context.image.pace.leases
-    leadership = LeaseHolder(context.table, LeaseName.AGENT, context.identity.instance_id, timings)
+    leadership = LeaseHolder(
+        context.table, LeaseName.AGENT, context.identity.instance_id, timings, states=context.groups.states
+    )
     lead = Task("lead", timings.renew, leadership.contend, leader_only=False)
     # Restarting what has new certificates takes minutes, and so do drains; workers that join wait for neither, and a
     # member that leaves waits for no worker's drain.

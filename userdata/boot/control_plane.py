@@ -73,7 +73,14 @@ class ControlPlaneBoot:
         lease_seconds = context.image.pace.leases.lease
         # One for the whole boot: it remembers for how long the holder was silent.
         others = Others(context.table, Activity.JOIN, lease_seconds)
-        self._contender = Contender(context.table, LeaseName.JOIN, context.instance_id, lease_seconds, others=others)
+        self._contender = Contender(
+            context.table,
+            LeaseName.JOIN,
+            context.instance_id,
+            lease_seconds,
+            others=others,
+            states=context.groups.states,
+        )
         self._failures = 0
         self._rules = RestoreRules(context.settings.slots, _OLDEST_BACKUP_SECONDS)
 

@@ -13,6 +13,7 @@ from coordination.ports import Table
 from coordination.timings import Timings
 from userdata.leases.keeper import LEASE, Busy, Clock, Contender, Keeper
 from userdata.leases.others import Others
+from userdata.leases.watching import States
 from userdata.logs.lines import StageFailed
 
 
@@ -29,13 +30,14 @@ class LeaseHolder:
         stage_seconds: float = math.inf,
         clock: Clock = time.monotonic,
         others: Others | None = None,
+        states: States | None = None,
     ) -> None:
         self._table = table
         self._name = name
         self._clock = clock
         self._timings = timings
         self._stage_seconds = stage_seconds
-        self._contender = Contender(table, name, owner, timings.lease, clock, others)
+        self._contender = Contender(table, name, owner, timings.lease, clock, others, states)
         self._kept: Keeper[NodeLease] | None = None
         self._aside_until = -math.inf
 

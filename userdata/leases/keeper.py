@@ -15,7 +15,6 @@ from typing import Generic, TypeVar
 from coordination import claims, node_leases
 from coordination.exclusion import Taken
 from coordination.fields import Malformed
-from coordination.lease_watch import LeaseWatch, observe
 from coordination.names import lease_item
 from coordination.node_leases import LeaseName, NodeLease, node_lease
 from coordination.outcomes import Conflict, Done, Item, Refused, Unknown, Write
@@ -24,6 +23,7 @@ from coordination.record import ClusterRecord, cluster_record
 from coordination.timings import Timings
 from coordination.writes import Transaction, Update
 from userdata.leases.others import Others
+from userdata.leases.watching import States, WatchedLease
 
 Clock = Callable[[], float]
 Held = TypeVar("Held")
@@ -50,38 +50,29 @@ class Contender:
         lease_seconds: float,
         clock: Clock = time.monotonic,
         others: Others | None = None,
+        states: States | None = None,
     ) -> None:
         self._table = table
         self._name = name
         self._owner = owner
-        self._lease_seconds = lease_seconds
-        self._clock = clock
-        self._watch: LeaseWatch | None = None
+        self._watched = WatchedLease(table, name, lease_seconds, clock, states)
         self._others = others
 
     def try_once(self) -> NodeLease | Busy:
-        """The lease, if it is free, was one's own, or was seen to stand still."""
+        """The lease, if it is free, was one's own, or its holder stands still or is terminated."""
         # First, and each time: who holds another lease is judged by being looked at again and again, too.
         beside = () if self._others is None else self._others.look()
-        began = self._clock()
-        reading = self._table.get(lease_item(self._name))
-        ended = self._clock()
+        reading, over = self._watched.look()
         if isinstance(reading, Unknown):
             return Busy(f"whether {lease_item(self._name)} is free is unknown: {reading.reason}")
-        try:
-            seen = None if reading.value is None else node_lease(reading.value)
-        except Malformed as error:
-            return Busy(f"{lease_item(self._name)} cannot be understood: {error}")
-        if seen is not None and seen.owner not in ("", self._owner):
-            self._watch = observe(self._watch, (seen.owner, seen.counter), began, ended)
-            if not self._watch.is_still(self._lease_seconds):
-                return Busy(f"{seen.owner} holds {lease_item(self._name)}")
+        seen = reading.value
+        if seen is not None and seen.owner not in ("", self._owner) and not over:
+            return Busy(f"{seen.owner} holds {lease_item(self._name)}")
         if isinstance(beside, Taken):
             return Busy(beside.reason)
         holding = node_leases.take(self._name, seen, self._owner)
         outcome = self._take(holding.write, beside)
         if isinstance(outcome, Done):
-            self._watch = None
             return holding.lease
         return Busy(f"{lease_item(self._name)} was not taken: {said(outcome)}")
 

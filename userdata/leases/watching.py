@@ -1,17 +1,25 @@
-"""Looks at somebody else's lease again and again: whether its holder renews it, by this node's own clock."""
+"""Looks at somebody else's lease again and again: whether its holder renews it, by this node's own clock.
+
+A holder that EC2 calls terminated will never renew it, nor do anything else under it: nobody waits for a whole lease.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from coordination.fields import parsed
 from coordination.lease_watch import LeaseWatch, observe
 from coordination.names import lease_item
 from coordination.node_leases import LeaseName, NodeLease, node_lease
-from coordination.outcomes import Reading, Unknown
+from coordination.outcomes import Known, Reading, Unknown
 from coordination.ports import TableReader
+from coordination.termination import TERMINATED
+
+States: TypeAlias = Callable[[Collection[str]], Reading[Mapping[str, str | None]]]
+"""EC2's words for instances (coordination.adapters.instances)."""
 
 
 @dataclass
@@ -22,10 +30,12 @@ class WatchedLease:
     name: LeaseName
     lease_seconds: float
     clock: Callable[[], float] = time.monotonic
+    states: States | None = None
+    """None where EC2 is not asked, and each holder has its whole lease."""
     _watch: LeaseWatch | None = field(default=None, init=False)
 
     def look(self) -> tuple[Reading[NodeLease | None], bool]:
-        """The lease, and whether somebody holds it who was seen not to renew it for a whole lease."""
+        """The lease, and whether its holder was seen not to renew it for a whole lease, or is terminated."""
         began = self.clock()
         reading = parsed(self.table.get(lease_item(self.name)), node_lease)
         ended = self.clock()
@@ -37,4 +47,11 @@ class WatchedLease:
             self._watch = None
             return reading, False
         self._watch = observe(self._watch, (seen.owner, seen.counter), began, ended)
-        return reading, self._watch.is_still(self.lease_seconds)
+        return reading, self._watch.is_still(self.lease_seconds) or self._is_terminated(seen.owner, self._watch)
+
+    def _is_terminated(self, holder: str, watch: LeaseWatch) -> bool:
+        """Whether EC2 says so. It is asked of a holder alone that has not renewed since the look before."""
+        if self.states is None or watch.until <= watch.since:
+            return False
+        states = self.states([holder])
+        return isinstance(states, Known) and states.value.get(holder) == TERMINATED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from coordination.names import CLUSTER_ITEM, lease_item
 from coordination.node_leases import LeaseName, NodeLease, node_lease, release
-from coordination.outcomes import Item
+from coordination.outcomes import Item, Known, Reading, Unknown
 from coordination.record import ClusterRecord, Phase, cluster_record
 from coordination.timings import Timings
 from coordination.writes import as_item
@@ -92,6 +92,44 @@ def test_a_holder_that_renews_keeps_its_lease_however_long_it_is_watched() -> No
         clock.now += TIMINGS.lease - 1
 
 
+class Ec2:
+    """EC2's word for every instance, and of whom it was asked."""
+
+    def __init__(self, word: Reading[str | None]) -> None:
+        self.word = word
+        self.asked: list[str] = []
+
+    def states(self, instance_ids: Collection[str]) -> Reading[Mapping[str, str | None]]:
+        self.asked += instance_ids
+        return self.word if isinstance(self.word, Unknown) else Known(dict.fromkeys(instance_ids, self.word.value))
+
+
+def test_a_terminated_holder_loses_its_lease_as_soon_as_it_was_seen_not_to_renew_it() -> None:
+    table, clock, ec2 = MemoryTable(as_lease(HELD_BY_OTHER)), Clock(), Ec2(Known("terminated"))
+    mine = Contender(table, LeaseName.JOIN, "i-me", TIMINGS.lease, clock, states=ec2.states)
+    assert said(mine.try_once()) == "i-other holds lease#join"
+    clock.now += 1
+    table.store(as_lease(replace(HELD_BY_OTHER, counter=6)))
+    assert said(mine.try_once()) == "i-other holds lease#join"
+    assert ec2.asked == []
+    clock.now += 1
+    assert mine.try_once() == NodeLease(LeaseName.JOIN, "i-me", 7, 3)
+    assert ec2.asked == ["i-other"]
+
+
+@pytest.mark.parametrize(
+    "word", [Known("running"), Known("stopped"), Known("shutting-down"), Known(None), Unknown("throttled")], ids=str
+)
+def test_a_holder_that_is_not_terminated_has_its_whole_lease(word: Reading[str | None]) -> None:
+    table, clock = MemoryTable(as_lease(HELD_BY_OTHER)), Clock()
+    mine = Contender(table, LeaseName.JOIN, "i-me", TIMINGS.lease, clock, states=Ec2(word).states)
+    mine.try_once()
+    clock.now += TIMINGS.lease - 0.001
+    assert said(mine.try_once()) == "i-other holds lease#join"
+    clock.now += 0.001
+    assert isinstance(mine.try_once(), NodeLease)
+
+
 def test_what_a_contender_saw_before_does_not_count_against_the_next_holder() -> None:
     table, clock = MemoryTable(as_lease(HELD_BY_OTHER)), Clock()
     mine = contender(table, clock)
@@ -152,7 +190,8 @@ def test_of_two_that_saw_it_free_one_takes_it_and_the_other_is_told() -> None:
 
 def test_an_item_that_is_no_lease_is_left_alone() -> None:
     table = MemoryTable({"Id": ITEM, "Owner": "i-other", "Counter": 1})
-    assert said(contender(table, Clock()).try_once()).startswith("lease#join cannot be understood: item lease#join")
+    unknown = "whether lease#join is free is unknown: item lease#join"
+    assert said(contender(table, Clock()).try_once()).startswith(unknown)
     assert table.calls == [f"get {ITEM}"]
 
 
