@@ -11,8 +11,10 @@ from tests.bench.spread import Spread
 
 WHOLE = Measured(
     by_hand_gap=[0.1, 0.2, 0.3],
+    by_hand_leaving_gap=[0.1],
     member_remove=[0.05],
     planned_gap=[0.4, 0.6, 5.0],
+    planned_leaving_gap=[0.2],
     planned_api_gap=[9.0],
     allowed_to_completed=[60.0],
     lost_gap=[1.5],
