@@ -9,8 +9,9 @@ from pathlib import Path
 from coordination.members import Member, MemberState
 from coordination.outcomes import Done, Known, NoOp, Reading, Unknown
 from userdata.boot.snapshot import PeerAnswer
+from userdata.etcd.asking import until
 from userdata.etcd.client import Etcd
-from userdata.etcd.model import MemberList, Status, hexadecimal
+from userdata.etcd.model import MemberList, hexadecimal
 from userdata.etcd.refusals import EtcdRefused, Failed
 from userdata.etcd.view import MemberAnswer, ask_all, silent_voters
 from userdata.host import files
@@ -48,10 +49,17 @@ class EtcdPeerClients:
         )
         self._issued = pki.etcd.bundle
 
-    def answers(self, addresses: Iterable[str]) -> list[PeerAnswer]:
-        """What those say who answer at all."""
-        said = ask_all([self._at(address) for address in addresses])
-        return [_answer(each.status.value, each) for each in said if isinstance(each.status, Known)]
+    def answers(
+        self, addresses: Iterable[str], is_enough: Callable[[PeerAnswer], bool] = lambda _: False
+    ) -> list[PeerAnswer]:
+        """What those say who answer at all; nobody is waited for any more once one answer is enough."""
+
+        def enough(said: MemberAnswer) -> bool:
+            answer = _answer(said)
+            return answer is not None and is_enough(answer)
+
+        said = ask_all([self._at(address) for address in addresses], enough)
+        return [answer for each in said if (answer := _answer(each)) is not None]
 
     def members(self, addresses: Iterable[str]) -> Reading[MemberList]:
         """etcd's own list, as the majority knows it, from whoever answers first."""
@@ -78,12 +86,13 @@ class EtcdPeerClients:
     def _first(
         self, addresses: Iterable[str], ask: Callable[[Etcd], Reading[MemberList] | EtcdRefused]
     ) -> Reading[MemberList]:
-        reasons = []
-        for address in addresses:
-            outcome = ask(self._at(address))
-            if isinstance(outcome, Known):
-                return outcome
-            reasons.append(outcome.reason)
+        said = until(
+            lambda address: ask(self._at(address)), list(addresses), lambda outcome: isinstance(outcome, Known)
+        )
+        known = [outcome for outcome in said if isinstance(outcome, Known)]
+        if known:
+            return known[0]
+        reasons = [outcome.reason for outcome in said if not isinstance(outcome, Known)]
         return Unknown("; ".join(reasons) or "no address of a member is known")
 
     def _at(self, address: str) -> Etcd:
@@ -92,7 +101,11 @@ class EtcdPeerClients:
         return Etcd(address, held, seconds=_ASK_SECONDS)
 
 
-def _answer(status: Status, said: MemberAnswer) -> PeerAnswer:
+def _answer(said: MemberAnswer) -> PeerAnswer | None:
+    """None of one who does not answer."""
+    if isinstance(said.status, Unknown):
+        return None
+    status = said.status.value
     return PeerAnswer(hexadecimal(status.cluster_id), said.serves and not status.is_learner)
 
 

@@ -128,7 +128,8 @@ class Gatherer:
             return Reach.UNASKED
         self._etcd_peers.introduce(pki.value, now())
         asked = addresses(rows.value, record.epoch, without=self._context.instance_id)
-        return reach(self._etcd_peers.answers(asked), record.etcd_cluster_id)
+        etcd = record.etcd_cluster_id
+        return reach(self._etcd_peers.answers(asked, lambda answer: reach([answer], etcd) is Reach.QUORUM), etcd)
 
     def _owner_gone(self, record: ClusterRecord) -> Reading[bool]:
         owner = record.owner

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -92,8 +92,8 @@ class EtcdPeers(Protocol):
     def introduce(self, pki: Pki, now: datetime) -> None:
         """Have a certificate that etcd accepts."""
 
-    def answers(self, addresses: Iterable[str]) -> list[PeerAnswer]:
-        """What those say who answer at all."""
+    def answers(self, addresses: Iterable[str], is_enough: Callable[[PeerAnswer], bool]) -> list[PeerAnswer]:
+        """What those say who answer at all; nobody is waited for any more once one answer is enough."""
 
     def members(self, addresses: Iterable[str]) -> Reading[MemberList]:
         """etcd's own list."""

@@ -7,11 +7,11 @@ member is asked at its first address, for kubeadm gives each exactly one.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from coordination.outcomes import Known, Reading, Unknown
+from userdata.etcd.asking import side_by_side, until
 from userdata.etcd.client import NODE_CREDENTIALS, Etcd
 from userdata.etcd.model import Alarm, EtcdMember, Health, MemberKind, MemberList, Status
 from userdata.etcd.refusals import EtcdRefused
@@ -23,7 +23,6 @@ _NEVER_STARTED = Unknown("it was added and has never started")
 
 At: TypeAlias = Callable[[str], Etcd]
 """Who listens at an address."""
-Given = TypeVar("Given")
 Value = TypeVar("Value")
 
 
@@ -126,7 +125,7 @@ def look(asked: Etcd, at: At) -> Reading[EtcdView]:
     listed = _plain("member list", asked.members())
     if isinstance(listed, Unknown):
         return listed
-    members = tuple(_side_by_side(lambda member: _view(member, at), listed.value.members))
+    members = tuple(side_by_side(lambda member: _view(member, at), listed.value.members))
     return Known(EtcdView(listed.value, members, _plain("alarms", asked.alarms())))
 
 
@@ -139,15 +138,18 @@ def unhealthy_members(seen: Reading[EtcdView]) -> tuple[str, ...]:
 
 def silent_voters(listed: MemberList, at: At) -> tuple[EtcdMember, ...]:
     """The voters that do not answer, with or without a majority. All are asked at the same time."""
-    statuses = _side_by_side(lambda member: _status(member, at), listed.voters)
+    statuses = side_by_side(lambda member: _status(member, at), listed.voters)
     return tuple(
         member for member, status in zip(listed.voters, statuses, strict=True) if not isinstance(status, Known)
     )
 
 
-def ask_all(clients: Collection[Etcd]) -> list[MemberAnswer]:
-    """What each says who listens somewhere, whoever is listed; in the order given. All are asked at the same time."""
-    return _side_by_side(ask, clients)
+def ask_all(
+    clients: Collection[Etcd], is_enough: Callable[[MemberAnswer], bool] = lambda _: False
+) -> list[MemberAnswer]:
+    """What each says who listens somewhere, whoever is listed; in the order given. All are asked at the same time, and
+    once one answer is enough those who have not answered are waited for no more."""
+    return until(ask, clients, is_enough)
 
 
 def ask(client: Etcd) -> MemberAnswer:
@@ -173,13 +175,6 @@ def _wrong(seen: MemberView) -> str:
     if member.kind is not MemberKind.VOTER:
         return f"{member.name or ', '.join(member.peer_urls)} has not finished joining"
     return f"{member.name} ({address(member)}): {seen.problem}"
-
-
-def _side_by_side(ask_one: Callable[[Given], Value], given: Collection[Given]) -> list[Value]:
-    if not given:
-        return []
-    with ThreadPoolExecutor(len(given)) as pool:
-        return list(pool.map(ask_one, given))
 
 
 def _plain(operation: str, answer: Reading[Value] | EtcdRefused) -> Reading[Value]:

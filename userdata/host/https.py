@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from typing import Any
 from coordination.outcomes import Known, Unknown
 from userdata.host import network
 
+CONNECT_SECONDS = 2.5
+"""How long a host may take to accept a connection, which its kernel does in milliseconds however busy it is. A SYN that
+is lost is sent again after a second (RFC 6298); an address that nobody has any more costs no more than this."""
 REQUEST_SECONDS = 10.0
 """How long the other side may be silent while it is connected to, and again whenever more of its answer is awaited."""
 LARGEST_ANSWER = 1 << 20
@@ -123,7 +127,7 @@ def ask(
         made = context()
     except Unavailable as error:
         return NoAnswer(f"{asked} at {host}: {error}", NO_CREDENTIALS)
-    connection = http.client.HTTPSConnection(host, port, timeout=seconds, context=made)
+    connection = _Connection(host, port, made, seconds)
     try:
         connection.request(method, path, None if body is None else json.dumps(body), dict(headers or {}))
         response = connection.getresponse()
@@ -139,6 +143,26 @@ def ask(
     if len(answer.body) > limit:
         return NoAnswer(f"{asked} at {host}: the answer is larger than {limit} bytes", TOO_LARGE)
     return Known(answer)
+
+
+class _Connection(http.client.HTTPSConnection):
+    """One whose host is waited for less long than its answers."""
+
+    def __init__(self, host: str, port: int, made: ssl.SSLContext, seconds: float) -> None:
+        super().__init__(host, port, timeout=seconds, context=made)
+        self._made = made
+        self._seconds = seconds
+
+    def connect(self) -> None:
+        """Connect, and shake hands; the latter takes as long as the host is busy."""
+        plain = socket.create_connection((self.host, self.port), min(CONNECT_SECONDS, self._seconds))
+        plain.settimeout(self._seconds)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            self.sock = self._made.wrap_socket(plain, server_hostname=self.host)
+        except BaseException:
+            plain.close()
+            raise
 
 
 def _said(error: Exception) -> str:

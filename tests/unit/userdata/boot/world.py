@@ -466,7 +466,7 @@ class Neighbours:
     def introduce(self, pki: Pki, now: datetime) -> None:
         self.world.happens("etcd: introduce")
 
-    def answers(self, addresses: Iterable[str]) -> list[PeerAnswer]:
+    def answers(self, addresses: Iterable[str], is_enough: Callable[[PeerAnswer], bool]) -> list[PeerAnswer]:
         record = self.world.record
         assert record is not None
         if self.world.happens("etcd: answers") or not self.world.answering:

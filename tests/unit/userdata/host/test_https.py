@@ -51,9 +51,12 @@ def answered(status: str, body: bytes = b"", length: int | None = None) -> bytes
 
 @contextmanager
 def server(
-    pair: str, said: bytes, hold: threading.Event | None = None, clients: str = ""
+    pair: str, said: bytes, hold: threading.Event | None = None, clients: str = "", busy_seconds: float = 0
 ) -> Iterator[Callable[[], int]]:
-    """A server that reads one request and sends `said`; with `hold` it then waits. What it read is in `heard`."""
+    """A server that reads one request and sends `said`; with `hold` it then waits.
+
+    It shakes hands only after `busy_seconds`.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pair)
     if clients:
@@ -62,13 +65,15 @@ def server(
     listening = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
-        with suppress(OSError), listening.accept()[0] as plain, context.wrap_socket(plain, server_side=True) as stream:
-            heard = b""
-            while b"\r\n\r\n" not in heard:
-                heard += stream.recv(65536)
-            stream.sendall(said)
-            if hold is not None:
-                hold.wait(SECONDS)
+        with suppress(OSError), listening.accept()[0] as plain:
+            time.sleep(busy_seconds)
+            with context.wrap_socket(plain, server_side=True) as stream:
+                heard = b""
+                while b"\r\n\r\n" not in heard:
+                    heard += stream.recv(65536)
+                stream.sendall(said)
+                if hold is not None:
+                    hold.wait(SECONDS)
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
@@ -138,6 +143,23 @@ def test_a_port_that_accepts_and_never_speaks_tls_costs_the_time_out() -> None:
         found = ask("the thing", "127.0.0.1", mute.getsockname()[1], TRUST, "GET", "/", seconds=0.2)
     assert isinstance(found, NoAnswer)
     assert (found.code, "timed out" in found.reason) == ("TimeoutError", True)
+
+
+def test_a_host_that_accepts_no_connection_is_waited_for_less_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(https, "CONNECT_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as waiting:
+        # Once its queue is full Linux drops what else wants to connect.
+        waiting.connect(full.getsockname())
+        began = time.monotonic()
+        found = got(full.getsockname()[1])
+        assert time.monotonic() - began < SECONDS / 2
+    assert found == NoAnswer("the thing at 127.0.0.1: TimeoutError: timed out", "TimeoutError")
+
+
+def test_a_host_that_is_busy_may_take_longer_to_shake_hands(pair: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(https, "CONNECT_SECONDS", 0.2)
+    with server(pair, answered("200 OK"), busy_seconds=0.6) as port:
+        assert isinstance(got(port()), Known)
 
 
 def test_where_nobody_listens_and_where_no_name_resolves_it_is_unreachable() -> None:
