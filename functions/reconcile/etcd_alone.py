@@ -30,12 +30,10 @@ def decides(row: Member, place: Place, approved: Approval | None, no_room: Colle
     return held_since is not None and now - held_since >= HOOK_SECONDS - LAST_SECONDS
 
 
-def is_void(given: Approval, rows: Mapping[str, Reading[Member]], places: Mapping[str, Place], epoch: int) -> bool:
-    """Whether an approval of a removal allows nothing now: its epoch is over, its instance is no member or stays one.
+def is_void(given: Approval, rows: Mapping[str, Reading[Member]], epoch: int) -> bool:
+    """Whether an approval of a removal can allow nothing any more: its epoch is over, or its instance is no member.
 
-    One that is in service again, as from standby, was approved for that time: the next time is judged anew. Nor does an
-    approval that names several allow anything: each removal is judged by what the one before has left. `places` are
-    those of the epoch's rows.
+    It never could where it names several: each removal is judged by what the one before has left.
     """
     if given.epoch != epoch or len(given.instance_ids) != 1:
         return True
@@ -43,6 +41,4 @@ def is_void(given: Approval, rows: Mapping[str, Reading[Member]], places: Mappin
     row = rows.get(name)
     if row is None or isinstance(row, Unknown):
         return row is None
-    if places.get(name) in (Place.LAUNCHES, Place.SERVES):
-        return True
     return row.value.epoch != epoch or row.value.state is MemberState.REMOVED

@@ -74,7 +74,7 @@ def _of_ready(snapshot: Snapshot, rows: Rows, record: ClusterRecord, groups: Gro
             members[action.row.instance_id] = replace(action.row, vetoed_at=snapshot.now)
     facts = _facts(snapshot, members, rows, record, groups, in_flight)
     actions += [_target(each) for each in serving(facts, groups.slots)]
-    actions += _void_approval(rows, facts.places, record)
+    actions += _void_approval(rows, record)
     plan = removals.plan(facts)
     if plan.request is not None:
         # The fence is of this pass alone, and a pass asks once.
@@ -97,14 +97,14 @@ def _undecided(facts: Facts) -> frozenset[str]:
     return frozenset(name for name in lost if facts.rows[name].state is not MemberState.REMOVED) | unseen
 
 
-def _void_approval(rows: Rows, places: Mapping[str, Place], record: ClusterRecord) -> list[Action]:
-    """A person's approval goes once it allows nothing: the next one is for another removal."""
+def _void_approval(rows: Rows, record: ClusterRecord) -> list[Action]:
+    """A person's approval goes once it can allow nothing any more: the next one is for another instance."""
     if isinstance(rows.removal_approval, Unknown):
         return [Wait(REMOVAL_APPROVAL_ITEM, rows.removal_approval.reason)]
     given = rows.removal_approval.value
-    if given is None or not etcd_alone.is_void(given, rows.members, places, record.epoch):
+    if given is None or not etcd_alone.is_void(given, rows.members, record.epoch):
         return []
-    return [ClearApproval(given, f"{given.who} approved it in epoch {given.epoch}: no member that it names leaves")]
+    return [ClearApproval(given, f"{given.who} approved it in epoch {given.epoch}: no member is the one that it names")]
 
 
 def _target(found: Serving) -> Action:
