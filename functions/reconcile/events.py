@@ -39,6 +39,8 @@ class Wakened:
     """A pass is due; `by` is for the log."""
 
     by: Mapping[str, object]
+    news: bool = True
+    """Whether something has changed, so that it must not be lost on a pass that runs already."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def _changed_key(record: object, settings: Settings) -> str:
 def _event_bridge(event: Mapping[str, object], settings: Settings) -> Trigger:
     source, kind = _text(event, "source"), _text(event, "detail-type")
     if (source, kind) == ("aws.events", "Scheduled Event"):
-        return Wakened({"kind": "schedule"})
+        return Wakened({"kind": "schedule"}, news=False)
     if (source, kind) != ("aws.autoscaling", "EC2 Instance-terminate Lifecycle Action"):
         return Ignored(f"an event {kind!r} of {source!r}"[:200])
     detail = event.get("detail")

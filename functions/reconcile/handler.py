@@ -18,7 +18,7 @@ from coordination.teardowns import Teardown
 from functions.reconcile import answers, measures, passes, start, teardown
 from functions.reconcile.actions import AnswerTeardown
 from functions.reconcile.apply import apply
-from functions.reconcile.events import Ignored, ResourceRequest, StartRequest, TeardownRequest, trigger
+from functions.reconcile.events import Ignored, ResourceRequest, StartRequest, TeardownRequest, Wakened, trigger
 from functions.reconcile.ports import Ports
 from functions.reconcile.settings import Settings, settings
 from functions.reconcile.teardown import AnswerNow
@@ -57,9 +57,9 @@ def respond(event: object, environment: Settings, connect: Callable[[], Ports]) 
             case StartRequest():
                 log |= {"by": {"kind": "start", "request": found.kind, "stack": found.stack_id}}
                 problems = _start(found, environment, connect(), log)
-            case _:
+            case Wakened():
                 log |= {"by": found.by}
-                problems = _pass(environment, connect(), log)
+                problems = _pass(environment, connect(), log, news=found.news)
     except Exception as error:
         log |= {"outcome": "failed", "level": "ERROR", "problems": [f"{type(error).__name__}: {error}"]}
         raise
@@ -71,10 +71,10 @@ def respond(event: object, environment: Settings, connect: Callable[[], Ports]) 
     return {"outcome": log["outcome"]}
 
 
-def _pass(environment: Settings, ports: Ports, log: dict[str, object]) -> list[str]:
+def _pass(environment: Settings, ports: Ports, log: dict[str, object], *, news: bool) -> list[str]:
     """Run a pass; returns what failed."""
     started = time.monotonic()
-    report = passes.run(ports, environment, _owner())
+    report = passes.run(ports, environment, _owner(), news=news)
     _describe(report, log)
     _measure(report, environment, ports, started)
     return list(report.problems)

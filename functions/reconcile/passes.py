@@ -17,6 +17,10 @@ from functions.reconcile.snapshot import Snapshot
 
 # Store the phase; let everything go; answer. Each step needs what the one before changed, read afresh.
 _MOST_ROUNDS = 3
+PATIENCE_SECONDS = 15.0
+"""How long an event waits for another pass to end, which takes a second or three: what woke it may have come after that
+one had read it. Whoever holds the lease for longer hangs or has died, and the schedule comes when it is free."""
+_PAUSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -40,12 +44,13 @@ class Report:
         return waits[-1] if waits else "what is left is unknown"
 
 
-def run(ports: Ports, settings: Settings, owner: str, request: Teardown | None = None) -> Report:
-    """Run one pass as `owner`, a name that no other call of the function has.
+def run(ports: Ports, settings: Settings, owner: str, request: Teardown | None = None, *, news: bool = True) -> Report:
+    """Run one pass as `owner`, a name that no other call of the function has. With `news` it waits for another one to
+    end; the schedule has none.
 
     Where the lease's state is unknown the pass runs without it: its decisions are then to wait, and heartbeats are due.
     """
-    holding = lease.take(ports.table, owner, int(ports.clock()), settings.timeout_seconds)
+    holding = _take(ports, settings, owner, PATIENCE_SECONDS if news else 0.0)
     if isinstance(holding, lease.Busy):
         return Report(busy=holding.reason)
     results: list[Result] = []
@@ -65,6 +70,16 @@ def run(ports: Ports, settings: Settings, owner: str, request: Teardown | None =
         if not isinstance(holding, Unknown):
             lease.release(ports.table, owner, holding.value)
     return Report(tuple(results), tuple(dict.fromkeys(failed)), snapshot=snapshot)
+
+
+def _take(ports: Ports, settings: Settings, owner: str, seconds: float) -> lease.Taking:
+    """The lease, once no other pass holds it, or what is in the way after so many seconds."""
+    while True:
+        holding = lease.take(ports.table, owner, int(ports.clock()), settings.timeout_seconds)
+        if not isinstance(holding, lease.Busy) or seconds <= 0:
+            return holding
+        ports.pause(_PAUSE_SECONDS)
+        seconds -= _PAUSE_SECONDS
 
 
 def _unread(snapshot: Snapshot) -> list[str]:

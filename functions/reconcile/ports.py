@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -67,8 +68,8 @@ class Root(Protocol):
 @dataclass(frozen=True)
 class Ports:
     """`send` puts a body to the address at which CloudFormation waits; `clock` gives seconds since 1970;
-    `seconds_left` says how long this call of the function may still take, `calls` how many requests to AWS it has sent,
-    None where nobody counts them."""
+    `seconds_left` says how long this call of the function may still take, `pause` lets so many seconds pass, `calls`
+    says how many requests to AWS were sent, None where nobody counts them."""
 
     table: ProtectedTable
     groups: ClusterGroups
@@ -79,3 +80,4 @@ class Ports:
     clock: Callable[[], float]
     seconds_left: Callable[[], float]
     calls: Callable[[], int] | None = None
+    pause: Callable[[float], None] = time.sleep

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -241,7 +241,8 @@ class WatchedTable(ClusterTable):
 
 
 class FunctionHarness:
-    """Ports of one cluster. `moment` is the clock; `seconds_left` what the call of the function may still take."""
+    """Ports of one cluster. `moment` is the clock; `seconds_left` what the call of the function may still take, and
+    `meanwhile` happens whenever it lets time pass."""
 
     def __init__(self, client: Any, *instances: GroupInstance) -> None:
         self.client = client
@@ -250,6 +251,7 @@ class FunctionHarness:
         self.root = FakeRoot(Known("UPDATE_COMPLETE"))
         self.moment = float(NOW)
         self.seconds_left = 60.0
+        self.meanwhile: Callable[[], object] = lambda: None
 
     def ports(self) -> Ports:
         return Ports(
@@ -261,7 +263,13 @@ class FunctionHarness:
             send=answers.send,
             clock=lambda: self.moment,
             seconds_left=lambda: self.seconds_left,
+            pause=self.pause,
         )
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass, and what happens meanwhile happen."""
+        self.moment += seconds
+        self.meanwhile()
 
     def call(self, event: object) -> dict[str, object]:
         """Call the function with `event`."""

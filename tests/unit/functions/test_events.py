@@ -17,8 +17,8 @@ def test_a_lifecycle_event_with_our_hook_but_no_instance_still_wakes_a_pass() ->
     assert isinstance(trigger(lifecycle(EC2InstanceId=None), SETTINGS), Wakened)
 
 
-def test_the_schedule_wakes_a_pass() -> None:
-    assert trigger(SCHEDULE, SETTINGS) == Wakened({"kind": "schedule"})
+def test_the_schedule_wakes_a_pass_and_brings_no_news() -> None:
+    assert trigger(SCHEDULE, SETTINGS) == Wakened({"kind": "schedule"}, news=False)
 
 
 @pytest.mark.parametrize("key", ["cluster", "member#i-1", "operation", "teardown", "drain#i-1", "an-item-of-later"])

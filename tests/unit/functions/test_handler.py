@@ -136,13 +136,32 @@ def test_a_call_that_finds_another_pass_running_is_busy_and_touches_nothing(
     there: FunctionHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     there.store(lease__function={"Owner": "other", "StartedAt": NOW - 10, "Fence": 3})
-    for event in (SCHEDULE, lifecycle(), stream("member#i-1")):
+    assert there.call(SCHEDULE) == {"outcome": "busy"}
+    assert log_line(capsys)["reason"] == "other has held it for 10 s"
+    for seconds, event in ((25, lifecycle()), (40, stream("member#i-1"))):
         assert there.call(event) == {"outcome": "busy"}
-        assert log_line(capsys)["reason"] == "other has held it for 10 s"
+        assert log_line(capsys)["reason"] == f"other has held it for {seconds} s"
     assert there.groups.calls == []
-    there.moment += 111
+    there.moment += 81
     assert there.call(SCHEDULE) == {"outcome": "done"}
     assert there.item("lease#function") == {"Id": "lease#function", "Fence": 4}
+
+
+@pytest.mark.parametrize("event", [lifecycle(), stream("operation")], ids=["lifecycle", "table"])
+def test_what_changed_while_another_pass_ran_is_looked_at_once_that_has_ended(
+    there: FunctionHarness, event: object
+) -> None:
+    """That one may have read it before, and the schedule is a minute away."""
+    there.store(lease__function={"Owner": "other", "StartedAt": NOW - 1, "Fence": 3})
+
+    def ends() -> None:
+        if there.moment >= NOW + 2:
+            there.store(lease__function={"Fence": 3})
+
+    there.meanwhile = ends
+    assert there.call(event) == {"outcome": "done"}
+    assert there.groups.calls == [("complete", "i-1")]
+    assert there.moment < NOW + 4
 
 
 def test_the_lease_is_released_after_a_call_that_failed(
