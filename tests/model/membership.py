@@ -13,6 +13,7 @@ from tests.model.explorer import Step
 from tests.model.membership_agent import JOINERS_GO_ON, MAJORITY_OF_SLOTS, ONE_BY_ONE, Agents
 from tests.model.membership_function import ALONE, NO_LISTED_LET_GO, QUORUM, Function
 from tests.model.membership_joiner import Joiners
+from tests.model.membership_ports import refuses
 from tests.model.membership_state import (
     LEAVES,
     MEMBER,
@@ -100,6 +101,8 @@ class Membership:
     def _waits(self, state: State, at: Position, node: Node) -> bool:
         """RemovalWaits: the voter has to stay, and its successor has no room or its zone launches nothing."""
         if node.place not in (LEAVES, RETAINED) or not node.answers or state.answering > len(state.groups) // 2 + 1:
+            return False
+        if self._function.may_be_alone(state, at) and not refuses(state, node):
             return False
         return has_no_room(state.groups[at[0]], self._room) and self._function.names_a_wait(state, at)
 

@@ -32,6 +32,7 @@ ONE_BY_ONE = "no voter is removed while a member has not finished joining"
 JOINERS_GO_ON = "the learner of a joiner that works is not cleaned away"
 
 _SERVED, _SILENT = "it serves", "it is silent"
+_ALONE = "it serves, and etcd's quorum decides alone"
 _STALE = "it serves, and something has failed since"
 
 
@@ -73,10 +74,11 @@ def _carried_out(state: State, first: Effect) -> Iterator[Step[State]]:
         case Removes(at=at):
             node = state.at(at)
             beside = [ONE_BY_ONE] if node.etcd == VOTER and state.voters < state.members else []
-            for step in removal(state, at, "an agent removes", exact=True):
+            alone = state.operation is not None and state.operation.alone
+            for step in removal(state, at, "an agent removes", exact=True, alone=alone):
                 yield step._replace(after=step.after.with_harm(*beside))
             if state.faults.pauses and not node.call:
-                seen = _SERVED if node.answers else _SILENT
+                seen = _SILENT if not node.answers else _ALONE if alone else _SERVED
                 paused = state.spend("pauses").where(at, call=seen)
                 yield Step(f"an agent pauses right before it removes {facts.name(at)}", paused, fault=True)
 
@@ -86,7 +88,8 @@ def _paused(state: State, at: Position, node: Node) -> Iterator[Step[State]]:
     yield Step(f"the agent that was about to remove {facts.name(at)} wakes too late", over)
     if node.etcd != UNLISTED and state.has_quorum:
         sent = "a paused agent wakes and removes"
-        for step in removal(over, at, sent, exact=node.call == _SERVED, excused=node.call == _SILENT):
+        exact, excused, alone = (node.call == each for each in (_SERVED, _SILENT, _ALONE))
+        for step in removal(over, at, sent, exact=exact, excused=excused, alone=alone):
             yield step._replace(fault=True)
 
 
@@ -100,11 +103,13 @@ def dated(state: State) -> State:
     return state
 
 
-def removal(state: State, at: Position, what: str, *, exact: bool, excused: bool = False) -> Iterator[Step[State]]:
+def removal(
+    state: State, at: Position, what: str, *, exact: bool, excused: bool = False, alone: bool = False
+) -> Iterator[Step[State]]:
     """etcd's `member remove`.
 
-    `exact` says that nothing has failed since the check, `excused` that the member was silent then. Where etcd's quorum
-    may decide alone, no majority of the slots is wanted.
+    `exact` says that nothing has failed since the check, `excused` that the member was silent then, `alone` that the
+    operation says that etcd's quorum decides alone.
     """
     node = state.at(at)
     if refuses(state, node):
@@ -113,7 +118,7 @@ def removal(state: State, at: Position, what: str, *, exact: bool, excused: bool
     harm = [] if after.has_quorum else [QUORUM]
     if node.alive and node.place == BOOTS and node.etcd in (UNSTARTED, LEARNER) and not excused:
         harm.append(JOINERS_GO_ON)
-    if node.answers and not excused and not node.alone:
+    if node.answers and not excused and not alone:
         least = len(state.groups) // 2 + 1
         if after.voters < least or (exact and after.answering < least):
             harm.append(MAJORITY_OF_SLOTS)

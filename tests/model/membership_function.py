@@ -137,7 +137,7 @@ class Function:
                 decided = state.spend("stale").where(at, late=what)
                 yield Step(f"a pass decides to let {facts.name(at)} go, and pauses", decided, fault=True)
         elif what == _REQUEST and decision.kind is not None:
-            if decision.alone and not self._may_be_alone(state, at):
+            if decision.alone and not self.may_be_alone(state, at):
                 state = state.with_harm(ALONE)
             if self._may_request(state.operation, decision.kind):
                 yield Step(f"the function asks for {decision.kind} of {facts.name(at)}", _requested(state, decision))
@@ -162,11 +162,12 @@ class Function:
             asked = _requested(over, Decision(_REQUEST, at, kind, alone=alone))
             yield Step(f"late: the function asks for {node.late} of {facts.name(at)}", asked, fault=True)
 
-    def _may_be_alone(self, state: State, at: Position) -> bool:
+    def may_be_alone(self, state: State, at: Position) -> bool:
+        """Whether etcd's quorum may decide alone about an instance."""
         node = state.at(at)
         if node.alone == LAST_HOUR:
             return node.place == LEAVES and has_no_room(state.groups[at[0]], self._room)
-        return node.alone == APPROVED and not node.is_active
+        return node.alone == APPROVED
 
 
 def _requested(state: State, decision: Decision) -> State:

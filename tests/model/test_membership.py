@@ -15,7 +15,7 @@ from coordination.operations import Operation, OperationKind, OperationState
 from coordination.quorum import Membership as Members
 from coordination.quorum import Objection
 from coordination.writes import Transaction
-from functions.reconcile import decide, membership, removals, sizes, slots
+from functions.reconcile import decide, etcd_alone, membership, removals, sizes, slots
 from functions.reconcile.endings import Endings
 from functions.reconcile.places import Place
 from functions.reconcile.removals import Facts, Plan
@@ -45,9 +45,9 @@ def test_membership_keeps_every_promise(name: str) -> None:
     assert result.violation is None, str(result.violation)
 
 
-def caught(faults: Faults, only: str = "", slots: int = 3, room: int = 1) -> str:
+def caught(faults: Faults, only: str = "", slots: int = 3, room: int = 1, dry: int = 0) -> str:
     """The sentence that a model breaks; with `only` no other one is looked at."""
-    model = Membership(faults, slots, room)
+    model = Membership(faults, slots, room, dry)
     wanted = {what: holds for what, holds in model.invariants.items() if only in ("", what)}
     result = explore(Watched(model, wanted), most_states=20_000)
     assert result.violation is not None, f"{result.states} states, and nothing was caught"
@@ -124,6 +124,17 @@ def test_an_approval_that_is_taken_for_all_that_etcd_needs(monkeypatch: pytest.M
     monkeypatch.setattr(check, "objection_to_removal", wrong)
     # What etcd's own check refuses is not caught, for etcd refuses it.
     assert caught(Faults(terminations=2, approvals=1), room=2) == ONE_BY_ONE
+
+
+def test_an_agent_that_takes_every_approved_operation_for_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes by the person's word, and not by what the operation says, which an older pass has written."""
+    monkeypatch.setattr(check, "objection_to_removal", by_etcd_alone)
+    assert caught(Faults(terminations=2, approvals=1, stale=1)) == MAJORITY_OF_SLOTS
+
+
+def test_an_approval_that_nobody_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(etcd_alone, "decides", lambda *_: False)
+    assert caught(Faults(terminations=1, approvals=1), dry=1) == NO_PROGRESS
 
 
 @pytest.mark.parametrize("faults", [Faults(terminations=2, approvals=1), Faults(terminations=2, last_hours=1)])
