@@ -1,4 +1,5 @@
-"""`lease#<name>` items of nodes: one at a time, taken over only from a holder that was seen to stand still.
+"""`lease#<name>` items of nodes: one at a time, taken over only from a holder that was seen to
+stand still, or is terminated.
 
 A lease does not stop a holder that was paused. What is done under it and cannot be undone is therefore conditional on
 its fence, which grows with every take-over and is never reset.
@@ -59,7 +60,7 @@ def node_lease(item: Item) -> NodeLease:
 
 
 def take(name: LeaseName, seen: NodeLease | None, owner: str) -> Holding:
-    """Take a lease that nobody holds, or that was `seen` to stand still for as long as a lease lasts."""
+    """Take a lease that nobody holds, or whose holder, as `seen`, stands still or is terminated."""
     if seen is None:
         lease = NodeLease(name, owner, counter=1, fence=1)
         return Holding(update(lease.item_id, _fields(lease), ABSENT), lease)
@@ -79,7 +80,7 @@ def release(held: NodeLease) -> Update:
 
 
 def release_still(seen: NodeLease) -> Update:
-    """Release a lease that was `seen` to stand still for as long as it lasts; refused once its holder has moved."""
+    """Release a lease whose holder, as `seen`, stands still or is terminated; refused once its holder has moved."""
     return update(seen.item_id, {"Owner": None, "Fence": seen.fence}, _fields(seen))
 
 

@@ -90,7 +90,7 @@ def tasks(context: AgentContext, leadership: AgentLease, measured: Callable[[str
 def renewal(context: AgentContext, pulse: Pulse) -> Task:
     """The one that takes minutes. It runs beside the others: of what they use it may use only what keeps no state.
 
-    That is the table's client, etcd's clients and the certificates' files; the lease is its own.
+    That is the clients of the table, of EC2 and of etcd, and the certificates' files; the lease is its own.
     """
     return certificate_renewal.task(_certificate_context(context, pulse), _renewal_period(context))
 
@@ -115,7 +115,7 @@ def departures(context: AgentContext, leadership: AgentLease, pulse: Pulse) -> S
             table=context.table,
             leadership=leadership,
             join_lease=join_lease.during,
-            beside_call=Others(context.table, Activity.CALL, timings.lease),
+            beside_call=Others(context.table, Activity.CALL, timings.lease, states=states),
             look=_look(context),
             own=Etcd(identity.address, NODE_CREDENTIALS),
             at=member_at,
@@ -230,7 +230,7 @@ def _certificate_context(context: AgentContext, pulse: Pulse) -> CertificateCont
         identity.instance_id,
         timings,
         certificate_renewal.STAGE_SECONDS,
-        others=Others(context.table, Activity.RESTART, timings.lease),
+        others=Others(context.table, Activity.RESTART, timings.lease, states=context.groups.states),
         states=context.groups.states,
     )
     return CertificateContext(

@@ -72,7 +72,7 @@ class ControlPlaneBoot:
         self._gatherer = Gatherer(context, self._keys, self._etcd_peers)
         lease_seconds = context.image.pace.leases.lease
         # One for the whole boot: it remembers for how long the holder was silent.
-        others = Others(context.table, Activity.JOIN, lease_seconds)
+        others = Others(context.table, Activity.JOIN, lease_seconds, states=context.groups.states)
         self._contender = Contender(
             context.table,
             LeaseName.JOIN,

@@ -9,7 +9,7 @@ from pathlib import Path
 from coordination.members import Member, MemberState
 from coordination.outcomes import Done, Known, NoOp, Reading, Unknown
 from userdata.boot.snapshot import PeerAnswer
-from userdata.etcd.asking import until
+from userdata.etcd.asking import side_by_side, until
 from userdata.etcd.client import Etcd
 from userdata.etcd.model import MemberList, hexadecimal
 from userdata.etcd.refusals import EtcdRefused, Failed
@@ -63,11 +63,12 @@ class EtcdPeerClients:
 
     def members(self, addresses: Iterable[str]) -> Reading[MemberList]:
         """etcd's own list, as the majority knows it, from whoever answers first."""
-        return self._first(addresses, Etcd.members)
+        said = until(lambda address: self._at(address).members(), list(addresses), _is_known)
+        return _first(said)
 
     def members_without_majority(self, addresses: Iterable[str]) -> Reading[MemberList]:
-        """The list of whoever answers first, as that member alone knows it; it may be old."""
-        return self._first(addresses, Etcd.members_it_knows)
+        """The list as the first one alone knows it of those who answer; it may be old."""
+        return _first(side_by_side(lambda address: self._at(address).members_it_knows(), list(addresses)))
 
     def silent(self, members: MemberList) -> list[str]:
         """The names of the voters that do not answer."""
@@ -83,22 +84,23 @@ class EtcdPeerClients:
             reasons.append(outcome.reason)
         return Unknown("; ".join(reasons) or "no address of a member is known")
 
-    def _first(
-        self, addresses: Iterable[str], ask: Callable[[Etcd], Reading[MemberList] | EtcdRefused]
-    ) -> Reading[MemberList]:
-        said = until(
-            lambda address: ask(self._at(address)), list(addresses), lambda outcome: isinstance(outcome, Known)
-        )
-        known = [outcome for outcome in said if isinstance(outcome, Known)]
-        if known:
-            return known[0]
-        reasons = [outcome.reason for outcome in said if not isinstance(outcome, Known)]
-        return Unknown("; ".join(reasons) or "no address of a member is known")
-
     def _at(self, address: str) -> Etcd:
         folder = self._root / _FOLDER.lstrip("/")
         held = Credentials(str(folder / "ca.crt"), str(folder / "client.crt"), str(folder / "client.key"))
         return Etcd(address, held, seconds=_ASK_SECONDS)
+
+
+def _is_known(said: Reading[MemberList] | EtcdRefused) -> bool:
+    return isinstance(said, Known)
+
+
+def _first(said: Iterable[Reading[MemberList] | EtcdRefused]) -> Reading[MemberList]:
+    reasons = []
+    for each in said:
+        if isinstance(each, Known):
+            return each
+        reasons.append(each.reason)
+    return Unknown("; ".join(reasons) or "no address of a member is known")
 
 
 def _answer(said: MemberAnswer) -> PeerAnswer | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from queue import SimpleQueue
 from typing import TypeVar
 
 Given = TypeVar("Given")
@@ -18,16 +19,25 @@ def side_by_side(ask: Callable[[Given], Value], given: Collection[Given]) -> lis
 def until(ask: Callable[[Given], Value], given: Collection[Given], is_enough: Callable[[Value], bool]) -> list[Value]:
     """What was said by the time that one answer is enough, or that all have answered; in the order given.
 
-    Those who are still asked then go on in threads of their own until they have their time-out.
+    Those who are still asked then go on in threads of their own, which hold up nobody's end. What `ask` raises is
+    raised here, unless another one had said enough before.
     """
-    if not given:
-        return []
-    pool = ThreadPoolExecutor(len(given))
-    try:
-        asked = [pool.submit(ask, each) for each in given]
-        for answered in as_completed(asked):
-            if is_enough(answered.result()):
-                break
-        return [each.result() for each in asked if each.done()]
-    finally:
-        pool.shutdown(wait=False)
+    answers: SimpleQueue[tuple[int, Value | Exception]] = SimpleQueue()
+
+    def one(number: int, each: Given) -> None:
+        try:
+            answers.put((number, ask(each)))
+        except Exception as error:
+            answers.put((number, error))
+
+    for number, each in enumerate(given):
+        threading.Thread(target=one, args=(number, each), name=f"asking {number}", daemon=True).start()
+    said: dict[int, Value] = {}
+    while len(said) < len(given):
+        number, answer = answers.get()
+        if isinstance(answer, Exception):
+            raise answer
+        said[number] = answer
+        if is_enough(answer):
+            break
+    return [said[number] for number in sorted(said)]

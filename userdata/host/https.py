@@ -21,7 +21,7 @@ CONNECT_SECONDS = 2.5
 """How long a host may take to accept a connection, which its kernel does in milliseconds however busy it is. A SYN that
 is lost is sent again after a second (RFC 6298); an address that nobody has any more costs no more than this."""
 REQUEST_SECONDS = 10.0
-"""How long the other side may be silent while it is connected to, and again whenever more of its answer is awaited."""
+"""How long the other side may be silent while the two shake hands, and again whenever more of its answer is awaited."""
 LARGEST_ANSWER = 1 << 20
 """In bytes."""
 
@@ -156,9 +156,9 @@ class _Connection(http.client.HTTPSConnection):
     def connect(self) -> None:
         """Connect, and shake hands; the latter takes as long as the host is busy."""
         plain = socket.create_connection((self.host, self.port), min(CONNECT_SECONDS, self._seconds))
-        plain.settimeout(self._seconds)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
+            plain.settimeout(self._seconds)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.sock = self._made.wrap_socket(plain, server_hostname=self.host)
         except BaseException:
             plain.close()

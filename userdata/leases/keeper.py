@@ -55,7 +55,7 @@ class Contender:
         self._table = table
         self._name = name
         self._owner = owner
-        self._watched = WatchedLease(table, name, lease_seconds, clock, states)
+        self._watched = WatchedLease(table, name, lease_seconds, clock, states, owner)
         self._others = others
 
     def try_once(self) -> NodeLease | Busy:

@@ -16,7 +16,7 @@ from coordination.names import OPERATION_ITEM
 from coordination.operations import operation
 from coordination.ports import TableReader
 from coordination.writes import Update
-from userdata.leases.watching import WatchedLease
+from userdata.leases.watching import States, WatchedLease
 
 
 class Others:
@@ -32,12 +32,13 @@ class Others:
         lease_seconds: float,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        states: States | None = None,
     ) -> None:
         self._table = table
         self._begins = begins
         self._wall = wall
         leases = [other for other in NEEDS[begins] if other in LEASES]
-        self._watched = {other: WatchedLease(table, LEASES[other], lease_seconds, clock) for other in leases}
+        self._watched = {other: WatchedLease(table, LEASES[other], lease_seconds, clock, states) for other in leases}
 
     def look(self) -> tuple[Update, ...] | Taken:
         """The checks for the transaction that begins it; or what it has to wait for."""

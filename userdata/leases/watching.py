@@ -32,6 +32,8 @@ class WatchedLease:
     clock: Callable[[], float] = time.monotonic
     states: States | None = None
     """None where EC2 is not asked, and each holder has its whole lease."""
+    own: str = ""
+    """This node, of which nobody asks EC2."""
     _watch: LeaseWatch | None = field(default=None, init=False)
 
     def look(self) -> tuple[Reading[NodeLease | None], bool]:
@@ -51,7 +53,7 @@ class WatchedLease:
 
     def _is_terminated(self, holder: str, watch: LeaseWatch) -> bool:
         """Whether EC2 says so. It is asked of a holder alone that has not renewed since the look before."""
-        if self.states is None or watch.until <= watch.since:
+        if self.states is None or holder == self.own or watch.until <= watch.since:
             return False
         states = self.states([holder])
         return isinstance(states, Known) and states.value.get(holder) == TERMINATED

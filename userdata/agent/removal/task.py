@@ -41,7 +41,7 @@ from userdata.logs.lines import StageFailed
 Value = TypeVar("Value")
 
 PERIOD_SECONDS = 2.0
-"""A replacement waits for this look, and it reads a single item (docs/costs.md)."""
+"""A replacement waits for this look, which reads a single item where there is nothing to do (docs/costs.md)."""
 MOST_ASIDE = 2
 """How often the agent of the target stands aside for the same operation: other agents may all be gone."""
 _LEADER_SECONDS = 60

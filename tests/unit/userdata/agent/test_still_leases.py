@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import pytest
 
 from coordination.node_leases import LeaseName, NodeLease, node_lease
+from coordination.outcomes import Known
+from coordination.termination import TERMINATED
 from coordination.timings import Timings
 from coordination.writes import as_item
 from tests.unit.userdata.tables import Fate, MemoryTable
@@ -48,6 +52,16 @@ def test_a_lease_that_stood_still_for_as_long_as_it_lasts_is_released_and_keeps_
     assert world.stored.owner == "i-3"
     assert world.look(60.0) == "released lease#restart, for i-3 does not renew it"
     assert world.stored == NodeLease(LeaseName.RESTART, "", 1, 4)
+
+
+def test_a_lease_of_a_terminated_holder_is_released_at_the_second_look(world: World) -> None:
+    def terminated(names: Collection[str]) -> Known[Mapping[str, str | None]]:
+        return Known(dict.fromkeys(names, TERMINATED))
+
+    timings = Timings(lease=60.0, renew=15.0)
+    world.task = StillLease(world.table, LeaseName.RESTART, timings, lambda: world.now, terminated)
+    assert world.look(0.0) == ""
+    assert world.look(15.0) == "released lease#restart, for i-3 does not renew it"
 
 
 def test_a_lease_that_is_renewed_stays(world: World) -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from coordination.names import lease_item
 from coordination.node_leases import LeaseName, NodeLease, node_lease
+from coordination.outcomes import Known
+from coordination.termination import TERMINATED
 from coordination.timings import Timings
 from coordination.writes import as_item
 from tests.unit.userdata.tables import MemoryTable
@@ -89,6 +91,25 @@ def test_only_one_node_at_a_time_restarts_its_pods() -> None:
         pytest.fail("two nodes hold one lease")
     with other.during():
         assert stored(table, LeaseName.RESTART).owner == "i-2"
+
+
+def test_the_lease_of_a_terminated_leader_is_taken_at_the_second_look() -> None:
+    table, now = MemoryTable(), [0.0]
+    dead = leasing(table, "i-2")
+    dead.contend()
+    dead._forget()
+    heir = LeaseHolder(
+        table,
+        LeaseName.AGENT,
+        "i-1",
+        TIMINGS,
+        clock=lambda: now[0],
+        states=lambda names: Known(dict.fromkeys(names, TERMINATED)),
+    )
+    assert heir.contend() == ""
+    now[0] = 1.0
+    assert heir.contend() == "this node holds lease#agent"
+    heir.release()
 
 
 def test_whoever_stands_aside_lets_another_one_lead_first_and_contends_again_after_a_lease() -> None:

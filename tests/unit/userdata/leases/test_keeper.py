@@ -19,6 +19,7 @@ from coordination.writes import as_item
 from tests.unit.userdata.tables import Fate, MemoryTable
 from tests.waiting import wait_for
 from userdata.leases.keeper import CLAIM, LEASE, Busy, Contender, Keeper
+from userdata.leases.watching import WatchedLease
 
 ITEM = lease_item(LeaseName.JOIN)
 HELD_BY_OTHER = NodeLease(LeaseName.JOIN, "i-other", 5, 2)
@@ -128,6 +129,16 @@ def test_a_holder_that_is_not_terminated_has_its_whole_lease(word: Reading[str |
     assert said(mine.try_once()) == "i-other holds lease#join"
     clock.now += 0.001
     assert isinstance(mine.try_once(), NodeLease)
+
+
+def test_ec2_is_not_asked_about_oneself() -> None:
+    """One's own lease from before a restart may be held up by what goes on beside it."""
+    table, clock, ec2 = MemoryTable(as_lease(replace(HELD_BY_OTHER, owner="i-me"))), Clock(), Ec2(Known("running"))
+    watched = WatchedLease(table, LeaseName.JOIN, TIMINGS.lease, clock, ec2.states, "i-me")
+    for _ in range(3):
+        assert watched.look()[1] is False
+        clock.now += 1
+    assert ec2.asked == []
 
 
 def test_what_a_contender_saw_before_does_not_count_against_the_next_holder() -> None:

@@ -10,11 +10,13 @@ from coordination.exclusion import LEASES, NEEDS, Activity
 from coordination.names import OPERATION_ITEM, lease_item
 from coordination.node_leases import LeaseName, NodeLease
 from coordination.operations import DOUBT_SECONDS, Operation, OperationKind, OperationOutcome, OperationState
-from coordination.outcomes import Item
+from coordination.outcomes import Item, Known
+from coordination.termination import TERMINATED
 from coordination.writes import as_item
 from tests.unit.userdata.tables import Fate, MemoryTable
 from userdata.leases.keeper import Busy, Contender
 from userdata.leases.others import Others
+from userdata.leases.watching import States
 
 LEASE, NOW = 60.0, 1_800_000_000
 ASKED = Operation("op-1", OperationKind.REMOVE, "i-1", "10", 3, OperationState.ACCEPTED, NOW)
@@ -30,9 +32,9 @@ def held(name: LeaseName, counter: int = 5, owner: str | None = "i-3") -> Item:
 class World:
     """One who wants to begin, and what stands in the table."""
 
-    def __init__(self, begins: Activity) -> None:
+    def __init__(self, begins: Activity, states: States | None = None) -> None:
         self.table, self.now = MemoryTable(), 0.0
-        others = Others(self.table, begins, LEASE, lambda: self.now, lambda: NOW + self.now)
+        others = Others(self.table, begins, LEASE, lambda: self.now, lambda: NOW + self.now, states)
         self.contender = Contender(self.table, LEASES[begins], "i-me", LEASE, lambda: self.now, others)
 
     def goes_on(self, other: Activity) -> None:
@@ -42,6 +44,15 @@ class World:
         """What it waits for; empty where it has begun."""
         tried = self.contender.try_once()
         return tried.reason if isinstance(tried, Busy) else ""
+
+
+@pytest.mark.parametrize(("begins", "other"), OF_LEASES)
+def test_nobody_waits_for_a_terminated_holder(begins: Activity, other: Activity) -> None:
+    world = World(begins, lambda names: Known(dict.fromkeys(names, TERMINATED)))
+    world.goes_on(other)
+    assert world.tries() != ""
+    world.now += 1
+    assert world.tries() == ""
 
 
 @pytest.mark.parametrize(("begins", "other"), PAIRS)
