@@ -34,6 +34,7 @@ def test_each_figure_stands_beside_its_bound() -> None:
     assert bounds == pytest.approx(
         {
             "leader replaced: gap of etcd's client": 0.6,
+            "its member leaves: gap of etcd's client": 1.0,
             "removal allowed to hook completed": 62.5,
             "leader lost: gap of etcd's client": 2.5,
             "terminated to a healthy voter": 50.0,
