@@ -61,7 +61,7 @@ def effect(state: State, times: Times, join_held: bool) -> Effect:
         leadership=ports,
         join_lease=ports.join_lease,
         beside_call=Others(ports, Activity.CALL, 60.0, lambda: 0.0),
-        look=lambda: Known(facts.view(state)),
+        look=lambda _: Known(facts.view(state)),
         own=ports,  # type: ignore[arg-type]
         at=lambda _: ports,  # type: ignore[arg-type,return-value]
         instances=lambda: Known(facts.instances(state)),

@@ -146,7 +146,7 @@ def draining(context: AgentContext, pulse: Pulse) -> Task:
     ).task()
 
 
-def _look(context: AgentContext) -> Callable[[], Reading[EtcdView]]:
+def _look(context: AgentContext) -> Callable[..., Reading[EtcdView]]:
     return partial(view.look, member_at(context.identity.address), member_at)
 
 

@@ -20,6 +20,7 @@ from userdata.host.https import NoAnswer
 MEMBER_SECONDS = 3.0
 """How long an agent lets a member be silent; it must stay far below a watchdog."""
 _NEVER_STARTED = Unknown("it was added and has never started")
+_TERMINATED = Unknown("its instance is terminated")
 
 At: TypeAlias = Callable[[str], Etcd]
 """Who listens at an address."""
@@ -120,12 +121,15 @@ def address(member: EtcdMember) -> str:
     return next(iter(member.addresses), "")
 
 
-def look(asked: Etcd, at: At) -> Reading[EtcdView]:
-    """Ask one member for the list, and then all of them at the same time: several that are silent cost one time-out."""
+def look(asked: Etcd, at: At, gone: Collection[str] = ()) -> Reading[EtcdView]:
+    """Ask one member for the list, and then all of them at the same time: several that are silent cost one time-out.
+
+    Nobody asks those of the instances in `gone`, which are terminated: at their addresses nobody answers.
+    """
     listed = _plain("member list", asked.members())
     if isinstance(listed, Unknown):
         return listed
-    members = tuple(side_by_side(lambda member: _view(member, at), listed.value.members))
+    members = tuple(side_by_side(lambda member: _view(member, at, gone), listed.value.members))
     return Known(EtcdView(listed.value, members, _plain("alarms", asked.alarms())))
 
 
@@ -158,7 +162,9 @@ def ask(client: Etcd) -> MemberAnswer:
     return MemberAnswer(status, status if isinstance(status, NoAnswer) else client.health())
 
 
-def _view(member: EtcdMember, at: At) -> MemberView:
+def _view(member: EtcdMember, at: At, gone: Collection[str]) -> MemberView:
+    if member.name and member.name in gone:
+        return MemberView(member, MemberAnswer(_TERMINATED, _TERMINATED))
     if member.kind is MemberKind.UNSTARTED:
         return MemberView(member, MemberAnswer(_NEVER_STARTED, _NEVER_STARTED))
     return MemberView(member, ask(at(address(member))))

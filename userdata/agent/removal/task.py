@@ -21,10 +21,11 @@ from coordination.members import Member, MemberState, member
 from coordination.names import CLUSTER_ITEM, MEMBER_ITEM_PREFIX, OPERATION_ITEM, member_item
 from coordination.node_leases import NodeLease
 from coordination.operations import CALL_SECONDS, Operation, OperationOutcome, OperationState, operation
-from coordination.outcomes import Conflict, Done, Reading, Refused, Unknown
+from coordination.outcomes import Conflict, Done, Known, Reading, Refused, Unknown
 from coordination.ports import Table
 from coordination.record import ClusterRecord, cluster_record
 from coordination.rows import all_of, read
+from coordination.termination import TERMINATED
 from userdata.agent.observe.members import member_of
 from userdata.agent.removal.check import Allowed, NotListed, Surroundings, Verdict, Veto, check, successor
 from userdata.agent.sight import StandsAside
@@ -71,7 +72,8 @@ class RemovalContext:
     """`lease#join` while it lasts; raises StageFailed."""
     beside_call: Others
     """What must not go on when a member is removed."""
-    look: Callable[[], Reading[EtcdView]]
+    look: Callable[[Collection[str]], Reading[EtcdView]]
+    """At etcd, without asking the members of these instances."""
     own: Etcd
     """The member on this node."""
     at: At
@@ -157,14 +159,15 @@ class Removal:
         context = self._context
         instances = _known(context.instances())
         elsewhere = {found.target_instance} - {each.instance_id for each in instances} - {""}
-        states = _known(context.states(elsewhere)) if elsewhere else {}
+        asked = context.states({found.target_instance}) if found.target_instance else Known({})
+        states = _known(asked) if elsewhere else {}
         context.beat()
         began = context.steady()
         if _known(parsed(context.table.get(OPERATION_ITEM), operation)) != found:
             raise StageFailed("somebody else has changed the operation since")
         record = _known(parsed(context.table.get(CLUSTER_ITEM), cluster_record))
         row = self._row(found.target_instance)
-        view = _known(context.look())
+        view = _known(context.look(_gone(asked)))
         context.beat()
         if record is None or not _is_etcd_of(record, view, context.epoch):
             raise StageFailed(f"the etcd here is {hexadecimal(view.listed.cluster_id)}, and not the record's")
@@ -306,6 +309,11 @@ def _others(view: EtcdView, instance_id: str) -> tuple[EtcdMember, ...]:
 
 def _is_etcd_of(record: ClusterRecord, view: EtcdView, epoch: int) -> bool:
     return record.epoch == epoch and hexadecimal(view.listed.cluster_id) == record.etcd_cluster_id
+
+
+def _gone(states: Reading[Mapping[str, str | None]]) -> Collection[str]:
+    """The instances that EC2 calls terminated. A member of another one has its time to answer."""
+    return () if isinstance(states, Unknown) else [name for name, state in states.value.items() if state == TERMINATED]
 
 
 def _known(reading: Reading[Value]) -> Value:

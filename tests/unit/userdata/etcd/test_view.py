@@ -242,6 +242,15 @@ def test_all_members_are_asked_at_the_same_time() -> None:
     assert ask_all([]) == []
 
 
+def test_the_member_of_a_terminated_instance_is_not_asked_and_counts_as_silent() -> None:
+    cluster = Cluster(VOTER, status(3), SERVES)
+    seen = look(cluster.clients["10.0.0.1"], cluster.clients.__getitem__, gone=["i-3"])
+    assert isinstance(seen, Known)
+    assert cluster.third.asked == []
+    assert [member.name for member in seen.value.well] == ["i-1", "i-2"]
+    assert seen.value.problems[3] == "its instance is terminated"
+
+
 def test_a_learner_may_answer_and_never_serves() -> None:
     answer = ask(Listening("10.0.0.3", status(3, learner=True), LEARNS))
     assert isinstance(answer.status, Known)

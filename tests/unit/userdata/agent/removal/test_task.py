@@ -475,7 +475,17 @@ def test_a_learner_of_a_joiner_that_gave_up_long_ago_is_removed(world: World) ->
     assert world.ids() == {1, 2, 3}
 
 
-def test_instances_are_asked_of_ec2_only_where_no_group_has_them(world: World) -> None:
+@pytest.mark.parametrize(("state", "unasked"), [("terminated", {"i-1"}), ("shutting-down", set()), (None, set())])
+def test_the_member_of_a_terminated_target_is_not_asked(world: World, state: str | None, unasked: set[str]) -> None:
+    """Its address would keep the check waiting; the hook holds it, so its group lists it still."""
+    world.states["i-1"] = state
+    world.silent = {1}
+    world.run()
+    assert world.unasked == unasked
+    assert ended_well(world)
+
+
+def test_whether_a_member_that_its_group_lists_is_terminated_may_be_unknown(world: World) -> None:
     world.states_broken = Unknown("throttled")
     world.run()
     assert ended_well(world)

@@ -5,7 +5,7 @@ etcd is a stand-in that keeps its own rule of quorum. Table, rows and operation 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, cast
@@ -65,6 +65,8 @@ class World:
         self.states: dict[str, str | None] = {}
         self.groups_broken: Unknown | None = None
         self.states_broken: Unknown | None = None
+        self.unasked: set[str] = set()
+        """Whom the last look at etcd left out."""
         self.pods: Step = Drained()
         self.drains: list[tuple[str, bool]] = []
         self.calls: list[str] = []
@@ -103,7 +105,7 @@ class World:
                 leadership=_Leadership(self, number),
                 join_lease=lambda: self._join_lease(contender),
                 beside_call=Others(self.table, Activity.CALL, 60.0, lambda: self.now),
-                look=lambda: self.look(number),
+                look=lambda gone: self.look(number, gone),
                 own=cast(Etcd, _Member(self, number)),
                 at=lambda address: cast(Etcd, _Member(self, int(address.rpartition(".")[2]))),
                 instances=self._groups,
@@ -190,8 +192,9 @@ class World:
     def has_quorum(self) -> bool:
         return len(self.answering) > len(self.voters) // 2
 
-    def look(self, number: int) -> Reading[EtcdView]:
+    def look(self, number: int, gone: Collection[str] = ()) -> Reading[EtcdView]:
         self._before("look")
+        self.unasked = set(gone)
         if number in self.silent or number not in self.members or not self.has_quorum():
             return Unknown("member list: no answer")
         members = sorted(self.members.values(), key=lambda each: each.member_id)
