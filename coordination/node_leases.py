@@ -1,5 +1,4 @@
-"""`lease#<name>` items of nodes: one at a time, taken over only from a holder that was seen to
-stand still, or is terminated.
+"""`lease#<name>` items of nodes: one at a time, taken over only from a holder that stands still or is terminated.
 
 A lease does not stop a holder that was paused. What is done under it and cannot be undone is therefore conditional on
 its fence, which grows with every take-over and is never reset.

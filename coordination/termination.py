@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
+from typing import TypeAlias
+
+from coordination.outcomes import Reading
+
+States: TypeAlias = Callable[[Collection[str]], Reading[Mapping[str, str | None]]]
+"""Gives EC2's words for instances, None for one that EC2 does not know (coordination.adapters.instances)."""
+
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceState.html: the only state that nothing leaves.
 TERMINATED = "terminated"
 

@@ -6,11 +6,11 @@ There is no cloud controller. The Pods of a StatefulSet, and volumes, stay bound
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from coordination.outcomes import Done, Known, NoOp, Reading
-from coordination.termination import is_gone
+from coordination.outcomes import Done, Known, NoOp
+from coordination.termination import States, is_gone
 from userdata.agent.tasks import Task
 from userdata.kube.client import Api
 from userdata.kube.drain import delete_node
@@ -19,8 +19,6 @@ from userdata.kube.resources import NODES, Object
 from userdata.logs.lines import StageFailed
 
 PERIOD_SECONDS = 30.0
-
-States = Callable[[Collection[str]], Reading[Mapping[str, str | None]]]
 
 
 class StaleNodes:

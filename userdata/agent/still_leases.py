@@ -12,10 +12,11 @@ from coordination import node_leases
 from coordination.node_leases import LeaseName
 from coordination.outcomes import Conflict, Unknown
 from coordination.ports import Table
+from coordination.termination import States
 from coordination.timings import Timings
 from userdata.agent.tasks import Task
 from userdata.leases.keeper import Clock
-from userdata.leases.watching import States, WatchedLease
+from userdata.leases.watching import WatchedLease
 from userdata.logs.lines import StageFailed
 
 

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from coordination import node_leases
 from coordination.node_leases import LeaseName, NodeLease
 from coordination.ports import Table
+from coordination.termination import States
 from coordination.timings import Timings
 from userdata.leases.keeper import LEASE, Busy, Clock, Contender, Keeper
 from userdata.leases.others import Others
-from userdata.leases.watching import States
 from userdata.logs.lines import StageFailed
 
 

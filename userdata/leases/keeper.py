@@ -20,10 +20,11 @@ from coordination.node_leases import LeaseName, NodeLease, node_lease
 from coordination.outcomes import Conflict, Done, Item, Refused, Unknown, Write
 from coordination.ports import Table
 from coordination.record import ClusterRecord, cluster_record
+from coordination.termination import States
 from coordination.timings import Timings
 from coordination.writes import Transaction, Update
 from userdata.leases.others import Others
-from userdata.leases.watching import States, WatchedLease
+from userdata.leases.watching import WatchedLease
 
 Clock = Callable[[], float]
 Held = TypeVar("Held")

@@ -15,8 +15,9 @@ from coordination.fields import parsed
 from coordination.names import OPERATION_ITEM
 from coordination.operations import operation
 from coordination.ports import TableReader
+from coordination.termination import States
 from coordination.writes import Update
-from userdata.leases.watching import States, WatchedLease
+from userdata.leases.watching import WatchedLease
 
 
 class Others:

@@ -6,9 +6,8 @@ A holder that EC2 calls terminated will never renew it, nor do anything else und
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from coordination.fields import parsed
 from coordination.lease_watch import LeaseWatch, observe
@@ -16,10 +15,7 @@ from coordination.names import lease_item
 from coordination.node_leases import LeaseName, NodeLease, node_lease
 from coordination.outcomes import Known, Reading, Unknown
 from coordination.ports import TableReader
-from coordination.termination import TERMINATED
-
-States: TypeAlias = Callable[[Collection[str]], Reading[Mapping[str, str | None]]]
-"""EC2's words for instances (coordination.adapters.instances)."""
+from coordination.termination import TERMINATED, States
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from coordination import rows
@@ -21,6 +21,7 @@ from coordination.ports import TableReader
 from coordination.record import Phase
 from coordination.retention import OldRow, old_rows
 from coordination.rows import understood, unreadable
+from coordination.termination import States
 from userdata.agent.observe import conditions
 from userdata.agent.observe.snapshot import LeaderRows, Nodes, Snapshot
 from userdata.etcd.model import hexadecimal
@@ -39,7 +40,7 @@ class ObservationSources:
     instance_id: str
     table: TableReader
     etcd: Callable[[], Reading[EtcdView]]
-    states: Callable[[Collection[str]], Reading[Mapping[str, str | None]]]
+    states: States
     """EC2's words for instances (coordination.adapters.instances)."""
     instances: Callable[[], Reading[tuple[GroupInstance, ...]]]
     """Every instance of the cluster's groups."""

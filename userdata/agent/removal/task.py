@@ -25,7 +25,7 @@ from coordination.outcomes import Conflict, Done, Known, Reading, Refused, Unkno
 from coordination.ports import Table
 from coordination.record import ClusterRecord, cluster_record
 from coordination.rows import all_of, read
-from coordination.termination import TERMINATED
+from coordination.termination import TERMINATED, States
 from userdata.agent.observe.members import member_of
 from userdata.agent.removal.check import Allowed, NotListed, Surroundings, Verdict, Veto, check, successor
 from userdata.agent.sight import StandsAside
@@ -78,7 +78,7 @@ class RemovalContext:
     """The member on this node."""
     at: At
     instances: Callable[[], Reading[Collection[GroupInstance]]]
-    states: Callable[[Collection[str]], Reading[Mapping[str, str | None]]]
+    states: States
     drain: Callable[[str, bool], Step]
     """One step of a node's drain, with or without force (userdata.kube.drain)."""
     beat: Callable[[], object]

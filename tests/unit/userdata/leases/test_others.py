@@ -11,12 +11,11 @@ from coordination.names import OPERATION_ITEM, lease_item
 from coordination.node_leases import LeaseName, NodeLease
 from coordination.operations import DOUBT_SECONDS, Operation, OperationKind, OperationOutcome, OperationState
 from coordination.outcomes import Item, Known
-from coordination.termination import TERMINATED
+from coordination.termination import TERMINATED, States
 from coordination.writes import as_item
 from tests.unit.userdata.tables import Fate, MemoryTable
 from userdata.leases.keeper import Busy, Contender
 from userdata.leases.others import Others
-from userdata.leases.watching import States
 
 LEASE, NOW = 60.0, 1_800_000_000
 ASKED = Operation("op-1", OperationKind.REMOVE, "i-1", "10", 3, OperationState.ACCEPTED, NOW)
