@@ -157,6 +157,14 @@ START_RESOURCE_TYPE = "Custom::Start"
 # ServiceTimeout of that resource. Lambda calls the function at most three times, waits one minute and two minutes
 # between the calls, and each takes a minute at most: six minutes, and as many again for its queue.
 START_TIMEOUT_SECONDS = 600
+# The custom resource whose update comes before every launch template's, so that it may refuse an update: in the root.
+UPDATE_CHECK_RESOURCE_TYPE = "Custom::UpdateCheck"
+# ServiceTimeout of that resource, as long as Start's for the same reasons.
+UPDATE_CHECK_TIMEOUT_SECONDS = START_TIMEOUT_SECONDS
+# The value of its property Replacement with which there is something to check.
+REMOVE_FIRST = "remove-first"
+# The field of an event with which a person asks the function the same, before an update begins.
+CHECK_FIELD = "holdfast-check"
 
 
 class FunctionVariable(StrEnum):
@@ -196,3 +204,8 @@ def teardown_physical_id(cluster_uuid: str) -> str:
 def start_physical_id(cluster_uuid: str) -> str:
     """The physical id of the cluster's Start resource: always the same, so that no update replaces it."""
     return f"start-{cluster_uuid}"
+
+
+def update_check_physical_id(cluster_uuid: str) -> str:
+    """The physical id of the cluster's UpdateCheck resource: always the same, so that no update replaces it."""
+    return f"update-check-{cluster_uuid}"

@@ -17,6 +17,7 @@ from deployment.follow import ended
 from deployment.launches import FailedLaunches
 from deployment.refusal import Refusal
 from deployment.stacks import Stack
+from deployment.update_check import refuse_unless_healthy
 
 # The templates make roles, but name none of them: CAPABILITY_NAMED_IAM is not needed.
 CAPABILITIES = ["CAPABILITY_IAM"]
@@ -69,6 +70,12 @@ def deploy(aws: Aws, order: Order, *, rollback: bool, say: Callable[[str], None]
             f"the update would replace {', '.join(replaced)}, which CloudFormation does only when the update may roll "
             "back: ROLLBACK=1 allows both"
         )
+    template = templates.load(order.template, "make package")
+    try:
+        refuse_unless_healthy(aws, existing.stack_id, template, planned, say)
+    except Refusal:
+        _discard(cloudformation, with_changes)
+        raise
     follower = Follower(cloudformation, say, launches=_launches(aws, existing.stack_id, say))
     follower.mark(existing.stack_id)
     cloudformation.execute_change_set(ChangeSetName=with_changes, DisableRollback=not rollback)

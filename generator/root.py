@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,14 @@ from typing import Any
 from troposphere import Join, Output, Select, Split, StackId, Sub, Template
 from troposphere.cloudformation import CustomResource
 
-from coordination.names import API_PORT, JOIN_CA, TEARDOWN_RESOURCE_TYPE, TEARDOWN_TIMEOUT_SECONDS
+from coordination.names import (
+    API_PORT,
+    JOIN_CA,
+    TEARDOWN_RESOURCE_TYPE,
+    TEARDOWN_TIMEOUT_SECONDS,
+    UPDATE_CHECK_RESOURCE_TYPE,
+    UPDATE_CHECK_TIMEOUT_SECONDS,
+)
 from generator.config.model import ClusterConfig
 from generator.layer import Layer, Parent, Wire, logical_id, new_template
 from generator.layers import controlplane, database, iam, lifecycle, network, services, workers
@@ -20,7 +28,7 @@ from generator.layers.lifecycle import LIFECYCLE
 from generator.layers.network import NETWORK
 from generator.layers.services import SERVICES
 from generator.root_parameters import declare
-from generator.values import ClusterId, ClusterUuid, GroupNames
+from generator.values import ClusterId, ClusterUuid, FunctionArn, GroupNames
 
 # How long the creation of a nested stack may take. The control plane: the hour of ClusterReady and the ten minutes of
 # Start, whose own time-outs say more and so have to come first, and twenty minutes for what is made in a moment.
@@ -35,6 +43,19 @@ class Teardown(CustomResource):
 
     resource_type = TEARDOWN_RESOURCE_TYPE
     props = {**CustomResource.props, "ClusterId": (str, True)}
+
+
+class UpdateCheck(CustomResource):
+    """Custom::UpdateCheck: its update comes before those of all launch templates, and the function may refuse it."""
+
+    resource_type = UPDATE_CHECK_RESOURCE_TYPE
+    props = {
+        **CustomResource.props,
+        "Replacement": (str, True),
+        # CloudFormation asks only when a property has changed: these two do with whatever replaces control planes.
+        "ControlPlaneParameters": (dict, True),
+        "ControlPlaneTemplate": (str, True),
+    }
 
 
 @dataclass(frozen=True)
@@ -149,6 +170,7 @@ def build(config: ClusterConfig) -> Root:
         ),
         timeout_minutes=_CONTROL_PLANE_MINUTES,
     )
+    _check_updates(parent, reconcile.function_arn)
     worker_groups: list[GroupNames] = []
     layers_with_groups: list[Layer[Any, Any]] = [CONTROLPLANE]
     for pool in given.pools:
@@ -211,6 +233,27 @@ def build(config: ClusterConfig) -> Root:
     ):
         template.add_output(Output(name, Description=description, Value=value))
     return Root(template, parent.children, parent.wires)
+
+
+def _check_updates(parent: Parent, function_arn: FunctionArn) -> None:
+    """Have the function asked before an update of the control planes; pools come after those."""
+    name = logical_id(CONTROLPLANE.name)
+    stack = parent.template.resources[name]
+    body = json.dumps(parent.children[CONTROLPLANE.name].to_dict(), sort_keys=True)
+    check = parent.template.add_resource(
+        UpdateCheck(
+            "UpdateCheck",
+            ServiceToken=function_arn,
+            ServiceTimeout=UPDATE_CHECK_TIMEOUT_SECONDS,
+            ControlPlaneParameters=stack.Parameters,
+            ControlPlaneTemplate=hashlib.sha256(body.encode()).hexdigest()[:16],
+            # There is nothing to delete, and a function that is broken by then need not be waited for.
+            DeletionPolicy="Retain",
+            UpdateReplacePolicy="Retain",
+            Replacement=parent.config.control_plane.replacement,
+        )
+    )
+    stack.DependsOn = [check.title]
 
 
 def templates(config: ClusterConfig) -> dict[str, str]:

@@ -7,17 +7,20 @@ whether a pass, an answer to CloudFormation, or nothing is due.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TypeAlias
 
 from coordination.names import (
     BOOT_ITEM_PREFIX,
+    CHECK_FIELD,
     CONDITION_ITEM_PREFIX,
     LEASE_ITEM_PREFIX,
     OBSERVATION_ITEM,
+    REMOVE_FIRST,
     START_RESOURCE_TYPE,
     TABLE_KEY,
     TEARDOWN_RESOURCE_TYPE,
+    UPDATE_CHECK_RESOURCE_TYPE,
     terminating_hook,
 )
 from functions.reconcile.settings import Settings
@@ -69,7 +72,20 @@ class StartRequest(ResourceRequest):
     """It is about the Start resource."""
 
 
-Trigger: TypeAlias = Ignored | Wakened | TeardownRequest | StartRequest
+@dataclass(frozen=True)
+class UpdateCheckRequest(ResourceRequest):
+    """It is about the UpdateCheck resource."""
+
+    remove_first: bool = False
+    """Whether the old node of a slot leaves before the new one comes."""
+
+
+@dataclass(frozen=True)
+class CheckAsked:
+    """Whoever deploys asks whether slots may be replaced remove-first now."""
+
+
+Trigger: TypeAlias = Ignored | Wakened | TeardownRequest | StartRequest | UpdateCheckRequest | CheckAsked
 
 
 def trigger(event: object, settings: Settings) -> Trigger:
@@ -78,6 +94,8 @@ def trigger(event: object, settings: Settings) -> Trigger:
         return Ignored("the event is not an object")
     if "ResponseURL" in event or "RequestType" in event:
         return _custom_resource(event)
+    if CHECK_FIELD in event:
+        return CheckAsked()
     if "Records" in event:
         return _stream(event, settings)
     if "detail-type" in event:
@@ -90,10 +108,9 @@ def _custom_resource(event: Mapping[str, object]) -> Trigger:
         if not _text(event, name):
             return Ignored(f"a custom resource request without {name}: there is nothing to answer to")
     kind, resource_type = _text(event, "RequestType"), _text(event, "ResourceType")
-    asked = StartRequest if resource_type == START_RESOURCE_TYPE else TeardownRequest
-    if resource_type not in (START_RESOURCE_TYPE, TEARDOWN_RESOURCE_TYPE):
+    if resource_type not in (START_RESOURCE_TYPE, TEARDOWN_RESOURCE_TYPE, UPDATE_CHECK_RESOURCE_TYPE):
         kind = f"{kind} of {resource_type or 'no type'}"
-    return asked(
+    request = ResourceRequest(
         kind=kind,
         response_url=_text(event, "ResponseURL"),
         request_id=_text(event, "RequestId"),
@@ -101,6 +118,12 @@ def _custom_resource(event: Mapping[str, object]) -> Trigger:
         logical_id=_text(event, "LogicalResourceId"),
         physical_id=_text(event, "PhysicalResourceId"),
     )
+    given = {each.name: getattr(request, each.name) for each in fields(request)}
+    if resource_type == UPDATE_CHECK_RESOURCE_TYPE:
+        properties = event.get("ResourceProperties")
+        how = _text(properties, "Replacement") if isinstance(properties, Mapping) else ""
+        return UpdateCheckRequest(**given, remove_first=how == REMOVE_FIRST)
+    return StartRequest(**given) if resource_type == START_RESOURCE_TYPE else TeardownRequest(**given)
 
 
 def _stream(event: Mapping[str, object], settings: Settings) -> Trigger:

@@ -15,10 +15,19 @@ from typing import Any
 
 from coordination.outcomes import Done, Unknown
 from coordination.teardowns import Teardown
-from functions.reconcile import answers, measures, passes, start, teardown
+from functions.reconcile import answers, measures, passes, start, teardown, update_check
 from functions.reconcile.actions import AnswerTeardown
 from functions.reconcile.apply import apply
-from functions.reconcile.events import Ignored, ResourceRequest, StartRequest, TeardownRequest, Wakened, trigger
+from functions.reconcile.events import (
+    CheckAsked,
+    Ignored,
+    ResourceRequest,
+    StartRequest,
+    TeardownRequest,
+    UpdateCheckRequest,
+    Wakened,
+    trigger,
+)
 from functions.reconcile.ports import Ports
 from functions.reconcile.settings import Settings, settings
 from functions.reconcile.teardown import AnswerNow
@@ -29,7 +38,11 @@ class PassFailed(Exception):
 
 
 def handle(event: object, context: Any) -> dict[str, object]:
-    """What Lambda calls. Returns the outcome: done, answered, stored, busy, ignored. Raises PassFailed."""
+    """What Lambda calls. Raises PassFailed.
+
+    Returns the outcome: done, answered, stored, busy, ignored; allowed, or refused with a reason, where somebody asked
+    whether an update may begin.
+    """
     environment = settings(os.environ)
 
     def connect() -> Ports:
@@ -57,6 +70,11 @@ def respond(event: object, environment: Settings, connect: Callable[[], Ports]) 
             case StartRequest():
                 log |= {"by": {"kind": "start", "request": found.kind, "stack": found.stack_id}}
                 problems = _start(found, environment, connect(), log)
+            case UpdateCheckRequest():
+                log |= {"by": {"kind": "update-check", "request": found.kind, "stack": found.stack_id}}
+                problems = _check(found, environment, connect(), log)
+            case CheckAsked():
+                log |= {"by": {"kind": "check"}} | _asked(environment, connect())
             case Wakened():
                 log |= {"by": found.by}
                 problems = _pass(environment, connect(), log, news=found.news)
@@ -68,7 +86,8 @@ def respond(event: object, environment: Settings, connect: Callable[[], Ports]) 
         print(json.dumps(log, default=str), flush=True)
     if problems:
         raise PassFailed("; ".join(problems))
-    return {"outcome": log["outcome"]}
+    told = {"outcome": log["outcome"]}
+    return told | {"reason": log["reason"]} if log["outcome"] == "refused" else told
 
 
 def _pass(environment: Settings, ports: Ports, log: dict[str, object], *, news: bool) -> list[str]:
@@ -98,6 +117,21 @@ def _start(request: StartRequest, environment: Settings, ports: Ports, log: dict
     if handled.answer is None:
         return list(handled.problems)
     return _answer(request, handled.answer, ports, log)
+
+
+def _check(request: UpdateCheckRequest, environment: Settings, ports: Ports, log: dict[str, object]) -> list[str]:
+    """Answer whether an update may begin; returns what a repetition of the event has to do."""
+    answer = update_check.answer(request, environment, ports)
+    if isinstance(answer, Unknown):
+        log |= {"outcome": "failed", "level": "ERROR", "problems": [answer.reason]}
+        return [answer.reason]
+    return _answer(request, answer, ports, log)
+
+
+def _asked(environment: Settings, ports: Ports) -> dict[str, object]:
+    """What a person is told who asks the same."""
+    refused = update_check.check(environment, ports)
+    return {"outcome": "allowed"} if refused is None else {"outcome": "refused", "reason": refused.reason}
 
 
 def _answer(request: ResourceRequest, answer: AnswerNow, ports: Ports, log: dict[str, object]) -> list[str]:

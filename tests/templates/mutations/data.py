@@ -60,7 +60,12 @@ MUTATIONS = [
         "RetainExceptOnCreate",
     ),
     Mutation("exactly_key_table_and_bucket_outlive_the_stack", "database/Resources/Table", GONE),
-    Mutation("the_deletion_of_start_asks_nobody", "controlplane/Resources/Start/DeletionPolicy", GONE),
+    Mutation(
+        "the_deletion_of_what_stands_for_nothing_asks_nobody", "controlplane/Resources/Start/DeletionPolicy", GONE
+    ),
+    Mutation(
+        "the_deletion_of_what_stands_for_nothing_asks_nobody", "root/Resources/UpdateCheck/UpdateReplacePolicy", GONE
+    ),
     Mutation(
         "the_bucket_is_private_and_keeps_versions",
         f"{_BUCKET}/Properties/PublicAccessBlockConfiguration/BlockPublicPolicy",

@@ -38,6 +38,26 @@ MUTATIONS = [
         3600,
     ),
     Mutation("the_teardown_goes_first", "root/Resources/Teardown/DependsOn", ["Controlplane", "WorkersGeneral"]),
+    Mutation(
+        "an_update_of_control_planes_is_checked_before_it_begins",
+        "root/Resources/Controlplane/DependsOn",
+        ["Lifecycle"],
+    ),
+    Mutation(
+        "an_update_of_control_planes_is_checked_before_it_begins",
+        "root/Resources/UpdateCheck/Properties/ControlPlaneParameters/Image",
+        GONE,
+    ),
+    Mutation(
+        "an_update_of_control_planes_is_checked_before_it_begins",
+        "root/Resources/UpdateCheck/Properties/ControlPlaneTemplate",
+        "0123456789abcdef",
+    ),
+    Mutation(
+        "an_update_of_control_planes_is_checked_before_it_begins",
+        "root/Resources/UpdateCheck/Properties/Replacement",
+        "sometimes",
+    ),
     Mutation("the_cluster_is_ready_after_all_groups_and_one_signal", "controlplane/Resources/Start/DependsOn/4", GONE),
     Mutation(
         "the_cluster_is_ready_after_all_groups_and_one_signal",

@@ -60,6 +60,7 @@ KEEPS_NOTHING = {
     "AWS::SSM::Parameter",
     "Custom::Start",
     "Custom::Teardown",
+    "Custom::UpdateCheck",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -141,6 +142,30 @@ def the_teardown_goes_first(cluster: Cluster) -> Iterator[str]:
     for resource in cluster.resources(layer="root"):
         if "Teardown" in resource.depends_on:
             yield f"{resource}: would be deleted before Teardown"
+
+
+@rule
+def an_update_of_control_planes_is_checked_before_it_begins(cluster: Cluster) -> Iterator[str]:
+    """CloudFormation asks only when a property of the check has changed: all that control planes are made of is one."""
+    check, stack = cluster.resource("root", "UpdateCheck"), cluster.stacks["controlplane"]
+    if "UpdateCheck" not in stack.depends_on:
+        yield f"{stack}: may be updated before {check}"
+    for parameter, value in stack.properties.get("Parameters", {}).items():
+        if check.properties.get("ControlPlaneParameters", {}).get(parameter) != value:
+            yield f"{check}: does not change with {parameter} of {stack}"
+    body = json.dumps(cluster.templates["controlplane"], sort_keys=True)
+    if check.properties.get("ControlPlaneTemplate") != hashlib.sha256(body.encode()).hexdigest()[:16]:
+        yield f"{check}: does not change with the template of {stack}"
+    function = cluster.resource_of("root", check.properties.get("ServiceToken"))
+    if function is None or function.type != "AWS::Lambda::Function":
+        yield f"{check}: is answered by {check.properties.get('ServiceToken')}"
+    floors = {
+        group.body["UpdatePolicy"]["AutoScalingRollingUpdate"].get("MinInstancesInService")
+        for group in cluster.resources("AWS::AutoScaling::AutoScalingGroup", layer="controlplane")
+    }
+    wanted = {"surge": {1}, "remove-first": {0}}.get(str(check.properties.get("Replacement")))
+    if floors != wanted or check.properties.get("ServiceTimeout") != 600:
+        yield f"{check}: {check.properties}"
 
 
 @rule

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from coordination.names import START_RESOURCE_TYPE
+from coordination.names import START_RESOURCE_TYPE, UPDATE_CHECK_RESOURCE_TYPE
 from tests.templates.cluster import Cluster
 from tests.templates.rules.rule import rule
 
+# Custom resources that stand for nothing that could be left behind.
+STANDING_FOR_NOTHING = (START_RESOURCE_TYPE, UPDATE_CHECK_RESOURCE_TYPE)
 # Resources whose loss loses a cluster; they stay when the stack goes.
 RETAINED = {
     "iam/Key": "AWS::KMS::Key",
@@ -22,7 +24,7 @@ def exactly_key_table_and_bucket_outlive_the_stack(cluster: Cluster) -> Iterator
     retaining = set()
     for resource in cluster.resources():
         policies = (resource.body.get("DeletionPolicy"), resource.body.get("UpdateReplacePolicy"))
-        if policies == (None, None) or resource.type == START_RESOURCE_TYPE:
+        if policies == (None, None) or resource.type in STANDING_FOR_NOTHING:
             continue
         retaining.add(str(resource))
         if policies != ("RetainExceptOnCreate", "Retain"):
@@ -34,12 +36,12 @@ def exactly_key_table_and_bucket_outlive_the_stack(cluster: Cluster) -> Iterator
 
 
 @rule
-def the_deletion_of_start_asks_nobody(cluster: Cluster) -> Iterator[str]:
-    """It stands for nothing that could be left behind, and a function that is broken would be waited for."""
-    for start in cluster.resources(START_RESOURCE_TYPE):
+def the_deletion_of_what_stands_for_nothing_asks_nobody(cluster: Cluster) -> Iterator[str]:
+    """A function that is broken would be waited for."""
+    for resource in (each for kind in STANDING_FOR_NOTHING for each in cluster.resources(kind)):
         for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
-            if start.body.get(policy) != "Retain":
-                yield f"{start}: {policy} is {start.body.get(policy)}"
+            if resource.body.get(policy) != "Retain":
+                yield f"{resource}: {policy} is {resource.body.get(policy)}"
 
 
 @rule
