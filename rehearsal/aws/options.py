@@ -19,6 +19,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--sizes-go-back", action="store_true", help="updates put a group without DesiredCapacity back to MinSize"
     )
     parser.add_argument(
+        "--processes-stay", action="store_true", help="processes that a failed rolling update suspended stay so"
+    )
+    parser.add_argument(
         "--slow-targets", action="store_true", help="balancers check a new target three minutes after its registration"
     )
     parser.add_argument("--stop-with-stdin", action="store_true", help="stop when standard input is closed")
@@ -26,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def site(options: argparse.Namespace) -> Site:
     """The site that the command line describes."""
-    return Site(options.fresh_account, options.sizes_go_back, options.slow_targets)
+    return Site(options.fresh_account, options.sizes_go_back, options.processes_stay, options.slow_targets)
 
 
 def _speed(text: str) -> float:

@@ -15,5 +15,8 @@ class Site:
     sizes_go_back: bool = False
     """An update of a group whose template names no DesiredCapacity puts it back to MinSize. That CloudFormation leaves
     it as it is, which is what is played otherwise, no document promises."""
+    processes_stay: bool = False
+    """A rolling update resumes only the processes that it has suspended itself. Those that a failed one left suspended
+    then stay so after the rollback; whether they do no document says."""
     slow_targets: bool = False
     """A balancer checks a new target only three minutes after its registration."""

@@ -151,17 +151,6 @@ def test_a_group_is_made_with_the_stacks_tags_which_propagate(aws: LocalAws, net
     assert tags["aws:cloudformation:stack-name"] == ("test", True)
 
 
-def test_a_new_launch_template_version_under_an_update_policy_fails_by_name(
-    aws: LocalAws, network: LaunchNetwork
-) -> None:
-    old = properties(network)
-    name = create(aws, old)
-    new = properties(network, LaunchTemplate={"LaunchTemplateId": network.template, "Version": "2"})
-    with pytest.raises(ProviderError, match=r"rolling updates are not rehearsed yet: LaunchTemplate of test-Slot0"):
-        provider_for(GROUP).update(context(aws, "Slot0", update_policy=ROLLING), name, old, new)
-    assert describe(aws, name)["LaunchTemplate"]["Version"] == "1"
-
-
 def test_sizes_tags_hooks_and_settings_change_in_place(aws: LocalAws, network: LaunchNetwork) -> None:
     old = properties(network, LifecycleHookSpecificationList=[TERMINATING], DefaultInstanceWarmup="30")
     name = create(aws, old)

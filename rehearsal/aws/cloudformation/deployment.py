@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rehearsal.aws.cloudformation.engine import Engine, reason_of
-from rehearsal.aws.cloudformation.evaluation import Evaluation, LiveView
 from rehearsal.aws.cloudformation.model import STACK_TYPE, Resource, Run, Stack, Target
 from rehearsal.aws.cloudformation.references import cycle
 from rehearsal.aws.cloudformation.steps import Failure, Steps, failure_text
@@ -51,7 +50,7 @@ class Deployment:
         with self._store.lock:
             self._stack.target = target
             self._stack.operation_number += 1
-        evaluation = self._evaluation(target)
+        evaluation = self._engine.evaluation(self._stack, target)
         try:
             after, active = evaluation.after, evaluation.active
             circle = cycle(after)
@@ -77,7 +76,7 @@ class Deployment:
         """Delete what was replaced and what the template no longer has; what resists is left behind."""
         stack = self._stack
         with self._store.lock:
-            active = set(self._evaluation(stack.current()).active)
+            active = set(self._engine.evaluation(self._stack, stack.current()).active)
             removed = [each for name, each in stack.resources.items() if name not in active]
             replaced = list(stack.replaced)
             children = [
@@ -169,11 +168,6 @@ class Deployment:
             stuck = [each for each in everything if each.status == "DELETE_FAILED"]
             left = [each for each in everything if each not in gone]
         return failure_text([Failure(each.logical_id, "delete") for each in stuck or left]) or None
-
-    def _evaluation(self, target: Target) -> Evaluation:
-        return Evaluation(
-            self._stack, target, LiveView(lambda: self._stack.resources), self._engine.account(self._stack.region)
-        )
 
     def _stopped(self) -> bool:
         return self._run.cancelled or self._engine.stopping.is_set()
@@ -276,7 +270,9 @@ class Deployment:
         else:
             tried = current.tried or current.properties
             current.tags = old.tags
-            context = self._engine.context(self._stack, current, self._run)
+            assert self._stack.stable is not None
+            before = self._engine.evaluation(self._stack, self._stack.stable.target)
+            context = self._engine.context(self._stack, current, self._run, before, rolls_back=True)
             provider = self._engine.provider(current.type_name)
             made = provider.update(context, current.physical_id, tried, old.properties)
             attributes, ref = made.attributes, made.ref

@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 from rehearsal.aws.clock import Clock
 from rehearsal.aws.cloudformation.account import Account
 from rehearsal.aws.cloudformation.custom_resources import CustomResource, Responses, is_custom
-from rehearsal.aws.cloudformation.evaluation import Evaluation
-from rehearsal.aws.cloudformation.model import Resource, Run, Stack
+from rehearsal.aws.cloudformation.evaluation import Evaluation, LiveView
+from rehearsal.aws.cloudformation.model import Resource, Run, Stack, Target
 from rehearsal.aws.cloudformation.provider import Context, Provider, ProviderError, provider_for
 from rehearsal.aws.cloudformation.signals import Signals
 from rehearsal.aws.cloudformation.store import Store, stack_tags
@@ -36,7 +36,7 @@ class Engine:
         self.clock = clock
         self.site = site
         self.store = Store(clock)
-        self.signals = Signals(clock)
+        self.signals = Signals()
         self.responses = responses
         self.stopping = threading.Event()
         self._client_for = client_for
@@ -54,8 +54,20 @@ class Engine:
         except KeyError as error:
             raise ProviderError(str(error.args[0])) from None
 
-    def context(self, stack: Stack, resource: Resource, run: Run, evaluation: Evaluation | None = None) -> Context:
-        """What a provider gets to know; without evaluation (deletes, rollbacks) there are no policies."""
+    def evaluation(self, stack: Stack, target: Target) -> Evaluation:
+        """A target on a stack as it is now."""
+        return Evaluation(stack, target, LiveView(lambda: stack.resources), self.account(stack.region))
+
+    def context(
+        self,
+        stack: Stack,
+        resource: Resource,
+        run: Run,
+        evaluation: Evaluation | None = None,
+        *,
+        rolls_back: bool = False,
+    ) -> Context:
+        """What a provider gets to know; without evaluation, as for deletes, there are no policies."""
         name = resource.logical_id
 
         def initiated(physical_id: str) -> None:
@@ -78,6 +90,9 @@ class Engine:
             update_policy=evaluation.policy(name, "UpdatePolicy") if evaluation else None,
             cancelled=lambda: run.cancelled or self.stopping.is_set(),
             report_initiated=initiated,
+            rolls_back=rolls_back,
+            tell=lambda text: self.store.set_resource(stack, resource, resource.status, text),
+            signals=lambda: self.signals.open(stack.stack_id, name),
         )
 
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 import secrets
 import string
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rehearsal.aws.clock import Clock
 from rehearsal.aws.cloudformation import schemas
 from rehearsal.aws.site import Site
+
+if TYPE_CHECKING:
+    from rehearsal.aws.cloudformation.signals import Mailbox
 
 FIRST_POLL_SECONDS, LAST_POLL_SECONDS = 0.05, 0.4
 """Real seconds between two looks at a condition, which often calls an API: ever longer, from the first to the last."""
@@ -45,12 +49,16 @@ def _no_client(service: str) -> Any:
     raise RuntimeError(f"this context has no client for {service}")
 
 
+def _no_signals() -> AbstractContextManager[Mailbox]:
+    raise RuntimeError("this context takes no signals")
+
+
 @dataclass
 class Context:
     """What a provider knows of the resource's surroundings.
 
-    `tags` are the stack's tags with those that CloudFormation adds (`aws:cloudformation:…`). `previous_update_policy`
-    holds the UpdatePolicy of the template before, `client_for` makes a boto3 client in the stack's region.
+    `tags` are the stack's tags with those that CloudFormation adds (`aws:cloudformation:…`), `client_for` makes a boto3
+    client in the stack's region. In a rollback the policies are those of the template that it goes back to.
     """
 
     region: str
@@ -67,6 +75,11 @@ class Context:
     update_policy: dict[str, Any] | None = None
     cancelled: Callable[[], bool] = lambda: False
     report_initiated: Callable[[str], None] = lambda physical_id: None
+    rolls_back: bool = False
+    tell: Callable[[str], None] = lambda text: None
+    """Adds a line to the resource's history."""
+    signals: Callable[[], AbstractContextManager[Mailbox]] = _no_signals
+    """The resource takes signals as long as this lasts."""
 
     def client(self, service: str) -> Any:
         """A boto3 client of the local AWS in the stack's region."""

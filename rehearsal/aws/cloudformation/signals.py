@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from rehearsal.aws.clock import Clock
 from rehearsal.aws.cloudformation.errors import ValidationError
 from rehearsal.aws.cloudformation.provider import Context, Made, ProviderError, register
 
@@ -34,12 +35,9 @@ def duration_seconds(text: str) -> int:
 
 
 class Mailbox:
-    """The signals that one resource waits for. A sender counts once."""
+    """The signals that reach one resource. A sender counts once."""
 
-    def __init__(self, policy: dict[str, Any]) -> None:
-        signal = policy.get("ResourceSignal") or {}
-        self.wanted = int(signal.get("Count", 1))
-        self.timeout_seconds = duration_seconds(str(signal.get("Timeout", DEFAULT_TIMEOUT)))
+    def __init__(self) -> None:
         self._senders: dict[str, str] = {}
         self._lock = threading.Lock()
 
@@ -51,52 +49,56 @@ class Mailbox:
             self._senders[sender] = status
             return True
 
-    def wait(self, context: Context, deadline: float) -> None:
-        """Wait for the signals until `deadline` on the clock.
+    def received(self) -> dict[str, str]:
+        """SUCCESS or FAILURE by sender."""
+        with self._lock:
+            return dict(self._senders)
 
-        Raises ProviderError with CloudFormation's text on a failure or at the deadline, Cancelled when cancelled.
-        """
-        missing = self.wanted
 
-        def answered() -> bool:
-            nonlocal missing
-            with self._lock:
-                failed = [sender for sender, status in self._senders.items() if status != "SUCCESS"]
-                missing = self.wanted - len(self._senders)
-            if failed:
-                raise ProviderError(f"Received FAILURE signal with UniqueId {failed[0]}")
-            return missing <= 0
+def wait_for_creation(context: Context, mailbox: Mailbox, policy: dict[str, Any]) -> None:
+    """Wait for the signals that a CreationPolicy wants; their time begins now.
 
-        try:
-            context.wait(answered, deadline - context.clock.monotonic(), "deadline")
-        except ProviderError as error:
-            if str(error) != "deadline":
-                raise
-            raise ProviderError(
-                f"Failed to receive {missing} resource signal(s) within the specified duration"
-            ) from None
+    Raises ProviderError with CloudFormation's text on a failure or when the time is up, Cancelled when cancelled.
+    """
+    signal = policy.get("ResourceSignal") or {}
+    missing = wanted = int(signal.get("Count", 1))
+    seconds = duration_seconds(str(signal.get("Timeout", DEFAULT_TIMEOUT)))
+
+    def answered() -> bool:
+        nonlocal missing
+        received = mailbox.received()
+        failed = [sender for sender, status in received.items() if status != "SUCCESS"]
+        missing = wanted - len(received)
+        if failed:
+            raise ProviderError(f"Received FAILURE signal with UniqueId {failed[0]}")
+        return missing <= 0
+
+    try:
+        context.wait(answered, seconds, "deadline")
+    except ProviderError as error:
+        if str(error) != "deadline":
+            raise
+        raise ProviderError(f"Failed to receive {missing} resource signal(s) within the specified duration") from None
 
 
 class Signals:
     """The mailboxes of all resources that wait, by stack id and logical id."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._mailboxes: dict[tuple[str, str], Mailbox] = {}
 
-    def open(self, stack_id: str, logical_id: str, policy: dict[str, Any]) -> Mailbox:
-        """Begin to take signals for a resource; its time runs when `Mailbox.wait` is called."""
-        mailbox = Mailbox(policy)
-        self._mailboxes[stack_id, logical_id] = mailbox
-        return mailbox
+    @contextmanager
+    def open(self, stack_id: str, logical_id: str) -> Iterator[Mailbox]:
+        """Take signals for a resource as long as this lasts."""
+        mailbox = self._mailboxes[stack_id, logical_id] = Mailbox()
+        try:
+            yield mailbox
+        finally:
+            self._mailboxes.pop((stack_id, logical_id), None)
 
     def find(self, stack_id: str, logical_id: str) -> Mailbox | None:
         """A resource's mailbox, or None when it does not wait for signals."""
         return self._mailboxes.get((stack_id, logical_id))
-
-    def close(self, stack_id: str, logical_id: str) -> None:
-        """Take no more signals for a resource."""
-        self._mailboxes.pop((stack_id, logical_id), None)
 
 
 class WaitCondition:

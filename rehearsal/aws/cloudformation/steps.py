@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from rehearsal.aws.cloudformation.engine import Engine, reason_of
 from rehearsal.aws.cloudformation.evaluation import Evaluation
 from rehearsal.aws.cloudformation.model import STACK_TYPE, Resource, Run, Stack
 from rehearsal.aws.cloudformation.provider import Cancelled, Made, ProviderError, Refused, create_only_of
+from rehearsal.aws.cloudformation.signals import wait_for_creation
 from rehearsal.aws.cloudformation.template import type_of
 
 if TYPE_CHECKING:
@@ -95,10 +97,10 @@ class Steps:
 
     def _make(self, resource: Resource, status: str, reason: str | None) -> None:
         """Create the physical resource and wait for the signals that its CreationPolicy wants."""
-        signals, key = self._engine.signals, (self._stack.stack_id, resource.logical_id)
         policy = self._evaluation.policy(resource.logical_id, "CreationPolicy")
-        mailbox = signals.open(*key, policy) if policy else None
-        try:
+        with ExitStack() as stack:
+            signals = self._engine.signals.open(self._stack.stack_id, resource.logical_id)
+            mailbox = stack.enter_context(signals) if policy else None
             self._store.set_resource(self._stack, resource, status, reason)
             if resource.type_name == STACK_TYPE:
                 made = self._nested.create(self._stack, self._run, resource, self._evaluation.target)
@@ -109,13 +111,10 @@ class Steps:
             self._take(resource, made)
             if first_news:
                 self._store.set_resource(self._stack, resource, status, "Resource creation Initiated")
-            if mailbox is not None:
-                context = self._engine.context(self._stack, resource, self._run)
-                mailbox.wait(context, self._engine.clock.monotonic() + mailbox.timeout_seconds)
+            if mailbox is not None and policy:
+                wait_for_creation(self._engine.context(self._stack, resource, self._run), mailbox, policy)
             if self._run.cancelled:
                 raise Cancelled
-        finally:
-            signals.close(*key)
 
     def _take(self, resource: Resource, made: Made) -> None:
         with self._store.lock:
@@ -212,7 +211,9 @@ class Steps:
             return
         if current.tried is None or current.physical_id is None:
             return
-        context = self._engine.context(self._stack, current, Run(None, False), self._evaluation)
+        stable = self._stack.stable
+        back = None if stable is None else self._engine.evaluation(self._stack, stable.target)
+        context = self._engine.context(self._stack, current, Run(None, False), back, rolls_back=True)
         try:
             made = self._engine.provider(current.type_name).update(
                 context, current.physical_id, current.tried, current.properties

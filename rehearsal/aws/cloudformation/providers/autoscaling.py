@@ -7,13 +7,26 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from rehearsal.aws.cloudformation.provider import Context, Made, ProviderError, register
-from rehearsal.aws.cloudformation.providers.translation import api_values, boolean, list_changes, tag_changes
+from rehearsal.aws.cloudformation.errors import ValidationError
+from rehearsal.aws.cloudformation.provider import Context, Made, ProviderError, Refused, register
+from rehearsal.aws.cloudformation.providers.rolling import Rolling, group, roll_of
+from rehearsal.aws.cloudformation.providers.translation import (
+    api_values,
+    boolean,
+    integer,
+    list_changes,
+    refuse_others,
+    tag_changes,
+)
+from rehearsal.aws.cloudformation.rolling import RollingPolicy, refusal, rolling_policy
 
 NAME_LENGTH = 255
 SIZES = frozenset({"MinSize", "MaxSize", "DesiredCapacity"})
-ROLLED = frozenset({"LaunchTemplate", "VPCZoneIdentifier", "AvailabilityZones"})
-"""Properties whose change makes an UpdatePolicy replace the group's instances (template reference, UpdatePolicy)."""
+PLACED = frozenset({"LaunchTemplate", "VPCZoneIdentifier", "AvailabilityZones"})
+"""What instances are launched by. A change of the first two makes an UpdatePolicy replace the group's instances
+(template reference, UpdatePolicy)."""
+POLICIES = frozenset({"AutoScalingRollingUpdate", "AutoScalingScheduledAction"})
+"""The update policies of a group that are played."""
 STABLE_SECONDS = 360 * 60.0
 """How long a creation waits for the group's instances to be in service: the time-out of the type's create handler."""
 EMPTYING_SECONDS = 240 * 60.0
@@ -42,7 +55,7 @@ class AutoScalingGroup:
     """AWS::AutoScaling::AutoScalingGroup. Ref is the group's name."""
 
     type_name = "AWS::AutoScaling::AutoScalingGroup"
-    in_place = frozenset(DEFAULTS) | SIZES | ROLLED | {"AvailabilityZoneDistribution", "Context"}
+    in_place = frozenset(DEFAULTS) | SIZES | PLACED | {"AvailabilityZoneDistribution", "Context"}
     apart = frozenset({"LifecycleHookSpecificationList", "MetricsCollection", "Tags", "TargetGroupARNs"})
     properties = in_place | apart | {"AutoScalingGroupName", "PlacementGroup"}
     create_only = frozenset({"AutoScalingGroupName"})
@@ -70,18 +83,13 @@ class AutoScalingGroup:
         return self._made(client, name)
 
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
-        """Change the group in place; a change that would roll it under its UpdatePolicy fails by name."""
+        """Change the group in place, and roll the instances that are not as it says then, if its UpdatePolicy wants."""
         policy = context.update_policy or {}
+        refuse_others(policy, POLICIES, "UpdatePolicy")
         changed = {key for key in {*old, *new} if old.get(key) != new.get(key)}
-        rolling = sorted(key for key in policy if key in ("AutoScalingRollingUpdate", "AutoScalingReplacingUpdate"))
-        if changed & ROLLED and rolling:
-            what = ", ".join(sorted(changed & ROLLED))
-            raise ProviderError(
-                f"rolling updates are not rehearsed yet: {what} of {physical_id} changed, "
-                f"and its UpdatePolicy ({', '.join(rolling)}) would replace its instances"
-            )
         client = context.client("autoscaling")
-        sent = self._sent(changed, new, policy)
+        rolling, suspended = self._rolling(client, physical_id, policy, new)
+        sent = self._sent(changed, new, {} if context.rolls_back else policy)
         values = {key: new.get(key, DEFAULTS.get(key)) for key in sent}
         if context.site.sizes_go_back and changed and "DesiredCapacity" not in new:
             values["DesiredCapacity"] = new["MinSize"]
@@ -92,7 +100,26 @@ class AutoScalingGroup:
         self._set_target_groups(client, physical_id, old, new)
         self._set_metrics(client, physical_id, old, new)
         self._set_tags(context, client, physical_id, new)
+        roll = None if rolling is None else roll_of(context, client, physical_id, rolling)
+        if roll is not None:
+            Rolling(context, client, physical_id, roll).run(suspended)
         return self._made(client, physical_id)
+
+    @staticmethod
+    def _rolling(
+        client: Any, name: str, policy: Mapping[str, Any], new: Mapping[str, Any]
+    ) -> tuple[RollingPolicy | None, frozenset[str]]:
+        """The policy to roll the group by, if there is one, and the processes that are suspended. Raises Refused."""
+        if "AutoScalingRollingUpdate" not in policy:
+            return None, frozenset()
+        suspended = frozenset(each["ProcessName"] for each in group(client, name)["SuspendedProcesses"])
+        try:
+            rolling = rolling_policy(policy["AutoScalingRollingUpdate"], integer(new["MaxSize"], "MaxSize"))
+        except ValidationError as error:
+            raise Refused(str(error)) from None
+        if problem := refusal({*suspended, *rolling.suspended}):
+            raise Refused(problem)
+        return rolling, suspended
 
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
         """Scale to nothing, wait until every instance has passed its hooks, then delete the group."""
