@@ -68,6 +68,10 @@ def _parser() -> argparse.ArgumentParser:
     disturb.add_argument("--seed", type=int, default=0, help="which requests are drawn")
     disturb.set_defaults(run=_disturb)
 
+    image = commands.add_parser("image", help="register one more machine image, of this checkout as it is now")
+    _add_node_options(image)
+    image.set_defaults(run=_image)
+
     for verb in sorted(VERBS):
         command = commands.add_parser(verb, help=f"{verb.replace('_', ' ')}, of a running local cloud")
         command.add_argument("target", help="an instance's id, or a zone's name")
@@ -157,6 +161,11 @@ def _clean(_: argparse.Namespace) -> int:
 
 def _disturb(options: argparse.Namespace) -> int:
     runs.running().disturb(options.share, options.seed)
+    return 0
+
+
+def _image(options: argparse.Namespace) -> int:
+    print(runs.running().register_image(options.program, options.node_settings))
     return 0
 
 

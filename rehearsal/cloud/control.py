@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from werkzeug.wrappers import Request, Response
@@ -40,6 +41,9 @@ class Controlled(Protocol):
 
     def disturb(self, share: float, seed: int) -> None:
         """Disturb a share of what nodes and functions ask of AWS. Raises Unknown."""
+
+    def register_image(self, program: Path | None, settings: Mapping[str, Any] | None) -> str:
+        """One more machine image, and its id. Raises Unknown."""
 
     def instances(self) -> Sequence[str]:
         """The ids of the instances that run."""
@@ -79,6 +83,9 @@ def route(cloud: Controlled, request: Request) -> Response:
         elif name == "disturb":
             cloud.disturb(asked["share"], asked["seed"])
             answer = {}
+        elif name == "register-image":
+            program = asked["program"]
+            answer = {"image": cloud.register_image(program and Path(program), asked["settings"])}
         elif name == "detach":
             cloud.detach(asked["target"])
             answer = {}
@@ -125,6 +132,15 @@ class Control:
     def disturb(self, share: float, seed: int) -> None:
         """Disturb this share of what nodes and functions ask of AWS from now on. Raises Refused."""
         self._post("disturb", {"share": share, "seed": seed})
+
+    def register_image(self, program: Path | None = None, settings: Mapping[str, Any] | None = None) -> str:
+        """The id of one more machine image, of the checkout as it is now. Raises Refused.
+
+        `program` stands in the place of the file that starts the node program; `settings` go into image.json.
+        """
+        asked = {"program": program and str(program.resolve()), "settings": settings}
+        image: str = self._post("register-image", asked)["image"]
+        return image
 
     def shell(self, instance_id: str) -> list[str]:
         """The command that opens a shell inside an instance. Raises Refused."""

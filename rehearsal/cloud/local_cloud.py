@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,14 @@ from rehearsal.aws.server import LocalAws
 from rehearsal.aws.services.ec2.crowding import Crowding
 from rehearsal.aws.services.ec2.hosting import attach_host
 from rehearsal.aws.site import Site
-from rehearsal.binaries import images
-from rehearsal.cloud import control, node_layer
+from rehearsal.cloud import control
+from rehearsal.cloud.machine_images import MachineImages
 from rehearsal.machines import local_clouds
 from rehearsal.machines.balancer import Balancers
 from rehearsal.machines.hypervisor import Hypervisor
 from rehearsal.machines.inside import Inside
 from rehearsal.machines.metadata import Metadata
-from rehearsal.machines.model import Image, Interface
+from rehearsal.machines.model import Interface
 from rehearsal.machines.network.dns import Dns
 from rehearsal.machines.network.fabric import Fabric
 from rehearsal.machines.reach import Reach
@@ -81,7 +80,7 @@ class LocalCloud:
         self._run_dir = run_dir
         self._node_settings = node_settings or {}
         self._program = program
-        self._images: dict[str, Image] = {}
+        self._images = MachineImages(self.aws, run_dir)
         self.image_ids: dict[str, str] = {}
         """Kubernetes minor -> the id of its machine image, the newest first."""
         self._stops: list[Callable[[], object]] = []
@@ -114,10 +113,10 @@ class LocalCloud:
         balancers.start()
         self._stops.append(balancers.stop)
         # machines
-        self.hypervisor = Hypervisor(self.aws, self.fabric, self._image, self.cloud_id, self._run_dir)
+        self.hypervisor = Hypervisor(self.aws, self.fabric, self._images.find, self.cloud_id, self._run_dir)
         self._stops.append(self.hypervisor.close)
         attach_host(self.aws, self.hypervisor)
-        self._register_images()
+        self.image_ids = self._images.register_made(self._program, self._node_settings)
         self.aws.route(control.PREFIX, self._answer)
 
     def stop(self) -> None:
@@ -149,6 +148,16 @@ class LocalCloud:
         try:
             self._disturbance.disturb(share, seed)
         except ValueError as error:
+            raise control.Unknown(str(error)) from error
+
+    def register_image(self, program: Path | None, settings: Mapping[str, Any] | None) -> str:
+        """One more machine image, and its id: of this checkout as it is now, else as the first ones.
+
+        Raises control.Unknown.
+        """
+        try:
+            return self._images.register(program or self._program, {**self._node_settings, **(settings or {})})
+        except (LookupError, OSError) as error:
             raise control.Unknown(str(error)) from error
 
     def instances(self) -> Sequence[str]:
@@ -204,25 +213,3 @@ class LocalCloud:
 
     def _answer(self, request: Request) -> Response:
         return control.route(self, request)
-
-    def _image(self, image_id: str) -> Image:
-        return self._images[image_id]
-
-    def _register_images(self) -> None:
-        """Let EC2 know the images. Those of other minors than the newest are there only when somebody made them."""
-        node = self._run_dir / "node"
-        node_layer.make(node, self._program, self._node_settings)
-        for each in images.names():
-            image = images.made_image(each.minor)
-            if image is None:
-                continue
-            registered = self.aws.client("ec2").register_image(
-                Name=each.name,
-                Description=each.description,
-                Architecture="x86_64",
-                RootDeviceName="/dev/xvda",
-                VirtualizationType="hvm",
-                BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8, "VolumeType": "gp3"}}],
-            )
-            self._images[registered["ImageId"]] = replace(image, node=node)
-            self.image_ids[each.minor] = registered["ImageId"]

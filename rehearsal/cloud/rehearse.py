@@ -114,10 +114,10 @@ class MachineRehearsal:
 
         def over(rows: Sequence[table.Row]) -> bool:
             seen(rows)
-            return not self._stack_status().endswith("_IN_PROGRESS")
+            return not self.local.status().endswith("_IN_PROGRESS")
 
         self.watch(over)
-        if self._stack_status() != "CREATE_COMPLETE":
+        if self.local.status() != "CREATE_COMPLETE":
             self._tell_failure()
         self.local.say("stack complete: the nodes themselves have signalled it")
         self.local.lint()
@@ -218,10 +218,6 @@ class MachineRehearsal:
             self.local.follow()
         except StepFailed as failed:
             raise StepFailed("\n".join([str(failed), *self.refusals()])) from failed
-
-    def _stack_status(self) -> str:
-        found = self.local.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
-        return str(found["StackStatus"])
 
     def _show(self, rows: Sequence[table.Row]) -> None:
         """On a terminal the table in place; elsewhere a line for each instance that changed."""
