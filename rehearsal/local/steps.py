@@ -23,7 +23,8 @@ LOCAL_SERVER = ("rehearsal.aws",)
 Change = Callable[[Path], None]
 """Alters the templates in a folder."""
 _PYTHON = [sys.executable, "-m"]
-_AWS = [str(Path(sys.executable).with_name("aws")), "cloudformation"]
+_CLI = str(Path(sys.executable).with_name("aws"))
+_AWS = [_CLI, "cloudformation"]
 # How long what goes on after the stack's own deletion (an instance that shuts down) may take.
 _SETTLE_SECONDS = 15
 
@@ -184,6 +185,24 @@ class Rehearsal:
     def say(self, what: str) -> None:
         """One step that is done, with the seconds since the start."""
         print(f"{time.monotonic() - self._started:6.1f} s  {what}", flush=True)
+
+    def aws(self, *arguments: str) -> str:
+        """What the AWS CLI prints, as a person types it. Raises StepFailed."""
+        return run([_CLI, *arguments], self._environment)
+
+    def update(self, values: Mapping[str, str]) -> None:
+        """Begin an update of these parameters with the plain AWS CLI; all others stay. Raises StepFailed."""
+        stack = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+        given = [
+            f"ParameterKey={name},{f'ParameterValue={values[name]}' if name in values else 'UsePreviousValue=true'}"
+            for name in (each["ParameterKey"] for each in stack["Parameters"])
+        ]
+        update = ["update-stack", "--stack-name", STACK, "--use-previous-template"]
+        self.aws("cloudformation", *update, "--capabilities", "CAPABILITY_IAM", "--parameters", *given)
+
+    def status(self) -> str:
+        """The stack's."""
+        return str(self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["StackStatus"])
 
     def client(self, service: str) -> Any:
         """A boto3 client of the local AWS, made once."""

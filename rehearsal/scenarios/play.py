@@ -13,7 +13,7 @@ from rehearsal.cloud.rehearse import Kubectl, MachineRehearsal
 from rehearsal.local.processes import StepFailed
 from rehearsal.scenarios.gaps import gaps, largest
 from rehearsal.scenarios.looks import Looker
-from rehearsal.scenarios.steps import UNDOES, Hit, Pause, Scenario, Simple, Verb, Whole
+from rehearsal.scenarios.steps import UNDOES, Hit, Pause, Scenario, Simple, Update, Verb, Whole
 from rehearsal.scenarios.timeline import Episode, Look, Sight, Span, Timeline, changes, lacking
 from rehearsal.scenarios.writes import Writer, Writes, writing
 
@@ -39,7 +39,7 @@ class Play:
         self._looks: list[Look] = []
         self._broken: dict[str, Hit] = {}
         self._episodes: list[Episode] = []
-        self._hits: list[tuple[Hit, float]] = []
+        self._hits: list[tuple[Hit | Update, float]] = []
         self._before: frozenset[str] = frozenset()
         self._writes: Writes | None = None
         self._stopped_at: float | None = None
@@ -102,6 +102,8 @@ class Play:
     def _do(self, step: Simple, kubectl: Kubectl) -> None:
         if isinstance(step, Hit):
             self._hit(step)
+        elif isinstance(step, Update):
+            self._update(step)
         elif isinstance(step, Pause):
             self._rehearsal.say(str(step))
             until = time.monotonic() + step.seconds
@@ -109,12 +111,21 @@ class Play:
         else:
             self._until_whole(step, kubectl)
 
-    def _hit(self, step: Hit) -> None:
-        target = self._target(step)
-        self._rehearsal.say(f"{step}: {target}")
+    def _update(self, step: Update) -> None:
+        image = self._rehearsal.control.register_image()
+        self._rehearsal.say(f"{step}: {image}")
+        self._happened(step)
+        self._rehearsal.local.update({"ControlPlaneImage": image})
+
+    def _happened(self, step: Hit | Update) -> None:
         if not self._hits:
             self._before = _names(self._looks[-1])
         self._hits.append((step, self._now()))
+
+    def _hit(self, step: Hit) -> None:
+        target = self._target(step)
+        self._rehearsal.say(f"{step}: {target}")
+        self._happened(step)
         if step.verb in UNDOES:
             del self._broken[target]
         else:
@@ -146,7 +157,7 @@ class Play:
         begun = time.monotonic()
 
         def whole(look: Look) -> bool:
-            why[:] = lacking(look, self._slots, list(self._broken)) or self._nodes(look, kubectl)
+            why[:] = self._updating() or lacking(look, self._slots, list(self._broken)) or self._nodes(look, kubectl)
             if why and time.monotonic() - begun > step.within:
                 lines = [f"the cluster is not whole after {step.within:g} s:", *why]
                 raise StepFailed("\n".join([*lines, *map(str, look.conditions), *self._rehearsal.refusals()]))
@@ -167,6 +178,17 @@ class Play:
     def _what_happened(self) -> str:
         """The steps since the cluster was whole; empty where there was none."""
         return ", ".join(str(hit) for hit, _ in self._hits)
+
+    def _updating(self) -> list[str]:
+        """What an update still lacks that has begun since the cluster was whole. Raises StepFailed where it failed."""
+        if not any(isinstance(step, Update) for step, _ in self._hits):
+            return []
+        status = self._rehearsal.local.status()
+        if status.endswith("_IN_PROGRESS") and "ROLLBACK" not in status:
+            return [f"the stack is {status}"]
+        if status != "UPDATE_COMPLETE":
+            raise StepFailed(f"the update has failed: the stack is {status}")
+        return []
 
     def _nodes(self, look: Look, kubectl: Kubectl) -> list[str]:
         """What the API's nodes lack; all that is not a control plane is a worker, and not looked at."""

@@ -9,6 +9,7 @@ steps:
   - wait: 20 s
   - terminate: slot 0                 # through Auto Scaling, or: lose, hang, freeze, isolate; also: leader
   - thaw: slot 0                      # the one that was frozen; rejoin: the one that was isolated
+  - update: control planes            # a new image, typed with the AWS CLI; wait: whole waits for the stack, too
   - replace: random slots             # terminate one and wait until whole, so many times
     times: 20
     seed: 7
@@ -30,7 +31,7 @@ WITHIN_SECONDS = 600.0
 LEADER = "leader"
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?) s")
 _SLOT = re.compile(r"slot (\d)")
-_WHOLE, _RANDOM = "whole", "random slots"
+_WHOLE, _RANDOM, _CONTROL_PLANES = "whole", "random slots", "control planes"
 
 
 class ScenarioError(Exception):
@@ -65,6 +66,14 @@ class Hit:
 
 
 @dataclass(frozen=True)
+class Update:
+    """An update of the stack begins that replaces every control plane."""
+
+    def __str__(self) -> str:
+        return "update control planes"
+
+
+@dataclass(frozen=True)
 class Whole:
     """Nothing happens until the cluster is whole."""
 
@@ -94,7 +103,7 @@ class Replace:
     within: float = WITHIN_SECONDS
 
 
-Simple = Hit | Whole | Pause
+Simple = Hit | Update | Whole | Pause
 Step = Simple | Replace
 
 
@@ -154,7 +163,7 @@ def parse(text: str) -> Scenario:
 
 
 def _step(where: str, found: Any) -> Step:
-    verbs = (*Verb, "wait", "replace")
+    verbs = (*Verb, "update", "wait", "replace")
     step = _mapping(where, found, (*verbs, "within", "times", "seed"))
     named = [verb for verb in verbs if verb in step]
     if len(named) != 1:
@@ -175,6 +184,10 @@ def _step(where: str, found: Any) -> Step:
         _nothing_left(where, step)
         return whole
     _nothing_left(where, step)
+    if verb == "update":
+        if value != _CONTROL_PLANES:
+            raise ScenarioError(f"{where}: {value!r}; allowed: {_CONTROL_PLANES}")
+        return Update()
     if verb == "wait":
         return Pause(_seconds(where, value, f"{_WHOLE}, or seconds such as 20 s"))
     return _hit(where, Verb(verb), value)
@@ -196,7 +209,7 @@ def _check_order(steps: Collection[Step]) -> None:
     seen_whole = False
     for number, step in enumerate(steps, 1):
         seen_whole = seen_whole or isinstance(step, Whole)
-        if isinstance(step, Hit | Replace) and not seen_whole:
+        if isinstance(step, Hit | Update | Replace) and not seen_whole:
             raise ScenarioError(f"step {number}: it comes before the cluster is there; allowed: wait: {_WHOLE} first")
         if not isinstance(step, Hit):
             continue

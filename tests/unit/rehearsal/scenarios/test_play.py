@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -33,10 +33,16 @@ class Cluster:
         self.clock = 1000.0
         self.count = 3
         self.stored: set[int] = set()
+        self.statuses: list[str] = ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE"]
         self.local = SimpleNamespace(
-            client=lambda _: self, facts=SimpleNamespace(slots=3), create=lambda: None, say=lambda _: None
+            client=lambda _: self,
+            facts=SimpleNamespace(slots=3),
+            create=lambda: None,
+            say=lambda _: None,
+            update=self.update,
+            status=lambda: self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0],
         )
-        self.control = SimpleNamespace(act=self.act)
+        self.control = SimpleNamespace(act=self.act, register_image=lambda: "ami-2")
 
     def now(self) -> float:
         """Every question about the time takes a while."""
@@ -58,6 +64,13 @@ class Cluster:
             if first.instance_id == target and verb in ("terminate", "lose"):
                 self.sights[slot] = [sight(target, slot, "Terminating:Wait")]
                 self.leader = next(f"{each[0].instance_id}" for place, each in self.sights.items() if place != slot)
+
+    def update(self, values: Mapping[str, str]) -> None:
+        self.done.append(("update", values["ControlPlaneImage"]))
+        for slot in self.sights:
+            self.sights[slot] = [sight(f"i-{self.count}", slot)]
+            self.count += 1
+        self.leader = "i-3"
 
     def terminate_instance_in_auto_scaling_group(self, **asked: Any) -> None:
         assert asked["ShouldDecrementDesiredCapacity"] is False
@@ -156,6 +169,28 @@ def test_several_steps_before_one_wait_are_one_episode_that_starts_with_the_firs
     assert (both.what, both.gone, both.came) == ("terminate slot 0, terminate slot 2", ("i-0", "i-2"), ("i-3", "i-4"))
     assert both.seconds > 3
     assert deploy.end <= both.start
+
+
+def test_an_update_is_over_when_its_stack_has_ended_too(start: Start, tmp_path: Any) -> None:
+    cluster = Cluster()
+    play = start(cluster, f"{FIRST}- update: control planes\n- wait: whole\n")
+    play.run(tmp_path)
+    assert cluster.done[0] == ("update", "ami-2")
+    assert cluster.statuses == ["UPDATE_COMPLETE"]
+    _, update = play.timeline().episodes
+    assert (update.what, update.gone, update.came) == (
+        "update control planes",
+        ("i-0", "i-1", "i-2"),
+        ("i-3", "i-4", "i-5"),
+    )
+
+
+def test_an_update_that_goes_back_has_failed(start: Start, tmp_path: Any) -> None:
+    cluster = Cluster()
+    cluster.statuses = ["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"]
+    play = start(cluster, f"{FIRST}- update: control planes\n- wait: whole\n")
+    with pytest.raises(StepFailed, match="the update has failed: the stack is UPDATE_ROLLBACK_IN_PROGRESS"):
+        play.run(tmp_path)
 
 
 def test_a_frozen_instance_is_not_whole_until_it_is_thawed(start: Start, tmp_path: Any) -> None:

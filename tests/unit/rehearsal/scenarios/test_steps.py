@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rehearsal.scenarios.__main__ import load, main, names
-from rehearsal.scenarios.steps import Hit, Pause, Replace, Scenario, ScenarioError, Verb, Whole, parse
+from rehearsal.scenarios.steps import Hit, Pause, Replace, Scenario, ScenarioError, Update, Verb, Whole, parse
 
 FIRST = "steps:\n- wait: whole\n"
 
@@ -29,6 +29,7 @@ steps:
 - replace: random slots
   times: 20
   seed: 7
+- update: control planes
 """
     assert parse(text) == Scenario(
         about="what happens",
@@ -43,6 +44,7 @@ steps:
             Hit(Verb.LOSE, None),
             Whole(),
             Replace(20, 7),
+            Update(),
         ),
     )
 
@@ -57,6 +59,8 @@ steps:
         (f"{FIRST}about: 7", "about: 7; allowed: text, in quotes"),
         (f"{FIRST}parameters: {{Size: 0}}", "parameters: Size: 0; allowed: text, in quotes"),
         (f"{FIRST}- kill: slot 0", "step 2: 'kill' is no field of it; allowed: terminate, lose, "),
+        (f"{FIRST}- update: workers", "step 2: update: 'workers'; allowed: control planes"),
+        ("steps:\n- update: control planes", "step 1: it comes before the cluster is there; allowed: wait: whole"),
         (f"{FIRST}- within: 3 s", "step 2: ['within']; allowed: one of terminate, "),
         (f"{FIRST}- terminate: slot 0\n  lose: slot 1", "step 2: terminate and lose; allowed: one of terminate, "),
         (f"{FIRST}- terminate: slot 0\n  terminate: slot 1", "line 3: terminate stands twice; allowed: once"),
@@ -136,7 +140,7 @@ def test_replace_terminates_each_slot_in_turn_and_waits_after_each() -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["nothing"], "no scenario nothing; allowed: a file, or replace, replace-random"),
+        (["nothing"], "no scenario nothing; allowed: a file, or replace, replace-random, update"),
         (["replace", "--times", "3"], "replace has no random step; allowed: neither times nor seed"),
         (["replace", "--seed", "3"], "replace has no random step; allowed: neither times nor seed"),
         (["replace-random", "--times", "0"], "times: 0; allowed: a whole number, 1 or more"),
