@@ -78,6 +78,11 @@ class Seen:
         """Those of the slots among them."""
         return frozenset(row.instance_id for row in self.rows if row.state == "running" and row.place[:4] == "slot")
 
+    @property
+    def workers(self) -> frozenset[str]:
+        """Those that are none of a slot."""
+        return self.running - self.control_planes
+
     def stage(self, instance_id: str) -> str:
         """How far a boot has come."""
         return self.boots[instance_id].stage if instance_id in self.boots else ""
@@ -286,9 +291,17 @@ class ClusterHarness:
 
 @contextmanager
 def running(
-    folder: Path, *, node_settings: Mapping[str, Any], parameters: Mapping[str, str], program: Path | None = PROGRAM
+    folder: Path,
+    *,
+    node_settings: Mapping[str, Any],
+    parameters: Mapping[str, str],
+    program: Path | None = PROGRAM,
+    pause: str | None = None,
 ) -> Iterator[ClusterHarness]:
-    """A cluster of the default example whose creation has begun; `parameters` are defaults of the root template."""
+    """A cluster of the default example whose creation has begun; `parameters` are defaults of the root template.
+
+    With `pause`, an ISO 8601 duration, an update waits so long for an instance and not the template's hour.
+    """
 
     def change(templates: Path) -> None:
         file = templates / "root.json"
@@ -296,6 +309,8 @@ def running(
         for name, value in parameters.items():
             root["Parameters"][name]["Default"] = value
         file.write_text(json.dumps(root), encoding="utf-8")
+        if pause is not None:
+            _shorten(templates, pause)
 
     with Processes(folder) as processes:
         rehearsal = MachineRehearsal(
@@ -312,6 +327,17 @@ def running(
             assert time.monotonic() < deadline, "the stack makes no table"
             time.sleep(LOOK_SECONDS)
         yield ClusterHarness(rehearsal)
+
+
+def _shorten(templates: Path, pause: str) -> None:
+    """Have updates of groups wait for less than an hour."""
+    for file in templates.glob("*.json"):
+        template = json.loads(file.read_text(encoding="utf-8"))
+        for resource in template["Resources"].values():
+            policy = resource.get("UpdatePolicy", {}).get("AutoScalingRollingUpdate")
+            if policy is not None:
+                policy["PauseTime"] = pause
+        file.write_text(json.dumps(template), encoding="utf-8")
 
 
 def etcdctl() -> str:

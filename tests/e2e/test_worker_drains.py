@@ -31,7 +31,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterHarness
 
 def test_a_worker_that_terminates_is_drained_as_budgets_allow_and_replaced(cluster: ClusterHarness) -> None:
     seen = cluster.until(lambda seen: seen if one_worker(cluster, seen) else None, "no worker joins", HEALTHY_SECONDS)
-    (worker,) = workers(seen)
+    (worker,) = seen.workers
     workload(cluster, seen)
     cluster.until(lambda seen: serving(cluster, seen) == [worker] * REPLICAS, "no Pod serves", HEALTHY_SECONDS)
     said: list[Drain] = []
@@ -62,20 +62,15 @@ def test_a_worker_that_terminates_is_drained_as_budgets_allow_and_replaced(clust
         return seen if worker not in nodes and one_worker(cluster, seen) else None
 
     after = cluster.until(replaced, f"{worker} is not replaced", HEALTHY_SECONDS)
-    (successor,) = workers(after)
+    (successor,) = after.workers
     cluster.until(lambda seen: serving(cluster, seen) == [successor] * REPLICAS, "Pods are lost", HEALTHY_SECONDS)
     item = drain_item(worker)
     cluster.until(lambda _: cluster.table.get(item) == Known(None), f"{item} is not deleted", HEALTHY_SECONDS)
 
 
-def workers(seen: Seen) -> frozenset[str]:
-    """The workers that run."""
-    return seen.running - seen.control_planes
-
-
 def one_worker(cluster: ClusterHarness, seen: Seen) -> bool:
     """Whether there is exactly one, and it is a Ready node."""
-    found = workers(seen)
+    found = seen.workers
     return len(found) == 1 and all(cluster.nodes(min(seen.control_planes)).get(name) for name in found)
 
 

@@ -1,0 +1,149 @@
+"""A changed image, typed with the plain AWS CLI, walks the slots of a living cluster, or goes back; nothing is lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rehearsal.scenarios.writes import Writer, writing
+from tests.e2e.harness import ClusterHarness, Seen, running
+from tests.e2e.replacing import HEALTHY_SECONDS, SHORT, in_slot
+from tests.e2e.updating import (
+    UPDATE_SECONDS,
+    cancel,
+    during,
+    ended,
+    fail_newcomer,
+    function_away,
+    gap_of,
+    groups_at_rest,
+    images,
+    newcomer,
+    reasons,
+    slot_status,
+    status,
+    update,
+)
+
+BROKEN = Path(__file__).parent / "broken_node.py"
+PAUSE = "PT5M"
+AWAY_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class Living:
+    """A cluster, and the client that writes through its API all the while."""
+
+    cluster: ClusterHarness
+    writer: Writer
+
+
+@pytest.fixture(scope="module")
+def living(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
+    """A cluster of three control planes alone."""
+    folder = tmp_path_factory.mktemp("updates")
+    parameters = {"GeneralMinSize": "0", "LaunchHookHeartbeatSeconds": "120"}
+    with running(folder, node_settings=SHORT, parameters=parameters, pause=PAUSE) as cluster:
+        cluster.healthy(HEALTHY_SECONDS)
+        cluster.until(lambda _: status(cluster) == "CREATE_COMPLETE", "the stack is not complete", HEALTHY_SECONDS)
+        with cluster.rehearsal.kubectl() as kubectl:
+            with writing(kubectl, folder / "writer") as writer:
+                yield Living(cluster, writer)
+                cluster.healthy(HEALTHY_SECONDS)
+            writer.check(writer.written())
+
+
+def test_a_changed_image_walks_all_slots(living: Living) -> None:
+    cluster = living.cluster
+    before = cluster.healthy(HEALTHY_SECONDS)
+    image = cluster.rehearsal.control.register_image(settings=SHORT)
+    with gap_of(living.writer, "three slots updated"):
+        update(cluster, ControlPlaneImage=image)
+        assert ended(cluster) == "UPDATE_COMPLETE"
+        after = at_rest(cluster)
+    assert images(cluster, after.control_planes) == {image}
+    assert not after.control_planes & before.control_planes
+
+
+def test_a_cancelled_update_goes_back(living: Living) -> None:
+    cluster = living.cluster
+    before = cluster.healthy(HEALTHY_SECONDS)
+    kept = images(cluster, before.control_planes)
+    with gap_of(living.writer, "an update cancelled at its second slot"):
+        update(cluster, ControlPlaneImage=cluster.rehearsal.control.register_image(settings=SHORT))
+        newcomer(cluster, before, 1)
+        cancel(cluster)
+        assert ended(cluster) == "UPDATE_ROLLBACK_COMPLETE"
+        after = at_rest(cluster)
+    assert images(cluster, after.control_planes) == kept
+    # The update had not come to it.
+    assert in_slot(after, 2) == in_slot(before, 2)
+
+
+def test_an_update_whose_second_newcomer_says_that_it_has_failed_goes_back(living: Living) -> None:
+    cluster = living.cluster
+    before = cluster.healthy(HEALTHY_SECONDS)
+    kept = images(cluster, before.control_planes)
+    with gap_of(living.writer, "an update that failed at its second slot"):
+        update(cluster, ControlPlaneImage=cluster.rehearsal.control.register_image(settings=SHORT))
+        fail_newcomer(cluster, 1, newcomer(cluster, before, 1))
+        assert ended(cluster) == "UPDATE_ROLLBACK_COMPLETE"
+        after = at_rest(cluster)
+    assert images(cluster, after.control_planes) == kept
+    assert in_slot(after, 2) == in_slot(before, 2)
+
+
+def test_with_an_image_that_never_serves_the_update_ends_with_its_reason_and_no_voter_is_touched(
+    living: Living,
+) -> None:
+    cluster = living.cluster
+    before = cluster.healthy(HEALTHY_SECONDS)
+    with gap_of(living.writer, "a bad image"):
+        update(cluster, ControlPlaneImage=cluster.rehearsal.control.register_image(BROKEN, SHORT))
+        newcomer(cluster, before, 0)
+        assert ended(cluster) == "UPDATE_ROLLBACK_COMPLETE"
+        after = at_rest(cluster)
+    told = [text for text in reasons(cluster) if text.startswith("Received 0 SUCCESS signal(s) out of 1.")]
+    assert told, "\n".join(reasons(cluster))
+    # Of its first slot, too, it is the old one or one of the old kind that is left.
+    assert images(cluster, after.control_planes) == images(cluster, before.control_planes)
+    assert after.control_planes >= {name for slot in (1, 2) for name in in_slot(before, slot)}
+
+
+def test_a_node_that_is_lost_in_the_middle_of_an_update_is_replaced_too(living: Living) -> None:
+    cluster = living.cluster
+    before = cluster.healthy(HEALTHY_SECONDS)
+    image = cluster.rehearsal.control.register_image(settings=SHORT)
+    (lost,) = in_slot(before, 2)
+    update(cluster, ControlPlaneImage=image)
+    newcomer(cluster, before, 0)
+    cluster.act("lose", lost)
+    cluster.until(lambda _: not status(cluster).endswith("_IN_PROGRESS"), "the update does not end", UPDATE_SECONDS)
+    assert status(cluster) == "UPDATE_COMPLETE"
+    after = at_rest(cluster)
+    assert images(cluster, after.control_planes) == {image}
+
+
+def test_while_the_function_is_away_the_update_waits_and_then_goes_on(living: Living) -> None:
+    cluster = living.cluster
+    cluster.healthy(HEALTHY_SECONDS)
+    image = cluster.rehearsal.control.register_image(settings=SHORT)
+    with gap_of(living.writer, "an update without the function"), function_away(cluster):
+        update(cluster, ControlPlaneImage=image)
+        until = time.monotonic() + AWAY_SECONDS
+        during(cluster, lambda _: time.monotonic() > until, "ten minutes do not pass")
+        # Nobody may remove the first one's member, so the second newcomer stands at the gate.
+        assert slot_status(cluster, 1) == "UPDATE_IN_PROGRESS"
+    assert ended(cluster) == "UPDATE_COMPLETE"
+    after = at_rest(cluster)
+    assert images(cluster, after.control_planes) == {image}
+
+
+def at_rest(cluster: ClusterHarness) -> Seen:
+    """Wait for a healthy cluster whose groups are as they were before the update."""
+    cluster.until(lambda _: groups_at_rest(cluster), "the groups are not as they were", HEALTHY_SECONDS)
+    return cluster.healthy(HEALTHY_SECONDS)

@@ -1,0 +1,125 @@
+"""What tests of updates have in common: an update as a person types it, and what must hold all the while."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from coordination.members import MemberState
+from rehearsal.local.steps import STACK
+from rehearsal.scenarios.gaps import gaps, largest
+from rehearsal.scenarios.writes import Writer
+from tests.e2e.harness import SLOTS, ClusterHarness, Seen
+from tests.e2e.replacing import in_slot
+
+UPDATE_SECONDS = 1500.0
+LONGEST_GAP_SECONDS = 30.0
+"""Far above what is measured: a client that is sent to a member that leaves is a defect, a busy computer is none."""
+
+
+def update(cluster: ClusterHarness, **values: str) -> None:
+    """Begin an update of the stack with the plain AWS CLI: these parameters, all others as they are."""
+    cluster.rehearsal.local.update(values)
+
+
+def cancel(cluster: ClusterHarness) -> None:
+    """Cancel the update with the plain AWS CLI."""
+    cluster.rehearsal.local.aws("cloudformation", "cancel-update-stack", "--stack-name", STACK)
+
+
+def fail_newcomer(cluster: ClusterHarness, slot: int, instance_id: str) -> None:
+    """Say with the plain AWS CLI that a newcomer has failed: its slot, and so the update, goes back."""
+    cluster.rehearsal.local.aws(
+        *("cloudformation", "signal-resource", "--stack-name", _of_slots(cluster), "--status", "FAILURE"),
+        *("--logical-resource-id", f"Slot{slot}", "--unique-id", instance_id),
+    )
+
+
+def status(cluster: ClusterHarness) -> str:
+    """The root stack's."""
+    return cluster.rehearsal.local.status()
+
+
+def slot_status(cluster: ClusterHarness, slot: int) -> str:
+    """That of a slot's group in its stack."""
+    client = cluster.rehearsal.local.client("cloudformation")
+    found = client.describe_stack_resource(StackName=_of_slots(cluster), LogicalResourceId=f"Slot{slot}")
+    return str(found["StackResourceDetail"]["ResourceStatus"])
+
+
+def reasons(cluster: ClusterHarness) -> list[str]:
+    """What the history of the slots' stack says."""
+    client = cluster.rehearsal.local.client("cloudformation")
+    pages = client.get_paginator("describe_stack_events").paginate(StackName=_of_slots(cluster))
+    return [each.get("ResourceStatusReason", "") for page in pages for each in page["StackEvents"]]
+
+
+def during(cluster: ClusterHarness, wanted: Callable[[Seen], object], what: str) -> Seen:
+    """Wait in an update, looking all the while that no slot is left to itself and nothing too many is there."""
+
+    def look(seen: Seen) -> Seen | None:
+        voters = [row for row in seen.members.values() if row.state is MemberState.VOTER]
+        assert SLOTS <= len(voters) <= SLOTS + 1, f"{len(voters)} voters: {seen}"
+        return seen if wanted(seen) else None
+
+    return cluster.until(look, what, UPDATE_SECONDS)
+
+
+def ended(cluster: ClusterHarness) -> str:
+    """The root stack's status once the update, or its rollback, has ended."""
+    during(cluster, lambda _: not status(cluster).endswith("_IN_PROGRESS"), "the update does not end")
+    return status(cluster)
+
+
+def newcomer(cluster: ClusterHarness, before: Seen, slot: int) -> str:
+    """The second instance of a slot, once it runs."""
+    old = before.control_planes
+    seen = during(cluster, lambda seen: set(in_slot(seen, slot)) - old, f"nobody comes to slot {slot}")
+    (name,) = set(in_slot(seen, slot)) - old
+    return name
+
+
+def images(cluster: ClusterHarness, instances: Iterable[str]) -> set[str]:
+    """The images of instances."""
+    ec2 = cluster.rehearsal.local.client("ec2")
+    pages = ec2.describe_instances(InstanceIds=sorted(instances))["Reservations"]
+    return {each["ImageId"] for page in pages for each in page["Instances"]}
+
+
+def groups_at_rest(cluster: ClusterHarness) -> bool:
+    """Whether every slot has its own sizes again, and no process is suspended."""
+    groups = cluster.rehearsal.local.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    slots = [each for each in groups if "Slot" in each["AutoScalingGroupName"]]
+    sizes = {(each["MinSize"], each["DesiredCapacity"], each["MaxSize"]) for each in slots}
+    return sizes == {(0, 1, 2)} and not any(each["SuspendedProcesses"] for each in slots)
+
+
+@contextmanager
+def function_away(cluster: ClusterHarness) -> Iterator[None]:
+    """The reconcile function answers nothing meanwhile."""
+    functions = cluster.rehearsal.local.client("lambda")
+    (name,) = [
+        each["FunctionName"] for each in functions.list_functions()["Functions"] if "econcile" in each["FunctionName"]
+    ]
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    yield
+    functions.delete_function_concurrency(FunctionName=name)
+
+
+@contextmanager
+def gap_of(writer: Writer, what: str) -> Iterator[None]:
+    """Print the longest time without an acknowledged write meanwhile, and bound it."""
+    begun = max(writer.written().acknowledged.values())
+    yield
+    acknowledged = sorted(writer.written().acknowledged.values())
+    found = largest(list(gaps(acknowledged, begun, acknowledged[-1])), begun, acknowledged[-1])
+    assert found is not None
+    print(f"{what}: the longest gap between acknowledged writes was {found.seconds:.1f} s", flush=True)
+    assert found.seconds < LONGEST_GAP_SECONDS
+
+
+def _of_slots(cluster: ClusterHarness) -> str:
+    """The stack of the slots."""
+    client = cluster.rehearsal.local.client("cloudformation")
+    found = client.describe_stack_resource(StackName=STACK, LogicalResourceId="Controlplane")
+    return str(found["StackResourceDetail"]["PhysicalResourceId"])
