@@ -172,6 +172,7 @@ def test_with_one_kept_in_service_the_newcomer_comes_first(rolled: Rolled, stack
     ]
 
 
+@pytest.mark.slow
 def test_with_none_kept_in_service_the_old_one_leaves_first(rolled: Rolled, stacks: Stacks) -> None:
     rolled.begin("m5.large", REMOVE_FIRST)
     stacks.update(rolled.name, rolled.body("m5.xlarge", REMOVE_FIRST))
@@ -181,6 +182,7 @@ def test_with_none_kept_in_service_the_old_one_leaves_first(rolled: Rolled, stac
     assert said.index("Terminating instance(s)") < said.index("Received SUCCESS signal with")
 
 
+@pytest.mark.slow
 def test_nobody_waits_for_the_hook_of_the_one_that_leaves(rolled: Rolled, stacks: Stacks) -> None:
     (old,) = rolled.begin("m5.large", SURGE, LifecycleHookSpecificationList=[HOOK])
     stacks.update(rolled.name, rolled.body("m5.xlarge", SURGE, LifecycleHookSpecificationList=[HOOK]))
@@ -188,6 +190,7 @@ def test_nobody_waits_for_the_hook_of_the_one_that_leaves(rolled: Rolled, stacks
     assert held["LifecycleState"] == "Terminating:Wait"
 
 
+@pytest.mark.slow
 def test_a_group_without_instances_takes_the_template_and_nobody_signals(rolled: Rolled, stacks: Stacks) -> None:
     rolled.begin("m5.large", SURGE, desired=0)
     before = rolled.said()
@@ -196,6 +199,7 @@ def test_a_group_without_instances_takes_the_template_and_nobody_signals(rolled:
     assert rolled.described()["LaunchTemplate"]["Version"] == "2"
 
 
+@pytest.mark.slow
 def test_what_others_made_of_the_size_meanwhile_is_overwritten(rolled: Rolled, stacks: Stacks, aws: LocalAws) -> None:
     rolled.begin("m5.large", SURGE, MaxSize="4")
     rolled.word = ""
@@ -210,7 +214,7 @@ def test_what_others_made_of_the_size_meanwhile_is_overwritten(rolled: Rolled, s
     assert rolled.sizes() == (0, 1, 4)
 
 
-@pytest.mark.parametrize("word", ["FAILURE", ""], ids=["failure", "silence"])
+@pytest.mark.parametrize("word", ["FAILURE", pytest.param("", marks=pytest.mark.slow)], ids=["failure", "silence"])
 def test_a_newcomer_that_fails_ends_the_update_and_two_old_ones_are_left(
     rolled: Rolled, stacks: Stacks, word: str
 ) -> None:
@@ -232,6 +236,7 @@ def test_a_newcomer_that_fails_ends_the_update_and_two_old_ones_are_left(
     assert rolled.suspended() == set()
 
 
+@pytest.mark.slow
 def test_a_rollback_rolls_by_the_policy_of_the_template_that_it_goes_back_to(rolled: Rolled, stacks: Stacks) -> None:
     rolled.begin("m5.large", SURGE)
     rolled.word = "FAILURE"
@@ -255,6 +260,7 @@ def test_a_cancelled_update_stops_at_once_and_goes_back(rolled: Rolled, stacks: 
     assert "Resource update cancelled" in rolled.said()
 
 
+@pytest.mark.slow
 def test_with_suspended_launches_nothing_is_touched(rolled: Rolled, stacks: Stacks, aws: LocalAws) -> None:
     rolled.begin("m5.large", SURGE)
     aws.client("autoscaling").suspend_processes(AutoScalingGroupName=rolled.group, ScalingProcesses=["Launch"])
@@ -263,6 +269,7 @@ def test_with_suspended_launches_nothing_is_touched(rolled: Rolled, stacks: Stac
     assert rolled.kinds() == {"m5.large"}
 
 
+@pytest.mark.slow
 def test_a_later_update_of_something_else_rolls_what_is_left_over(
     rolled: Rolled, stacks: Stacks, aws: LocalAws
 ) -> None:
@@ -273,6 +280,7 @@ def test_a_later_update_of_something_else_rolls_what_is_left_over(
     assert rolled.kinds() == {"m5.xlarge"}
 
 
+@pytest.mark.slow
 def test_processes_may_stay_suspended_after_a_failed_update(provider: ProviderState) -> None:
     aws = LocalAws(speed=SPEED, site=Site(processes_stay=True)).start()
     try:
