@@ -47,12 +47,12 @@ from generator.values import (
 
 # The cluster-autoscaler finds groups, and learns what a node of an empty one would look like, by these tags.
 _AUTOSCALER = "k8s.io/cluster-autoscaler"
-# During an update at most a tenth of the desired nodes is missing.
+# Of the desired nodes so many percent have to be in service at the end, or the update fails after an hour. It is no
+# floor while nodes are replaced (docs/decisions/0017). Not 100: the autoscaler may ask for another node meanwhile, and
+# one that finds no room is no fault of the update, whose own nodes all have to signal.
 _MIN_ACTIVE_PERCENT = 90
 # The logical id of the pool's Auto Scaling group.
 _GROUP = "Group"
-# How many nodes an update replaces at a time.
-_BATCH = 3
 
 
 @dataclass(frozen=True)
@@ -177,8 +177,10 @@ def _group(config: ClusterConfig, pool: Pool, inputs: Inputs, machine: LaunchTem
         ],
         UpdatePolicy=UpdatePolicy(
             AutoScalingRollingUpdate=compute.RollingUpdate(
-                MaxBatchSize=_BATCH,
-                MinInstancesInService=0,
+                # A batch is the smallest of this, the old nodes that are left, and MaxSize - MinInstancesInService.
+                MaxBatchSize=pool.update_batch,
+                # The only floor: a pool at its smallest size gets a batch's new nodes before it loses the old ones.
+                MinInstancesInService=inputs.min_size.to_text(),
                 MinActiveInstancesPercent=_MIN_ACTIVE_PERCENT,
                 MinSuccessfulInstancesPercent=100,
                 PauseTime=compute.SIGNAL_TIMEOUT,

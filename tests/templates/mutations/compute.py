@@ -96,6 +96,19 @@ MUTATIONS = [
         0,
     ),
     Mutation(
+        "a_pool_is_replaced_in_batches_and_keeps_its_smallest_size",
+        f"{_POOL}/UpdatePolicy/AutoScalingRollingUpdate/MaxBatchSize",
+        3,
+    ),
+    Mutation(
+        "a_pool_is_replaced_in_batches_and_keeps_its_smallest_size",
+        f"{_POOL}/UpdatePolicy/AutoScalingRollingUpdate/MinInstancesInService",
+        0,
+    ),
+    Mutation("a_pool_has_room_for_one_more_node_than_its_smallest_size", "root/Rules/MemorySizes", GONE),
+    Mutation("a_pool_has_room_for_one_more_node_than_its_smallest_size", "root/Parameters/MemoryMaxSize/MinValue", 0),
+    Mutation("a_pool_has_room_for_one_more_node_than_its_smallest_size", "root/Parameters/MemoryMinSize/Default", 20),
+    Mutation(
         "hooks_have_their_names_and_results",
         f"{_SLOT}/Properties/LifecycleHookSpecificationList/1/DefaultResult",
         "CONTINUE",

@@ -24,6 +24,11 @@ def pools(cluster: Cluster) -> list[Resource]:
     return [group for group in all_groups(cluster) if group.layer != "controlplane"]
 
 
+def parameter_prefix(pool: Resource) -> str:
+    """What the names of a pool's root parameters begin with."""
+    return "".join(part.capitalize() for part in pool.layer.removeprefix("workers-").split("-"))
+
+
 def tags(group: Resource, *, propagated: bool | None = None) -> dict[str, object]:
     """The tags of a group by key; a key that is an expression stands as its Fn::Sub text."""
     return {
@@ -57,10 +62,9 @@ def a_pool_has_the_sizes_of_its_parameters_and_no_desired_capacity(cluster: Clus
     for pool in pools(cluster):
         if "DesiredCapacity" in pool.properties:
             yield f"{pool}: sets DesiredCapacity"
-        name = "".join(part.capitalize() for part in pool.layer.removeprefix("workers-").split("-"))
         for bound in ("MinSize", "MaxSize"):
             place = cluster.resolve(pool.layer, pool.properties.get(bound))
-            if place != ("root", {"Ref": f"{name}{bound}"}):
+            if place != ("root", {"Ref": f"{parameter_prefix(pool)}{bound}"}):
                 yield f"{pool}: {bound} is {place.expression}"
 
 
@@ -137,6 +141,34 @@ def a_slot_is_replaced_one_node_at_a_time(cluster: Cluster) -> Iterator[str]:
         # CloudFormation wants room for the instances that replace the others.
         if in_service >= int(slot.properties["MaxSize"]):
             yield f"{slot}: MinInstancesInService {in_service} with MaxSize {slot.properties['MaxSize']}"
+
+
+@rule
+def a_pool_is_replaced_in_batches_and_keeps_its_smallest_size(cluster: Cluster) -> Iterator[str]:
+    """MinInstancesInService is the only floor: MinActiveInstancesPercent is asked at the end of an update."""
+    configured = {f"workers-{pool.name}": pool for pool in cluster.config.pools}
+    for group in pools(cluster):
+        update = group.body.get("UpdatePolicy", {}).get("AutoScalingRollingUpdate", {})
+        if update.get("MaxBatchSize") != configured[group.layer].update_batch:
+            yield f"{group}: batches of {update.get('MaxBatchSize')}, not {configured[group.layer].update_batch}"
+        place = cluster.resolve(group.layer, update.get("MinInstancesInService"))
+        if place != ("root", {"Ref": f"{parameter_prefix(group)}MinSize"}):
+            yield f"{group}: MinInstancesInService is {place.expression}"
+
+
+@rule
+def a_pool_has_room_for_one_more_node_than_its_smallest_size(cluster: Cluster) -> Iterator[str]:
+    """CloudFormation refuses a rolling update where MinInstancesInService is not less than MaxSize."""
+    root = cluster.templates["root"]
+    asserted = [assertion["Assert"] for found in root.get("Rules", {}).values() for assertion in found["Assertions"]]
+    for group in pools(cluster):
+        names = [f"{parameter_prefix(group)}{bound}" for bound in ("MinSize", "MaxSize")]
+        smallest, largest = (root["Parameters"][name] for name in names)
+        for key in ("Default", "MinValue", "MaxValue"):
+            if not smallest[key] < largest[key]:
+                yield f"{group}: {key} of its sizes is {smallest[key]} and {largest[key]}"
+        if {"Fn::Not": [{"Fn::Equals": [{"Ref": name} for name in names]}]} not in asserted:
+            yield f"{group}: its two sizes may be the same"
 
 
 @rule
