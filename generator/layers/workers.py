@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +52,8 @@ _AUTOSCALER = "k8s.io/cluster-autoscaler"
 # floor while nodes are replaced (docs/decisions/0017). Not 100: the autoscaler may ask for another node meanwhile, and
 # one that finds no room is no fault of the update, whose own nodes all have to signal.
 _MIN_ACTIVE_PERCENT = 90
+# Enough to tell a pool's settings of today from those of any other day.
+_DIGEST_CHARACTERS = 12
 # The logical id of the pool's Auto Scaling group.
 _GROUP = "Group"
 
@@ -124,11 +127,24 @@ def _settings(pool: Pool) -> Parameter:
     )
 
 
+def _digest(pool: Pool) -> str:
+    """A short hash of what nodes read once, when they register: labels and taints, in whatever order they are written.
+
+    In user data it makes another launch template of other labels or taints, so that the group rolls. Otherwise the
+    nodes that exist would keep the old ones, while new nodes and the autoscaler's tags have the new ones. Nodes do not
+    compare it with the settings: the group waits for PoolSettings (DependsOn), and while an update rolls back, or a
+    node of the old launch template starts in between, either is right until the update replaces it.
+    """
+    read = [sorted(pool.labels.items()), sorted((taint.key, taint.value, taint.effect) for taint in pool.taints)]
+    return hashlib.sha256(json.dumps(read).encode()).hexdigest()[:_DIGEST_CHARACTERS]
+
+
 def _launch_template(config: ClusterConfig, pool: Pool, inputs: Inputs) -> LaunchTemplate:
     facts = {
         NodeField.CLUSTER: "${ClusterUuid}",
         NodeField.ROLE: WORKER_ROLE,
         NodeField.POOL: pool.name,
+        NodeField.POOL_DIGEST: _digest(pool),
         NodeField.REGION: "${AWS::Region}",
         NodeField.TABLE: "${TableName}",
         NodeField.PARAMETERS: "${ParameterPrefix}",

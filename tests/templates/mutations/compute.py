@@ -48,6 +48,16 @@ MUTATIONS = [
     ),
     Mutation("volumes_and_interfaces_carry_the_clusters_tag", f"{_MACHINE}/TagSpecifications/0", GONE),
     Mutation(
+        "user_data_changes_with_what_nodes_read_of_their_pool", f"{_POOL_MACHINE}/UserData/Fn::Base64/Fn::Sub", "exit"
+    ),
+    # The two pools of this example have the same settings.
+    Mutation(
+        "user_data_changes_with_what_nodes_read_of_their_pool",
+        "workers-general/Resources/PoolSettings/Properties/Value/Fn::Sub",
+        '{"labels": {"a": "b"}, "taints": []}',
+        "dedicated-hosts",
+    ),
+    Mutation(
         "a_node_starts_from_the_image_and_type_that_were_chosen",
         "root/Resources/WorkersMemory/Properties/Parameters/Image",
         {"Ref": "ControlPlaneImage"},
