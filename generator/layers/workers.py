@@ -48,6 +48,13 @@ from generator.values import (
 
 # The cluster-autoscaler finds groups, and learns what a node of an empty one would look like, by these tags.
 _AUTOSCALER = "k8s.io/cluster-autoscaler"
+# What a kubelet keeps of its volume from pods: the default of evictionHard, nodefs.available<10%, by which Node
+# Allocatable is smaller than the file system (kubernetes.io, "Reserve Compute Resources for System Daemons").
+# Neither userdata/kubeadm/cluster.py nor what userdata/kubeadm/node.py reserves says anything else about storage.
+_KEPT_PERCENT = 10
+# What the image takes, and the file system itself: the root volume of Amazon Linux 2023's own images, in which the
+# system, Kubernetes and the add-ons' images have to fit. Not measured: the image is not built yet (docs/limits.md).
+_IMAGE_GIB = 8
 # Of the desired nodes so many percent have to be in service at the end, or the update fails after an hour. It is no
 # floor while nodes are replaced (docs/decisions/0017). Not 100: the autoscaler may ask for another node meanwhile, and
 # one that finds no room is no fault of the update, whose own nodes all have to signal.
@@ -208,6 +215,15 @@ def _group(config: ClusterConfig, pool: Pool, inputs: Inputs, machine: LaunchTem
     )
 
 
+def _ephemeral_storage_gib(pool: Pool) -> int:
+    """How much of the root volume pods of a new node can use, in whole GiB, and rather too little than too much.
+
+    The autoscaler takes a tag's value for both capacity and allocatable (aws_manager.go, buildNodeFromTemplate). With
+    too much it would start nodes for a pod that then fits none of them; with nothing, none for a pod that asks for any.
+    """
+    return pool.root_volume_gib * (100 - _KEPT_PERCENT) // 100 - _IMAGE_GIB
+
+
 def _autoscaler_tags(pool: Pool) -> dict[Any, Any]:
     """Not propagated to instances: their keys hold "/" and are of no use there."""
     template = f"{_AUTOSCALER}/node-template"
@@ -216,4 +232,6 @@ def _autoscaler_tags(pool: Pool) -> dict[Any, Any]:
         Sub(f"{_AUTOSCALER}/${{ClusterUuid}}"): "owned",
         **{f"{template}/label/{label}": value for label, value in sorted(pool.labels.items())},
         **{f"{template}/taint/{taint.key}": f"{taint.value}:{taint.effect}" for taint in pool.taints},
+        # Of CPUs and memory the autoscaler knows by the instance type; what the volume holds, it cannot know.
+        f"{template}/resources/ephemeral-storage": f"{_ephemeral_storage_gib(pool)}Gi",
     }

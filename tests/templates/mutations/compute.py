@@ -129,14 +129,19 @@ MUTATIONS = [
     Mutation("instances_carry_cluster_role_and_slot_or_pool", f"{_SLOT}/Properties/Tags/3/Value", "1"),
     Mutation("instances_carry_cluster_role_and_slot_or_pool", f"{_POOL}/Properties/Tags/1/PropagateAtLaunch", False),
     Mutation(
-        "the_autoscaler_sees_pools_with_their_labels_and_taints_and_no_slot",
+        "the_autoscaler_sees_pools_with_their_labels_taints_and_storage_and_no_slot",
         f"{_SLOT}/Properties/Tags/-",
         {"Key": "k8s.io/cluster-autoscaler/enabled", "Value": "true", "PropagateAtLaunch": False},
     ),
     Mutation(
-        "the_autoscaler_sees_pools_with_their_labels_and_taints_and_no_slot",
+        "the_autoscaler_sees_pools_with_their_labels_taints_and_storage_and_no_slot",
         f"{_POOL}/Properties/Tags/6/Value",
         "other",
+    ),
+    Mutation(
+        "the_autoscaler_sees_pools_with_their_labels_taints_and_storage_and_no_slot",
+        f"{_POOL}/Properties/Tags/8/Value",
+        "200Gi",
     ),
     Mutation(
         "tags_of_a_group_fit_ec2s_limits",

@@ -29,6 +29,14 @@ def parameter_prefix(pool: Resource) -> str:
     return "".join(part.capitalize() for part in pool.layer.removeprefix("workers-").split("-"))
 
 
+def root_volume_gib(cluster: Cluster, layer: str) -> int:
+    """The size of the root volume in a pool's launch template."""
+    data = cluster.resource(layer, "Template").properties["LaunchTemplateData"]
+    return int(
+        next(each["Ebs"]["VolumeSize"] for each in data["BlockDeviceMappings"] if each["DeviceName"] == "/dev/xvda")
+    )
+
+
 def tags(group: Resource, *, propagated: bool | None = None) -> dict[str, object]:
     """The tags of a group by key; a key that is an expression stands as its Fn::Sub text."""
     return {
@@ -223,7 +231,7 @@ def instances_carry_cluster_role_and_slot_or_pool(cluster: Cluster) -> Iterator[
 
 
 @rule
-def the_autoscaler_sees_pools_with_their_labels_and_taints_and_no_slot(cluster: Cluster) -> Iterator[str]:
+def the_autoscaler_sees_pools_with_their_labels_taints_and_storage_and_no_slot(cluster: Cluster) -> Iterator[str]:
     for slot in slots(cluster):
         for key in tags(slot):
             if key.startswith(_AUTOSCALER):
@@ -235,6 +243,9 @@ def the_autoscaler_sees_pools_with_their_labels_and_taints_and_no_slot(cluster: 
         wanted |= {f"{_AUTOSCALER}/node-template/label/{key}": value for key, value in pool.labels.items()}
         for taint in pool.taints:
             wanted[f"{_AUTOSCALER}/node-template/taint/{taint.key}"] = f"{taint.value}:{taint.effect}"
+        # A tenth is the kubelet's, and 8 GiB the image's.
+        storage = f"{root_volume_gib(cluster, group.layer) * 9 // 10 - 8}Gi"
+        wanted[f"{_AUTOSCALER}/node-template/resources/ephemeral-storage"] = storage
         found = {key: value for key, value in tags(group, propagated=False).items() if key.startswith(_AUTOSCALER)}
         if found != wanted:
             yield f"{group}: {found}, not {wanted}"
