@@ -57,7 +57,7 @@ _KEPT_PERCENT = 10
 _IMAGE_GIB = 8
 # Of the desired nodes so many percent have to be in service at the end, or the update fails after an hour. It is no
 # floor while nodes are replaced (docs/decisions/0017). Not 100: the autoscaler may ask for another node meanwhile, and
-# one that finds no room is no fault of the update, whose own nodes all have to signal.
+# that one without room shall not fail the update of a large pool, whose replacement nodes all have to signal anyway.
 _MIN_ACTIVE_PERCENT = 90
 # Enough to tell a pool's settings of today from those of any other day.
 _DIGEST_CHARACTERS = 12
