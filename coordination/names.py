@@ -134,12 +134,13 @@ BOOT_UNIT = "holdfast-boot.service"
 
 
 class NodeField(StrEnum):
-    """The fields of NODE_FILE; a control plane has a slot, a worker has a pool."""
+    """The fields of NODE_FILE; a control plane has a slot, a worker a pool and the digest of its settings."""
 
     CLUSTER = "cluster"
     ROLE = "role"
     SLOT = "slot"
     POOL = "pool"
+    POOL_DIGEST = "pool-digest"
     REGION = "region"
     TABLE = "table"
     PARAMETERS = "parameters"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from deployment.refusal import Refusal
+
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 def read(path: Path | None, overrides: Sequence[str]) -> dict[str, str]:
@@ -50,10 +54,10 @@ def _text(value: Any) -> str:
     raise TypeError(value)
 
 
-def check(template: Mapping[str, Any], given: Mapping[str, str], existing: Sequence[str] = ()) -> None:
-    """Raises Refusal for every name that the template lacks, or else for every parameter that is left without a value.
+def check(template: Mapping[str, Any], given: Mapping[str, str], existing: Mapping[str, str] = _NONE) -> None:
+    """Raises Refusal for every name that the template lacks, every parameter without a value, every pool's wrong size.
 
-    `existing` names the parameters that the stack has now, whose values an update keeps.
+    `existing` are the parameters that the stack has now, whose values an update keeps.
     """
     declared: Mapping[str, Any] = template.get("Parameters", {})
     unknown = sorted(set(given) - set(declared))
@@ -64,10 +68,46 @@ def check(template: Mapping[str, Any], given: Mapping[str, str], existing: Seque
     ]
     if missing:
         raise Refusal(f"a value is needed for {', '.join(missing)}: put it into the file of PARAMS=, or SET=Key=Value")
+    wrong = list(_wrong_sizes(declared, given, existing))
+    if wrong:
+        raise Refusal("; ".join(wrong))
+
+
+def _wrong_sizes(declared: Mapping[str, Any], given: Mapping[str, str], existing: Mapping[str, str]) -> Iterator[str]:
+    """What CloudFormation or Auto Scaling would refuse half-way, or only at the next update, pool by pool.
+
+    An update keeps MinSize nodes of a pool in service, which CloudFormation wants to be less than MaxSize.
+    """
+    values = {name: str(body["Default"]) for name, body in declared.items() if "Default" in body} | {
+        **existing,
+        **given,
+    }
+    for smallest in declared:
+        largest = f"{smallest.removesuffix('MinSize')}MaxSize"
+        if not smallest.endswith("MinSize") or largest not in declared:
+            continue
+        outside = [name for name in (smallest, largest) if not _is_within(values[name], declared[name])]
+        for name in outside:
+            low, high = (declared[name].get(bound) for bound in ("MinValue", "MaxValue"))
+            yield f"{name}: given {values[name]}; allowed: a whole number from {low} to {high}"
+        least, most = (values[name] for name in (smallest, largest))
+        if outside or int(least) < int(most):
+            continue
+        why = "an update needs room for one more node"
+        if smallest in given and largest not in given:
+            yield f"{smallest}: given {least}; allowed: 0 to {int(most) - 1}, less than {largest} ({most}): {why}"
+        else:
+            above = f"{int(least) + 1} to {declared[largest]['MaxValue']}"
+            yield f"{largest}: given {most}; allowed: {above}, more than {smallest} ({least}): {why}"
+
+
+def _is_within(text: str, declared: Mapping[str, Any]) -> bool:
+    """Whether a text is a whole number between the bounds of its parameter."""
+    return bool(re.fullmatch("[0-9]+", text)) and declared["MinValue"] <= int(text) <= declared["MaxValue"]
 
 
 def for_stack(
-    template: Mapping[str, Any], given: Mapping[str, str], existing: Sequence[str] = ()
+    template: Mapping[str, Any], given: Mapping[str, str], existing: Mapping[str, str] = _NONE
 ) -> list[dict[str, Any]]:
     """The Parameters of a request: what is given, and for an update the previous value of everything else.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -19,7 +19,7 @@ class Stack:
     name: str
     status: str
     reason: str = ""
-    parameters: tuple[str, ...] = ()
+    parameters: Mapping[str, str] = field(default_factory=dict)
     outputs: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -53,7 +53,7 @@ def find(cloudformation: Any, name_or_id: str) -> Stack | None:
         name=body["StackName"],
         status=body["StackStatus"],
         reason=body.get("StackStatusReason", ""),
-        parameters=tuple(parameter["ParameterKey"] for parameter in body.get("Parameters", [])),
+        parameters={each["ParameterKey"]: each.get("ParameterValue", "") for each in body.get("Parameters", [])},
         outputs=tuple((output["OutputKey"], output["OutputValue"]) for output in body.get("Outputs", [])),
     )
 

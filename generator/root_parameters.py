@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from troposphere import Template
 
-from generator.config.model import ClusterConfig, Pool
+from generator.config.model import MAX_POOL_NODES, ClusterConfig, Pool
 from generator.layer import logical_id
 from generator.parameters import Parameters
 from generator.values import (
@@ -200,21 +200,39 @@ def _instance_type(parameters: Parameters, group: str, name: str, whose: str, de
 
 def _pool(parameters: Parameters, pool: Pool) -> PoolParameters:
     group, prefix = f"Worker pool {pool.name}", logical_id(pool.name)
+    # Auto Scaling takes a pool whose two sizes are the same, and CloudFormation refuses its first rolling update
+    # ("MinInstancesInService must be less than the autoscaling group's MaxSize"). Rules compare texts only, so a
+    # minimum above the maximum is left to Auto Scaling, which refuses it at once.
+    parameters.refuse_equal(
+        f"{prefix}Sizes",
+        f"{prefix}MinSize",
+        f"{prefix}MaxSize",
+        f"{prefix}MaxSize must be more than {prefix}MinSize: an update needs room for one more node",
+    )
     return PoolParameters(
         pool,
         _instance_type(parameters, group, f"{prefix}InstanceType", f"the pool {pool.name}", pool.instance_type),
-        *(
-            parameters.add(
-                group,
-                f"{prefix}{bound.capitalize()}Size",
-                Number,
-                f"{bound.capitalize()}imum size",
-                f"The {bound}imum number of nodes in the pool {pool.name}; the autoscaler stays within",
-                Default=default,
-                MinValue=0,
-                MaxValue=1000,
-            )
-            for bound, default in (("min", pool.min_size), ("max", pool.max_size))
+        min_size=parameters.add(
+            group,
+            f"{prefix}MinSize",
+            Number,
+            "Minimum size",
+            f"The minimum number of nodes in the pool {pool.name}, less than the maximum; "
+            "the autoscaler stays within, and an update keeps so many in service",
+            Default=pool.min_size,
+            MinValue=0,
+            MaxValue=MAX_POOL_NODES - 1,
+        ),
+        max_size=parameters.add(
+            group,
+            f"{prefix}MaxSize",
+            Number,
+            "Maximum size",
+            f"The maximum number of nodes in the pool {pool.name}, more than the minimum; "
+            "the autoscaler and updates stay within",
+            Default=pool.max_size,
+            MinValue=1,
+            MaxValue=MAX_POOL_NODES,
         ),
     )
 

@@ -118,9 +118,9 @@ def _same_pool_twice(draw: Draw, document: Document) -> str:
     return f"pools[{len(document['pools']) - 1}].name"
 
 
-def _smaller_than_it_must_be(draw: Draw, document: Document) -> str:
+def _no_room_for_an_update(draw: Draw, document: Document) -> str:
     index, pool = _pool(draw, document)
-    pool["minSize"] = pool["maxSize"] + 1
+    pool["minSize"] = pool["maxSize"] + draw(st.sampled_from((0, 1)))
     return f"pools[{index}].minSize"
 
 
@@ -233,8 +233,9 @@ BREAKS: tuple[Callable[[Draw, Document], str], ...] = (
     _put("controlPlane", "replacement", ("rolling",)),
     _put_in_pool("name", ("A", "a", "a--", "x" * 25, "control-plane", "controlplane", None)),
     _put_in_pool("rootVolumeGib", (19, 16385, "0x20", 20.5)),
-    _put_in_pool("minSize", (-1, 1001, "2")),
-    _put_in_pool("maxSize", (-1, 1001, "010")),
+    _put_in_pool("minSize", (-1, 1000, "2")),
+    _put_in_pool("maxSize", (0, 1001, "010")),
+    _put_in_pool("updateBatch", (0, 101, "1", True)),
     _put_in_pool("instanceType", ("large", "m7i.", "M7I.large", "m7i large", 7)),
     _put_in_pool("taints", ("a", {"key": "a"}, 11 * [{"key": "a", "effect": "NoExecute"}])),
     _unknown_key,
@@ -248,7 +249,7 @@ BREAKS: tuple[Callable[[Draw, Document], str], ...] = (
     _group_without_host,
     _unused_group,
     _same_pool_twice,
-    _smaller_than_it_must_be,
+    _no_room_for_an_update,
     _refused_label,
     _refused_label_value,
     _refused_taint,

@@ -119,6 +119,7 @@ _VOLUMES = st.fixed_dictionaries({"rootVolumeGib": st.integers(20, 1024), "etcdV
 _CHOICES = st.sampled_from(("create", "given"))
 _TENANCIES = st.sampled_from(("default", "dedicated"))
 _INSTANCE_TYPES = st.sampled_from(("m7i.large", "c6i.4xlarge", "r6g.metal", "t3.large"))
+_BATCHES = st.integers(1, 100)
 _AREA_ORDERS = st.permutations(_PRIVATE_AREAS)
 _PARTITIONS = st.sampled_from(("aws", "aws-us-gov", "aws-cn", "aws-iso", "aws-iso-b"))
 _REPLACEMENTS = st.sampled_from(("surge", "remove-first"))
@@ -161,7 +162,7 @@ def _tenancy(draw: Draw, vpc_tenancy: str, groups: Sequence[str]) -> Document:
 
 
 def _pool_section(draw: Draw, name: str, vpc_tenancy: str, groups: Sequence[str], most_nodes: int) -> Document:
-    max_size = draw(st.integers(0, most_nodes))
+    max_size = draw(st.integers(1, most_nodes))
     return {
         "name": name,
         **_tenancy(draw, vpc_tenancy, groups),
@@ -169,6 +170,7 @@ def _pool_section(draw: Draw, name: str, vpc_tenancy: str, groups: Sequence[str]
         "taints": draw(_TAINTS),
         "rootVolumeGib": draw(st.integers(20, 16384)),
         "instanceType": draw(_INSTANCE_TYPES),
-        "minSize": draw(st.integers(0, max_size)),
+        "minSize": draw(st.integers(0, max_size - 1)),
         "maxSize": max_size,
+        "updateBatch": draw(_BATCHES),
     }

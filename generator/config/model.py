@@ -18,6 +18,7 @@ Shape = Literal["production", "development"]
 VpcTenancy = Literal["default", "dedicated"]
 PoolTenancy = Literal["default", "dedicated", "host"]
 TaintEffect = Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
+MAX_POOL_NODES = 1000
 
 # The name appears in resource tags and descriptions; 32 leaves room for the suffixes that CloudFormation
 # adds to the 32-character names of load balancers and target groups.
@@ -120,12 +121,32 @@ class Pool(_Section, frozen=True, kw_only=True):
     instance_type: Annotated[
         InstanceType, Meta(description="Default of the pool's InstanceType parameter, which a deploy may change.")
     ] = "m7i.large"
+    # An update keeps MinSize nodes in service, and CloudFormation wants that to be less than MaxSize (rules/shape.py).
     min_size: Annotated[
-        int, Meta(ge=0, le=1000, description="Default of the pool's MinSize parameter, which a deploy may change.")
+        int,
+        Meta(
+            ge=0,
+            le=MAX_POOL_NODES - 1,
+            description="Default of the pool's MinSize parameter, which a deploy may change: less than maxSize.",
+        ),
     ] = 2
     max_size: Annotated[
-        int, Meta(ge=0, le=1000, description="Default of the pool's MaxSize parameter, which a deploy may change.")
+        int,
+        Meta(
+            ge=1,
+            le=MAX_POOL_NODES,
+            description="Default of the pool's MaxSize parameter, which a deploy may change: more than minSize.",
+        ),
     ] = 10
+    # At most a tenth of the largest pool. All nodes of a batch boot at once, and one that does not ends the update.
+    update_batch: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=100,
+            description="How many nodes an update replaces at a time; fewer where MaxSize less MinSize is fewer.",
+        ),
+    ] = 1
 
 
 class Network(_Section, frozen=True, kw_only=True):

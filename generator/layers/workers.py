@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -47,12 +48,21 @@ from generator.values import (
 
 # The cluster-autoscaler finds groups, and learns what a node of an empty one would look like, by these tags.
 _AUTOSCALER = "k8s.io/cluster-autoscaler"
-# During an update at most a tenth of the desired nodes is missing.
+# What a kubelet keeps of its volume from pods: the default of evictionHard, nodefs.available<10%, by which Node
+# Allocatable is smaller than the file system (kubernetes.io, "Reserve Compute Resources for System Daemons").
+# Neither userdata/kubeadm/cluster.py nor what userdata/kubeadm/node.py reserves says anything else about storage.
+_KEPT_PERCENT = 10
+# What the image takes, and the file system itself: the root volume of Amazon Linux 2023's own images, in which the
+# system, Kubernetes and the add-ons' images have to fit. Not measured: the image is not built yet (docs/limits.md).
+_IMAGE_GIB = 8
+# Of the desired nodes so many percent have to be in service at the end, or the update fails after an hour. It is no
+# floor while nodes are replaced (docs/decisions/0017). Not 100: the autoscaler may ask for another node meanwhile, and
+# that one without room shall not fail the update of a large pool, whose replacement nodes all have to signal anyway.
 _MIN_ACTIVE_PERCENT = 90
+# Enough to tell a pool's settings of today from those of any other day.
+_DIGEST_CHARACTERS = 12
 # The logical id of the pool's Auto Scaling group.
 _GROUP = "Group"
-# How many nodes an update replaces at a time.
-_BATCH = 3
 
 
 @dataclass(frozen=True)
@@ -124,11 +134,24 @@ def _settings(pool: Pool) -> Parameter:
     )
 
 
+def _digest(pool: Pool) -> str:
+    """A short hash of what nodes read once, when they register: labels and taints, in whatever order they are written.
+
+    In user data it makes another launch template of other labels or taints, so that the group rolls. Otherwise the
+    nodes that exist would keep the old ones, while new nodes and the autoscaler's tags have the new ones. Nodes do not
+    compare it with the settings: the group waits for PoolSettings (DependsOn), and while an update rolls back, or a
+    node of the old launch template starts in between, either is right until the update replaces it.
+    """
+    read = [sorted(pool.labels.items()), sorted((taint.key, taint.value, taint.effect) for taint in pool.taints)]
+    return hashlib.sha256(json.dumps(read).encode()).hexdigest()[:_DIGEST_CHARACTERS]
+
+
 def _launch_template(config: ClusterConfig, pool: Pool, inputs: Inputs) -> LaunchTemplate:
     facts = {
         NodeField.CLUSTER: "${ClusterUuid}",
         NodeField.ROLE: WORKER_ROLE,
         NodeField.POOL: pool.name,
+        NodeField.POOL_DIGEST: _digest(pool),
         NodeField.REGION: "${AWS::Region}",
         NodeField.TABLE: "${TableName}",
         NodeField.PARAMETERS: "${ParameterPrefix}",
@@ -177,8 +200,10 @@ def _group(config: ClusterConfig, pool: Pool, inputs: Inputs, machine: LaunchTem
         ],
         UpdatePolicy=UpdatePolicy(
             AutoScalingRollingUpdate=compute.RollingUpdate(
-                MaxBatchSize=_BATCH,
-                MinInstancesInService=0,
+                # A batch is the smallest of this, the old nodes that are left, and MaxSize - MinInstancesInService.
+                MaxBatchSize=pool.update_batch,
+                # The only floor: a pool at its smallest size gets a batch's new nodes before it loses the old ones.
+                MinInstancesInService=inputs.min_size.to_text(),
                 MinActiveInstancesPercent=_MIN_ACTIVE_PERCENT,
                 MinSuccessfulInstancesPercent=100,
                 PauseTime=compute.SIGNAL_TIMEOUT,
@@ -190,6 +215,15 @@ def _group(config: ClusterConfig, pool: Pool, inputs: Inputs, machine: LaunchTem
     )
 
 
+def _ephemeral_storage_gib(pool: Pool) -> int:
+    """How much of the root volume pods of a new node can use, in whole GiB, and rather too little than too much.
+
+    The autoscaler takes a tag's value for both capacity and allocatable (aws_manager.go, buildNodeFromTemplate). With
+    too much it would start nodes for a pod that then fits none of them; with nothing, none for a pod that asks for any.
+    """
+    return pool.root_volume_gib * (100 - _KEPT_PERCENT) // 100 - _IMAGE_GIB
+
+
 def _autoscaler_tags(pool: Pool) -> dict[Any, Any]:
     """Not propagated to instances: their keys hold "/" and are of no use there."""
     template = f"{_AUTOSCALER}/node-template"
@@ -198,4 +232,6 @@ def _autoscaler_tags(pool: Pool) -> dict[Any, Any]:
         Sub(f"{_AUTOSCALER}/${{ClusterUuid}}"): "owned",
         **{f"{template}/label/{label}": value for label, value in sorted(pool.labels.items())},
         **{f"{template}/taint/{taint.key}": f"{taint.value}:{taint.effect}" for taint in pool.taints},
+        # Of CPUs and memory the autoscaler knows by the instance type; what the volume holds, it cannot know.
+        f"{template}/resources/ephemeral-storage": f"{_ephemeral_storage_gib(pool)}Gi",
     }

@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.cluster import STACK, Cluster, package
 from tests.integration.conftest import Generated
-from tests.integration.harness import LocalAwsHarness, wait_for
+from tests.integration.harness import CLI_SECONDS, LocalAwsHarness, wait_for
 from tests.integration.nodes import Nodes
 
 # A deploy, and many updates of it: minutes that `make check` does not have.
@@ -93,6 +93,13 @@ def test_a_failing_update_rolls_back_and_says_why(cluster: Cluster) -> None:
     reasons = _reasons(cluster, "WorkersGeneral", "Group")
     assert TOO_SMALL in "".join(reasons)
     assert cluster.physical_ids() == before
+
+
+def test_a_pool_without_room_for_an_update_is_refused_before_anything_changes(cluster: Cluster) -> None:
+    before = cluster.stack()
+    said, _ = cluster.start_deploy(GeneralMinSize="4", GeneralMaxSize="4").communicate(timeout=CLI_SECONDS)
+    assert "GeneralMaxSize must be more than GeneralMinSize: an update needs room for one more node" in said
+    assert cluster.stack() == before
 
 
 def test_a_stopped_update_refuses_replacements_and_is_continued_later(cluster: Cluster) -> None:

@@ -11,6 +11,8 @@ from tests.templates.cluster import EXAMPLES, example, substituted
 from tests.templates.rules.machines import launch_templates
 from userdata.config.node_file import NodeFile, node_file
 from userdata.config.settings import pool_settings
+from userdata.kubeadm.cluster import kubelet_configuration
+from userdata.kubeadm.node import Host, reserved
 
 VALUES = {
     "AWS::Region": "eu-central-1",
@@ -55,6 +57,12 @@ def test_the_settings_that_nodes_read_are_the_ones_that_are_written(name: str) -
     folder = "/holdfast/0b1c/settings/"
     written = {each.removeprefix(folder) for each in parameters(name) if each.startswith(folder)}
     assert written == set(Setting)
+
+
+def test_no_kubelet_keeps_more_of_its_volume_than_the_autoscaler_is_told() -> None:
+    """The tags of groups take the kubelet's defaults for granted (generator/layers/workers.py)."""
+    assert not {key for key in kubelet_configuration(Host()) if "eviction" in key.lower() or "reserved" in key.lower()}
+    assert reserved(4, 16384).keys() == {"cpu", "memory"}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

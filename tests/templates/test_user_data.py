@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -24,6 +25,10 @@ VALUES = {
     # The longest name that CloudFormation gives a table: of a stack with a long name.
     "TableName": "holdfast-Database-1ABCDEFGHIJKL-Table-" + "Z" * 100,
 }
+# Of the pool's labels and taints, as the example has them. Another one replaces every node of such a pool.
+MEMORY_DIGEST = hashlib.sha256(
+    b'[[["workload.example.com/class", "memory"]], [["workload.example.com/class", "memory", "NoSchedule"]]]'
+).hexdigest()[:12]
 # A mount namespace of its own, with an empty /etc, in which a stub stands in systemctl's place, for no systemd runs
 # there; it copies what it finds to where the test can read it.
 _BOOT = f"""
@@ -91,7 +96,7 @@ def test_user_data_is_clean_bash(tmp_path: Path) -> None:
     ("name", "own"),
     [
         ("production/controlplane/Slot4Template", {"role": "control-plane", "slot": "4"}),
-        ("production/workers-memory/Template", {"role": "worker", "pool": "memory"}),
+        ("production/workers-memory/Template", {"role": "worker", "pool": "memory", "pool-digest": MEMORY_DIGEST}),
         ("govcloud/controlplane/Slot0Template", {"role": "control-plane", "slot": "0"}),
     ],
 )

@@ -11,6 +11,9 @@ from coordination.names import CONTROL_PLANE_ROLE, NODE_FILE, WORKER_ROLE, NodeF
 _ALWAYS = (NodeField.CLUSTER, NodeField.ROLE, NodeField.REGION, NodeField.TABLE, NodeField.PARAMETERS)
 # Which further field a role has: its slot, or its pool.
 _OF_ROLE = {CONTROL_PLANE_ROLE: NodeField.SLOT, WORKER_ROLE: NodeField.POOL}
+# Which field a role may have besides. Nothing on a node reads the digest: it is there so that user data, and with it
+# the launch template, changes with the pool's labels and taints.
+_PERHAPS = {WORKER_ROLE: (NodeField.POOL_DIGEST,)}
 
 
 class NodeFileError(ValueError):
@@ -63,10 +66,12 @@ def node_file(text: str) -> NodeFile:
         raise NodeFileError([f"{NODE_FILE} is no object"])
     role = str(found.get(NodeField.ROLE))
     needed = [*_ALWAYS, _OF_ROLE[role]] if role in _OF_ROLE else [*_ALWAYS]
-    problems = [_problem(field, found.get(field)) for field in needed if not _is_text(found.get(field))]
+    known = {*needed, *_PERHAPS.get(role, ())}
+    present = [*needed, *sorted(known & found.keys() - {*needed})]
+    problems = [_problem(field, found.get(field)) for field in present if not _is_text(found.get(field))]
     if _is_text(found.get(NodeField.ROLE)) and role not in _OF_ROLE:
         problems.append(f"{NODE_FILE}: role is {role[:80]!r}, allowed: {', '.join(_OF_ROLE)}")
-    problems += [f"{NODE_FILE}: {field[:80]!r} is not known" for field in sorted(found.keys() - {*needed})]
+    problems += [f"{NODE_FILE}: {field[:80]!r} is not known" for field in sorted(found.keys() - known)]
     if problems:
         raise NodeFileError(problems)
     return NodeFile(

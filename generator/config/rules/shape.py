@@ -44,13 +44,14 @@ def only_an_existing_network_has_given_parts(config: ClusterConfig) -> Iterator[
             yield Problem(path=path, given='"given"', allowed=allowed, rests_on=("network.vpc",))
 
 
-def pools_have_a_size_to_reach(config: ClusterConfig) -> Iterator[Problem]:
+def pools_have_room_for_an_update(config: ClusterConfig) -> Iterator[Problem]:
+    """A rolling update keeps MinSize nodes in service, and CloudFormation demands that this is less than MaxSize."""
     for index, pool in enumerate(config.pools):
-        if pool.min_size > pool.max_size:
+        if pool.min_size >= pool.max_size:
             yield Problem(
                 path=f"pools[{index}].minSize",
                 given=str(pool.min_size),
-                allowed=f"0 to {pool.max_size}, the pool's maxSize",
+                allowed=f"0 to {pool.max_size - 1}, less than maxSize (an update needs room for one more node)",
                 rests_on=(f"pools[{index}].maxSize",),
             )
 
@@ -59,5 +60,5 @@ RULES = (
     zones_carry_the_quorum,
     endpoints_stand_in_every_zone,
     only_an_existing_network_has_given_parts,
-    pools_have_a_size_to_reach,
+    pools_have_room_for_an_update,
 )

@@ -48,6 +48,16 @@ MUTATIONS = [
     ),
     Mutation("volumes_and_interfaces_carry_the_clusters_tag", f"{_MACHINE}/TagSpecifications/0", GONE),
     Mutation(
+        "user_data_changes_with_what_nodes_read_of_their_pool", f"{_POOL_MACHINE}/UserData/Fn::Base64/Fn::Sub", "exit"
+    ),
+    # The two pools of this example have the same settings.
+    Mutation(
+        "user_data_changes_with_what_nodes_read_of_their_pool",
+        "workers-general/Resources/PoolSettings/Properties/Value/Fn::Sub",
+        '{"labels": {"a": "b"}, "taints": []}',
+        "dedicated-hosts",
+    ),
+    Mutation(
         "a_node_starts_from_the_image_and_type_that_were_chosen",
         "root/Resources/WorkersMemory/Properties/Parameters/Image",
         {"Ref": "ControlPlaneImage"},
@@ -96,6 +106,19 @@ MUTATIONS = [
         0,
     ),
     Mutation(
+        "a_pool_is_replaced_in_batches_and_keeps_its_smallest_size",
+        f"{_POOL}/UpdatePolicy/AutoScalingRollingUpdate/MaxBatchSize",
+        3,
+    ),
+    Mutation(
+        "a_pool_is_replaced_in_batches_and_keeps_its_smallest_size",
+        f"{_POOL}/UpdatePolicy/AutoScalingRollingUpdate/MinInstancesInService",
+        0,
+    ),
+    Mutation("a_pool_has_room_for_one_more_node_than_its_smallest_size", "root/Rules/MemorySizes", GONE),
+    Mutation("a_pool_has_room_for_one_more_node_than_its_smallest_size", "root/Parameters/MemoryMaxSize/MinValue", 0),
+    Mutation("a_pool_has_room_for_one_more_node_than_its_smallest_size", "root/Parameters/MemoryMinSize/Default", 20),
+    Mutation(
         "hooks_have_their_names_and_results",
         f"{_SLOT}/Properties/LifecycleHookSpecificationList/1/DefaultResult",
         "CONTINUE",
@@ -106,14 +129,19 @@ MUTATIONS = [
     Mutation("instances_carry_cluster_role_and_slot_or_pool", f"{_SLOT}/Properties/Tags/3/Value", "1"),
     Mutation("instances_carry_cluster_role_and_slot_or_pool", f"{_POOL}/Properties/Tags/1/PropagateAtLaunch", False),
     Mutation(
-        "the_autoscaler_sees_pools_with_their_labels_and_taints_and_no_slot",
+        "the_autoscaler_sees_pools_with_their_labels_taints_and_storage_and_no_slot",
         f"{_SLOT}/Properties/Tags/-",
         {"Key": "k8s.io/cluster-autoscaler/enabled", "Value": "true", "PropagateAtLaunch": False},
     ),
     Mutation(
-        "the_autoscaler_sees_pools_with_their_labels_and_taints_and_no_slot",
+        "the_autoscaler_sees_pools_with_their_labels_taints_and_storage_and_no_slot",
         f"{_POOL}/Properties/Tags/6/Value",
         "other",
+    ),
+    Mutation(
+        "the_autoscaler_sees_pools_with_their_labels_taints_and_storage_and_no_slot",
+        f"{_POOL}/Properties/Tags/8/Value",
+        "200Gi",
     ),
     Mutation(
         "tags_of_a_group_fit_ec2s_limits",

@@ -24,6 +24,19 @@ def pools(cluster: Cluster) -> list[Resource]:
     return [group for group in all_groups(cluster) if group.layer != "controlplane"]
 
 
+def parameter_prefix(pool: Resource) -> str:
+    """What the names of a pool's root parameters begin with."""
+    return "".join(part.capitalize() for part in pool.layer.removeprefix("workers-").split("-"))
+
+
+def root_volume_gib(cluster: Cluster, layer: str) -> int:
+    """The size of the root volume in a pool's launch template."""
+    data = cluster.resource(layer, "Template").properties["LaunchTemplateData"]
+    return int(
+        next(each["Ebs"]["VolumeSize"] for each in data["BlockDeviceMappings"] if each["DeviceName"] == "/dev/xvda")
+    )
+
+
 def tags(group: Resource, *, propagated: bool | None = None) -> dict[str, object]:
     """The tags of a group by key; a key that is an expression stands as its Fn::Sub text."""
     return {
@@ -57,10 +70,9 @@ def a_pool_has_the_sizes_of_its_parameters_and_no_desired_capacity(cluster: Clus
     for pool in pools(cluster):
         if "DesiredCapacity" in pool.properties:
             yield f"{pool}: sets DesiredCapacity"
-        name = "".join(part.capitalize() for part in pool.layer.removeprefix("workers-").split("-"))
         for bound in ("MinSize", "MaxSize"):
             place = cluster.resolve(pool.layer, pool.properties.get(bound))
-            if place != ("root", {"Ref": f"{name}{bound}"}):
+            if place != ("root", {"Ref": f"{parameter_prefix(pool)}{bound}"}):
                 yield f"{pool}: {bound} is {place.expression}"
 
 
@@ -140,6 +152,34 @@ def a_slot_is_replaced_one_node_at_a_time(cluster: Cluster) -> Iterator[str]:
 
 
 @rule
+def a_pool_is_replaced_in_batches_and_keeps_its_smallest_size(cluster: Cluster) -> Iterator[str]:
+    """MinInstancesInService is the only floor: MinActiveInstancesPercent is asked at the end of an update."""
+    configured = {f"workers-{pool.name}": pool for pool in cluster.config.pools}
+    for group in pools(cluster):
+        update = group.body.get("UpdatePolicy", {}).get("AutoScalingRollingUpdate", {})
+        if update.get("MaxBatchSize") != configured[group.layer].update_batch:
+            yield f"{group}: batches of {update.get('MaxBatchSize')}, not {configured[group.layer].update_batch}"
+        place = cluster.resolve(group.layer, update.get("MinInstancesInService"))
+        if place != ("root", {"Ref": f"{parameter_prefix(group)}MinSize"}):
+            yield f"{group}: MinInstancesInService is {place.expression}"
+
+
+@rule
+def a_pool_has_room_for_one_more_node_than_its_smallest_size(cluster: Cluster) -> Iterator[str]:
+    """CloudFormation refuses a rolling update where MinInstancesInService is not less than MaxSize."""
+    root = cluster.templates["root"]
+    asserted = [assertion["Assert"] for found in root.get("Rules", {}).values() for assertion in found["Assertions"]]
+    for group in pools(cluster):
+        names = [f"{parameter_prefix(group)}{bound}" for bound in ("MinSize", "MaxSize")]
+        smallest, largest = (root["Parameters"][name] for name in names)
+        for key in ("Default", "MinValue", "MaxValue"):
+            if not smallest[key] < largest[key]:
+                yield f"{group}: {key} of its sizes is {smallest[key]} and {largest[key]}"
+        if {"Fn::Not": [{"Fn::Equals": [{"Ref": name} for name in names]}]} not in asserted:
+            yield f"{group}: its two sizes may be the same"
+
+
+@rule
 def hooks_have_their_names_and_results(cluster: Cluster) -> Iterator[str]:
     """Inside the groups, so that no instance comes before its hook; a worker that nobody drains in time may go."""
     launching = ("${ClusterUuid}-launching", "autoscaling:EC2_INSTANCE_LAUNCHING", "ABANDON")
@@ -191,7 +231,7 @@ def instances_carry_cluster_role_and_slot_or_pool(cluster: Cluster) -> Iterator[
 
 
 @rule
-def the_autoscaler_sees_pools_with_their_labels_and_taints_and_no_slot(cluster: Cluster) -> Iterator[str]:
+def the_autoscaler_sees_pools_with_their_labels_taints_and_storage_and_no_slot(cluster: Cluster) -> Iterator[str]:
     for slot in slots(cluster):
         for key in tags(slot):
             if key.startswith(_AUTOSCALER):
@@ -203,6 +243,9 @@ def the_autoscaler_sees_pools_with_their_labels_and_taints_and_no_slot(cluster: 
         wanted |= {f"{_AUTOSCALER}/node-template/label/{key}": value for key, value in pool.labels.items()}
         for taint in pool.taints:
             wanted[f"{_AUTOSCALER}/node-template/taint/{taint.key}"] = f"{taint.value}:{taint.effect}"
+        # A tenth is the kubelet's, and 8 GiB the image's.
+        storage = f"{root_volume_gib(cluster, group.layer) * 9 // 10 - 8}Gi"
+        wanted[f"{_AUTOSCALER}/node-template/resources/ephemeral-storage"] = storage
         found = {key: value for key, value in tags(group, propagated=False).items() if key.startswith(_AUTOSCALER)}
         if found != wanted:
             yield f"{group}: {found}, not {wanted}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -106,6 +108,28 @@ def volumes_and_interfaces_carry_the_clusters_tag(cluster: Cluster) -> Iterator[
         }
         for kind in sorted({"volume", "network-interface"} - tagged):
             yield f"{template}: its {kind} would not carry the cluster's tag"
+
+
+@rule
+def user_data_changes_with_what_nodes_read_of_their_pool(cluster: Cluster) -> Iterator[str]:
+    """Nodes read labels and taints once: without a new launch template an update would leave the old ones in place."""
+    digests: dict[str, str] = {}
+    for template, data in launch_templates(cluster):
+        found = re.findall(r'"pool-digest": "([^"]*)"', data["UserData"]["Fn::Base64"]["Fn::Sub"])
+        if template.layer == "controlplane":
+            if found:
+                yield f"{template}: has a pool's digest"
+            continue
+        if len(found) != 1 or not re.fullmatch("[0-9a-f]{12}", found[0]):
+            yield f"{template}: digests {found}"
+            continue
+        setting = cluster.resource(template.layer, "PoolSettings").properties["Value"]["Fn::Sub"]
+        read = json.loads(setting)
+        read["taints"].sort(key=lambda taint: taint["key"])
+        what = json.dumps([read["labels"], read["taints"]], sort_keys=True)
+        # One digest for one text, in both directions.
+        if digests.setdefault(what, found[0]) != found[0] or list(digests.values()).count(found[0]) != 1:
+            yield f"{template}: digest {found[0]} of {what}, among {digests}"
 
 
 @rule

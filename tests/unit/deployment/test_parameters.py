@@ -12,6 +12,16 @@ from deployment import parameters
 from deployment.refusal import Refusal
 
 TEMPLATE: dict[str, Any] = {"Parameters": {"Zones": {}, "Image": {}, "Days": {"Default": 90}}}
+POOLS: dict[str, Any] = {
+    "Parameters": {
+        "Days": {"Default": 90},
+        "GeneralMinSize": {"Default": 2, "MinValue": 0, "MaxValue": 999},
+        "GeneralMaxSize": {"Default": 10, "MinValue": 1, "MaxValue": 1000},
+        "GpuMinSize": {"Default": 0, "MinValue": 0, "MaxValue": 999},
+        "GpuMaxSize": {"Default": 1, "MinValue": 1, "MaxValue": 1000},
+    }
+}
+ROOM = "an update needs room for one more node"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +68,9 @@ def test_every_parameter_without_a_value_is_named_at_once() -> None:
 
 
 def test_an_update_keeps_the_value_of_whatever_is_not_given() -> None:
-    assert parameters.for_stack(TEMPLATE, {"Image": "ami-2"}, existing=["Zones", "Image", "Days"]) == [
+    assert parameters.for_stack(
+        TEMPLATE, {"Image": "ami-2"}, existing={"Zones": "a", "Image": "ami-1", "Days": "1"}
+    ) == [
         {"ParameterKey": "Zones", "UsePreviousValue": True},
         {"ParameterKey": "Image", "ParameterValue": "ami-2"},
         {"ParameterKey": "Days", "UsePreviousValue": True},
@@ -66,8 +78,68 @@ def test_an_update_keeps_the_value_of_whatever_is_not_given() -> None:
 
 
 def test_a_parameter_that_an_update_brings_takes_its_default() -> None:
-    request = parameters.for_stack(TEMPLATE, {}, existing=["Zones", "Image"])
+    request = parameters.for_stack(TEMPLATE, {}, existing={"Zones": "a", "Image": "ami-1"})
     assert [entry["ParameterKey"] for entry in request] == ["Zones", "Image"]
+
+
+@pytest.mark.parametrize(
+    ("given", "existing", "line"),
+    [
+        (
+            {"GeneralMinSize": "10"},
+            {},
+            f"GeneralMinSize: given 10; allowed: 0 to 9, less than GeneralMaxSize (10): {ROOM}",
+        ),
+        (
+            {"GeneralMaxSize": "2"},
+            {},
+            f"GeneralMaxSize: given 2; allowed: 3 to 1000, more than GeneralMinSize (2): {ROOM}",
+        ),
+        (
+            {"GeneralMinSize": "9", "GeneralMaxSize": "4"},
+            {},
+            f"GeneralMaxSize: given 4; allowed: 10 to 1000, more than GeneralMinSize (9): {ROOM}",
+        ),
+        # What an update keeps counts, and not the default.
+        (
+            {"GeneralMinSize": "4"},
+            {"GeneralMaxSize": "4"},
+            f"GeneralMinSize: given 4; allowed: 0 to 3, less than GeneralMaxSize (4): {ROOM}",
+        ),
+        (
+            {"Days": "1"},
+            {"GeneralMinSize": "4", "GeneralMaxSize": "4"},
+            f"GeneralMaxSize: given 4; allowed: 5 to 1000, more than GeneralMinSize (4): {ROOM}",
+        ),
+        (
+            {"GeneralMinSize": "0", "GeneralMaxSize": "0"},
+            {},
+            "GeneralMaxSize: given 0; allowed: a whole number from 1 to 1000",
+        ),
+        ({"GeneralMinSize": "two"}, {}, "GeneralMinSize: given two; allowed: a whole number from 0 to 999"),
+        ({"GeneralMaxSize": "2.5"}, {}, "GeneralMaxSize: given 2.5; allowed: a whole number from 1 to 1000"),
+    ],
+)
+def test_sizes_that_leave_no_room_for_an_update_are_refused_in_one_line(
+    given: dict[str, str], existing: dict[str, str], line: str
+) -> None:
+    with pytest.raises(Refusal) as refused:
+        parameters.for_stack(POOLS, given, existing)
+    assert str(refused.value) == line
+
+
+def test_each_pool_is_asked_for_its_own_sizes() -> None:
+    with pytest.raises(Refusal) as refused:
+        parameters.check(POOLS, {"GeneralMinSize": "50", "GpuMaxSize": "0"})
+    assert [line.split(":")[0] for line in str(refused.value).split("; ") if "given" in line] == [
+        "GeneralMinSize",
+        "GpuMaxSize",
+    ]
+
+
+@pytest.mark.parametrize("sizes", [("0", "1"), ("2", "3"), ("999", "1000")])
+def test_one_node_more_is_room_enough(sizes: tuple[str, str]) -> None:
+    parameters.check(POOLS, dict(zip(("GeneralMinSize", "GeneralMaxSize"), sizes, strict=True)))
 
 
 @pytest.mark.parametrize("tag", ["owner", "=x"])

@@ -67,6 +67,12 @@ def test_a_plan_without_images_is_refused_by_their_names() -> None:
         plan.read(templates.tree(ROOT), {"AvailabilityZones": ZONES}, REGION)
 
 
+def test_a_pool_without_room_for_an_update_is_refused_by_the_name_of_its_parameter() -> None:
+    given = {"AvailabilityZones": ZONES, "ControlPlaneImage": "ami-1", "WorkerImage": "ami-2", "GeneralMaxSize": "2"}
+    with pytest.raises(Refusal, match=r"^GeneralMaxSize: given 2; allowed: 3 to 1000, more than GeneralMinSize \(2\)"):
+        plan.read(templates.tree(ROOT), given, REGION)
+
+
 def test_zones_and_images_that_exist_are_ok(account: Account, given: dict[str, str]) -> None:
     found = check(account, given)
     assert about(found, "zone ") == [State.OK] * 3

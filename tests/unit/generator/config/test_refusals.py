@@ -17,6 +17,7 @@ QUALIFIED = (
 )
 VALUE = "at most 63 letters, digits, '-', '_' and '.', none of these outermost"
 KUBELET = "below kubernetes.io and k8s.io a kubelet may only set node.kubernetes.io, kubelet.kubernetes.io"
+LESS = "less than maxSize (an update needs room for one more node)"
 OWN_TAINTS = "a key outside kubernetes.io, k8s.io, cilium.io, whose controllers set and remove them"
 
 # What the model refuses: YAML, then the lines.
@@ -52,6 +53,11 @@ TYPES = [
      'pools[0].taints[0].effect: given "NoWay"; allowed: NoSchedule, PreferNoSchedule, NoExecute'),
     ("pools: [{name: aa, taints: [{key: a}]}]",
      "pools[0].taints[0].effect: given nothing; allowed: NoSchedule, PreferNoSchedule, NoExecute"),
+    ("pools: [{name: aa, minSize: 0, maxSize: 0}]",
+     "pools[0].maxSize: given 0; allowed: a whole number from 1 to 1000"),
+    ("pools: [{name: aa, minSize: 1000}]",
+     "pools[0].minSize: given 1000; allowed: a whole number from 0 to 999"),
+    ("pools: [{name: aa, updateBatch: 0}]", "pools[0].updateBatch: given 0; allowed: a whole number from 1 to 100"),
     ("pools: [{name: aa, instanceType: large}]",
      'pools[0].instanceType: given "large"; allowed: an EC2 instance type such as m7i.large'),
 ]  # fmt: skip
@@ -93,8 +99,9 @@ SHAPES = [
      'network.endpoints: given "given"; allowed: create (given only with network.vpc: given)'),
     ("network: {privateZone: given}",
      'network.privateZone: given "given"; allowed: create (given only with network.vpc: given)'),
-    ("pools: [{name: aa, minSize: 3, maxSize: 2}]",
-     "pools[0].minSize: given 3; allowed: 0 to 2, the pool's maxSize"),
+    ("pools: [{name: aa, minSize: 3, maxSize: 2}]", f"pools[0].minSize: given 3; allowed: 0 to 1, {LESS}"),
+    ("pools: [{name: aa, minSize: 2, maxSize: 2}]", f"pools[0].minSize: given 2; allowed: 0 to 1, {LESS}"),
+    ("pools: [{name: aa, maxSize: 1}]", f"pools[0].minSize: given 2; allowed: 0 to 0, {LESS}"),
 ]  # fmt: skip
 TENANCIES = [
     ("controlPlane: {tenancy: default}", 'controlPlane.tenancy: given "default"; allowed: dedicated, host (in a VPC '
@@ -185,6 +192,11 @@ def test_a_label_that_the_kubelet_may_not_set_is_refused(labels: str, key: str, 
 )
 def test_a_label_that_the_kubelet_may_set_is_accepted(label: str) -> None:
     assert parse(pool_with(labels=f"{{{label}}}")).pools[0].labels
+
+
+def test_a_pool_may_be_one_node_or_none() -> None:
+    (pool,) = parse("pools: [{name: aa, minSize: 0, maxSize: 1}]").pools
+    assert (pool.min_size, pool.max_size, pool.update_batch) == (0, 1, 1)
 
 
 @pytest.mark.parametrize("value", ["a b", "-a", "a.", "v" * 64, "ä"])

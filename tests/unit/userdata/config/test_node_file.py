@@ -69,6 +69,14 @@ def test_a_worker_in_a_slot_is_refused() -> None:
     )
 
 
+def test_a_worker_may_have_the_digest_of_its_pool_and_a_control_plane_may_not() -> None:
+    assert node_file(json.dumps({**WORKER, "pool-digest": "0123456789ab"})) == node_file(json.dumps(WORKER))
+    assert problems({**WORKER, "pool-digest": 7}) == ("/etc/holdfast/node.json: pool-digest is 7, allowed: text",)
+    assert problems({**CONTROL_PLANE, "pool-digest": "0123456789ab"}) == (
+        "/etc/holdfast/node.json: 'pool-digest' is not known",
+    )
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '"x"', "null"])
 def test_what_is_no_object_is_one_line(text: str) -> None:
     with pytest.raises(NodeFileError, match=r"node\.json is no (JSON|object)"):
