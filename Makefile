@@ -29,6 +29,7 @@ $(GENERATE) $(CHECK): .venv/%:
 
 # Every tracked shell program, by its first line.
 shell_files = $(shell git ls-files -z | xargs -0 awk 'FNR == 1 && /^\#!.*[\/ ](ba)?sh( |$$)/ { print FILENAME }')
+go_files = $(shell git ls-files '*.go')
 
 .PHONY: help
 help: ## Print this list
@@ -58,13 +59,15 @@ build/reconcile.zip: $(CHECK)
 check: lint test ## Everything that CI runs: lint, then test
 
 .PHONY: lint
-lint: $(CHECK) ## Style, types, import rules, shell, and whether generated files are current
+lint: $(CHECK) ## Style, types, import rules, shell, Go where it is installed, and whether generated files are current
 	@$(check_bin)/ruff check --quiet
 	@$(check_bin)/ruff format --quiet --check || { echo "make format" >&2; exit 1; }
 	@$(check_bin)/mypy
 	@$(check_bin)/lint-imports --no-logo --cache-dir .cache/imports
 	@$(check_bin)/shellcheck $(shell_files)
 	@$(check_bin)/shfmt --diff $(shell_files)
+	@! command -v gofmt >/dev/null || { \
+		wrong=$$(gofmt -d $(go_files)) && test -z "$$wrong" || { echo "$$wrong" >&2; exit 1; }; }
 	@$(check_python) -m generator --check || { echo "make templates" >&2; exit 1; }
 	@$(check_python) -m generator --docs --check || { echo "make docs" >&2; exit 1; }
 	@$(check_python) -m generator --schema generator/config/schema.json --check || { echo "make docs" >&2; exit 1; }
@@ -102,10 +105,11 @@ oracle: ## Install the independent evaluator of IAM policies that a test compare
 	@npm ci --prefix tests/oracle --ignore-scripts --no-audit --no-fund --silent
 
 .PHONY: format
-format: $(CHECK) ## Format Python and shell in place
+format: $(CHECK) ## Format Python, shell and Go in place
 	@$(check_bin)/ruff check --quiet --fix --exit-zero
 	@$(check_bin)/ruff format --quiet
 	@$(check_bin)/shfmt --write $(shell_files)
+	@! command -v gofmt >/dev/null || gofmt -w $(go_files)
 
 .PHONY: bench
 bench: $(CHECK) ## Measure generation, `make local` and sizes (JSON=1 for machines; REPLACING=1 TIMES=5: replacements beside by hand)
