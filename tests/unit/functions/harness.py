@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -260,7 +261,7 @@ class FunctionHarness:
             sizes=self.groups,
             targets=self.groups,
             root=self.root,
-            send=answers.send,
+            send=partial(answers.send, plain_http=True),
             clock=lambda: self.moment,
             seconds_left=lambda: self.seconds_left,
             pause=self.pause,
@@ -316,6 +317,7 @@ class AnswerServer:
         self.answers: list[dict[str, Any]] = []
         self.requests: list[tuple[str, str | None]] = []
         self.statuses: list[int] = []
+        self.location = ""
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -326,6 +328,8 @@ class AnswerServer:
                 if status == 200:
                     server.answers.append(json.loads(content))
                 self.send_response(status)
+                if server.location:
+                    self.send_header("Location", server.location)
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
