@@ -200,15 +200,16 @@ class FakeGroups:
 
 
 class FakeRoot:
-    """The root stack with a status that the test sets."""
+    """The root stack with a status that the test sets; `first` is read before it, once each."""
 
     def __init__(self, status: Reading[str]) -> None:
         self.state = status
+        self.first: list[Reading[str]] = []
         self.resources: Reading[Mapping[str, str]] = Known({})
         self.asked: list[str] = []
 
     def status(self) -> Reading[str]:
-        return self.state
+        return self.first.pop(0) if self.first else self.state
 
     def resource_states(self, stack_id: str) -> Reading[Mapping[str, str]]:
         self.asked.append(stack_id)
