@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-# States in which CloudFormation takes the cluster away, or has tried to: nothing but another delete leaves them.
+# States in which CloudFormation takes the cluster away, or has tried to. Nothing but another delete leaves them, so
+# what was read once holds for ever. ROLLBACK_… is the end of a creation that failed. An update that is rolled back, or
+# cleans up, deletes single resources, but no cluster; CREATE_FAILED is a creation that stays as it is, and may go on.
 DELETING_STATES = frozenset(
     {
         "ROLLBACK_IN_PROGRESS",

@@ -221,6 +221,14 @@ class AnswerTeardown:
 
 
 @dataclass(frozen=True)
+class DismissTeardown:
+    """Forget a request to delete the cluster that is none, and tell CloudFormation that it may go on."""
+
+    teardown: Teardown
+    reason: str
+
+
+@dataclass(frozen=True)
 class Wait:
     """Nothing to do about `subject` in this pass."""
 
@@ -253,6 +261,7 @@ Action: TypeAlias = (
     | ClearCondition
     | ProtectTable
     | AnswerTeardown
+    | DismissTeardown
     | Wait
 )
 
@@ -282,7 +291,7 @@ def subject(action: Action) -> str:
             return action.timer.name
         case SetCondition() | ClearCondition():
             return action.condition.name
-        case AnswerTeardown():
+        case AnswerTeardown() | DismissTeardown():
             return action.teardown.physical_id
         case Wait():
             return action.subject

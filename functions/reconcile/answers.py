@@ -40,14 +40,17 @@ def body(status: Status, reason: str, physical_id: str, stack_id: str, request_i
     return json.dumps(answer).encode()
 
 
-def send(url: str, content: bytes) -> Done | Unknown:
-    """PUT `content` to `url`. No outcome repeats the address: it is signed, and whoever has it may answer."""
+def send(url: str, content: bytes, *, plain_http: bool = False) -> Done | Unknown:
+    """PUT `content` to `url`, over https only unless `plain_http`.
+
+    No outcome repeats the address: it is signed, and whoever has it may answer. No redirect is followed.
+    """
     try:
         scheme = urlsplit(url).scheme
     except ValueError:
         scheme = ""
-    if scheme not in ("https", "http"):
-        return ResponseUrlRejected("PUT: the response URL is not an http(s) address")
+    if scheme != "https" and not (plain_http and scheme == "http"):
+        return ResponseUrlRejected("PUT: the response URL is not an https address")
     outcome: Done | Unknown = Unknown("PUT: not tried")
     for _ in range(_TRIES):
         outcome = _put(url, content)

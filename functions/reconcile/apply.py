@@ -34,6 +34,7 @@ from functions.reconcile.actions import (
     ClearOperation,
     CompleteHook,
     DeregisterTarget,
+    DismissTeardown,
     EndInstance,
     EndSurplus,
     Heartbeat,
@@ -159,6 +160,8 @@ def _outcome(action: Action, ports: Ports, settings: Settings) -> Outcome:
             return ports.table.protect()
         case AnswerTeardown(teardown=teardown, reason=reason):
             return _answer(teardown, reason, ports)
+        case DismissTeardown(teardown=teardown, reason=reason):
+            return _dismiss(teardown, reason, ports)
         case Wait(reason=reason):
             return NoOp(reason)
         case _:
@@ -195,6 +198,26 @@ def _end(instance: GroupInstance, row: Member | None, ports: Ports) -> Outcome:
 
 def _answer(teardown: Teardown, reason: str, ports: Ports) -> Done | Unknown:
     """Answer, then forget the request. Forgetting may fail: a second answer is ignored by CloudFormation."""
+    outcome = _send(teardown, reason, ports)
+    if isinstance(outcome, Done | answers.ResponseUrlRejected):
+        _forget(teardown, ports)
+    return outcome
+
+
+def _dismiss(teardown: Teardown, reason: str, ports: Ports) -> Done | Unknown:
+    """Forget the request, then answer it, so that it is answered once at most.
+
+    The address may be anybody's: no later pass may fail, or hang, on one that takes no answer.
+    """
+    _forget(teardown, ports)
+    return _send(teardown, reason, ports)
+
+
+def _forget(teardown: Teardown, ports: Ports) -> Write:
+    return ports.table.delete(TEARDOWN_ITEM, {"RequestId": teardown.request_id})
+
+
+def _send(teardown: Teardown, reason: str, ports: Ports) -> Done | Unknown:
     content = answers.body(
         "SUCCESS",
         reason,
@@ -203,7 +226,4 @@ def _answer(teardown: Teardown, reason: str, ports: Ports) -> Done | Unknown:
         request_id=teardown.request_id,
         logical_id=teardown.logical_id,
     )
-    outcome = ports.send(teardown.response_url, content)
-    if isinstance(outcome, Done | answers.ResponseUrlRejected):
-        ports.table.delete(TEARDOWN_ITEM, {"RequestId": teardown.request_id})
-    return outcome
+    return ports.send(teardown.response_url, content)

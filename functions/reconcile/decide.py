@@ -47,7 +47,7 @@ def decide(snapshot: Snapshot) -> list[Action]:
     if stage is not None:
         return deletion.decide(snapshot, stage)
     if isinstance(snapshot.groups, Unknown):
-        return [Wait("groups", snapshot.groups.reason), *_protection(snapshot)]
+        return [Wait("groups", snapshot.groups.reason), *_protection(snapshot), *deletion.unbelieved(snapshot)]
 
     members = membership.decide(snapshot)
     found = group_rules.decide(snapshot)
@@ -87,6 +87,8 @@ def decide(snapshot: Snapshot) -> list[Action]:
         *conditions,
         *_outdated(names, members.undecided, snapshot),
         *_protection(snapshot),
+        # Last, for the address may be anybody's, and take long.
+        *deletion.unbelieved(snapshot),
     ]
 
 

@@ -1,4 +1,8 @@
-"""The decisions of a pass while the cluster is being deleted.
+"""The decisions of a pass while the cluster is being deleted, and on a request to delete it that is no proof of that.
+
+A deletion is what the root stack's own status says, once it was read as a deleting one. A request alone is none:
+whoever may call the function can send one. So a request waits while the status is unknown, and while it is any other
+one the request is dismissed.
 
 The phase is stored before the first hook is completed: from then on no founder can claim the cluster, so no instance
 whose hook is completed can be a member of a cluster that somebody still uses.
@@ -19,6 +23,7 @@ from functions.reconcile.actions import (
     AnswerTeardown,
     ClearCondition,
     CompleteHook,
+    DismissTeardown,
     Heartbeat,
     SetPhaseDeleting,
     TerminateRetained,
@@ -26,6 +31,8 @@ from functions.reconcile.actions import (
 )
 from functions.reconcile.hold_condition import is_hold
 from functions.reconcile.snapshot import Snapshot
+
+UNDECIDED = "whether the root stack is being deleted is unknown"
 
 
 @dataclass(frozen=True)
@@ -40,13 +47,37 @@ def stage(snapshot: Snapshot) -> DeletionProgress | None:
     """How far the deletion is; None if the cluster is not being deleted, as far as is known."""
     if _phase(snapshot) is Phase.DELETING:
         return DeletionProgress(stored=True, reason="the cluster is being deleted")
-    if teardown(snapshot) is not None:
-        reason = "CloudFormation asks for the deletion"
-    elif isinstance(snapshot.root_status, Known) and snapshot.root_status.value in DELETING_STATES:
-        reason = f"the root stack is {snapshot.root_status.value}"
-    else:
+    if isinstance(snapshot.root_status, Unknown) or snapshot.root_status.value not in DELETING_STATES:
         return None
+    reason = f"the root stack is {snapshot.root_status.value}"
     return DeletionProgress(stored=isinstance(snapshot.rows, NoTable), reason=reason)
+
+
+def no_deletion(status: str) -> str:
+    """What a request to delete is answered while the root stack has a status that is none of a deletion.
+
+    With success: only the cleanup of an update that took Teardown out of the template, or back, asks so, and it goes on
+    without Teardown as the cluster does. Were it a deletion all the same, whose status was read a moment too early, the
+    hooks of its groups wake passes that read it again, as in a creation that fails before there is a Teardown; a
+    failure would stop it half-way. Whoever else asks is told one word of the stack, and nothing of the cluster.
+    """
+    return f"the root stack is {status}: this is no deletion of the cluster, and nothing was done"
+
+
+def unbelieved(snapshot: Snapshot) -> list[Action]:
+    """What becomes of a request to delete the cluster which the root stack's status does not bear out.
+
+    Once it is due it is answered, as every request: CloudFormation goes on with what may be a deletion, and whichever
+    instances that ends are held until the status is known. What could not be read is not told: anybody may have asked.
+    """
+    waiting = teardown(snapshot)
+    if waiting is None:
+        return []
+    if isinstance(snapshot.root_status, Known):
+        return [DismissTeardown(waiting, no_deletion(snapshot.root_status.value))]
+    if snapshot.now >= waiting.answer_by:
+        return [AnswerTeardown(waiting, f"time is up; {UNDECIDED}, and nothing was done")]
+    return [Wait(waiting.physical_id, UNDECIDED)]
 
 
 def decide(snapshot: Snapshot, stage: DeletionProgress) -> list[Action]:

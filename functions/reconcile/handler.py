@@ -1,7 +1,8 @@
 """The function's entry: an event in, a pass or an answer to CloudFormation, one line of JSON in the log, and metrics.
 
 A call that fails raises at its end, so that Lambda repeats it and at last hands the event to the on-failure
-destination. A request to delete the cluster never does: it is stored or answered, and repeating adds nothing.
+destination. A request to delete the cluster never does where the root stack is being deleted, or may be: it is stored
+or answered, and repeating adds nothing.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from coordination.outcomes import Done, Unknown
+from coordination.outcomes import Done, Known, Unknown
+from coordination.stacks import DELETING_STATES
 from coordination.teardowns import Teardown
-from functions.reconcile import answers, measures, passes, start, teardown, update_check
+from functions.reconcile import answers, deletion, measures, passes, start, teardown, update_check
 from functions.reconcile.actions import AnswerTeardown
 from functions.reconcile.apply import apply
 from functions.reconcile.events import (
@@ -102,10 +104,15 @@ def _pass(environment: Settings, ports: Ports, log: dict[str, object], *, news: 
 def _teardown(request: TeardownRequest, environment: Settings, ports: Ports, log: dict[str, object]) -> list[str]:
     """Answer or store a request of CloudFormation; returns what a repetition of the event could still do better."""
     planned = teardown.plan(request, environment, int(ports.clock()))
-    if isinstance(planned, Teardown):
-        _delete(planned, environment, ports, log)
-        return []
-    return _answer(request, planned, ports, log)
+    if isinstance(planned, AnswerNow):
+        return _answer(request, planned, ports, log)
+    # Before anything is stored: whoever may call the function can send such a request.
+    root = ports.root.status()
+    if isinstance(root, Known) and root.value not in DELETING_STATES:
+        log["level"] = "WARNING"
+        return _answer(request, AnswerNow("SUCCESS", deletion.no_deletion(root.value), planned.physical_id), ports, log)
+    _delete(planned, environment, ports, log, believed=isinstance(root, Known))
+    return []
 
 
 def _start(request: StartRequest, environment: Settings, ports: Ports, log: dict[str, object]) -> list[str]:
@@ -153,11 +160,16 @@ def _answer(request: ResourceRequest, answer: AnswerNow, ports: Ports, log: dict
     return []
 
 
-def _delete(request: Teardown, environment: Settings, ports: Ports, log: dict[str, object]) -> None:
-    """Store a request to delete the cluster, then run a pass. What could not be stored is answered in this call."""
+def _delete(request: Teardown, environment: Settings, ports: Ports, log: dict[str, object], *, believed: bool) -> None:
+    """Store a request to delete the cluster, then run a pass. What could not be stored is answered in this call.
+
+    The phase is stored in this call only of a request that is `believed`: the root stack was read as one that is being
+    deleted. Any other one is for the pass that can read its status.
+    """
     stored = ports.table.put(request.item(), {})
-    phase = teardown.set_phase_deleting(ports.table, environment)
-    log |= {"stored": _name(stored), "phase": _name(phase)}
+    log["stored"] = _name(stored)
+    if believed:
+        log["phase"] = _name(teardown.set_phase_deleting(ports.table, environment))
     try:
         report = passes.run(ports, environment, _owner(), request)
     except Exception as error:
@@ -169,7 +181,9 @@ def _delete(request: Teardown, environment: Settings, ports: Ports, log: dict[st
     elif isinstance(stored, Done):
         log["outcome"] = "stored"
     else:
-        reason = f"the request could not be stored; {report.busy or report.left()}"
+        # What a pass has seen is not for anybody who asks.
+        left = report.busy or report.left() if believed else deletion.UNDECIDED
+        reason = f"the request could not be stored; {left}"
         last = apply([AnswerTeardown(request, reason)], ports, environment)
         log |= {"outcome": "answered" if isinstance(last[0].outcome, Done) else "failed", "answer": last[0].line()}
 

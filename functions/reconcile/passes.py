@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from coordination.outcomes import Done, NoTable, Unknown
 from coordination.teardowns import Teardown
 from functions.reconcile import deletion, lease
-from functions.reconcile.actions import AnswerTeardown, CompleteHook, SetPhaseDeleting, TerminateRetained, Wait
+from functions.reconcile.actions import (
+    AnswerTeardown,
+    CompleteHook,
+    DismissTeardown,
+    SetPhaseDeleting,
+    TerminateRetained,
+    Wait,
+)
 from functions.reconcile.apply import Result, apply
 from functions.reconcile.decide import decide
 from functions.reconcile.gather import gather, unknowns
@@ -36,7 +43,8 @@ class Report:
     @property
     def answered(self) -> bool:
         """Whether CloudFormation got its answer."""
-        return any(isinstance(one.action, AnswerTeardown) and isinstance(one.outcome, Done) for one in self.results)
+        given = AnswerTeardown | DismissTeardown
+        return any(isinstance(one.action, given) and isinstance(one.outcome, Done) for one in self.results)
 
     def left(self) -> str:
         """What still stands between CloudFormation and its answer, as far as the pass knows."""
@@ -95,4 +103,6 @@ def _moved_on(snapshot: Snapshot, done: list[Result]) -> bool:
         return False
     if SetPhaseDeleting in changed:
         return True
-    return deletion.teardown(snapshot) is not None and bool(changed & {CompleteHook, TerminateRetained})
+    if deletion.stage(snapshot) is None or deletion.teardown(snapshot) is None:
+        return False
+    return bool(changed & {CompleteHook, TerminateRetained})

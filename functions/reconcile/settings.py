@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from coordination.names import FunctionVariable
 
+# boto3's own variable.
+_ENDPOINT = "AWS_ENDPOINT_URL"
+
 
 class SettingsError(ValueError):
     """The environment lacks a variable or holds a wrong one."""
@@ -14,12 +17,14 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """`cluster_id` is the root stack's id, `timeout_seconds` the function's own time-out."""
+    """`cluster_id` is the root stack's id, `timeout_seconds` the function's own time-out, and `plain_http` says whether
+    CloudFormation may wait for answers at an http address: where AWS itself is asked at one, as on the local AWS."""
 
     cluster_id: str
     cluster_uuid: str
     table: str
     timeout_seconds: int
+    plain_http: bool = False
 
 
 def settings(environment: Mapping[str, str]) -> Settings:
@@ -32,6 +37,7 @@ def settings(environment: Mapping[str, str]) -> Settings:
         cluster_uuid=_required(environment, FunctionVariable.CLUSTER_UUID),
         table=_required(environment, FunctionVariable.TABLE),
         timeout_seconds=int(timeout),
+        plain_http=environment.get(_ENDPOINT, "").startswith("http:"),
     )
 
 

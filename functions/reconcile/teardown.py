@@ -1,6 +1,7 @@
 """Intake of CloudFormation's requests about the Teardown resource.
 
-Create and Update are answered at once: the resource only exists to be deleted. A Delete is stored with its deadline,
+Create and Update are answered at once: the resource only exists to be deleted. A Delete is believed only while the root
+stack is being deleted (functions.reconcile.deletion). Then, and while that is unknown, it is stored with its deadline,
 outside the lease so that no other pass can make it wait; a pass, this one or a later one, gives the answer.
 """
 
@@ -64,8 +65,9 @@ def margin_seconds(settings: Settings) -> int:
 
 
 def set_phase_deleting(table: TableWriter, settings: Settings) -> Write:
-    """Store that the cluster is being deleted, without any condition.
+    """Store that the cluster is being deleted, without any condition on the item, as no other write of it is.
 
+    The root stack's status was read as a deleting one before, and nothing leaves those.
     Where there is no record yet, this makes one, so that no late founder can claim the cluster.
     """
     return table.update(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 from coordination.adapters.clients import KeptClients
@@ -28,7 +29,7 @@ def connect(settings: Settings, context: Any) -> Ports:
         sizes=SlotSizes(lambda: clients.of("autoscaling", tries=1)),
         targets=ApiTargets(lambda: clients.of("elbv2")),
         root=RootStack(clients.of("cloudformation"), settings.cluster_id),
-        send=send,
+        send=partial(send, plain_http=settings.plain_http),
         clock=time.time,
         seconds_left=lambda: float(context.get_remaining_time_in_millis()) / 1000,
         calls=lambda: clients.calls.number - before,

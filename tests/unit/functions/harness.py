@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -199,15 +200,16 @@ class FakeGroups:
 
 
 class FakeRoot:
-    """The root stack with a status that the test sets."""
+    """The root stack with a status that the test sets; `first` is read before it, once each."""
 
     def __init__(self, status: Reading[str]) -> None:
         self.state = status
+        self.first: list[Reading[str]] = []
         self.resources: Reading[Mapping[str, str]] = Known({})
         self.asked: list[str] = []
 
     def status(self) -> Reading[str]:
-        return self.state
+        return self.first.pop(0) if self.first else self.state
 
     def resource_states(self, stack_id: str) -> Reading[Mapping[str, str]]:
         self.asked.append(stack_id)
@@ -260,7 +262,7 @@ class FunctionHarness:
             sizes=self.groups,
             targets=self.groups,
             root=self.root,
-            send=answers.send,
+            send=partial(answers.send, plain_http=True),
             clock=lambda: self.moment,
             seconds_left=lambda: self.seconds_left,
             pause=self.pause,
@@ -316,6 +318,7 @@ class AnswerServer:
         self.answers: list[dict[str, Any]] = []
         self.requests: list[tuple[str, str | None]] = []
         self.statuses: list[int] = []
+        self.location = ""
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -326,6 +329,8 @@ class AnswerServer:
                 if status == 200:
                     server.answers.append(json.loads(content))
                 self.send_response(status)
+                if server.location:
+                    self.send_header("Location", server.location)
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:

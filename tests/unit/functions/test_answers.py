@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import socket
+from functools import partial
 
 import pytest
 
 from coordination.outcomes import Done, Unknown
-from functions.reconcile.answers import ResponseUrlRejected, body, send
+from functions.reconcile import answers
+from functions.reconcile.answers import ResponseUrlRejected, body
 from tests.unit.functions.harness import AnswerServer
+
+send = partial(answers.send, plain_http=True)
 
 
 def test_an_answer_is_put_with_an_empty_content_type_as_its_signature_wants() -> None:
@@ -39,6 +43,24 @@ def test_only_http_addresses_are_answered_and_none_is_repeated(url: str) -> None
     outcome = send(url, b"{}")
     assert isinstance(outcome, ResponseUrlRejected)
     assert "secret" not in outcome.reason
+
+
+def test_an_answer_goes_over_https_only_where_nothing_else_is_said() -> None:
+    with AnswerServer() as server:
+        assert isinstance(answers.send(server.url, b"{}"), ResponseUrlRejected)
+        assert server.requests == []
+    # It is tried: nobody listens there.
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        outcome = answers.send(f"https://127.0.0.1:{unused.getsockname()[1]}/secret", b"{}")
+    assert type(outcome) is Unknown
+
+
+def test_an_answer_follows_no_redirect() -> None:
+    with AnswerServer() as server, AnswerServer() as elsewhere:
+        server.statuses, server.location = [307], elsewhere.url
+        assert isinstance(send(server.url, b"{}"), ResponseUrlRejected)
+        assert elsewhere.requests == []
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "bad host"])

@@ -28,6 +28,7 @@ from functions.reconcile.actions import (
     ClearDrain,
     ClearOperation,
     CompleteHook,
+    DismissTeardown,
     Heartbeat,
     ProtectTable,
     RequestDrain,
@@ -37,6 +38,7 @@ from functions.reconcile.actions import (
     StartTimer,
     StopTimer,
     TerminateRetained,
+    Wait,
 )
 from functions.reconcile.decide import decide
 from functions.reconcile.snapshot import Snapshot
@@ -289,8 +291,32 @@ def test_a_table_is_never_protected_in_a_deletion(snapshot: Snapshot) -> None:
 @given(snapshots)
 def test_cloudformation_is_always_answered_when_time_is_up(snapshot: Snapshot) -> None:
     if snapshot.request is not None and snapshot.now >= snapshot.request.answer_by:
-        answers = [action for action in decide(snapshot) if isinstance(action, AnswerTeardown)]
+        answers = [action for action in decide(snapshot) if isinstance(action, AnswerTeardown | DismissTeardown)]
         assert [answer.teardown for answer in answers] == [snapshot.request]
+
+
+@every
+@given(snapshots)
+def test_a_request_to_delete_decides_nothing_but_its_answer(snapshot: Snapshot) -> None:
+    without = replace(snapshot, request=None)
+    if isinstance(snapshot.rows, Known):
+        without = replace(without, rows=Known(replace(snapshot.rows.value, teardown=Known(None))))
+    name = teardown().physical_id
+    others = [
+        action
+        for action in decide(snapshot)
+        if not isinstance(action, AnswerTeardown | DismissTeardown)
+        and not (isinstance(action, Wait) and action.subject == name)
+    ]
+    assert others == decide(without)
+
+
+@every
+@given(snapshots)
+def test_the_phase_turns_to_deleting_only_where_the_root_stack_is_being_deleted(snapshot: Snapshot) -> None:
+    if any(isinstance(action, SetPhaseDeleting) for action in decide(snapshot)):
+        assert isinstance(snapshot.root_status, Known)
+        assert snapshot.root_status.value in DELETING_STATES
 
 
 @every

@@ -8,10 +8,20 @@ import pytest
 
 from coordination.conditions import Condition
 from coordination.outcomes import Known, NoTable, Reading
-from functions.reconcile.actions import Action, AnswerTeardown, ClearCondition, CompleteHook, SetPhaseDeleting, Wait
+from functions.reconcile.actions import (
+    Action,
+    AnswerTeardown,
+    ClearCondition,
+    CompleteHook,
+    DismissTeardown,
+    SetPhaseDeleting,
+    Wait,
+)
 from functions.reconcile.decide import decide
+from functions.reconcile.deletion import no_deletion
 from tests.unit.functions.harness import BROKEN, NOW, instance, member, record, rows, snapshot, teardown
 
+GOING = Known("DELETE_IN_PROGRESS")
 DELETING = rows(record=record("deleting"))
 DELETING_AND_ASKED = rows(record=record("deleting"), teardown=Known(teardown()))
 LATE = rows(record=record("deleting"), teardown=Known(teardown(answer_by=NOW)))
@@ -56,7 +66,7 @@ def test_any_other_state_of_the_root_is_no_deletion(status: Reading[str]) -> Non
     ids=["a ready cluster", "a cluster that was never founded", "a table that cannot be read"],
 )
 def test_no_hook_is_completed_before_the_phase_is_stored(rows_before_the_phase: Any) -> None:
-    actions = decide(snapshot(instance(), rows=rows_before_the_phase, request=teardown()))
+    actions = decide(snapshot(instance(), rows=rows_before_the_phase, request=teardown(), root_status=GOING))
     assert kinds(actions) == ["SetPhaseDeleting", "Heartbeat", "Wait"]
 
 
@@ -95,8 +105,8 @@ def test_retained_instances_are_terminated() -> None:
 
 def test_a_cluster_without_table_can_be_deleted_since_nobody_can_found_one_either() -> None:
     gone = NoTable("the table does not exist")
-    assert kinds(decide(snapshot(instance(), rows=gone, root_status=Known("DELETE_IN_PROGRESS")))) == ["CompleteHook"]
-    assert kinds(decide(snapshot(rows=gone, lease=gone, request=teardown()))) == ["AnswerTeardown"]
+    assert kinds(decide(snapshot(instance(), rows=gone, root_status=GOING))) == ["CompleteHook"]
+    assert kinds(decide(snapshot(rows=gone, lease=gone, request=teardown(), root_status=GOING))) == ["AnswerTeardown"]
     assert kinds(decide(snapshot(instance(), rows=gone, root_status=Known("UPDATE_COMPLETE")))) == ["Heartbeat"]
 
 
@@ -123,7 +133,7 @@ def test_cloudformation_waits_while_an_instance_is_left_and_the_log_names_it(sta
     [
         ({"rows": LATE}, "i-1 (Terminating:Wait in slot0)"),
         ({"rows": LATE, "groups": BROKEN}, f"the groups are unknown ({BROKEN.reason})"),
-        ({"rows": BROKEN, "request": teardown(answer_by=NOW)}, "the phase is not stored yet"),
+        ({"rows": BROKEN, "request": teardown(answer_by=NOW), "root_status": GOING}, "the phase is not stored yet"),
     ],
     ids=["an instance that stays", "groups that cannot be read", "a table that cannot be read"],
 )
@@ -140,6 +150,48 @@ def test_the_request_of_this_event_comes_before_a_stored_one() -> None:
     (answer,) = decide(snapshot(rows=old, request=teardown(url="https://new")))
     assert isinstance(answer, AnswerTeardown)
     assert answer.teardown.response_url == "https://new"
+
+
+ASKED = pytest.mark.parametrize(
+    "asked",
+    [{"request": teardown()}, {"rows": rows(teardown=Known(teardown()))}],
+    ids=["by this very event", "before"],
+)
+
+
+@ASKED
+@pytest.mark.parametrize("groups", [{}, {"groups": BROKEN}], ids=["known groups", "unknown groups"])
+def test_a_request_is_dismissed_while_the_root_stack_is_not_being_deleted(
+    asked: dict[str, Any], groups: dict[str, Any]
+) -> None:
+    dismissal = DismissTeardown(teardown(), no_deletion("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"))
+    root = Known("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+    without = decide(snapshot(instance(state="InService"), root_status=root, **groups))
+    assert decide(snapshot(instance(state="InService"), root_status=root, **groups, **asked)) == [*without, dismissal]
+
+
+@ASKED
+@pytest.mark.parametrize("groups", [{}, {"groups": BROKEN}], ids=["known groups", "unknown groups"])
+def test_a_request_waits_while_the_status_of_the_root_stack_is_unknown(
+    asked: dict[str, Any], groups: dict[str, Any]
+) -> None:
+    wait = Wait(teardown().physical_id, "whether the root stack is being deleted is unknown")
+    without = decide(snapshot(instance(), root_status=BROKEN, **groups))
+    assert decide(snapshot(instance(), root_status=BROKEN, **groups, **asked)) == [*without, wait]
+
+
+def test_a_request_that_is_due_is_answered_though_nobody_knows_and_says_nothing_of_what_could_not_be_read() -> None:
+    due = rows(teardown=Known(teardown(answer_by=NOW)))
+    actions = decide(snapshot(instance(), root_status=BROKEN, groups=BROKEN, rows=due))
+    said = "time is up; whether the root stack is being deleted is unknown, and nothing was done"
+    assert reason_of_answer(actions) == said
+    assert kinds(actions) == ["Wait", "AnswerTeardown"]
+
+
+def test_a_deletion_that_is_stored_goes_on_whatever_the_root_stack_is_read_as() -> None:
+    for status in (BROKEN, Known("CREATE_COMPLETE")):
+        actions = decide(snapshot(instance(), rows=DELETING_AND_ASKED, root_status=status))
+        assert kinds(actions) == ["CompleteHook", "Wait"]
 
 
 def test_a_stored_request_that_cannot_be_understood_does_not_stop_the_deletion() -> None:

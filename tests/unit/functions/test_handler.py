@@ -217,6 +217,11 @@ def test_the_settings_come_from_the_environment() -> None:
     assert settings(environment(HOLDFAST_TIMEOUT_SECONDS="90")) == replace(SETTINGS, timeout_seconds=90)
 
 
+def test_answers_go_over_plain_http_only_where_aws_itself_is_asked_so() -> None:
+    assert settings(environment(AWS_ENDPOINT_URL="http://localhost:5000")).plain_http
+    assert not settings(environment(AWS_ENDPOINT_URL="https://vpce-1.example")).plain_http
+
+
 @pytest.mark.parametrize(
     ("changes", "line"),
     [

@@ -1,4 +1,5 @@
 """A leaving voter and a leaving worker go however one call of the function is disturbed, at whichever of its requests.
+A request to delete the cluster comes to what the root stack's status says.
 
 Every request that passes send is disturbed once, in each way. Passes go on meanwhile, as the schedule has them, and an
 agent does what it is asked for.
@@ -21,6 +22,8 @@ from coordination.observed_state import ClusterObservation, SeenMember
 from coordination.operations import Operation, operation
 from coordination.outcomes import Done, Unknown
 from functions.reconcile.handler import PassFailed, respond
+from functions.reconcile.ports import Ports
+from tests.unit.functions.asked import AskedCluster
 from tests.unit.functions.events import SCHEDULE
 from tests.unit.functions.harness import NOW, SETTINGS, FunctionHarness, function_harness
 
@@ -186,3 +189,54 @@ def test_whichever_request_of_the_function_is_disturbed_both_go_and_nobody_else(
         assert not ended, f"request {number}: {ended} were ended"
         serving = [each for each in world.there.groups.by_id.values() if each.lifecycle_state == "InService"]
         assert {each.instance_id for each in serving} == {"i-0", "i-2", "i-new"}, f"request {number}"
+
+
+def ask(disturbed: Disturbed, status: str, unknown: int) -> AskedCluster:
+    """A cluster that was asked to be deleted, after passes until the request is gone. The status of its root stack
+    cannot be read for so many times."""
+    cluster = AskedCluster(status)
+    cluster.root.first = [Unknown("drawn")] * unknown
+
+    def change(ports: Ports) -> Ports:
+        around = disturbed.around
+        return replace(
+            ports,
+            table=around(ports.table),
+            groups=around(ports.groups),
+            root=around(ports.root),
+            send=lambda *sent: disturbed.ask(ports.send, sent, {}),
+        )
+
+    def call(event: object) -> bool:
+        with contextlib.suppress(Killed):
+            return cluster.call(event, change)
+        return False
+
+    # Lambda repeats a call that failed, twice.
+    for _ in range(3):
+        if call(cluster.request(1)):
+            break
+        cluster.moment += 60
+    for _ in range(5):
+        cluster.moment += LEASE_SECONDS
+        call(SCHEDULE)
+        if not cluster.is_asked and not cluster.root.first:
+            break
+    return cluster
+
+
+@pytest.mark.parametrize("unknown", [0, 2], ids=["known at once", "unknown at first"])
+@pytest.mark.parametrize(("status", "phase"), [("DELETE_IN_PROGRESS", "deleting"), ("UPDATE_COMPLETE", "ready")])
+@pytest.mark.parametrize("trouble", Trouble)
+def test_whichever_request_of_the_function_is_disturbed_the_root_stack_says_what_becomes_of_a_request_to_delete(
+    trouble: Trouble, status: str, phase: str, unknown: int
+) -> None:
+    undisturbed = Disturbed()
+    ask(undisturbed, status, unknown)
+    assert undisturbed.sent > 5
+    for number in range(undisturbed.sent):
+        cluster = ask(Disturbed(number, trouble), status, unknown)
+        said = f"request {number}"
+        assert (cluster.phase, cluster.voter_is_held, cluster.is_asked) == (phase, phase == "ready", False), said
+        # One that is dismissed is forgotten before it is answered: a pass that dies between does not answer it.
+        assert cluster.answers or phase == "ready", said

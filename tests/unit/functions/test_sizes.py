@@ -13,7 +13,7 @@ from functions.reconcile.actions import StartSlot, Wait
 from functions.reconcile.decide import decide
 from functions.reconcile.sizes import starts
 from tests.unit.functions.events import SCHEDULE
-from tests.unit.functions.harness import BROKEN, STARTED, function_harness, record, rows, slot, snapshot, teardown
+from tests.unit.functions.harness import BROKEN, STARTED, function_harness, record, rows, slot, snapshot
 
 
 def started(**changes: Any) -> Known[Rows]:
@@ -56,7 +56,6 @@ def test_a_slot_with_a_desired_instance_is_left_as_it_is(sizes: tuple[int, int])
     [
         ("the cluster was never started", {"rows": started(start=Known(None))}),
         ("the table says that it is being deleted", {"rows": started(record=record("deleting"))}),
-        ("CloudFormation asks for its deletion", {"rows": started(teardown=Known(teardown()))}),
         ("the root stack is deleted", {"root_status": Known("DELETE_IN_PROGRESS")}),
         ("the creation of the root stack rolls back", {"root_status": Known("ROLLBACK_IN_PROGRESS")}),
         ("the groups are unknown", {"groups": BROKEN}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -14,10 +15,11 @@ from coordination.adapters import clients
 from coordination.adapters.clients import KeptClients
 from coordination.outcomes import Done
 from functions.reconcile import wiring
+from functions.reconcile.answers import ResponseUrlRejected
 from functions.reconcile.handler import handle
 from tests.bench.called import Context
 from tests.unit.functions.events import SCHEDULE
-from tests.unit.functions.harness import SETTINGS, TABLE, UUID, slot
+from tests.unit.functions.harness import SETTINGS, TABLE, UUID, AnswerServer, slot
 
 EMPTY_STACK = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
 
@@ -69,6 +71,14 @@ def test_the_sizes_of_slots_are_written_by_a_client_that_repeats_no_call(monkeyp
     # The next call of the same process makes none.
     assert wiring.connect(SETTINGS, Context()).sizes.start(slot()) == Done()
     assert made == [*usual, ("autoscaling", 1)]
+
+
+def test_answers_go_over_plain_http_only_where_the_settings_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "client", lambda *_: MagicMock())
+    monkeypatch.setattr(wiring, "KEPT", KeptClients())
+    with AnswerServer() as server:
+        assert isinstance(wiring.connect(SETTINGS, Context()).send(server.url, b"{}"), ResponseUrlRejected)
+        assert wiring.connect(replace(SETTINGS, plain_http=True), Context()).send(server.url, b"{}") == Done()
 
 
 def test_the_requests_of_a_call_are_counted_from_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
