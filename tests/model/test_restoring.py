@@ -80,6 +80,7 @@ def test_a_restore_that_does_not_ask_whether_members_are_gone(monkeypatch: pytes
     assert caught(STOPPED, members=1) == NEVER_OVER_THE_LIVING
 
 
+@pytest.mark.slow
 def test_an_instance_that_ec2_does_not_show_yet_taken_for_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     is_gone = termination.is_gone
 
@@ -95,6 +96,7 @@ def test_a_stopped_instance_taken_for_gone(monkeypatch: pytest.MonkeyPatch) -> N
     assert caught(STOPPED, members=1) == NEVER_OVER_THE_LIVING
 
 
+@pytest.mark.slow
 def test_a_restore_that_does_not_name_the_row_version(monkeypatch: pytest.MonkeyPatch) -> None:
     claim_restoring = claims.claim_restoring
 
@@ -125,6 +127,7 @@ def test_old_data_that_is_started_after_a_restore_over_stopped_instances(monkeyp
     assert caught(STOPPED, only=ONE_SERVES, members=1) == ONE_SERVES
 
 
+@pytest.mark.slow
 def test_a_joiner_that_takes_any_member_that_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restore, "decide_restore", restore_whatever_lives)
     mutate_decide(monkeypatch, lambda _, action: Start("") if isinstance(action, AbandonLaunch) else action)
@@ -191,6 +194,7 @@ def test_a_row_of_the_current_epoch_that_is_deleted_with_its_instance(monkeypatc
     assert caught(Budget(losses=2, launches=2), members=2, backup=False) == NEVER_EMPTY
 
 
+@pytest.mark.slow
 def test_a_silent_founder_that_leaves_and_is_held_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(evidence: Evidence, rules: RestoreRules) -> Verdict:
         verdict = decide_restore(evidence, rules)
