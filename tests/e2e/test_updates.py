@@ -23,6 +23,7 @@ from tests.e2e.updating import (
     groups_at_rest,
     images,
     newcomer,
+    paste,
     reasons,
     slot_status,
     status,
@@ -32,6 +33,7 @@ from tests.e2e.updating import (
 BROKEN = Path(__file__).parent / "broken_node.py"
 PAUSE = "PT5M"
 AWAY_SECONDS = 600.0
+HELD = "SurplusHeld/slot-1"
 
 
 @dataclass(frozen=True)
@@ -84,13 +86,18 @@ def test_a_cancelled_update_goes_back(living: Living) -> None:
     assert in_slot(after, 2) == in_slot(before, 2)
 
 
-def test_an_update_whose_second_newcomer_says_that_it_has_failed_goes_back(living: Living) -> None:
+def test_an_update_that_fails_at_a_slot_whose_node_comes_all_the_same_goes_back_once_its_size_is_set_back(
+    living: Living,
+) -> None:
     cluster = living.cluster
     before = cluster.healthy(HEALTHY_SECONDS)
     kept = images(cluster, before.control_planes)
     with gap_of(living.writer, "an update that failed at its second slot"):
         update(cluster, ControlPlaneImage=cluster.rehearsal.control.register_image(settings=SHORT))
         fail_newcomer(cluster, 1, newcomer(cluster, before, 1))
+        # CloudFormation goes back from the first slot on, and leaves MinSize of the second one at 2.
+        seen = during(cluster, lambda seen: HELD in seen.conditions, f"{HELD} is not named")
+        paste(cluster, seen.conditions[HELD].next_step)
         assert ended(cluster) == "UPDATE_ROLLBACK_COMPLETE"
         after = at_rest(cluster)
     assert images(cluster, after.control_planes) == kept
