@@ -22,6 +22,7 @@ from tests.e2e.updating import (
     gap_of,
     groups_at_rest,
     images,
+    left_for_ten_minutes,
     newcomer,
     paste,
     reasons,
@@ -99,6 +100,8 @@ def test_an_update_that_fails_at_a_slot_whose_node_comes_all_the_same_goes_back_
         seen = during(cluster, lambda seen: HELD in seen.conditions, f"{HELD} is not named")
         paste(cluster, seen.conditions[HELD].next_step)
         assert ended(cluster) == "UPDATE_ROLLBACK_COMPLETE"
+        # Nothing of slot 1 was left to be rolled back, so nobody has resumed its processes.
+        left_for_ten_minutes(cluster)
         after = at_rest(cluster)
     assert images(cluster, after.control_planes) == kept
     assert in_slot(after, 2) == in_slot(before, 2)
