@@ -170,7 +170,7 @@ e2e-replacing-faults: $(CHECK) ## Control planes are replaced while agents, func
 
 .PHONY: e2e-updates
 e2e-updates: $(CHECK) ## A changed image walks slots and pools of a living cluster, is cancelled, fails, and goes back
-	$(e2e) $(addprefix tests/e2e/test_,updates.py pool_updates.py)
+	$(e2e) $(addprefix tests/e2e/test_,updates.py updates_without_function.py pool_updates.py)
 
 .PHONY: e2e-scenarios
 e2e-scenarios: $(CHECK) ## Each slot in turn, then 20 random ones, are terminated and replaced while a client writes

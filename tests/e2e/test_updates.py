@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,30 +9,27 @@ from pathlib import Path
 import pytest
 
 from rehearsal.scenarios.writes import Writer, writing
-from tests.e2e.harness import ClusterHarness, Seen, running
+from tests.e2e.harness import ClusterHarness, running
 from tests.e2e.replacing import HEALTHY_SECONDS, SHORT, in_slot
 from tests.e2e.updating import (
     UPDATE_SECONDS,
+    at_rest,
     cancel,
     during,
     ended,
     fail_newcomer,
-    function_away,
     gap_of,
-    groups_at_rest,
     images,
     left_for_ten_minutes,
     newcomer,
     paste,
     reasons,
-    slot_status,
     status,
     update,
 )
 
 BROKEN = Path(__file__).parent / "broken_node.py"
 PAUSE = "PT5M"
-AWAY_SECONDS = 600.0
 HELD = "SurplusHeld/slot-1"
 
 
@@ -136,24 +132,3 @@ def test_a_node_that_is_lost_in_the_middle_of_an_update_is_replaced_too(living: 
     assert status(cluster) == "UPDATE_COMPLETE"
     after = at_rest(cluster)
     assert images(cluster, after.control_planes) == {image}
-
-
-def test_while_the_function_is_away_the_update_waits_and_then_goes_on(living: Living) -> None:
-    cluster = living.cluster
-    cluster.healthy(HEALTHY_SECONDS)
-    image = cluster.rehearsal.control.register_image(settings=SHORT)
-    with gap_of(living.writer, "an update without the function"), function_away(cluster):
-        update(cluster, ControlPlaneImage=image)
-        until = time.monotonic() + AWAY_SECONDS
-        during(cluster, lambda _: time.monotonic() > until, "ten minutes do not pass")
-        # Nobody may remove the first one's member, so the second newcomer stands at the gate.
-        assert slot_status(cluster, 1) == "UPDATE_IN_PROGRESS"
-    assert ended(cluster) == "UPDATE_COMPLETE"
-    after = at_rest(cluster)
-    assert images(cluster, after.control_planes) == {image}
-
-
-def at_rest(cluster: ClusterHarness) -> Seen:
-    """Wait for a healthy cluster whose groups are as they were before the update."""
-    cluster.until(lambda _: groups_at_rest(cluster), "the groups are not as they were", HEALTHY_SECONDS)
-    return cluster.healthy(HEALTHY_SECONDS)

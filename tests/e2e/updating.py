@@ -16,7 +16,7 @@ from rehearsal.local.steps import STACK
 from rehearsal.scenarios.gaps import gaps, largest
 from rehearsal.scenarios.writes import Writer
 from tests.e2e.harness import SLOTS, ClusterHarness, Seen
-from tests.e2e.replacing import in_slot
+from tests.e2e.replacing import HEALTHY_SECONDS, in_slot
 
 UPDATE_SECONDS = 1500.0
 LONGEST_GAP_SECONDS = 30.0
@@ -116,6 +116,12 @@ def left_for_ten_minutes(cluster: ClusterHarness) -> None:
 def _timer(cluster: ClusterHarness) -> Timer | None:
     found = cluster.table.get(timer_item(TIMER))
     return timer(found.value) if isinstance(found, Known) and found.value is not None else None
+
+
+def at_rest(cluster: ClusterHarness) -> Seen:
+    """Wait for a healthy cluster whose groups are as they were before the update."""
+    cluster.until(lambda _: groups_at_rest(cluster), "the groups are not as they were", HEALTHY_SECONDS)
+    return cluster.healthy(HEALTHY_SECONDS)
 
 
 @contextmanager
