@@ -160,8 +160,9 @@ START_RESOURCE_TYPE = "Custom::Start"
 START_TIMEOUT_SECONDS = 600
 # The custom resource whose update comes before every launch template's, so that it may refuse an update: in the root.
 UPDATE_CHECK_RESOURCE_TYPE = "Custom::UpdateCheck"
-# ServiceTimeout of that resource, as long as Start's for the same reasons.
-UPDATE_CHECK_TIMEOUT_SECONDS = START_TIMEOUT_SECONDS
+# ServiceTimeout of that resource. An update may begin while the function is away or throttled: Lambda keeps the event,
+# tries again at most every five minutes, and the update waits.
+UPDATE_CHECK_TIMEOUT_SECONDS = 1800
 # The value of its property Replacement with which there is something to check.
 REMOVE_FIRST = "remove-first"
 # The field of an event with which a person asks the function the same, before an update begins.

@@ -164,7 +164,7 @@ def an_update_of_control_planes_is_checked_before_it_begins(cluster: Cluster) ->
         for group in cluster.resources("AWS::AutoScaling::AutoScalingGroup", layer="controlplane")
     }
     wanted = {"surge": {1}, "remove-first": {0}}.get(str(check.properties.get("Replacement")))
-    if floors != wanted or check.properties.get("ServiceTimeout") != 600:
+    if floors != wanted or check.properties.get("ServiceTimeout") != 1800:
         yield f"{check}: {check.properties}"
 
 
