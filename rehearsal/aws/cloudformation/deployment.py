@@ -270,9 +270,7 @@ class Deployment:
         else:
             tried = current.tried or current.properties
             current.tags = old.tags
-            assert self._stack.stable is not None
-            before = self._engine.evaluation(self._stack, self._stack.stable.target)
-            context = self._engine.context(self._stack, current, self._run, before, rolls_back=True)
+            context = self._engine.context(self._stack, current, self._run, rolls_back=True)
             provider = self._engine.provider(current.type_name)
             made = provider.update(context, current.physical_id, tried, old.properties)
             attributes, ref = made.attributes, made.ref

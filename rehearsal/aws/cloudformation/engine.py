@@ -67,7 +67,12 @@ class Engine:
         *,
         rolls_back: bool = False,
     ) -> Context:
-        """What a provider gets to know; without evaluation, as for deletes, there are no policies."""
+        """What a provider gets to know; without evaluation, as for deletes, there are no policies.
+
+        What `rolls_back` has the policies of the template that the stack goes back to.
+        """
+        if rolls_back and stack.stable is not None:
+            evaluation = self.evaluation(stack, stack.stable.target)
         name = resource.logical_id
 
         def initiated(physical_id: str) -> None:

@@ -211,9 +211,7 @@ class Steps:
             return
         if current.tried is None or current.physical_id is None:
             return
-        stable = self._stack.stable
-        back = None if stable is None else self._engine.evaluation(self._stack, stable.target)
-        context = self._engine.context(self._stack, current, Run(None, False), back, rolls_back=True)
+        context = self._engine.context(self._stack, current, Run(None, False), rolls_back=True)
         try:
             made = self._engine.provider(current.type_name).update(
                 context, current.physical_id, current.tried, current.properties
