@@ -28,6 +28,10 @@ class ProviderError(Exception):
     """Why a resource could not be made, changed or deleted; the text becomes its ResourceStatusReason."""
 
 
+class TimedOut(ProviderError):
+    """What was waited for did not come in time."""
+
+
 class Refused(ProviderError):
     """An update that was refused before the resource was touched: there is nothing to take back."""
 
@@ -102,7 +106,7 @@ class Context:
     def wait(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
         """Wait until the condition holds.
 
-        Raises ProviderError(what) after `seconds` of the local AWS's clock, Cancelled when the operation is cancelled.
+        Raises TimedOut(what) after `seconds` of the local AWS's clock, Cancelled when the operation is cancelled.
         """
         deadline = self.clock.monotonic() + seconds
         pause = FIRST_POLL_SECONDS
@@ -110,7 +114,7 @@ class Context:
             if self.cancelled():
                 raise Cancelled
             if self.clock.monotonic() >= deadline:
-                raise ProviderError(what)
+                raise TimedOut(what)
             # Polling is an affair of this machine, so it is not sped up with the clock.
             self.clock.sleep(pause * self.clock.speed)
             pause = min(pause * 1.5, LAST_POLL_SECONDS)

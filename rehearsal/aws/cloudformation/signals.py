@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rehearsal.aws.cloudformation.errors import ValidationError
-from rehearsal.aws.cloudformation.provider import Context, Made, ProviderError, register
+from rehearsal.aws.cloudformation.provider import Context, Made, ProviderError, TimedOut, register
 
 SIGNALLED_TYPES = frozenset(
     {"AWS::CloudFormation::WaitCondition", "AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::Instance"}
@@ -74,10 +74,8 @@ def wait_for_creation(context: Context, mailbox: Mailbox, policy: dict[str, Any]
         return missing <= 0
 
     try:
-        context.wait(answered, seconds, "deadline")
-    except ProviderError as error:
-        if str(error) != "deadline":
-            raise
+        context.wait(answered, seconds, "signals")
+    except TimedOut:
         raise ProviderError(f"Failed to receive {missing} resource signal(s) within the specified duration") from None
 
 

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from rehearsal.aws.cloudformation.errors import ValidationError
 from rehearsal.aws.cloudformation.provider import Context, Made, ProviderError, Refused, register
-from rehearsal.aws.cloudformation.providers.rolling import Rolling, group, roll_of
+from rehearsal.aws.cloudformation.providers.rolling import Rolling, find, group, roll_of
 from rehearsal.aws.cloudformation.providers.translation import (
     api_values,
     boolean,
@@ -124,11 +124,11 @@ class AutoScalingGroup:
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
         """Scale to nothing, wait until every instance has passed its hooks, then delete the group."""
         client = context.client("autoscaling")
-        if _describe(client, physical_id) is None:
+        if find(client, physical_id) is None:
             return
         client.update_auto_scaling_group(AutoScalingGroupName=physical_id, MinSize=0, MaxSize=0, DesiredCapacity=0)
         context.wait(
-            lambda: not (_describe(client, physical_id) or {}).get("Instances"),
+            lambda: not (find(client, physical_id) or {}).get("Instances"),
             EMPTYING_SECONDS,
             f"Auto Scaling group {physical_id} still has instances: their termination was held or retained",
         )
@@ -182,7 +182,7 @@ class AutoScalingGroup:
 
     def _set_tags(self, context: Context, client: Any, name: str, new: dict[str, Any]) -> None:
         wanted = {tag["Key"]: tag for tag in _tags(context, new)}
-        present = (_describe(client, name) or {}).get("Tags", [])
+        present = (find(client, name) or {}).get("Tags", [])
         gone, _ = tag_changes({tag["Key"]: "" for tag in present}, dict.fromkeys(wanted, ""))
         owner = {"ResourceId": name, "ResourceType": "auto-scaling-group"}
         if gone:
@@ -194,22 +194,14 @@ class AutoScalingGroup:
 
     @staticmethod
     def _made(client: Any, name: str) -> Made:
-        group = _describe(client, name)
-        if group is None:
-            raise ProviderError(f"Auto Scaling group {name} does not exist")
-        return Made(name, {"AutoScalingGroupARN": group["AutoScalingGroupARN"]})
-
-
-def _describe(client: Any, name: str) -> dict[str, Any] | None:
-    found: list[dict[str, Any]] = client.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
-    return found[0] if found else None
+        return Made(name, {"AutoScalingGroupARN": group(client, name)["AutoScalingGroupARN"]})
 
 
 def _stable(client: Any, name: str) -> bool:
     """Whether as many instances are in service as are wanted. Raises ProviderError when the last launch has failed."""
-    group = _describe(client, name) or {}
-    serving = [each for each in group.get("Instances", []) if each["LifecycleState"] == "InService"]
-    if len(serving) >= group.get("DesiredCapacity", 0):
+    found = find(client, name) or {}
+    serving = [each for each in found.get("Instances", []) if each["LifecycleState"] == "InService"]
+    if len(serving) >= found.get("DesiredCapacity", 0):
         return True
     # Newest first; the one after a failed launch, which is still under way, says nothing yet.
     activities = client.describe_scaling_activities(AutoScalingGroupName=name)["Activities"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from rehearsal.aws.cloudformation.provider import Context, ProviderError
+from rehearsal.aws.cloudformation.provider import Context, ProviderError, TimedOut
 from rehearsal.aws.cloudformation.rolling import Roll, RollingPolicy, Sizes
 from rehearsal.aws.cloudformation.signals import Mailbox
 
@@ -99,10 +99,8 @@ class Rolling:
             context.wait(lambda: context.clock.monotonic() >= until, policy.pause_seconds + 1, "the pause")
             return
         try:
-            context.wait(lambda: self._judged(mailbox) >= self._wanted, policy.pause_seconds, "time-out")
-        except ProviderError as error:
-            if str(error) != "time-out":
-                raise
+            context.wait(lambda: self._judged(mailbox) >= self._wanted, policy.pause_seconds, "signals")
+        except TimedOut:
             missing = self._wanted - self._judged(mailbox)
             self._silent += missing
             context.tell(
@@ -155,13 +153,18 @@ def roll_of(context: Context, client: Any, name: str, policy: RollingPolicy) -> 
     return Roll(policy, sizes, tuple(obsolete))
 
 
+def find(client: Any, name: str) -> dict[str, Any] | None:
+    """A group as Auto Scaling describes it; None where it is gone."""
+    found: list[dict[str, Any]] = client.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+    return found[0] if found else None
+
+
 def group(client: Any, name: str) -> dict[str, Any]:
-    """A group as Auto Scaling describes it. Raises ProviderError where it is gone."""
-    found = client.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
-    if not found:
+    """The same, but raises ProviderError where it is gone."""
+    found = find(client, name)
+    if found is None:
         raise ProviderError(f"Auto Scaling group {name} does not exist")
-    described: dict[str, Any] = found[0]
-    return described
+    return found
 
 
 def _version(described: Mapping[str, Any]) -> tuple[str, str]:
