@@ -100,6 +100,10 @@ class Rows:
     timers: Mapping[str, Reading[Timer]] = field(default_factory=_NotRead)
     """By name."""
 
+    def members_of(self, epoch: int) -> dict[str, Member]:
+        """The member rows of an epoch that can be understood, by instance id."""
+        return {name: row for name, row in understood(self.members).items() if row.epoch == epoch}
+
 
 def read(table: TableReader, wanted: Collection[str]) -> Reading[Rows]:
     """The rows of these keys and prefixes of keys (coordination.names), by one scan of the table."""

@@ -20,7 +20,7 @@ from coordination.names import (
     TIMER_ITEM_PREFIX,
 )
 from coordination.outcomes import Known, Reading, Unknown
-from coordination.rows import Rows, read, understood
+from coordination.rows import Rows, read
 from coordination.stacks import SETTLED_STATES
 from coordination.teardowns import Teardown
 from functions.reconcile import rolls, slots
@@ -110,11 +110,8 @@ def _whose_state_matters(groups: Reading[Groups], rows: Reading[Rows]) -> frozen
     record = rows.value.record.value if isinstance(rows.value.record, Known) else None
     return frozenset(
         name
-        for name, row in understood(rows.value.members).items()
-        if name not in listed
-        and row.state is not MemberState.REMOVED
-        and record is not None
-        and row.epoch == record.epoch
+        for name, row in (rows.value.members_of(record.epoch) if record is not None else {}).items()
+        if name not in listed and row.state is not MemberState.REMOVED
     )
 
 

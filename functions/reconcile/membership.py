@@ -15,7 +15,7 @@ from coordination.names import REMOVAL_APPROVAL_ITEM
 from coordination.operations import Operation, OperationKind, OperationOutcome
 from coordination.outcomes import Known, Reading, Unknown
 from coordination.record import ClusterRecord, Phase
-from coordination.rows import Rows, understood
+from coordination.rows import Rows
 from functions.reconcile import etcd_alone, removals, slots, waiting
 from functions.reconcile.actions import (
     Action,
@@ -66,7 +66,7 @@ def decide(snapshot: Snapshot) -> MemberDecisions:
 
 
 def _of_ready(snapshot: Snapshot, rows: Rows, record: ClusterRecord, groups: Groups, fence: int) -> MemberDecisions:
-    members = {name: row for name, row in understood(rows.members).items() if row.epoch == record.epoch}
+    members = rows.members_of(record.epoch)
     ended, in_flight = _running(rows.operation, record, members, snapshot.now)
     actions: list[Action] = list(ended)
     for action in ended:

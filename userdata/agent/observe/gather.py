@@ -98,10 +98,9 @@ def read(table: TableReader) -> LeaderRows:
     record = found.record.value
     if record is None:
         raise StageFailed("there is no cluster record")
-    own = [row for row in understood(found.members).values() if row.epoch == record.epoch]
     return LeaderRows(
         record=record,
-        members=tuple(sorted(own, key=lambda row: row.instance_id)),
+        members=tuple(sorted(found.members_of(record.epoch).values(), key=lambda row: row.instance_id)),
         unread=unreadable(found.members),
         conditions=understood(found.conditions),
         boots=tuple(understood(found.boots).values()),
