@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,8 @@ def deploy(aws: Aws, order: Order, *, rollback: bool, say: Callable[[str], None]
     if existing is None or existing.status == "DELETE_COMPLETE":
         return _create(aws, order, say)
     _refuse_unless_updatable(existing)
-    with_changes = _change_set(aws, order, existing)
+    template = templates.load(order.template, "make package")
+    with_changes = _change_set(aws, order, existing, template)
     planned = _planned(cloudformation, with_changes)
     if not planned:
         _discard(cloudformation, with_changes)
@@ -63,15 +64,9 @@ def deploy(aws: Aws, order: Order, *, rollback: bool, say: Callable[[str], None]
         return True
     for line in changes.lines(planned):
         say(line)
-    replaced = [change.path for change in planned if change.replaced]
-    if replaced and not rollback:
-        _discard(cloudformation, with_changes)
-        raise Refusal(
-            f"the update would replace {', '.join(replaced)}, which CloudFormation does only when the update may roll "
-            "back: ROLLBACK=1 allows both"
-        )
-    template = templates.load(order.template, "make package")
     try:
+        if not rollback:
+            _refuse_replacements(planned)
         refuse_unless_healthy(aws, existing.stack_id, template, planned, say)
     except Refusal:
         _discard(cloudformation, with_changes)
@@ -90,7 +85,7 @@ def diff(aws: Aws, order: Order, *, say: Callable[[str], None] = print) -> None:
         say(f"there is no stack {order.stack}: make deploy would create it")
         return
     _refuse_unless_updatable(existing)
-    change_set = _change_set(aws, order, existing)
+    change_set = _change_set(aws, order, existing, templates.load(order.template, "make package"))
     try:
         planned = _planned(cloudformation, change_set)
     finally:
@@ -129,9 +124,17 @@ def _refuse_unless_updatable(stack: Stack) -> None:
     raise Refusal(f"{stack.name} is {stack.status}: wait for the operation that is under way")
 
 
-def _change_set(aws: Aws, order: Order, existing: Stack) -> str:
+def _refuse_replacements(planned: Sequence[Change]) -> None:
+    replaced = [change.path for change in planned if change.replaced]
+    if replaced:
+        raise Refusal(
+            f"the update would replace {', '.join(replaced)}, which CloudFormation does only when the update may roll "
+            "back: ROLLBACK=1 allows both"
+        )
+
+
+def _change_set(aws: Aws, order: Order, existing: Stack, template: templates.Body) -> str:
     """Starts the change set with its nested ones; its id."""
-    template = templates.load(order.template, "make package")
     request: dict[str, Any] = {
         "StackName": existing.stack_id,
         "ChangeSetName": f"holdfast-{uuid.uuid4().hex}",
