@@ -7,8 +7,8 @@ whether a pass, an answer to CloudFormation, or nothing is due.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 from coordination.names import (
     BOOT_ITEM_PREFIX,
@@ -61,6 +61,11 @@ class ResourceRequest:
     # Empty at creation: the answer gives it.
     physical_id: str
 
+    @property
+    def unknown(self) -> str:
+        """What a request is answered that is none of those that its resource knows."""
+        return f"{self.kind[:100]!r} is no request that this function knows"
+
 
 @dataclass(frozen=True)
 class TeardownRequest(ResourceRequest):
@@ -108,22 +113,23 @@ def _custom_resource(event: Mapping[str, object]) -> Trigger:
         if not _text(event, name):
             return Ignored(f"a custom resource request without {name}: there is nothing to answer to")
     kind, resource_type = _text(event, "RequestType"), _text(event, "ResourceType")
-    if resource_type not in (START_RESOURCE_TYPE, TEARDOWN_RESOURCE_TYPE, UPDATE_CHECK_RESOURCE_TYPE):
-        kind = f"{kind} of {resource_type or 'no type'}"
-    request = ResourceRequest(
-        kind=kind,
-        response_url=_text(event, "ResponseURL"),
-        request_id=_text(event, "RequestId"),
-        stack_id=_text(event, "StackId"),
-        logical_id=_text(event, "LogicalResourceId"),
-        physical_id=_text(event, "PhysicalResourceId"),
-    )
-    given = {each.name: getattr(request, each.name) for each in fields(request)}
+    given: dict[str, Any] = {
+        "kind": kind,
+        "response_url": _text(event, "ResponseURL"),
+        "request_id": _text(event, "RequestId"),
+        "stack_id": _text(event, "StackId"),
+        "logical_id": _text(event, "LogicalResourceId"),
+        "physical_id": _text(event, "PhysicalResourceId"),
+    }
+    if resource_type == START_RESOURCE_TYPE:
+        return StartRequest(**given)
     if resource_type == UPDATE_CHECK_RESOURCE_TYPE:
         properties = event.get("ResourceProperties")
         how = _text(properties, "Replacement") if isinstance(properties, Mapping) else ""
         return UpdateCheckRequest(**given, remove_first=how == REMOVE_FIRST)
-    return StartRequest(**given) if resource_type == START_RESOURCE_TYPE else TeardownRequest(**given)
+    if resource_type != TEARDOWN_RESOURCE_TYPE:
+        given["kind"] = f"{kind} of {resource_type or 'no type'}"
+    return TeardownRequest(**given)
 
 
 def _stream(event: Mapping[str, object], settings: Settings) -> Trigger:

@@ -47,8 +47,7 @@ def handle(request: StartRequest, settings: Settings, ports: Ports) -> Handled:
     if request.kind in ("Update", "Delete"):
         return Handled(AnswerNow("SUCCESS", "the resource only acts when it is created", physical_id))
     if request.kind != "Create":
-        reason = f"{request.kind[:100]!r} is no request that this function knows"
-        return Handled(AnswerNow("FAILED", reason, physical_id))
+        return Handled(AnswerNow("FAILED", request.unknown, physical_id))
     now = int(ports.clock())
     remembered = _remember(ports.table, Start(now, request.request_id))
     if isinstance(remembered, Unknown):

@@ -37,7 +37,7 @@ def plan(request: TeardownRequest, settings: Settings, now: int) -> AnswerNow | 
     if request.kind not in ("Create", "Update", "Delete"):
         # A delete has to succeed even then, or the stack that asks for it could never be deleted.
         status: Status = "SUCCESS" if request.kind.startswith("Delete") else "FAILED"
-        return AnswerNow(status, f"{request.kind[:100]!r} is no request that this function knows", physical_id)
+        return AnswerNow(status, request.unknown, physical_id)
     if request.stack_id != settings.cluster_id:
         status = "SUCCESS" if request.kind == "Delete" else "FAILED"
         return AnswerNow(status, f"this function belongs to {settings.cluster_id}; nothing was done", physical_id)

@@ -13,7 +13,6 @@ from coordination.instances import Groups
 from coordination.names import update_check_physical_id
 from coordination.outcomes import Known, Reading, Unknown
 from coordination.record import Phase
-from coordination.rows import understood
 from functions.reconcile.believed import believed
 from functions.reconcile.events import UpdateCheckRequest
 from functions.reconcile.gather import gather
@@ -44,7 +43,7 @@ def answer(request: UpdateCheckRequest, settings: Settings, ports: Ports) -> Ans
     if request.kind in ("Create", "Delete"):
         return AnswerNow("SUCCESS", "only an update is checked", physical_id)
     if request.kind != "Update":
-        return AnswerNow("FAILED", f"{request.kind[:100]!r} is no request that this function knows", physical_id)
+        return AnswerNow("FAILED", request.unknown, physical_id)
     if not request.remove_first:
         return AnswerNow("SUCCESS", "the new node of a slot joins before the old one leaves", physical_id)
     status = ports.root.status()
@@ -97,7 +96,7 @@ def _without_voter(snapshot: Snapshot) -> Reading[tuple[str, ...]]:
         return Unknown(f"the cluster is {record.phase}")
     if isinstance(snapshot.groups, Unknown):
         return snapshot.groups
-    members = {name: row for name, row in understood(rows.members).items() if row.epoch == record.epoch}
+    members = rows.members_of(record.epoch)
     seen = believed(rows.observation, members, record.epoch, snapshot.now)
     if isinstance(seen, Unknown):
         return seen
