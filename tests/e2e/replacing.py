@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from coordination.drains import Drain, drain
 from coordination.members import SILENT_SECONDS, Member, MemberState
-from coordination.outcomes import Done
+from coordination.names import drain_item
+from coordination.outcomes import Done, Known
 from coordination.writes import update
+from rehearsal.scenarios.writes import Writer, writing
 from tests.e2e.harness import ClusterHarness, Json, Seen
 
 SHORT = {
@@ -13,6 +20,8 @@ SHORT = {
 }
 """Shorter pauses than a node's own, so that a replacement takes a minute; no bound of a figure contains them."""
 HEALTHY_SECONDS = 420.0
+LONGEST_GAP_SECONDS = 30.0
+"""Far above what is measured: a client that is sent to a member that leaves is a defect, a busy computer is none."""
 
 
 def terminate(cluster: ClusterHarness, instance_id: str) -> None:
@@ -82,3 +91,31 @@ def sizes_of(cluster: ClusterHarness, group: str) -> Json:
     (found,) = client.describe_auto_scaling_groups(AutoScalingGroupNames=[group])["AutoScalingGroups"]
     described: Json = found
     return described
+
+
+def drain_of(cluster: ClusterHarness, instance_id: str) -> Drain | None:
+    """A worker's drain, while it is stored."""
+    found = cluster.table.get(drain_item(instance_id))
+    return drain(found.value) if isinstance(found, Known) and found.value is not None else None
+
+
+@contextmanager
+def written_to(cluster: ClusterHarness, folder: Path) -> Iterator[Writer]:
+    """A client writes through the API meanwhile. At the end every acknowledged write has to be there."""
+    with cluster.rehearsal.kubectl() as kubectl:
+        with writing(kubectl, folder / "writer") as writer:
+            yield writer
+            cluster.healthy(HEALTHY_SECONDS)
+        writer.check(writer.written())
+
+
+@contextmanager
+def function_away(cluster: ClusterHarness) -> Iterator[str]:
+    """The reconcile function, by its name, answers nothing meanwhile."""
+    functions = cluster.rehearsal.local.client("lambda")
+    (name,) = [
+        each["FunctionName"] for each in functions.list_functions()["Functions"] if "econcile" in each["FunctionName"]
+    ]
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    yield name
+    functions.delete_function_concurrency(FunctionName=name)

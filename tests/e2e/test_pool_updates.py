@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from coordination.drains import Drain, DrainOutcome, drain
-from coordination.names import drain_item
-from coordination.outcomes import Known
+from coordination.drains import DrainOutcome
 from tests.e2e.harness import ClusterHarness, Seen, running
-from tests.e2e.replacing import HEALTHY_SECONDS, SHORT
+from tests.e2e.replacing import HEALTHY_SECONDS, SHORT, drain_of
 from tests.e2e.updating import UPDATE_SECONDS, cancel, images, status, update
 
 WORKERS = 2
@@ -68,12 +66,6 @@ def ended(cluster: ClusterHarness, leaving: frozenset[str] = frozenset()) -> str
     cluster.until(look, "the update does not end", UPDATE_SECONDS)
     assert drained == dict.fromkeys(leaving, DrainOutcome.DRAINED)
     return status(cluster)
-
-
-def drain_of(cluster: ClusterHarness, instance_id: str) -> Drain | None:
-    """A worker's drain, while it is stored."""
-    found = cluster.table.get(drain_item(instance_id))
-    return drain(found.value) if isinstance(found, Known) and found.value is not None else None
 
 
 def settled(cluster: ClusterHarness, count: int = WORKERS) -> Seen:

@@ -14,12 +14,12 @@ from coordination.members import MemberState
 from coordination.names import lease_item
 from coordination.node_leases import LeaseName, node_lease
 from coordination.outcomes import Known
-from rehearsal.scenarios.writes import writing
 from tests.e2e.harness import ClusterHarness, Json, Seen, running
 from tests.e2e.holding_node import STEPS, broken_off
 from tests.e2e.replacing import (
     HEALTHY_SECONDS,
     SHORT,
+    function_away,
     group_of,
     in_slot,
     is_gone,
@@ -28,6 +28,7 @@ from tests.e2e.replacing import (
     replaced,
     silent_for_ten_minutes,
     terminate,
+    written_to,
 )
 
 AGENT = "holdfast-agent.service"
@@ -42,11 +43,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterHarness
     folder = tmp_path_factory.mktemp("faults")
     with running(folder, node_settings=SHORT, parameters={"GeneralMinSize": "0"}) as cluster:
         cluster.healthy(HEALTHY_SECONDS)
-        with cluster.rehearsal.kubectl() as kubectl:
-            with writing(kubectl, folder / "writer") as writer:
-                yield cluster
-                cluster.healthy(HEALTHY_SECONDS)
-            writer.check(writer.written())
+        with written_to(cluster, folder):
+            yield cluster
 
 
 @pytest.fixture(autouse=True)
@@ -153,15 +151,11 @@ def test_while_the_function_is_throttled_nothing_happens_and_late_and_repeated_e
 ) -> None:
     before = cluster.healthy(HEALTHY_SECONDS)
     functions = cluster.rehearsal.local.client("lambda")
-    (name,) = [
-        each["FunctionName"] for each in functions.list_functions()["Functions"] if "econcile" in each["FunctionName"]
-    ]
-    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
-    leaving, _ = leader_and_followers(cluster, before)
-    hook = terminating_hook(cluster, group_of(cluster, leaving))
-    terminate(cluster, leaving)
-    nothing_is_removed(cluster, before)
-    functions.delete_function_concurrency(FunctionName=name)
+    with function_away(cluster) as name:
+        leaving, _ = leader_and_followers(cluster, before)
+        hook = terminating_hook(cluster, group_of(cluster, leaving))
+        terminate(cluster, leaving)
+        nothing_is_removed(cluster, before)
     # What Auto Scaling has said is delivered now; and again, and out of order, for another instance as well.
     other = min(before.control_planes - {leaving})
     events = [notice(hook, each) for each in (other, leaving, leaving, other)]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.scenarios.writes import Writer, writing
+from rehearsal.scenarios.writes import Writer
 from tests.e2e.harness import ClusterHarness, running
-from tests.e2e.replacing import HEALTHY_SECONDS, SHORT, in_slot
+from tests.e2e.replacing import HEALTHY_SECONDS, SHORT, in_slot, written_to
 from tests.e2e.updating import (
     UPDATE_SECONDS,
     at_rest,
@@ -49,11 +49,8 @@ def living(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
     with running(folder, node_settings=SHORT, parameters=parameters, pause=PAUSE) as cluster:
         cluster.healthy(HEALTHY_SECONDS)
         cluster.until(lambda _: status(cluster) == "CREATE_COMPLETE", "the stack is not complete", HEALTHY_SECONDS)
-        with cluster.rehearsal.kubectl() as kubectl:
-            with writing(kubectl, folder / "writer") as writer:
-                yield Living(cluster, writer)
-                cluster.healthy(HEALTHY_SECONDS)
-            writer.check(writer.written())
+        with written_to(cluster, folder) as writer:
+            yield Living(cluster, writer)
 
 
 def test_a_changed_image_walks_all_slots(living: Living) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from coordination.drains import Drain, DrainOutcome, drain
+from coordination.drains import Drain, DrainOutcome
 from coordination.names import drain_item
 from coordination.outcomes import Known
 from tests.e2e.harness import ADMIN_FILE, ClusterHarness, Json, Seen, running
-from tests.e2e.replacing import SHORT, terminate
+from tests.e2e.replacing import SHORT, drain_of, terminate
 
 HEALTHY_SECONDS = 420.0
 REPLICAS = 2
@@ -42,9 +42,8 @@ def test_a_worker_that_terminates_is_drained_as_budgets_allow_and_replaced(clust
         state = seen.state(worker)
         where = serving(cluster, seen)
         assert where, f"a drain has ended every Pod at once: {seen}"
-        found = cluster.table.get(drain_item(worker))
-        if isinstance(found, Known) and found.value is not None:
-            said.append(drain(found.value))
+        if (drain := drain_of(cluster, worker)) is not None:
+            said.append(drain)
         if is_cordoned(cluster, seen, worker):
             cordoned.add(worker)
         # Looked at before the Pods: what has ended since was drained before.

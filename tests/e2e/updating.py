@@ -16,11 +16,9 @@ from rehearsal.local.steps import STACK
 from rehearsal.scenarios.gaps import gaps, largest
 from rehearsal.scenarios.writes import Writer
 from tests.e2e.harness import SLOTS, ClusterHarness, Seen
-from tests.e2e.replacing import HEALTHY_SECONDS, in_slot
+from tests.e2e.replacing import HEALTHY_SECONDS, LONGEST_GAP_SECONDS, in_slot
 
 UPDATE_SECONDS = 1500.0
-LONGEST_GAP_SECONDS = 30.0
-"""Far above what is measured: a client that is sent to a member that leaves is a defect, a busy computer is none."""
 
 
 def update(cluster: ClusterHarness, **values: str) -> None:
@@ -122,18 +120,6 @@ def at_rest(cluster: ClusterHarness) -> Seen:
     """Wait for a healthy cluster whose groups are as they were before the update."""
     cluster.until(lambda _: groups_at_rest(cluster), "the groups are not as they were", HEALTHY_SECONDS)
     return cluster.healthy(HEALTHY_SECONDS)
-
-
-@contextmanager
-def function_away(cluster: ClusterHarness) -> Iterator[None]:
-    """The reconcile function answers nothing meanwhile."""
-    functions = cluster.rehearsal.local.client("lambda")
-    (name,) = [
-        each["FunctionName"] for each in functions.list_functions()["Functions"] if "econcile" in each["FunctionName"]
-    ]
-    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
-    yield
-    functions.delete_function_concurrency(FunctionName=name)
 
 
 @contextmanager
