@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -37,11 +36,6 @@ def fail_newcomer(cluster: ClusterHarness, slot: int, instance_id: str) -> None:
         *("cloudformation", "signal-resource", "--stack-name", _of_slots(cluster), "--status", "FAILURE"),
         *("--logical-resource-id", f"Slot{slot}", "--unique-id", instance_id),
     )
-
-
-def paste(cluster: ClusterHarness, next_step: str) -> None:
-    """Type the AWS CLI's command that a condition begins its next step with."""
-    cluster.rehearsal.local.aws(*shlex.split(next_step.partition(":")[0])[1:])
 
 
 def status(cluster: ClusterHarness) -> str:
@@ -106,13 +100,15 @@ def groups_at_rest(cluster: ClusterHarness) -> bool:
 def left_for_ten_minutes(cluster: ClusterHarness) -> None:
     """Wait until the function has seen that an update has left processes suspended, and go on as though ten minutes had
     passed since."""
-    stored = cluster.until(lambda _: _timer(cluster), "the function does not see suspended processes", UPDATE_SECONDS)
+    what = "the function does not see suspended processes"
+    stored = cluster.until(lambda _: timer_runs(cluster, TIMER), what, UPDATE_SECONDS)
     earlier = replace(stored, since=stored.since - LEFT_SECONDS)
     assert isinstance(cluster.table.put(earlier.item(), {}), Done)
 
 
-def _timer(cluster: ClusterHarness) -> Timer | None:
-    found = cluster.table.get(timer_item(TIMER))
+def timer_runs(cluster: ClusterHarness, name: str) -> Timer | None:
+    """A timer of the function's."""
+    found = cluster.table.get(timer_item(name))
     return timer(found.value) if isinstance(found, Known) and found.value is not None else None
 
 
