@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -13,6 +12,7 @@ from rehearsal.scenarios.writes import Writer
 from tests.e2e.harness import ClusterHarness, running
 from tests.e2e.replacing import HEALTHY_SECONDS, SHORT, in_slot, written_to
 from tests.e2e.updating import (
+    BROKEN,
     UPDATE_SECONDS,
     at_rest,
     cancel,
@@ -29,7 +29,6 @@ from tests.e2e.updating import (
     update,
 )
 
-BROKEN = Path(__file__).parent / "broken_node.py"
 PAUSE = "PT5M"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from coordination.members import MemberState
 from coordination.names import timer_item
@@ -18,6 +19,9 @@ from tests.e2e.harness import SLOTS, ClusterHarness, Seen
 from tests.e2e.replacing import HEALTHY_SECONDS, LONGEST_GAP_SECONDS, in_slot
 
 UPDATE_SECONDS = 1500.0
+SLOTS_STACK = "Controlplane"
+BROKEN = Path(__file__).parent / "broken_node.py"
+"""The node program of an image that never serves."""
 
 
 def update(cluster: ClusterHarness, **values: str) -> None:
@@ -33,7 +37,7 @@ def cancel(cluster: ClusterHarness) -> None:
 def fail_newcomer(cluster: ClusterHarness, slot: int, instance_id: str) -> None:
     """Say with the plain AWS CLI that a newcomer has failed: its slot, and so the update, goes back."""
     cluster.rehearsal.local.aws(
-        *("cloudformation", "signal-resource", "--stack-name", _of_slots(cluster), "--status", "FAILURE"),
+        *("cloudformation", "signal-resource", "--stack-name", _stack_id(cluster), "--status", "FAILURE"),
         *("--logical-resource-id", f"Slot{slot}", "--unique-id", instance_id),
     )
 
@@ -46,14 +50,14 @@ def status(cluster: ClusterHarness) -> str:
 def slot_status(cluster: ClusterHarness, slot: int) -> str:
     """That of a slot's group in its stack."""
     client = cluster.rehearsal.local.client("cloudformation")
-    found = client.describe_stack_resource(StackName=_of_slots(cluster), LogicalResourceId=f"Slot{slot}")
+    found = client.describe_stack_resource(StackName=_stack_id(cluster), LogicalResourceId=f"Slot{slot}")
     return str(found["StackResourceDetail"]["ResourceStatus"])
 
 
-def reasons(cluster: ClusterHarness) -> list[str]:
-    """What the history of the slots' stack says."""
+def reasons(cluster: ClusterHarness, nested: str = SLOTS_STACK) -> list[str]:
+    """What the history of a nested stack says."""
     client = cluster.rehearsal.local.client("cloudformation")
-    pages = client.get_paginator("describe_stack_events").paginate(StackName=_of_slots(cluster))
+    pages = client.get_paginator("describe_stack_events").paginate(StackName=_stack_id(cluster, nested))
     return [each.get("ResourceStatusReason", "") for page in pages for each in page["StackEvents"]]
 
 
@@ -130,8 +134,7 @@ def gap_of(writer: Writer, what: str) -> Iterator[None]:
     assert found.seconds < LONGEST_GAP_SECONDS
 
 
-def _of_slots(cluster: ClusterHarness) -> str:
-    """The stack of the slots."""
+def _stack_id(cluster: ClusterHarness, nested: str = SLOTS_STACK) -> str:
     client = cluster.rehearsal.local.client("cloudformation")
-    found = client.describe_stack_resource(StackName=STACK, LogicalResourceId="Controlplane")
+    found = client.describe_stack_resource(StackName=STACK, LogicalResourceId=nested)
     return str(found["StackResourceDetail"]["PhysicalResourceId"])
