@@ -21,7 +21,6 @@ from tests.e2e.updating import (
     fail_newcomer,
     gap_of,
     images,
-    left_for_ten_minutes,
     newcomer,
     reasons,
     status,
@@ -89,8 +88,6 @@ def test_an_update_that_fails_at_a_slot_whose_node_comes_all_the_same_goes_back_
         # CloudFormation goes back from the first slot on, and leaves MinSize of the second one at 2.
         during(cluster, lambda _: timer_runs(cluster, joiners_wait_timer("1")), "nobody waits in the second slot")
         assert ended(cluster) == "UPDATE_ROLLBACK_COMPLETE"
-        # Nothing of slot 1 was left to be rolled back, so nobody has resumed its processes.
-        left_for_ten_minutes(cluster)
         after = at_rest(cluster)
     assert images(cluster, after.control_planes) == kept
     assert in_slot(after, 2) == in_slot(before, 2)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from coordination.members import MemberState
 from coordination.names import timer_item
-from coordination.outcomes import Done, Known
+from coordination.outcomes import Known
 from coordination.timers import Timer, timer
-from functions.reconcile.processes import LEFT_SECONDS, TIMER
 from rehearsal.local.steps import STACK
 from rehearsal.scenarios.gaps import gaps, largest
 from rehearsal.scenarios.writes import Writer
@@ -99,15 +97,6 @@ def groups_at_rest(cluster: ClusterHarness) -> bool:
     slots = [each for each in groups if "Slot" in each["AutoScalingGroupName"]]
     sizes = {(each["MinSize"], each["DesiredCapacity"], each["MaxSize"]) for each in slots}
     return sizes == {(0, 1, 2)} and not any(each["SuspendedProcesses"] for each in slots)
-
-
-def left_for_ten_minutes(cluster: ClusterHarness) -> None:
-    """Wait until the function has seen that an update has left processes suspended, and go on as though ten minutes had
-    passed since."""
-    what = "the function does not see suspended processes"
-    stored = cluster.until(lambda _: timer_runs(cluster, TIMER), what, UPDATE_SECONDS)
-    earlier = replace(stored, since=stored.since - LEFT_SECONDS)
-    assert isinstance(cluster.table.put(earlier.item(), {}), Done)
 
 
 def timer_runs(cluster: ClusterHarness, name: str) -> Timer | None:
