@@ -21,9 +21,9 @@ from tests.e2e.replacing import HEALTHY_SECONDS, LONGEST_GAP_SECONDS, in_slot
 UPDATE_SECONDS = 1500.0
 
 
-def update(cluster: ClusterHarness, **values: str) -> None:
+def update(cluster: ClusterHarness, *flags: str, **values: str) -> None:
     """Begin an update of the stack with the plain AWS CLI: these parameters, all others as they are."""
-    cluster.rehearsal.local.update(values)
+    cluster.rehearsal.local.update(values, *flags)
 
 
 def cancel(cluster: ClusterHarness) -> None:

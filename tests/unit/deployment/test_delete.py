@@ -31,10 +31,13 @@ class Account:
         **described: Any,
     ) -> None:
         self.deleted: list[str] = []
+        self.looks = 0
         outer = self
 
         class Script(CloudFormation):
             def describe_stacks(self, StackName: str) -> dict[str, Any]:
+                outer.looks += 1
+                assert outer.looks < 20, "what has ended, or never began, is followed for ever"
                 (body,) = super().describe_stacks(StackName)["Stacks"]
                 return {"Stacks": [body | described]}
 
