@@ -33,6 +33,7 @@ PAUSED_SECONDS = 900.0
 """Longer than any deletion here."""
 NOBODYS = "https://127.0.0.1:9/"
 """An address at which nobody listens (the discard port)."""
+SERVES = "curl --silent --insecure --output /dev/null --max-time 5 https://127.0.0.1:6443/livez"
 MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 
 
@@ -166,7 +167,7 @@ def test_in_the_middle_of_a_replacement(deletions: Deletions) -> None:
 def test_without_any_api_server(deletions: Deletions) -> None:
     cluster = whole(deletions, GeneralMinSize="1")
     for name in cluster.look().control_planes:
-        done = cluster.shell(name, f"mv {MANIFEST} /root/ && while pgrep -x kube-apiserver; do sleep 0.2; done")
+        done = cluster.shell(name, f"mv {MANIFEST} /root/ && while {SERVES}; do sleep 0.5; done", STAGE_SECONDS)
         assert done.returncode == 0, done.stderr
     deletions.make_delete()
 
