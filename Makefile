@@ -145,7 +145,7 @@ rehearse-shell: $(CHECK) ## Open a shell inside instance I= of a running rehears
 	$(cloud) shell $(I)
 
 # The suites in which instances boot, by what is tested: each takes less than an hour, most a quarter of one.
-e2e_suites := founding joining replacing replacing-faults updates scenarios cluster lifetimes security machines
+e2e_suites := founding joining replacing replacing-faults updates deleting scenarios cluster lifetimes security machines
 e2e = @$(check_python) -m pytest --durations=20 --slowest-files=20 $(ARGS)
 
 .PHONY: e2e
@@ -171,6 +171,10 @@ e2e-replacing-faults: $(CHECK) ## Control planes are replaced while agents, func
 .PHONY: e2e-updates
 e2e-updates: $(CHECK) ## A changed image walks slots and pools of a living cluster, is cancelled, fails, and goes back
 	$(e2e) $(addprefix tests/e2e/test_,updates.py updates_without_function.py pool_updates.py)
+
+.PHONY: e2e-deleting
+e2e-deleting: $(CHECK) ## A cluster is deleted in each phase of its life, and its name is free again
+	$(e2e) tests/e2e/test_deleting.py
 
 .PHONY: e2e-scenarios
 e2e-scenarios: $(CHECK) ## Each slot in turn, then 20 random ones, are terminated and replaced while a client writes

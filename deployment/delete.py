@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from botocore.exceptions import ClientError
+
 from deployment import retained, stacks
-from deployment.aws import Aws
+from deployment.aws import Aws, code
+from deployment.deletable import after_failure, refuse_unless_deletable
 from deployment.events import Follower
 from deployment.follow import ended
 from deployment.refusal import Refusal
+from deployment.stacks import Stack
+
+_DELETED = "DELETE_COMPLETE"
+_GOES_ON = "DELETE_IN_PROGRESS"
 
 
 def run(
@@ -20,20 +27,48 @@ def run(
     resources: bool = True,
     say: Callable[[str], None] = print,
 ) -> bool:
-    """Deletes the stack and follows it; True when it is gone. Raises Refusal when the answer is not its name."""
+    """Deletes the stack and follows it; True when it is gone. A deletion that goes on already is followed.
+
+    Raises Refusal when nothing was done: the answer is not the stack's name, or it cannot be deleted as it is now.
+    """
     cloudformation = aws.client("cloudformation")
-    stack = stacks.find(cloudformation, name)
-    if stack is None or stack.status == "DELETE_COMPLETE":
-        raise Refusal(f"there is no stack {name}")
-    if not confirmed and ask(f"Delete the cluster {stack.name}? Type its name: ").strip() != stack.name:
-        raise Refusal(f"{stack.name} is left as it is: the answer was not its name")
+    stack = _deletable(aws, name)
     follower = Follower(cloudformation, say, resources)
-    follower.mark(stack.stack_id)
-    cloudformation.delete_stack(StackName=stack.stack_id)
+    if stack.status == _GOES_ON:
+        say(f"{stack.name} is being deleted already")
+        follower.mark_before_latest(stack.stack_id)
+    else:
+        if not confirmed and ask(f"Delete the cluster {stack.name}? Type its name: ").strip() != stack.name:
+            raise Refusal(f"{stack.name} is left as it is: the answer was not its name")
+        follower.mark(stack.stack_id)
+        _delete(aws, stack)
     if not ended(follower, stack.stack_id, say):
+        after = stacks.find(cloudformation, stack.stack_id)
+        advice = after_failure(stack, after) if after is not None else None
+        if advice is not None:
+            say(advice)
         return False
     _tell_kept(aws, stack.uuid, say)
     return True
+
+
+def _deletable(aws: Aws, name: str) -> Stack:
+    """The stack as it is now. Raises Refusal where there is none, and where it cannot be deleted."""
+    stack = stacks.find(aws.client("cloudformation"), name)
+    if stack is None or stack.status == _DELETED:
+        raise Refusal(f"there is no stack {name}; make purge CLUSTER={name} removes what an earlier deletion kept")
+    refuse_unless_deletable(stack)
+    return stack
+
+
+def _delete(aws: Aws, stack: Stack) -> None:
+    """Begins the deletion. Raises Refusal where the stack has changed since it was looked at, and ClientError."""
+    try:
+        aws.client("cloudformation").delete_stack(StackName=stack.stack_id)
+    except ClientError as error:
+        if code(error) == "ValidationError":
+            _deletable(aws, stack.stack_id)
+        raise
 
 
 def _tell_kept(aws: Aws, uuid: str, say: Callable[[str], None]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deployment import changes, parameters, stacks, templates
+from deployment import changes, deletable, parameters, stacks, templates
 from deployment.aws import Aws
 from deployment.changes import Change
 from deployment.events import Follower
@@ -106,7 +106,13 @@ def _create(aws: Aws, order: Order, say: Callable[[str], None]) -> bool:
         **templates.argument(aws, order.template, order.bucket),
     )
     stack_id = answer["StackId"]
-    return ended(Follower(cloudformation, say, launches=_launches(aws, stack_id, say)), stack_id, say)
+    if ended(Follower(cloudformation, say, launches=_launches(aws, stack_id, say)), stack_id, say):
+        return True
+    after = stacks.find(cloudformation, stack_id)
+    left = deletable.after_failed_creation(after) if after is not None else None
+    if left is not None:
+        say(left)
+    return False
 
 
 def _launches(aws: Aws, stack_id: str, say: Callable[[str], None]) -> FailedLaunches:
@@ -117,7 +123,7 @@ def _refuse_unless_updatable(stack: Stack) -> None:
     if stack.status in _UPDATABLE:
         return
     if stack.status == "REVIEW_IN_PROGRESS" or not stack.busy:
-        remedy = "it has to be deleted first: make delete"
+        remedy = f"it has to be deleted first: {deletable.command(stack)}"
         if stack.status == "UPDATE_ROLLBACK_FAILED":
             remedy = f"finish its rollback first: aws cloudformation continue-update-rollback --stack-name {stack.name}"
         raise Refusal(f"{stack.name} is {stack.status} and cannot be updated; {remedy}")

@@ -21,6 +21,15 @@ class Stack:
     reason: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
     outputs: tuple[tuple[str, str], ...] = ()
+    # Of a nested stack that of its root; empty for a root.
+    root_id: str = ""
+    # Whether CloudFormation refuses every deletion (termination protection).
+    protected: bool = False
+
+    @property
+    def region(self) -> str:
+        """The region that the stack's id names."""
+        return self.stack_id.split(":")[3]
 
     @property
     def uuid(self) -> str:
@@ -55,6 +64,8 @@ def find(cloudformation: Any, name_or_id: str) -> Stack | None:
         reason=body.get("StackStatusReason", ""),
         parameters={each["ParameterKey"]: each.get("ParameterValue", "") for each in body.get("Parameters", [])},
         outputs=tuple((output["OutputKey"], output["OutputValue"]) for output in body.get("Outputs", [])),
+        root_id=body.get("RootId") or "",
+        protected=bool(body.get("EnableTerminationProtection")),
     )
 
 

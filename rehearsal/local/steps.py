@@ -71,6 +71,9 @@ class Rehearsal:
             aws_access_key_id="local", aws_secret_access_key="local", region_name=self.facts.region
         )
         self._before: inventory.Inventory = frozenset()
+        self._values: dict[str, str] = {}
+        self.cloud_id = ""
+        """What the kernel's objects of a local AWS with machines are named after; empty where there are none."""
         self._linting: subprocess.Popen[str] | None = None
 
     def deploy(self) -> None:
@@ -81,6 +84,11 @@ class Rehearsal:
 
     def create(self) -> None:
         """From the configuration to a stack whose creation has begun. Raises StepFailed."""
+        self.upload()
+        self.begin()
+
+    def upload(self) -> None:
+        """From the configuration to a running local AWS that holds templates and function. Raises StepFailed."""
         server = [*_PYTHON, *self._server, "--stop-with-stdin", "--log-dir", str(self._logs)]
         starting = self._processes.start("aws", [*server, "--region", self.facts.region])
         self._linting = self._generate()
@@ -88,6 +96,7 @@ class Rehearsal:
         # A local AWS with machines has images that boot, the newest first; others get one that nothing starts from.
         images: dict[str, str] = ready.get("images", {})
         self._image = images[self._minor] if self._minor else next(iter(images.values()), None)
+        self.cloud_id = str(ready.get("cloud", ""))
         self._meet(ready["endpoint"])
 
         surroundings.make_bucket(self.client("s3"), self.facts.region)
@@ -99,12 +108,19 @@ class Rehearsal:
         values = surroundings.prepare(self.client, self.facts, declared, self._image)
         if not self._stubbed:
             values["ApiClientCidrs"] = self.facts.client_cidr
-        values |= self._parameters
-        self._before = inventory.take(self.client)
+        self._values = {**values, **self._parameters}
         self._processes.finish(packaging, "package")
         self.say("templates and function uploaded: aws cloudformation package")
 
+    def begin(self, **parameters: str) -> None:
+        """Begin a creation of the stack, with further values for parameters; again, too, once it is deleted.
+
+        What there is now is the ground that its deletion has to come back to. Raises StepFailed.
+        """
+        self._before = inventory.take(self.client)
+        values = self._values | parameters
         # `deploy` says nothing until the end: it makes the change set, and we execute and follow it.
+        packaged = str(self._build / "packaged.json")
         deploy = ["deploy", "--template-file", packaged, "--stack-name", STACK, "--capabilities", "CAPABILITY_IAM"]
         deploy += ["--s3-bucket", BUCKET, "--no-execute-changeset", "--parameter-overrides"]
         run([*_AWS, *deploy, *(f"{name}={value}" for name, value in values.items())], self._environment)
@@ -133,15 +149,27 @@ class Rehearsal:
             print(f"  export {name}={self._environment[name]}")
 
     def delete(self) -> None:
-        """Deletes the stack and proves that nothing is left but what is to be kept. Raises StepFailed.
+        """Deletes the stack and proves that nothing is left but what is to be kept. Raises StepFailed."""
+        kept = self.kept()
+        self._watch("delete", "--stack", STACK, "--yes", "--stacks-only")
+        self.check_left(kept)
+        self.say(f"stack deleted; nothing is left but the {len(kept)} things that its templates and nodes keep")
+
+    def kept(self) -> set[str]:
+        """The ids of what a deletion of the stack has to keep.
 
         That is what its templates keep, and what nodes have put into SSM: no stack knows of it, and a restored cluster
         needs the keys among it.
         """
-        kept = stacks.kept(self.client("cloudformation"), STACK, self._templates / "root.json")
-        parameters = {name for kind, name in inventory.take(self.client) - self._before if kind == "parameter"}
-        kept |= parameters - stacks.made(self.client("cloudformation"), STACK)
-        self._watch("delete", "--stack", STACK, "--yes", "--stacks-only")
+        found = stacks.kept(self.client("cloudformation"), STACK, self._templates / "root.json")
+        return found | (self.present("parameter") - stacks.made(self.client("cloudformation"), STACK))
+
+    def present(self, kind: str) -> set[str]:
+        """The ids of what there is of a kind since the creation of the stack has begun."""
+        return {name for each, name in inventory.take(self.client) - self._before if each == kind}
+
+    def check_left(self, kept: set[str]) -> None:
+        """Waits until nothing but this is left of what there is since the creation has begun. Raises StepFailed."""
         deadline = time.monotonic() + _SETTLE_SECONDS
         while True:
             left = inventory.take(self.client) - self._before
@@ -154,7 +182,6 @@ class Rehearsal:
         lost = kept - {name for _, name in left}
         if lost:
             raise StepFailed(f"the deleted stack was to keep, and did not: {', '.join(sorted(lost))}")
-        self.say(f"stack deleted; nothing is left but the {len(kept)} things that its templates and nodes keep")
 
     def _generate(self) -> subprocess.Popen[str]:
         """Writes the templates and the function's zip; cfn-lint, which takes longest, goes on beside what follows."""
@@ -190,7 +217,7 @@ class Rehearsal:
         """What the AWS CLI prints, as a person types it. Raises StepFailed."""
         return run([_CLI, *arguments], self._environment)
 
-    def update(self, values: Mapping[str, str]) -> None:
+    def update(self, values: Mapping[str, str], *flags: str) -> None:
         """Begin an update of these parameters with the plain AWS CLI; all others stay. Raises StepFailed."""
         stack = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
         given = [
@@ -198,7 +225,7 @@ class Rehearsal:
             for name in (each["ParameterKey"] for each in stack["Parameters"])
         ]
         update = ["update-stack", "--stack-name", STACK, "--use-previous-template"]
-        self.aws("cloudformation", *update, "--capabilities", "CAPABILITY_IAM", "--parameters", *given)
+        self.aws("cloudformation", *update, *flags, "--capabilities", "CAPABILITY_IAM", "--parameters", *given)
 
     def status(self) -> str:
         """The stack's."""
@@ -210,8 +237,13 @@ class Rehearsal:
             self._clients[service] = self._session.client(service, endpoint_url=self._environment["AWS_ENDPOINT_URL"])
         return self._clients[service]
 
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """One of the commands that act on real accounts too: how it ended, and what it said."""
+        whole = [*_PYTHON, "deployment", *arguments]
+        return subprocess.run(whole, env=self._environment, capture_output=True, text=True, check=False)
+
     def _watch(self, *arguments: str) -> None:
-        """One of the commands that act on real accounts too, with its progress."""
+        """The same, with its progress."""
         done = subprocess.run([*_PYTHON, "deployment", *arguments], env=self._environment, check=False)
         if done.returncode:
             raise StepFailed(f"python -m deployment {' '.join(arguments)} failed")

@@ -38,6 +38,7 @@ from tests.e2e.holding_node import AGENT, FOUND, HOLD_FILE, JOIN, RESUME, broken
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).parent / "holding_node.py"
 LOOK_SECONDS = 0.5
+TABLE_SECONDS = 60.0
 ADMIN_FILE = "/etc/kubernetes/admin.conf"
 ETCD_FOLDER = "/etc/kubernetes/pki/etcd"
 SLOTS = 3
@@ -137,7 +138,8 @@ class ClusterHarness:
         self.holding = Holding()
         self._delivered: dict[str, str] = {}
         self._hung: set[str] = set()
-        (name,) = rehearsal.local.client("dynamodb").list_tables()["TableNames"]
+        # Of a cluster that was deleted before, under the same name, the table stays.
+        (name,) = rehearsal.local.present("table")
         self.table = ClusterTable(rehearsal.local.client("dynamodb"), name)
 
     def look(self) -> Seen:
@@ -298,7 +300,21 @@ def running(
     program: Path | None = PROGRAM,
     pause: str | None = None,
 ) -> Iterator[ClusterHarness]:
-    """A cluster of the default example whose creation has begun; `parameters` are defaults of the root template.
+    """A cluster whose creation has begun."""
+    with prepared(folder, node_settings=node_settings, parameters=parameters, program=program, pause=pause) as found:
+        yield created(found)
+
+
+@contextmanager
+def prepared(
+    folder: Path,
+    *,
+    node_settings: Mapping[str, Any],
+    parameters: Mapping[str, str],
+    program: Path | None = PROGRAM,
+    pause: str | None = None,
+) -> Iterator[MachineRehearsal]:
+    """A local cloud with the default example's templates; `parameters` are defaults of the root template.
 
     With `pause`, an ISO 8601 duration, an update waits so long for an instance and not the template's hour.
     """
@@ -321,12 +337,18 @@ def running(
             program=program,
             change=change,
         )
-        rehearsal.local.create()
-        deadline = time.monotonic() + 60
-        while not rehearsal.local.client("dynamodb").list_tables()["TableNames"]:
-            assert time.monotonic() < deadline, "the stack makes no table"
-            time.sleep(LOOK_SECONDS)
-        yield ClusterHarness(rehearsal)
+        rehearsal.local.upload()
+        yield rehearsal
+
+
+def created(rehearsal: MachineRehearsal, **parameters: str) -> ClusterHarness:
+    """A cluster whose creation begins now, with these values for parameters."""
+    rehearsal.local.begin(**parameters)
+    deadline = time.monotonic() + TABLE_SECONDS
+    while not rehearsal.local.present("table"):
+        assert time.monotonic() < deadline, "the stack makes no table"
+        time.sleep(LOOK_SECONDS)
+    return ClusterHarness(rehearsal)
 
 
 def _shorten(templates: Path, pause: str) -> None:

@@ -109,13 +109,17 @@ def written_to(cluster: ClusterHarness, folder: Path) -> Iterator[Writer]:
         writer.check(writer.written())
 
 
+def reconcile_function(cluster: ClusterHarness) -> str:
+    """The reconcile function's name."""
+    found = cluster.rehearsal.local.client("lambda").list_functions()["Functions"]
+    (name,) = [each["FunctionName"] for each in found if "econcile" in each["FunctionName"]]
+    return str(name)
+
+
 @contextmanager
 def function_away(cluster: ClusterHarness) -> Iterator[str]:
     """The reconcile function, by its name, answers nothing meanwhile."""
-    functions = cluster.rehearsal.local.client("lambda")
-    (name,) = [
-        each["FunctionName"] for each in functions.list_functions()["Functions"] if "econcile" in each["FunctionName"]
-    ]
+    functions, name = cluster.rehearsal.local.client("lambda"), reconcile_function(cluster)
     functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
     yield name
     functions.delete_function_concurrency(FunctionName=name)

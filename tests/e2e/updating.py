@@ -22,9 +22,9 @@ BROKEN = Path(__file__).parent / "broken_node.py"
 """The node program of an image that never serves."""
 
 
-def update(cluster: ClusterHarness, **values: str) -> None:
+def update(cluster: ClusterHarness, *flags: str, **values: str) -> None:
     """Begin an update of the stack with the plain AWS CLI: these parameters, all others as they are."""
-    cluster.rehearsal.local.update(values)
+    cluster.rehearsal.local.update(values, *flags)
 
 
 def cancel(cluster: ClusterHarness) -> None:

@@ -45,12 +45,12 @@ class ProviderState:
 class Things:
     """The provider of Test::Local::Thing.
 
-    `FailOn` names the verb that fails, `Hold` a gate to wait for; `Name` is create-only. Ref is `ref-<physical id>`,
-    and the attribute `Twice` is the value doubled.
+    `FailOn` names the verb that fails, `Hold` a gate to wait for, `HoldDelete` one before it is deleted; `Name` is
+    create-only. Ref is `ref-<physical id>`, and the attribute `Twice` is the value doubled.
     """
 
     type_name = TYPE
-    properties = frozenset({"Name", "Value", "Settings", "FailOn", "Hold", "Tags"})
+    properties = frozenset({"Name", "Value", "Settings", "FailOn", "Hold", "HoldDelete", "Tags"})
     create_only = frozenset({"Name"})
 
     def __init__(self) -> None:
@@ -78,13 +78,14 @@ class Things:
 
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
         self.state.calls.append(("delete", context.logical_id))
+        self._hold(context, properties, "HoldDelete")
         if properties.get("FailOn") == "delete" and not self.state.forgiving:
             raise ProviderError(f"{context.logical_id} does not want to go")
         self.state.things.pop(physical_id, None)
 
-    def _hold(self, context: Context, properties: dict[str, Any]) -> None:
-        if "Hold" in properties:
-            context.wait(self.state.gate(properties["Hold"]).is_set, 3600, "held for too long")
+    def _hold(self, context: Context, properties: dict[str, Any], which: str = "Hold") -> None:
+        if which in properties:
+            context.wait(self.state.gate(properties[which]).is_set, 3600, "held for too long")
 
     def _made(self, physical_id: str, properties: dict[str, Any]) -> Made:
         return Made(physical_id, {"Twice": 2 * str(properties.get("Value", ""))}, f"ref-{physical_id}")

@@ -19,6 +19,8 @@ NOT_DELETABLE = frozenset(
     "UPDATE_IN_PROGRESS UPDATE_COMPLETE_CLEANUP_IN_PROGRESS UPDATE_ROLLBACK_IN_PROGRESS "
     "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS".split()
 )
+FORCED = "FORCE_DELETE_STACK"
+DELETION_MODES = ("STANDARD", FORCED)
 
 
 class StackOperations(CloudFormationBase):
@@ -64,6 +66,12 @@ class StackOperations(CloudFormationBase):
         if stack is None:
             return
         retain = frozenset(request.get("RetainResources") or ())
+        mode = request.get("DeletionMode") or DELETION_MODES[0]
+        if mode not in DELETION_MODES:
+            raise ValidationError(
+                f"1 validation error detected: Value '{mode}' at 'deletionMode' failed to satisfy constraint: Member "
+                f"must satisfy enum value set: [{', '.join(DELETION_MODES)}]"
+            )
         with self.store.lock:
             if stack.status in {"DELETE_IN_PROGRESS", "DELETE_COMPLETE"}:
                 return
@@ -76,11 +84,13 @@ class StackOperations(CloudFormationBase):
                     f"Invalid operation on stack [{stack.stack_id}]. When you delete a stack, specify which resources "
                     "to retain only when the stack is in the DELETE_FAILED state."
                 )
+            if mode == FORCED and stack.status != "DELETE_FAILED":
+                raise ValidationError(f"Stack [{stack.stack_id}] can be force deleted only in the DELETE_FAILED state")
             unknown = sorted(retain - set(stack.resources))
             if unknown:
                 raise ValidationError(f"The following resource(s) to retain do not exist: [{', '.join(unknown)}]")
             self._forget_reserved(stack)
-            self.operations.delete(stack, request.get("ClientRequestToken"), retain)
+            self.operations.delete(stack, request.get("ClientRequestToken"), retain, forced=mode == FORCED)
 
     def rollback_stack(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
         """Take a stack that stopped in a failure back."""

@@ -220,6 +220,9 @@ class Deployment:
                 provider = self._engine.provider(resource.type_name)
                 provider.delete(context, resource.physical_id, resource.properties)
         except Exception as error:
+            if self._run.forced:
+                self._store.set_resource(self._stack, resource, "DELETE_SKIPPED", reason_of(error))
+                return True
             self._store.set_resource(self._stack, resource, "DELETE_FAILED", reason_of(error))
             return False
         self._store.set_resource(self._stack, resource, "DELETE_COMPLETE")

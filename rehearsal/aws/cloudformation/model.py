@@ -98,8 +98,11 @@ class Output:
 class Run:
     """An operation that is going on in a stack. A nested stack's run ends when its parent's does."""
 
-    def __init__(self, token: str | None, disable_rollback: bool, parent: Run | None = None) -> None:
+    def __init__(
+        self, token: str | None, disable_rollback: bool, parent: Run | None = None, *, forced: bool = False
+    ) -> None:
         self.token = token
+        self._forced = forced
         self.disable_rollback = disable_rollback
         self.parent = parent
         self.superseded = False
@@ -114,6 +117,11 @@ class Run:
     def cancelled(self) -> bool:
         """Whether this operation, or one above it, was cancelled."""
         return self._cancelled.is_set() or (self.parent is not None and self.parent.cancelled)
+
+    @property
+    def forced(self) -> bool:
+        """Whether this deletion, or one above it, leaves behind what it cannot delete."""
+        return self._forced or (self.parent is not None and self.parent.forced)
 
 
 @dataclass

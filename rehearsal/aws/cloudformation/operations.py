@@ -43,13 +43,15 @@ class Operations:
             stack, run, "UPDATE_IN_PROGRESS", USER_INITIATED, lambda: self._update(stack, run, target), "UPDATE"
         )
 
-    def delete(self, stack: Stack, token: str | None, retain: frozenset[str] = frozenset()) -> None:
-        """Delete a stack; a creation that is still going on is stopped first."""
+    def delete(
+        self, stack: Stack, token: str | None, retain: frozenset[str] = frozenset(), *, forced: bool = False
+    ) -> None:
+        """Delete a stack; a creation that is still going on is stopped first. If `forced` what resists is left."""
         before, thread = stack.run, stack.thread
         if before is not None:
             before.superseded = True
             before.cancel()
-        run = Run(token, False)
+        run = Run(token, False, forced=forced)
 
         def work() -> None:
             if thread is not None:

@@ -1,0 +1,61 @@
+"""A creation that fails says what is left of it, and what to type before its name can be used again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployment import events
+from deployment.deploy import Order, deploy
+from deployment.refusal import Refusal
+from tests.unit.deployment.fakes import ROOT, CloudFormation, Paginator, event
+
+DELETE = "make delete STACK=holdfast REGION=eu-central-1"
+
+
+class Account:
+    """An account in which the creation ends in one status; nobody launches anything."""
+
+    def __init__(self, ends: str, before: str = "DELETE_COMPLETE") -> None:
+        class Script(CloudFormation):
+            def create_stack(self, **_: Any) -> dict[str, str]:
+                return {"StackId": ROOT}
+
+        class Nobody:
+            def get_paginator(self, _: str) -> Paginator:
+                return Paginator([])
+
+        script = Script([before, "CREATE_IN_PROGRESS", ends], [[], [event(1, "CREATE_IN_PROGRESS")], [event(2, ends)]])
+        self._clients = {"cloudformation": script, "autoscaling": Nobody()}
+
+    def client(self, service: str) -> Any:
+        return self._clients[service]
+
+
+@pytest.fixture
+def order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Order:
+    monkeypatch.setattr(events, "_FIRST_PAUSE_SECONDS", 0.0)
+    template = tmp_path / "packaged.json"
+    template.write_text(json.dumps({"Resources": {}}))
+    return Order("holdfast", template, {}, [])
+
+
+@pytest.mark.parametrize("ends", ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED"])
+def test_after_a_creation_that_was_rolled_back_the_last_line_ends_with_what_to_type(order: Order, ends: str) -> None:
+    said: list[str] = []
+    assert not deploy(Account(ends), order, rollback=False, say=said.append)
+    assert said[-1].endswith(f": {DELETE}")
+
+
+def test_a_creation_that_succeeds_says_nothing_of_a_deletion(order: Order) -> None:
+    said: list[str] = []
+    assert deploy(Account("CREATE_COMPLETE"), order, rollback=False, say=said.append)
+    assert not any("delete" in line for line in said)
+
+
+def test_a_deploy_of_what_was_rolled_back_is_refused_with_what_to_type(order: Order) -> None:
+    with pytest.raises(Refusal, match=f"{DELETE}$"):
+        deploy(Account("", "ROLLBACK_COMPLETE"), order, rollback=False)
