@@ -145,7 +145,7 @@ rehearse-shell: $(CHECK) ## Open a shell inside instance I= of a running rehears
 	$(cloud) shell $(I)
 
 # The suites in which instances boot, by what is tested: each takes less than an hour, most a quarter of one.
-e2e_suites := founding joining replacing replacing-faults updates scenarios cluster lifetimes security machines
+e2e_suites := founding joining replacing replacing-faults updates updates-five scenarios cluster lifetimes security machines
 e2e = @$(check_python) -m pytest --durations=20 --slowest-files=20 $(ARGS)
 
 .PHONY: e2e
@@ -170,7 +170,11 @@ e2e-replacing-faults: $(CHECK) ## Control planes are replaced while agents, func
 
 .PHONY: e2e-updates
 e2e-updates: $(CHECK) ## A changed image walks slots and pools of a living cluster, is cancelled, fails, and goes back
-	$(e2e) $(addprefix tests/e2e/test_,updates.py updates_without_function.py pool_updates.py)
+	$(e2e) $(addprefix tests/e2e/test_updates,.py _without_function.py _remove_first.py) tests/e2e/test_pool_updates.py
+
+.PHONY: e2e-updates-five
+e2e-updates-five: $(CHECK) ## A changed image walks five slots of a living cluster
+	$(e2e) tests/e2e/test_updates_five.py
 
 .PHONY: e2e-scenarios
 e2e-scenarios: $(CHECK) ## Each slot in turn, then 20 random ones, are terminated and replaced while a client writes
@@ -206,8 +210,8 @@ stack = --stack $(STACK) $(if $(BUCKET),--bucket $(BUCKET)) $(foreach pair,$(TAG
 upload = --bucket "$(BUCKET)" $(if $(PREFIX),--prefix $(PREFIX)) $(if $(KMS_KEY),--kms-key $(KMS_KEY))
 
 .PHONY: preflight
-preflight: $(CHECK) ## Does the account have what the cluster needs? (PARAMS=params.json)
-	$(deployment) preflight $(region) --template $(OUT)/root.json $(parameters) $(if $(JSON),--json)
+preflight: $(CHECK) ## Does the account have what the cluster STACK= needs? (PARAMS=params.json)
+	$(deployment) preflight $(region) --stack $(STACK) --template $(OUT)/root.json $(parameters) $(if $(JSON),--json)
 
 .PHONY: package
 package: function ## Upload templates and code to BUCKET=, write build/packaged.json

@@ -40,7 +40,8 @@ PROGRAM = Path(__file__).parent / "holding_node.py"
 LOOK_SECONDS = 0.5
 ADMIN_FILE = "/etc/kubernetes/admin.conf"
 ETCD_FOLDER = "/etc/kubernetes/pki/etcd"
-SLOTS = 3
+DEFAULT = ROOT / "examples" / "default.yaml"
+"""The configuration of a cluster where none is given."""
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -134,6 +135,7 @@ class ClusterHarness:
 
     def __init__(self, rehearsal: MachineRehearsal) -> None:
         self.rehearsal = rehearsal
+        self.slots = rehearsal.local.facts.slots
         self.holding = Holding()
         self._delivered: dict[str, str] = {}
         self._hung: set[str] = set()
@@ -232,7 +234,7 @@ class ClusterHarness:
         record, nodes = seen.record, seen.control_planes - without
         if record is None or record.phase is not Phase.READY:
             return [f"the record is {record}"]
-        if len(nodes) != SLOTS:
+        if len(nodes) != self.slots:
             return [f"{len(nodes)} control planes run"]
         wrong = [
             f"{row.instance_id} is {row.lifecycle_state} at {seen.stage(row.instance_id)}"
@@ -297,8 +299,9 @@ def running(
     parameters: Mapping[str, str],
     program: Path | None = PROGRAM,
     pause: str | None = None,
+    config: Path = DEFAULT,
 ) -> Iterator[ClusterHarness]:
-    """A cluster of the default example whose creation has begun; `parameters` are defaults of the root template.
+    """A cluster of a configuration whose creation has begun; `parameters` are defaults of the root template.
 
     With `pause`, an ISO 8601 duration, an update waits so long for an instance and not the template's hour.
     """
@@ -314,7 +317,7 @@ def running(
 
     with Processes(folder) as processes:
         rehearsal = MachineRehearsal(
-            ROOT / "examples" / "default.yaml",
+            config,
             folder,
             processes,
             node_settings=node_settings,

@@ -15,7 +15,7 @@ from functions.reconcile.processes import LEFT_SECONDS, TIMER
 from rehearsal.local.steps import STACK
 from rehearsal.scenarios.gaps import gaps, largest
 from rehearsal.scenarios.writes import Writer
-from tests.e2e.harness import SLOTS, ClusterHarness, Seen
+from tests.e2e.harness import ClusterHarness, Seen
 from tests.e2e.replacing import HEALTHY_SECONDS, LONGEST_GAP_SECONDS, in_slot
 
 UPDATE_SECONDS = 1500.0
@@ -56,27 +56,37 @@ def slot_status(cluster: ClusterHarness, slot: int) -> str:
     return str(found["StackResourceDetail"]["ResourceStatus"])
 
 
-def reasons(cluster: ClusterHarness) -> list[str]:
-    """What the history of the slots' stack says."""
+def reasons(cluster: ClusterHarness, stack: str = "") -> list[str]:
+    """What the history of a stack says, of the slots' where none is named."""
     client = cluster.rehearsal.local.client("cloudformation")
-    pages = client.get_paginator("describe_stack_events").paginate(StackName=_of_slots(cluster))
+    pages = client.get_paginator("describe_stack_events").paginate(StackName=stack or _of_slots(cluster))
     return [each.get("ResourceStatusReason", "") for page in pages for each in page["StackEvents"]]
 
 
-def during(cluster: ClusterHarness, wanted: Callable[[Seen], object], what: str) -> Seen:
-    """Wait in an update, looking all the while that no slot is left to itself and nothing too many is there."""
+def during(cluster: ClusterHarness, wanted: Callable[[Seen], object], what: str, *, remove_first: bool = False) -> Seen:
+    """Wait in an update, looking all the while that no slot is left to itself and nothing too many is there.
+
+    With `remove_first` there is no room for a second instance of any slot, and one member may lack.
+    """
+    least = cluster.slots - remove_first
 
     def look(seen: Seen) -> Seen | None:
         voters = [row for row in seen.members.values() if row.state is MemberState.VOTER]
-        assert SLOTS <= len(voters) <= SLOTS + 1, f"{len(voters)} voters: {seen}"
+        assert least <= len(voters) <= least + 1, f"{len(voters)} voters: {seen}"
+        if remove_first:
+            assert len({seen.place(each) for each in seen.control_planes}) == len(seen.control_planes), str(seen)
         return seen if wanted(seen) else None
 
     return cluster.until(look, what, UPDATE_SECONDS)
 
 
-def ended(cluster: ClusterHarness) -> str:
+def ended(cluster: ClusterHarness, *, remove_first: bool = False) -> str:
     """The root stack's status once the update, or its rollback, has ended."""
-    during(cluster, lambda _: not status(cluster).endswith("_IN_PROGRESS"), "the update does not end")
+
+    def over(_: Seen) -> bool:
+        return not status(cluster).endswith("_IN_PROGRESS")
+
+    during(cluster, over, "the update does not end", remove_first=remove_first)
     return status(cluster)
 
 
