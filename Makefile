@@ -112,8 +112,9 @@ format: $(CHECK) ## Format Python, shell and Go in place
 	@! command -v gofmt >/dev/null || gofmt -w $(go_files)
 
 .PHONY: bench
-bench: $(CHECK) ## Measure generation, `make local` and sizes (JSON=1 for machines; REPLACING=1 TIMES=5: replacements beside by hand)
-	@$(check_python) -m tests.bench $(if $(JSON),--json) $(if $(REPLACING),--replacing) $(if $(TIMES),--times $(TIMES))
+bench: $(CHECK) ## Measure generation, `make local` and sizes (JSON=1 for machines; REPLACING=1 or UPDATING=1, TIMES=5: replacements beside by hand, updates beside their parts)
+	@$(check_python) -m tests.bench $(if $(JSON),--json) $(if $(REPLACING),--replacing) $(if $(UPDATING),--updating) \
+		$(if $(TIMES),--times $(TIMES))
 
 # the local AWS
 

@@ -222,7 +222,9 @@ def test_the_leader_is_known_by_those_that_have_a_majority_with_them() -> None:
     assert nobody.look().leader_id == 0
 
 
-@pytest.mark.parametrize("refused", [Unknown("etcd's list"), EtcdRefused(Refusal.ASKED_A_LEARNER)], ids=["unknown", "refused"])
+@pytest.mark.parametrize(
+    "refused", [Unknown("etcd's list"), EtcdRefused(Refusal.ASKED_A_LEARNER)], ids=["unknown", "refused"]
+)
 def test_without_a_list_there_is_no_view_and_no_restart(refused: Unknown | EtcdRefused) -> None:
     cluster = Cluster(VOTER, status(3), SERVES)
     cluster.clients["10.0.0.1"].said_members = refused
