@@ -112,8 +112,9 @@ format: $(CHECK) ## Format Python, shell and Go in place
 	@! command -v gofmt >/dev/null || gofmt -w $(go_files)
 
 .PHONY: bench
-bench: $(CHECK) ## Measure generation, `make local` and sizes (JSON=1 for machines; REPLACING=1 TIMES=5: replacements beside by hand)
-	@$(check_python) -m tests.bench $(if $(JSON),--json) $(if $(REPLACING),--replacing) $(if $(TIMES),--times $(TIMES))
+bench: $(CHECK) ## Measure generation, `make local` and sizes (JSON=1 for machines; REPLACING=1 or UPDATING=1, TIMES=5: replacements beside by hand, updates beside their parts)
+	@$(check_python) -m tests.bench $(if $(JSON),--json) $(if $(REPLACING),--replacing) $(if $(UPDATING),--updating) \
+		$(if $(TIMES),--times $(TIMES))
 
 # the local AWS
 
@@ -145,7 +146,8 @@ rehearse-shell: $(CHECK) ## Open a shell inside instance I= of a running rehears
 	$(cloud) shell $(I)
 
 # The suites in which instances boot, by what is tested: each takes less than an hour, most a quarter of one.
-e2e_suites := founding joining replacing replacing-faults updates deleting scenarios cluster lifetimes security machines
+e2e_suites := founding joining replacing replacing-faults updates updates-five deleting scenarios cluster lifetimes \
+	security machines
 e2e = @$(check_python) -m pytest --durations=20 --slowest-files=20 $(ARGS)
 
 .PHONY: e2e
@@ -170,7 +172,11 @@ e2e-replacing-faults: $(CHECK) ## Control planes are replaced while agents, func
 
 .PHONY: e2e-updates
 e2e-updates: $(CHECK) ## A changed image walks slots and pools of a living cluster, is cancelled, fails, and goes back
-	$(e2e) $(addprefix tests/e2e/test_,updates.py updates_without_function.py pool_updates.py)
+	$(e2e) $(addprefix tests/e2e/test_updates,.py _without_function.py _remove_first.py) tests/e2e/test_pool_updates.py
+
+.PHONY: e2e-updates-five
+e2e-updates-five: $(CHECK) ## A changed image walks five slots of a living cluster
+	$(e2e) tests/e2e/test_updates_five.py
 
 .PHONY: e2e-deleting
 e2e-deleting: $(CHECK) ## A cluster is deleted in each phase of its life, and its name is free again
@@ -210,8 +216,8 @@ stack = --stack $(STACK) $(if $(BUCKET),--bucket $(BUCKET)) $(foreach pair,$(TAG
 upload = --bucket "$(BUCKET)" $(if $(PREFIX),--prefix $(PREFIX)) $(if $(KMS_KEY),--kms-key $(KMS_KEY))
 
 .PHONY: preflight
-preflight: $(CHECK) ## Does the account have what the cluster needs? (PARAMS=params.json)
-	$(deployment) preflight $(region) --template $(OUT)/root.json $(parameters) $(if $(JSON),--json)
+preflight: $(CHECK) ## Does the account have what the cluster STACK= needs? (PARAMS=params.json)
+	$(deployment) preflight $(region) --stack $(STACK) --template $(OUT)/root.json $(parameters) $(if $(JSON),--json)
 
 .PHONY: package
 package: function ## Upload templates and code to BUCKET=, write build/packaged.json

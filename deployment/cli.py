@@ -99,7 +99,7 @@ def _purge(options: argparse.Namespace) -> int:
 def _preflight(options: argparse.Namespace) -> int:
     account = _account(options)
     given = parameters.read(options.parameters, options.set)
-    found = preflight.findings(account, options.template, given, str(account.region))
+    found = preflight.findings(account, options.template, given, str(account.region), options.stack)
     return DONE if preflight.tell(found, as_json=options.json) else FAILED
 
 
@@ -160,6 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--confirm", metavar="UUID", help="do not ask")
 
     added = command("preflight", "check that the account has what the cluster needs")
+    added.add_argument("--stack", default="holdfast", help="whose values an update keeps, where it exists")
     added.add_argument("--template", type=Path, default=Path("templates/root.json"))
     added.add_argument("--json", action="store_true")
     takes_parameters(added)

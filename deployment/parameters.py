@@ -73,24 +73,31 @@ def check(template: Mapping[str, Any], given: Mapping[str, str], existing: Mappi
         raise Refusal("; ".join(wrong))
 
 
+def values(
+    template: Mapping[str, Any], given: Mapping[str, str], existing: Mapping[str, str] = _NONE
+) -> dict[str, str]:
+    """What every parameter of the template has after a deploy: the given value, or else the stack's own, or the
+    default. Parameters without any of them are left out."""
+    declared: Mapping[str, Any] = template.get("Parameters", {})
+    defaults = {name: str(body["Default"]) for name, body in declared.items() if "Default" in body}
+    return defaults | {name: value for name, value in {**existing, **given}.items() if name in declared}
+
+
 def _wrong_sizes(declared: Mapping[str, Any], given: Mapping[str, str], existing: Mapping[str, str]) -> Iterator[str]:
     """What CloudFormation or Auto Scaling would refuse half-way, or only at the next update, pool by pool.
 
     An update keeps MinSize nodes of a pool in service, which CloudFormation wants to be less than MaxSize.
     """
-    values = {name: str(body["Default"]) for name, body in declared.items() if "Default" in body} | {
-        **existing,
-        **given,
-    }
+    counts = values({"Parameters": declared}, given, existing)
     for smallest in declared:
         largest = f"{smallest.removesuffix('MinSize')}MaxSize"
         if not smallest.endswith("MinSize") or largest not in declared:
             continue
-        outside = [name for name in (smallest, largest) if not _is_within(values[name], declared[name])]
+        outside = [name for name in (smallest, largest) if not _is_within(counts[name], declared[name])]
         for name in outside:
             low, high = (declared[name].get(bound) for bound in ("MinValue", "MaxValue"))
-            yield f"{name}: given {values[name]}; allowed: a whole number from {low} to {high}"
-        least, most = (values[name] for name in (smallest, largest))
+            yield f"{name}: given {counts[name]}; allowed: a whole number from {low} to {high}"
+        least, most = (counts[name] for name in (smallest, largest))
         if outside or int(least) < int(most):
             continue
         why = "an update needs room for one more node"

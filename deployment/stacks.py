@@ -10,6 +10,8 @@ from botocore.exceptions import ClientError
 
 from deployment import aws
 
+_NOTHING_MADE = frozenset({"DELETE_COMPLETE", "REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"})
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -35,6 +37,11 @@ class Stack:
     def uuid(self) -> str:
         """The last part of the stack's id: the cluster's uuid, when this is a root stack."""
         return uuid_of(self.stack_id)
+
+    @property
+    def is_made(self) -> bool:
+        """Whether it has resources, so that a deploy would update it. False where only its name is left."""
+        return self.status not in _NOTHING_MADE
 
     @property
     def busy(self) -> bool:

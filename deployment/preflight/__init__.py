@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from deployment import templates
+from deployment import stacks, templates
 from deployment.aws import Aws
 from deployment.preflight import account, machines, network, plan
 from deployment.preflight.finding import Finding, State
@@ -17,9 +17,15 @@ from deployment.preflight.finding import Finding, State
 _CHECKS = (account.check, network.check, machines.check)
 
 
-def findings(aws: Aws, template: Path, given: dict[str, str], region: str) -> list[Finding]:
-    """Every check of the plan that the templates and parameters make up. Raises Refusal when they cannot be read."""
-    wanted = plan.read(templates.tree(template), given, region)
+def findings(aws: Aws, template: Path, given: dict[str, str], region: str, stack: str) -> list[Finding]:
+    """Every check of the plan that the templates and parameters make up, and what the stack has where it exists.
+
+    Raises Refusal when they cannot be read, and ClientError when nobody may say whether the stack exists: that decides
+    what there is to check.
+    """
+    existing = stacks.find(aws.client("cloudformation"), stack)
+    kept = existing.parameters if existing is not None and existing.is_made else {}
+    wanted = plan.read(templates.tree(template), given, region, kept)
     return [finding for check in _CHECKS for finding in check(aws, wanted)]
 
 

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--json] [--without-local | --replacing]`: figures beside the limits that the project set."""
+"""`python -m tests.bench [--json] [--without-local | --replacing | --updating]`: figures beside their limits."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
-from tests.bench import boots, claims, machines, measure, passes, replacing
+from tests.bench import boots, claims, machines, measure, passes, replacing, updating
+from tests.bench.figure import Figure
 
 # Seconds on the machine that CI has; the ratio beside the first one is what to compare elsewhere.
 GENERATION_SECONDS = 0.45
@@ -20,16 +22,19 @@ IDLE_PERCENT = 5
 
 
 def main() -> int:
-    """Measures and prints; 1 when a program that is measured fails, or a figure of replacements is out of bounds."""
+    """Measures and prints; 1 when a program that is measured fails, or a figure of a real cluster is out of bounds."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=measure.__doc__)
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.add_argument("--without-local", action="store_true", help="leave out the rehearsals")
     parser.add_argument("--replacing", action="store_true", help="only replacements in a real cluster, beside by hand")
+    parser.add_argument("--updating", action="store_true", help="only updates of a real cluster, beside their parts")
     parser.add_argument("--times", type=int, default=5, metavar="5", help="how often each is repeated")
     parser.add_argument("--minutes", type=float, default=60, metavar="60", help="after which no repetition begins")
     options = parser.parse_args()
     if options.replacing:
         return _replacing(options.times, options.minutes, as_json=options.json)
+    if options.updating:
+        return _updating(options.times, options.minutes, as_json=options.json)
     try:
         figures: dict[str, Any] = {
             "generation": measure.generation(),
@@ -86,14 +91,36 @@ def _replacing(times: int, minutes: float, *, as_json: bool) -> int:
         return 1
     function = passes.passes()
     warm = function["warm_call_milliseconds"] / 1000
-    found = replacing.replacing(times, minutes, warm, lambda line: print(line, file=sys.stderr, flush=True))
+    found = replacing.replacing(times, minutes, warm, _tell_step)
     if as_json:
         print(json.dumps({"function": function, "replacing": [each.as_json() for each in found]}, indent=2))
     else:
         _tell_function(function)
         for each in found:
             print(each)
-    return 0 if len(found) == replacing.ALL_FIGURES and all(each.is_within for each in found) else 1
+    return _code(found, replacing.ALL_FIGURES)
+
+
+def _updating(times: int, minutes: float, *, as_json: bool) -> int:
+    if missing := machines.problems():
+        print(f"updates are not measured: {'; '.join(missing)}", file=sys.stderr)
+        return 1
+    found = updating.updating(times, minutes, _tell_step)
+    if as_json:
+        print(json.dumps({"updating": [each.as_json() for each in found]}, indent=2))
+    else:
+        for each in found:
+            print(each)
+    return _code(found, updating.ALL_FIGURES)
+
+
+def _tell_step(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _code(found: Sequence[Figure], wanted: int) -> int:
+    """0 where every figure is there and within its bound."""
+    return 0 if len(found) == wanted and all(each.is_within for each in found) else 1
 
 
 def _tell_function(measured: dict[str, Any]) -> None:

@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -28,6 +27,7 @@ from rehearsal.binaries.store import cache_folder
 from rehearsal.scenarios.gaps import gaps
 from rehearsal.scenarios.writes import Writer, writing
 from tests.bench import etcd_writer
+from tests.bench.figure import Figure
 from tests.bench.spread import Spread
 from tests.e2e.harness import ClusterHarness, Json, Seen, etcdctl, running
 from tests.e2e.replacing import SHORT, leader_and_followers, terminate
@@ -62,36 +62,6 @@ class Measured:
     lost_api_gap: list[float] = field(default_factory=list)
     terminated_to_voter: list[float] = field(default_factory=list)
     terminated_to_voter_by_hand: list[float] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure, its bound, and what both are made of; None as bound where it is only stated."""
-
-    name: str
-    spread: Spread
-    bound: float | None
-    bound_is: str
-
-    @property
-    def is_within(self) -> bool:
-        """Whether the median keeps the bound."""
-        return self.bound is None or self.spread.median <= self.bound
-
-    def as_json(self) -> dict[str, Any]:
-        """For machines."""
-        return {
-            "name": self.name,
-            "seconds": list(self.spread.values),
-            "median": self.spread.median,
-            "bound": self.bound,
-            "bound_is": self.bound_is,
-            "within": self.is_within,
-        }
-
-    def __str__(self) -> str:
-        limit = "stated" if self.bound is None else f"at most {self.bound:.2f} s = {self.bound_is}"
-        return f"{self.name:<44} {self.spread}  ({limit}){'' if self.is_within else '  OUT OF BOUNDS'}"
 
 
 def figures(measured: Measured, warm_call_seconds: float) -> list[Figure]:

@@ -41,7 +41,8 @@ LOOK_SECONDS = 0.5
 TABLE_SECONDS = 60.0
 ADMIN_FILE = "/etc/kubernetes/admin.conf"
 ETCD_FOLDER = "/etc/kubernetes/pki/etcd"
-SLOTS = 3
+DEFAULT = ROOT / "examples" / "default.yaml"
+"""The configuration of a cluster where none is given."""
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -135,6 +136,7 @@ class ClusterHarness:
 
     def __init__(self, rehearsal: MachineRehearsal) -> None:
         self.rehearsal = rehearsal
+        self.slots = rehearsal.local.facts.slots
         self.holding = Holding()
         self._delivered: dict[str, str] = {}
         self._hung: set[str] = set()
@@ -234,7 +236,7 @@ class ClusterHarness:
         record, nodes = seen.record, seen.control_planes - without
         if record is None or record.phase is not Phase.READY:
             return [f"the record is {record}"]
-        if len(nodes) != SLOTS:
+        if len(nodes) != self.slots:
             return [f"{len(nodes)} control planes run"]
         wrong = [
             f"{row.instance_id} is {row.lifecycle_state} at {seen.stage(row.instance_id)}"
@@ -299,9 +301,12 @@ def running(
     parameters: Mapping[str, str],
     program: Path | None = PROGRAM,
     pause: str | None = None,
+    config: Path = DEFAULT,
 ) -> Iterator[ClusterHarness]:
-    """A cluster whose creation has begun."""
-    with prepared(folder, node_settings=node_settings, parameters=parameters, program=program, pause=pause) as found:
+    """A cluster of a configuration whose creation has begun."""
+    with prepared(
+        folder, node_settings=node_settings, parameters=parameters, program=program, pause=pause, config=config
+    ) as found:
         yield created(found)
 
 
@@ -313,8 +318,9 @@ def prepared(
     parameters: Mapping[str, str],
     program: Path | None = PROGRAM,
     pause: str | None = None,
+    config: Path = DEFAULT,
 ) -> Iterator[MachineRehearsal]:
-    """A local cloud with the default example's templates; `parameters` are defaults of the root template.
+    """A local cloud with the templates of a configuration; `parameters` are defaults of the root template.
 
     With `pause`, an ISO 8601 duration, an update waits so long for an instance and not the template's hour.
     """
@@ -330,7 +336,7 @@ def prepared(
 
     with Processes(folder) as processes:
         rehearsal = MachineRehearsal(
-            ROOT / "examples" / "default.yaml",
+            config,
             folder,
             processes,
             node_settings=node_settings,

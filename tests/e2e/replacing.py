@@ -35,7 +35,7 @@ def replaced(cluster: ClusterHarness, before: Seen, gone: str) -> Seen:
     """Wait until another instance is a member in the place of one."""
 
     def done(seen: Seen) -> Seen | None:
-        return seen if is_gone(seen, gone) and len(seen.control_planes) == 3 else None
+        return seen if is_gone(seen, gone) and len(seen.control_planes) == cluster.slots else None
 
     cluster.until(done, f"{gone} is not replaced", HEALTHY_SECONDS)
     after = cluster.healthy(HEALTHY_SECONDS)

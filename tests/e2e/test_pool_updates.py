@@ -9,7 +9,7 @@ import pytest
 from coordination.drains import DrainOutcome
 from tests.e2e.harness import ClusterHarness, Seen, running
 from tests.e2e.replacing import HEALTHY_SECONDS, SHORT, drain_of
-from tests.e2e.updating import BROKEN, UPDATE_SECONDS, cancel, images, reasons, status, update
+from tests.e2e.updating import BROKEN, UPDATE_SECONDS, cancel, images, nested, reasons, status, update
 
 WORKERS = 2
 
@@ -52,7 +52,7 @@ def test_with_an_image_that_never_serves_the_update_ends_with_its_reason_and_goe
     update(cluster, WorkerImage=cluster.rehearsal.control.register_image(BROKEN, SHORT))
     cluster.until(lambda seen: seen.workers - before.workers, "no new worker comes", UPDATE_SECONDS)
     assert ended(cluster) == "UPDATE_ROLLBACK_COMPLETE"
-    said = reasons(cluster, "WorkersGeneral")
+    said = reasons(cluster, nested(cluster, "WorkersGeneral"))
     assert any(each.startswith("Received 0 SUCCESS signal(s) out of 1.") for each in said), "\n".join(said)
     # A pool above its smallest size loses one before its newcomer comes, and gets one of the old kind in its place.
     after = settled(cluster, len(before.workers))

@@ -13,7 +13,7 @@ from coordination.timers import Timer, timer
 from rehearsal.local.steps import STACK
 from rehearsal.scenarios.gaps import gaps, largest
 from rehearsal.scenarios.writes import Writer
-from tests.e2e.harness import SLOTS, ClusterHarness, Seen
+from tests.e2e.harness import ClusterHarness, Seen
 from tests.e2e.replacing import HEALTHY_SECONDS, LONGEST_GAP_SECONDS, in_slot
 
 UPDATE_SECONDS = 1500.0
@@ -35,7 +35,7 @@ def cancel(cluster: ClusterHarness) -> None:
 def fail_newcomer(cluster: ClusterHarness, slot: int, instance_id: str) -> None:
     """Say with the plain AWS CLI that a newcomer has failed: its slot, and so the update, goes back."""
     cluster.rehearsal.local.aws(
-        *("cloudformation", "signal-resource", "--stack-name", _stack_id(cluster), "--status", "FAILURE"),
+        *("cloudformation", "signal-resource", "--stack-name", nested(cluster), "--status", "FAILURE"),
         *("--logical-resource-id", f"Slot{slot}", "--unique-id", instance_id),
     )
 
@@ -48,31 +48,41 @@ def status(cluster: ClusterHarness) -> str:
 def slot_status(cluster: ClusterHarness, slot: int) -> str:
     """That of a slot's group in its stack."""
     client = cluster.rehearsal.local.client("cloudformation")
-    found = client.describe_stack_resource(StackName=_stack_id(cluster), LogicalResourceId=f"Slot{slot}")
+    found = client.describe_stack_resource(StackName=nested(cluster), LogicalResourceId=f"Slot{slot}")
     return str(found["StackResourceDetail"]["ResourceStatus"])
 
 
-def reasons(cluster: ClusterHarness, nested: str = SLOTS_STACK) -> list[str]:
-    """What the history of a nested stack says."""
+def reasons(cluster: ClusterHarness, stack: str = "") -> list[str]:
+    """What the history of a stack says, of the slots' where none is named."""
     client = cluster.rehearsal.local.client("cloudformation")
-    pages = client.get_paginator("describe_stack_events").paginate(StackName=_stack_id(cluster, nested))
+    pages = client.get_paginator("describe_stack_events").paginate(StackName=stack or nested(cluster))
     return [each.get("ResourceStatusReason", "") for page in pages for each in page["StackEvents"]]
 
 
-def during(cluster: ClusterHarness, wanted: Callable[[Seen], object], what: str) -> Seen:
-    """Wait in an update, looking all the while that no slot is left to itself and nothing too many is there."""
+def during(cluster: ClusterHarness, wanted: Callable[[Seen], object], what: str, *, remove_first: bool = False) -> Seen:
+    """Wait in an update, looking all the while that no slot is left to itself and nothing too many is there.
+
+    With `remove_first` there is no room for a second instance of any slot, and one member may lack.
+    """
+    least = cluster.slots - remove_first
 
     def look(seen: Seen) -> Seen | None:
         voters = [row for row in seen.members.values() if row.state is MemberState.VOTER]
-        assert SLOTS <= len(voters) <= SLOTS + 1, f"{len(voters)} voters: {seen}"
+        assert least <= len(voters) <= least + 1, f"{len(voters)} voters: {seen}"
+        if remove_first:
+            assert len({seen.place(each) for each in seen.control_planes}) == len(seen.control_planes), str(seen)
         return seen if wanted(seen) else None
 
     return cluster.until(look, what, UPDATE_SECONDS)
 
 
-def ended(cluster: ClusterHarness) -> str:
+def ended(cluster: ClusterHarness, *, remove_first: bool = False) -> str:
     """The root stack's status once the update, or its rollback, has ended."""
-    during(cluster, lambda _: not status(cluster).endswith("_IN_PROGRESS"), "the update does not end")
+
+    def over(_: Seen) -> bool:
+        return not status(cluster).endswith("_IN_PROGRESS")
+
+    during(cluster, over, "the update does not end", remove_first=remove_first)
     return status(cluster)
 
 
@@ -123,7 +133,8 @@ def gap_of(writer: Writer, what: str) -> Iterator[None]:
     assert found.seconds < LONGEST_GAP_SECONDS
 
 
-def _stack_id(cluster: ClusterHarness, nested: str = SLOTS_STACK) -> str:
+def nested(cluster: ClusterHarness, name: str = SLOTS_STACK) -> str:
+    """The id of a nested stack, by its logical id in the root."""
     client = cluster.rehearsal.local.client("cloudformation")
-    found = client.describe_stack_resource(StackName=STACK, LogicalResourceId=nested)
+    found = client.describe_stack_resource(StackName=STACK, LogicalResourceId=name)
     return str(found["StackResourceDetail"]["PhysicalResourceId"])

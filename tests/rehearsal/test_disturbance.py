@@ -89,7 +89,9 @@ def test_a_share_is_a_part_of_all(disturbance: Disturbance, share: float) -> Non
         disturbance.disturb(share, seed=0)
 
 
-def test_in_a_full_zone_an_instance_starts_once_another_has_left(aws: LocalAws, network: LaunchNetwork) -> None:
+def test_in_a_full_zone_an_instance_starts_once_another_has_left(
+    aws: LocalAws, network: LaunchNetwork, role: Actor
+) -> None:
     crowding, ec2 = Crowding(aws), aws.client("ec2")
     (subnet,) = ec2.describe_subnets(SubnetIds=network.subnets[:1])["Subnets"]
     start = {"ImageId": "ami-12c6146b", "MinCount": 1, "MaxCount": 1, "SubnetId": subnet["SubnetId"]}
@@ -98,6 +100,8 @@ def test_in_a_full_zone_an_instance_starts_once_another_has_left(aws: LocalAws, 
     code, text = error(ec2.run_instances, **start)
     assert code == "InsufficientInstanceCapacity"
     assert f"the Availability Zone you requested ({subnet['AvailabilityZone']})" in text
+    # Whoever looks into requests before their signatures are checked leaves them as they are.
+    assert outcome(role.client("ec2").describe_instances) == "done"
     ec2.terminate_instances(InstanceIds=[first])
     ec2.run_instances(**start)
     assert outcome(ec2.run_instances, **start) == "InsufficientInstanceCapacity"

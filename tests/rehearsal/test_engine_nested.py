@@ -158,6 +158,41 @@ def test_a_stopped_update_of_a_tree_can_be_rolled_back_later(stacks: Stacks) -> 
     assert [each["Value"] for each in stacks.state.things.values()] == ["1", "1"]
 
 
+def test_a_rollback_skips_what_resists_in_a_nested_stack_by_that_stacks_name(stacks: Stacks) -> None:
+    def body(value: str) -> str:
+        child = template(
+            {
+                "Resists": thing(Value=value, FailOn="update"),
+                "Follows": thing(after="Resists", Value=value),
+                "Aside": thing(Value=value),
+            }
+        )
+        return template({"Child": stacks.nested(child)})
+
+    def continues(stack: str, *skip: str) -> None:
+        stacks.client.continue_update_rollback(StackName=stack, ResourcesToSkip=list(skip))
+
+    name = stacks.create(body("1"))
+    child = stacks.child(name, "Child")
+    child_name = stacks.describe(child)["StackName"]
+    stacks.update(name, body("2"), wait="UPDATE_ROLLBACK_FAILED")
+    refused = {
+        "Child.Resists": r"Resource Child\.Resists to skip does not exist; allowed: .* NestedStackName\.LogicalId",
+        "Resists": "Resource Resists to skip does not exist",
+        "Child": "Resource Child cannot be skipped: its stack is UPDATE_ROLLBACK_FAILED; allowed: DELETE_IN_PROGRESS",
+        f"{child_name}.Aside": "Aside cannot be skipped: it is UPDATE_COMPLETE",
+    }
+    for resource, text in refused.items():
+        with pytest.raises(ClientError, match=text):
+            continues(name, resource)
+    with pytest.raises(ClientError, match="is nested; continue the rollback of its root stack"):
+        continues(child, "Resists")
+    continues(name, f"{child_name}.Resists")
+    stacks.wait(name, "UPDATE_ROLLBACK_COMPLETE")
+    assert stacks.describe(child)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert stacks.reason(child, "Resists", "UPDATE_COMPLETE") == "Resource was skipped by the caller"
+
+
 def test_deleting_the_root_deletes_the_tree_and_keeps_what_is_to_be_kept(stacks: Stacks) -> None:
     kept = template({"Kept": thing(policy="RetainExceptOnCreate", Value="kept")})
     name = stacks.create(template({"A": stacks.nested(kept), "B": stacks.nested(leaf(), Value="x")}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from coordination.adapters.clients import client
@@ -38,7 +38,7 @@ from userdata.cloud.lifecycle import StackSignals
 from userdata.config.cluster import values
 from userdata.etcd import view
 from userdata.etcd.client import NODE_CREDENTIALS, Etcd
-from userdata.etcd.view import EtcdView, member_at
+from userdata.etcd.view import EtcdLook, EtcdView, member_at
 from userdata.host.commands import run
 from userdata.host.etcd_disk import DataOwner
 from userdata.join.store import JoinStore
@@ -146,8 +146,13 @@ def draining(context: AgentContext, pulse: Pulse) -> Task:
     ).task()
 
 
-def _look(context: AgentContext) -> Callable[..., Reading[EtcdView]]:
-    return partial(view.look, member_at(context.identity.address), member_at)
+def _look(context: AgentContext) -> EtcdLook:
+    own = member_at(context.identity.address)
+
+    def look(gone: Collection[str] = ()) -> Reading[EtcdView]:
+        return view.look(own, member_at, gone)
+
+    return look
 
 
 def _identity(context: AgentContext) -> DataOwner:

@@ -31,7 +31,6 @@ class Refusal(StrEnum):
     NOT_LEADER = "not leader"
     BAD_TRANSFEREE = "bad leader transferee"
     ASKED_A_LEARNER = "rpc not supported for learner"
-    NO_SPACE = "mvcc: database space exceeded"
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,10 @@ NO_MAJORITY = frozenset(
     }
 )
 """What etcd says while no majority answers it; the request may have been carried out all the same."""
+
+NO_SPACE = "mvcc: database space exceeded"
+"""What etcd says of a write that it has no room for; no refusal, for the write that finds the last room gone is applied
+first, and answered with these words then (quotaApplierV3 in etcd's server/etcdserver/apply/quota.go)."""
 
 # gRPC's RESOURCE_EXHAUSTED with these words: the request was not taken in.
 _TOO_MANY_REQUESTS = "too many requests"

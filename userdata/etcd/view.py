@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from coordination.outcomes import Known, Reading, Unknown
 from userdata.etcd.asking import side_by_side, until
@@ -109,6 +109,12 @@ class EtcdView:
     def well(self) -> tuple[EtcdMember, ...]:
         """The voters that serve."""
         return tuple(each.member for each in self.members if each.is_well)
+
+
+class EtcdLook(Protocol):
+    """`look` of one member, with whom it asks bound to it."""
+
+    def __call__(self, gone: Collection[str] = ()) -> Reading[EtcdView]: ...
 
 
 def member_at(address: str) -> Etcd:

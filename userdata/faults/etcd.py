@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from userdata.etcd.refusals import NO_MAJORITY, Refusal
+from userdata.etcd.refusals import NO_MAJORITY, NO_SPACE, Refusal
 from userdata.faults.fault import CHECK_MEMBERS, Fault
 
 ONE_AT_A_TIME = Fault(False, "another member is joining etcd, and etcd takes one at a time", CHECK_MEMBERS)
@@ -24,7 +24,6 @@ _BY_REFUSAL: Mapping[Refusal, Fault] = {
     Refusal.UNHEALTHY: NOT_ALL_HEALTHY,
     Refusal.NOT_ENOUGH_STARTED: NOT_ALL_HEALTHY,
     Refusal.LEARNER_NOT_READY: NOT_IN_SYNC,
-    Refusal.NO_SPACE: FULL,
 }
 
 
@@ -35,4 +34,6 @@ def of_etcd(refusal: Refusal) -> Fault:
 
 def of_etcd_doubt(code: str) -> Fault | None:
     """The fault of an answer that leaves open what was done, by etcd's words; None where nobody has sorted them."""
+    if code == NO_SPACE:
+        return FULL
     return NO_LEADER if code in NO_MAJORITY else None

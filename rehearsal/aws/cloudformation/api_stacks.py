@@ -10,6 +10,7 @@ from rehearsal.aws.cloudformation.model import Stack, new_stack_id
 from rehearsal.aws.cloudformation.nested import NestedStacks
 from rehearsal.aws.cloudformation.plan import Planner
 from rehearsal.aws.cloudformation.requests import check_stack_name, target_of
+from rehearsal.aws.cloudformation.skipping import skipped
 from rehearsal.aws.protocol import RequestContext, ServiceError
 
 UPDATABLE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"})
@@ -105,11 +106,14 @@ class StackOperations(CloudFormationBase):
         """Try a failed rollback again, without some resources if need be."""
         stack = self.store.get(context.region, request["StackName"], "Stack [{}] does not exist")
         with self.store.lock:
+            if stack.parent_id is not None:
+                raise ValidationError(f"Stack [{stack.name}] is nested; continue the rollback of its root stack")
             if stack.status != "UPDATE_ROLLBACK_FAILED":
                 raise ValidationError(
                     f"Stack:{stack.stack_id} is in {stack.status} state and can not continue rolling back."
                 )
-            skip = frozenset(request.get("ResourcesToSkip") or ())
+            nested = [each for each in self.store.in_region(stack.region) if each.root_id == stack.stack_id]
+            skip = skipped(stack, nested, request.get("ResourcesToSkip") or ())
             self.operations.continue_rollback(stack, request.get("ClientRequestToken"), skip)
         return {}
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rehearsal.aws.cloudformation.engine import Engine, reason_of
 from rehearsal.aws.cloudformation.model import STACK_TYPE, Resource, Run, Stack, Target
 from rehearsal.aws.cloudformation.references import cycle
+from rehearsal.aws.cloudformation.skipping import NOTHING, Skipped
 from rehearsal.aws.cloudformation.steps import Failure, Steps, failure_text
 from rehearsal.aws.cloudformation.walk import reversed_edges, walk
 from rehearsal.aws.protocol import ServiceError
@@ -102,7 +103,7 @@ class Deployment:
         """Delete everything that the creation has made. Returns what could not be deleted, or None."""
         return self.delete(in_creation=True)
 
-    def rollback_update(self, skip: frozenset[str] = frozenset()) -> str | None:
+    def rollback_update(self, skip: Skipped = NOTHING) -> str | None:
         """Take every resource back to the last good state. Returns what could not be taken back, or None."""
         stack, stable = self._stack, self._stack.stable
         if stable is None:
@@ -110,7 +111,7 @@ class Deployment:
         failures: list[Failure] = []
 
         def restore(name: str) -> bool:
-            return self._restore(stable.resources[name], name in skip, skip, failures)
+            return self._restore(stable.resources[name], skip, failures)
 
         after = {name: set(each.dependencies) for name, each in stable.resources.items()}
         walk(list(after), after, restore, self._engine.stopping.is_set)
@@ -228,11 +229,12 @@ class Deployment:
         self._store.set_resource(self._stack, resource, "DELETE_COMPLETE")
         return True
 
-    def _restore(self, old: Resource, skipped: bool, skip: frozenset[str], failures: list[Failure]) -> bool:
+    def _restore(self, old: Resource, skip: Skipped, failures: list[Failure]) -> bool:
         """Bring one resource back to how it was; whether that succeeded."""
         stack, store = self._stack, self._store
         current = stack.resources.get(old.logical_id)
-        if skipped and current is not None:
+        if (stack.stack_id, old.logical_id) in skip and current is not None:
+            current.rollback_failed = False
             store.set_resource(stack, current, "UPDATE_COMPLETE", "Resource was skipped by the caller")
             return True
         if current is None or current.physical_id != old.physical_id:
@@ -254,8 +256,10 @@ class Deployment:
         except Exception as error:
             with store.lock:
                 failures.append(Failure(old.logical_id, "update"))
+                current.rollback_failed = True
             store.set_resource(stack, current, "UPDATE_FAILED", reason_of(error))
             return False
+        current.rollback_failed = False
         store.set_resource(stack, current, "UPDATE_COMPLETE")
         return True
 
@@ -265,7 +269,7 @@ class Deployment:
             return child.stable is not None and child.target is not child.stable.target
         return current.tried is not None or current.properties != old.properties or dict(current.tags) != dict(old.tags)
 
-    def _put_back(self, current: Resource, old: Resource, skip: frozenset[str]) -> None:
+    def _put_back(self, current: Resource, old: Resource, skip: Skipped) -> None:
         assert current.physical_id is not None
         if current.type_name == STACK_TYPE:
             self._nested.rollback(self._stack, current, self._run, skip)

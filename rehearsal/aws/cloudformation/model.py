@@ -35,6 +35,8 @@ class Resource:
     """Properties of an update that has failed midway: what the resource looks like is uncertain until one succeeds."""
     created_by: int = 0
     """The number of the operation that made it: only that operation's rollback may delete it."""
+    rollback_failed: bool = False
+    """Whether it is UPDATE_FAILED because its rollback failed, and not because its update did."""
 
     @property
     def unsettled(self) -> bool:

@@ -15,6 +15,7 @@ from rehearsal.aws.cloudformation.evaluation import Evaluation, LiveView
 from rehearsal.aws.cloudformation.intrinsics import text_of
 from rehearsal.aws.cloudformation.model import STACK_TYPE, Resource, Run, Stack, Target, new_stack_id
 from rehearsal.aws.cloudformation.provider import Made, ProviderError
+from rehearsal.aws.cloudformation.skipping import Skipped
 from rehearsal.aws.cloudformation.template import parse, type_of
 from rehearsal.aws.cloudformation.validation import check_capabilities, refuse_type_changes, validate
 
@@ -179,16 +180,14 @@ class NestedStacks:
             with self._store.lock:
                 child.last_token, child.run = run.token, None
 
-    def rollback(self, parent: Stack, resource: Resource, run: Run, skip: frozenset[str]) -> bool:
+    def rollback(self, parent: Stack, resource: Resource, run: Run, skip: Skipped) -> bool:
         """Take the child back to what it was before the update; its cleanup comes with `clean_rollback`."""
         child = self.child(parent, resource)
         with self._store.lock:
             child.run = Run(run.token, False, run)
         if child.status != "UPDATE_ROLLBACK_IN_PROGRESS":
             self._store.set_status(child, "UPDATE_ROLLBACK_IN_PROGRESS", "Parent stack initiated")
-        failures = Deployment(self._engine, self, child, child.run).rollback_update(
-            frozenset(each.partition(".")[2] for each in skip if each.startswith(f"{resource.logical_id}."))
-        )
+        failures = Deployment(self._engine, self, child, child.run).rollback_update(skip)
         if failures:
             self._store.set_status(child, "UPDATE_ROLLBACK_FAILED", failures)
             self._settle(child, run)

@@ -13,6 +13,7 @@ from rehearsal.aws.cloudformation.deployment import Deployment
 from rehearsal.aws.cloudformation.engine import Engine
 from rehearsal.aws.cloudformation.model import Run, Stack, Target
 from rehearsal.aws.cloudformation.nested import NestedStacks
+from rehearsal.aws.cloudformation.skipping import NOTHING, Skipped
 
 LOG = logging.getLogger(__name__)
 
@@ -73,10 +74,10 @@ class Operations:
                 "ROLLBACK",
             )
         else:
-            self.continue_rollback(stack, token, frozenset())
+            self.continue_rollback(stack, token, NOTHING)
 
-    def continue_rollback(self, stack: Stack, token: str | None, skip: frozenset[str]) -> None:
-        """Roll an update back, leaving alone the resources in `skip` (`Nested.Name` for those of nested stacks)."""
+    def continue_rollback(self, stack: Stack, token: str | None, skip: Skipped) -> None:
+        """Roll an update back, leaving alone the resources in `skip`, those of nested stacks among them."""
         run = Run(token, False)
         self._start(
             stack,
@@ -179,9 +180,9 @@ class Operations:
             deployment.pause_children()
             self._conclude(stack, run, "UPDATE_FAILED", problem)
         elif self._conclude(stack, run, "UPDATE_ROLLBACK_IN_PROGRESS", problem):
-            self._roll_back_update(stack, self._follow_up(stack, run), frozenset())
+            self._roll_back_update(stack, self._follow_up(stack, run), NOTHING)
 
-    def _roll_back_update(self, stack: Stack, run: Run, skip: frozenset[str]) -> None:
+    def _roll_back_update(self, stack: Stack, run: Run, skip: Skipped) -> None:
         deployment = self._deployment(stack, run)
         problem = deployment.rollback_update(skip)
         if problem:

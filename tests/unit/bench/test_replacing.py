@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.bench.replacing import ALL_FIGURES, Figure, Measured, figures, joined, longest
+from tests.bench.figure import Figure
+from tests.bench.replacing import ALL_FIGURES, Measured, figures, joined, longest
 from tests.bench.spread import Spread
 
 WHOLE = Measured(

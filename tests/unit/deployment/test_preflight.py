@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[3] / "templates" / "root.json"
 REGION = "eu-central-1"
 # One of the images that moto ships, for x86_64.
 IMAGE = "ami-03cf127a"
+STACK = "holdfast"
 ZONES = f"{REGION}a,{REGION}b,{REGION}c"
 
 
@@ -29,7 +30,7 @@ def given(account: Account, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 def check(account: Account, given: dict[str, str]) -> list[Finding]:
-    return preflight.findings(account, ROOT, given, REGION)
+    return preflight.findings(account, ROOT, given, REGION, STACK)
 
 
 def about(found: list[Finding], subject: str) -> list[State]:
@@ -71,6 +72,71 @@ def test_a_pool_without_room_for_an_update_is_refused_by_the_name_of_its_paramet
     given = {"AvailabilityZones": ZONES, "ControlPlaneImage": "ami-1", "WorkerImage": "ami-2", "GeneralMaxSize": "2"}
     with pytest.raises(Refusal, match=r"^GeneralMaxSize: given 2; allowed: 3 to 1000, more than GeneralMinSize \(2\)"):
         plan.read(templates.tree(ROOT), given, REGION)
+
+
+def deployed(
+    account: Account, monkeypatch: pytest.MonkeyPatch, values: dict[str, str], status: str = "UPDATE_COMPLETE"
+) -> None:
+    """The stack is there, with these parameters."""
+    body = {
+        "StackId": f"arn:aws:cloudformation:{REGION}:123456789012:stack/{STACK}/1",
+        "StackName": STACK,
+        "StackStatus": status,
+        "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()],
+    }
+    monkeypatch.setattr(account.client("cloudformation"), "describe_stacks", lambda **_: {"Stacks": [body]})
+
+
+def test_sizes_are_judged_beside_those_that_the_stack_keeps_and_not_beside_the_defaults(
+    account: Account, given: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = given | {"GeneralMinSize": "20", "GeneralMaxSize": "40"}
+    deployed(account, monkeypatch, kept)
+    check(account, {"GeneralMaxSize": "30"})
+    check(account, {"GeneralMinSize": "30"})
+    with pytest.raises(
+        Refusal, match=r"^GeneralMaxSize: given 12; allowed: 21 to 1000, more than GeneralMinSize \(20\)"
+    ):
+        check(account, {"GeneralMaxSize": "12"})
+
+
+def test_an_update_keeps_the_images_and_zones_that_it_does_not_name(
+    account: Account, given: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed(account, monkeypatch, given | {"NoLonger": "there"})
+    found = check(account, {"WorkerImage": "ami-0123456789abcdef0"})
+    assert about(found, f"image {IMAGE}") == [State.OK]
+    assert about(found, "image ami-0123456789abcdef0") == [State.MISSING]
+    assert about(found, "zone ") == [State.OK] * 3
+
+
+@pytest.mark.parametrize("status", ["DELETE_COMPLETE", "ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"])
+def test_a_stack_of_which_only_the_name_is_left_keeps_nothing(
+    account: Account, given: dict[str, str], monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    deployed(account, monkeypatch, given, status)
+    with pytest.raises(Refusal, match="a value is needed for ControlPlaneImage, WorkerImage, AvailabilityZones"):
+        check(account, {})
+
+
+def test_an_update_needs_no_second_network_but_machines_beside_those_that_run(
+    account: Account, given: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allow(account, monkeypatch, 1)
+    deployed(account, monkeypatch, given | {"GeneralMinSize": "9"})
+    quotas = {each.subject: each.detail for each in check(account, {}) if each.subject.startswith("quota: ")}
+    # Three control planes and a batch of one worker, of two vCPUs each.
+    assert {subject: detail.partition(",")[0] for subject, detail in quotas.items()} == {
+        "quota: vCPUs of running standard instances": "8 needed"
+    }
+
+
+def test_whoever_may_not_ask_for_the_stack_is_told_so(
+    account: Account, given: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(account, monkeypatch, "cloudformation", "describe_stacks")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        check(account, given)
 
 
 def test_zones_and_images_that_exist_are_ok(account: Account, given: dict[str, str]) -> None:

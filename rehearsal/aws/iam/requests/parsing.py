@@ -32,6 +32,8 @@ def parse(call: Call, account_id: str) -> Asked:
     """The operation that a signed request calls, with its parameters. Raises Unreadable."""
     request = call.request
     request.max_form_memory_size = MAX_FORM_BYTES
+    # Reading the form empties the body, and the signature is of the body: whoever checks that may come later.
+    body = request.get_data(cache=True)
     service = model_name(call)
     try:
         model = _model(service)
@@ -54,7 +56,7 @@ def parse(call: Call, account_id: str) -> Asked:
         "method": request.method,
         "values": _values(call) if found is not None else request.values,
         "headers": request.headers,
-        "body": request.get_data(cache=True),
+        "body": body,
         "url_path": request.path,
         "url_params": found.parameters if found is not None else {},
     }

@@ -146,7 +146,7 @@ CASES: dict[str, Case] = {
         Cluster(VOTER, NONSENSE, SERVES), VOTING, "", ["i-3"], "", "", BOTH
     ),
     "a voter that refuses to say": Case(
-        Cluster(VOTER, EtcdRefused(Refusal.NO_SPACE), SERVES), VOTING, "", ["i-3"], "", "", BOTH
+        Cluster(VOTER, EtcdRefused(Refusal.ASKED_A_LEARNER), SERVES), VOTING, "", ["i-3"], "", "", BOTH
     ),
     "a learner": Case(
         Cluster(LEARNER, status(3, learner=True), LEARNS),
@@ -222,7 +222,9 @@ def test_the_leader_is_known_by_those_that_have_a_majority_with_them() -> None:
     assert nobody.look().leader_id == 0
 
 
-@pytest.mark.parametrize("refused", [Unknown("etcd's list"), EtcdRefused(Refusal.NO_SPACE)], ids=["unknown", "refused"])
+@pytest.mark.parametrize(
+    "refused", [Unknown("etcd's list"), EtcdRefused(Refusal.ASKED_A_LEARNER)], ids=["unknown", "refused"]
+)
 def test_without_a_list_there_is_no_view_and_no_restart(refused: Unknown | EtcdRefused) -> None:
     cluster = Cluster(VOTER, status(3), SERVES)
     cluster.clients["10.0.0.1"].said_members = refused

@@ -34,6 +34,7 @@ TRANSIENT = {
     "gaierror": "a name does not resolve",
     "ConnectionRefusedError": "the other side did not answer",
     "no leader": "etcd has no leader, or no majority",
+    "mvcc: database space exceeded": "etcd's database is full",
 }
 
 
@@ -69,6 +70,13 @@ def test_what_etcd_leaves_open_is_known_by_its_words() -> None:
     outcome = failure("member list", 503, said)
     assert not isinstance(outcome, EtcdRefused)
     assert "no majority that answers in time" in of_outcome(outcome).reason
+
+
+def test_a_write_that_a_full_etcd_answers_may_have_been_carried_out() -> None:
+    # It applies the write that finds the last room gone, and says this all the same.
+    outcome = failure("put", 429, {"message": "etcdserver: mvcc: database space exceeded"})
+    assert isinstance(outcome, Unknown)
+    assert of_outcome(outcome).reason == "etcd's database is full"
 
 
 def test_no_code_means_two_things() -> None:
