@@ -108,10 +108,10 @@ def _changes(events: Sequence[Event]) -> Iterator[Event]:
 
 def _told(event: object) -> str:
     if isinstance(event, Listed):
-        members = [
-            f"{each.instance or each.member_id}{' (learner)' if each.is_learner else ''}" for each in event.members
+        named = [
+            (each.instance or each.member_id) + (" (learner)" if each.is_learner else "") for each in event.members
         ]
-        return f"Listed {', '.join(members)} of {event.etcd_cluster_id}"
+        return f"Listed {', '.join(named)} of {event.etcd_cluster_id}"
     fields: dict[str, Any] = {name: value for name, value in vars(event).items() if name != "at"}
     return f"{type(event).__name__} {json.dumps(fields, default=_plain)[:_LONGEST_EVENT]}"
 

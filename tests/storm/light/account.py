@@ -34,8 +34,9 @@ from tests.storm.light.shared import REGION
 _TEMPLATE = Path(__file__).parents[3] / "templates" / "controlplane.json"
 _NUMBERS = itertools.count(1)
 _BUCKET = "storm-templates"
-GOOD_TYPES = ("m5.large", "m5.xlarge")
-"""An update changes the type, which is what makes a new launch template."""
+GOOD_TYPES = tuple(f"{family}.{size}" for family in ("m5", "c5", "r5") for size in ("large", "xlarge", "2xlarge"))
+"""An update changes the type, which is what makes a new launch template. They are so many that the next one is never
+that of an update which went back."""
 _API_NAME = "api.storm.internal"
 
 
