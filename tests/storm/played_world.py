@@ -22,6 +22,8 @@ class PlayedWorld:
     def __init__(self, shows: Shows = lambda faults: (), kinds: Collection[Kind] = tuple(Kind)) -> None:
         self.kinds = kinds
         self.asked: list[str] = []
+        self.more: list[Event] = []
+        """Further events of every round."""
         self._shows = shows
         self._faults: list[Fault] = []
 
@@ -46,7 +48,7 @@ class PlayedWorld:
     def inject(self, fault: Fault) -> str:
         self.asked.append(str(fault))
         self._faults.append(fault)
-        return "" if fault.target == "joiner" else "i-1"
+        return "i-1" if fault.target else ""
 
     def end_faults(self) -> None:
         self.asked.append("end faults")
@@ -60,7 +62,7 @@ class PlayedWorld:
     def events(self) -> Sequence[Event]:
         now = time.monotonic()
         clusters = ["e1", "e2"] if "two clusters" in self._shows(self._faults) else ["e1"]
-        return [Listed(now, now - 0.01, each, (Member("1", "i-1"),)) for each in clusters]
+        return [*self.more, *(Listed(now, now - 0.01, each, (Member("1", "i-1"),)) for each in clusters)]
 
     def close(self) -> None:
         self.asked.append("close")

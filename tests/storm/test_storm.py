@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tests.storm.rounds import Times, play
 from tests.storm.schedule import ROUNDS_A_CLUSTER, Bounds, schedule
 from tests.storm.shrinking import NotRepeated, Shrunk
 from tests.storm.storm import Plan, Storm, rage
-from tests.storm.trace import FaultBegan, FaultsEnded, Judged, Settled
+from tests.storm.trace import FaultBegan, FaultHit, FaultsEnded, Judged, Settled
 
 pytestmark = pytest.mark.usefixtures("porcupine")
 
@@ -44,6 +45,14 @@ def test_a_round_asks_the_world_in_its_order_and_its_trace_has_all(tmp_path: Pat
     assert played.calls == 2
     assert [each.fault for each in played.trace.of(FaultBegan)] == faults
     assert all(len(played.trace.of(kind)) == 1 for kind in (FaultsEnded, Settled, Judged))
+
+
+def test_a_fault_that_waited_has_hit_whoever_came_to_it(tmp_path: Path) -> None:
+    text = "3 slots anew: kill-agent at 0.00 after move; pause-joiner joiner at 0.00 for 0.01"
+    world = PlayedWorld()
+    world.more = [FaultHit(time.monotonic() + 0.01, "pause-joiner joiner at 0.00 for 0.01", "i-2")]
+    played = play(world, schedule(text), tmp_path, TIMES, found=True)
+    assert played.hits == {"kill-agent at 0.00 after move": "", "pause-joiner joiner at 0.00 for 0.01": "i-2"}
 
 
 def test_a_cluster_is_kept_and_another_one_made_where_the_schedule_says_so(tmp_path: Path) -> None:
@@ -103,10 +112,10 @@ def test_what_does_not_repeat_is_said_to_and_is_not_shrunk(tmp_path: Path) -> No
 
 
 def test_a_rounds_line_has_its_schedule_whom_nothing_hit_and_what_was_found(tmp_path: Path) -> None:
-    text = "3 slots anew: pause-joiner joiner at 0.00 for 0.01"
+    text = "3 slots anew: kill-agent at 0.00 after move"
     played = play(PlayedWorld(lambda faults: ["unsettled"]), schedule(text), tmp_path, TIMES, found=True)
     said = report.line(7, played)
-    assert said.startswith("round 7: 3 slots anew: pause-joiner joiner at 0.00 for 0.01 | hit nobody: pause-joiner")
+    assert said.startswith("round 7: 3 slots anew: kill-agent at 0.00 after move | hit nobody: kill-agent")
     assert said.endswith("FOUND: everything settles once faults stop: slot 0 is empty")
     assert "\n" not in said
 
