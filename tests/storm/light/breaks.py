@@ -13,6 +13,7 @@ from typing import Any
 
 import functions.reconcile.apply
 import functions.reconcile.decide
+import functions.reconcile.endings
 import functions.reconcile.removals
 import userdata.agent.removal.check
 import userdata.boot.control_plane
@@ -20,7 +21,7 @@ import userdata.boot.joining
 from coordination.claims import Claim
 from coordination.names import CLUSTER_ITEM
 from coordination.outcomes import Done
-from coordination.quorum import objection_to_removal
+from coordination.quorum import Objection, objection_to_removal
 from coordination.record import Phase
 from coordination.writes import update
 from functions.reconcile.actions import ClearOperation
@@ -61,8 +62,12 @@ def founds_beside_the_cluster() -> None:
 
 
 def removes_whoever_stays() -> None:
-    """Nobody objects to a removal, no successor is waited for, and etcd does not check who stays."""
+    """Nobody objects to a removal, no successor is waited for, and etcd does not check who stays.
+
+    So that the member which is silent is not removed first, none is ended for being so.
+    """
     _objection(lambda right, *given, **more: None)
+    _replaced(functions.reconcile.endings, "objection_to_ending", lambda right, *given: Objection.LAST_VOTER)
     kubeadm.FLAGS["strict-reconfig-check"] = "false"
 
 
