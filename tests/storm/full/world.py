@@ -1,0 +1,157 @@
+"""The full world as a world of the storm: one local cloud for all rounds."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from rehearsal.cloud.control import Refused
+from rehearsal.local.processes import StepFailed
+from tests.e2e.harness import SLOTS, Seen
+from tests.storm import clients
+from tests.storm.clients import Load
+from tests.storm.faults import Fault
+from tests.storm.full import function, settling
+from tests.storm.full.cloud import Cloud, living
+from tests.storm.full.faults import BEGIN, Faults
+from tests.storm.recorder import Recorder
+from tests.storm.rounds import Times
+from tests.storm.schedule import Bounds
+from tests.storm.trace import Event, Helped, HookCompleted
+from tests.storm.world import WorldBroke
+
+TIMES = Times(settle_seconds=1200.0, calm_seconds=3.0, check_seconds=120.0)
+"""Two replacements, one after the other, of the longest that a test of the living cluster waits for, and an update."""
+BOUNDS = Bounds(kinds=tuple(BEGIN), most_faults=5, seconds=60.0, longest_seconds=30.0, slots=SLOTS)
+CLIENT_PAUSE_SECONDS = 0.4
+"""A round takes minutes, and the checker's memory grows with the square of a key's calls."""
+_ANSWER_SECONDS = 3.0
+_LOOK_SECONDS = 2.0
+_BROKEN = (
+    AssertionError,
+    BotoCoreError,
+    ClientError,
+    LookupError,
+    OSError,
+    Refused,
+    StepFailed,
+    subprocess.SubprocessError,
+)
+"""What starting or looking at a local cloud ends with when it is not as expected."""
+
+
+class FullWorld:
+    """`folder` is where each local cloud has its files. Needs what `make rehearse` needs; AssertionError and StepFailed
+    of the rehearsal become WorldBroke."""
+
+    kinds = tuple(BEGIN)
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._numbers = itertools.count()
+        self._stack = ExitStack()
+        self._cloud: Cloud | None = None
+        self._faults: Faults | None = None
+        self._begun = 0.0
+        self._looked: tuple[Seen, str] | None = None
+
+    def found(self, slots: int) -> None:
+        """Start another local cloud, in the place of the one before."""
+        if slots != SLOTS:
+            raise WorldBroke(f"slots: given {slots}; allowed: {SLOTS}")
+        self.close()
+        try:
+            cloud = self._stack.enter_context(living(self._folder / f"cloud-{next(self._numbers)}"))
+        except _BROKEN as error:
+            self.close()
+            raise WorldBroke(f"the local cloud does not come up: {error}") from error
+        self._cloud, self._faults = cloud, Faults(cloud)
+
+    def begin(self) -> None:
+        """Begin a round's trace."""
+        self._begun = time.monotonic()
+        self._now.monitor.begin()
+
+    def clients(self, load: Load, recorder: Recorder) -> AbstractContextManager[object]:
+        """Clients that ask the members that etcd lists."""
+        slower = replace(load, pause_seconds=CLIENT_PAUSE_SECONDS, answer_seconds=_ANSWER_SECONDS)
+        return clients.calling(slower, self._now.endpoints, self._now.credentials, recorder)
+
+    def inject(self, fault: Fault) -> str:
+        """Let a fault begin."""
+        assert self._faults is not None
+        try:
+            return self._faults.inject(fault)
+        except _BROKEN as error:
+            raise WorldBroke(f"{fault}: {type(error).__name__}: {error}") from error
+
+    def end_faults(self) -> None:
+        """Take back what faults have left."""
+        assert self._faults is not None
+        try:
+            self._faults.end()
+        except _BROKEN as error:
+            raise WorldBroke(f"faults do not end: {type(error).__name__}: {error}") from error
+
+    def left(self) -> Sequence[str]:
+        """What is not as it should be; a look takes seconds."""
+        cloud, faults = self._now, self._faults
+        assert faults is not None
+        self._looked = None
+        try:
+            groups, status = cloud.groups(), cloud.status()
+            settling.let_ten_minutes_pass(cloud.cluster, groups, cloud.passed)
+            seen = cloud.cluster.look()
+            self._looked = seen, status
+            strangers = sorted(faults.strangers)
+            found = [
+                *cloud.problems(),
+                *settling.of_status(status),
+                *settling.of_groups(groups),
+                *settling.of_table(seen, strangers),
+            ]
+            if not found:
+                found = cloud.cluster.unhealthy(seen, frozenset(strangers))
+        except _BROKEN as error:
+            found = [f"{type(error).__name__}: {error}"]
+        if found:
+            time.sleep(_LOOK_SECONDS)
+        return found
+
+    def help(self) -> Sequence[Helped]:
+        """Do what conditions ask a person for."""
+        if self._looked is None:
+            return []
+        assert self._faults is not None
+        seen, status = self._looked
+        try:
+            return self._now.person.help(seen, status, sorted(self._faults.strangers), self._now.listed())
+        except (ClientError, StepFailed):
+            # What was asked for cannot be done now, or not any more.
+            return []
+
+    def events(self) -> Sequence[Event]:
+        """What was seen in this round."""
+        cloud = self._now
+        called = function.completed(function.log_of(cloud.folder, cloud.function.name))
+        ended = cloud.hooks.completed_by(called)
+        return [*cloud.monitor.events(), *(HookCompleted(at, name) for name, at in ended if at >= self._begun)]
+
+    def close(self) -> None:
+        """End everything."""
+        self._cloud = self._faults = None
+        stack, self._stack = self._stack, ExitStack()
+        stack.close()
+
+    @property
+    def _now(self) -> Cloud:
+        if self._cloud is None:
+            raise WorldBroke("there is no cluster yet")
+        return self._cloud
