@@ -27,7 +27,7 @@ _NUMBERS = itertools.count()
 class Times:
     """How long a round takes at most."""
 
-    settle_seconds: float = 45.0
+    settle_seconds: float = 60.0
     """From the end of the faults until everything stands."""
     calm_seconds: float = 0.5
     """Clients go on for so long after that."""

@@ -1,0 +1,112 @@
+"""`make storm`: random faults on a real etcd, for so many rounds; docs/storm.md."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from rehearsal.binaries.failures import BuildFailed, Missing
+from tests.storm import linearizable, report
+from tests.storm.faults import FaultError, Kind
+from tests.storm.linearizable import CheckerFailed
+from tests.storm.rounds import Round, Times
+from tests.storm.schedule import Bounds, Schedule, schedule
+from tests.storm.storm import Plan, rage
+from tests.storm.world import World, WorldBroke
+
+_MOST_SEEDS = 1_000_000
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 nothing found, 1 found, 2 bad input, 3 undecided, 4 the world or the checker broke."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        given = schedule(options.faults) if options.faults else None
+        kinds = _kinds(options.kinds)
+    except FaultError as error:
+        print(error, file=sys.stderr)
+        return report.BAD_INPUT
+    seed = random.randrange(_MOST_SEEDS) if options.seed is None else options.seed
+    bounds = Bounds(kinds, slots=options.slots or 0)
+    times = Times(settle_seconds=options.settle)
+    rounds = options.rounds if options.rounds is not None else 1 if given else 10
+    runs = 0 if options.no_shrinking else 24
+    plan = Plan(seed, rounds, bounds, times, given and _anew(given), options.first, shrink_runs=runs)
+    folder = Path(tempfile.mkdtemp(prefix="storm-"))
+    code = report.BROKE
+    try:
+        code = _rage(plan, folder, options)
+    except (WorldBroke, BuildFailed, CheckerFailed, Missing) as error:
+        print(error, file=sys.stderr)
+    except pytest.skip.Exception as missing:
+        # What tests skip for, a command cannot go without.
+        print(missing.msg, file=sys.stderr)
+    finally:
+        if options.keep or code == report.BROKE:
+            print(f"files: {folder}", file=sys.stderr)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    return code
+
+
+def _rage(plan: Plan, folder: Path, options: argparse.Namespace) -> int:
+    linearizable.program()
+    print(f"seed {plan.seed}", file=sys.stderr, flush=True)
+
+    def say(number: int, played: Round) -> None:
+        print(report.line(number, played), file=sys.stderr if options.json else sys.stdout, flush=True)
+
+    world = _world(folder / "world")
+    try:
+        storm = rage(world, plan, folder, say, keep_going=options.keep_going)
+    finally:
+        world.close()
+    print(report.as_json(storm, plan.seed) if options.json else report.text(storm, plan.seed))
+    return report.code(storm)
+
+
+def _world(folder: Path) -> World:
+    from tests.storm.light.world import LightWorld
+
+    return LightWorld(folder)
+
+
+def _anew(given: Schedule) -> Schedule:
+    """What is given is played in a cluster of its own."""
+    return Schedule(given.slots, True, given.faults)
+
+
+def _kinds(text: str) -> tuple[Kind, ...]:
+    names = text.split(",") if text else list(Kind)
+    for name in names:
+        if name not in tuple(Kind):
+            raise FaultError(f"--kinds: given {name}; allowed: {', '.join(Kind)}")
+    return tuple(Kind(name) for name in names)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.storm", description=__doc__)
+    parser.add_argument("--seed", type=int, help="of all schedules; a new one without it")
+    parser.add_argument("--rounds", type=int, help="how many (10; 1 with --faults)")
+    parser.add_argument("--first", type=int, default=0, help="the number of the first round")
+    parser.add_argument("--faults", help="one schedule to play, as a round's line shows it")
+    parser.add_argument("--kinds", default="", help="draw only these kinds of faults, divided by commas")
+    parser.add_argument("--slots", type=int, choices=(3, 5), help="as many always")
+    parser.add_argument("--settle", type=float, default=Times.settle_seconds, help="seconds for settling")
+    parser.add_argument("--keep-going", action="store_true", help="go on after a round that finds something")
+    parser.add_argument("--no-shrinking", action="store_true", help="do not run parts of what was found again")
+    parser.add_argument("--keep", action="store_true", help="leave histories and logs there")
+    parser.add_argument("--json", action="store_true", help="everything as JSON on standard output")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

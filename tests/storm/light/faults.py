@@ -1,0 +1,358 @@
+"""How each fault begins and ends in the light world."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from coordination.names import OPERATION_ITEM, lease_item
+from coordination.outcomes import Known
+from tests.storm.faults import AGENT, JOINER, LEADER, Fault, Kind
+from tests.storm.light import clock, pace, traps
+from tests.storm.light.account import slot_of
+from tests.storm.light.shared import BAD_TYPE
+from tests.storm.trace import Life, LostLease, Paused
+from userdata.etcd.client import Etcd
+
+if TYPE_CHECKING:
+    from tests.storm.light.world import LightWorld
+
+_DISTURBED = 0.25
+_LEASE_SECONDS = pace.PACE["leases"]["lease"] / clock.SPEED
+_JOINER_STEPS = (
+    "gate",
+    "joining-row",
+    "check-gate",
+    "kubeadm-join",
+    traps.ADDED,
+    traps.STARTED,
+    "voter-row",
+    "launch-hook",
+)
+_IN_KUBEADM = frozenset({"kubeadm-join", traps.ADDED, traps.STARTED})
+
+
+class Faults:
+    """The faults of one world."""
+
+    def __init__(self, world: LightWorld) -> None:
+        self._world = world
+        self._lock = threading.RLock()
+        self._undo: dict[int, Callable[[], object]] = {}
+        """What ends a fault, by its number; gone once it has ended."""
+        self._number = 0
+        self._strangers: set[str] = set()
+        self._stages: dict[str, str] = {}
+        self._updating_badly = False
+
+    def strangers(self) -> list[str]:
+        """The instances that a person has put into standby, or detached."""
+        return [each for each in self._strangers if not self._world.hypervisor.computers[each].gone]
+
+    def forget(self) -> None:
+        """Another cluster comes."""
+        self._strangers.clear()
+        self._stages.clear()
+
+    def inject(self, fault: Fault) -> str:
+        """Let a fault begin; whom it hit."""
+        with self._lock:
+            target = self._target(fault.target) if fault.target else ""
+            if fault.target and not target:
+                return ""
+            try:
+                return _BEGIN[fault.kind](self, fault, target)
+            except ClientError as error:
+                # Auto Scaling or CloudFormation refuses, as in that state it does for a person, too.
+                return "" if error.response["Error"]["Code"] in _REFUSALS else _raise(error)
+
+    def end(self) -> None:
+        """End every fault that lasts, and take away what waits."""
+        self._world.places.clear_traps()
+        with self._lock:
+            undo = list(self._undo.values())
+            self._undo.clear()
+            bad, self._updating_badly = self._updating_badly, False
+        for each in undo:
+            each()
+        if bad:
+            self._cancel_update()
+
+    def told(self, event: Mapping[str, Any]) -> None:
+        """What a program tells: which stage it is in, and that it has walked into a trap."""
+        if event["kind"] == "stage":
+            self._stages[event["instance"]] = event["stage"]
+        elif event["kind"] == "trapped" and event["what"] == traps.FREEZE:
+            self._paused(event["instance"], event["role"], event["step"], int(event["pid"]), float(event["seconds"]))
+
+    # whom
+
+    def _target(self, named: str) -> str:
+        if named == LEADER:
+            return self._leader()
+        if named == AGENT:
+            lease = self._world.watcher.seen.items.get(lease_item("agent"), {})
+            return self._running(lease.get("Owner", {}).get("S", ""))
+        if named == JOINER:
+            return next((name for name, each in self._world.hypervisor.computers.items() if each.boots), JOINER)
+        for group in self._world.watcher.seen.groups:
+            if slot_of(group) == named.removeprefix("slot"):
+                instances = sorted(group["Instances"], key=lambda each: each["LifecycleState"] != "InService")
+                return self._running(instances[0]["InstanceId"] if instances else "")
+        return ""
+
+    def _leader(self) -> str:
+        listed, computers = self._world.monitor.listed, self._world.hypervisor.computers
+        for member in listed.voters if listed is not None else ():
+            if self._world.monitor.life(member.name) is Life.ANSWERS and member.name in computers:
+                own = self._world.client_credentials()
+                status = Etcd(computers[member.name].address, own, seconds=1.0).status()
+                leads = status.value.leader_id if isinstance(status, Known) else 0
+                found = [each.name for each in listed.voters if each.member_id == leads] if listed is not None else []
+                return self._running(found[0]) if found else ""
+        return ""
+
+    def _running(self, instance: str) -> str:
+        computer = self._world.hypervisor.computers.get(instance)
+        return instance if computer is not None and not computer.gone else ""
+
+    # how
+
+    def _for_a_while(self, seconds: float, undo: Callable[[], object]) -> None:
+        """End a fault after so many real seconds, or when all end."""
+        self._number += 1
+        number = self._number
+        self._undo[number] = undo
+
+        def ended() -> None:
+            with self._lock:
+                found = self._undo.pop(number, None)
+            if found is not None:
+                found()
+
+        after(seconds, ended)
+
+    def _terminate(self, fault: Fault, target: str) -> str:
+        scaling = self._world.cluster.client("autoscaling")
+        scaling.terminate_instance_in_auto_scaling_group(InstanceId=target, ShouldDecrementDesiredCapacity=False)
+        return target
+
+    def _lose(self, fault: Fault, target: str) -> str:
+        if not self._may_be_lost(target):
+            return ""
+        if fault.kind is Kind.LOSE:
+            self._world.hypervisor.destroy(target)
+        self._world.cluster.client("ec2").modify_instance_attribute(
+            InstanceId=target, DisableApiTermination={"Value": False}
+        )
+        self._world.cluster.client("ec2").terminate_instances(InstanceIds=[target])
+        self._world.hypervisor.destroy(target)
+        return target
+
+    def _may_be_lost(self, target: str) -> bool:
+        """Whether etcd keeps its quorum without it, also once the removal that goes on is done: whoever loses more than
+        that has to restore, which is no part of a storm."""
+        listed = self._world.monitor.listed
+        if listed is None:
+            return False
+        voters = [each.name for each in listed.voters]
+        able = {each for each in voters if self._world.monitor.life(each) is not Life.SILENT} - {target}
+        operation = self._world.watcher.seen.items.get(OPERATION_ITEM, {})
+        leaves = operation.get("TargetInstance", {}).get("S", "")
+        remaining = [each for each in voters if each != leaves]
+        enough = len(able) >= len(voters) // 2 + 1
+        return enough and len(able - {leaves}) >= len(remaining) // 2 + 1
+
+    def _stand_by(self, fault: Fault, target: str) -> str:
+        scaling = self._world.cluster.client("autoscaling")
+        call = scaling.enter_standby if fault.kind is Kind.STANDBY else scaling.detach_instances
+        group = self._group_of(target)
+        if not group:
+            return ""
+        call(AutoScalingGroupName=group, InstanceIds=[target], ShouldDecrementDesiredCapacity=False)
+        self._strangers.add(target)
+        return target
+
+    def _group_of(self, instance: str) -> str:
+        for group in self._world.watcher.seen.groups:
+            if instance in {each["InstanceId"] for each in group["Instances"]}:
+                return str(group["AutoScalingGroupName"])
+        return ""
+
+    def _size(self, fault: Fault, target: str) -> str:
+        group = self._group_of(target)
+        if not group:
+            return ""
+        wanted = 0 if fault.kind is Kind.DESIRED_ZERO else 2
+        scaling = self._world.cluster.client("autoscaling")
+        scaling.set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=wanted, HonorCooldown=False)
+        return group
+
+    def _kill_etcd(self, fault: Fault, target: str) -> str:
+        return target if self._world.hypervisor.kill_etcd(target) else ""
+
+    def _freeze_etcd(self, fault: Fault, target: str) -> str:
+        if not self._world.hypervisor.stop_etcd(target, True):
+            return ""
+        self._for_a_while(fault.seconds, lambda: self._world.hypervisor.stop_etcd(target, False))
+        return target
+
+    def _slow_etcd(self, fault: Fault, target: str) -> str:
+        if not self._world.hypervisor.slow_etcd(target, True):
+            return ""
+        self._for_a_while(fault.seconds, lambda: self._world.hypervisor.slow_etcd(target, False))
+        return target
+
+    def _trap_agent(self, fault: Fault, target: str) -> str:
+        assert fault.step is not None
+        what = traps.KILL if fault.kind is Kind.AGENT_KILL else traps.FREEZE
+        content = {"what": what, "seconds": fault.seconds, "role": "agent"}
+        self._world.places.trap(traps.agent_trap(fault.step), content)
+        return "the next agent"
+
+    def _partition(self, fault: Fault, target: str) -> str:
+        address = self._world.hypervisor.computers[target].address
+        state = self._world.places.state
+        self._world.watcher.change_state(cut=tuple({*state.cut, address}))
+        self._world.monitor.lives(target, Life.SILENT)
+
+        def heal() -> None:
+            remaining = tuple(each for each in self._world.places.state.cut if each != address)
+            self._world.watcher.change_state(cut=remaining)
+            if not self._world.hypervisor.computers[target].gone:
+                self._world.monitor.lives(target, Life.UNSURE)
+
+        self._for_a_while(fault.seconds, heal)
+        return target
+
+    def _without_aws(self, fault: Fault, target: str) -> str:
+        state = self._world.places.state
+        self._world.watcher.change_state(without_aws=tuple({*state.without_aws, target}))
+
+        def heal() -> None:
+            remaining = tuple(each for each in self._world.places.state.without_aws if each != target)
+            self._world.watcher.change_state(without_aws=remaining)
+
+        self._for_a_while(fault.seconds, heal)
+        return target
+
+    def _function(self, fault: Fault, target: str) -> str:
+        name = {
+            Kind.FUNCTION_AWAY: "away",
+            Kind.FUNCTION_THROTTLED: "throttled",
+            Kind.FUNCTION_LATE: "late",
+            Kind.FUNCTION_TWICE: "twice",
+        }[fault.kind]
+        setattr(self._world.caller, name, True)
+        self._for_a_while(fault.seconds, lambda: setattr(self._world.caller, name, False))
+        return "the function"
+
+    def _disturb(self, fault: Fault, target: str) -> str:
+        services = ("dynamodb",) if fault.kind is Kind.TABLE_ERRORS else ()
+        seed = int(fault.at * 1000)
+        self._world.watcher.change_state(share=_DISTURBED, services=services, seed=seed)
+        self._for_a_while(fault.seconds, lambda: self._world.watcher.change_state(share=0.0, services=()))
+        return "AWS"
+
+    def _update(self, fault: Fault, target: str) -> str:
+        if self._world.cluster.status().endswith("_IN_PROGRESS"):
+            return ""
+        bad = fault.kind is Kind.UPDATE_BAD
+        self._world.cluster.start_update(
+            remove_first=fault.kind is Kind.UPDATE_REMOVE_FIRST, instance_type=BAD_TYPE if bad else ""
+        )
+        self._updating_badly = bad
+        if fault.kind is Kind.UPDATE_CANCELLED:
+            self._for_a_while(fault.seconds, self._cancel_update)
+        return "the stack"
+
+    def _cancel_update(self) -> None:
+        with suppress(ClientError):
+            self._world.cluster.cancel_update()
+
+    def _pause_joiner(self, fault: Fault, target: str) -> str:
+        """Now, where one boots; otherwise the next one, at a stage that the fault's time stands for."""
+        step = _JOINER_STEPS[int(fault.at * 100) % len(_JOINER_STEPS)]
+        if target == JOINER:
+            content = {"what": traps.FREEZE, "seconds": fault.seconds, "role": JOINER}
+            self._world.places.trap(traps.boot_trap(step), content)
+            return "the next joiner"
+        self._world.hypervisor.stop_boot(target, True)
+        pid = self._world.hypervisor.computers[target].boot
+        self._paused(target, JOINER, self._stages.get(target, ""), pid, fault.seconds)
+        return target
+
+    def _fail_boot(self, fault: Fault, target: str) -> str:
+        slot = self._world.hypervisor.computers[target].slot
+        self._world.places.trap(f"boot-{slot}", {})
+        return f"the next boot of slot {slot}"
+
+    def _forge(self, fault: Fault, target: str) -> str:
+        if self._world.cluster.status().startswith("DELETE"):
+            return ""
+        self._world.caller.forge_delete()
+        return "the function"
+
+    def _paused(self, instance: str, role: str, step: str, pid: int, seconds: float) -> None:
+        at = clock.real()
+        self._world.monitor.note(Paused(at, instance, at + seconds, role, step))
+        if role == JOINER and step in _IN_KUBEADM and seconds > _LEASE_SECONDS:
+            self._world.monitor.note(LostLease(at + _LEASE_SECONDS, instance))
+
+        def go_on() -> None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGCONT)
+
+        with self._lock:
+            # The fault's own seconds begin here.
+            self._for_a_while(seconds, go_on)
+
+
+def _raise(error: ClientError) -> str:
+    raise error
+
+
+_REFUSALS = frozenset({"ValidationError", "ScalingActivityInProgress", "InvalidInstanceID.NotFound"})
+
+_BEGIN: Mapping[Kind, Callable[[Faults, Fault, str], str]] = {
+    Kind.TERMINATE: Faults._terminate,
+    Kind.LOSE: Faults._lose,
+    Kind.PERSON_TERMINATES: Faults._lose,
+    Kind.STANDBY: Faults._stand_by,
+    Kind.DETACH: Faults._stand_by,
+    Kind.DESIRED_ZERO: Faults._size,
+    Kind.DESIRED_TWO: Faults._size,
+    Kind.ETCD_KILL: Faults._kill_etcd,
+    Kind.ETCD_FREEZE: Faults._freeze_etcd,
+    Kind.ETCD_SLOW: Faults._slow_etcd,
+    Kind.AGENT_KILL: Faults._trap_agent,
+    Kind.AGENT_FREEZE: Faults._trap_agent,
+    Kind.PARTITION: Faults._partition,
+    Kind.NO_AWS: Faults._without_aws,
+    Kind.FUNCTION_AWAY: Faults._function,
+    Kind.FUNCTION_THROTTLED: Faults._function,
+    Kind.FUNCTION_LATE: Faults._function,
+    Kind.FUNCTION_TWICE: Faults._function,
+    Kind.TABLE_ERRORS: Faults._disturb,
+    Kind.AWS_ERRORS: Faults._disturb,
+    Kind.UPDATE: Faults._update,
+    Kind.UPDATE_REMOVE_FIRST: Faults._update,
+    Kind.UPDATE_BAD: Faults._update,
+    Kind.UPDATE_CANCELLED: Faults._update,
+    Kind.JOINER_PAUSE: Faults._pause_joiner,
+    Kind.BOOT_FAILS: Faults._fail_boot,
+    Kind.FORGED_DELETE: Faults._forge,
+}
+
+
+def after(seconds: float, do: Callable[[], object]) -> None:
+    """Do something so many real seconds later, in a thread of its own."""
+    timer = threading.Timer(seconds, do)
+    timer.daemon = True
+    timer.start()

@@ -1,0 +1,62 @@
+"""The reconcile function of the light world: the real handler with its real wiring, called by lines of a pipe.
+
+It plays Lambda's warm process. Several calls run at the same time, as in Lambda several processes would; what they share
+are clients, which is all that the handler keeps. A call that has taken longer than its time-out goes on, which Lambda
+would not allow; nothing in the light world takes that long.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+from coordination.adapters.instances import ClusterGroups
+from functions.reconcile import handler, wiring
+from functions.reconcile.settings import Settings
+from tests.storm.light import clock, faulty
+from tests.storm.light.shared import Places
+
+TIMEOUT_SECONDS = 60
+
+
+def serve(places: Places, pipe: str) -> None:
+    """Call the function for every line of a named pipe, for ever."""
+    faulty.install(places)
+    _watch(places)
+    while True:
+        with open(pipe, encoding="utf-8") as lines:
+            for line in lines:
+                threading.Thread(target=_call, args=(places, json.loads(line)), daemon=True).start()
+
+
+def _call(places: Places, asked: dict[str, Any]) -> None:
+    settings = Settings(asked["cluster_id"], asked["uuid"], asked["table"], TIMEOUT_SECONDS, plain_http=True)
+    began = clock.real()
+
+    def left() -> float:
+        return max(0.0, TIMEOUT_SECONDS - (clock.real() - began) * clock.SPEED) * 1000
+
+    context = SimpleNamespace(get_remaining_time_in_millis=left)
+    try:
+        handler.respond(asked["event"], settings, lambda: wiring.connect(settings, context))
+    except handler.PassFailed as failed:
+        # Lambda would call again; the schedule does.
+        places.tell("pass-failed", reason=str(failed)[:400])
+    except Exception as error:
+        places.tell("broke", program="function", error=f"{type(error).__name__}: {error}"[:400])
+
+
+def _watch(places: Places) -> None:
+    """An event before each call that completes a hook."""
+    groups: Any = ClusterGroups
+    complete = groups.complete
+
+    def told(self: Any, instance: Any) -> Any:
+        # Of an instance that waits to launch this is not about leaving.
+        if not instance.waits_to_launch:
+            places.tell("hook", instance=instance.instance_id)
+        return complete(self, instance)
+
+    groups.complete = told

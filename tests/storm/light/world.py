@@ -1,0 +1,194 @@
+"""The light world as a world of the storm: clusters are made and looked at, faults begin and end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from tests.integration.harness import Processes
+from tests.programs import program
+from tests.storm import clients
+from tests.storm.clients import Load
+from tests.storm.faults import Fault, Kind
+from tests.storm.light import clock, settling
+from tests.storm.light.account import Account, ClusterStack
+from tests.storm.light.caller import Caller
+from tests.storm.light.faults import Faults
+from tests.storm.light.hypervisor import Hypervisor, Relay
+from tests.storm.light.kubeadm import credentials
+from tests.storm.light.monitor import Monitor
+from tests.storm.light.nursery import Nursery
+from tests.storm.light.shared import Places, State
+from tests.storm.light.watcher import Watcher
+from tests.storm.recorder import Recorder
+from tests.storm.trace import Event, Helped, Life
+from tests.storm.world import WorldBroke
+from userdata.host.https import Credentials
+
+_FOUND_SECONDS = 120.0
+
+
+class LightWorld:
+    """Processes below the folder `base`, which has to be empty, or not to exist."""
+
+    kinds = tuple(Kind)
+
+    def __init__(self, base: Path) -> None:
+        self._cluster: ClusterStack | None = None
+        self._places = Places(base)
+        self._places.write_state(State())
+        self._processes = Processes(self._places.logs)
+        endpoint = self._processes.start_aws(clock.SPEED)
+        self._nursery = Nursery(base, endpoint, time.time(), clock.real())
+        pipe = base / "function"
+        os.mkfifo(pipe)
+        self._nursery.start("function", pipe=str(pipe), log="function.log")
+        self._account = Account(endpoint)
+        self._relay = Relay(self._places, sys.executable)
+        self._hypervisor = Hypervisor(self._places, self._nursery, self._relay, program("etcd"), self._lives)
+        self._caller = Caller(pipe, lambda: self._cluster)
+        self._watcher = Watcher(self._places, self._hypervisor, self._caller, lambda: self._cluster)
+        self._faults = Faults(self)
+        self._monitor = Monitor(self._places, self._members, self._faults.told)
+
+    # what faults and settling work with
+
+    @property
+    def cluster(self) -> ClusterStack:
+        """The one that stands. Raises WorldBroke."""
+        if self._cluster is None:
+            raise WorldBroke("there is no cluster yet")
+        return self._cluster
+
+    @property
+    def places(self) -> Places:
+        """The folders."""
+        return self._places
+
+    @property
+    def hypervisor(self) -> Hypervisor:
+        """The computers."""
+        return self._hypervisor
+
+    @property
+    def caller(self) -> Caller:
+        """Of the function."""
+        return self._caller
+
+    @property
+    def watcher(self) -> Watcher:
+        """Of the local AWS."""
+        return self._watcher
+
+    @property
+    def monitor(self) -> Monitor:
+        """Of etcd and programs."""
+        return self._monitor
+
+    # a world of the storm
+
+    def found(self, slots: int) -> None:
+        """Make a new cluster, in place of the one before."""
+        self._end_cluster()
+        made = self._account.make_cluster(slots)
+        self._watcher.forget()
+        self._monitor.forget()
+        self._cluster = made
+        deadline = clock.real() + _FOUND_SECONDS
+        while left := self.left():
+            if clock.real() > deadline:
+                raise WorldBroke(f"a new cluster of {slots} slots does not come up: {'; '.join(left)}")
+            self.help()
+            clock.sleep_really(0.2)
+
+    def begin(self) -> None:
+        """Begin a round's trace."""
+        self._monitor.begin()
+
+    def clients(self, load: Load, recorder: Recorder) -> AbstractContextManager[object]:
+        """Clients that ask the members that etcd lists."""
+        return clients.calling(load, self._endpoints, self.client_credentials(), recorder)
+
+    def inject(self, fault: Fault) -> str:
+        """Let a fault begin."""
+        return self._faults.inject(fault)
+
+    def end_faults(self) -> None:
+        """Take back what faults have left."""
+        self._faults.end()
+
+    def left(self) -> Sequence[str]:
+        """What is not as it should be."""
+        cluster, listed = self.cluster, self._monitor.listed
+        return settling.left(self._watcher.seen, cluster.slots, listed, self._answers, self._without_agent())
+
+    def help(self) -> Sequence[Helped]:
+        """Do what conditions ask a person for."""
+        return settling.help_out(self.cluster, self._watcher.seen, self._monitor.listed, self._faults.strangers)
+
+    def events(self) -> Sequence[Event]:
+        """What was seen in this round."""
+        return self._monitor.events()
+
+    def close(self) -> None:
+        """End everything."""
+        self._faults.end()
+        self._cluster = None
+        for each in (self._watcher, self._monitor, self._hypervisor, self._caller, self._relay, self._nursery):
+            each.close()
+        self._processes.stop()
+
+    # the rest
+
+    _of = ""
+    """Whose client's credentials lie there."""
+
+    def _end_cluster(self) -> None:
+        before, self._cluster = self._cluster, None
+        self._faults.end()
+        self._faults.forget()
+        if before is not None:
+            before.delete()
+        for each in list(self._hypervisor.computers):
+            self._hypervisor.destroy(each)
+
+    def _lives(self, instance: str, life: Life) -> None:
+        if hasattr(self, "_monitor"):
+            self._monitor.lives(instance, life)
+
+    def _members(self) -> Mapping[str, tuple[Path, str]]:
+        return {
+            name: (each.root, each.address)
+            for name, each in list(self._hypervisor.computers.items())
+            if not each.gone and os.path.exists(credentials(each.root).certificate)
+        }
+
+    def _answers(self, instance: str) -> bool:
+        return self._monitor.life(instance) is Life.ANSWERS
+
+    def _without_agent(self) -> list[str]:
+        return self._hypervisor.without_agent()
+
+    def _endpoints(self) -> Sequence[str]:
+        listed, computers = self._monitor.listed, self._hypervisor.computers
+        names = [] if listed is None else [each.name for each in listed.voters]
+        return [computers[name].address for name in names if name in computers and not computers[name].gone]
+
+    def client_credentials(self) -> Credentials:
+        """Of a client, kept apart from instances, which come and go."""
+        folder = self._places.base / "client"
+        if not folder.exists() or self._of != self.cluster.name:
+            root = next(iter(self._members().values()))[0]
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            own = credentials(root)
+            for source in (own.authority, own.certificate, own.key):
+                shutil.copy(source, folder)
+            self._of = self.cluster.name
+        names = ("ca.crt", "healthcheck-client.crt", "healthcheck-client.key")
+        return Credentials(*(str(folder / name) for name in names))
