@@ -6,7 +6,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,10 +71,7 @@ class Cloud:
         described = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
         self.function = Function(self.client, described["StackId"], self._waiting)
         stack.callback(self.function.end)
-        kept = next(
-            each["ParameterValue"] for each in described["Parameters"] if each["ParameterKey"] == IMAGE_PARAMETER
-        )
-        self._images = (kept, self.control.register_image(PROGRAM, SHORT))
+        self._images = (_image(described), self.control.register_image(PROGRAM, SHORT))
         self._bad_image = self.control.register_image(BROKEN, SHORT)
         one = min(seen.control_planes)
         self.network = Network(self.client, self.control, one)
@@ -131,8 +128,7 @@ class Cloud:
         if self.status().endswith("_IN_PROGRESS"):
             return False
         described = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
-        values = {each["ParameterKey"]: each["ParameterValue"] for each in described["Parameters"]}
-        other = self._images[values[IMAGE_PARAMETER] == self._images[0]]
+        other = self._images[_image(described) == self._images[0]]
         updating.update(self.cluster, **{IMAGE_PARAMETER: self._bad_image if bad else other})
         return True
 
@@ -203,6 +199,12 @@ class Cloud:
         for name in _CREDENTIALS:
             shutil.copy(root / _PKI / name, folder / name)
         return Credentials(*(str(folder / name) for name in _CREDENTIALS))
+
+
+def _image(stack: Mapping[str, Any]) -> str:
+    """Which image a stack's control planes boot from."""
+    (found,) = [each["ParameterValue"] for each in stack["Parameters"] if each["ParameterKey"] == IMAGE_PARAMETER]
+    return str(found)
 
 
 @contextmanager

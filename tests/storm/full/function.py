@@ -1,4 +1,4 @@
-"""The reconcile function of the full world: what keeps it from being called, how it is called too often, and its log."""
+"""The reconcile function of the full world: what keeps it from being called, how it is called too often, its log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes, files and packets of instances, reached from this computer, so that it also works while they are frozen."""
+"""Processes, files and packets of instances, reached from this computer, also while they are frozen."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from coordination.names import timer_item
 from coordination.outcomes import Known
 from coordination.timers import timer
 from functions.reconcile.processes import LEFT_SECONDS, TIMER
+from rehearsal.local.steps import STACK
 from tests.e2e import updating
 from tests.e2e.harness import ClusterHarness, Seen
 from tests.storm.trace import Helped
@@ -64,17 +65,16 @@ class Person:
             if each.next_step.startswith(_COMMAND) and self._may(each.name):
                 updating.paste(self._cluster, each.next_step)
                 found.append(Helped(time.monotonic(), each.name, each.next_step))
-            elif waiting := _failed_boot(each, seen):
-                if self._may(each.name):
-                    self._terminate(waiting)
-                    found.append(Helped(time.monotonic(), each.name, each.next_step))
+            elif (waiting := _failed_boot(each, seen)) and self._may(each.name):
+                self._terminate(waiting)
+                found.append(Helped(time.monotonic(), each.name, each.next_step))
         for name in strangers:
             if name in seen.running and name not in members and self._may(name):
                 self._terminate(name)
                 found.append(Helped(time.monotonic(), "StrangerMember", f"terminates {name}"))
         if status == ROLLBACK_FAILED and self._may(status):
             stack = self._cluster.rehearsal.local
-            stack.aws("cloudformation", "continue-update-rollback", "--stack-name", updating.STACK)
+            stack.aws("cloudformation", "continue-update-rollback", "--stack-name", STACK)
             found.append(Helped(time.monotonic(), status, "continues the rollback"))
         return found
 

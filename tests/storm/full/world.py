@@ -5,22 +5,25 @@ from __future__ import annotations
 import itertools
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from rehearsal.cloud import runs
 from rehearsal.cloud.control import Refused
 from rehearsal.local.processes import StepFailed
+from rehearsal.machines import needs
 from tests.e2e.harness import SLOTS, Seen
+from tests.images import made_or_reason
 from tests.storm import clients
 from tests.storm.clients import Load
-from tests.storm.faults import Fault
+from tests.storm.faults import Fault, FaultError, Kind
 from tests.storm.full import function, settling
 from tests.storm.full.cloud import Cloud, living
-from tests.storm.full.faults import BEGIN, Faults
+from tests.storm.full.faults import BEGIN, NOT_PLAYED, Faults
 from tests.storm.recorder import Recorder
 from tests.storm.rounds import Times
 from tests.storm.schedule import Bounds
@@ -47,13 +50,26 @@ _BROKEN = (
 """What starting or looking at a local cloud ends with when it is not as expected."""
 
 
-class FullWorld:
-    """`folder` is where each local cloud has its files. Needs what `make rehearse` needs; AssertionError and StepFailed
-    of the rehearsal become WorldBroke."""
+def bounds(kinds: Collection[Kind] | None, slots: int | None) -> Bounds:
+    """How much is drawn; all kinds that are played here where none are given. Raises FaultError."""
+    for kind in kinds or ():
+        if kind not in BEGIN:
+            raise FaultError(f"kinds: given {kind}; allowed with FULL=1: {', '.join(BEGIN)} ({NOT_PLAYED[kind]})")
+    if slots not in (None, SLOTS):
+        raise FaultError(f"slots: given {slots}; allowed with FULL=1: {SLOTS}")
+    return replace(BOUNDS, kinds=tuple(kinds or BEGIN))
 
-    kinds = tuple(BEGIN)
+
+class FullWorld:
+    """`folder` is where each local cloud has its files. Needs what `make rehearse` needs. Raises WorldBroke where that is missing."""
+
+    kinds: Collection[Kind] = tuple(BEGIN)
 
     def __init__(self, folder: Path) -> None:
+        problems = needs.problems(runs.folder())
+        image = made_or_reason()
+        if problems or isinstance(image, str):
+            raise WorldBroke("; ".join([*problems, *([image] if isinstance(image, str) else [])]))
         self._folder = folder
         self._numbers = itertools.count()
         self._stack = ExitStack()
