@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         given = schedule(options.faults) if options.faults else None
-        bounds, times = _of_world(options, _kinds(options.kinds))
+        bounds, times = _of_world(options, _kinds(options.kinds), given)
     except FaultError as error:
         print(error, file=sys.stderr)
         return report.BAD_INPUT
@@ -74,12 +74,14 @@ def _rage(plan: Plan, folder: Path, options: argparse.Namespace) -> int:
     return report.code(storm)
 
 
-def _of_world(options: argparse.Namespace, kinds: Sequence[Kind]) -> tuple[Bounds, Times]:
+def _of_world(options: argparse.Namespace, kinds: Sequence[Kind], given: Schedule | None) -> tuple[Bounds, Times]:
     """How much is drawn and how long it may take, which differs between the worlds. Raises FaultError."""
     if not options.full:
         return Bounds(kinds, slots=options.slots or 0), Times(settle_seconds=options.settle or Times.settle_seconds)
     from tests.storm.full import world
 
+    if given is not None:
+        world.bounds([each.kind for each in given.faults], given.slots)
     bounds, times = world.bounds(kinds if options.kinds else None, options.slots), world.TIMES
     return bounds, replace(times, settle_seconds=options.settle or times.settle_seconds)
 

@@ -96,12 +96,12 @@ class Function:
 
         def run() -> None:
             # What is known now is called when it is old.
-            events = [_SCHEDULED, *(_notice(self._uuid, *each) for each in self._waiting())]
+            events = [_SCHEDULED, *(notice(self._uuid, *each) for each in self._waiting())]
             while not stopping.wait(seconds):
                 for event in events:
                     for _ in range(times):
                         self._call(event)
-                events = [_SCHEDULED, *(_notice(self._uuid, *each) for each in self._waiting())]
+                events = [_SCHEDULED, *(notice(self._uuid, *each) for each in self._waiting())]
 
         thread = threading.Thread(target=run, name="events", daemon=True)
         thread.start()
@@ -125,7 +125,7 @@ class Function:
             self._lambda.update_event_source_mapping(UUID=each["UUID"], Enabled=wanted)
 
 
-def _notice(cluster_uuid: str, instance: str, group: str) -> dict[str, Any]:
+def notice(cluster_uuid: str, instance: str, group: str) -> dict[str, Any]:
     """Auto Scaling's event that a hook holds an instance.
 
     https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-event-reference.html

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from coordination.conditions import Condition
@@ -51,45 +51,54 @@ def of_status(status: str) -> list[str]:
     return [] if status.endswith("_COMPLETE") else [f"the root stack is {status}"]
 
 
+@dataclass
+class Waits:
+    """Lets the same thing be done once in so many seconds."""
+
+    seconds: float
+    _done: dict[str, float] = field(default_factory=dict)
+
+    def may(self, what: str, now: float) -> bool:
+        """Whether it may be done now; whoever asks does it then."""
+        if what in self._done and now - self._done[what] < self.seconds:
+            return False
+        self._done[what] = now
+        return True
+
+
 class Person:
     """Does what conditions and the stack ask a person for, and waits then for a while."""
 
     def __init__(self, cluster: ClusterHarness) -> None:
         self._cluster = cluster
-        self._done: dict[str, float] = {}
+        self._waits = Waits(_AGAIN_SECONDS)
 
     def help(self, seen: Seen, status: str, strangers: Sequence[str], members: Sequence[str]) -> list[Helped]:
         """Do it. `members` are the instances that etcd lists."""
         found: list[Helped] = []
+        now = time.monotonic()
         for each in seen.conditions.values():
-            if each.next_step.startswith(_COMMAND) and self._may(each.name):
+            if each.next_step.startswith(_COMMAND) and self._waits.may(each.name, now):
                 updating.paste(self._cluster, each.next_step)
-                found.append(Helped(time.monotonic(), each.name, each.next_step))
-            elif (waiting := _failed_boot(each, seen)) and self._may(each.name):
+                found.append(Helped(now, each.name, each.next_step))
+            elif (waiting := failed_boot(each, seen)) and self._waits.may(each.name, now):
                 self._terminate(waiting)
-                found.append(Helped(time.monotonic(), each.name, each.next_step))
+                found.append(Helped(now, each.name, each.next_step))
         for name in strangers:
-            if name in seen.running and name not in members and self._may(name):
+            if name in seen.running and name not in members and self._waits.may(name, now):
                 self._terminate(name)
-                found.append(Helped(time.monotonic(), "StrangerMember", f"terminates {name}"))
-        if status == ROLLBACK_FAILED and self._may(status):
+                found.append(Helped(now, "StrangerMember", f"terminates {name}"))
+        if status == ROLLBACK_FAILED and self._waits.may(status, now):
             stack = self._cluster.rehearsal.local
             stack.aws("cloudformation", "continue-update-rollback", "--stack-name", STACK)
-            found.append(Helped(time.monotonic(), status, "continues the rollback"))
+            found.append(Helped(now, status, "continues the rollback"))
         return found
-
-    def _may(self, what: str) -> bool:
-        now = time.monotonic()
-        if now - self._done.get(what, now - _AGAIN_SECONDS) < _AGAIN_SECONDS:
-            return False
-        self._done[what] = now
-        return True
 
     def _terminate(self, name: str) -> None:
         end_instance(self._cluster, name)
 
 
-def _failed_boot(condition: Condition, seen: Seen) -> str:
+def failed_boot(condition: Condition, seen: Seen) -> str:
     """The instance that waits for a person after a failed boot; what made it fail has been corrected by then."""
     if not condition.name.startswith("BootFailed"):
         return ""

@@ -61,7 +61,10 @@ def bounds(kinds: Collection[Kind] | None, slots: int | None) -> Bounds:
 
 
 class FullWorld:
-    """`folder` is where each local cloud has its files. Needs what `make rehearse` needs. Raises WorldBroke where that is missing."""
+    """`folder` is where each local cloud has its files.
+
+    Needs what `make rehearse` needs, and raises WorldBroke where that is missing.
+    """
 
     kinds: Collection[Kind] = tuple(BEGIN)
 
