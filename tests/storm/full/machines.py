@@ -66,12 +66,11 @@ class Machines:
 
     def cut(self, instance: str, what: str) -> bool:
         """Cut an instance off MEMBERS or AWS; False where it does not run, or is cut off already."""
-        table = f"table inet {_TABLE}-{what}"
-        return self._nft(instance, f"create {table}\n{table} {{ {_RULES[what]} }}")
+        return self._nft(instance, cutting(what))
 
     def heal(self, instance: str, what: str) -> None:
         """The opposite; nothing happens where it does not run any more."""
-        self._nft(instance, f"delete table inet {_TABLE}-{what}")
+        self._nft(instance, healing(what))
 
     def events(self, instance: str, start: int, file: Path) -> tuple[list[dict[str, Any]], int]:
         """The whole lines of JSON of an instance's file behind `start` bytes, and where they end."""
@@ -123,6 +122,17 @@ class Machines:
         found = int(command[command.index("--target") + 1])
         self._first[instance] = found
         return found
+
+
+def cutting(what: str) -> str:
+    """nftables' commands that cut an instance off MEMBERS or AWS; they fail where it is cut off."""
+    table = f"table inet {_TABLE}-{what}"
+    return f"create {table}\n{table} {{\n{_RULES[what]}\n}}\n"
+
+
+def healing(what: str) -> str:
+    """Those that take it back; they fail where it is not cut off."""
+    return f"delete table inet {_TABLE}-{what}\n"
 
 
 def _cloud_of(endpoint: str) -> str:
