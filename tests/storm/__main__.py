@@ -62,6 +62,7 @@ def _rage(plan: Plan, folder: Path, options: argparse.Namespace) -> int:
     print(f"seed {plan.seed}", file=sys.stderr, flush=True)
 
     def say(number: int, played: Round) -> None:
+        (folder / f"trace-{number}").write_text(f"{report.trace(played)}\n", encoding="utf-8")
         print(report.line(number, played), file=sys.stderr if options.json else sys.stdout, flush=True)
 
     world = _world(folder / "world", full=options.full)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import shlex
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from tests.storm.rounds import Round
 from tests.storm.shrinking import NotRepeated, Shrunk
 from tests.storm.storm import Found, Storm
+from tests.storm.trace import Event, Listed
 
 NOTHING_FOUND, FOUND, BAD_INPUT, UNDECIDED, BROKE = 0, 1, 2, 3, 4
 """Exit codes; docs/storm.md has them."""
 _EVENTS_AROUND = 40
+_LONGEST_EVENT = 300
 
 
 def code(storm: Storm) -> int:
@@ -65,6 +68,12 @@ def text(storm: Storm, seed: int, more: str = "") -> str:
     return "\n".join([*lines, "", "nothing was found" if not storm.found else f"found in {len(storm.found)} rounds"])
 
 
+def trace(played: Round) -> str:
+    """Every event of a round, a line each."""
+    start = played.trace.events[0].at if played.trace.events else 0.0
+    return "\n".join(f"{each.at - start:8.3f} {_told(each)}" for each in _changes(played.trace.events))
+
+
 def _about(found: Found, seed: int, more: str) -> list[str]:
     lines = [f"round {found.number} found:"]
     lines += [f"  {each.invariant}: {each.text}" for each in found.round.verdict.found]
@@ -78,16 +87,33 @@ def _about(found: Found, seed: int, more: str) -> list[str]:
 
 
 def _trace(played: Round) -> list[str]:
-    """The last events before the first thing that was found."""
+    """The last events before the first thing that was found; of looks that find the same, the first."""
     first = played.verdict.found[0].at
     start = played.trace.events[0].at
-    before = [each for each in played.trace.events if each.at <= first][-_EVENTS_AROUND:]
+    before = [each for each in _changes(played.trace.events) if each.at <= first][-_EVENTS_AROUND:]
     return ["  trace:", *(f"    {each.at - start:7.2f} {_told(each)}" for each in before)]
 
 
+def _changes(events: Sequence[Event]) -> Iterator[Event]:
+    """Without looks at etcd's list that find what the one before has found."""
+    before: object = None
+    for each in events:
+        if isinstance(each, Listed):
+            found = (each.etcd_cluster_id, each.members)
+            if found == before:
+                continue
+            before = found
+        yield each
+
+
 def _told(event: object) -> str:
+    if isinstance(event, Listed):
+        named = [
+            (each.instance or each.member_id) + (" (learner)" if each.is_learner else "") for each in event.members
+        ]
+        return f"Listed {', '.join(named)} of {event.etcd_cluster_id}"
     fields: dict[str, Any] = {name: value for name, value in vars(event).items() if name != "at"}
-    return f"{type(event).__name__} {json.dumps(fields, default=_plain)[:400]}"
+    return f"{type(event).__name__} {json.dumps(fields, default=_plain)[:_LONGEST_EVENT]}"
 
 
 def as_json(storm: Storm, seed: int, more: str = "") -> str:

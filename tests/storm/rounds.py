@@ -15,11 +15,11 @@ from tests.storm.history import HistoryError
 from tests.storm.linearizable import NotLinearizable, Undecided
 from tests.storm.recorder import read_back, recording
 from tests.storm.schedule import Schedule
-from tests.storm.trace import Event, FaultBegan, FaultsEnded, Helped, Judged, Settled, Trace, Unsettled
+from tests.storm.trace import Event, FaultBegan, FaultsEnded, Helped, Judged, Settled, StillLeft, Trace, Unsettled
 from tests.storm.world import World
 
 _LOOK_SECONDS = 0.2
-_KEYS = 4
+_KEYS, _CLIENTS, _PAUSE_SECONDS = 3, 4, 0.08
 _NUMBERS = itertools.count()
 
 
@@ -29,8 +29,8 @@ class Times:
 
     settle_seconds: float = 60.0
     """From the end of the faults until everything stands."""
-    calm_seconds: float = 0.5
-    """Clients go on for so long after that."""
+    steady_seconds: float = 1.0
+    """It has to stand for so long: a look may be older than what was done."""
     check_seconds: float = 60.0
     """For the checker of histories."""
 
@@ -68,15 +68,19 @@ def play(world: World, schedule: Schedule, folder: Path, times: Times, *, found:
     number = next(_NUMBERS)
     began = time.monotonic()
     history = folder / f"history-{number}"
-    load = Load(tuple(f"storm/{number}/{key}" for key in range(_KEYS)), pause_seconds=0.05, seed=seed + number)
+    load = Load(
+        tuple(f"storm/{number}/{key}" for key in range(_KEYS)),
+        clients=_CLIENTS,
+        pause_seconds=_PAUSE_SECONDS,
+        seed=seed + number,
+    )
     seen: list[Event] = []
     world.begin()
     with recording(history) as recorder, world.clients(load, recorder):
         _let_faults_happen(world, schedule, seen)
         world.end_faults()
         seen.append(FaultsEnded(time.monotonic()))
-        settled_after = _settle(world, times.settle_seconds, seen)
-        time.sleep(times.calm_seconds)
+        settled_after = _settle(world, times, seen)
     calls, undecided = _judge_history(history, times.check_seconds, seen)
     trace = Trace(schedule.slots, [*world.events(), *seen])
     seconds = time.monotonic() - began
@@ -91,16 +95,24 @@ def _let_faults_happen(world: World, schedule: Schedule, seen: list[Event]) -> N
     _sleep_until(began + max((fault.at + fault.seconds for fault in schedule.faults), default=0.0))
 
 
-def _settle(world: World, seconds: float, seen: list[Event]) -> float | None:
-    began = time.monotonic()
-    while left := world.left():
-        if time.monotonic() - began > seconds:
-            seen.append(Unsettled(time.monotonic(), tuple(left)))
-            return None
-        seen.extend(world.help())
+def _settle(world: World, times: Times, seen: list[Event]) -> float | None:
+    began = stood = time.monotonic()
+    told: tuple[str, ...] = ()
+    while True:
+        left, now = tuple(world.left()), time.monotonic()
+        if left != told:
+            told = left
+            seen.append(StillLeft(now, left))
+        if left:
+            stood = now
+            if now - began > times.settle_seconds:
+                seen.append(Unsettled(now, left))
+                return None
+            seen.extend(world.help())
+        elif now - stood >= times.steady_seconds:
+            seen.append(Settled(now))
+            return stood - began
         time.sleep(_LOOK_SECONDS)
-    seen.append(Settled(time.monotonic()))
-    return time.monotonic() - began
 
 
 def _judge_history(history: Path, seconds: float, seen: list[Event]) -> tuple[int, tuple[str, ...]]:

@@ -115,6 +115,13 @@ class FaultsEnded(Event):
 
 
 @dataclass(frozen=True)
+class StillLeft(Event):
+    """After the faults have ended, this is not as it should be; told where it has changed."""
+
+    left: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Settled(Event):
     """Everything stands as it should."""
 

@@ -42,7 +42,9 @@ class WorldBroke(Exception):
 class World(Protocol):
     """See the module's text."""
 
-    kinds: Collection[Kind]
+    @property
+    def kinds(self) -> Collection[Kind]:
+        """What it can play."""
 
     def found(self, slots: int) -> None:
         """Make a new cluster, in place of the one before. Raises WorldBroke."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import subprocess
+import sys
 import time
 from collections.abc import Collection, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,13 +31,14 @@ from tests.storm.schedule import Bounds
 from tests.storm.trace import Event, Helped, HookCompleted
 from tests.storm.world import WorldBroke
 
-TIMES = Times(settle_seconds=1200.0, calm_seconds=3.0, check_seconds=120.0)
+TIMES = Times(settle_seconds=1200.0, steady_seconds=5.0, check_seconds=120.0)
 """Two replacements, one after the other, of the longest that a test of the living cluster waits for, and an update."""
 BOUNDS = Bounds(kinds=tuple(BEGIN), most_faults=5, seconds=60.0, longest_seconds=30.0, slots=SLOTS)
 CLIENT_PAUSE_SECONDS = 0.4
 """A round takes minutes, and the checker's memory grows with the square of a key's calls."""
 _ANSWER_SECONDS = 3.0
 _LOOK_SECONDS = 2.0
+_LONGEST_LINE = 600
 _BROKEN = (
     AssertionError,
     BotoCoreError,
@@ -80,6 +82,7 @@ class FullWorld:
         self._faults: Faults | None = None
         self._begun = 0.0
         self._looked: tuple[Seen, str] | None = None
+        self._told: list[str] = []
 
     def found(self, slots: int) -> None:
         """Start another local cloud, in the place of the one before."""
@@ -87,7 +90,9 @@ class FullWorld:
             raise WorldBroke(f"slots: given {slots}; allowed: {SLOTS}")
         self.close()
         try:
-            cloud = self._stack.enter_context(living(self._folder / f"cloud-{next(self._numbers)}"))
+            # A rehearsal tells how far it is on standard output, where the storm's result is to stand.
+            with redirect_stdout(sys.stderr):
+                cloud = self._stack.enter_context(living(self._folder / f"cloud-{next(self._numbers)}"))
         except _BROKEN as error:
             self.close()
             raise WorldBroke(f"the local cloud does not come up: {error}") from error
@@ -95,7 +100,7 @@ class FullWorld:
 
     def begin(self) -> None:
         """Begin a round's trace."""
-        self._begun = time.monotonic()
+        self._begun, self._told = time.monotonic(), []
         self._now.monitor.begin()
 
     def clients(self, load: Load, recorder: Recorder) -> AbstractContextManager[object]:
@@ -107,9 +112,11 @@ class FullWorld:
         """Let a fault begin."""
         assert self._faults is not None
         try:
-            return self._faults.inject(fault)
+            hit = self._faults.inject(fault)
         except _BROKEN as error:
             raise WorldBroke(f"{fault}: {type(error).__name__}: {error}") from error
+        self._say(f"{fault}: {hit or 'nobody'}")
+        return hit
 
     def end_faults(self) -> None:
         """Take back what faults have left."""
@@ -140,6 +147,9 @@ class FullWorld:
                 found = cloud.cluster.unhealthy(seen, frozenset(strangers))
         except _BROKEN as error:
             found = [f"{type(error).__name__}: {error}"]
+        if found != self._told:
+            self._told = found
+            self._say(f"left: {'; '.join(found) or 'nothing'}")
         if found:
             time.sleep(_LOOK_SECONDS)
         return found
@@ -168,6 +178,10 @@ class FullWorld:
         self._cloud = self._faults = None
         stack, self._stack = self._stack, ExitStack()
         stack.close()
+
+    def _say(self, what: str) -> None:
+        """How far a round is, for whoever waits."""
+        print(f"{time.monotonic() - self._begun:7.1f} s  {what[:_LONGEST_LINE]}", file=sys.stderr, flush=True)
 
     @property
     def _now(self) -> Cloud:

@@ -1,4 +1,4 @@
-"""What of AWS a cluster of the light world has: a table, parameters, a root stack with the generated slots in a nested one.
+"""What of AWS a cluster of the light world has: a table, parameters, and a root stack with the generated slots.
 
 Slots, their hooks, sizes and update policy are those of the generated template `controlplane.json`; what is left out of
 it are roles, volumes and networks of instances, and the resources that wait for the whole deploy (Start, ClusterReady).
@@ -34,8 +34,9 @@ from tests.storm.light.shared import REGION
 _TEMPLATE = Path(__file__).parents[3] / "templates" / "controlplane.json"
 _NUMBERS = itertools.count(1)
 _BUCKET = "storm-templates"
-GOOD_TYPES = ("m5.large", "m5.xlarge")
-"""An update changes the type, which is what makes a new launch template."""
+GOOD_TYPES = tuple(f"{family}.{size}" for family in ("m5", "c5", "r5") for size in ("large", "xlarge", "2xlarge"))
+"""An update changes the type, which is what makes a new launch template. They are so many that the next one is never
+that of an update which went back."""
 _API_NAME = "api.storm.internal"
 
 
@@ -156,6 +157,22 @@ class ClusterStack:
     def cancel_update(self) -> None:
         """Cancel an update that goes on."""
         self.client("cloudformation").cancel_update_stack(StackName=self.name)
+
+    def terminate(self, instance_id: str) -> None:
+        """Terminate an instance as a person does: through its group, where it has one."""
+        asked = self.client("autoscaling").describe_auto_scaling_instances(InstanceIds=[instance_id])
+        if not asked["AutoScalingInstances"]:
+            self.terminate_in_ec2(instance_id)
+            return
+        self.client("autoscaling").terminate_instance_in_auto_scaling_group(
+            InstanceId=instance_id, ShouldDecrementDesiredCapacity=False
+        )
+
+    def terminate_in_ec2(self, instance_id: str) -> None:
+        """Terminate an instance as a person does, who has to take away its protection first."""
+        ec2 = self.client("ec2")
+        ec2.modify_instance_attribute(InstanceId=instance_id, DisableApiTermination={"Value": False})
+        ec2.terminate_instances(InstanceIds=[instance_id])
 
     def status(self) -> str:
         """The root's."""

@@ -11,8 +11,9 @@ import threading
 import time
 from collections.abc import Callable
 
-SPEED = 10.0
-"""Seconds of a program in one real second."""
+SPEED = 4.0
+"""Seconds of a program in one real second. An agent's last look at etcd and its call have to fit into CALL_SECONDS of
+these, on a computer that has other things to do: what can be made shorter instead, `pace` makes shorter."""
 
 real: Callable[[], float] = time.monotonic
 _sleep = time.sleep

@@ -55,6 +55,10 @@ class Faults:
         """The instances that a person has put into standby, or detached."""
         return [each for each in self._strangers if not self._world.hypervisor.computers[each].gone]
 
+    def ended(self, instance: str) -> None:
+        """The person has terminated it."""
+        self._strangers.discard(instance)
+
     def forget(self) -> None:
         """Another cluster comes."""
         self._strangers.clear()
@@ -148,10 +152,7 @@ class Faults:
             return ""
         if fault.kind is Kind.LOSE:
             self._world.hypervisor.destroy(target)
-        self._world.cluster.client("ec2").modify_instance_attribute(
-            InstanceId=target, DisableApiTermination={"Value": False}
-        )
-        self._world.cluster.client("ec2").terminate_instances(InstanceIds=[target])
+        self._world.cluster.terminate_in_ec2(target)
         self._world.hypervisor.destroy(target)
         return target
 

@@ -59,7 +59,8 @@ def _between_aws(places: Places, instance: str) -> None:
         assert send(self, request).content is not None
         raise ReadTimeoutError(endpoint_url=request.url)
 
-    URLLib3Session.send = faulty
+    session: Any = URLLib3Session
+    session.send = faulty
 
 
 def _between_members(places: Places, address: str) -> None:

@@ -1,8 +1,8 @@
 """The reconcile function of the light world: the real handler with its real wiring, called by lines of a pipe.
 
-It plays Lambda's warm process. Several calls run at the same time, as in Lambda several processes would; what they share
-are clients, which is all that the handler keeps. A call that has taken longer than its time-out goes on, which Lambda
-would not allow; nothing in the light world takes that long.
+It plays Lambda's warm process. Several calls run at the same time, as in Lambda several processes would; what they
+share are clients, which is all that the handler keeps. A call that has taken longer than its time-out goes on, which
+Lambda would not allow; nothing in the light world takes that long.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """EC2's computers, systemd and the kubelet of the light world: what runs for each instance, and what is done to it.
 
-An instance that EC2 calls running gets a root folder and an address, and its boot is started, as user data does. One that
-EC2 calls terminated, or that is lost, has all its processes killed. Of systemd it plays: a unit that is started runs;
-a boot that crashed is started again, one that ended is not; the agent always is (imagebuilder/configure/node.py). Of the
-kubelet: etcd runs while the kubelet was started and etcd's manifest is there, and is started again when it ends.
+An instance that EC2 calls running gets a root folder and an address, and its boot is started, as user data does. One
+that EC2 calls terminated, or that is lost, has all its processes killed. Of systemd it plays: a unit that is started
+runs; a boot that crashed is started again, one that ended is not; the agent always is (imagebuilder/configure/node.py).
+Of the kubelet: etcd runs while the kubelet was started and etcd's manifest is there, and is started again when it
+ends.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from tests.storm.light.shared import (
 from tests.storm.trace import Life
 
 LOOK_SECONDS = 0.04
-_RESTART_SECONDS = 0.5
+_RESTART_SECONDS = 1.0
 """Of a unit that ended: RestartSec on the fast clock."""
 _ETCD_RESTART_SECONDS = 0.3
 
@@ -138,11 +139,8 @@ class Hypervisor:
 
     def without_agent(self) -> list[str]:
         """The instances in which no agent runs."""
-        return [
-            name
-            for name, each in list(self.computers.items())
-            if not each.gone and not (each.agent and alive(each.agent))
-        ]
+        present = [(name, each) for name, each in list(self.computers.items()) if not each.gone]
+        return [name for name, each in present if not (each.agent and alive(each.agent))]
 
     # what faults do
 

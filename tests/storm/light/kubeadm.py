@@ -8,7 +8,8 @@ call is repeated until `timeouts.etcdAPICall` is over (cmd/kubeadm/app/util/etcd
 MemberPromote). Both end with the kubelet's own file. `kubeadm reset` without its phase remove-etcd-member takes
 manifests and the kubelet's file away, and leaves etcd's data.
 
-It runs in the boot's own thread, and looks between its steps whether it was ended, as `userdata.host.commands.run` does.
+It runs in the boot's own thread, and looks between its steps whether it was ended, as `userdata.host.commands.run`
+does. Its time-outs are real ones: etcd takes no new member until all have been connected for five seconds.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ from userdata.pki.material import Authority
 
 _PKI = "etc/kubernetes/pki/etcd"
 _DAY = timedelta(days=1)
-_LOOK_SECONDS = 0.05
+_LOOK_SECONDS = 0.15
 """Real ones, as all here: etcd is no faster than ever."""
-_CALL_SECONDS = 4.0
+_CALL_SECONDS = 8.0
 _START_SECONDS = 15.0
 PEER_LISTENER_PORT = 12380
 """Where etcd itself listens; at its public port the network between members does (`relay`)."""

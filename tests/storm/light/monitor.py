@@ -16,7 +16,7 @@ from tests.storm.trace import Event, HookCompleted, Life, Listed, Lives, Member,
 from userdata.etcd.client import Etcd
 from userdata.etcd.model import MemberList, hexadecimal
 
-LOOK_SECONDS = 0.12
+LOOK_SECONDS = 0.2
 _ANSWER_SECONDS = 1.0
 Told = Callable[[Mapping[str, Any]], None]
 

@@ -290,5 +290,6 @@ def _prepare(instance: Instance) -> None:
     """What every program of an instance has."""
     faulty.install(instance.places, instance.identity.instance_id, instance.identity.address)
     own = credentials(instance.root)
-    for module in (userdata.etcd.view, userdata.boot.readiness, userdata.agent.task_list):
+    modules: tuple[Any, ...] = (userdata.etcd.view, userdata.boot.readiness, userdata.agent.task_list)
+    for module in modules:
         module.NODE_CREDENTIALS = own

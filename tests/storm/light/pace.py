@@ -10,33 +10,40 @@ import sys
 from collections.abc import Mapping
 
 CONSTANTS: Mapping[tuple[str, str], float] = {
-    ("coordination.members", "SILENT_SECONDS"): 50,
-    ("coordination.operations", "LONGEST_SECONDS"): 120,
-    ("coordination.operations", "DOUBT_SECONDS"): 40,
-    ("coordination.observed_state", "FRESH_SECONDS"): 60,
-    ("coordination.boot_failures", "FAILURES_SECONDS"): 600,
-    ("functions.reconcile.endings", "_HOUR_SECONDS"): 300,
-    ("functions.reconcile.removals", "SUCCESSOR_SECONDS"): 80,
-    ("functions.reconcile.removals", "LAUNCH_SECONDS"): 20,
-    ("functions.reconcile.removals", "VETO_SECONDS"): 20,
-    ("functions.reconcile.processes", "LEFT_SECONDS"): 60,
+    ("coordination.members", "SILENT_SECONDS"): 20,
+    ("coordination.operations", "LONGEST_SECONDS"): 50,
+    ("coordination.operations", "DOUBT_SECONDS"): 22,
+    ("coordination.observed_state", "FRESH_SECONDS"): 30,
+    ("coordination.boot_failures", "FAILURES_SECONDS"): 240,
+    ("functions.reconcile.endings", "_HOUR_SECONDS"): 120,
+    ("functions.reconcile.removals", "SUCCESSOR_SECONDS"): 30,
+    ("functions.reconcile.removals", "LAUNCH_SECONDS"): 8,
+    ("functions.reconcile.removals", "VETO_SECONDS"): 8,
+    ("functions.reconcile.processes", "LEFT_SECONDS"): 24,
 }
 """By the module that defines each. Every module that has imported one gets the new value."""
 PACE: Mapping[str, Mapping[str, float]] = {
-    "leases": {"lease": 25, "renew": 6, "found": 200, "join": 150},
-    "pace": {"look": 5, "gate": 3, "heartbeat": 60, "serve": 150, "drain": 20, "clients": 10},
+    "leases": {"lease": 10, "renew": 2.5, "found": 80, "join": 60},
+    "pace": {"look": 2, "gate": 1.2, "heartbeat": 24, "serve": 60, "drain": 8, "clients": 4},
 }
 """What an image's own file says (userdata.config.image)."""
-PERIODS: Mapping[str, float] = {"observe": 8, "sight": 8, "still-restart": 20, "stale-nodes": 60, "cordons": 60}
+PERIODS: Mapping[str, float] = {
+    "observe": 3,
+    "sight": 3,
+    "removal": 1,
+    "still-restart": 8,
+    "stale-nodes": 60,
+    "cordons": 60,
+}
 """Of tasks of the agent that have longer ones."""
-NETWORK = 2.5
+NETWORK = 1.0
 """By how much time-outs of requests are longer than the fast clock would have them: etcd and the network are not
 faster than ever, and a look at three members has to fit into CALL_SECONDS."""
 SCHEDULE_SECONDS = 1.0
 """Between two calls of the function by its schedule; real ones."""
-PAUSE_TIME = "PT4M"
+PAUSE_TIME = "PT2M"
 """For how long CloudFormation waits for an instance's signal."""
-LAUNCH_HOOK_SECONDS = 400
+LAUNCH_HOOK_SECONDS = 160
 """The time-out of the launch hook."""
 ROOMS = ("coordination", "functions", "userdata")
 

@@ -13,6 +13,7 @@ import asyncio
 import os
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.storm.light.kubeadm import PEER_LISTENER_PORT
@@ -23,6 +24,22 @@ _LOOK_SECONDS = 0.05
 _PEER_PORT = 2380
 
 
+@dataclass(eq=False)
+class _Connection:
+    """A connection that is passed on. `source` is the address of the member whose it is, once that was asked."""
+
+    peer: tuple[str, int]
+    target: str
+    writer: asyncio.StreamWriter
+    back: asyncio.StreamWriter
+    source: str = ""
+
+    def end(self) -> None:
+        """End it at once, on both sides."""
+        self.writer.transport.abort()
+        self.back.transport.abort()
+
+
 class Relay:
     """All connections between members."""
 
@@ -30,7 +47,7 @@ class Relay:
         self._places = places
         self._members: dict[int, str] = {}
         self._servers: list[asyncio.Server] = []
-        self._open: set[tuple[str, str, asyncio.StreamWriter, asyncio.StreamWriter]] = set()
+        self._open: set[_Connection] = set()
 
     async def run(self) -> None:
         """Obey lines until there are no more."""
@@ -52,17 +69,14 @@ class Relay:
         self._servers.append(await asyncio.start_server(connected, address, _PEER_PORT))
 
     async def _pass_on(self, target: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        source = self._source(writer.get_extra_info("peername"))
-        if source and self._places.state.separates(source, target):
-            writer.transport.abort()
-            return
         try:
             there, back = await asyncio.open_connection(target, PEER_LISTENER_PORT)
         except OSError:
             writer.transport.abort()
             return
-        entry = (source, target, writer, back)
+        entry = _Connection(writer.get_extra_info("peername"), target, writer, back)
         self._open.add(entry)
+        self._cut_off(entry)
         try:
             await asyncio.wait(
                 [asyncio.create_task(_copy(reader, back)), asyncio.create_task(_copy(there, writer))],
@@ -70,19 +84,26 @@ class Relay:
             )
         finally:
             self._open.discard(entry)
-            for each in (writer, back):
-                each.transport.abort()
+            entry.end()
 
     async def _cut(self) -> None:
         """End connections between nodes that have been cut off from each other."""
         while True:
-            state = self._places.state
-            if state.cut:
-                for source, target, writer, back in list(self._open):
-                    if source and state.separates(source, target):
-                        writer.transport.abort()
-                        back.transport.abort()
+            for each in list(self._open):
+                self._cut_off(each)
             await asyncio.sleep(_LOOK_SECONDS)
+
+    def _cut_off(self, connection: _Connection) -> None:
+        """End a connection if it is between nodes that do not reach each other. Whose it is, is looked up only then:
+        the kernel's table is long, and is read as a text."""
+        state = self._places.state
+        if not state.cut:
+            return
+        if connection.target not in state.cut and not connection.source:
+            connection.source = self._source(connection.peer)
+        # To a node that is cut off nobody but others connect.
+        if connection.target in state.cut or state.separates(connection.source, connection.target):
+            connection.end()
 
     def _source(self, peer: tuple[str, int]) -> str:
         """The address of the member whose socket is at the other end; empty where nobody knows."""

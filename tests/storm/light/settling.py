@@ -1,4 +1,4 @@
-"""When a cluster of the light world stands as it should, what is left to do until then, and what a person does of it."""
+"""When a cluster of the light world stands as it should, what is left until then, and what a person does of it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _of_items(items: Mapping[str, Mapping[str, Any]], serving: Sequence[str]) ->
 
 
 def help_out(
-    cluster: ClusterStack, seen: Seen, listed: MemberList | None, strangers: Callable[[], Sequence[str]]
+    cluster: ClusterStack, seen: Seen, listed: MemberList | None, strangers: Sequence[str], ended: Callable[[str], None]
 ) -> list[Helped]:
     """Do what conditions, and the stack, ask a person for."""
     found: list[Helped] = []
@@ -73,9 +73,10 @@ def help_out(
         elif name.startswith("BootFailed"):
             found += _end_failed(cluster, seen, name, item)
     members = {each.name for each in (listed.members if listed is not None else ())}
-    for each in strangers():
+    for each in strangers:
         if each not in members:
-            cluster.client("ec2").terminate_instances(InstanceIds=[each])
+            cluster.terminate(each)
+            ended(each)
             found.append(Helped(clock.real(), "StrangerMember", f"terminates {each}"))
     if seen.status == "UPDATE_ROLLBACK_FAILED":
         cluster.client("cloudformation").continue_update_rollback(StackName=cluster.stack_id)
@@ -102,6 +103,6 @@ def _end_failed(cluster: ClusterStack, seen: Seen, name: str, item: Mapping[str,
     for group in seen.groups:
         for instance in group["Instances"]:
             if instance["InstanceId"] in next_step and instance["LifecycleState"] == "Pending:Wait":
-                cluster.client("ec2").terminate_instances(InstanceIds=[instance["InstanceId"]])
+                cluster.terminate_in_ec2(instance["InstanceId"])
                 return [Helped(clock.real(), name, next_step)]
     return []

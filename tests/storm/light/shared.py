@@ -91,7 +91,7 @@ class Places:
         with self._lock:
             if self._read[0] != changed:
                 found = json.loads(path.read_text())
-                self._read = (changed, State(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}))
+                self._read = (changed, _state(found))
             return self._read[1]
 
     def write_state(self, state: State) -> None:
@@ -123,6 +123,11 @@ class Places:
         line = json.dumps({"kind": kind, "at": clock.real(), "pid": os.getpid(), **fields})
         with (self.events / str(os.getpid())).open("a") as file:
             file.write(f"{line}\n")
+
+
+def _state(found: Mapping[str, Any]) -> State:
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
+    return State(**values)
 
 
 def write_whole(path: Path, content: object) -> None:

@@ -19,7 +19,7 @@ from tests.storm.light.caller import Caller
 from tests.storm.light.hypervisor import Hypervisor
 from tests.storm.light.shared import Places
 
-LOOK_SECONDS = 0.15
+LOOK_SECONDS = 0.2
 _WAITS = "Terminating:Wait"
 _OVER = ("shutting-down", "terminated")
 

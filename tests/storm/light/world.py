@@ -129,7 +129,9 @@ class LightWorld:
 
     def help(self) -> Sequence[Helped]:
         """Do what conditions ask a person for."""
-        return settling.help_out(self.cluster, self._watcher.seen, self._monitor.listed, self._faults.strangers)
+        return settling.help_out(
+            self.cluster, self._watcher.seen, self._monitor.listed, self._faults.strangers(), self._faults.ended
+        )
 
     def events(self) -> Sequence[Event]:
         """What was seen in this round."""
