@@ -58,7 +58,8 @@ def test_who_waits_after_a_failed_boot_is_named_by_its_condition() -> None:
     waits = Row("i-1", "slot 0", "running", "Pending:Wait", "-", "boot-failed", 1)
     assert failed_boot(failed, seen(failed, rows=(waits,))) == "i-1"
     assert failed_boot(failed, seen(failed)) == ""
-    assert failed_boot(HELD, seen(HELD, rows=(waits,))) == ""
+    other = Condition("StrangerMember", "i-1 is in no slot", "Terminate i-1.", 1)
+    assert failed_boot(other, seen(other, rows=(waits,))) == ""
 
 
 def test_a_person_waits_before_doing_the_same_again() -> None:
