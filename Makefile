@@ -90,6 +90,13 @@ slow: $(CHECK) ## Tests that take more than ten seconds: every example, PROPERTI
 model: $(CHECK) ## Explore founding, restoring and membership state by state; `make check` takes the small models
 	@$(check_python) -m tests.model
 
+.PHONY: storm
+storm: $(CHECK) ## Random faults on a real etcd while clients write (SEED=7 ROUNDS=300 KEEP_GOING=1 JSON=1 FULL=1, FAULTS='…': docs/storm.md)
+	@$(check_python) -m tests.storm $(if $(FULL),--full) $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(FIRST),--first $(FIRST)) $(if $(FAULTS),--faults '$(FAULTS)') $(if $(KINDS),--kinds $(KINDS)) \
+		$(if $(SLOTS),--slots $(SLOTS)) $(if $(SETTLE),--settle $(SETTLE)) $(if $(KEEP_GOING),--keep-going) \
+		$(if $(filter 0,$(SHRINK)),--no-shrinking) $(if $(KEEP),--keep) $(if $(JSON),--json)
+
 .PHONY: golden
 golden: $(CHECK) ## Write golden templates, the list of moto corrections and IAM's catalogue anew, for git diff
 	@$(check_python) -m tests.templates.golden

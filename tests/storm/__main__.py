@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         given = schedule(options.faults) if options.faults else None
         bounds, times = _of_world(options, _kinds(options.kinds), given)
+        _check_rounds(options)
     except FaultError as error:
         print(error, file=sys.stderr)
         return report.BAD_INPUT
@@ -100,6 +101,13 @@ def _world(folder: Path, *, full: bool) -> World:
 def _anew(given: Schedule) -> Schedule:
     """What is given is played in a cluster of its own."""
     return Schedule(given.slots, True, given.faults)
+
+
+def _check_rounds(options: argparse.Namespace) -> None:
+    for name, least in (("rounds", 1), ("first", 0)):
+        given = getattr(options, name)
+        if given is not None and given < least:
+            raise FaultError(f"--{name}: given {given}; allowed: a whole number from {least}")
 
 
 def _kinds(text: str) -> tuple[Kind, ...]:

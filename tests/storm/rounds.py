@@ -15,7 +15,18 @@ from tests.storm.history import HistoryError
 from tests.storm.linearizable import NotLinearizable, Undecided
 from tests.storm.recorder import read_back, recording
 from tests.storm.schedule import Schedule
-from tests.storm.trace import Event, FaultBegan, FaultsEnded, Helped, Judged, Settled, StillLeft, Trace, Unsettled
+from tests.storm.trace import (
+    Event,
+    FaultBegan,
+    FaultHit,
+    FaultsEnded,
+    Helped,
+    Judged,
+    Settled,
+    StillLeft,
+    Trace,
+    Unsettled,
+)
 from tests.storm.world import World
 
 _LOOK_SECONDS = 0.2
@@ -52,8 +63,9 @@ class Round:
 
     @property
     def hits(self) -> dict[str, str]:
-        """Whom each fault hit, by the fault's line."""
-        return {each.fault: each.hit for each in self.trace.of(FaultBegan)}
+        """Whom each fault hit, by the fault's line; empty for nobody."""
+        began = {each.fault: each.hit for each in self.trace.of(FaultBegan)}
+        return began | {each.fault: each.hit for each in self.trace.of(FaultHit)}
 
     @property
     def helped(self) -> list[Helped]:

@@ -41,6 +41,12 @@ def test_only_a_minority_loses_its_data_and_updates_come_one_at_a_time() -> None
         assert sum(each.kind in UPDATES for each in drawn.faults) <= 1
 
 
+def test_where_a_fault_waits_for_a_removal_something_is_removed() -> None:
+    waiting = {Kind.AGENT_KILL, Kind.AGENT_FREEZE, Kind.JOINER_PAUSE, Kind.BOOT_FAILS}
+    alone = [drawn for drawn in DRAWN if drawn.faults and {each.kind for each in drawn.faults} <= waiting]
+    assert alone == []
+
+
 def test_only_kinds_that_the_world_plays_are_drawn_and_only_so_many() -> None:
     bounds = Bounds(kinds=(Kind.TERMINATE, Kind.LOSE), most_faults=2, slots=3)
     drawn = [draw(seed, 0, bounds) for seed in range(50)]

@@ -110,6 +110,14 @@ class FaultBegan(Event):
 
 
 @dataclass(frozen=True)
+class FaultHit(Event):
+    """Somebody came to where a fault waited, which had hit nobody when it began."""
+
+    fault: str
+    hit: str
+
+
+@dataclass(frozen=True)
 class FaultsEnded(Event):
     """From now on everything has to settle."""
 

@@ -13,7 +13,8 @@ A world is one object with the methods below; `tests.storm.rounds.play` calls th
    just answered: what nobody knows is `UNSURE`, and an invariant is broken only where the trace proves it.
 3. `clients(load, recorder)`: a context in which clients call and record (tests.storm.clients.calling does it).
 4. `inject(fault)` for each fault, at its time. It returns at once and says whom the fault hit, with "" for nobody: a
-   `leader` may be missing. A fault that lasts ends by itself after its seconds. `kinds` are those that it can play.
+   `leader` may be missing, and a fault may wait for an agent to come to a step, of which `FaultHit` tells if one does.
+   A fault that lasts ends by itself after its seconds. `kinds` are those that it can play.
 5. `end_faults()`: all that faults have left is taken back, and what a person has begun is ended by the person. From
    here on the cluster has to come to rest by itself.
 6. `left()`, again and again: one line for everything that is not as it should be, none once all is settled.

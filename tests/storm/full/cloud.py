@@ -23,7 +23,7 @@ from tests.e2e import updating
 from tests.e2e.harness import ClusterHarness, running
 from tests.e2e.replacing import HEALTHY_SECONDS, SHORT
 from tests.storm.full import account, settling
-from tests.storm.full.account import WAITS, Hooks, Look
+from tests.storm.full.account import IN_SERVICE, WAITS, Hooks, Look
 from tests.storm.full.function import Function
 from tests.storm.full.machines import Machines
 from tests.storm.full.monitor import Monitor
@@ -31,7 +31,7 @@ from tests.storm.full.network import Network
 from tests.storm.full.settling import Person
 from tests.storm.full.storm_node import EVENTS, TRAPS
 from tests.storm.full.traps import Traps
-from tests.storm.trace import Life
+from tests.storm.trace import FaultHit, Life
 from userdata.host.https import Credentials
 
 PROGRAM = Path(__file__).parent / "storm_node.py"
@@ -132,6 +132,11 @@ class Cloud:
         updating.update(self.cluster, **{IMAGE_PARAMETER: self._bad_image if bad else other})
         return True
 
+    def is_moving(self) -> bool:
+        """Whether instances come or go, an operation is stored, or the stack is busy: agents and boots have work."""
+        states = {each.lifecycle_state for each in self.seen.instances.values() if each.runs}
+        return states != {IN_SERVICE} or self.operation() is not None or self.status().endswith("_IN_PROGRESS")
+
     def listed(self) -> list[str]:
         """The instances that etcd lists."""
         return [] if self.monitor.listed is None else [each.name for each in self.monitor.listed.members]
@@ -182,7 +187,9 @@ class Cloud:
 
     def _told(self, instance: str, told: Any) -> None:
         if told["kind"] == "trapped":
-            self.traps.caught(instance, told["number"])
+            fault = self.traps.caught(instance, told["number"])
+            if fault:
+                self.monitor.note(FaultHit(told["at"], fault, instance))
 
     def _waiting(self) -> list[tuple[str, str]]:
         """The instances that terminating hooks hold, each with its group."""

@@ -23,6 +23,7 @@ from tests.storm.trace import Life, Paused
 if TYPE_CHECKING:
     from tests.storm.full.cloud import Cloud
 
+TRAP_SECONDS = 240.0
 DISTURBED = 0.25
 """The share of requests to AWS that have trouble."""
 _STOPPED_SECONDS = 2.0
@@ -64,18 +65,29 @@ class Faults:
             return ""
 
     def end(self) -> None:
-        """End every fault that lasts, take away what waits, and cancel an update that cannot succeed."""
+        """End every fault that lasts, take away what waits, and cancel an update that cannot succeed.
+
+        Agents come to their steps when a successor has booted, minutes after the last fault of a schedule: traps wait
+        for so long, but for no more than TRAP_SECONDS, and not where nothing moves.
+        """
         with self._lock:
             undo = list(self._undo.values())
             self._undo.clear()
         for each in undo:
             each()
+        deadline = time.monotonic() + TRAP_SECONDS
+        while time.monotonic() < deadline and self._may_be_sprung():
+            time.sleep(1.0)
         self._cloud.traps.clear()
         for name in self._cloud.seen.instances:
             self._cloud.machines.continue_all(name)
         if self._updating_badly:
             self._updating_badly = False
             self._cancel_update()
+
+    def _may_be_sprung(self) -> bool:
+        cloud = self._cloud
+        return cloud.traps.are_open(cloud.seen.booting) and cloud.is_moving()
 
     # whom
 
@@ -206,9 +218,8 @@ class Faults:
         return target
 
     def _trap_agent(self, fault: Fault, target: str) -> str:
-        assert fault.step is not None
-        self._cloud.traps.set_for_agents(fault.step, None if fault.kind is Kind.AGENT_KILL else fault.seconds)
-        return "the next agent"
+        self._cloud.traps.set_for_agents(fault)
+        return ""
 
     def _partition(self, fault: Fault, target: str) -> str:
         if not self._cloud.machines.cut(target, MEMBERS):
@@ -271,8 +282,8 @@ class Faults:
         """Now, where one boots; otherwise the next one, at a stage that the fault's time stands for."""
         if target == JOINER:
             stage = _JOINER_STAGES[int(fault.at * 100) % len(_JOINER_STAGES)]
-            self._cloud.traps.set_for_joiner(stage, fault.seconds)
-            return "the next joiner"
+            self._cloud.traps.set_for_joiner(fault, stage)
+            return ""
         machines = self._cloud.machines
         found = [pid for name in _JOINING for pid in machines.pids(target, name)]
         if not found:
@@ -291,9 +302,8 @@ class Faults:
         return target
 
     def _fail_boot(self, fault: Fault, target: str) -> str:
-        slot = self._cloud.seen.instances[target].slot
-        self._cloud.traps.set_for_boot(slot)
-        return f"the next boot of slot {slot}"
+        self._cloud.traps.set_for_boot(fault, self._cloud.seen.instances[target].slot)
+        return ""
 
     def _forge(self, fault: Fault, target: str) -> str:
         self._cloud.function.forge_delete()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.storm.faults import Fault, Kind
 from tests.storm.full.account import IN_SERVICE, Instance
 from tests.storm.full.storm_node import AGENT, BOOT, FAIL, FREEZE, KILL
 
@@ -16,8 +17,9 @@ FAILING_STAGE = "configure"
 
 @dataclass
 class Trap:
-    """One trap. `slot` is the only one whose boots it waits for, and None for all."""
+    """One trap of a fault. `slot` is the only one whose boots it waits for, and None for all."""
 
+    fault: str
     number: int
     role: str
     step: str
@@ -35,6 +37,10 @@ class Trap:
             return self.caught == instance.instance_id or (not self.caught and new)
         return not self.caught
 
+    def is_open(self, booting: Collection[str]) -> bool:
+        """Whether something may come of it yet."""
+        return not self.caught or (self.what == FAIL and self.caught in booting)
+
 
 @dataclass
 class Traps:
@@ -44,24 +50,32 @@ class Traps:
     _number: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def set_for_agents(self, step: str, seconds: float | None) -> None:
-        """Wait for the next agent that comes to a step: it is killed, or paused for so many seconds."""
-        self._add(AGENT, step, KILL if seconds is None else FREEZE, seconds or 0.0)
+    def set_for_agents(self, fault: Fault) -> None:
+        """Wait for the next agent that comes to a step: it is killed, or paused."""
+        assert fault.step is not None
+        self._add(fault, AGENT, fault.step, KILL if fault.kind is Kind.AGENT_KILL else FREEZE)
 
-    def set_for_joiner(self, stage: str, seconds: float) -> None:
+    def set_for_joiner(self, fault: Fault, stage: str) -> None:
         """Wait for the next node that comes to a stage of its boot: it is paused."""
-        self._add(BOOT, stage, FREEZE, seconds)
+        self._add(fault, BOOT, stage, FREEZE)
 
-    def set_for_boot(self, slot: int) -> None:
+    def set_for_boot(self, fault: Fault, slot: int) -> None:
         """Have the next boot of a slot fail."""
-        self._add(BOOT, FAILING_STAGE, FAIL, slot=slot)
+        self._add(fault, BOOT, FAILING_STAGE, FAIL, slot)
 
-    def caught(self, instance: str, number: int) -> None:
-        """An instance has walked into a trap."""
+    def caught(self, instance: str, number: int) -> str:
+        """An instance has walked into a trap. Returns the fault whose trap it is, the first time."""
         with self._lock:
             for each in self._traps:
                 if each.number == number and not each.caught:
                     each.caught = instance
+                    return each.fault
+        return ""
+
+    def are_open(self, booting: Collection[str]) -> bool:
+        """Whether something may come of any of them yet, while these instances boot."""
+        with self._lock:
+            return any(each.is_open(booting) for each in self._traps)
 
     def clear(self) -> None:
         """Take all away."""
@@ -78,7 +92,7 @@ class Traps:
                     found.setdefault(each.role, {}).setdefault(each.step, trap)
         return found
 
-    def _add(self, role: str, step: str, what: str, seconds: float = 0.0, slot: int | None = None) -> None:
+    def _add(self, fault: Fault, role: str, step: str, what: str, slot: int | None = None) -> None:
         with self._lock:
             self._number += 1
-            self._traps.append(Trap(self._number, role, step, what, seconds, slot))
+            self._traps.append(Trap(str(fault), self._number, role, step, what, fault.seconds, slot))

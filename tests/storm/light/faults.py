@@ -17,7 +17,7 @@ from tests.storm.faults import AGENT, JOINER, LEADER, Fault, Kind
 from tests.storm.light import clock, pace, traps
 from tests.storm.light.account import slot_of
 from tests.storm.light.shared import BAD_TYPE
-from tests.storm.trace import Life, LostLease, Paused
+from tests.storm.trace import FaultHit, Life, LostLease, Paused
 from userdata.etcd.client import Etcd
 
 if TYPE_CHECKING:
@@ -90,10 +90,14 @@ class Faults:
 
     def told(self, event: Mapping[str, Any]) -> None:
         """What a program tells: which stage it is in, and that it has walked into a trap."""
-        if event["kind"] == "stage":
+        if event["kind"] == "fails":
+            self._world.monitor.note(FaultHit(float(event["at"]), event["fault"], event["instance"]))
+        elif event["kind"] == "stage":
             self._stages[event["instance"]] = event["stage"]
-        elif event["kind"] == "trapped" and event["what"] == traps.FREEZE:
-            self._paused(event["instance"], event["role"], event["step"], int(event["pid"]), float(event["seconds"]))
+        elif event["kind"] == "trapped":
+            self._world.monitor.note(FaultHit(float(event["at"]), event["fault"], event["instance"]))
+            if event["what"] == traps.FREEZE:
+                self._paused(event["instance"], event["role"], event["step"], int(event["pid"]), event["seconds"])
 
     # whom
 
@@ -213,9 +217,9 @@ class Faults:
     def _trap_agent(self, fault: Fault, target: str) -> str:
         assert fault.step is not None
         what = traps.KILL if fault.kind is Kind.AGENT_KILL else traps.FREEZE
-        content = {"what": what, "seconds": fault.seconds, "role": "agent"}
+        content = {"what": what, "seconds": fault.seconds, "role": "agent", "fault": str(fault)}
         self._world.places.trap(traps.agent_trap(fault.step), content)
-        return "the next agent"
+        return ""
 
     def _partition(self, fault: Fault, target: str) -> str:
         address = self._world.hypervisor.computers[target].address
@@ -281,9 +285,9 @@ class Faults:
         """Now, where one boots; otherwise the next one, at a stage that the fault's time stands for."""
         step = _JOINER_STEPS[int(fault.at * 100) % len(_JOINER_STEPS)]
         if target == JOINER:
-            content = {"what": traps.FREEZE, "seconds": fault.seconds, "role": JOINER}
+            content = {"what": traps.FREEZE, "seconds": fault.seconds, "role": JOINER, "fault": str(fault)}
             self._world.places.trap(traps.boot_trap(step), content)
-            return "the next joiner"
+            return ""
         self._world.hypervisor.stop_boot(target, True)
         pid = self._world.hypervisor.computers[target].boot
         self._paused(target, JOINER, self._stages.get(target, ""), pid, fault.seconds)
@@ -291,8 +295,8 @@ class Faults:
 
     def _fail_boot(self, fault: Fault, target: str) -> str:
         slot = self._world.hypervisor.computers[target].slot
-        self._world.places.trap(f"boot-{slot}", {})
-        return f"the next boot of slot {slot}"
+        self._world.places.trap(traps.failing_boot(slot), {"fault": str(fault)})
+        return ""
 
     def _forge(self, fault: Fault, target: str) -> str:
         if self._world.cluster.status().startswith("DELETE"):

@@ -43,6 +43,8 @@ _CALL_SECONDS = 8.0
 _START_SECONDS = 15.0
 PEER_LISTENER_PORT = 12380
 """Where etcd itself listens; at its public port the network between members does (`relay`)."""
+FLAGS: dict[str, object] = {}
+"""Further ones of etcd, which a test changes."""
 _REFUSED = "error execution phase: dial tcp: connect: connection refused"
 
 
@@ -200,7 +202,7 @@ class Kubeadm:
             "client-cert-auth": "true",
             "peer-client-cert-auth": "true",
             "unsafe-no-fsync": "true",
-            "snapshot-count": "10000",
+            **FLAGS,
         }
         for prefix in ("", "peer-"):
             flags |= {f"{prefix}cert-file": pki / "server.crt", f"{prefix}key-file": pki / "server.key"}

@@ -87,35 +87,25 @@ class Monitor:
 
     def _look(self) -> None:
         while not self._stopping.wait(LOOK_SECONDS):
-            members = dict(self._members())
-            self._ask_for_list(members)
-            for name, (root, address) in members.items():
+            for name, (root, address) in dict(self._members()).items():
                 self._ask(name, root, address)
 
-    def _ask_for_list(self, members: Mapping[str, tuple[Path, str]]) -> None:
-        able = [name for name in members if self.life(name) is Life.ANSWERS] or list(members)
-        for name in able:
-            root, address = members[name]
-            began = clock.real()
-            answer = Etcd(address, credentials(root), seconds=_ANSWER_SECONDS).members()
-            if isinstance(answer, Known):
-                self.listed = answer.value
-                found = tuple(
-                    Member(hexadecimal(each.member_id), each.name, each.is_learner) for each in answer.value.members
-                )
-                self.note(Listed(clock.real(), began, hexadecimal(answer.value.cluster_id), found))
-                return
-
     def _ask(self, name: str, root: Path, address: str) -> None:
-        """Whether it serves; what was done to it meanwhile makes the answer worthless."""
+        """Each member for the list, as its majority knows it: there might be two clusters of them, and what answers
+        serves. What was done to the member meanwhile makes that worthless."""
         with self._lock:
             before = self._changes.get(name, 0)
             if self._last.get(name) is Life.SILENT:
                 return
-        health = Etcd(address, credentials(root), seconds=_ANSWER_SECONDS).health()
-        serves = isinstance(health, Known) and health.value.healthy
+        began = clock.real()
+        answer = Etcd(address, credentials(root), seconds=_ANSWER_SECONDS).members()
+        if not isinstance(answer, Known):
+            return
+        self.listed = answer.value
+        found = tuple(Member(hexadecimal(each.member_id), each.name, each.is_learner) for each in answer.value.members)
+        self.note(Listed(clock.real(), began, hexadecimal(answer.value.cluster_id), found))
         with self._lock:
-            if self._changes.get(name, 0) == before and serves and self._last.get(name) is not Life.ANSWERS:
+            if self._changes.get(name, 0) == before and self._last.get(name) is not Life.ANSWERS:
                 self._last[name] = Life.ANSWERS
                 self._seen.append(Lives(clock.real(), name, Life.ANSWERS))
 

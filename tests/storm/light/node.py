@@ -81,7 +81,10 @@ class Instance:
     def is_bad(self) -> bool:
         """Whether joining fails here: of a bad image, or since a fault wants the next boot of the slot to fail."""
         mark = self.root / "run" / "bad"
-        if self.identity.instance_type == BAD_TYPE or self.places.take(f"boot-{self.slot}") is not None:
+        trapped = self.places.take(traps.failing_boot(self.slot))
+        if trapped is not None:
+            self.places.tell("fails", instance=self.identity.instance_id, fault=trapped["fault"])
+        if self.identity.instance_type == BAD_TYPE or trapped is not None:
             files.write(self.root, {"/run/bad": private("")})
         return mark.exists()
 

@@ -1,8 +1,9 @@
-"""Starts the programs of the light world by forking: `python -m tests.storm.light.nursery FD BASE WALL AT`.
+"""Starts the programs of the light world by forking: `python -m tests.storm.light.nursery FD BASE WALL AT BREAK…`.
 
 The real start of a node program takes a second of a processor, most of it for boto3. This process has imported
 everything, on the fast clock, and each program is a fork of it: a process of its own that can be killed and stopped.
 It reads a line of JSON for each program from the socket FD, and answers with its process id. It ends with its parent.
+Each BREAK puts a wrong rule in the place of a right one (`breaks`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +32,13 @@ def die_with_parent() -> None:
 class Nursery:
     """The other side: asks for programs."""
 
-    def __init__(self, base: Path, endpoint: str, wall: float, at: float) -> None:
+    def __init__(self, base: Path, endpoint: str, wall: float, at: float, breaks: Sequence[str] = ()) -> None:
         here, there = socket.socketpair()
         values = (endpoint, "local", "local", "us-east-1")
         environment = dict(os.environ) | dict(zip(_ENVIRONMENT, values, strict=True))
         with (base / "logs" / "nursery.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(there.fileno()), str(base), str(wall), str(at)],
+                [sys.executable, "-m", __name__, str(there.fileno()), str(base), str(wall), str(at), *breaks],
                 pass_fds=[there.fileno()],
                 env=environment,
                 stdout=log,
@@ -69,10 +71,12 @@ def main(arguments: list[str]) -> None:
     clock.install(float(arguments[2]), float(arguments[3]))
     import boto3
 
-    from tests.storm.light import function, node, pace
+    from tests.storm.light import breaks, function, node, pace
     from tests.storm.light.shared import Places
 
     pace.shorten()
+    for name in arguments[4:]:
+        breaks.install(Path(arguments[1]), name)
     make: Any = boto3.client
     for each in _SERVICES:
         # boto3 keeps what it has read of a service's model.

@@ -23,7 +23,7 @@ CONSTANTS: Mapping[tuple[str, str], float] = {
 }
 """By the module that defines each. Every module that has imported one gets the new value."""
 PACE: Mapping[str, Mapping[str, float]] = {
-    "leases": {"lease": 10, "renew": 2.5, "found": 80, "join": 60},
+    "leases": {"lease": 12, "renew": 2.5, "found": 100, "join": 80},
     "pace": {"look": 2, "gate": 1.2, "heartbeat": 24, "serve": 60, "drain": 8, "clients": 4},
 }
 """What an image's own file says (userdata.config.image)."""

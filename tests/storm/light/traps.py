@@ -31,6 +31,11 @@ def boot_trap(step: str) -> str:
     return f"joiner-{step}"
 
 
+def failing_boot(slot: str) -> str:
+    """The name of the trap for the next boot of a slot, which fails from there on."""
+    return f"boot-{slot}"
+
+
 def spring(places: Places, trap: str, instance_id: str, step: str) -> None:
     """Walk into a trap: end here, or stop until somebody lets this process go on."""
     found = places.take(trap)

@@ -17,6 +17,7 @@ from tests.storm.clients import Load
 from tests.storm.faults import Fault, Kind
 from tests.storm.light import clock, settling
 from tests.storm.light.account import Account, ClusterStack
+from tests.storm.light.breaks import SWITCH
 from tests.storm.light.caller import Caller
 from tests.storm.light.faults import Faults
 from tests.storm.light.hypervisor import Hypervisor, Relay
@@ -30,21 +31,21 @@ from tests.storm.trace import Event, Helped, Life
 from tests.storm.world import WorldBroke
 from userdata.host.https import Credentials
 
-_FOUND_SECONDS = 120.0
+_FOUND_SECONDS = 300.0
 
 
 class LightWorld:
-    """Processes below the folder `base`, which has to be empty, or not to exist."""
+    """Processes below the folder `base`, which has to be empty, or not to exist. `wrong` are rules of `breaks`."""
 
     kinds = tuple(Kind)
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, wrong: Sequence[str] = ()) -> None:
         self._cluster: ClusterStack | None = None
         self._places = Places(base)
         self._places.write_state(State())
         self._processes = Processes(self._places.logs)
         endpoint = self._processes.start_aws(clock.SPEED)
-        self._nursery = Nursery(base, endpoint, time.time(), clock.real())
+        self._nursery = Nursery(base, endpoint, time.time(), clock.real(), wrong)
         pipe = base / "function"
         os.mkfifo(pipe)
         self._nursery.start("function", pipe=str(pipe), log="function.log")
@@ -108,6 +109,7 @@ class LightWorld:
 
     def begin(self) -> None:
         """Begin a round's trace."""
+        (self._places.base / SWITCH).touch()
         self._monitor.begin()
 
     def clients(self, load: Load, recorder: Recorder) -> AbstractContextManager[object]:
@@ -151,6 +153,7 @@ class LightWorld:
     """Whose client's credentials lie there."""
 
     def _end_cluster(self) -> None:
+        (self._places.base / SWITCH).unlink(missing_ok=True)
         before, self._cluster = self._cluster, None
         self._faults.end()
         self._faults.forget()
