@@ -91,8 +91,8 @@ model: $(CHECK) ## Explore founding, restoring and membership state by state; `m
 	@$(check_python) -m tests.model
 
 .PHONY: storm
-storm: $(CHECK) ## Random faults on a real etcd while clients write (SEED=7 ROUNDS=300 KEEP_GOING=1 JSON=1, FAULTS='…': docs/storm.md)
-	@$(check_python) -m tests.storm $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+storm: $(CHECK) ## Random faults on a real etcd while clients write (SEED=7 ROUNDS=300 KEEP_GOING=1 JSON=1 FULL=1, FAULTS='…': docs/storm.md)
+	@$(check_python) -m tests.storm $(if $(FULL),--full) $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(FIRST),--first $(FIRST)) $(if $(FAULTS),--faults '$(FAULTS)') $(if $(KINDS),--kinds $(KINDS)) \
 		$(if $(SLOTS),--slots $(SLOTS)) $(if $(SETTLE),--settle $(SETTLE)) $(if $(KEEP_GOING),--keep-going) \
 		$(if $(filter 0,$(SHRINK)),--no-shrinking) $(if $(KEEP),--keep) $(if $(JSON),--json)

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,17 +31,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         given = schedule(options.faults) if options.faults else None
-        kinds = _kinds(options.kinds)
+        bounds, times = _of_world(options, _kinds(options.kinds), given)
         _check_rounds(options)
     except FaultError as error:
         print(error, file=sys.stderr)
         return report.BAD_INPUT
     seed = random.randrange(_MOST_SEEDS) if options.seed is None else options.seed
-    bounds = Bounds(kinds, slots=options.slots or 0)
-    times = Times(settle_seconds=options.settle)
     rounds = options.rounds if options.rounds is not None else 1 if given else 10
-    runs = 0 if options.no_shrinking else 24
-    plan = Plan(seed, rounds, bounds, times, given and _anew(given), options.first, shrink_runs=runs)
+    tries, runs = (1, 4) if options.full else (2, 24)
+    runs = 0 if options.no_shrinking else runs
+    plan = Plan(seed, rounds, bounds, times, given and _anew(given), options.first, tries, runs)
     folder = Path(tempfile.mkdtemp(prefix="storm-"))
     code = report.BROKE
     try:
@@ -66,16 +66,33 @@ def _rage(plan: Plan, folder: Path, options: argparse.Namespace) -> int:
         (folder / f"trace-{number}").write_text(f"{report.trace(played)}\n", encoding="utf-8")
         print(report.line(number, played), file=sys.stderr if options.json else sys.stdout, flush=True)
 
-    world = _world(folder / "world")
+    world = _world(folder / "world", full=options.full)
     try:
         storm = rage(world, plan, folder, say, keep_going=options.keep_going)
     finally:
         world.close()
-    print(report.as_json(storm, plan.seed) if options.json else report.text(storm, plan.seed))
+    more = "FULL=1" if options.full else ""
+    print(report.as_json(storm, plan.seed, more) if options.json else report.text(storm, plan.seed, more))
     return report.code(storm)
 
 
-def _world(folder: Path) -> World:
+def _of_world(options: argparse.Namespace, kinds: Sequence[Kind], given: Schedule | None) -> tuple[Bounds, Times]:
+    """How much is drawn and how long it may take, which differs between the worlds. Raises FaultError."""
+    if not options.full:
+        return Bounds(kinds, slots=options.slots or 0), Times(settle_seconds=options.settle or Times.settle_seconds)
+    from tests.storm.full import world
+
+    if given is not None:
+        world.bounds([each.kind for each in given.faults], given.slots)
+    bounds, times = world.bounds(kinds if options.kinds else None, options.slots), world.TIMES
+    return bounds, replace(times, settle_seconds=options.settle or times.settle_seconds)
+
+
+def _world(folder: Path, *, full: bool) -> World:
+    if full:
+        from tests.storm.full.world import FullWorld
+
+        return FullWorld(folder)
     from tests.storm.light.world import LightWorld
 
     return LightWorld(folder)
@@ -109,7 +126,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--faults", help="one schedule to play, as a round's line shows it")
     parser.add_argument("--kinds", default="", help="draw only these kinds of faults, divided by commas")
     parser.add_argument("--slots", type=int, choices=(3, 5), help="as many always")
-    parser.add_argument("--settle", type=float, default=Times.settle_seconds, help="seconds for settling")
+    parser.add_argument("--settle", type=float, help="seconds for settling")
+    parser.add_argument("--full", action="store_true", help="on the local cloud: real instances, real Kubernetes")
     parser.add_argument("--keep-going", action="store_true", help="go on after a round that finds something")
     parser.add_argument("--no-shrinking", action="store_true", help="do not run parts of what was found again")
     parser.add_argument("--keep", action="store_true", help="leave histories and logs there")

@@ -42,12 +42,12 @@ def line(number: int, played: Round) -> str:
     return " | ".join(parts)
 
 
-def command(found: Found, seed: int) -> str:
-    """What to paste to play it again."""
-    return f"make storm SEED={seed} FAULTS={shlex.quote(str(found.schedule))}"
+def command(found: Found, seed: int, more: str = "") -> str:
+    """What to paste to play it again; `more` are settings of the world."""
+    return " ".join(["make storm", *([more] if more else []), f"SEED={seed} FAULTS={shlex.quote(str(found.schedule))}"])
 
 
-def text(storm: Storm, seed: int) -> str:
+def text(storm: Storm, seed: int, more: str = "") -> str:
     """The summary."""
     rounds = [each for _, each in storm.rounds]
     excused = Counter(case for each in rounds for case in {case for case, _ in each.verdict.excused})
@@ -64,7 +64,7 @@ def text(storm: Storm, seed: int) -> str:
     lines += [f"excused in {times} rounds: {case}" for case, times in sorted(excused.items())]
     lines += [f"a person did what {condition} says, {times} times" for condition, times in sorted(helped.items())]
     for found in storm.found:
-        lines += ["", *_about(found, seed)]
+        lines += ["", *_about(found, seed, more)]
     return "\n".join([*lines, "", "nothing was found" if not storm.found else f"found in {len(storm.found)} rounds"])
 
 
@@ -74,7 +74,7 @@ def trace(played: Round) -> str:
     return "\n".join(f"{each.at - start:8.3f} {_told(each)}" for each in _changes(played.trace.events))
 
 
-def _about(found: Found, seed: int) -> list[str]:
+def _about(found: Found, seed: int, more: str) -> list[str]:
     lines = [f"round {found.number} found:"]
     lines += [f"  {each.invariant}: {each.text}" for each in found.round.verdict.found]
     match found.shrunk:
@@ -83,7 +83,7 @@ def _about(found: Found, seed: int) -> list[str]:
         case Shrunk(runs=runs, complete=complete):
             whole = "no fault can be left out" if complete else "the runs were used up before all parts were tried"
             lines.append(f"  shrunk in {runs} runs: {whole}")
-    return [*lines, f"  schedule: {found.schedule}", f"  again: {command(found, seed)}", *_trace(found.round)]
+    return [*lines, f"  schedule: {found.schedule}", f"  again: {command(found, seed, more)}", *_trace(found.round)]
 
 
 def _trace(played: Round) -> list[str]:
@@ -116,7 +116,7 @@ def _told(event: object) -> str:
     return f"{type(event).__name__} {json.dumps(fields, default=_plain)[:_LONGEST_EVENT]}"
 
 
-def as_json(storm: Storm, seed: int) -> str:
+def as_json(storm: Storm, seed: int, more: str = "") -> str:
     """Everything for machines."""
     rounds = [
         {
@@ -137,7 +137,7 @@ def as_json(storm: Storm, seed: int) -> str:
         {
             "round": each.number,
             "schedule": str(each.schedule),
-            "command": command(each, seed),
+            "command": command(each, seed, more),
             "repeats": not isinstance(each.shrunk, NotRepeated) if each.shrunk is not None else None,
             "trace": [_told(event) for event in each.round.trace.events],
         }

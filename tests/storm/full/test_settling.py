@@ -1,0 +1,68 @@
+"""When all is well, and what a person does until then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from coordination.conditions import Condition
+from rehearsal.cloud.table import Row
+from tests.e2e.harness import Seen
+from tests.storm.full import settling
+from tests.storm.full.settling import failed_boot, of_groups, of_status, of_table
+
+GROUP: dict[str, Any] = {
+    "AutoScalingGroupName": "slot-0",
+    "MinSize": 0,
+    "DesiredCapacity": 1,
+    "MaxSize": 2,
+    "SuspendedProcesses": [],
+    "Instances": [{"LifecycleState": "InService"}],
+}
+HELD = Condition(
+    "SurplusHeld/slot-0", "MinSize is 2", "aws autoscaling update-auto-scaling-group --min-size 0: then", 1
+)
+
+
+def seen(*conditions: Condition, rows: tuple[Row, ...] = ()) -> Seen:
+    return Seen(None, {}, {}, {each.name: each for each in conditions}, None, None, rows)
+
+
+def test_a_group_is_at_rest_with_its_template_s_sizes_and_one_instance_in_service() -> None:
+    assert of_groups([GROUP]) == []
+    changes: list[dict[str, Any]] = [
+        {"MinSize": 1},
+        {"DesiredCapacity": 2},
+        {"MaxSize": 3},
+        {"SuspendedProcesses": [{"ProcessName": "Terminate"}]},
+        {"Instances": []},
+        {"Instances": [{"LifecycleState": "Terminating:Wait"}]},
+        {"Instances": GROUP["Instances"] * 2},
+    ]
+    for change in changes:
+        assert len(of_groups([GROUP | change])) == 1, change
+
+
+def test_a_stack_is_at_rest_when_an_operation_of_it_is_complete() -> None:
+    assert of_status("UPDATE_ROLLBACK_COMPLETE") == []
+    for status in ("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"):
+        assert of_status(status) == [f"the root stack is {status}"]
+
+
+def test_a_condition_is_left_until_it_is_gone() -> None:
+    assert of_table(seen(), []) == []
+    assert of_table(seen(HELD), []) == [f"a condition: {HELD}"]
+
+
+def test_who_waits_after_a_failed_boot_is_named_by_its_condition() -> None:
+    failed = Condition("BootFailed/slot-0", "3 boots failed", "Correct what it says, then terminate i-1: afresh.", 1)
+    waits = Row("i-1", "slot 0", "running", "Pending:Wait", "-", "boot-failed", 1)
+    assert failed_boot(failed, seen(failed, rows=(waits,))) == "i-1"
+    assert failed_boot(failed, seen(failed)) == ""
+    other = Condition("StrangerMember", "i-1 is in no slot", "Terminate i-1.", 1)
+    assert failed_boot(other, seen(other, rows=(waits,))) == ""
+
+
+def test_a_person_waits_before_doing_the_same_again() -> None:
+    waits = settling.Waits(30.0)
+    assert [waits.may("a", at) for at in (0.0, 1.0, 29.0, 31.0, 32.0)] == [True, False, False, True, False]
+    assert waits.may("b", 1.0)
