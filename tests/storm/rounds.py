@@ -39,8 +39,10 @@ class Times:
     """How long a round takes at most."""
 
     settle_seconds: float = 60.0
-    """From the end of the faults until everything stands. Of a look for which the computer had no time for longer than
-    twice its pause only that much counts: it says nothing of what is looked at."""
+    """From the end of the faults until everything stands."""
+    look_seconds: float = 2 * _LOOK_SECONDS
+    """Of a look that took longer only so much counts: the computer had no time for it, and it says nothing of what is
+    looked at."""
     steady_seconds: float = 1.0
     """It has to stand for so long: a look may be older than what was done."""
     check_seconds: float = 60.0
@@ -114,7 +116,7 @@ def _settle(world: World, times: Times, seen: list[Event]) -> float | None:
     told: tuple[str, ...] = ()
     while True:
         left, now = tuple(world.left()), time.monotonic()
-        waited, before = waited + min(now - before, 2 * _LOOK_SECONDS), now
+        waited, before = waited + min(now - before, times.look_seconds), now
         if left != told:
             told = left
             seen.append(StillLeft(now, left))
