@@ -40,6 +40,9 @@ class Times:
 
     settle_seconds: float = 60.0
     """From the end of the faults until everything stands."""
+    look_seconds: float = 2 * _LOOK_SECONDS
+    """Of a look that took longer only so much counts: the computer had no time for it, and it says nothing of what is
+    looked at."""
     steady_seconds: float = 1.0
     """It has to stand for so long: a look may be older than what was done."""
     check_seconds: float = 60.0
@@ -108,16 +111,18 @@ def _let_faults_happen(world: World, schedule: Schedule, seen: list[Event]) -> N
 
 
 def _settle(world: World, times: Times, seen: list[Event]) -> float | None:
-    began = stood = time.monotonic()
+    began = stood = before = time.monotonic()
+    waited = 0.0
     told: tuple[str, ...] = ()
     while True:
         left, now = tuple(world.left()), time.monotonic()
+        waited, before = waited + min(now - before, times.look_seconds), now
         if left != told:
             told = left
             seen.append(StillLeft(now, left))
         if left:
             stood = now
-            if now - began > times.settle_seconds:
+            if waited > times.settle_seconds:
                 seen.append(Unsettled(now, left))
                 return None
             seen.extend(world.help())

@@ -143,10 +143,11 @@ class Monitor:
                 return
         health = self._at(address).health()
         serves = isinstance(health, Known) and health.value.healthy
+        now = Life.ANSWERS if serves else Life.UNSURE
         with self._lock:
-            if serves and self._changes.get(name, 0) == before and self._last.get(name) is not Life.ANSWERS:
-                self._last[name] = Life.ANSWERS
-                self._events.append(Lives(time.monotonic(), name, Life.ANSWERS))
+            if self._changes.get(name, 0) == before and self._last.get(name, Life.UNSURE) is not now:
+                self._last[name] = now
+                self._events.append(Lives(time.monotonic(), name, now))
 
     def _at(self, address: str) -> Etcd:
         return Etcd(address, self._credentials, seconds=_ANSWER_SECONDS)

@@ -45,7 +45,9 @@ class Account:
 
     def __init__(self, endpoint: str) -> None:
         session: Any = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)
-        config = Config(retries={"mode": "standard", "total_max_attempts": 3}, max_pool_connections=20)
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": 3}, max_pool_connections=20, read_timeout=300
+        )
         self.client: Any = cache(lambda name: session.client(name, endpoint_url=endpoint, config=config))
         ec2 = self.client("ec2")
         self._vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]

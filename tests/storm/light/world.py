@@ -7,8 +7,9 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from tests.integration.harness import Processes
 from tests.programs import program
@@ -34,6 +35,13 @@ from userdata.host.https import Credentials
 _FOUND_SECONDS = 300.0
 
 
+class _Closing(Protocol):
+    def close(self) -> object: ...
+
+
+Started = TypeVar("Started", bound=_Closing)
+
+
 class LightWorld:
     """Processes below the folder `base`, which has to be empty, or not to exist. `wrong` are rules of `breaks`."""
 
@@ -43,19 +51,36 @@ class LightWorld:
         self._cluster: ClusterStack | None = None
         self._places = Places(base)
         self._places.write_state(State())
-        self._processes = Processes(self._places.logs)
-        endpoint = self._processes.start_aws(clock.SPEED)
-        self._nursery = Nursery(base, endpoint, time.time(), clock.real(), wrong)
-        pipe = base / "function"
+        etcd = program("etcd")
+        self._ends = ExitStack()
+        try:
+            self._start(etcd, wrong)
+        except BaseException:
+            self._ends.close()
+            raise
+
+    def _start(self, etcd: Path, wrong: Sequence[str]) -> None:
+        """Start everything; what has started is ended in the opposite order."""
+        places = self._places
+        processes = Processes(places.logs)
+        self._ends.callback(processes.stop)
+        endpoint = processes.start_aws(clock.SPEED)
+        nursery = self._ending(Nursery(places.base, endpoint, time.time(), clock.real(), wrong))
+        pipe = places.base / "function"
         os.mkfifo(pipe)
-        self._nursery.start("function", pipe=str(pipe), log="function.log")
+        nursery.start("function", pipe=str(pipe), log="function.log")
         self._account = Account(endpoint)
-        self._relay = Relay(self._places, sys.executable)
-        self._hypervisor = Hypervisor(self._places, self._nursery, self._relay, program("etcd"), self._lives)
-        self._caller = Caller(pipe, lambda: self._cluster)
-        self._watcher = Watcher(self._places, self._hypervisor, self._caller, lambda: self._cluster)
+        relay = self._ending(Relay(places, sys.executable))
+        self._caller = self._ending(Caller(pipe, lambda: self._cluster))
+        self._hypervisor = self._ending(Hypervisor(places, nursery, relay, etcd, self._lives))
+        self._watcher = self._ending(Watcher(places, self._hypervisor, self._caller, lambda: self._cluster))
         self._faults = Faults(self)
-        self._monitor = Monitor(self._places, self._members, self._faults.told)
+        self._monitor = self._ending(Monitor(places, self._members, self._faults.told))
+        self._ends.callback(self._faults.end)
+
+    def _ending(self, started: Started) -> Started:
+        self._ends.callback(started.close)
+        return started
 
     # what faults and settling work with
 
@@ -141,11 +166,8 @@ class LightWorld:
 
     def close(self) -> None:
         """End everything."""
-        self._faults.end()
         self._cluster = None
-        for each in (self._watcher, self._monitor, self._hypervisor, self._caller, self._relay, self._nursery):
-            each.close()
-        self._processes.stop()
+        self._ends.close()
 
     # the rest
 
@@ -163,8 +185,7 @@ class LightWorld:
             self._hypervisor.destroy(each)
 
     def _lives(self, instance: str, life: Life) -> None:
-        if hasattr(self, "_monitor"):
-            self._monitor.lives(instance, life)
+        self._monitor.lives(instance, life)
 
     def _members(self) -> Mapping[str, tuple[Path, str]]:
         return {
