@@ -15,7 +15,7 @@ from functions.reconcile.deletion import no_deletion
 from rehearsal.local.steps import STACK
 from tests.e2e.deleting import Deletions, tells_what_stays
 from tests.e2e.forging import foreign_address, forge
-from tests.e2e.harness import SLOTS, ClusterHarness, Seen, prepared
+from tests.e2e.harness import ClusterHarness, Seen, prepared
 from tests.e2e.holding_node import FIRST_STAGE
 from tests.e2e.replacing import HEALTHY_SECONDS, SHORT, leader_and_followers, terminate
 from tests.e2e.updating import (
@@ -76,7 +76,7 @@ def test_before_anything_is_founded(deletions: Deletions) -> None:
     cluster.holding.resume = (FIRST_STAGE,)
 
     def boots(seen: Seen) -> Seen | None:
-        return seen if [seen.stage(each) for each in seen.control_planes] == [FIRST_STAGE] * SLOTS else None
+        return seen if [seen.stage(each) for each in seen.control_planes] == [FIRST_STAGE] * cluster.slots else None
 
     seen = cluster.until(boots, "three control planes do not boot", STAGE_SECONDS)
     assert (seen.record, status(cluster)) == (None, "CREATE_IN_PROGRESS")

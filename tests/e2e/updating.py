@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +39,11 @@ def fail_newcomer(cluster: ClusterHarness, slot: int, instance_id: str) -> None:
         *("cloudformation", "signal-resource", "--stack-name", nested(cluster), "--status", "FAILURE"),
         *("--logical-resource-id", f"Slot{slot}", "--unique-id", instance_id),
     )
+
+
+def paste(cluster: ClusterHarness, next_step: str) -> None:
+    """Type the AWS CLI's command that a condition begins its next step with."""
+    cluster.rehearsal.local.aws(*shlex.split(next_step.partition(":")[0])[1:])
 
 
 def status(cluster: ClusterHarness) -> str:

@@ -17,7 +17,7 @@ from rehearsal.cloud import runs
 from rehearsal.cloud.control import Refused
 from rehearsal.local.processes import StepFailed
 from rehearsal.machines import needs
-from tests.e2e.harness import SLOTS, Seen
+from tests.e2e.harness import Seen
 from tests.images import made_or_reason
 from tests.storm import clients
 from tests.storm.clients import Load
@@ -33,6 +33,8 @@ from tests.storm.world import WorldBroke
 
 TIMES = Times(settle_seconds=1200.0, look_seconds=30.0, steady_seconds=5.0, check_seconds=120.0)
 """Two replacements, one after the other, of the longest that a test of the living cluster waits for, and an update."""
+SLOTS = 3
+"""Those of the configuration that is played, examples/default.yaml."""
 BOUNDS = Bounds(kinds=tuple(BEGIN), most_faults=5, seconds=60.0, longest_seconds=30.0, slots=SLOTS)
 CLIENT_PAUSE_SECONDS = 0.4
 """A round takes minutes, and the checker's memory grows with the square of a key's calls."""
