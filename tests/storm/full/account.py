@@ -30,6 +30,11 @@ class Instance:
         """Whether its programs may run."""
         return self.state in (RUNNING, "shutting-down", "stopping")
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing of it runs any more, and never will."""
+        return self.state == "terminated"
+
 
 @dataclass(frozen=True)
 class Look:
@@ -52,6 +57,11 @@ class Look:
             for each in self.instances.values()
             if each.state == RUNNING and each.lifecycle_state.startswith("Pending")
         ]
+
+    def ended_since(self, before: Look) -> list[str]:
+        """The instances that an earlier look found and that have ended; EC2 forgets them after a while."""
+        now = self.instances
+        return [name for name in before.instances if name not in now or now[name].ended]
 
 
 def look(clients: Clients, at: float) -> Look:

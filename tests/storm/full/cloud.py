@@ -170,9 +170,8 @@ class Cloud:
         now = Look(time.monotonic(), now.instances)
         self.seen = now
         self.hooks.note(now)
-        for name in before.instances:
-            found = now.instances.get(name)
-            if (found is None or not found.runs) and self.monitor.life(name) is not Life.SILENT:
+        for name in now.ended_since(before):
+            if self.monitor.life(name) is not Life.SILENT:
                 self.monitor.lives(name, Life.SILENT)
 
     def _exchange(self) -> None:

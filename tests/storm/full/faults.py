@@ -23,7 +23,7 @@ from tests.storm.trace import Life, Paused
 if TYPE_CHECKING:
     from tests.storm.full.cloud import Cloud
 
-TRAP_SECONDS = 240.0
+TRAP_SECONDS = 180.0
 DISTURBED = 0.25
 """The share of requests to AWS that have trouble."""
 _STOPPED_SECONDS = 2.0
@@ -75,15 +75,15 @@ class Faults:
             self._undo.clear()
         for each in undo:
             each()
+        if self._updating_badly:
+            self._updating_badly = False
+            self._cancel_update()
         deadline = time.monotonic() + TRAP_SECONDS
         while time.monotonic() < deadline and self._may_be_sprung():
             time.sleep(1.0)
         self._cloud.traps.clear()
         for name in self._cloud.seen.instances:
             self._cloud.machines.continue_all(name)
-        if self._updating_badly:
-            self._updating_badly = False
-            self._cancel_update()
 
     def _may_be_sprung(self) -> bool:
         cloud = self._cloud

@@ -33,3 +33,10 @@ def test_a_hook_that_holds_or_that_nobody_has_called_for_was_not_completed() -> 
     hooks.note(look(instance("holds", lifecycle_state=WAITS), at=2.0))
     assert hooks.completed_by(["holds"]) == []
     assert hooks.completed_by(["lost"]) == [("lost", 2.0)]
+
+
+def test_only_what_is_terminated_or_forgotten_has_ended() -> None:
+    before = look(*(instance(name) for name in ("runs", "begins", "ends", "ended", "forgotten")))
+    states = {"runs": "running", "begins": "pending", "ends": "shutting-down", "ended": "terminated"}
+    now = look(*(instance(name, state=state) for name, state in states.items()), instance("new", state="pending"))
+    assert now.ended_since(before) == ["ended", "forgotten"]
