@@ -12,16 +12,18 @@ from tests.e2e.updating import at_rest, ended, gap_of, images, status, update
 PRODUCTION = ROOT / "examples" / "production.yaml"
 FOUNDED_SECONDS = 2 * HEALTHY_SECONDS
 """Five control planes join one after the other."""
+SETTINGS = {"pace": SHORT["pace"]}
+"""Leases of a node's own length: five control planes are much for a computer that has other things to do."""
 
 
 def test_a_changed_image_walks_five_slots(tmp_path: Path) -> None:
     # One worker, for memory; an update waits for the template's own hour here.
     parameters = {"GeneralMinSize": "1"}
-    with running(tmp_path, node_settings=SHORT, parameters=parameters, config=PRODUCTION) as cluster:
+    with running(tmp_path, node_settings=SETTINGS, parameters=parameters, config=PRODUCTION) as cluster:
         before = cluster.healthy(FOUNDED_SECONDS)
         assert len(before.control_planes) == 5
         cluster.until(lambda _: status(cluster) == "CREATE_COMPLETE", "the stack is not complete", FOUNDED_SECONDS)
-        image = cluster.rehearsal.control.register_image(settings=SHORT)
+        image = cluster.rehearsal.control.register_image(settings=SETTINGS)
         with written_to(cluster, tmp_path) as writer:
             began = time.monotonic()
             with gap_of(writer, "five slots updated"):

@@ -21,13 +21,20 @@ AGAIN = (
     "DirAvailable--var-lib-etcd",
     "FileAvailable--etc-kubernetes-bootstrap-kubelet.conf",
     "FileAvailable--etc-kubernetes-kubelet.conf",
+    "FileAvailable--etc-kubernetes-manifests-etcd.yaml",
+    "FileAvailable--etc-kubernetes-manifests-kube-apiserver.yaml",
+    "FileAvailable--etc-kubernetes-manifests-kube-controller-manager.yaml",
+    "FileAvailable--etc-kubernetes-manifests-kube-scheduler.yaml",
     "FileAvailable--etc-kubernetes-pki-ca.crt",
     "Port-10250",
+    "Port-10257",
+    "Port-10259",
     "Port-2379",
     "Port-2380",
     "Port-6443",
 )
-"""kubeadm's checks that stand in the way of a join that goes on where an earlier one was interrupted."""
+"""kubeadm's checks that stand in the way of a join that goes on where an earlier one was interrupted: the kubelet and
+all static pods run by then (InitNodeChecks and JoinNodeChecks in cmd/kubeadm/app/preflight/checks.go)."""
 
 
 def control_plane(node: Node, host: Host, limits: Timeouts, *, again: bool = False) -> str:

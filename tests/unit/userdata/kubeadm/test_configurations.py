@@ -179,6 +179,14 @@ def test_a_join_that_goes_on_leaves_out_the_checks_that_its_first_half_fails_and
     assert first == again
 
 
+def test_a_join_that_goes_on_is_not_stopped_by_what_runs_by_then() -> None:
+    pods = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+    # The kubelet, etcd for clients and peers, API server, controller manager, scheduler.
+    ports = {f"Port-{port}" for port in (10250, 2379, 2380, 6443, 10257, 10259)}
+    manifests = {f"FileAvailable--etc-kubernetes-manifests-{pod}.yaml" for pod in pods}
+    assert ports | manifests < set(join_config.AGAIN)
+
+
 def test_a_node_registers_with_where_it_is_and_with_what_its_pool_says() -> None:
     (worker,) = documents(join_config.worker(WORKER, EC2, LIMITS)).values()
     registration = worker["nodeRegistration"]
