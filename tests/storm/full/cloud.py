@@ -141,6 +141,10 @@ class Cloud:
         """The instances that etcd lists."""
         return [] if self.monitor.listed is None else [each.name for each in self.monitor.listed.members]
 
+    def answers(self, instance: str) -> bool:
+        """Whether an instance's etcd has just answered."""
+        return self.monitor.life(instance) is Life.ANSWERS
+
     def endpoints(self) -> Sequence[str]:
         """Where clients of etcd may ask now. A thread of theirs that asks this has entered their network then."""
         self.network.enter()

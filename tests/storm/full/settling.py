@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from coordination.conditions import Condition
+from coordination.members import MemberState
 from coordination.names import timer_item
 from coordination.outcomes import Known
+from coordination.record import Phase
 from coordination.timers import timer
 from functions.reconcile.processes import LEFT_SECONDS, TIMER
 from rehearsal.local.steps import STACK
 from tests.e2e import updating
-from tests.e2e.harness import ClusterHarness, Seen
+from tests.e2e.harness import SLOTS, ClusterHarness, Seen
 from tests.storm.trace import Helped
+from userdata.etcd.model import MemberList, hexadecimal
 
 _AGAIN_SECONDS = 30.0
 """How long a person waits until what was typed has an effect."""
 _COMMAND = "aws "
+SERVES = "start-agent"
+"""The last stage of a boot."""
 ROLLBACK_FAILED = "UPDATE_ROLLBACK_FAILED"
 
 
@@ -44,6 +49,32 @@ def of_table(seen: Seen, strangers: Sequence[str]) -> list[str]:
     if seen.operation is not None:
         found.append(f"an operation: {seen.operation}")
     return found + [f"{name}, which a person took out of its group, runs" for name in strangers if name in seen.running]
+
+
+def of_members(
+    seen: Seen, listed: MemberList | None, answers: Callable[[str], bool], strangers: Collection[str]
+) -> list[str]:
+    """Where record, rows, boots, EC2 and etcd's own list do not agree on three voters that answer."""
+    record, nodes = seen.record, seen.control_planes - frozenset(strangers)
+    if record is None or record.phase is not Phase.READY or listed is None:
+        return [f"the record is {record}"] if listed is not None else ["nobody has told etcd's list yet"]
+    found = [f"the boot of {name} is at {seen.stage(name)}" for name in nodes if seen.stage(name) != SERVES]
+    if int(record.etcd_cluster_id, 16) != listed.cluster_id:
+        found.append(f"etcd cluster {hexadecimal(listed.cluster_id)} answers, the record's is {record.etcd_cluster_id}")
+    told = {
+        name: row.etcd_member_id
+        for name, row in seen.members.items()
+        if (row.epoch, row.state) == (record.epoch, MemberState.VOTER)
+    }
+    voters = {each.name: hexadecimal(each.member_id) for each in listed.voters}
+    if told != voters or voters.keys() != nodes or listed.unfinished or len(nodes) != SLOTS:
+        rows = ", ".join(sorted(told))
+        found.append(
+            f"etcd lists {', '.join(sorted(voters))}, rows of voters are {rows}, {', '.join(sorted(nodes))} run"
+        )
+    joining = [name for name, row in seen.members.items() if row.state is MemberState.JOINING]
+    found += [f"the row of {name} says joining" for name in joining]
+    return found + [f"etcd of {name} does not answer" for name in voters if not answers(name)]
 
 
 def of_status(status: str) -> list[str]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from coordination.boots import Boot
 from coordination.conditions import Condition
+from coordination.members import Member, MemberState
+from coordination.record import ClusterRecord, Phase
 from rehearsal.cloud.table import Row
 from tests.e2e.harness import Seen
 from tests.storm.full import settling
-from tests.storm.full.settling import failed_boot, of_groups, of_status, of_table
+from tests.storm.full.samples import voters
+from tests.storm.full.settling import SERVES, failed_boot, of_groups, of_members, of_status, of_table
+from userdata.etcd.model import MemberList
 
 GROUP: dict[str, Any] = {
     "AutoScalingGroupName": "slot-0",
@@ -66,3 +72,56 @@ def test_a_person_waits_before_doing_the_same_again() -> None:
     waits = settling.Waits(30.0)
     assert [waits.may("a", at) for at in (0.0, 1.0, 29.0, 31.0, 32.0)] == [True, False, False, True, False]
     assert waits.may("b", 1.0)
+
+
+NAMES = ("a", "b", "c")
+LISTED = replace(voters("abc"), cluster_id=0xE1)
+RECORD = ClusterRecord("cluster", Phase.READY, 1, etcd_cluster_id="e1")
+
+
+def whole() -> Seen:
+    """Three voters in whom record, rows, boots, EC2 and etcd agree."""
+    rows = tuple(Row(name, f"slot {n}", "running", "InService", "-", SERVES, 1) for n, name in enumerate(NAMES))
+    members = {
+        name: Member(name, 1, MemberState.VOTER, str(n), "10.0.0.1", etcd_member_id=f"{n + 1:x}")
+        for n, name in enumerate(NAMES)
+    }
+    boots = {name: Boot(f"arn:{name}", SERVES) for name in NAMES}
+    return Seen(RECORD, members, boots, {}, None, None, rows)
+
+
+def without(seen: Seen, name: str) -> dict[str, Member]:
+    return {other: row for other, row in seen.members.items() if other != name}
+
+
+def test_members_are_at_rest_when_all_agree_and_answer() -> None:
+    assert of_members(whole(), LISTED, lambda name: True, []) == []
+
+
+def test_each_of_them_that_does_not_agree_is_told() -> None:
+    good = whole()
+    row = good.members["a"]
+    wrong: list[tuple[Seen, MemberList | None]] = [
+        (good, None),
+        (replace(good, record=None), LISTED),
+        (replace(good, record=replace(RECORD, phase=Phase.CLAIMED)), LISTED),
+        (replace(good, record=replace(RECORD, etcd_cluster_id="e2")), LISTED),
+        (replace(good, boots={**good.boots, "a": Boot("arn:a", "serve")}), LISTED),
+        (replace(good, members=without(good, "a")), LISTED),
+        (replace(good, members={**good.members, "a": replace(row, epoch=2)}), LISTED),
+        (replace(good, members={**good.members, "a": replace(row, etcd_member_id="ff")}), LISTED),
+        (replace(good, members={**good.members, "d": replace(row, state=MemberState.JOINING)}), LISTED),
+        (replace(good, rows=good.rows[1:]), LISTED),
+        (good, replace(voters("abcd"), cluster_id=0xE1)),
+        (good, replace(voters("ab"), cluster_id=0xE1)),
+    ]
+    for seen, listed in wrong:
+        assert len(of_members(seen, listed, lambda name: True, [])) == 1, (seen, listed)
+
+
+def test_a_voter_that_does_not_answer_is_told() -> None:
+    assert of_members(whole(), LISTED, lambda name: name != "b", []) == ["etcd of b does not answer"]
+
+
+def test_whom_a_person_took_out_of_its_group_is_none_of_the_slots() -> None:
+    assert len(of_members(whole(), LISTED, lambda name: True, ["a"])) == 1

@@ -145,8 +145,10 @@ class FullWorld:
                 *settling.of_groups(groups),
                 *settling.of_table(seen, strangers),
             ]
+            found += settling.of_members(seen, cloud.monitor.listed, cloud.answers, strangers)
             if not found:
-                found = cloud.cluster.unhealthy(seen, frozenset(strangers))
+                nodes = cloud.cluster.nodes(min(seen.control_planes - frozenset(strangers)))
+                found = [f"the node {name} is not Ready" for name in seen.control_planes if not nodes.get(name)]
         except _BROKEN as error:
             found = [f"{type(error).__name__}: {error}"]
         if found != self._told:
