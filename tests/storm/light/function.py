@@ -2,8 +2,8 @@
 
 It plays Lambda's warm process. Several calls run at the same time, as in Lambda several processes would; what they
 share are clients, which is all that the handler keeps. Changes of the table come as from a stream of one shard: one
-call at a time, and what has changed meanwhile is the next one's. A call that has taken longer than its time-out goes on, which
-Lambda would not allow; nothing in the light world takes that long.
+call at a time, and what has changed meanwhile is the next one's. A call that has taken longer than its time-out goes
+on, which Lambda would not allow; nothing in the light world takes that long.
 """
 
 from __future__ import annotations
