@@ -84,6 +84,11 @@ class State(Protocol):
         """The id of a stack, by its name."""
 
 
+def pass_role(role_arn: str, service: str) -> Need:
+    """What handing a role over to a service needs (IAM guide, "Grant permissions to pass a role to a service")."""
+    return Need("iam:PassRole", role_arn, {"iam:PassedToService": service})
+
+
 def behalf(service: str, action: str, key: str | None, context: Mapping[str, str]) -> list[Need]:
     """What a service needs of a customer's KMS key on the caller's behalf; nothing for AWS's own keys.
 

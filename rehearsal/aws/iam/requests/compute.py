@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rehearsal.aws.iam.requests import generic
-from rehearsal.aws.iam.requests.asked import Asked, Need, NotModelled, State
+from rehearsal.aws.iam.requests.asked import Asked, Need, NotModelled, State, pass_role
 
 EC2_RESOURCES = {
     "i": "instance",
@@ -55,11 +57,19 @@ def ec2(asked: Asked, state: State) -> list[Need]:
 
 def cloudformation(asked: Asked, state: State) -> list[Need]:
     """A stack is named by its name or its id; one that does not exist is any of the name. Raises NotModelled."""
-    name = asked.parameters.get("StackName")
+    given = asked.parameters
+    values = generic.tag_values(asked)
+    for key, parameter in (("RoleArn", "RoleARN"), ("ChangeSetName", "ChangeSetName"), ("TemplateUrl", "TemplateURL")):
+        if given.get(parameter):
+            values[f"cloudformation:{key}"] = given[parameter]
+    name = given.get("StackName")
     if not isinstance(name, str):
-        return generic.needs(asked)
+        return [replace(need, values=values) for need in generic.needs(asked)]
     arn = name if name.startswith("arn:") else state.stack(asked.region, name)
-    return [Need(f"cloudformation:{asked.operation}", arn or asked.arn("cloudformation", f"stack/{name}/*"))]
+    stack = arn or asked.arn("cloudformation", f"stack/{name}/*")
+    role = given.get("RoleARN")
+    passed = [pass_role(role, "cloudformation.amazonaws.com")] if role else []
+    return [Need(f"cloudformation:{asked.operation}", stack, values), *passed]
 
 
 def _ec2_arn(asked: Asked, identity: str) -> str:
