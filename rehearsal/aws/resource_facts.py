@@ -177,6 +177,9 @@ class Ec2Resources(Protocol):
     def tags(self, region: str, resource_id: str) -> Mapping[str, str]:
         """A resource's tags; empty where there is no such resource."""
 
+    def launch_template(self, region: str, wanted: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
+        """The id of the launch template that a request names by id or name, and the data of the version it names."""
+
 
 class Stacks(Protocol):
     """Stacks of CloudFormation."""

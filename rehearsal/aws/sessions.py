@@ -38,6 +38,8 @@ class Session:
     vpc_id: str | None = None
     """The VPC that the instance is in: `aws:EC2InstanceSourceVPC`."""
     private_ip: str | None = None
+    closed_to_iam: bool = False
+    """Whether a user got them from STS without a second factor: they call nothing of IAM then, and little of STS."""
     policies: tuple[NamedDocument, ...] | None = None
     """Session policies, which only take away; None where there are none."""
     called_via: tuple[str, ...] = ()

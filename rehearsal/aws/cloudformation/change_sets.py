@@ -78,9 +78,7 @@ class ChangeSets:
         with self._store.lock:
             return [each for each in self._all.values() if each.stack is stack]
 
-    def execute(
-        self, change_set: ChangeSet, operations: Operations, token: str | None, disable_rollback: bool
-    ) -> None:
+    def execute(self, change_set: ChangeSet, operations: Operations, token: str | None, disable_rollback: bool) -> None:
         """Carry a change set out by the operations given; the others of the stack are dropped, as they fit no more."""
         stack = change_set.stack
         with self._store.lock:

@@ -27,7 +27,10 @@ def cancel_update(stack: Stack) -> None:
 
 
 class Operations:
-    """Starts operations, which have the engine's rights. The caller has checked that the stack's status allows it, under the store's lock."""
+    """Starts operations, which have the engine's rights.
+
+    The caller has checked that the stack's status allows it, under the store's lock.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine

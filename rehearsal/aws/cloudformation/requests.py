@@ -48,8 +48,7 @@ def check_stack_name(name: str) -> None:
 
 
 def template_of(reading: Account, request: Mapping[str, Any], stack: Stack | None) -> Template:
-    """The template that a request gives, points at in the account as the caller sees it, or takes over from the stack.
-    """
+    """The template that a request gives, points at (`reading` it as the caller may), or takes over from the stack."""
     body, url = request.get("TemplateBody"), request.get("TemplateURL")
     if request.get("UsePreviousTemplate"):
         if body or url or stack is None or stack.target is None:

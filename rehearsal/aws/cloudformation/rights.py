@@ -67,8 +67,8 @@ class RightsOfCallers:
     """Whose rights the requests to this CloudFormation have.
 
     CloudFormation calls other services by forward access sessions, of the caller and of a service role alike, so
-    `aws:CalledViaFirst` and `aws:ViaAWSService` are there for both (CloudFormation guide, "Forward access sessions (FAS)
-    requests and permission evaluation").
+    `aws:CalledViaFirst` and `aws:ViaAWSService` are there for both (CloudFormation guide, "Forward access sessions
+    (FAS) requests and permission evaluation").
     """
 
     def __init__(self, aws: LocalAws) -> None:

@@ -126,11 +126,12 @@ def context(who: Caller, need: Need, tags: Tags) -> Context:
     if chain:
         values |= {"aws:ViaAWSService": "true", "aws:CalledVia": chain}
         values |= {"aws:CalledViaFirst": chain[0], "aws:CalledViaLast": chain[-1]}
-        partition = who.principal.identity_arn.split(":")[1]
-        service = chain[-1].removesuffix(f".{SERVICE_DOMAIN}")
-        values["kms:ViaService"] = f"{service}.{who.region}.{url_suffix_of(partition)}"
     else:
         values |= {**who.network, "aws:ViaAWSService": "false"}
+    if need.via is not None:
+        # CloudFormation by itself is not among the services that the KMS guide lists for this key.
+        partition = who.principal.identity_arn.split(":")[1]
+        values["kms:ViaService"] = f"{need.via}.{who.region}.{url_suffix_of(partition)}"
     if need.resource != "*":
         values |= {"aws:ResourceAccount": account}
     own: dict[str, Values] = {**need.values, "kms:CallerAccount": account, "s3:ResourceAccount": account}

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from werkzeug.wrappers import Request, Response
 
 from rehearsal.aws.iam import report, requests, signature
-from rehearsal.aws.iam.caller import Endpoint, is_user, network_values, session_arn
+from rehearsal.aws.iam.caller import Endpoint, network_values, session_arn
 from rehearsal.aws.iam.context import UnknownKey, Values
 from rehearsal.aws.iam.judge import Denial, Judge
 from rehearsal.aws.iam.policy import PolicyError
@@ -74,7 +74,7 @@ class Enforcement:
             return wrong
         try:
             asked = parsing.parse(call, self._aws.account_id)
-            if session.session_token is not None and is_user(session) and not _open_to_users_sessions(asked):
+            if session.closed_to_iam and not _open_to_users_sessions(asked):
                 return refusals.unknown_token()
             denial = self._denial(call, session, asked)
         except NoSuchIdentity:

@@ -74,7 +74,7 @@ class Judge:
                 resource=self._stored.trust(need.resource) if assumes else self._stored.of_resource(need.resource),
                 # A service that acts on the caller's behalf does not come through the caller's endpoint.
                 endpoint=_endpoint_policy(endpoint) if need.via is None and not who.called_via else None,
-                resource_decides=assumes or (need.action.startswith("kms:") and need.resource != "*"),
+                resource_decides=assumes or (need.action.startswith("kms:") and ":key/" in need.resource),
                 resource_kind=TRUST_POLICY if assumes else Policies.resource_kind,
                 resource_article="the" if assumes else Policies.resource_article,
             )

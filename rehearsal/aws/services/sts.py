@@ -82,7 +82,8 @@ class Tokens(Service):
         _at_least(seconds, SHORTEST_SECONDS)
         if seconds > longest:
             raise _invalid(f"DurationSeconds is {seconds}; allowed: {SHORTEST_SECONDS} to {longest}")
-        return {"Credentials": _credentials(self._aws.sessions.issue(holder.identity_arn, holder.name, seconds))}
+        session = self._aws.sessions.issue(holder.identity_arn, holder.name, seconds, closed_to_iam=True)
+        return {"Credentials": _credentials(session)}
 
     def _holder(self, context: RequestContext) -> Session | None:
         return enforcement_of(self._aws).holder(context.access_key_id)
