@@ -15,6 +15,7 @@ from typing import Any
 
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/worker"
+USER = f"arn:aws:iam::{ACCOUNT}:user/alice"
 SESSION = f"arn:aws:sts::{ACCOUNT}:assumed-role/worker/i-1"
 START = f"us-east-1:{ACCOUNT}"
 RESOURCES = {
@@ -73,6 +74,7 @@ PRINCIPALS: list[Any] = [
     {"AWS": "*"},
     {"AWS": ROLE},
     {"AWS": SESSION},
+    {"AWS": USER},
     {"AWS": [f"arn:aws:iam::{ACCOUNT}:root"]},
     {"AWS": ACCOUNT},
     {"AWS": f"arn:aws:iam::{ACCOUNT}:role/other"},
@@ -86,11 +88,14 @@ MANY = "dynamodb:LeadingKeys"
 class Case:
     """A request and the policies that decide it."""
 
+    principal: str
+    """The ARN of a role's session, or of a user."""
     action: str
     resource: str
     context: dict[str, str | list[str]]
     identity: list[dict[str, Any]]
     boundary: dict[str, Any] | None
+    session: dict[str, Any] | None
     on_resource: dict[str, Any] | None
     endpoint: dict[str, Any] | None
 
@@ -100,20 +105,23 @@ def make(chance: random.Random) -> Case:
     action = chance.choice(list(RESOURCES))
     resource = chance.choice(RESOURCES[action])
     wanted = (action, resource)
+    principal = chance.choice([SESSION, SESSION, USER])
     return Case(
+        principal=principal,
         action=action,
         resource=resource,
-        context=_context(chance),
+        context=_context(chance, principal),
         identity=[_policy(chance, wanted) for _ in range(chance.randint(0, 2))],
         boundary=_policy(chance, wanted) if chance.random() < 0.3 else None,
+        session=_policy(chance, wanted) if principal == SESSION and chance.random() < 0.3 else None,
         on_resource=_policy(chance, wanted, PRINCIPALS) if chance.random() < 0.5 else None,
         endpoint=_policy(chance, wanted, ["*"]) if chance.random() < 0.2 else None,
     )
 
 
-def _context(chance: random.Random) -> dict[str, str | list[str]]:
+def _context(chance: random.Random, principal: str) -> dict[str, str | list[str]]:
     values: dict[str, str | list[str]] = {
-        "aws:PrincipalArn": ROLE,
+        "aws:PrincipalArn": USER if principal == USER else ROLE,
         "aws:userid": "i-1",
         "aws:PrincipalTag/name": chance.choice(["a", "A", "ab", "xb", "a*", "$"]),
         "s3:max-keys": chance.choice(NUMBERS),
