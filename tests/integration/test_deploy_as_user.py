@@ -85,10 +85,10 @@ def kind_of(resource: str) -> str:
     return ":".join([*place, f"{kind[0]}*" if kind else "*"])
 
 
-def needed(aws: LocalAwsHarness, name: str) -> dict[str, set[str]]:
-    """The actions that a user has used, and on which kinds of resources."""
+def needed(aws: LocalAwsHarness, *names: str) -> dict[str, set[str]]:
+    """The actions that users have used, and on which kinds of resources."""
     found: dict[str, set[str]] = {}
-    for use in report(aws, "used", name):
+    for use in (use for name in names for use in report(aws, "used", name)):
         found.setdefault(use["action"], set()).add(kind_of(use["resource"]))
     return dict(sorted(found.items()))
 
@@ -104,26 +104,41 @@ def walk(cluster: Cluster) -> list[str]:
 WALKED = ["CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"]
 
 
-def test_what_a_deploy_needs_is_enough_and_nothing_of_it_is_too_much(
+def refused(cluster: Cluster) -> str:
+    """Have its creation fail and go back; what the failed resources say."""
+    said, _ = cluster.start_create().communicate(timeout=CLI_SECONDS)
+    assert "Failed to create/update the stack" in said
+    assert cluster.settled() == "ROLLBACK_COMPLETE", cluster.failures()
+    return "\n".join(cluster.failures())
+
+
+def test_what_a_deploy_needs_is_enough_and_less_is_not(
     aws: LocalAwsHarness, processes: Processes, generated: Generated
 ) -> None:
     aws.stub_nodes()
-    administrator = user(aws, processes, "administrator", [{"Effect": "Allow", "Action": "*", "Resource": "*"}])
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    administrator = user(aws, processes, "administrator", [everything])
     packaged = package(administrator, *generated("default"))
     assert walk(Cluster(administrator, "measured", packaged)) == WALKED
-    actions = needed(aws, "administrator")
-    assert {"ec2:RunInstances", "iam:PassRole", "kms:CreateGrant", "ec2:CreateTags", "s3:GetObject"} <= set(actions)
 
+    # Only a creation that goes back deletes what a deletion keeps.
+    no_launch = {"Effect": "Deny", "Action": "ec2:RunInstances", "Resource": "*"}
+    unlucky = user(aws, processes, "unlucky", [everything, no_launch])
+    said = refused(Cluster(unlucky, "undone", packaged))
+    assert "is not authorized to perform: ec2:RunInstances on resource: " in said
+    assert "with an explicit deny in an identity-based policy" in said
+
+    actions = needed(aws, "administrator", "unlucky")
+    assert {"iam:PassRole", "kms:CreateGrant", "ec2:CreateTags", "s3:GetObject", "kms:ScheduleKeyDeletion"} <= set(
+        actions
+    )
     deployer = user(aws, processes, "deployer", statements(actions))
     assert walk(Cluster(deployer, "allowed", packaged)) == WALKED
     assert report(aws, "denied", "deployer") == []
 
     rest = {name: resources for name, resources in actions.items() if name != "iam:PassRole"}
-    refused = Cluster(user(aws, processes, "lacking", statements(rest)), "refused", packaged)
-    said, _ = refused.start_create().communicate(timeout=CLI_SECONDS)
-    assert "Failed to create/update the stack" in said
-    assert refused.settled() == "ROLLBACK_COMPLETE"
-    (denied, *_) = report(aws, "denied", "lacking")
-    assert {each["action"] for each in report(aws, "denied", "lacking")} == {"iam:PassRole"}
-    assert denied["reason"] == "because no identity-based policy allows the iam:PassRole action"
-    assert any("is not authorized to perform: iam:PassRole on resource: " in each for each in refused.failures())
+    said = refused(Cluster(user(aws, processes, "lacking", statements(rest)), "lacks", packaged))
+    assert "is not authorized to perform: iam:PassRole on resource: " in said
+    denied = report(aws, "denied", "lacking")
+    assert {each["action"] for each in denied} == {"iam:PassRole"}
+    assert {each["reason"] for each in denied} == {"because no identity-based policy allows the iam:PassRole action"}

@@ -1,9 +1,10 @@
 """Random policies and requests from a small vocabulary, in which patterns and values meet often.
 
-Six things are left out, in which the oracle does not do what AWS's documentation says, or where that says nothing:
+Seven things are left out, in which the oracle does not do what AWS's documentation says, or where that says nothing:
 variables without a value under negated operators (IAM guide, "Policy variables with no value"), endpoint policies for
 some principals only, wildcards in the type of a resource, `${$}` where there are no wildcards, addresses of one family
-compared with the other's, and what is no ARN under ARN operators.
+compared with the other's, what is no ARN under ARN operators, and session policies where a resource's policy names the
+session or everyone (IAM guide, "Session policies": it is not limited by them).
 """
 
 from __future__ import annotations
@@ -80,6 +81,8 @@ PRINCIPALS: list[Any] = [
     {"AWS": f"arn:aws:iam::{ACCOUNT}:role/other"},
     {"Service": "events.amazonaws.com"},
 ]
+INDIRECT = [each for each in PRINCIPALS if each not in ("*", {"AWS": "*"}, {"AWS": SESSION})]
+"""Those that name no session itself."""
 MANY = "dynamodb:LeadingKeys"
 """The key with several values."""
 
@@ -106,6 +109,7 @@ def make(chance: random.Random) -> Case:
     resource = chance.choice(RESOURCES[action])
     wanted = (action, resource)
     principal = chance.choice([SESSION, SESSION, USER])
+    limited = principal == SESSION and chance.random() < 0.3
     return Case(
         principal=principal,
         action=action,
@@ -113,8 +117,8 @@ def make(chance: random.Random) -> Case:
         context=_context(chance, principal),
         identity=[_policy(chance, wanted) for _ in range(chance.randint(0, 2))],
         boundary=_policy(chance, wanted) if chance.random() < 0.3 else None,
-        session=_policy(chance, wanted) if principal == SESSION and chance.random() < 0.3 else None,
-        on_resource=_policy(chance, wanted, PRINCIPALS) if chance.random() < 0.5 else None,
+        session=_policy(chance, wanted) if limited else None,
+        on_resource=_policy(chance, wanted, INDIRECT if limited else PRINCIPALS) if chance.random() < 0.5 else None,
         endpoint=_policy(chance, wanted, ["*"]) if chance.random() < 0.2 else None,
     )
 
