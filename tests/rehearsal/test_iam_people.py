@@ -271,6 +271,14 @@ def test_a_session_ends_and_its_length_has_limits(aws: LocalAws) -> None:
     assert error(user.client("sts").assume_role, RoleArn=arn, RoleSessionName="a b")[0] == "ValidationError"
 
 
+@pytest.mark.parametrize("arn", ["arn:aws:iam::123456789012:role/nobody", "nonsense", "arn:aws:iam::1:role/others"])
+def test_a_role_that_is_not_there_is_not_assumed(aws: LocalAws, arn: str) -> None:
+    # AWS's shortest ARN has twenty characters, which its clients check.
+    arn = arn.ljust(20, "x")
+    told = error(person(aws, allow("*")).client("sts").assume_role, RoleArn=arn, RoleSessionName="alice")
+    assert told[0] == "AccessDenied"
+
+
 def test_what_assume_role_takes_and_nobody_checks_is_said(aws: LocalAws) -> None:
     user = person(aws)
     arn = role(aws, trusting({"AWS": user.arn}), may=allow("*"))

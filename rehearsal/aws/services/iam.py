@@ -31,10 +31,10 @@ class Identities:
     def find(self, arn: str) -> Identity | None:
         """The role or user as it is now."""
         with self._aws.lock:
-            backend = self._backend(arn.split(":")[1])
-            for each in (*backend.roles.values(), *backend.users.values()):
-                if each.arn == arn:
-                    return _identity(backend, each)
+            for backend in self._backends():
+                for each in (*backend.roles.values(), *backend.users.values()):
+                    if each.arn == arn:
+                        return _identity(backend, each)
         return None
 
     def access_key(self, access_key_id: str) -> AccessKey | None:
@@ -50,8 +50,8 @@ class Identities:
     def managed_policy(self, arn: str) -> NamedDocument | None:
         """The version of a managed policy that is in force."""
         with self._aws.lock:
-            found = self._backend(arn.split(":")[1]).managed_policies.get(arn)
-            return NamedDocument(arn, _current(found)) if found is not None else None
+            found = [each for backend in self._backends() if (each := backend.managed_policies.get(arn)) is not None]
+            return NamedDocument(arn, _current(found[0])) if found else None
 
     def arn(self, partition: str, kind: str, name: str) -> str | None:
         """The ARN, with its path, of a `role`, `user`, `group` or `instance-profile` by its name."""
