@@ -168,9 +168,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     stopping = shutdown_event(with_stdin=options.stop_with_stdin)
     # The local AWS takes any credentials; the caller's own must not be sent anywhere by mistake.
-    session = boto3.Session(
-        aws_access_key_id="node-stub", aws_secret_access_key="node-stub", region_name=options.region
-    )
+    session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=options.region)
     stub = NodeStub(session, options.endpoint, options.cluster, options.voters)
     failing = ""
     while not stopping.is_set():

@@ -51,6 +51,8 @@ class RequestContext:
     request_id: str
     operation: str
     user_agent: str
+    access_key_id: str
+    """The key that signed the request."""
 
 
 def partition_of(region: str) -> str:
@@ -81,7 +83,7 @@ class Service:
         """Botocore's model of the service, in moto's form."""
         return get_service_model(self.service_name)
 
-    def answer(self, request: Request, region: str, account_id: str) -> Response:
+    def answer(self, request: Request, region: str, account_id: str, access_key_id: str) -> Response:
         """Answer one HTTP request; every exception becomes an error in the service's own protocol."""
         request.max_form_memory_size = MAX_FORM_BYTES
         model = self.model()
@@ -93,9 +95,8 @@ class Service:
         except OperationNotFoundError:
             unknown = ServiceError("InvalidAction", f"Could not find operation {name}", 400)
             return _response(OperationModel({"name": name}, model), protocol, unknown, request_id)
-        context = RequestContext(
-            region, account_id, partition_of(region), request_id, name, request.headers.get("User-Agent", "")
-        )
+        agent = request.headers.get("User-Agent", "")
+        context = RequestContext(region, account_id, partition_of(region), request_id, name, agent, access_key_id)
         try:
             method = self._method(name)
             parsed = PROTOCOL_PARSERS[protocol](operation).parse(_parser_input(request))
@@ -122,13 +123,6 @@ class Service:
 def error_response(model: ServiceModel, protocol: str, error: ServiceError) -> Response:
     """An error in a service's own protocol, whatever was asked of the service."""
     return _response(OperationModel({"name": ""}, model), protocol, error, str(uuid.uuid4()))
-
-
-def operation_response(service: str, content_type: str | None, operation: str, result: dict[str, Any]) -> Response:
-    """The answer of an operation in a service's own protocol."""
-    model = get_service_model(service)
-    protocol = determine_request_protocol(model, content_type)
-    return _response(model.operation_model(operation), protocol, result, str(uuid.uuid4()))
 
 
 def _parser_input(request: Request) -> Any:

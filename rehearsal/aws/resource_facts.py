@@ -58,23 +58,51 @@ class NamedDocument:
 
 
 @dataclass(frozen=True)
-class Role:
-    """A role and the policies that say what it may do."""
+class Identity:
+    """A role or a user of IAM, and the policies that say what it may do."""
 
-    role_id: str
+    arn: str
+    unique_id: str
+    """Such as AROA… or AIDA…."""
+    name: str
     tags: Mapping[str, str]
     policies: tuple[NamedDocument, ...]
-    """Inline and managed ones; `<role>/<name>` is the name of an inline one."""
+    """Inline and managed ones, of a user's groups too; `<role>/<name>` is the name of an inline one."""
     boundary_arn: str | None
     boundary: NamedDocument | None
     """None where there is no boundary, and where the policy that is the boundary was deleted."""
+    trust: str | None = None
+    """A role's trust policy as JSON; None for a user."""
+    longest_session_seconds: int = 3600
+    """A role's maximum session duration."""
 
 
-class Roles(Protocol):
-    """Roles of IAM."""
+@dataclass(frozen=True)
+class AccessKey:
+    """A user's own access key."""
 
-    def find(self, arn: str) -> Role | None:
-        """The role as it is now."""
+    user_arn: str
+    secret: str
+    active: bool
+
+
+class Identities(Protocol):
+    """Roles, users and policies of IAM."""
+
+    def find(self, arn: str) -> Identity | None:
+        """The role or user as it is now."""
+
+    def access_key(self, access_key_id: str) -> AccessKey | None:
+        """A user's access key; None for one that no user has."""
+
+    def managed_policy(self, arn: str) -> NamedDocument | None:
+        """The version of a managed policy that is in force."""
+
+    def arn(self, partition: str, kind: str, name: str) -> str | None:
+        """The ARN, with its path, of a `role`, `user`, `group` or `instance-profile` by its name."""
+
+    def profile_role(self, partition: str, profile: str) -> str | None:
+        """The ARN of the role in an instance profile, by the profile's name or ARN."""
 
 
 class Keys(Protocol):
@@ -149,6 +177,9 @@ class Ec2Resources(Protocol):
     def tags(self, region: str, resource_id: str) -> Mapping[str, str]:
         """A resource's tags; empty where there is no such resource."""
 
+    def launch_template(self, region: str, wanted: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
+        """The id of the launch template that a request names by id or name, and the data of the version it names."""
+
 
 class Stacks(Protocol):
     """Stacks of CloudFormation."""
@@ -157,7 +188,7 @@ class Stacks(Protocol):
         """The id of a stack that was not deleted."""
 
 
-ROLES: Kind[Roles] = Kind("roles")
+IDENTITIES: Kind[Identities] = Kind("roles and users")
 KEYS: Kind[Keys] = Kind("KMS keys")
 TABLES: Kind[Tables] = Kind("DynamoDB tables")
 PARAMETERS: Kind[Parameters] = Kind("SSM parameters")

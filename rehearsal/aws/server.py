@@ -45,7 +45,7 @@ WITHOUT_LOCK = re.compile(r"/functions/[^/]+/invocations$")
 """Invoking a function may take minutes and calls the local AWS itself, so it must not hold moto's lock."""
 
 OPERATOR = "local"
-"""The access key, the secret and the token of operators: any that no role's session has would do."""
+"""The access key, the secret and the token of the operator, who may do everything."""
 VPC_KEY = "holdfast.vpc"
 """Where the WSGI environment of a request from inside a VPC holds the VPC's id."""
 HOST_KEY = "holdfast.host"
@@ -171,7 +171,7 @@ class LocalAws:
         self._services[service.service_name] = service
 
     def route(self, prefix: str, handler: Route) -> None:
-        """Answer unsigned requests below a path ourselves."""
+        """Answer unsigned requests below a path ourselves; no other request comes without a signature."""
         self._routes[prefix] = handler
 
     def guard(self, guard: Guard, *, last: bool = False) -> None:
@@ -196,7 +196,7 @@ class LocalAws:
     def client(self, service: str, region: str | None = None, holder: Session | None = None) -> Any:
         """A boto3 client that talks to this server over HTTP; clients are safe to share between threads.
 
-        With a `holder` it acts as the role whose session that is, and not as an operator.
+        With a `holder` it acts as the role or user whose session that is, and not as the operator.
         """
         key = (service, region or self.region, holder.access_key_id if holder else OPERATOR)
         if key in self._clients:
@@ -242,13 +242,13 @@ class LocalAws:
     def _application(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
-        if VPC_KEY in environ and scope is None:
-            return Response("requests from inside a VPC have to be signed\n", status=403)(environ, start_response)
         for prefix, handler in self._routes.items() if VPC_KEY not in environ else ():
             if path.startswith(prefix):
                 return handler(Request(environ))(environ, start_response)
+        if scope is None:
+            return Response("requests have to be signed\n", status=403)(environ, start_response)
         _buffer_body(environ)
-        call = _call(environ, scope) if scope and (self._guards or self._last_guards or self._losses) else None
+        call = _call(environ, scope) if self._guards or self._last_guards or self._losses else None
         if call is not None:
             try:
                 refusal = self._refusal(call)
@@ -261,9 +261,8 @@ class LocalAws:
         if call is not None and any(loses(call) for loses in self._losses):
             _hang_up(environ)
             raise ConnectionAbortedError("the answer is lost on the way")
-        if scope:
-            for observer in self._observers:
-                observer(scope[3])
+        for observer in self._observers:
+            observer(scope[3])
         return answer
 
     def _refusal(self, call: Call) -> Response | None:
@@ -273,12 +272,11 @@ class LocalAws:
                 return refusal
         return None
 
-    def _answer(
-        self, environ: dict[str, Any], start_response: Any, path: str, scope: re.Match[str] | None
-    ) -> Iterable[bytes]:
-        if scope and scope[3] in self._services:
+    def _answer(self, environ: dict[str, Any], start_response: Any, path: str, scope: re.Match[str]) -> Iterable[bytes]:
+        if scope[3] in self._services:
             request = Request(environ)
-            return self._services[scope[3]].answer(request, scope[2], self.account_id)(environ, start_response)
+            service = self._services[scope[3]]
+            return service.answer(request, scope[2], self.account_id, scope[1])(environ, start_response)
         assert self._moto is not None
         if WITHOUT_LOCK.search(path):
             return self._moto(environ, start_response)

@@ -65,7 +65,7 @@ def _reason(grant: Mapping[str, Any]) -> str:
 
 
 def _role(grant: Mapping[str, Any]) -> str:
-    return next((role for role in REASONS if role in grant["role"]), grant["role"])
+    return next((role for role in REASONS if role in grant["identity"]), grant["identity"])
 
 
 def _line(grant: Mapping[str, Any]) -> str:

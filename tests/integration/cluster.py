@@ -137,7 +137,8 @@ class Cluster:
 
     def physical_ids(self) -> dict[str, str]:
         """The physical id of every resource of the tree, by its path."""
-        return {path: str(each["PhysicalResourceId"]) for path, each in self.resources().items()}
+        made = {path: each.get("PhysicalResourceId") for path, each in self.resources().items()}
+        return {path: str(physical_id) for path, physical_id in made.items() if physical_id}
 
     def physical_id(self, path: str) -> str:
         """The physical id of one resource."""
@@ -155,10 +156,11 @@ class Cluster:
 
     def failures(self) -> list[str]:
         """What failed in the tree, and why; for messages of tests."""
-        stacks = ["", *(path for path, each in self.resources().items() if each["ResourceType"] == STACK)]
+        made = self.physical_ids()
+        nested = [path for path, each in self.resources().items() if each["ResourceType"] == STACK and path in made]
         return [
             f"{path}/{event['LogicalResourceId']} {event['ResourceStatus']}: {event.get('ResourceStatusReason')}"
-            for path in stacks
+            for path in ["", *nested]
             for event in self.events(path)
             if event["ResourceStatus"].endswith("_FAILED")
         ]

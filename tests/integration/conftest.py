@@ -63,7 +63,7 @@ def endpoint(request: pytest.FixtureRequest, processes: Processes) -> Iterator[s
     iam = LocalAwsHarness(processes, started, "us-east-1").client("iam")
     # An invocation may outlive its function's stack, and loses its role's policies on the way.
     present = {role["Arn"] for role in iam.list_roles()["Roles"]}
-    assert not [each for each in denied if each["role"] in present]
+    assert not [each for each in denied if each["identity"] in present]
 
 
 @pytest.fixture(scope="module")

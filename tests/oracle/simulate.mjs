@@ -30,6 +30,7 @@ function result(asked) {
     ),
     identityPolicies: asked.identity.map((policy) => load('identity', policy)),
     permissionBoundaries: optional('boundary', asked.boundary),
+    sessionPolicy: asked.session ? load('session', asked.session) : undefined,
     resourcePolicy: asked.on_resource ? load('resource', asked.on_resource) : undefined,
     vpcEndpointPolicies: optional('endpoint', asked.endpoint),
     serviceControlPolicies: [],

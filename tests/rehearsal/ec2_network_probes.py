@@ -27,7 +27,9 @@ def in_region(client: Clients, region: str) -> Any:
     """Return the EC2 client of another region of the same AWS."""
     endpoint = client("ec2").meta.endpoint_url
     local = endpoint if "localhost" in endpoint else None
-    return boto3.client("ec2", region_name=region, endpoint_url=local, aws_access_key_id="x", aws_secret_access_key="x")
+    return boto3.client(
+        "ec2", region_name=region, endpoint_url=local, aws_access_key_id="local", aws_secret_access_key="local"
+    )
 
 
 def group_in(ec2: Any, vpc: str) -> str:

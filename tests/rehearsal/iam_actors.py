@@ -6,6 +6,7 @@ import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import boto3
@@ -41,7 +42,9 @@ class Actor:
 
     @property
     def arn(self) -> str:
-        return f"arn:aws:sts::123456789012:assumed-role/{self.session.role_arn.rpartition('/')[2]}/{self.session.name}"
+        return (
+            f"arn:aws:sts::123456789012:assumed-role/{self.session.identity_arn.rpartition('/')[2]}/{self.session.name}"
+        )
 
 
 def act(
@@ -55,6 +58,48 @@ def act(
     if statements:
         aws.client("iam").put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document(*statements))
     return Actor(aws, aws.sessions.issue(role["Role"]["Arn"], "i-1", seconds, **session))
+
+
+def person(aws: LocalAws, *statements: dict[str, Any], boundary: str | None = None) -> Person:
+    """A new user of IAM with these statements, and an access key."""
+    name, iam = f"user-{next(_NUMBERS)}", aws.client("iam")
+    limits = {"PermissionsBoundary": boundary} if boundary else {}
+    iam.create_user(UserName=name, Path="/people/", **limits)
+    if statements:
+        iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=document(*statements))
+    return Person(aws, name, iam.create_access_key(UserName=name)["AccessKey"])
+
+
+@dataclass(frozen=True)
+class Person:
+    """A user of IAM."""
+
+    aws: LocalAws
+    name: str
+    key: dict[str, str]
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:iam::123456789012:user/people/{self.name}"
+
+    @property
+    def session(self) -> Session:
+        """The user's own access key."""
+        return signing(self.key["AccessKeyId"], self.key["SecretAccessKey"])
+
+    def client(self, service: str) -> Any:
+        return dial(self.aws.endpoint, service, self.session)
+
+
+def signing(key_id: str, secret: str, token: str | None = None) -> Session:
+    """Credentials as whoever signs with them holds them."""
+    return Session("", "", key_id, secret, token, datetime.min, datetime.max)
+
+
+def assumed(answer: dict[str, Any]) -> Session:
+    """The credentials that STS has answered with."""
+    given = answer["Credentials"]
+    return signing(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
 
 
 def error(call: Callable[..., Any], **parameters: Any) -> tuple[str, str]:

@@ -1,9 +1,10 @@
 """Random policies and requests from a small vocabulary, in which patterns and values meet often.
 
-Six things are left out, in which the oracle does not do what AWS's documentation says, or where that says nothing:
+Seven things are left out, in which the oracle does not do what AWS's documentation says, or where that says nothing:
 variables without a value under negated operators (IAM guide, "Policy variables with no value"), endpoint policies for
 some principals only, wildcards in the type of a resource, `${$}` where there are no wildcards, addresses of one family
-compared with the other's, and what is no ARN under ARN operators.
+compared with the other's, what is no ARN under ARN operators, and session policies where a resource's policy names the
+session or everyone (IAM guide, "Session policies": it is not limited by them).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/worker"
+USER = f"arn:aws:iam::{ACCOUNT}:user/alice"
 SESSION = f"arn:aws:sts::{ACCOUNT}:assumed-role/worker/i-1"
 START = f"us-east-1:{ACCOUNT}"
 RESOURCES = {
@@ -73,11 +75,14 @@ PRINCIPALS: list[Any] = [
     {"AWS": "*"},
     {"AWS": ROLE},
     {"AWS": SESSION},
+    {"AWS": USER},
     {"AWS": [f"arn:aws:iam::{ACCOUNT}:root"]},
     {"AWS": ACCOUNT},
     {"AWS": f"arn:aws:iam::{ACCOUNT}:role/other"},
     {"Service": "events.amazonaws.com"},
 ]
+INDIRECT = [each for each in PRINCIPALS if each not in ("*", {"AWS": "*"}, {"AWS": SESSION})]
+"""Those that name no session itself."""
 MANY = "dynamodb:LeadingKeys"
 """The key with several values."""
 
@@ -86,11 +91,14 @@ MANY = "dynamodb:LeadingKeys"
 class Case:
     """A request and the policies that decide it."""
 
+    principal: str
+    """The ARN of a role's session, or of a user."""
     action: str
     resource: str
     context: dict[str, str | list[str]]
     identity: list[dict[str, Any]]
     boundary: dict[str, Any] | None
+    session: dict[str, Any] | None
     on_resource: dict[str, Any] | None
     endpoint: dict[str, Any] | None
 
@@ -100,20 +108,24 @@ def make(chance: random.Random) -> Case:
     action = chance.choice(list(RESOURCES))
     resource = chance.choice(RESOURCES[action])
     wanted = (action, resource)
+    principal = chance.choice([SESSION, SESSION, USER])
+    limited = principal == SESSION and chance.random() < 0.3
     return Case(
+        principal=principal,
         action=action,
         resource=resource,
-        context=_context(chance),
+        context=_context(chance, principal),
         identity=[_policy(chance, wanted) for _ in range(chance.randint(0, 2))],
         boundary=_policy(chance, wanted) if chance.random() < 0.3 else None,
-        on_resource=_policy(chance, wanted, PRINCIPALS) if chance.random() < 0.5 else None,
+        session=_policy(chance, wanted) if limited else None,
+        on_resource=_policy(chance, wanted, INDIRECT if limited else PRINCIPALS) if chance.random() < 0.5 else None,
         endpoint=_policy(chance, wanted, ["*"]) if chance.random() < 0.2 else None,
     )
 
 
-def _context(chance: random.Random) -> dict[str, str | list[str]]:
+def _context(chance: random.Random, principal: str) -> dict[str, str | list[str]]:
     values: dict[str, str | list[str]] = {
-        "aws:PrincipalArn": ROLE,
+        "aws:PrincipalArn": USER if principal == USER else ROLE,
         "aws:userid": "i-1",
         "aws:PrincipalTag/name": chance.choice(["a", "A", "ab", "xb", "a*", "$"]),
         "s3:max-keys": chance.choice(NUMBERS),

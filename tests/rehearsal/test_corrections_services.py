@@ -19,6 +19,9 @@ TRUST = json.dumps(
 )
 
 
+ALL = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+
+
 def balancer(client: Clients, **values: Any) -> dict[str, Any]:
     """Return a new internal network load balancer."""
     _, subnet = network(client("ec2"))
@@ -132,6 +135,21 @@ def a_boundary_must_exist(client: Clients) -> bool:
         AssumeRolePolicyDocument=TRUST,
         PermissionsBoundary=boundary,
     )
+
+
+def a_user_has_a_boundary(client: Clients) -> bool:
+    """An unknown boundary is refused, at the creation and later; one that exists is taken, and taken away."""
+    iam, name = client("iam"), unique("user")
+    unknown = "arn:aws:iam::123456789012:policy/nobody-made-this"
+    if not refused("NoSuchEntity", iam.create_user, UserName=name, PermissionsBoundary=unknown):
+        return False
+    iam.create_user(UserName=name)
+    iam.put_user_permissions_boundary(
+        UserName=name,
+        PermissionsBoundary=iam.create_policy(PolicyName=unique("policy"), PolicyDocument=ALL)["Policy"]["Arn"],
+    )
+    iam.delete_user_permissions_boundary(UserName=name)
+    return refused("NoSuchEntity", iam.put_user_permissions_boundary, UserName=name, PermissionsBoundary=unknown)
 
 
 def an_unusable_key_is_refused(client: Clients) -> bool:
@@ -257,6 +275,7 @@ PROBES = by_name(
     a_table_changes_its_encryption,
     a_stream_can_start_again,
     a_boundary_must_exist,
+    a_user_has_a_boundary,
     an_unusable_key_is_refused,
     a_waiting_period_is_seven_to_thirty_days,
     a_key_policy_is_a_document,

@@ -24,8 +24,8 @@ def cli(stacks: Stacks, tmp_path: Path) -> Cli:
     """Runs the AWS CLI against the local AWS in a folder of its own."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")} | {
         "AWS_ENDPOINT_URL": stacks.aws.endpoint,
-        "AWS_ACCESS_KEY_ID": "any",
-        "AWS_SECRET_ACCESS_KEY": "any",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_CONFIG_FILE": str(tmp_path / "none"),
         "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),

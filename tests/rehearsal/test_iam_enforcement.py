@@ -63,7 +63,7 @@ def test_an_operators_requests_are_not_checked(aws: LocalAws) -> None:
 def test_a_role_is_told_who_it_is_without_any_permission(aws: LocalAws) -> None:
     actor = act(aws)
     identity = actor.client("sts").get_caller_identity()
-    role = aws.client("iam").get_role(RoleName=actor.session.role_arn.rpartition("/")[2])["Role"]
+    role = aws.client("iam").get_role(RoleName=actor.session.identity_arn.rpartition("/")[2])["Role"]
     assert (identity["Arn"], identity["Account"]) == (actor.arn, "123456789012")
     assert identity["UserId"] == f"{role['RoleId']}:i-1"
 
@@ -122,5 +122,5 @@ def test_a_body_that_was_changed_on_its_way_does_not_fit_the_signature(aws: Loca
 
 def test_a_deleted_roles_credentials_are_worth_nothing(aws: LocalAws) -> None:
     actor = act(aws)
-    aws.client("iam").delete_role(RoleName=actor.session.role_arn.rpartition("/")[2])
+    aws.client("iam").delete_role(RoleName=actor.session.identity_arn.rpartition("/")[2])
     assert error(actor.client("ssm").describe_parameters)[0] == "UnrecognizedClientException"

@@ -17,9 +17,9 @@ import pytest
 
 from rehearsal.aws.iam import policy
 from rehearsal.aws.iam.context import Context
-from rehearsal.aws.iam.evaluation import Access, Policies, RolePrincipal, decide
+from rehearsal.aws.iam.evaluation import Access, Policies, Principal, RolePrincipal, UserPrincipal, decide
 from tests.rehearsal import iam_cases
-from tests.rehearsal.iam_cases import ACCOUNT, ROLE, SESSION, Case
+from tests.rehearsal.iam_cases import ACCOUNT, ROLE, SESSION, USER, Case
 
 ORACLE = Path(__file__).parents[1] / "oracle"
 CASES = 2000
@@ -36,7 +36,7 @@ def oracle() -> Path:
 
 
 def asked_of_the_oracle(case: Case) -> dict[str, Any]:
-    return {"principal": SESSION, "account": ACCOUNT, **asdict(case)}
+    return {"account": ACCOUNT, **asdict(case)}
 
 
 def allowed(case: Case) -> bool:
@@ -45,11 +45,14 @@ def allowed(case: Case) -> bool:
     policies = Policies(
         identity=tuple(policy.parse(each) for each in case.identity),
         boundary=policy.parse(case.boundary) if case.boundary else None,
+        session=(policy.parse(case.session),) if case.session else None,
         resource=policy.parse(case.on_resource) if case.on_resource else None,
         endpoint=policy.parse(case.endpoint) if case.endpoint else None,
         resource_decides=case.action.startswith("kms:"),
     )
-    principal = RolePrincipal(ACCOUNT, ROLE, SESSION)
+    principal: Principal = RolePrincipal(ACCOUNT, ROLE, SESSION)
+    if case.principal == USER:
+        principal = UserPrincipal(ACCOUNT, USER)
     return decide(Access(principal, case.action, case.resource, Context(values)), policies).allowed
 
 

@@ -25,7 +25,7 @@ def enforcement(aws: LocalAws) -> Enforcement:
 def test_a_changed_policy_holds_from_the_next_request_on(aws: LocalAws) -> None:
     actor = act(aws, allow("ssm:DescribeParameters"))
     actor.client("ssm").describe_parameters()
-    name = actor.session.role_arn.rpartition("/")[2]
+    name = actor.session.identity_arn.rpartition("/")[2]
     aws.client("iam").put_role_policy(
         RoleName=name, PolicyName="no", PolicyDocument=document({**allow("ssm:*"), "Effect": "Deny"})
     )
@@ -42,7 +42,7 @@ def test_managed_policies_and_boundaries_count(aws: LocalAws) -> None:
         "because no permissions boundary allows the ssm:DescribeParameters action"
     )
     error(actor.client("sqs").list_queues)
-    iam.attach_role_policy(RoleName=actor.session.role_arn.rpartition("/")[2], PolicyArn=lists)
+    iam.attach_role_policy(RoleName=actor.session.identity_arn.rpartition("/")[2], PolicyArn=lists)
     actor.client("sqs").list_queues()
 
 
@@ -228,13 +228,13 @@ def test_the_report_lists_what_was_denied_and_what_was_never_used(aws: LocalAws)
     actor.client("sqs").list_queues()
     with urllib.request.urlopen(f"{aws.endpoint}/_iam/report") as answer:
         report = json.load(answer)
-    role = actor.session.role_arn
-    (denied,) = [each for each in report["denied"] if each["role"] == role]
+    role = actor.session.identity_arn
+    (denied,) = [each for each in report["denied"] if each["identity"] == role]
     assert (denied["action"], denied["resource"], denied["count"]) == ("ssm:PutParameter", f"{PARAMETER}/x", 2)
     assert denied["reason"] == "because no identity-based policy allows the ssm:PutParameter action"
-    unused = [each for each in report["unused"] if each["role"] == role]
+    unused = [each for each in report["unused"] if each["identity"] == role]
     assert [(each["sid"], each["action"]) for each in unused] == [("It", "ssm:GetParameter")]
-    assert {each["action"] for each in report["used"] if each["role"] == role} == {
+    assert {each["action"] for each in report["used"] if each["identity"] == role} == {
         "ssm:DescribeParameters",
         "sqs:ListQueues",
     }

@@ -312,7 +312,7 @@ def test_tags_of_a_request_are_condition_keys(asking: Asking) -> None:
     [
         ("ec2", "run_instances", {"MinCount": 1, "MaxCount": 1}, "ec2:RunInstances"),
         ("dynamodb", "execute_statement", {"Statement": "SELECT * FROM x"}, "dynamodb:PartiQLSelect"),
-        ("iam", "list_roles", {}, "iam:ListRoles"),
+        ("cloudtrail", "describe_trails", {}, "cloudtrail:DescribeTrails"),
     ],
 )
 def test_a_request_whose_resources_are_not_known_is_named(

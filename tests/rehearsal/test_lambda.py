@@ -62,7 +62,7 @@ def test_the_real_zip_runs_with_the_functions_environment(aws: LocalAws) -> None
     assert {key: environment.get(key) for key in expected} == expected
     session = aws.sessions.find(environment["AWS_ACCESS_KEY_ID"])
     assert session is not None
-    assert (session.role_arn, session.name) == ("arn:aws:iam::123456789012:role/echo-role", "echo")
+    assert (session.identity_arn, session.name) == ("arn:aws:iam::123456789012:role/echo-role", "echo")
     tail = base64.b64decode(reply["LogResult"]).decode()
     assert "hello {'a': 1}" in tail
     assert "FunctionError" not in reply

@@ -64,13 +64,13 @@ def test_a_session_is_renewed_when_half_of_its_time_has_passed_or_the_role_is_an
     credentials = Credentials(Sessions(clock), clock)
     function = SimpleNamespace(function_arn="arn:f", function_name="f", role="arn:aws:iam::1:role/a")
     first = credentials.of(function)
-    assert (first.name, first.role_arn) == ("f", function.role)
+    assert (first.name, first.identity_arn) == ("f", function.role)
     clock.sleep(LIFETIME_SECONDS / 2 + 60)
     second = credentials.of(function)
     assert second.access_key_id != first.access_key_id
     assert first.expires_at > clock.now(), "what runs with the old one can end"
     function.role = "arn:aws:iam::1:role/b"
-    assert credentials.of(function).role_arn == function.role
+    assert credentials.of(function).identity_arn == function.role
 
 
 @pytest.mark.parametrize("action", ["logs:CreateLogStream", "logs:PutLogEvents"])

@@ -210,7 +210,7 @@ def test_credentials_are_a_session_of_the_role_on_this_instance(
     session = aws.sessions.find(given["AccessKeyId"])
     assert session is not None
     assert (session.secret_access_key, session.session_token) == (given["SecretAccessKey"], given["Token"])
-    assert session.role_arn == f"arn:aws:iam::{aws.account_id}:role/nodes/node"
+    assert session.identity_arn == f"arn:aws:iam::{aws.account_id}:role/nodes/node"
     assert session.name == asker.instance_id
     assert session.instance_arn == f"arn:aws:ec2:{aws.region}:{aws.account_id}:instance/{asker.instance_id}"
     assert (session.vpc_id, session.private_ip) == (harness.vpc.vpc_id, asker.address)

@@ -154,8 +154,8 @@ def test_the_program_ends_at_once_also_while_a_stack_waits() -> None:
         "cloudformation",
         endpoint_url=endpoint,
         region_name="us-east-1",
-        aws_access_key_id="any",
-        aws_secret_access_key="any",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
     )
     ready = {"Type": "AWS::CloudFormation::WaitCondition", "CreationPolicy": {"ResourceSignal": {"Timeout": "PT1H"}}}
     client.create_stack(StackName="waits", TemplateBody=json.dumps({"Resources": {"Ready": ready}}))

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any
 
-from rehearsal.aws.clock import Clock
 from rehearsal.aws.cloudformation import providers
 from rehearsal.aws.cloudformation.api_change_sets import ChangeSetOperations
 from rehearsal.aws.cloudformation.api_reading import ReadingOperations
@@ -14,9 +11,9 @@ from rehearsal.aws.cloudformation.api_templates import TemplateOperations
 from rehearsal.aws.cloudformation.custom_resources import RESPONSE_PATH, Responses
 from rehearsal.aws.cloudformation.engine import Engine
 from rehearsal.aws.cloudformation.facts import StackFacts
+from rehearsal.aws.cloudformation.rights import OperatorRights, RightsOfCallers
 from rehearsal.aws.resource_facts import STACKS
 from rehearsal.aws.server import LocalAws
-from rehearsal.aws.site import Site
 
 LOG = logging.getLogger(__name__)
 
@@ -25,16 +22,17 @@ class CloudFormation(TemplateOperations, ReadingOperations, ChangeSetOperations)
     """All operations."""
 
 
-def service(clock: Clock, client_for: Callable[[str, str], Any], responses: Responses, site: Site) -> CloudFormation:
+def service(aws: LocalAws, responses: Responses) -> CloudFormation:
     """The service with every resource type that has a provider."""
     providers.load_all()
-    return CloudFormation(Engine(clock, client_for, responses, site))
+    engine = Engine(aws.clock, OperatorRights(aws.client), responses, aws.site)
+    return CloudFormation(engine, RightsOfCallers(aws))
 
 
 def start(aws: LocalAws) -> None:
     """Take over CloudFormation in a running local AWS, and tell IAM of its stacks."""
     responses = Responses(lambda: aws.endpoint)
-    cloudformation = service(aws.clock, aws.client, responses, aws.site)
+    cloudformation = service(aws, responses)
     aws.register(cloudformation)
     aws.facts.register(STACKS, StackFacts(cloudformation.engine.store))
     aws.route(RESPONSE_PATH, responses.handle)

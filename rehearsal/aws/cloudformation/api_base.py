@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+from rehearsal.aws.cloudformation.account import Account
 from rehearsal.aws.cloudformation.change_sets import ChangeSet, ChangeSets
 from rehearsal.aws.cloudformation.engine import Engine
 from rehearsal.aws.cloudformation.model import Stack
 from rehearsal.aws.cloudformation.operations import Operations
+from rehearsal.aws.cloudformation.rights import RightsOfCallers
 from rehearsal.aws.protocol import RequestContext, Service
 
 FEATURES = re.compile(r"\bm/([A-Za-z0-9+,-]*)")
@@ -22,11 +24,19 @@ class CloudFormationBase(Service):
 
     service_name = "cloudformation"
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, rights: RightsOfCallers) -> None:
         self.engine = engine
         self.store = engine.store
-        self.operations = Operations(engine)
-        self.change_sets = ChangeSets(self.operations)
+        self.change_sets = ChangeSets(engine.store)
+        self._rights = rights
+
+    def acting(self, context: RequestContext, role_arn: str | None = None) -> Operations:
+        """Operations with the rights of the caller, or of a service role. Raises ValidationError."""
+        return Operations(self.engine.acting(self._rights.of(context.access_key_id, role_arn)))
+
+    def reading(self, context: RequestContext) -> Account:
+        """The account as the caller sees it, whatever role an operation has: templates of requests are read so."""
+        return self.acting(context).engine.account(context.region)
 
     def hold(self, context: RequestContext, busy: Stack | ChangeSet) -> None:
         """Answer a waiter's call when the operation ends instead of at once.

@@ -36,6 +36,7 @@ class ChangeSetOperations(StackOperations):
             raise ValidationError(f"ChangeSetType {kind} is not supported by the local AWS; allowed: CREATE, UPDATE")
         if any(each.name == name for each in self.change_sets.of_stack(stack)):
             raise ServiceError("AlreadyExistsException", f"ChangeSet {name} already exists", 400)
+        acting = self.acting(context, request.get("RoleARN") or stack.role_arn)
         on_failure = request.get("OnStackFailure")
         if on_failure == "DELETE" and kind == "UPDATE":
             raise ValidationError("OnStackFailure DELETE is only possible for a change set of type CREATE")
@@ -44,17 +45,18 @@ class ChangeSetOperations(StackOperations):
             name,
             stack,
             kind,
-            target_of(self.engine, context, request, stack if kind == "UPDATE" else None),
+            target_of(acting.engine, self.reading(context), context, request, stack if kind == "UPDATE" else None),
             self.engine.clock.now(),
             description=request.get("Description"),
             include_nested=bool(request.get("IncludeNestedStacks")),
             on_stack_failure=on_failure,
+            role_arn=request.get("RoleARN"),
         )
         with self.store.lock:
             if kind == "CREATE" and self.store.find(context.region, stack.name) is None:
                 self.store.add(stack)
                 self.store.set_status(stack, "REVIEW_IN_PROGRESS", "User Initiated")
-            self.change_sets.create(change_set)
+            self.change_sets.create(change_set, acting)
         return {"Id": change_set.change_set_id, "StackId": stack.stack_id}
 
     def describe_change_set(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
@@ -79,10 +81,11 @@ class ChangeSetOperations(StackOperations):
         if disable_rollback and change_set.on_stack_failure:
             raise ValidationError("You can specify either DisableRollback or OnStackFailure, but not both.")
         disable_rollback = disable_rollback or change_set.on_stack_failure == "DO_NOTHING"
+        acting = self.acting(context, change_set.role_arn or change_set.stack.role_arn)
         with self.store.lock:
             if change_set.kind == "UPDATE" and change_set.execution_status == "AVAILABLE":
                 self.refuse_update(change_set.stack, disable_rollback)
-            self.change_sets.execute(change_set, request.get("ClientRequestToken"), disable_rollback)
+            self.change_sets.execute(change_set, acting, request.get("ClientRequestToken"), disable_rollback)
         return {}
 
     def delete_change_set(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:

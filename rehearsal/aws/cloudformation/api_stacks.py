@@ -7,7 +7,7 @@ from typing import Any
 from rehearsal.aws.cloudformation.api_base import CloudFormationBase
 from rehearsal.aws.cloudformation.errors import ValidationError
 from rehearsal.aws.cloudformation.model import Stack, new_stack_id
-from rehearsal.aws.cloudformation.nested import NestedStacks
+from rehearsal.aws.cloudformation.operations import cancel_update
 from rehearsal.aws.cloudformation.plan import Planner
 from rehearsal.aws.cloudformation.requests import check_stack_name, target_of
 from rehearsal.aws.cloudformation.skipping import skipped
@@ -32,7 +32,8 @@ class StackOperations(CloudFormationBase):
         if request.get("DisableRollback") and request.get("OnFailure"):
             raise ValidationError("You can specify either DisableRollback or OnFailure, but not both.")
         stack = self.new_stack(context, request["StackName"])
-        target = target_of(self.engine, context, request, None)
+        acting = self.acting(context, request.get("RoleARN"))
+        target = target_of(acting.engine, self.reading(context), context, request, None)
         stack.on_failure = "DO_NOTHING" if request.get("DisableRollback") else request.get("OnFailure") or "ROLLBACK"
         stack.disable_rollback = stack.on_failure == "DO_NOTHING"
         stack.timeout_minutes = request.get("TimeoutInMinutes")
@@ -42,7 +43,7 @@ class StackOperations(CloudFormationBase):
         with self.store.lock:
             self.refuse_existing(context, stack.name)
             self.store.add(stack)
-            self.operations.create(stack, target, request.get("ClientRequestToken"))
+            acting.create(stack, target, request.get("ClientRequestToken"))
         return {"StackId": stack.stack_id}
 
     def update_stack(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
@@ -50,15 +51,16 @@ class StackOperations(CloudFormationBase):
         stack = self.store.get(context.region, request["StackName"], "Stack [{}] does not exist")
         disable_rollback = bool(request.get("DisableRollback"))
         self.refuse_update(stack, disable_rollback)
-        target = target_of(self.engine, context, request, stack)
+        acting = self.acting(context, request.get("RoleARN") or stack.role_arn)
+        target = target_of(acting.engine, self.reading(context), context, request, stack)
         if stack.status not in STOPPED:
-            plan = Planner(self.engine, NestedStacks(self.engine), False).plan(stack, target)
+            plan = Planner(acting.engine, acting.nested, False).plan(stack, target)
             if plan.empty:
                 raise ValidationError("No updates are to be performed.")
         with self.store.lock:
             self.refuse_update(stack, disable_rollback)
             stack.role_arn = request.get("RoleARN") or stack.role_arn
-            self.operations.update(stack, target, request.get("ClientRequestToken"), disable_rollback)
+            acting.update(stack, target, request.get("ClientRequestToken"), disable_rollback)
         return {"StackId": stack.stack_id}
 
     def delete_stack(self, context: RequestContext, request: dict[str, Any]) -> None:
@@ -73,6 +75,7 @@ class StackOperations(CloudFormationBase):
                 f"1 validation error detected: Value '{mode}' at 'deletionMode' failed to satisfy constraint: Member "
                 f"must satisfy enum value set: [{', '.join(DELETION_MODES)}]"
             )
+        acting = self.acting(context, request.get("RoleARN") or stack.role_arn)
         with self.store.lock:
             if stack.status in {"DELETE_IN_PROGRESS", "DELETE_COMPLETE"}:
                 return
@@ -91,20 +94,22 @@ class StackOperations(CloudFormationBase):
             if unknown:
                 raise ValidationError(f"The following resource(s) to retain do not exist: [{', '.join(unknown)}]")
             self._forget_reserved(stack)
-            self.operations.delete(stack, request.get("ClientRequestToken"), retain, forced=mode == FORCED)
+            acting.delete(stack, request.get("ClientRequestToken"), retain, forced=mode == FORCED)
 
     def rollback_stack(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
         """Take a stack that stopped in a failure back."""
         stack = self.store.get(context.region, request["StackName"], "Stack [{}] does not exist")
+        acting = self.acting(context, request.get("RoleARN") or stack.role_arn)
         with self.store.lock:
             if stack.status not in STOPPED:
                 raise ValidationError(f"Stack:{stack.stack_id} is in {stack.status} state and can not be rolled back.")
-            self.operations.roll_back(stack, request.get("ClientRequestToken"))
+            acting.roll_back(stack, request.get("ClientRequestToken"))
         return {"StackId": stack.stack_id}
 
     def continue_update_rollback(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
         """Try a failed rollback again, without some resources if need be."""
         stack = self.store.get(context.region, request["StackName"], "Stack [{}] does not exist")
+        acting = self.acting(context, request.get("RoleARN") or stack.role_arn)
         with self.store.lock:
             if stack.parent_id is not None:
                 raise ValidationError(f"Stack [{stack.name}] is nested; continue the rollback of its root stack")
@@ -114,7 +119,7 @@ class StackOperations(CloudFormationBase):
                 )
             nested = [each for each in self.store.in_region(stack.region) if each.root_id == stack.stack_id]
             skip = skipped(stack, nested, request.get("ResourcesToSkip") or ())
-            self.operations.continue_rollback(stack, request.get("ClientRequestToken"), skip)
+            acting.continue_rollback(stack, request.get("ClientRequestToken"), skip)
         return {}
 
     def cancel_update_stack(self, context: RequestContext, request: dict[str, Any]) -> None:
@@ -123,7 +128,7 @@ class StackOperations(CloudFormationBase):
         with self.store.lock:
             if stack.status != "UPDATE_IN_PROGRESS":
                 raise ValidationError("CancelUpdateStack cannot be called from current stack status")
-            self.operations.cancel_update(stack)
+            cancel_update(stack)
 
     def update_termination_protection(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
         """Protect a stack against deletion, or no longer."""

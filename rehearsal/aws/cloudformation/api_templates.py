@@ -24,7 +24,7 @@ class TemplateOperations(CloudFormationBase):
 
     def validate_template(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
         """Check a template without making anything."""
-        template = template_of(self.engine, context, request, None)
+        template = template_of(self.reading(context), request, None)
         validate(template)
         shown = [
             without_absent(
@@ -58,7 +58,7 @@ class TemplateOperations(CloudFormationBase):
                 raise ValidationError(f"Stack {stack.name} has no template yet")
             template = stack.target.template
         else:
-            template = template_of(self.engine, context, request, None)
+            template = template_of(self.reading(context), request, None)
         types = sorted({type_of(each) for each in template.resources.values()})
         metadata = template.document.get("Metadata")
         return {

@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from botocore.exceptions import ClientError
+
 from rehearsal.aws.cloudformation.errors import ValidationError
 from rehearsal.aws.cloudformation.model import Stack, Target
 from rehearsal.aws.cloudformation.nested import RESERVED
 from rehearsal.aws.cloudformation.operations import Operations
 from rehearsal.aws.cloudformation.plan import Plan, Planner
+from rehearsal.aws.cloudformation.provider import ProviderError
+from rehearsal.aws.cloudformation.store import Store
 from rehearsal.aws.protocol import ServiceError
 
 LOG = logging.getLogger(__name__)
@@ -37,6 +41,8 @@ class ChangeSet:
     description: str | None = None
     include_nested: bool = False
     on_stack_failure: str | None = None
+    role_arn: str | None = None
+    """The service role that carries it out."""
     parent_id: str | None = None
     root_id: str | None = None
     plan: Plan | None = None
@@ -46,18 +52,16 @@ class ChangeSet:
 class ChangeSets:
     """All change sets, by id."""
 
-    def __init__(self, operations: Operations) -> None:
-        self._operations = operations
-        self._engine = operations.engine
-        self._store = operations.engine.store
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._all: dict[str, ChangeSet] = {}
 
-    def create(self, change_set: ChangeSet) -> None:
-        """Keep a change set and work out its plan in the background."""
+    def create(self, change_set: ChangeSet, operations: Operations) -> None:
+        """Keep a change set and work out its plan in the background, with the rights of the operations."""
         with self._store.lock:
             self._all[change_set.change_set_id] = change_set
             change_set.status = "CREATE_IN_PROGRESS"
-        threading.Thread(target=self._plan, args=(change_set,), name="change set", daemon=True).start()
+        threading.Thread(target=self._plan, args=(change_set, operations), name="change set", daemon=True).start()
 
     def find(self, region: str, name_or_id: str, stack: Stack | None) -> ChangeSet:
         """A change set by id, or by name within a stack. Raises ServiceError when there is none."""
@@ -74,8 +78,8 @@ class ChangeSets:
         with self._store.lock:
             return [each for each in self._all.values() if each.stack is stack]
 
-    def execute(self, change_set: ChangeSet, token: str | None, disable_rollback: bool) -> None:
-        """Carry a change set out; the others of the stack are dropped, as they fit no more."""
+    def execute(self, change_set: ChangeSet, operations: Operations, token: str | None, disable_rollback: bool) -> None:
+        """Carry a change set out by the operations given; the others of the stack are dropped, as they fit no more."""
         stack = change_set.stack
         with self._store.lock:
             if change_set.parent_id is not None:
@@ -91,12 +95,13 @@ class ChangeSets:
                 each.execution_status = "EXECUTE_COMPLETE"
                 each.stack.change_set_id = each.change_set_id
             self._drop_others(stack, change_set)
+            stack.role_arn = change_set.role_arn or stack.role_arn
             if change_set.kind == "CREATE":
                 stack.on_failure = change_set.on_stack_failure or ("DO_NOTHING" if disable_rollback else "ROLLBACK")
                 stack.disable_rollback = stack.on_failure == "DO_NOTHING"
-                self._operations.create(stack, change_set.target, token)
+                operations.create(stack, change_set.target, token)
             else:
-                self._operations.update(stack, change_set.target, token, disable_rollback)
+                operations.update(stack, change_set.target, token, disable_rollback)
 
     def delete(self, change_set: ChangeSet) -> None:
         """Drop a change set, those nested in it, and the nested stacks that only it had reserved."""
@@ -130,12 +135,16 @@ class ChangeSets:
             if child in self._all:
                 yield from self._tree(self._all[child])
 
-    def _plan(self, change_set: ChangeSet) -> None:
+    def _plan(self, change_set: ChangeSet, operations: Operations) -> None:
         try:
-            planner = Planner(self._engine, self._operations.nested, change_set.include_nested)
+            planner = Planner(operations.engine, operations.nested, change_set.include_nested)
             plan = planner.plan(change_set.stack, change_set.target)
         except ServiceError as error:
             self._fail(change_set, error.message)
+        except ProviderError as error:
+            self._fail(change_set, str(error))
+        except ClientError as error:
+            self._fail(change_set, str(error.response["Error"].get("Message")))
         except Exception as error:
             LOG.exception("change set %s could not be worked out", change_set.name)
             self._fail(change_set, f"Internal failure of the local AWS: {type(error).__name__}: {error}")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import threading
-from collections.abc import Callable
-from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -15,6 +14,7 @@ from rehearsal.aws.cloudformation.custom_resources import CustomResource, Respon
 from rehearsal.aws.cloudformation.evaluation import Evaluation, LiveView
 from rehearsal.aws.cloudformation.model import Resource, Run, Stack, Target
 from rehearsal.aws.cloudformation.provider import Context, Provider, ProviderError, provider_for
+from rehearsal.aws.cloudformation.rights import Rights
 from rehearsal.aws.cloudformation.signals import Signals
 from rehearsal.aws.cloudformation.store import Store, stack_tags
 from rehearsal.aws.protocol import ServiceError
@@ -24,12 +24,12 @@ LOG = logging.getLogger(__name__)
 
 
 class Engine:
-    """The machine room. `client_for(service, region)` makes boto3 clients of the local AWS."""
+    """The machine room. Everything is done with some `rights`: `acting` gives the same engine with others."""
 
     def __init__(
         self,
         clock: Clock,
-        client_for: Callable[[str, str], Any],
+        rights: Rights,
         responses: Responses,
         site: Site = Site(),  # noqa: B008 - it cannot change
     ) -> None:
@@ -39,11 +39,17 @@ class Engine:
         self.signals = Signals()
         self.responses = responses
         self.stopping = threading.Event()
-        self._client_for = client_for
+        self.rights = rights
+
+    def acting(self, rights: Rights) -> Engine:
+        """The same engine, which acts with other rights."""
+        found = copy.copy(self)
+        found.rights = rights
+        return found
 
     def account(self, region: str) -> Account:
         """The account's APIs in a region."""
-        return Account(self._client_for, region)
+        return Account(self.rights.client, region)
 
     def provider(self, type_name: str) -> Provider:
         """The provider of a resource type. Raises ProviderError naming the type where there is none."""
@@ -90,7 +96,7 @@ class Engine:
             tags=stack_tags(stack, name, resource.tags),
             clock=self.clock,
             site=self.site,
-            client_for=lambda service: self._client_for(service, stack.region),
+            client_for=lambda service: self.rights.client(service, stack.region),
             creation_policy=evaluation.policy(name, "CreationPolicy") if evaluation else None,
             update_policy=evaluation.policy(name, "UpdatePolicy") if evaluation else None,
             cancelled=lambda: run.cancelled or self.stopping.is_set(),

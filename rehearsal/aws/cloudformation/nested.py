@@ -54,6 +54,7 @@ class NestedStacks:
         """Create the child, or go on with one that a change set has reserved."""
         target = self.target(parent, resource.properties, around)
         child = self.reserved(parent, resource.logical_id) or self.reserve(parent, resource.logical_id)
+        self._engine.rights.require(child.region, "cloudformation:CreateStack", child.stack_id)
         minutes = resource.properties.get("TimeoutInMinutes")
         # Of the creation alone: an update of the parent does not look at it.
         child.timeout_minutes = None if minutes is None else int(minutes)
@@ -110,6 +111,7 @@ class NestedStacks:
         """Update the child; its cleanup or rollback waits for the parent's decision."""
         target, child = self.target(parent, properties, around), self.child(parent, resource)
         refuse_type_changes(child, target.template)
+        self._engine.rights.require(child.region, "cloudformation:UpdateStack", child.stack_id)
         return self._apply(child, target, run, "UPDATE")
 
     def _apply(self, child: Stack, target: Target, run: Run, verb: str) -> Made:
@@ -209,6 +211,7 @@ class NestedStacks:
         child = self._store.find(parent.region, resource.physical_id or "")
         if child is None or child.status == "DELETE_COMPLETE":
             return
+        self._engine.rights.require(child.region, "cloudformation:DeleteStack", child.stack_id)
         with self._store.lock:
             child.run = Run(run.token, False, run)
         self._store.set_status(child, "DELETE_IN_PROGRESS")

@@ -20,8 +20,18 @@ LOG = logging.getLogger(__name__)
 USER_INITIATED = "User Initiated"
 
 
+def cancel_update(stack: Stack) -> None:
+    """Stop an update; it rolls back, with the rights that it has."""
+    if stack.run is not None:
+        stack.run.disable_rollback = False
+        stack.run.cancel()
+
+
 class Operations:
-    """Starts operations. The caller has checked that the stack's status allows it, under the store's lock."""
+    """Starts operations, which have the engine's rights.
+
+    The caller has checked that the stack's status allows it, under the store's lock.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -87,12 +97,6 @@ class Operations:
             lambda: self._roll_back_update(stack, run, skip),
             "UPDATE_ROLLBACK",
         )
-
-    def cancel_update(self, stack: Stack) -> None:
-        """Stop an update; it rolls back."""
-        if stack.run is not None:
-            stack.run.disable_rollback = False
-            stack.run.cancel()
 
     def _start(
         self, stack: Stack, run: Run, status: str, reason: str, work: Callable[[], None], failed_prefix: str

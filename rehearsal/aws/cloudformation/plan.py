@@ -217,7 +217,10 @@ class Planner:
         if UNKNOWN in str(properties["TemplateURL"]):
             return None
         wanted = self._nested.target(stack, properties, target)
-        return self.plan(child or self._nested.reserved(stack, name) or self._nested.reserve(stack, name), wanted)
+        child = child or self._nested.reserved(stack, name) or self._nested.reserve(stack, name)
+        if self._include_nested:
+            self._engine.rights.require(child.region, "cloudformation:CreateChangeSet", child.stack_id)
+        return self.plan(child, wanted)
 
     def _removal(self, resource: Resource) -> Change:
         kept = str(resource.definition.get("DeletionPolicy", "Delete")).startswith("Retain")

@@ -8,6 +8,7 @@ from typing import Any
 
 from rehearsal.aws.cloudformation import parameters as parameter_values
 from rehearsal.aws.cloudformation import rules
+from rehearsal.aws.cloudformation.account import Account
 from rehearsal.aws.cloudformation.engine import Engine
 from rehearsal.aws.cloudformation.errors import ValidationError
 from rehearsal.aws.cloudformation.model import Stack, Target
@@ -46,8 +47,8 @@ def check_stack_name(name: str) -> None:
         )
 
 
-def template_of(engine: Engine, context: RequestContext, request: Mapping[str, Any], stack: Stack | None) -> Template:
-    """The template that a request gives, points at, or takes over from the stack."""
+def template_of(reading: Account, request: Mapping[str, Any], stack: Stack | None) -> Template:
+    """The template that a request gives, points at (`reading` it as the caller may), or takes over from the stack."""
     body, url = request.get("TemplateBody"), request.get("TemplateURL")
     if request.get("UsePreviousTemplate"):
         if body or url or stack is None or stack.target is None:
@@ -60,13 +61,18 @@ def template_of(engine: Engine, context: RequestContext, request: Mapping[str, A
             "1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have "
             f"length less than or equal to {MAX_BODY_BYTES}"
         )
-    return parse(body or engine.account(context.region).template(str(url)))
+    return parse(body or reading.template(str(url)))
 
 
-def target_of(engine: Engine, context: RequestContext, request: Mapping[str, Any], stack: Stack | None) -> Target:
-    """What a request makes of a stack (None or without target: of a new one)."""
+def target_of(
+    engine: Engine, reading: Account, context: RequestContext, request: Mapping[str, Any], stack: Stack | None
+) -> Target:
+    """What a request makes of a stack (None or without target: of a new one).
+
+    The engine has the rights of the operation; `reading` is the account as the caller sees it.
+    """
     refuse_not_offered(request)
-    template = template_of(engine, context, request, stack)
+    template = template_of(reading, request, stack)
     account = engine.account(context.region)
     tree = validate_tree(template, account.template)
     if stack is not None:

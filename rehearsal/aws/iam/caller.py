@@ -1,4 +1,4 @@
-"""What condition keys say of a role's session and its requests, and of one permission that a request needs."""
+"""What condition keys say of who makes a request and of its way, and of one permission that it needs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from rehearsal.aws.iam import catalog, keys
 from rehearsal.aws.iam.context import Context, KnownKeys, Values
-from rehearsal.aws.iam.evaluation import RolePrincipal
+from rehearsal.aws.iam.evaluation import IdentityPrincipal, RolePrincipal, UserPrincipal
 from rehearsal.aws.iam.requests.asked import Need
 from rehearsal.aws.protocol import url_suffix_of
 
 if TYPE_CHECKING:
+    from rehearsal.aws.iam.policy import Policy
+    from rehearsal.aws.resource_facts import Identity
     from rehearsal.aws.server import Call
     from rehearsal.aws.sessions import Session
 
@@ -46,37 +48,56 @@ class Tags(Protocol):
 
 @dataclass(frozen=True)
 class Caller:
-    """A role's session, and what is true of all its requests."""
+    """A role's session or a user, and what is true of all its requests."""
 
-    principal: RolePrincipal
+    principal: IdentityPrincipal
     region: str
     values: Mapping[str, Values]
-    """Condition keys about the role and the moment, which also hold when a service acts on the caller's behalf."""
+    """Condition keys about role or user and the moment, which also hold when a service acts on the caller's behalf."""
     network: Mapping[str, Values]
     """Condition keys about the instance and the network; a service that acts on the caller's behalf has none."""
+    called_via: tuple[str, ...] = ()
+    """The services that made the request on the caller's behalf, as principals."""
+    session_policies: tuple[Policy, ...] | None = None
+
+
+def is_user(session: Session) -> bool:
+    """Whether credentials are a user's and not a role's."""
+    return session.identity_arn.split(":", 5)[5].startswith("user/")
 
 
 def session_arn(session: Session) -> str:
-    """The ARN of a role's session, as errors and GetCallerIdentity show it."""
-    _, partition, _, _, account, role = session.role_arn.split(":", 5)
+    """The ARN of a role's session or of a user, as errors and GetCallerIdentity show it."""
+    if is_user(session):
+        return session.identity_arn
+    _, partition, _, _, account, role = session.identity_arn.split(":", 5)
     return f"arn:{partition}:sts::{account}:assumed-role/{role.rpartition('/')[2]}/{session.name}"
 
 
-def caller(session: Session, role_id: str, role_tags: Mapping[str, str], region: str, now: datetime) -> Caller:
+def user_id(session: Session, identity: Identity) -> str:
+    """The unique id of a user, or of a role with the name of its session: `aws:userid`."""
+    return identity.unique_id if is_user(session) else f"{identity.unique_id}:{session.name}"
+
+
+def caller(session: Session, identity: Identity, region: str, now: datetime) -> Caller:
     """A session as it acts in a region now."""
-    account = session.role_arn.split(":")[4]
+    account = session.identity_arn.split(":")[4]
+    principal: IdentityPrincipal = RolePrincipal(account, session.identity_arn, session_arn(session))
+    if is_user(session):
+        principal = UserPrincipal(account, session.identity_arn)
     values: dict[str, Values] = {
-        "aws:PrincipalArn": session.role_arn,
+        "aws:PrincipalArn": session.identity_arn,
         "aws:PrincipalAccount": account,
-        "aws:PrincipalType": "AssumedRole",
+        "aws:PrincipalType": "User" if is_user(session) else "AssumedRole",
         "aws:PrincipalIsAWSService": "false",
-        "aws:userid": f"{role_id}:{session.name}",
+        "aws:userid": user_id(session, identity),
+        **({"aws:username": identity.name} if is_user(session) else {}),
         "aws:CurrentTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "aws:EpochTime": str(int(now.timestamp())),
         "aws:RequestedRegion": region,
         # The local AWS speaks HTTP where AWS has HTTPS.
         "aws:SecureTransport": "true",
-        **{f"aws:PrincipalTag/{key}": value for key, value in role_tags.items()},
+        **{f"aws:PrincipalTag/{key}": value for key, value in identity.tags.items()},
     }
     instance = {
         "aws:EC2InstanceSourceVPC": session.vpc_id,
@@ -84,7 +105,7 @@ def caller(session: Session, role_id: str, role_tags: Mapping[str, str], region:
         "ec2:SourceInstanceARN": session.instance_arn,
     }
     network: dict[str, Values] = {key: value for key, value in instance.items() if value is not None}
-    return Caller(RolePrincipal(account, session.role_arn, session_arn(session)), region, values, network)
+    return Caller(principal, region, values, network, session.called_via)
 
 
 def network_values(call: Call, endpoint: Endpoint | None) -> dict[str, Values]:
@@ -101,13 +122,15 @@ def context(who: Caller, need: Need, tags: Tags) -> Context:
     action = catalog.action(need.action)
     values: dict[str, Values] = dict(who.values)
     account = who.principal.account_id
-    if need.via is None:
-        values |= {**who.network, "aws:ViaAWSService": "false"}
+    chain = who.called_via if need.via is None else (*who.called_via, f"{need.via}.{SERVICE_DOMAIN}")
+    if chain:
+        values |= {"aws:ViaAWSService": "true", "aws:CalledVia": chain}
+        values |= {"aws:CalledViaFirst": chain[0], "aws:CalledViaLast": chain[-1]}
     else:
-        domain = f"{need.via}.{SERVICE_DOMAIN}"
-        values |= {"aws:ViaAWSService": "true", "aws:CalledVia": (domain,)}
-        values |= {"aws:CalledViaFirst": domain, "aws:CalledViaLast": domain}
-        partition = who.principal.role_arn.split(":")[1]
+        values |= {**who.network, "aws:ViaAWSService": "false"}
+    if need.via is not None:
+        # CloudFormation by itself is not among the services that the KMS guide lists for this key.
+        partition = who.principal.identity_arn.split(":")[1]
         values["kms:ViaService"] = f"{need.via}.{who.region}.{url_suffix_of(partition)}"
     if need.resource != "*":
         values |= {"aws:ResourceAccount": account}

@@ -1,14 +1,15 @@
-"""The guard of the local AWS: requests that are signed with a role's credentials are checked as AWS checks them.
+"""The guard of the local AWS: requests are checked as AWS checks them.
 
-The credentials have to be current and complete, the signature has to fit, and the role's policies have to allow every
-permission that the request needs. Requests from outside all VPCs with any other access key are an operator's and are
-let through.
+The credentials have to be current and complete, the signature has to fit, and the policies of the role or the user have
+to allow every permission that the request needs. Requests from outside all VPCs that are signed with the operator's key
+are let through; any other key that is nobody's is refused.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -25,23 +26,30 @@ from rehearsal.aws.iam.requests import parsing, sqs
 from rehearsal.aws.iam.requests.asked import Asked, Need, NotModelled
 from rehearsal.aws.iam.requests.parsing import Unreadable
 from rehearsal.aws.iam.state import LocalState
-from rehearsal.aws.iam.stored import NoSuchRole, StoredPolicies
-from rehearsal.aws.protocol import operation_response
+from rehearsal.aws.iam.stored import NoSuchIdentity, StoredPolicies
+from rehearsal.aws.resource_facts import IDENTITIES
+from rehearsal.aws.server import OPERATOR
+from rehearsal.aws.sessions import Session
 
 if TYPE_CHECKING:
     from rehearsal.aws.server import Call, LocalAws
-    from rehearsal.aws.sessions import Session
 
 LOG = logging.getLogger(__name__)
 
 REPORT_PATH = "/_iam/report"
 """Where operators get the report: JSON, or text with `?text`."""
 
+ALWAYS = datetime.max.replace(tzinfo=UTC)
+"""When a user's own access key ends."""
+OF_USERS_SESSIONS = frozenset({"AssumeRole", "GetCallerIdentity"})
+"""What of STS the session of a user may call, and nothing of IAM (IAM guide, "Request temporary security credentials";
+the local AWS has no MFA)."""
+
 EndpointLookup = Callable[["Call"], Endpoint | None]
 
 
 class Enforcement:
-    """Checks the requests of one local AWS, and keeps the record of what roles did."""
+    """Checks the requests of one local AWS, and keeps the record of what roles and users did."""
 
     def __init__(self, aws: LocalAws) -> None:
         self._aws = aws
@@ -54,21 +62,22 @@ class Enforcement:
         """Tells the VPC endpoint of a request from inside a VPC, whose policy then has a say; set by who knows them."""
 
     def guard(self, call: Call) -> Response | None:
-        """The refusal of a request, or None. GetCallerIdentity is answered here, for moto knows no such roles."""
-        session = self._aws.sessions.find(call.access_key_id)
-        if session is None:
-            # Operators are outside; what a machine signs with a key of its own invention is worth nothing.
-            return None if call.origin is None else Refusals(call).unknown_token()
+        """The refusal of a request, or None."""
+        if call.access_key_id == OPERATOR and call.origin is None:
+            return None
         refusals = Refusals(call)
+        session = self.holder(call.access_key_id)
+        if session is None:
+            return refusals.unknown_key()
         wrong = self._credentials(call, session, refusals)
         if wrong is not None:
             return wrong
         try:
             asked = parsing.parse(call, self._aws.account_id)
-            if (asked.service, asked.operation) == ("sts", "GetCallerIdentity"):
-                return self._identity(call, session)
+            if session.closed_to_iam and not _open_to_users_sessions(asked):
+                return refusals.unknown_token()
             denial = self._denial(call, session, asked)
-        except NoSuchRole:
+        except NoSuchIdentity:
             return refusals.unknown_token()
         except (Unreadable, NotModelled, UnknownKey, PolicyError) as error:
             LOG.error("cannot judge a request of %s: %s", session_arn(session), error)
@@ -83,13 +92,27 @@ class Enforcement:
             LOG.warning("%s", denial)
         return refusals.denied(str(denial))
 
+    def holder(self, access_key_id: str) -> Session | None:
+        """The credentials that an access key belongs to: those of a session, or a user's own while they are active.
+
+        None for the operator's key, and for a key that is nobody's.
+        """
+        session = self._aws.sessions.find(access_key_id)
+        if session is not None:
+            return session
+        key = self._aws.facts.of(IDENTITIES).access_key(access_key_id)
+        if key is None or not key.active:
+            return None
+        name = key.user_arn.rpartition("/")[2]
+        return Session(key.user_arn, name, access_key_id, key.secret, None, datetime.min.replace(tzinfo=UTC), ALWAYS)
+
     def problem(self, session: Session, region: str, needs: Iterable[Need]) -> str | None:
         """Why a service may not do something with a role, as Lambda does with a function's; None when it may."""
         try:
             who = self.judge.caller(session, region, self._aws.clock.now(), {})
             denial = self.judge.judge(who, needs)
-        except NoSuchRole:
-            return f"the role {session.role_arn} is gone"
+        except NoSuchIdentity:
+            return f"{session.identity_arn} is gone"
         except (UnknownKey, PolicyError) as error:
             return str(error)
         return str(denial) if denial is not None else None
@@ -134,14 +157,9 @@ class Enforcement:
             return denial
         return self.judge.judge(who, needed, endpoint)
 
-    def _identity(self, call: Call, session: Session) -> Response:
-        role_id, _ = self._stored.role_facts(session.role_arn)
-        identity = {
-            "Account": self._aws.account_id,
-            "Arn": session_arn(session),
-            "UserId": f"{role_id}:{session.name}",
-        }
-        return operation_response("sts", call.request.content_type, "GetCallerIdentity", identity)
+
+def _open_to_users_sessions(asked: Asked) -> bool:
+    return asked.service != "iam" and (asked.service != "sts" or asked.operation in OF_USERS_SESSIONS)
 
 
 _running: WeakKeyDictionary[LocalAws, Enforcement] = WeakKeyDictionary()

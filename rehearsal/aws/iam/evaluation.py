@@ -18,8 +18,29 @@ class RolePrincipal:
     role_arn: str
     session_arn: str
 
+    @property
+    def identity_arn(self) -> str:
+        """Whose policies count."""
+        return self.role_arn
+
     def __str__(self) -> str:
         return self.session_arn
+
+
+@dataclass(frozen=True)
+class UserPrincipal:
+    """A user of IAM."""
+
+    account_id: str
+    user_arn: str
+
+    @property
+    def identity_arn(self) -> str:
+        """Whose policies count."""
+        return self.user_arn
+
+    def __str__(self) -> str:
+        return self.user_arn
 
 
 @dataclass(frozen=True)
@@ -32,7 +53,8 @@ class ServicePrincipal:
         return self.name
 
 
-Principal = RolePrincipal | ServicePrincipal
+IdentityPrincipal = RolePrincipal | UserPrincipal
+Principal = IdentityPrincipal | ServicePrincipal
 
 
 @dataclass(frozen=True)
@@ -51,10 +73,16 @@ class Policies:
 
     identity: tuple[Policy, ...] = ()
     boundary: Policy | None = None
+    session: tuple[Policy, ...] | None = None
+    """Policies that were given when the session began: one of them has to allow, too."""
     resource: Policy | None = None
     endpoint: Policy | None = None
     resource_decides: bool = False
-    """The resource's policy has to allow, too, or hand the decision to the account's policies: true for KMS keys."""
+    """The resource's policy has to allow, too, or hand the decision to the account's policies: true for KMS keys, and
+    for roles that are to be assumed."""
+    resource_kind: str = "resource-based policy"
+    """What errors call the resource's policy, and the article that they put before it."""
+    resource_article: str = "a"
 
 
 @dataclass(frozen=True)
@@ -84,19 +112,21 @@ def decide(access: Access, policies: Policies) -> Decision:
         return _refusal(access, "VPC endpoint policy")
     if isinstance(access.principal, ServicePrincipal):
         named, by = _granted(access, policies.resource)
-        return _allowed(by) if named is not _Named.NOT else _refusal(access, "resource-based policy")
-    return _decide_for_role(access, policies)
+        return _allowed(by) if named is not _Named.NOT else _refusal(access, policies.resource_kind)
+    return _decide_for_identity(access, policies)
 
 
-def _decide_for_role(access: Access, policies: Policies) -> Decision:
+def _decide_for_identity(access: Access, policies: Policies) -> Decision:
     named, by = _granted(access, policies.resource)
     if policies.resource_decides and named is _Named.NOT:
-        return _refusal(access, "resource-based policy")
+        return _refusal(access, policies.resource_kind)
     if named is _Named.ITSELF:
-        # A boundary does not limit what is granted to a session, or to everyone.
+        # Neither boundary nor session policies limit what is granted to a session, to a user, or to everyone.
         return _allowed(by)
     if policies.boundary is not None and _allowing(access, [policies.boundary]) is None:
         return _refusal(access, "permissions boundary")
+    if policies.session is not None and _allowing(access, policies.session) is None:
+        return _refusal(access, "session policy")
     if named is _Named.BY_ROLE:
         return _allowed(by)
     identity = _allowing(access, policies.identity)
@@ -107,7 +137,8 @@ def _explicit_deny(access: Access, policies: Policies) -> Decision | None:
     kinds: tuple[tuple[str, Sequence[Policy | None]], ...] = (
         ("an identity-based policy", policies.identity),
         ("a permissions boundary", (policies.boundary,)),
-        ("a resource-based policy", (policies.resource,)),
+        ("a session policy", policies.session or ()),
+        (f"{policies.resource_article} {policies.resource_kind}", (policies.resource,)),
         ("a VPC endpoint policy", (policies.endpoint,)),
     )
     for kind, each in kinds:
@@ -159,11 +190,12 @@ def _listed(principals: Principals, caller: Principal) -> _Named:
     if isinstance(caller, ServicePrincipal):
         return _Named.ITSELF if everyone or caller.name in principals.names.get("Service", ()) else _Named.NOT
     names = principals.names.get("AWS", ())
-    if everyone or caller.session_arn in names:
+    # To be named as a user is to be named oneself; as a role it is not (IAM guide, "Permissions boundaries").
+    if everyone or str(caller) in names:
         return _Named.ITSELF
-    if caller.role_arn in names:
+    if caller.identity_arn in names:
         return _Named.BY_ROLE
-    partition = caller.role_arn.split(":")[1]
+    partition = caller.identity_arn.split(":")[1]
     if caller.account_id in names or f"arn:{partition}:iam::{caller.account_id}:root" in names:
         return _Named.BY_ACCOUNT
     return _Named.NOT

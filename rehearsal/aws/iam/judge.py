@@ -1,4 +1,4 @@
-"""Whether a role may have the permissions that something needs: policies and context gathered, decided, recorded."""
+"""Whether a role or a user may have the permissions that something needs: gathered, decided, recorded."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from rehearsal.aws.sessions import Session
 
 
+ASSUME_ROLE = "sts:AssumeRole"
+TRUST_POLICY = "role trust policy"
+
+
 @dataclass(frozen=True)
 class Denial:
     """A permission that the caller does not have."""
@@ -33,6 +37,9 @@ class Denial:
 
     def __str__(self) -> str:
         what = f"{self.need.action} on resource: {self.need.resource}"
+        if TRUST_POLICY in self.reason:
+            # Whoever is not trusted is not told of the role (IAM guide, "Troubleshoot access denied error messages").
+            what = self.need.action
         return f"User: {self.principal} is not authorized to perform: {what} {self.reason}"
 
 
@@ -45,49 +52,61 @@ class Judge:
         self._record = record
 
     def caller(self, session: Session, region: str, now: datetime, network: Mapping[str, Values]) -> Caller:
-        """A session in a region, with what is known of its request's way. Raises NoSuchRole."""
-        role_id, tags = self._stored.role_facts(session.role_arn)
-        found = caller.caller(session, role_id, tags, region, now)
-        return replace(found, network={**found.network, **network})
+        """A session in a region, with what is known of its request's way. Raises NoSuchIdentity."""
+        found = caller.caller(session, self._stored.identity(session.identity_arn), region, now)
+        limits = None
+        if session.policies is not None:
+            limits = tuple(policy.read(each.text, each.name) for each in session.policies)
+        return replace(found, network={**found.network, **network}, session_policies=limits)
 
     def judge(self, who: Caller, needs: Iterable[Need], endpoint: Endpoint | None = None) -> Denial | None:
-        """The first need that is not allowed, or None. Raises NoSuchRole, PolicyError and UnknownKey."""
-        role_arn = who.principal.role_arn
-        identity = self._stored.of_role(role_arn)
-        boundary = self._stored.boundary(role_arn)
-        self._record.saw(role_arn, identity)
+        """The first need that is not allowed, or None. Raises NoSuchIdentity, PolicyError and UnknownKey."""
+        arn = who.principal.identity_arn
+        identity = self._stored.of_identity(arn)
+        boundary = self._stored.boundary(arn)
+        self._record.saw(arn, identity)
         for need in needs:
+            assumes = need.action == ASSUME_ROLE
             policies = Policies(
                 identity=identity,
                 boundary=boundary,
-                resource=self._stored.of_resource(need.resource),
+                session=who.session_policies,
+                resource=self._stored.trust(need.resource) if assumes else self._stored.of_resource(need.resource),
                 # A service that acts on the caller's behalf does not come through the caller's endpoint.
-                endpoint=_endpoint_policy(endpoint) if need.via is None else None,
-                resource_decides=need.action.startswith("kms:") and need.resource != "*",
+                endpoint=_endpoint_policy(endpoint) if need.via is None and not who.called_via else None,
+                resource_decides=assumes or (need.action.startswith("kms:") and ":key/" in need.resource),
+                resource_kind=TRUST_POLICY if assumes else Policies.resource_kind,
+                resource_article="the" if assumes else Policies.resource_article,
             )
             access = Access(who.principal, need.action, need.resource, caller.context(who, need, self._state))
             decision = decide(access, policies)
-            times = self._record.used(Use(role_arn, need.action, need.resource, decision.allowed, decision.reason))
+            times = self._record.used(Use(arn, need.action, need.resource, decision.allowed, decision.reason))
             if not decision.allowed:
                 return Denial(who.principal, need, decision.reason, times)
         return None
 
     def may_never(self, who: Caller, action: str) -> Denial | None:
-        """The denial of an action that no statement of the role allows on anything; None when one might. May raise
-        NoSuchRole and PolicyError.
+        """The denial of an action that no statement of role or user allows on anything; None when one might. May raise
+        NoSuchIdentity and PolicyError.
         """
-        identity = self._stored.of_role(who.principal.role_arn)
+        arn = who.principal.identity_arn
+        identity = self._stored.of_identity(arn)
         if any(_may_allow(each, action) for each in identity):
             return None
-        self._record.saw(who.principal.role_arn, identity)
+        self._record.saw(arn, identity)
         reason = f"because no identity-based policy allows the {action} action"
-        times = self._record.used(Use(who.principal.role_arn, action, "*", False, reason))
+        times = self._record.used(Use(arn, action, "*", False, reason))
         return Denial(who.principal, Need(action), reason, times)
 
     def service_may(self, service: str, action: str, resource: str, values: Mapping[str, Values]) -> Decision:
         """Whether a resource's policy lets a service of AWS act on it, such as EventBridge on a queue."""
         access = Access(ServicePrincipal(service), action, resource, Context(values))
         return decide(access, Policies(resource=self._stored.of_resource(resource)))
+
+    def service_may_assume(self, service: str, role_arn: str) -> Decision:
+        """Whether a role's trust policy lets a service of AWS have sessions of it."""
+        access = Access(ServicePrincipal(service), ASSUME_ROLE, role_arn, Context({}))
+        return decide(access, Policies(resource=self._stored.trust(role_arn), resource_kind=TRUST_POLICY))
 
 
 def _may_allow(held: Policy, action: str) -> bool:

@@ -1,4 +1,4 @@
-"""What roles did in a run: every permission that was asked for, and what their policies grant."""
+"""What roles and people did in a run: every permission that was asked for, and what their policies grant."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rehearsal.aws.iam.policy import Policy
 
 @dataclass(frozen=True)
 class Use:
-    """One permission that a role asked for, with the answer."""
+    """One permission that a role or a user asked for, with the answer."""
 
-    role_arn: str
+    identity_arn: str
     action: str
     resource: str
     allowed: bool
@@ -23,9 +23,9 @@ class Use:
 
 @dataclass(frozen=True)
 class Grant:
-    """An action, or a pattern of actions, that a statement of a role's policy allows."""
+    """An action, or a pattern of actions, that a statement of its policy allows."""
 
-    role_arn: str
+    identity_arn: str
     policy: str
     sid: str
     action: str
@@ -39,10 +39,10 @@ class Record:
         self._uses: dict[Use, int] = {}
         self._policies: dict[str, dict[int, Policy]] = {}
 
-    def saw(self, role_arn: str, policies: Iterable[Policy]) -> None:
-        """Remember a role's policies, which may be gone when the report is written."""
+    def saw(self, identity_arn: str, policies: Iterable[Policy]) -> None:
+        """Remember the policies of a role or a user, which may be gone when the report is written."""
         with self._lock:
-            known = self._policies.setdefault(role_arn, {})
+            known = self._policies.setdefault(identity_arn, {})
             # By identity: the same text is read once.
             known.update({id(policy): policy for policy in policies})
 
@@ -65,23 +65,23 @@ class Record:
 
     @property
     def unused(self) -> list[Grant]:
-        """Grants of which no allowed use made anything, in the order of roles and actions."""
+        """Grants of which no allowed use made anything, in the order of identities and actions."""
         with self._lock:
-            policies = {role: list(known.values()) for role, known in self._policies.items()}
+            policies = {arn: list(known.values()) for arn, known in self._policies.items()}
         done: dict[str, set[str]] = {}
         for use in self.uses:
             if use.allowed:
-                done.setdefault(use.role_arn, set()).add(use.action.lower())
-        grants = {grant for role, known in policies.items() for policy in known for grant in _grants(role, policy)}
-        unused = [grant for grant in grants if not _made_use_of(grant, done.get(grant.role_arn, set()))]
-        return sorted(unused, key=lambda grant: (grant.role_arn, grant.action, grant.policy, grant.sid))
+                done.setdefault(use.identity_arn, set()).add(use.action.lower())
+        grants = {grant for arn, known in policies.items() for policy in known for grant in _grants(arn, policy)}
+        unused = [grant for grant in grants if not _made_use_of(grant, done.get(grant.identity_arn, set()))]
+        return sorted(unused, key=lambda grant: (grant.identity_arn, grant.action, grant.policy, grant.sid))
 
 
-def _grants(role_arn: str, policy: Policy) -> Iterable[Grant]:
+def _grants(identity_arn: str, policy: Policy) -> Iterable[Grant]:
     for statement in policy.statements:
         if statement.allows and not statement.actions.inverted:
             for action in statement.actions.patterns:
-                yield Grant(role_arn, policy.name, statement.sid, action)
+                yield Grant(identity_arn, policy.name, statement.sid, action)
 
 
 def _made_use_of(grant: Grant, actions: set[str]) -> bool:

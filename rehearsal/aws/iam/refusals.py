@@ -25,10 +25,12 @@ class Wording:
     denied: tuple[str, int]
     expired: tuple[str, int]
     unknown_token: tuple[str, int]
+    unknown_key: tuple[str, int]
     signature: tuple[str, int]
     throttled: tuple[str, int]
     expired_text: str = "The security token included in the request is expired"
     unknown_text: str = "The security token included in the request is invalid."
+    unknown_key_text: str = "The security token included in the request is invalid."
     denied_start: str = ""
 
 
@@ -40,6 +42,7 @@ JSON = Wording(
     denied=("AccessDeniedException", 400),
     expired=("ExpiredTokenException", 400),
     unknown_token=("UnrecognizedClientException", 400),
+    unknown_key=("UnrecognizedClientException", 400),
     signature=("InvalidSignatureException", 400),
     throttled=("ThrottlingException", 400),
 )
@@ -47,6 +50,7 @@ QUERY = Wording(
     denied=("AccessDenied", 403),
     expired=("ExpiredToken", 403),
     unknown_token=("InvalidClientTokenId", 403),
+    unknown_key=("InvalidClientTokenId", 403),
     signature=("SignatureDoesNotMatch", 403),
     throttled=("Throttling", 400),
 )
@@ -54,19 +58,23 @@ S3 = Wording(
     denied=("AccessDenied", 403),
     expired=("ExpiredToken", 400),
     unknown_token=("InvalidToken", 400),
+    unknown_key=("InvalidAccessKeyId", 403),
     signature=("SignatureDoesNotMatch", 403),
     throttled=("SlowDown", 503),
     expired_text="The provided token has expired.",
     unknown_text="The provided token is malformed or otherwise invalid.",
+    unknown_key_text="The AWS Access Key Id you provided does not exist in our records.",
 )
 EC2 = Wording(
     denied=("UnauthorizedOperation", 403),
     expired=("RequestExpired", 400),
     unknown_token=("AuthFailure", 401),
+    unknown_key=("AuthFailure", 401),
     signature=("AuthFailure", 401),
     throttled=("RequestLimitExceeded", 503),
     expired_text="Request has expired.",
     unknown_text="AWS was not able to validate the provided access credentials",
+    unknown_key_text="AWS was not able to validate the provided access credentials",
     denied_start="You are not authorized to perform this operation. ",
 )
 PLAIN_DENIAL = frozenset({"sqs", "cloudwatch"})
@@ -98,8 +106,12 @@ class Refusals:
         return self._answer(*_spread(self._wording.expired, self._wording.expired_text))
 
     def unknown_token(self) -> Response:
-        """The session token is missing or belongs to other credentials, or the role is gone."""
+        """The session token is missing or belongs to other credentials, or the role or user is gone."""
         return self._answer(*_spread(self._wording.unknown_token, self._wording.unknown_text))
+
+    def unknown_key(self) -> Response:
+        """The access key is nobody's, or is not active."""
+        return self._answer(*_spread(self._wording.unknown_key, self._wording.unknown_key_text))
 
     def signature(self) -> Response:
         """The signature was made with another secret key, or over another request."""

@@ -13,7 +13,7 @@ def as_dict(record: Record) -> dict[str, Any]:
     return {
         "denied": [
             {
-                "role": use.role_arn,
+                "identity": use.identity_arn,
                 "action": use.action,
                 "resource": use.resource,
                 "reason": use.reason,
@@ -22,11 +22,11 @@ def as_dict(record: Record) -> dict[str, Any]:
             for use, count in record.denied.items()
         ],
         "unused": [
-            {"role": grant.role_arn, "policy": grant.policy, "sid": grant.sid, "action": grant.action}
+            {"identity": grant.identity_arn, "policy": grant.policy, "sid": grant.sid, "action": grant.action}
             for grant in record.unused
         ],
         "used": [
-            {"role": use.role_arn, "action": use.action, "resource": use.resource, "count": count}
+            {"identity": use.identity_arn, "action": use.action, "resource": use.resource, "count": count}
             for use, count in record.uses.items()
             if use.allowed
         ],
@@ -44,19 +44,19 @@ def as_text(record: Record) -> str:
     lines = ["denied:", *(f"  {line}" for line in denied)] if denied else ["denied: nothing"]
     unused: dict[str, list[str]] = {}
     for grant in record.unused:
-        unused.setdefault(_role(grant.role_arn), []).append(f"{grant.action} ({grant.sid or grant.policy})")
+        unused.setdefault(_name(grant.identity_arn), []).append(f"{grant.action} ({grant.sid or grant.policy})")
     lines.append("granted and never used:" if unused else "granted and never used: nothing")
-    lines += [f"  {role}: {', '.join(actions)}" for role, actions in unused.items()]
+    lines += [f"  {name}: {', '.join(actions)}" for name, actions in unused.items()]
     return "\n".join(lines) + "\n"
 
 
 def denied_lines(record: Record) -> list[str]:
     """What was denied, a line for each permission."""
     return [
-        f"{_role(use.role_arn)}: {use.action} on {use.resource} {use.reason} ({count} times)"
+        f"{_name(use.identity_arn)}: {use.action} on {use.resource} {use.reason} ({count} times)"
         for use, count in record.denied.items()
     ]
 
 
-def _role(arn: str) -> str:
+def _name(arn: str) -> str:
     return arn.rpartition("/")[2]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from rehearsal.aws.resource_facts import (
     BUCKETS,
     EC2_RESOURCES,
     GROUPS,
+    IDENTITIES,
     KEYS,
     PARAMETERS,
     QUEUES,
@@ -69,6 +71,23 @@ class LocalState:
     def stack(self, region: str, name: str) -> str | None:
         """The id of a stack, by its name."""
         return self._facts.of(STACKS).stack_id(region, name)
+
+    def identity(self, partition: str, kind: str, name: str) -> str | None:
+        """The ARN of a `role`, `user`, `group` or `instance-profile`, by its name."""
+        return self._facts.of(IDENTITIES).arn(partition, kind, name)
+
+    def profile_role(self, partition: str, profile: str) -> str | None:
+        """The ARN of the role in an instance profile, by the profile's name or ARN."""
+        return self._facts.of(IDENTITIES).profile_role(partition, profile)
+
+    def boundary(self, arn: str) -> str | None:
+        """The ARN of the permissions boundary of a role or a user."""
+        found = self._facts.of(IDENTITIES).find(arn)
+        return found.boundary_arn if found is not None else None
+
+    def launch_template(self, region: str, wanted: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
+        """The id of the launch template that a request names, and the data of the version that it names."""
+        return self._facts.of(EC2_RESOURCES).launch_template(region, wanted)
 
     def tags(self, arn: str) -> Mapping[str, str] | None:
         """The tags of an Auto Scaling group or an EC2 resource; None for services whose tags are not read here."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from rehearsal.aws.iam import policy
 from rehearsal.aws.iam.policy import Policy
-from rehearsal.aws.resource_facts import BUCKETS, KEYS, QUEUES, ROLES, ResourceFacts, Role
+from rehearsal.aws.resource_facts import BUCKETS, IDENTITIES, KEYS, QUEUES, Identity, ResourceFacts
 
 
-class NoSuchRole(Exception):
-    """Credentials of a role that was deleted."""
+class NoSuchIdentity(Exception):
+    """Credentials of a role or a user that was deleted."""
 
 
 class StoredPolicies:
@@ -17,21 +17,30 @@ class StoredPolicies:
     def __init__(self, facts: ResourceFacts) -> None:
         self._facts = facts
 
-    def of_role(self, role_arn: str) -> tuple[Policy, ...]:
-        """A role's inline and managed policies. Raises NoSuchRole."""
-        return tuple(policy.read(each.text, each.name) for each in self._role(role_arn).policies)
+    def identity(self, arn: str) -> Identity:
+        """A role or user as it is now. Raises NoSuchIdentity."""
+        found = self._facts.of(IDENTITIES).find(arn)
+        if found is None:
+            raise NoSuchIdentity(arn)
+        return found
 
-    def boundary(self, role_arn: str) -> Policy | None:
-        """A role's permissions boundary; a policy that allows nothing where the boundary was deleted."""
-        role = self._role(role_arn)
-        if role.boundary_arn is None:
+    def of_identity(self, arn: str) -> tuple[Policy, ...]:
+        """The inline and managed policies of a role or a user, those of its groups too. Raises NoSuchIdentity."""
+        return tuple(policy.read(each.text, each.name) for each in self.identity(arn).policies)
+
+    def boundary(self, arn: str) -> Policy | None:
+        """The permissions boundary of a role or a user; a policy that allows nothing where the boundary was deleted.
+        Raises NoSuchIdentity.
+        """
+        found = self.identity(arn)
+        if found.boundary_arn is None:
             return None
-        return policy.read(role.boundary.text, role.boundary_arn) if role.boundary else Policy(role.boundary_arn)
+        return policy.read(found.boundary.text, found.boundary_arn) if found.boundary else Policy(found.boundary_arn)
 
-    def role_facts(self, role_arn: str) -> tuple[str, dict[str, str]]:
-        """A role's unique id and its tags. Raises NoSuchRole."""
-        role = self._role(role_arn)
-        return role.role_id, dict(role.tags)
+    def trust(self, role_arn: str) -> Policy | None:
+        """A role's trust policy; None where there is no such role."""
+        found = self._facts.of(IDENTITIES).find(role_arn)
+        return policy.read(found.trust, f"trust policy of {role_arn}") if found and found.trust else None
 
     def of_resource(self, arn: str) -> Policy | None:
         """The policy of a KMS key, a bucket (also for an object in it) or a queue; None where there is none."""
@@ -47,9 +56,3 @@ class StoredPolicies:
         if service == "sqs":
             return self._facts.of(QUEUES).policy(region, resource)
         return None
-
-    def _role(self, role_arn: str) -> Role:
-        role = self._facts.of(ROLES).find(role_arn)
-        if role is None:
-            raise NoSuchRole(role_arn)
-        return role

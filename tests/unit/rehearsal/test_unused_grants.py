@@ -7,7 +7,7 @@ from rehearsal.cloud.unused import REASONS, explained, without_reason
 
 
 def grant(role: str, sid: str, action: str) -> dict[str, str]:
-    return {"role": f"arn:aws:iam::1:role/x-Iam-1-{role}-2", "policy": "Services", "sid": sid, "action": action}
+    return {"identity": f"arn:aws:iam::1:role/x-Iam-1-{role}-2", "policy": "Services", "sid": sid, "action": action}
 
 
 def test_a_grant_that_nobody_explains_is_named() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rehearsal.aws.iam.requests import compute, dynamodb, generic, kms, others, s3, sqs, ssm
+from rehearsal.aws.iam.requests import compute, dynamodb, ec2, generic, iam, kms, others, routing, s3, sqs, ssm, sts
 from rehearsal.aws.iam.requests.asked import Asked, Need, State
 
 Rule = Callable[[Asked, State], list[Need]]
@@ -15,17 +15,21 @@ RULES: dict[str, Rule] = {
     "cloudwatch": others.cloudwatch,
     "dynamodb": dynamodb.needs,
     "dynamodbstreams": dynamodb.needs,
-    "ec2": compute.ec2,
+    "ec2": ec2.needs,
+    "elbv2": routing.balancing,
     "events": others.events,
+    "iam": iam.needs,
     "kms": kms.needs,
     "lambda": others.functions,
     "logs": others.logs,
+    "route53": routing.route53,
     "s3": s3.needs,
     "sqs": sqs.needs,
     "ssm": ssm.needs,
+    "sts": sts.needs,
 }
-FREE = frozenset({("sts", "GetCallerIdentity")})
-"""Requests that need no permission."""
+FREE = frozenset({("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")})
+"""Requests that need no permission (API reference of STS)."""
 
 
 def needs(asked: Asked, state: State) -> list[Need]:

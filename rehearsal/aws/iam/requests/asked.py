@@ -83,6 +83,23 @@ class State(Protocol):
     def stack(self, region: str, name: str) -> str | None:
         """The id of a stack, by its name."""
 
+    def identity(self, partition: str, kind: str, name: str) -> str | None:
+        """The ARN of a `role`, `user`, `group` or `instance-profile`, by its name."""
+
+    def profile_role(self, partition: str, profile: str) -> str | None:
+        """The ARN of the role in an instance profile, by the profile's name or ARN."""
+
+    def boundary(self, arn: str) -> str | None:
+        """The ARN of the permissions boundary of a role or a user."""
+
+    def launch_template(self, region: str, wanted: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
+        """The id of the launch template that a request names, and the data of the version that it names."""
+
+
+def pass_role(role_arn: str, service: str) -> Need:
+    """What handing a role over to a service needs (IAM guide, "Grant permissions to pass a role to a service")."""
+    return Need("iam:PassRole", role_arn, {"iam:PassedToService": service})
+
 
 def behalf(service: str, action: str, key: str | None, context: Mapping[str, str]) -> list[Need]:
     """What a service needs of a customer's KMS key on the caller's behalf; nothing for AWS's own keys.
@@ -90,6 +107,14 @@ def behalf(service: str, action: str, key: str | None, context: Mapping[str, str
     Those have a policy that lets everyone in the account use them through the service (KMS guide, "AWS managed keys").
     """
     return [] if key is None else [Need(f"kms:{action}", key, encryption_context(context), via=service)]
+
+
+def granted(service: str, key: str | None) -> list[Need]:
+    """What a service needs on the caller's behalf to give itself grants of a customer's key; nothing for AWS's keys."""
+    if key is None:
+        return []
+    grant: dict[str, Values] = {"kms:GrantIsForAWSResource": "true"}
+    return [Need("kms:DescribeKey", key, via=service), Need("kms:CreateGrant", key, grant, via=service)]
 
 
 def encryption_context(context: Mapping[str, str]) -> dict[str, Values]:

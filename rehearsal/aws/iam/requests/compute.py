@@ -1,26 +1,12 @@
-"""The permissions of requests to Auto Scaling, EC2 and CloudFormation."""
+"""The permissions of requests to Auto Scaling and CloudFormation."""
 
 from __future__ import annotations
 
-from rehearsal.aws.iam.requests import generic
-from rehearsal.aws.iam.requests.asked import Asked, Need, NotModelled, State
+from dataclasses import replace
 
-EC2_RESOURCES = {
-    "i": "instance",
-    "vol": "volume",
-    "snap": "snapshot",
-    "ami": "image",
-    "eni": "network-interface",
-    "sg": "security-group",
-    "subnet": "subnet",
-    "vpc": "vpc",
-    "vpce": "vpc-endpoint",
-    "lt": "launch-template",
-    "rtb": "route-table",
-}
-"""How EC2's ids begin, and the resource types in their ARNs."""
-EC2_NAMING = ("InstanceId", "InstanceIds", "Resources", "VolumeId", "NetworkInterfaceId", "ImageId")
-"""The parameters of EC2's changing requests that name what is changed."""
+from rehearsal.aws.iam.requests import ec2, generic
+from rehearsal.aws.iam.requests.asked import Asked, Need, NotModelled, State, pass_role
+
 NO_GROUP = "autoScalingGroup:*:autoScalingGroupName/{}"
 
 
@@ -29,43 +15,58 @@ def autoscaling(asked: Asked, state: State) -> list[Need]:
     given = asked.parameters
     if asked.operation.startswith("Describe"):
         return generic.needs(asked)
+    if asked.operation in ("CreateOrUpdateTags", "DeleteTags"):
+        return _tags(asked, state)
     if given.get("AutoScalingGroupName"):
-        name = given["AutoScalingGroupName"]
-        arn = name if name.startswith("arn:") else state.group(asked.region, name)
-        arn = arn or asked.arn("autoscaling", NO_GROUP.format(name))
+        arn = _group(asked, state, given["AutoScalingGroupName"])
     elif given.get("InstanceId"):
         arn = state.group_of(asked.region, given["InstanceId"]) or asked.arn("autoscaling", NO_GROUP.format("*"))
     else:
         return generic.needs(asked)
-    return [Need(f"autoscaling:{asked.operation}", arn, generic.tag_values(asked))]
+    needed = [Need(f"autoscaling:{asked.operation}", arn, generic.tag_values(asked))]
+    passed = [given, *(given.get("LifecycleHookSpecificationList") or ())]
+    roles = [each[name] for each in passed for name in ("RoleARN", "ServiceLinkedRoleARN") if each.get(name)]
+    needed += [pass_role(role, "autoscaling.amazonaws.com") for role in roles]
+    if given.get("LaunchTemplate") and asked.operation in ("CreateAutoScalingGroup", "UpdateAutoScalingGroup"):
+        # Auto Scaling looks whether its caller might launch this (Auto Scaling guide, "Required permissions from other
+        # APIs", "Control Amazon EC2 launch template usage in Auto Scaling groups").
+        subnets = [each.strip() for each in (given.get("VPCZoneIdentifier") or "").split(",") if each.strip()]
+        needed += ec2.launch(asked, state, given["LaunchTemplate"], subnets)
+    elif given.get("MixedInstancesPolicy"):
+        raise NotModelled("ec2:RunInstances")
+    return needed
 
 
-def ec2(asked: Asked, state: State) -> list[Need]:
-    """Describing has no resource level; a change is on what its parameters name. Raises NotModelled."""
-    action = f"ec2:{asked.operation}"
-    if asked.operation.startswith(("Describe", "Get")):
-        return [Need(action)]
-    if asked.operation == "RunInstances":
-        raise NotModelled(action)
-    ids = [each for name in EC2_NAMING for each in generic.texts(asked.parameters.get(name))]
-    if not ids:
-        return generic.needs(asked)
-    return [Need(action, _ec2_arn(asked, each), generic.tag_values(asked)) for each in ids]
+def _group(asked: Asked, state: State, name: str) -> str:
+    arn = name if name.startswith("arn:") else state.group(asked.region, name)
+    return arn or asked.arn("autoscaling", NO_GROUP.format(name))
+
+
+def _tags(asked: Asked, state: State) -> list[Need]:
+    tags = asked.parameters["Tags"]
+    names = dict.fromkeys(each["ResourceId"] for each in tags)
+    return [
+        Need(
+            f"autoscaling:{asked.operation}",
+            _group(asked, state, name),
+            generic.request_tags([each for each in tags if each["ResourceId"] == name]),
+        )
+        for name in names
+    ]
 
 
 def cloudformation(asked: Asked, state: State) -> list[Need]:
     """A stack is named by its name or its id; one that does not exist is any of the name. Raises NotModelled."""
-    name = asked.parameters.get("StackName")
+    given = asked.parameters
+    values = generic.tag_values(asked)
+    for key, parameter in (("RoleArn", "RoleARN"), ("ChangeSetName", "ChangeSetName"), ("TemplateUrl", "TemplateURL")):
+        if given.get(parameter):
+            values[f"cloudformation:{key}"] = given[parameter]
+    name = given.get("StackName")
     if not isinstance(name, str):
-        return generic.needs(asked)
+        return [replace(need, values=values) for need in generic.needs(asked)]
     arn = name if name.startswith("arn:") else state.stack(asked.region, name)
-    return [Need(f"cloudformation:{asked.operation}", arn or asked.arn("cloudformation", f"stack/{name}/*"))]
-
-
-def _ec2_arn(asked: Asked, identity: str) -> str:
-    kind = EC2_RESOURCES.get(identity.partition("-")[0])
-    if kind is None:
-        raise NotModelled(f"ec2:{asked.operation}")
-    # Images and snapshots belong to no account in an ARN, for they may be another's.
-    account = "" if kind in ("image", "snapshot") else asked.account_id
-    return f"arn:{asked.partition}:ec2:{asked.region}:{account}:{kind}/{identity}"
+    stack = arn or asked.arn("cloudformation", f"stack/{name}/*")
+    role = given.get("RoleARN")
+    passed = [pass_role(role, "cloudformation.amazonaws.com")] if role else []
+    return [Need(f"cloudformation:{asked.operation}", stack, values), *passed]

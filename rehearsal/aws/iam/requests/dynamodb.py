@@ -9,7 +9,7 @@ from typing import Any
 
 from rehearsal.aws.iam.context import Values
 from rehearsal.aws.iam.requests import generic
-from rehearsal.aws.iam.requests.asked import Asked, Need, NotModelled, State, behalf
+from rehearsal.aws.iam.requests.asked import Asked, Need, NotModelled, State, behalf, granted
 
 KEYED = {"GetItem": "Key", "DeleteItem": "Key", "UpdateItem": "Key", "PutItem": "Item"}
 """Operations on one item, and the parameter that holds its keys."""
@@ -37,7 +37,24 @@ def needs(asked: Asked, state: State) -> list[Need]:
         return _transaction(asked, state)
     if operation in ("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"):
         raise NotModelled("dynamodb:PartiQLSelect")
+    if operation in ("CreateTable", "UpdateTable"):
+        return _definition(asked, state)
     return generic.needs(asked)
+
+
+def _definition(asked: Asked, state: State) -> list[Need]:
+    """A table with a customer's key gets grants of it, with the caller's rights (DynamoDB guide, "Encryption at rest:
+    authorizing use of your customer managed key"); tags and a resource policy need their own actions.
+    """
+    given = asked.parameters
+    arn = _arn(asked, given["TableName"])
+    needed = [Need(f"dynamodb:{asked.operation}", arn, generic.tag_values(asked))]
+    needed += generic.tagging(asked, "dynamodb:TagResource", arn)
+    if given.get("ResourcePolicy"):
+        needed.append(Need("dynamodb:PutResourcePolicy", arn))
+    encryption = given.get("SSESpecification") or {}
+    key = state.kms_key(asked.region, encryption["KMSMasterKeyId"]) if encryption.get("KMSMasterKeyId") else None
+    return [*needed, *granted("dynamodb", key)]
 
 
 def _stream(asked: Asked) -> list[Need]:

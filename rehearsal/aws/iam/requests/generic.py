@@ -39,10 +39,20 @@ def needs(asked: Asked, name: str | None = None, aliases: Mapping[str, str] | No
 
 def tag_values(asked: Asked) -> dict[str, Values]:
     """The condition keys of the tags that a request gives."""
-    given = asked.parameters.get("Tags") or asked.parameters.get("tags") or {}
+    return request_tags(asked.parameters.get("Tags") or asked.parameters.get("tags") or {})
+
+
+def request_tags(given: Any) -> dict[str, Values]:
+    """The condition keys of tags, given as a mapping or as a list."""
     tags = dict(_tags(given))
     values: dict[str, Values] = {f"aws:RequestTag/{key}": value for key, value in tags.items()}
     return values | ({"aws:TagKeys": tuple(tags)} if tags else {})
+
+
+def tagging(asked: Asked, action: str, resource: str) -> list[Need]:
+    """What tags in a request that creates something need beside it; nothing where it has none."""
+    values = tag_values(asked)
+    return [Need(action, resource, values)] if values else []
 
 
 def texts(value: Any) -> list[str]:
@@ -56,8 +66,9 @@ def _tags(given: Any) -> Iterable[tuple[str, str]]:
         yield from given.items()
     else:
         for tag in given:
-            if isinstance(tag, Mapping) and {"Key", "Value"} <= set(tag):
-                yield tag["Key"], tag["Value"]
+            for key, value in (("Key", "Value"), ("TagKey", "TagValue")):
+                if isinstance(tag, Mapping) and {key, value} <= set(tag):
+                    yield tag[key], tag[value]
 
 
 def _resources(asked: Asked, action: catalog.Action, aliases: Mapping[str, str]) -> Iterable[str]:

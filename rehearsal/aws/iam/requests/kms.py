@@ -13,8 +13,14 @@ def needs(asked: Asked, state: State) -> list[Need]:
     """The permissions of a request. Raises NotModelled when it names no key that exists."""
     given = asked.parameters
     operation = asked.operation
+    if operation == "CreateKey":
+        # The key has no policy yet, so the caller's own decide (Service Authorization Reference, AWS KMS).
+        policy = [Need("kms:PutKeyPolicy")] if given.get("Policy") else []
+        return [*generic.needs(asked), *policy, *generic.tagging(asked, "kms:TagResource", "*")]
     if operation in WITHOUT_KEY:
         return generic.needs(asked)
+    if operation in ("CreateAlias", "UpdateAlias", "DeleteAlias"):
+        return _alias(asked, state)
     if operation == "ReEncrypt":
         source = state.ciphertext_key(asked.region, given["CiphertextBlob"])
         return [
@@ -34,6 +40,15 @@ def needs(asked: Asked, state: State) -> list[Need]:
         # Only a service of AWS that makes a grant for itself is one.
         values["kms:GrantIsForAWSResource"] = "false"
     return [_need(operation, key, values)]
+
+
+def _alias(asked: Asked, state: State) -> list[Need]:
+    """Of the alias, and of the keys that it has had and gets (KMS guide, "Controlling access to aliases")."""
+    name, target = asked.parameters["AliasName"], asked.parameters.get("TargetKeyId")
+    keys = [] if asked.operation == "CreateAlias" else [state.kms_key(asked.region, name)]
+    keys += [state.kms_key(asked.region, target)] if target else []
+    found = [Need(f"kms:{asked.operation}", asked.arn("kms", name))]
+    return found + [Need(f"kms:{asked.operation}", key) for key in dict.fromkeys(keys) if key is not None]
 
 
 def _need(action: str, key: str | None, values: dict[str, Values]) -> Need:

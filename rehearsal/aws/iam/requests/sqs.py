@@ -19,7 +19,8 @@ def needs(asked: Asked, state: State) -> list[Need]:
     action = ACTIONS.get(asked.operation, asked.operation)
     url = asked.parameters.get("QueueUrl")
     if url is None:
-        return generic.needs(asked, action)
+        needed = generic.needs(asked, action)
+        return needed + (generic.tagging(asked, "sqs:TagQueue", needed[0].resource) if action == "CreateQueue" else [])
     return on_queue(action, asked.arn("sqs", str(url).rstrip("/").rpartition("/")[2]), state)
 
 

@@ -26,11 +26,16 @@ def needs(asked: Asked, state: State) -> list[Need]:
     """The permissions of a request. Raises NotModelled outside Parameter Store, where no parameter names a resource."""
     given = asked.parameters
     operation = asked.operation
+    if given.get("ResourceType") == "Parameter":
+        return [Need(f"ssm:{operation}", _arn(asked, given["ResourceId"]), generic.tag_values(asked))]
     if operation not in BY_NAME:
         return generic.needs(asked)
     names = [_plain(name) for name in generic.texts(given.get(BY_NAME[operation]))]
     values = _values(asked) | generic.tag_values(asked)
     found = [Need(f"ssm:{operation}", _arn(asked, name), values) for name in names]
+    if operation == "PutParameter":
+        # Systems Manager guide, "Tagging parameters": with tags the caller needs both.
+        found += generic.tagging(asked, "ssm:AddTagsToResource", found[0].resource)
     if operation == "PutParameter" and _is_secret(asked, state):
         # The standard tier encrypts the value itself, the advanced one a data key (Systems Manager guide).
         action = "GenerateDataKey" if given.get("Tier") == "Advanced" else "Encrypt"

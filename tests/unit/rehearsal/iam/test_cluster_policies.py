@@ -11,6 +11,7 @@ from rehearsal.aws.iam import caller
 from rehearsal.aws.iam.context import Values
 from rehearsal.aws.iam.evaluation import Access, Policies, decide
 from rehearsal.aws.iam.requests.asked import Need
+from rehearsal.aws.resource_facts import Identity
 from rehearsal.aws.sessions import Session
 from tests.unit.rehearsal.iam import cluster_policies as cluster
 from tests.unit.rehearsal.iam.cluster_policies import ACCOUNT, BUCKET, KEY, START, TABLE, UUID, VPC
@@ -52,7 +53,7 @@ def may(role: str, need: Need, *, vpc: str | None = VPC, came_from: str | None =
     """Whether a role may do it: a node's from an instance in `vpc` through an endpoint of `came_from`."""
     node = role != "Function"
     session = Session(
-        role_arn=f"arn:aws:iam::{ACCOUNT}:role/{role}",
+        identity_arn=f"arn:aws:iam::{ACCOUNT}:role/{role}",
         name="i-0000000000000001" if node else "reconcile",
         access_key_id="k",
         secret_access_key="s",
@@ -62,7 +63,8 @@ def may(role: str, need: Need, *, vpc: str | None = VPC, came_from: str | None =
         instance_arn=INSTANCE if node else None,
         vpc_id=vpc if node else None,
     )
-    who = caller.caller(session, "AROA", {}, cluster.REGION, datetime(2026, 1, 1, tzinfo=UTC))
+    identity = Identity(session.identity_arn, "AROA", role, {}, (), None, None)
+    who = caller.caller(session, identity, cluster.REGION, datetime(2026, 1, 1, tzinfo=UTC))
     network: dict[str, Values] = {"aws:SourceVpc": came_from} if came_from and node else {}
     who = caller.Caller(who.principal, who.region, who.values, {**who.network, **network})
     is_key = need.action.startswith("kms:")

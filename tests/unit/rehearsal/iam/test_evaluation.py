@@ -9,10 +9,19 @@ import pytest
 
 from rehearsal.aws.iam import policy
 from rehearsal.aws.iam.context import Context
-from rehearsal.aws.iam.evaluation import Access, Policies, Principal, RolePrincipal, ServicePrincipal, decide
+from rehearsal.aws.iam.evaluation import (
+    Access,
+    Policies,
+    Principal,
+    RolePrincipal,
+    ServicePrincipal,
+    UserPrincipal,
+    decide,
+)
 from rehearsal.aws.iam.policy import Policy
 
 ROLE = RolePrincipal("1", "arn:aws:iam::1:role/path/r", "arn:aws:sts::1:assumed-role/r/i-1")
+USER = UserPrincipal("1", "arn:aws:iam::1:user/people/u")
 KEY = "arn:aws:kms:us-east-1:1:key/k"
 BUCKET = "arn:aws:s3:::b"
 ROOT = {"AWS": "arn:aws:iam::1:root"}
@@ -77,6 +86,35 @@ NOTHING = said("Allow", "sns:Publish")
 )
 def test_policies_decide_together(policies: Policies, expected: bool) -> None:
     assert allowed(policies) is expected
+
+
+@pytest.mark.parametrize(
+    ("who", "policies", "expected"),
+    [
+        (USER, Policies(), False),
+        (USER, Policies(identity=(ALLOW,)), True),
+        (USER, Policies(identity=(ALLOW,), boundary=NOTHING), False),
+        # session policies only take away
+        (USER, Policies(identity=(ALLOW,), session=(NOTHING, ALLOW)), True),
+        (USER, Policies(identity=(ALLOW,), session=(NOTHING,)), False),
+        (USER, Policies(identity=(ALLOW,), session=()), False),
+        (USER, Policies(session=(ALLOW,)), False),
+        (ROLE, Policies(identity=(ALLOW,), session=(ALLOW, said("Deny", "s3:*"))), False),
+        # who is named as a user is named as itself, who is named as a role is not
+        (USER, Policies(resource=said("Allow", Principal={"AWS": USER.user_arn}), boundary=NOTHING), True),
+        (USER, Policies(resource=said("Allow", Principal={"AWS": USER.user_arn}), session=(NOTHING,)), True),
+        (ROLE, Policies(resource=said("Allow", Principal={"AWS": ROLE.role_arn}), session=(NOTHING,)), False),
+        (ROLE, Policies(resource=said("Allow", Principal={"AWS": ROLE.role_arn}), session=(ALLOW,)), True),
+        (ROLE, Policies(resource=said("Allow", Principal={"AWS": ROLE.session_arn}), session=(NOTHING,)), True),
+        (USER, Policies(resource=said("Allow", Principal=ROOT)), False),
+        (USER, Policies(resource=said("Allow", Principal=ROOT), resource_decides=True), False),
+        (USER, Policies(identity=(ALLOW,), resource=said("Allow", Principal=ROOT), resource_decides=True), True),
+        (USER, Policies(identity=(ALLOW,), resource=None, resource_decides=True), False),
+        (USER, Policies(identity=(ALLOW,), resource=said("Deny", Principal={"AWS": USER.user_arn})), False),
+    ],
+)
+def test_users_and_session_policies(who: Principal, policies: Policies, expected: bool) -> None:
+    assert allowed(policies, who=who) is expected
 
 
 def test_an_inverted_principal_denies_everyone_else() -> None:

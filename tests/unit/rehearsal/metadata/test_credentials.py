@@ -98,7 +98,7 @@ def test_every_instance_has_its_own_and_a_new_role_brings_new_ones() -> None:
 
 def test_the_session_says_which_instance_holds_it() -> None:
     session = credentials(Aws()).of(machine())
-    assert (session.role_arn, session.name) == (ROLE, "i-0123456789abcdef0")
+    assert (session.identity_arn, session.name) == (ROLE, "i-0123456789abcdef0")
     assert session.instance_arn == "arn:aws:ec2:us-east-1:123456789012:instance/i-0123456789abcdef0"
     assert (session.vpc_id, session.private_ip) == ("vpc-1", "10.0.0.10")
 

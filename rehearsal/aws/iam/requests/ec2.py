@@ -1,0 +1,139 @@
+"""The permissions of requests to EC2, and of launches from a launch template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rehearsal.aws.iam import catalog
+from rehearsal.aws.iam.context import Values
+from rehearsal.aws.iam.requests import generic
+from rehearsal.aws.iam.requests.asked import Asked, Need, NotModelled, State, pass_role
+
+RESOURCES = {
+    "i": "instance",
+    "vol": "volume",
+    "snap": "snapshot",
+    "ami": "image",
+    "eni": "network-interface",
+    "sg": "security-group",
+    "subnet": "subnet",
+    "vpc": "vpc",
+    "vpce": "vpc-endpoint",
+    "lt": "launch-template",
+    "rtb": "route-table",
+    "fl": "vpc-flow-log",
+    "sgr": "security-group-rule",
+}
+"""How EC2's ids begin, and the resource types in their ARNs."""
+CREATING = ("Create", "Allocate")
+"""How operations begin that make something: of that the ARN ends in `*` (EC2 guide, "Identity-based policies")."""
+WITHOUT_ACCOUNT = ("image", "snapshot")
+"""Resources that belong to no account in an ARN, for they may be another's."""
+FLOW_LOGS = "vpc-flow-logs.amazonaws.com"
+
+
+def needs(asked: Asked, state: State) -> list[Need]:
+    """Describing has no resource level; a change is on what its parameters name. Raises NotModelled."""
+    action = f"ec2:{asked.operation}"
+    if asked.operation.startswith(("Describe", "Get")):
+        return [Need(action)]
+    if asked.operation == "RunInstances":
+        raise NotModelled(action)
+    found = list(_resources(asked, action))
+    if not found:
+        return generic.needs(asked)
+    specifications = asked.parameters.get("TagSpecifications") or []
+    values = {kind: generic.request_tags(tags) for kind, tags in _by_kind(specifications).items()}
+    plain = generic.tag_values(asked)
+    needed = [Need(action, arn, values.get(_kind(arn), plain) if arn.endswith("/*") else plain) for arn in found]
+    needed += _tagging(asked, asked.operation, specifications)
+    role = asked.parameters.get("DeliverLogsPermissionArn")
+    return [*needed, pass_role(role, FLOW_LOGS)] if role else needed
+
+
+def launch(asked: Asked, state: State, template: Mapping[str, Any], subnets: Iterable[str]) -> list[Need]:
+    """What a launch from a launch template into some subnets needs: RunInstances on everything that it uses and makes,
+    the tags, and the role that the instances are to have (EC2 guide, "Launch instances (RunInstances)").
+    """
+    found = state.launch_template(asked.region, template)
+    if found is None:
+        # The service itself says that there is no such template.
+        return []
+    template_id, data = found
+    unknown = sorted(set(data) & NOT_PLAYED)
+    if unknown:
+        raise NotModelled("ec2:RunInstances")
+    interfaces = data.get("NetworkInterfaces") or []
+    groups = [each for source in (data, *interfaces) for each in source.get("SecurityGroupIds") or ()]
+    groups += [each for interface in interfaces for each in interface.get("Groups") or ()]
+    places = [*subnets, *(each["SubnetId"] for each in interfaces if each.get("SubnetId"))]
+    used = [data["ImageId"]] if data.get("ImageId") else []
+    arns = [_arn(asked, each) for each in (*used, *dict.fromkeys(groups), *dict.fromkeys(places), template_id)]
+    arns += [asked.arn("ec2", f"{kind}/*") for kind in ("instance", "network-interface", "volume")]
+    specifications = data.get("TagSpecifications") or []
+    tags = {kind: generic.request_tags(given) for kind, given in _by_kind(specifications).items()}
+    needed = [Need("ec2:RunInstances", arn, tags.get(_kind(arn), {}) if arn.endswith("/*") else {}) for arn in arns]
+    needed += _tagging(asked, "RunInstances", specifications)
+    profile = data.get("IamInstanceProfile") or {}
+    role = state.profile_role(asked.partition, profile.get("Arn") or profile.get("Name") or "")
+    return [*needed, pass_role(role, "ec2.amazonaws.com")] if role else needed
+
+
+NOT_PLAYED = frozenset(
+    {"KeyName", "CapacityReservationSpecification", "ElasticGpuSpecifications", "InstanceRequirements"}
+)
+"""Settings of a launch template that need more, which nobody here asks for."""
+
+
+def _resources(asked: Asked, action: str) -> Iterable[str]:
+    """What the parameters name, and what is to be made."""
+    known = catalog.action(action)
+    if known is None:
+        raise NotModelled(action)
+    given = [
+        each
+        for name, value in asked.parameters.items()
+        if name != "ClientToken"
+        for each in generic.texts(value)
+        if RESOURCES.get(each.partition("-")[0]) in known.types
+    ]
+    yield from (_arn(asked, each) for each in dict.fromkeys(given))
+    named = {RESOURCES[each.partition("-")[0]] for each in given}
+    if asked.operation.startswith(CREATING):
+        for kind, always in known.types.items():
+            if always and kind not in named:
+                yield asked.arn("ec2", f"{kind}/*")
+
+
+def _tagging(asked: Asked, operation: str, specifications: Iterable[Mapping[str, Any]]) -> list[Need]:
+    """What tags at a creation need (EC2 guide, "Grant permission to tag Amazon EC2 resources during creation")."""
+    return [
+        Need("ec2:CreateTags", asked.arn("ec2", f"{kind}/*"), {**generic.request_tags(tags), **created_by(operation)})
+        for kind, tags in _by_kind(specifications).items()
+        if tags
+    ]
+
+
+def created_by(operation: str) -> dict[str, Values]:
+    """The condition key of what creates the resource that is tagged."""
+    return {"ec2:CreateAction": operation}
+
+
+def _by_kind(specifications: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    tags: dict[str, list[Any]] = {}
+    for each in specifications:
+        tags.setdefault(each["ResourceType"], []).extend(each.get("Tags") or ())
+    return tags
+
+
+def _kind(arn: str) -> str:
+    return arn.split(":", 5)[5].partition("/")[0]
+
+
+def _arn(asked: Asked, identity: str) -> str:
+    kind = RESOURCES.get(identity.partition("-")[0])
+    if kind is None:
+        raise NotModelled(f"ec2:{asked.operation}")
+    account = "" if kind in WITHOUT_ACCOUNT else asked.account_id
+    return f"arn:{asked.partition}:ec2:{asked.region}:{account}:{kind}/{identity}"
