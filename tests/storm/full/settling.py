@@ -16,10 +16,12 @@ from coordination.timers import timer
 from functions.reconcile.processes import LEFT_SECONDS, TIMER
 from rehearsal.local.steps import STACK
 from tests.e2e import updating
-from tests.e2e.harness import SLOTS, ClusterHarness, Seen
+from tests.e2e.harness import ClusterHarness, Seen
 from tests.storm.trace import Helped
 from userdata.etcd.model import MemberList, hexadecimal
 
+SLOTS = 3
+"""Those of the configuration that is played, examples/default.yaml."""
 _AGAIN_SECONDS = 30.0
 """How long a person waits until what was typed has an effect."""
 _COMMAND = "aws "

@@ -33,9 +33,7 @@ from tests.storm.world import WorldBroke
 
 TIMES = Times(settle_seconds=1200.0, look_seconds=30.0, steady_seconds=5.0, check_seconds=120.0)
 """Two replacements, one after the other, of the longest that a test of the living cluster waits for, and an update."""
-SLOTS = 3
-"""Those of the configuration that is played, examples/default.yaml."""
-BOUNDS = Bounds(kinds=tuple(BEGIN), most_faults=5, seconds=60.0, longest_seconds=30.0, slots=SLOTS)
+BOUNDS = Bounds(kinds=tuple(BEGIN), most_faults=5, seconds=60.0, longest_seconds=30.0, slots=settling.SLOTS)
 CLIENT_PAUSE_SECONDS = 0.4
 """A round takes minutes, and the checker's memory grows with the square of a key's calls."""
 _ANSWER_SECONDS = 3.0
@@ -59,8 +57,8 @@ def bounds(kinds: Collection[Kind] | None, slots: int | None) -> Bounds:
     for kind in kinds or ():
         if kind not in BEGIN:
             raise FaultError(f"kinds: given {kind}; allowed with FULL=1: {', '.join(BEGIN)} ({NOT_PLAYED[kind]})")
-    if slots not in (None, SLOTS):
-        raise FaultError(f"slots: given {slots}; allowed with FULL=1: {SLOTS}")
+    if slots not in (None, settling.SLOTS):
+        raise FaultError(f"slots: given {slots}; allowed with FULL=1: {settling.SLOTS}")
     return replace(BOUNDS, kinds=tuple(kinds or BEGIN))
 
 
@@ -88,8 +86,8 @@ class FullWorld:
 
     def found(self, slots: int) -> None:
         """Start another local cloud, in the place of the one before."""
-        if slots != SLOTS:
-            raise WorldBroke(f"slots: given {slots}; allowed: {SLOTS}")
+        if slots != settling.SLOTS:
+            raise WorldBroke(f"slots: given {slots}; allowed: {settling.SLOTS}")
         self.close()
         try:
             # A rehearsal tells how far it is on standard output, where the storm's result is to stand.
