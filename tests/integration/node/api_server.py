@@ -36,7 +36,7 @@ class ApiServer:
         self._cluster = cluster
         self._program = program("kube-apiserver", minor)
         self._process: subprocess.Popen[bytes] | None = None
-        write(root, {**placing.files(self.pki), **api_server.files(self.pki.encryption)})
+        write(root, {**placing.files(self.pki), **api_server.files(self.pki.encryption, ())})
 
     def start(self) -> None:
         """Start it, and wait until it says, to one without a name, that it is ready."""
