@@ -88,7 +88,8 @@ ADDRESSES = [
      "maxSize of all pools)"),
     (
         "kubernetes: {privilegedNamespaces: [Storage]}",
-        'kubernetes.privilegedNamespaces[0]: given "Storage"; allowed: 1 to 63 ',
+        'kubernetes.privilegedNamespaces[0]: given "Storage"; allowed: 1 to 63 lower-case letters, digits and hyphens, '
+        "no hyphen first or last",
     ),
     ("kubernetes: {serviceCidr: 172.20.0.0/25}", 'kubernetes.serviceCidr: given "172.20.0.0/25"; allowed: a range '
      "from /12 to /24 (what the API server allocates from)"),
