@@ -48,6 +48,8 @@ class Setting(StrEnum):
     CONTROL_PLANE_SLOTS = "control-plane-slots"
     POD_CIDR = "pod-cidr"
     SERVICE_CIDR = "service-cidr"
+    ETCD_VOLUME_GIB = "etcd-volume-gib"
+    PRIVILEGED_NAMESPACES = "privileged-namespaces"
     BACKUP_BUCKET = "backup-bucket"
     KEY_ARN = "key-arn"
     NODE_LOG_GROUP = "node-log-group"

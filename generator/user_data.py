@@ -18,7 +18,7 @@ MAX_USER_DATA_BYTES = 4096
 _SCRIPT = """\
 #!/bin/bash
 set -euo pipefail
-install -d -m 0755 {directory}
+install -d -m 0700 {directory}
 cat >{file} <<'NODE'
 {content}
 NODE

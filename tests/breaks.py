@@ -36,6 +36,12 @@ def _put(section: str, key: str, values: Sequence[Any]) -> Callable[[Draw, Docum
     return put
 
 
+def _put_namespace(draw: Draw, document: Document) -> str:
+    wrong = draw(st.sampled_from(("A", "-a", "a-", "a" * 64, "a,b", "a.", "", "a\n", 3)))
+    document["kubernetes"]["privilegedNamespaces"] = ["fine", wrong]
+    return "kubernetes.privilegedNamespaces[1]"
+
+
 def _put_in_pool(key: str, values: Sequence[Any]) -> Callable[[Draw, Document], str]:
     def put(draw: Draw, document: Document) -> str:
         index, pool = _pool(draw, document)
@@ -227,6 +233,8 @@ BREAKS: tuple[Callable[[Draw, Document], str], ...] = (
     _put("network", "vpcCidr", ("300.0.0.0/16", "10.0.0.0/33", "10.0.0.0/16 ", "::/64", 10, "224.0.0.0/16")),
     _put("kubernetes", "podCidr", ("100.64.0.0/7", "100.64.0.0/25", "x", "0.0.0.0/0")),
     _put("kubernetes", "serviceCidr", ("172.16.0.0/11", "172.20.0.0/25", "250.0.0.0/16", False)),
+    _put("kubernetes", "privilegedNamespaces", ("a", 21 * ["a"], {"a": "b"})),
+    _put_namespace,
     _put("controlPlane", "slots", (0, 1, 2, 4, 7, "3", True)),
     _put("controlPlane", "tenancy", ("shared", None)),
     _put("controlPlane", "etcdVolumeGib", (7, 1025, "20")),

@@ -68,7 +68,11 @@ def valid_documents(draw: Draw) -> Document:
         "zones": zones,
         "hostResourceGroups": [group for group in groups if group in used],
         "network": network,
-        "kubernetes": {"podCidr": str(pods), "serviceCidr": str(_range(draw, service_area, 12, 24))},
+        "kubernetes": {
+            "podCidr": str(pods),
+            "serviceCidr": str(_range(draw, service_area, 12, 24)),
+            "privilegedNamespaces": draw(_NAMESPACES),
+        },
         "controlPlane": control_plane,
         "pools": pools,
     }
@@ -105,6 +109,7 @@ def _names(longest: int) -> st.SearchStrategy[str]:
 _CLUSTER_NAMES = _names(32)
 _POOL_NAMES = st.lists(_names(24), min_size=1, max_size=5, unique_by=_without_hyphens)
 _GROUP_NAMES = st.lists(_names(24), max_size=3, unique_by=_without_hyphens)
+_NAMESPACES = st.lists(_names(63), max_size=3)
 _WORDS = st.sampled_from(_ALPHANUMERIC) | _words(_ALPHANUMERIC, _ALPHANUMERIC + "-_.", _ALPHANUMERIC, 63)
 _VALUES = st.just("") | _WORDS
 # Keys of labels and taints, some in the user's own domains.

@@ -29,6 +29,13 @@ ClusterName = Annotated[
         extra={"allowed": "2 to 32 lower-case letters, digits and hyphens, beginning with a letter, no hyphen last"},
     ),
 ]
+Namespace = Annotated[
+    str,
+    Meta(
+        pattern="^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
+        extra={"allowed": "1 to 63 lower-case letters, digits and hyphens, no hyphen first or last"},
+    ),
+]
 # A pool's name is part of a template's file name and, in CamelCase, of logical ids and parameter names.
 _SHORT_NAME = Meta(
     pattern="^[a-z][a-z0-9-]{0,22}[a-z0-9]$",
@@ -180,7 +187,7 @@ class Network(_Section, frozen=True, kw_only=True):
 
 
 class Kubernetes(_Section, frozen=True, kw_only=True):
-    """Ranges inside the cluster."""
+    """Ranges inside the cluster, and who in it may reach its nodes."""
 
     pod_cidr: Annotated[
         Cidr, Meta(description="Range of the pods' addresses; every node takes a /24 of it. Never changes.")
@@ -188,6 +195,15 @@ class Kubernetes(_Section, frozen=True, kw_only=True):
     service_cidr: Annotated[Cidr, Meta(description="Range of the Services' addresses. Never changes.")] = (
         "172.20.0.0/16"
     )
+    # Pod Security admission exempts them (userdata/kubeadm/admission.py).
+    privileged_namespaces: Annotated[
+        tuple[Namespace, ...],
+        Meta(
+            max_length=20,
+            description="Namespaces besides kube-system whose pods may be privileged, use the host's network or its "
+            "files: with a pod there one has the node. A change reaches a control plane when it is replaced.",
+        ),
+    ] = ()
 
 
 class ClusterConfig(_Section, frozen=True, kw_only=True):

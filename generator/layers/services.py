@@ -59,11 +59,13 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         Setting.CLUSTER_ID: inputs.cluster_id,
         Setting.CLUSTER_NAME: config.name,
         Setting.API_ENDPOINT: inputs.api_endpoint_name,
-        # SSM refuses an empty value, and a name can hold no comma: "," stands for "none".
+        # SSM refuses an empty value, and no name holds a comma: "," stands for "none".
         Setting.API_EXTRA_NAMES: Join("", [Join(",", inputs.api_extra_names), ","]),
         Setting.CONTROL_PLANE_SLOTS: str(config.control_plane.slots),
         Setting.POD_CIDR: config.kubernetes.pod_cidr,
         Setting.SERVICE_CIDR: config.kubernetes.service_cidr,
+        Setting.ETCD_VOLUME_GIB: str(config.control_plane.etcd_volume_gib),
+        Setting.PRIVILEGED_NAMESPACES: ",".join(config.kubernetes.privileged_namespaces) + ",",
         Setting.BACKUP_BUCKET: inputs.backup_bucket,
         Setting.KEY_ARN: inputs.key_arn,
         Setting.NODE_LOG_GROUP: Ref(node_logs),

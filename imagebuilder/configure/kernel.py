@@ -14,7 +14,10 @@ _SETTINGS = {
     "net.bridge.bridge-nf-call-ip6tables": (1, "see br_netfilter in modules-load.d"),
     "fs.inotify.max_user_instances": (8192, "the default of 128 is used up by some ten pods that watch files"),
     "fs.inotify.max_user_watches": (524288, "as above; the default depends on the machine's memory"),
-    "vm.overcommit_memory": (1, "what the kubelet sets by itself, and only checks with protectKernelDefaults"),
+    "vm.overcommit_memory": (1, "the kubelet checks it, and ends where it is another (protectKernelDefaults)"),
+    "vm.panic_on_oom": (0, "as above: the kernel ends a process, and not the machine"),
+    "kernel.keys.root_maxkeys": (1000000, "as above: containers of root take keys"),
+    "kernel.keys.root_maxbytes": (25000000, "as above"),
     "kernel.panic": (10, "as above: restart ten seconds after a panic"),
     "kernel.panic_on_oops": (1, "as above"),
 }

@@ -30,9 +30,20 @@ WantedBy=multi-user.target
 """
 
 
+SHUTDOWN_SECONDS = 60
+"""How long the kubelet may keep the machine from going down while it ends its pods: `shutdownGracePeriod`."""
+# Where logind allows less, the kubelet writes such a file itself, and reloads logind (pkg/kubelet/nodeshutdown).
+_LOGIND = f"""\
+[Login]
+InhibitDelayMaxSec={SHUTDOWN_SECONDS}
+"""
+
+
 def entries() -> dict[str, Entry]:
-    """The unit, and the folder that kubeadm's preflight wants to find empty or absent."""
+    """The unit, how long it may delay a shutdown, and the folder that kubeadm's preflight wants empty or absent."""
     return {
-        f"{UNIT_FOLDER}/kubelet.service": File(_UNIT),
+        # Not secret; the CIS benchmark wants it so.
+        f"{UNIT_FOLDER}/kubelet.service": File(_UNIT, 0o600),
+        "/etc/systemd/logind.conf.d/90-holdfast.conf": File(_LOGIND),
         "/etc/kubernetes": Folder(),
     }

@@ -29,19 +29,40 @@ RestartPreventExitStatus=3
 # With the program end those that it waits for, such as kubeadm. kubelet and containerd are units of their own.
 KillMode=control-group
 TimeoutStopSec=20
+# What kubeadm writes is root's alone.
+UMask=0077
 LogsDirectory=holdfast
 LogsDirectoryMode=0750
 RuntimeDirectory=holdfast
 RuntimeDirectoryMode=0700
 # The agent's files are there, too.
 RuntimeDirectoryPreserve=yes
+# kubeadm runs here, which writes wherever it likes and unmounts what pods have left, so this takes away only what it
+# has no use for. What is mounted here is not mounted for the machine.
+CapabilityBoundingSet=~CAP_SYS_MODULE CAP_SYS_RAWIO CAP_SYS_BOOT CAP_SYS_TIME CAP_SYS_PACCT CAP_SYS_TTY_CONFIG CAP_MKNOD
+CapabilityBoundingSet=~CAP_SYSLOG CAP_AUDIT_CONTROL CAP_AUDIT_READ CAP_AUDIT_WRITE CAP_MAC_ADMIN CAP_MAC_OVERRIDE
+CapabilityBoundingSet=~CAP_BPF CAP_PERFMON CAP_CHECKPOINT_RESTORE CAP_BLOCK_SUSPEND CAP_WAKE_ALARM CAP_LEASE
+CapabilityBoundingSet=~CAP_LINUX_IMMUTABLE CAP_IPC_LOCK CAP_IPC_OWNER CAP_NET_RAW CAP_NET_BROADCAST CAP_SETFCAP
+ProtectHome=yes
+PrivateTmp=yes
+ProtectClock=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+LockPersonality=yes
+KeyringMode=private
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
 
 [Install]
 WantedBy=multi-user.target
 """
 
 # Not enabled: the boot program starts it when the machine is a node.
-# The capabilities are those over files of others and over processes; root needs none for its own.
+# The capabilities are those over files of others and over processes; root needs none for its own. Processes are not
+# hidden from it: it sees by them when static pods have started.
 _AGENT = f"""\
 [Unit]
 Description=Holdfast: keep this node and its cluster healthy
@@ -67,13 +88,19 @@ LogsDirectoryMode=0750
 RuntimeDirectory=holdfast
 RuntimeDirectoryMode=0700
 RuntimeDirectoryPreserve=yes
+UMask=0077
 NoNewPrivileges=yes
 CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_KILL
 ProtectSystem=strict
 ReadWritePaths=-/etc/kubernetes -/etc/holdfast -/var/lib/kubelet
 ProtectHome=yes
 PrivateTmp=yes
+PrivateDevices=yes
+PrivateMounts=yes
+DevicePolicy=closed
+ProtectClock=yes
 ProtectControlGroups=yes
+ProtectHostname=yes
 ProtectKernelLogs=yes
 ProtectKernelModules=yes
 ProtectKernelTunables=yes
@@ -82,7 +109,11 @@ RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
+KeyringMode=private
+MemoryDenyWriteExecute=yes
 SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallErrorNumber=EPERM
 """
 
 

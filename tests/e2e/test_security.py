@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 import secrets
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +42,13 @@ from tests.e2e.searching import (
 from tests.unit.userdata.requests import of_node
 from tests.unit.userdata.secrecy import leaks
 from tests.waiting import wait_for
+from userdata.kubeadm.leftovers import KUBELET_CONFIGURATION_FILE, KUBELET_FLAGS_FILE, SUPER_ADMIN_FILE
+from userdata.kubeadm.places import DISCOVERY_FILE, INIT_FILE, JOIN_FILE
 
 HEALTHY_SECONDS = 240.0
 WORKER_PROGRAM = Path(__file__).parent / "attempting_node.py"
+SPENT = (INIT_FILE, JOIN_FILE, DISCOVERY_FILE, SUPER_ADMIN_FILE)
+PRIVATE = {"/etc/holdfast": 0o700, KUBELET_CONFIGURATION_FILE: 0o600, KUBELET_FLAGS_FILE: 0o600}
 PLANTED_SECONDS = 1.0
 """How long a planted process lives: several looks of the sampler."""
 
@@ -141,6 +147,50 @@ def test_a_worker_keeps_neither_a_key_of_the_control_planes_nor_the_join_token(w
     # A founder does, so the search is one.
     assert leaks(held, contents(whole.founder))
     assert leaks(held, contents(whole.worker)) == []
+
+
+def test_no_file_of_a_control_plane_names_system_masters(whole: Whole) -> None:
+    for instance_id in sorted(whole.seen.control_planes):
+        held = certificates(contents(instance_id))
+        # An administrator is there, so the search is one.
+        assert [name for name, der in held if b"kubeadm:cluster-admins" in der]
+        assert [name for name, der in held if b"system:masters" in der] == []
+
+
+def test_nothing_spent_is_left_and_what_is_roots_alone_others_cannot_read(whole: Whole) -> None:
+    for instance_id in sorted(whole.seen.running):
+        root = instance_root(instance_id)
+        spent = [place for place in SPENT if (root / place.lstrip("/")).exists()]
+        assert spent == [], f"{instance_id} keeps {spent}"
+        etcd = [("/var/lib/etcd", 0o700)] if instance_id in whole.seen.control_planes else []
+        for place, mode in (*PRIVATE.items(), *etcd):
+            found = (root / place.lstrip("/")).stat().st_mode & 0o777
+            assert found == mode, f"{place} of {instance_id} is {found:o}"
+
+
+@pytest.mark.parametrize(
+    ("namespace", "said"), [("default", 'violates PodSecurity "baseline'), ("kube-system", "created")]
+)
+def test_a_pod_in_the_hosts_network_is_refused_but_in_kube_system(whole: Whole, namespace: str, said: str) -> None:
+    asked = (
+        f"kubectl --kubeconfig {ADMIN_FILE} --namespace {namespace} run probe --image probe --dry-run=server "
+        """--overrides '{"spec": {"hostNetwork": true}}' 2>&1 || true"""
+    )
+    assert said in whole.cluster.shell(whole.founder, asked).stdout
+
+
+def certificates(files: Iterable[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    """Every certificate in these files, in PEM and within kubeconfigs: its file, and its DER."""
+    found = []
+    for name, content in files:
+        texts = [
+            content,
+            *(base64.b64decode(each) for each in re.findall(rb"certificate-data: *([A-Za-z0-9+/=]+)", content)),
+        ]
+        for text in texts:
+            blocks = re.findall(rb"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", text, re.DOTALL)
+            found += [(name, base64.b64decode(block)) for block in blocks]
+    return found
 
 
 def contents(instance_id: str) -> Iterator[tuple[str, bytes]]:

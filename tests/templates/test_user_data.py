@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from coordination.names import BOOT_UNIT, NODE_FILE
+from imagebuilder.configure import Folder, Settings, entries
+from imagebuilder.places import SETTINGS_FOLDER
 from tests.templates.cluster import EXAMPLES, example, substituted
 from tests.templates.rules.machines import launch_templates
 
@@ -38,7 +40,7 @@ mkdir "$SEEN/bin"
 cat >"$SEEN/bin/systemctl" <<'STUB'
 #!/bin/sh
 printf '%s\\n' "$@" >"$SEEN/arguments"
-stat -c %a {NODE_FILE} >"$SEEN/mode"
+stat -c %a {NODE_FILE} {SETTINGS_FOLDER} >"$SEEN/modes"
 exec cp {NODE_FILE} "$SEEN/node.json"
 STUB
 chmod 755 "$SEEN/bin/systemctl"
@@ -64,7 +66,7 @@ def has_namespaces() -> bool:
 
 
 def boot(script: str, seen: Path) -> dict[str, Any]:
-    """Run user data and return what systemctl found: its arguments, node.json, the file's mode."""
+    """Run user data and return what systemctl found: its arguments, node.json, the modes of the file and its folder."""
     (seen / "user-data").write_text(script)
     environment = {"SEEN": str(seen), "PATH": os.environ["PATH"]}
     done = subprocess.run(
@@ -73,7 +75,7 @@ def boot(script: str, seen: Path) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     return {
         "arguments": (seen / "arguments").read_text().split(),
-        "mode": (seen / "mode").read_text().strip(),
+        "modes": (seen / "modes").read_text().split(),
         "node": json.loads((seen / "node.json").read_text()),
     }
 
@@ -105,7 +107,10 @@ def test_a_node_learns_who_it_is_and_the_boot_unit_starts(name: str, own: dict[s
 
     # User data does not wait for a boot: cloud-init would be at work for minutes.
     assert seen["arguments"] == ["start", "--no-block", BOOT_UNIT]
-    assert seen["mode"] == "644"
+    # The image has made the folder for root alone, and it stays so.
+    folder = entries(Settings("pause"))[SETTINGS_FOLDER]
+    assert isinstance(folder, Folder)
+    assert seen["modes"] == ["644", f"{folder.mode:o}"] == ["644", "700"]
     assert seen["node"] == {
         "cluster": VALUES["ClusterUuid"],
         "region": VALUES["AWS::Region"],

@@ -17,17 +17,13 @@ from userdata.addons.places import FOLDER, NAMESPACE, RECORD
 from userdata.faults.output import of_output
 from userdata.host.commands import Finished
 from userdata.kube.kubectl import KubectlTarget, printed
+from userdata.kubeadm.addon_config import DNS, DNS_AND_PROXY
 from userdata.kubeadm.documents import Document
-from userdata.kubeadm.places import INIT_FILE
 
 # The API server answers an apply of all of Cilium in two seconds; a cluster that was just founded takes longer.
 _APPLY_SECONDS = 120.0
 _ASK_SECONDS = 30.0
 _KUBEADM_SECONDS = 120.0
-
-# kubeadm leaves the other parts alone: they are the image's.
-_DNS = ("kubeadm", "init", "phase", "addon", "coredns", "--config", INIT_FILE)
-_DNS_AND_PROXY = ("kubeadm", "init", "phase", "addon", "all", "--config", INIT_FILE)
 
 
 def manifests(root: Path) -> dict[str, str]:
@@ -44,13 +40,13 @@ def of_image(root: Path, values: Values, version: str, *, kube_proxy: bool) -> A
     return content.addons({} if kube_proxy else manifests(root), values, version, kube_proxy=kube_proxy)
 
 
-def install(addons: Addons, here: KubectlTarget) -> Done | Unknown:
+def install(addons: Addons, here: KubectlTarget, configuration: str) -> Done | Unknown:
     """Install everything, then record it. Installing again is harmless; what newer manifests lack stays.
 
-    INIT_FILE must be the one of this node and of the version that is installed; kubeadm reads the cluster's ranges and
-    the version of DNS from it.
+    `configuration` is kubeadm's (userdata.kubeadm.addon_config), for this node and the version that is installed.
     """
-    said = here.run(_DNS_AND_PROXY if addons.kube_proxy else _DNS, _KUBEADM_SECONDS)
+    command = DNS_AND_PROXY if addons.kube_proxy else DNS
+    said = here.run(command, _KUBEADM_SECONDS, stdin=configuration)
     if not said.succeeded:
         return _failed("kubeadm's add-ons", said)
     for name, document in addons.documents.items():

@@ -10,7 +10,7 @@ from coordination.adapters.clients import client
 from coordination.exclusion import Activity
 from coordination.names import CLUSTER_READY
 from coordination.node_leases import LeaseName
-from coordination.outcomes import Known, Reading, Unknown
+from coordination.outcomes import Done, Known, Reading, Unknown
 from coordination.ports import Table
 from userdata.addons import installing
 from userdata.addons.content import Addons
@@ -50,7 +50,7 @@ from userdata.kube.drain import drain_step
 from userdata.kube.kubectl import KubectlTarget
 from userdata.kube.nodes import why_not_ready
 from userdata.kube.resources import NODES
-from userdata.kubeadm import certs_config
+from userdata.kubeadm import addon_config, certs_config
 from userdata.kubeadm.machine import SystemMachine
 from userdata.leases.holder import LeaseHolder
 from userdata.leases.others import Others
@@ -191,7 +191,13 @@ def _addons(context: AgentContext) -> Task:
         except ManifestError as error:
             raise StageFailed(str(error)) from error
 
-    return addons.task(wanted, partial(installing.installed, here), partial(installing.install, here=here))
+    def install(found: Addons) -> Done | Unknown:
+        cluster = context.cluster(_identity(context).epoch)
+        return installing.install(
+            found, here, addon_config.configuration(cluster, context.identity.address, context.image.host)
+        )
+
+    return addons.task(wanted, partial(installing.installed, here), install)
 
 
 def _sources(context: AgentContext) -> ObservationSources:

@@ -20,6 +20,7 @@ from userdata.kube.access import Access
 from userdata.kube.client import Api
 from userdata.kube.kubectl import KubectlTarget
 from userdata.kube.outcomes import Change
+from userdata.kubeadm import addon_config
 from userdata.logs.lines import StageFailed
 
 AGENT_UNIT = "holdfast-agent.service"
@@ -124,8 +125,17 @@ class Activation:
             )
         except ManifestError as error:
             raise StepFailed(Fault(True, str(error), "Use an image whose add-ons are whole.")) from error
-        here = KubectlTarget(context.identity.address, context.run)
-        self._try(lambda: installing.install(addons, here), told)
+        address = context.identity.address
+        here = KubectlTarget(address, context.run)
+        configuration = addon_config.configuration(context.cluster(self._epoch()), address, context.image.host)
+        self._try(lambda: installing.install(addons, here, configuration), told)
+
+    def _epoch(self) -> int:
+        """The epoch of the cluster that is here. Raises StageFailed."""
+        identity = self._context.disk.read().identity
+        if identity is None:
+            raise StageFailed("the file that says whose etcd data is on this node is missing")
+        return identity.epoch
 
     def _try(self, attempt: Attempt, told: RunningStage, pause_seconds: float = 2) -> None:
         until_done(attempt, _TRIES, pause_seconds, told, self._context.launch_hook.sleep)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from coordination.outcomes import Unknown
 from coordination.ports import Table
 from userdata.boot.launch_hook import LaunchHeartbeat
 from userdata.boot.ports import Backups, Groups, KeyStore, Machine, OwnGroup, Servers, Stack
-from userdata.boot.stages import Stages
+from userdata.boot.stages import RunningStage, Stages
 from userdata.config.cluster import described
 from userdata.config.image import ImageFacts
 from userdata.config.node_file import NodeFile
@@ -22,6 +23,7 @@ from userdata.host.commands import Run
 from userdata.host.etcd_disk import ClusterNode as ClusterNode
 from userdata.host.etcd_disk import EtcdDisk
 from userdata.host.instance import InstanceIdentity
+from userdata.kubeadm import leftovers
 from userdata.kubeadm.cluster import Cluster
 from userdata.kubeadm.node import CONTROL_PLANE_TAINT, Node, reserved
 
@@ -68,6 +70,12 @@ class Context:
     def registration(self) -> Node:
         """What this node registers with."""
         return registration(self.identity, None)
+
+    def tidy(self, told: RunningStage) -> None:
+        """Remove the secrets that kubeadm needed. It has to be so after each of its runs, and stops no boot."""
+        outcome = leftovers.tidy(self.root)
+        if isinstance(outcome, Unknown):
+            told.say(outcome.reason)
 
 
 def registration(identity: InstanceIdentity, pool: PoolSettings | None) -> Node:

@@ -86,6 +86,9 @@ class ControlPlaneBoot:
 
     def run(self) -> End:
         """Boot, until the node serves or must not."""
+        with self._context.stages.stage("tidy") as told:
+            # The machine may have gone down in the middle of kubeadm's last run.
+            self._context.tidy(told)
         while True:
             action, step = self._decided()
             try:

@@ -117,10 +117,11 @@ class Founding:
 
     def _init(self, kept: Keeper[ClusterRecord]) -> None:
         context = self._context
-        with context.stages.stage("kubeadm-init"):
+        with context.stages.stage("kubeadm-init") as told:
             self._go_on(kept)
             context.launch_hook.alive(kept.remaining())
             done = context.run(init_config.COMMAND, kept.remaining(), ended=lambda: kept.lost is not None)
+            context.tidy(told)
             if not done.succeeded:
                 self._go_on(kept)
                 raise of_command(done)

@@ -184,9 +184,10 @@ class Joining:
                 return self._leave(told, seen.reason if isinstance(seen, Closed) else "etcd lists this node by now")
             # Before etcd makes any: so data is never without an owner, not even after a crash in the next step.
             context.disk.identify(self._identity())
-        with stages.stage("kubeadm-join"):
+        with stages.stage("kubeadm-join") as told:
             self._go_on(kept)
             done = context.run(join_config.COMMAND, kept.remaining(), ended=lambda: kept.lost is not None)
+            context.tidy(told)
             if not done.succeeded:
                 self._go_on(kept)
                 raise of_command(done)
@@ -210,6 +211,7 @@ class Joining:
             self._configure(pki, again=True)
             complete = node_is_ready(context, told, self._timings.join)
             done = context.run(_MARK if complete else join_config.COMMAND, self._timings.join)
+            context.tidy(told)
             if not done.succeeded:
                 raise of_command(done)
         self._confirm(self._row(hexadecimal(member.member_id)))

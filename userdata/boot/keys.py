@@ -38,4 +38,5 @@ class Keys:
 
     def place(self, pki: Pki) -> None:
         """Write what must be there before kubeadm starts anything. Raises OSError."""
-        files.write(self._context.root, {**placing.files(pki), **api_server.files(pki.encryption)})
+        privileged = self._context.settings.privileged_namespaces
+        files.write(self._context.root, {**placing.files(pki), **api_server.files(pki.encryption, privileged)})

@@ -33,7 +33,7 @@ from userdata.join.data import JoinData
 from userdata.join.outcomes import Unreadable
 from userdata.kube.kubectl import printed
 from userdata.kube.nodes import why_not_ready
-from userdata.kubeadm import discovery, join_config
+from userdata.kubeadm import discovery, join_config, leftovers
 from userdata.kubeadm.places import DISCOVERY_FILE, JOIN_FILE, KUBELET_FILE
 from userdata.logs.lines import StageFailed
 from userdata.pki.inspecting import ca_hashes
@@ -256,9 +256,9 @@ class Worker:
             while isinstance(answer := _readiness(context.run(asked, _KUBECTL_SECONDS).output), Unknown):
                 self._wait(told, answer.reason)
             # Not before: a kubelet that has no certificate of its own yet may have to begin again with the first one.
-            forgotten = bootstrap_csr.forget(context.root)
-            if isinstance(forgotten, Unknown):
-                told.say(forgotten.reason)
+            tidied = (bootstrap_csr.forget(context.root), leftovers.tidy(context.root))
+            if left := [each.reason for each in tidied if isinstance(each, Unknown)]:
+                told.say("; ".join(left))
 
     def _signal(self) -> None:
         """Tell the pool's stack, which waits only during an update: that it does not is no failure.

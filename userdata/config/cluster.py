@@ -21,6 +21,7 @@ def described(
         service_cidr=settings.service_cidr,
         # Two epochs may be founded at the same address, and are told apart by the ids of their etcd clusters.
         etcd_token=f"{node.cluster_uuid}-{epoch}",
+        etcd_volume_gib=settings.etcd_volume_gib,
         extra_names=settings.api_extra_names,
         kube_proxy=image.kube_proxy,
         lifetimes=image.lifetimes,

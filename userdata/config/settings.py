@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from coordination.names import PoolField, Setting
+from userdata.kubeadm.cluster import LEAST_ETCD_VOLUME_GIB
 from userdata.kubeadm.node import Taint
 
 
@@ -38,6 +39,9 @@ class ClusterSettings:
     slots: int
     pod_cidr: str
     service_cidr: str
+    etcd_volume_gib: int
+    privileged_namespaces: tuple[str, ...]
+    """Besides kube-system, where pods may be privileged."""
     backup_bucket: str
     key_arn: str
     node_log_group: str
@@ -59,9 +63,11 @@ class PoolSettings:
 def cluster_settings(found: Mapping[str, str]) -> ClusterSettings:
     """The settings that these parameters hold. Raises SettingsError with every problem at once."""
     problems = [f"{name} is missing" for name in Setting if not found.get(name)]
-    slots = found.get(Setting.CONTROL_PLANE_SLOTS, "1")
-    if not slots.isdecimal() or int(slots) < 1:
-        problems.append(f"{Setting.CONTROL_PLANE_SLOTS} is {slots[:80]!r}, allowed: a whole number from 1")
+    problems += [
+        f"{name} is {found[name][:80]!r}, allowed: a whole number from {least}"
+        for name, least in ((Setting.CONTROL_PLANE_SLOTS, 1), (Setting.ETCD_VOLUME_GIB, LEAST_ETCD_VOLUME_GIB))
+        if found.get(name) and not (found[name].isdecimal() and int(found[name]) >= least)
+    ]
     problems += [
         f"{name} is {found[name][:80]!r}, allowed: a range such as 10.0.0.0/16"
         for name in (Setting.POD_CIDR, Setting.SERVICE_CIDR)
@@ -73,11 +79,12 @@ def cluster_settings(found: Mapping[str, str]) -> ClusterSettings:
         cluster_id=found[Setting.CLUSTER_ID],
         cluster_name=found[Setting.CLUSTER_NAME],
         api_endpoint=found[Setting.API_ENDPOINT],
-        # SSM takes no empty value, so a comma that divides nothing stands for none.
-        api_extra_names=tuple(name for name in found[Setting.API_EXTRA_NAMES].split(",") if name),
-        slots=int(slots),
+        api_extra_names=_listed(found[Setting.API_EXTRA_NAMES]),
+        slots=int(found[Setting.CONTROL_PLANE_SLOTS]),
         pod_cidr=found[Setting.POD_CIDR],
         service_cidr=found[Setting.SERVICE_CIDR],
+        etcd_volume_gib=int(found[Setting.ETCD_VOLUME_GIB]),
+        privileged_namespaces=_listed(found[Setting.PRIVILEGED_NAMESPACES]),
         backup_bucket=found[Setting.BACKUP_BUCKET],
         key_arn=found[Setting.KEY_ARN],
         node_log_group=found[Setting.NODE_LOG_GROUP],
@@ -100,6 +107,11 @@ def pool_settings(text: str) -> PoolSettings:
     if not all(isinstance(part, str) for part in texts):
         raise SettingsError(["a label, a taint, the stack or the group is no text"])
     return settings
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    """A list of names. SSM takes no empty value, so a comma that divides nothing stands for none."""
+    return tuple(name for name in text.split(",") if name)
 
 
 def _is_range(text: str) -> bool:

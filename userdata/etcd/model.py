@@ -85,6 +85,8 @@ class Status:
     raft_index: int
     applied_index: int
     errors: tuple[str, ...]
+    quota_bytes: int = 0
+    """How large its database may become; then etcd takes no more writes. 0 where the member does not say it."""
 
     @property
     def leads(self) -> bool:
@@ -152,6 +154,7 @@ def status(answer: Mapping[str, Any]) -> Status:
         raft_index=_number(answer, "raftIndex"),
         applied_index=_number(answer, "raftAppliedIndex"),
         errors=_texts(answer, "errors"),
+        quota_bytes=_number(answer, "dbSizeQuota"),
     )
 
 

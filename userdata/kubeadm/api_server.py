@@ -1,32 +1,48 @@
-"""The API server's own files: how Secrets are encrypted in etcd, who may ask without a name, what is written down."""
+"""The API server's own files and arguments.
+
+How Secrets are encrypted in etcd, who may ask without a name, what is taken in, and what is written down.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from userdata.host.files import File, private
+from userdata.kubeadm import admission, audit, tls
 from userdata.kubeadm.documents import Document, text
-from userdata.kubeadm.places import AUDIT_POLICY_FILE, AUTHENTICATION_FILE, ENCRYPTION_FILE
+from userdata.kubeadm.places import ADMISSION_FILE, AUDIT_POLICY_FILE, AUTHENTICATION_FILE, ENCRYPTION_FILE
 from userdata.pki.material import EncryptionKey
+from userdata.pki.placing import CLUSTER_CA
 
 _ANONYMOUS_PATHS = ("/livez", "/readyz", "/healthz")
 
-# Who reads and writes all day as a part of the cluster's own working.
-_COMPONENTS = ["system:apiserver", "system:kube-controller-manager", "system:kube-scheduler", "system:kube-proxy"]
-_SECRET_BODIES = [
-    {"group": "", "resources": ["secrets", "configmaps", "serviceaccounts/token"]},
-    {"group": "authentication.k8s.io", "resources": ["tokenreviews"]},
-]
-_CHANGES = ["create", "update", "patch", "delete", "deletecollection"]
-_WHO_MAY_DO_WHAT = [{"group": "rbac.authorization.k8s.io"}, {"group": "certificates.k8s.io"}]
+
+ARGUMENTS: Mapping[str, str] = {
+    "encryption-provider-config": ENCRYPTION_FILE,
+    "authentication-config": AUTHENTICATION_FILE,
+    "admission-control-config-file": ADMISSION_FILE,
+    "enable-admission-plugins": ",".join(admission.PLUGINS),
+    **audit.LOG_ARGUMENTS,
+    **tls.ARGUMENTS,
+    # Without it the API server believes whoever answers at a kubelet's address.
+    "kubelet-certificate-authority": CLUSTER_CA,
+    # A pod's token ends when it says. The default lets one that was stolen live for a year.
+    "service-account-extend-token-expiration": "false",
+    "profiling": "false",
+}
+"""What kubeadm adds to its own."""
 
 
-def files(keys: Sequence[EncryptionKey]) -> Mapping[str, File]:
-    """What must be on a control plane before kubeadm starts the API server."""
+def files(keys: Sequence[EncryptionKey], privileged_namespaces: Sequence[str]) -> Mapping[str, File]:
+    """What must be on a control plane before kubeadm starts the API server.
+
+    Pods of `privileged_namespaces` may be privileged, as those of kube-system.
+    """
     return {
         ENCRYPTION_FILE: private(text(encryption(keys))),
         AUTHENTICATION_FILE: File(text(authentication())),
-        AUDIT_POLICY_FILE: File(text(audit_policy())),
+        ADMISSION_FILE: File(text(admission.configuration(privileged_namespaces))),
+        AUDIT_POLICY_FILE: File(text(audit.policy(_ANONYMOUS_PATHS))),
     }
 
 
@@ -51,25 +67,4 @@ def authentication() -> Document:
         "apiVersion": "apiserver.config.k8s.io/v1",
         "kind": "AuthenticationConfiguration",
         "anonymous": {"enabled": True, "conditions": [{"path": path} for path in _ANONYMOUS_PATHS]},
-    }
-
-
-def audit_policy() -> Document:
-    """Who did what: in full where rights are given, never with a body that may hold a secret. The first rule counts."""
-    return {
-        "apiVersion": "audit.k8s.io/v1",
-        "kind": "Policy",
-        # A request is written down once it is answered.
-        "omitStages": ["RequestReceived"],
-        "rules": [
-            {"level": "None", "nonResourceURLs": [f"{path}*" for path in (*_ANONYMOUS_PATHS, "/version")]},
-            {"level": "None", "resources": [{"group": "", "resources": ["events"]}, {"group": "events.k8s.io"}]},
-            {"level": "None", "resources": [{"group": "coordination.k8s.io", "resources": ["leases"]}]},
-            # Before the rules that leave out who only reads: which Secrets a node reads is of interest.
-            {"level": "Metadata", "resources": _SECRET_BODIES},
-            {"level": "None", "users": _COMPONENTS, "verbs": ["get", "list", "watch"]},
-            {"level": "None", "userGroups": ["system:nodes"], "verbs": ["get", "list", "watch"]},
-            {"level": "RequestResponse", "resources": _WHO_MAY_DO_WHAT, "verbs": _CHANGES},
-            {"level": "Metadata"},
-        ],
     }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from userdata.kubeadm.cluster import API_VERSION, Cluster, cluster_configuration
+from userdata.kubeadm.cluster import Cluster, cluster_configuration
 from userdata.kubeadm.documents import text
-from userdata.kubeadm.places import API_PORT, KUBEADM_FOLDER
+from userdata.kubeadm.init_config import local_endpoint
+from userdata.kubeadm.places import KUBEADM_FOLDER
 
 RENEW_FILE = f"{KUBEADM_FOLDER}/renew.json"
 COMMAND = ("kubeadm", "certs", "renew", "all", "--config", RENEW_FILE)
@@ -13,10 +14,5 @@ certificates of a year, whatever the cluster's lifetimes are."""
 
 
 def configuration(cluster: Cluster, address: str) -> str:
-    """The content of RENEW_FILE. `address` is the node's own; without it kubeadm looks for a default route."""
-    local = {
-        "apiVersion": API_VERSION,
-        "kind": "InitConfiguration",
-        "localAPIEndpoint": {"advertiseAddress": address, "bindPort": API_PORT},
-    }
-    return text(local, cluster_configuration(cluster))
+    """The content of RENEW_FILE. `address` is the node's own."""
+    return text(local_endpoint(address), cluster_configuration(cluster))

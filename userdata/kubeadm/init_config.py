@@ -37,12 +37,23 @@ def configuration(
     return text(*documents)
 
 
+def local_endpoint(address: str) -> Document:
+    """InitConfiguration for those of kubeadm's commands that found nothing. `address` is the node's own.
+
+    Without it kubeadm looks for a default route.
+    """
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "InitConfiguration",
+        "localAPIEndpoint": {"advertiseAddress": address, "bindPort": API_PORT},
+    }
+
+
 def _init_configuration(
     node: Node, token: BootstrapToken, token_seconds: int, host: Host, limits: Timeouts
 ) -> Document:
     return {
-        "apiVersion": API_VERSION,
-        "kind": "InitConfiguration",
+        **local_endpoint(node.address),
         # Without one kubeadm makes a token of its own. "signing" is left out: it is for those who read the ConfigMap
         # cluster-info without a name, which nobody may here.
         "bootstrapTokens": [
@@ -54,7 +65,6 @@ def _init_configuration(
                 "description": "for workers; renewed by the agents",
             }
         ],
-        "localAPIEndpoint": {"advertiseAddress": node.address, "bindPort": API_PORT},
         "nodeRegistration": registration(node, host),
         # Addons come once the cluster is known to be ours.
         "skipPhases": ["addon"],

@@ -7,7 +7,7 @@ import json
 import random
 import ssl
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,9 @@ _START_SECONDS = 180.0
 class ApiServer:
     """Started with the very arguments that kubeadm is told, their paths moved below a folder."""
 
-    def __init__(self, root: Path, etcd: EtcdCluster, cluster: Cluster, minor: str = MINORS[0]) -> None:
+    def __init__(
+        self, root: Path, etcd: EtcdCluster, cluster: Cluster, minor: str = MINORS[0], privileged: Sequence[str] = ()
+    ) -> None:
         self.root = root
         self.address = f"127.{random.randrange(1, 255)}.{random.randrange(0, 255)}.1"
         self.pki = new_pki(datetime.now(UTC))
@@ -36,7 +38,7 @@ class ApiServer:
         self._cluster = cluster
         self._program = program("kube-apiserver", minor)
         self._process: subprocess.Popen[bytes] | None = None
-        write(root, {**placing.files(self.pki), **api_server.files(self.pki.encryption)})
+        write(root, {**placing.files(self.pki), **api_server.files(self.pki.encryption, privileged)})
 
     def start(self) -> None:
         """Start it, and wait until it says, to one without a name, that it is ready."""

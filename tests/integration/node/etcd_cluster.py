@@ -19,6 +19,7 @@ from userdata.etcd.client import Etcd
 from userdata.etcd.model import MemberList
 from userdata.host.files import private, write
 from userdata.host.https import Credentials
+from userdata.kubeadm import tls
 from userdata.pki.issuing import Subject, issue, new_authority
 
 _DAY = timedelta(days=1)
@@ -87,6 +88,7 @@ class EtcdCluster:
             "client-cert-auth": "true",
             "peer-client-cert-auth": "true",
             "unsafe-no-fsync": "true",
+            **tls.ETCD_ARGUMENTS,
         }
         for prefix in ("", "peer-"):
             command |= {f"{prefix}cert-file": f"{pair}.crt", f"{prefix}key-file": f"{pair}.key"}

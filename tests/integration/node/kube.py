@@ -108,7 +108,7 @@ class Kube:
 @contextmanager
 def serving(folders: pytest.TempPathFactory, minor: str) -> Iterator[Kube]:
     """An API server of a minor, on which a founder has given the agents their rights."""
-    cluster = Cluster("holdfast", "", "api.holdfast.internal", "100.64.0.0/16", "172.20.0.0/16", "uuid-1")
+    cluster = Cluster("holdfast", "", "api.holdfast.internal", "100.64.0.0/16", "172.20.0.0/16", "uuid-1", 20)
     etcd = EtcdCluster(folders.mktemp("etcd"), minor)
     server = ApiServer(folders.mktemp("control-plane"), etcd, cluster, minor)
     try:

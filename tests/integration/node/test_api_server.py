@@ -35,6 +35,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         pod_cidr="100.64.0.0/16",
         service_cidr="172.20.0.0/16",
         etcd_token="uuid-1",
+        etcd_volume_gib=20,
     )
     etcd = EtcdCluster(tmp_path_factory.mktemp("etcd"), request.param)
     api = ApiServer(tmp_path_factory.mktemp("control-plane"), etcd, cluster, request.param)

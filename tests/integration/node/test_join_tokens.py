@@ -36,7 +36,7 @@ NOW = datetime.now(UTC)
 @pytest.fixture(scope="module")
 def kube(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kube]:
     """An API server on which the agents have their rights."""
-    cluster = Cluster("holdfast", "", "api.holdfast.internal", "100.64.0.0/16", "172.20.0.0/16", "uuid-1")
+    cluster = Cluster("holdfast", "", "api.holdfast.internal", "100.64.0.0/16", "172.20.0.0/16", "uuid-1", 20)
     etcd = EtcdCluster(tmp_path_factory.mktemp("etcd"))
     server = ApiServer(tmp_path_factory.mktemp("control-plane"), etcd, cluster)
     try:

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from coordination.outcomes import Done, Known
+from coordination.outcomes import Done, Known, Unknown
 from rehearsal.machines.model import Image
-from tests.machines.kubeadm.cluster import Run, found, harness_of, serves
+from tests.machines.kubeadm.cluster import HOST, Run, found, harness_of, serves
 from tests.programs import MINORS
 from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE
 from tests.waiting import wait_for
@@ -24,6 +24,7 @@ from userdata.addons.filling import Values
 from userdata.addons.installing import install, installed, manifests
 from userdata.host.commands import Finished
 from userdata.kube.kubectl import KubectlTarget
+from userdata.kubeadm import addon_config
 from userdata.kubeadm.tokens import new_token
 from userdata.pki.issuing import new_pki
 
@@ -89,6 +90,11 @@ class Founded:
         found = manifests(self.image.layer)
         return addons(found, VALUES, self.image.kubernetes, kube_proxy=kube_proxy)
 
+    def install(self, *, kube_proxy: bool) -> Done | Unknown:
+        """Install them as this control plane does, whatever its founder was told."""
+        told = addon_config.configuration(self.run.cluster, self.run.founder.address, HOST)
+        return install(self.addons(kube_proxy=kube_proxy), self.here, told)
+
 
 @pytest.fixture(scope="module", params=MINORS)
 def founded(request: pytest.FixtureRequest) -> Iterator[Founded]:
@@ -112,7 +118,7 @@ def founded(request: pytest.FixtureRequest) -> Iterator[Founded]:
 def proxied(founded: Founded) -> Founded:
     """With kubeadm's add-ons, installed while nobody answered at the endpoint, which leads to the node now."""
     assert installed(founded.here) == Known(None)
-    assert install(founded.addons(kube_proxy=True), founded.here) == Done()
+    assert founded.install(kube_proxy=True) == Done()
     founded.endpoint_leads_to(founded.run.founder.address)
     # A container keeps the hosts file of its start.
     founded.kubectl("delete", "pod", "-n", "kube-system", "-l", "k8s-app=kube-proxy")
@@ -126,7 +132,7 @@ def proxied(founded: Founded) -> Founded:
 def complete(proxied: Founded) -> Founded:
     """With the image's own add-ons too; what they run is not on this node."""
     wait_for(lambda: not unready(proxied), "every pod of kube-system", 60, 0.5)
-    assert install(proxied.addons(kube_proxy=False), proxied.here) == Done()
+    assert proxied.install(kube_proxy=False) == Done()
     return proxied
 
 
@@ -183,7 +189,7 @@ def test_the_api_server_takes_every_manifest_and_taking_it_again_changes_nothing
 
     before = versions()
     assert {"DaemonSet cilium", "Deployment cilium-operator", "Deployment cluster-autoscaler"} <= before.keys()
-    assert install(complete.addons(kube_proxy=False), complete.here) == Done()
+    assert complete.install(kube_proxy=False) == Done()
     assert versions() == before
     assert installed(complete.here) == Known(complete.addons(kube_proxy=False).record)
 
@@ -198,7 +204,7 @@ def test_the_clusters_own_values_are_in_their_config_maps(complete: Founded) -> 
 def test_what_somebody_changed_by_hand_is_put_back(complete: Founded) -> None:
     patch = '{"data": {"host": "elsewhere"}}'
     complete.kubectl("patch", "configmap", "kubernetes-endpoint", "-n", "kube-system", "--patch", patch)
-    assert install(complete.addons(kube_proxy=False), complete.here) == Done()
+    assert complete.install(kube_proxy=False) == Done()
     assert read(complete, "configmap", "kubernetes-endpoint")["data"]["host"] == CLUSTER.endpoint
 
 

@@ -78,9 +78,11 @@ SETTINGS = {
     "cluster-name",
     "control-plane-slots",
     "control-plane-stack",
+    "etcd-volume-gib",
     "key-arn",
     "node-log-group",
     "pod-cidr",
+    "privileged-namespaces",
     "service-cidr",
 }
 

@@ -12,11 +12,12 @@ import pytest
 
 from coordination import names
 from imagebuilder import configure, places
-from imagebuilder.configure import Settings
+from imagebuilder.configure import Settings, kubelet
 from imagebuilder.configure.__main__ import main
 from userdata.boot.activation import AGENT_UNIT
 from userdata.boot.end import End
 from userdata.config.image import IMAGE_FILE
+from userdata.kubeadm.cluster import SHUTDOWN_SECONDS
 from userdata.program import EXIT_CODES
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -111,6 +112,13 @@ def test_units_and_the_node_program_mean_the_same_by_names_and_exit_codes() -> N
     assert (AGENT_UNIT, IMAGE_FILE) == (places.AGENT_UNIT, places.IMAGE_FILE)
     assert (names.BOOT_UNIT, names.NODE_FILE) == (places.BOOT_UNIT, places.NODE_FILE)
     assert f"\nRestartPreventExitStatus={EXIT_CODES[End.FAILED]}\n" in made.text
+
+
+def test_the_kubelet_may_delay_a_shutdown_for_as_long_as_it_wants() -> None:
+    assert kubelet.SHUTDOWN_SECONDS == SHUTDOWN_SECONDS
+    made = configure.entries(Settings(PAUSE))["/etc/systemd/logind.conf.d/90-holdfast.conf"]
+    assert isinstance(made, configure.File)
+    assert f"\nInhibitDelayMaxSec={SHUTDOWN_SECONDS}\n" in made.text
 
 
 def test_no_network_is_configured_and_no_file_is_written_outside_the_root(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     LEARNER_STRAY = "LearnerStray"
     MEMBER_UNEXPECTED = "MemberUnexpected"
     ETCD_ALARM = "EtcdAlarm"
+    ETCD_SPACE_LOW = "EtcdSpaceLow"
     CERTIFICATE_EXPIRING = "CertificateExpiring"
     QUORUM_LOST = QUORUM_LOST
     CERTIFICATES_DUE = "CertificatesDue"
@@ -43,6 +44,9 @@ _STRAY_SECONDS = 60.0
 _UNFINISHED_SECONDS = 600.0
 # An election and a restart of etcd are over sooner.
 _QUORUM_LOST_SECONDS = 60.0
+
+_FULL_SHARE = 0.8
+"""Of a member's quota: with more of it in its database, a person should look while etcd still takes writes."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ def of_etcd(
                     _UNHEALTHY_SECONDS,
                 )
             )
-    return found + _alarms(view)
+    return found + _alarms(view) + _filling(view)
 
 
 def of_no_quorum(reason: str) -> Wanted:
@@ -172,10 +176,16 @@ def changes(
 
 def judged_by(view: EtcdView, names: Iterable[str]) -> frozenset[str]:
     """Which of these conditions `of_etcd` would have found in this view, if there were still a reason for them."""
+    unseen = {each.name for each in view.listed.members if each.member_id not in view.statuses}
     kinds = {Kind.MEMBER_UNHEALTHY, Kind.LEARNER_STRAY, Kind.MEMBER_UNEXPECTED}
     if isinstance(view.alarms, Known):
         kinds.add(Kind.ETCD_ALARM)
-    return frozenset(name for name in names if name.partition("/")[0] in kinds)
+    parts = {name: name.partition("/") for name in names}
+    return frozenset(
+        name
+        for name, (kind, _, about) in parts.items()
+        if kind in kinds or (kind == Kind.ETCD_SPACE_LOW and about not in unseen)
+    )
 
 
 def left_behind(names: Iterable[str], rows: Iterable[Member]) -> frozenset[str]:
@@ -248,3 +258,21 @@ def _alarms(view: EtcdView) -> list[Wanted]:
         for kind, members in sorted(raised.items())
         if kind is not AlarmKind.NONE
     ]
+
+
+def _filling(view: EtcdView) -> list[Wanted]:
+    found = []
+    for member in view.listed.members:
+        status = view.statuses.get(member.member_id)
+        if status is None or not status.quota_bytes or status.size_bytes <= _FULL_SHARE * status.quota_bytes:
+            continue
+        held, used, most = (
+            f"{size / 2**20:.0f} MiB" for size in (status.size_bytes, status.in_use_bytes, status.quota_bytes)
+        )
+        if status.in_use_bytes > _FULL_SHARE * status.quota_bytes:
+            step = "Find out which objects take the room, and delete what nobody needs; then etcdctl defrag, one member"
+        else:
+            step = "Most of it is free inside the database: etcdctl defrag, one member"
+        reason = f"etcd's database of {member.name} has {held}, {used} of them in use; at {most} it takes no writes"
+        found.append(Wanted(Kind.ETCD_SPACE_LOW, member.name, reason, f"{step} after the other, the leader last."))
+    return found

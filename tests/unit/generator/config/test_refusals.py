@@ -86,6 +86,11 @@ ADDRESSES = [
     ("{kubernetes: {podCidr: 100.64.0.0/20}, pools: [{name: aa, maxSize: 13}]}", "kubernetes.podCidr: given "
      '"100.64.0.0/20"; allowed: a range from /8 to /19 (a /24 for each of 17 nodes: slots, one replacement, and '
      "maxSize of all pools)"),
+    (
+        "kubernetes: {privilegedNamespaces: [Storage]}",
+        'kubernetes.privilegedNamespaces[0]: given "Storage"; allowed: 1 to 63 lower-case letters, digits and hyphens, '
+        "no hyphen first or last",
+    ),
     ("kubernetes: {serviceCidr: 172.20.0.0/25}", 'kubernetes.serviceCidr: given "172.20.0.0/25"; allowed: a range '
      "from /12 to /24 (what the API server allocates from)"),
 ]  # fmt: skip

@@ -17,6 +17,7 @@ from userdata.host.commands import Finished
 from userdata.kube.kubectl import KubectlTarget
 
 WITHOUT_PROXY = addons(MANIFESTS, VALUES, "v1.37.2", kube_proxy=False)
+TOLD = "what kubeadm is told"
 WITH_PROXY = addons(MANIFESTS, VALUES, "v1.37.2", kube_proxy=True)
 
 
@@ -42,15 +43,17 @@ def here(programs: Programs) -> KubectlTarget:
 
 def test_dns_then_the_images_own_then_the_record() -> None:
     programs = Programs()
-    assert install(WITHOUT_PROXY, here(programs)) == Done()
+    assert install(WITHOUT_PROXY, here(programs), TOLD) == Done()
     assert programs.ran[0][0][:5] == ("kubeadm", "init", "phase", "addon", "coredns")
+    assert programs.ran[0][0][-2:] == ("--config", "/dev/stdin")
+    assert programs.ran[0][1] == TOLD
     given = [json.loads(stdin) for _, stdin in programs.ran[1:]]
     assert given == [WITHOUT_PROXY.documents["10.json"], record_document(WITHOUT_PROXY.record)]
 
 
 def test_every_kubectl_asks_the_nodes_own_api_server() -> None:
     programs = Programs()
-    install(WITHOUT_PROXY, here(programs))
+    install(WITHOUT_PROXY, here(programs), TOLD)
     installed(here(programs))
     asked = [command for command, _ in programs.ran if command[0] == "kubectl"]
     assert len(asked) == 3
@@ -59,7 +62,7 @@ def test_every_kubectl_asks_the_nodes_own_api_server() -> None:
 
 def test_a_cluster_with_kube_proxy_gets_kubeadms_add_ons_only() -> None:
     programs = Programs()
-    assert install(WITH_PROXY, here(programs)) == Done()
+    assert install(WITH_PROXY, here(programs), TOLD) == Done()
     assert programs.ran[0][0][:5] == ("kubeadm", "init", "phase", "addon", "all")
     assert [json.loads(stdin) for _, stdin in programs.ran[1:]] == [record_document(WITH_PROXY.record)]
 
@@ -67,7 +70,7 @@ def test_a_cluster_with_kube_proxy_gets_kubeadms_add_ons_only() -> None:
 @pytest.mark.parametrize(("failing", "what"), [(0, "kubeadm's add-ons"), (1, "10.json"), (2, "the record of add-ons")])
 def test_a_failure_ends_it_before_the_record_and_says_where(failing: int, what: str) -> None:
     programs = Programs(failing)
-    assert install(WITHOUT_PROXY, here(programs)) == Unknown(
+    assert install(WITHOUT_PROXY, here(programs), TOLD) == Unknown(
         f"{what}: etcd has no leader, or no majority that answers in time"
     )
     assert len(programs.ran) == failing + 1

@@ -13,6 +13,8 @@ from userdata.etcd.view import EtcdView, MemberAnswer, MemberView
 CLUSTER_ID = "arn:aws:cloudformation:us-east-1:000000000000:stack/holdfast/one"
 ETCD_CLUSTER = 0xABC
 NOW = 1_800_000_000
+QUOTA = 2_000_000
+"""In bytes, of every member."""
 RECORD = ClusterRecord(CLUSTER_ID, Phase.READY, epoch=2, owner="i-1", counter=5, pki_epoch=1, etcd_cluster_id="abc")
 
 
@@ -37,20 +39,25 @@ def view(
     *members: EtcdMember,
     problems: dict[int, str] | None = None,
     alarms: Iterable[Alarm] | Unknown = (),
+    sizes: dict[int, tuple[int, int]] | None = None,
 ) -> EtcdView:
-    """One look; `problems` are by the instance's number."""
+    """One look; `problems` and `sizes` (of the database, and what is in use) are by the instance's number."""
+    told = {int(f"{number}0", 16): size for number, size in (sizes or {}).items()}
     wrong = {int(f"{number}0", 16): problem for number, problem in (problems or {}).items()}
-    seen = tuple(MemberView(each, answer(each, wrong.get(each.member_id, ""))) for each in members)
+    seen = tuple(
+        MemberView(each, answer(each, wrong.get(each.member_id, ""), *told.get(each.member_id, (1000, 500))))
+        for each in members
+    )
     raised = alarms if isinstance(alarms, Unknown) else Known(tuple(alarms))
     return EtcdView(listed(*members), seen, raised)
 
 
-def answer(member: EtcdMember, problem: str = "") -> MemberAnswer:
+def answer(member: EtcdMember, problem: str = "", size: int = 1000, in_use: int = 500) -> MemberAnswer:
     """What a member says; with a problem it does not answer."""
     silent = Unknown(problem or "it was added and has never started")
     if problem or not member.name:
         return MemberAnswer(silent, silent)
-    status = Status(ETCD_CLUSTER, member.member_id, 0x10, member.is_learner, "3.7.0", 1000, 500, 7, 7, ())
+    status = Status(ETCD_CLUSTER, member.member_id, 0x10, member.is_learner, "3.7.0", size, in_use, 7, 7, (), QUOTA)
     return MemberAnswer(Known(status), Known(Health(not member.is_learner)))
 
 

@@ -9,7 +9,7 @@ import pytest
 from coordination.conditions import Condition
 from coordination.members import MemberState
 from coordination.outcomes import Known, Unknown
-from tests.unit.userdata.agent.looks import NOW, ROWS, THREE, etcd_member, row, view
+from tests.unit.userdata.agent.looks import NOW, QUOTA, ROWS, THREE, etcd_member, row, view
 from userdata.agent.observe.actions import ClearCondition, SetCondition
 from userdata.agent.observe.conditions import (
     Kind,
@@ -66,6 +66,27 @@ def test_what_is_wrong_with_etcd_is_named(
     found = of_etcd(seen, rows, states)  # type: ignore[arg-type]
     assert [(each.name, each.after_seconds) for each in found] == expected
     assert all(each.reason and each.next_step for each in found)
+
+
+@pytest.mark.parametrize(
+    ("size", "in_use", "step"),
+    [
+        (QUOTA * 4 // 5, QUOTA // 2, ""),
+        (QUOTA * 4 // 5 + 1, QUOTA // 2, "Most of it is free inside the database: etcdctl defrag"),
+        (QUOTA, QUOTA, "Find out which objects take the room"),
+    ],
+)
+def test_a_database_that_nears_its_quota_is_named_before_etcd_stops(size: int, in_use: int, step: str) -> None:
+    found = of_etcd(view(*THREE, sizes={2: (size, in_use)}), ROWS, RUNNING)
+    assert [each.name for each in found] == (["EtcdSpaceLow/i-2"] if step else [])
+    assert all(each.next_step.startswith(step) and each.after_seconds == 0 for each in found)
+
+
+def test_a_member_that_does_not_answer_may_be_full_still_and_one_that_is_no_member_is_not() -> None:
+    stored = {name: Condition(name, "r", "n", 1) for name in ("EtcdSpaceLow/i-2", "EtcdSpaceLow/i-9")}
+    silent = view(*THREE, problems={2: "no answer"})
+    assert judged_by(silent, stored) == {"EtcdSpaceLow/i-9"}
+    assert judged_by(view(*THREE), stored) == stored.keys()
 
 
 def test_a_stray_learner_is_named_by_its_id_and_by_where_it_is() -> None:

@@ -18,11 +18,13 @@ from coordination.outcomes import Done
 from coordination.record import ClusterRecord, Phase
 from coordination.timings import Timings
 from tests.unit.userdata.boot.endings import at, other_ends_what_it_began, serves, sound
-from tests.unit.userdata.boot.world import ANCHORS, ME, OTHER, REFUSED, Fault, NeverEnds, World
-from tests.unit.userdata.secrecy import leaks, pki_secrets, readable_files, texts
+from tests.unit.userdata.boot.world import ANCHORS, ME, OTHER, REFUSED, Crash, Fault, NeverEnds, World
+from tests.unit.userdata.secrecy import all_files, leaks, pki_secrets, readable_files, texts
 from tests.waiting import wait_for
 from userdata.boot.end import End
 from userdata.host.commands import Finished
+from userdata.host.files import File, draft_of, private, write
+from userdata.kubeadm.leftovers import KUBELET_CONFIGURATION_FILE, SUPER_ADMIN_FILE
 from userdata.kubeadm.places import INIT_FILE
 from userdata.pki.inspecting import ca_hashes
 
@@ -71,17 +73,34 @@ def test_each_stage_is_a_line_and_the_last_one_is_the_agents(world: World) -> No
     lines = [json.loads(line) for line in world.lines]
     assert {line["outcome"] for line in lines} == {"done"}
     assert [line["stage"] for line in lines] == [
-        *("decide", "clean", "make-keys", "store-keys", "point-at-keys", "configure", "kubeadm-init", "identify"),
+        *(
+            "tidy",
+            "decide",
+            "clean",
+            "make-keys",
+            "store-keys",
+            "point-at-keys",
+            "configure",
+            "kubeadm-init",
+            "identify",
+        ),
         *("ready", "marker", "serve", "rights", "publish-join-data", "launch-hook", "signal", "add-ons"),
         "start-agent",
     ]
 
 
 def test_no_secret_is_in_a_line_a_row_or_a_file_that_others_may_read(world: World, tmp_path: Path) -> None:
+    tokens: list[str] = []
+
+    def note(ended: Callable[[], bool]) -> None:
+        (found,) = [path for path in tmp_path.rglob("*.json") if "bootstrapTokens" in path.read_text()]
+        assert stat.S_IMODE(found.stat().st_mode) == 0o600
+        tokens.append(json.loads(found.read_text().partition("---")[0])["bootstrapTokens"][0]["token"])
+
+    world.in_kubeadm = note
     world.boot()
-    (found,) = [path for path in tmp_path.rglob("*.json") if "bootstrapTokens" in path.read_text()]
-    assert stat.S_IMODE(found.stat().st_mode) == 0o600
-    token = json.loads(found.read_text().partition("---")[0])["bootstrapTokens"][0]["token"]
+    (token,) = tokens
+    assert leaks({"token": token}, all_files(tmp_path)) == []
     secrets = {**pki_secrets(world.keys[1]), "token": token}
     rows = json.dumps([world.table.stored(each) for each in ("cluster", "member#i-me")], default=str)
     places = [*texts(lines="\n".join(world.lines), rows=rows), *readable_files(tmp_path)]
@@ -218,13 +237,48 @@ def test_after_three_failures_the_place_is_given_up_and_nothing_runs(world: Worl
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_kubeadm_founds_with_is_spent_however_it_ends(world: World, *, fails: bool) -> None:
+    def init(ended: Callable[[], bool]) -> Finished | None:
+        write(world.root, {SUPER_ADMIN_FILE: private("system:masters"), KUBELET_CONFIGURATION_FILE: File("{}")})
+        return Finished(1, REFUSED) if fails else None
+
+    world.in_kubeadm = init
+    assert world.boot() is (End.FAILED if fails else End.SERVES)
+    for spent in (INIT_FILE, SUPER_ADMIN_FILE):
+        assert not (world.root / spent.lstrip("/")).exists()
+    assert stat.S_IMODE((world.root / KUBELET_CONFIGURATION_FILE.lstrip("/")).stat().st_mode) == 0o600
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_machine_that_went_down_in_the_middle_of_kubeadm_keeps_no_secret(world: World) -> None:
+    draft = draft_of(world.root / INIT_FILE.lstrip("/"))
+    super_admin = world.root / SUPER_ADMIN_FILE.lstrip("/")
+
+    def init(ended: Callable[[], bool]) -> None:
+        write(world.root, {SUPER_ADMIN_FILE: private("")})
+        draft.write_text("")
+        world.in_kubeadm = lambda ended: None
+        raise Crash
+
+    world.in_kubeadm = init
+    left: list[bool] = []
+    world.fault = lambda number, event: left.append(super_admin.exists() or draft.exists())
+    assert world.boots() is End.SERVES
+    assert world.claims == [(1, ME), (2, ME)]
+    # Gone before the machine does anything else.
+    assert not any(left)
+
+
+@pytest.mark.usefixtures("quick")
 def test_no_two_epochs_found_etcd_with_the_same_token(world: World) -> None:
     tokens: list[str] = []
 
     def note(ended: Callable[[], bool]) -> Finished | None:
         told = (world.root / INIT_FILE.lstrip("/")).read_text()
         (cluster,) = [part for part in map(json.loads, told.split("---\n")) if part["kind"] == "ClusterConfiguration"]
-        tokens.extend(each["value"] for each in cluster["etcd"]["local"]["extraArgs"])
+        given = {each["name"]: each["value"] for each in cluster["etcd"]["local"]["extraArgs"]}
+        tokens.append(given["initial-cluster-token"])
         return Finished(1, REFUSED) if len(tokens) == 1 else None
 
     world.in_kubeadm = note

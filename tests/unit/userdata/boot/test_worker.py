@@ -82,8 +82,16 @@ def test_a_pools_labels_and_taints_reach_kubeadm(world: WorkerWorld) -> None:
     pool = json.loads(world.parameters["/h/pools/general"])
     taint = {"key": "only", "effect": "NoSchedule", "value": "batch"}
     world.parameters["/h/pools/general"] = json.dumps({**pool, "labels": {"tier": "batch"}, "taints": [taint]})
+    told: dict[str, Any] = {}
+
+    def look(number: int, event: str) -> None:
+        if event == "kubelet: asks":
+            told.update(
+                json.loads((world.root / JOIN_FILE.lstrip("/")).read_text(encoding="utf-8"))["nodeRegistration"]
+            )
+
+    world.fault = look
     assert world.boots() is End.SERVES
-    told = json.loads((world.root / JOIN_FILE.lstrip("/")).read_text(encoding="utf-8"))["nodeRegistration"]
     assert told["taints"] == [taint]
     assert "tier=batch" in {each["name"]: each["value"] for each in told["kubeletExtraArgs"]}["node-labels"]
 

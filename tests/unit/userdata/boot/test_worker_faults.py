@@ -260,4 +260,5 @@ def test_a_ready_node_whose_first_key_cannot_be_removed_says_so_and_signals(worl
     assert world.signals == [SIGNAL]
     (told,) = filter(None, world.reasons("done"))
     assert told.startswith("the first key could not be removed everywhere: [Errno ")
+    assert ("not everything could be tidied: [Errno " in told) == (path == DISCOVERY_FILE)
     keeps_no_secret(world)

@@ -25,6 +25,8 @@ STORED = {
     "control-plane-slots": "3",
     "pod-cidr": "100.64.0.0/16",
     "service-cidr": "172.20.0.0/16",
+    "etcd-volume-gib": "20",
+    "privileged-namespaces": "monitoring,storage,",
     "backup-bucket": "backups",
     "key-arn": "arn:aws:kms:us-east-1:123456789012:key/1",
     "node-log-group": "nodes",
@@ -69,6 +71,8 @@ def test_all_pages_of_the_settings_are_read(client: Any, prefix: str) -> None:
             slots=3,
             pod_cidr="100.64.0.0/16",
             service_cidr="172.20.0.0/16",
+            etcd_volume_gib=20,
+            privileged_namespaces=("monitoring", "storage"),
             backup_bucket="backups",
             key_arn=STORED["key-arn"],
             node_log_group="nodes",
@@ -77,20 +81,21 @@ def test_all_pages_of_the_settings_are_read(client: Any, prefix: str) -> None:
     )
 
 
-def test_a_lone_comma_stands_for_no_further_names(client: Any, prefix: str) -> None:
-    put(client, prefix, {**STORED, "api-extra-names": ","})
+def test_a_lone_comma_stands_for_no_names(client: Any, prefix: str) -> None:
+    put(client, prefix, {**STORED, "api-extra-names": ",", "privileged-namespaces": ","})
     reading = read_cluster(client, prefix)
     assert isinstance(reading, Known)
-    assert reading.value.api_extra_names == ()
+    assert (reading.value.api_extra_names, reading.value.privileged_namespaces) == ((), ())
 
 
 def test_every_problem_is_told_by_its_parameter(client: Any, prefix: str) -> None:
-    wrong = {"control-plane-slots": "three", "pod-cidr": "100.64.0.1/16"}
+    wrong = {"control-plane-slots": "three", "etcd-volume-gib": "7", "pod-cidr": "100.64.0.1/16"}
     put(client, prefix, {name: value for name, value in {**STORED, **wrong}.items() if name != "key-arn"})
     assert read_cluster(client, prefix) == InvalidSettings(
         (
             f"{prefix}/settings/key-arn is missing",
             f"{prefix}/settings/control-plane-slots is 'three', allowed: a whole number from 1",
+            f"{prefix}/settings/etcd-volume-gib is '7', allowed: a whole number from 8",
             f"{prefix}/settings/pod-cidr is '100.64.0.1/16', allowed: a range such as 10.0.0.0/16",
         )
     )

@@ -74,6 +74,11 @@ def test_a_status_tells_who_leads() -> None:
     assert (status.version, status.size_bytes, status.in_use_bytes) == ("3.7.0", 20480, 16384)
 
 
+def test_a_status_tells_its_quota_where_it_has_one() -> None:
+    assert model.status({**STATUS, "dbSizeQuota": "8589934592"}).quota_bytes == 8 * 2**30
+    assert model.status(STATUS).quota_bytes == 0
+
+
 def test_a_status_without_a_leader_leads_nothing() -> None:
     status = model.status({**STATUS, "leader": "0", "errors": ["etcdserver: no leader"]})
     assert (status.leader_id, status.leads, status.errors) == (0, False, ("etcdserver: no leader",))

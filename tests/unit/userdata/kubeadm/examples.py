@@ -13,6 +13,7 @@ CLUSTER = Cluster(
     pod_cidr="100.64.0.0/16",
     service_cidr="172.20.0.0/16",
     etcd_token="uuid-1",
+    etcd_volume_gib=20,
     extra_names=("kubernetes.example.com",),
 )
 CONTROL_PLANE = Node(

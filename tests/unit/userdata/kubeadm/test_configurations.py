@@ -98,8 +98,6 @@ def test_kubeadm_starts_etcd_with_the_token_of_the_epoch(tmp_path: Path, minor: 
 def test_founders_and_those_who_renew_certificates_say_the_same_of_the_cluster() -> None:
     founded, renewed = documents(founder()), documents(certs_config.configuration(CLUSTER, CONTROL_PLANE.address))
     assert founded["ClusterConfiguration"] == renewed["ClusterConfiguration"]
-    told = named(founded["ClusterConfiguration"]["etcd"]["local"]["extraArgs"])
-    assert told == {"initial-cluster-token": CLUSTER.etcd_token}
 
 
 def test_the_same_values_give_the_same_text_whatever_their_order() -> None:
@@ -129,6 +127,53 @@ def test_the_api_server_encrypts_writes_down_and_believes_no_stranger() -> None:
     assert mounts == {"/etc/kubernetes/api-server": True, "/var/log/kubernetes/audit": False}
     files = [value for value in arguments.values() if value.startswith("/") and "pki" not in value]
     assert all(any(value.startswith(folder) for folder in mounts) for value in files)
+
+
+@pytest.mark.parametrize(("volume_gib", "quota_gib"), [(8, 3.5), (10, 4.5), (17, 8), (20, 8), (1024, 8)])
+def test_etcds_database_fits_twice_beside_its_log_and_is_never_larger_than_etcd_suggests(
+    volume_gib: int, quota_gib: float
+) -> None:
+    told = documents(founder(replace(CLUSTER, etcd_volume_gib=volume_gib)))["ClusterConfiguration"]["etcd"]["local"]
+    assert named(told["extraArgs"])["quota-backend-bytes"] == str(int(quota_gib * 2**30))
+    assert quota_gib == 8 or 2 * quota_gib + 1 == volume_gib
+
+
+def test_every_server_speaks_tls_1_2_with_authenticated_encryption_or_newer() -> None:
+    found = documents(founder())
+    cluster, kubelet = found["ClusterConfiguration"], found["KubeletConfiguration"]
+    for component in ("apiServer", "controllerManager", "scheduler"):
+        told = named(cluster[component]["extraArgs"])
+        assert told["tls-min-version"] == "VersionTLS12"
+        assert all(
+            suite.startswith("TLS_ECDHE_") and "_GCM_" in suite for suite in told["tls-cipher-suites"].split(",")
+        )
+    assert kubelet["tlsMinVersion"] == "VersionTLS12"
+    assert kubelet["tlsCipherSuites"] == told["tls-cipher-suites"].split(",")
+    assert named(cluster["etcd"]["local"]["extraArgs"])["tls-min-version"] == "TLS1.3"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("podPidsLimit", 4096),
+        ("seccompDefault", True),
+        ("protectKernelDefaults", True),
+        ("enableDebugFlagsHandler", False),
+        ("enableProfilingHandler", False),
+    ],
+)
+def test_an_ordinary_pod_cannot_take_its_node_along(field: str, value: object) -> None:
+    assert documents(founder())["KubeletConfiguration"][field] == value
+
+
+def test_a_node_that_goes_down_ends_its_pods_and_last_those_that_it_cannot_be_without() -> None:
+    kubelet = documents(founder())["KubeletConfiguration"]
+    whole, critical = (
+        int(kubelet[each].removesuffix("s")) for each in ("shutdownGracePeriod", "shutdownGracePeriodCriticalPods")
+    )
+    # What is critical has as long as the kubelet gives a static pod, and the rest no less.
+    assert critical >= 30
+    assert whole - critical >= 30
 
 
 def test_the_api_is_reached_by_its_name_and_by_further_names() -> None:

@@ -77,7 +77,7 @@ def test_a_pod_that_does_not_run_will_start_with_what_is_there() -> None:
 
 def test_every_certificate_of_kubeadm_that_a_pod_reads_names_the_pod() -> None:
     without = {place.name for place in CONTROL_PLANE if place.renewal is Renewal.AGENT and place.user is None}
-    assert without == {"etcd/healthcheck-client", "admin.conf", "super-admin.conf"}
+    assert without == {"etcd/healthcheck-client", "admin.conf"}
 
 
 def test_a_certificate_is_found_in_pem_beside_a_key_and_in_a_kubeconfig_and_the_key_is_left() -> None:
