@@ -145,10 +145,19 @@ def voters_that_stay(trace: Trace, removal: Removal) -> list[str] | None:
     listed = trace.listed_before(removal.at)
     if listed is None:
         return None
-    voters = [each for each in listed.members if not each.is_learner]
+    gone = {each.member_id for each in trace.of(Removal) if _took_effect(trace, each, listed.began, removal.at)}
+    voters = [each for each in listed.members if not each.is_learner and each.member_id not in gone]
     if removal.member_id not in {each.member_id for each in voters}:
         return None
     return [each.instance for each in voters if each.member_id != removal.member_id]
+
+
+def _took_effect(trace: Trace, removal: Removal, since: float, until: float) -> bool:
+    """Whether another removal was called between two moments, and the next look does not list its member any more."""
+    if not since <= removal.at < until:
+        return False
+    later = next((each for each in trace.lists if each.began > removal.at), None)
+    return later is not None and all(each.member_id != removal.member_id for each in later.members)
 
 
 def not_silent(trace: Trace, instances: list[str], moment: float) -> list[str]:

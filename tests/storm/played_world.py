@@ -11,6 +11,7 @@ from tests.storm.faults import Fault, Kind
 from tests.storm.history import Operation, Outcome
 from tests.storm.recorder import Recorder
 from tests.storm.trace import Event, Helped, Listed, Member
+from tests.storm.world import WorldBroke
 
 Shows = Callable[[Sequence[Fault]], Collection[str]]
 """What is wrong in a round with these faults: `two clusters`, `unsettled`, `lost write`; nothing for a good one."""
@@ -22,6 +23,8 @@ class PlayedWorld:
     def __init__(self, shows: Shows = lambda faults: (), kinds: Collection[Kind] = tuple(Kind)) -> None:
         self.kinds = kinds
         self.asked: list[str] = []
+        self.breaks_in = 0
+        """In which of its rounds, from 1, it cannot go on."""
         self.more: list[Event] = []
         """Further events of every round."""
         self._shows = shows
@@ -32,6 +35,8 @@ class PlayedWorld:
 
     def begin(self) -> None:
         self.asked.append("begin")
+        if self.asked.count("begin") == self.breaks_in:
+            raise WorldBroke("as the test wants it")
         self._faults = []
 
     def clients(self, load: Load, recorder: Recorder) -> AbstractContextManager[object]:

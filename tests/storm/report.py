@@ -24,6 +24,8 @@ def code(storm: Storm) -> int:
     """How the command ends."""
     if storm.found:
         return FOUND
+    if storm.broke:
+        return BROKE
     return UNDECIDED if any(each.undecided for _, each in storm.rounds) else NOTHING_FOUND
 
 
@@ -65,7 +67,8 @@ def text(storm: Storm, seed: int, more: str = "") -> str:
     lines += [f"a person did what {condition} says, {times} times" for condition, times in sorted(helped.items())]
     for found in storm.found:
         lines += ["", *_about(found, seed, more)]
-    return "\n".join([*lines, "", "nothing was found" if not storm.found else f"found in {len(storm.found)} rounds"])
+    end = f"found in {len(storm.found)} rounds" if storm.found else "nothing was found"
+    return "\n".join([*lines, "", end, *([f"the world could not go on in {storm.broke}"] if storm.broke else [])])
 
 
 def trace(played: Round) -> str:
@@ -143,7 +146,9 @@ def as_json(storm: Storm, seed: int, more: str = "") -> str:
         }
         for each in storm.found
     ]
-    return json.dumps({"seed": seed, "rounds": rounds, "found": found, "code": code(storm)}, indent=1)
+    return json.dumps(
+        {"seed": seed, "rounds": rounds, "found": found, "broke": storm.broke, "code": code(storm)}, indent=1
+    )
 
 
 def _plain(value: object) -> object:

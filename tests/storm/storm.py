@@ -54,16 +54,21 @@ class Storm:
 
     rounds: tuple[tuple[int, Round], ...]
     found: tuple[Found, ...]
+    broke: str = ""
+    """Why the world could not go on, before all rounds were played."""
 
 
 def rage(world: World, plan: Plan, folder: Path, say: Callable[[int, Round], object], *, keep_going: bool) -> Storm:
-    """Play all rounds, up to the first that finds something unless it is to `keep_going`. Raises WorldBroke."""
+    """Play all rounds, up to the first that finds something unless it is to `keep_going`."""
     rounds: list[tuple[int, Round]] = []
     found: list[Found] = []
     stands = 0
     for number, schedule in plan.schedules():
         anew = schedule.anew or stands != schedule.slots
-        played = play(world, schedule, folder, plan.times, found=anew, seed=plan.seed)
+        try:
+            played = play(world, schedule, folder, plan.times, found=anew, seed=plan.seed)
+        except WorldBroke as error:
+            return Storm(tuple(rounds), tuple(found), f"round {number}: {error}")
         rounds.append((number, played))
         say(number, played)
         # After something that did not settle nobody knows in what the next round would begin.

@@ -21,6 +21,10 @@ BROKEN: dict[str, tuple[Invariant, Trace]] = {
         Invariant.MAJORITY_OF_SLOTS,
         trace(listed(3.0, "ab"), lives(4.0, "ab"), removal(5.0, "a")),
     ),
+    "two are removed between two looks": (
+        Invariant.MAJORITY_OF_SLOTS,
+        trace(removal(5.0, "a"), removal(5.1, "c"), listed(6.0, "b")),
+    ),
     "five slots, and two would answer": (
         Invariant.MAJORITY_OF_SLOTS,
         trace(listed(3.0, "abc"), lives(4.0, "abc"), removal(5.0, "a"), slots=5),
@@ -48,6 +52,7 @@ HELD: dict[str, Trace] = {
         listed(3.0, "abcd"), lives(4.0, "bcd", silent="a"), removal(5.0, "a"), slots=5
     ),
     "etcd alone decides": trace(listed(3.0, "ab"), lives(4.0, "ab"), removal(5.0, "a", by_etcd_alone=True)),
+    "the first of two calls had no effect": trace(removal(5.0, "a"), removal(5.1, "c"), listed(6.0, "ab")),
     "a learner goes": trace(listed(3.0, "abcD"), removal(5.0, "d", learner=True)),
     "one more than slots": trace(listed(5.0, "abcd")),
     "a member that is not listed": trace(lives(1.0, silent="bc"), removal(5.0, "e")),

@@ -129,6 +129,15 @@ def test_the_answer_for_machines_has_the_seed_each_round_and_the_command(tmp_pat
     assert said["found"][0]["command"] == f"make storm SEED=1 FAULTS='{THREE}'"
 
 
+def test_a_world_that_breaks_ends_the_storm_and_what_was_played_is_told(tmp_path: Path) -> None:
+    world = PlayedWorld()
+    world.breaks_in = 2
+    found = storm(world, tmp_path, THREE, rounds=3)
+    assert len(found.rounds) == 1
+    assert report.code(found) == report.BROKE
+    assert report.text(found, 1).endswith("the world could not go on in round 1: as the test wants it")
+
+
 def test_nothing_found_ends_well(tmp_path: Path) -> None:
     found = storm(PlayedWorld(), tmp_path, THREE)
     assert report.code(found) == report.NOTHING_FOUND

@@ -10,12 +10,14 @@ import copy
 import itertools
 import json
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from coordination.names import (
     CONTROL_PLANE_ROLE,
@@ -252,12 +254,14 @@ class ClusterStack:
         scaling = self.client("autoscaling")
         for group in self.groups():
             name = group["AutoScalingGroupName"]
-            scaling.update_auto_scaling_group(
-                AutoScalingGroupName=name,
-                DeletionProtection="none",
-                InstanceLifecyclePolicy={"RetentionTriggers": {"TerminateHookAbandon": "terminate"}},
-            )
-            scaling.delete_auto_scaling_group(AutoScalingGroupName=name, ForceDelete=True)
+            # CloudFormation may be at work on it, too.
+            with suppress(ClientError):
+                scaling.update_auto_scaling_group(
+                    AutoScalingGroupName=name,
+                    DeletionProtection="none",
+                    InstanceLifecyclePolicy={"RetentionTriggers": {"TerminateHookAbandon": "terminate"}},
+                )
+                scaling.delete_auto_scaling_group(AutoScalingGroupName=name, ForceDelete=True)
 
 
 def tags_of(group: dict[str, Any]) -> dict[str, str]:

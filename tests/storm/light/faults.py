@@ -11,14 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from coordination.names import OPERATION_ITEM, lease_item
-from coordination.outcomes import Known
-from tests.storm.faults import AGENT, JOINER, LEADER, Fault, Kind
+from tests.storm.faults import JOINER, Fault, Kind
 from tests.storm.light import clock, pace, traps
-from tests.storm.light.account import slot_of
 from tests.storm.light.shared import BAD_TYPE
+from tests.storm.light.targets import Targets
 from tests.storm.trace import FaultHit, Life, LostLease, Paused
-from userdata.etcd.client import Etcd
 
 if TYPE_CHECKING:
     from tests.storm.light.world import LightWorld
@@ -43,6 +40,7 @@ class Faults:
 
     def __init__(self, world: LightWorld) -> None:
         self._world = world
+        self._targets = Targets(world)
         self._lock = threading.RLock()
         self._undo: dict[int, Callable[[], object]] = {}
         """What ends a fault, by its number; gone once it has ended."""
@@ -67,7 +65,7 @@ class Faults:
     def inject(self, fault: Fault) -> str:
         """Let a fault begin; whom it hit."""
         with self._lock:
-            target = self._target(fault.target) if fault.target else ""
+            target = self._targets.named(fault.target) if fault.target else ""
             if fault.target and not target:
                 return ""
             try:
@@ -99,37 +97,6 @@ class Faults:
             if event["what"] == traps.FREEZE:
                 self._paused(event["instance"], event["role"], event["step"], int(event["pid"]), event["seconds"])
 
-    # whom
-
-    def _target(self, named: str) -> str:
-        if named == LEADER:
-            return self._leader()
-        if named == AGENT:
-            lease = self._world.watcher.seen.items.get(lease_item("agent"), {})
-            return self._running(lease.get("Owner", {}).get("S", ""))
-        if named == JOINER:
-            return next((name for name, each in self._world.hypervisor.computers.items() if each.boots), JOINER)
-        for group in self._world.watcher.seen.groups:
-            if slot_of(group) == named.removeprefix("slot"):
-                instances = sorted(group["Instances"], key=lambda each: each["LifecycleState"] != "InService")
-                return self._running(instances[0]["InstanceId"] if instances else "")
-        return ""
-
-    def _leader(self) -> str:
-        listed, computers = self._world.monitor.listed, self._world.hypervisor.computers
-        for member in listed.voters if listed is not None else ():
-            if self._world.monitor.life(member.name) is Life.ANSWERS and member.name in computers:
-                own = self._world.client_credentials()
-                status = Etcd(computers[member.name].address, own, seconds=1.0).status()
-                leads = status.value.leader_id if isinstance(status, Known) else 0
-                found = [each.name for each in listed.voters if each.member_id == leads] if listed is not None else []
-                return self._running(found[0]) if found else ""
-        return ""
-
-    def _running(self, instance: str) -> str:
-        computer = self._world.hypervisor.computers.get(instance)
-        return instance if computer is not None and not computer.gone else ""
-
     # how
 
     def _for_a_while(self, seconds: float, undo: Callable[[], object]) -> None:
@@ -152,7 +119,7 @@ class Faults:
         return target
 
     def _lose(self, fault: Fault, target: str) -> str:
-        if not self._may_be_lost(target):
+        if not self._targets.may_be_lost(target):
             return ""
         if fault.kind is Kind.LOSE:
             self._world.hypervisor.destroy(target)
@@ -160,38 +127,18 @@ class Faults:
         self._world.hypervisor.destroy(target)
         return target
 
-    def _may_be_lost(self, target: str) -> bool:
-        """Whether etcd keeps its quorum without it, also once the removal that goes on is done: whoever loses more than
-        that has to restore, which is no part of a storm."""
-        listed = self._world.monitor.listed
-        if listed is None:
-            return False
-        voters = [each.name for each in listed.voters]
-        able = {each for each in voters if self._world.monitor.life(each) is not Life.SILENT} - {target}
-        operation = self._world.watcher.seen.items.get(OPERATION_ITEM, {})
-        leaves = operation.get("TargetInstance", {}).get("S", "")
-        remaining = [each for each in voters if each != leaves]
-        enough = len(able) >= len(voters) // 2 + 1
-        return enough and len(able - {leaves}) >= len(remaining) // 2 + 1
-
     def _stand_by(self, fault: Fault, target: str) -> str:
         scaling = self._world.cluster.client("autoscaling")
         call = scaling.enter_standby if fault.kind is Kind.STANDBY else scaling.detach_instances
-        group = self._group_of(target)
+        group = self._targets.group_of(target)
         if not group:
             return ""
         call(AutoScalingGroupName=group, InstanceIds=[target], ShouldDecrementDesiredCapacity=False)
         self._strangers.add(target)
         return target
 
-    def _group_of(self, instance: str) -> str:
-        for group in self._world.watcher.seen.groups:
-            if instance in {each["InstanceId"] for each in group["Instances"]}:
-                return str(group["AutoScalingGroupName"])
-        return ""
-
     def _size(self, fault: Fault, target: str) -> str:
-        group = self._group_of(target)
+        group = self._targets.group_of(target)
         if not group:
             return ""
         wanted = 0 if fault.kind is Kind.DESIRED_ZERO else 2

@@ -1,14 +1,16 @@
 """The reconcile function of the light world: the real handler with its real wiring, called by lines of a pipe.
 
 It plays Lambda's warm process. Several calls run at the same time, as in Lambda several processes would; what they
-share are clients, which is all that the handler keeps. A call that has taken longer than its time-out goes on, which
-Lambda would not allow; nothing in the light world takes that long.
+share are clients, which is all that the handler keeps. Changes of the table come as from a stream of one shard: one
+call at a time, and what has changed meanwhile is the next one's. A call that has taken longer than its time-out goes
+on, which Lambda would not allow; nothing in the light world takes that long.
 """
 
 from __future__ import annotations
 
 import json
 import threading
+from queue import SimpleQueue
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,10 +27,27 @@ def serve(places: Places, pipe: str) -> None:
     """Call the function for every line of a named pipe, for ever."""
     faulty.install(places)
     _watch(places)
+    changes: SimpleQueue[dict[str, Any]] = SimpleQueue()
+    threading.Thread(target=_follow, args=(places, changes), daemon=True).start()
     while True:
         with open(pipe, encoding="utf-8") as lines:
             for line in lines:
-                threading.Thread(target=_call, args=(places, json.loads(line)), daemon=True).start()
+                asked = json.loads(line)
+                if "Records" in asked["event"]:
+                    changes.put(asked)
+                else:
+                    threading.Thread(target=_call, args=(places, asked), daemon=True).start()
+
+
+def _follow(places: Places, changes: SimpleQueue[dict[str, Any]]) -> None:
+    """Call with a batch of changes, and then with what has come meanwhile."""
+    while True:
+        asked = changes.get()
+        while not changes.empty():
+            more = changes.get()
+            before = asked["event"]["Records"] if more["uuid"] == asked["uuid"] else []
+            asked = more | {"event": {"Records": before + more["event"]["Records"]}}
+        _call(places, asked)
 
 
 def _call(places: Places, asked: dict[str, Any]) -> None:

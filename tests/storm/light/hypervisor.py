@@ -168,7 +168,10 @@ class Hypervisor:
             if slow and not computer.runs_etcd:
                 return False
             computer.slow = slow
-            self._lives(instance_id, Life.UNSURE)
+            if not slow and computer.etcd is not None and computer.runs_etcd:
+                computer.etcd.send_signal(signal.SIGCONT)
+            if not computer.gone:
+                self._lives(instance_id, Life.UNSURE)
             return True
 
     def stop_boot(self, instance_id: str, stopped: bool) -> None:
@@ -196,11 +199,9 @@ class Hypervisor:
             clock.sleep_really(LOOK_SECONDS)
 
     def _look(self, computer: Computer, beat: int) -> None:
-        if computer.slow and computer.runs_etcd and computer.etcd is not None:
+        if computer.slow and not computer.frozen and computer.etcd is not None and computer.runs_etcd:
             # It runs a fifth of the time.
             computer.etcd.send_signal(signal.SIGCONT if beat % 5 == 0 else signal.SIGSTOP)
-        elif not computer.frozen and computer.etcd is not None and computer.runs_etcd and beat % 5 == 0:
-            computer.etcd.send_signal(signal.SIGCONT)
         if not alive(computer.boot) and not (computer.root / BOOT_ENDED).exists():
             self._again(computer, "boot", self._start_boot)
         if (computer.root / AGENT_WANTED).exists() and not (computer.agent and alive(computer.agent)):

@@ -6,10 +6,12 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.integration.harness import Processes
 from tests.programs import program
@@ -33,6 +35,16 @@ from tests.storm.world import WorldBroke
 from userdata.host.https import Credentials
 
 _FOUND_SECONDS = 300.0
+_LOOK_SECONDS = 0.2
+
+
+@contextmanager
+def _of_the_world() -> Iterator[None]:
+    """What the local AWS does not answer to the storm itself is the world's trouble. Raises WorldBroke."""
+    try:
+        yield
+    except (BotoCoreError, ClientError, RuntimeError) as error:
+        raise WorldBroke(f"the local AWS: {type(error).__name__}: {error}") from error
 
 
 class _Closing(Protocol):
@@ -120,17 +132,21 @@ class LightWorld:
 
     def found(self, slots: int) -> None:
         """Make a new cluster, in place of the one before."""
-        self._end_cluster()
-        made = self._account.make_cluster(slots)
+        with _of_the_world():
+            self._end_cluster()
+            made = self._account.make_cluster(slots)
         self._watcher.forget()
         self._monitor.forget()
         self._cluster = made
-        deadline = clock.real() + _FOUND_SECONDS
+        waited, before = 0.0, clock.real()
         while left := self.left():
-            if clock.real() > deadline:
+            now = clock.real()
+            # As in settling: what the computer had no time for does not count.
+            waited, before = waited + min(now - before, 2 * _LOOK_SECONDS), now
+            if waited > _FOUND_SECONDS:
                 raise WorldBroke(f"a new cluster of {slots} slots does not come up: {'; '.join(left)}")
             self.help()
-            clock.sleep_really(0.2)
+            clock.sleep_really(_LOOK_SECONDS)
 
     def begin(self) -> None:
         """Begin a round's trace."""
@@ -143,11 +159,13 @@ class LightWorld:
 
     def inject(self, fault: Fault) -> str:
         """Let a fault begin."""
-        return self._faults.inject(fault)
+        with _of_the_world():
+            return self._faults.inject(fault)
 
     def end_faults(self) -> None:
         """Take back what faults have left."""
-        self._faults.end()
+        with _of_the_world():
+            self._faults.end()
 
     def left(self) -> Sequence[str]:
         """What is not as it should be."""
@@ -156,9 +174,9 @@ class LightWorld:
 
     def help(self) -> Sequence[Helped]:
         """Do what conditions ask a person for."""
-        return settling.help_out(
-            self.cluster, self._watcher.seen, self._monitor.listed, self._faults.strangers(), self._faults.ended
-        )
+        seen, listed, faults = self._watcher.seen, self._monitor.listed, self._faults
+        with _of_the_world():
+            return settling.help_out(self.cluster, seen, listed, faults.strangers(), faults.ended)
 
     def events(self) -> Sequence[Event]:
         """What was seen in this round."""
