@@ -15,6 +15,7 @@ from rehearsal.cloud.control import Refused
 from rehearsal.local.processes import StepFailed
 from tests.e2e import updating
 from tests.storm.faults import AGENT, JOINER, LEADER, Fault, Kind
+from tests.storm.full import etcd_faults
 from tests.storm.full.guard import may_be_lost
 from tests.storm.full.machines import AWS, MEMBERS
 from tests.storm.full.storm_events import IN_KUBEADM, lost_lease
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 TRAP_SECONDS = 180.0
 DISTURBED = 0.25
 """The share of requests to AWS that have trouble."""
-_STOPPED_SECONDS = 2.0
-_SLOW_STOPPED_SECONDS, _SLOW_RUNNING_SECONDS = 0.4, 0.1
-_ETCD = "etcd"
 _JOINING = ("holdfast-node", "kubeadm")
 """The programs of a node that boots."""
 _JOINER_STAGES = ("gate", "joining-row", "check-gate", IN_KUBEADM, "voter-row", "launch-hook")
@@ -163,58 +161,12 @@ class Faults:
         )
         return f"slot of {target}"
 
-    def _kill_etcd(self, fault: Fault, target: str) -> str:
-        found = self._cloud.machines.pids(target, _ETCD)
-        if not found:
+    def _etcd(self, fault: Fault, target: str) -> str:
+        begun = etcd_faults.begin(fault.kind, target, self._cloud)
+        if begun is None:
             return ""
-        # The kubelet may be quick.
-        self._cloud.monitor.lives(target, Life.UNSURE)
-        self._cloud.machines.signal(found, signal.SIGKILL)
-        return target
-
-    def _freeze_etcd(self, fault: Fault, target: str) -> str:
-        machines, monitor = self._cloud.machines, self._cloud.monitor
-        found = machines.pids(target, _ETCD)
-        if not found:
-            return ""
-        monitor.lives(target, Life.UNSURE)
-        machines.signal(found, signal.SIGSTOP)
-        deadline = time.monotonic() + _STOPPED_SECONDS
-        while not machines.stopped(found) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        if machines.stopped(found):
-            monitor.lives(target, Life.SILENT)
-
-        def go_on() -> None:
-            monitor.wakes(target)
-            machines.signal(found, signal.SIGCONT)
-
-        self._for_a_while(fault.seconds, go_on)
-        return target
-
-    def _slow_etcd(self, fault: Fault, target: str) -> str:
-        machines = self._cloud.machines
-        found = machines.pids(target, _ETCD)
-        if not found:
-            return ""
-        self._cloud.monitor.lives(target, Life.UNSURE)
-        stopping = threading.Event()
-
-        def run() -> None:
-            while not stopping.is_set():
-                machines.signal(found, signal.SIGSTOP)
-                stopping.wait(_SLOW_STOPPED_SECONDS)
-                machines.signal(found, signal.SIGCONT)
-                stopping.wait(_SLOW_RUNNING_SECONDS)
-
-        thread = threading.Thread(target=run, name=f"slow {target}", daemon=True)
-        thread.start()
-
-        def go_on() -> None:
-            stopping.set()
-            thread.join()
-
-        self._for_a_while(fault.seconds, go_on)
+        if fault.seconds:
+            self._for_a_while(fault.seconds, begun)
         return target
 
     def _trap_agent(self, fault: Fault, target: str) -> str:
@@ -318,9 +270,9 @@ BEGIN: Mapping[Kind, Callable[[Faults, Fault, str], str]] = {
     Kind.DETACH: Faults._stand_by,
     Kind.DESIRED_ZERO: Faults._size,
     Kind.DESIRED_TWO: Faults._size,
-    Kind.ETCD_KILL: Faults._kill_etcd,
-    Kind.ETCD_FREEZE: Faults._freeze_etcd,
-    Kind.ETCD_SLOW: Faults._slow_etcd,
+    Kind.ETCD_KILL: Faults._etcd,
+    Kind.ETCD_FREEZE: Faults._etcd,
+    Kind.ETCD_SLOW: Faults._etcd,
     Kind.AGENT_KILL: Faults._trap_agent,
     Kind.AGENT_FREEZE: Faults._trap_agent,
     Kind.PARTITION: Faults._partition,
