@@ -16,6 +16,7 @@ import functions.reconcile.decide
 import functions.reconcile.endings
 import functions.reconcile.removals
 import userdata.agent.removal.check
+import userdata.agent.removal.task
 import userdata.boot.control_plane
 import userdata.boot.joining
 from coordination.claims import Claim
@@ -64,8 +65,11 @@ def founds_beside_the_cluster() -> None:
 def removes_whoever_stays() -> None:
     """Nobody objects to a removal, no successor is waited for, and etcd does not check who stays.
 
-    So that the member which is silent is not removed first, none is ended for being so.
+    So that the member which is silent is not removed first, none is ended for being so; and so that a busy computer
+    hides nothing, a look at etcd is never too old.
     """
+    task: Any = userdata.agent.removal.task
+    task.CALL_SECONDS = 600
     _objection(lambda right, *given, **more: None)
     _replaced(functions.reconcile.endings, "objection_to_ending", lambda right, *given: Objection.LAST_VOTER)
     kubeadm.FLAGS["strict-reconfig-check"] = "false"
