@@ -72,6 +72,11 @@ class SlotGroup:
     """The stack that holds it, and its logical id there; empty where its tags do not say."""
     logical_id: str = ""
 
+    @property
+    def is_held_at_two(self) -> bool:
+        """Whether Auto Scaling would refuse to lower its desired capacity from two to one."""
+        return self.desired == 2 and self.min_size >= 2
+
 
 @dataclass(frozen=True)
 class PoolGroup:

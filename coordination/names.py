@@ -123,6 +123,11 @@ def timer_item(name: str) -> str:
     return TIMER_ITEM_PREFIX + name
 
 
+def joiners_wait_timer(slot: str) -> str:
+    """The name of the timer that runs while the joiners of a slot wait before the join gate."""
+    return f"JoinersWait/slot-{slot}"
+
+
 def lease_item(name: str) -> str:
     """The key of a lease."""
     return LEASE_ITEM_PREFIX + name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coordination.outcomes import Unknown
-from functions.reconcile import findings, processes, slots
+from functions.reconcile import findings, joiners, processes, slots
 from functions.reconcile.findings import Findings
 from functions.reconcile.snapshot import Snapshot
 
@@ -15,7 +15,7 @@ def decide(snapshot: Snapshot) -> Findings:
     if isinstance(snapshot.groups, Unknown):
         return Findings()
     groups, rows = snapshot.groups.value, snapshot.rows.value
-    found = [rule.findings(snapshot, groups, rows) for rule in (processes, slots)]
+    found = [rule.findings(snapshot, groups, rows) for rule in (processes, slots, joiners)]
     actions = [action for each in found for action in each.actions]
     timers = frozenset(name for each in found for name in each.timers)
     actions += findings.kept(rows.timers, timers, snapshot.now)

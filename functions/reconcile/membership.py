@@ -16,7 +16,7 @@ from coordination.operations import Operation, OperationKind, OperationOutcome
 from coordination.outcomes import Known, Reading, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.rows import Rows
-from functions.reconcile import etcd_alone, removals, slots, waiting
+from functions.reconcile import etcd_alone, joiners, removals, slots, waiting
 from functions.reconcile.actions import (
     Action,
     ClearApproval,
@@ -37,7 +37,7 @@ from functions.reconcile.removals import VETO_SECONDS, Facts, Hold
 from functions.reconcile.rolls import at_rest
 from functions.reconcile.serving import Serving, serving
 from functions.reconcile.snapshot import Snapshot
-from functions.reconcile.surplus import surplus
+from functions.reconcile.surplus import in_the_way, surplus
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,14 @@ def _of_ready(snapshot: Snapshot, rows: Rows, record: ClusterRecord, groups: Gro
     found = endings(facts)
     actions += [EndInstance(each.instance, each.row, each.reason) for each in found.now]
     ended_now = [each.instance for each in found.now]
-    twice = surplus(facts, groups.slots, at_rest(snapshot))
+    to_wait = joiners.to_wait(snapshot, groups, rows)
+    twice = surplus(facts, groups.slots, at_rest(snapshot), to_wait)
     actions += [EndSurplus(each, f"slot {each.slot} has two instances") for each in twice.now if each not in ended_now]
+    second = in_the_way(facts, groups.slots, joiners.waiting(snapshot, rows, to_wait))
+    if second is not None and second not in ended_now:
+        actions.append(
+            EndInstance(second, None, f"slot {second.slot} has two members, and the update of another waits")
+        )
     silent = () if found.condition is None else (found.condition,)
     waits = waiting.conditions(facts, plan.holds, snapshot.table)
     return MemberDecisions(tuple(actions), plan.holds, (*silent, *twice.conditions, *waits), _undecided(facts))

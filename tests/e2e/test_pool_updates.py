@@ -9,7 +9,7 @@ import pytest
 from coordination.drains import DrainOutcome
 from tests.e2e.harness import ClusterHarness, Seen, running
 from tests.e2e.replacing import HEALTHY_SECONDS, SHORT, drain_of
-from tests.e2e.updating import UPDATE_SECONDS, cancel, images, status, update
+from tests.e2e.updating import BROKEN, UPDATE_SECONDS, cancel, images, reasons, status, update
 
 WORKERS = 2
 
@@ -44,6 +44,20 @@ def test_a_cancelled_update_of_the_pool_goes_back(cluster: ClusterHarness) -> No
     assert ended(cluster) == "UPDATE_ROLLBACK_COMPLETE"
     # No template names a desired capacity, so the pool stays as large as it was raised: the autoscaler's business.
     assert images(cluster, settled(cluster, WORKERS + 1).workers) == kept
+
+
+def test_with_an_image_that_never_serves_the_update_ends_with_its_reason_and_goes_back(cluster: ClusterHarness) -> None:
+    before = cluster.healthy(HEALTHY_SECONDS)
+    kept = images(cluster, before.workers)
+    update(cluster, WorkerImage=cluster.rehearsal.control.register_image(BROKEN, SHORT))
+    cluster.until(lambda seen: seen.workers - before.workers, "no new worker comes", UPDATE_SECONDS)
+    assert ended(cluster) == "UPDATE_ROLLBACK_COMPLETE"
+    said = reasons(cluster, "WorkersGeneral")
+    assert any(each.startswith("Received 0 SUCCESS signal(s) out of 1.") for each in said), "\n".join(said)
+    # A pool above its smallest size loses one before its newcomer comes, and gets one of the old kind in its place.
+    after = settled(cluster, len(before.workers))
+    assert images(cluster, after.workers) == kept
+    assert len(after.workers & before.workers) >= WORKERS
 
 
 def ready(cluster: ClusterHarness, seen: Seen) -> frozenset[str]:

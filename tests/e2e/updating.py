@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from pathlib import Path
 
 from coordination.members import MemberState
 from coordination.names import timer_item
-from coordination.outcomes import Done, Known
+from coordination.outcomes import Known
 from coordination.timers import Timer, timer
-from functions.reconcile.processes import LEFT_SECONDS, TIMER
 from rehearsal.local.steps import STACK
 from rehearsal.scenarios.gaps import gaps, largest
 from rehearsal.scenarios.writes import Writer
@@ -19,6 +17,9 @@ from tests.e2e.harness import SLOTS, ClusterHarness, Seen
 from tests.e2e.replacing import HEALTHY_SECONDS, LONGEST_GAP_SECONDS, in_slot
 
 UPDATE_SECONDS = 1500.0
+SLOTS_STACK = "Controlplane"
+BROKEN = Path(__file__).parent / "broken_node.py"
+"""The node program of an image that never serves."""
 
 
 def update(cluster: ClusterHarness, *flags: str, **values: str) -> None:
@@ -34,14 +35,9 @@ def cancel(cluster: ClusterHarness) -> None:
 def fail_newcomer(cluster: ClusterHarness, slot: int, instance_id: str) -> None:
     """Say with the plain AWS CLI that a newcomer has failed: its slot, and so the update, goes back."""
     cluster.rehearsal.local.aws(
-        *("cloudformation", "signal-resource", "--stack-name", _of_slots(cluster), "--status", "FAILURE"),
+        *("cloudformation", "signal-resource", "--stack-name", _stack_id(cluster), "--status", "FAILURE"),
         *("--logical-resource-id", f"Slot{slot}", "--unique-id", instance_id),
     )
-
-
-def paste(cluster: ClusterHarness, next_step: str) -> None:
-    """Type the AWS CLI's command that a condition begins its next step with."""
-    cluster.rehearsal.local.aws(*shlex.split(next_step.partition(":")[0])[1:])
 
 
 def status(cluster: ClusterHarness) -> str:
@@ -52,14 +48,14 @@ def status(cluster: ClusterHarness) -> str:
 def slot_status(cluster: ClusterHarness, slot: int) -> str:
     """That of a slot's group in its stack."""
     client = cluster.rehearsal.local.client("cloudformation")
-    found = client.describe_stack_resource(StackName=_of_slots(cluster), LogicalResourceId=f"Slot{slot}")
+    found = client.describe_stack_resource(StackName=_stack_id(cluster), LogicalResourceId=f"Slot{slot}")
     return str(found["StackResourceDetail"]["ResourceStatus"])
 
 
-def reasons(cluster: ClusterHarness) -> list[str]:
-    """What the history of the slots' stack says."""
+def reasons(cluster: ClusterHarness, nested: str = SLOTS_STACK) -> list[str]:
+    """What the history of a nested stack says."""
     client = cluster.rehearsal.local.client("cloudformation")
-    pages = client.get_paginator("describe_stack_events").paginate(StackName=_of_slots(cluster))
+    pages = client.get_paginator("describe_stack_events").paginate(StackName=_stack_id(cluster, nested))
     return [each.get("ResourceStatusReason", "") for page in pages for each in page["StackEvents"]]
 
 
@@ -103,16 +99,9 @@ def groups_at_rest(cluster: ClusterHarness) -> bool:
     return sizes == {(0, 1, 2)} and not any(each["SuspendedProcesses"] for each in slots)
 
 
-def left_for_ten_minutes(cluster: ClusterHarness) -> None:
-    """Wait until the function has seen that an update has left processes suspended, and go on as though ten minutes had
-    passed since."""
-    stored = cluster.until(lambda _: _timer(cluster), "the function does not see suspended processes", UPDATE_SECONDS)
-    earlier = replace(stored, since=stored.since - LEFT_SECONDS)
-    assert isinstance(cluster.table.put(earlier.item(), {}), Done)
-
-
-def _timer(cluster: ClusterHarness) -> Timer | None:
-    found = cluster.table.get(timer_item(TIMER))
+def timer_runs(cluster: ClusterHarness, name: str) -> Timer | None:
+    """A timer of the function's."""
+    found = cluster.table.get(timer_item(name))
     return timer(found.value) if isinstance(found, Known) and found.value is not None else None
 
 
@@ -134,8 +123,7 @@ def gap_of(writer: Writer, what: str) -> Iterator[None]:
     assert found.seconds < LONGEST_GAP_SECONDS
 
 
-def _of_slots(cluster: ClusterHarness) -> str:
-    """The stack of the slots."""
+def _stack_id(cluster: ClusterHarness, nested: str = SLOTS_STACK) -> str:
     client = cluster.rehearsal.local.client("cloudformation")
-    found = client.describe_stack_resource(StackName=STACK, LogicalResourceId="Controlplane")
+    found = client.describe_stack_resource(StackName=STACK, LogicalResourceId=nested)
     return str(found["StackResourceDetail"]["PhysicalResourceId"])

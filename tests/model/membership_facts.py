@@ -13,12 +13,13 @@ from coordination.approvals import Approval
 from coordination.instances import GroupInstance, Groups, SlotGroup
 from coordination.launches import Launches, LaunchFailure
 from coordination.members import Member, MemberState
-from coordination.names import CLUSTER_ITEM, CONTROL_PLANE_ROLE, OPERATION_ITEM
+from coordination.names import CLUSTER_ITEM, CONTROL_PLANE_ROLE, OPERATION_ITEM, joiners_wait_timer
 from coordination.observed_state import ClusterObservation, SeenMember
 from coordination.operations import Operation, OperationOutcome, OperationState
 from coordination.outcomes import Known, Unknown
 from coordination.quorum import Membership
 from coordination.record import ClusterRecord, Phase
+from coordination.timers import Timer
 from coordination.writes import Value, update
 from functions.reconcile import etcd_alone
 from tests.model import membership_state as model
@@ -207,6 +208,28 @@ def launches(state: State) -> Mapping[str, Known[Launches]]:
     """How the launches went of the slots of which the function is told that they found no room."""
     failed = Known(Launches((LaunchFailure("no room", no_room=True),)))
     return {f"slot{first}": failed for first, group in enumerate(state.groups) if group.dry}
+
+
+def joiners_wait(state: State, first: int) -> Timer | None:
+    """The timer that has the joiners of a slot wait."""
+    return Timer(joiners_wait_timer(str(first)), OLD) if state.groups[first].waits else None
+
+
+def timers(state: State) -> Mapping[str, Known[Timer]]:
+    """The timers that the function has stored, by name."""
+    found = [joiners_wait(state, first) for first in range(len(state.groups))]
+    return {each.name: Known(each) for each in found if each is not None}
+
+
+def slot_states(state: State) -> Mapping[str, Known[str]]:
+    """CloudFormation's words for the groups of which the function asks for them."""
+    if not any(group.rolls for group in state.groups):
+        return {}
+    return {
+        f"slot{first}": Known("UPDATE_IN_PROGRESS" if group.rolls else "UPDATE_FAILED")
+        for first, group in enumerate(state.groups)
+        if group.desired == 2
+    }
 
 
 def operation(state: State, times: Times) -> Operation | None:

@@ -10,6 +10,7 @@ from functools import cache
 from typing import NamedTuple, TypeAlias
 
 from coordination import operations
+from coordination.names import joiners_wait_timer
 from coordination.operations import OperationKind, OperationOutcome, OperationState
 from coordination.outcomes import Known
 from coordination.rows import Rows
@@ -24,6 +25,8 @@ from functions.reconcile.actions import (
     RequestOperation,
     SetCondition,
     StartSlot,
+    StartTimer,
+    StopTimer,
     TerminateRetained,
     WithdrawOperation,
 )
@@ -78,6 +81,7 @@ _WITHDRAW, _CLEAR, _REQUEST, _NAMED = "withdraw", "clear", "request", "name a co
 _LET_GO, _BAR = "let go", "bar from joining, and let go"
 _ALONE = "remove, by etcd's quorum alone"
 _START, _END, _SURPLUS = "start", "end", "end, and lower the size"
+_WAIT, _GO_ON = "wait", "go on"
 
 
 class Function:
@@ -129,7 +133,7 @@ class Function:
             yield Step("the function clears the operation", state.every(target=False)._replace(operation=None))
         elif at is None:
             return
-        elif what in (_START, _END, _SURPLUS):
+        elif what in (_START, _END, _SURPLUS, _WAIT, _GO_ON):
             yield from _sized(state, what, at)
         elif what in (_LET_GO, _BAR):
             yield from _let_go(state, at, what)
@@ -180,7 +184,9 @@ def _requested(state: State, decision: Decision) -> State:
 def _sized(state: State, what: str, at: Position) -> Iterator[Step[State]]:
     """What the function does about sizes, and about instances of which the cluster has no use."""
     name, group = facts.name(at), state.groups[at[0]]
-    if what == _START:
+    if what in (_WAIT, _GO_ON):
+        yield Step(f"the function: joiners of slot {at[0]} {what}", state.group(at[0], waits=what == _WAIT))
+    elif what == _START:
         yield Step(f"the function raises slot {at[0]} to 1", state.group(at[0], desired=1))
     elif what == _END:
         yield Step(f"the function ends {name}", leaves(state, at))
@@ -242,6 +248,9 @@ def _decision(action: Action) -> Decision | None:
             return Decision(_WITHDRAW)
         case ClearOperation():
             return Decision(_CLEAR)
+        case StartTimer(timer=timer) | StopTimer(timer=timer):
+            _, waits, slot = timer.name.partition(joiners_wait_timer(""))
+            return Decision(_WAIT if isinstance(action, StartTimer) else _GO_ON, (int(slot), 0)) if waits else None
         case SetCondition(condition=condition):
             about = condition.name.rpartition("/")[2]
             return Decision(_NAMED, facts.position(about)) if about.startswith("i-") else None
@@ -268,13 +277,14 @@ def _snapshot(state: State, times: Times) -> Snapshot:
                 observation=Known(facts.observation(state)),
                 operation=Known(facts.operation(state, times)),
                 start=Known(_START_ROW),
-                timers={},
+                timers=facts.timers(state),
                 removal_approval=Known(facts.approval(state)),
             )
         ),
         root_status=Known("UPDATE_IN_PROGRESS" if any(each.rolls for each in state.groups) else "UPDATE_COMPLETE"),
         states=Known(facts.states(state, elsewhere)),
         table_protected=Known(True),
+        slot_states=facts.slot_states(state),
         launches=facts.launches(state),
     )
 

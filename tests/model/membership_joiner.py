@@ -113,7 +113,15 @@ def _is_open(state: State, at: Position) -> bool:
     members = Known(facts.member_list(state)) if state.has_quorum else Unknown("no majority answers")
     silent = [facts.name(other) for other, node in state.nodes() if node.etcd == VOTER and not node.alive]
     asked = facts.operation(state, facts.Times())
-    view = View(members, silent, Known(asked), len(state.groups), facts.name(at), facts.peer_url(at))
+    view = View(
+        members,
+        silent,
+        Known(asked),
+        len(state.groups),
+        facts.name(at),
+        facts.peer_url(at),
+        waits=Known(facts.joiners_wait(state, at[0])),
+    )
     return isinstance(gates.gate(view), Open)
 
 

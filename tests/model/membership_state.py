@@ -118,13 +118,17 @@ class Node(NamedTuple):
 
 
 class Group(NamedTuple):
-    """The group of a slot. `dry` says that its zone launches nothing, `rolls` that CloudFormation rolls it."""
+    """The group of a slot.
+
+    `dry` says that its zone launches nothing, `rolls` that CloudFormation rolls it, `waits` that its joiners wait.
+    """
 
     smallest: int
     desired: int
     dry: bool
     rolls: bool
     nodes: tuple[Node, ...]
+    waits: bool = False
 
     @property
     def active(self) -> int:
@@ -227,7 +231,9 @@ _NO_FAULTS = Faults()
 
 def told(state: State) -> State:
     """What anybody may be told of it: no more than that is what decisions hang on."""
-    groups = tuple([Group(0, 1, False, False, tuple([_told(*node) for node in each.nodes])) for each in state.groups])
+    groups = tuple(
+        [Group(0, 1, False, False, tuple([_told(*node) for node in each.nodes]), each.waits) for each in state.groups]
+    )
     return State(_NO_FAULTS, groups, state.operation)
 
 

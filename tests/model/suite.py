@@ -82,6 +82,7 @@ MEMBERSHIP_QUICK = {
     "two terminated, no room before, the last hour": Membership(Leaving(terminations=2, last_hours=1), room=1),
     "a second decrement": Membership(Leaving(decrements=1)),
     "a roll that stops, a late raise": Membership(Leaving(rolls=1, stops=1, raises=1)),
+    "a roll that stops, the roll of another slot": Membership(Leaving(rolls=2, stops=1)),
 }
 MEMBERSHIP_LONG = {
     "one terminated, one hangs": Membership(Leaving(terminations=1, hangs=1)),

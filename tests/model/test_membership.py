@@ -242,6 +242,13 @@ def test_a_surplus_that_nobody_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught(Faults(sizes=1), room=2) == NO_PROGRESS
 
 
+def test_a_surplus_that_an_update_has_left_and_that_stands_in_the_way_of_the_next_roll(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(membership, "in_the_way", lambda *_: None)
+    assert caught(Faults(rolls=2, stops=1), room=3) == NO_PROGRESS
+
+
 def test_an_instance_without_a_row_that_is_let_go_and_not_barred_from_joining(monkeypatch: pytest.MonkeyPatch) -> None:
     right = decide._let_go
     monkeypatch.setattr(decide, "_let_go", lambda instance, reason, _=None: right(instance, reason))

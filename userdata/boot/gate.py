@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from coordination.operations import Operation
 from coordination.outcomes import Known, Reading, Unknown
+from coordination.timers import Timer
 from userdata.etcd.model import EtcdMember, MemberList, hexadecimal
 
 
@@ -47,6 +48,7 @@ class OwnVoter:
 
 
 UNASKED = Unknown("it was not asked for")
+NOBODY_WAITS: Reading[Timer | None] = Known(None)
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ class View:
     known_to_one: Reading[MemberList] = UNASKED
     is_out: bool = False
     """Whether this node's own row says removed."""
+    waits: Reading[Timer | None] = NOBODY_WAITS
+    """The timer that runs while the joiners of this node's slot wait."""
 
 
 Gate = Open | Closed | OwnLearner | OwnVoter
@@ -102,6 +106,10 @@ def gate(view: View) -> Gate:
     if view.operation.value is not None:
         # Also one that has ended: for as long as it stands, whoever carried it out may not know.
         return Closed(f"etcd's members are being changed: {view.operation.value}")
+    if isinstance(view.waits, Unknown):
+        return Closed(f"whether this slot's joiners wait for an update is unknown: {view.waits.reason}")
+    if view.waits.value is not None:
+        return Closed("this slot has a member, and etcd's place for one more is needed by the update of another slot")
     return Open()
 
 

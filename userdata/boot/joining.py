@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from coordination.fields import parsed
 from coordination.member_writes import joining_row, voter_row
 from coordination.members import Member, MemberState
-from coordination.names import OPERATION_ITEM
+from coordination.names import OPERATION_ITEM, joiners_wait_timer, timer_item
 from coordination.node_leases import NodeLease, release
 from coordination.operations import operation
 from coordination.outcomes import Conflict, Done, Known, NoOp, Reading, Unknown
 from coordination.record import ClusterRecord, Phase
+from coordination.timers import timer
 from userdata.boot.context import Context, jittered, now, seconds_since_1970
 from userdata.boot.etcd_peers import addresses
 from userdata.boot.failures import LookAgain, Overtaken, StepFailed, of_command
@@ -269,6 +270,7 @@ class Joining:
                 f"https://{context.identity.address}:{_PEER_PORT}",
                 known_to_one,
                 any(row.instance_id == context.instance_id and row.is_out(self._record.epoch) for row in rows.value),
+                parsed(context.table.get(timer_item(joiners_wait_timer(context.node_file.place))), timer),
             )
         )
 

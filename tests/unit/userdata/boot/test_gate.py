@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordination.fields import parsed
+from coordination.names import joiners_wait_timer
 from coordination.operations import Operation, OperationKind, OperationOutcome, OperationState, operation
 from coordination.outcomes import Known, Reading
+from coordination.timers import Timer
 from tests.unit.userdata.boot.looks import BROKEN
 from userdata.boot.gate import Closed, MembersUnknown, Open, OwnLearner, OwnVoter, RowRemoved, View, gate
 from userdata.etcd.model import EtcdMember, MemberList
@@ -29,6 +31,7 @@ def listed(*members: EtcdMember) -> Known[MemberList]:
 
 
 TWO = listed(peer(1), peer(2))
+WAITING = Timer(joiners_wait_timer("0"), 1_800_000_000)
 OPERATION = Operation("op-7", OperationKind.REMOVE, "i-1", "8e9e", 3, OperationState.REQUESTED, 1_800_000_000)
 VIEW = View(members=TWO, silent=(), operation=Known(None), slots=3, own_name="i-9", own_peer_url=MY_URL)
 
@@ -97,6 +100,16 @@ def test_an_operation_that_is_unknown_closes_it() -> None:
     assert reason(operation=BROKEN) == "whether etcd's members are being changed is unknown: broken by the test"
 
 
+def test_a_second_member_of_a_slot_waits_while_the_update_of_another_one_needs_the_room() -> None:
+    said = "this slot has a member, and etcd's place for one more is needed by the update of another slot"
+    assert reason(waits=Known(WAITING)) == said
+
+
+def test_a_wait_that_is_unknown_closes_it() -> None:
+    said = "whether this slot's joiners wait for an update is unknown: broken by the test"
+    assert reason(waits=BROKEN) == said
+
+
 @pytest.mark.parametrize("name", ["?", ""], ids=["that started", "that never started"])
 def test_ones_own_learner_is_found_by_its_address_whatever_else_is_wrong(name: str) -> None:
     mine = peer(9, name, learner=True)
@@ -136,15 +149,21 @@ MEMBERS = st.lists(
     unique_by=lambda member: member.member_id,
 )
 OPERATIONS: st.SearchStrategy[Reading[Operation | None]] = st.sampled_from([Known(None), Known(OPERATION), BROKEN])
+WAITS: st.SearchStrategy[Reading[Timer | None]] = st.sampled_from([Known(None), Known(WAITING), BROKEN])
 NAMES = st.lists(st.sampled_from(["i-1", "i-2"]), max_size=2)
 
 
-@given(MEMBERS, NAMES, OPERATIONS, st.integers(1, 5))
-def test_it_never_opens_beside_an_unfinished_or_a_silent_member_or_an_operation(
-    members: list[EtcdMember], silent: list[str], operation: Reading[Operation | None], slots: int
+@given(MEMBERS, NAMES, OPERATIONS, st.integers(1, 5), WAITS)
+def test_it_never_opens_beside_an_unfinished_or_a_silent_member_or_what_it_waits_for(
+    members: list[EtcdMember],
+    silent: list[str],
+    operation: Reading[Operation | None],
+    slots: int,
+    waits: Reading[Timer | None],
 ) -> None:
-    found = gate(View(listed(*members), silent, operation, slots, "i-9", MY_URL))
-    in_the_way = any(each.is_learner or not each.name for each in members) or silent or operation != Known(None)
+    found = gate(View(listed(*members), silent, operation, slots, "i-9", MY_URL, waits=waits))
+    waiting = operation != Known(None) or waits != Known(None)
+    in_the_way = any(each.is_learner or not each.name for each in members) or silent or waiting
     assert isinstance(found, Open) is not (bool(in_the_way) or len(members) > slots)
     assert isinstance(found, Open | Closed)
     assert not isinstance(found, MembersUnknown)

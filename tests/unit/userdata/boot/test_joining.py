@@ -23,7 +23,10 @@ from userdata.host.etcd_disk import ClusterNode, DataOwner, EtcdDisk
 from userdata.pki import placing
 
 _LOOK = ("table: get cluster", "table: get member#i-me", "keys: read 1", "table: items member#")
-_GATE = ("table: get cluster", "table: items member#", "etcd: members", "etcd: silent", "table: get operation")
+_GATE = (
+    *("table: get cluster", "table: items member#", "etcd: members", "etcd: silent"),
+    *("table: get operation", "table: get timer#JoinersWait/slot-2"),
+)
 EVENTS = (
     *(*_LOOK, "etcd: introduce", "etcd: answers", "etcd: introduce"),
     *(*_GATE, "api: endpoint", "table: get operation", "table: get lease#restart", "table: get lease#join"),
