@@ -15,16 +15,11 @@ from functions.reconcile.deletion import no_deletion
 from rehearsal.local.steps import STACK
 from tests.e2e.deleting import Deletions, tells_what_stays
 from tests.e2e.forging import foreign_address, forge
-from tests.e2e.harness import SLOTS, ClusterHarness, Seen, prepared
+from tests.e2e.harness import LOOK_SECONDS, SLOTS, ClusterHarness, Seen, prepared
 from tests.e2e.holding_node import FIRST_STAGE
 from tests.e2e.replacing import HEALTHY_SECONDS, SHORT, leader_and_followers, terminate
-from tests.e2e.updating import (
-    UPDATE_SECONDS,
-    fail_newcomer,
-    newcomer,
-    status,
-    update,
-)
+from tests.e2e.updating import UPDATE_SECONDS, fail_newcomer, newcomer, status, update
+from tests.waiting import wait_for
 
 NO_WORKERS = {"GeneralMinSize": "0"}
 PAUSE = "PT5M"
@@ -40,9 +35,8 @@ MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deletions]:
     """A local cloud in which nothing was created yet."""
-    with prepared(
-        tmp_path_factory.mktemp("deleting"), node_settings=SHORT, parameters=NO_WORKERS, pause="PT5M"
-    ) as found:
+    folder = tmp_path_factory.mktemp("deleting")
+    with prepared(folder, node_settings=SHORT, parameters=NO_WORKERS, pause=PAUSE) as found:
         yield Deletions(found)
 
 
@@ -111,8 +105,8 @@ def test_a_creation_that_fails_rolls_back_by_itself_and_what_is_left_goes_with_m
         *("cloudformation", "signal-resource", "--stack-name", stack["StackResourceDetail"]["PhysicalResourceId"]),
         *("--logical-resource-id", "ClusterReady", "--unique-id", min(seen.control_planes), "--status", "FAILURE"),
     )
-    # The AWS CLI's `wait stack-rollback-complete` is for updates alone.
-    cluster.until(lambda _: not status(cluster).endswith("_IN_PROGRESS"), "the rollback does not end", STAGE_SECONDS)
+    # The table goes, too, so that there is nothing to look at; and `wait stack-rollback-complete` is for updates alone.
+    wait_for(lambda: not status(cluster).endswith("_IN_PROGRESS"), "the rollback ends", STAGE_SECONDS, LOOK_SECONDS)
     assert status(cluster) == "ROLLBACK_COMPLETE"
     # Secrets that the founder wrote, which no stack knows of; the key that goes by itself in thirty days; and the name.
     (key,), parameters = local.present("key"), local.present("parameter")
