@@ -90,6 +90,8 @@ LASTING = frozenset(
 """Those that have seconds."""
 STEPPED = frozenset({Kind.AGENT_KILL, Kind.AGENT_FREEZE})
 """Those that wait for an agent to come to a step."""
+WAITING = STEPPED | {Kind.JOINER_PAUSE, Kind.BOOT_FAILS}
+"""Those that wait for somebody to come to where they are: each hits one at most."""
 LOSING = frozenset({Kind.LOSE, Kind.PERSON_TERMINATES})
 """Those that take a member's data away without asking."""
 UPDATES = frozenset({Kind.UPDATE, Kind.UPDATE_REMOVE_FIRST, Kind.UPDATE_BAD, Kind.UPDATE_CANCELLED})

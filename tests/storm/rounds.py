@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.storm import linearizable
 from tests.storm.clients import Load
 from tests.storm.excused import Verdict, judge
+from tests.storm.faults import WAITING
 from tests.storm.history import HistoryError
 from tests.storm.linearizable import NotLinearizable, Undecided
 from tests.storm.recorder import read_back, recording
@@ -43,6 +44,8 @@ class Times:
     look_seconds: float = 2 * _LOOK_SECONDS
     """Of a look that took longer only so much counts: the computer had no time for it, and it says nothing of what is
     looked at."""
+    waiting_seconds: float = 6.0
+    """After the last fault has begun, for those that wait for somebody to come to where they are."""
     steady_seconds: float = 1.0
     """It has to stand for so long: a look may be older than what was done."""
     check_seconds: float = 60.0
@@ -93,6 +96,7 @@ def play(world: World, schedule: Schedule, folder: Path, times: Times, *, found:
     world.begin()
     with recording(history) as recorder, world.clients(load, recorder):
         _let_faults_happen(world, schedule, seen)
+        _await_those_that_wait(world, schedule, times.waiting_seconds)
         world.end_faults()
         seen.append(FaultsEnded(time.monotonic()))
         settled_after = _settle(world, times, seen)
@@ -108,6 +112,17 @@ def _let_faults_happen(world: World, schedule: Schedule, seen: list[Event]) -> N
         _sleep_until(began + fault.at)
         seen.append(FaultBegan(time.monotonic(), str(fault), world.inject(fault)))
     _sleep_until(began + max((fault.at + fault.seconds for fault in schedule.faults), default=0.0))
+
+
+def _await_those_that_wait(world: World, schedule: Schedule, seconds: float) -> None:
+    """Until each has hit somebody, and for as long as it lasts then; not longer than so many seconds."""
+    waiting = {str(each): each.seconds for each in schedule.faults if each.kind in WAITING}
+    end = time.monotonic() + seconds
+    while waiting and time.monotonic() < end:
+        over = {each.fault: each.at for each in world.events() if isinstance(each, FaultHit)}
+        now = time.monotonic()
+        waiting = {name: lasts for name, lasts in waiting.items() if name not in over or now < over[name] + lasts}
+        time.sleep(min(_LOOK_SECONDS, max(0.0, end - now)))
 
 
 def _settle(world: World, times: Times, seen: list[Event]) -> float | None:

@@ -16,6 +16,7 @@ from tests.storm.faults import (
     OF_CLUSTER,
     STEPPED,
     UPDATES,
+    WAITING,
     Fault,
     FaultError,
     Kind,
@@ -38,7 +39,6 @@ _WEIGHTS = {
     Kind.TABLE_ERRORS: 2,
 }
 """How often a kind is drawn, 1 where it is not named here."""
-_NEED_A_REMOVAL = STEPPED | {Kind.JOINER_PAUSE, Kind.BOOT_FAILS}
 _REMOVES = LOSING | UPDATES | {Kind.TERMINATE, Kind.STANDBY, Kind.DETACH, Kind.DESIRED_ZERO}
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 0.3, 3.0
 
@@ -98,7 +98,7 @@ def draw(seed: int, number: int, bounds: Bounds = Bounds()) -> Schedule:
         kind = chance.choices(kinds, [_WEIGHTS.get(each, 1) for each in kinds])[0]
         if _fits(kind, faults, slots):
             faults.append(_drawn(kind, slots, chance, bounds))
-    if any(each.kind in _NEED_A_REMOVAL for each in faults) and not any(each.kind in _REMOVES for each in faults):
+    if any(each.kind in WAITING for each in faults) and not any(each.kind in _REMOVES for each in faults):
         # Without a member that leaves, nobody would come to where these wait.
         faults.append(_drawn(Kind.TERMINATE, slots, chance, bounds))
     return Schedule(slots, place == 0, tuple(sorted(faults, key=lambda each: each.at)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from tests.storm.trace import FaultBegan, FaultHit, FaultsEnded, Judged, Settled
 
 pytestmark = pytest.mark.usefixtures("porcupine")
 
-TIMES = Times(settle_seconds=0.3, steady_seconds=0.0)
+TIMES = Times(settle_seconds=0.3, steady_seconds=0.0, waiting_seconds=0.0)
 QUICK = Bounds(kinds=(Kind.TERMINATE, Kind.LOSE, Kind.ETCD_KILL), seconds=0.01)
 THREE = "3 slots anew: terminate slot0 at 0.00; lose slot1 at 0.01; kill-etcd slot2 at 0.02"
 
@@ -45,6 +46,19 @@ def test_a_round_asks_the_world_in_its_order_and_its_trace_has_all(tmp_path: Pat
     assert played.calls == 2
     assert [each.fault for each in played.trace.of(FaultBegan)] == faults
     assert all(len(played.trace.of(kind)) == 1 for kind in (FaultsEnded, Settled, Judged))
+
+
+def test_a_round_goes_on_until_those_that_wait_have_hit_somebody(tmp_path: Path) -> None:
+    fault = "kill-agent at 0.00 after move"
+    world = PlayedWorld()
+    began = time.monotonic()
+    world.more = [FaultHit(began, fault, "i-2")]
+    play(world, schedule(f"3 slots anew: {fault}"), tmp_path, replace(TIMES, waiting_seconds=60.0), found=True)
+    world.more = []
+    assert time.monotonic() - began < 30
+    began = time.monotonic()
+    play(world, schedule(f"3 slots anew: {fault}"), tmp_path, replace(TIMES, waiting_seconds=1.0), found=True)
+    assert time.monotonic() - began >= 1.0
 
 
 def test_a_fault_that_waited_has_hit_whoever_came_to_it(tmp_path: Path) -> None:
