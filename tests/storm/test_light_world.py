@@ -20,6 +20,7 @@ ROUNDS = (
 TIMES = Times(settle_seconds=180.0, steady_seconds=0.5, waiting_seconds=60.0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("porcupine")
 def test_a_short_storm_finds_nothing(tmp_path: Path) -> None:
     world = LightWorld(tmp_path / "world")
