@@ -243,7 +243,10 @@ class ClusterStack:
             Setting.KEY_ARN: self._account._key,
             Setting.NODE_LOG_GROUP: "none",
             Setting.CONTROL_PLANE_STACK: stack,
+            Setting.ETCD_VOLUME_GIB: "20",
+            Setting.PRIVILEGED_NAMESPACES: ",",
         }
+        assert values.keys() == set(Setting), set(Setting) ^ values.keys()
         for name, value in values.items():
             self.client("ssm").put_parameter(
                 Name=f"{parameter_prefix(self.uuid)}/{SETTINGS}/{name}", Value=value, Type="String"
