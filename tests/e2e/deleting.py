@@ -59,15 +59,23 @@ class Deletions:
         local.aws("cloudformation", "wait", "stack-delete-complete", "--stack-name", stack_id)
         return self._over(kept, begun, subprocess.CompletedProcess([], 0, "", ""))
 
-    def pasted(self, line: str) -> Gone:
-        """Paste the commands that a refusal has printed into a shell, with `YES=1` for the question."""
+    def pasted(self, line: str, cluster: ClusterHarness) -> Gone:
+        """Paste the commands that a refusal has printed into a shell, with `YES=1` for the question.
+
+        The cluster is looked at meanwhile, since its instances wait for the first look after their start.
+        """
         kept, begun = self.rehearsal.local.kept(), time.monotonic()
         facts = self.rehearsal.local.facts
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = local_environment(self.rehearsal.local.endpoint, facts.region) | {"PATH": path, "YES": "1"}
-        done = subprocess.run(
-            ["sh", "-c", line], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-        )
+        with subprocess.Popen(
+            ["sh", "-c", line], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as running:
+            while running.poll() is None:
+                cluster.look()
+                time.sleep(LOOK_SECONDS)
+            assert running.stdout is not None
+            done = subprocess.CompletedProcess(line, running.returncode, running.stdout.read(), "")
         return self._over(kept, begun, done)
 
     def refused(self) -> str:

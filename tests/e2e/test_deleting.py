@@ -184,7 +184,7 @@ def test_an_update_is_in_the_way_and_the_line_that_says_so_ends_it_and_the_clust
     begun_update(cluster)
     line = deletions.refused()
     assert line.startswith(f"{STACK} is UPDATE_IN_PROGRESS"), line
-    assert tells_what_stays(deletions.pasted(line.partition("type first: ")[2]))
+    assert tells_what_stays(deletions.pasted(line.partition("type first: ")[2], cluster))
 
 
 def test_of_an_update_that_stopped_in_a_failure(deletions: Deletions) -> None:
