@@ -180,7 +180,7 @@ def test_a_pod_in_the_hosts_network_is_refused_but_in_kube_system(whole: Whole, 
 
 
 def certificates(files: Iterable[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
-    """Every certificate in these files, in PEM and within kubeconfigs: its file, and its DER."""
+    """Every certificate in these files, in PEM and within kubeconfigs and JSON: its file, and its DER."""
     found = []
     for name, content in files:
         texts = [
@@ -189,7 +189,8 @@ def certificates(files: Iterable[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
         ]
         for text in texts:
             blocks = re.findall(rb"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", text, re.DOTALL)
-            found += [(name, base64.b64decode(block)) for block in blocks]
+            # JSON writes the ends of lines as two characters each.
+            found += [(name, base64.b64decode(block.replace(rb"\n", b""))) for block in blocks]
     return found
 
 
