@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,14 +21,14 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 from coordination.members import MemberState
-from rehearsal.binaries.store import cache_folder
 from rehearsal.scenarios.gaps import gaps
-from rehearsal.scenarios.writes import Writer, writing
+from rehearsal.scenarios.writes import Writer
 from tests.bench import etcd_writer
 from tests.bench.figure import Figure
+from tests.bench.rounds import living, play
 from tests.bench.spread import Spread
-from tests.e2e.harness import ClusterHarness, Json, Seen, etcdctl, running
-from tests.e2e.replacing import SHORT, leader_and_followers, terminate
+from tests.e2e.harness import ClusterHarness, Json, Seen, etcdctl
+from tests.e2e.replacing import leader_and_followers, terminate
 
 HEALTHY_SECONDS = 600.0
 LOOK_SECONDS = 0.2
@@ -118,25 +116,9 @@ def replacing(times: int, minutes: float, warm_call_seconds: float, tell: Callab
     """
     measured = Measured()
     deadline = time.monotonic() + 60 * minutes
-    with (
-        tempfile.TemporaryDirectory(dir=cache_folder()) as folder,
-        contextlib.redirect_stdout(sys.stderr),
-        running(Path(folder), node_settings=SHORT, parameters={"GeneralMinSize": "0"}, program=None) as cluster,
-    ):
-        cluster.healthy(HEALTHY_SECONDS)
-        with cluster.rehearsal.kubectl() as kubectl, writing(kubectl, Path(folder, "writer")) as api:
-            rounds = Rounds(cluster, api, measured)
-            for number in range(times):
-                for step in (rounds.by_hand, rounds.planned, rounds.lost):
-                    if time.monotonic() > deadline:
-                        tell(f"round {number + 1}, {step.__name__}: not begun, {minutes:g} minutes have passed")
-                        return figures(measured, warm_call_seconds)
-                    try:
-                        step()
-                    except AssertionError as error:
-                        tell(f"round {number + 1}, {step.__name__}: {str(error).splitlines()[0]}")
-                        return figures(measured, warm_call_seconds)
-                    tell(f"round {number + 1} of {times}: {step.__name__}")
+    with living(lambda cluster: cluster.healthy(HEALTHY_SECONDS)) as (cluster, api):
+        rounds = Rounds(cluster, api, measured)
+        play((rounds.by_hand, rounds.planned, rounds.lost), times, minutes, deadline, tell)
     return figures(measured, warm_call_seconds)
 
 

@@ -7,21 +7,17 @@ every slot, and lets the next new node boot while the old one leaves: so a slot 
 
 from __future__ import annotations
 
-import contextlib
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 
-from rehearsal.binaries.store import cache_folder
-from rehearsal.scenarios.writes import Writer, writing
+from rehearsal.scenarios.writes import Writer
 from tests.bench.figure import Figure
 from tests.bench.replacing import longest
+from tests.bench.rounds import living, play
 from tests.bench.spread import Spread
-from tests.e2e.harness import ClusterHarness, Json, Seen, running
+from tests.e2e.harness import ClusterHarness, Json, Seen
 from tests.e2e.replacing import HEALTHY_SECONDS, SHORT, group_of, in_slot
 from tests.e2e.updating import UPDATE_SECONDS, slot_status, status, update
 
@@ -71,27 +67,15 @@ def updating(times: int, minutes: float, tell: Callable[[str], object]) -> list[
     """
     measured = Measured()
     deadline = time.monotonic() + 60 * minutes
-    with (
-        tempfile.TemporaryDirectory(dir=cache_folder()) as folder,
-        contextlib.redirect_stdout(sys.stderr),
-        running(Path(folder), node_settings=SHORT, parameters={"GeneralMinSize": "0"}, program=None) as cluster,
-    ):
-        cluster.healthy(HEALTHY_SECONDS)
-        cluster.until(lambda _: status(cluster) == "CREATE_COMPLETE", "the stack is not complete", HEALTHY_SECONDS)
-        with cluster.rehearsal.kubectl() as kubectl, writing(kubectl, Path(folder, "writer")) as api:
-            rounds = Rounds(cluster, api, measured)
-            for number in range(times):
-                for step in (rounds.parts, rounds.update):
-                    if time.monotonic() > deadline:
-                        tell(f"round {number + 1}, {step.__name__}: not begun, {minutes:g} minutes have passed")
-                        return figures(measured)
-                    try:
-                        step()
-                    except AssertionError as error:
-                        tell(f"round {number + 1}, {step.__name__}: {str(error).splitlines()[0]}")
-                        return figures(measured)
-                    tell(f"round {number + 1} of {times}: {step.__name__}")
+    with living(_is_complete) as (cluster, api):
+        rounds = Rounds(cluster, api, measured)
+        play((rounds.parts, rounds.update), times, minutes, deadline, tell)
     return figures(measured)
+
+
+def _is_complete(cluster: ClusterHarness) -> None:
+    cluster.healthy(HEALTHY_SECONDS)
+    cluster.until(lambda _: status(cluster) == "CREATE_COMPLETE", "the stack is not complete", HEALTHY_SECONDS)
 
 
 class Rounds:
