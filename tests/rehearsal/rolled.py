@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from rehearsal.aws.server import LocalAws
@@ -70,41 +70,32 @@ class RolledSlots:
 
     def serving(self, slot: int) -> list[str]:
         """The instances of a slot that are in service."""
-        return _serving(self._described()[slot])
+        return in_service(self._described()[slot])
 
     def kinds(self) -> list[set[str]]:
         """Of each slot the instance types in service, once as many serve as it wants."""
-        wait_for(lambda: all(len(_serving(each)) == each["DesiredCapacity"] for each in self._described()), "all serve")
-        return [self._kinds(_serving(each)) for each in self._described()]
+        wait_for(
+            lambda: all(len(in_service(each)) == each["DesiredCapacity"] for each in self._described()), "all serve"
+        )
+        return [instance_types(self._aws, in_service(each)) for each in self._described()]
 
     def fresh(self, slot: int) -> bool:
         """Whether a second instance of a slot is in service."""
         return len(self.serving(slot)) == 2
 
-    @contextmanager
-    def signalling(self) -> Iterator[None]:
+    def signalling(self) -> AbstractContextManager[None]:
         """Instances in service signal meanwhile."""
-        thread = threading.Thread(target=self._signal)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._ended.set()
-            thread.join()
+        return meanwhile(self._signal, self._ended)
 
     def _described(self) -> list[dict[str, Any]]:
         """The groups in their order."""
         found = self._scaling.describe_auto_scaling_groups(AutoScalingGroupNames=self._groups)["AutoScalingGroups"]
         return sorted(found, key=lambda each: self._groups.index(each["AutoScalingGroupName"]))
 
-    def _kinds(self, instances: Sequence[str]) -> set[str]:
-        pages = self._aws.client("ec2").describe_instances(InstanceIds=instances)["Reservations"]
-        return {each["InstanceType"] for page in pages for each in page["Instances"]}
-
     def _signal(self) -> None:
         while not self._ended.wait(0.1):
             for slot, group in enumerate(self._described()):
-                for instance_id in set(_serving(group)) - self._heard:
+                for instance_id in set(in_service(group)) - self._heard:
                     self._say(slot, instance_id)
 
     def _say(self, slot: int, instance_id: str) -> None:
@@ -122,5 +113,24 @@ class RolledSlots:
             self.words[slot].popleft()
 
 
-def _serving(group: Mapping[str, Any]) -> list[str]:
+def in_service(group: Mapping[str, Any]) -> list[str]:
+    """The instances of a described group that are in service."""
     return [each["InstanceId"] for each in group["Instances"] if each["LifecycleState"] == "InService"]
+
+
+def instance_types(aws: LocalAws, instances: Sequence[str]) -> set[str]:
+    """The types of instances."""
+    pages = aws.client("ec2").describe_instances(InstanceIds=instances)["Reservations"]
+    return {each["InstanceType"] for page in pages for each in page["Instances"]}
+
+
+@contextmanager
+def meanwhile(work: Callable[[], None], ended: threading.Event) -> Iterator[None]:
+    """Do something in a thread, which stops once the event is set."""
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from rehearsal.aws.server import LocalAws
 from rehearsal.aws.site import Site
 from tests.rehearsal.compute import LaunchNetwork, make_network
 from tests.rehearsal.engine import ProviderState, Stacks, template
+from tests.rehearsal.rolled import in_service, instance_types, meanwhile
 from tests.waiting import wait_for
 
 SPEED = 60
@@ -101,7 +102,7 @@ class Rolled:
 
     def serving(self) -> list[str]:
         """The instances in service."""
-        return [each["InstanceId"] for each in self.described()["Instances"] if each["LifecycleState"] == "InService"]
+        return in_service(self.described())
 
     def suspended(self) -> set[str]:
         """The processes that are suspended."""
@@ -109,27 +110,16 @@ class Rolled:
 
     def kinds(self) -> set[str]:
         """The instance types in service."""
-        return {
-            each["InstanceType"]
-            for page in self._aws.client("ec2").describe_instances(InstanceIds=self.serving())["Reservations"]
-            for each in page["Instances"]
-        }
+        return instance_types(self._aws, self.serving())
 
     def said(self) -> list[str]:
         """What the stack's history says of the group, without names of instances."""
         texts = [reason for resource, _, reason in self._stacks.history(self.name) if resource == "Group"]
         return [text.partition(" [i-")[0].partition(" UniqueId ")[0] for text in texts if text]
 
-    @contextmanager
-    def signalling(self) -> Iterator[None]:
+    def signalling(self) -> AbstractContextManager[None]:
         """Instances in service signal meanwhile."""
-        thread = threading.Thread(target=self._signal)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._ended.set()
-            thread.join()
+        return meanwhile(self._signal, self._ended)
 
     def _signal(self) -> None:
         while not self._ended.wait(0.1):
