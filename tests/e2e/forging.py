@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from coordination.names import TEARDOWN_RESOURCE_TYPE, teardown_physical_id
 from tests.e2e.harness import ClusterHarness
 from tests.e2e.replacing import reconcile_function
+from tests.forged_deletion import forged_deletion
 
 
 @contextmanager
@@ -41,17 +41,7 @@ def foreign_address() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 def forge(cluster: ClusterHarness, cluster_id: str, url: str, **changes: str) -> dict[str, Any]:
     """Call the function as CloudFormation does when `Teardown` is deleted; what the call returns."""
-    request = {
-        "RequestType": "Delete",
-        "ResponseURL": url,
-        "StackId": cluster_id,
-        "RequestId": "forged",
-        "LogicalResourceId": "Teardown",
-        "ResourceType": TEARDOWN_RESOURCE_TYPE,
-        "PhysicalResourceId": teardown_physical_id(cluster_id.rsplit("/", 1)[1]),
-        "ResourceProperties": {},
-        **changes,
-    }
+    request = forged_deletion(cluster_id, url, **changes)
     client = cluster.rehearsal.local.client("lambda")
     answer = client.invoke(FunctionName=reconcile_function(cluster), Payload=json.dumps(request).encode())
     returned: dict[str, Any] = json.loads(answer["Payload"].read())

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from coordination.names import TEARDOWN_RESOURCE_TYPE, teardown_physical_id, terminating_hook
+from coordination.names import terminating_hook
 from rehearsal.cloud.table import Clients
+from tests.forged_deletion import NOWHERE, forged_deletion
 
 LATE_SECONDS = 8.0
 _AGAIN_SECONDS = 3.0
@@ -72,18 +73,7 @@ class Function:
 
     def forge_delete(self) -> None:
         """Ask for the deletion, as CloudFormation does; the answer's address leads nowhere."""
-        self._call(
-            {
-                "RequestType": "Delete",
-                "ResponseURL": "http://127.0.0.1:9/forged",
-                "StackId": self._stack_id,
-                "RequestId": "forged",
-                "LogicalResourceId": "Teardown",
-                "ResourceType": TEARDOWN_RESOURCE_TYPE,
-                "PhysicalResourceId": teardown_physical_id(self._uuid),
-                "ResourceProperties": {"ClusterId": self._stack_id},
-            }
-        )
+        self._call(forged_deletion(self._stack_id, NOWHERE, ResourceProperties={"ClusterId": self._stack_id}))
 
     def end(self) -> None:
         """Call no more."""

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from coordination.names import TABLE_KEY, TEARDOWN_RESOURCE_TYPE, teardown_physical_id, terminating_hook
+from coordination.names import TABLE_KEY, terminating_hook
+from tests.forged_deletion import NOWHERE, forged_deletion
 from tests.storm.light import pace
 from tests.storm.light.account import ClusterStack
 
@@ -99,18 +100,7 @@ class Caller:
         """Ask for the deletion, as CloudFormation does; its address leads nowhere."""
         cluster = self._cluster()
         if cluster is not None:
-            self._send(
-                {
-                    "RequestType": "Delete",
-                    "ResponseURL": "http://127.0.0.1:9/forged",
-                    "StackId": cluster.stack_id,
-                    "RequestId": "forged",
-                    "LogicalResourceId": "Teardown",
-                    "ResourceType": TEARDOWN_RESOURCE_TYPE,
-                    "PhysicalResourceId": teardown_physical_id(cluster.uuid),
-                    "ResourceProperties": {"ClusterId": cluster.stack_id},
-                }
-            )
+            self._send(forged_deletion(cluster.stack_id, NOWHERE, ResourceProperties={"ClusterId": cluster.stack_id}))
 
     def close(self) -> None:
         """Call no more."""
