@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -14,24 +13,22 @@ from botocore.exceptions import ClientError
 from rehearsal.cloud.control import Refused
 from rehearsal.local.processes import StepFailed
 from tests.e2e import updating
+from tests.storm import by_hand
 from tests.storm.faults import AGENT, JOINER, LEADER, Fault, Kind
 from tests.storm.full import etcd_faults
-from tests.storm.full.guard import may_be_lost
 from tests.storm.full.machines import AWS, MEMBERS
 from tests.storm.full.storm_events import IN_KUBEADM, lost_lease
+from tests.storm.guard import may_be_lost
+from tests.storm.lasting import Lasting
 from tests.storm.trace import Life, Paused
 
 if TYPE_CHECKING:
     from tests.storm.full.cloud import Cloud
 
 TRAP_SECONDS = 180.0
-DISTURBED = 0.25
-"""The share of requests to AWS that have trouble."""
 _JOINING = ("holdfast-node", "kubeadm")
 """The programs of a node that boots."""
 _JOINER_STAGES = ("gate", "joining-row", "check-gate", IN_KUBEADM, "voter-row", "launch-hook")
-_REFUSALS = frozenset({"ValidationError", "ScalingActivityInProgress", "InvalidInstanceID.NotFound"})
-"""What Auto Scaling, EC2 and CloudFormation answer a person who wants what cannot be in that state."""
 
 
 class Faults:
@@ -39,10 +36,7 @@ class Faults:
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
-        self._lock = threading.RLock()
-        self._undo: dict[int, Callable[[], object]] = {}
-        """What ends a fault, by its number; gone once it has ended."""
-        self._number = 0
+        self._lasting = Lasting()
         self._updating_badly = False
         self.strangers: set[str] = set()
         """The instances that a person has put into standby, or detached."""
@@ -55,7 +49,7 @@ class Faults:
         try:
             return BEGIN[fault.kind](self, fault, target)
         except ClientError as error:
-            if error.response["Error"]["Code"] in _REFUSALS:
+            if error.response["Error"]["Code"] in by_hand.REFUSALS:
                 return ""
             raise
         except Refused:
@@ -68,11 +62,7 @@ class Faults:
         Agents come to their steps when a successor has booted, minutes after the last fault of a schedule: traps wait
         for so long, but for no more than TRAP_SECONDS, and not where nothing moves.
         """
-        with self._lock:
-            undo = list(self._undo.values())
-            self._undo.clear()
-        for each in undo:
-            each()
+        self._lasting.end()
         if self._updating_badly:
             self._updating_badly = False
             self._cancel_update()
@@ -105,27 +95,8 @@ class Faults:
 
     # how
 
-    def _for_a_while(self, seconds: float, undo: Callable[[], object]) -> None:
-        """End a fault after so many seconds, or when all end."""
-        with self._lock:
-            self._number += 1
-            number = self._number
-            self._undo[number] = undo
-
-        def ended() -> None:
-            with self._lock:
-                found = self._undo.pop(number, None)
-            if found is not None:
-                found()
-
-        timer = threading.Timer(seconds, ended)
-        timer.daemon = True
-        timer.start()
-
     def _terminate(self, fault: Fault, target: str) -> str:
-        self._cloud.client("autoscaling").terminate_instance_in_auto_scaling_group(
-            InstanceId=target, ShouldDecrementDesiredCapacity=False
-        )
+        by_hand.terminate(self._cloud.client("autoscaling"), target)
         return target
 
     def _lose(self, fault: Fault, target: str) -> str:
@@ -142,12 +113,10 @@ class Faults:
         return target
 
     def _stand_by(self, fault: Fault, target: str) -> str:
-        scaling = self._cloud.client("autoscaling")
-        call = scaling.enter_standby if fault.kind is Kind.STANDBY else scaling.detach_instances
         group = self._cloud.group_of(target)
         if not group:
             return ""
-        call(AutoScalingGroupName=group, InstanceIds=[target], ShouldDecrementDesiredCapacity=False)
+        by_hand.stand_by(self._cloud.client("autoscaling"), fault.kind, group, target)
         self.strangers.add(target)
         return target
 
@@ -155,10 +124,7 @@ class Faults:
         group = self._cloud.group_of(target)
         if not group:
             return ""
-        wanted = 0 if fault.kind is Kind.DESIRED_ZERO else 2
-        self._cloud.client("autoscaling").set_desired_capacity(
-            AutoScalingGroupName=group, DesiredCapacity=wanted, HonorCooldown=False
-        )
+        by_hand.size(self._cloud.client("autoscaling"), fault.kind, group)
         return f"slot of {target}"
 
     def _etcd(self, fault: Fault, target: str) -> str:
@@ -166,7 +132,7 @@ class Faults:
         if begun is None:
             return ""
         if fault.seconds:
-            self._for_a_while(fault.seconds, begun)
+            self._lasting.begun(fault.seconds, begun)
         return target
 
     def _trap_agent(self, fault: Fault, target: str) -> str:
@@ -182,13 +148,13 @@ class Faults:
             self._cloud.monitor.wakes(target)
             self._cloud.machines.heal(target, MEMBERS)
 
-        self._for_a_while(fault.seconds, heal)
+        self._lasting.begun(fault.seconds, heal)
         return target
 
     def _without_aws(self, fault: Fault, target: str) -> str:
         if not self._cloud.machines.cut(target, AWS):
             return ""
-        self._for_a_while(fault.seconds, lambda: self._cloud.machines.heal(target, AWS))
+        self._lasting.begun(fault.seconds, lambda: self._cloud.machines.heal(target, AWS))
         return target
 
     def _function(self, fault: Fault, target: str) -> str:
@@ -203,13 +169,13 @@ class Faults:
             undo = function.call_late()
         else:
             undo = function.call_twice()
-        self._for_a_while(fault.seconds, undo)
+        self._lasting.begun(fault.seconds, undo)
         return "the function"
 
     def _disturb(self, fault: Fault, target: str) -> str:
         control = self._cloud.control
-        control.disturb(DISTURBED, seed=int(fault.at * 1000))
-        self._for_a_while(fault.seconds, lambda: control.disturb(0, seed=0))
+        control.disturb(by_hand.DISTURBED, seed=int(fault.at * 1000))
+        self._lasting.begun(fault.seconds, lambda: control.disturb(0, seed=0))
         return "AWS"
 
     def _update(self, fault: Fault, target: str) -> str:
@@ -222,7 +188,7 @@ class Faults:
             return ""
         self._updating_badly = bad
         if fault.kind is Kind.UPDATE_CANCELLED:
-            self._for_a_while(fault.seconds, self._cancel_update)
+            self._lasting.begun(fault.seconds, self._cancel_update)
         return "the stack"
 
     def _cancel_update(self) -> None:
@@ -250,7 +216,7 @@ class Faults:
                 self._cloud.monitor.note(event)
             machines.signal(found, signal.SIGCONT)
 
-        self._for_a_while(fault.seconds, go_on)
+        self._lasting.begun(fault.seconds, go_on)
         return target
 
     def _fail_boot(self, fault: Fault, target: str) -> str:

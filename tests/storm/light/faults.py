@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from tests.storm import by_hand
 from tests.storm.faults import JOINER, Fault, Kind
+from tests.storm.lasting import Lasting
 from tests.storm.light import clock, pace, traps
 from tests.storm.light.shared import BAD_TYPE
 from tests.storm.light.targets import Targets
@@ -20,7 +22,6 @@ from tests.storm.trace import FaultHit, Life, LostLease, Paused
 if TYPE_CHECKING:
     from tests.storm.light.world import LightWorld
 
-_DISTURBED = 0.25
 _LEASE_SECONDS = pace.PACE["leases"]["lease"] / clock.SPEED
 _JOINER_STEPS = (
     "gate",
@@ -42,9 +43,7 @@ class Faults:
         self._world = world
         self._targets = Targets(world)
         self._lock = threading.RLock()
-        self._undo: dict[int, Callable[[], object]] = {}
-        """What ends a fault, by its number; gone once it has ended."""
-        self._number = 0
+        self._lasting = Lasting()
         self._strangers: set[str] = set()
         self._stages: dict[str, str] = {}
         self._updating_badly = False
@@ -71,18 +70,16 @@ class Faults:
             try:
                 return _BEGIN[fault.kind](self, fault, target)
             except ClientError as error:
-                # Auto Scaling or CloudFormation refuses, as in that state it does for a person, too.
-                return "" if error.response["Error"]["Code"] in _REFUSALS else _raise(error)
+                if error.response["Error"]["Code"] in by_hand.REFUSALS:
+                    return ""
+                raise
 
     def end(self) -> None:
         """End every fault that lasts, and take away what waits."""
         self._world.places.clear_traps()
+        self._lasting.end()
         with self._lock:
-            undo = list(self._undo.values())
-            self._undo.clear()
             bad, self._updating_badly = self._updating_badly, False
-        for each in undo:
-            each()
         if bad:
             self._cancel_update()
 
@@ -99,23 +96,8 @@ class Faults:
 
     # how
 
-    def _for_a_while(self, seconds: float, undo: Callable[[], object]) -> None:
-        """End a fault after so many real seconds, or when all end."""
-        self._number += 1
-        number = self._number
-        self._undo[number] = undo
-
-        def ended() -> None:
-            with self._lock:
-                found = self._undo.pop(number, None)
-            if found is not None:
-                found()
-
-        after(seconds, ended)
-
     def _terminate(self, fault: Fault, target: str) -> str:
-        scaling = self._world.cluster.client("autoscaling")
-        scaling.terminate_instance_in_auto_scaling_group(InstanceId=target, ShouldDecrementDesiredCapacity=False)
+        by_hand.terminate(self._world.cluster.client("autoscaling"), target)
         return target
 
     def _lose(self, fault: Fault, target: str) -> str:
@@ -128,12 +110,10 @@ class Faults:
         return target
 
     def _stand_by(self, fault: Fault, target: str) -> str:
-        scaling = self._world.cluster.client("autoscaling")
-        call = scaling.enter_standby if fault.kind is Kind.STANDBY else scaling.detach_instances
         group = self._targets.group_of(target)
         if not group:
             return ""
-        call(AutoScalingGroupName=group, InstanceIds=[target], ShouldDecrementDesiredCapacity=False)
+        by_hand.stand_by(self._world.cluster.client("autoscaling"), fault.kind, group, target)
         self._strangers.add(target)
         return target
 
@@ -141,9 +121,7 @@ class Faults:
         group = self._targets.group_of(target)
         if not group:
             return ""
-        wanted = 0 if fault.kind is Kind.DESIRED_ZERO else 2
-        scaling = self._world.cluster.client("autoscaling")
-        scaling.set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=wanted, HonorCooldown=False)
+        by_hand.size(self._world.cluster.client("autoscaling"), fault.kind, group)
         return group
 
     def _kill_etcd(self, fault: Fault, target: str) -> str:
@@ -152,13 +130,13 @@ class Faults:
     def _freeze_etcd(self, fault: Fault, target: str) -> str:
         if not self._world.hypervisor.stop_etcd(target, True):
             return ""
-        self._for_a_while(fault.seconds, lambda: self._world.hypervisor.stop_etcd(target, False))
+        self._lasting.begun(fault.seconds, lambda: self._world.hypervisor.stop_etcd(target, False))
         return target
 
     def _slow_etcd(self, fault: Fault, target: str) -> str:
         if not self._world.hypervisor.slow_etcd(target, True):
             return ""
-        self._for_a_while(fault.seconds, lambda: self._world.hypervisor.slow_etcd(target, False))
+        self._lasting.begun(fault.seconds, lambda: self._world.hypervisor.slow_etcd(target, False))
         return target
 
     def _trap_agent(self, fault: Fault, target: str) -> str:
@@ -180,7 +158,7 @@ class Faults:
             if not self._world.hypervisor.computers[target].gone:
                 self._world.monitor.lives(target, Life.UNSURE)
 
-        self._for_a_while(fault.seconds, heal)
+        self._lasting.begun(fault.seconds, heal)
         return target
 
     def _without_aws(self, fault: Fault, target: str) -> str:
@@ -191,7 +169,7 @@ class Faults:
             remaining = tuple(each for each in self._world.places.state.without_aws if each != target)
             self._world.watcher.change_state(without_aws=remaining)
 
-        self._for_a_while(fault.seconds, heal)
+        self._lasting.begun(fault.seconds, heal)
         return target
 
     def _function(self, fault: Fault, target: str) -> str:
@@ -202,14 +180,14 @@ class Faults:
             Kind.FUNCTION_TWICE: "twice",
         }[fault.kind]
         setattr(self._world.caller, name, True)
-        self._for_a_while(fault.seconds, lambda: setattr(self._world.caller, name, False))
+        self._lasting.begun(fault.seconds, lambda: setattr(self._world.caller, name, False))
         return "the function"
 
     def _disturb(self, fault: Fault, target: str) -> str:
         services = ("dynamodb",) if fault.kind is Kind.TABLE_ERRORS else ()
         seed = int(fault.at * 1000)
-        self._world.watcher.change_state(share=_DISTURBED, services=services, seed=seed)
-        self._for_a_while(fault.seconds, lambda: self._world.watcher.change_state(share=0.0, services=()))
+        self._world.watcher.change_state(share=by_hand.DISTURBED, services=services, seed=seed)
+        self._lasting.begun(fault.seconds, lambda: self._world.watcher.change_state(share=0.0, services=()))
         return "AWS"
 
     def _update(self, fault: Fault, target: str) -> str:
@@ -221,7 +199,7 @@ class Faults:
         )
         self._updating_badly = bad
         if fault.kind is Kind.UPDATE_CANCELLED:
-            self._for_a_while(fault.seconds, self._cancel_update)
+            self._lasting.begun(fault.seconds, self._cancel_update)
         return "the stack"
 
     def _cancel_update(self) -> None:
@@ -261,16 +239,9 @@ class Faults:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGCONT)
 
-        with self._lock:
-            # The fault's own seconds begin here.
-            self._for_a_while(seconds, go_on)
+        # The fault's own seconds begin here.
+        self._lasting.begun(seconds, go_on)
 
-
-def _raise(error: ClientError) -> str:
-    raise error
-
-
-_REFUSALS = frozenset({"ValidationError", "ScalingActivityInProgress", "InvalidInstanceID.NotFound"})
 
 _BEGIN: Mapping[Kind, Callable[[Faults, Fault, str], str]] = {
     Kind.TERMINATE: Faults._terminate,
@@ -301,10 +272,3 @@ _BEGIN: Mapping[Kind, Callable[[Faults, Fault, str], str]] = {
     Kind.BOOT_FAILS: Faults._fail_boot,
     Kind.FORGED_DELETE: Faults._forge,
 }
-
-
-def after(seconds: float, do: Callable[[], object]) -> None:
-    """Do something so many real seconds later, in a thread of its own."""
-    timer = threading.Timer(seconds, do)
-    timer.daemon = True
-    timer.start()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from coordination.names import OPERATION_ITEM, lease_item
 from coordination.outcomes import Known
 from tests.storm.faults import AGENT, JOINER, LEADER
+from tests.storm.guard import may_be_lost
 from tests.storm.light.account import slot_of
 from tests.storm.trace import Life
 from userdata.etcd.client import Etcd
@@ -44,18 +45,11 @@ class Targets:
         return ""
 
     def may_be_lost(self, target: str) -> bool:
-        """Whether etcd keeps its quorum without it, also once the removal that goes on is done: whoever loses more than
-        that has to restore, which is no part of a storm."""
-        listed = self._world.monitor.listed
-        if listed is None:
-            return False
-        voters = [each.name for each in listed.voters]
-        able = {each for each in voters if self._world.monitor.life(each) is not Life.SILENT} - {target}
+        """Whether etcd keeps its quorum without it, also once the removal that goes on is done."""
         operation = self._world.watcher.seen.items.get(OPERATION_ITEM, {})
         leaves = operation.get("TargetInstance", {}).get("S", "")
-        remaining = [each for each in voters if each != leaves]
-        enough = len(able) >= len(voters) // 2 + 1
-        return enough and len(able - {leaves}) >= len(remaining) // 2 + 1
+        monitor = self._world.monitor
+        return may_be_lost(target, monitor.listed, monitor.life, leaves)
 
     def _leader(self) -> str:
         listed, computers = self._world.monitor.listed, self._world.hypervisor.computers

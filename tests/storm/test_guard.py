@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.storm.full.guard import may_be_lost
 from tests.storm.full.samples import voters
+from tests.storm.guard import may_be_lost
 from tests.storm.trace import Life
 
 
