@@ -66,7 +66,7 @@ def _rage(plan: Plan, folder: Path, options: argparse.Namespace) -> int:
         (folder / f"trace-{number}").write_text(f"{report.trace(played)}\n", encoding="utf-8")
         print(report.line(number, played), file=sys.stderr if options.json else sys.stdout, flush=True)
 
-    world = _world(folder / "world", full=options.full)
+    world = _world(folder / "world", plan.seed, full=options.full)
     try:
         storm = rage(world, plan, folder, say, keep_going=options.keep_going)
     finally:
@@ -88,14 +88,14 @@ def _of_world(options: argparse.Namespace, kinds: Sequence[Kind], given: Schedul
     return bounds, replace(times, settle_seconds=options.settle or times.settle_seconds)
 
 
-def _world(folder: Path, *, full: bool) -> World:
+def _world(folder: Path, seed: int, *, full: bool) -> World:
     if full:
         from tests.storm.full.world import FullWorld
 
         return FullWorld(folder)
     from tests.storm.light.world import LightWorld
 
-    return LightWorld(folder)
+    return LightWorld(folder, sizes_go_back=seed % 2 == 1)
 
 
 def _anew(given: Schedule) -> Schedule:

@@ -40,6 +40,8 @@ class Kind(StrEnum):
     """The next agent that comes to a step is paused there, and goes on later."""
     PARTITION = "partition"
     """The node is cut off from the other members; it reaches AWS."""
+    NO_API = "no-api"
+    """The node's API server stops answering, and goes on later; its etcd serves all the while."""
     NO_AWS = "no-aws"
     """The node is cut off from AWS; it reaches the other members."""
     FUNCTION_AWAY = "function-away"
@@ -50,6 +52,8 @@ class Kind(StrEnum):
     """Each call of the function begins late."""
     FUNCTION_TWICE = "function-twice"
     """Each call of the function is made twice at the same time, and events are repeated."""
+    FUNCTION_KILL = "kill-function"
+    """The function ends in the middle of its work, with all calls that go on; the next call finds a new one."""
     TABLE_ERRORS = "table-errors"
     """A share of the requests to the table is throttled, fails, or loses its answer."""
     AWS_ERRORS = "aws-errors"
@@ -76,6 +80,7 @@ LASTING = frozenset(
         Kind.ETCD_SLOW,
         Kind.AGENT_FREEZE,
         Kind.PARTITION,
+        Kind.NO_API,
         Kind.NO_AWS,
         Kind.FUNCTION_AWAY,
         Kind.FUNCTION_THROTTLED,
@@ -100,6 +105,7 @@ OF_CLUSTER = UPDATES | {
     Kind.FUNCTION_THROTTLED,
     Kind.FUNCTION_LATE,
     Kind.FUNCTION_TWICE,
+    Kind.FUNCTION_KILL,
     Kind.TABLE_ERRORS,
     Kind.AWS_ERRORS,
     Kind.FORGED_DELETE,

@@ -14,7 +14,8 @@ from tests.storm.schedule import schedule
 ROUNDS = (
     "3 slots anew: freeze-etcd leader at 0.00 for 0.60; table-errors at 0.10 for 0.80; forged-delete at 0.30",
     "3 slots: partition slot1 at 0.00 for 0.80; kill-etcd slot2 at 0.90; function-twice at 0.10 for 0.50",
-    "3 slots: terminate slot2 at 0.00; kill-agent at 0.00 after accept",
+    "3 slots: no-api leader at 0.00 for 1.00; kill-function at 0.37; no-aws slot0 at 0.10 for 0.50",
+    "3 slots: terminate slot2 at 0.00; kill-agent at 0.00 after accept; kill-function at 0.17",
 )
 # The machine may have other things to do.
 TIMES = Times(settle_seconds=180.0, steady_seconds=0.5, waiting_seconds=60.0)

@@ -178,7 +178,7 @@ def test_the_command_prints_the_seed_and_closes_the_world(
     wrong: list[str], code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world = PlayedWorld(lambda faults: wrong)
-    monkeypatch.setattr(__main__, "_world", lambda folder, full: world)
+    monkeypatch.setattr(__main__, "_world", lambda folder, seed, full: world)
     arguments = ["--seed", "5", "--faults", "3 slots: lose slot1 at 0", "--settle", "0.2", "--no-shrinking"]
     assert __main__.main(arguments) == code
     assert "seed 5" in capsys.readouterr().out

@@ -15,7 +15,7 @@ from rehearsal.local.processes import StepFailed
 from tests.e2e import updating
 from tests.storm import by_hand
 from tests.storm.faults import AGENT, JOINER, LEADER, Fault, Kind
-from tests.storm.full import etcd_faults
+from tests.storm.full import process_faults
 from tests.storm.full.machines import AWS, MEMBERS
 from tests.storm.full.storm_events import IN_KUBEADM, lost_lease
 from tests.storm.guard import may_be_lost
@@ -128,11 +128,18 @@ class Faults:
         return f"slot of {target}"
 
     def _etcd(self, fault: Fault, target: str) -> str:
-        begun = etcd_faults.begin(fault.kind, target, self._cloud)
+        begun = process_faults.begin(fault.kind, target, self._cloud)
         if begun is None:
             return ""
         if fault.seconds:
             self._lasting.begun(fault.seconds, begun)
+        return target
+
+    def _api(self, fault: Fault, target: str) -> str:
+        begun = process_faults.stop_api(target, self._cloud)
+        if begun is None:
+            return ""
+        self._lasting.begun(fault.seconds, begun)
         return target
 
     def _trap_agent(self, fault: Fault, target: str) -> str:
@@ -171,6 +178,10 @@ class Faults:
             undo = function.call_twice()
         self._lasting.begun(fault.seconds, undo)
         return "the function"
+
+    def _kill_function(self, fault: Fault, target: str) -> str:
+        """In the first second of a call, which the fault's time stands for."""
+        return "the function" if self._cloud.function.kill_in_call(fault.at % 1.0) else ""
 
     def _disturb(self, fault: Fault, target: str) -> str:
         control = self._cloud.control
@@ -242,11 +253,13 @@ BEGIN: Mapping[Kind, Callable[[Faults, Fault, str], str]] = {
     Kind.AGENT_KILL: Faults._trap_agent,
     Kind.AGENT_FREEZE: Faults._trap_agent,
     Kind.PARTITION: Faults._partition,
+    Kind.NO_API: Faults._api,
     Kind.NO_AWS: Faults._without_aws,
     Kind.FUNCTION_AWAY: Faults._function,
     Kind.FUNCTION_THROTTLED: Faults._function,
     Kind.FUNCTION_LATE: Faults._function,
     Kind.FUNCTION_TWICE: Faults._function,
+    Kind.FUNCTION_KILL: Faults._kill_function,
     Kind.AWS_ERRORS: Faults._disturb,
     Kind.UPDATE: Faults._update,
     Kind.UPDATE_BAD: Faults._update,

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +75,19 @@ class Function:
         """Beside its own events, repeat them, each twice at the same time. Returns what ends it."""
         return self._call_again_and_again(_AGAIN_SECONDS, 2)
 
+    def kill_in_call(self, seconds: float) -> bool:
+        """Call it, and so long after that end all its processes, with the calls that go on; False where it has none.
+
+        Lambda makes calls of events that have failed once more, two times.
+        """
+        self._call(_SCHEDULED)
+        time.sleep(seconds)
+        found = processes_of(self.name, self._clients("lambda").meta.endpoint_url)
+        for pid in found:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return bool(found)
+
     def forge_delete(self) -> None:
         """Ask for the deletion, as CloudFormation does; the answer's address leads nowhere."""
         self._call(forged_deletion(self._stack_id, NOWHERE, ResourceProperties={"ClusterId": self._stack_id}))
@@ -127,6 +144,18 @@ def notice(cluster_uuid: str, instance: str, group: str) -> dict[str, Any]:
         "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
     }
     return {"source": "aws.autoscaling", "detail-type": "EC2 Instance-terminate Lifecycle Action", "detail": detail}
+
+
+def processes_of(function: str, endpoint: str, proc: Path = Path("/proc")) -> list[int]:
+    """The processes in which the local AWS at an endpoint runs a function, by the environment that it gives them."""
+    marks = {f"AWS_LAMBDA_FUNCTION_NAME={function}".encode(), f"AWS_ENDPOINT_URL={endpoint}".encode()}
+    found = []
+    for each in proc.iterdir():
+        # Processes end meanwhile.
+        with suppress(OSError):
+            if each.name.isdecimal() and marks <= set((each / "environ").read_bytes().split(b"\0")):
+                found.append(int(each.name))
+    return found
 
 
 def completed(log: Iterable[str]) -> Iterator[str]:

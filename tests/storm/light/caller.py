@@ -2,12 +2,13 @@
 
 It is called by a schedule, by events of terminating hooks, and by changes of the table. While it is away what would
 call it is lost; while it is throttled it is kept, and comes at once afterwards, as Lambda keeps events. Each call may
-begin late, or be made twice at the same time.
+begin late, or be made twice at the same time. A function that has ended is started again by the next call.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,16 +18,20 @@ from coordination.names import TABLE_KEY, terminating_hook
 from tests.forged_deletion import NOWHERE, forged_deletion
 from tests.storm.light import pace
 from tests.storm.light.account import ClusterStack
+from tests.storm.light.node import alive
 
 _LATE_SECONDS = 0.7
 _MOST_KEPT = 10
 
 
 class Caller:
-    """Calls the function through its pipe."""
+    """Calls the function through its pipe; `start` starts it, and returns its process id."""
 
-    def __init__(self, pipe: Path, cluster: Callable[[], ClusterStack | None]) -> None:
-        self._file = pipe.open("w")
+    def __init__(self, pipe: Path, start: Callable[[], int], cluster: Callable[[], ClusterStack | None]) -> None:
+        # Read, too: so what is written stays there, and nothing breaks, while the function has ended.
+        self._file = os.fdopen(os.open(pipe, os.O_RDWR), "w")
+        self._start = start
+        self._process = start()
         self._cluster = cluster
         self._lock = threading.Lock()
         self._kept: list[dict[str, Any]] = []
@@ -118,5 +123,7 @@ class Caller:
             return
         asked = {"event": event, "cluster_id": cluster.stack_id, "uuid": cluster.uuid, "table": cluster.table}
         with self._lock:
+            if not alive(self._process):
+                self._process = self._start()
             self._file.write(f"{json.dumps(asked)}\n")
             self._file.flush()

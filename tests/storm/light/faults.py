@@ -147,30 +147,35 @@ class Faults:
         return ""
 
     def _partition(self, fault: Fault, target: str) -> str:
-        address = self._world.hypervisor.computers[target].address
-        state = self._world.places.state
-        self._world.watcher.change_state(cut=tuple({*state.cut, address}))
-        self._world.monitor.lives(target, Life.SILENT)
-
-        def heal() -> None:
-            remaining = tuple(each for each in self._world.places.state.cut if each != address)
-            self._world.watcher.change_state(cut=remaining)
+        def healed() -> None:
             if not self._world.hypervisor.computers[target].gone:
                 self._world.monitor.lives(target, Life.UNSURE)
 
-        self._lasting.begun(fault.seconds, heal)
+        address = self._world.hypervisor.computers[target].address
+        self._name_in_state("cut", address, fault.seconds, healed)
+        self._world.monitor.lives(target, Life.SILENT)
         return target
 
     def _without_aws(self, fault: Fault, target: str) -> str:
-        state = self._world.places.state
-        self._world.watcher.change_state(without_aws=tuple({*state.without_aws, target}))
-
-        def heal() -> None:
-            remaining = tuple(each for each in self._world.places.state.without_aws if each != target)
-            self._world.watcher.change_state(without_aws=remaining)
-
-        self._lasting.begun(fault.seconds, heal)
+        self._name_in_state("without_aws", target, fault.seconds)
         return target
+
+    def _without_api(self, fault: Fault, target: str) -> str:
+        self._name_in_state("without_api", self._world.hypervisor.computers[target].address, fault.seconds)
+        return target
+
+    def _name_in_state(
+        self, field: str, name: str, seconds: float, afterwards: Callable[[], object] = lambda: None
+    ) -> None:
+        """For so long, have a list of the state name somebody."""
+        watcher = self._world.watcher
+        watcher.add_to_state(field, name)
+
+        def take_back() -> None:
+            watcher.take_from_state(field, name)
+            afterwards()
+
+        self._lasting.begun(seconds, take_back)
 
     def _function(self, fault: Fault, target: str) -> str:
         name = {
@@ -181,6 +186,11 @@ class Faults:
         }[fault.kind]
         setattr(self._world.caller, name, True)
         self._lasting.begun(fault.seconds, lambda: setattr(self._world.caller, name, False))
+        return "the function"
+
+    def _kill_function(self, fault: Fault, target: str) -> str:
+        """At one of its next requests to AWS, which the fault's time stands for."""
+        self._world.places.trap(traps.FUNCTION, {"requests": int(fault.at * 100) % traps.MOST_REQUESTS})
         return "the function"
 
     def _disturb(self, fault: Fault, target: str) -> str:
@@ -257,11 +267,13 @@ _BEGIN: Mapping[Kind, Callable[[Faults, Fault, str], str]] = {
     Kind.AGENT_KILL: Faults._trap_agent,
     Kind.AGENT_FREEZE: Faults._trap_agent,
     Kind.PARTITION: Faults._partition,
+    Kind.NO_API: Faults._without_api,
     Kind.NO_AWS: Faults._without_aws,
     Kind.FUNCTION_AWAY: Faults._function,
     Kind.FUNCTION_THROTTLED: Faults._function,
     Kind.FUNCTION_LATE: Faults._function,
     Kind.FUNCTION_TWICE: Faults._function,
+    Kind.FUNCTION_KILL: Faults._kill_function,
     Kind.TABLE_ERRORS: Faults._disturb,
     Kind.AWS_ERRORS: Faults._disturb,
     Kind.UPDATE: Faults._update,

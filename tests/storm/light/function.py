@@ -9,15 +9,19 @@ on, which Lambda would not allow; nothing in the light world takes that long.
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 from queue import SimpleQueue
 from types import SimpleNamespace
 from typing import Any
 
+from botocore.httpsession import URLLib3Session
+
 from coordination.adapters.instances import ClusterGroups
 from functions.reconcile import handler, wiring
 from functions.reconcile.settings import Settings
-from tests.storm.light import clock, faulty
+from tests.storm.light import clock, faulty, traps
 from tests.storm.light.shared import Places
 
 TIMEOUT_SECONDS = 60
@@ -27,6 +31,7 @@ def serve(places: Places, pipe: str) -> None:
     """Call the function for every line of a named pipe, for ever."""
     faulty.install(places)
     _watch(places)
+    _may_end(places)
     changes: SimpleQueue[dict[str, Any]] = SimpleQueue()
     threading.Thread(target=_follow, args=(places, changes), daemon=True).start()
     while True:
@@ -65,6 +70,28 @@ def _call(places: Places, asked: dict[str, Any]) -> None:
         places.tell("pass-failed", reason=str(failed)[:400])
     except Exception as error:
         places.tell("broke", program="function", error=f"{type(error).__name__}: {error}"[:400])
+
+
+def _may_end(places: Places) -> None:
+    """A trap: once it is walked into, so many requests are made, and of one more the answer is not read any more."""
+    session: Any = URLLib3Session
+    send, lock = session.send, threading.Lock()
+    left: list[int] = []
+
+    def counted(self: Any, request: Any) -> Any:
+        with lock:
+            found = None if left else places.take(traps.FUNCTION)
+            if found is not None:
+                left.append(found["requests"])
+            ends = left == [0]
+            left[:] = [each - 1 for each in left]
+        answer = send(self, request)
+        if ends:
+            places.tell("function-ended", asked=f"{request.method} {request.url}")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return answer
+
+    session.send = counted
 
 
 def _watch(places: Places) -> None:

@@ -2,9 +2,9 @@
 
 Real are the programs' own wiring, decisions, tasks, leases, keys, etcd clients, and everything that they ask AWS. What
 stands in: the metadata service (a file), kubeadm (`kubeadm`), systemd and the kubelet (files that `hypervisor` obeys),
-containerd (etcd's process is killed), the API servers (one is ready while its etcd has a majority, the balancer's name
-leads to whatever is registered there; it knows no Nodes), CloudWatch Logs. Left out are what asks the API server:
-approvals, join tokens, add-ons, rights, and the renewal of certificates.
+containerd (etcd's process is killed), the API servers (one is ready while its etcd has a majority and no fault holds
+it, the balancer's name leads to whatever is registered there; it knows no Nodes), CloudWatch Logs. Left out are what
+asks the API server: approvals, join tokens, add-ons, rights, and the renewal of certificates.
 """
 
 from __future__ import annotations
@@ -112,7 +112,9 @@ class Instance:
         return [each for each in self.places.state.targets if self.serves(each)]
 
     def serves(self, address: str) -> bool:
-        """Whether the API server at an address is ready, which it is where its etcd serves consistent reads."""
+        """Whether the API server at an address is ready: no fault holds it, and its etcd serves consistent reads."""
+        if address in self.places.state.without_api:
+            return False
         own = credentials(self.root)
         if not os.path.exists(own.certificate):
             folder = self.root / _JOINER_CREDENTIALS

@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -48,14 +49,16 @@ class Nursery:
         there.close()
         self._socket = here
         self._file = here.makefile("rw")
+        self._lock = threading.Lock()
         # When it is ready.
         self._file.readline()
 
     def start(self, program: str, **given: Any) -> int:
         """The process id of a program that was started."""
-        self._file.write(f"{json.dumps({'program': program, **given})}\n")
-        self._file.flush()
-        return int(self._file.readline())
+        with self._lock:
+            self._file.write(f"{json.dumps({'program': program, **given})}\n")
+            self._file.flush()
+            return int(self._file.readline())
 
     def close(self) -> None:
         """End it, and with it all that it has started."""

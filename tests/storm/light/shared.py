@@ -35,6 +35,8 @@ class State:
     """Addresses of nodes that reach no other node."""
     without_aws: tuple[str, ...] = ()
     """Instances that do not reach AWS."""
+    without_api: tuple[str, ...] = ()
+    """Addresses of nodes whose API servers do not answer."""
     share: float = 0.0
     """Of the requests to AWS that are disturbed."""
     services: tuple[str, ...] = ()

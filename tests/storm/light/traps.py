@@ -20,6 +20,9 @@ KILL, FREEZE = "kill", "freeze"
 ADDED, STARTED = "kubeadm-added", "kubeadm-started"
 """Where a joiner is inside of its kubeadm: etcd lists it as a learner; its etcd answers, and is not promoted yet."""
 
+FUNCTION, MOST_REQUESTS = "function", 20
+"""The trap in which the function ends, and within how many of its requests to AWS from there on."""
+
 
 def agent_trap(step: str) -> str:
     """The name of the trap for the next agent that comes to a step."""

@@ -66,6 +66,22 @@ class Watcher:
         with self.lock:
             self._places.write_state(replace(self._places.state, **changes))
 
+    def add_to_state(self, field: str, name: str) -> None:
+        """Have a list of the state name somebody once more."""
+        with self.lock:
+            state = self._places.state
+            more: dict[str, Any] = {field: (*getattr(state, field), name)}
+            self._places.write_state(replace(state, **more))
+
+    def take_from_state(self, field: str, name: str) -> None:
+        """Have a list of the state name somebody once less."""
+        with self.lock:
+            state = self._places.state
+            names = list(getattr(state, field))
+            names.remove(name)
+            less: dict[str, Any] = {field: tuple(names)}
+            self._places.write_state(replace(state, **less))
+
     def forget(self) -> None:
         """Another cluster comes."""
         self._waiting.clear()

@@ -55,35 +55,43 @@ Started = TypeVar("Started", bound=_Closing)
 
 
 class LightWorld:
-    """Processes below the folder `base`, which has to be empty, or not to exist. `wrong` are rules of `breaks`."""
+    """Processes below the folder `base`, which has to be empty, or not to exist. `wrong` are rules of `breaks`.
+
+    Where `sizes_go_back`, an update puts a slot's desired capacity back to what its template says: its MinSize.
+    """
 
     kinds = tuple(Kind)
 
-    def __init__(self, base: Path, wrong: Sequence[str] = ()) -> None:
+    def __init__(self, base: Path, wrong: Sequence[str] = (), *, sizes_go_back: bool = False) -> None:
         self._cluster: ClusterStack | None = None
         self._places = Places(base)
         self._places.write_state(State())
         etcd = program("etcd")
         self._ends = ExitStack()
         try:
-            self._start(etcd, wrong)
+            self._start(etcd, wrong, ["--sizes-go-back"] if sizes_go_back else [])
         except BaseException:
             self._ends.close()
             raise
 
-    def _start(self, etcd: Path, wrong: Sequence[str]) -> None:
+    def _start(self, etcd: Path, wrong: Sequence[str], options: Sequence[str]) -> None:
         """Start everything; what has started is ended in the opposite order."""
         places = self._places
         processes = Processes(places.logs)
         self._ends.callback(processes.stop)
-        endpoint = processes.start_aws(clock.SPEED)
+        endpoint = processes.start_aws(clock.SPEED, *options)
         nursery = self._ending(Nursery(places.base, endpoint, time.time(), clock.real(), wrong))
         pipe = places.base / "function"
         os.mkfifo(pipe)
-        nursery.start("function", pipe=str(pipe), log="function.log")
         self._account = Account(endpoint)
         relay = self._ending(Relay(places, sys.executable))
-        self._caller = self._ending(Caller(pipe, lambda: self._cluster))
+        self._caller = self._ending(
+            Caller(
+                pipe,
+                lambda: nursery.start("function", pipe=str(pipe), log="function.log"),
+                lambda: self._cluster,
+            )
+        )
         self._hypervisor = self._ending(Hypervisor(places, nursery, relay, etcd, self._lives))
         self._watcher = self._ending(Watcher(places, self._hypervisor, self._caller, lambda: self._cluster))
         self._faults = Faults(self)

@@ -1,4 +1,5 @@
-"""Faults of a member's process in the full world: it is killed, stopped, or runs a small part of the time."""
+"""Faults of processes of a control plane in the full world: etcd is killed, stopped, or runs a small part of the time,
+and the API server is stopped."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from tests.storm.trace import Life
 if TYPE_CHECKING:
     from tests.storm.full.cloud import Cloud
 
-_ETCD = "etcd"
+_ETCD, _API = "etcd", "kube-apiserver"
 _STOPPED_SECONDS = 2.0
 _SLOW_STOPPED_SECONDS, _SLOW_RUNNING_SECONDS = 0.4, 0.1
 
@@ -31,6 +32,18 @@ def begin(kind: Kind, target: str, cloud: Cloud) -> Callable[[], object] | None:
         # The kubelet ends this one.
         return lambda: None
     return _freeze(target, found, cloud) if kind is Kind.ETCD_FREEZE else _slow_down(target, found, cloud)
+
+
+def stop_api(target: str, cloud: Cloud) -> Callable[[], object] | None:
+    """Stop the API server; returns what ends that, and None where none runs on the instance.
+
+    The kubelet may start another one before: its liveness probe fails.
+    """
+    found = cloud.machines.pids(target, _API)
+    if not found:
+        return None
+    cloud.machines.signal(found, signal.SIGSTOP)
+    return lambda: cloud.machines.signal(found, signal.SIGCONT)
 
 
 def _freeze(target: str, found: list[int], cloud: Cloud) -> Callable[[], object]:
