@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from tests.rehearsal.corrections_suite import suite
 from tests.rehearsal.ec2_network_probes import NETWORK_PROBES, in_region
 from tests.rehearsal.moto_probes import Clients, by_name, refused, unique
@@ -145,6 +147,21 @@ def an_instance_takes_its_interface_along(client: Clients) -> bool:
     return not ec2.describe_network_interfaces(Filters=by_subnet)["NetworkInterfaces"]
 
 
+def a_terminated_instance_is_terminated_again(client: Clients) -> bool:
+    """TerminateInstances may be repeated."""
+    ec2 = client("ec2")
+    _, subnet, _ = network(ec2)
+    interface = {"DeviceIndex": 0, "SubnetId": subnet, "DeleteOnTermination": True}
+    (instance,) = start(ec2, launch_template(ec2), NetworkInterfaces=[interface])
+    ids = [instance["InstanceId"]]
+    ec2.terminate_instances(InstanceIds=ids)
+    try:
+        (again,) = ec2.terminate_instances(InstanceIds=ids)["TerminatingInstances"]
+    except ClientError:
+        return False
+    return bool(again["PreviousState"]["Name"] == "terminated")
+
+
 def an_instance_shows_its_interfaces_groups(client: Clients) -> bool:
     """The groups of the first interface are the instance's, and the interface has its tags."""
     ec2 = client("ec2")
@@ -259,6 +276,7 @@ PROBES = NETWORK_PROBES | by_name(
     a_repeated_client_token_starts_nothing,
     block_devices_add_to_the_root_volume,
     an_instance_takes_its_interface_along,
+    a_terminated_instance_is_terminated_again,
     an_instance_shows_its_interfaces_groups,
     an_unknown_instance_profile_is_refused,
     machines_start_only_where_they_are_offered,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -142,6 +143,16 @@ def an_instance_takes_its_interface_along() -> None:
             asked = given.get(index, {})
             if "NetworkInterfaceId" not in asked:
                 interface.delete_on_termination = asked.get("DeleteOnTermination", True)
+
+
+@correction("ec2", "TerminateInstances fails of a terminated instance whose network interface went along")
+def a_terminated_instance_is_terminated_again() -> None:
+    """It is idempotent: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html."""
+    from moto.ec2.models.instances import Instance
+
+    @around(Instance, "terminate")
+    def terminate(plain: Any, self: Any) -> Any:
+        return copy.copy(self._state) if self._state.name == "terminated" else plain(self)
 
 
 @correction(
