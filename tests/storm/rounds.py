@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.storm import linearizable
 from tests.storm.clients import Load
 from tests.storm.excused import Verdict, judge
-from tests.storm.faults import WAITING
+from tests.storm.faults import UPDATES, WAITING
 from tests.storm.history import HistoryError
 from tests.storm.linearizable import NotLinearizable, Undecided
 from tests.storm.recorder import read_back, recording
@@ -41,6 +41,8 @@ class Times:
 
     settle_seconds: float = 60.0
     """From the end of the faults until everything stands."""
+    updated_slot_seconds: float = 30.0
+    """More for each slot, where an update walks them or goes back: one after the other, each for a replacement."""
     look_seconds: float = 2 * _LOOK_SECONDS
     """Of a look that took longer only so much counts: the computer had no time for it, and it says nothing of what is
     looked at."""
@@ -50,6 +52,11 @@ class Times:
     """It has to stand for so long: a look may be older than what was done."""
     check_seconds: float = 60.0
     """For the checker of histories."""
+
+    def until_settled(self, schedule: Schedule) -> float:
+        """How many seconds after the end of a schedule's faults everything has to stand."""
+        updates = any(each.kind in UPDATES for each in schedule.faults)
+        return self.settle_seconds + (self.updated_slot_seconds * schedule.slots if updates else 0.0)
 
 
 @dataclass(frozen=True)
@@ -99,7 +106,7 @@ def play(world: World, schedule: Schedule, folder: Path, times: Times, *, found:
         _await_those_that_wait(world, schedule, times.waiting_seconds)
         world.end_faults()
         seen.append(FaultsEnded(time.monotonic()))
-        settled_after = _settle(world, times, seen)
+        settled_after = _settle(world, times, times.until_settled(schedule), seen)
     calls, undecided = _judge_history(history, times.check_seconds, seen)
     trace = Trace(schedule.slots, [*world.events(), *seen])
     seconds = time.monotonic() - began
@@ -125,7 +132,7 @@ def _await_those_that_wait(world: World, schedule: Schedule, seconds: float) -> 
         time.sleep(min(_LOOK_SECONDS, max(0.0, end - now)))
 
 
-def _settle(world: World, times: Times, seen: list[Event]) -> float | None:
+def _settle(world: World, times: Times, seconds: float, seen: list[Event]) -> float | None:
     began = stood = before = time.monotonic()
     waited = 0.0
     told: tuple[str, ...] = ()
@@ -137,7 +144,7 @@ def _settle(world: World, times: Times, seen: list[Event]) -> float | None:
             seen.append(StillLeft(now, left))
         if left:
             stood = now
-            if waited > times.settle_seconds:
+            if waited > seconds:
                 seen.append(Unsettled(now, left))
                 return None
             seen.extend(world.help())
