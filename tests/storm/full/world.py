@@ -31,7 +31,9 @@ from tests.storm.schedule import Bounds
 from tests.storm.trace import Event, Helped, HookCompleted
 from tests.storm.world import WorldBroke
 
-TIMES = Times(settle_seconds=1200.0, updated_slot_seconds=0.0, look_seconds=30.0, steady_seconds=5.0, check_seconds=120.0)
+TIMES = Times(
+    settle_seconds=1200.0, updated_slot_seconds=0.0, look_seconds=30.0, steady_seconds=5.0, check_seconds=120.0
+)
 """Two replacements, one after the other, of the longest that a test of the living cluster waits for, and an update."""
 BOUNDS = Bounds(kinds=tuple(BEGIN), most_faults=5, seconds=60.0, longest_seconds=30.0, slots=settling.SLOTS)
 CLIENT_PAUSE_SECONDS = 0.4
