@@ -6,9 +6,11 @@ authority at each rendering.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 ENDPOINT = "kubernetes-endpoint"
+CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 _API_PORT = 6443
 
 VALUES: dict[str, Any] = {
@@ -19,7 +21,8 @@ VALUES: dict[str, Any] = {
     # Nodes are in three zones: without a tunnel the VPC would need a route for each.
     "routingMode": "tunnel",
     "tunnelProtocol": "vxlan",
-    "bpf": {"masquerade": True},
+    # systemd has mounted /sys/fs/bpf: no container has to be privileged for it.
+    "bpf": {"masquerade": True, "autoMount": {"enabled": False}},
     # Placeholders; the node program puts the cluster's own into the ConfigMap cilium-config.
     "ipam": {
         "mode": "cluster-pool",
@@ -29,10 +32,62 @@ VALUES: dict[str, Any] = {
     "hubble": {"enabled": False},
     "envoy": {"enabled": False},
     "l7Proxy": False,
+    # For policies of L7 alone, which need Envoy. With it the operator would read every Secret of the cluster.
+    "tls": {"secretSync": {"enabled": False}},
     # The source of a release knows no digests of its own images; an image's build puts them in.
     "image": {"useDigest": False, "pullPolicy": "IfNotPresent"},
-    "operator": {"replicas": 2, "image": {"useDigest": False, "pullPolicy": "IfNotPresent"}},
+    "operator": {
+        "replicas": 2,
+        "image": {"useDigest": False, "pullPolicy": "IfNotPresent"},
+        # Its rights are the whole cluster's, so no worker may have its token.
+        "nodeSelector": {CONTROL_PLANE: ""},
+        # It need neither delete Pods nor change Nodes: no Pod is started before its node's agent, no Node has a taint
+        # that waits for it, and nobody reads the condition NetworkUnavailable.
+        "unmanagedPodWatcher": {"restart": False},
+        "removeNodeTaints": False,
+        "setNodeTaints": False,
+        "setNodeNetworkStatus": False,
+        "prometheus": {"enabled": False},
+    },
 }
+
+
+_OPERATOR = "cilium-operator"
+_ZTUNNEL = f"{_OPERATOR}-ztunnel"
+_LEASES = ["leases"]
+
+
+def narrowed(objects: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The chart's objects without two rights of the operator that it gives whatever its values say.
+
+    Leases of the whole cluster are those of Kubernetes' own controllers, too; it needs one of its own. DaemonSets are
+    for ztunnel, which is off here; whoever may create one in kube-system has every node. Raises LookupError where the
+    chart has changed.
+    """
+    roles = [each for each in objects if (each["kind"], each["metadata"]["name"]) == ("ClusterRole", _OPERATOR)]
+    if len(roles) != 1:
+        raise LookupError(f"the chart has {len(roles)} ClusterRoles {_OPERATOR}")
+    leases = [rule for rule in roles[0]["rules"] if rule["resources"] == _LEASES]
+    kept = [each for each in objects if each["metadata"]["name"] != _ZTUNNEL]
+    if len(leases) != 1 or len(objects) - len(kept) != 2:
+        raise LookupError(f"the chart's rights of {_OPERATOR} are others than those that are narrowed here")
+    roles[0]["rules"].remove(leases[0])
+    return [*kept, *_own_leases(leases[0])]
+
+
+def _own_leases(rule: dict[str, Any]) -> list[dict[str, Any]]:
+    metadata = {"name": f"{_OPERATOR}-leases", "namespace": "kube-system"}
+    api = "rbac.authorization.k8s.io"
+    return [
+        {"apiVersion": f"{api}/v1", "kind": "Role", "metadata": metadata, "rules": [rule]},
+        {
+            "apiVersion": f"{api}/v1",
+            "kind": "RoleBinding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": api, "kind": "Role", "name": metadata["name"]},
+            "subjects": [{"kind": "ServiceAccount", "name": _OPERATOR, "namespace": "kube-system"}],
+        },
+    ]
 
 
 def endpoint() -> dict[str, Any]:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from imagebuilder.addons import autoscaler, cilium, images
+from imagebuilder import places
+from imagebuilder.addons import autoscaler, cilium, images, policies
 from imagebuilder.configure.tree import Entry, File, Folder
-from imagebuilder.places import ADDON_FOLDER
 from imagebuilder.versions import Release
 
 RENDERED = Path(__file__).with_name("rendered") / "cilium.json"
@@ -25,7 +25,9 @@ def documents(release: Release, from_elsewhere: Mapping[str, str] | None = None)
     """
     made: dict[str, Document] = {
         "10-endpoint.json": listed(cilium.endpoint()),
+        places.POLICY_MANIFEST: listed(*policies.objects(policies.POLICIES)),
         "20-cilium.json": json.loads(RENDERED.read_text(encoding="utf-8")),
+        "25-cilium-policies.json": listed(*policies.objects(policies.OF_CILIUM)),
         "30-cluster-autoscaler.json": listed(*autoscaler.objects(release.cluster_autoscaler)),
     }
     chosen: dict[str, Document] = images.replaced(made, from_elsewhere or {})
@@ -34,8 +36,8 @@ def documents(release: Release, from_elsewhere: Mapping[str, str] | None = None)
 
 def entries(made: Mapping[str, Document]) -> dict[str, Entry]:
     """What is to be written into an image, by path."""
-    written: dict[str, Entry] = {f"{ADDON_FOLDER}/{name}": File(text(each)) for name, each in made.items()}
-    return {ADDON_FOLDER: Folder(), **written}
+    written: dict[str, Entry] = {f"{places.ADDON_FOLDER}/{name}": File(text(each)) for name, each in made.items()}
+    return {places.ADDON_FOLDER: Folder(), **written}
 
 
 def listed(*items: Mapping[str, Any]) -> Document:

@@ -47,7 +47,10 @@ def rendered(found: Versions, helm: Path, chart: Path) -> Document:
                 *("--values", str(values), "--kube-version", found.newest.version),
             ]
         )
-    return listed(*(each for each in yaml.safe_load_all(said) if each is not None))
+    try:
+        return listed(*cilium.narrowed([each for each in yaml.safe_load_all(said) if each is not None]))
+    except LookupError as error:
+        raise NotRendered(str(error)) from error
 
 
 def chart(version: str) -> Path:

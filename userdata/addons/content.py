@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from userdata.addons.filling import Values, filled
-from userdata.addons.places import NAMESPACE, RECORD
+from userdata.addons.places import NAMESPACE, POLICIES, RECORD
 from userdata.kubeadm.documents import Document
 
 _VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
@@ -30,7 +30,7 @@ class Addons:
     """All add-ons of an image, for one cluster."""
 
     documents: Mapping[str, Document]
-    """The image's own, by the names of their files; none where the cluster runs kube-proxy."""
+    """The image's own, by the names of their files; the policies alone where the cluster runs kube-proxy."""
     kube_proxy: bool
     record: Record
 
@@ -38,10 +38,11 @@ class Addons:
 def addons(manifests: Mapping[str, str], values: Values, version: str, *, kube_proxy: bool) -> Addons:
     """What an image of this version installs into a cluster. Raises ManifestError.
 
-    `manifests` are the texts of the image's files, by their names. With kube-proxy none of them is used: what they
-    bring would do its work a second time, and such a cluster is a rehearsal's.
+    `manifests` are the texts of the image's files, by their names. With kube-proxy only the policies of every cluster
+    are used: what the others bring would do its work a second time, and such a cluster is a rehearsal's.
     """
-    documents = {} if kube_proxy else filled(manifests, values)
+    used = {name: text for name, text in manifests.items() if not kube_proxy or name == POLICIES}
+    documents = filled(used, values)
     everything = json.dumps([version, kube_proxy, asdict(values), documents], sort_keys=True)
     return Addons(documents, kube_proxy, Record(version, hashlib.sha256(everything.encode()).hexdigest()))
 

@@ -37,7 +37,7 @@ def manifests(root: Path) -> dict[str, str]:
 
 def of_image(root: Path, values: Values, version: str, *, kube_proxy: bool) -> Addons:
     """What the image below `root` installs. Raises ManifestError."""
-    return content.addons({} if kube_proxy else manifests(root), values, version, kube_proxy=kube_proxy)
+    return content.addons(manifests(root), values, version, kube_proxy=kube_proxy)
 
 
 def install(addons: Addons, here: KubectlTarget, configuration: str) -> Done | Unknown:

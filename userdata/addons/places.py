@@ -4,6 +4,8 @@ from __future__ import annotations
 
 FOLDER = "/opt/holdfast/addons"
 """The image's manifests: JSON files, applied in the order of their names."""
+POLICIES = "15-policies.json"
+"""The one that does not belong to the network that the image brings."""
 
 NAMESPACE = "kube-system"
 RECORD = "holdfast-addons"

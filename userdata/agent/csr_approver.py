@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -21,28 +21,36 @@ from userdata.agent.csr_policy import (
     Bootstrapping,
     Deny,
     Postpone,
+    Renewing,
+    RequestKind,
     Serving,
     Verdict,
-    client_form,
-    decide_client,
+    decide_first,
+    decide_renewal,
     decide_serving,
-    is_bootstrap,
-    serving_form,
+    form,
+    kind_of,
 )
+from userdata.agent.csr_queue import LARGEST_REQUEST, WaitingRequest, in_order
 from userdata.agent.tasks import Task
 from userdata.kube.client import Api
 from userdata.kube.outcomes import ApiConflict, NotFound
 from userdata.kube.resources import NODES, SIGNING_REQUESTS, Object
-from userdata.kube.rights import AUTO_APPROVAL, CLIENT_SIGNER, SERVING_SIGNER, withhold_auto_approval
+from userdata.kube.rights import CLIENT_SIGNER, SERVING_SIGNER, withhold_auto_approvals
 from userdata.kube.unwrap import done, known
 from userdata.logs.lines import StageFailed
-from userdata.pki.inspecting import request_fingerprint
-from userdata.pki.openssl import OpensslFailed
 from userdata.pki.requests import RequestError, parse
 
 APPROVAL_SECONDS = 3.0
 """A worker's join waits for it, and a Node is without its kubelet's certificate for so long."""
 WITHHOLDING_SECONDS = 60.0
+LOOKING_SECONDS, JUDGING_SECONDS = 5.0, 5.0
+"""For how long a pass looks at requests, and for how long it tells the API server then. What is left has its turn in
+the next one."""
+_LARGEST_PAGE = 8 << 20
+"""Bytes of a page: of common requests it holds all, of the largest that the API server stores a few."""
+_MOST_TOLD = 20
+Judgement = tuple[Object, Approve | Deny]
 
 
 class Instances(Protocol):
@@ -56,87 +64,105 @@ class Instances(Protocol):
 
 
 @dataclass(frozen=True)
-class CsrApprover:
-    """`arn_of` makes an instance's ARN of its id; `now` is in seconds since 1970."""
+class _Stored:
+    """What the API server has."""
 
-    api: Api
-    instances: Instances
-    table: TableReader
-    arn_of: Callable[[str], str]
-    now: Callable[[], float] = time.time
+    waiting: list[WaitingRequest] = field(default_factory=list)
+    refused: list[Judgement] = field(default_factory=list)
+    """What needs no look at anything else."""
+    approved: dict[str, set[str]] = field(default_factory=dict)
+    """By instance, the keys for which first requests of its name were approved."""
+
+
+@dataclass(frozen=True)
+class _Cloud:
+    """What AWS says of the instances that requests are about."""
+
+    roles: Mapping[str, str]
+    states: Mapping[str, str | None]
+    addresses: Mapping[str, frozenset[str]]
+
+
+class CsrApprover:
+    """`arn_of` makes an instance's ARN of its id; `now` is in seconds since 1970, `steady` the clock of budgets."""
+
+    def __init__(
+        self,
+        api: Api,
+        instances: Instances,
+        table: TableReader,
+        arn_of: Callable[[str], str],
+        now: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.api = api
+        self._instances = instances
+        self._table = table
+        self._arn_of = arn_of
+        self._now = now
+        self._steady = steady
+        self._passes = 0
+        self._looked_at: dict[str, int] = {}
+        """In which pass a request that still waits was looked at last."""
 
     def run(self) -> str:
-        """Judge every request of a kubelet that waits, and say which was approved or denied. Raises StageFailed."""
-        stored = known(self.api.list(SIGNING_REQUESTS))
+        """Judge requests of kubelets that wait, and say which were approved or denied. Raises StageFailed."""
+        self._passes += 1
+        stored = self._read()
+        judgements = self._judgements(stored)
+        # Whoever is to join or to serve waits; a refusal does no harm a pass later.
+        judgements.sort(key=lambda pair: isinstance(pair[1], Deny))
         told: list[str] = []
         failed: list[str] = []
-        for request, verdict in self._verdicts(stored):
+        deadline = self._steady() + JUDGING_SECONDS
+        for head, verdict in [*judgements, *stored.refused]:
+            if self._steady() > deadline:
+                break
             try:
-                told += self._judge(request, verdict)
+                told += self._judge(head, verdict)
             except StageFailed as failure:
                 # One that cannot be judged holds no other up.
                 failed.append(str(failure))
+        said = told[:_MOST_TOLD] + ([f"and {len(told) - _MOST_TOLD} more"] if len(told) > _MOST_TOLD else [])
         if failed:
-            raise StageFailed("; ".join([failed[0], *told]))
-        return "; ".join(told)
+            raise StageFailed("; ".join([failed[0], *said]))
+        return "; ".join(said)
 
-    def _verdicts(self, stored: Sequence[Object]) -> list[tuple[Object, Verdict]]:
-        """The verdict on each request that waits; where it is about an instance, after looking at the instance."""
-        verdicts: list[tuple[Object, Verdict]] = []
-        clients: list[tuple[Object, Asked]] = []
-        servers: list[tuple[Object, Asked]] = []
-        for request in filter(_waits, stored):
-            asked = self._asked(request)
-            if isinstance(asked, Deny):
-                verdicts.append((request, asked))
-                continue
-            serves = request["spec"]["signerName"] == SERVING_SIGNER
-            if wrong := serving_form(asked) if serves else client_form(asked):
-                verdicts.append((request, wrong))
-            else:
-                (servers if serves else clients).append((request, asked))
-        if clients:
-            verdicts += self._on_clients(clients, stored)
-        if servers:
-            verdicts += self._on_servers(servers)
-        return verdicts
+    # what there is
 
-    def _on_clients(
-        self, clients: Sequence[tuple[Object, Asked]], stored: Sequence[Object]
-    ) -> list[tuple[Object, Verdict]]:
-        roles = {each.instance_id: each.role for each in known(self.instances.instances())}
-        names = {asked.named for _, asked in clients}
-        states = known(self.instances.states(names))
-        found: dict[str, Bootstrapping] = {}
-        for name in names:
-            role = roles.get(name, "")
-            # What belongs to no group is refused without a look: names are the asker's, and there may be many.
-            found[name] = Bootstrapping(
-                role=role,
-                state=states[name],
-                has_node=bool(role) and self._has_node(name),
-                boot_fingerprint=self._boot_fingerprint(name) if role else "",
-                approved=_approved(stored, name) if role else frozenset(),
-            )
-        return [
-            (
-                request,
-                decide_client(asked, _fingerprint(request) if found[asked.named].role else "", found[asked.named]),
-            )
-            for request, asked in clients
-        ]
+    def _read(self) -> _Stored:
+        """Every request of a kubelet, page by page: what is not needed of one is forgotten at once."""
+        stored = _Stored()
+        for signer in (SERVING_SIGNER, CLIENT_SIGNER):
+            chosen = {"fieldSelector": f"spec.signerName={signer}"}
+            for page in self.api.pages(SIGNING_REQUESTS, chosen, largest=_LARGEST_PAGE):
+                for request in known(page):
+                    self._sort_in(request, stored)
+        return stored
 
-    def _on_servers(self, servers: Sequence[tuple[Object, Asked]]) -> list[tuple[Object, Verdict]]:
-        names = {asked.named for _, asked in servers}
-        states = known(self.instances.states(names))
-        addresses = known(self.instances.addresses(names))
-        return [
-            (request, decide_serving(asked, Serving(states[asked.named], addresses[asked.named])))
-            for request, asked in servers
-        ]
+    def _sort_in(self, request: Object, stored: _Stored) -> None:
+        spec, status = request["spec"], request.get("status") or {}
+        kind = kind_of(spec["signerName"], spec["username"])
+        if kind is None:
+            return
+        conditions = status.get("conditions") or ()
+        if conditions or status.get("certificate"):
+            if kind is RequestKind.FIRST and "Approved" in {each["type"] for each in conditions}:
+                _note_approved(request, stored.approved)
+            return
+        head = _head(request)
+        asked = self._asked(request)
+        if isinstance(asked, Deny):
+            stored.refused.append((head, asked))
+        elif wrong := form(kind, asked):
+            stored.refused.append((head, wrong))
+        else:
+            stored.waiting.append(WaitingRequest(str(request["metadata"]["uid"]), kind, asked, head))
 
     def _asked(self, request: Object) -> Asked | Deny:
         spec = request["spec"]
+        if len(spec["request"]) > LARGEST_REQUEST:
+            return Deny(f"the request is larger than a kubelet's: it has more than {LARGEST_REQUEST} characters")
         try:
             wanted = parse(_pem(request))
         except RequestError as error:
@@ -147,7 +173,62 @@ class CsrApprover:
             groups=frozenset(spec.get("groups") or ()),
             usages=frozenset(spec.get("usages") or ()),
             request=wanted,
-            age_seconds=self.now() - created.timestamp(),
+            age_seconds=self._now() - created.timestamp(),
+        )
+
+    # what is decided
+
+    def _judgements(self, stored: _Stored) -> list[Judgement]:
+        """The verdicts on requests that waited long enough, in the order in which they have their turn."""
+        if not stored.waiting:
+            self._looked_at = {}
+            return []
+        deadline = self._steady() + LOOKING_SECONDS
+        cloud = self._look_at_cloud(stored.waiting)
+        found: list[Judgement] = []
+        fingerprints: dict[str, str] = {}
+        looked_at = {each.uid: self._looked_at.get(each.uid, 0) for each in stored.waiting}
+        for each in in_order(stored.waiting, cloud.roles.__contains__, looked_at):
+            if self._steady() > deadline:
+                break
+            looked_at[each.uid] = self._passes
+            verdict = self._verdict(each, cloud, stored.approved, fingerprints)
+            if not isinstance(verdict, Postpone):
+                found.append((each.head, verdict))
+        self._looked_at = looked_at
+        return found
+
+    def _look_at_cloud(self, waiting: Iterable[WaitingRequest]) -> _Cloud:
+        roles = {each.instance_id: each.role for each in known(self._instances.instances())}
+        serving = {each.name for each in waiting if each.kind is RequestKind.SERVING}
+        # Of requests with a token the name is the asker's: EC2 is asked only about what is of the cluster.
+        asked = {each.name for each in waiting if each.kind is not RequestKind.FIRST or each.name in roles}
+        states = known(self._instances.states(asked)) if asked else {}
+        return _Cloud(roles, states, known(self._instances.addresses(serving)) if serving else {})
+
+    def _verdict(
+        self, each: WaitingRequest, cloud: _Cloud, approved: Mapping[str, Collection[str]], fingerprints: dict[str, str]
+    ) -> Verdict:
+        name, asked = each.name, each.asked
+        role, state = cloud.roles.get(name, ""), cloud.states.get(name)
+        if each.kind is RequestKind.SERVING:
+            return decide_serving(asked, Serving(state, cloud.addresses[name]))
+        if each.kind is RequestKind.RENEWAL:
+            return decide_renewal(asked, Renewing(role, state))
+        if role and name not in fingerprints:
+            fingerprints[name] = self._boot_fingerprint(name)
+        own = fingerprints.get(name, "")
+        return decide_first(
+            asked,
+            asked.request.fingerprint,
+            Bootstrapping(
+                role=role,
+                state=state,
+                # Of no interest where the key is another one.
+                has_node=own == asked.request.fingerprint and self._has_node(name),
+                boot_fingerprint=own,
+                approved=frozenset(approved.get(name, ())),
+            ),
         )
 
     def _has_node(self, name: str) -> bool:
@@ -155,16 +236,14 @@ class CsrApprover:
         return False if isinstance(answer, NotFound) else bool(known(answer))
 
     def _boot_fingerprint(self, name: str) -> str:
-        row = known(self.table.get(boot_item(self.arn_of(name))))
+        row = known(self._table.get(boot_item(self._arn_of(name))))
         try:
             return "" if row is None else boots.boot(row).fingerprint
         except Malformed:
             # The instance wrote it, and may write it anew.
             return ""
 
-    def _judge(self, request: Object, verdict: Verdict) -> list[str]:
-        if isinstance(verdict, Postpone):
-            return []
+    def _judge(self, request: Object, verdict: Approve | Deny) -> list[str]:
         kind = "Approved" if isinstance(verdict, Approve) else "Denied"
         condition = {"type": kind, "status": "True", "reason": "Holdfast", "message": verdict.reason}
         judged = self.api.judge(request, condition)
@@ -185,50 +264,32 @@ def tasks(approvals: CsrApprover) -> tuple[Task, ...]:
 
 
 def _withhold(api: Api) -> str:
-    outcome = withhold_auto_approval(api)
+    outcome = withhold_auto_approvals(api)
     done(outcome)
-    return "" if isinstance(outcome, NoOp) else f"deleted {AUTO_APPROVAL}, which somebody made"
+    return "" if isinstance(outcome, NoOp) else "deleted an automatic approval, which somebody had made"
 
 
-def _waits(request: Object) -> bool:
-    """Whether it is a kubelet's, nobody has judged it, and no controller will.
-
-    A renewal by a node itself, and a joining control plane's request, are judged by controllers, by who asks.
-    """
-    spec, status = request["spec"], request.get("status") or {}
-    if status.get("conditions") or status.get("certificate"):
-        return False
-    if spec["signerName"] == SERVING_SIGNER:
-        return True
-    return bool(spec["signerName"] == CLIENT_SIGNER and is_bootstrap(spec["username"]))
+def _head(request: Object) -> Object:
+    """What of a request is needed to judge it."""
+    metadata = request["metadata"]
+    return {
+        "apiVersion": SIGNING_REQUESTS.api,
+        "kind": "CertificateSigningRequest",
+        "metadata": {key: metadata[key] for key in ("name", "uid", "resourceVersion")},
+        "spec": {"signerName": request["spec"]["signerName"]},
+    }
 
 
-def _approved(stored: Sequence[Object], name: str) -> frozenset[str]:
-    """The keys of all first requests for a certificate of the node `name` that were approved.
+def _note_approved(request: Object, approved: dict[str, set[str]]) -> None:
+    """Note the key of a first request that was approved.
 
     Not those of the node itself, which asks for a certificate of its own once it has the first one.
     """
-    found: set[str] = set()
-    for request in stored:
-        conditions = (request.get("status") or {}).get("conditions") or ()
-        first = request["spec"]["signerName"] == CLIENT_SIGNER and is_bootstrap(request["spec"]["username"])
-        if not first or "Approved" not in {each["type"] for each in conditions}:
-            continue
-        try:
-            of = parse(_pem(request))
-        except RequestError:
-            continue
-        if of.common_name == f"system:node:{name}":
-            found.add(_fingerprint(request))
-    return frozenset(found)
-
-
-def _fingerprint(request: Object) -> str:
-    """Of the request's key; of one that openssl does not know nothing, which is no boot row's."""
     try:
-        return request_fingerprint(_pem(request))
-    except OpensslFailed:
-        return "-"
+        of = parse(_pem(request))
+    except RequestError:
+        return
+    approved.setdefault(of.common_name.removeprefix("system:node:"), set()).add(of.fingerprint)
 
 
 def _pem(request: Object) -> str:

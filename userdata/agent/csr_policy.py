@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import Enum
 from typing import TypeAlias
 
 from coordination.names import CONTROL_PLANE_ROLE, WORKER_ROLE
 from coordination.termination import TERMINATED
+from userdata.kube.rights import CLIENT_SIGNER, SERVING_SIGNER
 from userdata.kubeadm.tokens import GROUP
 from userdata.pki.requests import CertificateRequest
 
@@ -31,7 +33,8 @@ _SERVING_USAGES = (
 _LONGEST = 80
 
 GRACE_SECONDS = 120
-"""How long a boot row may speak of another key than a request has: the node writes it once the kubelet has its key."""
+"""How long a request may wait for what is written a moment later: the boot row, that speaks of another key until the
+kubelet has its own, and Auto Scaling's list of a group's instances."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ class Bootstrapping:
     role: str
     """Its group's role; empty where no group of the cluster has it."""
     state: str | None
-    """EC2's word, None where EC2 does not know it."""
+    """EC2's word, None where EC2 does not know it, or was not asked: there is no role."""
     has_node: bool
     boot_fingerprint: str
     """Of the key that the instance's own boot row speaks of; empty where there is none."""
@@ -103,15 +106,50 @@ class Serving:
     addresses: frozenset[str]
 
 
-def is_bootstrap(username: str) -> bool:
-    """Whether it is one who has a join token and nothing else."""
-    return username.startswith(_BOOTSTRAP)
+@dataclass(frozen=True)
+class Renewing:
+    """What is known of the instance whose node asks for its next certificate."""
+
+    role: str
+    state: str | None
 
 
-def client_form(asked: Asked) -> Deny | None:
+class RequestKind(Enum):
+    """What a kubelet asks for."""
+
+    FIRST = "first"
+    """A worker's first certificate, asked for with the join token."""
+    RENEWAL = "renewal"
+    """A node's next certificate, asked for with the one that it has."""
+    SERVING = "serving"
+    """A server's certificate of a node."""
+
+
+def kind_of(signer: str, username: str) -> RequestKind | None:
+    """What a request is; None where it is not for the agents to judge.
+
+    A joining control plane's is judged by a controller: it asks as one of kubeadm:cluster-admins.
+    """
+    if signer == SERVING_SIGNER:
+        return RequestKind.SERVING
+    if signer != CLIENT_SIGNER:
+        return None
+    if username.startswith(_BOOTSTRAP):
+        return RequestKind.FIRST
+    return RequestKind.RENEWAL if username.startswith(_NODE) else None
+
+
+def form(kind: RequestKind, asked: Asked) -> Deny | None:
+    """What is wrong with the form of a request, whoever it is about."""
+    return {RequestKind.FIRST: first_form, RequestKind.RENEWAL: renewal_form, RequestKind.SERVING: serving_form}[kind](
+        asked
+    )
+
+
+def first_form(asked: Asked) -> Deny | None:
     """What is wrong with the form of a request for a first certificate, whoever it is about."""
     request = asked.request
-    if not is_bootstrap(asked.username) or GROUP not in asked.groups:
+    if not asked.username.startswith(_BOOTSTRAP) or GROUP not in asked.groups:
         return Deny(f"{asked.username} is not one who joins with a token")
     if request.organization != _NODES or not asked.named:
         return Deny(f"it asks for {asked.subject}, which is no node's")
@@ -122,23 +160,25 @@ def client_form(asked: Asked) -> Deny | None:
     return None
 
 
-def decide_client(asked: Asked, fingerprint: str, instance: Bootstrapping) -> Verdict:
+def decide_first(asked: Asked, fingerprint: str, instance: Bootstrapping) -> Verdict:
     """Whether one who has a join token gets the certificate of the node that the request names.
 
     Whoever has the token can ask in any name, so the token proves nothing here: the key must be the one that the named
     instance itself speaks of, in the row that only it can write.
     """
-    if wrong := client_form(asked):
+    if wrong := first_form(asked):
         return wrong
     name = asked.named
     if instance.role == CONTROL_PLANE_ROLE:
         return Deny(f"{name} is a control plane, which joins without a token")
+    if instance.role != WORKER_ROLE:
+        # EC2 is not asked about it: names are the asker's, and there may be many.
+        reason = f"{name} belongs to no pool of this cluster"
+        return Postpone(reason) if asked.age_seconds < GRACE_SECONDS else Deny(reason)
     if instance.state == TERMINATED:
         return Deny(f"{name} is gone")
     if instance.state not in _LIVE:
         return Postpone(f"{name} is {instance.state or 'not known to EC2'}")
-    if instance.role != WORKER_ROLE:
-        return Postpone(f"{name} belongs to no pool of this cluster")
     if not instance.boot_fingerprint:
         return Postpone(f"{name} has not reported in its boot row which key its kubelet has")
     if instance.boot_fingerprint != fingerprint:
@@ -152,13 +192,21 @@ def decide_client(asked: Asked, fingerprint: str, instance: Bootstrapping) -> Ve
     return Approve(f"{name} is a worker that joins, and names this key in its boot row")
 
 
-def serving_form(asked: Asked) -> Deny | None:
-    """What is wrong with the form of a request for a server's certificate, whoever it is about."""
+def _not_of_itself(asked: Asked) -> Deny | None:
+    """Whoever is no node, or asks for another one."""
     request = asked.request
     if _NODES not in asked.groups or not asked.username.startswith(_NODE):
         return Deny(f"{asked.username} is not a node")
     if request.organization != _NODES or request.common_name != asked.username or not asked.named:
         return Deny(f"it asks for {asked.subject}, and comes from {asked.username}")
+    return None
+
+
+def serving_form(asked: Asked) -> Deny | None:
+    """What is wrong with the form of a request for a server's certificate, whoever it is about."""
+    request = asked.request
+    if wrong := _not_of_itself(asked):
+        return wrong
     if asked.usages not in _SERVING_USAGES:
         return Deny(f"it asks for the usages {', '.join(sorted(asked.usages))}")
     if not request.names and not request.addresses:
@@ -166,6 +214,36 @@ def serving_form(asked: Asked) -> Deny | None:
     if {*request.names} - {asked.named}:
         return Deny(f"it names another server than {asked.named}")
     return None
+
+
+def renewal_form(asked: Asked) -> Deny | None:
+    """What is wrong with the form of a node's request for its next certificate, whoever it is about."""
+    request = asked.request
+    if wrong := _not_of_itself(asked):
+        return wrong
+    if asked.usages not in _CLIENT_USAGES:
+        return Deny(f"it asks for the usages {', '.join(sorted(asked.usages))}")
+    if request.names or request.addresses:
+        return Deny("a client's certificate has no alternative names")
+    return None
+
+
+def decide_renewal(asked: Asked, instance: Renewing) -> Verdict:
+    """Whether a node gets its next certificate, which it asks for with the one that it has.
+
+    Kubernetes' own rule would approve it for as long as somebody has the certificate, also after the instance.
+    """
+    if wrong := renewal_form(asked):
+        return wrong
+    name = asked.named
+    if instance.state == TERMINATED:
+        return Deny(f"{name} is gone")
+    if instance.state not in _LIVE:
+        return Postpone(f"{name} is {instance.state or 'not known to EC2'}")
+    if not instance.role:
+        # A person may have detached it, and may put it back.
+        return Postpone(f"{name} belongs to no group of this cluster")
+    return Approve(f"{name} lives, and is of this cluster")
 
 
 def decide_serving(asked: Asked, instance: Serving) -> Verdict:

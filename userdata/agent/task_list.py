@@ -69,21 +69,26 @@ def tasks(context: AgentContext, leadership: AgentLease, measured: Callable[[str
     """All that take moments; the loop begins with those that are due soonest. `measured` takes lines of metrics."""
     identity, own = context.identity, member_at(context.identity.address)
     sight = Sight(identity.instance_id, _identity(context).epoch, context.table, own, member_at, leadership)
-    prefix = context.identity.arn.removesuffix(context.identity.instance_id)
-    judge = csr_approver.CsrApprover(
-        context.api, context.groups, context.table, lambda instance_id: prefix + instance_id
-    )
     store = JoinStore(client("ssm"), context.node.parameters, context.settings.key_arn)
     endpoint, seconds = context.settings.api_endpoint, context.image.pace.token
     tokens = publisher(context.root, endpoint, context.table, store, context.api, seconds)
     return (
         SelfFence(context.table, _identity(context), SystemMachine(context.root).stop).task(),
         sight.task(),
-        *csr_approver.tasks(judge),
         _join_token(tokens),
         cluster_ready.task(_cluster_ready_signal(context)),
         _addons(context),
         *Observer(_sources(context), context.table, context.node.cluster_uuid, measured).tasks(),
+    )
+
+
+def approvals(context: AgentContext) -> Sequence[Task]:
+    """What judges requests for certificates. There may be thousands, so these have a loop and a client of their own."""
+    identity = context.identity
+    api = Api(identity.address, Access(identity.instance_id, context.root).agent)
+    prefix = identity.arn.removesuffix(identity.instance_id)
+    return csr_approver.tasks(
+        csr_approver.CsrApprover(api, context.groups, context.table, lambda instance_id: prefix + instance_id)
     )
 
 

@@ -12,7 +12,7 @@ from coordination.adapters.clients import client
 from coordination.node_leases import LeaseName
 from userdata.agent.context import AgentContext, agent_context
 from userdata.agent.loop import Loop, serve
-from userdata.agent.task_list import departures, draining, renewal, tasks
+from userdata.agent.task_list import approvals, departures, draining, renewal, tasks
 from userdata.agent.tasks import Task
 from userdata.agent.watchdog import Heart
 from userdata.host import notify
@@ -37,7 +37,7 @@ def _run(context: AgentContext, out: Outputs, stop: threading.Event) -> int:
     tell = notify.notifier()
     heart = Heart(tell)
     often, rarely = heart.pulse("tasks"), heart.pulse("certificates")
-    members, workers = heart.pulse("members"), heart.pulse("drains")
+    members, workers, requests = heart.pulse("members"), heart.pulse("drains"), heart.pulse("approvals")
     # What a task has computed is what its own thread has: the other loop's goes on meanwhile.
     log = replace(out.log, clocks=replace(out.log.clocks, computed=time.thread_time))
     timings = context.image.pace.leases
@@ -45,10 +45,11 @@ def _run(context: AgentContext, out: Outputs, stop: threading.Event) -> int:
         context.table, LeaseName.AGENT, context.identity.instance_id, timings, states=context.groups.states
     )
     lead = Task("lead", timings.renew, leadership.contend, leader_only=False)
-    # Restarting what has new certificates takes minutes, and so do drains; workers that join wait for neither, and a
-    # member that leaves waits for no worker's drain.
+    # Restarting what has new certificates takes minutes, and so do drains; workers that join wait for neither, a member
+    # that leaves waits for no worker's drain, and nothing waits while thousands of requests are judged.
     loops = [
         Loop([lead, *tasks(context, leadership, out.send)], leadership, log, often),
+        Loop(approvals(context), leadership, log, requests),
         Loop([renewal(context, rarely)], leadership, log, rarely),
         Loop(departures(context, leadership, members), leadership, log, members),
         Loop([draining(context, workers)], leadership, log, workers),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import http.client
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlencode
 
 from coordination.outcomes import Done, Known, Unknown
@@ -20,8 +20,8 @@ from userdata.kubeadm.places import API_PORT
 FIELD_MANAGER = "holdfast"
 """In whose name fields are applied."""
 _PAGE = 200
-# A page of Nodes with all that they say of themselves has about 20 kB for each.
-_LARGEST_ANSWER = 32 << 20
+LARGEST_PAGE = 32 << 20
+"""Bytes of an answer. A page of Nodes with all that they say of themselves has about 20 kB for each."""
 
 _JSON = "application/json"
 _APPLY = "application/apply-patch+yaml"
@@ -49,22 +49,40 @@ class Api:
 
     def list(self, resource: Resource, namespace: str = "", **selectors: str) -> Answer[tuple[Object, ...]]:
         """All objects, by `labelSelector` or `fieldSelector` only some: every page of them or nothing."""
-        operation = f"list {resource.plural}"
         found: list[Object] = []
-        after = ""
+        for page in self.pages(resource, selectors, namespace):
+            if not isinstance(page, Known):
+                return page
+            found += page.value
+        return Known(tuple(found))
+
+    def pages(
+        self, resource: Resource, selectors: Mapping[str, str], namespace: str = "", largest: int = LARGEST_PAGE
+    ) -> Iterator[Answer[tuple[Object, ...]]]:
+        """The same, page by page, for who need not keep them all; it ends with the first that is not Known.
+
+        A page of more than `largest` bytes is asked for anew in parts.
+        """
+        operation = f"list {resource.plural}"
+        after, size = "", _PAGE
         while True:
-            asked = urlencode({"limit": _PAGE, **selectors, **({"continue": after} if after else {})})
-            answer = self._ask(operation, "GET", f"{resource.path(namespace=namespace)}?{asked}")
+            asked = urlencode({"limit": size, **selectors, **({"continue": after} if after else {})})
+            answer = self._ask(operation, "GET", f"{resource.path(namespace=namespace)}?{asked}", limit=largest)
+            if isinstance(answer, NoAnswer) and answer.code == https.TOO_LARGE and size > 1:
+                size //= 2
+                continue
             if not isinstance(answer, Known):
-                return answer
+                yield answer
+                return
             items, metadata = answer.value.get("items"), answer.value.get("metadata")
             # An empty list may come as null, as Go writes it.
             if not isinstance(items or [], list) or not isinstance(metadata, dict):
-                return Unknown(f"{operation}: the answer is no list")
-            found += items or []
+                yield Unknown(f"{operation}: the answer is no list")
+                return
+            yield Known(tuple(items or ()))
             after = str(metadata.get("continue") or "")
             if not after:
-                return Known(tuple(found))
+                return
 
     def create(self, resource: Resource, body: Object, namespace: str = "") -> Change:
         """Create an object. Exists where the name is taken; after Unknown it may be there."""
@@ -104,7 +122,10 @@ class Api:
         return _done(self._ask(f"evict pods {name}", "POST", f"{PODS.path(name, namespace)}/eviction", body))
 
     def judge(self, request: Object, condition: Mapping[str, str]) -> Change:
-        """Approve or deny a certificate signing request, as it was read: Conflict where it has changed since."""
+        """Approve or deny a certificate signing request, as it was read: Conflict where it has changed since.
+
+        Of its spec the API server reads nothing here: it may be left out.
+        """
         status = request.get("status") or {}
         conditions = [*(status.get("conditions") or []), condition]
         body = {**request, "status": {**status, "conditions": conditions}}
@@ -112,7 +133,13 @@ class Api:
         return _done(self._ask(f"judge {SIGNING_REQUESTS.plural} {_name(request)}", "PUT", path, body))
 
     def _ask(
-        self, operation: str, method: str, path: str, body: Object | None = None, kind: str = _JSON
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        body: Object | None = None,
+        kind: str = _JSON,
+        limit: int = LARGEST_PAGE,
     ) -> Answer[Object]:
         """The answer's object. A request without an answer may have been carried out."""
         answered = https.ask(
@@ -124,7 +151,7 @@ class Api:
             path,
             body=body,
             headers={"Accept": _JSON, **({} if body is None else {"Content-Type": kind})},
-            limit=_LARGEST_ANSWER,
+            limit=limit,
             seconds=self._seconds,
         )
         if isinstance(answered, NoAnswer):

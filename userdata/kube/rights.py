@@ -19,8 +19,9 @@ from userdata.kube.resources import (
     Resource,
 )
 
-AUTO_APPROVAL = "kubeadm:node-autoapprove-bootstrap"
-"""kubeadm's binding by which whoever has a token gets a certificate of any node's name, also a control plane's."""
+AUTO_APPROVALS = ("kubeadm:node-autoapprove-bootstrap", "kubeadm:node-autoapprove-certificate-rotation")
+"""kubeadm's bindings. By the first, whoever has a token gets a certificate of any node's name, also a control plane's;
+by the second, whoever has a node's certificate gets the next one, also when the instance is gone."""
 
 CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client-kubelet"
 SERVING_SIGNER = "kubernetes.io/kubelet-serving"
@@ -43,7 +44,7 @@ _IN_THE_CLUSTER: Sequence[Object] = (
     {
         "apiGroups": [_RBAC],
         "resources": ["clusterrolebindings"],
-        "resourceNames": [AUTO_APPROVAL],
+        "resourceNames": list(AUTO_APPROVALS),
         "verbs": ["delete"],
     },
     # userdata/kube/drain.py. patch cordons a node and takes that back, and a rule cannot say of which field: it allows
@@ -68,7 +69,7 @@ def install(administrator: Api) -> Change:
         applied = administrator.apply(resource, document, namespace)
         if not isinstance(applied, Done):
             return applied
-    withheld = withhold_auto_approval(administrator)
+    withheld = withhold_auto_approvals(administrator)
     return withheld if not isinstance(withheld, Done | NoOp) else _in_effect(administrator)
 
 
@@ -90,14 +91,16 @@ def _in_effect(administrator: Api) -> Change:
     return Done() if allowed else Unknown("the agents' rights are not effective in the API server yet")
 
 
-def withhold_auto_approval(api: Api) -> Change | NoOp:
-    """Delete AUTO_APPROVAL, which `kubeadm init` and each `kubeadm init phase bootstrap-token` make.
+def withhold_auto_approvals(api: Api) -> Change | NoOp:
+    """Delete AUTO_APPROVALS, which `kubeadm init` and each `kubeadm init phase bootstrap-token` make.
 
-    What controllers approve by themselves after that: a kubelet's renewal of its own certificate, and the request of a
-    control plane that joins, because it asks as one of kubeadm:cluster-admins.
+    What a controller approves by itself after that: the request of a control plane that joins, because it asks as one
+    of kubeadm:cluster-admins.
     """
-    deleted = api.delete(CLUSTER_ROLE_BINDINGS, AUTO_APPROVAL)
-    return NoOp(f"there is no {AUTO_APPROVAL}") if isinstance(deleted, NotFound) else deleted
+    found: list[Change] = [api.delete(CLUSTER_ROLE_BINDINGS, name) for name in AUTO_APPROVALS]
+    changed = [each for each in found if not isinstance(each, NotFound)]
+    wrong = [each for each in changed if not isinstance(each, Done)]
+    return wrong[0] if wrong else Done() if changed else NoOp(f"there is neither {' nor '.join(AUTO_APPROVALS)}")
 
 
 def documents() -> tuple[tuple[Resource, str, Object], ...]:

@@ -36,12 +36,16 @@ _CRITICAL_SHUTDOWN_SECONDS = 30
 
 @dataclass(frozen=True)
 class Lifetimes:
-    """How long certificates are good, in seconds. A year, as kubeadm's; the agents renew them long before."""
+    """How long certificates are good, in seconds."""
 
     leaf: int = 365 * 24 * 3600
-    """Of the control planes' own certificates."""
-    kubelet: int = 365 * 24 * 3600
-    """Of what the cluster's authority signs on request, above all the kubelets' certificates."""
+    """Of the control planes' own certificates: a year, as kubeadm's; the agents renew them long before."""
+    kubelet: int = 30 * 24 * 3600
+    """Of what the cluster's authority signs on request, above all the kubelets' certificates.
+
+    Kubernetes revokes none, so a stolen one is good for so long. Kubelets ask for the next one when less than three
+    tenths are left, and the agents may be away for days.
+    """
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a certificate, a request or a key says: how long it is good, for whom it is, and which key it is about."""
+"""What a certificate or a key says: how long it is good, for whom it is, and which key it is about."""
 
 from __future__ import annotations
 
@@ -55,14 +55,6 @@ def ca_hashes(certificates: Sequence[str]) -> tuple[str, ...]:
 def certificate_fingerprint(certificate: str) -> str:
     """Of the certificate's key. Raises OpensslFailed."""
     return _fingerprint(openssl(["x509", "-in", Held(certificate), "-noout", "-pubkey"]).decode())
-
-
-def request_fingerprint(request: str) -> str:
-    """Of the key that a certificate is requested for. Raises OpensslFailed.
-
-    Whether who asks has the key is for the API server: it stores no request whose own signature is wrong.
-    """
-    return _fingerprint(openssl(["req", "-in", Held(request), "-noout", "-pubkey"]).decode())
 
 
 def key_fingerprint(private_key: str) -> str:

@@ -4,18 +4,20 @@ Not from what openssl prints: there a name with a comma in it looks like two nam
 
 What is accepted is DER of exactly the form that kubelets send, so that no two readers of it differ. Two things are not
 judged here, and no answer depends on them. The key and the signature: the API server stores no request whose key it
-cannot read or whose signature is wrong, and `inspecting.request_fingerprint` reads the key. The values of extensions
-other than alternative names: the signers of Kubernetes copy none of them into a certificate.
+cannot read or whose signature is wrong, and a key that is written in an unusual way has another fingerprint than the
+one that a node publishes. The values of extensions other than alternative names: the signers of Kubernetes copy none of
+them into a certificate.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import ipaddress
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _PEM = re.compile(
     r"-----BEGIN CERTIFICATE REQUEST-----\n((?:[A-Za-z0-9+/]{1,64}={0,2}\n)+)-----END CERTIFICATE REQUEST-----\n?"
@@ -55,6 +57,8 @@ class CertificateRequest:
     names: tuple[str, ...] = ()
     """Alternative names of a server: DNS names, and addresses in their usual form."""
     addresses: tuple[str, ...] = ()
+    fingerprint: str = field(default="", compare=False)
+    """Of the key, as `inspecting.key_fingerprint`. Read here, for openssl would cost a process for each request."""
 
 
 def parse(text: str) -> CertificateRequest:
@@ -84,12 +88,23 @@ def _der(text: str) -> bytes:
 def _request(der: bytes) -> CertificateRequest:
     (whole,) = _parts(der, _SEQUENCE)
     information, _, _ = _expected(whole, (_SEQUENCE, _SEQUENCE, _BITS))
-    version, subject, _, attributes = _expected(information, (_INTEGER, _SEQUENCE, _SEQUENCE, _ATTRIBUTES))
+    version, subject, key, attributes = _expected(information, (_INTEGER, _SEQUENCE, _SEQUENCE, _ATTRIBUTES))
     if version != _VERSION:
         raise RequestError("its version is unknown")
     common_name, organization = _subject(subject)
     names, addresses = _alternatives(_extensions(attributes).get(_ALTERNATIVE_NAMES))
-    return CertificateRequest(common_name, organization, names, addresses)
+    return CertificateRequest(
+        common_name, organization, names, addresses, hashlib.sha256(_encoded(_SEQUENCE, key)).hexdigest()
+    )
+
+
+def _encoded(tag: int, content: bytes) -> bytes:
+    """A value as DER writes it, and as it stood there: `_values` accepts no other length."""
+    size = len(content)
+    if size < 0x80:
+        return bytes([tag, size]) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(length)]) + length + content
 
 
 def _subject(name: bytes) -> tuple[str, str]:

@@ -101,7 +101,7 @@ def ask_as_kubelet(told: dict[str, Any]) -> object:
 
 def withhold(told: dict[str, Any]) -> object:
     api = Api(told["address"], Access(told["instance"]).agent)
-    return getattr(rights.withhold_auto_approval(api), "reason", "deleted")
+    return getattr(rights.withhold_auto_approvals(api), "reason", "deleted")
 
 
 VERBS: dict[str, Callable[[dict[str, Any]], object]] = {

@@ -57,7 +57,7 @@ from userdata.kubeadm.places import KUBELET_FILE
 from userdata.pki.material import Pki
 
 VERSION = "v1.37.0"
-_WITHOUT_API = frozenset({"approvals", "auto-approval", "join-token", "add-ons", "certificates"})
+_WITHOUT_API = frozenset({"join-token", "add-ons", "certificates"})
 _NOT_SERVING = Unknown("the API: connection refused", "ConnectionRefusedError")
 _JOINER_CREDENTIALS = "run/holdfast/etcd"
 
@@ -288,6 +288,7 @@ def _replace_tasks(wiring: Any) -> None:
     tasks, departures = wiring.tasks, wiring.departures
     wiring.tasks = lambda *given: chosen(tasks(*given))
     wiring.departures = lambda *given: chosen(departures(*given))
+    wiring.approvals = lambda *_: ()
     wiring.renewal = lambda *_: Task("no certificates", 3600.0, lambda: "", leader_only=False)
 
 

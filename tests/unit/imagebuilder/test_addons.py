@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import shutil
@@ -12,10 +13,12 @@ from typing import Any
 import pytest
 
 from imagebuilder import addons, places, versions
+from imagebuilder.addons import cilium, policies
 from imagebuilder.addons.__main__ import main
 from imagebuilder.addons.manifests import RENDERED, text
 from imagebuilder.configure import File
 from rehearsal.binaries import charts
+from userdata.addons.places import POLICIES
 
 FOUND = versions.read()
 RELEASES = FOUND.releases
@@ -154,6 +157,90 @@ def test_the_autoscaler_changes_no_workload_and_reads_no_secret() -> None:
     changing = {"update", "patch", "delete", "create", "deletecollection"}
     changed = {resource for rule in rules if changing & set(rule["verbs"]) for resource in rule["resources"]}
     assert changed == {"nodes", "pods/eviction", "pods/status", "events", "leases", "configmaps"}
+
+
+# rights
+
+READS = {"get", "list", "watch"}
+EXPECTED_WRITES = {
+    # It cordons and taints what it removes, and evicts what runs there.
+    ("cluster-autoscaler", "nodes"),
+    ("cluster-autoscaler", "pods/eviction"),
+    ("cluster-autoscaler", "pods/status"),
+}
+POWERFUL = {"nodes", "nodes/status", "nodes/proxy", "pods", "pods/exec", "pods/eviction", "pods/status", "leases"}
+WORKLOADS = {"daemonsets", "deployments", "statefulsets", "replicasets", "jobs", "cronjobs", "serviceaccounts/token"}
+
+
+def rules(kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for each in objects(kind):
+        yield from ((each["metadata"]["name"], rule) for rule in each["rules"])
+
+
+def test_no_add_on_reads_secrets_or_writes_nodes_pods_or_leases_of_the_whole_cluster() -> None:
+    written = set()
+    for name, rule in rules("ClusterRole"):
+        resources = {*rule["resources"]}
+        assert not resources & {"secrets", "*"}, name
+        assert "*" not in {*rule["verbs"], *rule["apiGroups"]}, name
+        if {*rule["verbs"]} - READS:
+            written |= {(name, each) for each in resources & (POWERFUL | WORKLOADS)}
+    assert written == EXPECTED_WRITES
+
+
+def test_no_add_on_starts_pods_of_its_own_choice() -> None:
+    for name, rule in rules("Role"):
+        assert not {*rule["resources"]} & ({"pods", "pods/exec"} | WORKLOADS) or not {*rule["verbs"]} - READS, name
+
+
+def test_what_has_rights_in_the_whole_cluster_runs_on_control_planes_but_for_the_agent_of_each_node() -> None:
+    accounts = {subject["name"] for each in objects("ClusterRoleBinding") for subject in each["subjects"]}
+    control_plane = "node-role.kubernetes.io/control-plane"
+    elsewhere = set()
+    for pod in pods():
+        wanted = (
+            pod.get("affinity", {}).get("nodeAffinity", {}).get("requiredDuringSchedulingIgnoredDuringExecution", {})
+        )
+        keys = {
+            each["key"] for term in wanted.get("nodeSelectorTerms", []) for each in term.get("matchExpressions", [])
+        }
+        if pod["serviceAccountName"] in accounts and control_plane not in {*pod.get("nodeSelector", {}), *keys}:
+            elsewhere.add(pod["serviceAccountName"])
+    assert elsewhere == {"cilium"}
+
+
+def test_ciliums_operator_listens_on_its_own_host_alone() -> None:
+    (container,) = named("Deployment", "cilium-operator")["spec"]["template"]["spec"]["containers"]
+    assert [each["containerPort"] for each in container["ports"]] == [9234]
+    settings = named("ConfigMap", "cilium-config")["data"]
+    assert settings["operator-api-serve-addr"] == "127.0.0.1:9234"
+    assert "operator-prometheus-serve-addr" not in settings
+
+
+def test_a_chart_that_gives_other_rights_is_noticed() -> None:
+    role: Any = {"kind": "ClusterRole", "metadata": {"name": "cilium-operator"}, "rules": [{"resources": ["leases"]}]}
+    others: list[Any] = [
+        {"kind": kind, "metadata": {"name": "cilium-operator-ztunnel"}} for kind in ("Role", "RoleBinding")
+    ]
+    assert len(cilium.narrowed([copy.deepcopy(role), *others])) == 3
+    for changed in ([*others], [copy.deepcopy(role)], [{**role, "rules": []}, *others]):
+        with pytest.raises(LookupError, match="the chart"):
+            cilium.narrowed(copy.deepcopy(changed))
+
+
+@pytest.mark.parametrize("policy", [*policies.POLICIES, *policies.OF_CILIUM], ids=lambda each: each.name)
+def test_a_policy_is_in_force_and_refuses_what_it_cannot_judge(policy: policies.Policy) -> None:
+    made, binding = policy.objects()
+    assert named("ValidatingAdmissionPolicy", f"holdfast-{policy.name}") == made
+    assert binding["spec"]["policyName"] == made["metadata"]["name"]
+    assert binding["spec"]["validationActions"] == ["Deny"]
+    assert made["spec"]["failurePolicy"] == "Fail"
+    assert len(made["spec"]["matchConditions"]) == 1
+
+
+def test_a_cluster_with_another_network_gets_the_policies_that_are_for_every_cluster() -> None:
+    assert places.POLICY_MANIFEST == POLICIES
+    assert len(MADE[POLICIES]["items"]) == 2 * len(policies.POLICIES)
 
 
 # writing

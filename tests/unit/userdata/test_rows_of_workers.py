@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -192,8 +192,9 @@ class Requests:
     stored: Object
     judged: list[tuple[str, str]] = field(default_factory=list)
 
-    def list(self, _: Resource) -> Known[tuple[Object, ...]]:
-        return Known((self.stored,))
+    def pages(self, _: Resource, selectors: Mapping[str, str], largest: int) -> Iterator[Known[tuple[Object, ...]]]:
+        wanted = selectors["fieldSelector"].removeprefix("spec.signerName=")
+        yield Known((self.stored,) if self.stored["spec"]["signerName"] == wanted else ())
 
     def get(self, *_: object) -> NotFound:
         return NotFound("no such Node")
@@ -227,7 +228,12 @@ def key(root: Path) -> Key:
 @given(ITEMS)
 def test_another_workers_request_is_judged_the_same(key: Key, item: Item) -> None:
     request = {
-        "metadata": {"name": "csr-1", "creationTimestamp": datetime.fromtimestamp(NOW, UTC).isoformat()},
+        "metadata": {
+            "name": "csr-1",
+            "uid": "1",
+            "resourceVersion": "1",
+            "creationTimestamp": datetime.fromtimestamp(NOW, UTC).isoformat(),
+        },
         "spec": {
             "signerName": "kubernetes.io/kube-apiserver-client-kubelet",
             "username": "system:bootstrap:abcdef",

@@ -9,6 +9,7 @@ import pytest
 
 from tests.unit.userdata.addons.test_filling import VALUES, config_map, listed
 from userdata.addons.content import Addons, Record, addons, due, read_record, record_document
+from userdata.addons.places import POLICIES
 
 MANIFESTS = {"10.json": listed(config_map("kubernetes-endpoint", "host", "port"))}
 WANTED = addons(MANIFESTS, VALUES, "v1.37.2", kube_proxy=False)
@@ -34,8 +35,9 @@ def test_whatever_is_installed_differently_has_another(other: Addons) -> None:
     assert due(WANTED.record, other.record)
 
 
-def test_a_cluster_with_kube_proxy_gets_nothing_of_the_image() -> None:
-    assert addons({"broken.json": ""}, VALUES, "v1.37.2", kube_proxy=True).documents == {}
+def test_a_cluster_with_kube_proxy_gets_the_policies_and_nothing_else_of_the_image() -> None:
+    made = addons({"broken.json": "", POLICIES: listed()}, VALUES, "v1.37.2", kube_proxy=True)
+    assert dict(made.documents) == {POLICIES: json.loads(listed())}
 
 
 @pytest.mark.parametrize(

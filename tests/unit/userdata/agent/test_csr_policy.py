@@ -18,7 +18,7 @@ from userdata.agent.csr_policy import (
     Postpone,
     Serving,
     Verdict,
-    decide_client,
+    decide_first,
     decide_serving,
 )
 from userdata.kubeadm.tokens import GROUP
@@ -50,12 +50,12 @@ def asking(asked: Asked, **changed: Any) -> Asked:
 
 
 def test_a_worker_that_joins_and_speaks_of_its_key_is_approved() -> None:
-    assert isinstance(decide_client(FIRST, KEY, JOINING), Approve)
-    assert isinstance(decide_client(FIRST, KEY, replace(JOINING, state="pending")), Approve)
+    assert isinstance(decide_first(FIRST, KEY, JOINING), Approve)
+    assert isinstance(decide_first(FIRST, KEY, replace(JOINING, state="pending")), Approve)
 
 
 def test_the_same_key_may_be_approved_twice_for_a_kubelet_may_end_before_it_has_its_certificate() -> None:
-    assert isinstance(decide_client(FIRST, KEY, replace(JOINING, approved=frozenset({KEY}))), Approve)
+    assert isinstance(decide_first(FIRST, KEY, replace(JOINING, approved=frozenset({KEY}))), Approve)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_the_same_key_may_be_approved_twice_for_a_kubelet_may_end_before_it_has_
     ],
 )
 def test_a_first_request_of_another_form_is_denied_whatever_is_known(asked: Asked, said: str) -> None:
-    denied = decide_client(asked, KEY, JOINING)
+    denied = decide_first(asked, KEY, JOINING)
     assert isinstance(denied, Deny)
     assert said in denied.reason
 
@@ -102,17 +102,17 @@ def test_a_first_request_of_another_form_is_denied_whatever_is_known(asked: Aske
 def test_a_first_request_is_refused_where_the_instance_is_not_one_that_joins(
     changed: dict[str, Any], kind: type[Verdict], said: str
 ) -> None:
-    verdict = decide_client(FIRST, KEY, replace(JOINING, **changed))
+    verdict = decide_first(FIRST, KEY, replace(JOINING, **changed))
     assert isinstance(verdict, kind)
     assert said in verdict.reason
 
 
 def test_another_key_is_denied_once_the_instance_had_time_to_speak_of_it() -> None:
     foreign = replace(JOINING, boot_fingerprint=OTHER_KEY)
-    assert isinstance(decide_client(replace(FIRST, age_seconds=GRACE_SECONDS - 1), KEY, foreign), Postpone)
-    assert isinstance(decide_client(replace(FIRST, age_seconds=GRACE_SECONDS), KEY, foreign), Deny)
+    assert isinstance(decide_first(replace(FIRST, age_seconds=GRACE_SECONDS - 1), KEY, foreign), Postpone)
+    assert isinstance(decide_first(replace(FIRST, age_seconds=GRACE_SECONDS), KEY, foreign), Deny)
     noded = replace(foreign, has_node=True)
-    assert isinstance(decide_client(replace(FIRST, age_seconds=GRACE_SECONDS), KEY, noded), Deny)
+    assert isinstance(decide_first(replace(FIRST, age_seconds=GRACE_SECONDS), KEY, noded), Deny)
 
 
 INSTANCES = st.builds(
@@ -129,7 +129,7 @@ INSTANCES = st.builds(
 def test_whoever_is_approved_is_a_live_worker_without_a_node_that_spoke_of_this_key(
     instance: Bootstrapping, key: str, age: float
 ) -> None:
-    verdict = decide_client(replace(FIRST, age_seconds=age), key, instance)
+    verdict = decide_first(replace(FIRST, age_seconds=age), key, instance)
     assert verdict.reason
     allowed = (
         instance.role == "worker"

@@ -240,9 +240,9 @@ class RestartingApi:
         self.asked = 0
         self.back = threading.Event()
 
-    def list(self, resource: object) -> Reading[tuple[Any, ...]]:
+    def pages(self, *asked: object, largest: int) -> Iterator[Reading[tuple[Any, ...]]]:
         self.asked += 1
-        return Known(()) if self.back.is_set() else Unknown("list requests at 10.0.0.5: ConnectionRefusedError")
+        yield Known(()) if self.back.is_set() else Unknown("list requests at 10.0.0.5: ConnectionRefusedError")
 
 
 def test_requests_are_judged_while_certificates_are_busy_as_soon_as_the_api_server_answers_again(

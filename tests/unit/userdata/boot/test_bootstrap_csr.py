@@ -29,7 +29,7 @@ from userdata.host.https import NoAnswer
 from userdata.join.data import JoinData
 from userdata.kubeadm.places import BOOTSTRAP_FILE, DISCOVERY_FILE
 from userdata.kubeadm.tokens import new_token
-from userdata.pki.inspecting import certificate_fingerprint, inspect, key_fingerprint, request_fingerprint
+from userdata.pki.inspecting import certificate_fingerprint, inspect, key_fingerprint
 from userdata.pki.issuing import Leaf, new_authority, public_key
 from userdata.pki.requests import parse
 
@@ -98,7 +98,7 @@ def test_a_new_key_is_kept_for_root_alone_with_a_request_for_the_nodes_name_and_
     asked = parse(made.request)
     assert (asked.organization, asked.common_name) == ("system:nodes", f"system:node:{ME}")
     assert (asked.names, asked.addresses) == ((), ())
-    assert made.fingerprint == key_fingerprint(made.private) == request_fingerprint(made.request)
+    assert made.fingerprint == key_fingerprint(made.private) == asked.fingerprint
 
 
 def test_a_key_that_an_interrupted_boot_has_left_is_used_again(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ EVENTS = (
     "stack: signal",
     "run: kubeadm init phase",
     "run: kubectl /etc/kubernetes/admin.conf",
+    "run: kubectl /etc/kubernetes/admin.conf",
     "machine: start holdfast-agent.service",
     "table: get boot-failures#2",
 )

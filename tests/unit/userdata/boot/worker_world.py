@@ -36,8 +36,9 @@ from userdata.kubeadm.machine import SystemMachine
 from userdata.kubeadm.places import BOOTSTRAP_FILE, DISCOVERY_FILE, JOIN_FILE, KUBELET_FILE
 from userdata.kubeadm.tokens import new_token
 from userdata.logs.lines import StageFailed
-from userdata.pki.inspecting import ca_hashes, certificate_fingerprint, request_fingerprint
+from userdata.pki.inspecting import ca_hashes, certificate_fingerprint
 from userdata.pki.issuing import Leaf
+from userdata.pki.requests import parse
 
 ME = "i-0123456789abcdef0"
 IDENTITY = InstanceIdentity(ME, "us-east-1a", "us-east-1", "123456789012", "10.0.0.9", "m7i.large", "ami-1", "aws")
@@ -58,7 +59,6 @@ SILENT = "the API at 127.0.0.1: timed out"
 _MOST_SLEEPS = 200
 
 hashes_of = cache(ca_hashes)
-fingerprint_of = cache(request_fingerprint)
 """openssl is asked once for each text: most of what a boot takes here is its start."""
 
 
@@ -139,7 +139,7 @@ class WorkerWorld:
     def agents_judge(self) -> None:
         """Approve, as the agents do, what the instance's own row speaks of."""
         for name, stored in list(self.api.stored.items()):
-            if "status" not in stored and fingerprint_of(self.api.request(name)) == self.fingerprint:
+            if "status" not in stored and parse(self.api.request(name)).fingerprint == self.fingerprint:
                 self.api.approve(name)
 
     # what a test looks at
@@ -189,7 +189,7 @@ class WorkerWorld:
         self.while_asleep()
 
     def _seen(self, request: str) -> None:
-        if fingerprint_of(request) != self.fingerprint:
+        if parse(request).fingerprint != self.fingerprint:
             self.asked_unpublished.append(request)
 
     # the boot

@@ -24,6 +24,7 @@ from coordination.termination import TERMINATED
 from coordination.timings import Timings
 from tests.unit.userdata import tables
 from tests.unit.userdata.tables import MemoryTable
+from userdata.addons.places import FOLDER, POLICIES
 from userdata.boot.context import Context
 from userdata.boot.control_plane import ControlPlaneBoot
 from userdata.boot.end import End
@@ -218,6 +219,8 @@ class World:
 
     def context(self, slots: int = 3) -> Context:
         """What a boot of the node stands on. Its launch hook has to be closed."""
+        # As the image has it.
+        files.write(self.root, {f"{FOLDER}/{POLICIES}": files.File('{"kind": "List", "items": []}')})
         log = Log(self.lines.append)
         identity = InstanceIdentity(
             ME, "us-east-1a", "us-east-1", "123456789012", MY_ADDRESS, "m7i.large", "ami-1", "aws"

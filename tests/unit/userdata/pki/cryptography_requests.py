@@ -75,11 +75,17 @@ CHALLENGE_PASSWORD = AttributeOID.CHALLENGE_PASSWORD
 
 def fingerprint(der: bytes) -> str | None:
     """sha256 of the key's SubjectPublicKeyInfo; None where the request or its key is refused."""
+    key = written(der)
+    return None if key is None else hashlib.sha256(key).hexdigest()
+
+
+def written(der: bytes) -> bytes | None:
+    """The key's SubjectPublicKeyInfo; None where the request or its key is refused."""
     try:
         key = x509.load_der_x509_csr(der).public_key()
     except (ValueError, UnsupportedAlgorithm):
         return None
-    return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _alternatives(request: x509.CertificateSigningRequest) -> list[x509.GeneralName]:

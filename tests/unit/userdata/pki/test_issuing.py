@@ -19,10 +19,10 @@ from userdata.pki.inspecting import (
     certificate_fingerprint,
     inspect,
     key_fingerprint,
-    request_fingerprint,
 )
 from userdata.pki.issuing import Leaf, Subject, Use, issue, new_authority, new_key, new_pki
 from userdata.pki.openssl import Held, OpensslFailed, openssl
+from userdata.pki.requests import parse
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 AUTHORITY = new_authority("kubernetes", NOW)
@@ -147,7 +147,7 @@ def test_every_authority_of_a_bundle_has_its_hash() -> None:
 def test_a_key_has_the_same_fingerprint_in_a_request_a_certificate_and_alone() -> None:
     made = leaf(["clientAuth"])
     request = openssl(["req", "-new", "-key", Held(made.key), "-subj", "/O=system:nodes/CN=system:node:x"]).decode()
-    prints = {key_fingerprint(made.key), certificate_fingerprint(made.certificate), request_fingerprint(request)}
+    prints = {key_fingerprint(made.key), certificate_fingerprint(made.certificate), parse(request).fingerprint}
     assert len(prints) == 1
     assert prints != {key_fingerprint(new_key())}
 

@@ -1,0 +1,195 @@
+"""What the API server refuses nodes, token holders and agents beyond their rights: policies in it, without a webhook.
+
+Rights say which kinds of objects somebody may write; these say which of them, and what may stand in them. Each holds
+for whom its `who` names, and for nobody else. What cannot be judged is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+_API = "admissionregistration.k8s.io/v1"
+LARGEST_REQUEST_BYTES = 4096
+"""Of a certificate signing request in PEM; a kubelet's has 500."""
+
+_NODE = "system:node:"
+_TOKEN = "system:bootstrap:"
+_AGENTS = "holdfast:agents"
+"""The group of the agents of control planes (userdata.kube.access)."""
+_CILIUM = "system:serviceaccount:kube-system:cilium"
+# The node of the Pod that a token is bound to:
+# https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#additional-metadata-in-pod-bound-tokens
+_NODE_OF_TOKEN = "request.userInfo.extra[?'authentication.kubernetes.io/node-name'].orValue([''])[0]"
+_OLD_OR_NEW = "(request.operation == 'DELETE' ? oldObject : object)"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One policy with its binding. `who` and each of `rules` are expressions of CEL; a rule has a sentence for whoever
+    breaks it."""
+
+    name: str
+    groups: Mapping[str, Sequence[str]]
+    """Resources by API group and version, as `/v1`."""
+    operations: Sequence[str]
+    who: str
+    rules: Sequence[tuple[str, str]]
+    variables: Mapping[str, str] = field(default_factory=dict)
+    for_each_node: bool = False
+    """Whether the rules are asked once for every Node, which is `params` in them."""
+
+    def objects(self) -> list[dict[str, Any]]:
+        """The policy and its binding."""
+        metadata = {"name": f"holdfast-{self.name}", "labels": {"app.kubernetes.io/part-of": "holdfast"}}
+        spec: dict[str, Any] = {
+            "failurePolicy": "Fail",
+            "matchConstraints": {"resourceRules": [self._rule(*each) for each in self.groups.items()]},
+            "matchConditions": [{"name": "who", "expression": self.who}],
+            "variables": [{"name": name, "expression": text} for name, text in self.variables.items()],
+            "validations": [{"expression": text, "message": said, "reason": "Forbidden"} for text, said in self.rules],
+        }
+        binding: dict[str, Any] = {"policyName": metadata["name"], "validationActions": ["Deny"]}
+        if self.for_each_node:
+            spec["paramKind"] = {"apiVersion": "v1", "kind": "Node"}
+            binding["paramRef"] = {"selector": {}, "parameterNotFoundAction": "Deny"}
+        return [
+            {"apiVersion": _API, "kind": "ValidatingAdmissionPolicy", "metadata": metadata, "spec": spec},
+            {"apiVersion": _API, "kind": "ValidatingAdmissionPolicyBinding", "metadata": metadata, "spec": binding},
+        ]
+
+    def _rule(self, group: str, resources: Sequence[str]) -> dict[str, Any]:
+        name, _, version = group.rpartition("/")
+        return {
+            "apiGroups": [name],
+            "apiVersions": [version],
+            "operations": list(self.operations),
+            "resources": list(resources),
+        }
+
+
+def _of_user(prefix: str) -> str:
+    return f"request.userInfo.username.startsWith('{prefix}')"
+
+
+_SMALL = f"size(object.spec.request) <= {LARGEST_REQUEST_BYTES}"
+
+POLICIES: Sequence[Policy] = (
+    Policy(
+        # A node that registers with another one's instance has the autoscaler end that one in its place.
+        "node-is-its-instance",
+        {"/v1": ("nodes",)},
+        ("CREATE", "UPDATE"),
+        _of_user(_NODE),
+        (
+            (
+                "!has(object.spec.providerID) || object.spec.providerID == ''"
+                " || object.spec.providerID.endsWith('/' + object.metadata.name)",
+                "the providerID of a Node is that of its own instance",
+            ),
+        ),
+    ),
+    Policy(
+        # There are no quotas for these, and each is stored for hours.
+        "requests-with-a-token",
+        {"certificates.k8s.io/v1": ("certificatesigningrequests",)},
+        ("CREATE",),
+        _of_user(_TOKEN),
+        (
+            (_SMALL, f"a request has at most {LARGEST_REQUEST_BYTES} bytes"),
+            (
+                "object.metadata.name.matches('^holdfast-i-[0-9a-f]{8,17}-[0-9a-f]{12}$')",
+                "a request is named holdfast-<instance>-<the first 12 digits of the key's fingerprint>",
+            ),
+        ),
+    ),
+    Policy(
+        "requests-of-nodes",
+        {"certificates.k8s.io/v1": ("certificatesigningrequests",)},
+        ("CREATE",),
+        _of_user(_NODE),
+        (
+            (_SMALL, f"a request has at most {LARGEST_REQUEST_BYTES} bytes"),
+            ("object.metadata.name.startsWith('csr-')", "a kubelet's request is named csr-…"),
+        ),
+    ),
+    Policy(
+        # A Secret of another type would be a service account's token, and with it anybody's rights.
+        "agents-write-join-tokens",
+        {"/v1": ("secrets",)},
+        ("CREATE", "UPDATE"),
+        f"'{_AGENTS}' in request.userInfo.groups",
+        (
+            (
+                "object.type == 'bootstrap.kubernetes.io/token' && object.metadata.namespace == 'kube-system'",
+                "an agent writes Secrets of join tokens only",
+            ),
+        ),
+    ),
+)
+"""For every cluster."""
+
+OF_CILIUM: Sequence[Policy] = (
+    Policy(
+        # Every node sends the Pods' packets of another one where its CiliumNode says.
+        "cilium-own-node",
+        {"cilium.io/v2": ("ciliumnodes", "ciliumnodes/status")},
+        ("CREATE", "UPDATE"),
+        f"request.userInfo.username == '{_CILIUM}'",
+        (
+            (f"{_NODE_OF_TOKEN} == object.metadata.name", "an agent of Cilium writes the CiliumNode of its own node"),
+            (
+                "object.?spec.?ipam.?podCIDRs.orValue([]) =="
+                " (oldObject == null ? [] : oldObject.?spec.?ipam.?podCIDRs.orValue([]))",
+                "which addresses a node's Pods have is for Cilium's operator to say",
+            ),
+        ),
+    ),
+    Policy(
+        # By these the other nodes learn which Pod has an address, and so what may reach it.
+        "cilium-own-endpoints",
+        {"cilium.io/v2": ("ciliumendpoints", "ciliumendpoints/status")},
+        ("CREATE", "UPDATE", "DELETE"),
+        f"request.userInfo.username == '{_CILIUM}'",
+        (
+            (
+                "params.metadata.name != variables.node || variables.at in variables.addresses",
+                "an agent of Cilium writes CiliumEndpoints of its own node",
+            ),
+            (
+                "params.metadata.name != variables.node || variables.was in variables.addresses",
+                "an agent of Cilium changes CiliumEndpoints of its own node",
+            ),
+            ("variables.node != ''", "the token of an agent of Cilium names its node"),
+        ),
+        {
+            "node": _NODE_OF_TOKEN,
+            "addresses": "[''] + params.?status.?addresses.orValue([]).filter(a, a.type == 'InternalIP')"
+            ".map(a, a.address)",
+            "at": f"{_OLD_OR_NEW}.?status.?networking.?node.orValue('')",
+            "was": "oldObject == null ? '' : oldObject.?status.?networking.?node.orValue('')",
+        },
+        for_each_node=True,
+    ),
+    Policy(
+        # Its number stands in packets and policies: with other labels it would be somebody else.
+        "cilium-identities-stay",
+        {"cilium.io/v2": ("ciliumidentities",)},
+        ("UPDATE",),
+        f"request.userInfo.username == '{_CILIUM}'",
+        (
+            (
+                "object[?'security-labels'] == oldObject[?'security-labels']"
+                " && object.metadata.?labels == oldObject.metadata.?labels",
+                "an agent of Cilium changes no labels of an identity",
+            ),
+        ),
+    ),
+)
+"""Where Cilium is installed."""
+
+
+def objects(policies: Iterable[Policy]) -> list[dict[str, Any]]:
+    """Policies and their bindings, as the API server takes them."""
+    return [each for policy in policies for each in policy.objects()]

@@ -1,0 +1,286 @@
+"""A real kube-apiserver holds nodes, token holders, agents and Cilium's agents to what is their own."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from coordination.outcomes import Done, Known
+from imagebuilder.addons import policies
+from tests.integration.node.kube import Kube, serving
+from tests.programs import MINORS
+from tests.unit.userdata.requests import of_node
+from tests.waiting import wait_for
+from userdata.kube.client import Api
+from userdata.kube.outcomes import ApiInvalid, Change, Forbidden
+from userdata.kube.resources import CLUSTER_ROLE_BINDINGS, NODES, PODS, SECRETS, SIGNING_REQUESTS, Object, Resource
+from userdata.kube.rights import CLIENT_SIGNER
+from userdata.kubeadm.tokens import GROUP
+from userdata.pki.issuing import Subject, new_key
+
+ONE, OTHER = "i-0000000000000000a", "i-0000000000000000b"
+ADDRESSES = {ONE: "10.0.0.5", OTHER: "10.0.0.6"}
+RBAC = "rbac.authorization.k8s.io"
+CILIUM_NODES = Resource("cilium.io/v2", "ciliumnodes")
+CILIUM_ENDPOINTS = Resource("cilium.io/v2", "ciliumendpoints")
+CILIUM_IDENTITIES = Resource("cilium.io/v2", "ciliumidentities")
+SERVICE_ACCOUNTS = Resource("v1", "serviceaccounts")
+DEFINITIONS = Resource("apiextensions.k8s.io/v1", "customresourcedefinitions")
+KINDS = {CILIUM_NODES: "CiliumNode", CILIUM_ENDPOINTS: "CiliumEndpoint", CILIUM_IDENTITIES: "CiliumIdentity"}
+ADMISSION = {
+    "ValidatingAdmissionPolicy": Resource("admissionregistration.k8s.io/v1", "validatingadmissionpolicies"),
+    "ValidatingAdmissionPolicyBinding": Resource(
+        "admissionregistration.k8s.io/v1", "validatingadmissionpolicybindings"
+    ),
+}
+REQUEST = of_node(ONE, key=new_key())
+
+
+def head(version: str, kind: str, name: str) -> dict[str, Any]:
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": name}}
+
+
+def node(name: str, provider_id: str = "") -> dict[str, Any]:
+    return {**head("v1", "Node", name), "spec": {"providerID": provider_id} if provider_id else {}}
+
+
+@pytest.fixture(scope="module", params=MINORS)
+def kube(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kube]:
+    """An API server of each minor with two nodes, Cilium's kinds and account, and the policies."""
+    with serving(tmp_path_factory, request.param) as made:
+        for name, address in ADDRESSES.items():
+            assert made.master.create(NODES, node(name)) == Done()
+            status = {"status": {"addresses": [{"type": "InternalIP", "address": address}]}}
+            master = made.server.user(Subject("master", "system:masters"))
+            path = f"{NODES.path(name)}/status"
+            assert made.server.ask("PUT", path, master, {**node(name), **status})[0] == 200
+        for resource, kind in KINDS.items():
+            assert made.master.create(DEFINITIONS, definition(resource, kind)) == Done()
+        bound = {
+            **head(f"{RBAC}/v1", "ClusterRoleBinding", "cilium"),
+            "subjects": [{"kind": "ServiceAccount", "name": "cilium", "namespace": "kube-system"}],
+            # Rights are not what is tried here.
+            "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "cluster-admin"},
+        }
+        assert made.master.create(CLUSTER_ROLE_BINDINGS, bound) == Done()
+        account = head("v1", "ServiceAccount", "cilium")
+        assert made.master.create(SERVICE_ACCOUNTS, account, "kube-system") == Done()
+        for each in policies.objects([*policies.POLICIES, *policies.OF_CILIUM]):
+            assert made.master.create(ADMISSION[each["kind"]], each) == Done()
+        yield made
+
+
+def definition(resource: Resource, kind: str) -> Object:
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v2", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    scope = "Namespaced" if resource == CILIUM_ENDPOINTS else "Cluster"
+    names = {"kind": kind, "plural": resource.plural, "singular": kind.lower()}
+    return {
+        **head(DEFINITIONS.api, "CustomResourceDefinition", f"{resource.plural}.cilium.io"),
+        "spec": {"group": "cilium.io", "scope": scope, "names": names, "versions": [version]},
+    }
+
+
+def refused(change: Change) -> str:
+    """What a policy says; empty where it lets pass."""
+    if isinstance(change, Forbidden | ApiInvalid):
+        return change.reason
+    assert change == Done(), change
+    return ""
+
+
+def as_node(kube: Kube, name: str) -> Api:
+    return kube.user(Subject(f"system:node:{name}", "system:nodes"))
+
+
+# nodes
+
+
+def test_a_node_is_its_own_instance(kube: Kube) -> None:
+    name = "i-0000000000000000c"
+    of_another = node(name, f"aws:///us-east-1a/{ONE}")
+
+    def said() -> str:
+        change = as_node(kube, name).create(NODES, of_another)
+        if change == Done():
+            kube.master.delete(NODES, name)
+        return refused(change)
+
+    wait_for(said, "the policy is in force", pause_seconds=0.2)
+    assert "the providerID of a Node is that of its own instance" in said()
+    assert refused(as_node(kube, name).create(NODES, node(name, f"aws:///us-east-1a/{name}"))) == ""
+
+
+def signing(name: str, request: str) -> Object:
+    spec = {
+        "request": base64.b64encode(request.encode()).decode(),
+        "signerName": CLIENT_SIGNER,
+        "usages": ["digital signature", "client auth"],
+    }
+    return {**head(SIGNING_REQUESTS.api, "CertificateSigningRequest", name), "spec": spec}
+
+
+def test_requests_with_a_token_are_small_and_named_as_ours(kube: Kube) -> None:
+    holder, good = kube.user(Subject("system:bootstrap:abcdef", GROUP)), f"holdfast-{ONE}-0123456789ab"
+
+    def said(name: str, request: str = REQUEST) -> str:
+        change = holder.create(SIGNING_REQUESTS, signing(name, request))
+        kube.master.delete(SIGNING_REQUESTS, name)
+        return refused(change)
+
+    wait_for(lambda: said("mine"), "the policy is in force", pause_seconds=0.2)
+    assert "a request is named holdfast-<instance>-" in said("csr-1")
+    assert "at most 4096 bytes" in said(good, f"{'x' * 5000}\n{REQUEST}")
+    assert said(good) == ""
+
+
+def test_requests_of_nodes_are_small_and_a_kubelets(kube: Kube) -> None:
+    def said(name: str, request: str = REQUEST) -> str:
+        change = as_node(kube, ONE).create(SIGNING_REQUESTS, signing(name, request))
+        kube.master.delete(SIGNING_REQUESTS, name)
+        return refused(change)
+
+    wait_for(lambda: said("mine"), "the policy is in force", pause_seconds=0.2)
+    assert "at most 4096 bytes" in said("csr-1", f"{'x' * 5000}\n{REQUEST}")
+    assert said("csr-1") == ""
+
+
+# agents of control planes
+
+
+def secret(name: str, kind: str, **annotations: str) -> Object:
+    metadata = {"name": name, "annotations": annotations}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": kind, "data": {}}
+
+
+def test_an_agent_writes_join_tokens_and_no_other_secret(kube: Kube) -> None:
+    token = secret("stolen", "kubernetes.io/service-account-token", **{"kubernetes.io/service-account.name": "cilium"})
+
+    def said() -> str:
+        change = kube.agent.create(SECRETS, token, "kube-system")
+        kube.master.delete(SECRETS, "stolen", "kube-system")
+        return refused(change)
+
+    wait_for(said, "the policy is in force", pause_seconds=0.2)
+    assert "an agent writes Secrets of join tokens only" in said()
+    assert refused(kube.agent.create(SECRETS, secret("opaque", "Opaque"), "kube-system")) != ""
+    good = secret("bootstrap-token-abcdef", "bootstrap.kubernetes.io/token")
+    assert refused(kube.agent.create(SECRETS, good, "kube-system")) == ""
+
+
+# Cilium
+
+
+class CiliumAgent:
+    """An agent of Cilium on a node: its token is bound to its Pod."""
+
+    def __init__(self, kube: Kube, name: str) -> None:
+        self._kube = kube
+        pod = f"cilium-{secrets.token_hex(4)}"
+        spec = {"serviceAccountName": "cilium", "nodeName": name, "containers": [{"name": "c", "image": "c"}]}
+        assert kube.master.create(PODS, {**head("v1", "Pod", pod), "spec": spec}, "kube-system") == Done()
+        found = kube.master.get(PODS, pod, "kube-system")
+        assert isinstance(found, Known)
+        bound = {"kind": "Pod", "apiVersion": "v1", "name": pod, "uid": found.value["metadata"]["uid"]}
+        body = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"audiences": [], "boundObjectRef": bound},
+        }
+        path = f"{SERVICE_ACCOUNTS.path('cilium', 'kube-system')}/token"
+        status, said = kube.server.ask("POST", path, kube.server.user(Subject("master", "system:masters")), body)
+        assert status == 201, said
+        self._token = json.loads(said)["status"]["token"]
+
+    def writes(self, resource: Resource, name: str, namespace: str = "", method: str = "PUT", **fields: Any) -> str:
+        """What a policy says to creating (POST), replacing (PUT) or deleting (DELETE) an object; empty for nothing."""
+        body: Any = {**head(resource.api, KINDS[resource], name), **fields}
+        path = resource.path("" if method == "POST" else name, namespace)
+        if method == "PUT":
+            found = self._kube.master.get(resource, name, namespace)
+            assert isinstance(found, Known), found
+            body["metadata"]["resourceVersion"] = found.value["metadata"]["resourceVersion"]
+        status, said = self._kube.server.ask(method, path, self._token, None if method == "DELETE" else body)
+        assert status in (200, 201, 403), said
+        return str(json.loads(said)["message"]) if status == 403 else ""
+
+
+@pytest.fixture
+def agent(kube: Kube) -> CiliumAgent:
+    """That of one of the nodes, once the policies hold."""
+    made = CiliumAgent(kube, ONE)
+
+    def holds() -> bool:
+        said = made.writes(CILIUM_NODES, "probe", method="POST")
+        kube.master.delete(CILIUM_NODES, "probe")
+        with_no_node = made.writes(CILIUM_ENDPOINTS, "probe", "default", "POST", status=endpoint(OTHER))
+        kube.master.delete(CILIUM_ENDPOINTS, "probe", "default")
+        return bool(said and with_no_node)
+
+    wait_for(holds, "the policies are in force", pause_seconds=0.2)
+    return made
+
+
+def endpoint(name: str) -> dict[str, Any]:
+    return {"networking": {"node": ADDRESSES[name], "addressing": [{"ipv4": "100.64.0.9"}]}}
+
+
+def ranges(*cidrs: str) -> dict[str, Any]:
+    return {"ipam": {"podCIDRs": list(cidrs)}}
+
+
+def test_an_agent_of_cilium_writes_its_own_node(kube: Kube, agent: CiliumAgent) -> None:
+    assert "the CiliumNode of its own node" in agent.writes(CILIUM_NODES, OTHER, method="POST", spec={})
+    assert agent.writes(CILIUM_NODES, ONE, method="POST", spec={"addresses": []}) == ""
+    for name in (ONE, OTHER):
+        given = {**head(CILIUM_NODES.api, "CiliumNode", name), "spec": ranges("100.64.1.0/24")}
+        assert kube.master.apply(CILIUM_NODES, given) == Done()
+    assert "the CiliumNode of its own node" in agent.writes(CILIUM_NODES, OTHER, spec=ranges("100.64.1.0/24"))
+    assert agent.writes(CILIUM_NODES, ONE, spec={**ranges("100.64.1.0/24"), "bootid": "2"}) == ""
+    both = ranges("100.64.1.0/24", "100.64.2.0/24")
+    assert "is for Cilium's operator to say" in agent.writes(CILIUM_NODES, ONE, spec=both)
+
+
+def test_an_agent_of_cilium_writes_endpoints_of_its_own_node(kube: Kube, agent: CiliumAgent) -> None:
+    def writes(name: str, method: str, status: dict[str, Any] | None = None) -> str:
+        return agent.writes(CILIUM_ENDPOINTS, name, "default", method, **({"status": status} if status else {}))
+
+    assert writes("own", "POST", endpoint(ONE)) == ""
+    assert writes("own", "PUT", endpoint(ONE)) == ""
+    assert "of its own node" in writes("foreign", "POST", endpoint(OTHER))
+    # Not a way around: taken over, or given away.
+    theirs = {**head(CILIUM_ENDPOINTS.api, "CiliumEndpoint", "theirs"), "status": endpoint(OTHER)}
+    assert kube.master.create(CILIUM_ENDPOINTS, theirs, "default") == Done()
+    assert "of its own node" in writes("theirs", "PUT", endpoint(ONE))
+    assert "of its own node" in writes("own", "PUT", endpoint(OTHER))
+    assert "of its own node" in writes("theirs", "DELETE")
+    assert writes("own", "DELETE") == ""
+
+
+def test_an_agent_of_cilium_makes_identities_and_changes_none(kube: Kube, agent: CiliumAgent) -> None:
+    labels: dict[str, Any] = {"security-labels": {"k8s:app": "web"}}
+    assert agent.writes(CILIUM_IDENTITIES, "4711", method="POST", **labels) == ""
+    assert agent.writes(CILIUM_IDENTITIES, "4711", more="heartbeat", **labels) == ""
+    others: dict[str, Any] = {"security-labels": {"k8s:app": "database"}}
+    assert "changes no labels" in agent.writes(CILIUM_IDENTITIES, "4711", **others)
+
+
+def test_a_token_of_no_pod_writes_nothing_of_ciliums(kube: Kube, agent: CiliumAgent) -> None:
+    stranger = CiliumAgent.__new__(CiliumAgent)
+    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": []}}
+    path = f"{SERVICE_ACCOUNTS.path('cilium', 'kube-system')}/token"
+    said = kube.server.ask("POST", path, kube.server.user(Subject("master", "system:masters")), body)[1]
+    stranger._kube, stranger._token = kube, json.loads(said)["status"]["token"]
+    assert stranger.writes(CILIUM_NODES, ONE, method="POST", spec={}) != ""
+    assert stranger.writes(CILIUM_ENDPOINTS, "x", "default", "POST", status=endpoint(ONE)) != ""
+
+
+def test_whoever_is_not_named_is_not_judged(kube: Kube) -> None:
+    assert kube.master.create(SECRETS, secret("anything", "Opaque"), "kube-system") == Done()
+    assert kube.master.create(SIGNING_REQUESTS, signing("anything", REQUEST)) == Done()
+    assert kube.master.create(CILIUM_NODES, head(CILIUM_NODES.api, "CiliumNode", "anything")) == Done()

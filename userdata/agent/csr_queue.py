@@ -1,0 +1,53 @@
+"""Which requests for certificates are looked at, and in which order, where a pass has no time for all. Pure.
+
+Whoever holds the join token, and each node, may store as many requests as it likes, in any name. None of them may hold
+up the others: requests about instances of the cluster come before those about strangers, each name has its turn before
+any has a second one, and what was looked at before comes after what was not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from userdata.agent.csr_policy import Asked, RequestKind
+from userdata.kube.resources import Object
+
+LARGEST_REQUEST = 8192
+"""Characters of a request in base64. A kubelet's has a thousand."""
+TURNS = 20
+"""How many requests about one name are looked at in a pass. A kubelet has one, and after restarts a few."""
+
+
+@dataclass(frozen=True)
+class WaitingRequest:
+    """A request that nobody has judged."""
+
+    uid: str
+    kind: RequestKind
+    asked: Asked
+    head: Object
+    """What it is judged by: its kind, name and version. Not the rest, for there may be many."""
+
+    @property
+    def name(self) -> str:
+        """The instance that it is about."""
+        return self.asked.named
+
+
+def in_order(
+    waiting: Iterable[WaitingRequest], is_ours: Callable[[str], bool], looked_at: Mapping[str, int]
+) -> Sequence[WaitingRequest]:
+    """Whom to look at, the first first. `looked_at` has the number of the last pass in which a request was.
+
+    Those of the same turn come in the order of their age.
+    """
+    turns: dict[str, int] = {}
+    placed: list[tuple[tuple[bool, int, int, float, str], WaitingRequest]] = []
+    for each in sorted(waiting, key=lambda each: (looked_at.get(each.uid, 0), -each.asked.age_seconds, each.uid)):
+        turn = turns[each.name] = turns.get(each.name, 0) + 1
+        if turn <= TURNS:
+            stranger = not is_ours(each.name)
+            place = (stranger, looked_at.get(each.uid, 0), turn, -each.asked.age_seconds, each.uid)
+            placed.append((place, each))
+    return [each for _, each in sorted(placed, key=lambda pair: pair[0])]
