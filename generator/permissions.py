@@ -36,7 +36,6 @@ from coordination.names import (
     CLUSTER_TAG,
     CONTROL_PLANE_ROLE,
     ROLE_TAG,
-    WORKER_ROLE,
     boot_item,
 )
 from generator.values import ClusterUuid, RoleName, VpcId
@@ -222,15 +221,6 @@ GRANTS: tuple[Grant, ...] = (
         On.JOIN_PARAMETERS,
     ),
     Grant(Role.WORKER, "WriteLogs", _LOG_WRITE, On.NODE_LOGS),
-    Grant(
-        Role.WORKER,
-        "GiveUp",
-        (autoscaling.SetInstanceHealth,),
-        On.GROUPS,
-        # The slots' groups carry the cluster's tag, too; by it alone a worker could have every voter replaced.
-        conditions={"StringEquals": {f"aws:ResourceTag/{ROLE_TAG}": WORKER_ROLE}},
-        tagged=True,
-    ),
     Grant(Role.WORKER, "SignalStack", (cloudformation.SignalResource,), On.OWN_STACK),
     # function
     Grant(Role.FUNCTION, "UseKey", _KEY_USE, On.KEY, conditions=via("dynamodb", "lambda", "sqs")),

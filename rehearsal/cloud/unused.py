@@ -25,7 +25,6 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "WriteRows": "deleting: conditions that are over, and rows of instances that are long gone",
     },
     "WorkerRole": {
-        "GiveUp": _FAULTS,
         "PullImages": _OWN_IMAGES,
         "ReadThroughKey": _ON_BEHALF,
         "RegistryLogin": _OWN_IMAGES,

@@ -76,6 +76,9 @@ class Machine(Protocol):
     def start(self, unit: str) -> None:
         """Start another unit."""
 
+    def power_off(self) -> None:
+        """Shut the machine down, a moment later. Raises StageFailed."""
+
     def stop(self) -> None:
         """Stop kubelet and etcd."""
 
@@ -140,10 +143,3 @@ class PublishedJoinData(Protocol):
 
     def read(self) -> ReadJoinData:
         """The data; None where nobody has published any."""
-
-
-class PoolGroup(Protocol):
-    """A worker's group, which holds it by no hook (userdata.cloud.lifecycle)."""
-
-    def mark_unhealthy(self) -> Request:
-        """This node will never serve: have it replaced."""

@@ -156,7 +156,6 @@ def _worker(begun: _Begun) -> End:
         table=begun.table,
         join_data=begun.join_data,
         stack=StackSignals(client("cloudformation"), pool.stack, begun.identity.instance_id),
-        own_group=OwnAutoScalingGroup(client("autoscaling"), about.cluster_uuid, begun.identity.instance_id),
         system=SystemMachine(begun.root),
         stages=stages,
         run=run,

@@ -18,13 +18,12 @@ from userdata.boot.bootstrap_csr import Asker, Denied, Key
 from userdata.boot.context import jittered, registration
 from userdata.boot.end import End
 from userdata.boot.failures import Overtaken, StepFailed
-from userdata.boot.ports import ClusterItem, Machine, PoolGroup, PublishedJoinData, Stack
+from userdata.boot.ports import ClusterItem, Machine, PublishedJoinData, Stack
 from userdata.boot.retry import until_told
 from userdata.boot.stages import RunningStage, Stages
 from userdata.config.image import ImageFacts
 from userdata.config.settings import ClusterSettings, PoolSettings
 from userdata.faults.fault import Fault
-from userdata.faults.outcomes import of_outcome
 from userdata.faults.output import of_output
 from userdata.host import files
 from userdata.host.commands import Run
@@ -62,7 +61,6 @@ class WorkerContext:
     table: ClusterItem
     join_data: PublishedJoinData
     stack: Stack
-    own_group: PoolGroup
     system: Machine
     stages: Stages
     run: Run
@@ -95,9 +93,9 @@ class Worker:
         """Have this worker replaced, and say why."""
         with self._context.stages.stage("launch-abandoned") as told:
             told.wait(str(failed))
-            outcome = self._context.own_group.mark_unhealthy()
-            if isinstance(outcome, Unknown):
-                raise StepFailed(of_outcome(outcome)) from failed
+            # Its group finds it stopped, and launches another one. No role of a worker may say anything of a group's
+            # instances: it could say it of all the others.
+            self._context.system.power_off()
             told.say(str(failed))
 
     def _become_a_node(self) -> None:

@@ -1,4 +1,4 @@
-"""This instance's place in its Auto Scaling group: the launch hook, its health, and the stack that waits for it."""
+"""This instance's place in its Auto Scaling group: the launch hook, and the stack that waits for it."""
 
 from __future__ import annotations
 
@@ -46,16 +46,6 @@ class OwnAutoScalingGroup:
     def heartbeat(self) -> Request:
         """This node still works on it: wait for another heartbeat time-out of the hook."""
         return self._answer("RecordLifecycleActionHeartbeat")
-
-    def mark_unhealthy(self) -> Request:
-        """Have a worker replaced, which no hook holds at its launch."""
-        try:
-            self._client.set_instance_health(
-                InstanceId=self._instance_id, HealthStatus="Unhealthy", ShouldRespectGracePeriod=False
-            )
-        except AWS_ERRORS as error:
-            return unknown("SetInstanceHealth", error)
-        return Done()
 
     def _answer(self, operation: str, **result: str) -> Request:
         if not self._group:

@@ -11,6 +11,7 @@ from userdata.logs.lines import StageFailed
 
 _UNIT = "kubelet.service"
 _SYSTEMCTL_SECONDS = 120
+_POWER_OFF_SECONDS = 10
 _CTR_SECONDS = 60
 _RESET_SECONDS = 180
 # Of what kubeadm makes, what a join that did not end has left.
@@ -36,6 +37,11 @@ class SystemMachine:
     def start(self, unit: str) -> None:
         """Start another unit of the image. Raises StageFailed."""
         self._needed(("systemctl", "start", "--no-block", unit), _SYSTEMCTL_SECONDS)
+
+    def power_off(self) -> None:
+        """Shut the machine down, once there was time to send what this program has logged. Raises StageFailed."""
+        later = f"--on-active={_POWER_OFF_SECONDS}"
+        self._needed(("systemd-run", "--quiet", "--collect", later, "systemctl", "poweroff"), _SYSTEMCTL_SECONDS)
 
     def stop(self) -> None:
         """Stop the kubelet, then every container, etcd among them. Nothing is removed. Raises StageFailed."""

@@ -29,9 +29,9 @@ MUTATIONS = [
         GONE,
     ),
     Mutation(
-        "a_worker_acts_on_pools_only",
-        f"{_WORKER_SERVICES}/GiveUp/Condition/StringEquals/aws:ResourceTag~1holdfast:role",
-        GONE,
+        "a_worker_calls_nothing_of_auto_scaling",
+        f"{_WORKER_SERVICES}/RegistryLogin/Action/-",
+        "autoscaling:SetInstanceHealth",
     ),
     Mutation(
         "the_autoscaler_scales_what_carries_its_tag_only",

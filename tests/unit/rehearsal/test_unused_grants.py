@@ -23,7 +23,7 @@ def test_what_is_explained_for_one_role_is_not_for_another() -> None:
 
 
 def test_the_actions_of_one_statement_are_one_line() -> None:
-    seen = [grant("WorkerRole", "GiveUp", "a:C"), grant("WorkerRole", "GiveUp", "a:B")]
+    seen = [grant("WorkerRole", "PullImages", "a:C"), grant("WorkerRole", "PullImages", "a:B")]
     (line,) = explained(seen)
     assert line.endswith("(a:B, a:C)")
 

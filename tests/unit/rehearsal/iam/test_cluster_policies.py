@@ -110,7 +110,7 @@ WORKER = [
     (on_key("Decrypt", None), False),
     (on_key("Encrypt", "ssm"), False),
     (Need("s3:GetObject", f"{BUCKET}/snapshot"), False),
-    (Need("autoscaling:SetInstanceHealth", f"{GROUP}workers"), True),
+    (Need("autoscaling:SetInstanceHealth", f"{GROUP}workers"), False),
     (Need("autoscaling:SetInstanceHealth", f"{GROUP}slot"), False),
     (Need("autoscaling:SetInstanceHealth", f"{GROUP}foreign"), False),
     (Need("logs:PutLogEvents", f"{cluster.NODE_LOGS}:log-stream:i"), True),

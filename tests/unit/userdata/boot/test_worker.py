@@ -263,7 +263,7 @@ def test_what_only_passes_in_time_is_tried_until_the_time_is_over(world: WorkerW
 
 def test_a_worker_that_cannot_say_that_it_gives_up_fails_and_is_started_again(world: WorkerWorld) -> None:
     def ends(number: int, event: str) -> Fault | None:
-        return {"run: kubeadm join": Fault.ENDS, "group: unhealthy": Fault.FAILS}.get(event)
+        return {"run: kubeadm join": Fault.ENDS, "machine: power off": Fault.FAILS}.get(event)
 
     world.fault = ends
     with pytest.raises(StageFailed):

@@ -8,7 +8,6 @@ from tests.unit.userdata.boot.worker_world import ME, WorkerWorld
 from tests.unit.userdata.secrecy import all_files, leaks, readable_files, texts
 
 SIGNAL = {"StackName": "arn:pool", "LogicalResourceId": "Group", "UniqueId": ME, "Status": "SUCCESS"}
-UNHEALTHY = {"InstanceId": ME, "HealthStatus": "Unhealthy", "ShouldRespectGracePeriod": False}
 
 
 def sound(world: WorkerWorld) -> None:
@@ -26,7 +25,7 @@ def serves(world: WorkerWorld) -> None:
     sound(world)
     assert (world.row["Stage"], world.row.get("Reason")) == ("node", None)
     assert world.is_ready
-    assert world.health == []
+    assert not world.is_ending
 
 
 def keeps_no_secret(world: WorkerWorld) -> None:
@@ -39,7 +38,7 @@ def gave_up(world: WorkerWorld, reason: str) -> None:
     sound(world)
     assert world.row["Stage"] == "launch-abandoned"
     assert reason in str(world.row["Reason"])
-    assert world.health == [UNHEALTHY]
+    assert world.is_ending
     assert world.signals == []
 
 
@@ -47,4 +46,4 @@ def stopped(world: WorkerWorld, reason: str) -> None:
     """What holds where there is nothing to join, for another one as little as for this one."""
     sound(world)
     assert (world.row["Stage"], world.row["Reason"]) == ("stopped", reason)
-    assert (world.health, world.signals) == ([], [])
+    assert (world.is_ending, world.signals) == (False, [])

@@ -94,8 +94,8 @@ class WorkerWorld:
     """Requests that the API got while the row spoke of another key, or of none."""
     signals: list[dict[str, str]] = field(default_factory=list)
     signals_too_early: int = 0
-    health: list[dict[str, Any]] = field(default_factory=list)
-    """What Auto Scaling was told of this instance."""
+    is_ending: bool = False
+    """Whether the machine was told to shut down."""
     kubelet_runs: bool = False
     sleeps: int = 0
     now: float = 0
@@ -213,7 +213,7 @@ class WorkerWorld:
 
     def clients(self, service: str) -> Any:
         """Instead of boto3's."""
-        made = {"ssm": Ssm, "cloudformation": CloudFormation, "autoscaling": AutoScaling}
+        made = {"ssm": Ssm, "cloudformation": CloudFormation}
         return made[service](self) if service in made else None
 
     def run(self, command: Sequence[str], seconds: float, **_: Any) -> Finished:
@@ -351,6 +351,11 @@ class Machine(SystemMachine):
             raise StageFailed("systemctl start kubelet: as the test wants it")
         self._world.kubelet_runs = True
 
+    def power_off(self) -> None:
+        if self._world.happens("machine: power off"):
+            raise StageFailed("systemd-run: as the test wants it")
+        self._world.is_ending = True
+
     def reset(self) -> None:
         if self._world.happens("machine: reset"):
             raise StageFailed("kubeadm reset: as the test wants it")
@@ -398,19 +403,6 @@ class CloudFormation:
         self.world.signals_too_early += not self.world.is_ready
         if fault is Fault.LOST:
             raise ReadTimeoutError(endpoint_url="https://cloudformation")
-
-
-@dataclass(frozen=True)
-class AutoScaling:
-    """The pool's group. No launch hook waits for a worker: all that it may say of itself is that it is unhealthy."""
-
-    world: WorkerWorld
-
-    def set_instance_health(self, **told: Any) -> None:
-        fault = self.world.happens("group: unhealthy")
-        if fault is Fault.FAILS:
-            raise ReadTimeoutError(endpoint_url="https://autoscaling")
-        self.world.health.append(told)
 
 
 @pytest.fixture

@@ -86,16 +86,6 @@ def test_a_node_that_will_never_serve_is_replaced(launched: Launched) -> None:
     )
 
 
-def test_a_worker_has_itself_replaced_by_its_health(launched: Launched) -> None:
-    launched.own.complete_launch()
-    wait_for(lambda: launched.group.instances("InService") == [launched.instance_id], "the instance in service")
-    assert launched.own.mark_unhealthy() == Done()
-    wait_for(
-        lambda: any(each != launched.instance_id for each in launched.group.instances("Pending:Wait")),
-        "another instance",
-    )
-
-
 @pytest.mark.parametrize("operation", ["DescribeAutoScalingInstances", "CompleteLifecycleAction"])
 def test_an_answer_that_never_came_is_unknown_and_settles_nothing(launched: Launched, operation: str) -> None:
     def lose(**_: Any) -> None:
