@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
@@ -18,7 +19,11 @@ from tests.images import made_or_reason
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 
-Begin = Callable[[Change], MachineRehearsal]
+
+class Begin(Protocol):
+    """Begins a rehearsal with changed templates; `settings` go into the machines' image.json."""
+
+    def __call__(self, change: Change, settings: Mapping[str, Any] | None = None) -> MachineRehearsal: ...
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,9 +46,10 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Begin]:
     monkeypatch.chdir(ROOT)
     with ExitStack() as stack:
 
-        def start(change: Change) -> MachineRehearsal:
+        def start(change: Change, settings: Mapping[str, Any] | None = None) -> MachineRehearsal:
             processes = stack.enter_context(Processes(tmp_path))
-            rehearsal = MachineRehearsal(ROOT / "examples" / "default.yaml", tmp_path, processes, change=change)
+            config = ROOT / "examples" / "default.yaml"
+            rehearsal = MachineRehearsal(config, tmp_path, processes, node_settings=settings, change=change)
             rehearsal.local.create()
             return rehearsal
 

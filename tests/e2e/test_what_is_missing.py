@@ -11,6 +11,7 @@ from typing import Any
 from rehearsal.cloud import table
 from rehearsal.cloud.rehearse import MachineRehearsal
 from tests.e2e.conftest import Begin
+from tests.waiting import wait_for
 
 SAID_SECONDS = 240.0
 """A boot and a `kubeadm init` on a busy machine."""
@@ -23,6 +24,19 @@ def test_workers_that_may_not_reach_the_balancer_say_so_and_the_missing_rule_is_
     named = [line for line in rehearsal.refusals() if ":6443" in line and worker.instance_id in line]
     assert named, rehearsal.refusals()
     assert "egress" in named[0]
+
+
+def test_a_worker_that_cannot_join_shuts_down_and_another_one_comes_in_its_place(begin: Begin) -> None:
+    missing = editing("network", lambda body: body["Resources"].pop("WorkerToBalancerApi"))
+    rehearsal = begin(missing, {"pace": {"worker": 45}})
+    first = told(rehearsal, "general", "certificate: the API at api.", "timed out")
+
+    def replaced() -> bool:
+        rows = rehearsal.rows()
+        runs = any(row.instance_id == first.instance_id and row.state == "running" for row in rows)
+        return not runs and any(row.place == "general" and row.state == "running" for row in rows)
+
+    wait_for(replaced, "another worker", SAID_SECONDS, 1)
 
 
 def test_a_service_without_its_endpoint_is_named(begin: Begin) -> None:

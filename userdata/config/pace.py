@@ -23,7 +23,7 @@ class Pace:
     serve: float = 300
     """Until this node's own API server is ready: after a reboot of every node, etcd waits for the others."""
     worker: float = 900
-    """Until a worker is a Ready node; then it marks itself unhealthy, and is replaced."""
+    """Until a worker is a Ready node; then it shuts its machine down, and is replaced."""
     token: int = 24 * 3600
     """How long a join token is good. It is renewed when half of it is left."""
     drain: int = 300
