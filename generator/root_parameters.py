@@ -58,8 +58,8 @@ RETENTION_DAYS = [
 MAX_LAUNCH_HEARTBEAT_SECONDS = 2400
 
 _CIDR = r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}"
-# A range that is not the whole internet.
-_CLIENTS = r"\d{1,3}(\.\d{1,3}){3}/[1-9]\d?"
+# A range that is not the whole internet, and with as few others not either.
+_CLIENTS = r"\d{1,3}(\.\d{1,3}){3}/([89]|[12]\d|3[0-2])"
 _DNS_NAME = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
 
 
@@ -326,7 +326,7 @@ def _network(parameters: Parameters, config: ClusterConfig) -> NetworkParameters
             Default="",
             # CloudFormation checks the pattern on every entry of a list.
             AllowedPattern=f"^({_CLIENTS})?$",
-            ConstraintDescription="must be ranges such as 10.1.0.0/16, separated by commas, and not everything (/0)",
+            ConstraintDescription="must be ranges such as 10.1.0.0/16, separated by commas, each of /8 or smaller",
         ),
         s3_prefix_list_id=_prefix_list(parameters, "S3PrefixListId", "S3"),
         dynamodb_prefix_list_id=_prefix_list(parameters, "DynamoDbPrefixListId", "DynamoDB"),

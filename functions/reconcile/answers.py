@@ -17,6 +17,9 @@ from coordination.outcomes import Done, Unknown
 # CloudFormation takes 4,096 bytes; ids take at most 1,500 of them, and a character may become six in JSON.
 _LONGEST_REASON = 400
 _TRIES = 3
+_BUCKET = "cloudformation-custom-resource-response-"
+_AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn")
+"""Of the partitions for which templates are made."""
 _TIMEOUT_SECONDS = 5
 
 Status = Literal["SUCCESS", "FAILED"]
@@ -41,22 +44,39 @@ def body(status: Status, reason: str, physical_id: str, stack_id: str, request_i
 
 
 def send(url: str, content: bytes, *, plain_http: bool = False) -> Done | Unknown:
-    """PUT `content` to `url`, over https only unless `plain_http`.
+    """PUT `content` to `url`: CloudFormation's bucket, over https; with `plain_http` any address, as of a local AWS.
 
     No outcome repeats the address: it is signed, and whoever has it may answer. No redirect is followed.
     """
-    try:
-        scheme = urlsplit(url).scheme
-    except ValueError:
-        scheme = ""
-    if scheme != "https" and not (plain_http and scheme == "http"):
-        return ResponseUrlRejected("PUT: the response URL is not an https address")
+    if not (plain_http and _scheme(url) in ("http", "https")) and not _is_cloudformations(url):
+        return ResponseUrlRejected("PUT: the response URL is not an https address of CloudFormation's")
     outcome: Done | Unknown = Unknown("PUT: not tried")
     for _ in range(_TRIES):
         outcome = _put(url, content)
         if isinstance(outcome, Done | ResponseUrlRejected):
             break
     return outcome
+
+
+def _scheme(url: str) -> str:
+    try:
+        return urlsplit(url).scheme
+    except ValueError:
+        return ""
+
+
+def _is_cloudformations(url: str) -> bool:
+    """Whether it leads into CloudFormation's bucket, which S3 finds by the host or by the path.
+
+    Whoever may call the function chooses the address, so it must not lead the function to anything else. The buckets'
+    names: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/vpc-interface-endpoints.html
+    """
+    if _scheme(url) != "https":
+        return False
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    of_aws = host.endswith(_AWS_DOMAINS)
+    return of_aws and (host.startswith(_BUCKET) or (host.startswith("s3") and parts.path.startswith(f"/{_BUCKET}")))
 
 
 def _put(url: str, content: bytes) -> Done | Unknown:

@@ -58,7 +58,7 @@ def nothing_lets_the_whole_world_in(cluster: Cluster) -> Iterator[str]:
         if any(source in ANYWHERE for source in sources):
             yield f"{ingress}: from {sources}"
     clients = cluster.templates["root"]["Parameters"]["ApiClientCidrs"]
-    for block in ("0.0.0.0/0", "10.0.0.0/0"):
+    for block in ("0.0.0.0/0", "10.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "16.0.0.0/7"):
         if re.fullmatch(clients["AllowedPattern"], block):
             yield f"root: the parameter ApiClientCidrs takes {block}"
 

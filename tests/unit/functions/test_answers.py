@@ -49,11 +49,40 @@ def test_an_answer_goes_over_https_only_where_nothing_else_is_said() -> None:
     with AnswerServer() as server:
         assert isinstance(answers.send(server.url, b"{}"), ResponseUrlRejected)
         assert server.requests == []
-    # It is tried: nobody listens there.
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        outcome = answers.send(f"https://127.0.0.1:{unused.getsockname()[1]}/secret", b"{}")
-    assert type(outcome) is Unknown
+
+
+BUCKET = "cloudformation-custom-resource-response"
+
+
+@pytest.mark.parametrize(
+    ("url", "is_tried"),
+    [
+        (f"https://{BUCKET}-useast1.s3.us-east-1.amazonaws.com/arn?X-Amz-Signature=secret", True),
+        (f"https://{BUCKET}-useast1.s3.amazonaws.com/secret", True),
+        (f"https://s3.cn-north-1.amazonaws.com.cn/{BUCKET}-cnnorth1/secret", True),
+        (f"http://{BUCKET}-useast1.s3.us-east-1.amazonaws.com/secret", False),
+        ("https://secret.s3.us-east-1.amazonaws.com/a", False),
+        (f"https://secret.s3.us-east-1.amazonaws.com/{BUCKET}-useast1/", False),
+        (f"https://{BUCKET}-useast1.example.com/secret", False),
+        (f"https://{BUCKET}-useast1.s3.amazonaws.com@secret.example.com/", False),
+        (f"https://secret.example.com/{BUCKET}-useast1.s3.amazonaws.com", False),
+        ("https://169.254.169.254/secret", False),
+        ("https://127.0.0.1/secret", False),
+    ],
+)
+def test_an_answer_goes_to_cloudformations_bucket_and_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch, url: str, is_tried: bool
+) -> None:
+    tried: list[str] = []
+
+    def put(address: str, _: bytes) -> Done:
+        tried.append(address)
+        return Done()
+
+    monkeypatch.setattr(answers, "_put", put)
+    outcome = answers.send(url, b"{}")
+    assert tried == ([url] if is_tried else [])
+    assert is_tried or (isinstance(outcome, ResponseUrlRejected) and "secret" not in outcome.reason)
 
 
 def test_an_answer_follows_no_redirect() -> None:
