@@ -1,4 +1,4 @@
-"""The parts of the documentation that the code writes: the map of the layers and the table of parameters.
+"""The parts of the documentation that the code writes: the map of the layers, and tables.
 
 Each stands in its file between two markers, `<!-- generated:map -->` and `<!-- /generated:map -->`.
 """
@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from generator.config.model import ClusterConfig, Network, Pool
+from generator.reference import permissions_table, ports_table
 from generator.root import templates, wires
 
 
@@ -119,4 +120,6 @@ _PARAMETER_CONFIGURATIONS = {
 PARTS = (
     Part("docs/architecture.md", "map", layer_map),
     Part("README.md", "parameters", parameters_table),
+    Part("docs/permissions.md", "permissions", permissions_table),
+    Part("docs/ports.md", "ports", ports_table),
 )

@@ -317,8 +317,17 @@ def attach(
         )
         for grant in grants
     ]
+    # Where an auditor reads them, beside what they are about.
+    reasons = {grant.sid: grant.reason for grant in grants if grant.reason}
+    metadata: dict[str, Any] = {"Metadata": {"Reasons": reasons}} if reasons else {}
     return template.add_resource(
-        RolePolicy(f"{role.value}Policy", PolicyName=owner, RoleName=role_name, PolicyDocument=policy_dict(statements))
+        RolePolicy(
+            f"{role.value}Policy",
+            PolicyName=owner,
+            RoleName=role_name,
+            PolicyDocument=policy_dict(statements),
+            **metadata,
+        )
     )
 
 

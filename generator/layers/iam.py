@@ -76,6 +76,18 @@ _USE = (
 )
 
 
+# Of the principals that are wider than one role, by the statement's Sid.
+_KEY_REASONS = {
+    "Administer": "the account's administrators, by their own policies: otherwise nobody could change this one",
+    "UseThroughServices": "the account's principals, by their own policies, through services that encrypt with it",
+    "GrantThroughServices": "services make grants for what they encrypt, in the name of whoever creates it",
+    "StartInstances": "Auto Scaling's service-linked role alone, by the condition: it may not exist yet, and be named",
+    "AttachVolumes": "the same",
+    "EncryptLogs": "log groups have names that CloudFormation makes",
+    "QueueUndeliverableEvents": "EventBridge, for this account",
+}
+
+
 def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     template.add_condition("HasPermissionsBoundary", Not(Equals(inputs.permissions_boundary_arn, "")))
 
@@ -87,6 +99,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
             KeyPolicy=policy_dict(_key_statements()),
             DeletionPolicy="RetainExceptOnCreate",
             UpdateReplacePolicy="Retain",
+            Metadata={"Reasons": _KEY_REASONS},
         )
     )
     # The one physical name here: operators and `make purge` find a retained key by it.

@@ -1,0 +1,41 @@
+"""The tables of permissions and ports have what the templates have, and nothing else."""
+
+from __future__ import annotations
+
+import re
+
+from generator.config.model import ClusterConfig
+from generator.layers.network.security_groups import matrix
+from generator.permissions import GRANTS
+from generator.reference import permissions_table, ports_table
+
+
+def cells(table: str) -> list[list[str]]:
+    """The cells of each row, without the head."""
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in table.splitlines()[2:]]
+
+
+def test_every_grant_is_a_row_with_its_actions_and_its_reason() -> None:
+    rows = {(row[0], row[5].rpartition(": ")[2]): row for row in cells(permissions_table())}
+    assert rows.keys() - {("FlowLog", "DeliverFlowLogs")} == {(each.role.value, each.sid) for each in GRANTS}
+    for grant in GRANTS:
+        row = rows[grant.role.value, grant.sid]
+        assert re.findall(r"`([^`]+)`", row[1]) == sorted(str(each.JSONrepr()) for each in grant.actions)
+        assert row[2].replace("\\", "") == grant.on.value
+        assert row[4] == grant.reason
+
+
+def test_what_narrows_a_statement_stands_beside_it() -> None:
+    rows = {row[5]: row[3] for row in cells(permissions_table())}
+    own_row = rows["database: WriteOwnBootRow"]
+    assert "`dynamodb:LeadingKeys` are `boot#${ec2:SourceInstanceARN}`" in own_row
+    assert "`aws:EC2InstanceSourceVPC` is `VpcId`" in own_row
+    assert rows["lifecycle: StartSlots"].startswith("`aws:ResourceTag/holdfast:role` is `control-plane`")
+
+
+def test_every_flow_is_a_row_and_the_clients_are_one_more() -> None:
+    rows = cells(ports_table())
+    flows = {(each.source, each.target, each.protocol, each.purpose) for each in matrix(ClusterConfig())}
+    assert {(row[0], row[1], row[2], row[4]) for row in rows[:-1]} == flows
+    assert rows[-1][1:] == ["Balancer", "tcp", "6443", "api"]
+    assert ["ControlPlane", "ControlPlane", "tcp", "2379-2380", "etcd"] in rows
