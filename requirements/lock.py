@@ -1,6 +1,7 @@
 """Resolves requirements/*.in into lock files with hashes: `python3 requirements/lock.py [--upgrade]`.
 
-One resolution holds for all purposes: check.txt is resolved first, and the smaller sets take their versions from it.
+One resolution holds for all purposes: check.txt is resolved first, and the smaller sets take their versions from it. The
+resolver has a lock file of its own, which it writes as well.
 It is universal, so one file serves every platform and every Python from 3.11 on. Versions move only with --upgrade.
 """
 
@@ -12,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-RESOLVER = "uv==0.13.9"
+INSTALLING = "--quiet --require-hashes --only-binary=:all: --no-deps --requirement"
 OPTIONS = (
     "--universal --python-version 3.11 --generate-hashes --no-annotate --quiet --no-emit-index-url --no-emit-find-links"
 )
@@ -29,10 +30,12 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         binaries = Path(folder, "bin")
-        subprocess.run([binaries / "pip", "install", "--quiet", RESOLVER], check=True)
+        subprocess.run([binaries / "pip", "install", *INSTALLING.split(), "resolver.txt"], cwd=HERE, check=True)
         lock(binaries / "uv", "check", *(["--upgrade"] if "--upgrade" in arguments else []))
         for purpose in ("generate", "runtime", "local"):
             lock(binaries / "uv", purpose, "--constraint", "check.txt")
+        # What resolved all of this: another version is written into resolver.in by hand.
+        lock(binaries / "uv", "resolver")
     return 0
 
 

@@ -5,7 +5,7 @@ node needs Helm; the autoscaler's are our own. What differs from cluster to clus
 program fills, so that an image serves every cluster.
 """
 
-from imagebuilder.addons.images import UnknownImages, references
+from imagebuilder.addons.images import UnknownImages, UnpinnedImages, check_pinned, references
 from imagebuilder.addons.manifests import documents, entries
 
-__all__ = ["UnknownImages", "documents", "entries", "references"]
+__all__ = ["UnknownImages", "UnpinnedImages", "check_pinned", "documents", "entries", "references"]

@@ -1,4 +1,4 @@
-"""`python -m imagebuilder.addons --root DIR --minor 1.37 [--image REFERENCE=REFERENCE …]`: write an image's add-ons."""
+"""`python -m imagebuilder.addons --root DIR --minor 1.37 --image REFERENCE=REFERENCE …`: write an image's add-ons."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="append",
         default=[],
         metavar="REFERENCE=REFERENCE",
-        help="an image and where it comes from instead, best with a digest; once for each",
+        help="an image and where it comes from instead, with its digest; once for each",
     )
+    parser.add_argument("--without-digests", action="store_true", help="for a look at the manifests: not for an image")
     options = parser.parse_args(arguments)
     images = dict(each.split("=", 1) for each in options.image if "=" in each)
     if len(images) < len(options.image):
@@ -34,8 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     try:
         made = addons.documents(versions.read().release(options.minor), images)
+        if not options.without_digests:
+            addons.check_pinned(made)
         write(options.root, addons.entries(made))
-    except (VersionsError, addons.UnknownImages) as error:
+    except (VersionsError, addons.UnknownImages, addons.UnpinnedImages) as error:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 
 
 class UnknownImages(ValueError):
@@ -13,6 +16,18 @@ class UnknownImages(ValueError):
 def references(found: Any) -> list[str]:
     """Every image in manifests, once, in order."""
     return sorted(set(_found(found)))
+
+
+class UnpinnedImages(ValueError):
+    """Images are named by tags alone, behind which anything may be put later; the message names them."""
+
+
+def check_pinned(found: Any) -> None:
+    """See that every image is named by its digest. Raises UnpinnedImages."""
+    if loose := [each for each in references(found) if not _DIGEST.search(each)]:
+        raise UnpinnedImages(
+            f"--image: no digest for {', '.join(loose)}; allowed: REFERENCE=REFERENCE@sha256:…, for each"
+        )
 
 
 def replaced(found: Any, images: Mapping[str, str]) -> Any:

@@ -250,14 +250,30 @@ def test_manifests_are_written_where_the_node_program_reads_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     minor = FOUND.newest.minor
-    elsewhere = f"quay.io/cilium/cilium:{FOUND.cilium}=registry.example.com/cilium@sha256:{'0' * 64}"
-    assert main(["--root", str(tmp_path), "--minor", minor, "--image", elsewhere]) == 0
+    digest = f"sha256:{'0' * 64}"
+    elsewhere = [
+        f"--image={name}:{version}=registry.example.com/{name}@{digest}" for name, version in REPOSITORIES.items()
+    ]
+    assert main(["--root", str(tmp_path), "--minor", minor, *elsewhere]) == 0
     printed = capsys.readouterr().out.splitlines()
-    assert f"registry.example.com/cilium@sha256:{'0' * 64}" in printed
+    assert printed == sorted(f"registry.example.com/{name}@{digest}" for name in REPOSITORIES)
     folder = tmp_path / places.ADDON_FOLDER.lstrip("/")
     assert sorted(path.name for path in folder.iterdir()) == sorted(MADE)
     written = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in folder.iterdir()}
     assert addons.references(written) == printed
+
+
+def test_an_image_for_ec2_names_every_container_by_its_digest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tagged = f"--image=quay.io/cilium/cilium:{FOUND.cilium}=registry.example.com/cilium:{FOUND.cilium}"
+    arguments = ["--root", str(tmp_path), "--minor", FOUND.newest.minor, tagged]
+    assert main(arguments) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("--image: no digest for quay.io/cilium/operator-generic:")
+    assert "registry.example.com/cilium" in line
+    assert not list(tmp_path.iterdir())
+    assert main([*arguments, "--without-digests"]) == 0
 
 
 @pytest.mark.parametrize(

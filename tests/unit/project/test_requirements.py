@@ -24,14 +24,14 @@ def pins(purpose: str) -> dict[str, str]:
     return dict(re.findall(r"^([\w.-]+)==([^ \\;]+)", text(purpose), re.MULTILINE))
 
 
-@pytest.mark.parametrize("purpose", PURPOSES)
+@pytest.mark.parametrize("purpose", [*PURPOSES, "resolver"])
 def test_every_package_is_pinned_with_a_hash(purpose: str) -> None:
     entries = re.split(r"\n(?=\S)", re.sub(r"^#.*\n", "", text(purpose), flags=re.MULTILINE).strip())
     assert len(entries) == len(pins(purpose))
     assert not [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry]
 
 
-@pytest.mark.parametrize("purpose", PURPOSES)
+@pytest.mark.parametrize("purpose", [*PURPOSES, "resolver"])
 def test_a_lock_file_names_no_host(purpose: str) -> None:
     assert not re.search(r"://|--index-url|--find-links", text(purpose))
 
@@ -44,6 +44,10 @@ def test_every_purpose_has_the_versions_that_are_checked(purpose: str) -> None:
 def test_the_templates_need_few_packages_and_none_that_talks_to_aws() -> None:
     assert len(pins("generate")) <= MOST_PACKAGES_TO_GENERATE
     assert not {"boto3", "botocore", "awscli"} & set(pins("generate"))
+
+
+def test_what_resolves_is_one_package() -> None:
+    assert pins("resolver").keys() == {"uv"}
 
 
 def test_boto3_brings_all_that_runs_in_aws() -> None:
