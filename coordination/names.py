@@ -52,7 +52,8 @@ class Setting(StrEnum):
     PRIVILEGED_NAMESPACES = "privileged-namespaces"
     BACKUP_BUCKET = "backup-bucket"
     KEY_ARN = "key-arn"
-    NODE_LOG_GROUP = "node-log-group"
+    CONTROL_PLANE_LOG_GROUP = "control-plane-log-group"
+    WORKER_LOG_GROUP = "worker-log-group"
     CONTROL_PLANE_STACK = "control-plane-stack"
 
 

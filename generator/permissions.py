@@ -21,6 +21,7 @@ from awacs.aws import (
     ConditionElement,
     ForAllValuesStringEquals,
     ForAllValuesStringNotLike,
+    ForAnyValueStringEquals,
     Null,
     PolicyDocument,
     Statement,
@@ -63,7 +64,8 @@ class On(Enum):
     BUCKET_OBJECTS = "bucket objects"
     PARAMETERS = "parameters"
     JOIN_PARAMETERS = "parameters that workers read"
-    NODE_LOGS = "node logs"
+    CONTROL_PLANE_LOGS = "control-plane logs"
+    WORKER_LOGS = "worker logs"
     FUNCTION_LOGS = "function logs"
     QUEUE = "queue"
     GROUPS = "groups"
@@ -151,7 +153,7 @@ GRANTS: tuple[Grant, ...] = (
         (ssm.GetParameter, ssm.GetParameters, ssm.GetParametersByPath, ssm.PutParameter),
         On.PARAMETERS,
     ),
-    Grant(Role.CONTROL_PLANE, "WriteLogs", _LOG_WRITE, On.NODE_LOGS),
+    Grant(Role.CONTROL_PLANE, "WriteLogs", _LOG_WRITE, On.CONTROL_PLANE_LOGS),
     # control plane: itself and the other members
     Grant(
         Role.CONTROL_PLANE,
@@ -220,7 +222,8 @@ GRANTS: tuple[Grant, ...] = (
         (ssm.GetParameter, ssm.GetParametersByPath),
         On.JOIN_PARAMETERS,
     ),
-    Grant(Role.WORKER, "WriteLogs", _LOG_WRITE, On.NODE_LOGS),
+    # A group of their own: IAM cannot tell streams of it apart by instance, so each worker writes those of all workers.
+    Grant(Role.WORKER, "WriteLogs", _LOG_WRITE, On.WORKER_LOGS),
     Grant(Role.WORKER, "SignalStack", (cloudformation.SignalResource,), On.OWN_STACK),
     # function
     Grant(Role.FUNCTION, "UseKey", _KEY_USE, On.KEY, conditions=via("dynamodb", "lambda", "sqs")),
@@ -337,6 +340,7 @@ _OPERATORS: dict[str, Callable[[dict[str, Any]], ConditionElement]] = {
     "Bool": Bool,
     "ForAllValues:StringEquals": ForAllValuesStringEquals,
     "ForAllValues:StringNotLike": ForAllValuesStringNotLike,
+    "ForAnyValue:StringEquals": ForAnyValueStringEquals,
     "Null": Null,
     "StringEquals": StringEquals,
     "StringNotEquals": StringNotEquals,

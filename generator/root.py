@@ -80,6 +80,7 @@ def build(config: ClusterConfig) -> Root:
         iam.Inputs(
             cluster_uuid=cluster_uuid,
             permissions_boundary_arn=given.permissions_boundary_arn,
+            key_operator_arns=given.key_operator_arns,
             role_path=given.role_path,
         ),
     )

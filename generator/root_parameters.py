@@ -22,6 +22,7 @@ from generator.values import (
     Number,
     PolicyArn,
     PrefixListId,
+    PrincipalArns,
     RolePath,
     RouteTableIds,
     SubnetIds,
@@ -105,6 +106,7 @@ class RootParameters:
     host_groups: dict[str, HostGroup]
     network: NetworkParameters
     permissions_boundary_arn: PolicyArn
+    key_operator_arns: PrincipalArns
     role_path: RolePath
     log_retention_days: Number
 
@@ -150,13 +152,25 @@ def declare(template: Template, config: ClusterConfig) -> RootParameters:
             AllowedPattern="^(arn:[a-z-]+:iam::[0-9]{12}:policy/.+)?$",
             ConstraintDescription="must be empty or the ARN of a managed policy",
         ),
+        key_operator_arns=parameters.add(
+            "Account",
+            "KeyOperatorArns",
+            PrincipalArns,
+            "Operators",
+            "Comma-separated ARNs of roles and users that may use the cluster's key through services, as its own roles "
+            "do: to look at the cluster table, and to approve; empty for none",
+            Default="",
+            # CloudFormation checks the pattern on every entry of a list.
+            AllowedPattern="^(arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[!-+.-~]+)?$",
+            ConstraintDescription="must be ARNs of roles or users, separated by commas",
+        ),
         role_path=parameters.add(
             "Account",
             "RolePath",
             RolePath,
             "Path of roles",
             "IAM path of every role and instance profile made here",
-            Default="/",
+            Default="/holdfast/",
             AllowedPattern="^/([!-~]+/)?$",
             ConstraintDescription="must start and end with a slash",
         ),

@@ -89,6 +89,10 @@ class RoleArn(Value):
     pass
 
 
+class PrincipalArns(ListValue):
+    """Roles and users; one empty text where none was given."""
+
+
 class RolePath(Value):
     pass
 

@@ -1,7 +1,7 @@
 """Resolves requirements/*.in into lock files with hashes: `python3 requirements/lock.py [--upgrade]`.
 
-One resolution holds for all purposes: check.txt is resolved first, and the smaller sets take their versions from it. The
-resolver has a lock file of its own, which it writes as well.
+One resolution holds for all purposes: check.txt is resolved first, and the smaller sets take their versions from it.
+The resolver has a lock file of its own, which it writes as well.
 It is universal, so one file serves every platform and every Python from 3.11 on. Versions move only with --upgrade.
 """
 

@@ -6,10 +6,11 @@ What a role may do is attached by the layer that owns the resource; only the key
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from awacs import kms, sts
 from awacs.aws import Action, Allow, AWSPrincipal, Principal, Statement
-from troposphere import AccountId, Equals, GetAtt, If, Not, NoValue, Ref, Sub, Template
+from troposphere import AccountId, Equals, GetAtt, If, Join, Not, NoValue, Ref, Split, Sub, Template
 from troposphere.iam import InstanceProfile
 from troposphere.iam import Role as IamRole
 from troposphere.kms import Alias, Key
@@ -17,13 +18,23 @@ from troposphere.kms import Alias, Key
 from generator.config.model import ClusterConfig
 from generator.layer import Layer
 from generator.permissions import On, Role, attach, condition, policy_dict, via
-from generator.values import ClusterUuid, InstanceProfileArn, KeyArn, PolicyArn, RoleArn, RoleName, RolePath
+from generator.values import (
+    ClusterUuid,
+    InstanceProfileArn,
+    KeyArn,
+    PolicyArn,
+    PrincipalArns,
+    RoleArn,
+    RoleName,
+    RolePath,
+)
 
 
 @dataclass(frozen=True)
 class Inputs:
     cluster_uuid: ClusterUuid
     permissions_boundary_arn: PolicyArn
+    key_operator_arns: PrincipalArns
     role_path: RolePath
 
 
@@ -79,8 +90,9 @@ _USE = (
 # Of the principals that are wider than one role, by the statement's Sid.
 _KEY_REASONS = {
     "Administer": "the account's administrators, by their own policies: otherwise nobody could change this one",
-    "UseThroughServices": "the account's principals, by their own policies, through services that encrypt with it",
-    "GrantThroughServices": "services make grants for what they encrypt, in the name of whoever creates it",
+    "UseThroughServices": "the cluster's roles and KeyOperatorArns, by the condition; then by their own policies",
+    "CreateByCloudFormation": "whoever creates or updates the stack, in what CloudFormation does for him",
+    "GrantByCloudFormation": "the same",
     "StartInstances": "Auto Scaling's service-linked role alone, by the condition: it may not exist yet, and be named",
     "AttachVolumes": "the same",
     "EncryptLogs": "log groups have names that CloudFormation makes",
@@ -91,12 +103,19 @@ _KEY_REASONS = {
 def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     template.add_condition("HasPermissionsBoundary", Not(Equals(inputs.permissions_boundary_arn, "")))
 
+    control_plane = _role(template, inputs, "ControlPlaneRole", "ec2", "Control-plane nodes")
+    worker = _role(template, inputs, "WorkerRole", "ec2", "Worker nodes")
+    function = _role(template, inputs, "FunctionRole", "lambda", "The reconcile function")
+    users = Join(
+        ",",
+        [*(GetAtt(each, "Arn") for each in (control_plane, worker, function)), *[Join(",", inputs.key_operator_arns)]],
+    )
     key = template.add_resource(
         Key(
             "Key",
             Description=f"Everything at rest of the Kubernetes cluster {config.name}",
             EnableKeyRotation=True,
-            KeyPolicy=policy_dict(_key_statements()),
+            KeyPolicy=policy_dict(_key_statements(Split(",", users))),
             DeletionPolicy="RetainExceptOnCreate",
             UpdateReplacePolicy="Retain",
             Metadata={"Reasons": _KEY_REASONS},
@@ -105,9 +124,6 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     # The one physical name here: operators and `make purge` find a retained key by it.
     template.add_resource(Alias("KeyAlias", AliasName=Sub("alias/holdfast-${ClusterUuid}"), TargetKeyId=Ref(key)))
 
-    control_plane = _role(template, inputs, "ControlPlaneRole", "ec2", "Control-plane nodes")
-    worker = _role(template, inputs, "WorkerRole", "ec2", "Worker nodes")
-    function = _role(template, inputs, "FunctionRole", "lambda", "The reconcile function")
     flow_log = None
     if config.network.vpc == "create":
         flow_log = _role(
@@ -167,8 +183,9 @@ def _profile(template: Template, inputs: Inputs, name: str, role: IamRole) -> In
     return template.add_resource(InstanceProfile(name, Path=inputs.role_path, Roles=[Ref(role)]))
 
 
-def _key_statements() -> list[Statement]:
-    """The key policy: administration, use through services, and the services that act for themselves."""
+def _key_statements(users: Split) -> list[Statement]:
+    """The key policy: administration, use through services by those that are named, and the services that act for
+    themselves. `users` are ARNs; an empty one among them is nobody's."""
     account = AWSPrincipal(Sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root"))
     auto_scaling: dict[str, dict[str, object]] = {
         # Any principal, narrowed to this account's service-linked role. Naming the role fails where it does not exist
@@ -181,14 +198,30 @@ def _key_statements() -> list[Statement]:
             )
         },
     }
+    # Whoever creates or updates the stack, through what CloudFormation does for him: a table and a function that use
+    # the key. Service Catalog may stand before CloudFormation. Not Decrypt: a stack could read a SecureString for him.
+    by_cloudformation: dict[str, dict[str, object]] = {
+        "ForAnyValue:StringEquals": {"aws:CalledVia": "cloudformation.amazonaws.com"}
+    }
     return [
         _statement("Administer", account, _ADMINISTRATION),
-        _statement("UseThroughServices", account, _USE, via("dynamodb", "ec2", "lambda", "s3", "sqs", "ssm")),
         _statement(
-            "GrantThroughServices",
+            "UseThroughServices",
+            account,
+            _USE,
+            _both(via("dynamodb", "lambda", "s3", "sqs", "ssm"), {"StringEquals": {"aws:PrincipalArn": users}}),
+        ),
+        _statement(
+            "CreateByCloudFormation",
+            account,
+            (kms.DescribeKey, kms.Encrypt, kms.GenerateDataKey),
+            _both(via("dynamodb", "lambda"), by_cloudformation),
+        ),
+        _statement(
+            "GrantByCloudFormation",
             account,
             (kms.CreateGrant,),
-            {**via("dynamodb", "ec2", "lambda"), "Bool": {"kms:GrantIsForAWSResource": "true"}},
+            {**_both(via("dynamodb", "lambda"), by_cloudformation), "Bool": {"kms:GrantIsForAWSResource": "true"}},
         ),
         _statement("StartInstances", AWSPrincipal("*"), _USE, auto_scaling),
         _statement(
@@ -217,6 +250,11 @@ def _key_statements() -> list[Statement]:
             {"StringEquals": {"aws:SourceAccount": AccountId}},
         ),
     ]
+
+
+def _both(one: dict[str, dict[str, Any]], other: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The conditions of both; where both have an operator, its keys."""
+    return {operator: {**one.get(operator, {}), **other.get(operator, {})} for operator in {**one, **other}}
 
 
 def _statement(

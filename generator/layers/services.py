@@ -1,4 +1,4 @@
-"""The services layer: what nodes need to know, as SSM parameters, and where they write their log.
+"""The services layer: what nodes need to know, as SSM parameters, and where they write their logs.
 
 Not made here, because CloudFormation cannot make a SecureString and a String cannot become one: the PKI sets below
 `<prefix>/<epoch>/` and the join data below `<prefix>/join/`. The founder and the agents write those at run time.
@@ -51,8 +51,9 @@ class Outputs:
 
 
 def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
-    node_logs = template.add_resource(
-        LogGroup("NodeLogGroup", KmsKeyId=inputs.key_arn, RetentionInDays=inputs.log_retention_days)
+    control_plane_logs, worker_logs = (
+        template.add_resource(LogGroup(name, KmsKeyId=inputs.key_arn, RetentionInDays=inputs.log_retention_days))
+        for name in ("ControlPlaneLogGroup", "WorkerLogGroup")
     )
     prefix = parameter_prefix("${ClusterUuid}")
     settings = {
@@ -68,7 +69,8 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         Setting.PRIVILEGED_NAMESPACES: ",".join(config.kubernetes.privileged_namespaces) + ",",
         Setting.BACKUP_BUCKET: inputs.backup_bucket,
         Setting.KEY_ARN: inputs.key_arn,
-        Setting.NODE_LOG_GROUP: Ref(node_logs),
+        Setting.CONTROL_PLANE_LOG_GROUP: Ref(control_plane_logs),
+        Setting.WORKER_LOG_GROUP: Ref(worker_logs),
     }
     for name, value in settings.items():
         template.add_resource(
@@ -82,12 +84,14 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
 
     base = f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter{prefix}"
     readable = [Sub(f"{base}/{part}") for folder in (SETTINGS, POOLS, JOIN) for part in (folder, f"{folder}/*")]
-    log_streams = [GetAtt(node_logs, "Arn")]
-    control_plane_resources: dict[On, list[Any]] = {On.PARAMETERS: [Sub(f"{base}/*")], On.NODE_LOGS: log_streams}
+    control_plane_resources: dict[On, list[Any]] = {
+        On.PARAMETERS: [Sub(f"{base}/*")],
+        On.CONTROL_PLANE_LOGS: [GetAtt(control_plane_logs, "Arn")],
+    }
     # A worker's images and its group are nobody's resource here; its grants on them stand beside its settings.
     worker_resources: dict[On, list[Any]] = {
         On.JOIN_PARAMETERS: readable,
-        On.NODE_LOGS: log_streams,
+        On.WORKER_LOGS: [GetAtt(worker_logs, "Arn")],
         On.REPOSITORIES: [REPOSITORIES],
         On.GROUPS: [GROUPS],
         On.ANY: ["*"],

@@ -62,7 +62,13 @@ def _described(cluster: Cluster, change_set: str, prefix: str) -> dict[str, dict
 
 
 def test_parameters_change_only_what_they_name(cluster: Cluster) -> None:
-    paths = {"Network/FlowLogGroup", "Services/NodeLogGroup", "Lifecycle/FunctionLogGroup", "WorkersGeneral/Group"}
+    paths = {
+        "Network/FlowLogGroup",
+        "Services/ControlPlaneLogGroup",
+        "Services/WorkerLogGroup",
+        "Lifecycle/FunctionLogGroup",
+        "WorkersGeneral/Group",
+    }
     before = cluster.physical_ids()
     change_set, planned = changes(cluster, LogRetentionDays="30", GeneralMaxSize="12")
     assert set(planned) == paths
@@ -77,7 +83,7 @@ def test_parameters_change_only_what_they_name(cluster: Cluster) -> None:
 
 def test_what_the_change_sets_said_is_what_was_done(cluster: Cluster, harness: LocalAwsHarness) -> None:
     ids = cluster.physical_ids()
-    found = harness.client("logs").describe_log_groups(logGroupNamePrefix=ids["Services/NodeLogGroup"])["logGroups"]
+    found = harness.client("logs").describe_log_groups(logGroupNamePrefix=ids["Services/WorkerLogGroup"])["logGroups"]
     assert [each["retentionInDays"] for each in found] == [30]
     name = ids["WorkersGeneral/Group"]
     groups = harness.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])[

@@ -29,7 +29,7 @@ def agent(root: Path) -> int:
         with out.log.stage("start"):
             context = agent_context(root)
         stream = f"{stream_name(context.node.role, context.identity.instance_id)}/agent"
-        out.mirror(Mirror(client("logs"), context.settings.node_log_group, stream))
+        out.mirror(Mirror(client("logs"), context.settings.control_plane_log_group, stream))
         return _run(context, out, stop)
 
 

@@ -100,7 +100,8 @@ def _boot(root: Path, out: Outputs) -> End:
     with stages.stage("settings") as said:
         ssm = client("ssm")
         settings = _until(lambda: _read(read_cluster(ssm, about.parameters)), said.wait)
-    out.mirror(Mirror(client("logs"), settings.node_log_group, stream_name(about.role, identity.instance_id)))
+    group = settings.control_plane_log_group if about.is_control_plane else settings.worker_log_group
+    out.mirror(Mirror(client("logs"), group, stream_name(about.role, identity.instance_id)))
     with stages.stage("clock") as said:
         _wait_for_clock(facts, said.wait)
     begun = _Begun(root, log, about, facts, identity, ssm, settings, table, stages)

@@ -44,7 +44,8 @@ class ClusterSettings:
     """Besides kube-system, where pods may be privileged."""
     backup_bucket: str
     key_arn: str
-    node_log_group: str
+    control_plane_log_group: str
+    worker_log_group: str
     control_plane_stack: str
     """The id of the stack that waits for the control planes' signals."""
 
@@ -87,7 +88,8 @@ def cluster_settings(found: Mapping[str, str]) -> ClusterSettings:
         privileged_namespaces=_listed(found[Setting.PRIVILEGED_NAMESPACES]),
         backup_bucket=found[Setting.BACKUP_BUCKET],
         key_arn=found[Setting.KEY_ARN],
-        node_log_group=found[Setting.NODE_LOG_GROUP],
+        control_plane_log_group=found[Setting.CONTROL_PLANE_LOG_GROUP],
+        worker_log_group=found[Setting.WORKER_LOG_GROUP],
         control_plane_stack=found[Setting.CONTROL_PLANE_STACK],
     )
 

@@ -34,6 +34,11 @@ MUTATIONS = [
         "autoscaling:SetInstanceHealth",
     ),
     Mutation(
+        "a_worker_writes_no_log_of_a_control_plane",
+        f"{_WORKER_SERVICES}/WriteLogs/Resource/0",
+        {"Fn::GetAtt": ["ControlPlaneLogGroup", "Arn"]},
+    ),
+    Mutation(
         "the_autoscaler_scales_what_carries_its_tag_only",
         f"{_CONTROL_PLANE_GROUPS}/ScaleWorkers/Condition/StringEquals/aws:ResourceTag~1k8s.io~1cluster-autoscaler~1enabled",
         GONE,

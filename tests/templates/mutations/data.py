@@ -21,7 +21,7 @@ MUTATIONS = [
     ),
     Mutation(
         "everything_at_rest_is_encrypted_with_our_key",
-        "services/Resources/NodeLogGroup/Properties/KmsKeyId",
+        "services/Resources/WorkerLogGroup/Properties/KmsKeyId",
         {"Ref": "BackupBucket"},
     ),
     Mutation("everything_at_rest_is_encrypted_with_our_key", "root/Resources/Disk", {"Type": "AWS::EFS::FileSystem"}),
@@ -47,6 +47,16 @@ MUTATIONS = [
         "kms:Decrypt",
     ),
     Mutation(
+        "only_the_clusters_roles_and_operators_use_the_key",
+        f"{_KEY}/KeyPolicy/Statement/UseThroughServices/Condition/StringEquals/aws:PrincipalArn",
+        GONE,
+    ),
+    Mutation(
+        "only_the_clusters_roles_and_operators_use_the_key",
+        f"{_KEY}/KeyPolicy/Statement/CreateByCloudFormation/Action/-",
+        "kms:Decrypt",
+    ),
+    Mutation(
         "the_bucket_refuses_requests_without_tls",
         "database/Resources/BackupBucketPolicy/Properties/PolicyDocument/Statement/0/Effect",
         "Allow",
@@ -56,7 +66,7 @@ MUTATIONS = [
     Mutation("exactly_key_table_and_bucket_outlive_the_stack", f"{_BUCKET}/UpdateReplacePolicy", "Delete"),
     Mutation(
         "exactly_key_table_and_bucket_outlive_the_stack",
-        "services/Resources/NodeLogGroup/DeletionPolicy",
+        "services/Resources/WorkerLogGroup/DeletionPolicy",
         "RetainExceptOnCreate",
     ),
     Mutation("exactly_key_table_and_bucket_outlive_the_stack", "database/Resources/Table", GONE),

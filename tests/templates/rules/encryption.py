@@ -129,6 +129,25 @@ def the_account_uses_the_key_through_services_only(cluster: Cluster) -> Iterator
             yield f"{statement}: {sorted(use & set(statement.actions))} without kms:ViaService"
 
 
+_KEY_ROLES = ("ControlPlaneRole", "WorkerRole", "FunctionRole")
+_READING = {"kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo"}
+
+
+@rule
+def only_the_clusters_roles_and_operators_use_the_key(cluster: Cluster) -> Iterator[str]:
+    """Through a service, an administrator of the account would decrypt a SecureString, an item or a backup."""
+    use = {*_READING, "kms:Encrypt", "kms:GenerateDataKey", "kms:CreateGrant"}
+    for statement in cluster.statements("AWS::KMS::Key"):
+        if ":root" not in str(statement.body["Principal"]) or not use & set(statement.actions):
+            continue
+        users = str(statement.condition("StringEquals", "aws:PrincipalArn"))
+        if all(f"'{role}'" in users for role in _KEY_ROLES) and users.count("Fn::GetAtt") == len(_KEY_ROLES):
+            continue
+        by = statement.condition("ForAnyValue:StringEquals", "aws:CalledVia")
+        if by != "cloudformation.amazonaws.com" or _READING & set(statement.actions):
+            yield f"{statement}: {sorted(use & set(statement.actions))} by anybody of the account"
+
+
 @rule
 def the_bucket_refuses_requests_without_tls(cluster: Cluster) -> Iterator[str]:
     for bucket in cluster.resources("AWS::S3::Bucket"):

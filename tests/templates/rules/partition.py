@@ -38,5 +38,6 @@ def every_host_of_aws_takes_its_suffix_from_the_deploy(cluster: Cluster) -> Iter
     for path, text in cluster.texts:
         if "amazonaws" not in text or _ENDPOINT_SERVICE.fullmatch(text):
             continue
-        if not (_PRINCIPAL.fullmatch(text) and "/Principal" in path):
+        # What names a service, and no host.
+        if not (_PRINCIPAL.fullmatch(text) and ("/Principal" in path or path.endswith("/aws:CalledVia"))):
             yield f"{path}: {text}"

@@ -96,6 +96,19 @@ def a_worker_calls_nothing_of_auto_scaling(cluster: Cluster) -> Iterator[str]:
 
 
 @rule
+def a_worker_writes_no_log_of_a_control_plane(cluster: Cluster) -> Iterator[str]:
+    """In one group IAM could not tell their streams apart: a worker could say anything in a control plane's name."""
+    written: dict[str, set[str]] = {}
+    for role in NODE_ROLES:
+        for statement in cluster.role_statements(role):
+            if "logs:PutLogEvents" in statement.actions:
+                written.setdefault(role, set()).update(map(str, statement.resources))
+    shared = set.intersection(*written.values()) if len(written) == len(NODE_ROLES) else {"nothing is written"}
+    for each in shared:
+        yield f"both kinds of nodes write into {each}"
+
+
+@rule
 def the_autoscaler_scales_what_carries_its_tag_only(cluster: Cluster) -> Iterator[str]:
     """It runs with the control plane's credentials, and no slot carries the tag."""
     scaling = {"autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup"}

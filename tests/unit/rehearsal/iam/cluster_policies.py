@@ -22,8 +22,12 @@ BUCKET = "arn:aws:s3:::backups"
 KEY = f"arn:aws:kms:{START}:key/k"
 STACK = f"arn:aws:cloudformation:{START}:stack"
 API_TARGETS = f"arn:aws:elasticloadbalancing:{START}:targetgroup/api/1"
-NODE_LOGS = f"arn:aws:logs:{START}:log-group:nodes"
-VALUES = {
+CONTROL_PLANE_LOGS = f"arn:aws:logs:{START}:log-group:control-planes"
+WORKER_LOGS = f"arn:aws:logs:{START}:log-group:workers"
+OPERATOR = f"arn:aws:iam::{ACCOUNT}:role/operator"
+VALUES: dict[str, Any] = {
+    "KeyOperatorArns": [OPERATOR],
+    **{f"{role}Role.Arn": f"arn:aws:iam::{ACCOUNT}:role/{role}" for role in ("ControlPlane", "Worker", "Function")},
     "AWS::Partition": "aws",
     "AWS::Region": REGION,
     "AWS::AccountId": ACCOUNT,
@@ -37,7 +41,8 @@ VALUES = {
     "Table.Arn": TABLE,
     "BackupBucket.Arn": BUCKET,
     "Key.Arn": KEY,
-    "NodeLogGroup.Arn": f"{NODE_LOGS}:*",
+    "ControlPlaneLogGroup.Arn": f"{CONTROL_PLANE_LOGS}:*",
+    "WorkerLogGroup.Arn": f"{WORKER_LOGS}:*",
     "FunctionLogGroup.Arn": f"arn:aws:logs:{START}:log-group:function:*",
     "FailureQueue.Arn": f"arn:aws:sqs:{START}:failures",
     "TerminatingRule.Arn": f"arn:aws:events:{START}:rule/terminating",
@@ -96,4 +101,10 @@ def _filled(value: Any, layer: str) -> Any:
         return values[".".join(value["Fn::GetAtt"])]
     if set(value) == {"Fn::Sub"}:
         return _REFERENCE.sub(lambda found: values[found[1]], value["Fn::Sub"])
+    if set(value) == {"Fn::Join"}:
+        separator, parts = value["Fn::Join"]
+        return str(separator).join(_filled(parts, layer))
+    if set(value) == {"Fn::Split"}:
+        separator, text = value["Fn::Split"]
+        return _filled(text, layer).split(separator)
     return {key: _filled(each, layer) for key, each in value.items()}

@@ -29,7 +29,8 @@ STORED = {
     "privileged-namespaces": "monitoring,storage,",
     "backup-bucket": "backups",
     "key-arn": "arn:aws:kms:us-east-1:123456789012:key/1",
-    "node-log-group": "nodes",
+    "control-plane-log-group": "control-planes",
+    "worker-log-group": "workers",
     "control-plane-stack": "arn:aws:cloudformation:us-east-1:123456789012:stack/controlplane/1",
 }
 POOL = {
@@ -75,7 +76,8 @@ def test_all_pages_of_the_settings_are_read(client: Any, prefix: str) -> None:
             privileged_namespaces=("monitoring", "storage"),
             backup_bucket="backups",
             key_arn=STORED["key-arn"],
-            node_log_group="nodes",
+            control_plane_log_group="control-planes",
+            worker_log_group="workers",
             control_plane_stack=STORED["control-plane-stack"],
         )
     )

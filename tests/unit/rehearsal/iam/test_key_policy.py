@@ -1,0 +1,90 @@
+"""Who uses the cluster's key: its roles and named operators, and no administrator of the account."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from rehearsal.aws.iam import caller, policy
+from rehearsal.aws.iam.evaluation import Access, Policies, decide
+from rehearsal.aws.iam.requests.asked import Need
+from rehearsal.aws.resource_facts import Identity
+from rehearsal.aws.sessions import Session
+from tests.unit.rehearsal.iam import cluster_policies as cluster
+from tests.unit.rehearsal.iam.cluster_policies import ACCOUNT, KEY, OPERATOR
+from tests.unit.rehearsal.iam.test_cluster_policies import Tagged, may, on_key
+
+ADMINISTRATOR = f"arn:aws:iam::{ACCOUNT}:role/administrator"
+EVERYTHING = policy.parse(
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}, "AdministratorAccess"
+)
+SERVICES = ("ssm", "s3", "dynamodb", "ec2", "lambda", "sqs")
+USES = ("Decrypt", "Encrypt", "GenerateDataKey", "ReEncryptFrom")
+FOR_AWS = {"kms:GrantIsForAWSResource": "true"}
+
+
+def allowed(arn: str, need: Need, *called_via: str) -> bool:
+    """Whether somebody with AdministratorAccess may do it, himself or by what a service does for him."""
+    session = Session(
+        identity_arn=arn,
+        name="me",
+        access_key_id="k",
+        secret_access_key="s",
+        session_token="t",
+        issued_at=datetime.min.replace(tzinfo=UTC),
+        expires_at=datetime.max.replace(tzinfo=UTC),
+        instance_arn=None,
+        vpc_id=None,
+        called_via=called_via,
+    )
+    identity = Identity(arn, "AROA", arn.rpartition("/")[2], {}, (), None, None)
+    who = caller.caller(session, identity, cluster.REGION, datetime(2026, 1, 1, tzinfo=UTC))
+    policies = Policies(identity=(EVERYTHING,), resource=cluster.of_key(), endpoint=None, resource_decides=True)
+    access = Access(who.principal, need.action, need.resource, caller.context(who, need, Tagged()))
+    return decide(access, policies).allowed
+
+
+@pytest.mark.parametrize("action", USES)
+@pytest.mark.parametrize("service", [*SERVICES, None])
+def test_an_administrator_of_the_account_decrypts_and_writes_nothing(action: str, service: str | None) -> None:
+    assert not allowed(ADMINISTRATOR, on_key(action, service))
+
+
+@pytest.mark.parametrize("service", ["ec2", "dynamodb", "lambda", None])
+def test_an_administrator_grants_nothing(service: str | None) -> None:
+    assert not allowed(ADMINISTRATOR, Need("kms:CreateGrant", KEY, {**FOR_AWS}, via=service))
+
+
+def test_an_administrator_may_change_the_policy_which_everybody_sees() -> None:
+    assert allowed(ADMINISTRATOR, Need("kms:PutKeyPolicy", KEY))
+    assert allowed(ADMINISTRATOR, Need("kms:ScheduleKeyDeletion", KEY))
+
+
+@pytest.mark.parametrize("by", [("cloudformation",), ("servicecatalog", "cloudformation")], ids="-".join)
+@pytest.mark.parametrize("service", ["dynamodb", "lambda"])
+def test_whoever_deploys_creates_what_uses_the_key_and_reads_nothing_by_it(service: str, by: tuple[str, ...]) -> None:
+    chain = [f"{each}.amazonaws.com" for each in by]
+    assert allowed(ADMINISTRATOR, Need("kms:CreateGrant", KEY, {**FOR_AWS}, via=service), *chain)
+    assert allowed(ADMINISTRATOR, on_key("DescribeKey", service), *chain)
+    for each in SERVICES:
+        assert not allowed(ADMINISTRATOR, on_key("Decrypt", each), *chain)
+    assert not allowed(
+        ADMINISTRATOR, Need("kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "false"}, via=service), *chain
+    )
+    assert not allowed(
+        ADMINISTRATOR, Need("kms:CreateGrant", KEY, {**FOR_AWS}, via=service), "servicecatalog.amazonaws.com"
+    )
+
+
+def test_an_operator_uses_it_through_services() -> None:
+    for service in ("dynamodb", "s3", "ssm"):
+        assert allowed(OPERATOR, on_key("Decrypt", service))
+    assert not allowed(OPERATOR, on_key("Decrypt", "ec2"))
+    assert not allowed(OPERATOR, on_key("Decrypt", None))
+
+
+def test_the_clusters_roles_use_it_still() -> None:
+    assert may("ControlPlane", on_key("Decrypt", "ssm"))
+    assert may("Worker", on_key("Decrypt", "dynamodb"))
+    assert may("Function", on_key("GenerateDataKey", "sqs"))
