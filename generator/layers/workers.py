@@ -59,8 +59,8 @@ _IMAGE_GIB = 8
 # floor while nodes are replaced (docs/decisions/0017). Not 100: the autoscaler may ask for another node meanwhile, and
 # that one without room shall not fail the update of a large pool, whose replacement nodes all have to signal anyway.
 _MIN_ACTIVE_PERCENT = 90
-# Enough to tell a pool's settings of today from those of any other day.
-_DIGEST_CHARACTERS = 12
+# Enough to tell a pool's settings of today from those of any other day; twelve digits could be an account's number.
+_DIGEST_CHARACTERS = 16
 # The logical id of the pool's Auto Scaling group.
 _GROUP = "Group"
 

@@ -120,7 +120,7 @@ def user_data_changes_with_what_nodes_read_of_their_pool(cluster: Cluster) -> It
             if found:
                 yield f"{template}: has a pool's digest"
             continue
-        if len(found) != 1 or not re.fullmatch("[0-9a-f]{12}", found[0]):
+        if len(found) != 1 or not re.fullmatch("[0-9a-f]{16}", found[0]):
             yield f"{template}: digests {found}"
             continue
         setting = cluster.resource(template.layer, "PoolSettings").properties["Value"]["Fn::Sub"]
