@@ -12,6 +12,8 @@ CLUSTER_TAG = "holdfast:cluster"
 ROLE_TAG = "holdfast:role"
 SLOT_TAG = "holdfast:slot"
 POOL_TAG = "holdfast:pool"
+POOL_LABEL = "node-restriction.kubernetes.io/holdfast-pool"
+"""Of a worker's Node: its pool, by the word of Auto Scaling. No kubelet can set or change it."""
 
 CONTROL_PLANE_ROLE = "control-plane"
 WORKER_ROLE = "worker"

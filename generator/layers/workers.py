@@ -15,6 +15,7 @@ from troposphere.ssm import Parameter
 
 from coordination.names import (
     CLUSTER_TAG,
+    POOL_LABEL,
     POOL_TAG,
     POOLS,
     ROLE_TAG,
@@ -230,7 +231,10 @@ def _autoscaler_tags(pool: Pool) -> dict[Any, Any]:
     return {
         f"{_AUTOSCALER}/enabled": "true",
         Sub(f"{_AUTOSCALER}/${{ClusterUuid}}"): "owned",
-        **{f"{template}/label/{label}": value for label, value in sorted(pool.labels.items())},
+        **{
+            f"{template}/label/{label}": value
+            for label, value in sorted({**pool.labels, POOL_LABEL: pool.name}.items())
+        },
         **{f"{template}/taint/{taint.key}": f"{taint.value}:{taint.effect}" for taint in pool.taints},
         # Of CPUs and memory the autoscaler knows by the instance type; what the volume holds, it cannot know.
         f"{template}/resources/ephemeral-storage": f"{_ephemeral_storage_gib(pool)}Gi",

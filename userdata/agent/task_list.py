@@ -28,6 +28,7 @@ from userdata.agent.observe.gather import ObservationSources
 from userdata.agent.observe.own_condition import keep
 from userdata.agent.observe.snapshot import Nodes
 from userdata.agent.observe.task import Observer
+from userdata.agent.pool_marks import PoolMarks
 from userdata.agent.removal.task import AgentLease, Removal, RemovalContext
 from userdata.agent.sight import Sight
 from userdata.agent.stale_nodes import StaleNodes
@@ -36,6 +37,7 @@ from userdata.agent.tasks import Task
 from userdata.agent.watchdog import Pulse
 from userdata.cloud.lifecycle import StackSignals
 from userdata.config.cluster import values
+from userdata.config.ssm import read_pool
 from userdata.etcd import view
 from userdata.etcd.client import NODE_CREDENTIALS, Etcd
 from userdata.etcd.view import EtcdLook, EtcdView, member_at
@@ -133,7 +135,9 @@ def departures(context: AgentContext, leadership: AgentLease, pulse: Pulse) -> S
     restarts = StillLease(context.table, LeaseName.RESTART, timings, states=states)
     stale = StaleNodes(api, states, pulse.beat)
     cordons = Cordons(api, context.table, context.groups.instances, pulse.beat)
-    return (removal.task(), stale.task(), cordons.task(), restarts.task())
+    ssm, prefix = client("ssm"), context.node.parameters
+    pools = PoolMarks(api, context.groups.groups, lambda pool: read_pool(ssm, prefix, pool), pulse.beat)
+    return (removal.task(), pools.task(), stale.task(), cordons.task(), restarts.task())
 
 
 def draining(context: AgentContext, pulse: Pulse) -> Task:

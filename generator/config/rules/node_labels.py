@@ -23,7 +23,7 @@ _KUBERNETES = ("kubernetes.io", "k8s.io")
 _KUBELET_NAMESPACES = ("node.kubernetes.io", "kubelet.kubernetes.io")
 # Of what is left in them, the node program sets this one itself.
 _OWN_LABELS = frozenset({"node.kubernetes.io/instance-type"})
-# Cilium's agent takes its taint away when the node's network works; the node program sets it.
+# What Cilium does with taints of its own is not a pool's to say.
 _OWN_TAINT_DOMAINS = (*_KUBERNETES, "cilium.io")
 
 # The autoscaler reads labels and taints of a pool without nodes from tags of its group: a tag's key has at most 128
