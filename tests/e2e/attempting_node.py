@@ -24,7 +24,7 @@ from coordination.boots import boot, tell
 from coordination.names import boot_item
 from coordination.outcomes import Done, Known
 from userdata.boot import bootstrap_csr
-from userdata.boot.bootstrap_csr import Asker, Denied
+from userdata.boot.bootstrap_csr import Asker, Denied, Key
 from userdata.config import node_file
 from userdata.host.https import Credentials
 from userdata.host.instance import Metadata
@@ -32,7 +32,7 @@ from userdata.join.data import JoinData
 from userdata.join.store import JoinStore
 from userdata.kube import rights
 from userdata.kube.client import Api
-from userdata.kube.resources import SIGNING_REQUESTS
+from userdata.kube.resources import NODES, SIGNING_REQUESTS
 from userdata.kubeadm import discovery
 from userdata.kubeadm.documents import text
 from userdata.pki.material import ITEMS
@@ -153,6 +153,27 @@ def ask_as_kubelet(told: dict[str, Any]) -> object:
     return getattr(api.create(SIGNING_REQUESTS, _serving(told["name"], told["request"])), "reason", "")
 
 
+def flood(told: dict[str, Any]) -> object:
+    """Store so many requests for the first certificate of an instance that nobody has, with the join token alone; how
+    many there are."""
+    data, stored, said = _data(), 0, ""
+    for number in range(told["count"]):
+        key = Key("", told["request"], f"{number:012x}")
+        outcome = Asker(data, f"i-{number:017x}", key).ask()
+        if isinstance(outcome, Known):
+            stored += 1
+        else:
+            said = outcome.reason
+    return {"stored": stored, "said": said}
+
+
+def relabel(told: dict[str, Any]) -> object:
+    """Label this worker's Node with its own certificate; what the API server says."""
+    api = Api(told["address"], lambda: Credentials(CLUSTER_CA, KUBELET, KUBELET))
+    changed = api.merge(NODES, told["name"], {"metadata": {"labels": {told["label"]: told["value"]}}})
+    return getattr(changed, "reason", "")
+
+
 def _serving(name: str, request: str) -> dict[str, Any]:
     return {
         "apiVersion": SIGNING_REQUESTS.api,
@@ -179,6 +200,8 @@ VERBS: dict[str, Callable[[dict[str, Any]], object]] = {
     "steal": steal,
     "ask_as_token_holder": ask_as_token_holder,
     "ask_as_kubelet": ask_as_kubelet,
+    "flood": flood,
+    "relabel": relabel,
 }
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.e2e.harness import ClusterHarness, Seen, running
+from tests.e2e.harness import ClusterHarness, running
+from tests.e2e.scaling import raise_capacity, workers
 
 LEAF_SECONDS = 600
 """Two thirds of it go by before a renewal is due, and the last third is enough for three nodes, one after another."""
@@ -80,26 +81,3 @@ def over(cluster: ClusterHarness, instance_id: str) -> list[str]:
     """The certificates of an instance that have ended."""
     now = time.time()
     return [f"{instance_id}: {what} has ended" for what, moment in ends(cluster, instance_id).items() if moment < now]
-
-
-def raise_capacity(cluster: ClusterHarness, workers: int) -> None:
-    """Have the pool start more workers."""
-    autoscaling = cluster.rehearsal.local.client("autoscaling")
-    groups = autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"]
-    (pool,) = [
-        group["AutoScalingGroupName"] for group in groups if any(tag["Key"] == "holdfast:pool" for tag in group["Tags"])
-    ]
-    autoscaling.set_desired_capacity(AutoScalingGroupName=pool, DesiredCapacity=workers)
-
-
-def workers(cluster: ClusterHarness, seen: Seen, count: int) -> frozenset[str]:
-    """Wait until so many workers, and every control plane, are Ready nodes; the workers."""
-    assert seen.record is not None
-    through = seen.record.owner
-
-    def ready(now: Seen) -> frozenset[str] | None:
-        mine = now.running - now.control_planes
-        complete = len(mine) == count and cluster.nodes(through) == dict.fromkeys(now.running, True)
-        return mine if complete else None
-
-    return cluster.until(ready, f"{count} workers are not Ready", HEALTHY_SECONDS)

@@ -20,6 +20,7 @@ from coordination.names import (
     CLUSTER_ITEM,
     OBSERVATION_ITEM,
     OPERATION_ITEM,
+    POOL_LABEL,
     REMOVAL_APPROVAL_ITEM,
     RESTORE_APPROVAL_ITEM,
     TEARDOWN_ITEM,
@@ -29,6 +30,8 @@ from coordination.names import (
     member_item,
 )
 from tests.e2e.harness import ADMIN_FILE, ClusterHarness, Seen, running
+from tests.e2e.replacing import terminate
+from tests.e2e.scaling import raise_capacity, workers
 from tests.e2e.searching import (
     Sampler,
     instance_root,
@@ -49,6 +52,8 @@ HEALTHY_SECONDS = 240.0
 WORKER_PROGRAM = Path(__file__).parent / "attempting_node.py"
 SPENT = (INIT_FILE, JOIN_FILE, DISCOVERY_FILE, SUPER_ADMIN_FILE)
 PRIVATE = {"/etc/holdfast": 0o700, KUBELET_CONFIGURATION_FILE: 0o600, KUBELET_FLAGS_FILE: 0o600}
+KUBELET_FILE = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+FLOOD = 1000
 PLANTED_SECONDS = 1.0
 """How long a planted process lives: several looks of the sampler."""
 
@@ -79,11 +84,11 @@ class Whole:
         found = self.cluster.rehearsal.local.client("ec2").describe_instances(InstanceIds=[instance_id])
         return str(found["Reservations"][0]["Instances"][0]["PrivateIpAddress"])
 
-    def on_worker(self, verb: str, **told: Any) -> Any:
-        """What a verb of attempting_node prints on the worker."""
+    def on_worker(self, verb: str, *, seconds: float = 60.0, **told: Any) -> Any:
+        """What a verb of attempting_node prints on the worker, within so many seconds."""
         program = WORKER_PROGRAM.read_text(encoding="utf-8")
         script = f"/usr/bin/python3 -I - {verb} {shlex.quote(json.dumps(told))} <<'PROGRAM'\n{program}\nPROGRAM\n"
-        done = self.cluster.shell(self.worker, script)
+        done = self.cluster.shell(self.worker, script, seconds)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -280,16 +285,20 @@ def test_the_join_token_alone_gives_no_control_planes_certificate(whole: Whole) 
 
 def test_the_join_token_alone_gives_no_servers_certificate(whole: Whole) -> None:
     request = of_node(whole.founder, f"IP:{whole.address(whole.founder)}")
-    asked = whole.on_worker("ask_as_token_holder", name="token-serving", request=request)
+    refused = whole.on_worker("ask_as_token_holder", name="token-serving", request=request)
+    assert not refused["stored"]
+    assert "a request is named holdfast-<instance>-" in refused["said"]
+    name = f"holdfast-{whole.founder}-0123456789ab"
+    asked = whole.on_worker("ask_as_token_holder", name=name, request=request)
     assert asked["stored"], asked["said"]
-    assert "is not a node" in whole.denied("token-serving")
+    assert "is not a node" in whole.denied(name)
 
 
 def test_a_worker_gets_no_servers_certificate_for_another_ones_address_or_name(whole: Whole) -> None:
     worker, founder = whole.worker, whole.founder
     foreign = {
-        "foreign-address": (f"DNS:{worker},IP:{whole.address(founder)}", "EC2 shows no address"),
-        "foreign-name": (f"DNS:{founder},IP:{whole.address(worker)}", "it names another server"),
+        "csr-foreign-address": (f"DNS:{worker},IP:{whole.address(founder)}", "EC2 shows no address"),
+        "csr-foreign-name": (f"DNS:{founder},IP:{whole.address(worker)}", "it names another server"),
     }
     for name, (alternatives, _) in foreign.items():
         request = of_node(worker, alternatives)
@@ -297,3 +306,67 @@ def test_a_worker_gets_no_servers_certificate_for_another_ones_address_or_name(w
         assert whole.on_worker("ask_as_kubelet", address=address, name=name, request=request) == ""
     for name, (_, why) in foreign.items():
         assert why in whole.denied(name)
+
+
+def test_a_thousand_requests_in_made_up_names_hold_no_join_up(whole: Whole) -> None:
+    request = of_node("i-00000000000000000")
+    flooded = whole.on_worker("flood", seconds=300, count=FLOOD, request=request)
+    assert flooded["stored"] == FLOOD, flooded["said"]
+    began = time.monotonic()
+    raise_capacity(whole.cluster, 2)
+    both = workers(whole.cluster, whole.seen, 2)
+    print(f"beside {FLOOD} requests a worker joined within {time.monotonic() - began:.0f} s", flush=True)
+    assert whole.worker in both
+
+
+def test_a_pool_is_marked_by_the_agents_and_not_by_its_nodes(whole: Whole) -> None:
+    address = whole.address(whole.founder)
+
+    def label() -> str:
+        asked = f"kubectl --kubeconfig {ADMIN_FILE} get node {whole.worker} --output json"
+        done = whole.cluster.shell(whole.founder, asked)
+        found: dict[str, str] = json.loads(done.stdout)["metadata"]["labels"]
+        return found.get(POOL_LABEL, "")
+
+    wait_for(lambda: label() == "general", "the label of the pool", 60, 1)
+    refused = whole.on_worker("relabel", address=address, name=whole.worker, label=POOL_LABEL, value="memory")
+    assert "is not allowed to modify labels" in refused
+    assert label() == "general"
+
+
+def test_a_terminated_workers_certificate_is_not_renewed_and_its_node_is_gone(whole: Whole) -> None:
+    """The last one: the worker ends."""
+    name, founder = whole.worker, whole.founder
+    stolen = whole.cluster.shell(name, f"cat {KUBELET_FILE}")
+    assert stolen.returncode == 0, stolen.stderr
+    kept = "/run/stolen.pem"
+    whole.cluster.shell(founder, f"umask 077; cat >{kept} <<'PEM'\n{stolen.stdout}\nPEM\n")
+    request = base64.b64encode(of_node(name).encode()).decode()
+    spec = {
+        "request": request,
+        "signerName": "kubernetes.io/kube-apiserver-client-kubelet",
+        "usages": ["digital signature", "client auth"],
+    }
+    body = json.dumps(
+        {
+            "apiVersion": "certificates.k8s.io/v1",
+            "kind": "CertificateSigningRequest",
+            "metadata": {"name": "csr-stolen"},
+            "spec": spec,
+        }
+    )
+    terminate(whole.cluster, name)
+
+    def gone() -> bool:
+        seen = whole.cluster.look()
+        nodes = whole.cluster.nodes(founder)
+        return seen.state(name) == "terminated" and name not in nodes
+
+    wait_for(gone, "the worker and its Node to be gone", HEALTHY_SECONDS, 2)
+    asked = whole.cluster.shell(
+        founder,
+        f"kubectl --server https://{whole.address(founder)}:6443 --certificate-authority /etc/kubernetes/pki/ca.crt "
+        f"--client-certificate {kept} --client-key {kept} create --filename=- <<'BODY'\n{body}\nBODY\n",
+    )
+    assert asked.returncode == 0, asked.stderr
+    assert whole.denied("csr-stolen") == f"{name} is gone"
