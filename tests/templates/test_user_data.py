@@ -30,7 +30,7 @@ VALUES = {
 # Of the pool's labels and taints, as the example has them. Another one replaces every node of such a pool.
 MEMORY_DIGEST = hashlib.sha256(
     b'[[["workload.example.com/class", "memory"]], [["workload.example.com/class", "memory", "NoSchedule"]]]'
-).hexdigest()[:12]
+).hexdigest()[:16]
 # A mount namespace of its own, with an empty /etc, in which a stub stands in systemctl's place, for no systemd runs
 # there; it copies what it finds to where the test can read it.
 _BOOT = f"""

@@ -240,7 +240,9 @@ def the_autoscaler_sees_pools_with_their_labels_taints_and_storage_and_no_slot(c
     for group in pools(cluster):
         pool = configured[group.layer]
         wanted: dict[str, object] = {f"{_AUTOSCALER}/enabled": "true", f"{_AUTOSCALER}/${{ClusterUuid}}": "owned"}
-        wanted |= {f"{_AUTOSCALER}/node-template/label/{key}": value for key, value in pool.labels.items()}
+        # The agents' own mark of a pool is none of its settings.
+        labels = {**pool.labels, "node-restriction.kubernetes.io/holdfast-pool": pool.name}
+        wanted |= {f"{_AUTOSCALER}/node-template/label/{key}": value for key, value in labels.items()}
         for taint in pool.taints:
             wanted[f"{_AUTOSCALER}/node-template/taint/{taint.key}"] = f"{taint.value}:{taint.effect}"
         # A tenth is the kubelet's, and 8 GiB the image's.
