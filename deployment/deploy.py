@@ -1,4 +1,5 @@
-"""`make deploy` and `make diff`: creation rolls back; an update is read as a change set before anything happens."""
+"""`make deploy` and `make diff`: a creation rolls back where it fails, and protects the stack where it does not; an
+update is read as a change set before anything happens."""
 
 from __future__ import annotations
 
@@ -8,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from deployment import changes, deletable, parameters, stacks, templates
 from deployment.aws import Aws
@@ -107,12 +110,23 @@ def _create(aws: Aws, order: Order, say: Callable[[str], None]) -> bool:
     )
     stack_id = answer["StackId"]
     if ended(Follower(cloudformation, say, launches=_launches(aws, stack_id, say)), stack_id, say):
+        _protect(aws, stack_id, say)
         return True
     after = stacks.find(cloudformation, stack_id)
     left = deletable.after_failed_creation(after) if after is not None else None
     if left is not None:
         say(left)
     return False
+
+
+def _protect(aws: Aws, stack_id: str, say: Callable[[str], None]) -> None:
+    """Have CloudFormation refuse the stack's deletion until somebody lifts that."""
+    cloudformation = aws.client("cloudformation")
+    try:
+        cloudformation.update_termination_protection(StackName=stack_id, EnableTerminationProtection=True)
+    except ClientError as error:
+        # The cluster is there, and works.
+        say(f"the stack is not protected against deletion: {error}")
 
 
 def _launches(aws: Aws, stack_id: str, say: Callable[[str], None]) -> FailedLaunches:

@@ -147,6 +147,14 @@ def test_a_purge_is_refused_while_the_stack_exists(commands: Commands) -> None:
     assert (code, f"the stack {STACK} exists" in said) == (2, True)
 
 
+def test_a_deploy_protects_the_stack_until_the_printed_command_was_typed(commands: Commands) -> None:
+    code, said = commands.run("delete", "--stack", STACK, "--yes")
+    assert code == 2, said
+    commands.harness.aws(*shlex.split(said.partition("type first: ")[2].partition(" && ")[0])[1:])
+    stack = commands.harness.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+    assert (stack["EnableTerminationProtection"], stack["StackStatus"]) == (False, "UPDATE_COMPLETE")
+
+
 def test_a_delete_without_an_answer_deletes_nothing(commands: Commands) -> None:
     code, said = commands.run("delete", "--stack", STACK)
     assert (code, "no terminal to ask on" in said) == (2, True)
@@ -161,16 +169,6 @@ def test_a_delete_of_a_nested_stack_names_its_root(commands: Commands) -> None:
     assert (code, said.strip().endswith(f"make delete STACK={STACK} REGION={commands.harness.region}")) == (2, True), (
         said
     )
-
-
-def test_a_protected_stack_is_not_deleted_until_the_printed_command_was_typed(commands: Commands) -> None:
-    protect = ["cloudformation", "update-termination-protection", "--stack-name", STACK]
-    commands.harness.aws(*protect, "--enable-termination-protection")
-    code, said = commands.run("delete", "--stack", STACK, "--yes")
-    assert code == 2, said
-    commands.harness.aws(*shlex.split(said.partition("type first: ")[2].partition(" && ")[0])[1:])
-    stack = commands.harness.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
-    assert (stack["EnableTerminationProtection"], stack["StackStatus"]) == (False, "UPDATE_COMPLETE")
 
 
 def test_preflight_judges_the_local_account_without_failing_on_what_it_cannot_ask(

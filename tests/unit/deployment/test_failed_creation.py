@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from deployment import events
 from deployment.deploy import Order, deploy
@@ -19,10 +20,19 @@ DELETE = "make delete STACK=holdfast REGION=eu-central-1"
 class Account:
     """An account in which the creation ends in one status; nobody launches anything."""
 
-    def __init__(self, ends: str, before: str = "DELETE_COMPLETE") -> None:
+    def __init__(self, ends: str, before: str = "DELETE_COMPLETE", *, refused: bool = False) -> None:
+        self.protected: dict[str, bool] = {}
+        outer = self
+
         class Script(CloudFormation):
             def create_stack(self, **_: Any) -> dict[str, str]:
                 return {"StackId": ROOT}
+
+            def update_termination_protection(self, StackName: str, EnableTerminationProtection: bool) -> None:
+                if refused:
+                    denied = {"Error": {"Code": "AccessDenied", "Message": "not authorized"}}
+                    raise ClientError(denied, "UpdateTerminationProtection")
+                outer.protected[StackName] = EnableTerminationProtection
 
         class Nobody:
             def get_paginator(self, _: str) -> Paginator:
@@ -54,6 +64,22 @@ def test_a_creation_that_succeeds_says_nothing_of_a_deletion(order: Order) -> No
     said: list[str] = []
     assert deploy(Account("CREATE_COMPLETE"), order, rollback=False, say=said.append)
     assert not any("delete" in line for line in said)
+
+
+@pytest.mark.parametrize(("ends", "protected"), [("CREATE_COMPLETE", {ROOT: True}), ("ROLLBACK_COMPLETE", {})])
+def test_a_stack_is_protected_against_deletion_once_it_is_complete(
+    order: Order, ends: str, protected: dict[str, bool]
+) -> None:
+    account = Account(ends)
+    deploy(account, order, rollback=False, say=lambda _: None)
+    assert account.protected == protected
+
+
+def test_a_cluster_that_cannot_be_protected_is_there_all_the_same(order: Order) -> None:
+    said: list[str] = []
+    assert deploy(Account("CREATE_COMPLETE", refused=True), order, rollback=False, say=said.append)
+    assert said[-1].startswith("the stack is not protected against deletion: ")
+    assert "UpdateTerminationProtection" in said[-1]
 
 
 def test_a_deploy_of_what_was_rolled_back_is_refused_with_what_to_type(order: Order) -> None:
