@@ -30,8 +30,9 @@ class Account:
 
             def update_termination_protection(self, StackName: str, EnableTerminationProtection: bool) -> None:
                 if refused:
-                    denied = {"Error": {"Code": "AccessDenied", "Message": "not authorized"}}
-                    raise ClientError(denied, "UpdateTerminationProtection")
+                    raise ClientError(
+                        {"Error": {"Code": "AccessDenied", "Message": "no"}}, "UpdateTerminationProtection"
+                    )
                 outer.protected[StackName] = EnableTerminationProtection
 
         class Nobody:
