@@ -303,9 +303,9 @@ def attach(
 ) -> RolePolicy:
     """Add the policy that gives `role` its grants on `resources`, which the layer `owner` names.
 
-    `vpc_id` confines a node's credentials to instances in that VPC and, unless the endpoints are central ones in
-    another VPC, to calls that come from it. Raises ValueError where nothing is granted, or where a grant needs the
-    cluster's uuid or the VPC and it is not given.
+    `vpc_id` confines a node's credentials to instances in that VPC, to the address of the instance that has them and,
+    unless the endpoints are central ones in another VPC, to calls that come from it. Raises ValueError where nothing is
+    granted, or where a grant needs the cluster's uuid or the VPC and it is not given.
     """
     grants = [grant for grant in GRANTS if grant.role is role and grant.on in resources]
     if not grants:
@@ -380,9 +380,16 @@ def _condition(
     if grant.confined and grant.role in NODE_ROLES:
         if vpc_id is None:
             raise ValueError(f"{grant.sid}: a node's grant needs the VPC that it is confined to")
-        merged.setdefault("StringEquals", {})["aws:EC2InstanceSourceVPC"] = vpc_id
+        own = merged.setdefault("StringEquals", {})
+        # Stolen credentials are of no use on another machine of the VPC: endpoints, central ones too, say which address
+        # a call came from.
+        own["aws:EC2InstanceSourcePrivateIPv4"] = "${aws:VpcSourceIp}"
         if not central_endpoints:
-            merged["StringEquals"]["aws:SourceVpc"] = vpc_id
+            own["aws:SourceVpc"] = vpc_id
+        # Each pool has a statement about its own stack, and twelve of them have to fit into IAM's quota: where the call
+        # has to come from the VPC, and from the instance's own address, it says nothing more.
+        if central_endpoints or grant.on is not On.OWN_STACK:
+            own["aws:EC2InstanceSourceVPC"] = vpc_id
     return {"Condition": condition(merged)} if merged else {}
 
 

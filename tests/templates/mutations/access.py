@@ -45,6 +45,11 @@ MUTATIONS = [
     ),
     Mutation(
         "a_nodes_credentials_are_of_use_in_the_clusters_vpc_only",
+        f"{_CONTROL_PLANE_DATABASE}/Coordinate/Condition/StringEquals/aws:EC2InstanceSourcePrivateIPv4",
+        GONE,
+    ),
+    Mutation(
+        "a_nodes_credentials_are_of_use_in_the_clusters_vpc_only",
         f"{_CONTROL_PLANE_DATABASE}/Coordinate/Condition/StringEquals/aws:EC2InstanceSourceVPC",
         GONE,
     ),

@@ -132,7 +132,12 @@ def a_nodes_credentials_are_of_use_in_the_clusters_vpc_only(cluster: Cluster) ->
                 if not statement.condition("StringEquals", "kms:ViaService"):
                     yield f"{statement}: neither confined to the VPC nor to calls by a service"
                 continue
+            if statement.condition("StringEquals", "aws:EC2InstanceSourcePrivateIPv4") != "${aws:VpcSourceIp}":
+                yield f"{statement}: of use on another machine"
             for key in keys:
+                if key != "aws:SourceVpc" and "aws:SourceVpc" in keys and statement.body["Sid"] == "SignalStack":
+                    # There is one for each pool, and all have to fit into the quota.
+                    continue
                 value = statement.condition("StringEquals", key)
                 if value is None or not _is_the_vpc(cluster, statement, value):
                     yield f"{statement}: {key} is not the cluster's VPC"

@@ -49,8 +49,20 @@ def on_key(action: str, via: str | None) -> Need:
     return Need(f"kms:{action}", KEY, via=via)
 
 
-def may(role: str, need: Need, *, vpc: str | None = VPC, came_from: str | None = VPC, endpoint: str = "") -> bool:
-    """Whether a role may do it: a node's from an instance in `vpc` through an endpoint of `came_from`."""
+ADDRESS = "10.0.0.5"
+
+
+def may(
+    role: str,
+    need: Need,
+    *,
+    vpc: str | None = VPC,
+    came_from: str | None = VPC,
+    endpoint: str = "",
+    address: str | None = ADDRESS,
+) -> bool:
+    """Whether a role may do it: a node's from an instance in `vpc` through an endpoint of `came_from`, which says that
+    the call came from `address`."""
     node = role != "Function"
     session = Session(
         identity_arn=f"arn:aws:iam::{ACCOUNT}:role/{role}",
@@ -62,10 +74,13 @@ def may(role: str, need: Need, *, vpc: str | None = VPC, came_from: str | None =
         expires_at=datetime.max.replace(tzinfo=UTC),
         instance_arn=INSTANCE if node else None,
         vpc_id=vpc if node else None,
+        private_ip=ADDRESS if node else None,
     )
     identity = Identity(session.identity_arn, "AROA", role, {}, (), None, None)
     who = caller.caller(session, identity, cluster.REGION, datetime(2026, 1, 1, tzinfo=UTC))
     network: dict[str, Values] = {"aws:SourceVpc": came_from} if came_from and node else {}
+    if address is not None and node:
+        network["aws:VpcSourceIp"] = address
     who = caller.Caller(who.principal, who.region, who.values, {**who.network, **network})
     is_key = need.action.startswith("kms:")
     policies = Policies(
@@ -201,6 +216,14 @@ def test_a_nodes_credentials_work_in_its_own_vpc_only(role: str) -> None:
     assert not may(role, need, came_from=None)
     assert not may(role, need, came_from="vpc-0000000000000002")
     assert not may(role, need, vpc="vpc-0000000000000002")
+
+
+@pytest.mark.parametrize("role", ["Worker", "ControlPlane"])
+def test_a_nodes_credentials_work_on_that_node_only(role: str) -> None:
+    need = Need("ssm:GetParameter", f"{PARAMETERS}/settings/cluster")
+    assert may(role, need)
+    assert not may(role, need, address="10.0.0.6")
+    assert not may(role, need, address=None)
 
 
 @pytest.mark.parametrize(
