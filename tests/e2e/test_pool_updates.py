@@ -55,8 +55,8 @@ def test_with_an_image_that_never_serves_the_update_ends_with_its_reason_and_goe
     said = reasons(cluster, nested(cluster, "WorkersGeneral"))
     told = f"Received 0 SUCCESS signal(s) out of {len(before.workers)}."
     assert any(each.startswith(told) for each in said), "\n".join(said)
-    # It stays as large as it was raised, as above. A pool above its smallest size has lost one before its newcomer came,
-    # and got one of the old kind in its place.
+    # It stays as large as it was raised, as above. A pool above its smallest size has lost one before its newcomer
+    # came, and got one of the old kind in its place.
     after = settled(cluster, WORKERS + 1)
     assert images(cluster, after.workers) == kept
     assert len(after.workers & before.workers) >= WORKERS
