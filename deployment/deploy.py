@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from deployment import changes, deletable, parameters, stacks, templates
 from deployment.aws import Aws
@@ -124,7 +124,7 @@ def _protect(aws: Aws, stack_id: str, say: Callable[[str], None]) -> None:
     cloudformation = aws.client("cloudformation")
     try:
         cloudformation.update_termination_protection(StackName=stack_id, EnableTerminationProtection=True)
-    except ClientError as error:
+    except (BotoCoreError, ClientError) as error:
         # The cluster is there, and works.
         say(f"the stack is not protected against deletion: {error}")
 

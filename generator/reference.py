@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from generator.config.model import ClusterConfig
-from generator.layers.network.security_groups import MAX_API_CLIENT_CIDRS, matrix
+from generator.layers.network.security_groups import MAX_API_CLIENT_CIDRS
 from generator.permissions import GRANTS, Grant
 from generator.root import templates
 
 _ROLE_POLICY = "AWS::IAM::RolePolicy"
+_EGRESS = "AWS::EC2::SecurityGroupEgress"
 
 
 def permissions_table() -> str:
@@ -26,13 +27,32 @@ def permissions_table() -> str:
 
 
 def ports_table() -> str:
-    """A Markdown table of every flow between security groups in the default configuration, and of the clients."""
+    """A Markdown table of every flow that the security groups of the default configuration let out of a group, and of
+    the clients that they let in."""
     header = ["| from | to | protocol | port | for |", "| --- | --- | --- | --- | --- |"]
-    rows = [
-        _line(each.source, each.target, each.protocol, _ports(each), each.purpose) for each in matrix(ClusterConfig())
-    ]
+    rows = [_flow(each) for each in _resources(_EGRESS)]
     rows.append(_line(f"`ApiClientCidrs` (at most {MAX_API_CLIENT_CIDRS} ranges)", "Balancer", "tcp", "6443", "api"))
-    return "\n".join([*header, *dict.fromkeys(rows)])
+    return "\n".join([*header, *sorted(dict.fromkeys(rows))])
+
+
+def _resources(kind: str) -> Iterator[Mapping[str, Any]]:
+    for body in templates(ClusterConfig()).values():
+        yield from (each for each in json.loads(body)["Resources"].values() if each["Type"] == kind)
+
+
+def _flow(egress: Mapping[str, Any]) -> str:
+    given = egress["Properties"]
+    if "DestinationSecurityGroupId" in given:
+        target = _group(given["DestinationSecurityGroupId"])
+    else:
+        target = _value(given.get("DestinationPrefixListId", given.get("CidrIp")))
+    when = f" (if {egress['Condition']})" if "Condition" in egress else ""
+    purpose = str(given["Description"]).partition(" to ")[0] if target[0] != "`" else str(given["Description"])
+    return _line(_group(given["GroupId"]), target, given["IpProtocol"], _ports(given), f"{purpose}{when}")
+
+
+def _group(reference: Mapping[str, str]) -> str:
+    return reference["Ref"].removesuffix("Group")
 
 
 def _statements() -> Iterator[tuple[str, str, Mapping[str, Any]]]:
@@ -83,10 +103,11 @@ def _value(value: Any) -> str:
     return f"`{argument}`" if isinstance(argument, str) else f"`{function} {json.dumps(argument)}`"
 
 
-def _ports(flow: Any) -> str:
-    if flow.protocol == "icmp":
-        return f"type {flow.from_port}"
-    return str(flow.from_port) if flow.from_port == flow.to_port else f"{flow.from_port}-{flow.to_port}"
+def _ports(given: Mapping[str, Any]) -> str:
+    first, last = given["FromPort"], given["ToPort"]
+    if given["IpProtocol"] == "icmp":
+        return f"type {first}"
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def _line(*cells: str) -> str:

@@ -161,7 +161,7 @@ def declare(template: Template, config: ClusterConfig) -> RootParameters:
             "do: to look at the cluster table, and to approve; empty for none",
             Default="",
             # CloudFormation checks the pattern on every entry of a list.
-            AllowedPattern="^(arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[!-+.-~]+)?$",
+            AllowedPattern=r"^(arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[!-+\--~]+)?$",
             ConstraintDescription="must be ARNs of roles or users, separated by commas",
         ),
         role_path=parameters.add(

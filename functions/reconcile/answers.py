@@ -18,7 +18,7 @@ from coordination.outcomes import Done, Unknown
 _LONGEST_REASON = 400
 _TRIES = 3
 _BUCKET = "cloudformation-custom-resource-response-"
-_AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn")
+_AWS_DOMAINS = ("amazonaws.com", "amazonaws.com.cn")
 """Of the partitions for which templates are made."""
 _TIMEOUT_SECONDS = 5
 
@@ -43,12 +43,13 @@ def body(status: Status, reason: str, physical_id: str, stack_id: str, request_i
     return json.dumps(answer).encode()
 
 
-def send(url: str, content: bytes, *, plain_http: bool = False) -> Done | Unknown:
-    """PUT `content` to `url`: CloudFormation's bucket, over https; with `plain_http` any address, as of a local AWS.
+def send(url: str, content: bytes, *, region: str, plain_http: bool = False) -> Done | Unknown:
+    """PUT `content` to `url`: CloudFormation's bucket of this region, over https; with `plain_http` any address, as of
+    a local AWS.
 
     No outcome repeats the address: it is signed, and whoever has it may answer. No redirect is followed.
     """
-    if not (plain_http and _scheme(url) in ("http", "https")) and not _is_cloudformations(url):
+    if not (plain_http and _scheme(url) in ("http", "https")) and not _is_cloudformations(url, region):
         return ResponseUrlRejected("PUT: the response URL is not an https address of CloudFormation's")
     outcome: Done | Unknown = Unknown("PUT: not tried")
     for _ in range(_TRIES):
@@ -65,18 +66,20 @@ def _scheme(url: str) -> str:
         return ""
 
 
-def _is_cloudformations(url: str) -> bool:
+def _is_cloudformations(url: str, region: str) -> bool:
     """Whether it leads into CloudFormation's bucket, which S3 finds by the host or by the path.
 
-    Whoever may call the function chooses the address, so it must not lead the function to anything else. The buckets'
-    names: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/vpc-interface-endpoints.html
+    Whoever may call the function chooses the address, and others may make buckets of similar names, so it has to be
+    this one. Its name has the region without hyphens:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/vpc-interface-endpoints.html
     """
     if _scheme(url) != "https":
         return False
     parts = urlsplit(url)
-    host = parts.hostname or ""
-    of_aws = host.endswith(_AWS_DOMAINS)
-    return of_aws and (host.startswith(_BUCKET) or (host.startswith("s3") and parts.path.startswith(f"/{_BUCKET}")))
+    bucket = f"{_BUCKET}{region.replace('-', '')}"
+    hosts = {f"{s3}.{domain}" for s3 in ("s3", f"s3.{region}", f"s3-{region}") for domain in _AWS_DOMAINS}
+    by_host = parts.netloc in {f"{bucket}.{host}" for host in hosts}
+    return by_host or (parts.netloc in hosts and parts.path.startswith(f"/{bucket}/"))
 
 
 def _put(url: str, content: bytes) -> Done | Unknown:

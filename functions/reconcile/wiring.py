@@ -29,7 +29,8 @@ def connect(settings: Settings, context: Any) -> Ports:
         sizes=SlotSizes(lambda: clients.of("autoscaling", tries=1)),
         targets=ApiTargets(lambda: clients.of("elbv2")),
         root=RootStack(clients.of("cloudformation"), settings.cluster_id),
-        send=partial(send, plain_http=settings.plain_http),
+        # arn:<partition>:cloudformation:<region>:…
+        send=partial(send, region=settings.cluster_id.split(":")[3], plain_http=settings.plain_http),
         clock=time.time,
         seconds_left=lambda: float(context.get_remaining_time_in_millis()) / 1000,
         calls=lambda: clients.calls.number - before,

@@ -55,6 +55,8 @@ VALUES: dict[str, Any] = {
 _OPERATOR = "cilium-operator"
 _ZTUNNEL = f"{_OPERATOR}-ztunnel"
 _LEASES = ["leases"]
+_LEASE = f"{_OPERATOR}-resource-lock"
+"""leaderElectionResourceLockName in operator/cmd/root.go."""
 
 
 def narrowed(objects: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -79,7 +81,13 @@ def _own_leases(rule: dict[str, Any]) -> list[dict[str, Any]]:
     metadata = {"name": f"{_OPERATOR}-leases", "namespace": "kube-system"}
     api = "rbac.authorization.k8s.io"
     return [
-        {"apiVersion": f"{api}/v1", "kind": "Role", "metadata": metadata, "rules": [rule]},
+        {
+            "apiVersion": f"{api}/v1",
+            "kind": "Role",
+            "metadata": metadata,
+            # Those of Kubernetes' own controllers are in this namespace, too. What is created cannot be held to a name.
+            "rules": [{**rule, "verbs": ["create"]}, {**rule, "verbs": ["get", "update"], "resourceNames": [_LEASE]}],
+        },
         {
             "apiVersion": f"{api}/v1",
             "kind": "RoleBinding",

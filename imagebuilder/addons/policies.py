@@ -73,7 +73,16 @@ def _of_user(prefix: str) -> str:
     return f"request.userInfo.username.startsWith('{prefix}')"
 
 
-_SMALL = f"size(object.spec.request) <= {LARGEST_REQUEST_BYTES}"
+_SMALL = (
+    (f"size(object.spec.request) <= {LARGEST_REQUEST_BYTES}", f"a request has at most {LARGEST_REQUEST_BYTES} bytes"),
+    (
+        " && ".join(
+            f"!has(object.metadata.{each})" for each in ("annotations", "labels", "finalizers", "ownerReferences")
+        ),
+        "a request has neither labels nor annotations, finalizers or owners",
+    ),
+)
+"""A kubelet's has none of these, and each may be as long as etcd lets it."""
 
 POLICIES: Sequence[Policy] = (
     Policy(
@@ -85,7 +94,7 @@ POLICIES: Sequence[Policy] = (
         (
             (
                 "!has(object.spec.providerID) || object.spec.providerID == ''"
-                " || object.spec.providerID.endsWith('/' + object.metadata.name)",
+                " || object.spec.providerID.matches('^aws:/{3}[a-z0-9-]+/' + object.metadata.name + '$')",
                 "the providerID of a Node is that of its own instance",
             ),
         ),
@@ -97,7 +106,7 @@ POLICIES: Sequence[Policy] = (
         ("CREATE",),
         _of_user(_TOKEN),
         (
-            (_SMALL, f"a request has at most {LARGEST_REQUEST_BYTES} bytes"),
+            *_SMALL,
             (
                 "object.metadata.name.matches('^holdfast-i-[0-9a-f]{8,17}-[0-9a-f]{12}$')",
                 "a request is named holdfast-<instance>-<the first 12 digits of the key's fingerprint>",
@@ -110,7 +119,7 @@ POLICIES: Sequence[Policy] = (
         ("CREATE",),
         _of_user(_NODE),
         (
-            (_SMALL, f"a request has at most {LARGEST_REQUEST_BYTES} bytes"),
+            *_SMALL,
             ("object.metadata.name.startsWith('csr-')", "a kubelet's request is named csr-…"),
         ),
     ),
@@ -141,7 +150,9 @@ OF_CILIUM: Sequence[Policy] = (
             (f"{_NODE_OF_TOKEN} == object.metadata.name", "an agent of Cilium writes the CiliumNode of its own node"),
             (
                 "object.?spec.?ipam.?podCIDRs.orValue([]) =="
-                " (oldObject == null ? [] : oldObject.?spec.?ipam.?podCIDRs.orValue([]))",
+                " (oldObject == null ? [] : oldObject.?spec.?ipam.?podCIDRs.orValue([]))"
+                " && object.?spec.?ipam.?pools.orValue({}) =="
+                " (oldObject == null ? {} : oldObject.?spec.?ipam.?pools.orValue({}))",
                 "which addresses a node's Pods have is for Cilium's operator to say",
             ),
         ),

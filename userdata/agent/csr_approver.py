@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Protocol
 
 from coordination import boots
@@ -31,7 +32,7 @@ from userdata.agent.csr_policy import (
     form,
     kind_of,
 )
-from userdata.agent.csr_queue import LARGEST_REQUEST, WaitingRequest, in_order
+from userdata.agent.csr_queue import KEPT, LARGEST_REQUEST, Pile, WaitingRequest, in_order
 from userdata.agent.tasks import Task
 from userdata.kube.client import Api
 from userdata.kube.outcomes import ApiConflict, NotFound
@@ -67,9 +68,9 @@ class Instances(Protocol):
 class _Stored:
     """What the API server has."""
 
-    waiting: list[WaitingRequest] = field(default_factory=list)
+    pile: Pile
     refused: list[Judgement] = field(default_factory=list)
-    """What needs no look at anything else."""
+    """What needs no look at anything else, as much of it as there is room for."""
     approved: dict[str, set[str]] = field(default_factory=dict)
     """By instance, the keys for which first requests of its name were approved."""
 
@@ -81,6 +82,22 @@ class _Cloud:
     roles: Mapping[str, str]
     states: Mapping[str, str | None]
     addresses: Mapping[str, frozenset[str]]
+
+
+class _Roles:
+    """The roles of the cluster's instances, asked for when the first request waits."""
+
+    def __init__(self, instances: Instances) -> None:
+        self._instances = instances
+
+    @cached_property
+    def known(self) -> Mapping[str, str]:
+        """By instance. Raises StageFailed."""
+        return {each.instance_id: each.role for each in known(self._instances.instances())}
+
+    def has(self, name: str) -> bool:
+        """Whether a group of the cluster has the instance. Raises StageFailed."""
+        return name in self.known
 
 
 class CsrApprover:
@@ -108,12 +125,13 @@ class CsrApprover:
     def run(self) -> str:
         """Judge requests of kubelets that wait, and say which were approved or denied. Raises StageFailed."""
         self._passes += 1
-        stored = self._read()
-        judgements = self._judgements(stored)
+        roles = _Roles(self._instances)
+        stored = self._read(roles)
+        failed: list[str] = []
+        judgements = self._judgements(stored, roles, failed)
         # Whoever is to join or to serve waits; a refusal does no harm a pass later.
         judgements.sort(key=lambda pair: isinstance(pair[1], Deny))
         told: list[str] = []
-        failed: list[str] = []
         deadline = self._steady() + JUDGING_SECONDS
         for head, verdict in [*judgements, *stored.refused]:
             if self._steady() > deadline:
@@ -130,9 +148,9 @@ class CsrApprover:
 
     # what there is
 
-    def _read(self) -> _Stored:
+    def _read(self, roles: _Roles) -> _Stored:
         """Every request of a kubelet, page by page: what is not needed of one is forgotten at once."""
-        stored = _Stored()
+        stored = _Stored(Pile(roles.has))
         for signer in (SERVING_SIGNER, CLIENT_SIGNER):
             chosen = {"fieldSelector": f"spec.signerName={signer}"}
             for page in self.api.pages(SIGNING_REQUESTS, chosen, largest=_LARGEST_PAGE):
@@ -152,12 +170,11 @@ class CsrApprover:
             return
         head = _head(request)
         asked = self._asked(request)
-        if isinstance(asked, Deny):
-            stored.refused.append((head, asked))
-        elif wrong := form(kind, asked):
+        wrong = asked if isinstance(asked, Deny) else form(kind, asked)
+        if isinstance(asked, Asked) and wrong is None:
+            stored.pile.put(WaitingRequest(str(request["metadata"]["uid"]), kind, asked, head))
+        elif wrong is not None and len(stored.refused) < 100 * KEPT:
             stored.refused.append((head, wrong))
-        else:
-            stored.waiting.append(WaitingRequest(str(request["metadata"]["uid"]), kind, asked, head))
 
     def _asked(self, request: Object) -> Asked | Deny:
         spec = request["spec"]
@@ -178,33 +195,38 @@ class CsrApprover:
 
     # what is decided
 
-    def _judgements(self, stored: _Stored) -> list[Judgement]:
+    def _judgements(self, stored: _Stored, roles: _Roles, failed: list[str]) -> list[Judgement]:
         """The verdicts on requests that waited long enough, in the order in which they have their turn."""
-        if not stored.waiting:
+        waiting = stored.pile.waiting
+        if not waiting:
             self._looked_at = {}
             return []
         deadline = self._steady() + LOOKING_SECONDS
-        cloud = self._look_at_cloud(stored.waiting)
+        cloud = self._look_at_cloud(waiting, roles)
         found: list[Judgement] = []
         fingerprints: dict[str, str] = {}
-        looked_at = {each.uid: self._looked_at.get(each.uid, 0) for each in stored.waiting}
-        for each in in_order(stored.waiting, cloud.roles.__contains__, looked_at):
+        looked_at = {each.uid: self._looked_at.get(each.uid, 0) for each in waiting}
+        for each in in_order(waiting, roles.has, looked_at):
             if self._steady() > deadline:
                 break
             looked_at[each.uid] = self._passes
-            verdict = self._verdict(each, cloud, stored.approved, fingerprints)
+            try:
+                verdict = self._verdict(each, cloud, stored.approved, fingerprints)
+            except StageFailed as failure:
+                # One of which something is not known holds no other up.
+                failed.append(str(failure))
+                continue
             if not isinstance(verdict, Postpone):
                 found.append((each.head, verdict))
         self._looked_at = looked_at
         return found
 
-    def _look_at_cloud(self, waiting: Iterable[WaitingRequest]) -> _Cloud:
-        roles = {each.instance_id: each.role for each in known(self._instances.instances())}
+    def _look_at_cloud(self, waiting: Collection[WaitingRequest], roles: _Roles) -> _Cloud:
         serving = {each.name for each in waiting if each.kind is RequestKind.SERVING}
         # Of requests with a token the name is the asker's: EC2 is asked only about what is of the cluster.
-        asked = {each.name for each in waiting if each.kind is not RequestKind.FIRST or each.name in roles}
+        asked = {each.name for each in waiting if each.kind is not RequestKind.FIRST or roles.has(each.name)}
         states = known(self._instances.states(asked)) if asked else {}
-        return _Cloud(roles, states, known(self._instances.addresses(serving)) if serving else {})
+        return _Cloud(roles.known, states, known(self._instances.addresses(serving)) if serving else {})
 
     def _verdict(
         self, each: WaitingRequest, cloud: _Cloud, approved: Mapping[str, Collection[str]], fingerprints: dict[str, str]

@@ -25,10 +25,10 @@ from userdata.kubeadm.node import Taint
 from userdata.logs.lines import StageFailed
 
 PERIOD_SECONDS = 10.0
-"""A Pod that selects a new node by its pool waits for so long at most."""
+"""A Pod that selects a new node by its pool waits for so long, and for a pass of the approvals."""
 NEW_SECONDS = 600.0
 """Of a Node that is older its taints are left alone: it may have been launched with other settings of its pool, and a
-person may have taken one away."""
+person may have taken one away. While no agent leads for so long, a Node that lacks one keeps lacking it."""
 
 
 class PoolMarks:

@@ -84,14 +84,16 @@ def tasks(context: AgentContext, leadership: AgentLease, measured: Callable[[str
     )
 
 
-def approvals(context: AgentContext) -> Sequence[Task]:
-    """What judges requests for certificates. There may be thousands, so these have a loop and a client of their own."""
+def approvals(context: AgentContext, pulse: Pulse) -> Sequence[Task]:
+    """What new nodes wait for: certificates, and their pools' marks. There may be thousands of requests, so these have
+    a loop and a client of their own."""
     identity = context.identity
     api = Api(identity.address, Access(identity.instance_id, context.root).agent)
     prefix = identity.arn.removesuffix(identity.instance_id)
-    return csr_approver.tasks(
-        csr_approver.CsrApprover(api, context.groups, context.table, lambda instance_id: prefix + instance_id)
-    )
+    judge = csr_approver.CsrApprover(api, context.groups, context.table, lambda instance_id: prefix + instance_id)
+    ssm, parameters = client("ssm"), context.node.parameters
+    pools = PoolMarks(api, context.groups.groups, lambda pool: read_pool(ssm, parameters, pool), pulse.beat)
+    return (*csr_approver.tasks(judge), pools.task())
 
 
 def renewal(context: AgentContext, pulse: Pulse) -> Task:
@@ -135,9 +137,7 @@ def departures(context: AgentContext, leadership: AgentLease, pulse: Pulse) -> S
     restarts = StillLease(context.table, LeaseName.RESTART, timings, states=states)
     stale = StaleNodes(api, states, pulse.beat)
     cordons = Cordons(api, context.table, context.groups.instances, pulse.beat)
-    ssm, prefix = client("ssm"), context.node.parameters
-    pools = PoolMarks(api, context.groups.groups, lambda pool: read_pool(ssm, prefix, pool), pulse.beat)
-    return (removal.task(), pools.task(), stale.task(), cordons.task(), restarts.task())
+    return (removal.task(), stale.task(), cordons.task(), restarts.task())
 
 
 def draining(context: AgentContext, pulse: Pulse) -> Task:

@@ -49,7 +49,7 @@ def _run(context: AgentContext, out: Outputs, stop: threading.Event) -> int:
     # that leaves waits for no worker's drain, and nothing waits while thousands of requests are judged.
     loops = [
         Loop([lead, *tasks(context, leadership, out.send)], leadership, log, often),
-        Loop(approvals(context), leadership, log, requests),
+        Loop(approvals(context, requests), leadership, log, requests),
         Loop([renewal(context, rarely)], leadership, log, rarely),
         Loop(departures(context, leadership, members), leadership, log, members),
         Loop([draining(context, workers)], leadership, log, workers),

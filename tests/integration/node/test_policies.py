@@ -113,6 +113,8 @@ def test_a_node_is_its_own_instance(kube: Kube) -> None:
 
     wait_for(said, "the policy is in force", pause_seconds=0.2)
     assert "the providerID of a Node is that of its own instance" in said()
+    both = node(name, f"aws:///us-east-1a/{ONE}/{name}")
+    assert "the providerID of a Node is that of its own instance" in refused(as_node(kube, name).create(NODES, both))
     assert refused(as_node(kube, name).create(NODES, node(name, f"aws:///us-east-1a/{name}"))) == ""
 
 
@@ -136,6 +138,9 @@ def test_requests_with_a_token_are_small_and_named_as_ours(kube: Kube) -> None:
     wait_for(lambda: said("mine"), "the policy is in force", pause_seconds=0.2)
     assert "a request is named holdfast-<instance>-" in said("csr-1")
     assert "at most 4096 bytes" in said(good, f"{'x' * 5000}\n{REQUEST}")
+    for field, value in (("labels", {"a": "b"}), ("annotations", {"a": "b" * 100_000}), ("finalizers", ["a.b/c"])):
+        large = {**signing(good, REQUEST), "metadata": {"name": good, field: value}}
+        assert "neither labels nor annotations" in refused(holder.create(SIGNING_REQUESTS, large)), field
     assert said(good) == ""
 
 
@@ -242,6 +247,10 @@ def test_an_agent_of_cilium_writes_its_own_node(kube: Kube, agent: CiliumAgent) 
         assert kube.master.apply(CILIUM_NODES, given) == Done()
     assert "the CiliumNode of its own node" in agent.writes(CILIUM_NODES, OTHER, spec=ranges("100.64.1.0/24"))
     assert agent.writes(CILIUM_NODES, ONE, spec={**ranges("100.64.1.0/24"), "bootid": "2"}) == ""
+    pools = {
+        "ipam": {**ranges("100.64.1.0/24")["ipam"], "pools": {"allocated": [{"pool": "p", "cidrs": ["100.64.2.0/24"]}]}}
+    }
+    assert "is for Cilium's operator to say" in agent.writes(CILIUM_NODES, ONE, spec=pools)
     both = ranges("100.64.1.0/24", "100.64.2.0/24")
     assert "is for Cilium's operator to say" in agent.writes(CILIUM_NODES, ONE, spec=both)
 

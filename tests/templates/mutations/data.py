@@ -57,6 +57,12 @@ MUTATIONS = [
         "kms:Decrypt",
     ),
     Mutation(
+        "operators_are_named_by_their_arns",
+        "root/Parameters/KeyOperatorArns/AllowedPattern",
+        "^(arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[!-+.-~]+)?$",
+    ),
+    Mutation("operators_are_named_by_their_arns", "root/Parameters/KeyOperatorArns/AllowedPattern", ".*"),
+    Mutation(
         "the_bucket_refuses_requests_without_tls",
         "database/Resources/BackupBucketPolicy/Properties/PolicyDocument/Statement/0/Effect",
         "Allow",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -146,6 +147,22 @@ def only_the_clusters_roles_and_operators_use_the_key(cluster: Cluster) -> Itera
         by = statement.condition("ForAnyValue:StringEquals", "aws:CalledVia")
         if by != "cloudformation.amazonaws.com" or _READING & set(statement.actions):
             yield f"{statement}: {sorted(use & set(statement.actions))} by anybody of the account"
+
+
+_PEOPLE = ("role/cluster-operators", "role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Ops_0a", "user/a.b+c=d@e_f")
+
+
+@rule
+def operators_are_named_by_their_arns(cluster: Cluster) -> Iterator[str]:
+    pattern = cluster.templates["root"]["Parameters"]["KeyOperatorArns"]["AllowedPattern"]
+    good = ["", *(f"arn:aws-us-gov:iam::123456789012:{name}" for name in _PEOPLE)]
+    bad = ["*", "arn:aws:iam::123456789012:root", "arn:aws:iam::123456789012:role/a,b", "arn:aws:iam::12345:role/a"]
+    for text in good:
+        if not re.fullmatch(pattern, text):
+            yield f"root: the parameter KeyOperatorArns refuses {text!r}"
+    for text in bad:
+        if re.fullmatch(pattern, text):
+            yield f"root: the parameter KeyOperatorArns takes {text!r}"
 
 
 @rule

@@ -262,7 +262,7 @@ class FunctionHarness:
             sizes=self.groups,
             targets=self.groups,
             root=self.root,
-            send=partial(answers.send, plain_http=True),
+            send=partial(answers.send, region="us-east-1", plain_http=True),
             clock=lambda: self.moment,
             seconds_left=lambda: self.seconds_left,
             pause=self.pause,

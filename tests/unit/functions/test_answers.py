@@ -13,7 +13,8 @@ from functions.reconcile import answers
 from functions.reconcile.answers import ResponseUrlRejected, body
 from tests.unit.functions.harness import AnswerServer
 
-send = partial(answers.send, plain_http=True)
+REGION = "us-east-1"
+send = partial(answers.send, region=REGION, plain_http=True)
 
 
 def test_an_answer_is_put_with_an_empty_content_type_as_its_signature_wants() -> None:
@@ -47,7 +48,7 @@ def test_only_http_addresses_are_answered_and_none_is_repeated(url: str) -> None
 
 def test_an_answer_goes_over_https_only_where_nothing_else_is_said() -> None:
     with AnswerServer() as server:
-        assert isinstance(answers.send(server.url, b"{}"), ResponseUrlRejected)
+        assert isinstance(answers.send(server.url, b"{}", region=REGION), ResponseUrlRejected)
         assert server.requests == []
 
 
@@ -61,6 +62,11 @@ BUCKET = "cloudformation-custom-resource-response"
         (f"https://{BUCKET}-useast1.s3.amazonaws.com/secret", True),
         (f"https://s3.cn-north-1.amazonaws.com.cn/{BUCKET}-cnnorth1/secret", True),
         (f"http://{BUCKET}-useast1.s3.us-east-1.amazonaws.com/secret", False),
+        (f"https://{BUCKET}-evil.s3.us-east-1.amazonaws.com/secret", False),
+        (f"https://{BUCKET}-useast2.s3.us-east-2.amazonaws.com/secret", False),
+        (f"https://s3secret.s3.amazonaws.com/{BUCKET}-useast1/", False),
+        (f"https://s3.us-east-1.amazonaws.com/{BUCKET}-useast1-evil/secret", False),
+        (f"https://{BUCKET}-useast1.s3.amazonaws.com:8443/secret", False),
         ("https://secret.s3.us-east-1.amazonaws.com/a", False),
         (f"https://secret.s3.us-east-1.amazonaws.com/{BUCKET}-useast1/", False),
         (f"https://{BUCKET}-useast1.example.com/secret", False),
@@ -80,7 +86,7 @@ def test_an_answer_goes_to_cloudformations_bucket_and_nowhere_else(
         return Done()
 
     monkeypatch.setattr(answers, "_put", put)
-    outcome = answers.send(url, b"{}")
+    outcome = answers.send(url, b"{}", region="cn-north-1" if "cn-north-1" in url else REGION)
     assert tried == ([url] if is_tried else [])
     assert is_tried or (isinstance(outcome, ResponseUrlRejected) and "secret" not in outcome.reason)
 

@@ -33,9 +33,16 @@ def test_what_narrows_a_statement_stands_beside_it() -> None:
     assert rows["lifecycle: StartSlots"].startswith("`aws:ResourceTag/holdfast:role` is `control-plane`")
 
 
-def test_every_flow_is_a_row_and_the_clients_are_one_more() -> None:
+def test_every_flow_is_a_row_and_so_are_clients_and_the_gateways() -> None:
     rows = cells(ports_table())
     flows = {(each.source, each.target, each.protocol, each.purpose) for each in matrix(ClusterConfig())}
-    assert {(row[0], row[1], row[2], row[4]) for row in rows[:-1]} == flows
-    assert rows[-1][1:] == ["Balancer", "tcp", "6443", "api"]
+    gateways = [row for row in rows if row[1].startswith("`")]
+    clients = [row for row in rows if row[0].startswith("`ApiClientCidrs`")]
+    between = [row for row in rows if row not in [*gateways, *clients]]
+    assert {(row[0], row[1], row[2], row[4]) for row in between} == flows
+    assert [row[1:] for row in clients] == [["Balancer", "tcp", "6443", "api"]]
     assert ["ControlPlane", "ControlPlane", "tcp", "2379-2380", "etcd"] in rows
+    # What is open to any address stands there, too.
+    assert {(row[0], row[1], row[3]) for row in gateways} >= {
+        (node, "`0.0.0.0/0`", "443") for node in ("ControlPlane", "Worker")
+    }

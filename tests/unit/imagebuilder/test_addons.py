@@ -188,6 +188,17 @@ def test_no_add_on_reads_secrets_or_writes_nodes_pods_or_leases_of_the_whole_clu
     assert written == EXPECTED_WRITES
 
 
+def test_in_its_own_namespace_an_add_on_writes_its_own_lease_and_reads_secrets_of_no_other() -> None:
+    for each in objects("Role"):
+        name = each["metadata"]["name"]
+        for rule in each["rules"]:
+            if "leases" in rule["resources"] and {*rule["verbs"]} != {"create"}:
+                assert len(rule["resourceNames"]) == 1, name
+            if "secrets" in rule["resources"]:
+                # Cilium's own, in which nothing is: there are no policies of L7.
+                assert each["metadata"]["namespace"] == "cilium-secrets", name
+
+
 def test_no_add_on_starts_pods_of_its_own_choice() -> None:
     for name, rule in rules("Role"):
         assert not {*rule["resources"]} & ({"pods", "pods/exec"} | WORKLOADS) or not {*rule["verbs"]} - READS, name
@@ -218,7 +229,8 @@ def test_ciliums_operator_listens_on_its_own_host_alone() -> None:
 
 
 def test_a_chart_that_gives_other_rights_is_noticed() -> None:
-    role: Any = {"kind": "ClusterRole", "metadata": {"name": "cilium-operator"}, "rules": [{"resources": ["leases"]}]}
+    rule = {"resources": ["leases"]}
+    role: Any = {"kind": "ClusterRole", "metadata": {"name": "cilium-operator"}, "rules": [rule]}
     others: list[Any] = [
         {"kind": kind, "metadata": {"name": "cilium-operator-ztunnel"}} for kind in ("Role", "RoleBinding")
     ]

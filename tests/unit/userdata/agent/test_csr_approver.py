@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from coordination.boots import Boot, tell
 from coordination.instances import GroupInstance
 from coordination.names import boot_item
-from coordination.outcomes import Done, Item, Known
+from coordination.outcomes import Done, Item, Known, Unknown
 from coordination.writes import as_item
 from tests.unit.userdata.requests import of_node
 from userdata.agent.csr_approver import JUDGING_SECONDS, LOOKING_SECONDS, CsrApprover
@@ -21,6 +23,7 @@ from userdata.kube.outcomes import NotFound
 from userdata.kube.resources import Object, Resource
 from userdata.kube.rights import CLIENT_SIGNER, SERVING_SIGNER
 from userdata.kubeadm.tokens import GROUP
+from userdata.logs.lines import StageFailed
 from userdata.pki.issuing import new_key
 from userdata.pki.requests import parse
 
@@ -228,3 +231,18 @@ def test_a_server_that_names_nothing_of_itself_is_denied() -> None:
     name = world.ask(spec)
     world.approver().run()
     assert world.kind(name) == "Denied"
+
+
+def test_a_row_that_cannot_be_read_holds_no_other_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World([worker(1), worker(2)])
+    first = world.ask(as_holder(about(worker(1))), age=2.0)
+    second = world.ask(as_holder(about(worker(2))))
+    read = world.get
+
+    def busy(*asked: Any) -> Any:
+        return Unknown("GetItem: busy") if asked == (boot_item(worker(1)),) else read(*asked)
+
+    monkeypatch.setattr(world, "get", busy)
+    with pytest.raises(StageFailed, match=f"^GetItem: busy; approved {second}: "):
+        world.approver().run()
+    assert [world.kind(name) for name in (first, second)] == ["", "Approved"]
