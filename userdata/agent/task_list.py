@@ -92,7 +92,9 @@ def approvals(context: AgentContext, pulse: Pulse) -> Sequence[Task]:
     prefix = identity.arn.removesuffix(identity.instance_id)
     judge = csr_approver.CsrApprover(api, context.groups, context.table, lambda instance_id: prefix + instance_id)
     ssm, parameters = client("ssm"), context.node.parameters
-    pools = PoolMarks(api, context.groups.groups, lambda pool: read_pool(ssm, parameters, pool), pulse.beat)
+    pools = PoolMarks(
+        api, context.groups.groups, lambda pool: read_pool(ssm, parameters, pool), context.groups.states, pulse.beat
+    )
     return (*csr_approver.tasks(judge), pools.task())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -12,7 +12,7 @@ from coordination.instances import GroupInstance, Groups, PoolGroup
 from coordination.names import POOL_LABEL
 from coordination.outcomes import Done, Known, Reading, Unknown
 from tests.unit.userdata.agent.looks import NOW
-from userdata.agent.pool_marks import NEW_SECONDS, PoolMarks, marks
+from userdata.agent.pool_marks import NEW_SECONDS, NO_INSTANCE, PoolMarks, marks
 from userdata.config.settings import InvalidSettings, PoolSettings
 from userdata.config.ssm import ReadPool
 from userdata.kube.client import Api
@@ -55,7 +55,10 @@ class World:
         self.asked: list[str] = []
         self.changed: dict[str, Any] = {}
         self.refusal: Any = None
-        self.task = PoolMarks(cast(Api, self), lambda: self.groups, self._settings, lambda: None, lambda: float(NOW))
+        self.states: dict[str, str | None] = {"i-9": "running"}
+        self.task = PoolMarks(
+            cast(Api, self), lambda: self.groups, self._settings, self._states, lambda: None, lambda: float(NOW)
+        )
 
     def list(self, resource: Resource) -> Any:
         assert resource == NODES
@@ -66,6 +69,10 @@ class World:
         if self.refusal is None:
             self.changed[name] = changes
         return self.refusal or Done()
+
+    def _states(self, names: Collection[str]) -> Reading[Mapping[str, str | None]]:
+        assert {*names} & {"i-1", "i-2", "i-3"} == set()
+        return Known({name: self.states.get(name) for name in names})
 
     def _settings(self, pool: str) -> ReadPool:
         self.asked.append(pool)
@@ -138,3 +145,24 @@ def test_nothing_is_marked_while_auto_scaling_does_not_answer() -> None:
     with pytest.raises(StageFailed, match="DescribeAutoScalingGroups: busy"):
         world.task.run()
     assert world.changed == {}
+
+
+TAINT = {"key": NO_INSTANCE.key, "effect": "NoSchedule", "value": ""}
+
+
+@pytest.mark.parametrize("state", [None, "terminated"])
+def test_nothing_is_scheduled_onto_a_node_whose_instance_has_ended(state: str | None) -> None:
+    world = World(node("i-9", "", OTHER), node("i-1", "general"))
+    world.states["i-9"] = state
+    assert world.task.run() == "marked i-9 as of no pool"
+    assert world.changed == {"i-9": {"metadata": {"resourceVersion": "7"}, "spec": {"taints": [OTHER, TAINT]}}}
+    world = World(node("i-9", "", OTHER, TAINT))
+    world.states["i-9"] = state
+    assert world.task.run() == ""
+
+
+def test_a_detached_instance_lives_and_gets_its_node_back() -> None:
+    world = World(node("i-9", "", TAINT, OTHER))
+    world.task.run()
+    assert world.changed == {"i-9": {"metadata": {"resourceVersion": "7"}, "spec": {"taints": [OTHER]}}}
+    assert marks(node("i-9", "", OTHER), "", ()) is None
