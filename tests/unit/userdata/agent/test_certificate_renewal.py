@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,16 @@ LONG, MONTH, SHORT = timedelta(days=365), timedelta(days=30), timedelta(minutes=
 MANIFEST = "kind: Pod\nmetadata:\n  labels:\n    a: b\nspec: {}\n"
 
 
+@cache
+def certificate(lifetime: timedelta, number: int) -> str:
+    """The certificate that a machine of a test issues as its so-many-th set. openssl is asked once for all places."""
+    # One that is short has begun long ago.
+    begun = NOW if lifetime == LONG else NOW - 10 * lifetime
+    return issue(
+        AUTHORITY, Subject(f"set-{number}"), ["clientAuth"], begun, lifetime * (1 if lifetime == LONG else 11)
+    ).certificate
+
+
 class Machine:
     """A control plane: kubeadm is played by issuing anew, the kubelet by starting pods whose manifest changed."""
 
@@ -48,6 +59,7 @@ class Machine:
         self.dead_kubelet = False
         self.kubeadm = Finished(0, "")
         self.moment = 1_000.0
+        self.sets = 0
         self.issue(LONG)
         write(root, {self.manifest(pod): private(MANIFEST) for pod in Pod})
         self.moment += 10
@@ -59,6 +71,7 @@ class Machine:
 
     def issue(self, lifetime: timedelta, names: Sequence[str] = ()) -> None:
         self.moment += 10
+        self.sets += 1
         for place in CONTROL_PLANE:
             if not place.optional and (not names or place.name in names):
                 self._place(place, LONG if place.renewal is Renewal.NOBODY else lifetime)
@@ -70,10 +83,7 @@ class Machine:
         self.running = dict.fromkeys(Pod, (MANIFEST, self.moment))
 
     def _place(self, place: Place, lifetime: timedelta) -> None:
-        # One that is short has begun long ago.
-        begun = NOW if lifetime == LONG else NOW - 10 * lifetime
-        leaf = issue(AUTHORITY, Subject("x"), ["clientAuth"], begun, lifetime * (1 if lifetime == LONG else 11))
-        content = leaf.certificate
+        content = certificate(lifetime, self.sets)
         if place.name.endswith(".conf"):
             content = f"    client-certificate-data: {base64.b64encode(content.encode()).decode()}\n"
         write(self.root, {place.path: private(content)})
