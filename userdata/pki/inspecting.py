@@ -7,10 +7,13 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from userdata.pki.openssl import Held, OpensslFailed, openssl
 
 _SECONDS_OF_DAY = 24 * 3600
+_REMEMBERED = 64
+"""Certificates are public, and what one says never changes: openssl, a process for each question, is asked once."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Certificate:
         return (self.ends - now).total_seconds() / _SECONDS_OF_DAY
 
 
+@lru_cache(_REMEMBERED)
 def inspect(certificate: str) -> Certificate:
     """What a PEM certificate says, of a bundle the first one. Raises OpensslFailed."""
     asked = ("-subject", "-issuer", "-startdate", "-enddate")
@@ -52,6 +56,7 @@ def ca_hashes(certificates: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"sha256:{certificate_fingerprint(each)}" for each in certificates)
 
 
+@lru_cache(_REMEMBERED)
 def certificate_fingerprint(certificate: str) -> str:
     """Of the certificate's key. Raises OpensslFailed."""
     return _fingerprint(openssl(["x509", "-in", Held(certificate), "-noout", "-pubkey"]).decode())

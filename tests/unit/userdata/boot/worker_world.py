@@ -9,7 +9,6 @@ import base64
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -57,9 +56,6 @@ CPUS = "\t[ERROR NumCPU]: the number of available CPUs 1 is less than the requir
 UNHEALTHY = "[kubelet-check] The kubelet is not healthy after 4m0.5s"
 SILENT = "the API at 127.0.0.1: timed out"
 _MOST_SLEEPS = 200
-
-hashes_of = cache(ca_hashes)
-"""openssl is asked once for each text: most of what a boot takes here is its start."""
 
 
 def unready(message: str) -> Finished:
@@ -113,7 +109,7 @@ class WorkerWorld:
         files.write(self.root, {path: files.File(text) for path, text in here.items()})
         self.parameters = {f"/h/settings/{name}": value for name, value in {**SETTINGS, **RANGES}.items()}
         self.parameters["/h/pools/general"] = json.dumps(POOL)
-        hashes = ",".join(hashes_of(self.api.authority.certificates))
+        hashes = ",".join(ca_hashes(self.api.authority.certificates))
         self.record = ClusterRecord(
             CLUSTER_ID, Phase.READY, EPOCH, "i-founder", 1, EPOCH, ETCD_CLUSTER, ca_hashes=hashes
         )
