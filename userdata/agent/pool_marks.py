@@ -20,8 +20,7 @@ from coordination.names import POOL_LABEL
 from coordination.outcomes import Done, Known, Reading, Unknown
 from coordination.termination import TERMINATED, States
 from userdata.agent.tasks import Task
-from userdata.config.settings import InvalidSettings
-from userdata.config.ssm import ReadPool
+from userdata.config.settings import InvalidSettings, PoolSettings
 from userdata.kube.client import Api
 from userdata.kube.outcomes import ApiConflict, NotFound
 from userdata.kube.resources import NODES, Object
@@ -46,7 +45,7 @@ class PoolMarks:
         self,
         api: Api,
         groups: Callable[[], Reading[Groups]],
-        settings: Callable[[str], ReadPool],
+        settings: Callable[[str], Reading[PoolSettings] | InvalidSettings],
         states: States,
         beat: Callable[[], object],
         wall: Callable[[], float] = time.time,
