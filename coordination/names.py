@@ -98,6 +98,11 @@ def member_item(instance_id: str) -> str:
     return MEMBER_ITEM_PREFIX + instance_id
 
 
+def first_request_name(instance_id: str, fingerprint: str) -> str:
+    """The name of a worker's request for its first certificate, by the fingerprint of its key."""
+    return f"holdfast-{instance_id}-{fingerprint[:12]}"
+
+
 def boot_item(instance_arn: str) -> str:
     """The key of an instance's boot row; IAM lets an instance write the one with its own ARN only."""
     return BOOT_ITEM_PREFIX + instance_arn

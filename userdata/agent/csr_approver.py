@@ -13,7 +13,7 @@ from typing import Protocol
 from coordination import boots
 from coordination.fields import Malformed
 from coordination.instances import GroupInstance
-from coordination.names import boot_item
+from coordination.names import boot_item, first_request_name
 from coordination.outcomes import NoOp, Reading
 from coordination.ports import TableReader
 from userdata.agent.csr_policy import (
@@ -126,9 +126,10 @@ class CsrApprover:
         """Judge requests of kubelets that wait, and say which were approved or denied. Raises StageFailed."""
         self._passes += 1
         roles = _Roles(self._instances)
-        stored = self._read(roles)
         failed: list[str] = []
-        judgements = self._judgements(stored, roles, failed)
+        fingerprints: dict[str, str] = {}
+        stored = self._read(roles, fingerprints, failed)
+        judgements = self._judgements(stored, roles, fingerprints, failed)
         # Whoever is to join or to serve waits; a refusal does no harm a pass later.
         judgements.sort(key=lambda pair: isinstance(pair[1], Deny))
         told: list[str] = []
@@ -148,17 +149,20 @@ class CsrApprover:
 
     # what there is
 
-    def _read(self, roles: _Roles) -> _Stored:
+    def _read(self, roles: _Roles, fingerprints: dict[str, str], failed: list[str]) -> _Stored:
         """Every request of a kubelet, page by page: what is not needed of one is forgotten at once."""
         stored = _Stored(Pile(roles.has))
         for signer in (SERVING_SIGNER, CLIENT_SIGNER):
             chosen = {"fieldSelector": f"spec.signerName={signer}"}
             for page in self.api.pages(SIGNING_REQUESTS, chosen, largest=_LARGEST_PAGE):
                 for request in known(page):
-                    self._sort_in(request, stored)
+                    try:
+                        self._sort_in(request, stored, roles, fingerprints)
+                    except StageFailed as failure:
+                        failed.append(str(failure))
         return stored
 
-    def _sort_in(self, request: Object, stored: _Stored) -> None:
+    def _sort_in(self, request: Object, stored: _Stored, roles: _Roles, fingerprints: dict[str, str]) -> None:
         spec, status = request["spec"], request.get("status") or {}
         kind = kind_of(spec["signerName"], spec["username"])
         if kind is None:
@@ -172,9 +176,19 @@ class CsrApprover:
         asked = self._asked(request)
         wrong = asked if isinstance(asked, Deny) else form(kind, asked)
         if isinstance(asked, Asked) and wrong is None:
-            stored.pile.put(WaitingRequest(str(request["metadata"]["uid"]), kind, asked, head))
+            is_own = kind is not RequestKind.FIRST or self._is_own(request, asked, roles, fingerprints)
+            stored.pile.put(WaitingRequest(str(request["metadata"]["uid"]), kind, asked, head, is_own))
         elif wrong is not None and len(stored.refused) < 100 * KEPT:
             stored.refused.append((head, wrong))
+
+    def _is_own(self, request: Object, asked: Asked, roles: _Roles, fingerprints: dict[str, str]) -> bool:
+        """Whether a first request has the key of its instance's boot row, and its name. Raises StageFailed."""
+        name, key = asked.named, asked.request.fingerprint
+        if request["metadata"]["name"] != first_request_name(name, key) or not roles.has(name):
+            return False
+        if name not in fingerprints:
+            fingerprints[name] = self._boot_fingerprint(name)
+        return fingerprints[name] == key
 
     def _asked(self, request: Object) -> Asked | Deny:
         spec = request["spec"]
@@ -195,7 +209,9 @@ class CsrApprover:
 
     # what is decided
 
-    def _judgements(self, stored: _Stored, roles: _Roles, failed: list[str]) -> list[Judgement]:
+    def _judgements(
+        self, stored: _Stored, roles: _Roles, fingerprints: dict[str, str], failed: list[str]
+    ) -> list[Judgement]:
         """The verdicts on requests that waited long enough, in the order in which they have their turn."""
         waiting = stored.pile.waiting
         if not waiting:
@@ -204,7 +220,6 @@ class CsrApprover:
         deadline = self._steady() + LOOKING_SECONDS
         cloud = self._look_at_cloud(waiting, roles)
         found: list[Judgement] = []
-        fingerprints: dict[str, str] = {}
         looked_at = {each.uid: self._looked_at.get(each.uid, 0) for each in waiting}
         for each in in_order(waiting, roles.has, looked_at):
             if self._steady() > deadline:

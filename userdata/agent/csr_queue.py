@@ -31,6 +31,14 @@ class WaitingRequest:
     asked: Asked
     head: Object
     """What it is judged by: its kind, name and version. Not the rest, for there may be many."""
+    is_own: bool = False
+    """Whether only the instance itself can have stored it: by its certificate, or under the name of the very key that
+    its boot row speaks of."""
+
+    @property
+    def is_the_one(self) -> bool:
+        """Whether it is an instance's own first request, of which there is one at most."""
+        return self.is_own and self.kind is RequestKind.FIRST
 
     @property
     def name(self) -> str:
@@ -48,11 +56,12 @@ def in_order(
     turns: dict[tuple[str, RequestKind], int] = {}
     placed: list[tuple[tuple[bool, int, bool, int, float, str], WaitingRequest]] = []
     for each in sorted(waiting, key=lambda each: (looked_at.get(each.uid, 0), -each.asked.age_seconds, each.uid)):
-        turn = turns[each.name, each.kind] = turns.get((each.name, each.kind), 0) + 1
+        turn = 1
+        if not each.is_the_one:
+            turn = turns[each.name, each.kind] = turns.get((each.name, each.kind), 0) + 1
         if turn <= TURNS:
             stranger = not is_ours(each.name)
-            by_anybody = each.kind is RequestKind.FIRST
-            place = (stranger, looked_at.get(each.uid, 0), by_anybody, turn, -each.asked.age_seconds, each.uid)
+            place = (stranger, looked_at.get(each.uid, 0), not each.is_own, turn, -each.asked.age_seconds, each.uid)
             placed.append((place, each))
     return [each for _, each in sorted(placed, key=lambda pair: pair[0])]
 
@@ -68,6 +77,9 @@ class Pile:
 
     def put(self, request: WaitingRequest) -> None:
         """Keep it in mind, or leave it for another pass."""
+        if request.is_the_one:
+            self.waiting.append(request)
+            return
         key = request.name, request.kind
         self._counts[key] = self._counts.get(key, 0) + 1
         stranger = not self._is_ours(request.name)

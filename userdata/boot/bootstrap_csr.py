@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from coordination.names import first_request_name
 from coordination.outcomes import Done, Known, Reading, Unknown
 from userdata.host import files, https
 from userdata.host.https import NoAnswer
@@ -99,7 +100,7 @@ class Asker:
         self._token = data.token
         self._key = key
         # The same key always asks by the same name, so that a lost reply does no harm.
-        self._name = f"holdfast-{instance_id}-{key.fingerprint[:12]}"
+        self._name = first_request_name(instance_id, key.fingerprint)
 
     def ask(self) -> Reading[None]:
         """Ask, if it was not asked before."""

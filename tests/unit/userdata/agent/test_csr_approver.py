@@ -12,13 +12,13 @@ import pytest
 
 from coordination.boots import Boot, tell
 from coordination.instances import GroupInstance
-from coordination.names import boot_item
+from coordination.names import boot_item, first_request_name
 from coordination.outcomes import Done, Item, Known, Unknown
 from coordination.writes import as_item
 from tests.unit.userdata.requests import of_node
 from userdata.agent.csr_approver import JUDGING_SECONDS, LOOKING_SECONDS, CsrApprover
 from userdata.agent.csr_policy import GRACE_SECONDS
-from userdata.agent.csr_queue import LARGEST_REQUEST, TURNS
+from userdata.agent.csr_queue import KEPT, LARGEST_REQUEST, TURNS
 from userdata.kube.outcomes import NotFound
 from userdata.kube.resources import Object, Resource
 from userdata.kube.rights import CLIENT_SIGNER, SERVING_SIGNER
@@ -73,8 +73,8 @@ class World:
     terminated: set[str] = field(default_factory=set)
     asked_of_ec2: set[str] = field(default_factory=set)
 
-    def ask(self, spec: dict[str, Any], age: float = 1.0) -> str:
-        name = f"csr-{len(self.stored)}"
+    def ask(self, spec: dict[str, Any], age: float = 1.0, name: str = "") -> str:
+        name = name or f"csr-{len(self.stored)}"
         created = datetime.fromtimestamp(NOW - age, UTC).isoformat()
         metadata = {"name": name, "uid": name, "resourceVersion": "1", "creationTimestamp": created}
         self.stored[name] = {"metadata": metadata, "spec": spec, "status": {}}
@@ -165,6 +165,19 @@ def test_requests_in_a_workers_own_name_delay_it_by_a_few_passes_only() -> None:
     for _ in range(2000 // 20 // TURNS + 1):
         approver.run()
     assert {world.kind(name) for name in good} == {"Approved"}
+
+
+@pytest.mark.parametrize("age", [1.0, 60.0])
+def test_what_others_store_in_a_workers_name_does_not_delay_its_own_request(age: float) -> None:
+    world = World([worker(1)])
+    for _ in range(5000):
+        world.ask(as_holder(about(worker(1), OF_OTHER_KEY)), age=60.0)
+    # Anybody may copy the request, which the API server shows; its name is there once.
+    for _ in range(KEPT):
+        world.ask(as_holder(about(worker(1))), age=60.0)
+    own = world.ask(as_holder(about(worker(1))), age, first_request_name(worker(1), FINGERPRINT))
+    world.approver().run()
+    assert world.kind(own) == "Approved"
 
 
 def test_whoever_may_join_is_told_before_those_that_may_not() -> None:

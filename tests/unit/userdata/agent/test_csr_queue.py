@@ -17,7 +17,8 @@ STRANGERS = ("i-0000000000000000d", "i-0000000000000000e")
 
 def waiting(number: int, name: str, age: float = 1.0, kind: RequestKind = RequestKind.FIRST) -> WaitingRequest:
     request = CertificateRequest(f"system:node:{name}", "system:nodes")
-    return WaitingRequest(str(number), kind, Asked("anybody", frozenset(), frozenset(), request, age), {})
+    asked = Asked("anybody", frozenset(), frozenset(), request, age)
+    return WaitingRequest(str(number), kind, asked, {}, is_own=kind is not RequestKind.FIRST)
 
 
 def uids(found: object) -> list[str]:
