@@ -183,6 +183,13 @@ class ClusterStack:
         stacks = self.client("cloudformation").describe_stacks(StackName=self.stack_id)["Stacks"]
         return str(stacks[0]["StackStatus"])
 
+    def launched_type(self) -> str:
+        """The instance type that the nested stack's launch templates have."""
+        stack = tags_of(self.groups()[0])["aws:cloudformation:stack-id"]
+        described = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+        given = {each["ParameterKey"]: each["ParameterValue"] for each in described["Parameters"]}
+        return str(given["InstanceType"])
+
     def groups(self) -> list[dict[str, Any]]:
         """The slots' groups, in their order."""
         chosen = [{"Name": "tag:holdfast:cluster", "Values": [self.uuid]}]

@@ -1,4 +1,4 @@
-"""When a cluster of the light world stands as it should, what is left until then, and what a person does of it."""
+"""When a cluster of the light world stands as it should, and what is left until then."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from coordination.names import CONDITION_ITEM_PREFIX, DRAIN_ITEM_PREFIX, MEMBER_ITEM_PREFIX, OPERATION_ITEM
-from tests.storm.light import clock
-from tests.storm.light.account import ClusterStack, slot_of
+from tests.storm.light.account import slot_of
 from tests.storm.light.watcher import Seen
-from tests.storm.trace import Helped
 from userdata.etcd.model import MemberList
 
 IN_SERVICE = "InService"
@@ -57,52 +55,3 @@ def _of_items(items: Mapping[str, Mapping[str, Any]], serving: Sequence[str]) ->
             if (state == "voter") != (name in serving) or state == "joining":
                 found.append(f"the row of {name} says {state}")
     return found
-
-
-def help_out(
-    cluster: ClusterStack, seen: Seen, listed: MemberList | None, strangers: Sequence[str], ended: Callable[[str], None]
-) -> list[Helped]:
-    """Do what conditions, and the stack, ask a person for."""
-    found: list[Helped] = []
-    for key, item in seen.items.items():
-        name = key.removeprefix(CONDITION_ITEM_PREFIX)
-        if not key.startswith(CONDITION_ITEM_PREFIX):
-            continue
-        if name.startswith("SurplusHeld"):
-            found += _lower(cluster, seen, name, item)
-        elif name.startswith("BootFailed"):
-            found += _end_failed(cluster, seen, name, item)
-    members = {each.name for each in (listed.members if listed is not None else ())}
-    for each in strangers:
-        if each not in members:
-            cluster.terminate(each)
-            ended(each)
-            found.append(Helped(clock.real(), "StrangerMember", f"terminates {each}"))
-    if seen.status == "UPDATE_ROLLBACK_FAILED":
-        cluster.client("cloudformation").continue_update_rollback(StackName=cluster.stack_id)
-        found.append(Helped(clock.real(), "UPDATE_ROLLBACK_FAILED", "continues the rollback"))
-    return found
-
-
-def _lower(cluster: ClusterStack, seen: Seen, name: str, item: Mapping[str, Any]) -> list[Helped]:
-    """The command that the condition prints."""
-    next_step = item["NextStep"]["S"]
-    for group in seen.groups:
-        asked = group["AutoScalingGroupName"] in next_step and "--min-size 0" in next_step
-        if asked and group["MinSize"]:
-            cluster.client("autoscaling").update_auto_scaling_group(
-                AutoScalingGroupName=group["AutoScalingGroupName"], MinSize=0
-            )
-            return [Helped(clock.real(), name, next_step)]
-    return []
-
-
-def _end_failed(cluster: ClusterStack, seen: Seen, name: str, item: Mapping[str, Any]) -> list[Helped]:
-    """What failed is corrected by now, so the instance that waits for a person is terminated."""
-    next_step = item["NextStep"]["S"]
-    for group in seen.groups:
-        for instance in group["Instances"]:
-            if instance["InstanceId"] in next_step and instance["LifecycleState"] == "Pending:Wait":
-                cluster.terminate_in_ec2(instance["InstanceId"])
-                return [Helped(clock.real(), name, next_step)]
-    return []

@@ -27,6 +27,7 @@ from tests.storm.light.hypervisor import Hypervisor, Relay
 from tests.storm.light.kubeadm import credentials
 from tests.storm.light.monitor import Monitor
 from tests.storm.light.nursery import Nursery
+from tests.storm.light.person import Person
 from tests.storm.light.shared import Places, State
 from tests.storm.light.watcher import Watcher
 from tests.storm.recorder import Recorder
@@ -146,6 +147,7 @@ class LightWorld:
         self._watcher.forget()
         self._monitor.forget()
         self._cluster = made
+        self._person = Person(made, self._faults.ended)
         waited, before = 0.0, clock.real()
         while left := self.left():
             now = clock.real()
@@ -182,9 +184,9 @@ class LightWorld:
 
     def help(self) -> Sequence[Helped]:
         """Do what conditions ask a person for."""
-        seen, listed, faults = self._watcher.seen, self._monitor.listed, self._faults
+        seen, listed, strangers = self._watcher.seen, self._monitor.listed, self._faults.strangers()
         with _of_the_world():
-            return settling.help_out(self.cluster, seen, listed, faults.strangers(), faults.ended)
+            return self._person.help(seen, listed, strangers)
 
     def events(self) -> Sequence[Event]:
         """What was seen in this round."""
