@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from awacs import autoscaling, cloudformation, dynamodb, ec2, ecr, elasticloadbalancing, kms, logs, s3, sqs, ssm
+from awacs import autoscaling, cloudformation, dynamodb, ec2, ecr, elasticloadbalancing, kms, logs, s3, sqs, ssm, sts
 from awacs.aws import (
     Action,
     Allow,
@@ -48,9 +48,13 @@ class Role(Enum):
     CONTROL_PLANE = "ControlPlane"
     WORKER = "Worker"
     FUNCTION = "Function"
+    AUTOSCALER = "Autoscaler"
 
 
 NODE_ROLES = (Role.CONTROL_PLANE, Role.WORKER)
+"""Those of instance profiles."""
+IN_VPC = (*NODE_ROLES, Role.AUTOSCALER)
+"""Those whose calls come from nodes."""
 
 
 class On(Enum):
@@ -69,6 +73,7 @@ class On(Enum):
     FUNCTION_LOGS = "function logs"
     QUEUE = "queue"
     GROUPS = "groups"
+    AUTOSCALER_ROLE = "the autoscaler's role"
     ROOT_STACK = "root stack"
     OWN_STACK = "own stack"
     API_TARGETS = "targets of the API"
@@ -161,21 +166,35 @@ GRANTS: tuple[Grant, ...] = (
         (
             autoscaling.DescribeAutoScalingGroups,
             autoscaling.DescribeAutoScalingInstances,
+            ec2.DescribeInstances,
+        ),
+        On.ANY,
+        "describing has no resource level",
+    ),
+    Grant(Role.CONTROL_PLANE, "AnswerLaunchHook", _HOOK, On.GROUPS, tagged=True),
+    Grant(Role.CONTROL_PLANE, "SignalStack", (cloudformation.SignalResource,), On.OWN_STACK),
+    # The agent hands the credentials over (docs/decisions/0019).
+    Grant(Role.CONTROL_PLANE, "AssumeAutoscalersRole", (sts.AssumeRole,), On.AUTOSCALER_ROLE),
+    # the cluster-autoscaler, which is somebody else's program
+    Grant(
+        Role.AUTOSCALER,
+        "SeePools",
+        (
+            autoscaling.DescribeAutoScalingGroups,
+            autoscaling.DescribeAutoScalingInstances,
             autoscaling.DescribeLaunchConfigurations,
             autoscaling.DescribeScalingActivities,
             autoscaling.DescribeTags,
             ec2.DescribeImages,
-            ec2.DescribeInstances,
             ec2.DescribeInstanceTypes,
             ec2.DescribeLaunchTemplateVersions,
             ec2.GetInstanceTypesFromInstanceRequirements,
         ),
         On.ANY,
-        "describing has no resource level; most of these are what the cluster-autoscaler reads",
+        "describing has no resource level; its documentation names these",
     ),
-    Grant(Role.CONTROL_PLANE, "AnswerLaunchHook", _HOOK, On.GROUPS, tagged=True),
     Grant(
-        Role.CONTROL_PLANE,
+        Role.AUTOSCALER,
         "ScaleWorkers",
         (autoscaling.SetDesiredCapacity, autoscaling.TerminateInstanceInAutoScalingGroup),
         On.GROUPS,
@@ -183,7 +202,6 @@ GRANTS: tuple[Grant, ...] = (
         conditions={"StringEquals": {"aws:ResourceTag/k8s.io/cluster-autoscaler/enabled": "true"}},
         tagged=True,
     ),
-    Grant(Role.CONTROL_PLANE, "SignalStack", (cloudformation.SignalResource,), On.OWN_STACK),
     # workers
     Grant(Role.WORKER, "ReadThroughKey", _KEY_READ, On.KEY, _ON_BEHALF, False, via("dynamodb", "ssm")),
     # DynamoDB encrypts the row that a worker writes with the same key.
@@ -304,8 +322,9 @@ def attach(
     """Add the policy that gives `role` its grants on `resources`, which the layer `owner` names.
 
     `vpc_id` confines a node's credentials to instances in that VPC, to the address of the instance that has them and,
-    unless the endpoints are central ones in another VPC, to calls that come from it. Raises ValueError where nothing is
-    granted, or where a grant needs the cluster's uuid or the VPC and it is not given.
+    unless the endpoints are central ones in another VPC, to calls that come from it. The autoscaler's are confined to
+    such calls alone: of an instance they say nothing. Raises ValueError where nothing is granted, or where a grant
+    needs the cluster's uuid or the VPC and it is not given.
     """
     grants = [grant for grant in GRANTS if grant.role is role and grant.on in resources]
     if not grants:
@@ -358,7 +377,7 @@ def policy_dict(statements: Sequence[Statement]) -> dict[str, Any]:
     return document
 
 
-def called_actions(roles: Sequence[Role] = NODE_ROLES) -> dict[str, list[str]]:
+def called_actions(roles: Sequence[Role] = IN_VPC) -> dict[str, list[str]]:
     """Service prefix -> the actions that nodes call on it, sorted; what the endpoints are derived from."""
     called: dict[str, set[str]] = {}
     for grant in GRANTS:
@@ -377,9 +396,11 @@ def _condition(
         if cluster_uuid is None:
             raise ValueError(f"{grant.sid}: a grant by tag needs the cluster's uuid")
         merged.setdefault("StringEquals", {})[f"aws:ResourceTag/{CLUSTER_TAG}"] = cluster_uuid
+    if grant.confined and grant.role in IN_VPC and vpc_id is None:
+        raise ValueError(f"{grant.sid}: a node's grant needs the VPC that it is confined to")
+    if grant.confined and grant.role is Role.AUTOSCALER and not central_endpoints:
+        merged.setdefault("StringEquals", {})["aws:SourceVpc"] = vpc_id
     if grant.confined and grant.role in NODE_ROLES:
-        if vpc_id is None:
-            raise ValueError(f"{grant.sid}: a node's grant needs the VPC that it is confined to")
         own = merged.setdefault("StringEquals", {})
         # Stolen credentials are of no use on another machine of the VPC: endpoints, central ones too, say which address
         # a call came from.

@@ -128,6 +128,8 @@ def build(config: ClusterConfig) -> Root:
             log_retention_days=given.log_retention_days,
             control_plane_role_name=access.control_plane_role_name,
             worker_role_name=access.worker_role_name,
+            autoscaler_role_name=access.autoscaler_role_name,
+            autoscaler_role_arn=access.autoscaler_role_arn,
         ),
     )
     reconcile = LIFECYCLE.nest(

@@ -47,6 +47,8 @@ class Outputs:
     worker_instance_profile_arn: InstanceProfileArn
     function_role_name: RoleName
     function_role_arn: RoleArn
+    autoscaler_role_name: RoleName
+    autoscaler_role_arn: RoleArn
     # where a VPC is made
     flow_log_role_name: RoleName | None = None
     flow_log_role_arn: RoleArn | None = None
@@ -106,6 +108,9 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     control_plane = _role(template, inputs, "ControlPlaneRole", "ec2", "Control-plane nodes")
     worker = _role(template, inputs, "WorkerRole", "ec2", "Worker nodes")
     function = _role(template, inputs, "FunctionRole", "lambda", "The reconcile function")
+    autoscaler = _role_of(
+        template, inputs, "AutoscalerRole", "The cluster-autoscaler", _trust_in_role(GetAtt(control_plane, "Arn"))
+    )
     users = Join(
         ",",
         [*(GetAtt(each, "Arn") for each in (control_plane, worker, function)), *[Join(",", inputs.key_operator_arns)]],
@@ -144,6 +149,8 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         worker_instance_profile_arn=InstanceProfileArn(GetAtt(worker_profile, "Arn")),
         function_role_name=RoleName(Ref(function)),
         function_role_arn=RoleArn(GetAtt(function, "Arn")),
+        autoscaler_role_name=RoleName(Ref(autoscaler)),
+        autoscaler_role_arn=RoleArn(GetAtt(autoscaler, "Arn")),
         flow_log_role_name=RoleName(Ref(flow_log)) if flow_log else None,
         flow_log_role_arn=RoleArn(GetAtt(flow_log, "Arn")) if flow_log else None,
     )
@@ -151,6 +158,8 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
 
 IAM = Layer("iam", Inputs, Outputs, build)
 
+
+_ACCOUNT = Sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")
 
 # The service that assumes the role works for many accounts; it may use this role for this one alone.
 _OWN_ACCOUNT: dict[str, dict[str, object]] = {"StringEquals": {"aws:SourceAccount": AccountId}}
@@ -168,6 +177,21 @@ def _role(
     principal = Sub("ec2.${AWS::URLSuffix}") if service == "ec2" else f"{service}.amazonaws.com"
     extra = {"Condition": condition(conditions)} if conditions else {}
     trust = Statement(Effect=Allow, Action=[sts.AssumeRole], Principal=Principal("Service", [principal]), **extra)
+    return _role_of(template, inputs, name, description, trust)
+
+
+def _trust_in_role(arn: GetAtt) -> Statement:
+    """One role of this account, by its own policy: were the role itself the principal, it could assume the other one
+    from anywhere, for such a trust needs no policy beside it."""
+    return Statement(
+        Effect=Allow,
+        Action=[sts.AssumeRole],
+        Principal=AWSPrincipal(_ACCOUNT),
+        Condition=condition({"StringEquals": {"aws:PrincipalArn": arn}}),
+    )
+
+
+def _role_of(template: Template, inputs: Inputs, name: str, description: str, trust: Statement) -> IamRole:
     return template.add_resource(
         IamRole(
             name,
@@ -186,7 +210,7 @@ def _profile(template: Template, inputs: Inputs, name: str, role: IamRole) -> In
 def _key_statements(users: Split) -> list[Statement]:
     """The key policy: administration, use through services by those that are named, and the services that act for
     themselves. `users` are ARNs; an empty one among them is nobody's."""
-    account = AWSPrincipal(Sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root"))
+    account = AWSPrincipal(_ACCOUNT)
     auto_scaling: dict[str, dict[str, object]] = {
         # Any principal, narrowed to this account's service-linked role. Naming the role fails where it does not exist
         # yet, and naming the account would only delegate to IAM, where the role's own policy has no kms action.

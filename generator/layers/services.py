@@ -26,6 +26,7 @@ from generator.values import (
     KeyArn,
     Number,
     ParameterPrefix,
+    RoleArn,
     RoleName,
     VpcId,
 )
@@ -43,6 +44,8 @@ class Inputs:
     log_retention_days: Number
     control_plane_role_name: RoleName
     worker_role_name: RoleName
+    autoscaler_role_name: RoleName
+    autoscaler_role_arn: RoleArn
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         Setting.KEY_ARN: inputs.key_arn,
         Setting.CONTROL_PLANE_LOG_GROUP: Ref(control_plane_logs),
         Setting.WORKER_LOG_GROUP: Ref(worker_logs),
+        Setting.AUTOSCALER_ROLE: inputs.autoscaler_role_arn,
     }
     for name, value in settings.items():
         template.add_resource(
@@ -87,6 +91,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     control_plane_resources: dict[On, list[Any]] = {
         On.PARAMETERS: [Sub(f"{base}/*")],
         On.CONTROL_PLANE_LOGS: [GetAtt(control_plane_logs, "Arn")],
+        On.AUTOSCALER_ROLE: [inputs.autoscaler_role_arn],
     }
     # A worker's images and its group are nobody's resource here; its grants on them stand beside its settings.
     worker_resources: dict[On, list[Any]] = {
@@ -96,9 +101,12 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         On.GROUPS: [GROUPS],
         On.ANY: ["*"],
     }
+    # Nor is it a pool's: one autoscaler scales all of them.
+    autoscaler_resources: dict[On, list[Any]] = {On.GROUPS: [GROUPS], On.ANY: ["*"]}
     for role, role_name, resources in (
         (Role.CONTROL_PLANE, inputs.control_plane_role_name, control_plane_resources),
         (Role.WORKER, inputs.worker_role_name, worker_resources),
+        (Role.AUTOSCALER, inputs.autoscaler_role_name, autoscaler_resources),
     ):
         attach(
             template,

@@ -1,18 +1,23 @@
 """The cluster-autoscaler: its Deployment, and exactly the rights that it needs.
 
-It runs on control planes in their own network, because there are its rights in AWS: from a pod's network the metadata
-service is one hop too far away. One replica: two on one node would want the same port, and a lease lets only one work.
+It runs on control planes, whose agents hand it the credentials of its own role in AWS (userdata.agent.autoscaler): it
+asks no metadata service. One replica, for a lease lets only one work.
 """
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Any
+
+from imagebuilder.places import AUTOSCALER_CREDENTIALS, AUTOSCALER_UID
 
 NAME = "cluster-autoscaler"
 _NAMESPACE = "kube-system"
 _REPOSITORY = "registry.k8s.io/autoscaling/cluster-autoscaler"
 _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 _HEALTH_PORT = 8085
+_CREDENTIALS = PurePosixPath(AUTOSCALER_CREDENTIALS)
+_CREDENTIALS_MOUNT = "/var/run/aws"
 # Amazon Linux's certificates, where the image's program looks for them.
 _NODE_BUNDLE = "/etc/pki/tls/certs/ca-bundle.crt"
 _BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
@@ -91,7 +96,7 @@ def _deployment(version: str) -> dict[str, Any]:
     labels = {"app.kubernetes.io/name": NAME}
     return {
         "replicas": 1,
-        # A second one beside the first would not get the port.
+        # A second one beside the first would wait for the lease all the while.
         "strategy": {"type": "Recreate"},
         "selector": {"matchLabels": labels},
         "template": {"metadata": {"labels": labels}, "spec": _pod(version)},
@@ -103,19 +108,22 @@ def _pod(version: str) -> dict[str, Any]:
     return {
         "serviceAccountName": NAME,
         "priorityClassName": "system-cluster-critical",
-        "hostNetwork": True,
         # AWS's names are the VPC's to resolve.
         "dnsPolicy": "Default",
         "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": placed}},
         "tolerations": [{"key": _CONTROL_PLANE, "operator": "Exists", "effect": "NoSchedule"}],
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": 65534,
-            "runAsGroup": 65534,
+            "runAsUser": AUTOSCALER_UID,
+            "runAsGroup": AUTOSCALER_UID,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [_container(version)],
-        "volumes": [{"name": "authorities", "hostPath": {"path": _NODE_BUNDLE, "type": "File"}}],
+        "volumes": [
+            {"name": "authorities", "hostPath": {"path": _NODE_BUNDLE, "type": "File"}},
+            # The folder and not the file, which the agent replaces by another one. The pod waits until it is there.
+            {"name": "credentials", "hostPath": {"path": str(_CREDENTIALS.parent), "type": "Directory"}},
+        ],
     }
 
 
@@ -133,11 +141,16 @@ def _container(version: str) -> dict[str, Any]:
             "--expander=least-waste",
             # Otherwise a worker on which CoreDNS runs would stay for ever.
             "--skip-nodes-with-system-pods=false",
-            f"--address=127.0.0.1:{_HEALTH_PORT}",
+            f"--address=:{_HEALTH_PORT}",
         ],
-        "env": [_from_config_map("AWS_REGION", "region"), _from_config_map("CLUSTER", "cluster")],
+        "env": [
+            _from_config_map("AWS_REGION", "region"),
+            _from_config_map("CLUSTER", "cluster"),
+            {"name": "AWS_SHARED_CREDENTIALS_FILE", "value": f"{_CREDENTIALS_MOUNT}/{_CREDENTIALS.name}"},
+            {"name": "AWS_EC2_METADATA_DISABLED", "value": "true"},
+        ],
         "livenessProbe": {
-            "httpGet": {"host": "127.0.0.1", "path": "/health-check", "port": _HEALTH_PORT},
+            "httpGet": {"path": "/health-check", "port": _HEALTH_PORT},
             "initialDelaySeconds": 60,
             "periodSeconds": 30,
         },
@@ -147,7 +160,10 @@ def _container(version: str) -> dict[str, Any]:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
-        "volumeMounts": [{"name": "authorities", "mountPath": _BUNDLE, "readOnly": True}],
+        "volumeMounts": [
+            {"name": "authorities", "mountPath": _BUNDLE, "readOnly": True},
+            {"name": "credentials", "mountPath": _CREDENTIALS_MOUNT, "readOnly": True},
+        ],
     }
 
 

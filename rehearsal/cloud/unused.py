@@ -18,8 +18,6 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "ListBackups": _BACKUPS,
         "PullImages": _OWN_IMAGES,
         "RegistryLogin": _OWN_IMAGES,
-        "ScaleWorkers": _AUTOSCALER,
-        "SeeInstances": _AUTOSCALER,
         "UseKey": _ON_BEHALF,
         "WriteBackups": _BACKUPS,
         "WriteRows": "deleting: conditions that are over, and rows of instances that are long gone",
@@ -29,6 +27,10 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "ReadThroughKey": _ON_BEHALF,
         "RegistryLogin": _OWN_IMAGES,
         "WriteThroughKey": _ON_BEHALF,
+    },
+    "AutoscalerRole": {
+        "ScaleWorkers": _AUTOSCALER,
+        "SeePools": _AUTOSCALER,
     },
     "FunctionRole": {
         "AnswerHooks": _FAULTS,

@@ -1,4 +1,4 @@
-"""Runs on a worker of a test, with the worker's own credentials, and tries what it must not get. Prints JSON."""
+"""Runs on a node of a test, with credentials that lie there, and tries what it must not get. Prints JSON."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from coordination.adapters.table import ClusterTable
 from coordination.boots import boot, tell
 from coordination.names import boot_item
 from coordination.outcomes import Done, Known
+from userdata.addons.places import AUTOSCALER_CREDENTIALS
 from userdata.boot import bootstrap_csr
 from userdata.boot.bootstrap_csr import Asker, Denied, Key
 from userdata.config import node_file
@@ -102,6 +103,26 @@ def _refusal(call: Callable[[], Any]) -> str:
     except ClientError as error:
         return str(error.response["Error"]["Code"])
     return ""
+
+
+def attempts_as_autoscaler(told: dict[str, Any]) -> object:
+    """On a control plane, with the credentials that its agent hands the autoscaler, the codes of refusals as above."""
+    about = node_file.read(ROOT)
+    os.environ |= {"AWS_SHARED_CREDENTIALS_FILE": AUTOSCALER_CREDENTIALS, "AWS_EC2_METADATA_DISABLED": "true"}
+    groups, ssm = client("autoscaling"), client("ssm")
+
+    def scale(name: str, size: int) -> Callable[[], Any]:
+        return lambda: groups.set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=size)
+
+    calls: Calls = {
+        "DescribeAutoScalingGroups": groups.describe_auto_scaling_groups,
+        "DescribeInstanceTypes": lambda: client("ec2").describe_instance_types(InstanceTypes=["m5.large"]),
+        "GetParameter": lambda: ssm.get_parameter(Name=told["key"], WithDecryption=True),
+        "GetParametersByPath": lambda: ssm.get_parameters_by_path(Path=about.parameters, Recursive=True),
+        "GetItem": lambda: client("dynamodb").get_item(TableName=about.table, Key={"Id": {"S": "cluster"}}),
+    }
+    calls |= {f"SetDesiredCapacity of {kind}": scale(*group) for kind, group in told["groups"].items()}
+    return {name: _refusal(call) for name, call in calls.items()}
 
 
 def own(told: dict[str, Any]) -> object:
@@ -196,6 +217,7 @@ def _data() -> JoinData:
 
 VERBS: dict[str, Callable[[dict[str, Any]], object]] = {
     "attempts": attempts,
+    "attempts_as_autoscaler": attempts_as_autoscaler,
     "own": own,
     "steal": steal,
     "ask_as_token_holder": ask_as_token_holder,

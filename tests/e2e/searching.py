@@ -146,10 +146,15 @@ def secrets_made(cluster: ClusterHarness) -> dict[str, str]:
     return {**found, **lines}
 
 
+def secret_parameters(cluster: ClusterHarness) -> set[str]:
+    """The names of what lies in SSM encrypted."""
+    return {name for name, kind in _parameters(cluster.rehearsal.local.client("ssm")) if kind == "SecureString"}
+
+
 def secrets_in_ssm(cluster: ClusterHarness) -> dict[str, str]:
     """The keys that control planes share, and the join token. AssertionError where SSM holds anything else secret."""
     ssm = cluster.rehearsal.local.client("ssm")
-    names = {name for name, kind in _parameters(ssm) if kind == "SecureString"}
+    names = secret_parameters(cluster)
     prefixes = {name.rpartition("/")[0] for name in names if not name.endswith("/join/data")}
     found: dict[str, str] = {}
     expected = set()

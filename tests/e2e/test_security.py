@@ -37,6 +37,7 @@ from tests.e2e.searching import (
     instance_root,
     key_files,
     places,
+    secret_parameters,
     secrets_in_ssm,
     secrets_made,
     table_name,
@@ -49,7 +50,7 @@ from userdata.kubeadm.leftovers import KUBELET_CONFIGURATION_FILE, KUBELET_FLAGS
 from userdata.kubeadm.places import DISCOVERY_FILE, INIT_FILE, JOIN_FILE
 
 HEALTHY_SECONDS = 240.0
-WORKER_PROGRAM = Path(__file__).parent / "attempting_node.py"
+NODE_PROGRAM = Path(__file__).parent / "attempting_node.py"
 SPENT = (INIT_FILE, JOIN_FILE, DISCOVERY_FILE, SUPER_ADMIN_FILE)
 PRIVATE = {"/etc/holdfast": 0o700, KUBELET_CONFIGURATION_FILE: 0o600, KUBELET_FLAGS_FILE: 0o600}
 KUBELET_FILE = "/var/lib/kubelet/pki/kubelet-client-current.pem"
@@ -86,9 +87,13 @@ class Whole:
 
     def on_worker(self, verb: str, *, seconds: float = 60.0, **told: Any) -> Any:
         """What a verb of attempting_node prints on the worker, within so many seconds."""
-        program = WORKER_PROGRAM.read_text(encoding="utf-8")
+        return self.on(self.worker, verb, seconds=seconds, **told)
+
+    def on(self, instance_id: str, verb: str, *, seconds: float = 60.0, **told: Any) -> Any:
+        """What it prints on any node."""
+        program = NODE_PROGRAM.read_text(encoding="utf-8")
         script = f"/usr/bin/python3 -I - {verb} {shlex.quote(json.dumps(told))} <<'PROGRAM'\n{program}\nPROGRAM\n"
-        done = self.cluster.shell(self.worker, script, seconds)
+        done = self.cluster.shell(instance_id, script, seconds)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -274,6 +279,28 @@ def test_a_worker_reads_no_key_and_writes_no_row_but_its_own(whole: Whole) -> No
     found = whole.on_worker("attempts", epoch=record.pki_epoch, items=items)
     assert len(found) > 4 * len(items) + 5
     assert {name: code for name, code in found.items() if code != "AccessDeniedException"} == {}
+
+
+def test_the_autoscalers_credentials_read_nothing_of_the_clusters_and_scale_no_slot(whole: Whole) -> None:
+    groups = whole.cluster.rehearsal.local.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    sizes = {
+        next(tag["Value"] for tag in group["Tags"] if tag["Key"] == "holdfast:role"): (
+            group["AutoScalingGroupName"],
+            group["DesiredCapacity"],
+        )
+        for group in groups
+    }
+    (key, *_) = (name for name in secret_parameters(whole.cluster) if not name.endswith("/join/data"))
+    found = whole.on(whole.founder, "attempts_as_autoscaler", key=key, groups=sizes)
+    assert found == {
+        "DescribeAutoScalingGroups": "",
+        "DescribeInstanceTypes": "",
+        "GetParameter": "AccessDeniedException",
+        "GetParametersByPath": "AccessDeniedException",
+        "GetItem": "AccessDeniedException",
+        "SetDesiredCapacity of worker": "",
+        "SetDesiredCapacity of control-plane": "AccessDenied",
+    }
 
 
 def test_the_join_token_alone_gives_no_control_planes_certificate(whole: Whole) -> None:

@@ -7,6 +7,11 @@ FOLDER = "/opt/holdfast/addons"
 POLICIES = "15-policies.json"
 """The one that does not belong to the network that the image brings."""
 
+AUTOSCALER_CREDENTIALS = "/run/holdfast/autoscaler/credentials"
+"""What the agent hands the cluster-autoscaler, where its manifest expects them."""
+AUTOSCALER_UID = 65534
+"""The user that it runs as."""
+
 NAMESPACE = "kube-system"
 RECORD = "holdfast-addons"
 """The ConfigMap that says what is installed."""

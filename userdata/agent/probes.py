@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 from coordination.outcomes import Unknown
 from userdata.etcd.client import Etcd
 from userdata.host import https
+from userdata.host.processes import processes
 from userdata.kube.probe import probe
 from userdata.pki.inventory import Pod
 
@@ -38,25 +37,11 @@ def why_not_serving(pod: Pod, address: str, authority: str, etcd: Etcd) -> str:
 
 
 def started(root: Path = Path("/")) -> Mapping[Pod, float | None]:
-    """When the program of each static pod started, in seconds since 1970; None where it does not run.
-
-    The programs of containers are seen by the node; what starts them on the node needs no client of its runtime.
-    """
+    """When the program of each static pod started, in seconds since 1970; None where it does not run."""
     found: dict[Pod, float | None] = dict.fromkeys(Pod)
-    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-    ticks = os.sysconf("SC_CLK_TCK")
-    for folder in (root / "proc").glob("[0-9]*"):
-        try:
-            program = (folder / "cmdline").read_bytes().partition(b"\0")[0].decode("utf-8", "replace")
-            name = program.rpartition("/")[2]
-            if name not in tuple(Pod):
-                continue
-            # Fields are counted after the name, which is in brackets and may hold anything: the 22nd of all.
-            ticked = int((folder / "stat").read_text().rpartition(")")[2].split()[19])
-        except (OSError, ValueError, IndexError):
-            # It ended while it was looked at.
-            continue
-        # Of two, the one that is about to end is the older one.
-        pod, moment = Pod(name), booted + ticked / ticks
-        found[pod] = max(moment, found[pod] or 0.0)
+    for process in processes(root):
+        if process.name in tuple(Pod):
+            # Of two, the one that is about to end is the older one.
+            pod = Pod(process.name)
+            found[pod] = max(process.started, found[pod] or 0.0)
     return found

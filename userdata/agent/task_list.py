@@ -16,6 +16,7 @@ from userdata.addons import installing
 from userdata.addons.content import Addons
 from userdata.addons.filling import ManifestError
 from userdata.agent import addons, certificate_renewal, cluster_ready, csr_approver, etcd_restart, probes
+from userdata.agent.autoscaler import AutoscalerCredentials
 from userdata.agent.certificate_renewal import CertificateContext
 from userdata.agent.cluster_ready import ClusterReadySignal
 from userdata.agent.context import AgentContext
@@ -36,6 +37,7 @@ from userdata.agent.still_leases import StillLease
 from userdata.agent.tasks import Task
 from userdata.agent.watchdog import Pulse
 from userdata.cloud.lifecycle import StackSignals
+from userdata.cloud.roles import assume
 from userdata.config.cluster import values
 from userdata.config.ssm import read_pool
 from userdata.etcd import view
@@ -104,6 +106,13 @@ def renewal(context: AgentContext, pulse: Pulse) -> Task:
     That is the clients of the table, of EC2 and of etcd, and the certificates' files; the lease is its own.
     """
     return certificate_renewal.task(_certificate_context(context, pulse), _renewal_period(context))
+
+
+def handing_over(context: AgentContext) -> Task:
+    """What gives the cluster-autoscaler its credentials; a loop where others take minutes will do for it."""
+    own, role = context.identity.instance_id, context.settings.autoscaler_role
+    sts = client("sts")
+    return AutoscalerCredentials(context.root, context.node.cluster_uuid, lambda: assume(sts, role, own)).task()
 
 
 def departures(context: AgentContext, leadership: AgentLease, pulse: Pulse) -> Sequence[Task]:

@@ -48,6 +48,8 @@ class ClusterSettings:
     worker_log_group: str
     control_plane_stack: str
     """The id of the stack that waits for the control planes' signals."""
+    autoscaler_role: str
+    """The ARN of the role that the agent assumes for the cluster-autoscaler."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def cluster_settings(found: Mapping[str, str]) -> ClusterSettings:
         control_plane_log_group=found[Setting.CONTROL_PLANE_LOG_GROUP],
         worker_log_group=found[Setting.WORKER_LOG_GROUP],
         control_plane_stack=found[Setting.CONTROL_PLANE_STACK],
+        autoscaler_role=found[Setting.AUTOSCALER_ROLE],
     )
 
 

@@ -19,6 +19,8 @@ class File:
 
     content: str = field(repr=False)
     mode: int = PUBLIC
+    owner: int | None = None
+    """The user and the group that it is given to; None leaves it root's."""
 
 
 def private(content: str) -> File:
@@ -69,6 +71,8 @@ def _replace(target: Path, file: File) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             stream.write(file.content)
             stream.flush()
+            if file.owner is not None:
+                os.fchown(stream.fileno(), file.owner, file.owner)
             os.fchmod(stream.fileno(), file.mode)
             os.fsync(stream.fileno())
         draft.rename(target)

@@ -25,7 +25,7 @@ _SERVICES = {"ecr": ("ecr.api", "ecr.dkr")}
 
 # In the China regions the names of these services start with `cn.`; of the others not (list as in the AWS CDK,
 # aws-ec2 vpc-endpoint).
-_CN_PREFIXED = frozenset({"autoscaling", "cloudformation", "ec2", "ecr.api", "ecr.dkr"})
+_CN_PREFIXED = frozenset({"autoscaling", "cloudformation", "ec2", "ecr.api", "ecr.dkr", "sts"})
 
 
 def interface_services() -> dict[str, list[str]]:

@@ -251,6 +251,7 @@ class ClusterStack:
             Setting.CONTROL_PLANE_LOG_GROUP: "none",
             Setting.WORKER_LOG_GROUP: "none",
             Setting.CONTROL_PLANE_STACK: stack,
+            Setting.AUTOSCALER_ROLE: "none",
             Setting.ETCD_VOLUME_GIB: "20",
             Setting.PRIVILEGED_NAMESPACES: ",",
         }

@@ -9,6 +9,7 @@ _CONTROL_PLANE_DATABASE = "database/Resources/ControlPlanePolicy/Properties/Poli
 _CONTROL_PLANE_GROUPS = "controlplane/Resources/ControlPlanePolicy/Properties/PolicyDocument/Statement"
 _WORKER_DATABASE = "database/Resources/WorkerPolicy/Properties/PolicyDocument/Statement"
 _WORKER_SERVICES = "services/Resources/WorkerPolicy/Properties/PolicyDocument/Statement"
+_AUTOSCALER = "services/Resources/AutoscalerPolicy/Properties/PolicyDocument/Statement"
 _FUNCTION = "lifecycle/Resources/FunctionPolicy/Properties/PolicyDocument/Statement"
 _KEY = "iam/Resources/Key/Properties"
 _NETWORK = "network/Resources"
@@ -40,7 +41,22 @@ MUTATIONS = [
     ),
     Mutation(
         "the_autoscaler_scales_what_carries_its_tag_only",
-        f"{_CONTROL_PLANE_GROUPS}/ScaleWorkers/Condition/StringEquals/aws:ResourceTag~1k8s.io~1cluster-autoscaler~1enabled",
+        f"{_AUTOSCALER}/ScaleWorkers/Condition/StringEquals/aws:ResourceTag~1k8s.io~1cluster-autoscaler~1enabled",
+        GONE,
+    ),
+    Mutation(
+        "the_autoscaler_scales_what_carries_its_tag_only",
+        f"{_CONTROL_PLANE_GROUPS}/AnswerLaunchHook/Action/-",
+        "autoscaling:SetDesiredCapacity",
+    ),
+    Mutation(
+        "the_autoscaler_reads_no_more_than_groups_images_and_types",
+        f"{_AUTOSCALER}/SeePools/Action/-",
+        "ssm:GetParameter",
+    ),
+    Mutation(
+        "the_autoscalers_credentials_are_of_use_in_the_clusters_vpc_only",
+        f"{_AUTOSCALER}/SeePools/Condition/StringEquals/aws:SourceVpc",
         GONE,
     ),
     Mutation(

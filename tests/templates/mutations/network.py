@@ -99,7 +99,7 @@ MUTATIONS = [
     ),
     # endpoints
     Mutation("endpoints_are_exactly_what_nodes_call", f"{_NETWORK}/SsmEndpoint", GONE),
-    Mutation("endpoints_are_exactly_what_nodes_call", f"{_CONTROL_PLANE_IAM}/UseKey/Action/-", "sts:AssumeRole"),
+    Mutation("endpoints_are_exactly_what_nodes_call", f"{_CONTROL_PLANE_IAM}/UseKey/Action/-", "sns:Publish"),
     Mutation(
         "endpoints_are_exactly_what_nodes_call",
         f"{_NETWORK}/SsmEndpoint/Properties/ServiceName",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.templates.cluster import Cluster, Resource
-from tests.templates.rules.permissions import NODE_ROLES
+from tests.templates.rules.permissions import IN_VPC
 from tests.templates.rules.rule import rule
 
 # Prefix of the actions -> the endpoint services behind which they are answered.
@@ -22,20 +22,21 @@ SERVICES = {
     "logs": ["logs"],
     "s3": ["s3"],
     "ssm": ["ssm"],
+    "sts": ["sts"],
 }
 GATEWAYS = {"dynamodb", "s3"}
 # Prefix of actions that need no endpoint although node roles allow them -> why.
 EXCEPTIONS = {"kms": "DynamoDB, S3 and SSM call the key on the node's behalf, from their side"}
 # In China the names of these services start with `cn.`.
-CN_PREFIXED = {"autoscaling", "cloudformation", "ec2", "ecr.api", "ecr.dkr"}
+CN_PREFIXED = {"autoscaling", "cloudformation", "ec2", "ecr.api", "ecr.dkr", "sts"}
 # What must pass a gateway without being ours: ECR keeps image layers in a bucket of its own account.
 LAYER_BUCKET = "arn:${AWS::Partition}:s3:::prod-${AWS::Region}-starport-layer-bucket/*"
 
 
 def called_actions(cluster: Cluster) -> dict[str, set[str]]:
-    """Action prefix -> the actions that policies of node roles allow."""
+    """Action prefix -> the actions that policies allow of those whose calls come from nodes."""
     called: dict[str, set[str]] = {}
-    for statement in cluster.role_statements(*NODE_ROLES):
+    for statement in cluster.role_statements(*IN_VPC):
         for action in statement.actions:
             called.setdefault(action.partition(":")[0], set()).add(action)
     return called

@@ -23,6 +23,7 @@ RESOURCES = {
     "iam/ControlPlaneRole": "AWS::IAM::Role",
     "iam/WorkerRole": "AWS::IAM::Role",
     "iam/FunctionRole": "AWS::IAM::Role",
+    "iam/AutoscalerRole": "AWS::IAM::Role",
     "network/ApiBalancer": "AWS::ElasticLoadBalancingV2::LoadBalancer",
     "network/ApiTargetGroup": "AWS::ElasticLoadBalancingV2::TargetGroup",
     "network/ApiRecord": "AWS::Route53::RecordSet",
@@ -75,6 +76,7 @@ HOOKS = {"${ClusterUuid}-launching", "${ClusterUuid}-terminating"}
 SETTINGS = {
     "api-endpoint",
     "api-extra-names",
+    "autoscaler-role",
     "backup-bucket",
     "cluster-id",
     "cluster-name",

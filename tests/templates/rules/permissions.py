@@ -8,10 +8,12 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from generator.permissions import GRANTS, On
-from tests.templates.cluster import Cluster, Place, Statement, substituted
+from tests.templates.cluster import Cluster, Place, Resource, Statement, substituted
 from tests.templates.rules.rule import rule
 
 NODE_ROLES = ("ControlPlaneRole", "WorkerRole")
+AUTOSCALER = "AutoscalerRole"
+IN_VPC = (*NODE_ROLES, AUTOSCALER)
 
 # Policies in which `*` means "the resource that this policy stands on", or in which principal and actions are what is
 # narrowed: kind of resource -> why.
@@ -26,6 +28,8 @@ ASSUMED_BY: dict[str, Any] = {
     "FunctionRole": "lambda.amazonaws.com",
     "FlowLogRole": "vpc-flow-logs.amazonaws.com",
 }
+# Role -> the role that assumes it.
+ASSUMED_BY_ROLE = {AUTOSCALER: "ControlPlaneRole"}
 # All inline policies of one role together, white space not counted (IAM's quota, which cannot be raised).
 MAX_ROLE_POLICY_CHARACTERS = 10_240
 # The longest ARN in our policies is a nested stack's id: the root's name has at most 128 characters.
@@ -110,13 +114,37 @@ def a_worker_writes_no_log_of_a_control_plane(cluster: Cluster) -> Iterator[str]
 
 @rule
 def the_autoscaler_scales_what_carries_its_tag_only(cluster: Cluster) -> Iterator[str]:
-    """It runs with the control plane's credentials, and no slot carries the tag."""
+    """No slot carries the tag, and what runs on a node scales nothing with the node's own role."""
     scaling = {"autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup"}
     for statement in cluster.role_statements(*NODE_ROLES):
+        if scaling & set(statement.actions):
+            yield f"{statement}: a node's own role scales"
+    for statement in cluster.role_statements(AUTOSCALER):
         if not scaling & set(statement.actions):
             continue
         if statement.condition("StringEquals", "aws:ResourceTag/k8s.io/cluster-autoscaler/enabled") != "true":
             yield f"{statement}: {statement.actions} also on the groups of the control plane"
+
+
+@rule
+def the_autoscaler_reads_no_more_than_groups_images_and_types(cluster: Cluster) -> Iterator[str]:
+    """It is somebody else's program: nothing of the cluster's own is its to read or write."""
+    scaling = {"autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup"}
+    for statement in cluster.role_statements(AUTOSCALER):
+        for action in {*statement.actions} - scaling:
+            if not action.startswith(("autoscaling:Describe", "ec2:Describe", "ec2:GetInstanceTypes")):
+                yield f"{statement}: {action}"
+
+
+@rule
+def the_autoscalers_credentials_are_of_use_in_the_clusters_vpc_only(cluster: Cluster) -> Iterator[str]:
+    """But for central endpoints, whose calls carry another VPC's id; of an instance such credentials say nothing."""
+    if cluster.config.network.endpoints != "create":
+        return
+    for statement in cluster.role_statements(AUTOSCALER):
+        value = statement.condition("StringEquals", "aws:SourceVpc")
+        if value is None or not _is_the_vpc(cluster, statement, value):
+            yield f"{statement}: aws:SourceVpc is not the cluster's VPC"
 
 
 @rule
@@ -211,9 +239,23 @@ def a_node_role_signals_its_own_stack_only(cluster: Cluster) -> Iterator[str]:
 def a_role_is_assumed_by_its_service_only(cluster: Cluster) -> Iterator[str]:
     for role in cluster.resources("AWS::IAM::Role"):
         trust = role.properties["AssumeRolePolicyDocument"]["Statement"]
+        if role.logical_id in ASSUMED_BY_ROLE:
+            yield from _assumed_by(role, ASSUMED_BY_ROLE[role.logical_id], trust)
+            continue
         wanted = {"Service": [ASSUMED_BY.get(role.logical_id, "nobody: name the role in ASSUMED_BY")]}
         if [(statement["Principal"], statement["Action"]) for statement in trust] != [(wanted, ["sts:AssumeRole"])]:
             yield f"{role}: {trust}, not {wanted}"
+
+
+def _assumed_by(role: Resource, other: str, trust: list[dict[str, Any]]) -> Iterator[str]:
+    """Were the other role itself the principal, its own policy would not have to allow it."""
+    wanted = {
+        "Principal": {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}},
+        "Action": ["sts:AssumeRole"],
+        "Condition": {"StringEquals": {"aws:PrincipalArn": {"Fn::GetAtt": [other, "Arn"]}}},
+    }
+    if [{key: each.get(key) for key in wanted} for each in trust] != [wanted]:
+        yield f"{role}: {trust}, not {other} alone"
 
 
 @rule

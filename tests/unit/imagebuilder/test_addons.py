@@ -18,7 +18,7 @@ from imagebuilder.addons.__main__ import main
 from imagebuilder.addons.manifests import RENDERED, text
 from imagebuilder.configure import File
 from rehearsal.binaries import charts
-from userdata.addons.places import POLICIES
+from userdata.addons.places import AUTOSCALER_CREDENTIALS, AUTOSCALER_UID, POLICIES
 
 FOUND = versions.read()
 RELEASES = FOUND.releases
@@ -134,9 +134,40 @@ def test_cilium_replaces_kube_proxy_and_finds_the_api_without_services() -> None
     assert host["valueFrom"]["configMapKeyRef"] == {"name": "kubernetes-endpoint", "key": "host"}
 
 
-def test_the_autoscaler_runs_on_control_planes_with_their_rights_in_aws() -> None:
+def test_nothing_but_ciliums_agent_and_operator_is_in_the_network_of_its_node() -> None:
+    """Which is where the metadata service gives the node's credentials. Both run before there is a network of pods."""
+    shared = {
+        (kind, each["metadata"]["name"])
+        for kind in ("DaemonSet", "Deployment", "StatefulSet")
+        for each in objects(kind)
+        if each["spec"]["template"]["spec"].get("hostNetwork")
+    }
+    assert shared == {("DaemonSet", "cilium"), ("Deployment", "cilium-operator")}
+
+
+def test_the_autoscaler_has_the_credentials_that_the_agent_writes_and_no_others() -> None:
     pod = named("Deployment", "cluster-autoscaler")["spec"]["template"]["spec"]
-    assert pod["hostNetwork"] is True
+    (container,) = pod["containers"]
+    environment = {each["name"]: each["value"] for each in container["env"] if "value" in each}
+    mounts = {each["name"]: each for each in container["volumeMounts"]}
+    (volume,) = [each for each in pod["volumes"] if each["name"] == "credentials"]
+    folder, _, file = AUTOSCALER_CREDENTIALS.rpartition("/")
+    assert volume["hostPath"] == {"path": folder, "type": "Directory"}
+    assert mounts["credentials"]["readOnly"] is True
+    assert environment["AWS_SHARED_CREDENTIALS_FILE"] == f"{mounts['credentials']['mountPath']}/{file}"
+    assert environment["AWS_EC2_METADATA_DISABLED"] == "true"
+    assert pod["securityContext"]["runAsUser"] == AUTOSCALER_UID
+
+
+def test_the_autoscalers_health_is_asked_where_it_answers() -> None:
+    (container,) = named("Deployment", "cluster-autoscaler")["spec"]["template"]["spec"]["containers"]
+    asked = container["livenessProbe"]["httpGet"]
+    assert "host" not in asked, "a pod's own address is not known before it runs"
+    assert f"--address=:{asked['port']}" in container["args"]
+
+
+def test_the_autoscaler_runs_on_control_planes() -> None:
+    pod = named("Deployment", "cluster-autoscaler")["spec"]["template"]["spec"]
     assert pod["priorityClassName"] == "system-cluster-critical"
     (term,) = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
     assert term["matchExpressions"] == [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}]
@@ -145,7 +176,9 @@ def test_the_autoscaler_runs_on_control_planes_with_their_rights_in_aws() -> Non
 
 def test_the_autoscaler_has_its_region_and_cluster_from_its_config_map() -> None:
     (container,) = named("Deployment", "cluster-autoscaler")["spec"]["template"]["spec"]["containers"]
-    taken = {each["name"]: each["valueFrom"]["configMapKeyRef"]["key"] for each in container["env"]}
+    taken = {
+        each["name"]: each["valueFrom"]["configMapKeyRef"]["key"] for each in container["env"] if "valueFrom" in each
+    }
     assert taken == {"AWS_REGION": "region", "CLUSTER": "cluster"}
     assert named("ConfigMap", "cluster-autoscaler")["data"].keys() == set(taken.values())
     assert "k8s.io/cluster-autoscaler/$(CLUSTER)" in "".join(container["args"])
@@ -252,6 +285,7 @@ def test_a_policy_is_in_force_and_refuses_what_it_cannot_judge(policy: policies.
 
 def test_a_cluster_with_another_network_gets_the_policies_that_are_for_every_cluster() -> None:
     assert places.POLICY_MANIFEST == POLICIES
+    assert (places.AUTOSCALER_CREDENTIALS, places.AUTOSCALER_UID) == (AUTOSCALER_CREDENTIALS, AUTOSCALER_UID)
     assert len(MADE[POLICIES]["items"]) == 2 * len(policies.POLICIES)
 
 

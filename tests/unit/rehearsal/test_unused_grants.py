@@ -17,9 +17,9 @@ def test_a_grant_that_nobody_explains_is_named() -> None:
 
 
 def test_what_is_explained_for_one_role_is_not_for_another() -> None:
-    seen = [grant("ControlPlaneRole", "ScaleWorkers", "a:B"), grant("WorkerRole", "ScaleWorkers", "a:B")]
+    seen = [grant("AutoscalerRole", "ScaleWorkers", "a:B"), grant("WorkerRole", "ScaleWorkers", "a:B")]
     assert without_reason(seen) == ["WorkerRole, ScaleWorkers: a:B"]
-    assert [line.partition(":")[0] for line in explained(seen)] == ["ControlPlaneRole, ScaleWorkers"]
+    assert [line.partition(":")[0] for line in explained(seen)] == ["AutoscalerRole, ScaleWorkers"]
 
 
 def test_the_actions_of_one_statement_are_one_line() -> None:

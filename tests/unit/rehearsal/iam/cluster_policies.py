@@ -24,6 +24,7 @@ STACK = f"arn:aws:cloudformation:{START}:stack"
 API_TARGETS = f"arn:aws:elasticloadbalancing:{START}:targetgroup/api/1"
 CONTROL_PLANE_LOGS = f"arn:aws:logs:{START}:log-group:control-planes"
 WORKER_LOGS = f"arn:aws:logs:{START}:log-group:workers"
+AUTOSCALER_ROLE = f"arn:aws:iam::{ACCOUNT}:role/Autoscaler"
 OPERATOR = f"arn:aws:iam::{ACCOUNT}:role/operator"
 VALUES: dict[str, Any] = {
     "KeyOperatorArns": [OPERATOR],
@@ -42,6 +43,7 @@ VALUES: dict[str, Any] = {
     "BackupBucket.Arn": BUCKET,
     "Key.Arn": KEY,
     "ControlPlaneLogGroup.Arn": f"{CONTROL_PLANE_LOGS}:*",
+    "AutoscalerRoleArn": AUTOSCALER_ROLE,
     "WorkerLogGroup.Arn": f"{WORKER_LOGS}:*",
     "FunctionLogGroup.Arn": f"arn:aws:logs:{START}:log-group:function:*",
     "FailureQueue.Arn": f"arn:aws:sqs:{START}:failures",
@@ -53,12 +55,20 @@ _REFERENCE = re.compile(r"\$\{([\w:.]+)\}")
 
 
 def of_role(role: str) -> tuple[Policy, ...]:
-    """The policies that all layers attach to `ControlPlane`, `Worker` or `Function`."""
+    """The policies that all layers attach to `ControlPlane`, `Worker`, `Function` or `Autoscaler`."""
     return tuple(
         policy.parse(_filled(resource["Properties"]["PolicyDocument"], layer), f"{role}/{layer}")
         for layer, logical_id, resource in _resources("AWS::IAM::RolePolicy")
         if logical_id == f"{role}Policy"
     )
+
+
+def of_trust(role: str) -> Policy:
+    """The policy that says who assumes a role."""
+    for layer, logical_id, made in _resources("AWS::IAM::Role"):
+        if logical_id == f"{role}Role":
+            return policy.parse(_filled(made["Properties"]["AssumeRolePolicyDocument"], layer), f"trust in {role}")
+    raise LookupError(role)
 
 
 def of_key() -> Policy:

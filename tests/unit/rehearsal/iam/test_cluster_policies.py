@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rehearsal.aws.iam import caller
-from rehearsal.aws.iam.context import Values
-from rehearsal.aws.iam.evaluation import Access, Policies, decide
+from rehearsal.aws.iam import caller, policy
+from rehearsal.aws.iam.context import Context, Values
+from rehearsal.aws.iam.evaluation import Access, Policies, RolePrincipal, decide
 from rehearsal.aws.iam.requests.asked import Need
 from rehearsal.aws.resource_facts import Identity
 from rehearsal.aws.sessions import Session
@@ -82,12 +82,13 @@ def may(
     if address is not None and node:
         network["aws:VpcSourceIp"] = address
     who = caller.Caller(who.principal, who.region, who.values, {**who.network, **network})
-    is_key = need.action.startswith("kms:")
+    is_key, assumes = need.action.startswith("kms:"), need.action == "sts:AssumeRole"
+    trust = cluster.of_trust(need.resource.rpartition("/")[2]) if assumes else None
     policies = Policies(
         identity=cluster.of_role(role),
-        resource=cluster.of_key() if is_key else None,
+        resource=cluster.of_key() if is_key else trust,
         endpoint=cluster.of_endpoint(endpoint) if endpoint else None,
-        resource_decides=is_key,
+        resource_decides=is_key or assumes,
     )
     access = Access(who.principal, need.action, need.resource, caller.context(who, need, Tagged()))
     return decide(access, policies).allowed
@@ -134,6 +135,7 @@ WORKER = [
     (Need("cloudformation:SignalResource", cluster.stack_id("workers-general")), True),
     (Need("cloudformation:SignalResource", cluster.stack_id("controlplane")), False),
     (Need("ecr:GetAuthorizationToken"), True),
+    (Need("sts:AssumeRole", cluster.AUTOSCALER_ROLE), False),
 ]
 CONTROL_PLANE = [
     (row("PutItem", "member#0"), True),
@@ -155,9 +157,9 @@ CONTROL_PLANE = [
     (on_key("Decrypt", "sqs"), False),
     (on_key("Decrypt", None), False),
     (Need("autoscaling:CompleteLifecycleAction", f"{GROUP}slot"), True),
-    (Need("autoscaling:SetDesiredCapacity", f"{GROUP}workers"), True),
-    (Need("autoscaling:SetDesiredCapacity", f"{GROUP}slot"), False),
-    (Need("autoscaling:SetDesiredCapacity", f"{GROUP}foreign"), False),
+    *((Need("autoscaling:SetDesiredCapacity", f"{GROUP}{name}"), False) for name in ("workers", "slot", "foreign")),
+    (Need("sts:AssumeRole", cluster.AUTOSCALER_ROLE), True),
+    *((Need("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/{role}"), False) for role in ("Worker", "Function")),
     (Need("ec2:DescribeInstances"), True),
     (Need("ec2:TerminateInstances", INSTANCE), False),
 ]
@@ -190,9 +192,29 @@ FUNCTION = [
     (Need("cloudformation:DescribeStacks"), False),
     (Need("ssm:GetParameter", f"{PARAMETERS}/pki/ca-key"), False),
 ]
+AUTOSCALER = [
+    *(
+        (Need(f"autoscaling:{action}", f"{GROUP}{name}"), name == "workers")
+        for action in ("SetDesiredCapacity", "TerminateInstanceInAutoScalingGroup")
+        for name in ("workers", "slot", "foreign")
+    ),
+    (Need("autoscaling:DescribeAutoScalingGroups"), True),
+    (Need("ssm:GetParameter", f"{PARAMETERS}/pki/ca-key"), False),
+    (Need("ssm:GetParameter", f"{PARAMETERS}/settings/cluster"), False),
+    *((on_key("Decrypt", service), False) for service in ("ssm", "dynamodb", "s3", None)),
+    *((row(action, "cluster"), False) for action in ("GetItem", *WRITES)),
+    (Need("s3:PutObject", f"{BUCKET}/snapshot"), False),
+    (Need("autoscaling:CompleteLifecycleAction", f"{GROUP}workers"), False),
+    (Need("sts:AssumeRole", cluster.AUTOSCALER_ROLE), False),
+]
 TABLE_OF_CASES = [
     (role, need, expected)
-    for role, cases in (("Worker", WORKER), ("ControlPlane", CONTROL_PLANE), ("Function", FUNCTION))
+    for role, cases in (
+        ("Worker", WORKER),
+        ("ControlPlane", CONTROL_PLANE),
+        ("Function", FUNCTION),
+        ("Autoscaler", AUTOSCALER),
+    )
     for need, expected in cases
 ]
 
@@ -236,10 +258,31 @@ def test_a_nodes_credentials_work_on_that_node_only(role: str) -> None:
         ("autoscaling", Need("autoscaling:CompleteLifecycleAction", f"{GROUP}slot")),
         ("ec2", Need("ec2:DescribeInstances")),
         ("cloudformation", Need("cloudformation:SignalResource", cluster.stack_id("controlplane"))),
+        ("sts", Need("sts:AssumeRole", cluster.AUTOSCALER_ROLE)),
     ],
 )
 def test_an_endpoints_policy_lets_through_what_the_role_may_do(endpoint: str, need: Need) -> None:
     assert may("ControlPlane", need, endpoint=endpoint)
+
+
+def test_the_autoscalers_calls_pass_the_endpoints_of_the_vpc_and_none_from_elsewhere() -> None:
+    need = Need("autoscaling:SetDesiredCapacity", f"{GROUP}workers")
+    assert may("Autoscaler", need, endpoint="autoscaling")
+    assert not may("Autoscaler", need, came_from="vpc-0000000000000002")
+    assert not may("Autoscaler", need, came_from=None)
+
+
+def test_no_administrator_has_the_autoscalers_role_by_a_policy_of_his_own() -> None:
+    trust = cluster.of_trust("Autoscaler")
+    everything = policy.parse({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}, "administrator")
+    for name, allowed in (("administrator", False), ("ControlPlane", True)):
+        role = f"arn:aws:iam::{ACCOUNT}:role/{name}"
+        context = Context({"aws:PrincipalArn": role})
+        access = Access(
+            RolePrincipal(ACCOUNT, role, f"{role}/session"), "sts:AssumeRole", cluster.AUTOSCALER_ROLE, context
+        )
+        policies = Policies(identity=(everything,), resource=trust, resource_decides=True)
+        assert decide(access, policies).allowed is allowed
 
 
 def test_an_endpoints_policy_stops_what_no_node_is_granted() -> None:

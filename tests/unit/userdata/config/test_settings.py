@@ -32,6 +32,7 @@ STORED = {
     "control-plane-log-group": "control-planes",
     "worker-log-group": "workers",
     "control-plane-stack": "arn:aws:cloudformation:us-east-1:123456789012:stack/controlplane/1",
+    "autoscaler-role": "arn:aws:iam::123456789012:role/holdfast/autoscaler",
 }
 POOL = {
     "labels": {"tier": "batch"},
@@ -79,6 +80,7 @@ def test_all_pages_of_the_settings_are_read(client: Any, prefix: str) -> None:
             control_plane_log_group="control-planes",
             worker_log_group="workers",
             control_plane_stack=STORED["control-plane-stack"],
+            autoscaler_role=STORED["autoscaler-role"],
         )
     )
 
