@@ -26,6 +26,23 @@ _OLD_OR_NEW = "(request.operation == 'DELETE' ? oldObject : object)"
 
 
 @dataclass(frozen=True)
+class Params:
+    """Objects that a policy looks at besides the one that is written: the rules are asked for each, as `params`."""
+
+    api: str
+    kind: str
+    only: tuple[str, str] | None = None
+    """The namespace and the name of the one that counts; None for all of its kind. Without any nothing is let pass."""
+
+    def reference(self) -> dict[str, Any]:
+        """Which of them a binding names."""
+        chosen: dict[str, Any] = {"selector": {}}
+        if self.only is not None:
+            chosen = {"namespace": self.only[0], "name": self.only[1]}
+        return {**chosen, "parameterNotFoundAction": "Deny"}
+
+
+@dataclass(frozen=True)
 class Policy:
     """One policy with its binding. `who` and each of `rules` are expressions of CEL; a rule has a sentence for whoever
     breaks it."""
@@ -37,8 +54,7 @@ class Policy:
     who: str
     rules: Sequence[tuple[str, str]]
     variables: Mapping[str, str] = field(default_factory=dict)
-    for_each_node: bool = False
-    """Whether the rules are asked once for every Node, which is `params` in them."""
+    params: Params | None = None
 
     def objects(self) -> list[dict[str, Any]]:
         """The policy and its binding."""
@@ -51,9 +67,9 @@ class Policy:
             "validations": [{"expression": text, "message": said, "reason": "Forbidden"} for text, said in self.rules],
         }
         binding: dict[str, Any] = {"policyName": metadata["name"], "validationActions": ["Deny"]}
-        if self.for_each_node:
-            spec["paramKind"] = {"apiVersion": "v1", "kind": "Node"}
-            binding["paramRef"] = {"selector": {}, "parameterNotFoundAction": "Deny"}
+        if self.params is not None:
+            spec["paramKind"] = {"apiVersion": self.params.api, "kind": self.params.kind}
+            binding["paramRef"] = self.params.reference()
         return [
             {"apiVersion": _API, "kind": "ValidatingAdmissionPolicy", "metadata": metadata, "spec": spec},
             {"apiVersion": _API, "kind": "ValidatingAdmissionPolicyBinding", "metadata": metadata, "spec": binding},
@@ -139,6 +155,14 @@ POLICIES: Sequence[Policy] = (
 )
 """For every cluster."""
 
+_ENDPOINTS = {"cilium.io/v2": ("ciliumendpoints", "ciliumendpoints/status")}
+
+
+def _addresses(of: str) -> str:
+    """Those of an endpoint; IPv6 is off (imagebuilder.addons.cilium)."""
+    return f"{of}.?status.?networking.?addressing.orValue([]).filter(a, has(a.ipv4) && a.ipv4 != '').map(a, a.ipv4)"
+
+
 OF_CILIUM: Sequence[Policy] = (
     Policy(
         # Every node sends the Pods' packets of another one where its CiliumNode says.
@@ -160,7 +184,7 @@ OF_CILIUM: Sequence[Policy] = (
     Policy(
         # By these the other nodes learn which Pod has an address, and so what may reach it.
         "cilium-own-endpoints",
-        {"cilium.io/v2": ("ciliumendpoints", "ciliumendpoints/status")},
+        _ENDPOINTS,
         ("CREATE", "UPDATE", "DELETE"),
         f"request.userInfo.username == '{_CILIUM}'",
         (
@@ -181,7 +205,42 @@ OF_CILIUM: Sequence[Policy] = (
             "at": f"{_OLD_OR_NEW}.?status.?networking.?node.orValue('')",
             "was": "oldObject == null ? '' : oldObject.?status.?networking.?node.orValue('')",
         },
-        for_each_node=True,
+        Params("v1", "Node"),
+    ),
+    Policy(
+        # Every node sends what goes to a Pod's address to the node that has an endpoint with it.
+        "cilium-endpoints-in-range",
+        _ENDPOINTS,
+        ("CREATE", "UPDATE"),
+        f"request.userInfo.username == '{_CILIUM}'",
+        (
+            (
+                "variables.addresses.all(a, cidr(params.data['cluster-pool-ipv4-cidr']).containsIP(a))",
+                "an endpoint has addresses of the Pods' range",
+            ),
+        ),
+        {"addresses": _addresses("object")},
+        Params("v1", "ConfigMap", ("kube-system", "cilium-config")),
+    ),
+    Policy(
+        "cilium-endpoints-of-their-node",
+        _ENDPOINTS,
+        ("CREATE", "UPDATE", "DELETE"),
+        f"request.userInfo.username == '{_CILIUM}'",
+        (
+            (
+                "params.metadata.name == variables.node"
+                " || params.?spec.?ipam.?podCIDRs.orValue([])"
+                ".all(range, variables.addresses.all(a, !cidr(range).containsIP(a)))",
+                "an agent of Cilium writes no endpoint with an address of another node's range",
+            ),
+        ),
+        {
+            "node": _NODE_OF_TOKEN,
+            "addresses": f"(object == null ? [] : {_addresses('object')})"
+            f" + (oldObject == null ? [] : {_addresses('oldObject')})",
+        },
+        Params("cilium.io/v2", "CiliumNode"),
     ),
     Policy(
         # Its number stands in packets and policies: with other labels it would be somebody else.

@@ -18,13 +18,24 @@ from tests.unit.userdata.requests import of_node
 from tests.waiting import wait_for
 from userdata.kube.client import Api
 from userdata.kube.outcomes import ApiInvalid, Change, Forbidden
-from userdata.kube.resources import CLUSTER_ROLE_BINDINGS, NODES, PODS, SECRETS, SIGNING_REQUESTS, Object, Resource
+from userdata.kube.resources import (
+    CLUSTER_ROLE_BINDINGS,
+    CONFIG_MAPS,
+    NODES,
+    PODS,
+    SECRETS,
+    SIGNING_REQUESTS,
+    Object,
+    Resource,
+)
 from userdata.kube.rights import CLIENT_SIGNER
 from userdata.kubeadm.tokens import GROUP
 from userdata.pki.issuing import Subject, new_key
 
 ONE, OTHER = "i-0000000000000000a", "i-0000000000000000b"
 ADDRESSES = {ONE: "10.0.0.5", OTHER: "10.0.0.6"}
+ADDRESS_OF = {ONE: "100.64.1.9", OTHER: "100.64.2.9"}
+RANGES = {ONE: "100.64.1.0/24", OTHER: "100.64.2.0/24"}
 RBAC = "rbac.authorization.k8s.io"
 CILIUM_NODES = Resource("cilium.io/v2", "ciliumnodes")
 CILIUM_ENDPOINTS = Resource("cilium.io/v2", "ciliumendpoints")
@@ -59,8 +70,6 @@ def kube(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             master = made.server.user(Subject("master", "system:masters"))
             path = f"{NODES.path(name)}/status"
             assert made.server.ask("PUT", path, master, {**node(name), **status})[0] == 200
-        for resource, kind in KINDS.items():
-            assert made.master.create(DEFINITIONS, definition(resource, kind)) == Done()
         bound = {
             **head(f"{RBAC}/v1", "ClusterRoleBinding", "cilium"),
             "subjects": [{"kind": "ServiceAccount", "name": "cilium", "namespace": "kube-system"}],
@@ -72,6 +81,18 @@ def kube(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         assert made.master.create(SERVICE_ACCOUNTS, account, "kube-system") == Done()
         for each in policies.objects([*policies.POLICIES, *policies.OF_CILIUM]):
             assert made.master.create(ADMISSION[each["kind"]], each) == Done()
+        configuration = {
+            **head("v1", "ConfigMap", "cilium-config"),
+            "data": {"cluster-pool-ipv4-cidr": "100.64.0.0/16"},
+        }
+        assert made.master.create(CONFIG_MAPS, configuration, "kube-system") == Done()
+        # Later than the policies: Cilium's operator makes them.
+        for resource, kind in KINDS.items():
+            assert made.master.create(DEFINITIONS, definition(resource, kind)) == Done()
+        wait_for(lambda: isinstance(made.master.list(CILIUM_NODES), Known), "Cilium's kinds", pause_seconds=0.2)
+        for name, cidr in RANGES.items():
+            given = {**head(CILIUM_NODES.api, "CiliumNode", name), "spec": ranges(cidr)}
+            assert made.master.create(CILIUM_NODES, given) == Done()
         yield made
 
 
@@ -211,8 +232,8 @@ class CiliumAgent:
             assert isinstance(found, Known), found
             body["metadata"]["resourceVersion"] = found.value["metadata"]["resourceVersion"]
         status, said = self._kube.server.ask(method, path, self._token, None if method == "DELETE" else body)
-        assert status in (200, 201, 403), said
-        return str(json.loads(said)["message"]) if status == 403 else ""
+        assert status in (200, 201, 403, 422), said
+        return str(json.loads(said)["message"]) if status >= 400 else ""
 
 
 @pytest.fixture
@@ -223,16 +244,18 @@ def agent(kube: Kube) -> CiliumAgent:
     def holds() -> bool:
         said = made.writes(CILIUM_NODES, "probe", method="POST")
         kube.master.delete(CILIUM_NODES, "probe")
-        with_no_node = made.writes(CILIUM_ENDPOINTS, "probe", "default", "POST", status=endpoint(OTHER))
-        kube.master.delete(CILIUM_ENDPOINTS, "probe", "default")
-        return bool(said and with_no_node)
+        for status in (endpoint(OTHER, ADDRESS_OF[ONE]), endpoint(ONE, ADDRESS_OF[OTHER]), endpoint(ONE, "10.0.0.2")):
+            said = said and made.writes(CILIUM_ENDPOINTS, "probe", "default", "POST", status=status)
+            kube.master.delete(CILIUM_ENDPOINTS, "probe", "default")
+        return bool(said)
 
     wait_for(holds, "the policies are in force", pause_seconds=0.2)
     return made
 
 
-def endpoint(name: str) -> dict[str, Any]:
-    return {"networking": {"node": ADDRESSES[name], "addressing": [{"ipv4": "100.64.0.9"}]}}
+def endpoint(name: str, *addresses: str) -> dict[str, Any]:
+    pod = [{"ipv4": each} for each in addresses or (ADDRESS_OF[name],)]
+    return {"networking": {"node": ADDRESSES[name], "addressing": pod}}
 
 
 def ranges(*cidrs: str) -> dict[str, Any]:
@@ -241,11 +264,11 @@ def ranges(*cidrs: str) -> dict[str, Any]:
 
 def test_an_agent_of_cilium_writes_its_own_node(kube: Kube, agent: CiliumAgent) -> None:
     assert "the CiliumNode of its own node" in agent.writes(CILIUM_NODES, OTHER, method="POST", spec={})
+    assert kube.master.delete(CILIUM_NODES, ONE) == Done()
     assert agent.writes(CILIUM_NODES, ONE, method="POST", spec={"addresses": []}) == ""
-    for name in (ONE, OTHER):
-        given = {**head(CILIUM_NODES.api, "CiliumNode", name), "spec": ranges("100.64.1.0/24")}
-        assert kube.master.apply(CILIUM_NODES, given) == Done()
-    assert "the CiliumNode of its own node" in agent.writes(CILIUM_NODES, OTHER, spec=ranges("100.64.1.0/24"))
+    given = {**head(CILIUM_NODES.api, "CiliumNode", ONE), "spec": ranges(RANGES[ONE])}
+    assert kube.master.apply(CILIUM_NODES, given) == Done()
+    assert "the CiliumNode of its own node" in agent.writes(CILIUM_NODES, OTHER, spec=ranges(RANGES[OTHER]))
     assert agent.writes(CILIUM_NODES, ONE, spec={**ranges("100.64.1.0/24"), "bootid": "2"}) == ""
     pools = {
         "ipam": {**ranges("100.64.1.0/24")["ipam"], "pools": {"allocated": [{"pool": "p", "cidrs": ["100.64.2.0/24"]}]}}
@@ -259,16 +282,53 @@ def test_an_agent_of_cilium_writes_endpoints_of_its_own_node(kube: Kube, agent: 
     def writes(name: str, method: str, status: dict[str, Any] | None = None) -> str:
         return agent.writes(CILIUM_ENDPOINTS, name, "default", method, **({"status": status} if status else {}))
 
+    elsewhere = endpoint(OTHER, ADDRESS_OF[ONE])
     assert writes("own", "POST", endpoint(ONE)) == ""
     assert writes("own", "PUT", endpoint(ONE)) == ""
-    assert "of its own node" in writes("foreign", "POST", endpoint(OTHER))
+    assert "of its own node" in writes("foreign", "POST", elsewhere)
     # Not a way around: taken over, or given away.
-    theirs = {**head(CILIUM_ENDPOINTS.api, "CiliumEndpoint", "theirs"), "status": endpoint(OTHER)}
+    theirs = {**head(CILIUM_ENDPOINTS.api, "CiliumEndpoint", "theirs"), "status": elsewhere}
     assert kube.master.create(CILIUM_ENDPOINTS, theirs, "default") == Done()
     assert "of its own node" in writes("theirs", "PUT", endpoint(ONE))
-    assert "of its own node" in writes("own", "PUT", endpoint(OTHER))
+    assert "of its own node" in writes("own", "PUT", elsewhere)
     assert "of its own node" in writes("theirs", "DELETE")
     assert writes("own", "DELETE") == ""
+
+
+@pytest.mark.parametrize(
+    ("addresses", "said"),
+    [
+        ((ADDRESS_OF[ONE],), ""),
+        (("100.64.1.9", "100.64.1.10"), ""),
+        # Of no node yet: where it is given out, the operator gives the range to one.
+        (("100.64.9.9",), ""),
+        ((ADDRESS_OF[OTHER],), "an address of another node's range"),
+        (("100.64.1.9", ADDRESS_OF[OTHER]), "an address of another node's range"),
+        # The VPC's resolver, another node, a service.
+        (("10.0.0.2",), "has addresses of the Pods' range"),
+        ((ADDRESSES[OTHER],), "has addresses of the Pods' range"),
+        (("172.20.0.10",), "has addresses of the Pods' range"),
+        (("anywhere",), "expression"),
+    ],
+    ids=str,
+)
+def test_an_endpoint_has_addresses_of_its_nodes_range(
+    kube: Kube, agent: CiliumAgent, addresses: tuple[str, ...], said: str
+) -> None:
+    found = agent.writes(CILIUM_ENDPOINTS, "tried", "default", "POST", status=endpoint(ONE, *addresses))
+    kube.master.delete(CILIUM_ENDPOINTS, "tried", "default")
+    assert said in found
+    assert bool(said) is bool(found)
+
+
+def test_no_endpoint_is_changed_that_has_another_nodes_address(kube: Kube, agent: CiliumAgent) -> None:
+    """Whoever could say that another node's address is its own one, as a kubelet can, gets no further."""
+    status = endpoint(ONE, ADDRESS_OF[OTHER])
+    theirs = {**head(CILIUM_ENDPOINTS.api, "CiliumEndpoint", "claimed"), "status": status}
+    assert kube.master.create(CILIUM_ENDPOINTS, theirs, "default") == Done()
+    for method, fields in (("DELETE", {}), ("PUT", {"status": endpoint(ONE)})):
+        said = agent.writes(CILIUM_ENDPOINTS, "claimed", "default", method, **fields)
+        assert "an address of another node's range" in said
 
 
 def test_an_agent_of_cilium_makes_identities_and_changes_none(kube: Kube, agent: CiliumAgent) -> None:
