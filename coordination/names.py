@@ -52,12 +52,20 @@ class Setting(StrEnum):
     SERVICE_CIDR = "service-cidr"
     ETCD_VOLUME_GIB = "etcd-volume-gib"
     PRIVILEGED_NAMESPACES = "privileged-namespaces"
+    NETWORK_ENCRYPTION = "network-encryption"
     BACKUP_BUCKET = "backup-bucket"
     KEY_ARN = "key-arn"
     CONTROL_PLANE_LOG_GROUP = "control-plane-log-group"
     WORKER_LOG_GROUP = "worker-log-group"
     CONTROL_PLANE_STACK = "control-plane-stack"
     AUTOSCALER_ROLE = "autoscaler-role"
+
+
+class Encryption(StrEnum):
+    """What is done to the pods' packets between two nodes; the values of Setting.NETWORK_ENCRYPTION."""
+
+    WIREGUARD = "wireguard"
+    NONE = "none"
 
 
 class PoolField(StrEnum):

@@ -11,6 +11,11 @@ from deployment.refusal import Refusal
 _STACK = "AWS::CloudFormation::Stack"
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
 _PAUSE_SECONDS = 0.5
+# What an update does not do by itself, by the resource that it changes.
+_REMAINDERS = {
+    "Services/NetworkEncryptionSetting": "pods on different nodes are cut off from each other "
+    "until Cilium is changed by hand, too: docs/how-to/change-the-encryption.md"
+}
 
 
 @dataclass(frozen=True)
@@ -95,10 +100,15 @@ def _target(detail: dict[str, Any]) -> str:
 
 
 def lines(changes: Sequence[Change]) -> list[str]:
-    """The changes for a person, and a sum."""
+    """The changes for a person, a sum, and what remains to be done by hand."""
     replaced = sum(change.replaced for change in changes)
     counts = ", ".join(
         f"{sum(change.action == action for change in changes)} {word}"
         for action, word in (("Add", "added"), ("Modify", "modified"), ("Remove", "removed"))
     )
-    return [*(f"  {change.line}" for change in changes), f"{counts}; {replaced} of the modified replaced"]
+    remainders = [f"{each.path}: {_REMAINDERS[each.path]}" for each in changes if each.path in _REMAINDERS]
+    return [
+        *(f"  {change.line}" for change in changes),
+        f"{counts}; {replaced} of the modified replaced",
+        *remainders,
+    ]

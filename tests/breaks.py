@@ -229,6 +229,7 @@ BREAKS: tuple[Callable[[Draw, Document], str], ...] = (
     _put("", "pools", ([], {}, "general", 17 * [{"name": "a"}])),
     _put("network", "vpc", ("make", True)),
     _put("network", "tenancy", ("host", "shared")),
+    _put("network", "encryption", ("ipsec", "WireGuard", False, None)),
     _put("network", "vpcCidr", ("10.0.0.0", "10.0.0.0/15", "10.0.0.0/29", "127.0.0.0/16", "169.254.0.0/20")),
     _put("network", "vpcCidr", ("300.0.0.0/16", "10.0.0.0/33", "10.0.0.0/16 ", "::/64", 10, "224.0.0.0/16")),
     _put("kubernetes", "podCidr", ("100.64.0.0/7", "100.64.0.0/25", "x", "0.0.0.0/0")),

@@ -122,6 +122,7 @@ _TAINTS = st.lists(
 )
 _VOLUMES = st.fixed_dictionaries({"rootVolumeGib": st.integers(20, 1024), "etcdVolumeGib": st.integers(8, 1024)})
 _CHOICES = st.sampled_from(("create", "given"))
+_ENCRYPTIONS = st.sampled_from(("wireguard", "none"))
 _TENANCIES = st.sampled_from(("default", "dedicated"))
 _INSTANCE_TYPES = st.sampled_from(("m7i.large", "c6i.4xlarge", "r6g.metal", "t3.large"))
 _BATCHES = st.integers(1, 100)
@@ -151,6 +152,7 @@ def _network(draw: Draw, area: str, zones: int, development: bool) -> tuple[Docu
         "endpoints": endpoints,
         "endpointZones": "one" if one_zone else "all",
         "privateZone": draw(_CHOICES) if given else "create",
+        "encryption": draw(_ENCRYPTIONS),
     }
     return network, 10_000 if given else zones * (vpc.num_addresses // 8 - 5)
 

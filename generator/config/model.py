@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 Partition = Literal["aws", "aws-us-gov", "aws-cn", "aws-iso", "aws-iso-b"]
 Shape = Literal["production", "development"]
 VpcTenancy = Literal["default", "dedicated"]
+NetworkEncryption = Literal["wireguard", "none"]
 PoolTenancy = Literal["default", "dedicated", "host"]
 TaintEffect = Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
 MAX_POOL_NODES = 1000
@@ -184,6 +185,15 @@ class Network(_Section, frozen=True, kw_only=True):
         Literal["create", "given"],
         Meta(description="Private hosted zone of the API's name: made, or named by a root parameter."),
     ] = "create"
+    # A change is no update of the stack alone (docs/how-to/change-the-encryption.md).
+    encryption: Annotated[
+        NetworkEncryption,
+        Meta(
+            description="What pods on different nodes send each other. wireguard: encrypted, and taken from nodes of "
+            "the cluster only. none: as it is; any instance in the nodes' security groups can send in a pod's name. "
+            "Chosen at creation: a change cuts pods on different nodes off until Cilium is changed by hand, too.",
+        ),
+    ] = "wireguard"
 
 
 class Kubernetes(_Section, frozen=True, kw_only=True):

@@ -70,6 +70,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         Setting.SERVICE_CIDR: config.kubernetes.service_cidr,
         Setting.ETCD_VOLUME_GIB: str(config.control_plane.etcd_volume_gib),
         Setting.PRIVILEGED_NAMESPACES: ",".join(config.kubernetes.privileged_namespaces) + ",",
+        Setting.NETWORK_ENCRYPTION: config.network.encryption,
         Setting.BACKUP_BUCKET: inputs.backup_bucket,
         Setting.KEY_ARN: inputs.key_arn,
         Setting.CONTROL_PLANE_LOG_GROUP: Ref(control_plane_logs),

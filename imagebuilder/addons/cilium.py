@@ -28,6 +28,20 @@ VALUES: dict[str, Any] = {
         "mode": "cluster-pool",
         "operator": {"clusterPoolIPv4PodCIDRList": ["100.64.0.0/16"], "clusterPoolIPv4MaskSize": 24},
     },
+    # Placeholders too, for clusters whose nodes encrypt what their pods send each other. All of VXLAN goes through
+    # WireGuard then, the nodes' own packets to pods included, so the nodes' other traffic, which has TLS, is left as it
+    # is: its encryption could lock a node out of the API that its public key is published in. Strict: what arrives
+    # otherwise is dropped, and so is what a pod sends to an address of the pods' range that no node is known for yet.
+    # Keys are made by each node; none is in the manifest.
+    "encryption": {
+        "enabled": True,
+        "type": "wireguard",
+        "nodeEncryption": False,
+        "strictMode": {
+            "ingress": {"enabled": True},
+            "egress": {"enabled": True, "cidr": "100.64.0.0/16", "allowRemoteNodeIdentities": True},
+        },
+    },
     # Neither is needed for a network with policies; both bring images, ports and, Hubble, keys.
     "hubble": {"enabled": False},
     "envoy": {"enabled": False},

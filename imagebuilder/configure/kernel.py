@@ -5,8 +5,8 @@ from __future__ import annotations
 from imagebuilder.configure.tree import Entry, File
 
 # overlay: containerd's snapshots. br_netfilter: a Service's rules see packets between pods of one bridge; networks that
-# have no bridge, such as Cilium, do without.
-_MODULES = ("overlay", "br_netfilter")
+# have no bridge, such as Cilium, do without. wireguard: Cilium encrypts with it what pods on two nodes send each other.
+_MODULES = ("overlay", "br_netfilter", "wireguard")
 
 _SETTINGS = {
     "net.ipv4.ip_forward": (1, "kubeadm's preflight asks for it"),

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from coordination.names import Encryption
 from userdata.addons.places import NAMESPACE
 from userdata.kubeadm.documents import Document
 from userdata.kubeadm.places import API_PORT
@@ -32,6 +33,7 @@ class Values:
     api_endpoint: str
     """The name under which the API is reached through the balancer."""
     pod_cidr: str
+    encryption: Encryption
 
 
 def filled(manifests: Mapping[str, str], values: Values) -> dict[str, Document]:
@@ -47,8 +49,20 @@ def _data(values: Values) -> Mapping[str, Mapping[str, str]]:
         "cilium-config": {
             "cluster-pool-ipv4-cidr": values.pod_cidr,
             "cluster-pool-ipv4-mask-size": str(_node_mask(values.pod_cidr)),
+            **_encryption(values),
         },
         "cluster-autoscaler": {"cluster": values.cluster, "region": values.region},
+    }
+
+
+def _encryption(values: Values) -> Mapping[str, str]:
+    """What says whether the pods' packets between nodes are encrypted, and that others are dropped then."""
+    encrypted = "true" if values.encryption is Encryption.WIREGUARD else "false"
+    return {
+        "enable-wireguard": encrypted,
+        "enable-encryption-strict-mode-ingress": encrypted,
+        "enable-encryption-strict-mode-egress": encrypted,
+        "encryption-strict-egress-cidr": values.pod_cidr,
     }
 
 

@@ -30,4 +30,4 @@ def described(
 
 def values(settings: ClusterSettings, node: NodeFile) -> Values:
     """What differs from one cluster's add-ons to another's."""
-    return Values(node.cluster_uuid, node.region, settings.api_endpoint, settings.pod_cidr)
+    return Values(node.cluster_uuid, node.region, settings.api_endpoint, settings.pod_cidr, settings.encryption)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from coordination.names import PoolField, Setting
+from coordination.names import Encryption, PoolField, Setting
 from userdata.kubeadm.cluster import LEAST_ETCD_VOLUME_GIB
 from userdata.kubeadm.node import Taint
 
@@ -42,6 +42,8 @@ class ClusterSettings:
     etcd_volume_gib: int
     privileged_namespaces: tuple[str, ...]
     """Besides kube-system, where pods may be privileged."""
+    encryption: Encryption
+    """Of what pods on different nodes send each other."""
     backup_bucket: str
     key_arn: str
     control_plane_log_group: str
@@ -76,6 +78,10 @@ def cluster_settings(found: Mapping[str, str]) -> ClusterSettings:
         for name in (Setting.POD_CIDR, Setting.SERVICE_CIDR)
         if found.get(name) and not _is_range(found[name])
     ]
+    encryption = found.get(Setting.NETWORK_ENCRYPTION)
+    if encryption and encryption not in set(Encryption):
+        allowed = " or ".join(Encryption)
+        problems.append(f"{Setting.NETWORK_ENCRYPTION} is {encryption[:80]!r}, allowed: {allowed}")
     if problems:
         raise SettingsError(problems)
     return ClusterSettings(
@@ -88,6 +94,7 @@ def cluster_settings(found: Mapping[str, str]) -> ClusterSettings:
         service_cidr=found[Setting.SERVICE_CIDR],
         etcd_volume_gib=int(found[Setting.ETCD_VOLUME_GIB]),
         privileged_namespaces=_listed(found[Setting.PRIVILEGED_NAMESPACES]),
+        encryption=Encryption(found[Setting.NETWORK_ENCRYPTION]),
         backup_bucket=found[Setting.BACKUP_BUCKET],
         key_arn=found[Setting.KEY_ARN],
         control_plane_log_group=found[Setting.CONTROL_PLANE_LOG_GROUP],

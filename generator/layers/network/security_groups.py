@@ -14,12 +14,16 @@ from troposphere import And, Condition, Equals, Join, Not, Ref, Select, Split, T
 from troposphere.ec2 import SecurityGroup, SecurityGroupEgress, SecurityGroupIngress, SecurityGroupRule
 
 from coordination.names import API_PORT
-from generator.config.model import ClusterConfig
+from generator.config.model import ClusterConfig, NetworkEncryption
 from generator.values import CidrBlock, CidrBlocks, PrefixListId, VpcId
 
 _HTTPS = 443
 # How many blocks ApiClientCidrs can hold: CloudFormation cannot loop over a list, so each has a conditional rule.
 MAX_API_CLIENT_CIDRS = 5
+# Ports that Cilium listens at for the packets of pods on other nodes. Either is open, never both: with WireGuard every
+# VXLAN packet travels inside of it (wg_maybe_redirect_to_encrypt in bpf/lib/wireguard.h of Cilium 1.20), so that what
+# arrives as VXLAN was not sent by a node of the cluster.
+_TUNNELS: dict[NetworkEncryption, tuple[int, str]] = {"wireguard": (51871, "wireguard"), "none": (8472, "vxlan")}
 
 BALANCER = "Balancer"
 CONTROL_PLANE = "ControlPlane"
@@ -41,6 +45,7 @@ class Flow(NamedTuple):
 def matrix(config: ClusterConfig) -> list[Flow]:
     """Every allowed flow between groups; anything that does not stand here is refused."""
     nodes = (CONTROL_PLANE, WORKER)
+    tunnel_port, tunnel = _TUNNELS[config.network.encryption]
     flows = [
         Flow(CONTROL_PLANE, CONTROL_PLANE, "tcp", 2379, 2380, "etcd"),
         Flow(BALANCER, CONTROL_PLANE, "tcp", API_PORT, API_PORT, "api"),
@@ -52,7 +57,7 @@ def matrix(config: ClusterConfig) -> list[Flow]:
         for target in nodes:
             flows += [
                 Flow(source, target, "tcp", 10250, 10250, "kubelet"),
-                Flow(source, target, "udp", 8472, 8472, "vxlan"),
+                Flow(source, target, "udp", tunnel_port, tunnel_port, tunnel),
                 Flow(source, target, "tcp", 4240, 4240, "cilium-health"),
                 Flow(source, target, "icmp", 8, 0, "ping"),
             ]

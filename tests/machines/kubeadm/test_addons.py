@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from coordination.names import Encryption
 from coordination.outcomes import Done, Known, Unknown
 from rehearsal.machines.model import Image
 from tests.machines.kubeadm.cluster import HOST, Run, found, harness_of, serves
@@ -30,7 +31,7 @@ from userdata.pki.issuing import new_pki
 
 pytestmark = pytest.mark.slow
 
-VALUES = Values("0b1c", "us-east-1", CLUSTER.endpoint, CLUSTER.pod_cidr)
+VALUES = Values("0b1c", "us-east-1", CLUSTER.endpoint, CLUSTER.pod_cidr, Encryption.WIREGUARD)
 NOBODY = "10.0.0.250"
 AUTOSCALER = "system:serviceaccount:kube-system:cluster-autoscaler"
 

@@ -24,14 +24,14 @@ CLIENTS = "10.0.255.0/24"
 
 CONTROL_PLANE, WORKER, BALANCER, ENDPOINT, CLIENT = "control plane", "worker", "balancer", "endpoint", "client"
 TCP = (22, 53, 80, 443, 2379, 2380, 2381, 4240, 6443, 6444, 8472, 10250, 10255, 10257, 10259, 30000)
-UDP = (53, 443, 6443, 8472, 8473, 10250)
+UDP = (53, 443, 6443, 8472, 10250, 51871)
 EXPECTED = {
-    (CONTROL_PLANE, CONTROL_PLANE): "2379/tcp 2380/tcp 6443/tcp 10250/tcp 4240/tcp 8472/udp 0/icmp",
-    (CONTROL_PLANE, WORKER): "10250/tcp 4240/tcp 8472/udp 0/icmp",
+    (CONTROL_PLANE, CONTROL_PLANE): "2379/tcp 2380/tcp 6443/tcp 10250/tcp 4240/tcp 51871/udp 0/icmp",
+    (CONTROL_PLANE, WORKER): "10250/tcp 4240/tcp 51871/udp 0/icmp",
     (CONTROL_PLANE, BALANCER): "6443/tcp",
     (CONTROL_PLANE, ENDPOINT): "443/tcp",
-    (WORKER, CONTROL_PLANE): "6443/tcp 10250/tcp 4240/tcp 8472/udp 0/icmp",
-    (WORKER, WORKER): "10250/tcp 4240/tcp 8472/udp 0/icmp",
+    (WORKER, CONTROL_PLANE): "6443/tcp 10250/tcp 4240/tcp 51871/udp 0/icmp",
+    (WORKER, WORKER): "10250/tcp 4240/tcp 51871/udp 0/icmp",
     (WORKER, BALANCER): "6443/tcp",
     (WORKER, ENDPOINT): "443/tcp",
     (BALANCER, CONTROL_PLANE): "6443/tcp",

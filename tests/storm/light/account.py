@@ -23,6 +23,7 @@ from coordination.names import (
     CONTROL_PLANE_ROLE,
     SETTINGS,
     TABLE_KEY,
+    Encryption,
     NodeField,
     Setting,
     launching_hook,
@@ -254,6 +255,7 @@ class ClusterStack:
             Setting.AUTOSCALER_ROLE: "none",
             Setting.ETCD_VOLUME_GIB: "20",
             Setting.PRIVILEGED_NAMESPACES: ",",
+            Setting.NETWORK_ENCRYPTION: Encryption.WIREGUARD,
         }
         assert values.keys() == set(Setting), set(Setting) ^ values.keys()
         for name, value in values.items():

@@ -76,7 +76,7 @@ MUTATIONS = [
     Mutation("the_groups_reach_each_other_as_the_matrix_says", f"{_NETWORK}/WorkerToBalancerApi", GONE),
     Mutation(
         "the_groups_reach_each_other_as_the_matrix_says",
-        f"{_NETWORK}/WorkerFromWorkerVxlan/Properties/IpProtocol",
+        f"{_NETWORK}/WorkerFromWorkerWireguard/Properties/IpProtocol",
         "-1",
     ),
     Mutation(

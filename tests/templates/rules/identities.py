@@ -85,6 +85,7 @@ SETTINGS = {
     "control-plane-stack",
     "etcd-volume-gib",
     "key-arn",
+    "network-encryption",
     "pod-cidr",
     "privileged-namespaces",
     "service-cidr",

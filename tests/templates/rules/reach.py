@@ -23,10 +23,6 @@ MATRIX = """
     ControlPlane  Worker        tcp       10250      kubelet
     Worker        ControlPlane  tcp       10250      kubelet: metrics-server runs on any node
     Worker        Worker        tcp       10250      kubelet
-    ControlPlane  ControlPlane  udp       8472       Cilium's VXLAN
-    ControlPlane  Worker        udp       8472       Cilium's VXLAN
-    Worker        ControlPlane  udp       8472       Cilium's VXLAN
-    Worker        Worker        udp       8472       Cilium's VXLAN
     ControlPlane  ControlPlane  tcp       4240       Cilium's health checks
     ControlPlane  Worker        tcp       4240       Cilium's health checks
     Worker        ControlPlane  tcp       4240       Cilium's health checks
@@ -36,6 +32,25 @@ MATRIX = """
     Worker        ControlPlane  icmp      8-0        Cilium's health checks: echo request
     Worker        Worker        icmp      8-0        Cilium's health checks: echo request
 """
+# Either, by `network.encryption`: never both.
+TUNNELS = {
+    "wireguard": """
+    from          to            protocol  ports      for
+    ------------  ------------  --------  ---------  ------------------------------------------------------
+    ControlPlane  ControlPlane  udp       51871      Cilium's WireGuard, and VXLAN inside of it
+    ControlPlane  Worker        udp       51871      Cilium's WireGuard
+    Worker        ControlPlane  udp       51871      Cilium's WireGuard
+    Worker        Worker        udp       51871      Cilium's WireGuard
+""",
+    "none": """
+    from          to            protocol  ports      for
+    ------------  ------------  --------  ---------  ------------------------------------------------------
+    ControlPlane  ControlPlane  udp       8472       Cilium's VXLAN
+    ControlPlane  Worker        udp       8472       Cilium's VXLAN
+    Worker        ControlPlane  udp       8472       Cilium's VXLAN
+    Worker        Worker        udp       8472       Cilium's VXLAN
+""",
+}
 # Where the endpoints are made.
 ENDPOINTS = """
     from          to            protocol  ports      for
@@ -68,7 +83,8 @@ def table(text: str) -> list[Flow]:
 
 @rule
 def the_groups_reach_each_other_as_the_matrix_says(cluster: Cluster) -> Iterator[str]:
-    wanted = table(MATRIX) + (table(ENDPOINTS) if cluster.config.network.endpoints == "create" else [])
+    wanted = table(MATRIX) + table(TUNNELS[cluster.config.network.encryption])
+    wanted += table(ENDPOINTS) if cluster.config.network.endpoints == "create" else []
     for side, kind, own, other in (
         ("ingress", "AWS::EC2::SecurityGroupIngress", "target", "SourceSecurityGroupId"),
         ("egress", "AWS::EC2::SecurityGroupEgress", "source", "DestinationSecurityGroupId"),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deployment import changes
 from deployment.refusal import Refusal
+from generator.config.model import ClusterConfig
+from generator.root import templates
 
 
 class ChangeSets:
@@ -67,6 +71,18 @@ def test_the_sum_counts_what_is_added_modified_removed_and_replaced() -> None:
         changes.lines(list(changes.read(sets, "root")))[-1]
         == "0 added, 1 modified, 1 removed; 1 of the modified replaced"
     )
+
+
+def test_a_change_that_an_update_does_only_in_part_says_what_remains() -> None:
+    setting = "NetworkEncryptionSetting"
+    assert setting in json.loads(templates(ClusterConfig())["services.json"])["Resources"]
+    nested = resource("Services", "AWS::CloudFormation::Stack", ChangeSetId="nested", Replacement="False")
+    changed = resource(setting, "AWS::SSM::Parameter", Replacement="False", Details=[detail("Value")])
+    sets = ChangeSets(root=[{"Changes": [nested]}], nested=[{"Changes": [changed]}])
+    last = changes.lines(list(changes.read(sets, "root")))[-1]
+    assert last.startswith(f"Services/{setting}: pods on different nodes are cut off")
+    _, _, guide = last.rpartition(" ")
+    assert Path(__file__).parents[3].joinpath(guide).is_file()
 
 
 @pytest.mark.parametrize(

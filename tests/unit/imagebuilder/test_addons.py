@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
+from coordination.names import Encryption
 from imagebuilder import addons, places, versions
 from imagebuilder.addons import cilium, policies
 from imagebuilder.addons.__main__ import main
 from imagebuilder.addons.manifests import RENDERED, text
 from imagebuilder.configure import File
 from rehearsal.binaries import charts
+from userdata.addons.filling import Values, filled
 from userdata.addons.places import AUTOSCALER_CREDENTIALS, AUTOSCALER_UID, POLICIES
 
 FOUND = versions.read()
@@ -132,6 +134,36 @@ def test_cilium_replaces_kube_proxy_and_finds_the_api_without_services() -> None
     agent = named("DaemonSet", "cilium")["spec"]["template"]["spec"]["containers"][0]["env"]
     (host,) = [each for each in agent if each["name"] == "KUBERNETES_SERVICE_HOST"]
     assert host["valueFrom"]["configMapKeyRef"] == {"name": "kubernetes-endpoint", "key": "host"}
+
+
+def settings_of_cilium(encryption: Encryption) -> dict[str, str]:
+    """As a cluster's nodes fill them in."""
+    values = Values("0b1c", "us-east-1", "api.holdfast.internal", "10.8.0.0/14", encryption)
+    found: Any = filled({"20-cilium.json": text(MADE["20-cilium.json"])}, values)["20-cilium.json"]
+    (settings,) = [each["data"] for each in found["items"] if each["metadata"]["name"] == "cilium-config"]
+    return dict(settings)
+
+
+ENCRYPTING = {"enable-wireguard", "enable-encryption-strict-mode-ingress", "enable-encryption-strict-mode-egress"}
+
+
+def test_what_leaves_a_node_for_a_pod_is_encrypted_and_nothing_else_is_taken() -> None:
+    settings = settings_of_cilium(Encryption.WIREGUARD)
+    assert {settings[each] for each in ENCRYPTING} == {"true"}
+    assert settings["encryption-strict-egress-cidr"] == settings["cluster-pool-ipv4-cidr"] == "10.8.0.0/14"
+    # All of VXLAN goes through WireGuard. Encryption of the nodes' own traffic would reach the API as well, by which
+    # a node tells the others its key.
+    assert settings["tunnel-protocol"] == "vxlan"
+    assert "encrypt-node" not in settings
+    # Without the mark the agent's programs cannot tell what was decrypted from what never was encrypted.
+    assert settings.get("enable-identity-mark", "true") == "true"
+
+
+def test_a_cluster_without_encryption_has_nothing_that_asks_for_it() -> None:
+    settings = settings_of_cilium(Encryption.NONE)
+    asking = {key for key, value in settings.items() if value == "true" and re.search("wireguard|encrypt|ipsec", key)}
+    # It says what a strict mode lets through, where there is one.
+    assert asking == {"encryption-strict-egress-allow-remote-node-identities"}
 
 
 def test_nothing_but_ciliums_agent_and_operator_is_in_the_network_of_its_node() -> None:

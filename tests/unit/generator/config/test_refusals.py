@@ -25,7 +25,7 @@ TYPES = [
     ("zone: 3", "zone: given an unknown key; allowed: name, partition, shape, zones, hostResourceGroups, network, "
      "kubernetes, controlPlane, pools (perhaps zones)"),
     ("network: {vpc_cidr: 10.0.0.0/16}", "network.vpc_cidr: given an unknown key; allowed: vpc, tenancy, vpcCidr, "
-     "endpoints, endpointZones, privateZone (perhaps vpcCidr)"),
+     "endpoints, endpointZones, privateZone, encryption (perhaps vpcCidr)"),
     ("zones: three", 'zones: given "three"; allowed: a whole number from 1 to 6 in plain digits'),
     ("zones: 7", "zones: given 7; allowed: a whole number from 1 to 6"),
     ("zones: yes", 'zones: given "yes"; allowed: a whole number from 1 to 6 in plain digits'),
@@ -39,7 +39,8 @@ TYPES = [
     ('name: "web\\n"', 'name: given "web\\n"; allowed: text on one line, without control characters'),
     ("partition: aws-eu", 'partition: given "aws-eu"; allowed: aws, aws-us-gov, aws-cn, aws-iso, aws-iso-b'),
     ("network: given", 'network: given "given"; allowed: a mapping with the keys vpc, tenancy, vpcCidr, endpoints, '
-     "endpointZones, privateZone"),
+     "endpointZones, privateZone, encryption"),
+    ("network: {encryption: ipsec}", 'network.encryption: given "ipsec"; allowed: wireguard, none'),
     ("controlPlane: {slots: 4}", "controlPlane.slots: given 4; allowed: 3, 5"),
     ("controlPlane: {etcdVolumeGib: 4}", "controlPlane.etcdVolumeGib: given 4; allowed: a whole number from 8 to 1024"),
     ("pools: []", "pools: given 0 entries; allowed: 1 to 12"),

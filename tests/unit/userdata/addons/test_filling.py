@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from coordination.names import Encryption
 from userdata.addons.filling import ManifestError, Values, filled
 from userdata.addons.installing import manifests
 from userdata.addons.places import FOLDER
 
-VALUES = Values("0b1c", "us-east-1", "api.holdfast.internal", "100.64.0.0/14")
+VALUES = Values("0b1c", "us-east-1", "api.holdfast.internal", "100.64.0.0/14", Encryption.WIREGUARD)
+CILIUM = (
+    *("cluster-pool-ipv4-cidr", "cluster-pool-ipv4-mask-size", "routing-mode"),
+    *("enable-wireguard", "enable-encryption-strict-mode-ingress"),
+    *("enable-encryption-strict-mode-egress", "encryption-strict-egress-cidr"),
+)
 
 
 def config_map(name: str, *keys: str, namespace: str = "kube-system") -> dict[str, Any]:
@@ -36,13 +43,22 @@ def test_cilium_finds_the_api_by_the_balancers_name() -> None:
 
 @pytest.mark.parametrize(("pods", "mask"), [("100.64.0.0/14", "24"), ("10.8.0.0/23", "24"), ("10.8.0.0/25", "26")])
 def test_every_node_gets_a_part_of_the_clusters_range(pods: str, mask: str) -> None:
-    values = Values("0b1c", "us-east-1", "api.holdfast.internal", pods)
-    item = config_map("cilium-config", "cluster-pool-ipv4-cidr", "cluster-pool-ipv4-mask-size", "routing-mode")
-    assert data_of(item, values) == {
-        "cluster-pool-ipv4-cidr": pods,
-        "cluster-pool-ipv4-mask-size": mask,
-        "routing-mode": "",
+    found = data_of(config_map("cilium-config", *CILIUM), replace(VALUES, pod_cidr=pods))
+    wanted = {"cluster-pool-ipv4-cidr": pods, "cluster-pool-ipv4-mask-size": mask, "routing-mode": ""}
+    assert {key: found[key] for key in wanted} == wanted
+
+
+@pytest.mark.parametrize(("encryption", "on"), [(Encryption.WIREGUARD, "true"), (Encryption.NONE, "false")])
+def test_cilium_encrypts_or_does_not_by_the_clusters_setting(encryption: Encryption, on: str) -> None:
+    found = data_of(config_map("cilium-config", *CILIUM), replace(VALUES, encryption=encryption))
+    wanted = {
+        "enable-wireguard": on,
+        # WireGuard is what an unencrypted packet is told by; with these alone the agents drop all packets.
+        "enable-encryption-strict-mode-ingress": on,
+        "enable-encryption-strict-mode-egress": on,
+        "encryption-strict-egress-cidr": VALUES.pod_cidr,
     }
+    assert {key: found[key] for key in wanted} == wanted
 
 
 def test_the_autoscaler_learns_its_cluster_and_region() -> None:

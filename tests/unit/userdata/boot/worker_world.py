@@ -46,7 +46,13 @@ NODE = {"cluster": "uuid", "role": "worker", "pool": "general", "region": "us-ea
 CLUSTER_ID, EPOCH, ETCD_CLUSTER = "arn:stack", 3, "e3"
 POOL = {"labels": {"tier": "general"}, "taints": [], "stack": "arn:pool", "group": "Group"}
 SETTINGS = {**{name.value: "x" for name in Setting}, "cluster-id": CLUSTER_ID, "control-plane-slots": "3"}
-RANGES = {"pod-cidr": "100.64.0.0/16", "service-cidr": "172.20.0.0/16", "etcd-volume-gib": "20"}
+CHECKED = {
+    "pod-cidr": "100.64.0.0/16",
+    "service-cidr": "172.20.0.0/16",
+    "etcd-volume-gib": "20",
+    "network-encryption": "wireguard",
+}
+"""Settings that are more than any text."""
 JOIN_DATA = "/h/join/data"
 VERSION = "v1.37.2"
 SECONDS = 60
@@ -107,7 +113,7 @@ class WorkerWorld:
             IMAGE_FILE: json.dumps({"shared_clock": True, "pace": {"worker": SECONDS}}),
         }
         files.write(self.root, {path: files.File(text) for path, text in here.items()})
-        self.parameters = {f"/h/settings/{name}": value for name, value in {**SETTINGS, **RANGES}.items()}
+        self.parameters = {f"/h/settings/{name}": value for name, value in {**SETTINGS, **CHECKED}.items()}
         self.parameters["/h/pools/general"] = json.dumps(POOL)
         hashes = ",".join(ca_hashes(self.api.authority.certificates))
         self.record = ClusterRecord(

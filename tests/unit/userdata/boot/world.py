@@ -17,7 +17,7 @@ from coordination.backups import Backup
 from coordination.boots import Boot, tell
 from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState, member
-from coordination.names import CLUSTER_ITEM, MEMBER_ITEM_PREFIX
+from coordination.names import CLUSTER_ITEM, MEMBER_ITEM_PREFIX, Encryption
 from coordination.outcomes import Done, Known, Reading, Request, Unknown
 from coordination.record import ClusterRecord, Phase, cluster_record
 from coordination.termination import TERMINATED
@@ -49,7 +49,8 @@ from userdata.pki.outcomes import Incomplete, Mixture, Read, Stored
 ME, OTHER = "i-me", "i-other"
 MY_ADDRESS, OTHER_ADDRESS = "10.0.0.9", "10.0.0.1"
 SETTINGS = ClusterSettings(
-    "arn:stack", "demo", "api.internal", (), 3, "100.64.0.0/16", "172.20.0.0/16", 20, (), "", "", "", "", ""
+    *("arn:stack", "demo", "api.internal", (), 3, "100.64.0.0/16", "172.20.0.0/16", 20, (), Encryption.WIREGUARD),
+    *("", "", "", "", ""),
 )
 ANCHORS = tuple(new_pki(datetime.now(UTC)) for _ in range(6))
 """Sets of keys for the epochs of others, and for founders whose keys are not what a test is about."""

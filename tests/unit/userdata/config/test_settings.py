@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from coordination.names import Setting
+from coordination.names import Encryption, Setting
 from coordination.outcomes import Known, Unknown
 from rehearsal.aws.server import LocalAws
 from userdata.config.settings import ClusterSettings, InvalidSettings, PoolSettings, SettingsError, pool_settings
@@ -27,6 +27,7 @@ STORED = {
     "service-cidr": "172.20.0.0/16",
     "etcd-volume-gib": "20",
     "privileged-namespaces": "monitoring,storage,",
+    "network-encryption": "none",
     "backup-bucket": "backups",
     "key-arn": "arn:aws:kms:us-east-1:123456789012:key/1",
     "control-plane-log-group": "control-planes",
@@ -75,6 +76,7 @@ def test_all_pages_of_the_settings_are_read(client: Any, prefix: str) -> None:
             service_cidr="172.20.0.0/16",
             etcd_volume_gib=20,
             privileged_namespaces=("monitoring", "storage"),
+            encryption=Encryption.NONE,
             backup_bucket="backups",
             key_arn=STORED["key-arn"],
             control_plane_log_group="control-planes",
@@ -93,7 +95,12 @@ def test_a_lone_comma_stands_for_no_names(client: Any, prefix: str) -> None:
 
 
 def test_every_problem_is_told_by_its_parameter(client: Any, prefix: str) -> None:
-    wrong = {"control-plane-slots": "three", "etcd-volume-gib": "7", "pod-cidr": "100.64.0.1/16"}
+    wrong = {
+        "control-plane-slots": "three",
+        "etcd-volume-gib": "7",
+        "pod-cidr": "100.64.0.1/16",
+        "network-encryption": "ipsec",
+    }
     put(client, prefix, {name: value for name, value in {**STORED, **wrong}.items() if name != "key-arn"})
     assert read_cluster(client, prefix) == InvalidSettings(
         (
@@ -101,6 +108,7 @@ def test_every_problem_is_told_by_its_parameter(client: Any, prefix: str) -> Non
             f"{prefix}/settings/control-plane-slots is 'three', allowed: a whole number from 1",
             f"{prefix}/settings/etcd-volume-gib is '7', allowed: a whole number from 8",
             f"{prefix}/settings/pod-cidr is '100.64.0.1/16', allowed: a range such as 10.0.0.0/16",
+            f"{prefix}/settings/network-encryption is 'ipsec', allowed: wireguard or none",
         )
     )
 
