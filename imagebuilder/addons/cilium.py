@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from imagebuilder.addons import metadata
+
 ENDPOINT = "kubernetes-endpoint"
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 _API_PORT = 6443
@@ -42,6 +44,7 @@ VALUES: dict[str, Any] = {
             "egress": {"enabled": True, "cidr": "100.64.0.0/16", "allowRemoteNodeIdentities": True},
         },
     },
+    **metadata.VALUES,
     # Neither is needed for a network with policies; both bring images, ports and, Hubble, keys.
     "hubble": {"enabled": False},
     "envoy": {"enabled": False},

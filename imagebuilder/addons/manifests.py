@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from imagebuilder import places
-from imagebuilder.addons import autoscaler, cilium, images, policies
+from imagebuilder.addons import autoscaler, cilium, images, metadata, policies
 from imagebuilder.configure.tree import Entry, File, Folder
 from imagebuilder.versions import Release
 
@@ -21,10 +21,11 @@ Document: TypeAlias = dict[str, Any]
 def documents(release: Release, from_elsewhere: Mapping[str, str] | None = None) -> dict[str, Document]:
     """The manifests for a minor, each a List, with images from elsewhere. Raises UnknownImages, OSError.
 
-    The order of the names is the order of need: Cilium's pods do not start without the endpoint's ConfigMap.
+    The order of the names is the order of need: Cilium's pods do not start without the two ConfigMaps before it.
     """
     made: dict[str, Document] = {
         "10-endpoint.json": listed(cilium.endpoint()),
+        "12-static-policies.json": listed(metadata.static_policies()),
         places.POLICY_MANIFEST: listed(*policies.objects(policies.POLICIES)),
         "20-cilium.json": json.loads(RENDERED.read_text(encoding="utf-8")),
         "25-cilium-policies.json": listed(*policies.objects(policies.OF_CILIUM)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import re
 import shutil
@@ -11,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from coordination.names import Encryption
 from imagebuilder import addons, places, versions
-from imagebuilder.addons import cilium, policies
+from imagebuilder.addons import cilium, metadata, policies
 from imagebuilder.addons.__main__ import main
 from imagebuilder.addons.manifests import RENDERED, text
 from imagebuilder.configure import File
@@ -164,6 +166,45 @@ def test_a_cluster_without_encryption_has_nothing_that_asks_for_it() -> None:
     asking = {key for key, value in settings.items() if value == "true" and re.search("wireguard|encrypt|ipsec", key)}
     # It says what a strict mode lets through, where there is one.
     assert asking == {"encryption-strict-egress-allow-remote-node-identities"}
+
+
+def test_ciliums_agents_deny_every_pod_the_instance_metadata_service_and_nothing_else() -> None:
+    pod = named("DaemonSet", "cilium")["spec"]["template"]["spec"]
+    (agent,) = pod["containers"]
+    folder = named("ConfigMap", "cilium-config")["data"]["static-cnp-path"]
+    (mount,) = [each for each in agent["volumeMounts"] if each["mountPath"] == folder]
+    (volume,) = [each for each in pod["volumes"] if each["name"] == mount["name"]]
+    # Not optional: an agent without the policy is none.
+    assert volume.keys() == {"name", "configMap"}
+    assert volume["configMap"].keys() == {"name"}
+    found = named("ConfigMap", volume["configMap"]["name"])["data"]
+    # Others are passed over by the agent.
+    assert [Path(name).suffix for name in found] == [".yaml"]
+    (policy,) = [yaml.safe_load(each) for each in found.values()]
+    assert "namespace" not in policy["metadata"], "or it would be a policy of that namespace"
+    assert policy["spec"] == {
+        "endpointSelector": {},
+        "egressDeny": [{"toCIDR": ["169.254.169.254/32", "fd00:ec2::254/128"]}],
+        "enableDefaultDeny": {"egress": False, "ingress": False},
+    }
+
+
+def test_another_policy_makes_other_agents() -> None:
+    """An agent reads the files when it starts, and does not notice that a ConfigMap has others."""
+    annotations = named("DaemonSet", "cilium")["spec"]["template"]["metadata"]["annotations"]
+    (content,) = named("ConfigMap", metadata.STATIC_POLICIES)["data"].values()
+    assert annotations["holdfast-static-policies"] == hashlib.sha256(content.encode()).hexdigest()
+
+
+def test_no_add_on_may_change_the_policy_that_denies_it() -> None:
+    changing = [
+        (name, rule.get("resourceNames", ["any"]))
+        for kind in ("Role", "ClusterRole")
+        for name, rule in rules(kind)
+        if "configmaps" in rule["resources"] and {*rule["verbs"]} - READS - {"create"}
+    ]
+    assert changing
+    assert not [each for each in changing if {metadata.STATIC_POLICIES, "any"} & {*each[1]}]
 
 
 def test_nothing_but_ciliums_agent_and_operator_is_in_the_network_of_its_node() -> None:
