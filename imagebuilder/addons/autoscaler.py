@@ -131,7 +131,7 @@ def _container(version: str) -> dict[str, Any]:
     return {
         "name": NAME,
         "image": f"{_REPOSITORY}:{version}",
-        "imagePullPolicy": "IfNotPresent",
+        "imagePullPolicy": "Never",
         "command": ["./cluster-autoscaler"],
         "args": [
             "--cloud-provider=aws",

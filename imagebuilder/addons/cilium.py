@@ -52,10 +52,10 @@ VALUES: dict[str, Any] = {
     # For policies of L7 alone, which need Envoy. With it the operator would read every Secret of the cluster.
     "tls": {"secretSync": {"enabled": False}},
     # The source of a release knows no digests of its own images; an image's build puts them in.
-    "image": {"useDigest": False, "pullPolicy": "IfNotPresent"},
+    "image": {"useDigest": False, "pullPolicy": "Never"},
     "operator": {
         "replicas": 2,
-        "image": {"useDigest": False, "pullPolicy": "IfNotPresent"},
+        "image": {"useDigest": False, "pullPolicy": "Never"},
         # Its rights are the whole cluster's, so no worker may have its token.
         "nodeSelector": {CONTROL_PLANE: ""},
         # It need neither delete Pods nor change Nodes: no Pod is started before its node's agent, no Node has a taint

@@ -103,10 +103,23 @@ def test_an_image_that_nobody_has_is_refused() -> None:
         addons.documents(FOUND.newest, {"quay.io/other:v1": "registry.example.com/other:v1"})
 
 
-def test_nothing_is_pulled_that_is_there() -> None:
-    for pod in pods():
-        for container in [*pod["containers"], *pod.get("initContainers", [])]:
-            assert container["imagePullPolicy"] == "IfNotPresent"
+def containers(found: object) -> Iterator[dict[str, Any]]:
+    """Whatever names an image, in objects of any kind."""
+    if isinstance(found, dict):
+        if isinstance(found.get("image"), str):
+            yield found
+        found = list(found.values())
+    if isinstance(found, list):
+        for each in found:
+            yield from containers(each)
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.minor)
+def test_no_node_pulls_an_image_of_an_add_on(release: versions.Release) -> None:
+    made = addons.documents(release)
+    found = {(each["name"], each.get("imagePullPolicy", "by default")) for each in containers(list(made.values()))}
+    assert {policy for _, policy in found} == {"Never"}
+    assert {"cilium-agent", "config", "cilium-operator", "cluster-autoscaler"} <= {name for name, _ in found}
 
 
 def test_no_host_is_named_but_the_images_repositories() -> None:
