@@ -79,6 +79,21 @@ MUTATIONS = [
         f"{_NETWORK}/WorkerFromWorkerWireguard/Properties/IpProtocol",
         "-1",
     ),
+    # Beside WireGuard: whoever is in the group could send in a pod's name.
+    Mutation(
+        "the_groups_reach_each_other_as_the_matrix_says",
+        f"{_NETWORK}/WorkerFromWorkerVxlan",
+        {
+            "Type": "AWS::EC2::SecurityGroupIngress",
+            "Properties": {
+                "GroupId": {"Ref": "WorkerGroup"},
+                "SourceSecurityGroupId": {"Ref": "WorkerGroup"},
+                "IpProtocol": "udp",
+                "FromPort": 8472,
+                "ToPort": 8472,
+            },
+        },
+    ),
     Mutation(
         "only_the_named_rules_are_by_address",
         f"{_NETWORK}/Ssh",
