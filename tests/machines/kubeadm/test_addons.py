@@ -199,7 +199,8 @@ def test_the_clusters_own_values_are_in_their_config_maps(complete: Founded) -> 
     assert read(complete, "configmap", "kubernetes-endpoint")["data"]["host"] == CLUSTER.endpoint
     assert read(complete, "configmap", "cluster-autoscaler")["data"] == {"cluster": "0b1c", "region": "us-east-1"}
     settings = read(complete, "configmap", "cilium-config")["data"]
-    assert settings["cluster-pool-ipv4-cidr"] == CLUSTER.pod_cidr
+    assert settings["cluster-pool-ipv4-cidr"] == settings["encryption-strict-egress-cidr"] == CLUSTER.pod_cidr
+    assert settings["enable-wireguard"] == "true"
 
 
 def test_what_somebody_changed_by_hand_is_put_back(complete: Founded) -> None:
