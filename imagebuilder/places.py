@@ -27,6 +27,11 @@ AUTOSCALER_UID = 65534
 UNIT_FOLDER = "/etc/systemd/system"
 BOOT_UNIT = "holdfast-boot.service"
 AGENT_UNIT = "holdfast-agent.service"
+METADATA_UNIT = "holdfast-metadata.service"
+"""Without it there is neither kubelet nor containerd."""
+METADATA_RULES = "/etc/nftables/holdfast-metadata.nft"
+NFT = "/usr/sbin/nft"
+"""Of the package nftables, in Amazon Linux 2023 as in Debian."""
 
 PROGRAMS = (
     *("kubeadm", "kubelet", "kubectl"),

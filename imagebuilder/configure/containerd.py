@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from imagebuilder.configure.settings import Settings
 from imagebuilder.configure.tree import Entry, File, Link
-from imagebuilder.places import NETWORK_FOLDER, PLUGIN_FOLDER, PROGRAM_FOLDER, UNIT_FOLDER
+from imagebuilder.places import METADATA_UNIT, NETWORK_FOLDER, PLUGIN_FOLDER, PROGRAM_FOLDER, UNIT_FOLDER
 
 # After containerd's own containerd.service. OOMScoreAdjust: without containerd every pod of the machine is lost.
 _UNIT = f"""\
 [Unit]
 Description=containerd
 Documentation=https://containerd.io
-After=network.target local-fs.target
+# No container before the firewall rules that keep containers from the metadata service.
+Requires={METADATA_UNIT}
+After=network.target local-fs.target {METADATA_UNIT}
 
 [Service]
 Type=notify

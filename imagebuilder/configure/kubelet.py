@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imagebuilder.configure.tree import Entry, File, Folder
-from imagebuilder.places import PROGRAM_FOLDER, UNIT_FOLDER
+from imagebuilder.places import METADATA_UNIT, PROGRAM_FOLDER, UNIT_FOLDER
 
 # kubelet.service and 10-kubeadm.conf of Kubernetes' own packages in one file. kubeadm starts and stops it by its name.
 _UNIT = f"""\
@@ -11,7 +11,9 @@ _UNIT = f"""\
 Description=kubelet: the Kubernetes node agent
 Documentation=https://kubernetes.io/docs/
 Wants=network-online.target containerd.service
-After=network-online.target containerd.service
+# No pod before the firewall rules that keep pods from the metadata service.
+Requires={METADATA_UNIT}
+After=network-online.target containerd.service {METADATA_UNIT}
 # An API that is down for hours is no reason to give up.
 StartLimitIntervalSec=0
 

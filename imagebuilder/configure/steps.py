@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imagebuilder import places
-from imagebuilder.configure import bridge, containerd, kernel, kubelet, node
+from imagebuilder.configure import bridge, containerd, kernel, kubelet, metadata, node
 from imagebuilder.configure.settings import Settings
 from imagebuilder.configure.tree import Entry, Folder
 
@@ -14,6 +14,7 @@ def entries(settings: Settings) -> dict[str, Entry]:
         **containerd.entries(settings),
         **kubelet.entries(),
         **kernel.entries(),
+        **metadata.entries(),
         **node.entries(),
         # The node program writes join secrets here.
         places.SETTINGS_FOLDER: Folder(0o700),

@@ -15,7 +15,7 @@ import pytest
 
 from coordination.names import BOOT_UNIT, NODE_FILE
 from imagebuilder import configure, places
-from imagebuilder.configure import Settings
+from imagebuilder.configure import Settings, metadata
 from tests.machines.instances.harness import InstanceHarness
 from tests.waiting import wait_for
 
@@ -64,6 +64,16 @@ notify.send(b"READY=1")
 while True:
     time.sleep(1)
 """
+
+ASK = (
+    "curl --silent --output /dev/null --write-out %{http_code} --max-time 10 --request PUT "
+    f"--header 'X-aws-ec2-metadata-token-ttl-seconds: 60' http://{metadata.ADDRESSES[0]}/latest/api/token"
+)
+# Where version 2 is: alone, or below the others.
+IN_A_PODS_GROUP = (
+    "tree=/sys/fs/cgroup; [ ! -d $tree/unified ] || tree=$tree/unified; "
+    "mkdir -p $tree/kubepods/pod1 && echo $$ >$tree/kubepods/pod1/cgroup.procs"
+)
 
 
 @pytest.fixture(scope="module")
@@ -128,9 +138,31 @@ def test_the_agent_may_do_what_it_has_to_and_nothing_else(harness: InstanceHarne
 
 
 def test_systemd_understands_every_line_of_the_units(harness: InstanceHarness, node: str) -> None:
-    for unit in (places.BOOT_UNIT, places.AGENT_UNIT):
+    for unit in (places.BOOT_UNIT, places.AGENT_UNIT, places.METADATA_UNIT):
         said = harness.run(node, f"systemd-analyze verify --man=no {unit} 2>&1; true", 30)
         assert unit not in said, said
+
+
+def test_the_metadata_service_hears_units_and_shells_and_nothing_in_a_pods_group(
+    harness: InstanceHarness, node: str
+) -> None:
+    assert shown(harness, node, places.METADATA_UNIT, "ActiveState", "Result") == {
+        "ActiveState": "active",
+        "Result": "success",
+    }
+    assert harness.run(node, ASK).strip() == "200"
+    harness.run(node, f'systemd-run --quiet --unit asking sh -c "{ASK} >/root/asked"')
+    assert wait_for(lambda: harness.run(node, "cat /root/asked || true").strip(), "the unit's answer", 30) == "200"
+    assert harness.run(node, f"{IN_A_PODS_GROUP}; {ASK} || true").strip() == "000"
+
+
+def test_neither_kubelet_nor_a_container_starts_without_the_rules(harness: InstanceHarness, node: str) -> None:
+    rules = places.METADATA_RULES
+    harness.run(node, f"cp {rules} /root/kept; echo broken >{rules}; systemctl restart {places.METADATA_UNIT} || true")
+    said = harness.run(node, "systemctl start kubelet 2>&1 || true")
+    assert "A dependency job for kubelet.service failed" in said
+    harness.run(node, f"mv /root/kept {rules}; systemctl restart {places.METADATA_UNIT}")
+    assert "dependency" not in harness.run(node, "systemctl start kubelet 2>&1; systemctl stop kubelet")
 
 
 def test_after_a_reboot_the_unit_starts_by_itself_for_user_data_does_not_run_again(

@@ -12,12 +12,15 @@ import pytest
 
 from coordination import names
 from imagebuilder import configure, places
-from imagebuilder.configure import Settings, kubelet
+from imagebuilder.configure import Settings, kubelet, metadata
 from imagebuilder.configure.__main__ import main
 from userdata.boot.activation import AGENT_UNIT
 from userdata.boot.end import End
 from userdata.config.image import IMAGE_FILE
+from userdata.host import instance
+from userdata.kubeadm import cluster
 from userdata.kubeadm.cluster import SHUTDOWN_SECONDS
+from userdata.kubeadm.node import Host
 from userdata.program import EXIT_CODES
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -98,12 +101,40 @@ def test_containerd_is_told_cgroup_driver_scores_and_the_pinned_pause_image(
     assert read["plugins"]["io.containerd.cri.v1.images"]["pinned_images"] == {"sandbox": PAUSE}
 
 
-def test_containerd_and_the_boot_program_start_with_the_machine_kubelet_and_agent_wait_for_it() -> None:
+def test_containerd_boot_program_and_firewall_start_with_the_machine_kubelet_and_agent_wait() -> None:
     made = configure.entries(Settings(PAUSE))
     units = {Path(path).name for path in made if path.endswith(".service") and ".wants/" not in path}
     enabled = {Path(path).name for path in made if ".wants/" in path}
-    assert enabled == {"containerd.service", places.BOOT_UNIT}
+    assert enabled == {"containerd.service", places.BOOT_UNIT, places.METADATA_UNIT}
     assert units - enabled == {"kubelet.service", places.AGENT_UNIT}
+
+
+@pytest.mark.parametrize("name", ["containerd.service", "kubelet.service"])
+def test_what_starts_pods_starts_after_the_rules_about_instance_metadata_and_never_without_them(name: str) -> None:
+    made = configure.entries(Settings(PAUSE))
+    assert said(made[f"{places.UNIT_FOLDER}/{name}"], "Requires") == {places.METADATA_UNIT}
+    assert places.METADATA_UNIT in said(made[f"{places.UNIT_FOLDER}/{name}"], "After")
+    assert name in said(made[f"{places.UNIT_FOLDER}/{places.METADATA_UNIT}"], "Before")
+
+
+def said(unit: configure.Entry, key: str) -> set[str]:
+    """Everything that a unit says after a key."""
+    assert isinstance(unit, configure.File)
+    lines = [line.partition("=") for line in unit.text.splitlines()]
+    return {word for name, _, words in lines if name == key for word in words.split()}
+
+
+def test_every_unit_is_in_the_group_that_may_ask_for_metadata_and_every_pod_beside_it() -> None:
+    # Units are in system.slice where they name no other; pods in kubepods, at the root of all groups.
+    for path, entry in configure.entries(Settings(PAUSE)).items():
+        if path.endswith(".service"):
+            assert isinstance(entry, configure.Link) or not said(entry, "Slice")
+    placing = {"cgroupRoot", "cgroupsPerQOS", "kubeletCgroups", "systemCgroups", "cgroupDriver"}
+    assert not placing & cluster.kubelet_configuration(Host()).keys()
+
+
+def test_the_rules_are_about_the_address_that_the_node_program_asks() -> None:
+    assert instance.ADDRESS in metadata.ADDRESSES
 
 
 def test_units_and_the_node_program_mean_the_same_by_names_and_exit_codes() -> None:
