@@ -29,6 +29,7 @@ from coordination.names import (
     lease_item,
     member_item,
 )
+from tests.e2e.asking_metadata import REFUSED, SERVED, by_group, by_pod
 from tests.e2e.harness import ADMIN_FILE, ClusterHarness, Seen, running
 from tests.e2e.replacing import terminate
 from tests.e2e.scaling import raise_capacity, workers
@@ -187,6 +188,24 @@ def test_a_pod_in_the_hosts_network_is_refused_but_in_kube_system(whole: Whole, 
         """--overrides '{"spec": {"hostNetwork": true}}' 2>&1 || true"""
     )
     assert said in whole.cluster.shell(whole.founder, asked).stdout
+
+
+def test_a_pod_gets_nothing_from_the_metadata_service_and_the_machines_own_services_do(whole: Whole) -> None:
+    cluster, founder = whole.cluster, whole.founder
+    for node in (whole.worker, founder):
+        assert by_pod(cluster, founder, node, f"asking-host-{node}", host_network=True) == REFUSED
+        assert by_pod(cluster, founder, node, f"asking-own-{node}", host_network=False) == REFUSED
+        # A credential provider is started by the kubelet, and in its group.
+        assert by_group(cluster, node, "system.slice/kubelet.service") == SERVED
+    assert by_group(cluster, founder, "system.slice/holdfast-agent.service") == SERVED
+
+
+def test_status_knows_its_node_and_reads_the_table_in_an_operators_shell(whole: Whole) -> None:
+    """As in `make rehearse-shell`: without the metadata service it had neither the instance's id nor credentials."""
+    for node in (whole.worker, whole.founder):
+        told = json.loads(whole.cluster.shell(node, "holdfast-node status --json || true").stdout)["parts"]
+        assert told["node"]["found"]["instance_id"] == node
+        assert told["record"]["unknown"] == []
 
 
 def certificates(files: Iterable[tuple[str, bytes]]) -> list[tuple[str, bytes]]:

@@ -22,6 +22,12 @@ from tests.images import made_or_skip
 from tests.machines.instances.harness import InstanceHarness
 from tests.waiting import wait_for
 
+TOKEN_STATUS = (
+    "curl --silent --output /dev/null --write-out %{http_code} --max-time 10 --request PUT "
+    "--header X-aws-ec2-metadata-token-ttl-seconds:60 http://169.254.169.254/latest/api/token"
+)
+LENT = {"/usr": "/usr", "/usr/lib": "/lib", "/usr/lib64": "/lib64"}
+"""The machine's own programs and libraries, and where a container sees them."""
 CPU_SHARE = 0.05
 """What three idle instances may take of a core."""
 
@@ -95,6 +101,18 @@ def test_containers_are_their_instances_processes_and_end_with_it(real: Instance
     real.hypervisor.lose(lost)
     real.wait_state(lost, "terminated")
     wait_for(lambda: "pause" not in programs(real), "the container's end")
+
+
+def test_a_container_in_the_hosts_network_gets_nothing_from_the_metadata_service(
+    real: InstanceHarness, three: list[str]
+) -> None:
+    instance = three[1]
+    assert real.run(instance, TOKEN_STATUS) == "200"
+    pause = real.run(instance, "ctr --namespace k8s.io images ls --quiet | grep pause").strip()
+    # The image holds no program that could ask; the group is one as the kubelet makes them.
+    mounts = " ".join(f"--mount type=bind,src={here},dst={there},options=rbind:ro" for here, there in LENT.items())
+    run = f"ctr --namespace k8s.io run --rm --net-host --cgroup /kubepods/burstable/pod1/1 {mounts}"
+    assert real.run(instance, f"{run} {pause} asking /usr/bin/{TOKEN_STATUS} || true") == "000"
 
 
 def programs(harness: InstanceHarness) -> set[str]:
