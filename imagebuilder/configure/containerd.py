@@ -25,7 +25,8 @@ KillMode=process
 Restart=always
 RestartSec=1
 LimitNPROC=infinity
-LimitCORE=infinity
+# Of containers, too: what is in a process's memory is on no disk.
+LimitCORE=0
 TasksMax=infinity
 OOMScoreAdjust=-999
 

@@ -20,6 +20,13 @@ _SETTINGS = {
     "kernel.keys.root_maxbytes": (25000000, "as above"),
     "kernel.panic": (10, "as above: restart ten seconds after a panic"),
     "kernel.panic_on_oops": (1, "as above"),
+    "kernel.unprivileged_bpf_disabled": (1, "not to be undone before a reboot; Cilium's agent sets it, too"),
+    "kernel.kptr_restrict": (
+        1,
+        "addresses only for CAP_SYSLOG, which Cilium's agent has; with 2 it could not read back",
+    ),
+    "kernel.dmesg_restrict": (1, "the kernel's log only for CAP_SYSLOG"),
+    "kernel.yama.ptrace_scope": (1, "a process traces only those that it has started; root may trace all"),
 }
 
 

@@ -15,11 +15,11 @@ import pytest
 import yaml
 
 from coordination.names import Encryption
-from imagebuilder import addons, places, versions
+from imagebuilder import addons, configure, places, versions
 from imagebuilder.addons import cilium, metadata, policies
 from imagebuilder.addons.__main__ import main
 from imagebuilder.addons.manifests import RENDERED, text
-from imagebuilder.configure import File
+from imagebuilder.configure import File, Settings
 from rehearsal.binaries import charts
 from userdata.addons.filling import Values, filled
 from userdata.addons.places import AUTOSCALER_CREDENTIALS, AUTOSCALER_UID, POLICIES
@@ -345,6 +345,26 @@ def test_ciliums_operator_listens_on_its_own_host_alone() -> None:
     settings = named("ConfigMap", "cilium-config")["data"]
     assert settings["operator-api-serve-addr"] == "127.0.0.1:9234"
     assert "operator-prometheus-serve-addr" not in settings
+
+
+def test_ciliums_agent_has_the_capabilities_that_the_images_kernel_settings_ask_for() -> None:
+    (agent,) = [
+        each
+        for each in named("DaemonSet", "cilium")["spec"]["template"]["spec"]["containers"]
+        if "agent" in each["name"]
+    ]
+    held = set(agent["securityContext"]["capabilities"]["add"])
+    entry = configure.entries(Settings("pause"))["/etc/sysctl.d/90-holdfast.conf"]
+    assert isinstance(entry, File)
+    lines = set(entry.text.splitlines())
+    # Programs of BPF; their instructions, which it reads back, and which nobody could with 2; the kernel's log.
+    for setting, capability in (
+        ("kernel.unprivileged_bpf_disabled = 1", "SYS_ADMIN"),
+        ("kernel.kptr_restrict = 1", "SYSLOG"),
+        ("kernel.dmesg_restrict = 1", "SYSLOG"),
+    ):
+        assert setting in lines
+        assert capability in held
 
 
 def test_a_chart_that_gives_other_rights_is_noticed() -> None:

@@ -133,6 +133,14 @@ def test_every_unit_is_in_the_group_that_may_ask_for_metadata_and_every_pod_besi
     assert not placing & cluster.kubelet_configuration(Host()).keys()
 
 
+def test_no_program_of_a_container_writes_its_memory_to_a_disk_and_none_traces_a_stranger() -> None:
+    made = configure.entries(Settings(PAUSE))
+    assert said(made[f"{places.UNIT_FOLDER}/containerd.service"], "LimitCORE") == {"0"}
+    settings = made["/etc/sysctl.d/90-holdfast.conf"]
+    assert isinstance(settings, configure.File)
+    assert "\nkernel.yama.ptrace_scope = 1\n" in settings.text
+
+
 def test_the_rules_are_about_the_address_that_the_node_program_asks() -> None:
     assert instance.ADDRESS in metadata.ADDRESSES
 
