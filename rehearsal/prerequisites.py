@@ -26,6 +26,7 @@ IMAGES = {
 }
 """What images are made with or borrow: a program, or its path -> Debian's package."""
 MACHINES = {
+    "bash": "bash",
     "cp": "coreutils",
     "ip": "iproute2",
     "mount": "mount",

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from rehearsal.machines import socket_groups
 from rehearsal.machines.instance.cgroups import hierarchies
 from rehearsal.prerequisites import MACHINES
 
@@ -29,13 +30,16 @@ def problems(run_dir: Path) -> list[str]:
     ]
     if found:
         return found
+    refusal = _refused(["unshare", *_NAMESPACES, "true"])
+    if refusal:
+        found.append(f"namespaces cannot be made: {refusal}")
     try:
         hierarchies()
     except RuntimeError as error:
         found.append(f"{error}: mount them, as systemd does")
-    refusal = _refused(["unshare", *_NAMESPACES, "true"])
-    if refusal:
-        found.append(f"namespaces cannot be made: {refusal}")
+    else:
+        unheard = "" if refusal else socket_groups.problem()
+        found += [unheard] if unheard else []
     available = _memory_available_gib()
     if available < MEMORY_GIB:
         found.append(f"{available:.1f} GiB of memory are available; needed: {MEMORY_GIB:.0f} GiB")

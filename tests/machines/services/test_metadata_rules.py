@@ -16,6 +16,7 @@ import pytest
 
 from imagebuilder.configure import metadata
 from imagebuilder.places import METADATA_RULES
+from rehearsal.machines import socket_groups
 from rehearsal.machines.instance import cgroups
 from rehearsal.machines.network import namespaces
 from rehearsal.machines.network.names import cloud_prefix
@@ -179,6 +180,18 @@ def test_an_images_build_can_ask_the_kernel_without_loading_anything(machine: Ma
     before = machine.nft("list", "ruleset").stdout
     assert machine.nft(*arguments).returncode == 0
     assert machine.nft("list", "ruleset").stdout == before
+
+
+def test_a_computer_where_the_rules_work_is_told_from_one_where_they_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert socket_groups.problem() == ""
+    # As the kernels did that count a group's level from the root of all.
+    deeper = metadata.rules().replace("level 1", "level 2")
+    monkeypatch.setattr(metadata, "rules", lambda: deeper)
+    assert "finds no socket's control group inside a namespace" in socket_groups.problem()
+    monkeypatch.setattr(metadata, "rules", lambda: "broken")
+    assert "cannot be loaded" in socket_groups.problem()
+    monkeypatch.setattr(metadata, "rules", lambda: "add table inet open")
+    assert "keep nobody away" in socket_groups.problem()
 
 
 def test_rules_whose_groups_are_not_there_are_an_error_and_change_nothing(machine: Machine) -> None:
