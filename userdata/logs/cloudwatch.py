@@ -1,12 +1,7 @@
-"""Mirrors the lines of a log to CloudWatch Logs, beside the work and never in its way.
-
-Lines wait in memory, and one thread sends them. While the service is down or refuses, the oldest are dropped and
-counted: they are in the node's own file, too.
-"""
+"""Sends events to CloudWatch Logs: `LogStream` a batch, `Mirror` a program's lines, never in the way of its work."""
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections import deque
@@ -14,33 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from coordination.adapters.errors import AWS_ERRORS, code
+from coordination.adapters.errors import AWS_ERRORS, code, unknown
+from userdata.logs.events import Event, NotSent, Sent, first_batch, loss
 
-# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
-_LARGEST_BATCH_BYTES = 1_048_576
-_EVENT_OVERHEAD_BYTES = 26
-_MOST_EVENTS = 10_000
-_LONGEST_SPAN_MILLISECONDS = 23 * 3600 * 1000
-"""A batch that spans more than 24 hours is refused; clocks that were not synchronised jump."""
 _LARGEST_LINE_BYTES = 64 * 1024
 """Far below the service's limit, and far above what a stage says."""
 
 _STREAM_IS_MISSING = "ResourceNotFoundException"
 _STREAM_IS_THERE = "ResourceAlreadyExistsException"
 _WILL_NEVER_BE_TAKEN = frozenset({"InvalidParameterException", "SerializationException", "ValidationException"})
-
-
-@dataclass(frozen=True)
-class Event:
-    """A line, and when it was written, in milliseconds since 1970."""
-
-    timestamp: int
-    message: str
-
-    @property
-    def size(self) -> int:
-        """What it counts for in a batch, in bytes."""
-        return len(self.message.encode()) + _EVENT_OVERHEAD_BYTES
 
 
 @dataclass(frozen=True)
@@ -60,25 +37,44 @@ def stream_name(role: str, instance_id: str) -> str:
     return f"{role}/{instance_id}"
 
 
-def first_batch(events: Sequence[Event]) -> list[Event]:
-    """As many of the events, from the first one, as one request may hold: in the order of their times, at least one."""
-    batch: list[Event] = []
-    size = 0
-    for event in events:
-        size += event.size
-        if batch and (
-            size > _LARGEST_BATCH_BYTES
-            or len(batch) == _MOST_EVENTS
-            or event.timestamp < batch[-1].timestamp
-            or event.timestamp - batch[0].timestamp > _LONGEST_SPAN_MILLISECONDS
-        ):
-            break
-        batch.append(event)
-    return batch
+class LogStream:
+    """The stream `stream` of `group`, through a client of CloudWatch Logs; made when it is first written to."""
+
+    def __init__(self, client: Any, group: str, stream: str) -> None:
+        self._client = client
+        self._place = {"logGroupName": group, "logStreamName": stream}
+        self._has_stream = False
+
+    def send(self, batch: Sequence[Event]) -> Sent | NotSent:
+        """Send what one request may hold (`events.first_batch`)."""
+        events = [{"timestamp": event.timestamp, "message": event.message} for event in batch]
+        try:
+            if not self._has_stream:
+                self._make_stream()
+            refused = self._client.put_log_events(**self._place, logEvents=events).get("rejectedLogEventsInfo", {})
+        except AWS_ERRORS as error:
+            if code(error) == _STREAM_IS_MISSING:
+                self._has_stream = False
+            if code(error) in _WILL_NEVER_BE_TAKEN:
+                return Sent(lost=len(events))
+            return NotSent(unknown("PutLogEvents", error).reason)
+        return Sent(_rejected(refused, len(events)))
+
+    def _make_stream(self) -> None:
+        try:
+            self._client.create_log_stream(**self._place)
+        except AWS_ERRORS as error:
+            if code(error) != _STREAM_IS_THERE:
+                raise
+        self._has_stream = True
 
 
 class Mirror:
-    """Sends lines to the stream `stream` of `group`, through a client of CloudWatch Logs. Nothing of it raises."""
+    """Sends lines to the stream `stream` of `group`, through a client of CloudWatch Logs. Nothing of it raises.
+
+    Lines wait in memory, and one thread sends them. While the service is down or refuses, the oldest are dropped and
+    counted: they are in the node's own file, too.
+    """
 
     def __init__(
         self,
@@ -88,8 +84,7 @@ class Mirror:
         limits: Limits = Limits(),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._client = client
-        self._place = {"logGroupName": group, "logStreamName": stream}
+        self._stream = LogStream(client, group, stream)
         self._limits = limits
         self._clock = clock
         self._lock = threading.Lock()
@@ -97,7 +92,6 @@ class Mirror:
         self._sending: list[Event] = []
         self._lost = 0
         self._told = 0
-        self._has_stream = False
         self._closing = threading.Event()
         self._deadline = 0.0
         self._thread = threading.Thread(target=self._run, name="logs", daemon=True)
@@ -146,58 +140,31 @@ class Mirror:
                     self._sending = self._next_batch()
             if not self._sending:
                 return True
-            if not self._send():
+            outcome = self._stream.send(self._sending)
+            if isinstance(outcome, NotSent):
                 return False
             with self._lock:
+                self._lost += outcome.lost
                 self._sending = []
 
     def _next_batch(self) -> list[Event]:
         """Take a batch out of what waits; it begins with a line that says how many others were lost."""
         if self._waiting and self._lost > self._told:
-            said = {
-                "stage": "logs",
-                "outcome": "failed",
-                "reason": f"{self._lost - self._told} lines of this log are lost",
-            }
+            said = f"{self._lost - self._told} lines of this log are lost"
             self._told = self._lost
-            self._waiting.appendleft(Event(self._waiting[0].timestamp, json.dumps(said)))
+            self._waiting.appendleft(loss(self._waiting[0].timestamp, said))
         batch = first_batch(self._waiting)
         for _ in batch:
             self._waiting.popleft()
         return batch
 
-    def _send(self) -> bool:
-        """Whether the batch is done with: sent, or never to be taken."""
-        events = [{"timestamp": event.timestamp, "message": event.message} for event in self._sending]
-        try:
-            if not self._has_stream:
-                self._make_stream()
-            refused = self._client.put_log_events(**self._place, logEvents=events).get("rejectedLogEventsInfo", {})
-        except AWS_ERRORS as error:
-            if code(error) == _STREAM_IS_MISSING:
-                self._has_stream = False
-            if code(error) not in _WILL_NEVER_BE_TAKEN:
-                return False
-            self._lose(len(events))
-            return True
-        self._lose(_rejected(refused, len(events)))
-        return True
-
-    def _make_stream(self) -> None:
-        try:
-            self._client.create_log_stream(**self._place)
-        except AWS_ERRORS as error:
-            if code(error) != _STREAM_IS_THERE:
-                raise
-        self._has_stream = True
-
-    def _lose(self, lines: int) -> None:
-        with self._lock:
-            self._lost += lines
-
 
 def _rejected(info: Any, events: int) -> int:
-    """How many events of a batch the service did not store, for they are too old or too new for it."""
+    """How many events of a batch the service did not store, for they are too old or too new for it.
+
+    The index of the last one that is too old is exclusive, that of the first one that is too new inclusive:
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_RejectedLogEventsInfo.html
+    """
     old = max(info.get("tooOldLogEventEndIndex", 0), info.get("expiredLogEventEndIndex", 0))
     new = events - info["tooNewLogEventStartIndex"] if "tooNewLogEventStartIndex" in info else 0
     return int(old + new)

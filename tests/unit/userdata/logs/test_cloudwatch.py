@@ -15,7 +15,8 @@ from botocore.config import Config
 
 from rehearsal.aws.server import LocalAws
 from tests.waiting import wait_for
-from userdata.logs.cloudwatch import Event, Limits, Mirror, first_batch, stream_name
+from userdata.logs.cloudwatch import Limits, Mirror, stream_name
+from userdata.logs.events import Event, first_batch
 
 NUMBERS = itertools.count()
 QUICK = Limits(pause=0.05, longest_pause=0.1, last_pause=0.05)
