@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from tests.rehearsal.corrections_suite import suite
@@ -214,6 +215,38 @@ def a_log_group_changes_its_key(client: Clients) -> bool:
     return (with_key, without) == (key, None)
 
 
+def a_batch_of_log_events_has_limits(client: Clients) -> bool:
+    """What is too large, too many, too long or spans more than a day is refused as a whole; what is too old or too new
+    is counted, and the rest is stored."""
+    logs, name = client("logs"), unique("group")
+    place = {"logGroupName": name, "logStreamName": "stream"}
+    logs.create_log_group(logGroupName=name)
+    logs.create_log_stream(**place)
+    now, hour = int(time.time() * 1000), 3600 * 1000
+
+    def events(*told: tuple[int, int]) -> list[dict[str, Any]]:
+        return [{"timestamp": now + at, "message": "x" * length} for at, length in told]
+
+    refusals = [
+        events(*[(0, 1)] * 10_001),
+        events((0, 1 << 20)),
+        events(*[(0, 65_000)] * 17),
+        events((0, 1), (-1, 1)),
+        events((-25 * hour, 1), (0, 1)),
+    ]
+    all_refused = all(
+        refused("InvalidParameterException", logs.put_log_events, **place, logEvents=batch) for batch in refusals
+    )
+    mixed = events(*((hours * hour, 1) for hours in (-400, -399, -1, 0, 3, 4)))
+    told = logs.put_log_events(**place, logEvents=mixed).get("rejectedLogEventsInfo")
+    stored = logs.get_log_events(**place, startFromHead=True)["events"]
+    return (
+        all_refused
+        and told == {"tooOldLogEventEndIndex": 2, "tooNewLogEventStartIndex": 4}
+        and [event["timestamp"] - now for event in stored] == [-hour, 0]
+    )
+
+
 def a_private_zone_needs_its_vpc(client: Clients) -> bool:
     """A zone for an unknown VPC is not made."""
     create = client("route53").create_hosted_zone
@@ -283,6 +316,7 @@ PROBES = by_name(
     a_parameter_respects_pattern_and_size,
     a_retention_is_one_of_the_allowed,
     a_log_group_changes_its_key,
+    a_batch_of_log_events_has_limits,
     a_private_zone_needs_its_vpc,
     a_change_fits_the_records_that_exist,
     quotas_of_the_services_in_use_are_known,

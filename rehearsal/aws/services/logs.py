@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from bisect import bisect_left, bisect_right
 from typing import Any
 
 from rehearsal.aws.corrections import correction
@@ -46,3 +48,73 @@ def a_log_group_changes_its_key() -> None:
     @added(LogsResponse, "disassociate_kms_key")
     def disassociate_kms_key(self: Any) -> Any:
         return set_key(self, None)
+
+
+@correction("logs", "PutLogEvents accepts batches of any size and span, and counts wrongly what it rejects")
+def a_batch_of_log_events_has_limits() -> None:
+    from moto.logs.exceptions import InvalidParameterException
+    from moto.logs.models import LogsBackend
+
+    @around(LogsBackend, "put_log_events")
+    def put_log_events(
+        plain: Any, self: Any, log_group_name: str, log_stream_name: str, log_events: list[dict[str, Any]]
+    ) -> Any:
+        if refusal := _refusal(log_events):
+            raise InvalidParameterException(refusal)
+        group = self.groups.get(log_group_name)
+        days = group.retention_in_days if group is not None else None
+        info, taken = _rejected(log_events, unix_milliseconds(), days)
+        token, _ = plain(self, log_group_name, log_stream_name, taken)
+        return token, info
+
+
+# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
+_LARGEST_BATCH_BYTES = 1_048_576
+_EVENT_OVERHEAD_BYTES = 26
+_MOST_EVENTS = 10_000
+_HOUR = 3600 * 1000
+_DAY = 24 * _HOUR
+
+
+def unix_milliseconds() -> int:
+    """The time at which a batch arrives, in milliseconds since 1970."""
+    return int(time.time() * 1000)
+
+
+def _refusal(events: list[dict[str, Any]]) -> str:
+    """Why a batch is refused as a whole, empty where it is not."""
+    sizes = [len(event["message"].encode()) + _EVENT_OVERHEAD_BYTES for event in events]
+    times = [event["timestamp"] for event in events]
+    if not 1 <= len(events) <= _MOST_EVENTS:
+        return f"Member must have length between 1 and {_MOST_EVENTS}"
+    if min(sizes) == _EVENT_OVERHEAD_BYTES:
+        return "Log event message must not be empty"
+    if max(sizes) > _LARGEST_BATCH_BYTES:
+        return f"Log event too large: {max(sizes)} bytes exceeds limit of {_LARGEST_BATCH_BYTES}"
+    if sum(sizes) > _LARGEST_BATCH_BYTES:
+        return f"Upload too large: {sum(sizes)} bytes exceeds limit of {_LARGEST_BATCH_BYTES}"
+    if times != sorted(times):
+        return "Log events in a single PutLogEvents request must be in chronological order."
+    now = unix_milliseconds()
+    valid = [each for each in times if now - 14 * _DAY <= each <= now + 2 * _HOUR]
+    if valid and valid[-1] - valid[0] > _DAY:
+        return "The batch of log events in a single PutLogEvents request cannot span more than 24 hours."
+    return ""
+
+
+def _rejected(
+    events: list[dict[str, Any]], now: int, retention_days: Any
+) -> tuple[dict[str, int], list[dict[str, Any]]]:
+    """What is told of the events that are not stored, and those that are.
+
+    The end of the old ones is exclusive, the start of the new ones inclusive:
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_RejectedLogEventsInfo.html
+    """
+    times = [event["timestamp"] for event in events]
+    old = bisect_left(times, now - 14 * _DAY)
+    expired = bisect_left(times, now - int(retention_days) * _DAY) if retention_days else 0
+    new = bisect_right(times, now + 2 * _HOUR)
+    told = {"tooOldLogEventEndIndex": old} if old else {}
+    told |= {"expiredLogEventEndIndex": expired} if expired else {}
+    told |= {"tooNewLogEventStartIndex": new} if new < len(events) else {}
+    return told, events[max(old, expired) : new]
