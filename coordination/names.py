@@ -57,6 +57,7 @@ class Setting(StrEnum):
     KEY_ARN = "key-arn"
     CONTROL_PLANE_LOG_GROUP = "control-plane-log-group"
     WORKER_LOG_GROUP = "worker-log-group"
+    AUDIT_LOG_GROUP = "audit-log-group"
     CONTROL_PLANE_STACK = "control-plane-stack"
     AUTOSCALER_ROLE = "autoscaler-role"
 

@@ -1,4 +1,4 @@
-"""The node program: `holdfast-node boot`, `holdfast-node agent`, `holdfast-node status`. Everything is wired here."""
+"""The node program: `holdfast-node boot`, `agent`, `logs` and `status`. Everything is wired here."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("boot", help="initialise or join the cluster; started by the unit holdfast-boot")
     commands.add_parser("agent", help="keep this node and its cluster healthy; started by the unit holdfast-agent")
+    commands.add_parser("logs", help="ship this node's logs; started by the unit holdfast-logs")
     status = commands.add_parser("status", help="what this node believes, on one screen")
     status.add_argument("--json", action="store_true", help="the same for programs")
     chosen = parser.parse_args(arguments)
@@ -41,6 +42,10 @@ def main(arguments: Sequence[str]) -> int:
             from userdata.agent.wiring import agent
 
             return agent(ROOT)
+        if chosen.command == "logs":
+            from userdata.shipping.wiring import logs
+
+            return logs(ROOT)
         from userdata.status.wiring import status as show
 
         return show(ROOT, as_json=chosen.json)

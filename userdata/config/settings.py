@@ -48,6 +48,8 @@ class ClusterSettings:
     key_arn: str
     control_plane_log_group: str
     worker_log_group: str
+    audit_log_group: str
+    """Of the audit logs of all control planes."""
     control_plane_stack: str
     """The id of the stack that waits for the control planes' signals."""
     autoscaler_role: str
@@ -99,6 +101,7 @@ def cluster_settings(found: Mapping[str, str]) -> ClusterSettings:
         key_arn=found[Setting.KEY_ARN],
         control_plane_log_group=found[Setting.CONTROL_PLANE_LOG_GROUP],
         worker_log_group=found[Setting.WORKER_LOG_GROUP],
+        audit_log_group=found[Setting.AUDIT_LOG_GROUP],
         control_plane_stack=found[Setting.CONTROL_PLANE_STACK],
         autoscaler_role=found[Setting.AUTOSCALER_ROLE],
     )

@@ -20,6 +20,7 @@ from userdata.etcd.model import hexadecimal
 from userdata.etcd.view import EtcdView, address
 from userdata.logs.lines import Outcome
 from userdata.pki.inventory import HeldCertificate
+from userdata.shipping.progress import LogProgress, Progress, behind
 from userdata.status.snapshot import Snapshot, StageLine, StatusRows, Who
 
 _STAGES = 12
@@ -72,6 +73,7 @@ def decide(snapshot: Snapshot) -> Report:
     if snapshot.table is not None:
         parts += _table_parts(snapshot.table, snapshot.now)
     parts += [_certificates(snapshot.certificates, snapshot.now), _stages(snapshot.stages, snapshot.now)]
+    parts.append(_logs(snapshot.logs, snapshot.now))
     return Report(snapshot.now, _title(snapshot.who), (_node(snapshot.who), *parts))
 
 
@@ -267,3 +269,19 @@ def _stages(reading: Reading[tuple[StageLine, ...]], now: float) -> Part:
         [{**vars(line), "outcome": line.outcome.value} for line in lines[-_STAGES:]],
         wrong,
     )
+
+
+def _logs(reading: Reading[Progress], now: float) -> Part:
+    if isinstance(reading, Unknown):
+        return Part("logs", unknown=(reading.reason,))
+    found = reading.value.logs
+    return Part(
+        "logs",
+        tuple((each.name, f"shipped until {ago(now - each.caught_up_at)}", _loss(each), each.reason) for each in found),
+        [vars(each) for each in found],
+        tuple(behind(reading.value, now)),
+    )
+
+
+def _loss(of: LogProgress) -> str:
+    return f"{of.lost} lines refused, {of.gaps} gaps" if of.lost or of.gaps else "whole"

@@ -27,6 +27,7 @@ from userdata.etcd.view import EtcdView
 from userdata.logs.files import LOG_FOLDER
 from userdata.logs.lines import Outcome
 from userdata.pki.inventory import CONTROL_PLANE, KUBELET
+from userdata.shipping.progress import PROGRESS_FILE, Progress, parse
 from userdata.status.snapshot import Snapshot, StageLine, StatusRows, Who
 
 BOOT_LOG = f"{LOG_FOLDER}/boot.log"
@@ -70,6 +71,7 @@ def gather(sources: StatusSources) -> Snapshot:
         etcd=sources.etcd() if sources.is_control_plane else None,
         certificates=found(sources.root, places),
         stages=stages(sources.root, sources.booted()),
+        logs=logs(sources.root),
     )
 
 
@@ -88,6 +90,18 @@ def stages(root: Path, since: float) -> Reading[tuple[StageLine, ...]]:
     except OSError as error:
         return Unknown(f"{BOOT_LOG}: {error.strerror}")
     return Known(tuple(line for line in map(_stage, lines) if line is not None and line.at >= since))
+
+
+def logs(root: Path) -> Reading[Progress]:
+    """How far logs are shipped, by the word of the program that ships them."""
+    try:
+        return Known(parse((root / PROGRESS_FILE.lstrip("/")).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return Unknown(f"{PROGRESS_FILE} is not there: holdfast-logs.service has not run")
+    except OSError as error:
+        return Unknown(f"{PROGRESS_FILE}: {error.strerror}")
+    except ValueError as error:
+        return Unknown(str(error))
 
 
 def _stage(text: str) -> StageLine | None:

@@ -14,6 +14,7 @@ from coordination.record import ClusterRecord
 from userdata.etcd.view import EtcdView
 from userdata.logs.lines import Outcome
 from userdata.pki.inventory import HeldCertificate
+from userdata.shipping.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -65,3 +66,5 @@ class Snapshot:
     certificates: tuple[HeldCertificate, ...]
     stages: Reading[tuple[StageLine, ...]]
     """Of this boot of the instance, the oldest first."""
+    logs: Reading[Progress]
+    """How far this node's logs are shipped."""

@@ -251,6 +251,7 @@ class ClusterStack:
             Setting.KEY_ARN: self._account._key,
             Setting.CONTROL_PLANE_LOG_GROUP: "none",
             Setting.WORKER_LOG_GROUP: "none",
+            Setting.AUDIT_LOG_GROUP: "none",
             Setting.CONTROL_PLANE_STACK: stack,
             Setting.AUTOSCALER_ROLE: "none",
             Setting.ETCD_VOLUME_GIB: "20",

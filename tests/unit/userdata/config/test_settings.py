@@ -32,6 +32,7 @@ STORED = {
     "key-arn": "arn:aws:kms:us-east-1:123456789012:key/1",
     "control-plane-log-group": "control-planes",
     "worker-log-group": "workers",
+    "audit-log-group": "audits",
     "control-plane-stack": "arn:aws:cloudformation:us-east-1:123456789012:stack/controlplane/1",
     "autoscaler-role": "arn:aws:iam::123456789012:role/holdfast/autoscaler",
 }
@@ -81,6 +82,7 @@ def test_all_pages_of_the_settings_are_read(client: Any, prefix: str) -> None:
             key_arn=STORED["key-arn"],
             control_plane_log_group="control-planes",
             worker_log_group="workers",
+            audit_log_group="audits",
             control_plane_stack=STORED["control-plane-stack"],
             autoscaler_role=STORED["autoscaler-role"],
         )

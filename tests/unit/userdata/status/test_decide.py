@@ -19,6 +19,7 @@ from tests.unit.userdata.agent.looks import NOW, RECORD, ROWS, THREE, etcd_membe
 from userdata.logs.lines import Outcome
 from userdata.pki.inspecting import Certificate
 from userdata.pki.inventory import CONTROL_PLANE, KUBELET, HeldCertificate
+from userdata.shipping.progress import LogProgress, Progress
 from userdata.status.decide import Verdict, ago, decide
 from userdata.status.rendering import document, screen
 from userdata.status.snapshot import Snapshot, StageLine, StatusRows, Who
@@ -40,6 +41,8 @@ TABLE = StatusRows(
     observation=ClusterObservation(NOW - 20, "i-2", 2, "abc", "10", (), 30 << 20, 5, 5, 300),
     malformed=(),
 )
+SHIPPED = Progress(NOW - 2, (LogProgress("audit", NOW - 3, 0, 0, ""), LogProgress("kubelet", NOW - 4, 7, 1, "")))
+BEHIND = replace(SHIPPED, logs=(LogProgress("audit", NOW - 400, 0, 0, "PutLogEvents: AccessDeniedException"),))
 WELL = Snapshot(
     now=NOW,
     who=Known(Who("i-1", "control-plane", "0", "one")),
@@ -48,6 +51,7 @@ WELL = Snapshot(
     etcd=Known(view(*THREE)),
     certificates=(certificate("apiserver", 300), certificate("kubelet-client", 200)),
     stages=Known((StageLine(NOW - 600, "found", Outcome.DONE, 12.5, ""),)),
+    logs=Known(SHIPPED),
 )
 STUCK = StageLine(NOW - 5, "gate", Outcome.WAITING, 60, "a learner is listed")
 SICK = view(*THREE, problems={3: "timed out"})
@@ -88,6 +92,8 @@ def test_a_node_that_is_well_says_so() -> None:
             "/etc/kubernetes/pki/apiserver.crt is missing",
         ),
         (replace(WELL, stages=Known((STUCK,))), "the boot is at gate, waiting: a learner is listed"),
+        (replace(WELL, logs=Known(BEHIND)), "the log audit is not shipped: PutLogEvents: AccessDeniedException"),
+        (replace(WELL, logs=Known(replace(SHIPPED, at=NOW - 90))), "nothing ships this node's logs"),
     ],
 )
 def test_what_needs_attention_is_said_at_the_top(snapshot: Snapshot, said: str) -> None:
@@ -109,6 +115,7 @@ def test_what_needs_attention_is_said_at_the_top(snapshot: Snapshot, said: str) 
         (replace(WELL, etcd=Unknown("no answer")), "members"),
         (replace(WELL, certificates=(HeldCertificate(CONTROL_PLANE[0], Unknown("no answer")),)), "certificates"),
         (replace(WELL, stages=Unknown("no answer")), "boot"),
+        (replace(WELL, logs=Unknown("no answer")), "logs"),
         (replace(WELL, who=Unknown("no answer")), "node"),
     ],
 )
@@ -131,7 +138,7 @@ def test_rows_are_shown_though_etcd_does_not_answer() -> None:
 def test_a_worker_has_no_members_leases_or_conditions() -> None:
     worker = Who("i-9", "worker", "general", "one")
     found = decide(replace(WELL, who=Known(worker), table=None, etcd=None))
-    assert [part.name for part in found.parts] == ["node", "record", "certificates", "boot"]
+    assert [part.name for part in found.parts] == ["node", "record", "certificates", "boot", "logs"]
     assert screen(found).startswith("i-9, worker (pool general) of cluster one: healthy\n")
 
 
@@ -159,6 +166,13 @@ def test_drains_of_workers_are_told_and_need_nobody_while_their_time_is_not_over
         ("i-9", "requested"),
         ("i-7", "requested"),
     ]
+
+
+def test_how_far_each_log_is_shipped_is_told_with_what_is_lost() -> None:
+    found = decide(WELL)
+    assert "  audit    shipped until 3 s ago  whole\n" in screen(found)
+    assert "  kubelet  shipped until 4 s ago  7 lines refused, 1 gaps\n" in screen(found)
+    assert json.loads(document(found))["parts"]["logs"]["found"][1]["lost"] == 7
 
 
 def test_the_document_holds_the_same_for_programs() -> None:

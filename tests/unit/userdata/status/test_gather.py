@@ -17,8 +17,9 @@ from coordination.writes import as_item
 from tests.unit.userdata.agent.looks import NOW, RECORD, ROWS, THREE, row, view
 from userdata.logs.files import log_file
 from userdata.logs.lines import Clocks, Log, Outcome
+from userdata.shipping.progress import PROGRESS_FILE, LogProgress, Progress, document
 from userdata.status.decide import Verdict, decide
-from userdata.status.gather import BOOT_LOG, StatusSources, gather, stages
+from userdata.status.gather import BOOT_LOG, StatusSources, gather, logs, stages
 from userdata.status.snapshot import Snapshot, Who
 
 LEASE = take(LeaseName.AGENT, NodeLease(LeaseName.AGENT, "", 4, 2), "i-2")
@@ -135,3 +136,14 @@ def test_stages_in_a_file_that_was_put_aside_are_read_first(tmp_path: Path) -> N
 
 def test_a_boot_that_has_not_run_is_unknown(tmp_path: Path) -> None:
     assert stages(tmp_path, 0) == Unknown("/var/log/holdfast/boot.log is not there: the boot program has not run")
+
+
+def test_how_far_logs_are_shipped_is_what_the_program_that_ships_them_says(tmp_path: Path) -> None:
+    assert logs(tmp_path) == Unknown("/run/holdfast/logs.json is not there: holdfast-logs.service has not run")
+    path = tmp_path / PROGRESS_FILE.lstrip("/")
+    path.parent.mkdir(parents=True)
+    progress = Progress(NOW, (LogProgress("audit", NOW - 1, 0, 0, ""),))
+    path.write_text(document(progress))
+    assert logs(tmp_path) == Known(progress)
+    path.write_text("{")
+    assert isinstance(logs(tmp_path), Unknown)
