@@ -32,6 +32,7 @@ METADATA_UNIT = "holdfast-metadata.service"
 METADATA_RULES = "/etc/nftables/holdfast-metadata.nft"
 NFT = "/usr/sbin/nft"
 """Of the package nftables, in Amazon Linux 2023 as in Debian."""
+LOGS_UNIT = "holdfast-logs.service"
 
 PROGRAMS = (
     *("kubeadm", "kubelet", "kubectl"),

@@ -1,11 +1,46 @@
-"""The node program's two units: one makes the machine a node, the other keeps it one."""
+"""The node program's three units: one makes the machine a node, one keeps it one, one ships what it writes."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from imagebuilder.configure.tree import Entry, File, Link
-from imagebuilder.places import AGENT_UNIT, BOOT_UNIT, NODE_FILE, NODE_PROGRAM, PROGRAM_FOLDER, UNIT_FOLDER
+from imagebuilder.places import (
+    AGENT_UNIT,
+    BOOT_UNIT,
+    LOGS_UNIT,
+    NODE_FILE,
+    NODE_PROGRAM,
+    PROGRAM_FOLDER,
+    UNIT_FOLDER,
+)
+
+FLUSH_SECONDS = 15
+"""How long logs are shipped while the machine goes down, as the program has it (userdata.shipping.running)."""
+# What neither the agent nor the shipping of logs needs.
+_FENCE = """\
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+PrivateMounts=yes
+DevicePolicy=closed
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+LockPersonality=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+KeyringMode=private
+MemoryDenyWriteExecute=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallErrorNumber=EPERM
+"""
 
 # Type=exec: a boot takes minutes, and whoever starts it does not wait. In an instance's first boot the node file is not
 # there yet, and the unit does nothing until user data starts it by its name. User data does not run again after a
@@ -13,7 +48,7 @@ from imagebuilder.places import AGENT_UNIT, BOOT_UNIT, NODE_FILE, NODE_PROGRAM, 
 _BOOT = f"""\
 [Unit]
 Description=Holdfast: found or join the cluster
-Wants=network-online.target containerd.service
+Wants=network-online.target containerd.service {LOGS_UNIT}
 After=network-online.target containerd.service chronyd.service
 ConditionPathExists={NODE_FILE}
 # A cluster that cannot be joined for hours is no reason to give up.
@@ -93,36 +128,52 @@ NoNewPrivileges=yes
 CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_KILL
 ProtectSystem=strict
 ReadWritePaths=-/etc/kubernetes -/etc/holdfast -/var/lib/kubelet
-ProtectHome=yes
-PrivateTmp=yes
-PrivateDevices=yes
-PrivateMounts=yes
-DevicePolicy=closed
-ProtectClock=yes
-ProtectControlGroups=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-LockPersonality=yes
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-KeyringMode=private
-MemoryDenyWriteExecute=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallErrorNumber=EPERM
-"""
+{_FENCE}"""
+
+# Not enabled: it starts with the boot program, once there is a node file. It starts before what it ships, and so it
+# stops after that, and before the network does: its last seconds are for the last lines.
+# Files of root are read without any capability. It may be slow, for nobody waits for it.
+_LOGS = f"""\
+[Unit]
+Description=Holdfast: ship this node's logs
+Wants=network-online.target
+After=network-online.target
+Before={BOOT_UNIT} {AGENT_UNIT} containerd.service kubelet.service
+ConditionPathExists={NODE_FILE}
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+ExecStart={NODE_PROGRAM} logs
+Restart=always
+RestartSec=5
+# The program flushes for {FLUSH_SECONDS} s at most. Its journalctl is not told to end: it still has lines to print.
+TimeoutStopSec={FLUSH_SECONDS + 10}
+KillMode=mixed
+MemoryMax=256M
+CPUWeight=20
+IOWeight=20
+LogsDirectory=holdfast
+LogsDirectoryMode=0750
+RuntimeDirectory=holdfast
+RuntimeDirectoryMode=0700
+RuntimeDirectoryPreserve=yes
+StateDirectory=holdfast
+StateDirectoryMode=0700
+UMask=0077
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+ProtectSystem=strict
+{_FENCE}"""
 
 
 def entries() -> dict[str, Entry]:
-    """The boot program starts with the machine, the agent with the boot program."""
+    """The boot program starts with the machine, the agent with the boot program, the shipping of logs before it."""
     return {
         f"{UNIT_FOLDER}/{BOOT_UNIT}": File(_BOOT),
         f"{UNIT_FOLDER}/multi-user.target.wants/{BOOT_UNIT}": Link(f"../{BOOT_UNIT}"),
         f"{UNIT_FOLDER}/{AGENT_UNIT}": File(_AGENT),
+        f"{UNIT_FOLDER}/{LOGS_UNIT}": File(_LOGS),
         # For people in a shell: `holdfast-node status`.
         f"{PROGRAM_FOLDER}/{Path(NODE_PROGRAM).name}": Link(NODE_PROGRAM),
     }

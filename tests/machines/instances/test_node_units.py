@@ -26,7 +26,7 @@ echo '{{}}' >{NODE_FILE}
 echo ran >>/var/log/user-data
 exec systemctl start --no-block {BOOT_UNIT}
 """
-# As `boot` it fails the first time, which counts in a file; as `agent` it reports what it may do, and stays.
+# As `boot` it fails the first time, which counts in a file; as `agent` and `logs` it reports what it may do, and stays.
 PROGRAM = """#!/usr/bin/python3 -I
 import json, os, socket, subprocess, sys, time
 from pathlib import Path
@@ -49,7 +49,7 @@ if sys.argv[1] == "boot":
     sys.exit(1 if len(tries.read_text()) == 1 else 0)
 
 places = ("/etc/kubernetes", "/etc/holdfast", "/var/lib/kubelet", "/var/log/holdfast", "/run/holdfast", "/tmp",
-    "/usr", "/etc", "/var/lib/etcd", "/root")
+    "/usr", "/etc", "/var/lib/etcd", "/var/lib/holdfast", "/root")
 found = {path: allowed(lambda: write(path)) for path in places}
 found["systemctl"] = subprocess.run(["systemctl", "is-active", "containerd"], capture_output=True, text=True).stdout
 found["openssl"] = subprocess.run(["openssl", "version"], capture_output=True, text=True).stdout
@@ -57,7 +57,12 @@ found["memory file"] = allowed(lambda: os.close(os.memfd_create("key")))
 found["inet"] = allowed(lambda: socket.socket(socket.AF_INET).close())
 found["packet"] = allowed(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close())
 found["privileges"] = [line for line in Path("/proc/self/status").read_text().splitlines() if "NoNewPrivs" in line]
-Path("/var/log/holdfast/found.json").write_text(json.dumps(found))
+found["journal"] = subprocess.run(["journalctl", "--no-pager", "--boot", "--output=json", "--output-fields=MESSAGE",
+    "--unit=holdfast-boot.service"], capture_output=True, text=True).stdout
+found["private file"] = allowed(lambda: Path("/var/log/private").read_text())
+Path("/var/log/holdfast/" + sys.argv[1] + ".json").write_text(json.dumps(found))
+while sys.argv[1] == "logs":
+    time.sleep(1)
 notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 notify.connect(os.environ["NOTIFY_SOCKET"])
 notify.send(b"READY=1")
@@ -124,7 +129,7 @@ def test_a_machine_without_a_node_file_boots_no_node(harness: InstanceHarness, n
 
 def test_the_agent_may_do_what_it_has_to_and_nothing_else(harness: InstanceHarness, node: str) -> None:
     harness.run(node, f"systemctl start {places.AGENT_UNIT}", 30)
-    found: dict[str, Any] = json.loads(harness.run(node, "cat /var/log/holdfast/found.json"))
+    found: dict[str, Any] = json.loads(harness.run(node, "cat /var/log/holdfast/agent.json"))
     needed = ("/etc/kubernetes", "/etc/holdfast", "/var/lib/kubelet", "/var/log/holdfast", "/run/holdfast", "/tmp")
     for what in (*needed, "memory file", "inet"):
         assert found[what] == "allowed", (what, found)
@@ -137,8 +142,28 @@ def test_the_agent_may_do_what_it_has_to_and_nothing_else(harness: InstanceHarne
     assert found["privileges"] == ["NoNewPrivs:\t1"]
 
 
+def test_logs_are_shipped_by_a_program_that_reads_roots_files_and_the_journal_and_writes_its_own_files_only(
+    harness: InstanceHarness, node: str
+) -> None:
+    harness.run(node, "install -m 600 /dev/null /var/log/private")
+    harness.run(node, f"systemctl restart {places.LOGS_UNIT}", 60)
+    wait_for(lambda: bool(harness.run(node, "cat /var/log/holdfast/logs.json || true")), "its report", 30)
+    found: dict[str, Any] = json.loads(harness.run(node, "cat /var/log/holdfast/logs.json"))
+    for what in ("/var/log/holdfast", "/run/holdfast", "/var/lib/holdfast", "/tmp", "inet", "private file"):
+        assert found[what] == "allowed", (what, found)
+    for path in ("/usr", "/etc", "/etc/kubernetes", "/etc/holdfast", "/var/lib/kubelet", "/var/lib/etcd"):
+        assert found[path] == "OSError Read-only file system", (path, found)
+    assert "Holdfast: found or join the cluster" in found["journal"]
+    assert found["packet"] != "allowed"
+    assert found["privileges"] == ["NoNewPrivs:\t1"]
+
+
+def test_the_boot_unit_starts_the_shipping_of_logs(harness: InstanceHarness, node: str) -> None:
+    assert shown(harness, node, places.LOGS_UNIT, "ActiveState") == {"ActiveState": "active"}
+
+
 def test_systemd_understands_every_line_of_the_units(harness: InstanceHarness, node: str) -> None:
-    for unit in (places.BOOT_UNIT, places.AGENT_UNIT, places.METADATA_UNIT):
+    for unit in (places.BOOT_UNIT, places.AGENT_UNIT, places.METADATA_UNIT, places.LOGS_UNIT):
         said = harness.run(node, f"systemd-analyze verify --man=no {unit} 2>&1; true", 30)
         assert unit not in said, said
 

@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import tomllib
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from coordination import names
 from imagebuilder import configure, places
 from imagebuilder.configure import Settings, kubelet, metadata
 from imagebuilder.configure.__main__ import main
+from imagebuilder.configure.node import FLUSH_SECONDS
 from userdata.boot.activation import AGENT_UNIT
 from userdata.boot.end import End
 from userdata.config.image import IMAGE_FILE
@@ -22,6 +24,7 @@ from userdata.kubeadm import cluster
 from userdata.kubeadm.cluster import SHUTDOWN_SECONDS
 from userdata.kubeadm.node import Host
 from userdata.program import EXIT_CODES
+from userdata.shipping.running import Pauses
 
 GOLDEN = Path(__file__).parent / "golden"
 PAUSE = "registry.k8s.io/pause:3.10.2"
@@ -106,7 +109,7 @@ def test_containerd_boot_program_and_firewall_start_with_the_machine_kubelet_and
     units = {Path(path).name for path in made if path.endswith(".service") and ".wants/" not in path}
     enabled = {Path(path).name for path in made if ".wants/" in path}
     assert enabled == {"containerd.service", places.BOOT_UNIT, places.METADATA_UNIT}
-    assert units - enabled == {"kubelet.service", places.AGENT_UNIT}
+    assert units - enabled == {"kubelet.service", places.AGENT_UNIT, places.LOGS_UNIT}
 
 
 @pytest.mark.parametrize("name", ["containerd.service", "kubelet.service"])
@@ -151,6 +154,25 @@ def test_units_and_the_node_program_mean_the_same_by_names_and_exit_codes() -> N
     assert (AGENT_UNIT, IMAGE_FILE) == (places.AGENT_UNIT, places.IMAGE_FILE)
     assert (names.BOOT_UNIT, names.NODE_FILE) == (places.BOOT_UNIT, places.NODE_FILE)
     assert f"\nRestartPreventExitStatus={EXIT_CODES[End.FAILED]}\n" in made.text
+
+
+def test_logs_are_shipped_from_before_what_is_shipped_starts_until_after_it_has_ended() -> None:
+    made = configure.entries(Settings(PAUSE))
+    boot, logs = (made[f"{places.UNIT_FOLDER}/{unit}"] for unit in (places.BOOT_UNIT, places.LOGS_UNIT))
+    assert isinstance(boot, configure.File)
+    assert isinstance(logs, configure.File)
+    read = ConfigParser(strict=False, interpolation=None)
+    read.optionxform = str  # type: ignore[assignment, method-assign]
+    read.read_string(logs.text)
+    # systemd stops units in the inverse order of their start.
+    assert {places.BOOT_UNIT, places.AGENT_UNIT, "containerd.service", "kubelet.service"} == {
+        *read["Unit"]["Before"].split()
+    }
+    assert read["Unit"]["After"] == "network-online.target"
+    assert places.LOGS_UNIT in boot.text.split("\nWants=")[1].splitlines()[0].split()
+    # The program ends by itself before systemd would end it, and journalctl stays until then.
+    assert Pauses().flush == FLUSH_SECONDS < int(read["Service"]["TimeoutStopSec"])
+    assert read["Service"]["KillMode"] == "mixed"
 
 
 def test_the_kubelet_may_delay_a_shutdown_for_as_long_as_it_wants() -> None:
