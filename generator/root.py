@@ -126,6 +126,7 @@ def build(config: ClusterConfig) -> Root:
             key_arn=access.key_arn,
             vpc_id=net.vpc_id,
             log_retention_days=given.log_retention_days,
+            audit_log_retention_days=given.audit_log_retention_days,
             control_plane_role_name=access.control_plane_role_name,
             worker_role_name=access.worker_role_name,
             autoscaler_role_name=access.autoscaler_role_name,

@@ -109,6 +109,7 @@ class RootParameters:
     key_operator_arns: PrincipalArns
     role_path: RolePath
     log_retention_days: Number
+    audit_log_retention_days: Number
 
 
 def declare(template: Template, config: ClusterConfig) -> RootParameters:
@@ -181,6 +182,15 @@ def declare(template: Template, config: ClusterConfig) -> RootParameters:
             "Retention of logs (days)",
             "How long CloudWatch keeps the logs of nodes, function and network",
             Default=90,
+            AllowedValues=RETENTION_DAYS,
+        ),
+        audit_log_retention_days=parameters.add(
+            "Account",
+            "AuditLogRetentionDays",
+            Number,
+            "Retention of audit logs (days)",
+            "How long CloudWatch keeps the API servers' audit logs",
+            Default=365,
             AllowedValues=RETENTION_DAYS,
         ),
     )

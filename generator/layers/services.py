@@ -42,6 +42,7 @@ class Inputs:
     key_arn: KeyArn
     vpc_id: VpcId
     log_retention_days: Number
+    audit_log_retention_days: Number
     control_plane_role_name: RoleName
     worker_role_name: RoleName
     autoscaler_role_name: RoleName
@@ -57,6 +58,10 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     control_plane_logs, worker_logs = (
         template.add_resource(LogGroup(name, KmsKeyId=inputs.key_arn, RetentionInDays=inputs.log_retention_days))
         for name in ("ControlPlaneLogGroup", "WorkerLogGroup")
+    )
+    # A group of its own, for it is kept for longer than what is of use while a node lives.
+    audit_logs = template.add_resource(
+        LogGroup("AuditLogGroup", KmsKeyId=inputs.key_arn, RetentionInDays=inputs.audit_log_retention_days)
     )
     prefix = parameter_prefix("${ClusterUuid}")
     settings = {
@@ -75,6 +80,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         Setting.KEY_ARN: inputs.key_arn,
         Setting.CONTROL_PLANE_LOG_GROUP: Ref(control_plane_logs),
         Setting.WORKER_LOG_GROUP: Ref(worker_logs),
+        Setting.AUDIT_LOG_GROUP: Ref(audit_logs),
         Setting.AUTOSCALER_ROLE: inputs.autoscaler_role_arn,
     }
     for name, value in settings.items():
@@ -91,7 +97,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     readable = [Sub(f"{base}/{part}") for folder in (SETTINGS, POOLS, JOIN) for part in (folder, f"{folder}/*")]
     control_plane_resources: dict[On, list[Any]] = {
         On.PARAMETERS: [Sub(f"{base}/*")],
-        On.CONTROL_PLANE_LOGS: [GetAtt(control_plane_logs, "Arn")],
+        On.CONTROL_PLANE_LOGS: [GetAtt(logs, "Arn") for logs in (control_plane_logs, audit_logs)],
         On.AUTOSCALER_ROLE: [inputs.autoscaler_role_arn],
     }
     # A worker's images and its group are nobody's resource here; its grants on them stand beside its settings.

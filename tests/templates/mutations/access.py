@@ -40,6 +40,11 @@ MUTATIONS = [
         {"Fn::GetAtt": ["ControlPlaneLogGroup", "Arn"]},
     ),
     Mutation(
+        "a_worker_writes_no_log_of_a_control_plane",
+        f"{_WORKER_SERVICES}/WriteLogs/Resource/-",
+        {"Fn::GetAtt": ["AuditLogGroup", "Arn"]},
+    ),
+    Mutation(
         "the_autoscaler_scales_what_carries_its_tag_only",
         f"{_AUTOSCALER}/ScaleWorkers/Condition/StringEquals/aws:ResourceTag~1k8s.io~1cluster-autoscaler~1enabled",
         GONE,

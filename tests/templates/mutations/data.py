@@ -123,4 +123,9 @@ MUTATIONS = [
         f"{_NETWORK}/FlowLogGroup/Properties/RetentionInDays",
         GONE,
     ),
+    Mutation(
+        "every_log_group_ends_its_logs_after_the_days_that_were_chosen",
+        "services/Resources/AuditLogGroup/Properties/RetentionInDays",
+        {"Ref": "LogRetentionDays"},
+    ),
 ]

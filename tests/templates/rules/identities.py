@@ -34,6 +34,7 @@ RESOURCES = {
     "database/BackupBucket": "AWS::S3::Bucket",
     "services/ControlPlaneLogGroup": "AWS::Logs::LogGroup",
     "services/WorkerLogGroup": "AWS::Logs::LogGroup",
+    "services/AuditLogGroup": "AWS::Logs::LogGroup",
     "lifecycle/Reconcile": "AWS::Lambda::Function",
     "lifecycle/FailureQueue": "AWS::SQS::Queue",
     "controlplane/ClusterReady": "AWS::CloudFormation::WaitCondition",
@@ -47,6 +48,7 @@ VPC_RESOURCES = {
 PARAMETERS = {
     "ApiClientCidrs",
     "ApiExtraNames",
+    "AuditLogRetentionDays",
     "ControlPlaneImage",
     "ControlPlaneInstanceType",
     "DynamoDbPrefixListId",
@@ -76,6 +78,7 @@ HOOKS = {"${ClusterUuid}-launching", "${ClusterUuid}-terminating"}
 SETTINGS = {
     "api-endpoint",
     "api-extra-names",
+    "audit-log-group",
     "autoscaler-role",
     "backup-bucket",
     "cluster-id",

@@ -25,6 +25,7 @@ API_TARGETS = f"arn:aws:elasticloadbalancing:{START}:targetgroup/api/1"
 CONTROL_PLANE_LOGS = f"arn:aws:logs:{START}:log-group:control-planes"
 WORKER_LOGS = f"arn:aws:logs:{START}:log-group:workers"
 AUTOSCALER_ROLE = f"arn:aws:iam::{ACCOUNT}:role/Autoscaler"
+AUDIT_LOGS = f"arn:aws:logs:{START}:log-group:audits"
 OPERATOR = f"arn:aws:iam::{ACCOUNT}:role/operator"
 VALUES: dict[str, Any] = {
     "KeyOperatorArns": [OPERATOR],
@@ -45,6 +46,7 @@ VALUES: dict[str, Any] = {
     "ControlPlaneLogGroup.Arn": f"{CONTROL_PLANE_LOGS}:*",
     "AutoscalerRoleArn": AUTOSCALER_ROLE,
     "WorkerLogGroup.Arn": f"{WORKER_LOGS}:*",
+    "AuditLogGroup.Arn": f"{AUDIT_LOGS}:*",
     "FunctionLogGroup.Arn": f"arn:aws:logs:{START}:log-group:function:*",
     "FailureQueue.Arn": f"arn:aws:sqs:{START}:failures",
     "TerminatingRule.Arn": f"arn:aws:events:{START}:rule/terminating",

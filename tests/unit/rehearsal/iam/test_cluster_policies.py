@@ -131,6 +131,8 @@ WORKER = [
     (Need("autoscaling:SetInstanceHealth", f"{GROUP}foreign"), False),
     (Need("logs:PutLogEvents", f"{cluster.WORKER_LOGS}:log-stream:i"), True),
     (Need("logs:PutLogEvents", f"{cluster.CONTROL_PLANE_LOGS}:log-stream:i"), False),
+    (Need("logs:PutLogEvents", f"{cluster.AUDIT_LOGS}:log-stream:control-plane/i-1/audit"), False),
+    (Need("logs:CreateLogStream", f"{cluster.AUDIT_LOGS}:log-stream:control-plane/i-1/audit"), False),
     (Need("logs:PutLogEvents", f"arn:aws:logs:{START}:log-group:other:log-stream:i"), False),
     (Need("cloudformation:SignalResource", cluster.stack_id("workers-general")), True),
     (Need("cloudformation:SignalResource", cluster.stack_id("controlplane")), False),
