@@ -27,7 +27,8 @@ class Pauses:
 
 
 LAST_LOOKS = 3
-"""A log that had nothing new so often in a row when the node goes down is whole: journalctl needs a moment."""
+"""A log that has nothing new so often while the node goes down is whole. journalctl prints an entry a moment after it is
+written; a container that goes on writing until the machine ends does not hold that up."""
 
 
 def ship(shipment: Shipment, stop: threading.Event, pauses: Pauses = Pauses()) -> None:
@@ -53,7 +54,7 @@ def flush(shipment: Shipment, pauses: Pauses = Pauses()) -> None:
     left = LAST_LOOKS
     while left and time.monotonic() < deadline:
         step = shipment.step()
-        left = left - 1 if step is Step.CAUGHT_UP else LAST_LOOKS
+        left -= step is Step.CAUGHT_UP
         if step is not Step.SHIPPED:
             time.sleep(pauses.last_look)
 

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.userdata.shipping.test_shipment import Script, Stream, chunk
 from tests.waiting import wait_for
 from userdata.logs.events import NotSent
-from userdata.shipping.running import Pauses, Shipping
+from userdata.shipping.running import LAST_LOOKS, Pauses, Shipping, flush
 from userdata.shipping.shipment import Shipment
 from userdata.shipping.source import Chunk
 
@@ -86,6 +86,19 @@ def test_the_flush_ends_in_time_though_lines_come_without_end_or_none_is_taken(a
     assert not thread.is_alive()
     # Much less than the 25 s after which systemd would kill the program.
     assert time.monotonic() - began < 15
+
+
+def test_a_log_that_is_written_to_until_the_machine_ends_holds_its_end_up_no_longer_than_some_looks() -> None:
+    class Alternating(Script):
+        """A source that has another line at every second look."""
+
+        def read(self) -> Chunk | None:
+            super().read()
+            return chunk("x") if self.reads % 2 else None
+
+    source = Alternating()
+    flush(shipment(source, Stream()), Pauses(0.02, 0.1, 0.01, flush=1000))
+    assert source.reads == 2 * LAST_LOOKS
 
 
 def test_an_error_that_nobody_expected_ends_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
