@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,20 @@ def flood(told: dict[str, Any]) -> object:
     return {"stored": stored, "said": said}
 
 
+def write_logs(told: dict[str, Any]) -> object:
+    """Write a line into a stream of each group; the code of its refusal, empty where it was not refused."""
+    logs = client("logs")
+
+    def write(group: str) -> None:
+        place = {"logGroupName": group, "logStreamName": told["stream"]}
+        logs.put_log_events(**place, logEvents=[{"timestamp": int(time.time() * 1000), "message": "forged"}])
+
+    def make(group: str) -> None:
+        logs.create_log_stream(logGroupName=group, logStreamName=f"{told['stream']}-forged")
+
+    return {group: [_refusal(partial(call, group)) for call in (write, make)] for group in told["groups"]}
+
+
 def relabel(told: dict[str, Any]) -> object:
     """Label this worker's Node with its own certificate; what the API server says."""
     api = Api(told["address"], lambda: Credentials(CLUSTER_CA, KUBELET, KUBELET))
@@ -224,6 +239,7 @@ VERBS: dict[str, Callable[[dict[str, Any]], object]] = {
     "ask_as_kubelet": ask_as_kubelet,
     "flood": flood,
     "relabel": relabel,
+    "write_logs": write_logs,
 }
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ import pytest
 from coordination.members import MemberState
 from coordination.outcomes import Done
 from coordination.writes import update
-from tests.e2e.harness import ClusterHarness, Seen, running
+from rehearsal.cloud.control import Refused
+from tests.e2e import shipped
+from tests.e2e.harness import ADMIN_FILE, ClusterHarness, Seen, running
 from tests.e2e.replacing import (
     HEALTHY_SECONDS,
     SHORT,
@@ -45,6 +47,32 @@ def test_each_slot_that_is_terminated_in_turn_is_replaced(cluster: ClusterHarnes
         (leaving,) = in_slot(before, slot)
         terminate(cluster, leaving)
         replaced(cluster, before, leaving)
+
+
+def test_what_was_asked_of_a_control_plane_before_it_ended_is_in_the_audit_log(cluster: ClusterHarness) -> None:
+    """Its own API server is asked for as long as it answers, at least until its hook is about to end."""
+    before = cluster.healthy(HEALTHY_SECONDS)
+    (leaving,) = in_slot(before, 0)
+    found = cluster.rehearsal.local.client("ec2").describe_instances(InstanceIds=[leaving])
+    address = found["Reservations"][0]["Instances"][0]["PrivateIpAddress"]
+    terminate(cluster, leaving)
+    answered: list[str] = []
+    deadline = time.monotonic() + HEALTHY_SECONDS
+    while time.monotonic() < deadline:
+        name = f"asked-for-{len(answered):04}"
+        asked = f"kubectl --kubeconfig {ADMIN_FILE} --server https://{address}:6443 --request-timeout 5s"
+        try:
+            done = cluster.shell(leaving, f"{asked} get configmap {name}", 20)
+        except Refused:
+            # It has ended, or ends.
+            break
+        if "NotFound" not in done.stderr:
+            break
+        answered.append(name)
+    assert answered
+    replaced(cluster, before, leaving)
+    audited = "".join(shipped.lines(cluster, shipped.AUDIT, f"control-plane/{leaving}/audit"))
+    assert [name for name in answered if name not in audited] == []
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from coordination.names import (
     lease_item,
     member_item,
 )
+from tests.e2e import shipped
 from tests.e2e.asking_metadata import REFUSED, SERVED, by_group, by_pod
 from tests.e2e.harness import ADMIN_FILE, ClusterHarness, Seen, running
 from tests.e2e.replacing import terminate
@@ -137,7 +138,13 @@ def ready(cluster: ClusterHarness, seen: Seen) -> bool:
 
 
 def test_no_secret_of_a_whole_run_is_in_a_log_a_table_an_argument_or_a_file_for_others(whole: Whole) -> None:
-    for command in (("kubeadm", "init"), ("kubeadm", "join"), ("holdfast-node", "boot"), ("holdfast-node", "agent")):
+    for command in (
+        ("kubeadm", "init"),
+        ("kubeadm", "join"),
+        ("holdfast-node", "boot"),
+        ("holdfast-node", "agent"),
+        ("holdfast-node", "logs"),
+    ):
         assert whole.sampler.ran(*command), command
     for program in ("openssl", "kubelet", "etcd", "kube-apiserver"):
         assert whole.sampler.ran(program), program
@@ -363,6 +370,50 @@ def test_a_thousand_requests_in_made_up_names_hold_no_join_up(whole: Whole) -> N
     both = workers(whole.cluster, whole.seen, 2)
     print(f"beside {FLOOD} requests a worker joined within {time.monotonic() - began:.0f} s", flush=True)
     assert whole.worker in both
+
+
+def test_what_a_person_does_is_in_the_audit_log_off_the_node_and_never_what_a_secret_holds(whole: Whole) -> None:
+    name, held = f"told-{secrets.token_hex(8)}", secrets.token_hex(16)
+    make = f"kubectl --kubeconfig {ADMIN_FILE} create secret generic {name} --from-literal=key={held}"
+    done = whole.cluster.shell(whole.founder, make)
+    assert done.returncode == 0, done.stderr
+
+    def told() -> list[Any]:
+        audited = (json.loads(line) for line in shipped.lines(whole.cluster, shipped.AUDIT))
+        return [event for event in audited if event.get("objectRef", {}).get("name") == name]
+
+    (event, *_) = wait_for(told, "the event of a Secret", 60, 1)
+    assert (event["verb"], event["level"], event["objectRef"]["resource"]) == ("create", "Metadata", "secrets")
+    hidden = {"held": held, "encoded": base64.b64encode(held.encode()).decode()}
+    everything = "".join(
+        shipped.lines(whole.cluster, shipped.AUDIT) + shipped.lines(whole.cluster, shipped.CONTROL_PLANES)
+    )
+    assert [each for each in hidden if hidden[each] in everything] == []
+
+
+def test_every_node_ships_its_logs_and_says_so(whole: Whole) -> None:
+    for instance_id in sorted(whole.seen.running):
+        group, role = (
+            (shipped.WORKERS, "worker") if instance_id == whole.worker else (shipped.CONTROL_PLANES, "control-plane")
+        )
+        of_role = () if role == "worker" else ("etcd", "kube-apiserver")
+        for name in ("kubelet", "containerd", *of_role):
+            assert shipped.lines(whole.cluster, group, f"{role}/{instance_id}/{name}"), (instance_id, name)
+        said = json.loads(whole.cluster.shell(instance_id, "holdfast-node status --json").stdout)["parts"]["logs"]
+        assert (said["attention"], said["unknown"]) == ([], [])
+        assert [each["name"] for each in said["found"] if each["lost"] or each["gaps"]] == []
+
+
+def test_a_worker_writes_no_log_of_a_control_plane_and_no_audit_log(whole: Whole) -> None:
+    theirs, audit, own = (
+        shipped.log_group(whole.cluster, each) for each in (shipped.CONTROL_PLANES, shipped.AUDIT, shipped.WORKERS)
+    )
+    refused = ["AccessDeniedException"] * 2
+    found = whole.on_worker("write_logs", groups=[theirs, audit], stream=f"control-plane/{whole.founder}/audit")
+    assert found == {theirs: refused, audit: refused}
+    allowed = whole.on_worker("write_logs", groups=[own], stream=f"worker/{whole.worker}/kubelet")
+    assert allowed == {own: ["", ""]}
+    assert "forged" not in shipped.lines(whole.cluster, shipped.AUDIT)
 
 
 def test_a_pool_is_marked_by_the_agents_and_not_by_its_nodes(whole: Whole) -> None:

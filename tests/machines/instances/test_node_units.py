@@ -7,6 +7,7 @@ so that a setting of the unit that does not work inside the local cloud is seen 
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +19,8 @@ from imagebuilder import configure, places
 from imagebuilder.configure import Settings, metadata
 from tests.machines.instances.harness import InstanceHarness
 from tests.waiting import wait_for
+from userdata.shipping.formats import journal
+from userdata.shipping.journal import command
 
 USER_DATA = f"""#!/bin/bash
 set -eu
@@ -160,6 +163,23 @@ def test_logs_are_shipped_by_a_program_that_reads_roots_files_and_the_journal_an
 
 def test_the_boot_unit_starts_the_shipping_of_logs(harness: InstanceHarness, node: str) -> None:
     assert shown(harness, node, places.LOGS_UNIT, "ActiveState") == {"ActiveState": "active"}
+
+
+def test_journalctl_goes_on_after_an_entry_as_the_shipping_of_logs_has_it_follow_a_unit(
+    harness: InstanceHarness, node: str
+) -> None:
+    def followed(cursor: str) -> list[tuple[str, str]]:
+        told = shlex.join(command(BOOT_UNIT, cursor))
+        printed = harness.run(node, f"timeout 3 {told}; true", 30).encode().splitlines()
+        records = [journal(line) for line in printed]
+        return [
+            (each.cursor, each.line.text.decode()) for each in records if each is not None and each.line is not None
+        ]
+
+    whole = followed("")
+    assert len(whole) > 3
+    assert any("Holdfast: found or join the cluster" in text for _, text in whole)
+    assert followed(whole[1][0])[: len(whole) - 2] == whole[2:]
 
 
 def test_systemd_understands_every_line_of_the_units(harness: InstanceHarness, node: str) -> None:
