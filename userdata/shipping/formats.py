@@ -23,7 +23,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Record:
+class JournalEntry:
     """An entry of the journal; `line` is None where the entry holds no message."""
 
     cursor: str
@@ -58,7 +58,7 @@ def container(data: bytes) -> Line:
         return Line(data)
 
 
-def journal(data: bytes) -> Record | None:
+def journal(data: bytes) -> JournalEntry | None:
     """An entry of the journal as `journalctl --output=json` prints it; None where it is none.
 
     https://systemd.io/JOURNAL_EXPORT_FORMATS/#journal-json-format
@@ -69,7 +69,7 @@ def journal(data: bytes) -> Record | None:
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     text = _message(found.get("MESSAGE"))
-    return Record(cursor, None if text is None else Line(text, at))
+    return JournalEntry(cursor, None if text is None else Line(text, at))
 
 
 def events(lines: list[Line], now: int) -> tuple[Event, ...]:

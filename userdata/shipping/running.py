@@ -27,8 +27,8 @@ class Pauses:
 
 
 LAST_LOOKS = 3
-"""A log that has nothing new so often while the node goes down is whole. journalctl prints an entry a moment after it is
-written; a container that goes on writing until the machine ends does not hold that up."""
+"""A log that has nothing new so often while the node goes down is whole. journalctl prints an entry a moment later; a
+container that goes on writing until the machine ends does not hold that up."""
 
 
 def ship(shipment: Shipment, stop: threading.Event, pauses: Pauses = Pauses()) -> None:

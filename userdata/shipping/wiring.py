@@ -24,7 +24,7 @@ from userdata.logs.cloudwatch import LogStream, stream_name
 from userdata.logs.files import log_file, together
 from userdata.logs.lines import Log, Stage, StageFailed
 from userdata.shipping import formats
-from userdata.shipping.cursors import Cursors
+from userdata.shipping.cursors import CURSOR_FILE, Cursors
 from userdata.shipping.files import RotatedFiles
 from userdata.shipping.journal import Journal
 from userdata.shipping.progress import PROGRESS_FILE, PROGRESS_SECONDS, Progress, document
@@ -130,13 +130,17 @@ def _made(each: Shipped, cursors: Cursors, log: Log) -> Source:
 def _store(root: Path, cursors: Cursors, shipments: list[Shipment], told: Stage) -> None:
     """Store where each log goes on, and tell people and `status` how far it is."""
     found = [each.progress for each in shipments]
-    try:
-        cursors.store()
-        write(root, {PROGRESS_FILE: File(document(Progress(time.time(), tuple(found))), 0o640)})
-    except OSError as error:
-        told.wait(f"how far logs are shipped cannot be stored: {error.strerror}")
-        return
+    progress = Progress(time.time(), tuple(found))
     stuck = [f"{each.name}: {each.reason}" for each in found if each.reason]
+    # One in memory, the other on a disk that may be full.
+    for what, store in (
+        (PROGRESS_FILE, lambda: write(root, {PROGRESS_FILE: File(document(progress), 0o640)})),
+        (CURSOR_FILE, cursors.store),
+    ):
+        try:
+            store()
+        except OSError as error:
+            stuck.append(f"{what} cannot be written: {error.strerror}")
     stuck += [f"{each.name}: {each.lost} lines and {each.gaps} gaps lost" for each in found if each.lost or each.gaps]
     if stuck:
         told.wait("; ".join(stuck))
