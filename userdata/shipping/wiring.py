@@ -133,10 +133,11 @@ def _store(root: Path, cursors: Cursors, shipments: list[Shipment], told: Stage)
     progress = Progress(time.time(), tuple(found))
     stuck = [f"{each.name}: {each.reason}" for each in found if each.reason]
     # One in memory, the other on a disk that may be full.
-    for what, store in (
-        (PROGRESS_FILE, lambda: write(root, {PROGRESS_FILE: File(document(progress), 0o640)})),
-        (CURSOR_FILE, cursors.store),
-    ):
+    stores: dict[str, Callable[[], object]] = {
+        PROGRESS_FILE: partial(write, root, {PROGRESS_FILE: File(document(progress), 0o640)}),
+        CURSOR_FILE: cursors.store,
+    }
+    for what, store in stores.items():
         try:
             store()
         except OSError as error:

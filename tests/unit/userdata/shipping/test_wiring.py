@@ -23,6 +23,7 @@ from tests.unit.userdata.boot.world import SETTINGS
 from tests.unit.userdata.config.test_settings import STORED
 from tests.waiting import wait_for
 from userdata.config.node_file import NodeFile
+from userdata.config.settings import ClusterSettings
 from userdata.host.instance import InstanceIdentity
 from userdata.kubeadm.places import AUDIT_LOG_FILE, AUDIT_LOG_FOLDER
 from userdata.logs.cloudwatch import LogStream
@@ -167,7 +168,7 @@ def test_no_line_is_missing_though_requests_are_throttled_and_answers_lost(
 
 
 def test_a_control_plane_ships_five_logs_and_a_worker_two_each_into_the_groups_of_its_role(tmp_path: Path) -> None:
-    settings = wiring.ClusterSettings(
+    settings = ClusterSettings(
         **{**vars(SETTINGS), "control_plane_log_group": "c", "worker_log_group": "w", "audit_log_group": "a"}
     )
     assert [(each.name, each.group) for each in shipped(tmp_path, CONTROL_PLANE, settings)] == [
