@@ -78,6 +78,7 @@ def build(config: ClusterConfig) -> Root:
     access = IAM.nest(
         parent,
         iam.Inputs(
+            cluster_id=cluster_id,
             cluster_uuid=cluster_uuid,
             permissions_boundary_arn=given.permissions_boundary_arn,
             key_operator_arns=given.key_operator_arns,

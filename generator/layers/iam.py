@@ -10,7 +10,7 @@ from typing import Any
 
 from awacs import kms, sts
 from awacs.aws import Action, Allow, AWSPrincipal, Principal, Statement
-from troposphere import AccountId, Equals, GetAtt, If, Join, Not, NoValue, Ref, Split, Sub, Template
+from troposphere import AccountId, Equals, GetAtt, If, Join, Not, NoValue, Ref, Select, Split, Sub, Template
 from troposphere.iam import InstanceProfile
 from troposphere.iam import Role as IamRole
 from troposphere.kms import Alias, Key
@@ -19,6 +19,7 @@ from generator.config.model import ClusterConfig
 from generator.layer import Layer
 from generator.permissions import On, Role, attach, condition, policy_dict, via
 from generator.values import (
+    ClusterId,
     ClusterUuid,
     InstanceProfileArn,
     KeyArn,
@@ -32,6 +33,7 @@ from generator.values import (
 
 @dataclass(frozen=True)
 class Inputs:
+    cluster_id: ClusterId
     cluster_uuid: ClusterUuid
     permissions_boundary_arn: PolicyArn
     key_operator_arns: PrincipalArns
@@ -97,9 +99,16 @@ _KEY_REASONS = {
     "GrantByCloudFormation": "the same",
     "StartInstances": "Auto Scaling's service-linked role alone, by the condition: it may not exist yet, and be named",
     "AttachVolumes": "the same",
-    "EncryptLogs": "log groups have names that CloudFormation makes",
-    "QueueUndeliverableEvents": "EventBridge, for this account",
+    "EncryptLogs": "CloudWatch Logs, for this stack's log groups, by the condition",
+    "QueueUndeliverableEvents": "EventBridge, for this cluster's rules, by the condition",
 }
+# The log groups, as `<nested stack>-<random part>-<log group>` of the names that CloudFormation makes for them.
+_LOG_GROUPS = (
+    "Lifecycle-*-FunctionLogGroup",
+    "Services-*-ControlPlaneLogGroup",
+    "Services-*-WorkerLogGroup",
+)
+_FLOW_LOG_GROUP = "Network-*-FlowLogGroup"
 
 
 def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
@@ -120,7 +129,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
             "Key",
             Description=f"Everything at rest of the Kubernetes cluster {config.name}",
             EnableKeyRotation=True,
-            KeyPolicy=policy_dict(_key_statements(Split(",", users))),
+            KeyPolicy=policy_dict(_key_statements(Split(",", users), _log_group_arns(config, inputs))),
             DeletionPolicy="RetainExceptOnCreate",
             UpdateReplacePolicy="Retain",
             Metadata={"Reasons": _KEY_REASONS},
@@ -207,9 +216,25 @@ def _profile(template: Template, inputs: Inputs, name: str, role: IamRole) -> In
     return template.add_resource(InstanceProfile(name, Path=inputs.role_path, Roles=[Ref(role)]))
 
 
-def _key_statements(users: Split) -> list[Statement]:
+def _log_group_arns(config: ClusterConfig, inputs: Inputs) -> list[Sub]:
+    """Patterns of the ARNs of the stack's log groups.
+
+    CloudFormation names a resource `<stack>-<logical id>-<random part>`, and a nested stack alike, so every name begins
+    with the root stack's. The groups themselves are made after the key, and need it.
+    """
+    made = [*_LOG_GROUPS, *([_FLOW_LOG_GROUP] if config.network.vpc == "create" else [])]
+    return [
+        Sub(
+            f"arn:${{AWS::Partition}}:logs:${{AWS::Region}}:${{AWS::AccountId}}:log-group:${{RootStack}}-{name}-*",
+            RootStack=Select(1, Split("/", inputs.cluster_id)),
+        )
+        for name in made
+    ]
+
+
+def _key_statements(users: Split, log_groups: list[Sub]) -> list[Statement]:
     """The key policy: administration, use through services by those that are named, and the services that act for
-    themselves. `users` are ARNs; an empty one among them is nobody's."""
+    themselves. `users` are ARNs; an empty one among them is nobody's. `log_groups` are patterns of ARNs."""
     account = AWSPrincipal(_ACCOUNT)
     auto_scaling: dict[str, dict[str, object]] = {
         # Any principal, narrowed to this account's service-linked role. Naming the role fails where it does not exist
@@ -254,24 +279,29 @@ def _key_statements(users: Split) -> list[Statement]:
             (kms.CreateGrant,),
             {**auto_scaling, "Bool": {"kms:GrantIsForAWSResource": "true"}},
         ),
+        # All of _USE: the guide asks for Encrypt, Decrypt, ReEncrypt*, GenerateDataKey* and Describe*
+        # (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html).
         _statement(
             "EncryptLogs",
             Principal("Service", [Sub("logs.${AWS::Region}.${AWS::URLSuffix}")]),
             _USE,
-            {
-                "ArnLike": {
-                    "kms:EncryptionContext:aws:logs:arn": Sub(
-                        "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:*"
-                    )
-                }
-            },
+            {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}},
         ),
-        # EventBridge writes undeliverable events to the encrypted failure queue.
+        # EventBridge writes undeliverable events of the lifecycle layer's rules to the encrypted failure queue. Their
+        # names are made there, with the uuid: those that CloudFormation makes have 64 characters at most, and no place
+        # for the whole name of a stack.
         _statement(
             "QueueUndeliverableEvents",
             Principal("Service", ["events.amazonaws.com"]),
             (kms.Decrypt, kms.GenerateDataKey),
-            {"StringEquals": {"aws:SourceAccount": AccountId}},
+            {
+                "StringEquals": {"aws:SourceAccount": AccountId},
+                "ArnLike": {
+                    "aws:SourceArn": Sub(
+                        "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/holdfast-${ClusterUuid}-*"
+                    )
+                },
+            },
         ),
     ]
 

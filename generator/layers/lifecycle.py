@@ -144,8 +144,8 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         "detail": {"LifecycleHookName": [Sub(terminating_hook("${ClusterUuid}"))]},
     }
     rules = [
-        _rule(template, "TerminatingRule", function, queue, EventPattern=terminating),
-        _rule(template, "Schedule", function, queue, ScheduleExpression="rate(1 minute)"),
+        _rule(template, "TerminatingRule", "terminating", function, queue, EventPattern=terminating),
+        _rule(template, "Schedule", "schedule", function, queue, ScheduleExpression="rate(1 minute)"),
     ]
     _allow_undeliverable(template, queue, rules)
     template.add_resource(
@@ -200,11 +200,13 @@ def _function(inputs: Inputs, log_group: LogGroup, policy: RolePolicy) -> Functi
     )
 
 
-def _rule(template: Template, name: str, function: Function, queue: Queue, **trigger: Any) -> Rule:
+def _rule(template: Template, name: str, what: str, function: Function, queue: Queue, **trigger: Any) -> Rule:
     """A rule that calls the function, and the permission to do so."""
     rule = template.add_resource(
         Rule(
             name,
+            # The key's policy lets EventBridge use the key for rules that are named so (iam layer).
+            Name=Sub(f"holdfast-${{ClusterUuid}}-{what}"),
             State="ENABLED",
             Targets=[
                 Target(

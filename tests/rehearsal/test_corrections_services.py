@@ -206,7 +206,7 @@ def a_retention_is_one_of_the_allowed(client: Clients) -> bool:
 
 def a_log_group_changes_its_key(client: Clients) -> bool:
     """A key is associated with a log group and taken away again."""
-    logs, name, key = client("logs"), unique("group"), client("kms").create_key()["KeyMetadata"]["Arn"]
+    logs, name, key = client("logs"), unique("group"), key_of_logs(client, "*")
     logs.create_log_group(logGroupName=name)
     logs.associate_kms_key(logGroupName=name, kmsKeyId=key)
     with_key = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"][0].get("kmsKeyId")
@@ -245,6 +245,31 @@ def a_batch_of_log_events_has_limits(client: Clients) -> bool:
         and told == {"tooOldLogEventEndIndex": 2, "tooNewLogEventStartIndex": 4}
         and [event["timestamp"] - now for event in stored] == [-hour, 0]
     )
+
+
+def key_of_logs(client: Clients, groups: str) -> str:
+    """A new key that CloudWatch Logs may use for the log groups of that pattern."""
+    context = {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:*:*:log-group:{groups}"}}
+    logs = {
+        "Effect": "Allow",
+        "Principal": {"Service": "logs.us-east-1.amazonaws.com"},
+        "Action": ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"],
+        "Resource": "*",
+        "Condition": context,
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [logs]})
+    return str(client("kms").create_key(Policy=document)["KeyMetadata"]["Arn"])
+
+
+def a_log_groups_key_is_one_that_logs_may_use(client: Clients) -> bool:
+    """A key for groups of another name, and one that nobody has, are refused."""
+    logs, name = client("logs"), unique("group")
+    other, own = key_of_logs(client, "other-*"), key_of_logs(client, f"{name}*")
+    logs.create_log_group(logGroupName=name, kmsKeyId=own)
+    return all(
+        refused("AccessDeniedException", logs.create_log_group, logGroupName=f"{name}-2", kmsKeyId=key)
+        for key in (other, f"{other[:-1]}{'0' if other[-1] != '0' else '1'}")
+    ) and refused("AccessDeniedException", logs.associate_kms_key, logGroupName=name, kmsKeyId=other)
 
 
 def a_private_zone_needs_its_vpc(client: Clients) -> bool:
@@ -317,6 +342,7 @@ PROBES = by_name(
     a_retention_is_one_of_the_allowed,
     a_log_group_changes_its_key,
     a_batch_of_log_events_has_limits,
+    a_log_groups_key_is_one_that_logs_may_use,
     a_private_zone_needs_its_vpc,
     a_change_fits_the_records_that_exist,
     quotas_of_the_services_in_use_are_known,

@@ -21,9 +21,14 @@ TABLE = {
 DENY = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}]}
 
 
+# Whoever may, may use it: CloudWatch Logs, too.
+FOR_ALL = {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}
+
+
 @pytest.fixture
 def key(aws: LocalAws) -> str:
-    return str(aws.client("kms").create_key()["KeyMetadata"]["Arn"])
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [FOR_ALL]})
+    return str(aws.client("kms").create_key(Policy=policy)["KeyMetadata"]["Arn"])
 
 
 def table(stack: Stack, made: Made) -> dict[str, Any]:

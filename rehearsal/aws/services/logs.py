@@ -7,6 +7,10 @@ from bisect import bisect_left, bisect_right
 from typing import Any
 
 from rehearsal.aws.corrections import correction
+from rehearsal.aws.iam import policy
+from rehearsal.aws.iam.context import Context
+from rehearsal.aws.iam.evaluation import Access, Policies, ServicePrincipal, decide
+from rehearsal.aws.protocol import partition_of, url_suffix_of
 from rehearsal.aws.services.patching import added, around
 
 RETENTION_DAYS = frozenset(
@@ -38,6 +42,8 @@ def a_log_group_changes_its_key() -> None:
         group = response.logs_backend.groups.get(response._get_param("logGroupName"))
         if group is None:
             raise ResourceNotFoundException()
+        if key is not None:
+            require_usable(response.logs_backend, group.name, key)
         group.kms_key_id = key
         return EmptyResult()
 
@@ -118,3 +124,40 @@ def _rejected(
     told |= {"expiredLogEventEndIndex": expired} if expired else {}
     told |= {"tooNewLogEventStartIndex": new} if new < len(events) else {}
     return told, events[max(old, expired) : new]
+
+
+@correction("logs", "CreateLogGroup takes a key whose policy does not let CloudWatch Logs use it for this group")
+def a_log_groups_key_is_one_that_logs_may_use() -> None:
+    from moto.logs.models import LogsBackend
+
+    @around(LogsBackend, "create_log_group")
+    def create_log_group(plain: Any, self: Any, log_group_name: str, tags: Any, **kwargs: Any) -> Any:
+        if kwargs.get("kmsKeyId"):
+            require_usable(self, log_group_name, kwargs["kmsKeyId"])
+        return plain(self, log_group_name, tags, **kwargs)
+
+
+USES = ("kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey")
+"""Of the actions that the guide names, those without which nothing is written or read: the service tries one at once
+(https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html)."""
+
+
+def require_usable(backend: Any, group: str, key: str) -> None:
+    """Raise what AWS answers where a key's policy does not let CloudWatch Logs use it for a log group.
+
+    The text is that of https://github.com/hashicorp/terraform-provider-aws/issues/29282.
+    """
+    from moto.core.exceptions import JsonRESTError
+    from moto.kms.models import kms_backends
+
+    region, partition = backend.region_name, partition_of(backend.region_name)
+    arn = f"arn:{partition}:logs:{region}:{backend.account_id}:log-group:{group}"
+    found = kms_backends[backend.account_id][region].keys.get(key.rpartition("/")[2])
+    if found is not None:
+        held = policy.read(found.policy, f"policy of {key}")
+        logs = ServicePrincipal(f"logs.{region}.{url_suffix_of(partition)}")
+        context = Context({"kms:EncryptionContext:aws:logs:arn": arn})
+        if all(decide(Access(logs, use, found.arn, context), Policies(resource=held)).allowed for use in USES):
+            return
+    text = f"The specified KMS key does not exist or is not allowed to be used with Arn '{arn}'"
+    raise JsonRESTError("AccessDeniedException", text)

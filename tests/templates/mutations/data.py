@@ -57,6 +57,28 @@ MUTATIONS = [
         "kms:Decrypt",
     ),
     Mutation(
+        "the_key_serves_log_groups_of_the_stack_only",
+        f"{_KEY}/KeyPolicy/Statement/EncryptLogs/Condition/ArnLike/kms:EncryptionContext:aws:logs:arn/0/Fn::Sub/0",
+        "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:*",
+    ),
+    Mutation(
+        "the_key_serves_log_groups_of_the_stack_only",
+        f"{_KEY}/KeyPolicy/Statement/EncryptLogs/Condition/ArnLike/kms:EncryptionContext:aws:logs:arn/0/Fn::Sub/1"
+        "/RootStack/Fn::Select/0",
+        2,
+    ),
+    Mutation("the_key_serves_log_groups_of_the_stack_only", f"{_NETWORK}/OtherLogs", {"Type": "AWS::Logs::LogGroup"}),
+    Mutation(
+        "the_key_serves_the_clusters_rules_of_eventbridge_only",
+        f"{_KEY}/KeyPolicy/Statement/QueueUndeliverableEvents/Condition/ArnLike/aws:SourceArn/Fn::Sub",
+        "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/*",
+    ),
+    Mutation(
+        "the_key_serves_the_clusters_rules_of_eventbridge_only",
+        "lifecycle/Resources/Schedule/Properties/Name",
+        GONE,
+    ),
+    Mutation(
         "operators_are_named_by_their_arns",
         "root/Parameters/KeyOperatorArns/AllowedPattern",
         "^(arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[!-+.-~]+)?$",

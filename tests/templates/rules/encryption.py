@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import Any
 
-from tests.templates.cluster import Cluster, Place
+from tests.templates.cluster import Cluster, Place, substituted
 from tests.templates.rules.rule import rule
 
 OUR_KEY = Place("iam", {"Fn::GetAtt": ["Key", "Arn"]})
@@ -147,6 +148,56 @@ def only_the_clusters_roles_and_operators_use_the_key(cluster: Cluster) -> Itera
         by = statement.condition("ForAnyValue:StringEquals", "aws:CalledVia")
         if by != "cloudformation.amazonaws.com" or _READING & set(statement.actions):
             yield f"{statement}: {sorted(use & set(statement.actions))} by anybody of the account"
+
+
+# Names as CloudFormation makes them. Of the second stack's the first one's name is the beginning.
+_STACK, _OTHER_STACK, _RANDOM = "prod", "prod-eu", "1AB2CD3EF4GH"
+
+
+@rule
+def the_key_serves_log_groups_of_the_stack_only(cluster: Cluster) -> Iterator[str]:
+    values = {"AWS::Partition": "aws", "AWS::Region": "us-east-1", "AWS::AccountId": "1"}
+    for statement in cluster.statements("AWS::KMS::Key"):
+        if "logs." not in str(statement.body["Principal"]):
+            continue
+        patterns = []
+        for pattern in statement.condition("ArnLike", "kms:EncryptionContext:aws:logs:arn") or []:
+            text, variables = pattern["Fn::Sub"]
+            name = cluster.resolve(statement.resource.layer, variables["RootStack"]["Fn::Select"][1]["Fn::Split"][1])
+            if variables["RootStack"]["Fn::Select"][0] != 1 or name != Place("root", {"Ref": "AWS::StackId"}):
+                yield f"{statement}: {variables} is not the root stack's name"
+            patterns.append(substituted({"Fn::Sub": text}, {**values, "RootStack": _STACK}))
+        groups = [
+            f"{cluster.stacks[group.layer].logical_id}-{_RANDOM}-{group.logical_id}-{_RANDOM}"
+            for group in cluster.resources("AWS::Logs::LogGroup")
+        ]
+        for stack, wanted in ((_STACK, True), (_OTHER_STACK, False), ("other", False)):
+            for group in groups:
+                arn = f"arn:aws:logs:us-east-1:1:log-group:{stack}-{group}"
+                if any(fnmatchcase(arn, pattern) for pattern in patterns) is not wanted:
+                    yield f"{statement}: {arn} is {'not ' if wanted else ''}served"
+        for pattern in patterns:
+            if not any(
+                fnmatchcase(f"arn:aws:logs:us-east-1:1:log-group:{_STACK}-{group}", pattern) for group in groups
+            ):
+                yield f"{statement}: {pattern} is no log group of this stack"
+
+
+@rule
+def the_key_serves_the_clusters_rules_of_eventbridge_only(cluster: Cluster) -> Iterator[str]:
+    for statement in cluster.statements("AWS::KMS::Key"):
+        if "events." not in str(statement.body["Principal"]):
+            continue
+        if statement.condition("StringEquals", "aws:SourceAccount") != {"Ref": "AWS::AccountId"}:
+            yield f"{statement}: serves rules of other accounts"
+        values = {"AWS::Partition": "aws", "AWS::Region": "us-east-1", "AWS::AccountId": "1", "ClusterUuid": "6f1ab6a0"}
+        pattern = substituted(statement.condition("ArnLike", "aws:SourceArn") or {"Fn::Sub": ""}, values)
+        for made in cluster.resources("AWS::Events::Rule"):
+            name = substituted(made.properties["Name"], values) if "Name" in made.properties else "*"
+            if not fnmatchcase(f"arn:aws:events:us-east-1:1:rule/{name}", pattern):
+                yield f"{statement}: does not serve {made}, which is called {name}"
+        if fnmatchcase("arn:aws:events:us-east-1:1:rule/other", pattern):
+            yield f"{statement}: serves every rule of the account"
 
 
 _PEOPLE = ("role/cluster-operators", "role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Ops_0a", "user/a.b+c=d@e_f")

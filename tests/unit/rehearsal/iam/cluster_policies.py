@@ -112,7 +112,11 @@ def _filled(value: Any, layer: str) -> Any:
     if set(value) == {"Fn::GetAtt"}:
         return values[".".join(value["Fn::GetAtt"])]
     if set(value) == {"Fn::Sub"}:
-        return _REFERENCE.sub(lambda found: values[found[1]], value["Fn::Sub"])
+        text, own = value["Fn::Sub"] if isinstance(value["Fn::Sub"], list) else (value["Fn::Sub"], {})
+        return _REFERENCE.sub(lambda found: {**values, **_filled(own, layer)}[found[1]], text)
+    if set(value) == {"Fn::Select"}:
+        index, parts = value["Fn::Select"]
+        return _filled(parts, layer)[index]
     if set(value) == {"Fn::Join"}:
         separator, parts = value["Fn::Join"]
         return str(separator).join(_filled(parts, layer))

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from rehearsal.aws.iam import caller, policy
-from rehearsal.aws.iam.evaluation import Access, Policies, decide
+from rehearsal.aws.iam.context import Context, Values
+from rehearsal.aws.iam.evaluation import Access, Policies, ServicePrincipal, decide
 from rehearsal.aws.iam.requests.asked import Need
 from rehearsal.aws.resource_facts import Identity
 from rehearsal.aws.sessions import Session
@@ -88,3 +89,50 @@ def test_the_clusters_roles_use_it_still() -> None:
     assert may("ControlPlane", on_key("Decrypt", "ssm"))
     assert may("Worker", on_key("Decrypt", "dynamodb"))
     assert may("Function", on_key("GenerateDataKey", "sqs"))
+
+
+LOG_GROUPS = "arn:aws:logs:us-east-1:123456789012:log-group:"
+RULES = "arn:aws:events:us-east-1:123456789012:rule/"
+
+
+def service_may(service: str, action: str, values: dict[str, Values]) -> bool:
+    """Whether a service of AWS may use the key by itself."""
+    access = Access(ServicePrincipal(service), f"kms:{action}", KEY, Context(values))
+    return decide(access, Policies(resource=cluster.of_key(), resource_decides=True)).allowed
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ("holdfast-Services-1AB2CD3EF4GH-WorkerLogGroup-5IJ6KL7MN8OP", True),
+        ("holdfast-Lifecycle-1AB2CD3EF4GH-FunctionLogGroup-5IJ6KL7MN8OP", True),
+        ("holdfast-Network-1AB2CD3EF4GH-FlowLogGroup-5IJ6KL7MN8OP", True),
+        ("holdfast-2-Services-1AB2CD3EF4GH-WorkerLogGroup-5IJ6KL7MN8OP", False),
+        ("other-Services-1AB2CD3EF4GH-WorkerLogGroup-5IJ6KL7MN8OP", False),
+        ("/aws/lambda/anything", False),
+    ],
+)
+@pytest.mark.parametrize("action", ["Encrypt", "Decrypt", "GenerateDataKey"])
+def test_cloudwatch_logs_uses_it_for_this_stacks_log_groups_alone(action: str, group: str, expected: bool) -> None:
+    context: dict[str, Values] = {"kms:EncryptionContext:aws:logs:arn": f"{LOG_GROUPS}{group}"}
+    assert service_may("logs.us-east-1.amazonaws.com", action, context) is expected
+
+
+def test_cloudwatch_logs_uses_it_for_nothing_that_is_no_log_group() -> None:
+    assert not service_may("logs.us-east-1.amazonaws.com", "Decrypt", {})
+
+
+@pytest.mark.parametrize(
+    ("rule", "account", "expected"),
+    [
+        (f"holdfast-{cluster.UUID}-terminating", ACCOUNT, True),
+        (f"holdfast-{cluster.UUID}-schedule", ACCOUNT, True),
+        (f"holdfast-{cluster.UUID}-schedule", "210987654321", False),
+        ("holdfast-66666666-2222-3333-4444-555555555555-schedule", ACCOUNT, False),
+        ("anything", ACCOUNT, False),
+    ],
+)
+def test_eventbridge_uses_it_for_this_clusters_rules_alone(rule: str, account: str, expected: bool) -> None:
+    source: dict[str, Values] = {"aws:SourceAccount": account, "aws:SourceArn": f"{RULES}{rule}"}
+    assert service_may("events.amazonaws.com", "GenerateDataKey", source) is expected
+    assert not service_may("events.amazonaws.com", "Encrypt", source)
