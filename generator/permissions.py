@@ -76,6 +76,7 @@ class On(Enum):
     AUTOSCALER_ROLE = "the autoscaler's role"
     ROOT_STACK = "root stack"
     OWN_STACK = "own stack"
+    POOL_STACKS = "stacks of the pools"
     API_TARGETS = "targets of the API"
     ANY = "*"
 
@@ -173,6 +174,8 @@ GRANTS: tuple[Grant, ...] = (
     ),
     Grant(Role.CONTROL_PLANE, "AnswerLaunchHook", _HOOK, On.GROUPS, tagged=True),
     Grant(Role.CONTROL_PLANE, "SignalStack", (cloudformation.SignalResource,), On.OWN_STACK),
+    # Not the workers: IAM cannot tell the pools' workers apart, so each could fake or fail the update of every pool.
+    Grant(Role.CONTROL_PLANE, "SignalPools", (cloudformation.SignalResource,), On.POOL_STACKS),
     # The agent hands the credentials over (docs/decisions/0019).
     Grant(Role.CONTROL_PLANE, "AssumeAutoscalersRole", (sts.AssumeRole,), On.AUTOSCALER_ROLE),
     # the cluster-autoscaler, which is somebody else's program
@@ -242,7 +245,6 @@ GRANTS: tuple[Grant, ...] = (
     ),
     # A group of their own: IAM cannot tell streams of it apart by instance, so each worker writes those of all workers.
     Grant(Role.WORKER, "WriteLogs", _LOG_WRITE, On.WORKER_LOGS),
-    Grant(Role.WORKER, "SignalStack", (cloudformation.SignalResource,), On.OWN_STACK),
     # function
     Grant(Role.FUNCTION, "UseKey", _KEY_USE, On.KEY, conditions=via("dynamodb", "lambda", "sqs")),
     Grant(
@@ -407,10 +409,7 @@ def _condition(
         own["aws:EC2InstanceSourcePrivateIPv4"] = "${aws:VpcSourceIp}"
         if not central_endpoints:
             own["aws:SourceVpc"] = vpc_id
-        # Each pool has a statement about its own stack, and twelve of them have to fit into IAM's quota: where the call
-        # has to come from the VPC, and from the instance's own address, it says nothing more.
-        if central_endpoints or grant.on is not On.OWN_STACK:
-            own["aws:EC2InstanceSourceVPC"] = vpc_id
+        own["aws:EC2InstanceSourceVPC"] = vpc_id
     return {"Condition": condition(merged)} if merged else {}
 
 

@@ -155,6 +155,7 @@ def build(config: ClusterConfig) -> Root:
     control_plane = CONTROLPLANE.nest(
         parent,
         controlplane.Inputs(
+            cluster_id=cluster_id,
             cluster_uuid=cluster_uuid,
             function_arn=reconcile.function_arn,
             image=given.control_plane_image,
@@ -190,9 +191,7 @@ def build(config: ClusterConfig) -> Root:
                 image=given.worker_image,
                 instance_type=pool.instance_type,
                 instance_profile_arn=access.worker_instance_profile_arn,
-                role_name=access.worker_role_name,
                 key_arn=access.key_arn,
-                vpc_id=net.vpc_id,
                 subnet_ids=net.worker_subnet_ids,
                 security_group_id=net.worker_security_group_id,
                 table_name=data.table_name,

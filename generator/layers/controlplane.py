@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from troposphere import Ref, Select, StackId, Sub, Template
+from troposphere import Ref, Select, Split, StackId, Sub, Template
 from troposphere.autoscaling import AutoScalingGroup, InstanceMaintenancePolicy
 from troposphere.cloudformation import CustomResource, WaitCondition
 from troposphere.ec2 import LaunchTemplate
@@ -35,6 +35,7 @@ from generator.layer import Layer
 from generator.permissions import GROUPS, REPOSITORIES, On, Role, attach
 from generator.user_data import user_data
 from generator.values import (
+    ClusterId,
     ClusterUuid,
     FunctionArn,
     GroupNames,
@@ -60,6 +61,7 @@ ETCD_DEVICE = "/dev/sdb"
 
 @dataclass(frozen=True)
 class Inputs:
+    cluster_id: ClusterId
     cluster_uuid: ClusterUuid
     function_arn: FunctionArn
     function_role_name: RoleName
@@ -100,7 +102,13 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         CONTROLPLANE.name,
         Role.CONTROL_PLANE,
         inputs.role_name,
-        {On.REPOSITORIES: [REPOSITORIES], On.GROUPS: [GROUPS], On.ANY: ["*"], On.OWN_STACK: [StackId]},
+        {
+            On.REPOSITORIES: [REPOSITORIES],
+            On.GROUPS: [GROUPS],
+            On.ANY: ["*"],
+            On.OWN_STACK: [StackId],
+            On.POOL_STACKS: [_pool_stacks(inputs)],
+        },
         cluster_uuid=inputs.cluster_uuid,
         vpc_id=inputs.vpc_id,
         central_endpoints=config.network.endpoints == "given",
@@ -148,6 +156,17 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         )
     )
     return Outputs(GroupNames([Ref(group) for group in groups]))
+
+
+def _pool_stacks(inputs: Inputs) -> Sub:
+    """A pattern of the ids of the pools' stacks, which are made after this one.
+
+    CloudFormation names a nested stack `<stack>-<logical id>-<random part>`, and a pool's logical id begins so.
+    """
+    return Sub(
+        "arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:stack/${RootStack}-Workers*/*",
+        RootStack=Select(1, Split("/", inputs.cluster_id)),
+    )
 
 
 CONTROLPLANE = Layer("controlplane", Inputs, Outputs, build)

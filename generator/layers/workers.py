@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from troposphere import Ref, StackId, Sub, Template
+from troposphere import Ref, Sub, Template
 from troposphere.autoscaling import AutoScalingGroup, InstanceMaintenancePolicy
 from troposphere.ec2 import LaunchTemplate
 from troposphere.policies import AutoScalingScheduledAction, UpdatePolicy
@@ -27,7 +27,6 @@ from coordination.names import (
 from generator import compute
 from generator.config.model import ClusterConfig, Pool
 from generator.layer import Layer
-from generator.permissions import On, Role, attach
 from generator.user_data import user_data
 from generator.values import (
     ClusterUuid,
@@ -40,11 +39,9 @@ from generator.values import (
     LicenseConfigurationArn,
     Number,
     ParameterPrefix,
-    RoleName,
     SecurityGroupId,
     SubnetIds,
     TableName,
-    VpcId,
 )
 
 # The cluster-autoscaler finds groups, and learns what a node of an empty one would look like, by these tags.
@@ -76,10 +73,8 @@ class Inputs:
     image: ImageId
     instance_type: InstanceType
     instance_profile_arn: InstanceProfileArn
-    role_name: RoleName
     key_arn: KeyArn
     # network
-    vpc_id: VpcId
     subnet_ids: SubnetIds
     security_group_id: SecurityGroupId
     # what a node is told
@@ -100,19 +95,10 @@ def workers(pool: Pool) -> Layer[Inputs, Outputs]:
     name = f"workers-{pool.name}"
 
     def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
-        policy = attach(
-            template,
-            name,
-            Role.WORKER,
-            inputs.role_name,
-            {On.OWN_STACK: [StackId]},
-            vpc_id=inputs.vpc_id,
-            central_endpoints=config.network.endpoints == "given",
-        )
         settings = template.add_resource(_settings(pool))
         machine = template.add_resource(_launch_template(config, pool, inputs))
         group = _group(config, pool, inputs, machine)
-        group.DependsOn = [policy.title, settings.title]
+        group.DependsOn = [settings.title]
         template.add_resource(group)
         return Outputs(GroupNames([Ref(group)]))
 
@@ -120,7 +106,7 @@ def workers(pool: Pool) -> Layer[Inputs, Outputs]:
 
 
 def _settings(pool: Pool) -> Parameter:
-    """What the nodes of the pool register with, and where they send their signal."""
+    """What the nodes of the pool register with, and where the leading agent sends their signals."""
     settings = {
         PoolField.LABELS: pool.labels,
         PoolField.TAINTS: [{"key": taint.key, "value": taint.value, "effect": taint.effect} for taint in pool.taints],

@@ -30,6 +30,7 @@ from userdata.agent.observe.own_condition import keep
 from userdata.agent.observe.snapshot import Nodes
 from userdata.agent.observe.task import Observer
 from userdata.agent.pool_marks import PoolMarks
+from userdata.agent.pool_signals import PoolSignals
 from userdata.agent.removal.task import AgentLease, Removal, RemovalContext
 from userdata.agent.sight import Sight
 from userdata.agent.stale_nodes import StaleNodes
@@ -87,8 +88,8 @@ def tasks(context: AgentContext, leadership: AgentLease, measured: Callable[[str
 
 
 def approvals(context: AgentContext, pulse: Pulse) -> Sequence[Task]:
-    """What new nodes wait for: certificates, and their pools' marks. There may be thousands of requests, so these have
-    a loop and a client of their own."""
+    """What new nodes wait for: certificates, their pools' marks and signals. There may be thousands of requests, so
+    they have a loop and a client of their own."""
     identity = context.identity
     api = Api(identity.address, Access(identity.instance_id, context.root).agent)
     prefix = identity.arn.removesuffix(identity.instance_id)
@@ -97,7 +98,15 @@ def approvals(context: AgentContext, pulse: Pulse) -> Sequence[Task]:
     pools = PoolMarks(
         api, context.groups.groups, lambda pool: read_pool(ssm, parameters, pool), context.groups.states, pulse.beat
     )
-    return (*csr_approver.tasks(judge), pools.task())
+    stacks = client("cloudformation")
+    signals = PoolSignals(
+        api,
+        context.groups.groups,
+        lambda pool: read_pool(ssm, parameters, pool),
+        lambda stack, resource, instance_id: StackSignals(stacks, stack, instance_id).signal(resource),
+        pulse.beat,
+    )
+    return (*csr_approver.tasks(judge), pools.task(), signals.task())
 
 
 def renewal(context: AgentContext, pulse: Pulse) -> Task:

@@ -156,7 +156,6 @@ def _worker(begun: _Begun) -> End:
         image=begun.facts,
         table=begun.table,
         join_data=begun.join_data,
-        stack=StackSignals(client("cloudformation"), pool.stack, begun.identity.instance_id),
         system=SystemMachine(begun.root),
         stages=stages,
         run=run,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from coordination.fields import parsed
@@ -18,8 +17,7 @@ from userdata.boot.bootstrap_csr import Asker, Denied, Key
 from userdata.boot.context import jittered, registration
 from userdata.boot.end import End
 from userdata.boot.failures import Overtaken, StepFailed
-from userdata.boot.ports import ClusterItem, Machine, PublishedJoinData, Stack
-from userdata.boot.retry import until_told
+from userdata.boot.ports import ClusterItem, Machine, PublishedJoinData
 from userdata.boot.stages import RunningStage, Stages
 from userdata.config.image import ImageFacts
 from userdata.config.settings import ClusterSettings, PoolSettings
@@ -60,7 +58,6 @@ class WorkerContext:
     image: ImageFacts
     table: ClusterItem
     join_data: PublishedJoinData
-    stack: Stack
     system: Machine
     stages: Stages
     run: Run
@@ -108,8 +105,9 @@ class Worker:
             data = self._join_data()
             leaf, data = self._certified(data)
             self._join(data, leaf)
+        # No more: the leading agent tells the pool's stack (userdata/agent/pool_signals.py). What a worker may say to
+        # one pool's stack, a worker of any other pool could say as well.
         self._wait_ready()
-        self._signal()
 
     def _join_data(self) -> JoinData:
         with self._context.stages.stage("join-data") as told:
@@ -257,15 +255,6 @@ class Worker:
             tidied = (bootstrap_csr.forget(context.root), leftovers.tidy(context.root))
             if left := [each.reason for each in tidied if isinstance(each, Unknown)]:
                 told.say("; ".join(left))
-
-    def _signal(self) -> None:
-        """Tell the pool's stack, which waits only during an update: that it does not is no failure.
-
-        A Ready node is not replaced because the stack cannot be told: it serves, and is told once somebody answers.
-        """
-        context = self._context
-        with context.stages.stage("signal") as told:
-            until_told(partial(context.stack.signal, context.pool.group), context.image.pace.look, told, time.sleep)
 
     def _wait(self, told: RunningStage, reason: str) -> None:
         """Wait a moment. Raises StageFailed when the worker has had its time."""

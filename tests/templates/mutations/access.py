@@ -103,10 +103,21 @@ MUTATIONS = [
     Mutation("a_worker_reads_settings_and_join_data_but_no_key_of_the_pki", f"{_WORKER_SERVICES}/ReadSettings", GONE),
     Mutation("the_function_reaches_no_secret_and_no_backup", f"{_FUNCTION}/WriteLogs/Action/-", "ssm:GetParameter"),
     Mutation(
-        "a_node_role_signals_its_own_stack_only",
-        f"{_CONTROL_PLANE_GROUPS}/SignalStack/Resource",
-        [{"Ref": "RootStack"}],
+        "a_worker_signals_no_stack",
+        f"{_WORKER_SERVICES}/RegistryLogin/Action/-",
+        "cloudformation:SignalResource",
     ),
+    Mutation(
+        "control_planes_signal_the_stacks_of_groups_only",
+        f"{_CONTROL_PLANE_GROUPS}/SignalStack/Resource",
+        [{"Ref": "ClusterId"}],
+    ),
+    Mutation(
+        "control_planes_signal_the_stacks_of_groups_only",
+        f"{_CONTROL_PLANE_GROUPS}/SignalPools/Resource/0/Fn::Sub/0",
+        "arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:stack/${RootStack}-*/*",
+    ),
+    Mutation("control_planes_signal_the_stacks_of_groups_only", f"{_CONTROL_PLANE_GROUPS}/SignalPools", GONE),
     Mutation(
         "a_role_is_assumed_by_its_service_only",
         "iam/Resources/WorkerRole/Properties/AssumeRolePolicyDocument/Statement/0/Principal",

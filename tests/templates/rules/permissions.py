@@ -163,9 +163,6 @@ def a_nodes_credentials_are_of_use_in_the_clusters_vpc_only(cluster: Cluster) ->
             if statement.condition("StringEquals", "aws:EC2InstanceSourcePrivateIPv4") != "${aws:VpcSourceIp}":
                 yield f"{statement}: of use on another machine"
             for key in keys:
-                if key != "aws:SourceVpc" and "aws:SourceVpc" in keys and statement.body["Sid"] == "SignalStack":
-                    # There is one for each pool, and all have to fit into the quota.
-                    continue
                 value = statement.condition("StringEquals", key)
                 if value is None or not _is_the_vpc(cluster, statement, value):
                     yield f"{statement}: {key} is not the cluster's VPC"
@@ -226,13 +223,41 @@ def the_function_reaches_no_secret_and_no_backup(cluster: Cluster) -> Iterator[s
 
 
 @rule
-def a_node_role_signals_its_own_stack_only(cluster: Cluster) -> Iterator[str]:
-    for statement in cluster.role_statements(*NODE_ROLES):
+def a_worker_signals_no_stack(cluster: Cluster) -> Iterator[str]:
+    """All pools have one role: each worker could fake or fail the update of every pool."""
+    for statement in cluster.role_statements("WorkerRole"):
         if any(action.startswith("cloudformation:") for action in statement.actions):
-            if statement.actions != ["cloudformation:SignalResource"]:
-                yield f"{statement}: {statement.actions}"
-            if statement.resources != [{"Ref": "AWS::StackId"}]:
-                yield f"{statement}: {statement.resources} is not the stack that the groups stand in"
+            yield f"{statement}: {statement.actions}"
+
+
+@rule
+def control_planes_signal_the_stacks_of_groups_only(cluster: Cluster) -> Iterator[str]:
+    pools = [stack.logical_id for layer, stack in cluster.stacks.items() if layer.startswith("workers-")]
+    others = [stack.logical_id for layer, stack in cluster.stacks.items() if not layer.startswith("workers-")]
+    patterns = []
+    for statement in cluster.role_statements("ControlPlaneRole"):
+        if not any(action.startswith("cloudformation:") for action in statement.actions):
+            continue
+        if statement.actions != ["cloudformation:SignalResource"]:
+            yield f"{statement}: {statement.actions}"
+        for resource in statement.resources:
+            if resource == {"Ref": "AWS::StackId"} and statement.resource.layer == "controlplane":
+                continue
+            text, variables = resource["Fn::Sub"] if isinstance(resource.get("Fn::Sub"), list) else ("*", {})
+            patterns.append(substituted({"Fn::Sub": text}, {**_SAMPLE, "RootStack": "prod"}))
+            name = variables.get("RootStack", {}).get("Fn::Select", [None, {"Fn::Split": ["", ""]}])
+            root = cluster.resolve(statement.resource.layer, name[1]["Fn::Split"][1])
+            if name[0] != 1 or root != Place("root", {"Ref": "AWS::StackId"}):
+                yield f"{statement}: {resource} does not begin with the root stack's name"
+    cases = [
+        *((f"prod-{pool}", True) for pool in pools),
+        *((f"prod-{other}", False) for other in others),
+        *((f"{name}-{pool}", False) for pool in pools for name in ("other", "prod-eu")),
+    ]
+    for name, wanted in cases:
+        arn = f"arn:aws:cloudformation:us-east-1:123456789012:stack/{name}-1AB2CD3EF4GH/6f1ab6a0"
+        if any(fnmatchcase(arn, pattern) for pattern in patterns) is not wanted:
+            yield f"ControlPlaneRole: may {'not ' if wanted else ''}signal {name}"
 
 
 @rule

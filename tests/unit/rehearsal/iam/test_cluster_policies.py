@@ -29,6 +29,7 @@ TAGS: dict[str, dict[str, str]] = {
 }
 PARAMETERS = f"arn:aws:ssm:{START}:parameter/holdfast/{UUID}"
 
+POOL_STACK = f"{cluster.STACK}/holdfast-WorkersGeneral-1AB2CD3EF4GH/1"
 WRITES = ("PutItem", "UpdateItem", "DeleteItem")
 APPROVALS = ("approval#restore", "approval#removal")
 
@@ -134,8 +135,10 @@ WORKER = [
     (Need("logs:PutLogEvents", f"{cluster.AUDIT_LOGS}:log-stream:control-plane/i-1/audit"), False),
     (Need("logs:CreateLogStream", f"{cluster.AUDIT_LOGS}:log-stream:control-plane/i-1/audit"), False),
     (Need("logs:PutLogEvents", f"arn:aws:logs:{START}:log-group:other:log-stream:i"), False),
-    (Need("cloudformation:SignalResource", cluster.stack_id("workers-general")), True),
-    (Need("cloudformation:SignalResource", cluster.stack_id("controlplane")), False),
+    *(
+        (Need("cloudformation:SignalResource", stack), False)
+        for stack in (POOL_STACK, cluster.stack_id("controlplane"))
+    ),
     (Need("ecr:GetAuthorizationToken"), True),
     (Need("sts:AssumeRole", cluster.AUTOSCALER_ROLE), False),
 ]
@@ -164,6 +167,9 @@ CONTROL_PLANE = [
     *((Need("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/{role}"), False) for role in ("Worker", "Function")),
     (Need("ec2:DescribeInstances"), True),
     (Need("ec2:TerminateInstances", INSTANCE), False),
+    *((Need("cloudformation:SignalResource", stack), True) for stack in (POOL_STACK, cluster.stack_id("controlplane"))),
+    (Need("cloudformation:SignalResource", POOL_STACK.replace("holdfast-", "holdfast-2-")), False),
+    (Need("cloudformation:SignalResource", f"{cluster.STACK}/holdfast-Iam-1AB2CD3EF4GH/1"), False),
 ]
 FUNCTION = [
     (Need("autoscaling:SetDesiredCapacity", f"{GROUP}slot"), True),

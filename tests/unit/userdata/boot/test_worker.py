@@ -13,7 +13,7 @@ import pytest
 from coordination.names import CLUSTER_ITEM
 from coordination.record import Phase
 from tests.unit.userdata.boot.signing_api import place as place  # a fixture
-from tests.unit.userdata.boot.worker_endings import SIGNAL, gave_up, keeps_no_secret, serves, stopped
+from tests.unit.userdata.boot.worker_endings import gave_up, keeps_no_secret, serves, stopped
 from tests.unit.userdata.boot.worker_world import CPUS, JOIN_DATA, SECONDS, VERSION, Table, WorkerWorld, unready
 from tests.unit.userdata.boot.worker_world import world as world  # a fixture
 from tests.unit.userdata.boot.world import REFUSED, Fault
@@ -26,7 +26,7 @@ from userdata.pki.issuing import new_authority
 
 EVENTS = (
     *("table: get cluster", "machine: version", "ssm: join data", "row: fingerprint", "api: ask", "api: look"),
-    *("run: kubeadm join", "kubelet: asks", "kubeadm: ends", "run: kubectl get node", "stack: signal"),
+    *("run: kubeadm join", "kubelet: asks", "kubeadm: ends", "run: kubectl get node"),
 )
 STAGES = (
     "boot",
@@ -37,7 +37,6 @@ STAGES = (
     "certificate",
     "kubeadm-join",
     "node-ready",
-    "signal",
     "node",
 )
 
@@ -48,7 +47,6 @@ def test_a_worker_does_everything_once_and_in_this_order(world: WorkerWorld) -> 
     keeps_no_secret(world)
     assert tuple(world.events) == EVENTS
     assert tuple(dict.fromkeys(row["Stage"] for row in world.rows)) == STAGES
-    assert world.signals == [SIGNAL]
     assert len(world.api.stored) == 1
     assert world.reasons() == []
 
@@ -288,35 +286,16 @@ UNREADY: Mapping[str, tuple[Finished, str]] = {
 
 
 @pytest.mark.parametrize(("said", "reason"), UNREADY.values(), ids=UNREADY)
-def test_the_stack_is_told_nothing_while_kubectl_says(world: WorkerWorld, said: Finished, reason: str) -> None:
+def test_a_worker_waits_while_kubectl_says(world: WorkerWorld, said: Finished, reason: str) -> None:
     world.kubectl = [said] * 3
-    signalled: list[bool] = []
-    world.while_asleep = lambda: signalled.append("stack: signal" in world.events)
     assert world.boots() is End.SERVES
     serves(world)
-    assert signalled == [False] * 3
     (told,) = world.reasons()
     assert told.startswith(reason) or reason in told
 
 
 @pytest.mark.parametrize(("said", "reason"), UNREADY.values(), ids=UNREADY)
-def test_a_node_that_never_becomes_ready_gives_its_place_up_unsignalled(
-    world: WorkerWorld, said: Finished, reason: str
-) -> None:
+def test_a_node_that_never_becomes_ready_gives_its_place_up(world: WorkerWorld, said: Finished, reason: str) -> None:
     world.kubectl = [said] * 100
     assert world.boots() is End.FAILED
     gave_up(world, reason)
-
-
-def test_a_stack_that_does_not_wait_is_told_in_vain_and_that_is_no_failure(world: WorkerWorld) -> None:
-    world.stack_waits = False
-    assert world.boots() is End.SERVES
-    serves(world)
-    assert world.events.count("stack: signal") == 1
-
-
-def test_a_signal_whose_reply_is_lost_is_given_again_by_the_same_name(world: WorkerWorld) -> None:
-    world.fault = lambda number, event: Fault.LOST if world.events.count("stack: signal") == 1 else None
-    assert world.boots() is End.SERVES
-    serves(world)
-    assert world.signals == [SIGNAL, SIGNAL]

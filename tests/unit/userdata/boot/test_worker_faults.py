@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,17 +15,16 @@ from tests.unit.userdata.boot.endings import at
 from tests.unit.userdata.boot.signing_api import SigningApi
 from tests.unit.userdata.boot.signing_api import place as place  # a fixture
 from tests.unit.userdata.boot.test_worker import EVENTS
-from tests.unit.userdata.boot.worker_endings import SIGNAL, gave_up, keeps_no_secret, serves
+from tests.unit.userdata.boot.worker_endings import gave_up, keeps_no_secret, serves
 from tests.unit.userdata.boot.worker_world import CA_FILE, WorkerWorld, placed
 from tests.unit.userdata.boot.worker_world import world as world  # a fixture
 from tests.unit.userdata.boot.world import Crash, Fault
 from userdata.boot.bootstrap_csr import KEY_FILE
 from userdata.boot.end import End
-from userdata.boot.retry import LONGEST_PAUSE_SECONDS
 from userdata.kubeadm.places import BOOTSTRAP_FILE, DISCOVERY_FILE, JOIN_FILE, KUBELET_FILE
 
 FAULTS = (Fault.FAILS, Fault.LOST, Fault.CRASH)
-RESUMED = ("machine: start kubelet", "run: kubectl get node", "stack: signal")
+RESUMED = ("machine: start kubelet", "run: kubectl get node")
 """All that a worker does that has joined before."""
 POINTS = [
     (number, fault)
@@ -124,14 +122,12 @@ def test_a_node_in_service_needs_neither_record_nor_join_data_to_come_back_after
     assert world.boots() is End.SERVES
     serves(world)
     assert tuple(world.events[before:]) == RESUMED
-    assert world.signals == [SIGNAL, SIGNAL]
 
 
 @pytest.mark.parametrize("event", ["machine: start kubelet", "run: kubectl get node"])
 def test_a_node_that_does_not_come_back_after_a_reboot_gives_up_its_place(world: WorkerWorld, event: str) -> None:
     assert world.boots() is End.SERVES
     world.reboot()
-    world.signals.clear()
     world.fault = lambda number, happening: Fault.FAILS if happening == event else None
     assert world.boots() is End.FAILED
     gave_up(world, "start kubelet" if event.startswith("machine") else "the other side did not answer")
@@ -170,41 +166,6 @@ def test_a_machine_that_cannot_be_reset_gives_up_its_place(world: WorkerWorld) -
     assert world.boots() is End.FAILED
     gave_up(world, "kubeadm reset: as the test wants it")
     assert world.has(CA_FILE)
-
-
-# the signal
-
-
-@pytest.mark.parametrize("rebooted", [False, True], ids=["that has just joined", "that was rebooted"])
-def test_a_ready_node_is_not_given_up_because_its_stack_cannot_be_told(world: WorkerWorld, rebooted: bool) -> None:
-    if rebooted:
-        assert world.boots() is End.SERVES
-        world.reboot()
-        world.signals.clear()
-    told = world.events.count("stack: signal")
-
-    def out_of_reach(number: int, event: str) -> Fault | None:
-        return Fault.FAILS if event == "stack: signal" and world.events.count(event) < told + 40 else None
-
-    world.fault = out_of_reach
-    assert world.boots() is End.SERVES
-    serves(world)
-    assert world.signals == [SIGNAL]
-    assert world.reasons().count("SignalResource: ReadTimeoutError") == 1
-
-
-def test_a_stack_that_cannot_be_told_is_told_ever_more_rarely(world: WorkerWorld) -> None:
-    moments: list[float] = []
-
-    def throttled(number: int, event: str) -> Fault | None:
-        moments.extend([world.now] if event == "stack: signal" else [])
-        return Fault.FAILS if event == "stack: signal" and len(moments) < 20 else None
-
-    world.fault = throttled
-    assert world.boots() is End.SERVES
-    pauses = [later - earlier for earlier, later in pairwise(moments)]
-    assert pauses[0] == pytest.approx(5, rel=0.25)
-    assert pauses[-10:] == pytest.approx([LONGEST_PAUSE_SECONDS] * 10, rel=0.25)
 
 
 # the disk
@@ -249,7 +210,7 @@ def test_where_kubeadms_files_can_never_be_written_the_place_is_given_up_in_the_
 
 
 @pytest.mark.parametrize("path", [KEY_FILE, DISCOVERY_FILE])
-def test_a_ready_node_whose_first_key_cannot_be_removed_says_so_and_signals(world: WorkerWorld, path: str) -> None:
+def test_a_ready_node_whose_first_key_cannot_be_removed_says_so_and_serves(world: WorkerWorld, path: str) -> None:
     def blocked(number: int, event: str) -> None:
         if event == "kubeadm: ends":
             in_the_way(world, path)
@@ -257,7 +218,6 @@ def test_a_ready_node_whose_first_key_cannot_be_removed_says_so_and_signals(worl
     world.fault = blocked
     assert world.boots() is End.SERVES
     serves(world)
-    assert world.signals == [SIGNAL]
     (told,) = filter(None, world.reasons("done"))
     assert told.startswith("the first key could not be removed everywhere: [Errno ")
     assert ("not everything could be tidied: [Errno " in told) == (path == DISCOVERY_FILE)

@@ -1,4 +1,4 @@
-"""A world for whole boots of a worker: table, SSM, stack, kubeadm and kubelet in memory; files, openssl and TLS real.
+"""A world for whole boots of a worker: table, SSM, kubeadm and kubelet in memory; files, openssl and TLS real.
 
 Everything that the boot does to it is an event. A test says what becomes of which event, and what happens beside it.
 """
@@ -84,7 +84,6 @@ class WorkerWorld:
     """Called before each look at a request for a certificate; the agents' own judgement where a test does not say."""
     kubectl: list[Finished] = field(default_factory=list)
     """What kubectl says before it says how the node is."""
-    stack_waits: bool = True
     events: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
@@ -94,8 +93,6 @@ class WorkerWorld:
     """Every key and every token that this node has had, by a name that may be shown."""
     asked_unpublished: list[str] = field(default_factory=list)
     """Requests that the API got while the row spoke of another key, or of none."""
-    signals: list[dict[str, str]] = field(default_factory=list)
-    signals_too_early: int = 0
     is_ending: bool = False
     """Whether the machine was told to shut down."""
     kubelet_runs: bool = False
@@ -215,7 +212,8 @@ class WorkerWorld:
 
     def clients(self, service: str) -> Any:
         """Instead of boto3's."""
-        made = {"ssm": Ssm, "cloudformation": CloudFormation}
+        # No client of CloudFormation: a worker may signal nothing.
+        made = {"ssm": Ssm}
         return made[service](self) if service in made else None
 
     def run(self, command: Sequence[str], seconds: float, **_: Any) -> Finished:
@@ -387,24 +385,6 @@ class Ssm:
         if Name not in self.world.parameters:
             raise ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameter")
         return {"Parameter": {"Value": self.world.parameters[Name]}}
-
-
-@dataclass(frozen=True)
-class CloudFormation:
-    """The pool's stack."""
-
-    world: WorkerWorld
-
-    def signal_resource(self, **told: str) -> None:
-        fault = self.world.happens("stack: signal")
-        if fault is Fault.FAILS:
-            raise ReadTimeoutError(endpoint_url="https://cloudformation")
-        if not self.world.stack_waits:
-            raise ClientError({"Error": {"Code": "ValidationError", "Message": "UPDATE_COMPLETE"}}, "SignalResource")
-        self.world.signals.append(told)
-        self.world.signals_too_early += not self.world.is_ready
-        if fault is Fault.LOST:
-            raise ReadTimeoutError(endpoint_url="https://cloudformation")
 
 
 @pytest.fixture
