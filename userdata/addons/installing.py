@@ -1,7 +1,8 @@
-"""Installs add-ons from a control plane, and asks what is installed, by kubectl and kubeadm.
+"""Installs add-ons from a control plane, by kubectl and kubeadm as the cluster's administrator, and asks what is
+installed, by the agent's own client.
 
-Both talk to the node's own API server (userdata.kube.kubectl). kubeadm does so by itself where its configuration says
-which address the node advertises.
+kubectl and kubeadm talk to the node's own API server (userdata.kube.kubectl). kubeadm does so by itself where its
+configuration says which address the node advertises.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from userdata.addons.filling import ManifestError, Values
 from userdata.addons.places import FOLDER, NAMESPACE, RECORD
 from userdata.faults.output import of_output
 from userdata.host.commands import Finished
-from userdata.kube.kubectl import KubectlTarget, printed
+from userdata.kube.client import Api
+from userdata.kube.kubectl import KubectlTarget
+from userdata.kube.outcomes import NotFound
+from userdata.kube.resources import CONFIG_MAPS
 from userdata.kubeadm.addon_config import DNS, DNS_AND_PROXY
 from userdata.kubeadm.documents import Document
 
 # The API server answers an apply of all of Cilium in two seconds; a cluster that was just founded takes longer.
 _APPLY_SECONDS = 120.0
-_ASK_SECONDS = 30.0
 _KUBEADM_SECONDS = 120.0
 
 
@@ -57,17 +60,18 @@ def install(addons: Addons, here: KubectlTarget, configuration: str) -> Done | U
     return Done() if said.succeeded else _failed("the record of add-ons", said)
 
 
-def installed(here: KubectlTarget) -> Reading[Record | None]:
-    """What was installed completely the last time; None where nothing was."""
-    asked = here.kubectl("get", "configmap", RECORD, "-n", NAMESPACE, "--ignore-not-found", "-o", "json")
-    said = here.run(asked, _ASK_SECONDS)
-    if not said.succeeded:
-        return _failed("the record of add-ons", said)
-    try:
-        found = printed(said.output)
-    except ValueError:
-        return Unknown("the record of add-ons: kubectl's answer is no JSON")
-    return Known(None if found is None else read_record(found))
+def installed(agent: Api) -> Reading[Record | None]:
+    """What was installed completely the last time; None where nothing was.
+
+    The agents' own right is enough (userdata/kube/rights.py). They ask each minute, and use an administrator's file
+    where something is to be installed alone.
+    """
+    found = agent.get(CONFIG_MAPS, RECORD, NAMESPACE)
+    if isinstance(found, NotFound):
+        return Known(None)
+    if not isinstance(found, Known):
+        return Unknown(f"the record of add-ons: {found.reason}")
+    return Known(read_record(found.value))
 
 
 def _apply(document: Document, here: KubectlTarget) -> Finished:

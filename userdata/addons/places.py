@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from userdata.kube.rights import ADDONS_RECORD
+
 FOLDER = "/opt/holdfast/addons"
 """The image's manifests: JSON files, applied in the order of their names."""
 POLICIES = "15-policies.json"
@@ -13,5 +15,5 @@ AUTOSCALER_UID = 65534
 """The user that it runs as."""
 
 NAMESPACE = "kube-system"
-RECORD = "holdfast-addons"
+RECORD = ADDONS_RECORD
 """The ConfigMap that says what is installed."""

@@ -226,7 +226,7 @@ def _addons(context: AgentContext) -> Task:
             found, here, addon_config.configuration(cluster, context.identity.address, context.image.host)
         )
 
-    return addons.task(wanted, partial(installing.installed, here), install)
+    return addons.task(wanted, partial(installing.installed, context.api), install)
 
 
 def _sources(context: AgentContext) -> ObservationSources:

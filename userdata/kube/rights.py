@@ -26,6 +26,9 @@ by the second, whoever has a node's certificate gets the next one, also when the
 CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client-kubelet"
 SERVING_SIGNER = "kubernetes.io/kubelet-serving"
 
+ADDONS_RECORD = "holdfast-addons"
+"""The ConfigMap of SYSTEM that says which add-ons are installed: the one that agents may read."""
+
 _NAME = "holdfast:agent"
 _RBAC = "rbac.authorization.k8s.io"
 _SUBJECTS = [{"kind": "Group", "apiGroup": _RBAC, "name": AGENTS}]
@@ -56,8 +59,12 @@ _IN_THE_CLUSTER: Sequence[Object] = (
     {"apiGroups": [""], "resources": ["pods/eviction"], "verbs": ["create"]},
     {"apiGroups": ["apps"], "resources": ["daemonsets"], "verbs": ["get"]},
 )
-# Join tokens are Secrets of this namespace, and a rule cannot say of which type.
-_IN_THE_SYSTEM: Sequence[Object] = ({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create"]},)
+_IN_THE_SYSTEM: Sequence[Object] = (
+    # Join tokens are Secrets of this namespace, and a rule cannot say of which type.
+    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create"]},
+    # Whether the add-ons are installed (userdata/addons/installing.py).
+    {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [ADDONS_RECORD], "verbs": ["get"]},
+)
 
 
 def install(administrator: Api) -> Change:

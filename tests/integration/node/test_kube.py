@@ -18,6 +18,8 @@ from tests.integration.node.kube import INSTANCE, Cloud, Kube, binding, serving
 from tests.programs import MINORS
 from tests.unit.userdata.requests import of_node, signing_request
 from tests.unit.userdata.secrecy import leaks, process_arguments
+from userdata.addons.content import Record, record_document
+from userdata.addons.installing import installed
 from userdata.agent.csr_approver import CsrApprover, tasks
 from userdata.agent.csr_policy import GRACE_SECONDS
 from userdata.host import https, network
@@ -231,6 +233,14 @@ def test_an_agent_may_do_nothing_that_no_task_needs(
         assert isinstance(kube.agent.list(resource, namespace), Forbidden), asked
     else:
         assert isinstance(getattr(kube.agent, verb)(resource, name, namespace), Forbidden), asked
+
+
+def test_an_agent_reads_by_its_own_right_which_add_ons_are_installed(kube: Kube) -> None:
+    assert installed(kube.agent) == Known(None)
+    record = Record("v1.37.2", "a hash")
+    assert kube.master.apply(CONFIG_MAPS, record_document(record), SYSTEM) == Done()
+    assert installed(kube.agent) == Known(record)
+    assert isinstance(kube.agent.get(CONFIG_MAPS, "extension-apiserver-authentication", SYSTEM), Forbidden)
 
 
 def test_an_agent_cannot_give_itself_more(kube: Kube) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
 
@@ -14,7 +15,11 @@ from tests.unit.userdata.addons.test_filling import VALUES
 from userdata.addons.content import addons, record_document
 from userdata.addons.installing import install, installed
 from userdata.host.commands import Finished
+from userdata.kube.client import Api
 from userdata.kube.kubectl import KubectlTarget
+from userdata.kube.outcomes import Answer, Forbidden, NotFound
+from userdata.kube.resources import CONFIG_MAPS, ROLES, Object, Resource
+from userdata.kube.rights import documents
 
 WITHOUT_PROXY = addons(MANIFESTS, VALUES, "v1.37.2", kube_proxy=False)
 TOLD = "what kubeadm is told"
@@ -54,9 +59,8 @@ def test_dns_then_the_images_own_then_the_record() -> None:
 def test_every_kubectl_asks_the_nodes_own_api_server() -> None:
     programs = Programs()
     install(WITHOUT_PROXY, here(programs), TOLD)
-    installed(here(programs))
     asked = [command for command, _ in programs.ran if command[0] == "kubectl"]
-    assert len(asked) == 3
+    assert len(asked) == 2
     assert all(command[command.index("--server") + 1] == "https://10.0.0.5:6443" for command in asked)
 
 
@@ -76,20 +80,36 @@ def test_a_failure_ends_it_before_the_record_and_says_where(failing: int, what: 
     assert len(programs.ran) == failing + 1
 
 
+class Agent:
+    """Stands for the agent's own client."""
+
+    def __init__(self, answer: Answer[Object]) -> None:
+        self.answer = answer
+        self.asked: list[tuple[Resource, str, str]] = []
+
+    def get(self, resource: Resource, name: str, namespace: str = "") -> Answer[Object]:
+        self.asked.append((resource, name, namespace))
+        return self.answer
+
+
 @pytest.mark.parametrize(
-    ("output", "expected"),
+    ("answer", "expected"),
     [
-        ("", Known(None)),
-        (json.dumps(record_document(WITHOUT_PROXY.record)), Known(WITHOUT_PROXY.record)),
-        ("Warning: old\n" + json.dumps(record_document(WITHOUT_PROXY.record)), Known(WITHOUT_PROXY.record)),
-        ('{"kind": "ConfigMap"}', Known(None)),
-        ('{"kind": ', Unknown("the record of add-ons: kubectl's answer is no JSON")),
+        (NotFound("there is none"), Known(None)),
+        (Known(record_document(WITHOUT_PROXY.record)), Known(WITHOUT_PROXY.record)),
+        (Known({"kind": "ConfigMap"}), Known(None)),
+        (Forbidden("not you"), Unknown("the record of add-ons: not you")),
+        (Unknown("no answer"), Unknown("the record of add-ons: no answer")),
     ],
 )
-def test_what_is_installed_is_read_from_the_record(output: str, expected: object) -> None:
-    assert installed(here(Programs(output=output))) == expected
+def test_what_is_installed_is_read_from_the_record(answer: Answer[Object], expected: object) -> None:
+    agent = Agent(answer)
+    assert installed(cast(Api, agent)) == expected
+    assert agent.asked == [(CONFIG_MAPS, "holdfast-addons", "kube-system")]
 
 
-def test_an_api_that_does_not_answer_is_unknown_and_not_nothing() -> None:
-    found = installed(here(Programs(status=1, output="dial tcp 10.0.0.5:6443: connect: connection refused")))
-    assert found == Unknown("the record of add-ons: the other side did not answer, or not in time")
+def test_the_agents_may_read_the_record_and_no_other_config_map() -> None:
+    rules = [rule for resource, _, document in documents() if resource == ROLES for rule in document["rules"]]
+    assert [rule for rule in rules if "configmaps" in rule["resources"]] == [
+        {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["holdfast-addons"], "verbs": ["get"]}
+    ]
