@@ -14,12 +14,14 @@ import os
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+from functions import libraries
 
 _ROOT = Path(__file__).resolve().parent.parent
 _PACKAGES = ("coordination", "functions")
-_THIS = "functions/package.py"
+_BUILDING = {"functions/libraries.py", "functions/package.py"}
 # The earliest time that a zip can hold.
 _TIME = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
@@ -27,23 +29,28 @@ _MODE = 0o100644
 
 
 def sources(root: Path = _ROOT) -> Iterator[Path]:
-    """The files of the bundle, relative to `root`, in a fixed order."""
+    """The files of the bundle that are ours, relative to `root`, in a fixed order."""
     found = (path.relative_to(root) for package in _PACKAGES for path in (root / package).rglob("*.py"))
     for path in sorted(found, key=Path.as_posix):
-        if path.as_posix() != _THIS:
+        if path.as_posix() not in _BUILDING:
             yield path
 
 
-def bundle(root: Path = _ROOT) -> bytes:
-    """The zip's bytes."""
+def bundle(root: Path = _ROOT, taken: Mapping[str, bytes] | None = None) -> bytes:
+    """The zip's bytes: our code, and beside it what is `taken` along, the locked AWS library where nothing is said.
+
+    Raises LibraryError.
+    """
+    content = dict(libraries.files() if taken is None else taken)
+    content |= {path.as_posix(): (root / path).read_bytes() for path in sources(root)}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for path in sources(root):
-            entry = zipfile.ZipInfo(path.as_posix(), _TIME)
+        for name in sorted(content):
+            entry = zipfile.ZipInfo(name, _TIME)
             entry.create_system = _UNIX
             entry.external_attr = _MODE << 16
             entry.compress_type = zipfile.ZIP_STORED
-            archive.writestr(entry, (root / path).read_bytes())
+            archive.writestr(entry, content[name])
     return buffer.getvalue()
 
 
@@ -67,9 +74,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to write the zip")
     parser.add_argument("--json", action="store_true", help="print path, size in bytes and sha256 as JSON")
     options = parser.parse_args(arguments)
-    content = bundle()
     try:
+        content = bundle()
         write(options.out, content)
+    except libraries.LibraryError as error:
+        print(error, file=sys.stderr)
+        return 1
     except OSError as error:
         print(f"{options.out}: {error.strerror}", file=sys.stderr)
         return 1

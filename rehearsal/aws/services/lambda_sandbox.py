@@ -216,7 +216,8 @@ class Sandbox:
         readable, writable = os.pipe()
         try:
             process = subprocess.Popen(
-                [sys.executable, "-B", "-u", str(BOOTSTRAP)],
+                # It may keep compiled files beside the code, which is unpacked once for all processes of a function.
+                [sys.executable, "-u", str(BOOTSTRAP)],
                 cwd=folder,
                 env={
                     **function.environment,

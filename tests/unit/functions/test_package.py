@@ -1,10 +1,11 @@
-"""The function's code as a zip: the same bytes everywhere, and complete without anything but boto3."""
+"""The function's code as a zip: the same bytes everywhere, and complete with the AWS library that is locked."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -13,12 +14,14 @@ from pathlib import Path
 import boto3
 import pytest
 
-from functions import package
+from functions import libraries, package
 
 ROOT = Path(__file__).resolve().parents[3]
 SITE_PACKAGES = Path(boto3.__file__).resolve().parents[1]
-# boto3 and what it needs itself: Lambda's Python brings these along. certifi is used where it happens to be installed.
-PROVIDED = {"boto3", "botocore", "certifi", "dateutil", "jmespath", "s3transfer", "six", "urllib3"}
+TAKEN = {"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"}
+# Lambda's limit for a zip that is uploaded, and for what it holds:
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MAX_BYTES = 50 * 1024 * 1024
 
 IMPORT_ALL = """
 import json, sys
@@ -60,6 +63,7 @@ def test_the_zip_holds_the_two_packages_and_nothing_that_only_builds_or_tests(tm
     for name in (
         "coordination/__init__.py",
         "coordination/__pycache__/a.pyc",
+        "functions/libraries.py",
         "functions/package.py",
         "functions/a.py",
     ):
@@ -83,11 +87,13 @@ def test_another_python_makes_the_same_bytes(tmp_path: Path) -> None:
     pythons = other_pythons()
     if not pythons:
         pytest.skip("no other Python is installed by pyenv")
-    script = "import sys; sys.path.insert(0, sys.argv[1]); from functions.package import main; main(sys.argv[2:])"
+    script = "import sys; sys.path[:0] = sys.argv[1:3]; from functions.package import main; main(sys.argv[3:])"
     made = set()
     for number, python in enumerate([Path(sys.executable), *pythons]):
         target = tmp_path / f"{number}.zip"
-        said = json.loads(run(python, "-B", "-c", script, str(ROOT), "--out", str(target), "--json"))
+        said = json.loads(
+            run(python, "-B", "-c", script, str(ROOT), str(SITE_PACKAGES), "--out", str(target), "--json")
+        )
         content = target.read_bytes()
         assert said == {"path": str(target), "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         made.add(said["sha256"])
@@ -102,12 +108,89 @@ def test_the_handler_starts_from_the_unzipped_code_alone_and_without_boto3(tmp_p
         assert said["from"] == str(code / "functions" / "reconcile" / "handler.py")
 
 
-def test_a_pass_needs_boto3_and_nothing_else(tmp_path: Path) -> None:
-    paths = json.dumps([str(unzipped(tmp_path)), str(SITE_PACKAGES)])
-    said = json.loads(run(sys.executable, "-I", "-S", "-B", "-c", IMPORT_ALL, paths, "with-wiring"))
-    assert set(said["outside"]) <= {"coordination", "functions"} | PROVIDED
-    assert "boto3" in said["outside"]
-    assert said["eager"] is False
+def test_a_pass_needs_nothing_but_what_the_zip_holds(tmp_path: Path) -> None:
+    code = json.dumps([str(unzipped(tmp_path))])
+    for python in [Path(sys.executable), *other_pythons()]:
+        said = json.loads(run(python, "-I", "-S", "-B", "-c", IMPORT_ALL, code, "with-wiring"))
+        assert set(said["outside"]) <= {"coordination", "functions"} | TAKEN
+        assert "boto3" in said["outside"]
+        assert said["eager"] is False
+
+
+MAKE_CLIENTS = """
+import json, sys
+sys.path[:0] = json.loads(sys.argv[1])
+import boto3, botocore
+from coordination.adapters.clients import client
+made = {name: sorted(client(name).meta.method_to_api_mapping) for name in json.loads(sys.argv[2])}
+client("autoscaling").get_paginator("describe_auto_scaling_groups")
+client("ec2").get_paginator("describe_instances")
+said = {"boto3": boto3.__version__, "botocore": botocore.__version__, "from": [boto3.__file__, botocore.__file__]}
+print(json.dumps({**said, "made": made}))
+"""
+
+
+def test_each_client_of_the_function_is_made_by_the_locked_boto3_of_the_zip_itself(tmp_path: Path) -> None:
+    code = unzipped(tmp_path)
+    environment = {"AWS_DEFAULT_REGION": "us-gov-west-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    arguments = [json.dumps([str(code), str(SITE_PACKAGES)]), json.dumps(list(asked_services()))]
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", MAKE_CLIENTS, *arguments],
+        cwd="/",
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    # Lambda's own boto3 stands behind the function's folder, as this environment's does here.
+    assert said["from"] == [str(code / name / "__init__.py") for name in ("boto3", "botocore")]
+    assert {name: said[name] for name in ("boto3", "botocore")}.items() <= libraries.locked().items()
+    assert "describe_instances" in said["made"]["ec2"]
+    # The newest description of each service, as this environment's complete boto3 has it.
+    for name, methods in said["made"].items():
+        whole = boto3.client(name, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+        assert methods == sorted(whole.meta.method_to_api_mapping)
+
+
+def asked_services() -> set[str]:
+    """The services that the function's wiring has clients of."""
+    return set(re.findall(r'clients\.of\("(\w+)"', (ROOT / "functions/reconcile/wiring.py").read_text()))
+
+
+def test_descriptions_are_taken_of_the_services_that_are_asked_and_of_no_other() -> None:
+    assert asked_services() == set(libraries.SERVICES)
+    described = {name.split("/")[2] for name in libraries.files() if re.match(r"botocore/data/[^/]+/", name)}
+    assert described == set(libraries.SERVICES)
+
+
+def test_the_zip_is_far_from_lambdas_limit_and_holds_the_licences_of_what_it_takes() -> None:
+    content = package.bundle()
+    assert len(content) < MAX_BYTES / 5
+    licences = {name.split("-")[0] for name in libraries.files() if ".dist-info/" in name}
+    assert {name.replace("python_", "") for name in licences} == TAKEN
+
+
+def test_a_library_of_another_version_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(libraries.LibraryError, match=r"boto3 is \S+ in this environment; allowed: 1\.0\.0"):
+        libraries.files({"boto3": "1.0.0"})
+    with pytest.raises(libraries.LibraryError, match="nothing is missing in this environment"):
+        libraries.files({"nothing": "1.0.0"})
+
+
+def test_a_library_that_was_changed_since_it_was_installed_is_refused(tmp_path: Path) -> None:
+    version = libraries.locked()["six"]
+    for path in [SITE_PACKAGES / "six.py", *(SITE_PACKAGES / f"six-{version}.dist-info").rglob("*")]:
+        if path.is_file():
+            copy = tmp_path / path.relative_to(SITE_PACKAGES)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(path.read_bytes())
+    assert "six.py" in libraries.files({"six": version}, tmp_path)
+    with (tmp_path / "six.py").open("a") as changed:
+        changed.write("\n")
+    with pytest.raises(libraries.LibraryError, match=r"six: six\.py is not what was installed"):
+        libraries.files({"six": version}, tmp_path)
 
 
 def test_half_a_zip_never_stands_where_a_whole_one_is_expected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
