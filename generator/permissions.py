@@ -119,8 +119,7 @@ _NO_APPROVALS: Mapping[str, Mapping[str, Any]] = {
     "Null": {"dynamodb:LeadingKeys": "false"},
 }
 
-# Resources that no layer owns. A group's ARN holds a random part, so groups are told apart by the cluster's tag.
-REPOSITORIES = Sub("arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository/*")
+# What no layer owns. A group's ARN holds a random part, so groups are told apart by the cluster's tag.
 GROUPS = Sub(
     "arn:${AWS::Partition}:autoscaling:${AWS::Region}:${AWS::AccountId}:autoScalingGroup:*:autoScalingGroupName/*"
 )
@@ -308,6 +307,13 @@ GRANTS: tuple[Grant, ...] = (
     # Which slot an update rolls.
     Grant(Role.FUNCTION, "SeeSlots", (cloudformation.DescribeStackResources,), On.OWN_STACK),
 )
+
+
+def repositories(patterns: Sequence[str]) -> dict[On, list[Sub]]:
+    """The repositories of the account's ECR, by their names or by what these begin with (`team/*`); nothing where there
+    is none, for a statement has to be about something."""
+    own = "arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository"
+    return {On.REPOSITORIES: [Sub(f"{own}/{pattern}") for pattern in patterns]} if patterns else {}
 
 
 def attach(

@@ -42,6 +42,12 @@ def _put_namespace(draw: Draw, document: Document) -> str:
     return "kubernetes.privilegedNamespaces[1]"
 
 
+def _put_repository(draw: Draw, document: Document) -> str:
+    wrong = draw(st.sampled_from(("", "a*b", "A", "a?", "**", "/a", "a" * 101, "a\n", 3)))
+    document["kubernetes"]["imageRepositories"] = ["fine/*", wrong]
+    return "kubernetes.imageRepositories[1]"
+
+
 def _put_in_pool(key: str, values: Sequence[Any]) -> Callable[[Draw, Document], str]:
     def put(draw: Draw, document: Document) -> str:
         index, pool = _pool(draw, document)
@@ -236,6 +242,8 @@ BREAKS: tuple[Callable[[Draw, Document], str], ...] = (
     _put("kubernetes", "serviceCidr", ("172.16.0.0/11", "172.20.0.0/25", "250.0.0.0/16", False)),
     _put("kubernetes", "privilegedNamespaces", ("a", 21 * ["a"], {"a": "b"})),
     _put_namespace,
+    _put("kubernetes", "imageRepositories", ("*", 11 * ["a"], {"a": "b"})),
+    _put_repository,
     _put("controlPlane", "slots", (0, 1, 2, 4, 7, "3", True)),
     _put("controlPlane", "tenancy", ("shared", None)),
     _put("controlPlane", "etcdVolumeGib", (7, 1025, "20")),

@@ -72,6 +72,7 @@ def valid_documents(draw: Draw) -> Document:
             "podCidr": str(pods),
             "serviceCidr": str(_range(draw, service_area, 12, 24)),
             "privilegedNamespaces": draw(_NAMESPACES),
+            "imageRepositories": draw(_REPOSITORIES),
         },
         "controlPlane": control_plane,
         "pools": pools,
@@ -110,6 +111,7 @@ _CLUSTER_NAMES = _names(32)
 _POOL_NAMES = st.lists(_names(24), min_size=1, max_size=5, unique_by=_without_hyphens)
 _GROUP_NAMES = st.lists(_names(24), max_size=3, unique_by=_without_hyphens)
 _NAMESPACES = st.lists(_names(63), max_size=3)
+_REPOSITORIES = st.lists(st.from_regex(r"[a-z0-9][a-z0-9._/-]{0,98}\*?|\*", fullmatch=True), max_size=10)
 _WORDS = st.sampled_from(_ALPHANUMERIC) | _words(_ALPHANUMERIC, _ALPHANUMERIC + "-_.", _ALPHANUMERIC, 63)
 _VALUES = st.just("") | _WORDS
 # Keys of labels and taints, some in the user's own domains.

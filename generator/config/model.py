@@ -37,6 +37,17 @@ Namespace = Annotated[
         extra={"allowed": "1 to 63 lower-case letters, digits and hyphens, no hyphen first or last"},
     ),
 ]
+# Names of ECR: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
+RepositoryPattern = Annotated[
+    str,
+    Meta(
+        pattern=r"^([a-z0-9][a-z0-9._/-]{0,98}\*?|\*)$",
+        extra={
+            "allowed": "1 to 100 lower-case letters, digits, dots, hyphens, underscores and slashes, beginning with a "
+            "letter or digit, with * last for every name that begins so; * alone for all"
+        },
+    ),
+]
 # A pool's name is part of a template's file name and, in CamelCase, of logical ids and parameter names.
 _SHORT_NAME = Meta(
     pattern="^[a-z][a-z0-9-]{0,22}[a-z0-9]$",
@@ -214,6 +225,15 @@ class Kubernetes(_Section, frozen=True, kw_only=True):
             "files: with a pod there one has the node. A change reaches a control plane when it is replaced.",
         ),
     ] = ()
+    # Not `*`: any repository of the account may hold what is no business of the cluster's pods.
+    image_repositories: Annotated[
+        tuple[RepositoryPattern, ...],
+        Meta(
+            max_length=10,
+            description="Repositories of the account's ECR that nodes may pull images from; with * last all that begin "
+            "so, * alone for every one.",
+        ),
+    ] = ("holdfast/*",)
 
 
 class ClusterConfig(_Section, frozen=True, kw_only=True):
@@ -239,7 +259,7 @@ class ClusterConfig(_Section, frozen=True, kw_only=True):
     network: Network = Network()
     kubernetes: Kubernetes = Kubernetes()
     control_plane: ControlPlane = ControlPlane()
-    # Each pool adds a policy to the worker role, and IAM allows 10,240 characters for all policies of a role.
+    # So many are generated and looked at in tests (tests/templates/test_largest.py).
     pools: Annotated[
         tuple[Pool, ...], Meta(min_length=1, max_length=12, description="The worker pools; at least one.")
     ] = (Pool(name="general"),)

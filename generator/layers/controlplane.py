@@ -32,7 +32,7 @@ from coordination.names import (
 from generator import compute
 from generator.config.model import ClusterConfig
 from generator.layer import Layer
-from generator.permissions import GROUPS, REPOSITORIES, On, Role, attach
+from generator.permissions import GROUPS, On, Role, attach, repositories
 from generator.user_data import user_data
 from generator.values import (
     ClusterId,
@@ -103,7 +103,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         Role.CONTROL_PLANE,
         inputs.role_name,
         {
-            On.REPOSITORIES: [REPOSITORIES],
+            **repositories(config.kubernetes.image_repositories),
             On.GROUPS: [GROUPS],
             On.ANY: ["*"],
             On.OWN_STACK: [StackId],

@@ -16,7 +16,7 @@ from troposphere.ssm import Parameter
 from coordination.names import JOIN, POOLS, SETTINGS, Setting, parameter_prefix
 from generator.config.model import ClusterConfig
 from generator.layer import Layer, logical_id
-from generator.permissions import GROUPS, REPOSITORIES, On, Role, attach
+from generator.permissions import GROUPS, On, Role, attach, repositories
 from generator.values import (
     BucketName,
     ClusterId,
@@ -104,7 +104,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     worker_resources: dict[On, list[Any]] = {
         On.JOIN_PARAMETERS: readable,
         On.WORKER_LOGS: [GetAtt(worker_logs, "Arn")],
-        On.REPOSITORIES: [REPOSITORIES],
+        **repositories(config.kubernetes.image_repositories),
         On.GROUPS: [GROUPS],
         On.ANY: ["*"],
     }

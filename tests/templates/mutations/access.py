@@ -119,6 +119,11 @@ MUTATIONS = [
     ),
     Mutation("control_planes_signal_the_stacks_of_groups_only", f"{_CONTROL_PLANE_GROUPS}/SignalPools", GONE),
     Mutation(
+        "nodes_pull_images_of_the_repositories_that_were_chosen_only",
+        f"{_WORKER_SERVICES}/PullImages/Resource/0",
+        {"Fn::Sub": "arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository/*"},
+    ),
+    Mutation(
         "a_role_is_assumed_by_its_service_only",
         "iam/Resources/WorkerRole/Properties/AssumeRolePolicyDocument/Statement/0/Principal",
         {"AWS": "*"},

@@ -231,6 +231,21 @@ def a_worker_signals_no_stack(cluster: Cluster) -> Iterator[str]:
 
 
 @rule
+def nodes_pull_images_of_the_repositories_that_were_chosen_only(cluster: Cluster) -> Iterator[str]:
+    own = "arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository"
+    wanted = [{"Fn::Sub": f"{own}/{name}"} for name in cluster.config.kubernetes.image_repositories]
+    for role in NODE_ROLES:
+        found = [
+            resource
+            for statement in cluster.role_statements(role)
+            if "ecr:BatchGetImage" in statement.actions
+            for resource in statement.resources
+        ]
+        if found != wanted:
+            yield f"{role}: pulls from {found}, not {wanted}"
+
+
+@rule
 def control_planes_signal_the_stacks_of_groups_only(cluster: Cluster) -> Iterator[str]:
     pools = [stack.logical_id for layer, stack in cluster.stacks.items() if layer.startswith("workers-")]
     others = [stack.logical_id for layer, stack in cluster.stacks.items() if not layer.startswith("workers-")]

@@ -92,6 +92,12 @@ ADDRESSES = [
         'kubernetes.privilegedNamespaces[0]: given "Storage"; allowed: 1 to 63 lower-case letters, digits and hyphens, '
         "no hyphen first or last",
     ),
+    (
+        'kubernetes: {imageRepositories: ["team/*", "*/base"]}',
+        'kubernetes.imageRepositories[1]: given "*/base"; allowed: 1 to 100 lower-case letters, digits, dots, hyphens, '
+        "underscores and slashes, beginning with a letter or digit, with * last for every name that begins so; * alone "
+        "for all",
+    ),
     ("kubernetes: {serviceCidr: 172.20.0.0/25}", 'kubernetes.serviceCidr: given "172.20.0.0/25"; allowed: a range '
      "from /12 to /24 (what the API server allocates from)"),
 ]  # fmt: skip

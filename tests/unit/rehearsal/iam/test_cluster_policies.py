@@ -29,6 +29,7 @@ TAGS: dict[str, dict[str, str]] = {
 }
 PARAMETERS = f"arn:aws:ssm:{START}:parameter/holdfast/{UUID}"
 
+REPOSITORY = f"arn:aws:ecr:{START}:repository"
 POOL_STACK = f"{cluster.STACK}/holdfast-WorkersGeneral-1AB2CD3EF4GH/1"
 WRITES = ("PutItem", "UpdateItem", "DeleteItem")
 APPROVALS = ("approval#restore", "approval#removal")
@@ -140,6 +141,9 @@ WORKER = [
         for stack in (POOL_STACK, cluster.stack_id("controlplane"))
     ),
     (Need("ecr:GetAuthorizationToken"), True),
+    (Need("ecr:BatchGetImage", f"{REPOSITORY}/holdfast/web"), True),
+    (Need("ecr:BatchGetImage", f"{REPOSITORY}/payments"), False),
+    (Need("ecr:GetDownloadUrlForLayer", f"{REPOSITORY}/holdfast-2/web"), False),
     (Need("sts:AssumeRole", cluster.AUTOSCALER_ROLE), False),
 ]
 CONTROL_PLANE = [
