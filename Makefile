@@ -18,11 +18,12 @@ unexport PYTHONDONTWRITEBYTECODE
 stamp = .venv/$(1)/.ready-$(notdir $(PYTHON))-$(firstword $(shell cksum < requirements/$(1).txt))
 GENERATE := $(call stamp,generate)
 CHECK := $(call stamp,check)
+CHECKOV := $(call stamp,checkov)
 generate_python := .venv/generate/bin/python
 check_bin := .venv/check/bin
 check_python := $(check_bin)/python
 
-$(GENERATE) $(CHECK): .venv/%:
+$(GENERATE) $(CHECK) $(CHECKOV): .venv/%:
 	@command -v $(PYTHON) >/dev/null || { \
 		echo "Python 3.11 or newer is needed, and there is no $(PYTHON): install python3 and python3-venv" >&2; exit 1; }
 	@$(PYTHON) requirements/environment.py $(firstword $(subst /, ,$*)) $@
@@ -71,6 +72,13 @@ lint: $(CHECK) ## Style, types, import rules, shell, Go where it is installed, a
 	@$(check_python) -m generator --check || { echo "make templates" >&2; exit 1; }
 	@$(check_python) -m generator --docs --check || { echo "make docs" >&2; exit 1; }
 	@$(check_python) -m generator --schema generator/config/schema.json --check || { echo "make docs" >&2; exit 1; }
+
+.PHONY: checkov
+checkov: $(CHECK) $(CHECKOV) ## Compare what checkov finds in templates/ with docs/checkov.md
+	@mkdir -p build
+	@.venv/checkov/bin/checkov --directory templates --framework cloudformation --skip-download --soft-fail \
+		--output json > build/checkov.json
+	@$(check_python) -m tests.templates.checkov build/checkov.json
 
 # Many tests wait for processes or for the clock, so more workers than cores keep the cores busy.
 WORKERS := 4

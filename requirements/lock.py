@@ -34,6 +34,8 @@ def main(arguments: list[str]) -> int:
         lock(binaries / "uv", "check", *(["--upgrade"] if "--upgrade" in arguments else []))
         for purpose in ("generate", "runtime", "local"):
             lock(binaries / "uv", purpose, "--constraint", "check.txt")
+        # Others' tools, whose dependencies would hold back ours.
+        lock(binaries / "uv", "checkov", *(["--upgrade"] if "--upgrade" in arguments else []))
         # What resolved all of this: another version is written into resolver.in by hand.
         lock(binaries / "uv", "resolver")
     return 0

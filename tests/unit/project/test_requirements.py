@@ -31,7 +31,7 @@ def test_every_package_is_pinned_with_a_hash(purpose: str) -> None:
     assert not [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry]
 
 
-@pytest.mark.parametrize("purpose", [*PURPOSES, "resolver"])
+@pytest.mark.parametrize("purpose", [*PURPOSES, "resolver", "checkov"])
 def test_a_lock_file_names_no_host(purpose: str) -> None:
     assert not re.search(r"://|--index-url|--find-links", text(purpose))
 
