@@ -37,6 +37,10 @@ class Change:
     policy_action: str | None = None
     child: Plan | None = None
     change_set_id: str | None = None
+    before: Mapping[str, Any] | None = None
+    """Its properties before; None where it is new."""
+    after: Mapping[str, Any] | None = None
+    """Its properties afterwards, as far as they are known; None where it goes."""
 
 
 @dataclass
@@ -127,7 +131,7 @@ class Planner:
             view.new.add(name)
             # Resolved for its errors: a mapping that is missing must not wait for the execution.
             properties = evaluation.properties(name)
-            change = Change("Add", name, type_name)
+            change = Change("Add", name, type_name, after=properties)
             if type_name == STACK_TYPE and self._include_nested:
                 change.child = self._child_plan(stack, None, name, properties, target)
             return change
@@ -139,6 +143,7 @@ class Planner:
         if not found and not retagged and not current.unsettled:
             return None
         change = self._modification(current, definition, found, evaluation, view, stack)
+        change.before, change.after = current.properties, properties
         if retagged:
             change.scope.append("Tags")
             change.details.append(_detail("Tags", None, "Never", "Static", "DirectModification", None))
@@ -201,6 +206,7 @@ class Planner:
         view.children[name] = plan.outputs if plan else {}
         found = differences(current.properties, properties)
         change = self._modification(current, evaluation.active[name], found, evaluation, view, stack)
+        change.before, change.after = current.properties, properties
         idle = plan is not None and plan.empty and child.status not in FAILED_STATES and not current.unsettled
         if self._include_nested:
             change.child = plan
@@ -226,6 +232,7 @@ class Planner:
         kept = str(resource.definition.get("DeletionPolicy", "Delete")).startswith("Retain")
         change = Change("Remove", resource.logical_id, resource.type_name, resource.physical_id)
         change.policy_action = "Retain" if kept else "Delete"
+        change.before = resource.properties
         return change
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from rehearsal.aws.cloudformation.change_sets import ChangeSet
@@ -137,7 +139,10 @@ def change_set_shown(change_set: ChangeSet, with_values: bool) -> dict[str, Any]
 
 
 def change_shown(change: Change, with_values: bool) -> dict[str, Any]:
-    """One change; the properties' paths and values only when asked for."""
+    """One change; the properties' paths and values only when asked for.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
+    """
     resource = without_absent(
         {
             "PolicyAction": change.policy_action,
@@ -149,9 +154,15 @@ def change_shown(change: Change, with_values: bool) -> dict[str, Any]:
             "Scope": change.scope,
             "Details": [_detail_shown(each, with_values) for each in change.details],
             "ChangeSetId": change.change_set_id,
+            "BeforeContext": _context(change.before) if with_values else None,
+            "AfterContext": _context(change.after) if with_values else None,
         }
     )
     return {"Type": "Resource", "ResourceChange": resource}
+
+
+def _context(properties: Mapping[str, Any] | None) -> str | None:
+    return None if properties is None else json.dumps({"Properties": properties}, default=str)
 
 
 def _detail_shown(detail: dict[str, Any], with_values: bool) -> dict[str, Any]:
