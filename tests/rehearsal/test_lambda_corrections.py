@@ -57,6 +57,26 @@ def function_settings_are_kept(client: Clients) -> bool:
     )
 
 
+def code_is_of_the_version_that_is_named(client: Clients) -> bool:
+    """A function is made of an older version, and updated to it, although a newer one is there."""
+    s3, bucket = client("s3"), unique("code")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    old, _ = (
+        s3.put_object(Bucket=bucket, Key="code", Body=zip_of({"app.py": text}))["VersionId"]
+        for text in (SEVENTEEN, SEVENTEEN.replace("17", "18"))
+    )
+    made = function(client)
+    code = {"S3Bucket": bucket, "S3Key": "code", "S3ObjectVersion": old}
+    updated = client("lambda").update_function_code(FunctionName=made["FunctionName"], **code)
+    name = unique("function")
+    role = make_role(client("iam"), name)
+    created = client("lambda").create_function(
+        FunctionName=name, Runtime="python3.13", Handler="app.handle", Role=role, Code=code
+    )
+    return bool(updated["CodeSha256"] == created["CodeSha256"] == made["CodeSha256"])
+
+
 def the_last_event_invoke_config_is_in_force(client: Clients) -> bool:
     """The second of two configurations is the one that is shown."""
     name = function(client)["FunctionName"]
@@ -161,6 +181,7 @@ def a_write_that_changes_nothing_makes_no_record(client: Clients) -> bool:
 PROBES = by_name(
     a_schedule_matches_no_event,
     a_write_that_changes_nothing_makes_no_record,
+    code_is_of_the_version_that_is_named,
     function_settings_are_kept,
     functions_run_without_docker,
     rules_reach_functions,

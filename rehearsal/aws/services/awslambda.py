@@ -125,6 +125,29 @@ def the_last_event_invoke_config_is_in_force() -> None:
         return plain(self, function_name, config)
 
 
+@correction("lambda", "S3ObjectVersion is ignored: a function runs the newest object of its key")
+def code_is_of_the_version_that_is_named() -> None:
+    from moto.awslambda import models
+    from moto.awslambda.exceptions import InvalidParameterValueException
+    from moto.s3.models import s3_backends
+
+    @around(models.LambdaFunction, "_set_function_code")
+    def set_code(plain: Any, self: Any, updated_spec: dict[str, Any]) -> None:
+        plain(self, updated_spec)
+        version = updated_spec.get("S3ObjectVersion")
+        if version and not updated_spec.get("DryRun"):
+            # https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html
+            key = s3_backends[self.account_id][self.partition].get_object(
+                updated_spec["S3Bucket"], updated_spec["S3Key"], version_id=version
+            )
+            if key is None:
+                raise InvalidParameterValueException(
+                    "Error occurred while GetObject. S3 Error Code: NoSuchVersion. S3 Error Message: The specified "
+                    "version does not exist."
+                )
+            self.code_bytes, self.code_size, self.code_sha_256, self.code_digest = models._s3_content(key)
+
+
 def _keep(function: Any, given: dict[str, Any]) -> None:
     for name, attribute in KEPT_SETTINGS.items():
         if name in given:
