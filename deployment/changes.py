@@ -1,8 +1,9 @@
-"""What a change set would do, nested stacks included: read, told in lines, searched for replacements."""
+"""What a change set would do, nested stacks included: read with the properties' values, told in lines."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,26 @@ _REMAINDERS = {
     "Services/NetworkEncryptionSetting": "pods on different nodes are cut off from each other "
     "until Cilium is changed by hand, too: docs/how-to/change-the-encryption.md"
 }
+# Of a value in a line for a person; JSON holds the whole of it.
+_LONGEST_VALUE = 80
+_ABSENT = "(none)"
+
+
+@dataclass(frozen=True)
+class Value:
+    """One value within a property that changes; CloudFormation masks those of NoEcho parameters."""
+
+    path: str
+    """Within the properties: "Policies/0/PolicyName"."""
+    before: str | None
+    """None where it is new."""
+    after: str | None
+    """None where it goes, a placeholder where it is not known yet."""
+
+    @property
+    def line(self) -> str:
+        """The value for a person, shortened."""
+        return f"{self.path}: {_short(self.before)} → {_short(self.after)}"
 
 
 @dataclass(frozen=True)
@@ -28,6 +49,11 @@ class Change:
     replacement: str = ""
     properties: tuple[str, ...] = ()
     kept: bool = False
+    values: tuple[Value, ...] = ()
+    before: Mapping[str, Any] | None = None
+    """All properties of the resource as it is; None where it is new, or CloudFormation does not say."""
+    after: Mapping[str, Any] | None = None
+    """All properties as they will be; None where it goes, or CloudFormation does not say."""
 
     @property
     def replaced(self) -> bool:
@@ -64,6 +90,7 @@ def read(cloudformation: Any, change_set_id: str, path: str = "") -> Iterator[Ch
     """Every change of the change set, nested ones after the stack that holds them.
 
     A nested stack is passed over when its own change set was read: what changes in it is told, not that it does.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeChangeSet.html (IncludePropertyValues)
     """
     for body in _pages(cloudformation, change_set_id):
         resource = body.get("ResourceChange", {})
@@ -79,6 +106,9 @@ def read(cloudformation: Any, change_set_id: str, path: str = "") -> Iterator[Ch
             replacement=resource.get("Replacement", ""),
             properties=tuple(sorted({_target(detail) for detail in resource.get("Details", [])} - {""})),
             kept=resource.get("PolicyAction") == "Retain",
+            values=tuple(dict.fromkeys(_values(resource.get("Details", [])))),
+            before=_context(resource.get("BeforeContext")),
+            after=_context(resource.get("AfterContext")),
         )
         if nested:
             yield from read(cloudformation, nested, f"{name}/")
@@ -87,7 +117,7 @@ def read(cloudformation: Any, change_set_id: str, path: str = "") -> Iterator[Ch
 def _pages(cloudformation: Any, change_set_id: str) -> Iterator[dict[str, Any]]:
     more: dict[str, str] = {}
     while True:
-        answer = cloudformation.describe_change_set(ChangeSetName=change_set_id, **more)
+        answer = cloudformation.describe_change_set(ChangeSetName=change_set_id, IncludePropertyValues=True, **more)
         yield from answer.get("Changes", [])
         if not answer.get("NextToken"):
             return
@@ -99,16 +129,42 @@ def _target(detail: dict[str, Any]) -> str:
     return str(target.get("Name") or target.get("Attribute") or "")
 
 
+def _values(details: Sequence[Mapping[str, Any]]) -> Iterator[Value]:
+    for detail in details:
+        target = detail.get("Target", {})
+        before, after = target.get("BeforeValue"), target.get("AfterValue")
+        if before is not None or after is not None:
+            path = str(target.get("Path") or target.get("Name") or target.get("Attribute"))
+            yield Value(path.removeprefix("/Properties/"), before, after)
+
+
+def _context(text: str | None) -> Mapping[str, Any] | None:
+    """The properties within a context of a resource. Raises Refusal for what is none: it decides about security."""
+    if text is None:
+        return None
+    try:
+        properties = json.loads(text).get("Properties") or {}
+    except (ValueError, AttributeError) as error:
+        raise Refusal(f"CloudFormation describes a change by what is no JSON: {_short(text)}") from error
+    return properties if isinstance(properties, dict) else {}
+
+
+def _short(value: str | None) -> str:
+    if value is None:
+        return _ABSENT
+    text = " ".join(value.split())
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
+
+
 def lines(changes: Sequence[Change]) -> list[str]:
-    """The changes for a person, a sum, and what remains to be done by hand."""
+    """The changes with their values for a person, a sum, and what remains to be done by hand."""
     replaced = sum(change.replaced for change in changes)
     counts = ", ".join(
         f"{sum(change.action == action for change in changes)} {word}"
         for action, word in (("Add", "added"), ("Modify", "modified"), ("Remove", "removed"))
     )
     remainders = [f"{each.path}: {_REMAINDERS[each.path]}" for each in changes if each.path in _REMAINDERS]
-    return [
-        *(f"  {change.line}" for change in changes),
-        f"{counts}; {replaced} of the modified replaced",
-        *remainders,
-    ]
+    told: list[str] = []
+    for change in changes:
+        told += [f"  {change.line}", *(f"           {value.line}" for value in change.values)]
+    return [*told, f"{counts}; {replaced} of the modified replaced", *remainders]

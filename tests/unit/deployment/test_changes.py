@@ -20,7 +20,9 @@ class ChangeSets:
     def __init__(self, **answers: list[dict[str, Any]]) -> None:
         self._answers = answers
 
-    def describe_change_set(self, ChangeSetName: str, NextToken: str = "0") -> dict[str, Any]:
+    def describe_change_set(
+        self, ChangeSetName: str, NextToken: str = "0", IncludePropertyValues: bool = False
+    ) -> dict[str, Any]:
         pages = self._answers[ChangeSetName]
         at = int(NextToken)
         more = {"NextToken": str(at + 1)} if at + 1 < len(pages) else {}
@@ -63,6 +65,30 @@ def test_a_removed_resource_that_is_kept_outside_the_stack_says_so() -> None:
     sets = ChangeSets(root=[{"Changes": [resource("Key", "AWS::KMS::Key", "Remove", PolicyAction="Retain")]}])
     (change,) = changes.read(sets, "root")
     assert change.line.endswith("kept outside the stack")
+
+
+def test_values_are_told_before_and_after_and_long_ones_are_shortened() -> None:
+    aim = {"Attribute": "Properties", "Name": "Rules", "Path": "/Properties/Rules/0/Cidr"}
+    details = [
+        {"Target": aim | {"BeforeValue": "10.0.0.0/24", "AfterValue": "10.0.0.0/16"}},
+        {"Target": aim | {"Path": "/Properties/Text", "Name": "Text", "AfterValue": "x" * 200}},
+        {"Target": {"Attribute": "Tags"}},
+    ]
+    sets = ChangeSets(root=[{"Changes": [resource("Group", "AWS::EC2::SecurityGroup", Details=[*details, *details])]}])
+    _, first, second, _ = (line.strip() for line in changes.lines(list(changes.read(sets, "root"))))
+    assert first == "Rules/0/Cidr: 10.0.0.0/24 → 10.0.0.0/16"
+    assert second == f"Text: (none) → {'x' * 79}…"
+
+
+def test_contexts_are_read_as_properties_and_what_is_none_is_refused() -> None:
+    context = {"BeforeContext": '{"Properties": {"A": 1}}', "AfterContext": '{"Metadata": {}}'}
+    sets = ChangeSets(root=[{"Changes": [resource("Role", "AWS::IAM::Role", **context)]}])
+    (change,) = changes.read(sets, "root")
+    assert (change.before, change.after) == ({"A": 1}, {})
+    for wrong in ("[]", "{"):
+        broken = ChangeSets(root=[{"Changes": [resource("Role", "AWS::IAM::Role", BeforeContext=wrong)]}])
+        with pytest.raises(Refusal, match="is no JSON"):
+            list(changes.read(broken, "root"))
 
 
 def test_the_sum_counts_what_is_added_modified_removed_and_replaced() -> None:
