@@ -1,0 +1,134 @@
+"""What an update would open: policies, security groups and what is attached to roles, before and after. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deployment import firewalls, policies
+from deployment.changes import Change
+from deployment.firewalls import Rule
+from deployment.policies import Document
+from deployment.told import told
+
+_Properties = Mapping[str, Any]
+
+_RULES = {"AWS::EC2::SecurityGroupIngress": "ingress", "AWS::EC2::SecurityGroupEgress": "egress"}
+_ENDPOINT = "AWS::EC2::VPCEndpoint"
+# Types of which a change that CloudFormation does not describe may open anything; those that end with Policy, too.
+_DECISIVE = ("AWS::IAM::", "AWS::KMS::", "AWS::EC2::SecurityGroup", _ENDPOINT, "AWS::Lambda::Permission")
+# Lists in which every further entry gives somebody more.
+_ATTACHED = ("ManagedPolicyArns", "Roles", "Users", "Groups")
+_BOUNDARY = "PermissionsBoundary"
+# What an endpoint lets through that has no policy.
+# https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
+_EVERYTHING: Document = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}
+
+
+@dataclass(frozen=True)
+class Widening:
+    """One thing that an update would open. `path` names the nested stacks above the resource: "Iam/WorkerRole"."""
+
+    path: str
+    resource_type: str
+    what: str
+
+    @property
+    def line(self) -> str:
+        """The widening for a person."""
+        return f"{self.path} ({self.resource_type}): {self.what}"
+
+
+def found(changes: Sequence[Change]) -> list[Widening]:
+    """Everything that the changes open; what they close is left out."""
+    return [
+        Widening(change.path, change.resource_type, what)
+        for change in changes
+        for what in dict.fromkeys(_opened(change))
+    ]
+
+
+def _opened(change: Change) -> Iterator[str]:
+    kind, before, after = change.resource_type, change.before, change.after
+    described = change.action == "Remove" or (after is not None and (change.action == "Add" or before is not None))
+    if not described and (kind.startswith(_DECISIVE) or kind.endswith("Policy")):
+        yield "changes, and CloudFormation does not say how"
+        return
+    yield from firewalls.widenings(_rules(kind, before), _rules(kind, after))
+    old, new = _documents(kind, before), _documents(kind, after)
+    for name in sorted(old.keys() | new.keys()):
+        for line in policies.widenings(old.get(name, []), new.get(name, [])):
+            yield f"{name} {line}"
+    was, becomes = before or {}, after or {}
+    for name in _ATTACHED:
+        added = [str(each) for each in _list(becomes.get(name)) if each not in _list(was.get(name))]
+        if added and kind.startswith("AWS::IAM::"):
+            yield f"{name} gains {told(added)}"
+    if after is not None and was.get(_BOUNDARY) and was[_BOUNDARY] != becomes.get(_BOUNDARY):
+        yield f"{_BOUNDARY} is no longer {was[_BOUNDARY]}"
+
+
+def _rules(kind: str, properties: _Properties | None) -> list[Rule]:
+    if properties is None:
+        return []
+    if kind == "AWS::EC2::SecurityGroup":
+        return list(firewalls.rules_of_group(properties))
+    return [firewalls.rule(_RULES[kind], properties)] if kind in _RULES else []
+
+
+def _documents(kind: str, properties: _Properties | None) -> dict[str, list[Document]]:
+    """Every policy document of a resource, by the property that holds it."""
+    if properties is None:
+        return {}
+    documents: dict[str, list[Document]] = {}
+    for name, value in properties.items():
+        within = list(_within(value))
+        if within:
+            documents[name] = within
+    if kind == _ENDPOINT and "PolicyDocument" not in documents:
+        documents["PolicyDocument"] = [_EVERYTHING]
+    if kind == "AWS::Lambda::Permission":
+        documents["Permission"] = [_permission(properties)]
+    return documents
+
+
+def _within(value: Any) -> Iterator[Document]:
+    """Policy documents in a value, as objects or as texts of JSON."""
+    if isinstance(value, str) and '"Statement"' in value:
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return
+    if isinstance(value, Mapping):
+        if "Statement" in value:
+            yield value
+            return
+        for each in value.values():
+            yield from _within(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _within(each)
+
+
+def _permission(properties: _Properties) -> Document:
+    """What a permission of a function says, as the policy that Lambda makes of it."""
+    conditions = {
+        name: {"is": properties[name]}
+        for name in ("SourceArn", "SourceAccount", "EventSourceToken", "PrincipalOrgID", "FunctionUrlAuthType")
+        if name in properties
+    }
+    return {
+        "Statement": {
+            "Effect": "Allow",
+            "Principal": str(properties.get("Principal")),
+            "Action": properties.get("Action"),
+            "Resource": properties.get("FunctionName"),
+            "Condition": conditions,
+        }
+    }
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,142 @@
+"""What an update opens, resource by resource."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deployment import firewalls, plans, widening
+from deployment.changes import Change
+from deployment.refusal import Refusal
+
+TCP = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIp": "10.0.0.0/24"}
+GROUP, KEY, ROLE = "AWS::EC2::SecurityGroup", "AWS::KMS::Key", "AWS::IAM::Role"
+
+
+def policy(*principals: str, effect: str = "Allow") -> dict[str, Any]:
+    return {"Statement": [{"Effect": effect, "Principal": {"AWS": list(principals)}, "Action": "a:b", "Resource": "*"}]}
+
+
+def group(*ingress: dict[str, Any]) -> dict[str, Any]:
+    return {"SecurityGroupIngress": list(ingress), "SecurityGroupEgress": []}
+
+
+def found(kind: str, before: dict[str, Any] | None, after: dict[str, Any] | None, action: str = "Modify") -> list[str]:
+    return [each.what for each in widening.found([Change("A/B", kind, action, before=before, after=after)])]
+
+
+# From narrow to wide: the way there asks, and the way back does not.
+OPENED: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "a rule": (GROUP, group(TCP), group(TCP, TCP | {"CidrIp": "192.168.0.0/24"})),
+    "a wider range": (GROUP, group(TCP), group(TCP | {"CidrIp": "10.0.0.0/16"})),
+    "everybody": (GROUP, group(TCP), group(TCP | {"CidrIp": "0.0.0.0/0"})),
+    "more ports": (GROUP, group(TCP), group(TCP | {"FromPort": 1})),
+    "every protocol": (GROUP, group(TCP), group({"IpProtocol": "-1", "CidrIp": "10.0.0.0/24"})),
+    "all egress, by saying nothing": (GROUP, group(), {"SecurityGroupIngress": []}),
+    "a rule of its own": (
+        "AWS::EC2::SecurityGroupIngress",
+        TCP | {"GroupId": "a"},
+        TCP | {"GroupId": "a", "ToPort": 444},
+    ),
+    "a key policy": (KEY, {"KeyPolicy": policy("a")}, {"KeyPolicy": policy("a", "b")}),
+    "trust": (ROLE, {"AssumeRolePolicyDocument": policy("a")}, {"AssumeRolePolicyDocument": policy("a", "b")}),
+    "an inline policy": (
+        ROLE,
+        {"Policies": [{"PolicyName": "a", "PolicyDocument": policy("a")}]},
+        {"Policies": [{"PolicyName": "b", "PolicyDocument": policy("b")}, {"PolicyDocument": policy("a")}]},
+    ),
+    "a managed policy": (ROLE, {"ManagedPolicyArns": ["a"]}, {"ManagedPolicyArns": ["a", "b"]}),
+    "a role that a policy is attached to": ("AWS::IAM::Policy", {"Roles": ["a"]}, {"Roles": ["a", "b"]}),
+    "an endpoint without a policy": (
+        "AWS::EC2::VPCEndpoint",
+        {"PolicyDocument": policy("a")},
+        {},
+    ),
+    "a policy in a text": (
+        "AWS::SQS::QueuePolicy",
+        {"PolicyDocument": json.dumps(policy("a"))},
+        {"PolicyDocument": json.dumps(policy("a", "b"))},
+    ),
+    "a permission of a function": (
+        "AWS::Lambda::Permission",
+        {"Principal": "events.amazonaws.com", "Action": "lambda:InvokeFunction", "FunctionName": "f", "SourceArn": "a"},
+        {"Principal": "events.amazonaws.com", "Action": "lambda:InvokeFunction", "FunctionName": "f"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OPENED)
+def test_what_opens_is_found_and_what_closes_is_not(name: str) -> None:
+    kind, narrow, wide = OPENED[name]
+    assert found(kind, narrow, wide)
+    assert found(kind, wide, narrow) == []
+
+
+def test_a_boundary_that_goes_or_changes_is_found_and_one_that_comes_is_not() -> None:
+    assert found(ROLE, {"PermissionsBoundary": "a"}, {}) == ["PermissionsBoundary is no longer a"]
+    assert found(ROLE, {"PermissionsBoundary": "a"}, {"PermissionsBoundary": "b"})
+    assert found(ROLE, {}, {"PermissionsBoundary": "a"}) == []
+
+
+def test_a_new_resource_opens_what_it_holds_and_one_that_goes_what_it_denied() -> None:
+    assert found(GROUP, None, group(TCP), "Add") == ["opens ingress tcp 443-443 from 10.0.0.0/24"]
+    assert found(GROUP, group(TCP), None, "Remove") == []
+    assert found("AWS::S3::BucketPolicy", {"PolicyDocument": policy("a", effect="Deny")}, None, "Remove") == [
+        "PolicyDocument no longer denies a:b on * to AWS a"
+    ]
+
+
+def test_a_change_that_is_not_described_is_found_where_it_may_open_anything() -> None:
+    assert found(ROLE, None, None) == found("AWS::S3::BucketPolicy", None, {}) != []
+    assert found("AWS::SSM::Parameter", None, None) == []
+
+
+def test_what_has_nothing_to_do_with_security_opens_nothing() -> None:
+    assert found("AWS::SSM::Parameter", {"Value": "1"}, {"Value": "2"}) == []
+    assert found(GROUP, group(TCP), group(TCP | {"Description": "other"})) == []
+
+
+def test_a_refusal_names_every_widening_in_one_line_and_what_allows_it() -> None:
+    kind, narrow, wide = OPENED["a key policy"]
+    opened = widening.found([Change(path, kind, "Modify", before=narrow, after=wide) for path in ("A", "B")])
+    with pytest.raises(Refusal, match=r"^[^\n]*A \(AWS::KMS::Key\)[^\n]*B \(AWS::KMS::Key\)[^\n]*SECURITY=1[^\n]*$"):
+        plans.refuse_widenings(opened)
+    plans.refuse_widenings([])
+
+
+def test_programs_and_people_are_told_the_same() -> None:
+    kind, narrow, wide = OPENED["a wider range"]
+    changes = [Change("A", kind, "Modify", before=narrow, after=wide)]
+    opened = widening.found(changes)
+    assert plans.lines(changes, opened)[-2:] == [
+        "opened (make deploy asks for SECURITY=1):",
+        "  A (AWS::EC2::SecurityGroup): opens ingress tcp 443-443 from 10.0.0.0/16",
+    ]
+    assert json.loads(plans.json_of(changes, opened))["widenings"] == [
+        {"path": "A", "type": kind, "what": "opens ingress tcp 443-443 from 10.0.0.0/16"}
+    ]
+    assert len(plans.lines(changes, [])) == 2
+
+
+RULES = st.builds(
+    lambda protocol, low, more, cidr: {"IpProtocol": protocol, "FromPort": low, "ToPort": low + more, "CidrIp": cidr},
+    st.sampled_from(["tcp", "udp", "-1"]),
+    st.integers(1, 5),
+    st.integers(0, 5),
+    st.sampled_from(["10.0.0.0/24", "10.0.0.0/16", "0.0.0.0/0", "192.168.0.0/24"]),
+)
+
+
+@given(st.lists(RULES, max_size=4), RULES)
+def test_a_further_rule_opens_or_is_covered_and_its_removal_opens_nothing(
+    rules: list[dict[str, Any]], more: dict[str, Any]
+) -> None:
+    small, large = (list(firewalls.rules_of_group(group(*each))) for each in (rules, [*rules, more]))
+    assert firewalls.widenings(large, small) == []
+    assert firewalls.widenings(small, small) == []
+    if firewalls.widenings(small, large):
+        assert firewalls.rule("ingress", more).text in firewalls.widenings(small, large)
