@@ -239,12 +239,12 @@ package: function ## Upload templates and code to BUCKET=, write build/packaged.
 	$(deployment) package $(region) --template $(OUT)/root.json $(upload)
 
 .PHONY: deploy
-deploy: $(CHECK) ## Create or update STACK=holdfast (PARAMS=params.json, ROLLBACK=1 lets replacements pass)
-	$(deployment) deploy $(region) $(stack) $(if $(ROLLBACK),--rollback)
+deploy: $(CHECK) ## Create or update STACK=holdfast (PARAMS=params.json, ROLLBACK=1 lets replacements pass, SECURITY=1 what opens)
+	$(deployment) deploy $(region) $(stack) $(if $(ROLLBACK),--rollback) $(if $(SECURITY),--security)
 
 .PHONY: diff
-diff: $(CHECK) ## Print what deploy would change in STACK=, and change nothing
-	$(deployment) diff $(region) $(stack)
+diff: $(CHECK) ## Print what deploy would change in STACK=, and change nothing (JSON=1)
+	$(deployment) diff $(region) $(stack) $(if $(JSON),--json)
 
 .PHONY: delete
 delete: $(CHECK) ## Delete STACK= after a question (YES=1), and say what stays and what it costs

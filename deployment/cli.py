@@ -72,11 +72,12 @@ def _order(options: argparse.Namespace) -> Order:
 
 
 def _deploy(options: argparse.Namespace) -> int:
-    return DONE if deploy.deploy(_account(options), _order(options), rollback=options.rollback) else FAILED
+    done = deploy.deploy(_account(options), _order(options), rollback=options.rollback, security=options.security)
+    return DONE if done else FAILED
 
 
 def _diff(options: argparse.Namespace) -> int:
-    deploy.diff(_account(options), _order(options))
+    deploy.diff(_account(options), _order(options), as_json=options.json)
     return DONE
 
 
@@ -145,6 +146,9 @@ def _parser() -> argparse.ArgumentParser:
         takes_parameters(added)
         if name == "deploy":
             added.add_argument("--rollback", action="store_true", help="replace and, on failure, go back")
+            added.add_argument("--security", action="store_true", help="let policies and security groups be opened")
+        else:
+            added.add_argument("--json", action="store_true")
 
     added = command("follow", "watch the operation that was started last on the stack")
     added.add_argument("--stack", default="holdfast")

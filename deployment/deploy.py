@@ -12,8 +12,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deployment import changes, deletable, parameters, stacks, templates
+from deployment import built, changes, deletable, digests, parameters, plans, stacks, templates, widening
 from deployment.aws import Aws
+from deployment.built import Build
 from deployment.changes import Change
 from deployment.events import Follower
 from deployment.follow import ended
@@ -47,45 +48,55 @@ class Order:
     bucket: str | None = None
 
 
-def deploy(aws: Aws, order: Order, *, rollback: bool, say: Callable[[str], None] = print) -> bool:
+def deploy(
+    aws: Aws, order: Order, *, rollback: bool, security: bool = False, say: Callable[[str], None] = print
+) -> bool:
     """Creates or updates the stack and follows it to its end; True when it succeeded.
 
     An update keeps what it has done when it fails (a later failure must not walk upgraded slots back), unless
-    `rollback`. CloudFormation then refuses replacements half-way, so they are refused here first. Raises Refusal.
+    `rollback`. CloudFormation then refuses replacements half-way, so they are refused here first. So is an update that
+    opens a policy or a security group, unless `security`. Raises Refusal, too, for what was not built here.
     """
     cloudformation = aws.client("cloudformation")
     existing = stacks.find(cloudformation, order.stack)
     if existing is None or existing.status == "DELETE_COMPLETE":
         return _create(aws, order, say)
     _refuse_unless_updatable(existing)
-    template = templates.load(order.template, "make package")
-    with_changes = _change_set(aws, order, existing, template)
-    planned = _planned(cloudformation, with_changes)
-    if not planned:
-        _discard(cloudformation, with_changes)
-        say(f"{order.stack} has nothing to change")
-        return True
-    for line in changes.lines(planned):
-        say(line)
+    build = _build(order)
+    with_changes = _change_set(aws, order, existing, build.root)
     try:
+        planned = _planned(cloudformation, with_changes)
+        if not planned:
+            _discard(cloudformation, with_changes)
+            say(f"{order.stack} has nothing to change")
+            return True
+        built.refuse_other_changes(aws, with_changes, build)
+        opened = widening.found(planned)
+        for line in plans.lines(planned, opened):
+            say(line)
         if not rollback:
             _refuse_replacements(planned)
-        refuse_unless_healthy(aws, existing.stack_id, template, planned, say)
-    except Refusal:
+        if not security:
+            plans.refuse_widenings(opened)
+        refuse_unless_healthy(aws, existing.stack_id, build.root, planned, say)
+    except (Refusal, BotoCoreError, ClientError):
         _discard(cloudformation, with_changes)
         raise
     follower = Follower(cloudformation, say, launches=_launches(aws, existing.stack_id, say))
     follower.mark(existing.stack_id)
     cloudformation.execute_change_set(ChangeSetName=with_changes, DisableRollback=not rollback)
-    return ended(follower, existing.stack_id, say)
+    return ended(follower, existing.stack_id, say) and _is_built(aws, existing.stack_id, build, say)
 
 
-def diff(aws: Aws, order: Order, *, say: Callable[[str], None] = print) -> None:
+def diff(aws: Aws, order: Order, *, as_json: bool = False, say: Callable[[str], None] = print) -> None:
     """Tells what `deploy` would change, and leaves nothing behind. Raises Refusal."""
     cloudformation = aws.client("cloudformation")
     existing = stacks.find(cloudformation, order.stack)
     if existing is None:
-        say(f"there is no stack {order.stack}: make deploy would create it")
+        if as_json:
+            say(plans.json_of([], [], exists=False))
+        else:
+            say(f"there is no stack {order.stack}: make deploy would create it")
         return
     _refuse_unless_updatable(existing)
     change_set = _change_set(aws, order, existing, templates.load(order.template, "make package"))
@@ -93,16 +104,23 @@ def diff(aws: Aws, order: Order, *, say: Callable[[str], None] = print) -> None:
         planned = _planned(cloudformation, change_set)
     finally:
         _discard(cloudformation, change_set)
-    for line in changes.lines(planned) if planned else [f"{order.stack} has nothing to change"]:
+    opened = widening.found(planned)
+    if as_json:
+        say(plans.json_of(planned, opened))
+        return
+    for line in plans.lines(planned, opened) if planned else [f"{order.stack} has nothing to change"]:
         say(line)
 
 
 def _create(aws: Aws, order: Order, say: Callable[[str], None]) -> bool:
     cloudformation = aws.client("cloudformation")
-    template = templates.load(order.template, "make package")
+    build = _build(order)
+    given = parameters.for_stack(build.root, order.given)
+    # A change set of a stack that is not there yet knows none of the values that its nested stacks hand to each other.
+    built.refuse_other_uploads(aws, build)
     answer = cloudformation.create_stack(
         StackName=order.stack,
-        Parameters=parameters.for_stack(template, order.given),
+        Parameters=given,
         Capabilities=CAPABILITIES,
         OnFailure="ROLLBACK",
         Tags=order.tags,
@@ -111,12 +129,31 @@ def _create(aws: Aws, order: Order, say: Callable[[str], None]) -> bool:
     stack_id = answer["StackId"]
     if ended(Follower(cloudformation, say, launches=_launches(aws, stack_id, say)), stack_id, say):
         _protect(aws, stack_id, say)
-        return True
+        return _is_built(aws, stack_id, build, say)
     after = stacks.find(cloudformation, stack_id)
     left = deletable.after_failed_creation(after) if after is not None else None
     if left is not None:
         say(left)
     return False
+
+
+def _build(order: Order) -> Build:
+    return Build(templates.load(order.template, "make package"), digests.load(order.template))
+
+
+def _is_built(aws: Aws, stack_id: str, build: Build, say: Callable[[str], None]) -> bool:
+    """Whether the finished stack is what was built; tells what is not.
+
+    Where the bucket keeps no versions, there was a moment between looking at an upload and CloudFormation's reading it.
+    """
+    try:
+        different = built.unlike_built(aws, stack_id, build)
+    except (BotoCoreError, ClientError) as error:
+        say(f"whether the stack is what was built could not be asked: {error}")
+        return False
+    for line in different:
+        say(f"{line}: take it for hostile, and look at who may write to the bucket")
+    return not different
 
 
 def _protect(aws: Aws, stack_id: str, say: Callable[[str], None]) -> None:

@@ -1,9 +1,14 @@
-"""`make package`: the templates and the function's code go to a bucket, by the AWS CLI's own packager."""
+"""`make package`: the templates and the function's code go to a bucket, by the AWS CLI's own packager.
+
+What the bucket holds then is compared with what is here, and referred to by its version where the bucket keeps any:
+what is put there later under the same name is never read.
+"""
 
 from __future__ import annotations
 
 import copy
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -14,8 +19,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from deployment import templates
+from botocore.exceptions import ClientError
+
+from deployment import digests, templates
 from deployment.aws import Aws
+from deployment.aws import code as error_code
 from deployment.packaged_tree import NestedTemplate, PackagedTemplate, Upload
 from deployment.refusal import Refusal
 from deployment.templates import Body
@@ -60,8 +68,11 @@ def package(aws: Aws, template: Path, target: Target, cli: Cli = aws_cli) -> Pac
 def run(aws: Aws, template: Path, target: Target, output: Path, cli: Cli = aws_cli) -> PackagedTemplate:
     """Packages, and last of all writes the root template to `output`. Raises Refusal, ClientError."""
     packaged = package(aws, template, target, cli)
+    _write(digests.beside(output), digests.text_of(digests.of_tree(packaged)))
     _write(output, packaged.text)
     print(f"{output} refers to uploads in s3://{target.bucket}/{target.prefix or ''}")
+    if any(not upload.version for upload in packaged.uploads()):
+        print(f"{target.bucket} keeps no versions: turn them on, and no upload can be changed while it is read")
     print("next: make deploy PARAMS=params.json")
     return packaged
 
@@ -101,35 +112,98 @@ class _Packager:
         for name, (reference, value) in _local_references(local).items():
             now = body["Resources"][name]["Properties"][reference]
             if reference == _CODE:
-                code[name], _ = self._upload(path.parent / value, now["S3Bucket"], now["S3Key"])
+                code[name] = self._code(path.parent / value, now["S3Bucket"], now["S3Key"])
             else:
                 nested[name] = self._nested(path.parent / value, now)
             before["Resources"][name]["Properties"][reference] = value
         if before != local:
             raise Refusal(f"{path} was packaged to something else than a template that refers to uploads")
-        return PackagedTemplate(path, text, body, code, nested)
+        pinned = _pinned(body, code, nested)
+        return PackagedTemplate(path, text if pinned == body else _json(pinned), pinned, code, nested)
+
+    def _code(self, path: Path, bucket: str, key: str) -> Upload:
+        upload, content = self._upload(path, bucket, key)
+        # The CLI uploads nothing whose name is there already, whatever it holds.
+        if content != path.read_bytes():
+            raise _changed(upload)
+        return upload
 
     def _nested(self, path: Path, url: str) -> NestedTemplate:
         bucket, _, key = urlsplit(url).path.removeprefix("/").partition("/")
         upload, content = self._upload(path, bucket, key, url)
         body = templates.load(path, "make templates")
         if _local_references(body):
-            # The CLI uploads nested templates as YAML, for which there is no reader here. It uploads nothing again.
+            # The CLI uploads nested templates as YAML. It uploads nothing again.
             _, body = self._run(path)
-        return NestedTemplate(upload, self._followed(path, content.decode("utf-8"), body))
+        if digests.meaning(content.decode("utf-8", "replace")) != digests.meaning(json.dumps(body)):
+            raise _changed(upload)
+        template = self._followed(path, content.decode("utf-8"), body)
+        if template.text != content.decode("utf-8"):
+            upload = self._put(upload, template.text.encode())
+        return NestedTemplate(upload, template)
 
     def _upload(self, path: Path, bucket: str, key: str, url: str = "") -> tuple[Upload, bytes]:
         if bucket != self._target.bucket:
             raise Refusal(f"{path} was uploaded to the bucket {bucket}, and {self._target.bucket} was asked for")
-        content: bytes = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        answer = self._s3.get_object(Bucket=bucket, Key=key)
+        content: bytes = answer["Body"].read()
+        version = templates.version_of(answer)
         return Upload(
             path=path,
             bucket=bucket,
             key=key,
-            url=url or f"{self._s3.meta.endpoint_url}/{bucket}/{key}",
+            url=templates.pinned(url or f"{self._s3.meta.endpoint_url}/{bucket}/{key}", version),
             size_bytes=len(content),
             sha256=hashlib.sha256(content).hexdigest(),
+            version=version,
         ), content
+
+    def _put(self, cli: Upload, content: bytes) -> Upload:
+        """A template that names the versions of what it needs, instead of the one that the CLI uploaded."""
+        digest = hashlib.sha256(content).hexdigest()
+        key = f"{self._target.prefix}/{digest}.template" if self._target.prefix else f"{digest}.template"
+        kms = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self._target.kms_key} if self._target.kms_key else {}
+        if self._held(cli.bucket, key) != content:
+            self._s3.put_object(Bucket=cli.bucket, Key=key, Body=content, **kms)
+        url = cli.url.partition("?")[0].removesuffix(cli.key) + key
+        return self._upload(cli.path, cli.bucket, key, url)[0]
+
+    def _held(self, bucket: str, key: str) -> bytes | None:
+        """The content of an object, so that the same template is uploaded once; None where there is none."""
+        try:
+            content: bytes = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            # Whoever may not list the bucket is told AccessDenied of what is not there.
+            if error_code(error) in {"NoSuchKey", "AccessDenied"}:
+                return None
+            raise
+        return content
+
+
+def _pinned(body: Body, code: dict[str, Upload], nested: dict[str, NestedTemplate]) -> Body:
+    """The template, naming the version of everything that it refers to in a bucket that keeps versions.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-lambda-function-code.html
+    """
+    pinned = copy.deepcopy(body)
+    for name, upload in code.items():
+        if upload.version:
+            pinned["Resources"][name]["Properties"][_CODE]["S3ObjectVersion"] = upload.version
+    for name, each in nested.items():
+        pinned["Resources"][name]["Properties"]["TemplateURL"] = each.upload.url
+    return pinned
+
+
+def _json(body: Body) -> str:
+    """As the AWS CLI writes it."""
+    return json.dumps(body, indent=4, ensure_ascii=False)
+
+
+def _changed(upload: Upload) -> Refusal:
+    return Refusal(
+        f"s3://{upload.bucket}/{upload.key} is not what {upload.path.name} was packaged to: somebody has changed it; "
+        "remove it, and package again"
+    )
 
 
 def _local_references(body: Body) -> dict[str, tuple[str, str]]:

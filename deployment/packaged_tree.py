@@ -18,10 +18,12 @@ class Upload:
     bucket: str
     key: str
     url: str
-    """Absolute, in path style, as TemplateURL takes it."""
+    """Absolute, in path style, as TemplateURL takes it, with the version where there is one."""
     size_bytes: int
     sha256: str
     """Of the object as S3 holds it, as 64 hexadecimal digits."""
+    version: str = ""
+    """The version of the object that was read; empty in a bucket that keeps none."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class PackagedTemplate:
 
     path: Path
     text: str
-    """The root's as the command writes it (JSON); a nested one's as S3 holds it (YAML)."""
+    """The root's as the command writes it (JSON); a nested one's as S3 holds it (YAML, or JSON with versions)."""
     body: Body
     """What `text` says."""
     code: Mapping[str, Upload]

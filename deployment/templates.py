@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from deployment.aws import Aws
 from deployment.refusal import Refusal
@@ -48,5 +50,16 @@ def argument(aws: Aws, path: Path, bucket: str | None) -> dict[str, str]:
         raise Refusal(f"{path} has {size} bytes and a request takes {LARGEST_BODY_BYTES}: name a bucket with BUCKET=")
     s3 = aws.client("s3")
     key = f"{hashlib.sha256(text.encode()).hexdigest()}.template"
-    s3.put_object(Bucket=bucket, Key=key, Body=text.encode())
-    return {"TemplateURL": f"{s3.meta.endpoint_url}/{bucket}/{key}"}
+    version = version_of(s3.put_object(Bucket=bucket, Key=key, Body=text.encode()))
+    return {"TemplateURL": pinned(f"{s3.meta.endpoint_url}/{bucket}/{key}", version)}
+
+
+def version_of(answer: Mapping[str, Any]) -> str:
+    """The version of an object that S3 has answered with; empty where its bucket keeps none, or kept none then."""
+    version = str(answer.get("VersionId") or "")
+    return "" if version == "null" else version
+
+
+def pinned(url: str, version: str) -> str:
+    """A TemplateURL that names a version of the object; the same one for an empty version."""
+    return f"{url}?{urlencode({'versionId': version})}" if version else url

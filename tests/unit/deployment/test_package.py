@@ -18,7 +18,7 @@ import pytest
 import yaml
 from botocore.exceptions import ClientError
 
-from deployment import package
+from deployment import digests, package
 from deployment.aws import Account
 from deployment.package import Target
 from deployment.packaged_tree import PackagedTemplate
@@ -74,8 +74,11 @@ class Packager:
 
     def _put(self, content: bytes, ending: str) -> str:
         key = f"{PREFIX}/{hashlib.md5(content).hexdigest()}{ending}"
-        if self.upload:
-            self.account.client("s3").put_object(Bucket=self.bucket, Key=key, Body=content)
+        s3 = self.account.client("s3")
+        held = [each["Key"] for each in s3.list_objects_v2(Bucket=self.bucket).get("Contents", [])]
+        # As the AWS CLI does it: what is there by its name is not uploaded again.
+        if self.upload and key not in held:
+            s3.put_object(Bucket=self.bucket, Key=key, Body=content)
         return key
 
 
@@ -149,9 +152,36 @@ def test_the_file_is_the_root_as_the_cli_wrote_it(
     root = package.run(account, template, TARGET, output, Packager(account))
     assert output.read_text(encoding="utf-8") == root.text == json.dumps(root.body, indent=4, ensure_ascii=False)
     assert capsys.readouterr().out == (
-        f"{output} refers to uploads in s3://{BUCKET}/{PREFIX}\nnext: make deploy PARAMS=params.json\n"
+        f"{output} refers to uploads in s3://{BUCKET}/{PREFIX}\n"
+        f"{BUCKET} keeps no versions: turn them on, and no upload can be changed while it is read\n"
+        "next: make deploy PARAMS=params.json\n"
     )
-    assert {each.name for each in output.parent.iterdir()} == {"packaged.json", "code.zip"}
+    assert {each.name for each in output.parent.iterdir()} == {"packaged.json", "packaged.digests.json", "code.zip"}
+
+
+def test_a_bucket_that_keeps_versions_has_each_reference_name_one(account: Account, template: Path) -> None:
+    s3 = account.client("s3")
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    root = packaged(account, template)
+    layer = root.nested["Layer"]
+    code = layer.template.code["Reconcile"]
+    assert code.version
+    assert layer.template.body["Resources"]["Reconcile"]["Properties"]["Code"]["S3ObjectVersion"] == code.version
+    assert root.body["Resources"]["Layer"]["Properties"]["TemplateURL"] == layer.upload.url
+    assert layer.upload.url.endswith(f"{layer.upload.key}?versionId={layer.upload.version}")
+    held = s3.get_object(Bucket=BUCKET, Key=layer.upload.key, VersionId=layer.upload.version)["Body"].read()
+    assert json.loads(held) == layer.template.body
+    # The same again is the same: nothing is uploaded twice, so that nothing changes in the stack.
+    assert packaged(account, template).text == root.text
+
+
+def test_digests_name_every_upload(account: Account, template: Path) -> None:
+    root = packaged(account, template)
+    layer = root.nested["Layer"]
+    found = digests.of_tree(root)
+    assert found.templates == {layer.upload.url: digests.meaning(json.dumps(layer.template.body))}
+    code = layer.template.code["Reconcile"]
+    assert found.code == {f"{BUCKET}/{code.key}": hashlib.sha256(CODE).hexdigest()}
 
 
 def test_options_reach_the_cli(account: Account, template: Path) -> None:
@@ -218,7 +248,7 @@ def test_a_template_that_became_another_one_is_refused(
 
 
 def test_a_file_that_cannot_be_written_is_named(account: Account, template: Path, output: Path) -> None:
-    with pytest.raises(Refusal, match=r"packaged\.json/more: "):
+    with pytest.raises(Refusal, match=r"packaged\.json/more\.digests: "):
         package.run(account, template, TARGET, output / "more", Packager(account))
     assert untouched(output)
 
@@ -230,7 +260,7 @@ def test_a_disk_that_is_full_leaves_the_earlier_file(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(Refusal, match=r"packaged\.json: No space left on device"):
+    with pytest.raises(Refusal, match=r"packaged\.digests\.json: No space left on device"):
         package.run(account, template, TARGET, output, Packager(account))
     assert untouched(output)
 
