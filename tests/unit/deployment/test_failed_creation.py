@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from deployment import events
+from deployment import digests, events
 from deployment.deploy import Order, deploy
+from deployment.digests import Digests
 from deployment.refusal import Refusal
 from tests.unit.deployment.fakes import ROOT, CloudFormation, Paginator, event
 
@@ -40,7 +41,7 @@ class Account:
                 return Paginator([])
 
         script = Script([before, "CREATE_IN_PROGRESS", ends], [[], [event(1, "CREATE_IN_PROGRESS")], [event(2, ends)]])
-        self._clients = {"cloudformation": script, "autoscaling": Nobody()}
+        self._clients = {"cloudformation": script, "autoscaling": Nobody(), "s3": None}
 
     def client(self, service: str) -> Any:
         return self._clients[service]
@@ -51,6 +52,7 @@ def order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Order:
     monkeypatch.setattr(events, "_FIRST_PAUSE_SECONDS", 0.0)
     template = tmp_path / "packaged.json"
     template.write_text(json.dumps({"Resources": {}}))
+    digests.beside(template).write_text(digests.text_of(Digests()))
     return Order("holdfast", template, {}, [])
 
 

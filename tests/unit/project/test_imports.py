@@ -19,7 +19,8 @@ from tests.unit.project.rooms import ROOMS, ROOT
 
 ALLOWED = {
     "coordination": {"boto3", "botocore"},
-    "deployment": {"boto3", "botocore"},
+    # The AWS CLI packages nested templates as YAML.
+    "deployment": {"boto3", "botocore", "yaml"},
     "functions": {"boto3", "botocore"},
     # _typeshed is there for mypy alone.
     "generator": {"_typeshed", "awacs", "msgspec", "troposphere", "yaml"},
