@@ -14,6 +14,7 @@ ROOMS = ("coordination", "functions", "userdata")
 PATTERNS = {
     "coordination/adapters/activities.py": "Auto Scaling has no code for a launch that found no room",
     "coordination/versions.py": "the form of a version",
+    "functions/libraries.py": "the names of files of packages, and pins",
     "userdata/addons/content.py": "the form of a version",
     "userdata/agent/csr_policy.py": "the form of an instance's id",
     "userdata/faults/fault.py": "tokens, which are taken out of what is shown",
