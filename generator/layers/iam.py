@@ -107,6 +107,7 @@ _LOG_GROUPS = (
     "Lifecycle-*-FunctionLogGroup",
     "Services-*-ControlPlaneLogGroup",
     "Services-*-WorkerLogGroup",
+    "Services-*-AuditLogGroup",
 )
 _FLOW_LOG_GROUP = "Network-*-FlowLogGroup"
 

@@ -105,6 +105,7 @@ def service_may(service: str, action: str, values: dict[str, Values]) -> bool:
     ("group", "expected"),
     [
         ("holdfast-Services-1AB2CD3EF4GH-WorkerLogGroup-5IJ6KL7MN8OP", True),
+        ("holdfast-Services-1AB2CD3EF4GH-AuditLogGroup-5IJ6KL7MN8OP", True),
         ("holdfast-Lifecycle-1AB2CD3EF4GH-FunctionLogGroup-5IJ6KL7MN8OP", True),
         ("holdfast-Network-1AB2CD3EF4GH-FlowLogGroup-5IJ6KL7MN8OP", True),
         ("holdfast-2-Services-1AB2CD3EF4GH-WorkerLogGroup-5IJ6KL7MN8OP", False),
