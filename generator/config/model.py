@@ -229,6 +229,7 @@ class Kubernetes(_Section, frozen=True, kw_only=True):
     image_repositories: Annotated[
         tuple[RepositoryPattern, ...],
         Meta(
+            min_length=1,
             max_length=10,
             description="Repositories of the account's ECR that nodes may pull images from; with * last all that begin "
             "so, * alone for every one.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,12 @@ class Network:
                     found.setdefault(pair, []).append(what)
         return found
 
+    def _key(self) -> str:
+        """One that CloudWatch Logs may use, for the log group of flows."""
+        use = {"Effect": "Allow", "Principal": {"Service": "logs.us-east-1.amazonaws.com"}, "Action": "kms:*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [{**use, "Resource": "*"}]})
+        return str(self._aws.client("kms").create_key(Policy=document)["KeyMetadata"]["Arn"])
+
     def _deploy(self, prefix_lists: Mapping[str, str]) -> dict[str, str]:
         """The physical ids of the stack's resources."""
         name = f"network-{len(prefix_lists)}"
@@ -97,7 +104,7 @@ class Network:
             "Zones": ",".join(zones[:3]),
             "FlowLogRoleName": role["RoleName"],
             "FlowLogRoleArn": role["Arn"],
-            "KeyArn": self._aws.client("kms").create_key()["KeyMetadata"]["Arn"],
+            "KeyArn": self._key(),
             "LogRetentionDays": "30",
             "ClusterUuid": "0b1c2d3e-0000-4000-8000-000000000000",
         }
