@@ -111,15 +111,15 @@ _CLUSTER_NAMES = _names(32)
 _POOL_NAMES = st.lists(_names(24), min_size=1, max_size=5, unique_by=_without_hyphens)
 _GROUP_NAMES = st.lists(_names(24), max_size=3, unique_by=_without_hyphens)
 _NAMESPACES = st.lists(_names(63), max_size=3)
-_REPOSITORIES = st.lists(st.from_regex(r"[a-z0-9][a-z0-9._/-]{0,98}\*?|\*", fullmatch=True), max_size=10)
+_REPOSITORIES = st.lists(st.from_regex(r"[a-z0-9][a-z0-9._/-]{0,98}\*?|\*", fullmatch=True), min_size=1, max_size=10)
 _WORDS = st.sampled_from(_ALPHANUMERIC) | _words(_ALPHANUMERIC, _ALPHANUMERIC + "-_.", _ALPHANUMERIC, 63)
 _VALUES = st.just("") | _WORDS
 # Keys of labels and taints, some in the user's own domains.
 _KEYS = st.tuples(st.sampled_from(("", "example.com/", "team-1.internal/")), _WORDS).map("".join)
-_LABELS = st.dictionaries(_KEYS, _VALUES, max_size=4)
+_LABELS = st.dictionaries(_KEYS, _VALUES, min_size=1, max_size=4)
 _TAINTS = st.lists(
     st.fixed_dictionaries({"key": _KEYS, "value": _VALUES, "effect": st.sampled_from(_EFFECTS)}),
-    max_size=3,
+    min_size=1, max_size=3,
     unique_by=lambda taint: taint["key"],
 )
 _VOLUMES = st.fixed_dictionaries({"rootVolumeGib": st.integers(20, 1024), "etcdVolumeGib": st.integers(8, 1024)})
