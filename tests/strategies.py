@@ -116,10 +116,10 @@ _WORDS = st.sampled_from(_ALPHANUMERIC) | _words(_ALPHANUMERIC, _ALPHANUMERIC + 
 _VALUES = st.just("") | _WORDS
 # Keys of labels and taints, some in the user's own domains.
 _KEYS = st.tuples(st.sampled_from(("", "example.com/", "team-1.internal/")), _WORDS).map("".join)
-_LABELS = st.dictionaries(_KEYS, _VALUES, min_size=1, max_size=4)
+_LABELS = st.dictionaries(_KEYS, _VALUES, max_size=4)
 _TAINTS = st.lists(
     st.fixed_dictionaries({"key": _KEYS, "value": _VALUES, "effect": st.sampled_from(_EFFECTS)}),
-    min_size=1, max_size=3,
+    max_size=3,
     unique_by=lambda taint: taint["key"],
 )
 _VOLUMES = st.fixed_dictionaries({"rootVolumeGib": st.integers(20, 1024), "etcdVolumeGib": st.integers(8, 1024)})
