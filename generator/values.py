@@ -71,6 +71,10 @@ class Number(Value):
 class ClusterId(Value):
     """The root stack's id."""
 
+    def stack_name(self) -> Select:
+        """The root stack's name, with which CloudFormation begins the names of what it makes."""
+        return Select(1, Split("/", self))
+
 
 class ClusterUuid(Value):
     """The last part of the root stack's id."""

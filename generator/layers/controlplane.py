@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from troposphere import Ref, Select, Split, StackId, Sub, Template
+from troposphere import Ref, Select, StackId, Sub, Template
 from troposphere.autoscaling import AutoScalingGroup, InstanceMaintenancePolicy
 from troposphere.cloudformation import CustomResource, WaitCondition
 from troposphere.ec2 import LaunchTemplate
@@ -165,7 +165,7 @@ def _pool_stacks(inputs: Inputs) -> Sub:
     """
     return Sub(
         "arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:stack/${RootStack}-Workers*/*",
-        RootStack=Select(1, Split("/", inputs.cluster_id)),
+        RootStack=inputs.cluster_id.stack_name(),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from awacs import kms, sts
 from awacs.aws import Action, Allow, AWSPrincipal, Principal, Statement
-from troposphere import AccountId, Equals, GetAtt, If, Join, Not, NoValue, Ref, Select, Split, Sub, Template
+from troposphere import AccountId, Equals, GetAtt, If, Join, Not, NoValue, Ref, Split, Sub, Template
 from troposphere.iam import InstanceProfile
 from troposphere.iam import Role as IamRole
 from troposphere.kms import Alias, Key
@@ -227,7 +227,7 @@ def _log_group_arns(config: ClusterConfig, inputs: Inputs) -> list[Sub]:
     return [
         Sub(
             f"arn:${{AWS::Partition}}:logs:${{AWS::Region}}:${{AWS::AccountId}}:log-group:${{RootStack}}-{name}-*",
-            RootStack=Select(1, Split("/", inputs.cluster_id)),
+            RootStack=inputs.cluster_id.stack_name(),
         )
         for name in made
     ]

@@ -14,6 +14,7 @@ from imagebuilder.addons import metadata
 ENDPOINT = "kubernetes-endpoint"
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 _API_PORT = 6443
+_POD_CIDR = "100.64.0.0/16"
 
 VALUES: dict[str, Any] = {
     # Cilium does kube-proxy's work, so it cannot find the API by a Service.
@@ -28,7 +29,7 @@ VALUES: dict[str, Any] = {
     # Placeholders; the node program puts the cluster's own into the ConfigMap cilium-config.
     "ipam": {
         "mode": "cluster-pool",
-        "operator": {"clusterPoolIPv4PodCIDRList": ["100.64.0.0/16"], "clusterPoolIPv4MaskSize": 24},
+        "operator": {"clusterPoolIPv4PodCIDRList": [_POD_CIDR], "clusterPoolIPv4MaskSize": 24},
     },
     # Placeholders too, for clusters whose nodes encrypt what their pods send each other. All of VXLAN goes through
     # WireGuard then, the nodes' own packets to pods included, so the nodes' other traffic, which has TLS, is left as it
@@ -41,7 +42,7 @@ VALUES: dict[str, Any] = {
         "nodeEncryption": False,
         "strictMode": {
             "ingress": {"enabled": True},
-            "egress": {"enabled": True, "cidr": "100.64.0.0/16", "allowRemoteNodeIdentities": True},
+            "egress": {"enabled": True, "cidr": _POD_CIDR, "allowRemoteNodeIdentities": True},
         },
     },
     **metadata.VALUES,

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from ipaddress import ip_network
 from typing import Any
+
+from imagebuilder.configure.metadata import ADDRESSES
 
 STATIC_POLICIES = "cilium-static-policies"
 """The ConfigMap that Cilium's agents mount."""
 FOLDER = "/policies"
 """Where in the agents' container. They read what ends in .yaml."""
 _FILE = "instance-metadata.yaml"
-ADDRESSES = ("169.254.169.254/32", "fd00:ec2::254/128")
-"""https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html"""
 
 POLICY: dict[str, Any] = {
     "apiVersion": "cilium.io/v2",
@@ -26,7 +27,7 @@ POLICY: dict[str, Any] = {
     "metadata": {"name": "holdfast-instance-metadata"},
     "spec": {
         "endpointSelector": {},
-        "egressDeny": [{"toCIDR": list(ADDRESSES)}],
+        "egressDeny": [{"toCIDR": [str(ip_network(each)) for each in ADDRESSES]}],
         # All else stays allowed to a pod that no other policy selects.
         "enableDefaultDeny": {"egress": False, "ingress": False},
     },

@@ -18,7 +18,7 @@ _NODE = "system:node:"
 _TOKEN = "system:bootstrap:"
 _AGENTS = "holdfast:agents"
 """The group of the agents of control planes (userdata.kube.access)."""
-_CILIUM = "system:serviceaccount:kube-system:cilium"
+_AGENT_OF_CILIUM = "request.userInfo.username == 'system:serviceaccount:kube-system:cilium'"
 # The node of the Pod that a token is bound to:
 # https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#additional-metadata-in-pod-bound-tokens
 _NODE_OF_TOKEN = "request.userInfo.extra[?'authentication.kubernetes.io/node-name'].orValue([''])[0]"
@@ -169,7 +169,7 @@ OF_CILIUM: Sequence[Policy] = (
         "cilium-own-node",
         {"cilium.io/v2": ("ciliumnodes", "ciliumnodes/status")},
         ("CREATE", "UPDATE"),
-        f"request.userInfo.username == '{_CILIUM}'",
+        _AGENT_OF_CILIUM,
         (
             (f"{_NODE_OF_TOKEN} == object.metadata.name", "an agent of Cilium writes the CiliumNode of its own node"),
             (
@@ -186,7 +186,7 @@ OF_CILIUM: Sequence[Policy] = (
         "cilium-own-endpoints",
         _ENDPOINTS,
         ("CREATE", "UPDATE", "DELETE"),
-        f"request.userInfo.username == '{_CILIUM}'",
+        _AGENT_OF_CILIUM,
         (
             (
                 "params.metadata.name != variables.node || variables.at in variables.addresses",
@@ -212,7 +212,7 @@ OF_CILIUM: Sequence[Policy] = (
         "cilium-endpoints-in-range",
         _ENDPOINTS,
         ("CREATE", "UPDATE"),
-        f"request.userInfo.username == '{_CILIUM}'",
+        _AGENT_OF_CILIUM,
         (
             (
                 "variables.addresses.all(a, cidr(params.data['cluster-pool-ipv4-cidr']).containsIP(a))",
@@ -226,7 +226,7 @@ OF_CILIUM: Sequence[Policy] = (
         "cilium-endpoints-of-their-node",
         _ENDPOINTS,
         ("CREATE", "UPDATE", "DELETE"),
-        f"request.userInfo.username == '{_CILIUM}'",
+        _AGENT_OF_CILIUM,
         (
             (
                 "params.metadata.name == variables.node"
@@ -247,7 +247,7 @@ OF_CILIUM: Sequence[Policy] = (
         "cilium-identities-stay",
         {"cilium.io/v2": ("ciliumidentities",)},
         ("UPDATE",),
-        f"request.userInfo.username == '{_CILIUM}'",
+        _AGENT_OF_CILIUM,
         (
             (
                 "object[?'security-labels'] == oldObject[?'security-labels']"

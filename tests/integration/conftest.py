@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.harness import LocalAwsHarness, Processes
+from tests.integration.harness import REPOSITORY, LocalAwsHarness, Processes
 
-REPOSITORY = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 Generated = Callable[[str], tuple[Path, Path]]
 

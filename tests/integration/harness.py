@@ -20,6 +20,7 @@ from tests import waiting
 
 T = TypeVar("T")
 
+REPOSITORY = Path(__file__).parents[2]
 AWS_CLI = str(Path(sys.executable).parent / "aws")
 CLI_SECONDS = 300
 """No command of the AWS CLI may take longer, not even a deploy on a machine that has other things to do."""
@@ -62,6 +63,19 @@ class LocalAwsHarness:
         said, _ = running.communicate(timeout=CLI_SECONDS)
         assert running.returncode == 0, f"aws {' '.join(arguments)}\n{said}"
         return json.loads(said) if said.strip() else None
+
+    def deployment(self, command: str, *arguments: str) -> tuple[int, str]:
+        """A command behind make: its exit code, and everything that it said."""
+        done = subprocess.run(
+            [sys.executable, "-m", "deployment", command, *arguments],
+            cwd=REPOSITORY,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
 
     def stub_nodes(self, *arguments: str) -> None:
         """Start the stub of this region's nodes."""

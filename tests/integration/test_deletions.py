@@ -10,8 +10,8 @@ import pytest
 
 from rehearsal.local import inventory
 from tests.integration.cluster import Cluster, Package, package
-from tests.integration.conftest import REPOSITORY, Generated
-from tests.integration.harness import LocalAwsHarness, wait_for
+from tests.integration.conftest import Generated
+from tests.integration.harness import REPOSITORY, LocalAwsHarness, wait_for
 from tests.integration.nodes import Nodes
 
 pytestmark = pytest.mark.slow

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from deployment import package, templates
 from deployment.aws import Account
 from deployment.package import Target
 from rehearsal.local import surroundings
-from tests.integration.conftest import REPOSITORY, Generated
+from tests.integration.conftest import Generated
 from tests.integration.harness import LocalAwsHarness
 
 SPEED = 20
@@ -35,16 +33,7 @@ class Commands:
 
     def run(self, command: str, *arguments: str) -> tuple[int, str]:
         """Exit code, and everything that the command said."""
-        done = subprocess.run(
-            [sys.executable, "-m", "deployment", command, *arguments],
-            cwd=REPOSITORY,
-            env=self.harness.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.returncode, done.stdout + done.stderr
+        return self.harness.deployment(command, *arguments)
 
     def with_stack(self, command: str, *arguments: str) -> tuple[int, str]:
         """A command that takes the stack and the packaged template."""

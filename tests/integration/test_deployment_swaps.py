@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import REPOSITORY
 from tests.integration.harness import LocalAwsHarness
 
 SPEED = 20
@@ -71,16 +68,7 @@ class Tree:
         (self.folder / "code.zip").write_bytes(archive(code))
 
     def run(self, command: str, *arguments: str) -> tuple[int, str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "deployment", command, *arguments],
-            cwd=REPOSITORY,
-            env=self.harness.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.returncode, done.stdout + done.stderr
+        return self.harness.deployment(command, *arguments)
 
     def package(self) -> tuple[int, str]:
         template, output = str(self.folder / "root.json"), str(self.folder / "packaged.json")

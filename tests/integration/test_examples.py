@@ -18,8 +18,8 @@ import pytest
 from rehearsal.local import inventory, surroundings
 from tests.integration import test_deploy, test_terminations
 from tests.integration.cluster import Cluster, package
-from tests.integration.conftest import REPOSITORY, Generated
-from tests.integration.harness import LocalAwsHarness, Processes, wait_for
+from tests.integration.conftest import Generated
+from tests.integration.harness import REPOSITORY, LocalAwsHarness, Processes, wait_for
 
 SPEED = 5
 ELSEWHERE = {"default": test_deploy, "minimal": test_terminations}

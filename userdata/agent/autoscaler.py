@@ -79,9 +79,8 @@ def _read_older(root: Path, cluster: str, written: float) -> Sequence[int]:
     """The processes of this cluster's autoscaler that started before `written`, in seconds since 1970."""
     return [
         each.number
-        for each in processes(root)
-        if each.name == _PROGRAM
-        and each.user == AUTOSCALER_UID
+        for each in processes(root, {_PROGRAM})
+        if each.user == AUTOSCALER_UID
         and any(cluster in argument for argument in each.arguments)
         and each.started < written
     ]

@@ -6,7 +6,6 @@ import base64
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
 from typing import Protocol
 
@@ -36,7 +35,7 @@ from userdata.agent.csr_queue import KEPT, LARGEST_REQUEST, Pile, WaitingRequest
 from userdata.agent.tasks import Task
 from userdata.kube.client import Api
 from userdata.kube.outcomes import ApiConflict, NotFound
-from userdata.kube.resources import NODES, SIGNING_REQUESTS, Object
+from userdata.kube.resources import NODES, SIGNING_REQUESTS, Object, created
 from userdata.kube.rights import CLIENT_SIGNER, SERVING_SIGNER, withhold_auto_approvals
 from userdata.kube.unwrap import done, known
 from userdata.logs.lines import StageFailed
@@ -198,13 +197,12 @@ class CsrApprover:
             wanted = parse(_pem(request))
         except RequestError as error:
             return Deny(f"the request cannot be read: {error}")
-        created = datetime.fromisoformat(request["metadata"]["creationTimestamp"])
         return Asked(
             username=spec["username"],
             groups=frozenset(spec.get("groups") or ()),
             usages=frozenset(spec.get("usages") or ()),
             request=wanted,
-            age_seconds=self._now() - created.timestamp(),
+            age_seconds=self._now() - created(request),
         )
 
     # what is decided

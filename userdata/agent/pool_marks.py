@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from coordination.instances import Groups
@@ -23,7 +22,7 @@ from userdata.agent.tasks import Task
 from userdata.config.settings import InvalidSettings, PoolSettings
 from userdata.kube.client import Api
 from userdata.kube.outcomes import ApiConflict, NotFound
-from userdata.kube.resources import NODES, Object
+from userdata.kube.resources import NODES, Object, created
 from userdata.kubeadm.node import Taint
 from userdata.logs.lines import StageFailed
 
@@ -104,8 +103,7 @@ class PoolMarks:
         return {name: (NO_INSTANCE,) for name, state in found.value.items() if state in (None, TERMINATED)}
 
     def _is_new(self, node: Object) -> bool:
-        made = datetime.fromisoformat(node["metadata"]["creationTimestamp"]).timestamp()
-        return self._wall() - made < NEW_SECONDS
+        return self._wall() - created(node) < NEW_SECONDS
 
     def _taints(self, pool: str, known: dict[str, Sequence[Taint]]) -> Sequence[Taint]:
         if pool not in known:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime
 
 from coordination.instances import Groups
 from coordination.outcomes import Done, Known, Reading, Request, Unknown
@@ -17,7 +16,7 @@ from userdata.agent.tasks import Task
 from userdata.config.settings import InvalidSettings, PoolSettings
 from userdata.kube.client import Api
 from userdata.kube.nodes import why_not_ready
-from userdata.kube.resources import NODES, Object
+from userdata.kube.resources import NODES, Object, created
 from userdata.logs.lines import StageFailed
 
 PERIOD_SECONDS = 10.0
@@ -96,8 +95,7 @@ class PoolSignals:
         return said
 
     def _is_old(self, node: Object) -> bool:
-        made = datetime.fromisoformat(node["metadata"]["creationTimestamp"]).timestamp()
-        return self._wall() - made > OLD_SECONDS
+        return self._wall() - created(node) > OLD_SECONDS
 
     def _tell(self, found: Reading[PoolSettings] | InvalidSettings, instance_id: str) -> Request:
         if isinstance(found, InvalidSettings):

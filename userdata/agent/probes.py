@@ -39,9 +39,8 @@ def why_not_serving(pod: Pod, address: str, authority: str, etcd: Etcd) -> str:
 def started(root: Path = Path("/")) -> Mapping[Pod, float | None]:
     """When the program of each static pod started, in seconds since 1970; None where it does not run."""
     found: dict[Pod, float | None] = dict.fromkeys(Pod)
-    for process in processes(root):
-        if process.name in tuple(Pod):
-            # Of two, the one that is about to end is the older one.
-            pod = Pod(process.name)
-            found[pod] = max(process.started, found[pod] or 0.0)
+    for process in processes(root, tuple(Pod)):
+        # Of two, the one that is about to end is the older one.
+        pod = Pod(process.name)
+        found[pod] = max(process.started, found[pod] or 0.0)
     return found

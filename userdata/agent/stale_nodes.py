@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
 
 from coordination.outcomes import Done, Known, NoOp
 from coordination.termination import States, is_gone
@@ -15,7 +14,7 @@ from userdata.agent.tasks import Task
 from userdata.kube.client import Api
 from userdata.kube.drain import delete_node
 from userdata.kube.nodes import why_not_ready
-from userdata.kube.resources import NODES, Object
+from userdata.kube.resources import NODES, Object, created
 from userdata.logs.lines import StageFailed
 
 PERIOD_SECONDS = 30.0
@@ -76,10 +75,6 @@ class StaleNodes:
             name
             for name, node in by_name.items()
             if name in states
-            and is_gone(states[name], _created(node), self._not_found_since.get(name), now)
+            and is_gone(states[name], int(created(node)), self._not_found_since.get(name), now)
             and (states[name] is not None or why_not_ready(node))
         ]
-
-
-def _created(node: Object) -> int:
-    return int(datetime.fromisoformat(str(node["metadata"]["creationTimestamp"])).timestamp())

@@ -94,15 +94,13 @@ def approvals(context: AgentContext, pulse: Pulse) -> Sequence[Task]:
     api = Api(identity.address, Access(identity.instance_id, context.root).agent)
     prefix = identity.arn.removesuffix(identity.instance_id)
     judge = csr_approver.CsrApprover(api, context.groups, context.table, lambda instance_id: prefix + instance_id)
-    ssm, parameters = client("ssm"), context.node.parameters
-    pools = PoolMarks(
-        api, context.groups.groups, lambda pool: read_pool(ssm, parameters, pool), context.groups.states, pulse.beat
-    )
+    settings = partial(read_pool, client("ssm"), context.node.parameters)
+    pools = PoolMarks(api, context.groups.groups, settings, context.groups.states, pulse.beat)
     stacks = client("cloudformation")
     signals = PoolSignals(
         api,
         context.groups.groups,
-        lambda pool: read_pool(ssm, parameters, pool),
+        settings,
         lambda stack, resource, instance_id: StackSignals(stacks, stack, instance_id).signal(resource),
         pulse.beat,
     )

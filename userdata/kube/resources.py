@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
@@ -12,6 +13,11 @@ Object: TypeAlias = Mapping[str, Any]
 
 SYSTEM = "kube-system"
 """The namespace of everything that the cluster itself is made of."""
+
+
+def created(found: Object) -> float:
+    """When the API server took an object in, in seconds since 1970."""
+    return datetime.fromisoformat(found["metadata"]["creationTimestamp"]).timestamp()
 
 
 @dataclass(frozen=True)
