@@ -23,6 +23,8 @@ class GroupInstance:
     role: str
     lifecycle_state: str
     slot: str = ""
+    is_current: bool = True
+    """Whether it was launched from the version of the launch template that its group launches from now."""
 
     @property
     def waits_to_launch(self) -> bool:

@@ -191,9 +191,16 @@ def _instances(group: Mapping[str, Any], tags: Mapping[str, str]) -> list[GroupI
             role=tags.get(ROLE_TAG, ""),
             lifecycle_state=instance["LifecycleState"],
             slot=tags.get(SLOT_TAG, ""),
+            is_current=_template(instance) == _template(group),
         )
         for instance in group.get("Instances", [])
     ]
+
+
+def _template(of: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """The launch template, and its version, of a group or of one of its instances."""
+    found = of.get("LaunchTemplate", {})
+    return found.get("LaunchTemplateId"), found.get("Version")
 
 
 def _slots(group: Mapping[str, Any], tags: Mapping[str, str]) -> list[SlotGroup]:

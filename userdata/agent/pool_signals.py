@@ -1,6 +1,7 @@
 """The signals of workers: the leading agent tells a pool's stack of each new node that is Ready.
 
-The stack waits for them during an update alone. A worker has no right to signal: IAM could not tell the workers of one
+The stack waits for them during an update alone, and counts whoever is told of: told of an older node, it would go on
+without the new one. So nobody is told of an instance of another version of its group's launch template. A worker has no right to signal: IAM could not tell the workers of one
 pool from those of another, so each could fake or fail the update of every pool.
 """
 
@@ -67,6 +68,7 @@ class PoolSignals:
         listed = self._api.list(NODES)
         if not isinstance(listed, Known):
             raise StageFailed(listed.reason)
+        current = {each.instance_id for each in groups.value.instances if each.is_current}
         told: list[str] = []
         read: dict[str, Reading[PoolSettings] | InvalidSettings] = {}
         troubles: dict[str, str] = {}
@@ -78,7 +80,7 @@ class PoolSignals:
                 continue
             if self._is_old(node):
                 self._over.add(name)
-            elif left > 0 and why_not_ready(node) is None:
+            elif left > 0 and name in current and why_not_ready(node) is None:
                 left -= 1
                 read[pool] = read[pool] if pool in read else self._settings(pool)
                 outcome = self._tell(read[pool], name)

@@ -102,6 +102,24 @@ def test_the_instances_of_every_page_are_listed_in_the_order_of_their_ids(world:
     )
 
 
+def test_an_instance_of_another_version_of_the_launch_template_is_not_a_current_one(world: World) -> None:
+    def template(version: str, name: str = "lt-0") -> dict[str, str]:
+        return {"LaunchTemplateId": name, "Version": version}
+
+    pool = group("pool", UUID, "worker", *((f"i-{number}", "InService") for number in range(3))) | {
+        "LaunchTemplate": template("2")
+    }
+    given = (template("1"), template("2"), template("2", "lt-1"))
+    for instance, each in zip(pool["Instances"], given, strict=True):
+        instance["LaunchTemplate"] = each
+    world.stubs["autoscaling"].add_response(
+        "describe_auto_scaling_groups", {"AutoScalingGroups": [pool]}, {"Filters": FILTERS}
+    )
+    found = world.groups.instances()
+    assert isinstance(found, Known)
+    assert [each.is_current for each in found.value] == [False, True, False]
+
+
 def test_a_group_of_another_cluster_is_left_out_even_if_the_filter_lets_it_through(world: World) -> None:
     foreign = group("other", "another-uuid", "worker", ("i-7", "Terminating:Wait"))
     nameless = group("roleless", UUID, None, ("i-8", "InService"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -93,6 +94,15 @@ def test_nobody_is_told_of_before_the_node_is_ready(world: World) -> None:
     assert (world.agent.run(), world.signals) == ("", [])
     world.nodes = [node("i-1")]
     assert world.agent.run() == "told of i-1"
+
+
+def test_a_node_from_before_an_update_is_told_of_to_nobody(world: World) -> None:
+    """The stack would count it in the place of one that the update has launched."""
+    world.instances = [replace(worker("i-1"), is_current=False), worker("i-2")]
+    world.nodes = [node("i-1"), node("i-2")]
+    assert world.agent.run() == "told of i-2"
+    assert world.leader().run() == "told of i-2"
+    assert {name for *_, name in world.signals} == {"i-2"}
 
 
 @pytest.mark.parametrize(
