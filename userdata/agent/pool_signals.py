@@ -1,8 +1,9 @@
 """The signals of workers: the leading agent tells a pool's stack of each new node that is Ready.
 
 The stack waits for them during an update alone, and counts whoever is told of: told of an older node, it would go on
-without the new one. So nobody is told of an instance of another version of its group's launch template. A worker has no right to signal: IAM could not tell the workers of one
-pool from those of another, so each could fake or fail the update of every pool.
+without the new one. So nobody is told of an instance of another version of its group's launch template. A worker has no
+right to signal: IAM could not tell the workers of one pool from those of another, so each could fake or fail the update
+of every pool.
 """
 
 from __future__ import annotations
