@@ -14,6 +14,8 @@ SLOT_TAG = "holdfast:slot"
 POOL_TAG = "holdfast:pool"
 POOL_LABEL = "node-restriction.kubernetes.io/holdfast-pool"
 """Of a worker's Node: its pool, by the word of Auto Scaling. No kubelet can set or change it."""
+SIGNALLED_LABEL = "node-restriction.kubernetes.io/holdfast-signalled"
+"""Of a worker's Node of which its pool's stack was told. No kubelet can set or change it."""
 
 CONTROL_PLANE_ROLE = "control-plane"
 WORKER_ROLE = "worker"

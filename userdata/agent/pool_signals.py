@@ -1,9 +1,10 @@
 """The signals of workers: the leading agent tells a pool's stack of each new node that is Ready.
 
 The stack waits for them during an update alone, and counts whoever is told of: told of an older node, it would go on
-without the new one. So nobody is told of an instance of another version of its group's launch template. A worker has no
-right to signal: IAM could not tell the workers of one pool from those of another, so each could fake or fail the update
-of every pool.
+without the new one. So nobody is told of an instance of another version of its group's launch template, nor twice of
+one: a rollback waits for instances of the version that an earlier one has launched, too. What was told stands on the
+Node, for whoever leads next. A worker has no right to signal: IAM could not tell the workers of one pool from those of
+another, so each could fake or fail the update of every pool.
 """
 
 from __future__ import annotations
@@ -12,21 +13,23 @@ import time
 from collections.abc import Callable
 
 from coordination.instances import Groups
+from coordination.names import SIGNALLED_LABEL
 from coordination.outcomes import Done, Known, Reading, Request, Unknown
 from userdata.agent.pool_marks import pools_of
 from userdata.agent.tasks import Task
 from userdata.config.settings import InvalidSettings, PoolSettings
 from userdata.kube.client import Api
 from userdata.kube.nodes import why_not_ready
+from userdata.kube.outcomes import NotFound
 from userdata.kube.resources import NODES, Object, created
 from userdata.logs.lines import StageFailed
 
 PERIOD_SECONDS = 10.0
 OLD_SECONDS = 3600.0
 """Nobody is told of a Node that is older: no stack waits for an instance for longer (SIGNAL_TIMEOUT of
-generator/compute.py). Whoever begins to lead tells of the younger ones once more; CloudFormation counts each once."""
+generator/compute.py)."""
 AT_ONCE = 50
-"""Of so many nodes at most a run tells: a call takes a quarter of a second, and others wait in the same loop."""
+"""Of so many nodes at most a run tells: two calls take a quarter of a second, and others wait in the same loop."""
 
 
 class PoolSignals:
@@ -79,7 +82,7 @@ class PoolSignals:
             pool = pools.get(name)
             if pool is None or pool in troubles or name in self._over:
                 continue
-            if self._is_old(node):
+            if self._is_over(node):
                 self._over.add(name)
             elif left > 0 and name in current and why_not_ready(node) is None:
                 left -= 1
@@ -89,16 +92,22 @@ class PoolSignals:
                 if isinstance(outcome, Unknown):
                     troubles[pool] = outcome.reason
                     continue
-                # NoOp: the stack does not wait. Where it will, it is for instances that are launched after that.
-                self._over.add(name)
                 told += [name] if isinstance(outcome, Done) else []
+                # NoOp: the stack does not wait. Where it will, it is for instances that are launched after that.
+                marked = self._api.merge(NODES, name, {"metadata": {"labels": {SIGNALLED_LABEL: "true"}}})
+                if isinstance(marked, Done | NotFound):
+                    self._over.add(name)
+                else:
+                    # CloudFormation counts an instance once, so it may be told of again in the next run.
+                    troubles[pool] = marked.reason
         said = f"told of {', '.join(told)}" if told else ""
         if troubles:
             raise StageFailed("; ".join([*([said] if said else []), *troubles.values()]))
         return said
 
-    def _is_old(self, node: Object) -> bool:
-        return self._wall() - created(node) > OLD_SECONDS
+    def _is_over(self, node: Object) -> bool:
+        signalled = SIGNALLED_LABEL in (node["metadata"].get("labels") or {})
+        return signalled or self._wall() - created(node) > OLD_SECONDS
 
     def _tell(self, found: Reading[PoolSettings] | InvalidSettings, instance_id: str) -> Request:
         if isinstance(found, InvalidSettings):

@@ -9,12 +9,14 @@ from typing import Any, cast
 import pytest
 
 from coordination.instances import GroupInstance, Groups, PoolGroup
+from coordination.names import SIGNALLED_LABEL
 from coordination.outcomes import Done, Known, NoOp, Reading, Request, Throttled, Unknown
 from tests.unit.userdata.agent.looks import NOW
 from userdata.agent.pool_signals import AT_ONCE, OLD_SECONDS, PoolSignals
 from userdata.config.settings import InvalidSettings, PoolSettings
 from userdata.config.ssm import ReadPool
 from userdata.kube.client import Api
+from userdata.kube.outcomes import NotFound
 from userdata.kube.resources import NODES, Object, Resource
 from userdata.logs.lines import StageFailed
 
@@ -43,6 +45,7 @@ class World:
         }
         self.outcomes: dict[str, Request] = {}
         self.signals: list[tuple[str, str, str]] = []
+        self.unmarked: Unknown | NotFound | None = None
         self.lists = 0
         self.agent = self.leader()
 
@@ -60,6 +63,13 @@ class World:
         assert resource == NODES
         self.lists += 1
         return self.unseen or Known(tuple(self.nodes))
+
+    def merge(self, resource: Resource, name: str, changes: Object) -> Any:
+        assert resource == NODES
+        if self.unmarked is None:
+            (found,) = (node for node in self.nodes if node["metadata"]["name"] == name)
+            found["metadata"].setdefault("labels", {}).update(changes["metadata"]["labels"])
+        return self.unmarked or Done()
 
     def _groups(self) -> Reading[Groups]:
         return Known(Groups(tuple(self.instances), (), (GENERAL, MEMORY)))
@@ -101,7 +111,7 @@ def test_a_node_from_before_an_update_is_told_of_to_nobody(world: World) -> None
     world.instances = [replace(worker("i-1"), is_current=False), worker("i-2")]
     world.nodes = [node("i-1"), node("i-2")]
     assert world.agent.run() == "told of i-2"
-    assert world.leader().run() == "told of i-2"
+    assert world.leader().run() == ""
     assert {name for *_, name in world.signals} == {"i-2"}
 
 
@@ -159,11 +169,44 @@ def test_an_api_server_that_cannot_be_asked_is_no_empty_answer(world: World) -> 
     assert world.agent.run() == "told of i-1"
 
 
-def test_the_next_leader_tells_again_by_the_same_name(world: World) -> None:
+def test_after_a_rollback_the_next_leader_tells_of_no_node_that_the_update_has_left(world: World) -> None:
+    """The rollback waits for instances of the former version, which that node is of; its stack was told of it once."""
     world.instances, world.nodes = [worker("i-1")], [node("i-1")]
-    world.agent.run()
+    assert world.agent.run() == "told of i-1"
+    world.instances = [replace(worker("i-1"), is_current=False)]
+    assert world.leader().run() == ""
+    world.instances = [worker("i-1"), worker("i-2")]
+    world.nodes.append(node("i-2"))
+    assert world.leader().run() == "told of i-2"
+
+
+@pytest.mark.parametrize("outcome", [Done(), NoOp("it does not wait")])
+def test_of_a_node_that_could_not_be_marked_its_stack_is_told_again_by_the_same_name(
+    world: World, outcome: Request
+) -> None:
+    """CloudFormation counts an instance once."""
+    world.instances, world.nodes, world.unmarked = [worker("i-1")], [node("i-1")], Unknown("patch nodes i-1: no answer")
+    world.outcomes = {"stack-general": outcome}
+    with pytest.raises(StageFailed, match="patch nodes i-1: no answer"):
+        world.agent.run()
+    world.unmarked = None
+    world.leader().run()
     world.leader().run()
     assert world.signals == [("stack-general", "Group", "i-1")] * 2
+    assert SIGNALLED_LABEL in world.nodes[0]["metadata"]["labels"]
+
+
+def test_a_node_that_its_stack_was_not_told_of_has_no_mark(world: World) -> None:
+    world.instances, world.nodes = [worker("i-1")], [node("i-1")]
+    world.outcomes = {"stack-general": Unknown("no answer")}
+    with pytest.raises(StageFailed):
+        world.agent.run()
+    assert "labels" not in world.nodes[0]["metadata"]
+
+
+def test_a_node_that_is_gone_meanwhile_needs_no_mark(world: World) -> None:
+    world.instances, world.nodes, world.unmarked = [worker("i-1")], [node("i-1")], NotFound("nodes i-1")
+    assert (world.agent.run(), world.agent.run(), len(world.signals)) == ("told of i-1", "", 1)
 
 
 def test_of_many_new_nodes_all_are_told_of_some_in_each_run(world: World) -> None:
