@@ -39,7 +39,12 @@ LOG = logging.getLogger(__name__)
 
 ACCOUNT_ID = "123456789012"
 """Moto's account; every caller is in it."""
-OWN_SERVICES = ("rehearsal.aws.cloudformation.api", "rehearsal.aws.autoscaling.api", "rehearsal.aws.iam.enforcement")
+OWN_SERVICES = (
+    "rehearsal.aws.cloudformation.api",
+    "rehearsal.aws.autoscaling.api",
+    "rehearsal.aws.resolver.api",
+    "rehearsal.aws.iam.enforcement",
+)
 SCOPE = re.compile(r"Credential=([^/,\s]+)/\d+/([^/]+)/([^/]+)/aws4_request")
 WITHOUT_LOCK = re.compile(r"/functions/[^/]+/invocations$")
 """Invoking a function may take minutes and calls the local AWS itself, so it must not hold moto's lock."""
