@@ -21,8 +21,10 @@ TYPES = (
     "AWS::ElasticLoadBalancingV2::Listener AWS::ElasticLoadBalancingV2::LoadBalancer "
     "AWS::ElasticLoadBalancingV2::TargetGroup AWS::IAM::InstanceProfile AWS::IAM::ManagedPolicy AWS::IAM::Role "
     "AWS::IAM::RolePolicy AWS::KMS::Alias AWS::KMS::Key AWS::Logs::LogGroup AWS::Route53::HostedZone "
-    "AWS::Route53::RecordSet AWS::S3::Bucket AWS::S3::BucketPolicy AWS::SQS::Queue AWS::SQS::QueuePolicy "
-    "AWS::SSM::Parameter"
+    "AWS::Route53::RecordSet AWS::Route53Resolver::FirewallDomainList AWS::Route53Resolver::FirewallRuleGroup "
+    "AWS::Route53Resolver::FirewallRuleGroupAssociation AWS::Route53Resolver::ResolverQueryLoggingConfig "
+    "AWS::Route53Resolver::ResolverQueryLoggingConfigAssociation AWS::S3::Bucket AWS::S3::BucketPolicy "
+    "AWS::SQS::Queue AWS::SQS::QueuePolicy AWS::SSM::Parameter"
 ).split()
 
 
