@@ -148,5 +148,13 @@ OPERATIONS: list[tuple[str, str, dict[str, Any], str, str]] = [
         f"{BUCKET}/k",
     ),
     ("route53", "list_hosted_zones", {}, "route53:ListHostedZones", "*"),
+    ("route53resolver", "list_firewall_rule_groups", {}, "route53resolver:ListFirewallRuleGroups", "*"),
+    (
+        "route53resolver",
+        "get_firewall_domain_list",
+        {"FirewallDomainListId": "rslvr-fdl-1"},
+        "route53resolver:GetFirewallDomainList",
+        f"arn:aws:route53resolver:{ACCOUNT}:firewall-domain-list/rslvr-fdl-1",
+    ),
 ]
 """Service, operation, its parameters, action, resource."""

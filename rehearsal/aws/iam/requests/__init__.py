@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rehearsal.aws.iam.requests import compute, dynamodb, ec2, generic, iam, kms, others, routing, s3, sqs, ssm, sts
+from rehearsal.aws.iam.requests import (
+    compute,
+    dynamodb,
+    ec2,
+    generic,
+    iam,
+    kms,
+    others,
+    resolver,
+    routing,
+    s3,
+    sqs,
+    ssm,
+    sts,
+)
 from rehearsal.aws.iam.requests.asked import Asked, Need, State
 
 Rule = Callable[[Asked, State], list[Need]]
@@ -23,6 +37,7 @@ RULES: dict[str, Rule] = {
     "lambda": others.functions,
     "logs": others.logs,
     "route53": routing.route53,
+    "route53resolver": resolver.needs,
     "s3": s3.needs,
     "sqs": sqs.needs,
     "ssm": ssm.needs,
