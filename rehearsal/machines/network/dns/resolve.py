@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from rehearsal.machines.network.dns.firewall import Blocking, FilterRule, Verdict, judge
+
 NOERROR, SERVFAIL, NXDOMAIN, REFUSED = "NOERROR", "SERVFAIL", "NXDOMAIN", "REFUSED"
 """Response codes (RFC 1035, 4.1.1)."""
 ALIAS_TTL_SECONDS = 60
@@ -43,6 +45,8 @@ class Names:
     """The address of each interface's name, as `ip-10-0-0-5.ec2.internal`."""
     enabled: bool = True
     """The VPC's attribute enableDnsSupport."""
+    firewall: tuple[FilterRule, ...] = ()
+    """The rules of DNS Firewall, in their order."""
 
 
 @dataclass(frozen=True)
@@ -61,21 +65,46 @@ class Answer:
 
     code: str
     rows: tuple[Row, ...] = ()
+    rule: FilterRule | None = None
+    """The rule of DNS Firewall that blocked the question or has an alert for it."""
 
 
 def resolve(names: Names, name: str, kind: str) -> Answer:
-    """The answer to a question. A name in one of the zones is never looked for anywhere else (split horizon)."""
-    rows: list[Row] = []
+    """The answer to a question. A name in one of the zones is never looked for anywhere else (split horizon).
+
+    DNS Firewall looks at the name, and at each name that a CNAME record leads to, until a rule trusts the rest (API
+    reference, CreateFirewallRule, FirewallDomainRedirectionAction). Hosts and private zones are no exception (developer
+    guide, "Using DNS Firewall to filter outbound DNS traffic").
+    """
+    asked, rows = name, list[Row]()
+    alert: FilterRule | None = None
+    inspects = True
     for _ in range(CHAIN):
+        rule = judge(names.firewall, name, kind) if inspects else None
+        if rule is not None:
+            if rule.verdict is Verdict.BLOCK:
+                return _blocked(asked, rule)
+            if rule.verdict is Verdict.ALERT:
+                alert = alert or rule
+            inspects = not rule.trusts_redirection
         found = _step(names, name, kind)
         if found is None:
             # A chain that leads to nothing keeps what it consists of (RFC 6604).
-            return Answer(NXDOMAIN, tuple(rows))
+            return Answer(NXDOMAIN, tuple(rows), alert)
         rows += found
         if not found or found[-1].kind != "CNAME" or kind == "CNAME":
-            return Answer(NOERROR, tuple(rows))
+            return Answer(NOERROR, tuple(rows), alert)
         name = found[-1].value.rstrip(".").lower()
-    return Answer(SERVFAIL)
+    return Answer(SERVFAIL, rule=alert)
+
+
+def _blocked(name: str, rule: FilterRule) -> Answer:
+    if rule.blocking is Blocking.NXDOMAIN:
+        return Answer(NXDOMAIN, rule=rule)
+    if rule.blocking is Blocking.NODATA:
+        return Answer(NOERROR, rule=rule)
+    override = Row(name, "CNAME", rule.override_ttl_seconds, f"{rule.override_name.rstrip('.')}.")
+    return Answer(NOERROR, (override,), rule)
 
 
 def _step(names: Names, name: str, kind: str) -> Sequence[Row] | None:

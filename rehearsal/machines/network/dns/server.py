@@ -14,7 +14,8 @@ from rehearsal.aws.server import LocalAws
 from rehearsal.machines import inventory
 from rehearsal.machines.metadata.service import Routers
 from rehearsal.machines.network.dns.messages import reply
-from rehearsal.machines.network.dns.view import read_names
+from rehearsal.machines.network.dns.query_log import Asker, QueryLog
+from rehearsal.machines.network.dns.view import read_vpc
 from rehearsal.machines.network.namespaces import listen
 from rehearsal.machines.network.router import RESOLVER, resolver_in
 
@@ -26,8 +27,8 @@ IDLE_SECONDS = 10.0
 _LENGTH = struct.Struct("!H")
 """What a message over TCP begins with (RFC 1035, 4.2.2)."""
 
-Answering = Callable[[bytes, bool], bytes | None]
-"""Answers a message; the second says whether it is a datagram."""
+Answering = Callable[[bytes, Asker], bytes | None]
+"""Answers a message."""
 
 
 class Dns:
@@ -37,9 +38,11 @@ class Dns:
         self._aws = aws
         self._routers = routers
         self._servers: list[socketserver.BaseServer] = []
+        self._log = QueryLog(aws)
 
     def start(self) -> None:
         """Serve in every router, those to come too."""
+        self._log.start()
         self._routers.on_router(self._serve_router)
 
     def stop(self) -> None:
@@ -52,12 +55,19 @@ class Dns:
         for server, ending in zip(servers, endings, strict=True):
             ending.join()
             server.server_close()
+        self._log.stop()
 
     def serve(self, bound: socket.socket, vpc_id: str) -> None:
         """Answer on a socket, a listening one or one for datagrams, which is closed at the end."""
 
-        def answer(message: bytes, datagram: bool) -> bytes | None:
-            return reply(message, read_names(self._aws, vpc_id), datagram=datagram)
+        def answer(message: bytes, asker: Asker) -> bytes | None:
+            view = read_vpc(self._aws, vpc_id)
+            said = reply(message, view.names, datagram=asker.datagram)
+            if said is None:
+                return None
+            if view.logged is not None and said.answered is not None:
+                self._log.note(vpc_id, view.logged, asker, said.answered)
+            return said.wire
 
         server = _server(bound, answer)
         threading.Thread(target=server.serve_forever, name=f"dns-{vpc_id}", daemon=True).start()
@@ -70,11 +80,15 @@ class Dns:
                 self.serve(listen(namespace, address, PORT, kind), vpc_id)
 
 
+def _asker(address: tuple[str, int], *, datagram: bool) -> Asker:
+    return Asker(address[0], address[1], datagram)
+
+
 def _server(bound: socket.socket, answer: Answering) -> socketserver.BaseServer:
     class Datagram(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             message, via = self.request
-            said = answer(message, True)
+            said = answer(message, _asker(self.client_address, datagram=True))
             if said is not None:
                 # An asker that is gone meanwhile is no error.
                 with contextlib.suppress(OSError):
@@ -87,7 +101,7 @@ def _server(bound: socket.socket, answer: Answering) -> socketserver.BaseServer:
             with contextlib.suppress(OSError, struct.error):
                 while True:
                     (length,) = _LENGTH.unpack(self.rfile.read(_LENGTH.size))
-                    said = answer(self.rfile.read(length), False)
+                    said = answer(self.rfile.read(length), _asker(self.client_address, datagram=False))
                     if said is None:
                         return
                     self.wfile.write(_LENGTH.pack(len(said)) + said)

@@ -1,12 +1,19 @@
-"""The names that a VPC knows, read from moto's backends of Route 53, ELBv2 and EC2."""
+"""The names that a VPC knows and what filters and logs them, read from Route 53, Resolver, ELBv2 and EC2."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+import dns.rdatatype
+
+from rehearsal.aws.resolver.api import resolver_in_region
+from rehearsal.aws.resolver.model import StoredDomains, StoredGroup
 from rehearsal.aws.server import LocalAws
 from rehearsal.machines.balancer import target_health
 from rehearsal.machines.balancer.view import Nlb, read_view
+from rehearsal.machines.network.dns.firewall import Blocking, FilterRule, Verdict, domain_names
 from rehearsal.machines.network.dns.resolve import HostedZone, Names, Record
 from rehearsal.machines.network.topology import backend_of
 
@@ -14,24 +21,68 @@ FIRST_REGION = "us-east-1"
 """The region whose hosts have a domain without the region's name (EC2 user guide, "instance hostname types")."""
 
 
-def read_names(aws: LocalAws, vpc_id: str) -> Names:
+@dataclass(frozen=True)
+class Logged:
+    """Where the questions of a VPC are logged, and who asks them."""
+
+    region: str
+    log_groups: tuple[str, ...]
+    instances: Mapping[str, str] = field(default_factory=dict)
+    """The instances by their addresses."""
+
+
+@dataclass(frozen=True)
+class VpcView:
+    """What the resolver of a VPC answers from, and where it logs; None where nothing is logged."""
+
+    names: Names
+    logged: Logged | None = None
+
+
+def read_vpc(aws: LocalAws, vpc_id: str) -> VpcView:
     """What the resolver of a VPC knows now; it is not enabled in a VPC that is gone."""
     with aws.lock:
         try:
             backend = backend_of(aws, vpc_id)
         except KeyError:
-            return Names(enabled=False)
+            return VpcView(Names(enabled=False))
         vpc = backend.vpcs[vpc_id]
         support, hostnames = (_is_true(vpc, name) for name in ("enable_dns_support", "enable_dns_hostnames"))
         nics = [nic for nic in backend.enis.values() if nic.subnet.vpc_id == vpc_id]
         addresses = [str(nic.private_ip_address) for nic in nics]
-        return Names(
+        resolver = resolver_in_region(aws, backend.region_name)
+        log_groups = tuple(config.group_name for config in resolver.logs(vpc_id))
+        names = Names(
             # Private hosted zones need both attributes (Route 53 developer guide).
             zones=_zones(aws, vpc_id) if support and hostnames else (),
             balancers={each.dns_name.lower(): _addresses(aws, each) for each in read_view(aws).balancers},
             hosts={host_name(address, backend.region_name): address for address in addresses},
             enabled=support,
+            firewall=tuple(
+                _rule(group, rule, resolver.lists[rule["FirewallDomainListId"]])
+                for group, rule in resolver.filters(vpc_id)
+            ),
         )
+        if not log_groups:
+            return VpcView(names)
+        instances = {str(nic.private_ip_address): str(nic.instance.id) for nic in nics if nic.instance is not None}
+        return VpcView(names, Logged(backend.region_name, log_groups, instances))
+
+
+def _rule(group: StoredGroup, rule: Mapping[str, Any], domains: StoredDomains) -> FilterRule:
+    kind = str(rule.get("Qtype") or "")
+    return FilterRule(
+        group.identity,
+        domains.identity,
+        domain_names(domains.domains),
+        Verdict(rule["Action"]),
+        Blocking(rule.get("BlockResponse") or Blocking.NODATA),
+        str(rule.get("BlockOverrideDomain") or ""),
+        int(rule.get("BlockOverrideTtl") or 0),
+        # TYPE28 is AAAA.
+        dns.rdatatype.to_text(dns.rdatatype.from_text(kind)) if kind else "",
+        rule["FirewallDomainRedirectionAction"] == "TRUST_REDIRECTION_DOMAIN",
+    )
 
 
 def host_name(address: str, region: str) -> str:

@@ -27,8 +27,8 @@ def ask(query: dns.message.Message, datagram: bool = True) -> dns.message.Messag
     """The answer to a message."""
     said = reply(query.to_wire(), NAMES, datagram=datagram)
     assert said is not None
-    assert not datagram or len(said) <= max(512, query.payload)
-    return dns.message.from_wire(said)
+    assert not datagram or len(said.wire) <= max(512, query.payload)
+    return dns.message.from_wire(said.wire)
 
 
 def test_a_question_is_answered_in_the_case_it_was_asked_in() -> None:
