@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 from collections.abc import Callable, Iterator
@@ -14,16 +15,11 @@ import pytest
 
 from rehearsal.aws.server import LocalAws
 from rehearsal.machines.network.dns import Dns
+from tests.rehearsal.loopback_vpc import LoopbackVpc, NoRouters
 from tests.waiting import wait_for
 
 PATIENCE_SECONDS = 60.0
-
-
-class NoRouters:
-    """Where no VPC has a router."""
-
-    def on_router(self, serve: Callable[[str, str], object]) -> None:
-        """Nothing to serve in."""
+_NUMBERS = itertools.count()
 
 
 class FilteredVpc:
@@ -32,10 +28,8 @@ class FilteredVpc:
     def __init__(self, aws: LocalAws, name: str) -> None:
         self.aws = aws
         self.resolver = aws.client("route53resolver")
-        ec2 = aws.client("ec2")
-        self.vpc_id = str(ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"])
-        for attribute in ("EnableDnsSupport", "EnableDnsHostnames"):
-            ec2.modify_vpc_attribute(VpcId=self.vpc_id, **{attribute: {"Value": True}})
+        self.loopback = LoopbackVpc(aws)
+        self.vpc_id = self.loopback.vpc_id
         self.log_group = f"queries-{name}"
         aws.client("logs").create_log_group(logGroupName=self.log_group)
         self._zone("good.example", "A", "10.0.0.1")
@@ -102,8 +96,8 @@ def server(aws: LocalAws) -> Iterator[Dns]:
 
 
 @pytest.fixture
-def vpc(aws: LocalAws, request: pytest.FixtureRequest) -> FilteredVpc:
-    return FilteredVpc(aws, str(abs(hash(request.node.name)) % 10**6) + "-vpc")
+def vpc(aws: LocalAws) -> FilteredVpc:
+    return FilteredVpc(aws, f"vpc-{next(_NUMBERS)}")
 
 
 @pytest.fixture
@@ -117,10 +111,10 @@ def ask(server: Dns, vpc: FilteredVpc) -> Callable[..., dns.message.Message]:
     for each in bound.values():
         server.serve(each, vpc.vpc_id)
 
-    def asked(name: str, kind: str = "A", tcp: bool = False) -> dns.message.Message:
+    def asked(name: str, kind: str = "A", tcp: bool = False, source: str = "127.0.0.1") -> dns.message.Message:
         query, send = dns.message.make_query(name, kind), dns.query.tcp if tcp else dns.query.udp
         port = ports[socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM]
-        return send(query, "127.0.0.1", timeout=PATIENCE_SECONDS, port=port)
+        return send(query, "127.0.0.1", timeout=PATIENCE_SECONDS, port=port, source=source)
 
     return asked
 
@@ -176,9 +170,10 @@ def test_a_rule_of_a_type_is_known_by_its_number_too(vpc: FilteredVpc, ask: Ask)
 
 
 def test_questions_are_logged_with_what_was_answered_and_who_blocked_it(vpc: FilteredVpc, ask: Ask) -> None:
+    instance, address = vpc.loopback.launch()
     for _ in range(3):
-        ask("good.example")
-    ask("evil.example", tcp=True)
+        ask("good.example", source=address)
+    ask("evil.example", tcp=True, source=address)
     blocked = vpc.logged(query_name="evil.example.")
     assert (blocked["rcode"], blocked["transport"], blocked["answers"]) == ("NXDOMAIN", "TCP", [])
     assert blocked["firewall_rule_action"] == "BLOCK"
@@ -186,11 +181,12 @@ def test_questions_are_logged_with_what_was_answered_and_who_blocked_it(vpc: Fil
     assert blocked["firewall_domain_list_id"] == vpc.lists[1]
     # Once, for the others came from the resolver's cache.
     allowed = vpc.logged(query_name="good.example.")
-    assert (allowed["vpc_id"], allowed["srcaddr"]) == (vpc.vpc_id, "127.0.0.1")
+    assert (allowed["vpc_id"], allowed["srcaddr"]) == (vpc.vpc_id, address)
+    assert allowed["srcids"] == {"instance": instance}
     assert allowed["answers"] == [{"Rdata": "10.0.0.1", "Type": "A", "Class": "IN"}]
     assert not {name for name in allowed if name.startswith("firewall_")}
     streams = vpc.aws.client("logs").describe_log_streams(logGroupName=vpc.log_group)["logStreams"]
-    assert [each["logStreamName"] for each in streams] == [f"{vpc.vpc_id}_127.0.0.1"]
+    assert [each["logStreamName"] for each in streams] == [f"{vpc.vpc_id}_{instance}"]
 
 
 def test_a_log_group_that_is_gone_costs_no_answer(vpc: FilteredVpc, ask: Ask) -> None:
