@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 
 import dns.message
@@ -114,3 +115,40 @@ def test_names_of_the_world_and_of_private_zones_of_other_networks_do_not_exist(
     )
     for name in ("kubernetes.io", "other.internal", "ip-10-0-9-9.ec2.internal"):
         assert ask(harness.targets[0], name).rcode() == dns.rcode.NXDOMAIN
+
+
+def test_a_firewall_refuses_a_name_that_exists_and_the_log_names_the_instance(harness: BalancerHarness) -> None:
+    resolver, logs, (first, _) = harness.aws.client("route53resolver"), harness.aws.client("logs"), harness.targets
+    request = {"CreatorRequestId": "wire", "Name": "wire"}
+    own = f"ip-{first.interface.address.replace('.', '-')}.ec2.internal"
+    assert values(ask(first, own)) == {first.interface.address}
+    group = resolver.create_firewall_rule_group(**request)["FirewallRuleGroup"]["Id"]
+    names = resolver.create_firewall_domain_list(**request)["FirewallDomainList"]["Id"]
+    resolver.update_firewall_domains(FirewallDomainListId=names, Operation="ADD", Domains=["*.ec2.internal"])
+    resolver.create_firewall_rule(
+        **request,
+        FirewallRuleGroupId=group,
+        FirewallDomainListId=names,
+        Priority=1,
+        Action="BLOCK",
+        BlockResponse="NXDOMAIN",
+    )
+    logs.create_log_group(logGroupName="wire")
+    destination = "arn:aws:logs:us-east-1:123456789012:log-group:wire:*"
+    log = resolver.create_resolver_query_log_config(**request, DestinationArn=destination)["ResolverQueryLogConfig"]
+    both = {"ResolverQueryLogConfigId": log["Id"], "ResourceId": harness.vpc_id}
+    resolver.associate_resolver_query_log_config(**both)
+    filtered = resolver.associate_firewall_rule_group(
+        **request, FirewallRuleGroupId=group, VpcId=harness.vpc_id, Priority=101
+    )["FirewallRuleGroupAssociation"]["Id"]
+    try:
+        for server in (RESOLVER, SECOND):
+            assert ask(first, own, server=server).rcode() == dns.rcode.NXDOMAIN
+        wait(lambda: len(logs.filter_log_events(logGroupName="wire")["events"]) == 2)
+        events = [json.loads(each["message"]) for each in logs.filter_log_events(logGroupName="wire")["events"]]
+        assert {each["srcids"]["instance"] for each in events} == {first.instance_id}
+        assert {each["firewall_rule_action"] for each in events} == {"BLOCK"}
+    finally:
+        resolver.disassociate_firewall_rule_group(FirewallRuleGroupAssociationId=filtered)
+        resolver.disassociate_resolver_query_log_config(**both)
+    assert values(ask(first, own)) == {first.interface.address}
