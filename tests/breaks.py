@@ -18,6 +18,12 @@ Document = dict[str, Any]
 Draw = Callable[..., Any]
 
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_DOMAINS = (
+    *("*", "*.", "*.com", "com", "", "A.example", "*a.example", "a.*.example", "*.*.example", "-a.example"),
+    *("a-.example", "a_b.example", "a..example", ".a.example", "a.example.", "a.example\n", "10.0.0.1", "a b.example"),
+    *(f"{'a' * 64}.example", f"{'a.' * 124}example", 3, None),
+    *("in-addr.arpa", "*.1.10.in-addr.arpa", "*.ip6.arpa", "*.compute.internal", "*.fine.example"),
+)
 
 
 def _pool(draw: Draw, document: Document) -> tuple[int, Document]:
@@ -46,6 +52,17 @@ def _put_repository(draw: Draw, document: Document) -> str:
     wrong = draw(st.sampled_from(("", "a*b", "A", "a?", "**", "/a", "a" * 101, "a\n", 3)))
     document["kubernetes"]["imageRepositories"] = ["fine/*", wrong]
     return "kubernetes.imageRepositories[1]"
+
+
+def _put_domain(draw: Draw, document: Document) -> str:
+    wrong = draw(st.sampled_from(_DOMAINS))
+    document["network"]["dnsAllowedDomains"] = ["*.fine.example", wrong]
+    return "network.dnsAllowedDomains[1]"
+
+
+def _domains_in_a_given_vpc(draw: Draw, document: Document) -> str:
+    document["network"] |= {"vpc": "given", "dnsAllowedDomains": ["a.example"]}
+    return "network.dnsAllowedDomains"
 
 
 def _put_in_pool(key: str, values: Sequence[Any]) -> Callable[[Draw, Document], str]:
@@ -236,6 +253,9 @@ BREAKS: tuple[Callable[[Draw, Document], str], ...] = (
     _put("network", "vpc", ("make", True)),
     _put("network", "tenancy", ("host", "shared")),
     _put("network", "encryption", ("ipsec", "WireGuard", False, None)),
+    _put("network", "dnsAllowedDomains", ("a.example", [f"a{i}.example" for i in range(101)], {"a": "b"})),
+    _put_domain,
+    _domains_in_a_given_vpc,
     _put("network", "vpcCidr", ("10.0.0.0", "10.0.0.0/15", "10.0.0.0/29", "127.0.0.0/16", "169.254.0.0/20")),
     _put("network", "vpcCidr", ("300.0.0.0/16", "10.0.0.0/33", "10.0.0.0/16 ", "::/64", 10, "224.0.0.0/16")),
     _put("kubernetes", "podCidr", ("100.64.0.0/7", "100.64.0.0/25", "x", "0.0.0.0/0")),

@@ -112,6 +112,11 @@ _POOL_NAMES = st.lists(_names(24), min_size=1, max_size=5, unique_by=_without_hy
 _GROUP_NAMES = st.lists(_names(24), max_size=3, unique_by=_without_hyphens)
 _NAMESPACES = st.lists(_names(63), max_size=3)
 _REPOSITORIES = st.lists(st.from_regex(r"[a-z0-9][a-z0-9._/-]{0,98}\*?|\*", fullmatch=True), min_size=1, max_size=10)
+_DOMAINS = st.lists(
+    st.from_regex(r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.){1,3}(com|example|xn--p1ai)", fullmatch=True),
+    max_size=3,
+    unique=True,
+)
 _WORDS = st.sampled_from(_ALPHANUMERIC) | _words(_ALPHANUMERIC, _ALPHANUMERIC + "-_.", _ALPHANUMERIC, 63)
 _VALUES = st.just("") | _WORDS
 # Keys of labels and taints, some in the user's own domains.
@@ -155,6 +160,7 @@ def _network(draw: Draw, area: str, zones: int, development: bool) -> tuple[Docu
         "endpointZones": "one" if one_zone else "all",
         "privateZone": draw(_CHOICES) if given else "create",
         "encryption": draw(_ENCRYPTIONS),
+        "dnsAllowedDomains": [] if given else draw(_DOMAINS),
     }
     return network, 10_000 if given else zones * (vpc.num_addresses // 8 - 5)
 

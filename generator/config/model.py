@@ -48,6 +48,20 @@ RepositoryPattern = Annotated[
         },
     ),
 ]
+# Names of DNS (RFC 1123), of two labels or more, for below a top-level domain anybody has a name; the last label begins
+# with a letter, so no address is taken for one. With the asterisk DNS Firewall takes 255 characters (Route 53 API
+# reference, UpdateFirewallDomains).
+AllowedDomain = Annotated[
+    str,
+    Meta(
+        max_length=253,
+        pattern=r"^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
+        extra={
+            "allowed": "a lower-case DNS name of at least two labels, 253 characters at most, with *. first for every "
+            "name below it"
+        },
+    ),
+]
 # A pool's name is part of a template's file name and, in CamelCase, of logical ids and parameter names.
 _SHORT_NAME = Meta(
     pattern="^[a-z][a-z0-9-]{0,22}[a-z0-9]$",
@@ -205,6 +219,15 @@ class Network(_Section, frozen=True, kw_only=True):
             "Chosen at creation: a change cuts pods on different nodes off until Cilium is changed by hand, too.",
         ),
     ] = "wireguard"
+    # A domain list takes 1000 domains in one request, and the reverse names of the VPC's range are 128 at most.
+    dns_allowed_domains: Annotated[
+        tuple[AllowedDomain, ...],
+        Meta(
+            max_length=100,
+            description="Domains that the resolver of a made VPC answers besides AWS's and the cluster's own; with *. "
+            "first every name below. Their owners read what is asked for. An alias needs its target's domain, too.",
+        ),
+    ] = ()
 
 
 class Kubernetes(_Section, frozen=True, kw_only=True):

@@ -8,9 +8,16 @@ from __future__ import annotations
 
 from generator.config.model import ClusterConfig
 from generator.config.problem import Problem
-from generator.config.rules import addresses, names, node_labels, shape, tenancy
+from generator.config.rules import addresses, names, node_labels, resolved_names, shape, tenancy
 
-RULES = (*names.RULES, *shape.RULES, *addresses.RULES, *tenancy.RULES, *node_labels.RULES)
+RULES = (
+    *names.RULES,
+    *shape.RULES,
+    *addresses.RULES,
+    *resolved_names.RULES,
+    *tenancy.RULES,
+    *node_labels.RULES,
+)
 
 
 def check(config: ClusterConfig) -> list[Problem]:

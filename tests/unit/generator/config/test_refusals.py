@@ -25,7 +25,7 @@ TYPES = [
     ("zone: 3", "zone: given an unknown key; allowed: name, partition, shape, zones, hostResourceGroups, network, "
      "kubernetes, controlPlane, pools (perhaps zones)"),
     ("network: {vpc_cidr: 10.0.0.0/16}", "network.vpc_cidr: given an unknown key; allowed: vpc, tenancy, vpcCidr, "
-     "endpoints, endpointZones, privateZone, encryption (perhaps vpcCidr)"),
+     "endpoints, endpointZones, privateZone, encryption, dnsAllowedDomains (perhaps vpcCidr)"),
     ("zones: three", 'zones: given "three"; allowed: a whole number from 1 to 6 in plain digits'),
     ("zones: 7", "zones: given 7; allowed: a whole number from 1 to 6"),
     ("zones: yes", 'zones: given "yes"; allowed: a whole number from 1 to 6 in plain digits'),
@@ -39,7 +39,7 @@ TYPES = [
     ('name: "web\\n"', 'name: given "web\\n"; allowed: text on one line, without control characters'),
     ("partition: aws-eu", 'partition: given "aws-eu"; allowed: aws, aws-us-gov, aws-cn, aws-iso, aws-iso-b'),
     ("network: given", 'network: given "given"; allowed: a mapping with the keys vpc, tenancy, vpcCidr, endpoints, '
-     "endpointZones, privateZone, encryption"),
+     "endpointZones, privateZone, encryption, dnsAllowedDomains"),
     ("network: {encryption: ipsec}", 'network.encryption: given "ipsec"; allowed: wireguard, none'),
     ("controlPlane: {slots: 4}", "controlPlane.slots: given 4; allowed: 3, 5"),
     ("controlPlane: {etcdVolumeGib: 4}", "controlPlane.etcdVolumeGib: given 4; allowed: a whole number from 8 to 1024"),
@@ -61,6 +61,25 @@ TYPES = [
     ("pools: [{name: aa, updateBatch: 0}]", "pools[0].updateBatch: given 0; allowed: a whole number from 1 to 100"),
     ("pools: [{name: aa, instanceType: large}]",
      'pools[0].instanceType: given "large"; allowed: an EC2 instance type such as m7i.large'),
+]  # fmt: skip
+
+DOMAIN = "a lower-case DNS name of at least two labels, 253 characters at most, with *. first for every name below it"
+DOMAINS = [
+    ('network: {dnsAllowedDomains: ["*"]}', f'network.dnsAllowedDomains[0]: given "*"; allowed: {DOMAIN}'),
+    ("network: {dnsAllowedDomains: ['*.com']}", f'network.dnsAllowedDomains[0]: given "*.com"; allowed: {DOMAIN}'),
+    ("network: {dnsAllowedDomains: [a.example, A.example]}",
+     f'network.dnsAllowedDomains[1]: given "A.example"; allowed: {DOMAIN}'),
+    ("network: {dnsAllowedDomains: a.example}", 'network.dnsAllowedDomains: given "a.example"; allowed: a list'),
+    (f"network: {{dnsAllowedDomains: [{', '.join(f'a{index}.example' for index in range(101))}]}}",
+     "network.dnsAllowedDomains: given 101 entries; allowed: 0 to 100"),
+    ("network: {vpc: given, dnsAllowedDomains: [a.example]}", "network.dnsAllowedDomains: given 1 entry; allowed: "
+     "none (only with network.vpc: create; what a given VPC resolves is its owner's to say)"),
+    ("network: {dnsAllowedDomains: ['*.in-addr.arpa']}", 'network.dnsAllowedDomains[0]: given "*.in-addr.arpa"; '
+     "allowed: names outside of arpa (of addresses, those of network.vpcCidr are allowed already)"),
+    ("{partition: aws-cn, network: {dnsAllowedDomains: ['*.amazonaws.com.cn']}}", "network.dnsAllowedDomains[0]: "
+     'given "*.amazonaws.com.cn"; allowed: domains that are not allowed already'),
+    ("network: {dnsAllowedDomains: [a.example, b.example, a.example]}", "network.dnsAllowedDomains[2]: given "
+     '"a.example"; allowed: a domain that network.dnsAllowedDomains[0] does not name'),
 ]  # fmt: skip
 
 # What the rules refuse.
@@ -173,7 +192,7 @@ MUCH_TEXT = {
     "labels": "{" + ", ".join(f"{'k' * 60}{index}: {'v' * 63}" for index in range(20)) + "}",
     "taints": "[" + ", ".join(f"{{key: {'t' * 60}{index}, effect: NoSchedule}}" for index in range(10)) + "]",
 }
-REFUSALS = [*TYPES, *ADDRESSES, *SHAPES, *TENANCIES, *NAMES]
+REFUSALS = [*TYPES, *DOMAINS, *ADDRESSES, *SHAPES, *TENANCIES, *NAMES]
 
 
 Rule = Callable[[ClusterConfig], Iterable[Problem]]
@@ -270,7 +289,7 @@ def test_no_rule_judges_a_default_that_stands_in_for_an_unreadable_field() -> No
 def test_every_rule_alone_refuses_something_above(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rule that is added without a line in the tables is untested."""
     monkeypatch.setattr(rules, "RULES", (rule,))
-    texts = [text for text, _ in (*ADDRESSES, *SHAPES, *TENANCIES, *NAMES)]
+    texts = [text for text, _ in (*DOMAINS, *ADDRESSES, *SHAPES, *TENANCIES, *NAMES)]
     texts += [pool_with(labels=labels) for labels, _, _ in LABELS]
     texts += [pool_with(taints=f"[{taint}]") for taint, _ in TAINTS]
     texts += [pool_with(labels="{a: -}"), pool_with(taints=TWO_TAINTS_OF_A_KEY), pool_with(**MUCH_TEXT)]
