@@ -109,7 +109,8 @@ _LOG_GROUPS = (
     "Services-*-WorkerLogGroup",
     "Services-*-AuditLogGroup",
 )
-_FLOW_LOG_GROUP = "Network-*-FlowLogGroup"
+# Of a VPC that is made.
+_VPC_LOG_GROUPS = ("Network-*-FlowLogGroup", "Network-*-QueryLogGroup")
 
 
 def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
@@ -223,7 +224,7 @@ def _log_group_arns(config: ClusterConfig, inputs: Inputs) -> list[Sub]:
     CloudFormation names a resource `<stack>-<logical id>-<random part>`, and a nested stack alike, so every name begins
     with the root stack's. The groups themselves are made after the key, and need it.
     """
-    made = [*_LOG_GROUPS, *([_FLOW_LOG_GROUP] if config.network.vpc == "create" else [])]
+    made = [*_LOG_GROUPS, *(_VPC_LOG_GROUPS if config.network.vpc == "create" else ())]
     return [
         Sub(
             f"arn:${{AWS::Partition}}:logs:${{AWS::Region}}:${{AWS::AccountId}}:log-group:${{RootStack}}-{name}-*",

@@ -64,6 +64,7 @@ def _described(cluster: Cluster, change_set: str, prefix: str) -> dict[str, dict
 def test_parameters_change_only_what_they_name(cluster: Cluster) -> None:
     paths = {
         "Network/FlowLogGroup",
+        "Network/QueryLogGroup",
         "Services/ControlPlaneLogGroup",
         "Services/WorkerLogGroup",
         "Lifecycle/FunctionLogGroup",

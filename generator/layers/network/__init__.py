@@ -9,7 +9,7 @@ from troposphere import Ref, Template
 
 from generator.config.model import ClusterConfig
 from generator.layer import Layer
-from generator.layers.network import api_endpoint, endpoints, flow_logs, security_groups, vpc
+from generator.layers.network import api_endpoint, dns_firewall, endpoints, flow_logs, security_groups, vpc
 from generator.values import (
     CidrBlock,
     CidrBlocks,
@@ -78,6 +78,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
             _given(inputs.key_arn),
             _given(inputs.log_retention_days),
         )
+        dns_firewall.add(template, config, network.vpc_id, _given(inputs.key_arn), _given(inputs.log_retention_days))
 
     groups = security_groups.add(template, config, network.vpc_id)
     security_groups.add_rules(template, security_groups.matrix(config), groups)

@@ -67,6 +67,90 @@ MUTATIONS = [
         f"{_NETWORK}/ApiListener/Properties/ListenerAttributes",
         [],
     ),
+    # resolver
+    Mutation(
+        "a_made_vpc_resolves_only_what_is_listed",
+        f"{_NETWORK}/DnsFirewallAssociation",
+        GONE,
+    ),
+    Mutation(
+        "a_made_vpc_resolves_only_what_is_listed",
+        f"{_NETWORK}/DnsFirewallAssociation/Properties/Priority",
+        100,
+    ),
+    Mutation(
+        "a_made_vpc_resolves_only_what_is_listed",
+        f"{_NETWORK}/DnsFirewall/Properties/FirewallRules/1/BlockResponse",
+        "NODATA",
+    ),
+    Mutation(
+        "a_made_vpc_resolves_only_what_is_listed",
+        f"{_NETWORK}/DnsFirewall/Properties/FirewallRules/1/Priority",
+        50,
+    ),
+    Mutation(
+        "a_made_vpc_resolves_only_what_is_listed",
+        f"{_NETWORK}/DnsFirewall/Properties/FirewallRules/1/Qtype",
+        "TXT",
+    ),
+    Mutation(
+        "a_made_vpc_resolves_only_what_is_listed",
+        f"{_NETWORK}/DnsFirewall/Properties/FirewallRules/0/Action",
+        "ALERT",
+    ),
+    Mutation(
+        "a_made_vpc_resolves_only_what_is_listed",
+        f"{_NETWORK}/DnsFirewall/Properties/FirewallRules/0/FirewallDomainRedirectionAction",
+        "TRUST_REDIRECTION_DOMAIN",
+    ),
+    Mutation(
+        "a_made_vpc_resolves_only_what_is_listed",
+        f"{_NETWORK}/EveryDomain/Properties/Domains",
+        ["*.com"],
+    ),
+    Mutation(
+        "a_made_vpc_resolves_only_what_is_listed",
+        f"{_NETWORK}/AllowedDomains/Properties/Domains/-",
+        "*",
+    ),
+    Mutation(
+        "a_made_vpc_resolves_only_what_is_listed",
+        f"{_NETWORK}/AllowedDomains/Properties/Domains/-",
+        "*.com",
+    ),
+    Mutation(
+        "a_made_vpc_resolves_only_what_is_listed",
+        f"{_NETWORK}/AllowedDomains/Properties/Domains/-",
+        "*.co.uk",
+    ),
+    Mutation(
+        "a_made_vpc_resolves_only_what_is_listed",
+        f"{_NETWORK}/AllowedDomains/Properties/Domains/-",
+        "*.in-addr.arpa",
+    ),
+    Mutation(
+        "a_made_vpc_resolves_only_what_is_listed",
+        f"{_NETWORK}/AllowedDomains/Properties/Domains/-",
+        "*.21.10.in-addr.arpa",
+    ),
+    Mutation(
+        "a_made_vpc_resolves_only_what_is_listed",
+        f"{_NETWORK}/AllowedDomains/Properties/Domains/4",
+        GONE,
+    ),
+    Mutation(
+        "a_made_vpc_resolves_only_what_is_listed",
+        f"{_NETWORK}/Firewall",
+        {
+            "Type": "AWS::Route53Resolver::FirewallRuleGroupAssociation",
+            "Properties": {"VpcId": {"Ref": "VpcId"}, "FirewallRuleGroupId": "rslvr-frg-1", "Priority": 101},
+        },
+        "existing-network",
+    ),
+    Mutation("a_made_vpc_logs_its_queries", f"{_NETWORK}/QueryLogAssociation", GONE),
+    Mutation("a_made_vpc_logs_its_queries", f"{_NETWORK}/QueryLog/Properties/DestinationArn", "arn:aws:s3:::elsewhere"),
+    Mutation("a_made_vpc_logs_its_queries", f"{_NETWORK}/QueryLogGroup/Properties/KmsKeyId", GONE),
+    Mutation("a_made_vpc_logs_its_queries", f"{_NETWORK}/QueryLogGroup/Properties/RetentionInDays", GONE),
     # reach
     Mutation(
         "the_groups_reach_each_other_as_the_matrix_says",

@@ -44,6 +44,7 @@ VPC_RESOURCES = {
     "network/Vpc": "AWS::EC2::VPC",
     "network/ControlPlaneSubnet0": "AWS::EC2::Subnet",
     "network/WorkerSubnet0": "AWS::EC2::Subnet",
+    "network/QueryLogGroup": "AWS::Logs::LogGroup",
 }
 PARAMETERS = {
     "ApiClientCidrs",
