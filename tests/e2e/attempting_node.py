@@ -9,6 +9,8 @@ sys.path.insert(0, "/opt/holdfast/lib")
 import base64
 import json
 import os
+import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -41,6 +43,8 @@ from userdata.pki.material import ITEMS
 from userdata.pki.placing import CLUSTER_CA
 
 ROOT = Path("/")
+RESOLVERS = Path("/etc/resolv.conf")
+DNS_PORT, DNS_SECONDS, DNS_BYTES = 53, 10.0, 512
 KUBELET = "/var/lib/kubelet/pki/kubelet-client-current.pem"
 JUDGED_SECONDS = 40.0
 
@@ -203,6 +207,26 @@ def write_logs(told: dict[str, Any]) -> object:
     return {group: [_refusal(partial(call, group)) for call in (write, make)] for group in told["groups"]}
 
 
+def ask_resolver(told: dict[str, Any]) -> object:
+    """Of each name: the resolver's response code, and whether its answer has an address (RFC 1035, 4.1)."""
+    lines = [line.split() for line in RESOLVERS.read_text(encoding="utf-8").splitlines()]
+    server = next(words[1] for words in lines if words[:1] == ["nameserver"])
+    return {name: _asked(server, name) for name in told["names"]}
+
+
+def _asked(server: str, name: str) -> tuple[int, bool]:
+    own, recursive, address, internet = os.getpid() & 0xFFFF, 0x0100, 1, 1
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    question = struct.pack(">6H", own, recursive, 1, 0, 0, 0) + labels + struct.pack(">BHH", 0, address, internet)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.settimeout(DNS_SECONDS)
+        asking.connect((server, DNS_PORT))
+        asking.send(question)
+        number, flags, _, answers = struct.unpack(">4H", asking.recv(DNS_BYTES)[:8])
+    assert number == own
+    return flags & 0xF, answers > 0
+
+
 def relabel(told: dict[str, Any]) -> object:
     """Label this worker's Node with its own certificate; what the API server says."""
     api = Api(told["address"], lambda: Credentials(CLUSTER_CA, KUBELET, KUBELET))
@@ -237,6 +261,7 @@ VERBS: dict[str, Callable[[dict[str, Any]], object]] = {
     "steal": steal,
     "ask_as_token_holder": ask_as_token_holder,
     "ask_as_kubelet": ask_as_kubelet,
+    "ask_resolver": ask_resolver,
     "flood": flood,
     "relabel": relabel,
     "write_logs": write_logs,

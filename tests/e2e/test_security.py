@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -29,7 +30,9 @@ from coordination.names import (
     lease_item,
     member_item,
 )
-from tests.e2e import shipped
+from rehearsal.local import stacks
+from rehearsal.local.steps import STACK
+from tests.e2e import foreign_name, shipped
 from tests.e2e.asking_metadata import REFUSED, SERVED, by_group, by_pod
 from tests.e2e.harness import ADMIN_FILE, ClusterHarness, Seen, running
 from tests.e2e.replacing import terminate
@@ -57,6 +60,7 @@ SPENT = (INIT_FILE, JOIN_FILE, DISCOVERY_FILE, SUPER_ADMIN_FILE)
 PRIVATE = {"/etc/holdfast": 0o700, KUBELET_CONFIGURATION_FILE: 0o600, KUBELET_FLAGS_FILE: 0o600}
 KUBELET_FILE = "/var/lib/kubelet/pki/kubelet-client-current.pem"
 FLOOD = 1000
+RESOLVED, NXDOMAIN = [0, True], [3, False]
 PLANTED_SECONDS = 1.0
 """How long a planted process lives: several looks of the sampler."""
 
@@ -414,6 +418,24 @@ def test_a_worker_writes_no_log_of_a_control_plane_and_no_audit_log(whole: Whole
     allowed = whole.on_worker("write_logs", groups=[own], stream=f"worker/{whole.worker}/kubelet")
     assert allowed == {own: ["", ""]}
     assert "forged" not in shipped.lines(whole.cluster, shipped.AUDIT)
+
+
+def test_a_node_resolves_the_apis_name_and_no_other_although_it_exists(whole: Whole) -> None:
+    local, nodes = whole.cluster.rehearsal.local, (whole.founder, whole.worker)
+    (vpc,) = local.client("ec2").describe_instances(InstanceIds=[whole.worker])["Reservations"]
+    api = str(urlsplit(stacks.outputs(local.client("cloudformation"), STACK)["ApiEndpoint"]).hostname)
+    addresses = {whole.address(node) for node in nodes}
+    with foreign_name.made(whole.cluster, vpc["Instances"][0]["VpcId"]) as foreign:
+        for node in nodes:
+            assert whole.on(node, "ask_resolver", names=[api, foreign]) == {api: RESOLVED, foreign: NXDOMAIN}
+        # It was the firewall: without it the zone would have answered.
+        wait_for(
+            lambda: foreign_name.askers(whole.cluster, foreign, "BLOCK") == addresses,
+            f"the log of who asked for {foreign}, by the firewall's word",
+            60,
+            1,
+        )
+    assert foreign_name.askers(whole.cluster, api, "BLOCK") == set()
 
 
 def test_a_pool_is_marked_by_the_agents_and_not_by_its_nodes(whole: Whole) -> None:
