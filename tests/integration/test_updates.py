@@ -119,7 +119,7 @@ def test_a_stopped_update_refuses_replacements_and_is_continued_later(cluster: C
     assert NO_REPLACEMENT in "".join(_reasons(cluster, "Iam", "WorkerRole"))
     assert cluster.physical_ids() == before
 
-    assert cluster.update("--disable-rollback", GeneralMaxSize="5", RolePath="/") == "UPDATE_COMPLETE"
+    assert cluster.update("--disable-rollback", GeneralMaxSize="5", RolePath="/holdfast/") == "UPDATE_COMPLETE"
     assert cluster.physical_ids() == before
     unsettled = {path for path, each in cluster.resources().items() if not each["ResourceStatus"].endswith("_COMPLETE")}
     assert unsettled == set()
