@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from imagebuilder import places
-from imagebuilder.addons import autoscaler, cilium, images, metadata, policies
+from imagebuilder.addons import autoscaler, cilium, cilium_policies, images, metadata, policies
 from imagebuilder.configure.tree import Entry, File, Folder
 from imagebuilder.versions import Release
 
@@ -28,7 +28,7 @@ def documents(release: Release, from_elsewhere: Mapping[str, str] | None = None)
         "12-static-policies.json": listed(metadata.static_policies()),
         places.POLICY_MANIFEST: listed(*policies.objects(policies.POLICIES)),
         "20-cilium.json": json.loads(RENDERED.read_text(encoding="utf-8")),
-        "25-cilium-policies.json": listed(*policies.objects(policies.OF_CILIUM)),
+        "25-cilium-policies.json": listed(*policies.objects(cilium_policies.POLICIES)),
         "30-cluster-autoscaler.json": listed(*autoscaler.objects(release.cluster_autoscaler)),
     }
     chosen: dict[str, Document] = images.replaced(made, from_elsewhere or {})

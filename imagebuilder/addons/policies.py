@@ -18,11 +18,6 @@ _NODE = "system:node:"
 _TOKEN = "system:bootstrap:"
 _AGENTS = "holdfast:agents"
 """The group of the agents of control planes (userdata.kube.access)."""
-_AGENT_OF_CILIUM = "request.userInfo.username == 'system:serviceaccount:kube-system:cilium'"
-# The node of the Pod that a token is bound to:
-# https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#additional-metadata-in-pod-bound-tokens
-_NODE_OF_TOKEN = "request.userInfo.extra[?'authentication.kubernetes.io/node-name'].orValue([''])[0]"
-_OLD_OR_NEW = "(request.operation == 'DELETE' ? oldObject : object)"
 
 
 @dataclass(frozen=True)
@@ -154,110 +149,6 @@ POLICIES: Sequence[Policy] = (
     ),
 )
 """For every cluster."""
-
-_ENDPOINTS = {"cilium.io/v2": ("ciliumendpoints", "ciliumendpoints/status")}
-
-
-def _addresses(of: str) -> str:
-    """Those of an endpoint; IPv6 is off (imagebuilder.addons.cilium)."""
-    return f"{of}.?status.?networking.?addressing.orValue([]).filter(a, has(a.ipv4) && a.ipv4 != '').map(a, a.ipv4)"
-
-
-OF_CILIUM: Sequence[Policy] = (
-    Policy(
-        # Every node sends the Pods' packets of another one where its CiliumNode says.
-        "cilium-own-node",
-        {"cilium.io/v2": ("ciliumnodes", "ciliumnodes/status")},
-        ("CREATE", "UPDATE"),
-        _AGENT_OF_CILIUM,
-        (
-            (f"{_NODE_OF_TOKEN} == object.metadata.name", "an agent of Cilium writes the CiliumNode of its own node"),
-            (
-                "object.?spec.?ipam.?podCIDRs.orValue([]) =="
-                " (oldObject == null ? [] : oldObject.?spec.?ipam.?podCIDRs.orValue([]))"
-                " && object.?spec.?ipam.?pools.orValue({}) =="
-                " (oldObject == null ? {} : oldObject.?spec.?ipam.?pools.orValue({}))",
-                "which addresses a node's Pods have is for Cilium's operator to say",
-            ),
-        ),
-    ),
-    Policy(
-        # By these the other nodes learn which Pod has an address, and so what may reach it.
-        "cilium-own-endpoints",
-        _ENDPOINTS,
-        ("CREATE", "UPDATE", "DELETE"),
-        _AGENT_OF_CILIUM,
-        (
-            (
-                "params.metadata.name != variables.node || variables.at in variables.addresses",
-                "an agent of Cilium writes CiliumEndpoints of its own node",
-            ),
-            (
-                "params.metadata.name != variables.node || variables.was in variables.addresses",
-                "an agent of Cilium changes CiliumEndpoints of its own node",
-            ),
-            ("variables.node != ''", "the token of an agent of Cilium names its node"),
-        ),
-        {
-            "node": _NODE_OF_TOKEN,
-            "addresses": "[''] + params.?status.?addresses.orValue([]).filter(a, a.type == 'InternalIP')"
-            ".map(a, a.address)",
-            "at": f"{_OLD_OR_NEW}.?status.?networking.?node.orValue('')",
-            "was": "oldObject == null ? '' : oldObject.?status.?networking.?node.orValue('')",
-        },
-        Params("v1", "Node"),
-    ),
-    Policy(
-        # Every node sends what goes to a Pod's address to the node that has an endpoint with it.
-        "cilium-endpoints-in-range",
-        _ENDPOINTS,
-        ("CREATE", "UPDATE"),
-        _AGENT_OF_CILIUM,
-        (
-            (
-                "variables.addresses.all(a, cidr(params.data['cluster-pool-ipv4-cidr']).containsIP(a))",
-                "an endpoint has addresses of the Pods' range",
-            ),
-        ),
-        {"addresses": _addresses("object")},
-        Params("v1", "ConfigMap", ("kube-system", "cilium-config")),
-    ),
-    Policy(
-        "cilium-endpoints-of-their-node",
-        _ENDPOINTS,
-        ("CREATE", "UPDATE", "DELETE"),
-        _AGENT_OF_CILIUM,
-        (
-            (
-                "params.metadata.name == variables.node"
-                " || params.?spec.?ipam.?podCIDRs.orValue([])"
-                ".all(range, variables.addresses.all(a, !cidr(range).containsIP(a)))",
-                "an agent of Cilium writes no endpoint with an address of another node's range",
-            ),
-        ),
-        {
-            "node": _NODE_OF_TOKEN,
-            "addresses": f"(object == null ? [] : {_addresses('object')})"
-            f" + (oldObject == null ? [] : {_addresses('oldObject')})",
-        },
-        Params("cilium.io/v2", "CiliumNode"),
-    ),
-    Policy(
-        # Its number stands in packets and policies: with other labels it would be somebody else.
-        "cilium-identities-stay",
-        {"cilium.io/v2": ("ciliumidentities",)},
-        ("UPDATE",),
-        _AGENT_OF_CILIUM,
-        (
-            (
-                "object[?'security-labels'] == oldObject[?'security-labels']"
-                " && object.metadata.?labels == oldObject.metadata.?labels",
-                "an agent of Cilium changes no labels of an identity",
-            ),
-        ),
-    ),
-)
-"""Where Cilium is installed."""
 
 
 def objects(policies: Iterable[Policy]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from coordination.outcomes import Done, Known
-from imagebuilder.addons import policies
+from imagebuilder.addons import cilium_policies, policies
 from tests.integration.node.kube import Kube, serving
 from tests.programs import MINORS
 from tests.unit.userdata.requests import of_node
@@ -79,7 +79,7 @@ def kube(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         assert made.master.create(CLUSTER_ROLE_BINDINGS, bound) == Done()
         account = head("v1", "ServiceAccount", "cilium")
         assert made.master.create(SERVICE_ACCOUNTS, account, "kube-system") == Done()
-        for each in policies.objects([*policies.POLICIES, *policies.OF_CILIUM]):
+        for each in policies.objects([*policies.POLICIES, *cilium_policies.POLICIES]):
             assert made.master.create(ADMISSION[each["kind"]], each) == Done()
         configuration = {
             **head("v1", "ConfigMap", "cilium-config"),

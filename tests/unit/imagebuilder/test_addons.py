@@ -16,7 +16,7 @@ import yaml
 
 from coordination.names import Encryption
 from imagebuilder import addons, configure, places, versions
-from imagebuilder.addons import cilium, metadata, policies
+from imagebuilder.addons import cilium, cilium_policies, metadata, policies
 from imagebuilder.addons.__main__ import main
 from imagebuilder.addons.manifests import RENDERED, text
 from imagebuilder.configure import File, Settings
@@ -379,7 +379,7 @@ def test_a_chart_that_gives_other_rights_is_noticed() -> None:
             cilium.narrowed(copy.deepcopy(changed))
 
 
-@pytest.mark.parametrize("policy", [*policies.POLICIES, *policies.OF_CILIUM], ids=lambda each: each.name)
+@pytest.mark.parametrize("policy", [*policies.POLICIES, *cilium_policies.POLICIES], ids=lambda each: each.name)
 def test_a_policy_is_in_force_and_refuses_what_it_cannot_judge(policy: policies.Policy) -> None:
     made, binding = policy.objects()
     assert named("ValidatingAdmissionPolicy", f"holdfast-{policy.name}") == made
