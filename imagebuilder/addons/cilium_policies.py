@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from imagebuilder.addons.policies import Params, Policy
+from imagebuilder.configure.metadata import ADDRESSES
 
 _AGENT_OF_CILIUM = "request.userInfo.username == 'system:serviceaccount:kube-system:cilium'"
 # The node of the Pod that a token is bound to:
@@ -16,19 +17,34 @@ _AGENT_OF_CILIUM = "request.userInfo.username == 'system:serviceaccount:kube-sys
 _NODE_OF_TOKEN = "request.userInfo.extra[?'authentication.kubernetes.io/node-name'].orValue([''])[0]"
 _OLD_OR_NEW = "(request.operation == 'DELETE' ? oldObject : object)"
 
+_NODES = {"cilium.io/v2": ("ciliumnodes", "ciliumnodes/status")}
+_NODE_ADDRESSES = "object.?spec.?addresses.orValue([])"
 _ENDPOINTS = {"cilium.io/v2": ("ciliumendpoints", "ciliumendpoints/status")}
 
 
 def _addresses(of: str) -> str:
-    """Those of an endpoint; IPv6 is off (imagebuilder.addons.cilium)."""
-    return f"{of}.?status.?networking.?addressing.orValue([]).filter(a, has(a.ipv4) && a.ipv4 != '').map(a, a.ipv4)"
+    """Those of an endpoint. IPv6 is off (imagebuilder.addons.cilium), but an agent that reads one does not ask of which
+    kind the address in a field is."""
+    pairs = f"{of}.?status.?networking.?addressing.orValue([])"
+    return " + ".join(f"{pairs}.map(a, a.?{each}.orValue('')).filter(a, a != '')" for each in ("ipv4", "ipv6"))
+
+
+# Other nodes send what goes to these through the tunnel to this node, whatever range they are of (Cilium's
+# pkg/node/manager: nodeAddressHasTunnelIP); and its peer of WireGuard takes them away from any other one.
+_TUNNELLED = (
+    f"{_NODE_ADDRESSES}.filter(a, a.?type.orValue('') == 'CiliumInternalIP').map(a, a.?ip.orValue('')) + ["
+    + ", ".join(
+        f"object.?spec.?{what}.?{kind}.orValue('')" for what in ("health", "ingress") for kind in ("ipv4", "ipv6")
+    )
+    + "].filter(a, a != '')"
+)
 
 
 POLICIES: Sequence[Policy] = (
     Policy(
         # Every node sends the Pods' packets of another one where its CiliumNode says.
         "cilium-own-node",
-        {"cilium.io/v2": ("ciliumnodes", "ciliumnodes/status")},
+        _NODES,
         ("CREATE", "UPDATE"),
         _AGENT_OF_CILIUM,
         (
@@ -40,7 +56,31 @@ POLICIES: Sequence[Policy] = (
                 " (oldObject == null ? {} : oldObject.?spec.?ipam.?pools.orValue({}))",
                 "which addresses a node's Pods have is for Cilium's operator to say",
             ),
+            (
+                "variables.tunnelled.all(a, object.?spec.?ipam.?podCIDRs.orValue([]).exists(r, cidr(r).containsIP(a)))",
+                "a node's addresses in the Pods' network are of its own range",
+            ),
         ),
+        {"tunnelled": _TUNNELLED},
+    ),
+    Policy(
+        # By these other nodes take somebody for a node, and no policy about addresses is about a node.
+        "cilium-nodes-addresses",
+        _NODES,
+        ("CREATE", "UPDATE"),
+        _AGENT_OF_CILIUM,
+        (
+            (
+                "variables.own.all(a, ip(a).isGlobalUnicast() && !cidr(variables.pods).containsIP(a)"
+                f" && {list(ADDRESSES)}.all(m, ip(m) != ip(a)))",
+                "a node's own addresses are neither of the Pods' range nor the metadata service's",
+            ),
+        ),
+        {
+            "own": f"{_NODE_ADDRESSES}.filter(a, a.?type.orValue('') != 'CiliumInternalIP').map(a, a.?ip.orValue(''))",
+            "pods": "params.data['cluster-pool-ipv4-cidr']",
+        },
+        Params("v1", "ConfigMap", ("kube-system", "cilium-config")),
     ),
     Policy(
         # By these the other nodes learn which Pod has an address, and so what may reach it.

@@ -247,7 +247,10 @@ def agent(kube: Kube) -> CiliumAgent:
         for status in (endpoint(OTHER, ADDRESS_OF[ONE]), endpoint(ONE, ADDRESS_OF[OTHER]), endpoint(ONE, "10.0.0.2")):
             said = said and made.writes(CILIUM_ENDPOINTS, "probe", "default", "POST", status=status)
             kube.master.delete(CILIUM_ENDPOINTS, "probe", "default")
-        return bool(said)
+        # Everything is refused until the API server has found the kinds that the policies compare with.
+        let_pass = made.writes(CILIUM_ENDPOINTS, "probe", "default", "POST", status=endpoint(ONE)) == ""
+        kube.master.delete(CILIUM_ENDPOINTS, "probe", "default")
+        return bool(said) and let_pass
 
     wait_for(holds, "the policies are in force", pause_seconds=0.2)
     return made
@@ -262,10 +265,23 @@ def ranges(*cidrs: str) -> dict[str, Any]:
     return {"ipam": {"podCIDRs": list(cidrs)}}
 
 
+def internal(address: str) -> dict[str, Any]:
+    return {"addresses": [{"type": "InternalIP", "ip": ADDRESSES[ONE]}, {"type": "CiliumInternalIP", "ip": address}]}
+
+
+def also(address: str) -> dict[str, Any]:
+    return {"addresses": [{"type": "InternalIP", "ip": ADDRESSES[ONE]}, {"type": "ExternalIP", "ip": address}]}
+
+
+FOREIGN = "a node's addresses in the Pods' network are of its own range"
+NO_NODES = "neither of the Pods' range nor the metadata service's"
+
+
 def test_an_agent_of_cilium_writes_its_own_node(kube: Kube, agent: CiliumAgent) -> None:
     assert "the CiliumNode of its own node" in agent.writes(CILIUM_NODES, OTHER, method="POST", spec={})
     assert kube.master.delete(CILIUM_NODES, ONE) == Done()
-    assert agent.writes(CILIUM_NODES, ONE, method="POST", spec={"addresses": []}) == ""
+    assert FOREIGN in agent.writes(CILIUM_NODES, ONE, method="POST", spec=internal(ADDRESS_OF[OTHER]))
+    assert agent.writes(CILIUM_NODES, ONE, method="POST", spec=also("10.0.0.7")) == ""
     given = {**head(CILIUM_NODES.api, "CiliumNode", ONE), "spec": ranges(RANGES[ONE])}
     assert kube.master.apply(CILIUM_NODES, given) == Done()
     assert "the CiliumNode of its own node" in agent.writes(CILIUM_NODES, OTHER, spec=ranges(RANGES[OTHER]))
@@ -276,6 +292,34 @@ def test_an_agent_of_cilium_writes_its_own_node(kube: Kube, agent: CiliumAgent) 
     assert "is for Cilium's operator to say" in agent.writes(CILIUM_NODES, ONE, spec=pools)
     both = ranges("100.64.1.0/24", "100.64.2.0/24")
     assert "is for Cilium's operator to say" in agent.writes(CILIUM_NODES, ONE, spec=both)
+
+
+TRIED: list[tuple[dict[str, Any], str]] = [
+    (internal("100.64.1.1"), ""),
+    ({**internal("100.64.1.1"), "health": {"ipv4": "100.64.1.2", "ipv6": ""}}, ""),
+    # Of no node yet.
+    (internal("100.64.9.1"), FOREIGN),
+    (internal(ADDRESS_OF[OTHER]), FOREIGN),
+    ({"health": {"ipv4": ADDRESS_OF[OTHER]}}, FOREIGN),
+    # An agent does not look whether the address is one of IPv6.
+    ({"health": {"ipv6": ADDRESS_OF[OTHER]}}, FOREIGN),
+    ({"ingress": {"ipv4": ADDRESS_OF[OTHER]}}, FOREIGN),
+    # The VPC's resolver, a service.
+    (internal("10.0.0.2"), FOREIGN),
+    ({"ingress": {"ipv6": "172.20.0.10"}}, FOREIGN),
+    (also("10.0.0.7"), ""),
+    # No deny of an address is about a node.
+    (also("169.254.169.254"), NO_NODES),
+    (also("fd00:ec2:0::254"), NO_NODES),
+    (also(ADDRESS_OF[OTHER]), NO_NODES),
+    (also("anything"), "expression"),
+]
+
+
+def test_a_node_of_cilium_has_addresses_of_its_own(agent: CiliumAgent) -> None:
+    for spec, said in TRIED:
+        found = agent.writes(CILIUM_NODES, ONE, spec={**ranges(RANGES[ONE]), **spec})
+        assert (said in found, bool(found)) == (True, bool(said)), (spec, found)
 
 
 def test_an_agent_of_cilium_writes_endpoints_of_its_own_node(kube: Kube, agent: CiliumAgent) -> None:
@@ -319,6 +363,19 @@ def test_an_endpoint_has_addresses_of_its_nodes_range(
     kube.master.delete(CILIUM_ENDPOINTS, "tried", "default")
     assert said in found
     assert bool(said) is bool(found)
+
+
+def test_an_address_is_one_whatever_the_field_that_it_stands_in(kube: Kube, agent: CiliumAgent) -> None:
+    """Agents that read an endpoint take what is in the field for IPv6 as it is."""
+    for address, said in (
+        ("10.0.0.2", "of the Pods' range"),
+        (ADDRESS_OF[OTHER], "an address of another node's range"),
+    ):
+        status = endpoint(ONE)
+        status["networking"]["addressing"][0]["ipv6"] = address
+        found = agent.writes(CILIUM_ENDPOINTS, "tried", "default", "POST", status=status)
+        kube.master.delete(CILIUM_ENDPOINTS, "tried", "default")
+        assert said in found
 
 
 def test_no_endpoint_is_changed_that_has_another_nodes_address(kube: Kube, agent: CiliumAgent) -> None:
