@@ -71,6 +71,9 @@ class RotatedFiles:
     def read(self) -> Chunk | None:
         """See Source.read."""
         found = self._look()
+        if not self._positions.keys() | self._sizes.keys() <= {each.inode for each in found}:
+            # Renamed after its folder was listed, it is seen under neither name; a file is renamed once.
+            found = self._look()
         sizes, self._sizes = self._sizes, {each.inode: each.size for each in found}
         self._forget(sizes)
         for each in found:

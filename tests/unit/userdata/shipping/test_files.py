@@ -115,6 +115,32 @@ def test_whenever_files_are_renamed_and_the_program_restarts_no_line_is_lost_or_
             assert sorted("".join(reader.lines)) == sorted("".join(writer.written))
 
 
+@pytest.mark.parametrize("anew", [True, False], ids=["and begun anew", "and gone for now"])
+def test_a_file_that_is_renamed_while_it_is_looked_for_is_not_taken_for_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, anew: bool
+) -> None:
+    writer, reader = Writer(tmp_path), Reader(tmp_path)
+    writer.line()
+    reader.finish()
+    writer.line()
+    rotated = []
+
+    def after_the_listing(path: Path) -> os.stat_result:
+        if not rotated:
+            rotated.append(path)
+            writer.rotate()
+            if not anew:
+                writer.path.unlink()
+        return os.lstat(path)
+
+    monkeypatch.setattr(Path, "lstat", after_the_listing)
+    reader.finish()
+    writer.line()
+    reader.finish()
+    assert rotated
+    assert (reader.losses, reader.lines) == ([], writer.written)
+
+
 def test_lines_of_a_renamed_file_come_before_those_of_the_new_one(tmp_path: Path) -> None:
     writer, reader = Writer(tmp_path), Reader(tmp_path)
     writer.line()
