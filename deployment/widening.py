@@ -22,6 +22,14 @@ _DECISIVE = ("AWS::IAM::", "AWS::KMS::", "AWS::EC2::SecurityGroup", _ENDPOINT, "
 # Lists in which every further entry gives somebody more.
 _ATTACHED = ("ManagedPolicyArns", "Roles", "Users", "Groups")
 _BOUNDARY = "PermissionsBoundary"
+# Of one entry each: to whom a policy is given, and as whom a machine or a function acts.
+_GIVEN = {
+    "AWS::IAM::RolePolicy": ("RoleName",),
+    "AWS::IAM::UserPolicy": ("UserName",),
+    "AWS::IAM::GroupPolicy": ("GroupName",),
+    "AWS::Lambda::Function": ("Role",),
+    "AWS::EC2::LaunchTemplate": ("LaunchTemplateData", "IamInstanceProfile"),
+}
 # What an endpoint lets through that has no policy.
 # https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
 _EVERYTHING: Document = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}
@@ -66,8 +74,22 @@ def _opened(change: Change) -> Iterator[str]:
         added = [str(each) for each in _list(becomes.get(name)) if each not in _list(was.get(name))]
         if added and kind.startswith("AWS::IAM::"):
             yield f"{name} gains {told(added)}"
+    if kind in _GIVEN:
+        path, known = _GIVEN[kind], _at(was, _GIVEN[kind])
+        given = _at(becomes, path)
+        # What is not known yet may be the one in whose place it stands, as with the resource of a policy.
+        if known and given and known != given and policies.UNKNOWN not in given:
+            yield f"{path[-1]} is {given} instead of {known}"
     if after is not None and was.get(_BOUNDARY) and was[_BOUNDARY] != becomes.get(_BOUNDARY):
         yield f"{_BOUNDARY} is no longer {was[_BOUNDARY]}"
+
+
+def _at(properties: _Properties, path: Sequence[str]) -> str:
+    """The value at a path within properties, as a text; empty where there is none."""
+    value: Any = properties
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
 def _rules(kind: str, properties: _Properties | None) -> list[Rule]:
@@ -96,10 +118,11 @@ def _documents(kind: str, properties: _Properties | None) -> dict[str, list[Docu
 
 def _within(value: Any) -> Iterator[Document]:
     """Policy documents in a value, as objects or as texts of JSON."""
-    if isinstance(value, str) and '"Statement"' in value:
+    # Not by the word: a text of JSON may spell it with escapes.
+    if isinstance(value, str) and value.lstrip().startswith("{"):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
     if isinstance(value, Mapping):
         if "Statement" in value:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from deployment import firewalls, plans, widening
 from deployment.changes import Change
+from deployment.policies import UNKNOWN
 from deployment.refusal import Refusal
 
 TCP = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIp": "10.0.0.0/24"}
@@ -61,6 +62,11 @@ OPENED: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"PolicyDocument": json.dumps(policy("a"))},
         {"PolicyDocument": json.dumps(policy("a", "b"))},
     ),
+    "a policy in a text with escapes": (
+        "AWS::SQS::QueuePolicy",
+        {"PolicyDocument": json.dumps(policy("a"))},
+        {"PolicyDocument": json.dumps(policy("a", "b")).replace("Statement", "\\u0053tatement")},
+    ),
     "a permission of a function": (
         "AWS::Lambda::Permission",
         {"Principal": "events.amazonaws.com", "Action": "lambda:InvokeFunction", "FunctionName": "f", "SourceArn": "a"},
@@ -74,6 +80,29 @@ def test_what_opens_is_found_and_what_closes_is_not(name: str) -> None:
     kind, narrow, wide = OPENED[name]
     assert found(kind, narrow, wide)
     assert found(kind, wide, narrow) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "said"),
+    [
+        ("AWS::IAM::RolePolicy", {"RoleName": "a"}, {"RoleName": "b"}, "RoleName is b instead of a"),
+        ("AWS::Lambda::Function", {"Role": "a"}, {"Role": "b"}, "Role is b instead of a"),
+        (
+            "AWS::EC2::LaunchTemplate",
+            {"LaunchTemplateData": {"IamInstanceProfile": {"Arn": "a"}}},
+            {"LaunchTemplateData": {"IamInstanceProfile": {"Arn": "b"}}},
+            'IamInstanceProfile is {"Arn": "b"} instead of {"Arn": "a"}',
+        ),
+    ],
+)
+def test_rights_that_are_given_to_somebody_else_are_found(
+    kind: str, before: dict[str, Any], after: dict[str, Any], said: str
+) -> None:
+    document = {"PolicyDocument": policy("a")}
+    assert found(kind, document | before, document | after) == [said]
+    assert found(kind, document | before, document | before) == []
+    unknown = json.loads(json.dumps(before).replace('"a"', f'"{UNKNOWN}"'))
+    assert found(kind, document | before, document | unknown) == []
 
 
 def test_a_boundary_that_goes_or_changes_is_found_and_one_that_comes_is_not() -> None:
