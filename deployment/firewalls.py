@@ -50,13 +50,17 @@ def widenings(before: Iterable[Rule], after: Iterable[Rule]) -> list[str]:
     return [rule.text for rule in after if not any(_covers(other, rule) for other in old)]
 
 
-def rules_of_group(properties: Mapping[str, Any]) -> Iterator[Rule]:
-    """The rules within a security group. Without any for egress it lets everything out."""
+def rules_of_group(properties: Mapping[str, Any], *, is_made: bool = False) -> Iterator[Rule]:
+    """The rules within a security group.
+
+    One that does not speak of egress lets everything out, and so does one that is made with none: EC2 adds such a rule
+    then, and only then.
+    """
     for body in properties.get("SecurityGroupIngress") or []:
         yield rule("ingress", body)
     egress = properties.get("SecurityGroupEgress")
     everything = [{"IpProtocol": _ALL, "CidrIp": "0.0.0.0/0"}, {"IpProtocol": _ALL, "CidrIpv6": "::/0"}]
-    for body in everything if egress is None else egress:
+    for body in everything if egress is None or (is_made and not egress) else egress:
         yield rule("egress", body)
 
 

@@ -22,13 +22,14 @@ _DECISIVE = ("AWS::IAM::", "AWS::KMS::", "AWS::EC2::SecurityGroup", _ENDPOINT, "
 # Lists in which every further entry gives somebody more.
 _ATTACHED = ("ManagedPolicyArns", "Roles", "Users", "Groups")
 _BOUNDARY = "PermissionsBoundary"
+_LAUNCH_TEMPLATE, _DATA = "AWS::EC2::LaunchTemplate", "LaunchTemplateData"
 # Of one entry each: to whom a policy is given, and as whom a machine or a function acts.
 _GIVEN = {
     "AWS::IAM::RolePolicy": ("RoleName",),
     "AWS::IAM::UserPolicy": ("UserName",),
     "AWS::IAM::GroupPolicy": ("GroupName",),
     "AWS::Lambda::Function": ("Role",),
-    "AWS::EC2::LaunchTemplate": ("LaunchTemplateData", "IamInstanceProfile"),
+    _LAUNCH_TEMPLATE: (_DATA, "IamInstanceProfile"),
 }
 # What an endpoint lets through that has no policy.
 # https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
@@ -64,7 +65,7 @@ def _opened(change: Change) -> Iterator[str]:
     if not described and (kind.startswith(_DECISIVE) or kind.endswith("Policy")):
         yield "changes, and CloudFormation does not say how"
         return
-    yield from firewalls.widenings(_rules(kind, before), _rules(kind, after))
+    yield from firewalls.widenings(_rules(kind, before), _rules(kind, after, is_made=before is None or change.replaced))
     old, new = _documents(kind, before), _documents(kind, after)
     for name in sorted(old.keys() | new.keys()):
         for line in policies.widenings(old.get(name, []), new.get(name, [])):
@@ -82,6 +83,27 @@ def _opened(change: Change) -> Iterator[str]:
             yield f"{path[-1]} is {given} instead of {known}"
     if after is not None and was.get(_BOUNDARY) and was[_BOUNDARY] != becomes.get(_BOUNDARY):
         yield f"{_BOUNDARY} is no longer {was[_BOUNDARY]}"
+    if before is not None and after is not None and kind == _LAUNCH_TEMPLATE:
+        yield from _machine(before.get(_DATA) or {}, after.get(_DATA) or {})
+
+
+def _machine(before: _Properties, after: _Properties) -> Iterator[str]:
+    """What opens the machines of a launch template: groups, and metadata for whoever is asked in their name."""
+    added = [each for each in _groups(after) if each not in _groups(before) and policies.UNKNOWN not in each]
+    if added:
+        yield f"gains the security groups {told(added)}"
+    was, becomes = before.get("MetadataOptions") or {}, after.get("MetadataOptions") or {}
+    if was.get("HttpTokens") == "required" and becomes.get("HttpTokens") != "required":
+        yield "gives metadata without a token"
+    hops, more = (str(each.get("HttpPutResponseHopLimit", "")) for each in (was, becomes))
+    if hops.isdigit() and not (more.isdigit() and int(more) <= int(hops)):
+        yield f"gives metadata over {more or 'any number of'} hops instead of {hops}"
+
+
+def _groups(data: _Properties) -> list[str]:
+    interfaces = [each for each in _list(data.get("NetworkInterfaces")) if isinstance(each, Mapping)]
+    named = [*_list(data.get("SecurityGroupIds")), *_list(data.get("SecurityGroups"))]
+    return [str(each) for each in (*named, *(group for one in interfaces for group in _list(one.get("Groups"))))]
 
 
 def _at(properties: _Properties, path: Sequence[str]) -> str:
@@ -92,11 +114,11 @@ def _at(properties: _Properties, path: Sequence[str]) -> str:
     return "" if value is None else value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
-def _rules(kind: str, properties: _Properties | None) -> list[Rule]:
+def _rules(kind: str, properties: _Properties | None, *, is_made: bool = False) -> list[Rule]:
     if properties is None:
         return []
     if kind == "AWS::EC2::SecurityGroup":
-        return list(firewalls.rules_of_group(properties))
+        return list(firewalls.rules_of_group(properties, is_made=is_made))
     return [firewalls.rule(_RULES[kind], properties)] if kind in _RULES else []
 
 

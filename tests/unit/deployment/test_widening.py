@@ -16,10 +16,16 @@ from deployment.refusal import Refusal
 
 TCP = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIp": "10.0.0.0/24"}
 GROUP, KEY, ROLE = "AWS::EC2::SecurityGroup", "AWS::KMS::Key", "AWS::IAM::Role"
+TEMPLATE = "AWS::EC2::LaunchTemplate"
 
 
 def policy(*principals: str, effect: str = "Allow") -> dict[str, Any]:
     return {"Statement": [{"Effect": effect, "Principal": {"AWS": list(principals)}, "Action": "a:b", "Resource": "*"}]}
+
+
+def machine(*groups: str, tokens: str = "required", hops: int | str = 1) -> dict[str, Any]:
+    options = {"HttpTokens": tokens, "HttpPutResponseHopLimit": hops}
+    return {"LaunchTemplateData": {"NetworkInterfaces": [{"Groups": list(groups)}], "MetadataOptions": options}}
 
 
 def group(*ingress: dict[str, Any]) -> dict[str, Any]:
@@ -67,6 +73,9 @@ OPENED: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"PolicyDocument": json.dumps(policy("a"))},
         {"PolicyDocument": json.dumps(policy("a", "b")).replace("Statement", "\\u0053tatement")},
     ),
+    "a group of a machine": (TEMPLATE, machine("a"), machine("a", "b")),
+    "metadata without a token": (TEMPLATE, machine(), machine(tokens="optional")),
+    "metadata for pods": (TEMPLATE, machine(), machine(hops="2")),
     "a permission of a function": (
         "AWS::Lambda::Permission",
         {"Principal": "events.amazonaws.com", "Action": "lambda:InvokeFunction", "FunctionName": "f", "SourceArn": "a"},
@@ -112,7 +121,14 @@ def test_a_boundary_that_goes_or_changes_is_found_and_one_that_comes_is_not() ->
 
 
 def test_a_new_resource_opens_what_it_holds_and_one_that_goes_what_it_denied() -> None:
-    assert found(GROUP, None, group(TCP), "Add") == ["opens ingress tcp 443-443 from 10.0.0.0/24"]
+    nowhere = {"SecurityGroupEgress": [{"IpProtocol": "icmp", "CidrIp": "255.255.255.255/32"}]}
+    opened = "opens ingress tcp 443-443 from 10.0.0.0/24"
+    assert opened in found(GROUP, None, group(TCP) | nowhere, "Add")
+    # EC2 gives a group that is made without any rule of egress one that lets everything out.
+    assert "opens egress all protocols to 0.0.0.0/0" not in found(GROUP, None, group(TCP) | nowhere, "Add")
+    assert "opens egress all protocols to 0.0.0.0/0" in found(GROUP, None, group(TCP), "Add")
+    anew = Change("A", GROUP, "Modify", replacement="True", before=group(TCP) | nowhere, after=group(TCP))
+    assert next(each.what for each in widening.found([anew])) == "opens egress all protocols to 0.0.0.0/0"
     assert found(GROUP, group(TCP), None, "Remove") == []
     assert found("AWS::S3::BucketPolicy", {"PolicyDocument": policy("a", effect="Deny")}, None, "Remove") == [
         "PolicyDocument no longer denies a:b on * to AWS a"
