@@ -22,6 +22,7 @@ UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
 """What a change set shows in place of a value that only the update makes."""
 
 _Conditions = frozenset[tuple[str, str, frozenset[str]]]
+_Gone = frozenset[tuple[str, str, str]]
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ class _Grant:
     action: str
     resource: str
     conditions: _Conditions
+
+    @property
+    def parts(self) -> tuple[str, str, str]:
+        """Without its conditions."""
+        return self.principal, self.action, self.resource
 
 
 @dataclass(frozen=True)
@@ -48,30 +54,40 @@ def widenings(before: Iterable[Document], after: Iterable[Document]) -> list[str
     More is a new principal, action or resource, a condition that is dropped or accepts more, and a Deny that goes.
     """
     old, new = _taken_apart(before), _taken_apart(after)
-    more = _uncovered(new.allowed, old.allowed)
-    lines = list(_lines("allows", more, old.allowed))
-    return lines + list(_lines("no longer denies", _uncovered(old.denied, new.denied), new.denied))
+    gone = _parts(old.allowed) - _parts(new.allowed)
+    lines = list(_lines("allows", _uncovered(new.allowed, old.allowed, gone), old.allowed, gone))
+    gone = _parts(old.denied) - _parts(new.denied)
+    return lines + list(_lines("no longer denies", _uncovered(old.denied, new.denied, gone), new.denied, gone))
 
 
-def _uncovered(wanted: Iterable[_Grant], given: Iterable[_Grant]) -> list[_Grant]:
+def _parts(grants: Iterable[_Grant]) -> _Gone:
+    return frozenset(grant.parts for grant in grants)
+
+
+def _uncovered(wanted: Iterable[_Grant], given: Iterable[_Grant], gone: _Gone) -> list[_Grant]:
+    """The grants that no other one covers.
+
+    A resource that is not known yet stands for one that is `gone`: beside what stays it is a further one, and may be
+    anything.
+    """
     having = list(given)
-    return [grant for grant in wanted if not any(_covers(other, grant) for other in having)]
+    return [grant for grant in wanted if not any(_covers(other, grant, gone) for other in having)]
 
 
-def _covers(wide: _Grant, narrow: _Grant) -> bool:
-    return _covers_apart_from_conditions(wide, narrow) and all(
+def _covers(wide: _Grant, narrow: _Grant, gone: _Gone) -> bool:
+    return _covers_apart_from_conditions(wide, narrow, gone) and all(
         any(_implies(mine, theirs) for mine in narrow.conditions) for theirs in wide.conditions
     )
 
 
-def _covers_apart_from_conditions(wide: _Grant, narrow: _Grant) -> bool:
+def _covers_apart_from_conditions(wide: _Grant, narrow: _Grant, gone: _Gone) -> bool:
     return (
         _matches(wide.principal, narrow.principal)
         and _matches(wide.action, narrow.action)
         and (
             _matches(wide.resource, narrow.resource)
-            or _stands_for(narrow.resource, wide.resource)
-            or _stands_for(wide.resource, narrow.resource)
+            or (wide.parts in gone and _stands_for(narrow.resource, wide.resource))
+            or (narrow.parts in gone and _stands_for(wide.resource, narrow.resource))
         )
     )
 
@@ -162,12 +178,12 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _lines(verb: str, grants: list[_Grant], others: Iterable[_Grant]) -> Iterator[str]:
+def _lines(verb: str, grants: list[_Grant], others: Iterable[_Grant], gone: _Gone) -> Iterator[str]:
     """One line for each set of conditions; whether there is such a grant under other conditions is told."""
     having = list(others)
     groups: dict[tuple[_Conditions, bool], list[_Grant]] = {}
     for grant in sorted(grants, key=lambda each: (each.principal, each.action, each.resource, str(each.conditions))):
-        only_conditions = any(_covers_apart_from_conditions(other, grant) for other in having)
+        only_conditions = any(_covers_apart_from_conditions(other, grant, gone) for other in having)
         groups.setdefault((grant.conditions, only_conditions), []).append(grant)
     for (_, only_conditions), group in groups.items():
         line = f"{verb} {told(each.action for each in group)}"

@@ -98,6 +98,18 @@ def test_a_resource_that_is_not_known_yet_may_be_the_one_in_whose_place_it_stand
     assert widenings([policy(BASE)], [policy(statement(**BASE | {"Principal": {"AWS": UNKNOWN}}))])
 
 
+def test_a_resource_that_is_not_known_yet_is_a_further_one_beside_what_stays() -> None:
+    """It may be a value of a parameter, `*` too."""
+    known = statement()["Resource"]
+    assert widenings([policy(statement())], [policy(statement(Resource=[known, UNKNOWN]))]) == [
+        f"allows s3:getobject on {UNKNOWN}"
+    ]
+    two = [known, "arn:aws:s3:::b/*"]
+    assert widenings([policy(statement(Resource=two))], [policy(statement(Resource=[known, UNKNOWN]))]) == []
+    deny = statement("Deny", Resource=two)
+    assert widenings([policy(deny)], [policy(deny | {"Resource": [known, UNKNOWN]})]) == []
+
+
 def texts(*of: str) -> st.SearchStrategy[list[str]]:
     return st.lists(st.sampled_from(of), min_size=1, max_size=3, unique=True)
 
