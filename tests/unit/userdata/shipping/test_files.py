@@ -123,7 +123,7 @@ def test_a_file_that_is_renamed_while_it_is_looked_for_is_not_taken_for_another_
     writer.line()
     reader.finish()
     writer.line()
-    rotated = []
+    rotated: list[Path] = []
 
     def after_the_listing(path: Path) -> os.stat_result:
         if not rotated:
