@@ -6,7 +6,8 @@ control group: the kubelet makes those of all pods, static ones too, below /kube
 while units are below /system.slice. A credential provider is a child of the kubelet, and stays in its group.
 
 No boundary for root: a privileged pod, or one in the host's network with CAP_NET_ADMIN, such as Cilium's agent, can
-take the rules away.
+take the rules away. And one in the host's network with CAP_NET_RAW, which is among a container's capabilities unless
+they are dropped, can write whole frames, which pass no chain of output (packet(7)).
 """
 
 from __future__ import annotations
