@@ -54,6 +54,9 @@ def unlike_built(aws: Aws, stack_id: str, build: Build) -> list[str]:
     """What a finished stack has that was not built here, a line each. Raises ClientError for what cannot be read."""
     cloudformation = aws.client("cloudformation")
     different: list[str] = []
+    # A root template that is too large for a request was in the bucket, too.
+    if meaning(_original(cloudformation, StackName=stack_id)) != meaning(json.dumps(build.root)):
+        different.append("the stack's own template is not the one that was built")
     for path, holder, body in _made(cloudformation, stack_id, build):
         if body is None:
             different.append(f"the template of {path} is not the one that was built")

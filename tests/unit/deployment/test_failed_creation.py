@@ -19,15 +19,23 @@ DELETE = "make delete STACK=holdfast REGION=eu-central-1"
 
 
 class Account:
-    """An account in which the creation ends in one status; nobody launches anything."""
+    """An account in which the creation ends in one status; nobody launches anything. CloudFormation makes the stack of
+    the template that it was asked for, or of what it has `read` in its place."""
 
-    def __init__(self, ends: str, before: str = "DELETE_COMPLETE", *, refused: bool = False) -> None:
+    def __init__(
+        self, ends: str, before: str = "DELETE_COMPLETE", *, refused: bool = False, read: str | None = None
+    ) -> None:
         self.protected: dict[str, bool] = {}
         outer = self
 
         class Script(CloudFormation):
-            def create_stack(self, **_: Any) -> dict[str, str]:
+            def create_stack(self, TemplateBody: str, **_: Any) -> dict[str, str]:
+                self.template = TemplateBody if read is None else read
                 return {"StackId": ROOT}
+
+            def get_template(self, StackName: str, TemplateStage: str) -> dict[str, str]:
+                assert (StackName, TemplateStage) == (ROOT, "Original")
+                return {"TemplateBody": self.template}
 
             def update_termination_protection(self, StackName: str, EnableTerminationProtection: bool) -> None:
                 if refused:
@@ -67,6 +75,14 @@ def test_a_creation_that_succeeds_says_nothing_of_a_deletion(order: Order) -> No
     said: list[str] = []
     assert deploy(Account("CREATE_COMPLETE"), order, rollback=False, say=said.append)
     assert not any("delete" in line for line in said)
+
+
+def test_a_creation_that_read_another_root_template_fails(order: Order) -> None:
+    """As one that goes through a bucket may."""
+    said: list[str] = []
+    hostile = json.dumps({"Resources": {"Hostile": {"Type": "AWS::IAM::Role"}}})
+    assert not deploy(Account("CREATE_COMPLETE", read=hostile), order, rollback=False, say=said.append)
+    assert said[-1].startswith("the stack's own template is not the one that was built: take it for hostile")
 
 
 @pytest.mark.parametrize(("ends", "protected"), [("CREATE_COMPLETE", {ROOT: True}), ("ROLLBACK_COMPLETE", {})])
