@@ -17,8 +17,9 @@ _Properties = Mapping[str, Any]
 
 _RULES = {"AWS::EC2::SecurityGroupIngress": "ingress", "AWS::EC2::SecurityGroupEgress": "egress"}
 _ENDPOINT = "AWS::EC2::VPCEndpoint"
+_RESOLVER = "AWS::Route53Resolver::"
 # Types of which a change that CloudFormation does not describe may open anything; those that end with Policy, too.
-_DECISIVE = ("AWS::IAM::", "AWS::KMS::", "AWS::EC2::SecurityGroup", _ENDPOINT, "AWS::Lambda::Permission")
+_DECISIVE = ("AWS::IAM::", "AWS::KMS::", "AWS::EC2::SecurityGroup", _ENDPOINT, "AWS::Lambda::Permission", _RESOLVER)
 # Lists in which every further entry gives somebody more.
 _ATTACHED = ("ManagedPolicyArns", "Roles", "Users", "Groups")
 _BOUNDARY = "PermissionsBoundary"
@@ -85,6 +86,8 @@ def _opened(change: Change) -> Iterator[str]:
         yield f"{_BOUNDARY} is no longer {was[_BOUNDARY]}"
     if before is not None and after is not None and kind == _LAUNCH_TEMPLATE:
         yield from _machine(before.get(_DATA) or {}, after.get(_DATA) or {})
+    if before is not None and kind.startswith(_RESOLVER):
+        yield from _names(kind.removeprefix(_RESOLVER), before, after)
 
 
 def _machine(before: _Properties, after: _Properties) -> Iterator[str]:
@@ -98,6 +101,22 @@ def _machine(before: _Properties, after: _Properties) -> Iterator[str]:
     hops, more = (str(each.get("HttpPutResponseHopLimit", "")) for each in (was, becomes))
     if hops.isdigit() and not (more.isdigit() and int(more) <= int(hops)):
         yield f"gives metadata over {more or 'any number of'} hops instead of {hops}"
+
+
+def _names(kind: str, before: _Properties, after: _Properties | None) -> Iterator[str]:
+    """What opens the names that a VPC's resolver answers, or ends their log."""
+    if after is None:
+        if kind == "FirewallRuleGroupAssociation":
+            yield "the VPC resolves every name"
+        elif kind == "ResolverQueryLoggingConfigAssociation":
+            yield "what the VPC resolves is not logged"
+        return
+    added = [str(each) for each in _list(after.get("Domains")) if each not in _list(before.get("Domains"))]
+    if added:
+        yield f"Domains gains {told(added)}"
+    # By their order they decide together, so no change of one can be told to close.
+    if before.get("FirewallRules") != after.get("FirewallRules"):
+        yield "FirewallRules changes"
 
 
 def _groups(data: _Properties) -> list[str]:

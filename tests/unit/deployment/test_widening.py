@@ -17,6 +17,8 @@ from deployment.refusal import Refusal
 TCP = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIp": "10.0.0.0/24"}
 GROUP, KEY, ROLE = "AWS::EC2::SecurityGroup", "AWS::KMS::Key", "AWS::IAM::Role"
 TEMPLATE = "AWS::EC2::LaunchTemplate"
+RESOLVER = "AWS::Route53Resolver::"
+DOMAINS = f"{RESOLVER}FirewallDomainList"
 
 
 def policy(*principals: str, effect: str = "Allow") -> dict[str, Any]:
@@ -56,6 +58,7 @@ OPENED: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"Policies": [{"PolicyName": "a", "PolicyDocument": policy("a")}]},
         {"Policies": [{"PolicyName": "b", "PolicyDocument": policy("b")}, {"PolicyDocument": policy("a")}]},
     ),
+    "a name that is resolved": (DOMAINS, {"Domains": ["a.example"]}, {"Domains": ["a.example", "*.b.example"]}),
     "a managed policy": (ROLE, {"ManagedPolicyArns": ["a"]}, {"ManagedPolicyArns": ["a", "b"]}),
     "a role that a policy is attached to": ("AWS::IAM::Policy", {"Roles": ["a"]}, {"Roles": ["a", "b"]}),
     "an endpoint without a policy": (
@@ -133,6 +136,24 @@ def test_a_new_resource_opens_what_it_holds_and_one_that_goes_what_it_denied() -
     assert found("AWS::S3::BucketPolicy", {"PolicyDocument": policy("a", effect="Deny")}, None, "Remove") == [
         "PolicyDocument no longer denies a:b on * to AWS a"
     ]
+
+
+def test_a_firewall_that_comes_opens_no_name_and_one_that_goes_every_one() -> None:
+    association = f"{RESOLVER}FirewallRuleGroupAssociation"
+    assert found(association, None, {"VpcId": "vpc-1"}, "Add") == []
+    assert found(association, {"VpcId": "vpc-1"}, None, "Remove") == ["the VPC resolves every name"]
+    assert found(DOMAINS, None, {"Domains": ["*.a.example"]}, "Add") == []
+
+
+def test_other_rules_of_a_firewall_are_found_and_a_log_that_ends() -> None:
+    rules = [{"Action": "ALLOW", "Priority": 100}, {"Action": "BLOCK", "Priority": 200}]
+    group, name = f"{RESOLVER}FirewallRuleGroup", {"Name": "a"}
+    assert found(group, name | {"FirewallRules": rules}, name | {"FirewallRules": rules[:1]}) == [
+        "FirewallRules changes"
+    ]
+    assert found(group, name | {"FirewallRules": rules}, {"Name": "b", "FirewallRules": rules}) == []
+    log = f"{RESOLVER}ResolverQueryLoggingConfigAssociation"
+    assert found(log, {"ResourceId": "vpc-1"}, None, "Remove") == ["what the VPC resolves is not logged"]
 
 
 def test_a_change_that_is_not_described_is_found_where_it_may_open_anything() -> None:
