@@ -228,8 +228,12 @@ class Rehearsal:
         self.aws("cloudformation", *update, *flags, "--capabilities", "CAPABILITY_IAM", "--parameters", *given)
 
     def deploy_again(self, *values: str) -> str:
-        """What `make deploy` prints when some values, each `Key=Value`, are others. Raises StepFailed."""
-        deploy = ["deployment", "deploy", "--stack", STACK, "--template", str(self._build / "packaged.json")]
+        """What `make package` and `make deploy` print when some values, each `Key=Value`, are others. StepFailed."""
+        # Not what the AWS CLI packaged for the creation: beside it nothing tells what was built.
+        packaged = str(self._build / "deployed.json")
+        package = ["deployment", "package", "--template", str(self._templates / "root.json"), "--bucket", BUCKET]
+        run([*_PYTHON, *package, "--output", packaged], self._environment)
+        deploy = ["deployment", "deploy", "--stack", STACK, "--template", packaged]
         given = [word for value in values for word in ("--set", value)]
         return run([*_PYTHON, *deploy, *given], self._environment)
 
