@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+from urllib.parse import urlsplit
 
+import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from troposphere import Sub
 
 from generator.config import ClusterConfig
+from generator.config.aws_domains import SUFFIXES
 from generator.config.model import Network
 from generator.layers.network.resolved_names import allowed, reverse_names
+from generator.permissions import called_actions
+from rehearsal.machines.network.dns.firewall import domain_names
 
 # Route 53 API reference, UpdateFirewallDomains; the dot is in its examples.
 DOMAIN = re.compile(r"\*?[A-Za-z0-9.-]{1,254}")
@@ -35,6 +41,16 @@ def test_the_default_cluster_resolves_awss_names_its_own_and_its_addresses() -> 
         "*.ec2.internal",
         "*.0.10.in-addr.arpa",
     ]
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "us-gov-west-1", "cn-north-1", "us-iso-east-1"])
+def test_each_service_that_a_node_calls_has_a_name_that_is_answered(region: str) -> None:
+    session: Any = boto3.Session(region_name=region, aws_access_key_id="a", aws_secret_access_key="b")
+    suffix = SUFFIXES[session.get_partition_for_region(region)]
+    names = domain_names(tuple(each.replace("${AWS::URLSuffix}", suffix) for each in texts(ClusterConfig())))
+    asked = [str(urlsplit(session.client(service).meta.endpoint_url).hostname) for service in called_actions()]
+    assert len(asked) > 5
+    assert [each for each in asked if each not in names] == []
 
 
 def test_what_is_configured_comes_last() -> None:
