@@ -100,6 +100,8 @@ WAITING = STEPPED | {Kind.JOINER_PAUSE, Kind.BOOT_FAILS}
 LOSING = frozenset({Kind.LOSE, Kind.PERSON_TERMINATES})
 """Those that take a member's data away without asking."""
 UPDATES = frozenset({Kind.UPDATE, Kind.UPDATE_REMOVE_FIRST, Kind.UPDATE_BAD, Kind.UPDATE_CANCELLED})
+GOING_BACK = frozenset({Kind.UPDATE_BAD, Kind.UPDATE_CANCELLED})
+"""Updates that walk the slots twice: there, and back or on to what a person has corrected."""
 OF_CLUSTER = UPDATES | {
     Kind.FUNCTION_AWAY,
     Kind.FUNCTION_THROTTLED,

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.storm import linearizable
 from tests.storm.clients import Load
 from tests.storm.excused import Verdict, judge
-from tests.storm.faults import UPDATES, WAITING
+from tests.storm.faults import GOING_BACK, UPDATES, WAITING
 from tests.storm.history import HistoryError
 from tests.storm.linearizable import NotLinearizable, Undecided
 from tests.storm.recorder import read_back, recording
@@ -42,7 +42,7 @@ class Times:
     settle_seconds: float = 60.0
     """From the end of the faults until everything stands."""
     updated_slot_seconds: float = 30.0
-    """More for each slot, where an update walks them or goes back: one after the other, each for a replacement."""
+    """More for each slot and walk of an update: one slot after the other, each for a replacement."""
     look_seconds: float = 2 * _LOOK_SECONDS
     """Of a look that took longer only so much counts: the computer had no time for it, and it says nothing of what is
     looked at."""
@@ -55,8 +55,9 @@ class Times:
 
     def until_settled(self, schedule: Schedule) -> float:
         """How many seconds after the end of a schedule's faults everything has to stand."""
-        updates = any(each.kind in UPDATES for each in schedule.faults)
-        return self.settle_seconds + (self.updated_slot_seconds * schedule.slots if updates else 0.0)
+        kinds = {each.kind for each in schedule.faults}
+        walks = 2 if kinds & GOING_BACK else 1 if kinds & UPDATES else 0
+        return self.settle_seconds + self.updated_slot_seconds * schedule.slots * walks
 
 
 @dataclass(frozen=True)

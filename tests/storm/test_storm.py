@@ -64,8 +64,9 @@ def test_a_round_goes_on_until_those_that_wait_have_hit_somebody(tmp_path: Path)
 def test_an_update_has_more_time_for_each_slot() -> None:
     times = Times(settle_seconds=60.0, updated_slot_seconds=30.0)
     assert times.until_settled(schedule(THREE)) == 60.0
-    assert times.until_settled(schedule("3 slots anew: update-bad at 0.00")) == 150.0
-    assert times.until_settled(schedule("5 slots: lose slot0 at 0.00; update-cancelled at 1.00 for 1.00")) == 210.0
+    assert times.until_settled(schedule("3 slots anew: update at 0.00")) == 150.0
+    assert times.until_settled(schedule("3 slots anew: update-bad at 0.00")) == 240.0
+    assert times.until_settled(schedule("5 slots: lose slot0 at 0.00; update-cancelled at 1.00 for 1.00")) == 360.0
 
 
 def test_a_fault_that_waited_has_hit_whoever_came_to_it(tmp_path: Path) -> None:
