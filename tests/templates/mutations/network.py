@@ -149,6 +149,7 @@ MUTATIONS = [
     ),
     Mutation("a_made_vpc_logs_its_queries", f"{_NETWORK}/QueryLogAssociation", GONE),
     Mutation("a_made_vpc_logs_its_queries", f"{_NETWORK}/QueryLog/Properties/DestinationArn", "arn:aws:s3:::elsewhere"),
+    Mutation("a_made_vpc_logs_its_queries", f"{_NETWORK}/QueryLog/Properties/Tags", [{"Key": "a", "Value": "b"}]),
     Mutation("a_made_vpc_logs_its_queries", f"{_NETWORK}/QueryLogGroup/Properties/KmsKeyId", GONE),
     Mutation("a_made_vpc_logs_its_queries", f"{_NETWORK}/QueryLogGroup/Properties/RetentionInDays", GONE),
     # reach

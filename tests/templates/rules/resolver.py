@@ -87,6 +87,9 @@ def a_made_vpc_logs_its_queries(cluster: Cluster) -> Iterator[str]:
         log = cluster.resource_of(association.layer, association.properties["ResolverQueryLogConfigId"])
         group = cluster.resource_of(log.layer, log.properties["DestinationArn"]) if log else None
         groups.setdefault(str(vpc), []).append(group)
+        # Other tags would make a new configuration, and AWS refuses a VPC's second association.
+        if log and "Tags" in log.properties:
+            yield f"{log}: has tags, which an update cannot change"
     for vpc in cluster.resources("AWS::EC2::VPC"):
         if len(groups.get(str(vpc), [])) != 1:
             yield f"{vpc}: its queries are logged {len(groups.get(str(vpc), []))} times"
