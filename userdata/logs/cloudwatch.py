@@ -18,6 +18,8 @@ _LARGEST_LINE_BYTES = 64 * 1024
 _STREAM_IS_MISSING = "ResourceNotFoundException"
 _STREAM_IS_THERE = "ResourceAlreadyExistsException"
 _WILL_NEVER_BE_TAKEN = frozenset({"InvalidParameterException", "SerializationException", "ValidationException"})
+MOST_REFUSALS = 40
+"""So many refusals find one bad event among the 10,000 that a batch may hold, twice over."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,30 @@ class LogStream:
         self._has_stream = False
 
     def send(self, batch: Sequence[Event]) -> Sent | NotSent:
-        """Send what one request may hold (`events.first_batch`)."""
+        """Send what one request may hold (`events.first_batch`).
+
+        A batch that is refused is halved: whoever can write one line that the service refuses is not to take others
+        away with it. After MOST_REFUSALS the rest counts as lost.
+        """
+        parts, lost, refusals = [batch], 0, 0
+        while parts:
+            part = parts.pop()
+            outcome = self._put(part)
+            if isinstance(outcome, NotSent):
+                return outcome
+            if isinstance(outcome, Sent):
+                lost += outcome.lost
+                continue
+            refusals += 1
+            if len(part) == 1 or refusals > MOST_REFUSALS:
+                lost += len(part)
+            else:
+                half = len(part) // 2
+                parts += [part[half:], part[:half]]
+        return Sent(lost)
+
+    def _put(self, batch: Sequence[Event]) -> Sent | NotSent | None:
+        """None where the service refuses the batch for what is in it."""
         events = [{"timestamp": event.timestamp, "message": event.message} for event in batch]
         try:
             if not self._has_stream:
@@ -55,9 +80,7 @@ class LogStream:
         except AWS_ERRORS as error:
             if code(error) == _STREAM_IS_MISSING:
                 self._has_stream = False
-            if code(error) in _WILL_NEVER_BE_TAKEN:
-                return Sent(lost=len(events))
-            return NotSent(unknown("PutLogEvents", error).reason)
+            return None if code(error) in _WILL_NEVER_BE_TAKEN else NotSent(unknown("PutLogEvents", error).reason)
         return Sent(_rejected(refused, len(events)))
 
     def _make_stream(self) -> None:

@@ -12,11 +12,12 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from rehearsal.aws.server import LocalAws
 from tests.waiting import wait_for
-from userdata.logs.cloudwatch import Limits, Mirror, stream_name
-from userdata.logs.events import Event, first_batch
+from userdata.logs.cloudwatch import MOST_REFUSALS, Limits, LogStream, Mirror, stream_name
+from userdata.logs.events import MOST_EVENTS, Event, NotSent, Sent, first_batch
 
 NUMBERS = itertools.count()
 QUICK = Limits(pause=0.05, longest_pause=0.1, last_pause=0.05)
@@ -110,6 +111,52 @@ def test_the_oldest_lines_are_lost_when_too_many_wait_and_the_stream_says_how_ma
     said, *lines = stored(client, "small", "worker/i-1")
     assert lines == ["line 2", "line 3", "line 4"]
     assert json.loads(said)["reason"] == "2 lines of this log are lost"
+
+
+class Refusing:
+    """A service that refuses whatever holds one of some lines, and fails at the request of a number."""
+
+    def __init__(self, *bad: str, fails: int = 0) -> None:
+        self.bad, self.fails = frozenset(bad), fails
+        self.requests = 0
+        self.taken: list[str] = []
+
+    def create_log_stream(self, **_: str) -> None: ...
+
+    def put_log_events(self, *, logEvents: list[dict[str, Any]], **_: str) -> dict[str, Any]:
+        self.requests += 1
+        lines = [str(event["message"]) for event in logEvents]
+        if self.requests == self.fails:
+            raise ClientError({"Error": {"Code": "ServiceUnavailableException"}}, "PutLogEvents")
+        if self.bad.intersection(lines):
+            raise ClientError({"Error": {"Code": "InvalidParameterException"}}, "PutLogEvents")
+        self.taken += lines
+        return {}
+
+
+LINES = [str(number) for number in range(MOST_EVENTS)]
+
+
+def sent(service: Refusing) -> Sent | NotSent:
+    return LogStream(service, "group", "stream").send([Event(NOW, line) for line in LINES])
+
+
+@pytest.mark.parametrize("bad", [{"0"}, {"9999"}, {"4999", "5000"}])
+def test_a_line_that_is_refused_takes_no_other_away(bad: set[str]) -> None:
+    service = Refusing(*bad)
+    assert sent(service) == Sent(len(bad))
+    assert service.taken == [line for line in LINES if line not in bad]
+
+
+def test_of_many_refused_lines_no_more_is_asked_than_finds_a_few() -> None:
+    service = Refusing(*LINES)
+    assert sent(service) == Sent(MOST_EVENTS)
+    assert service.requests <= 2 * MOST_REFUSALS
+
+
+def test_a_batch_of_which_a_half_could_not_be_sent_is_sent_again() -> None:
+    service = Refusing("9999", fails=3)
+    assert isinstance(sent(service), NotSent)
 
 
 def test_a_service_that_never_answers_delays_neither_a_line_nor_the_end() -> None:
