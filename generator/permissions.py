@@ -101,6 +101,7 @@ class Grant:
 
 # `kms` condition: the service that calls the key on the role's behalf.
 _VIA_SERVICE = "kms:ViaService"
+_OWN_BOOT_ROW = boot_item("${ec2:SourceInstanceARN}")
 _NO_RESOURCE_LEVEL = "the service knows no resource level for these actions"
 _ON_BEHALF = "a service calls the key on the node's behalf, from outside the VPC, and carries no source VPC"
 
@@ -223,7 +224,8 @@ GRANTS: tuple[Grant, ...] = (
         "ReadCluster",
         (dynamodb.GetItem,),
         On.TABLE,
-        conditions={"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [CLUSTER_ITEM]}},
+        # Its own row, too: after a write of which no answer came a worker reads what is stored now.
+        conditions={"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [CLUSTER_ITEM, _OWN_BOOT_ROW]}},
     ),
     Grant(
         Role.WORKER,
@@ -231,7 +233,7 @@ GRANTS: tuple[Grant, ...] = (
         (dynamodb.UpdateItem,),
         On.TABLE,
         conditions={
-            "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [boot_item("${ec2:SourceInstanceARN}")]},
+            "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [_OWN_BOOT_ROW]},
             # ForAllValues is true for a request without keys; this action cannot be called without one.
             "Null": {"dynamodb:LeadingKeys": "false"},
         },

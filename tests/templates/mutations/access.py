@@ -92,6 +92,11 @@ MUTATIONS = [
     ),
     Mutation(
         "a_worker_reads_the_cluster_item_and_writes_its_own_boot_row",
+        f"{_WORKER_DATABASE}/ReadCluster/Condition/ForAllValues:StringEquals/dynamodb:LeadingKeys/-",
+        "operation",
+    ),
+    Mutation(
+        "a_worker_reads_the_cluster_item_and_writes_its_own_boot_row",
         f"{_WORKER_DATABASE}/ReadCluster/Action/-",
         "dynamodb:Scan",
     ),

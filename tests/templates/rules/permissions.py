@@ -177,14 +177,15 @@ def _is_the_vpc(cluster: Cluster, statement: Statement, value: Any) -> bool:
 @rule
 def a_worker_reads_the_cluster_item_and_writes_its_own_boot_row(cluster: Cluster) -> Iterator[str]:
     keys, operator = "dynamodb:LeadingKeys", "ForAllValues:StringEquals"
-    read_items, written_items = ["cluster"], ["boot#${ec2:SourceInstanceARN}"]
+    own = "boot#${ec2:SourceInstanceARN}"
+    read_items, written_items = ["cluster", own], [own]
     for statement in cluster.role_statements("WorkerRole"):
         actions = {action for action in statement.actions if action.startswith("dynamodb:")}
         if not actions:
             continue
         if actions <= {"dynamodb:GetItem"}:
             if statement.condition(operator, keys) != read_items:
-                yield f"{statement}: a worker may read the cluster item only"
+                yield f"{statement}: a worker may read the cluster item and its own boot row only"
         elif actions <= {"dynamodb:PutItem", "dynamodb:UpdateItem"}:
             if statement.condition(operator, keys) != written_items:
                 yield f"{statement}: a worker may write its own boot row only"

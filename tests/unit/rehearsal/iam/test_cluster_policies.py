@@ -110,7 +110,10 @@ WORKER = [
     *((row(action, f"drain#i-{number:016}"), False) for action in WRITES for number in (1, 2)),
     (row("GetItem", "drain#i-0000000000000001"), False),
     (row("GetItem", "cluster"), True),
-    *((row("GetItem", key), False) for key in ("member#0", "lease", *APPROVALS, f"boot#{INSTANCE}")),
+    # After a write of which no answer came a worker reads what is stored.
+    (row("GetItem", f"boot#{INSTANCE}"), True),
+    *((row("GetItem", key), False) for key in ("member#0", "lease", *APPROVALS, f"boot#{OTHER}")),
+    (row("GetItem", f"boot#{INSTANCE}", f"boot#{OTHER}"), False),
     (row("DeleteItem", f"boot#{INSTANCE}"), False),
     (row("Scan"), False),
     (row("Query", "cluster"), False),
