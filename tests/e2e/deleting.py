@@ -24,6 +24,7 @@ KEPT = "costs"
 OF_AN_INSTANCE = "/instances/i-"
 INTERFACES = ("eth", "eni")
 """The owner's end of a network interface, and the router's."""
+OF_MAKE = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
 REFUSED = 2
 """The exit code of a command that has done nothing."""
 
@@ -70,6 +71,8 @@ class Deletions:
         facts = self.rehearsal.local.facts
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = local_environment(self.rehearsal.local.endpoint, facts.region) | {"PATH": path, "YES": "1"}
+        # A shell of a person is no part of the make that these tests may run under, which would add lines of its own.
+        environment = {name: value for name, value in environment.items() if name not in OF_MAKE}
         with subprocess.Popen(
             ["sh", "-c", line], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as running:

@@ -98,6 +98,13 @@ def test_a_policy_has_the_documented_defaults() -> None:
 
 
 @pytest.mark.parametrize(
+    ("percent", "desired", "active"), [(100, 2, 2), (100, 1, 1), (90, 10, 9), (90, 3, 3), (0, 5, 0), (90, 0, 0)]
+)
+def test_at_the_end_a_share_of_what_the_group_wants_then_is_in_service(percent: int, desired: int, active: int) -> None:
+    assert RollingPolicy(active_percent=percent).active(desired) == active
+
+
+@pytest.mark.parametrize(
     ("given", "largest", "text"),
     [
         ({"MaxBatchSize": 0}, 2, "Invalid MaxBatchSize 0; allowed: 1 to 100"),

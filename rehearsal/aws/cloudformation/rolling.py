@@ -40,7 +40,7 @@ class RollingPolicy:
     in_service: int = 0
     """The only floor: so many instances are kept in service all the while."""
     active_percent: int = 100
-    """No floor: what has to be in service at the end, of the desired capacity."""
+    """No floor: what has to be in service at the end, of the desired capacity that the group has then."""
     successful_percent: int = 100
     pause: str = ""
     """An ISO 8601 duration."""
@@ -52,6 +52,10 @@ class RollingPolicy:
     def pause_seconds(self) -> int:
         """How long new instances are waited for."""
         return duration_seconds(self.pause) if self.pause else 0
+
+    def active(self, desired: int) -> int:
+        """How many instances have to be in service at the end."""
+        return -(-desired * self.active_percent // 100)
 
 
 @dataclass(frozen=True)

@@ -123,12 +123,18 @@ class Rolling:
         return len(said) + self._silent
 
     def _become_active(self) -> None:
-        wanted = -(-self._roll.sizes.desired * self._roll.policy.active_percent // 100)
+        policy = self._roll.policy
+
+        def enough() -> bool:
+            found = group(self._client, self._name)
+            serving = [each for each in found["Instances"] if each["LifecycleState"] == "InService"]
+            return len(serving) >= policy.active(int(found["DesiredCapacity"]))
+
         self._context.wait(
-            lambda: sum(each["LifecycleState"] == "InService" for each in self._active()) >= wanted,
+            enough,
             ACTIVE_SECONDS,
-            f"Group did not stabilize: fewer than {wanted} instance(s) are in service, which "
-            f"MinActiveInstancesPercent {self._roll.policy.active_percent}% asks for",
+            "Group did not stabilize: fewer instances are in service than MinActiveInstancesPercent "
+            f"{policy.active_percent}% of its desired capacity",
         )
 
     def _active(self) -> list[dict[str, Any]]:
