@@ -62,6 +62,35 @@ class Setting(StrEnum):
     AUDIT_LOG_GROUP = "audit-log-group"
     CONTROL_PLANE_STACK = "control-plane-stack"
     AUTOSCALER_ROLE = "autoscaler-role"
+    VIEWERS = "viewers"
+    EDITORS = "editors"
+    ADMINISTRATORS = "administrators"
+
+
+class AccessGroup(StrEnum):
+    """What a person may do with the cluster, the least first: what each group may, the next one may as well."""
+
+    VIEW = "view"
+    EDIT = "edit"
+    ADMIN = "admin"
+
+    @property
+    def kubernetes_group(self) -> str:
+        """The group that the person's certificate names."""
+        return f"holdfast:{self.value}"
+
+    @property
+    def within(self) -> tuple[AccessGroup, ...]:
+        """This group and those that may do less."""
+        return tuple(AccessGroup)[: list(AccessGroup).index(self) + 1]
+
+
+ACCESS_SETTINGS = {
+    AccessGroup.VIEW: Setting.VIEWERS,
+    AccessGroup.EDIT: Setting.EDITORS,
+    AccessGroup.ADMIN: Setting.ADMINISTRATORS,
+}
+"""Where it is said who may have a group: ARNs of roles and users, each followed by a comma."""
 
 
 class Encryption(StrEnum):
@@ -103,6 +132,20 @@ TIMER_ITEM_PREFIX = "timer#"
 APPROVAL_ITEM_PREFIX = "approval#"
 RESTORE_APPROVAL_ITEM = f"{APPROVAL_ITEM_PREFIX}restore"
 REMOVAL_APPROVAL_ITEM = f"{APPROVAL_ITEM_PREFIX}removal"
+ACCESS_ITEM_PREFIX = "access#"
+
+
+def own_access_items(user_id: str, principal_arn: str) -> str:
+    """What the keys of a person's requests for access begin with: IAM lets nobody write one with another beginning.
+
+    `user_id` and `principal_arn` are IAM's `aws:userid` and `aws:PrincipalArn`, in which there is no `#`.
+    """
+    return f"{ACCESS_ITEM_PREFIX}{user_id}#{principal_arn}#"
+
+
+def access_item(user_id: str, principal_arn: str, group: str, number: str) -> str:
+    """The key of a person's request for access as one of `group`."""
+    return f"{own_access_items(user_id, principal_arn)}{group}#{number}"
 
 
 def member_item(instance_id: str) -> str:

@@ -20,8 +20,11 @@ from awacs.aws import (
     Condition,
     ConditionElement,
     ForAllValuesStringEquals,
+    ForAllValuesStringLike,
     ForAllValuesStringNotLike,
     ForAnyValueStringEquals,
+    ForAnyValueStringLike,
+    ForAnyValueStringNotLike,
     Null,
     PolicyDocument,
     Statement,
@@ -32,6 +35,7 @@ from troposphere import Sub, Template, encode_to_dict
 from troposphere.iam import RolePolicy
 
 from coordination.names import (
+    ACCESS_ITEM_PREFIX,
     APPROVAL_ITEM_PREFIX,
     CLUSTER_ITEM,
     CLUSTER_TAG,
@@ -113,12 +117,18 @@ def via(*services: str) -> dict[str, dict[str, Any]]:
     }
 
 
-# An approval is a person's word: no role writes one. ForAllValues is true for a request without keys, but
-# nothing writes an item without one.
-_NO_APPROVALS: Mapping[str, Mapping[str, Any]] = {
-    "ForAllValues:StringNotLike": {"dynamodb:LeadingKeys": [f"{APPROVAL_ITEM_PREFIX}*"]},
-    "Null": {"dynamodb:LeadingKeys": "false"},
-}
+def _no_items(*prefixes: str) -> dict[str, dict[str, Any]]:
+    """The condition that no item is written whose key begins so. ForAllValues is true for a request without keys, but
+    nothing writes an item without one."""
+    return {
+        "ForAllValues:StringNotLike": {"dynamodb:LeadingKeys": [f"{prefix}*" for prefix in prefixes]},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
+
+
+# An approval is a person's word: no role writes one. Nor does the function ask for access, or answer who asks.
+_NO_APPROVALS = _no_items(APPROVAL_ITEM_PREFIX)
+_NO_WORD_OF_PEOPLE = _no_items(APPROVAL_ITEM_PREFIX, ACCESS_ITEM_PREFIX)
 
 # What no layer owns. A group's ARN holds a random part, so groups are told apart by the cluster's tag.
 GROUPS = Sub(
@@ -261,7 +271,7 @@ GRANTS: tuple[Grant, ...] = (
         ),
         On.TABLE,
     ),
-    Grant(Role.FUNCTION, "WriteRows", (dynamodb.PutItem, dynamodb.UpdateItem), On.TABLE, conditions=_NO_APPROVALS),
+    Grant(Role.FUNCTION, "WriteRows", (dynamodb.PutItem, dynamodb.UpdateItem), On.TABLE, conditions=_NO_WORD_OF_PEOPLE),
     Grant(
         Role.FUNCTION,
         "ReadStream",
@@ -368,8 +378,11 @@ _OPERATORS: dict[str, Callable[[dict[str, Any]], ConditionElement]] = {
     "ArnLike": ArnLike,
     "Bool": Bool,
     "ForAllValues:StringEquals": ForAllValuesStringEquals,
+    "ForAllValues:StringLike": ForAllValuesStringLike,
     "ForAllValues:StringNotLike": ForAllValuesStringNotLike,
     "ForAnyValue:StringEquals": ForAnyValueStringEquals,
+    "ForAnyValue:StringLike": ForAnyValueStringLike,
+    "ForAnyValue:StringNotLike": ForAnyValueStringNotLike,
     "Null": Null,
     "StringEquals": StringEquals,
     "StringNotEquals": StringNotEquals,

@@ -82,6 +82,9 @@ def build(config: ClusterConfig) -> Root:
             cluster_uuid=cluster_uuid,
             permissions_boundary_arn=given.permissions_boundary_arn,
             key_operator_arns=given.key_operator_arns,
+            viewer_arns=given.viewer_arns,
+            editor_arns=given.editor_arns,
+            administrator_arns=given.administrator_arns,
             role_path=given.role_path,
         ),
     )
@@ -110,9 +113,12 @@ def build(config: ClusterConfig) -> Root:
     data = DATABASE.nest(
         parent,
         database.Inputs(
+            cluster_id=cluster_id,
             key_arn=access.key_arn,
             vpc_id=net.vpc_id,
+            role_path=given.role_path,
             control_plane_role_name=access.control_plane_role_name,
+            control_plane_role_arn=access.control_plane_role_arn,
             worker_role_name=access.worker_role_name,
         ),
     )
@@ -132,6 +138,9 @@ def build(config: ClusterConfig) -> Root:
             worker_role_name=access.worker_role_name,
             autoscaler_role_name=access.autoscaler_role_name,
             autoscaler_role_arn=access.autoscaler_role_arn,
+            viewer_arns=given.viewer_arns,
+            editor_arns=given.editor_arns,
+            administrator_arns=given.administrator_arns,
         ),
     )
     reconcile = LIFECYCLE.nest(
@@ -222,6 +231,10 @@ def build(config: ClusterConfig) -> Root:
         ("ApiEndpoint", "The Kubernetes API", Sub(f"https://${{Name}}:{API_PORT}", Name=net.api_endpoint_name)),
         ("ClusterUuid", "What tags, hooks and SSM paths of the cluster are told apart by", cluster_uuid),
         ("TableName", "The cluster table", data.table_name),
+        ("ApiBalancerName", "The DNS name of the API's balancer, where the API's own name does not resolve", net.api_balancer_name),
+        ("ViewOperatorPolicyArn", "The policy with which ViewerArns ask for access", data.view_policy_arn),
+        ("EditOperatorPolicyArn", "The same for EditorArns", data.edit_policy_arn),
+        ("AdminOperatorPolicyArn", "The same for AdministratorArns, who may approve as well", data.admin_policy_arn),
         ("BackupBucket", "The bucket of etcd snapshots", data.backup_bucket),
         ("KeyArn", "The key that everything at rest is encrypted with", access.key_arn),
         ("ControlPlaneGroups", "Auto Scaling groups of the slots", control_plane.group_names.to_text()),

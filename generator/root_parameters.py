@@ -107,6 +107,9 @@ class RootParameters:
     network: NetworkParameters
     permissions_boundary_arn: PolicyArn
     key_operator_arns: PrincipalArns
+    viewer_arns: PrincipalArns
+    editor_arns: PrincipalArns
+    administrator_arns: PrincipalArns
     role_path: RolePath
     log_retention_days: Number
     audit_log_retention_days: Number
@@ -153,17 +156,31 @@ def declare(template: Template, config: ClusterConfig) -> RootParameters:
             AllowedPattern="^(arn:[a-z-]+:iam::[0-9]{12}:policy/.+)?$",
             ConstraintDescription="must be empty or the ARN of a managed policy",
         ),
-        key_operator_arns=parameters.add(
+        viewer_arns=_principals(
+            parameters,
+            "Access",
+            "ViewerArns",
+            "Viewers",
+            "Comma-separated ARNs of roles and users that may get a certificate with which they see the cluster; empty "
+            "for none",
+        ),
+        editor_arns=_principals(
+            parameters,
+            "Access",
+            "EditorArns",
+            "Editors",
+            "The same, to change what is in namespaces that an administrator opens to them",
+        ),
+        administrator_arns=_principals(
+            parameters, "Access", "AdministratorArns", "Administrators", "The same, to do everything in the cluster"
+        ),
+        key_operator_arns=_principals(
+            parameters,
             "Account",
             "KeyOperatorArns",
-            PrincipalArns,
             "Operators",
             "Comma-separated ARNs of roles and users that may use the cluster's key through services, as its own roles "
             "do: to look at the cluster table, and to approve; empty for none",
-            Default="",
-            # CloudFormation checks the pattern on every entry of a list.
-            AllowedPattern=r"^(arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[!-+\--~]+)?$",
-            ConstraintDescription="must be ARNs of roles or users, separated by commas",
         ),
         role_path=parameters.add(
             "Account",
@@ -219,6 +236,20 @@ def _instance_type(parameters: Parameters, group: str, name: str, whose: str, de
         Default=default,
         AllowedPattern=r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$",
         ConstraintDescription="must be an instance type such as m7i.large",
+    )
+
+
+def _principals(parameters: Parameters, group: str, name: str, label: str, text: str) -> PrincipalArns:
+    return parameters.add(
+        group,
+        name,
+        PrincipalArns,
+        label,
+        text,
+        Default="",
+        # CloudFormation checks the pattern on every entry of a list.
+        AllowedPattern=r"^(arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[!-+\--~]+)?$",
+        ConstraintDescription="must be ARNs of roles or users, separated by commas",
     )
 
 

@@ -11,6 +11,7 @@ from troposphere.dynamodb import (
     AttributeDefinition,
     KeySchema,
     PointInTimeRecoverySpecification,
+    ResourcePolicy,
     SSESpecification,
     StreamSpecification,
     Table,
@@ -31,18 +32,34 @@ from troposphere.s3 import (
     VersioningConfiguration,
 )
 
-from coordination.names import TABLE_KEY
+from coordination.names import TABLE_KEY, AccessGroup
+from generator import operators
 from generator.config.model import ClusterConfig
 from generator.layer import Layer
 from generator.permissions import On, Role, attach, condition, policy_dict
-from generator.values import BucketName, KeyArn, RoleName, StreamArn, TableArn, TableName, VpcId
+from generator.values import (
+    BucketName,
+    ClusterId,
+    KeyArn,
+    PolicyArn,
+    RoleArn,
+    RoleName,
+    RolePath,
+    StreamArn,
+    TableArn,
+    TableName,
+    VpcId,
+)
 
 
 @dataclass(frozen=True)
 class Inputs:
+    cluster_id: ClusterId
     key_arn: KeyArn
     vpc_id: VpcId
+    role_path: RolePath
     control_plane_role_name: RoleName
+    control_plane_role_arn: RoleArn
     worker_role_name: RoleName
 
 
@@ -52,6 +69,9 @@ class Outputs:
     table_arn: TableArn
     table_stream_arn: StreamArn
     backup_bucket: BucketName
+    view_policy_arn: PolicyArn
+    edit_policy_arn: PolicyArn
+    admin_policy_arn: PolicyArn
 
 
 # Prefix in the bucket -> days that a snapshot below it is kept: every snapshot a day, one an hour for a week, one a
@@ -75,6 +95,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
             # stack is CREATE_COMPLETE.
             DeletionProtectionEnabled=False,
             StreamSpecification=StreamSpecification(StreamViewType="NEW_AND_OLD_IMAGES"),
+            ResourcePolicy=ResourcePolicy(PolicyDocument=policy_dict([operators.in_ones_own_name(inputs.control_plane_role_arn)])),
             DeletionPolicy="RetainExceptOnCreate",
             UpdateReplacePolicy="Retain",
         )
@@ -103,11 +124,15 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
             vpc_id=inputs.vpc_id,
             central_endpoints=config.network.endpoints == "given",
         )
+    policies = operators.add(template, inputs.cluster_id, inputs.role_path, TableArn(GetAtt(table, "Arn")), inputs.key_arn)
     return Outputs(
         table_name=TableName(Ref(table)),
         table_arn=TableArn(GetAtt(table, "Arn")),
         table_stream_arn=StreamArn(GetAtt(table, "StreamArn")),
         backup_bucket=BucketName(Ref(bucket)),
+        view_policy_arn=policies[AccessGroup.VIEW],
+        edit_policy_arn=policies[AccessGroup.EDIT],
+        admin_policy_arn=policies[AccessGroup.ADMIN],
     )
 
 

@@ -37,6 +37,9 @@ class Inputs:
     cluster_uuid: ClusterUuid
     permissions_boundary_arn: PolicyArn
     key_operator_arns: PrincipalArns
+    viewer_arns: PrincipalArns
+    editor_arns: PrincipalArns
+    administrator_arns: PrincipalArns
     role_path: RolePath
 
 
@@ -44,6 +47,7 @@ class Inputs:
 class Outputs:
     key_arn: KeyArn
     control_plane_role_name: RoleName
+    control_plane_role_arn: RoleArn
     control_plane_instance_profile_arn: InstanceProfileArn
     worker_role_name: RoleName
     worker_instance_profile_arn: InstanceProfileArn
@@ -95,6 +99,7 @@ _USE = (
 _KEY_REASONS = {
     "Administer": "the account's administrators, by their own policies: otherwise nobody could change this one",
     "UseThroughServices": "the cluster's roles and KeyOperatorArns, by the condition; then by their own policies",
+    "UseTableAsPerson": "those who may ask for access to the cluster, by the condition; then by their own policies",
     "CreateByCloudFormation": "whoever creates or updates the stack, in what CloudFormation does for him",
     "GrantByCloudFormation": "the same",
     "StartInstances": "Auto Scaling's service-linked role alone, by the condition: it may not exist yet, and be named",
@@ -126,12 +131,15 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         ",",
         [*(GetAtt(each, "Arn") for each in (control_plane, worker, function)), *[Join(",", inputs.key_operator_arns)]],
     )
+    people = Join(",", [Join(",", each) for each in (inputs.viewer_arns, inputs.editor_arns, inputs.administrator_arns)])
     key = template.add_resource(
         Key(
             "Key",
             Description=f"Everything at rest of the Kubernetes cluster {config.name}",
             EnableKeyRotation=True,
-            KeyPolicy=policy_dict(_key_statements(Split(",", users), _log_group_arns(config, inputs))),
+            KeyPolicy=policy_dict(
+                _key_statements(Split(",", users), Split(",", people), _log_group_arns(config, inputs))
+            ),
             DeletionPolicy="RetainExceptOnCreate",
             UpdateReplacePolicy="Retain",
             Metadata={"Reasons": _KEY_REASONS},
@@ -155,6 +163,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     return Outputs(
         key_arn=key_arn,
         control_plane_role_name=RoleName(Ref(control_plane)),
+        control_plane_role_arn=RoleArn(GetAtt(control_plane, "Arn")),
         control_plane_instance_profile_arn=InstanceProfileArn(GetAtt(control_plane_profile, "Arn")),
         worker_role_name=RoleName(Ref(worker)),
         worker_instance_profile_arn=InstanceProfileArn(GetAtt(worker_profile, "Arn")),
@@ -234,9 +243,9 @@ def _log_group_arns(config: ClusterConfig, inputs: Inputs) -> list[Sub]:
     ]
 
 
-def _key_statements(users: Split, log_groups: list[Sub]) -> list[Statement]:
+def _key_statements(users: Split, people: Split, log_groups: list[Sub]) -> list[Statement]:
     """The key policy: administration, use through services by those that are named, and the services that act for
-    themselves. `users` are ARNs; an empty one among them is nobody's. `log_groups` are patterns of ARNs."""
+    themselves. `users` and `people` are ARNs; an empty one among them is nobody's. `log_groups` are patterns of ARNs."""
     account = AWSPrincipal(_ACCOUNT)
     auto_scaling: dict[str, dict[str, object]] = {
         # Any principal, narrowed to this account's service-linked role. Naming the role fails where it does not exist
@@ -261,6 +270,13 @@ def _key_statements(users: Split, log_groups: list[Sub]) -> list[Statement]:
             account,
             _USE,
             _both(via("dynamodb", "lambda", "s3", "sqs", "ssm"), {"StringEquals": {"aws:PrincipalArn": users}}),
+        ),
+        # The table alone: by SSM they could read the keys of the cluster's authorities.
+        _statement(
+            "UseTableAsPerson",
+            account,
+            (kms.Decrypt, kms.DescribeKey, kms.Encrypt, kms.GenerateDataKey),
+            _both(via("dynamodb"), {"StringEquals": {"aws:PrincipalArn": people}}),
         ),
         _statement(
             "CreateByCloudFormation",

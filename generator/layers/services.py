@@ -24,8 +24,10 @@ from generator.values import (
     DnsName,
     DnsNames,
     KeyArn,
+    ListValue,
     Number,
     ParameterPrefix,
+    PrincipalArns,
     RoleArn,
     RoleName,
     VpcId,
@@ -47,6 +49,9 @@ class Inputs:
     worker_role_name: RoleName
     autoscaler_role_name: RoleName
     autoscaler_role_arn: RoleArn
+    viewer_arns: PrincipalArns
+    editor_arns: PrincipalArns
+    administrator_arns: PrincipalArns
 
 
 @dataclass(frozen=True)
@@ -68,8 +73,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         Setting.CLUSTER_ID: inputs.cluster_id,
         Setting.CLUSTER_NAME: config.name,
         Setting.API_ENDPOINT: inputs.api_endpoint_name,
-        # SSM refuses an empty value, and no name holds a comma: "," stands for "none".
-        Setting.API_EXTRA_NAMES: Join("", [Join(",", inputs.api_extra_names), ","]),
+        Setting.API_EXTRA_NAMES: _listed(inputs.api_extra_names),
         Setting.CONTROL_PLANE_SLOTS: str(config.control_plane.slots),
         Setting.POD_CIDR: config.kubernetes.pod_cidr,
         Setting.SERVICE_CIDR: config.kubernetes.service_cidr,
@@ -82,6 +86,9 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         Setting.WORKER_LOG_GROUP: Ref(worker_logs),
         Setting.AUDIT_LOG_GROUP: Ref(audit_logs),
         Setting.AUTOSCALER_ROLE: inputs.autoscaler_role_arn,
+        Setting.VIEWERS: _listed(inputs.viewer_arns),
+        Setting.EDITORS: _listed(inputs.editor_arns),
+        Setting.ADMINISTRATORS: _listed(inputs.administrator_arns),
     }
     for name, value in settings.items():
         template.add_resource(
@@ -129,3 +136,8 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
 
 
 SERVICES = Layer("services", Inputs, Outputs, build)
+
+
+def _listed(names: ListValue) -> Join:
+    """A list as text: SSM refuses an empty value, and no name holds a comma, so "," stands for "none"."""
+    return Join("", [Join(",", names), ","])

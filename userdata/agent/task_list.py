@@ -16,6 +16,8 @@ from userdata.addons import installing
 from userdata.addons.content import Addons
 from userdata.addons.filling import ManifestError
 from userdata.agent import addons, certificate_renewal, cluster_ready, csr_approver, etcd_restart, probes
+from userdata.agent.access_policy import Listed
+from userdata.agent.access_requests import AccessRequests
 from userdata.agent.autoscaler import AutoscalerCredentials
 from userdata.agent.certificate_renewal import CertificateContext
 from userdata.agent.cluster_ready import ClusterReadySignal
@@ -40,7 +42,7 @@ from userdata.agent.watchdog import Pulse
 from userdata.cloud.lifecycle import StackSignals
 from userdata.cloud.roles import assume
 from userdata.config.cluster import values
-from userdata.config.ssm import read_pool
+from userdata.config.ssm import read_cluster, read_pool
 from userdata.etcd import view
 from userdata.etcd.client import NODE_CREDENTIALS, Etcd
 from userdata.etcd.view import EtcdLook, EtcdView, member_at
@@ -105,6 +107,29 @@ def approvals(context: AgentContext, pulse: Pulse) -> Sequence[Task]:
         pulse.beat,
     )
     return (*csr_approver.tasks(judge), pools.task(), signals.task())
+
+
+def access(context: AgentContext, pulse: Pulse) -> Task:
+    """What answers people. Each of them writes as much into the table as he likes, so no node waits for it: it has a
+    loop and a client of its own."""
+    identity = context.identity
+    ssm = client("ssm")
+
+    def listed() -> Listed:
+        # As they are now: an update of the stack changes them, and rolls no node.
+        settings = read_cluster(ssm, context.node.parameters)
+        if not isinstance(settings, Known):
+            raise StageFailed(settings.reason if isinstance(settings, Unknown) else "; ".join(settings.problems))
+        return settings.value.listed
+
+    def authority() -> str:
+        try:
+            return (context.root / CLUSTER_CA.lstrip("/")).read_text(encoding="ascii")
+        except OSError as error:
+            raise StageFailed(f"{CLUSTER_CA}: {error.strerror}") from error
+
+    api = Api(identity.address, Access(identity.instance_id, context.root).agent)
+    return AccessRequests(api, context.table, listed, authority, beat=pulse.beat, sleep=pulse.pause).task()
 
 
 def renewal(context: AgentContext, pulse: Pulse) -> Task:

@@ -12,7 +12,7 @@ from coordination.adapters.clients import client
 from coordination.node_leases import LeaseName
 from userdata.agent.context import AgentContext, agent_context
 from userdata.agent.loop import Loop, serve
-from userdata.agent.task_list import approvals, departures, draining, handing_over, renewal, tasks
+from userdata.agent.task_list import access, approvals, departures, draining, handing_over, renewal, tasks
 from userdata.agent.tasks import Task
 from userdata.agent.watchdog import Heart
 from userdata.host import notify
@@ -38,6 +38,7 @@ def _run(context: AgentContext, out: Outputs, stop: threading.Event) -> int:
     heart = Heart(tell)
     often, rarely = heart.pulse("tasks"), heart.pulse("certificates")
     members, workers, requests = heart.pulse("members"), heart.pulse("drains"), heart.pulse("approvals")
+    people = heart.pulse("access")
     # What a task has computed is what its own thread has: the other loop's goes on meanwhile.
     log = replace(out.log, clocks=replace(out.log.clocks, computed=time.thread_time))
     timings = context.image.pace.leases
@@ -46,13 +47,14 @@ def _run(context: AgentContext, out: Outputs, stop: threading.Event) -> int:
     )
     lead = Task("lead", timings.renew, leadership.contend, leader_only=False)
     # Restarting what has new certificates takes minutes, and so do drains; workers that join wait for neither, a member
-    # that leaves waits for no worker's drain, and nothing waits while thousands of requests are judged.
+    # that leaves waits for no worker's drain, and nothing waits while thousands of requests are judged, or people's.
     loops = [
         Loop([lead, *tasks(context, leadership, out.send)], leadership, log, often),
         Loop(approvals(context, requests), leadership, log, requests),
         Loop([renewal(context, rarely), handing_over(context)], leadership, log, rarely),
         Loop(departures(context, leadership, members), leadership, log, members),
         Loop([draining(context, workers)], leadership, log, workers),
+        Loop([access(context, people)], leadership, log, people),
     ]
     tell(notify.READY)
     return serve(loops, heart, leadership.release, stop)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from coordination.names import Encryption, PoolField, Setting
+from coordination.names import ACCESS_SETTINGS, AccessGroup, Encryption, PoolField, Setting
 from userdata.kubeadm.cluster import LEAST_ETCD_VOLUME_GIB
 from userdata.kubeadm.node import Taint
 
@@ -54,6 +54,8 @@ class ClusterSettings:
     """The id of the stack that waits for the control planes' signals."""
     autoscaler_role: str
     """The ARN of the role that the agent assumes for the cluster-autoscaler."""
+    listed: Mapping[AccessGroup, tuple[str, ...]]
+    """The ARNs of roles and users that may ask for a certificate of a group."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ def cluster_settings(found: Mapping[str, str]) -> ClusterSettings:
         audit_log_group=found[Setting.AUDIT_LOG_GROUP],
         control_plane_stack=found[Setting.CONTROL_PLANE_STACK],
         autoscaler_role=found[Setting.AUTOSCALER_ROLE],
+        listed={group: _listed(found[setting]) for group, setting in ACCESS_SETTINGS.items()},
     )
 
 

@@ -1,10 +1,12 @@
-"""What the agents may do in the cluster, and what nobody may: the founder writes it with an administrator's rights."""
+"""What agents and people may do in the cluster, and what nobody may: each control plane writes it when it boots, with an
+administrator's rights."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from coordination.outcomes import Done, Known, NoOp, Unknown
+from userdata.kube import people
 from userdata.kube.access import AGENTS
 from userdata.kube.client import Api
 from userdata.kube.outcomes import Change, NotFound
@@ -25,6 +27,8 @@ by the second, whoever has a node's certificate gets the next one, also when the
 
 CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client-kubelet"
 SERVING_SIGNER = "kubernetes.io/kubelet-serving"
+PERSON_SIGNER = "kubernetes.io/kube-apiserver-client"
+"""Of people's certificates. By itself the API server takes no request for it that names system:masters."""
 
 ADDONS_RECORD = "holdfast-addons"
 """The ConfigMap of SYSTEM that says which add-ons are installed: the one that agents may read."""
@@ -35,12 +39,17 @@ _SUBJECTS = [{"kind": "Group", "apiGroup": _RBAC, "name": AGENTS}]
 
 # Each rule is what a task needs, and no more.
 _IN_THE_CLUSTER: Sequence[Object] = (
-    {"apiGroups": ["certificates.k8s.io"], "resources": ["certificatesigningrequests"], "verbs": ["get", "list"]},
+    # create and patch for people's requests (userdata/agent/access_requests.py).
+    {
+        "apiGroups": ["certificates.k8s.io"],
+        "resources": ["certificatesigningrequests"],
+        "verbs": ["get", "list", "create", "patch"],
+    },
     {"apiGroups": ["certificates.k8s.io"], "resources": ["certificatesigningrequests/approval"], "verbs": ["update"]},
     {
         "apiGroups": ["certificates.k8s.io"],
         "resources": ["signers"],
-        "resourceNames": [CLIENT_SIGNER, SERVING_SIGNER],
+        "resourceNames": [CLIENT_SIGNER, SERVING_SIGNER, PERSON_SIGNER],
         "verbs": ["approve"],
     },
     {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list"]},
@@ -68,7 +77,7 @@ _IN_THE_SYSTEM: Sequence[Object] = (
 
 
 def install(administrator: Api) -> Change:
-    """Give the agents their rights, and withhold the automatic approval. It may be repeated.
+    """Give agents and people their rights, and withhold the automatic approval. It may be repeated.
 
     Done: the API server goes by them. Unknown may also mean that it does not yet.
     """
@@ -111,8 +120,9 @@ def withhold_auto_approvals(api: Api) -> Change | NoOp:
 
 
 def documents() -> tuple[tuple[Resource, str, Object], ...]:
-    """Each object with its kind and its namespace, roles before their bindings."""
+    """Each object with its kind and its namespace, roles before their bindings; the agents' come last."""
     return (
+        *people.documents(),
         (CLUSTER_ROLES, "", _role("ClusterRole", "", _IN_THE_CLUSTER)),
         (CLUSTER_ROLE_BINDINGS, "", _binding("ClusterRole", "")),
         (ROLES, SYSTEM, _role("Role", SYSTEM, _IN_THE_SYSTEM)),

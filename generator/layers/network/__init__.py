@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeVar
 
-from troposphere import Ref, Template
+from troposphere import GetAtt, Ref, Template
 
 from generator.config.model import ClusterConfig
 from generator.layer import Layer
@@ -65,6 +65,7 @@ class Outputs:
     worker_security_group_id: SecurityGroupId
     api_target_group_arn: TargetGroupArn
     api_endpoint_name: DnsName
+    api_balancer_name: DnsName
 
 
 def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
@@ -105,6 +106,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         worker_security_group_id=SecurityGroupId(Ref(groups.worker)),
         api_target_group_arn=TargetGroupArn(Ref(target_group)),
         api_endpoint_name=name,
+        api_balancer_name=DnsName(GetAtt(balancer, "DNSName")),
     )
 
 
