@@ -254,6 +254,11 @@ delete: $(CHECK) ## Delete STACK= after a question (YES=1), and say what stays a
 purge: $(CHECK) ## Remove for good what a delete kept of CLUSTER=<name or uuid> (CONFIRM=<uuid>)
 	$(deployment) purge $(region) "$(CLUSTER)" $(if $(CONFIRM),--confirm $(CONFIRM))
 
+.PHONY: kubeconfig
+kubeconfig: $(CHECK) ## Get a certificate for kubectl from STACK= in your own name (GROUP=view|edit|admin, HOURS=8, FILE=, SERVER=https://…)
+	$(deployment) kubeconfig $(region) --stack $(STACK) $(if $(GROUP),--group $(GROUP)) $(if $(HOURS),--hours $(HOURS)) \
+		$(if $(FILE),--file '$(FILE)') $(if $(SERVER),--server '$(SERVER)')
+
 # the project itself
 
 .PHONY: lock

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from coordination.fields import Malformed, one_of, text, whole_number
 from coordination.names import ACCESS_ITEM_PREFIX, TABLE_KEY, AccessGroup, access_item
 from coordination.outcomes import Item
-from coordination.writes import as_item
+from coordination.writes import Value, as_item
 
 VALID_SECONDS = 600
 """A request ends after so long, and so does an answer: then its row is deleted."""
@@ -100,7 +100,7 @@ class AccessRequest:
 
     def item(self) -> Item:
         """The item that stores it."""
-        fields = {"Request": self.request, "Seconds": self.seconds, "RequestedAt": self.requested_at}
+        fields: dict[str, Value] = {"Request": self.request, "Seconds": self.seconds, "RequestedAt": self.requested_at}
         return as_item(self.item_id, fields)
 
 
@@ -115,7 +115,11 @@ class Granted:
 
     def item(self, item_id: str) -> Item:
         """The item that stores it."""
-        fields = {"Certificate": self.certificate, "Authority": self.authority, "AnsweredAt": self.answered_at}
+        fields: dict[str, Value] = {
+            "Certificate": self.certificate,
+            "Authority": self.authority,
+            "AnsweredAt": self.answered_at,
+        }
         return as_item(item_id, fields)
 
 
@@ -129,7 +133,11 @@ class Refused:
 
     def item(self, item_id: str) -> Item:
         """The item that stores it."""
-        fields = {"Refusal": self.refusal.value, "Reason": self.reason, "AnsweredAt": self.answered_at}
+        fields: dict[str, Value] = {
+            "Refusal": self.refusal.value,
+            "Reason": self.reason,
+            "AnsweredAt": self.answered_at,
+        }
         return as_item(item_id, fields)
 
 

@@ -1,4 +1,4 @@
-"""The command line behind `make package`, `deploy`, `diff`, `delete`, `purge` and `preflight`."""
+"""The command line behind `make package`, `deploy`, `diff`, `delete`, `purge`, `kubeconfig` and `preflight`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
-from deployment import aws, delete, deploy, follow, package, parameters, preflight, purge
+from deployment import aws, delete, deploy, follow, kubeconfig, package, parameters, preflight, purge
 from deployment.aws import Account
 from deployment.deploy import Order
 from deployment.package import Target
@@ -97,6 +97,12 @@ def _purge(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _kubeconfig(options: argparse.Namespace) -> int:
+    wanted = kubeconfig.wanted(options.stack, options.group, options.hours, options.file, options.server)
+    kubeconfig.run(_account(options), wanted)
+    return DONE
+
+
 def _preflight(options: argparse.Namespace) -> int:
     account = _account(options)
     given = parameters.read(options.parameters, options.set)
@@ -111,6 +117,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "follow": _follow,
     "delete": _delete,
     "purge": _purge,
+    "kubeconfig": _kubeconfig,
     "preflight": _preflight,
 }
 
@@ -162,6 +169,13 @@ def _parser() -> argparse.ArgumentParser:
     added = command("purge", "remove for good what a delete kept")
     added.add_argument("cluster", metavar="CLUSTER", help="name of the deleted stack, or the cluster's uuid")
     added.add_argument("--confirm", metavar="UUID", help="do not ask")
+
+    added = command("kubeconfig", "get a certificate for kubectl from the cluster, in the caller's name")
+    added.add_argument("--stack", default="holdfast")
+    added.add_argument("--group", default="view", help="view (default), edit or admin")
+    added.add_argument("--hours", default="8", help="how long it is good: 1 to 24, 8 by default")
+    added.add_argument("--file", type=Path, help="where to write it; build/<stack>.kubeconfig by default")
+    added.add_argument("--server", default="", metavar="URL", help="where the API is reached, if not by its own name")
 
     added = command("preflight", "check that the account has what the cluster needs")
     added.add_argument("--stack", default="holdfast", help="whose values an update keeps, where it exists")

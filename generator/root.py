@@ -231,7 +231,11 @@ def build(config: ClusterConfig) -> Root:
         ("ApiEndpoint", "The Kubernetes API", Sub(f"https://${{Name}}:{API_PORT}", Name=net.api_endpoint_name)),
         ("ClusterUuid", "What tags, hooks and SSM paths of the cluster are told apart by", cluster_uuid),
         ("TableName", "The cluster table", data.table_name),
-        ("ApiBalancerName", "The DNS name of the API's balancer, where the API's own name does not resolve", net.api_balancer_name),
+        (
+            "ApiBalancerName",
+            "The DNS name of the API's balancer, where the API's own name does not resolve",
+            net.api_balancer_name,
+        ),
         ("ViewOperatorPolicyArn", "The policy with which ViewerArns ask for access", data.view_policy_arn),
         ("EditOperatorPolicyArn", "The same for EditorArns", data.edit_policy_arn),
         ("AdminOperatorPolicyArn", "The same for AdministratorArns, who may approve as well", data.admin_policy_arn),

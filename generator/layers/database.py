@@ -95,7 +95,9 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
             # stack is CREATE_COMPLETE.
             DeletionProtectionEnabled=False,
             StreamSpecification=StreamSpecification(StreamViewType="NEW_AND_OLD_IMAGES"),
-            ResourcePolicy=ResourcePolicy(PolicyDocument=policy_dict([operators.in_ones_own_name(inputs.control_plane_role_arn)])),
+            ResourcePolicy=ResourcePolicy(
+                PolicyDocument=policy_dict([operators.in_ones_own_name(inputs.control_plane_role_arn)])
+            ),
             DeletionPolicy="RetainExceptOnCreate",
             UpdateReplacePolicy="Retain",
         )
@@ -124,7 +126,9 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
             vpc_id=inputs.vpc_id,
             central_endpoints=config.network.endpoints == "given",
         )
-    policies = operators.add(template, inputs.cluster_id, inputs.role_path, TableArn(GetAtt(table, "Arn")), inputs.key_arn)
+    policies = operators.add(
+        template, inputs.cluster_id, inputs.role_path, TableArn(GetAtt(table, "Arn")), inputs.key_arn
+    )
     return Outputs(
         table_name=TableName(Ref(table)),
         table_arn=TableArn(GetAtt(table, "Arn")),

@@ -131,7 +131,9 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         ",",
         [*(GetAtt(each, "Arn") for each in (control_plane, worker, function)), *[Join(",", inputs.key_operator_arns)]],
     )
-    people = Join(",", [Join(",", each) for each in (inputs.viewer_arns, inputs.editor_arns, inputs.administrator_arns)])
+    people = Join(
+        ",", [Join(",", each) for each in (inputs.viewer_arns, inputs.editor_arns, inputs.administrator_arns)]
+    )
     key = template.add_resource(
         Key(
             "Key",
@@ -245,7 +247,7 @@ def _log_group_arns(config: ClusterConfig, inputs: Inputs) -> list[Sub]:
 
 def _key_statements(users: Split, people: Split, log_groups: list[Sub]) -> list[Statement]:
     """The key policy: administration, use through services by those that are named, and the services that act for
-    themselves. `users` and `people` are ARNs; an empty one among them is nobody's. `log_groups` are patterns of ARNs."""
+    themselves. `users` and `people` are ARNs; an empty one among them is nobody's. `log_groups` are ARNs' patterns."""
     account = AWSPrincipal(_ACCOUNT)
     auto_scaling: dict[str, dict[str, object]] = {
         # Any principal, narrowed to this account's service-linked role. Naming the role fails where it does not exist

@@ -127,6 +127,9 @@ class Tables(Protocol):
     def key(self, region: str, name: str) -> EncryptionKey | None:
         """What a table is encrypted with."""
 
+    def policy(self, region: str, name: str) -> str | None:
+        """A table's own policy; None where it has none."""
+
 
 class Parameters(Protocol):
     """Parameters of Systems Manager."""

@@ -15,15 +15,16 @@ from typing import Any
 from rehearsal.binaries import images
 from rehearsal.cloud import client, cluster, table, unused
 from rehearsal.cloud.control import Control
+from rehearsal.cloud.operator import Operator
 from rehearsal.local import stacks
 from rehearsal.local.processes import Processes, StepFailed
 from rehearsal.local.steps import STACK, Change, Rehearsal
+from rehearsal.local.surroundings import OPERATOR
 
 LOOK_SECONDS = 1.0
 """How often the table is made anew."""
 CLUSTER_SECONDS = 240.0
 """How long workers and pods may take, after the stack is complete, until all of them are ready."""
-ADMIN_FILE = "/etc/kubernetes/admin.conf"
 FIRST_LINES = "\x1b[{lines}F\x1b[J"
 """Moves a terminal's cursor to the first of so many lines and clears what follows (ECMA-48: CPL, ED)."""
 
@@ -163,8 +164,8 @@ class MachineRehearsal:
         (balancer,) = self.local.client("elbv2").describe_load_balancers()["LoadBalancers"]
         place = (balancer["VpcId"], self.local.facts.client_cidr, self._folder / "client")
         with client.client(self.local.client, self.control, *place) as outside:
-            admin = place[2] / "admin.conf"
-            self._fetch_admin_file(admin)
+            admin = place[2] / "kubeconfig"
+            self._ask_for_certificate(admin)
             yield Kubectl(outside, program, admin, url)
 
     def check_permissions(self) -> None:
@@ -192,18 +193,20 @@ class MachineRehearsal:
         instances = [row.instance_id for row in self.rows() if row.state in ("pending", "running")]
         return cluster.unready(instances, nodes, pods)
 
-    def _fetch_admin_file(self, target: Path) -> None:
-        """Write the administrator's configuration of some control plane to a file for root alone."""
-        said = "no control plane is in service"
-        for row in self.rows():
-            if row.place.startswith("slot") and row.lifecycle_state == "InService":
-                done = self.control.execute(row.instance_id, ["cat", ADMIN_FILE])
-                if done.returncode == 0:
-                    target.touch(mode=0o600)
-                    target.write_text(done.stdout, encoding="utf-8")
-                    return
-                said = f"{row.instance_id}: {done.stderr.strip()}"
-        raise StepFailed(f"there is no administrator's configuration: {said}")
+    def operator(self) -> Operator:
+        """The person whom the stack lists as administrator."""
+        return Operator.made(self.local.client("iam"), OPERATOR, self.local.environment)
+
+    def _ask_for_certificate(self, target: Path) -> None:
+        """Write an administrator's kubeconfig, as a person gets it. Raises StepFailed."""
+        operator, iam = self.operator(), self.local.client("iam")
+        policy = stacks.outputs(self.local.client("cloudformation"), STACK)["AdminOperatorPolicyArn"]
+        iam.attach_user_policy(UserName=operator.name, PolicyArn=policy)
+        try:
+            self.local.say(operator.kubeconfig(STACK, "admin", target).splitlines()[0])
+        finally:
+            # A policy that is attached to somebody cannot be deleted, and the stack with it.
+            iam.detach_user_policy(UserName=operator.name, PolicyArn=policy)
 
     def rows(self) -> list[table.Row]:
         """The table's rows as they are now."""

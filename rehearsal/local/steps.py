@@ -64,7 +64,8 @@ class Rehearsal:
         self._logs = folder
         self._processes = processes
         self._started = time.monotonic()
-        self._environment: dict[str, str] = {}
+        self.environment: dict[str, str] = {}
+        """In which every program talks to the local AWS, as the account's owner."""
         self._clients: dict[str, Any] = {}
         # One for all clients: each session reads botocore's tables of endpoints anew.
         self._session: Any = boto3.Session(
@@ -103,11 +104,13 @@ class Rehearsal:
         packaged = str(self._build / "packaged.json")
         package = ["package", "--template-file", str(self._templates / "root.json"), "--s3-bucket", BUCKET]
         package += ["--use-json", "--output-template-file", packaged]
-        packaging = self._processes.start("package", [*_AWS, *package], self._environment)
+        packaging = self._processes.start("package", [*_AWS, *package], self.environment)
         declared = json.loads((self._templates / "root.json").read_text(encoding="utf-8"))["Parameters"]
         values = surroundings.prepare(self.client, self.facts, declared, self._image)
         if not self._stubbed:
             values["ApiClientCidrs"] = self.facts.client_cidr
+            account = self.client("sts").get_caller_identity()["Account"]
+            values["AdministratorArns"] = surroundings.operator_arn(self.facts, account)
         self._values = {**values, **self._parameters}
         self._processes.finish(packaging, "package")
         self.say("templates and function uploaded: aws cloudformation package")
@@ -123,10 +126,10 @@ class Rehearsal:
         packaged = str(self._build / "packaged.json")
         deploy = ["deploy", "--template-file", packaged, "--stack-name", STACK, "--capabilities", "CAPABILITY_IAM"]
         deploy += ["--s3-bucket", BUCKET, "--no-execute-changeset", "--parameter-overrides"]
-        run([*_AWS, *deploy, *(f"{name}={value}" for name, value in values.items())], self._environment)
+        run([*_AWS, *deploy, *(f"{name}={value}" for name, value in values.items())], self.environment)
         change_set = self.client("cloudformation").list_change_sets(StackName=STACK)["Summaries"][0]["ChangeSetName"]
         execute = ["execute-change-set", "--stack-name", STACK, "--change-set-name", change_set]
-        run([*_AWS, *execute], self._environment)
+        run([*_AWS, *execute], self.environment)
         self.say("change set made and executed: aws cloudformation deploy")
 
     def follow(self) -> None:
@@ -146,7 +149,7 @@ class Rehearsal:
             print(line)
         print("the AWS CLI reaches them while this runs:")
         for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            print(f"  export {name}={self._environment[name]}")
+            print(f"  export {name}={self.environment[name]}")
 
     def delete(self) -> None:
         """Deletes the stack and proves that nothing is left but what is to be kept. Raises StepFailed."""
@@ -198,16 +201,16 @@ class Rehearsal:
     def _meet(self, endpoint: str) -> None:
         """Turns everything towards the local AWS, and starts the stub of the nodes."""
         region = self.facts.region
-        self._environment = local_environment(endpoint, region)
+        self.environment = local_environment(endpoint, region)
         self.say(f"local AWS at {endpoint}, region {region}")
         if self._stubbed:
             stub = [*_PYTHON, "rehearsal.node_stub", "--endpoint", endpoint, "--region", region, "--stop-with-stdin"]
-            self._processes.start("node-stub", stub, self._environment, read=False)
+            self._processes.start("node-stub", stub, self.environment, read=False)
 
     @property
     def endpoint(self) -> str:
         """Where the local AWS is."""
-        return self._environment["AWS_ENDPOINT_URL"]
+        return self.environment["AWS_ENDPOINT_URL"]
 
     def say(self, what: str) -> None:
         """One step that is done, with the seconds since the start."""
@@ -215,7 +218,7 @@ class Rehearsal:
 
     def aws(self, *arguments: str) -> str:
         """What the AWS CLI prints, as a person types it. Raises StepFailed."""
-        return run([_CLI, *arguments], self._environment)
+        return run([_CLI, *arguments], self.environment)
 
     def update(self, values: Mapping[str, str], *flags: str) -> None:
         """Begin an update of these parameters with the plain AWS CLI; all others stay. Raises StepFailed."""
@@ -232,10 +235,10 @@ class Rehearsal:
         # Not what the AWS CLI packaged for the creation: beside it nothing tells what was built.
         packaged = str(self._build / "deployed.json")
         package = ["deployment", "package", "--template", str(self._templates / "root.json"), "--bucket", BUCKET]
-        run([*_PYTHON, *package, "--output", packaged], self._environment)
+        run([*_PYTHON, *package, "--output", packaged], self.environment)
         deploy = ["deployment", "deploy", "--stack", STACK, "--template", packaged]
         given = [word for value in values for word in ("--set", value)]
-        return run([*_PYTHON, *deploy, *given], self._environment)
+        return run([*_PYTHON, *deploy, *given], self.environment)
 
     def status(self) -> str:
         """The stack's."""
@@ -244,17 +247,17 @@ class Rehearsal:
     def client(self, service: str) -> Any:
         """A boto3 client of the local AWS, made once."""
         if service not in self._clients:
-            self._clients[service] = self._session.client(service, endpoint_url=self._environment["AWS_ENDPOINT_URL"])
+            self._clients[service] = self._session.client(service, endpoint_url=self.environment["AWS_ENDPOINT_URL"])
         return self._clients[service]
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """One of the commands that act on real accounts too: how it ended, and what it said."""
         whole = [*_PYTHON, "deployment", *arguments]
-        return subprocess.run(whole, env=self._environment, capture_output=True, text=True, check=False)
+        return subprocess.run(whole, env=self.environment, capture_output=True, text=True, check=False)
 
     def _watch(self, *arguments: str) -> None:
         """The same, with its progress."""
-        done = subprocess.run([*_PYTHON, "deployment", *arguments], env=self._environment, check=False)
+        done = subprocess.run([*_PYTHON, "deployment", *arguments], env=self.environment, check=False)
         if done.returncode:
             raise StepFailed(f"python -m deployment {' '.join(arguments)} failed")
 

@@ -23,6 +23,8 @@ REGIONS = {
     "aws-iso-b": "us-isob-east-1",
 }
 BUCKET = "holdfast-rehearsal"
+OPERATOR = "rehearsal-operator"
+"""The user of IAM who is the cluster's administrator."""
 _ENDPOINT_CIDR = "192.0.2.0/24"
 
 Clients = Callable[[str], Any]
@@ -48,6 +50,11 @@ class Facts:
         """A range for clients that are no nodes: the VPC's last sixteen addresses, which no subnet of nodes has."""
         whole = ipaddress.IPv4Network(self.vpc_cidr)
         return f"{whole.broadcast_address - 15}/28"
+
+
+def operator_arn(facts: Facts, account: str) -> str:
+    """The ARN of the user OPERATOR."""
+    return f"arn:{facts.partition}:iam::{account}:user/{OPERATOR}"
 
 
 def facts(config: Path) -> Facts:

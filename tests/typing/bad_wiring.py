@@ -15,13 +15,16 @@ from generator.layers.network import NETWORK
 from generator.values import CidrBlocks, PrefixListId, RoleName, VpcId
 
 
-def a_value_of_the_wrong_kind(parent: Parent, access: database.Outputs, vpc_id: VpcId, role: RoleName) -> None:
+def a_value_of_the_wrong_kind(parent: Parent, data: database.Outputs, given: database.Inputs, vpc_id: VpcId) -> None:
     DATABASE.nest(
         parent,
         database.Inputs(
-            key_arn=access.table_arn,  # expect: arg-type
+            cluster_id=given.cluster_id,
+            key_arn=data.table_arn,  # expect: arg-type
             vpc_id=vpc_id,
-            control_plane_role_name=role,
+            role_path=given.role_path,
+            control_plane_role_name=given.control_plane_role_name,
+            control_plane_role_arn=given.control_plane_role_arn,
             worker_role_name=vpc_id,  # expect: arg-type
         ),
     )
@@ -57,10 +60,13 @@ def the_inputs_of_another_layer(parent: Parent, inputs: database.Inputs) -> None
     IAM.nest(parent, inputs)  # expect: arg-type
 
 
-def a_text_in_place_of_a_value(parent: Parent, net: network.Outputs, role: RoleName) -> None:
+def a_text_in_place_of_a_value(given: database.Inputs, net: network.Outputs, role: RoleName) -> None:
     database.Inputs(
+        cluster_id=given.cluster_id,
         key_arn="arn:key",  # expect: arg-type
         vpc_id=net.vpc_id,
+        role_path=given.role_path,
         control_plane_role_name=role,
+        control_plane_role_arn=given.control_plane_role_arn,
         worker_role_name=role,
     )

@@ -119,7 +119,9 @@ class AccessRequests:
         certificate = self._signed(name, verdict)
         if isinstance(certificate, ToRefuse):
             return self._refuse(certificate)
-        self._answer(verdict.item, Granted(certificate, self.authority(), int(self.now())).item(verdict.request.item_id))
+        self._answer(
+            verdict.item, Granted(certificate, self.authority(), int(self.now())).item(verdict.request.item_id)
+        )
         # The next one with this key is a repetition.
         done(self.api.merge(SIGNING_REQUESTS, name, {"metadata": {"annotations": {_ANSWERED: "true"}}}))
         return [f"granted: {_said(verdict)}"]

@@ -49,7 +49,11 @@ def documents() -> tuple[tuple[Resource, str, Object], ...]:
         (CLUSTER_ROLES, "", {**head, "rules": _OF_THE_CLUSTER}),
         (CLUSTER_ROLE_BINDINGS, "", _binding("ClusterRoleBinding", _VIEWER, _VIEWER, seeing)),
         (CLUSTER_ROLE_BINDINGS, "", _binding("ClusterRoleBinding", "holdfast:view", "view", seeing)),
-        (CLUSTER_ROLE_BINDINGS, "", _binding("ClusterRoleBinding", "holdfast:admin", "cluster-admin", [AccessGroup.ADMIN])),
+        (
+            CLUSTER_ROLE_BINDINGS,
+            "",
+            _binding("ClusterRoleBinding", "holdfast:admin", "cluster-admin", [AccessGroup.ADMIN]),
+        ),
         (
             ROLE_BINDINGS,
             EDITABLE_NAMESPACE,

@@ -1,5 +1,7 @@
-"""What agents and people may do in the cluster, and what nobody may: each control plane writes it when it boots, with an
-administrator's rights."""
+"""What agents and people may do in the cluster, and what nobody may.
+
+Each control plane writes it when it boots, with an administrator's rights.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rehearsal.aws.iam import policy
 from rehearsal.aws.iam.policy import Policy
-from rehearsal.aws.resource_facts import BUCKETS, IDENTITIES, KEYS, QUEUES, Identity, ResourceFacts
+from rehearsal.aws.resource_facts import BUCKETS, IDENTITIES, KEYS, QUEUES, TABLES, Identity, ResourceFacts
 
 
 class NoSuchIdentity(Exception):
@@ -43,7 +43,8 @@ class StoredPolicies:
         return policy.read(found.trust, f"trust policy of {role_arn}") if found and found.trust else None
 
     def of_resource(self, arn: str) -> Policy | None:
-        """The policy of a KMS key, a bucket (also for an object in it) or a queue; None where there is none."""
+        """The policy of a KMS key, a bucket (also for an object in it), a queue or a table (also for its indexes); None
+        where there is none."""
         _, _, service, region, _, resource = [*arn.split(":", 5), *[""] * 6][:6]
         text = self._resource_text(service, region, resource)
         return policy.read(text, f"policy of {arn}") if text else None
@@ -53,6 +54,10 @@ class StoredPolicies:
             return self._facts.of(KEYS).policy(region, resource.removeprefix("key/"))
         if service == "s3":
             return self._facts.of(BUCKETS).policy(resource.partition("/")[0])
+        if service == "dynamodb":
+            _, _, name = resource.partition("/")
+            # A stream has a policy of its own, which nobody sets here.
+            return self._facts.of(TABLES).policy(region, name.partition("/")[0]) if "/stream/" not in name else None
         if service == "sqs":
             return self._facts.of(QUEUES).policy(region, resource)
         return None

@@ -36,10 +36,20 @@ class Tables:
             encryption = (found.sse_specification or {}) if found is not None else {}
         return EncryptionKey(region, encryption["KMSMasterKeyId"]) if encryption.get("Enabled") else None
 
+    def policy(self, region: str, name: str) -> str | None:
+        """A table's own policy; None where it has none."""
+        with self._aws.lock:
+            found = self._find(region, name)
+            held = self._backend(region).resource_policies.get(found.table_arn) if found is not None else None
+            return str(held.policy_doc) if held is not None else None
+
     def _find(self, region: str, name: str) -> Any:
+        return self._backend(region).tables.get(name)
+
+    def _backend(self, region: str) -> Any:
         from moto.dynamodb.models import dynamodb_backends
 
-        return dynamodb_backends[self._aws.account_id][region].tables.get(name)
+        return dynamodb_backends[self._aws.account_id][region]
 
 
 @correction("dynamodb", "UpdateTable ignores the encryption settings")
@@ -70,3 +80,16 @@ def a_stream_can_start_again() -> None:
         label = table.latest_stream_label
         plain(self, table, stream_specification)
         table.latest_stream_label = table.latest_stream_label or label
+
+
+@correction("dynamodb", "CreateTable ignores the resource policy")
+def a_table_is_made_with_its_policy() -> None:
+    from moto.dynamodb.responses import DynamoHandler
+
+    @around(DynamoHandler, "create_table")
+    def create_table(plain: Any, self: Any) -> Any:
+        answer = plain(self)
+        if policy := self.body.get("ResourcePolicy"):
+            arn = self.dynamodb_backend.get_table(self.body["TableName"]).table_arn
+            self.dynamodb_backend.put_resource_policy(arn, policy, None)
+        return answer

@@ -20,6 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from coordination.names import (
+    ACCESS_SETTINGS,
     CONTROL_PLANE_ROLE,
     SETTINGS,
     TABLE_KEY,
@@ -257,6 +258,7 @@ class ClusterStack:
             Setting.ETCD_VOLUME_GIB: "20",
             Setting.PRIVILEGED_NAMESPACES: ",",
             Setting.NETWORK_ENCRYPTION: Encryption.WIREGUARD,
+            **dict.fromkeys(ACCESS_SETTINGS.values(), ","),
         }
         assert values.keys() == set(Setting), set(Setting) ^ values.keys()
         for name, value in values.items():

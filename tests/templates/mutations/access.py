@@ -13,6 +13,8 @@ _AUTOSCALER = "services/Resources/AutoscalerPolicy/Properties/PolicyDocument/Sta
 _FUNCTION = "lifecycle/Resources/FunctionPolicy/Properties/PolicyDocument/Statement"
 _KEY = "iam/Resources/Key/Properties"
 _NETWORK = "network/Resources"
+_VIEWERS = "database/Resources/ViewOperatorPolicy/Properties/PolicyDocument/Statement"
+_TABLE_POLICY = "database/Resources/Table/Properties/ResourcePolicy/PolicyDocument/Statement/0"
 
 MUTATIONS = [
     # permissions
@@ -24,6 +26,21 @@ MUTATIONS = [
     Mutation("no_statement_says_what_it_is_not_about", f"{_CONTROL_PLANE_IAM}/0/NotAction", ["kms:Decrypt"]),
     Mutation("any_resource_is_allowed_for_a_reason_only", f"{_WORKER_DATABASE}/0/Resource", ["*"]),
     Mutation("any_resource_is_allowed_for_a_reason_only", f"{_WORKER_SERVICES}/RegistryLogin/Action/-", "ecr:PutImage"),
+    Mutation(
+        "any_resource_is_allowed_for_a_reason_only",
+        f"{_VIEWERS}/SeeGroups/Action/-",
+        "autoscaling:SetDesiredCapacity",
+    ),
+    *(
+        Mutation("nobody_asks_for_access_in_another_name", f"{_TABLE_POLICY}/{path}", value)
+        for path, value in (
+            ("Effect", "Allow"),
+            ("Action/0", GONE),
+            ("Principal", {"AWS": {"Ref": "AWS::AccountId"}}),
+            ("Condition/ForAnyValue:StringNotLike/dynamodb:LeadingKeys/0", "access#${aws:userid}#*"),
+            ("Condition/StringNotEquals/aws:PrincipalArn", {"Ref": "KeyArn"}),
+        )
+    ),
     Mutation(
         "groups_and_instances_are_touched_by_the_clusters_tag_only",
         f"{_CONTROL_PLANE_GROUPS}/AnswerLaunchHook/Condition/StringEquals/aws:ResourceTag~1holdfast:cluster",

@@ -57,6 +57,11 @@ MUTATIONS = [
         "kms:Decrypt",
     ),
     Mutation(
+        "only_the_clusters_roles_and_operators_use_the_key",
+        f"{_KEY}/KeyPolicy/Statement/UseTableAsPerson/Condition/StringEquals/kms:ViaService/-",
+        {"Fn::Sub": "ssm.${AWS::Region}.${AWS::URLSuffix}"},
+    ),
+    Mutation(
         "the_key_serves_log_groups_of_the_stack_only",
         f"{_KEY}/KeyPolicy/Statement/EncryptLogs/Condition/ArnLike/kms:EncryptionContext:aws:logs:arn/0/Fn::Sub/0",
         "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:*",

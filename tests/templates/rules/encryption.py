@@ -31,6 +31,7 @@ WITH_VOLUMES = {"AWS::EC2::LaunchTemplate"}
 # Everything else keeps nothing of the cluster. SSM parameters of type String are not encrypted: they hold settings,
 # and what is secret is written by nodes as SecureString.
 KEEPS_NOTHING = {
+    "AWS::IAM::ManagedPolicy",
     "AWS::AutoScaling::AutoScalingGroup",
     "AWS::CloudFormation::Stack",
     "AWS::CloudFormation::WaitCondition",
@@ -138,6 +139,7 @@ def the_account_uses_the_key_through_services_only(cluster: Cluster) -> Iterator
 
 _KEY_ROLES = ("ControlPlaneRole", "WorkerRole", "FunctionRole")
 _READING = {"kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo"}
+_LISTS_OF_PEOPLE = ("ViewerArns", "EditorArns", "AdministratorArns")
 
 
 @rule
@@ -149,6 +151,11 @@ def only_the_clusters_roles_and_operators_use_the_key(cluster: Cluster) -> Itera
             continue
         users = str(statement.condition("StringEquals", "aws:PrincipalArn"))
         if all(f"'{role}'" in users for role in _KEY_ROLES) and users.count("Fn::GetAtt") == len(_KEY_ROLES):
+            continue
+        if all(f"'{people}'" in users for people in _LISTS_OF_PEOPLE) and users.count("Ref") == len(_LISTS_OF_PEOPLE):
+            via = statement.condition("StringEquals", "kms:ViaService")
+            if via != [{"Fn::Sub": "dynamodb.${AWS::Region}.${AWS::URLSuffix}"}]:
+                yield f"{statement}: people use it through {via}, which is more than the table"
             continue
         by = statement.condition("ForAnyValue:StringEquals", "aws:CalledVia")
         if by != "cloudformation.amazonaws.com" or _READING & set(statement.actions):
@@ -210,15 +217,16 @@ _PEOPLE = ("role/cluster-operators", "role/aws-reserved/sso.amazonaws.com/AWSRes
 
 @rule
 def operators_are_named_by_their_arns(cluster: Cluster) -> Iterator[str]:
-    pattern = cluster.templates["root"]["Parameters"]["KeyOperatorArns"]["AllowedPattern"]
     good = ["", *(f"arn:aws-us-gov:iam::123456789012:{name}" for name in _PEOPLE)]
     bad = ["*", "arn:aws:iam::123456789012:root", "arn:aws:iam::123456789012:role/a,b", "arn:aws:iam::12345:role/a"]
-    for text in good:
-        if not re.fullmatch(pattern, text):
-            yield f"root: the parameter KeyOperatorArns refuses {text!r}"
-    for text in bad:
-        if re.fullmatch(pattern, text):
-            yield f"root: the parameter KeyOperatorArns takes {text!r}"
+    for name in ("KeyOperatorArns", *_LISTS_OF_PEOPLE):
+        pattern = cluster.templates["root"]["Parameters"][name]["AllowedPattern"]
+        for text in good:
+            if not re.fullmatch(pattern, text):
+                yield f"root: the parameter {name} refuses {text!r}"
+        for text in bad:
+            if re.fullmatch(pattern, text):
+                yield f"root: the parameter {name} takes {text!r}"
 
 
 @rule

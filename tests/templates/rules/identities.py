@@ -49,16 +49,19 @@ VPC_RESOURCES = {
 PARAMETERS = {
     "ApiClientCidrs",
     "ApiExtraNames",
+    "AdministratorArns",
     "AuditLogRetentionDays",
     "ControlPlaneImage",
     "ControlPlaneInstanceType",
     "DynamoDbPrefixListId",
+    "EditorArns",
     "KeyOperatorArns",
     "LaunchHookHeartbeatSeconds",
     "LogRetentionDays",
     "PermissionsBoundaryArn",
     "RolePath",
     "S3PrefixListId",
+    "ViewerArns",
     "WorkerImage",
 }
 MADE_VPC_PARAMETERS = {"AvailabilityZones"}
@@ -66,13 +69,17 @@ GIVEN_VPC_PARAMETERS = {"ControlPlaneSubnetIds", "VpcId", "WorkerSubnetIds"}
 GIVEN_ENDPOINTS_PARAMETERS = {"EndpointCidr"}
 GIVEN_ZONE_PARAMETERS = {"ApiEndpointName", "HostedZoneId"}
 OUTPUTS = {
+    "AdminOperatorPolicyArn",
+    "ApiBalancerName",
     "ApiEndpoint",
     "BackupBucket",
     "CertificateAuthorityCommand",
     "ClusterUuid",
     "ControlPlaneGroups",
+    "EditOperatorPolicyArn",
     "KeyArn",
     "TableName",
+    "ViewOperatorPolicyArn",
     "WorkerGroups",
 }
 HOOKS = {"${ClusterUuid}-launching", "${ClusterUuid}-terminating"}
@@ -80,6 +87,7 @@ SETTINGS = {
     "api-endpoint",
     "api-extra-names",
     "audit-log-group",
+    "administrators",
     "autoscaler-role",
     "backup-bucket",
     "cluster-id",
@@ -87,12 +95,14 @@ SETTINGS = {
     "control-plane-log-group",
     "control-plane-slots",
     "control-plane-stack",
+    "editors",
     "etcd-volume-gib",
     "key-arn",
     "network-encryption",
     "pod-cidr",
     "privileged-namespaces",
     "service-cidr",
+    "viewers",
     "worker-log-group",
 }
 

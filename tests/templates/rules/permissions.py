@@ -75,10 +75,46 @@ def any_resource_is_allowed_for_a_reason_only(cluster: Cluster) -> Iterator[str]
         resource = statement.resource
         if not statement.allows or "*" not in statement.resources or resource.type in ANY_BY_KIND:
             continue
+        if resource.type == "AWS::IAM::ManagedPolicy":
+            described = all(action.split(":")[1].startswith("Describe") for action in statement.actions)
+            if not (described and resource.body.get("Metadata", {}).get("Reasons", {}).get(statement.body["Sid"])):
+                yield f"{statement}: people have `*` for more than to describe, or without a reason"
+            continue
         role = cluster.resource_of(resource.layer, resource.properties.get("RoleName"))
         key = (role.logical_id if role else "", statement.body.get("Sid", ""))
         if reasoned.get(key) != sorted(statement.actions):
             yield f"{statement}: `*` without a reason in generator/permissions.py for exactly these actions"
+
+
+_WRITES_ITEMS = {
+    *("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"),
+    *("dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLDelete"),
+}
+
+
+@rule
+def nobody_asks_for_access_in_another_name(cluster: Cluster) -> Iterator[str]:
+    """The table denies it, to whoever has policies that would allow it as well."""
+    wanted = {
+        "ForAnyValue:StringLike": {"dynamodb:LeadingKeys": ["access#*"]},
+        "ForAnyValue:StringNotLike": {"dynamodb:LeadingKeys": ["access#${aws:userid}#${aws:PrincipalArn}#*"]},
+    }
+    for table in cluster.resources("AWS::DynamoDB::Table"):
+        found = [each for each in cluster.statements("AWS::DynamoDB::Table") if each.resource == table]
+        for statement in found:
+            conditions = dict(statement.body.get("Condition", {}))
+            but_for = conditions.pop("StringNotEquals", {}).get("aws:PrincipalArn")
+            role = cluster.resolve(table.layer, but_for)
+            if (
+                not statement.allows
+                and statement.body["Principal"] == {"AWS": "*"}
+                and set(statement.actions) >= _WRITES_ITEMS
+                and conditions == wanted
+                and role == Place("iam", {"Fn::GetAtt": ["ControlPlaneRole", "Arn"]})
+            ):
+                break
+        else:
+            yield f"{table}: its policy lets people ask in another name"
 
 
 @rule

@@ -27,8 +27,14 @@ WORKER_LOGS = f"arn:aws:logs:{START}:log-group:workers"
 AUTOSCALER_ROLE = f"arn:aws:iam::{ACCOUNT}:role/Autoscaler"
 AUDIT_LOGS = f"arn:aws:logs:{START}:log-group:audits"
 OPERATOR = f"arn:aws:iam::{ACCOUNT}:role/operator"
+VIEWER, PERSON = f"arn:aws:iam::{ACCOUNT}:user/viewer", f"arn:aws:iam::{ACCOUNT}:role/people/ops"
 VALUES: dict[str, Any] = {
     "KeyOperatorArns": [OPERATOR],
+    "ViewerArns": [VIEWER],
+    "EditorArns": [""],
+    "AdministratorArns": [PERSON],
+    "ControlPlaneRoleArn": f"arn:aws:iam::{ACCOUNT}:role/ControlPlane",
+    "KeyArn": KEY,
     **{f"{role}Role.Arn": f"arn:aws:iam::{ACCOUNT}:role/{role}" for role in ("ControlPlane", "Worker", "Function")},
     "AWS::Partition": "aws",
     "AWS::Region": REGION,
@@ -63,6 +69,20 @@ def of_role(role: str) -> tuple[Policy, ...]:
         for layer, logical_id, resource in _resources("AWS::IAM::RolePolicy")
         if logical_id == f"{role}Policy"
     )
+
+
+def of_people(group: str) -> Policy:
+    """The managed policy of `View`, `Edit` or `Admin`."""
+    for layer, logical_id, made in _resources("AWS::IAM::ManagedPolicy"):
+        if logical_id == f"{group}OperatorPolicy":
+            return policy.parse(_filled(made["Properties"]["PolicyDocument"], layer), logical_id)
+    raise LookupError(group)
+
+
+def of_table() -> Policy:
+    """The policy of the cluster table."""
+    ((layer, _, table),) = _resources("AWS::DynamoDB::Table")
+    return policy.parse(_filled(table["Properties"]["ResourcePolicy"]["PolicyDocument"], layer), "table")
 
 
 def of_trust(role: str) -> Policy:

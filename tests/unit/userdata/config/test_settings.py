@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from coordination.names import Encryption, Setting
+from coordination.names import AccessGroup, Encryption, Setting
 from coordination.outcomes import Known, Unknown
 from rehearsal.aws.server import LocalAws
 from userdata.config.settings import ClusterSettings, InvalidSettings, PoolSettings, SettingsError, pool_settings
@@ -35,6 +35,9 @@ STORED = {
     "audit-log-group": "audits",
     "control-plane-stack": "arn:aws:cloudformation:us-east-1:123456789012:stack/controlplane/1",
     "autoscaler-role": "arn:aws:iam::123456789012:role/holdfast/autoscaler",
+    "viewers": ",",
+    "editors": "arn:aws:iam::123456789012:role/dev,arn:aws:iam::123456789012:user/bo,",
+    "administrators": "arn:aws:iam::123456789012:role/ops,",
 }
 POOL = {
     "labels": {"tier": "batch"},
@@ -85,6 +88,11 @@ def test_all_pages_of_the_settings_are_read(client: Any, prefix: str) -> None:
             audit_log_group="audits",
             control_plane_stack=STORED["control-plane-stack"],
             autoscaler_role=STORED["autoscaler-role"],
+            listed={
+                AccessGroup.VIEW: (),
+                AccessGroup.EDIT: ("arn:aws:iam::123456789012:role/dev", "arn:aws:iam::123456789012:user/bo"),
+                AccessGroup.ADMIN: ("arn:aws:iam::123456789012:role/ops",),
+            },
         )
     )
 
