@@ -117,7 +117,10 @@ _DOMAINS = st.lists(
     max_size=3,
     unique=True,
 )
-_WORDS = st.sampled_from(_ALPHANUMERIC) | _words(_ALPHANUMERIC, _ALPHANUMERIC + "-_.", _ALPHANUMERIC, 63)
+# Hypothesis knows this word from the code, and a rule of templates asks that nothing but the generator writes it.
+_WORDS = st.sampled_from(_ALPHANUMERIC) | _words(_ALPHANUMERIC, _ALPHANUMERIC + "-_.", _ALPHANUMERIC, 63).filter(
+    lambda word: "amazonaws" not in word
+)
 _VALUES = st.just("") | _WORDS
 # Keys of labels and taints, some in the user's own domains.
 _KEYS = st.tuples(st.sampled_from(("", "example.com/", "team-1.internal/")), _WORDS).map("".join)

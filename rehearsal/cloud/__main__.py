@@ -109,7 +109,10 @@ def _rehearse(options: argparse.Namespace) -> int:
         rehearsal.check_cluster()
         rehearsal.local.show()
         if options.keep:
-            folders.keep_running()
+            with rehearsal.kubectl() as kubectl:
+                program = kubectl.outside.script("kubectl", kubectl.command)
+                print(f"kubectl, as a client in the VPC, for the next eight hours:\n  {program} get nodes", flush=True)
+                folders.keep_running()
         else:
             rehearsal.local.delete()
             rehearsal.check_permissions()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -54,6 +55,15 @@ class Client:
         return subprocess.Popen(
             whole, env=environment, stdin=subprocess.PIPE, stdout=out, stderr=errors, start_new_session=True
         )
+
+    def script(self, name: str, command: Sequence[str]) -> Path:
+        """A program for people that runs this one, with what they type behind it."""
+        whole, environment = self._entering(command, None)
+        path = self.folder / name
+        words = ["exec", "env", "-i", *(f"{key}={value}" for key, value in environment.items()), *whole]
+        path.write_text(f'#!/bin/sh\n{shlex.join(words)} "$@"\n', encoding="utf-8")
+        path.chmod(0o700)
+        return path
 
     def _entering(self, command: Sequence[str], more: Mapping[str, str] | None) -> tuple[list[str], dict[str, str]]:
         entering = ["nsenter", f"--net=/run/netns/{self.namespace}", "unshare", "--mount", "sh", "-c", _RESOLVING, "sh"]

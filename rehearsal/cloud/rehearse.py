@@ -35,15 +35,19 @@ class Kubectl:
 
     outside: client.Client
     program: Path
-    admin: Path
-    """The administrator's configuration; it holds a key."""
+    kubeconfig: Path
+    """An administrator's; it holds a key."""
     url: str
-    """The API by the balancer's name."""
+    """The API by the balancer's name, as the file has it, too."""
+
+    @property
+    def command(self) -> list[str]:
+        """The program, with whom it asks as."""
+        return [str(self.program), f"--kubeconfig={self.kubeconfig}"]
 
     def text(self, *arguments: str) -> str:
         """What it prints. Raises StepFailed, with what it said."""
-        whole = [str(self.program), f"--kubeconfig={self.admin}", f"--server={self.url}", "--request-timeout=10s"]
-        done = self.outside.run([*whole, *arguments])
+        done = self.outside.run([*self.command, "--request-timeout=10s", *arguments])
         if done.returncode:
             raise StepFailed(f"kubectl {' '.join(arguments)}: {done.stderr.strip()[-1000:]}")
         return done.stdout
@@ -158,15 +162,18 @@ class MachineRehearsal:
 
     @contextmanager
     def kubectl(self) -> Iterator[Kubectl]:
-        """kubectl for tests and people outside the nodes, as an administrator. Raises StepFailed."""
+        """kubectl for tests and people outside the nodes, as an administrator with a certificate of his own.
+
+        Raises StepFailed.
+        """
         program = images.image_for(self._minor or images.names()[0].minor).layer / "usr/local/bin/kubectl"
         url = stacks.outputs(self.local.client("cloudformation"), STACK)["ApiEndpoint"]
         (balancer,) = self.local.client("elbv2").describe_load_balancers()["LoadBalancers"]
         place = (balancer["VpcId"], self.local.facts.client_cidr, self._folder / "client")
         with client.client(self.local.client, self.control, *place) as outside:
-            admin = place[2] / "kubeconfig"
-            self._ask_for_certificate(admin)
-            yield Kubectl(outside, program, admin, url)
+            file = place[2] / "kubeconfig"
+            self._ask_for_certificate(file)
+            yield Kubectl(outside, program, file, url)
 
     def check_permissions(self) -> None:
         """Print what roles were granted and did not use, and why. Raises StepFailed when a call was denied, and when

@@ -10,6 +10,7 @@ _AUTOSCALER = "the cluster-autoscaler, which needs the network that no rehearsal
 _BACKUPS = "backups, which are not taken yet"
 _ON_BEHALF = "the list of DynamoDB, SSM, S3 and SQS for a customer's key; the local AWS asks for less"
 _UPDATES = "for what updates leave behind, and no rehearsal updates"
+_LOOKING = "a look at the cluster from outside, which is for people"
 _FAULTS = "what no instance of a rehearsal without faults needs"
 
 REASONS: Mapping[str, Mapping[str, str]] = {
@@ -32,6 +33,13 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "ScaleWorkers": _AUTOSCALER,
         "SeePools": _AUTOSCALER,
     },
+    "rehearsal-operator": {
+        "Approve": "nothing waits for a person in a rehearsal without faults",
+        "SeeGroups": _LOOKING,
+        "SeeRows": _LOOKING,
+        "SeeStacks": _LOOKING,
+        "UseKey": _ON_BEHALF,
+    },
     "FunctionRole": {
         "AnswerHooks": _FAULTS,
         "Coordinate": "protecting the table: in the minute after the deploy, for which a rehearsal does not wait",
@@ -44,7 +52,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "UseKey": _ON_BEHALF,
     },
 }
-"""By the part of the role's name that its template gives it, and the statement's id."""
+"""By the part of the role's name that its template gives it, or a user's name, and the statement's id."""
 
 
 def without_reason(unused: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -50,7 +50,7 @@ class Writer:
     def start(self) -> None:
         """Begin, and wait for the first acknowledgement. Raises StepFailed."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        _unpack(self._kubectl.admin, self._folder)
+        _unpack(self._kubectl.kubeconfig, self._folder)
         self._kubectl.text("create", "namespace", NAMESPACE)
         with (self._folder / "acknowledged").open("wb") as out, (self._folder / "failed").open("wb") as errors:
             self._process = self._kubectl.outside.start(self._command("write"), out, errors, self._environment())

@@ -14,8 +14,8 @@ from rehearsal.aws.resource_facts import Identity
 from rehearsal.aws.sessions import Session
 from tests.unit.rehearsal.iam import cluster_policies as cluster
 from tests.unit.rehearsal.iam.cluster_policies import ACCOUNT, PERSON, VIEWER
-from tests.unit.rehearsal.iam.test_cluster_policies import Tagged, may, row
-from tests.unit.rehearsal.iam.test_key_policy import EVERYTHING, SERVICES, USES, allowed, on_key
+from tests.unit.rehearsal.iam.test_cluster_policies import Tagged, may, on_key, row
+from tests.unit.rehearsal.iam.test_key_policy import EVERYTHING, SERVICES, USES, allowed
 
 CONTROL_PLANE = f"arn:aws:iam::{ACCOUNT}:role/ControlPlane"
 OF_VIEWER = f"access#AIDAVIEWER#{VIEWER}#"
