@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from botocore.exceptions import ClientError
 
-from deployment import retained, stacks
+from deployment import attachments, retained, stacks
+from deployment.attachments import Attachment
 from deployment.aws import Aws, code
 from deployment.deletable import after_failure, refuse_unless_deletable
 from deployment.events import Follower
@@ -38,8 +39,11 @@ def run(
         say(f"{stack.name} is being deleted already")
         follower.mark_before_latest(stack.stack_id)
     else:
+        attached = _attached(aws, stack, say)
         if not confirmed and ask(f"Delete the cluster {stack.name}? Type its name: ").strip() != stack.name:
             raise Refusal(f"{stack.name} is left as it is: the answer was not its name")
+        # Whoever deletes the cluster takes its people's rights to it back; CloudFormation would stop at them.
+        attachments.take_back(aws, attached, say)
         follower.mark(stack.stack_id)
         _delete(aws, stack)
     if not ended(follower, stack.stack_id, say):
@@ -59,6 +63,18 @@ def _deletable(aws: Aws, name: str) -> Stack:
         raise Refusal(f"there is no stack {name}; make purge CLUSTER={name} removes what an earlier deletion kept")
     refuse_unless_deletable(stack)
     return stack
+
+
+def _attached(aws: Aws, stack: Stack, say: Callable[[str], None]) -> list[Attachment]:
+    """Whom its policies are attached to, told; none where that cannot be asked, which is told, too."""
+    try:
+        found = attachments.find(aws, stack)
+    except ClientError as error:
+        say(f"whom the stack's policies are attached to could not be asked ({code(error)}): detach them yourself")
+        return []
+    for each in found:
+        say(f"will be detached first: {each}")
+    return found
 
 
 def _delete(aws: Aws, stack: Stack) -> None:
