@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,12 +38,16 @@ class Kubectl:
     admin: Path
     """The administrator's configuration; it holds a key."""
     url: str
-    """The API by the balancer's name."""
+    """The API by the balancer's name, or that of one control plane."""
 
-    def text(self, *arguments: str) -> str:
-        """What it prints. Raises StepFailed, with what it said."""
+    def run(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """Run it, with `given` on its standard input, and wait for it; 124 when it took too long."""
         whole = [str(self.program), f"--kubeconfig={self.admin}", f"--server={self.url}", "--request-timeout=10s"]
-        done = self.outside.run([*whole, *arguments])
+        return self.outside.run([*whole, *arguments], given=given)
+
+    def text(self, *arguments: str, given: str = "") -> str:
+        """What it prints. Raises StepFailed, with what it said."""
+        done = self.run(*arguments, given=given)
         if done.returncode:
             raise StepFailed(f"kubectl {' '.join(arguments)}: {done.stderr.strip()[-1000:]}")
         return done.stdout
