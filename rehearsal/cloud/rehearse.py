@@ -38,7 +38,7 @@ class Kubectl:
     admin: Path
     """The administrator's configuration; it holds a key."""
     url: str
-    """The API by the balancer's name, or that of one control plane."""
+    """The API by the balancer's name."""
 
     def run(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         """Run it, with `given` on its standard input, and wait for it; 124 when it took too long."""
