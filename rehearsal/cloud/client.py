@@ -29,15 +29,21 @@ class Client:
     """Where its resolv.conf is, and what programs keep at home."""
 
     def run(
-        self, command: Sequence[str], more: Mapping[str, str] | None = None, timeout_seconds: float = 30.0
+        self,
+        command: Sequence[str],
+        more: Mapping[str, str] | None = None,
+        timeout_seconds: float = 30.0,
+        *,
+        given: str = "",
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program, with `more` in its environment, and wait for it; 124 when it took too long."""
+        """Run a program, with `more` in its environment and `given` on its standard input, and wait for it; 124 when it
+        took too long."""
         whole, environment = self._entering(command, more)
         try:
             return subprocess.run(
                 whole,
                 env=environment,
-                stdin=subprocess.DEVNULL,
+                input=given,
                 capture_output=True,
                 text=True,
                 timeout=timeout_seconds,

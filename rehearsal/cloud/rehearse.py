@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,9 +46,13 @@ class Kubectl:
         """The program, with whom it asks as."""
         return [str(self.program), f"--kubeconfig={self.kubeconfig}"]
 
-    def text(self, *arguments: str) -> str:
+    def run(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """Run it, with `given` on its standard input, and wait for it; 124 when it took too long."""
+        return self.outside.run([*self.command, "--request-timeout=10s", *arguments], given=given)
+
+    def text(self, *arguments: str, given: str = "") -> str:
         """What it prints. Raises StepFailed, with what it said."""
-        done = self.outside.run([*self.command, "--request-timeout=10s", *arguments])
+        done = self.run(*arguments, given=given)
         if done.returncode:
             raise StepFailed(f"kubectl {' '.join(arguments)}: {done.stderr.strip()[-1000:]}")
         return done.stdout

@@ -86,9 +86,8 @@ def three_voters(logs: Mapping[str, Sequence[Json]]) -> dict[str, float]:
 
 def _whole(cluster: ClusterHarness, seen: Seen) -> Seen | None:
     """Whether every instance is a Ready node, and the boot of each has ended well."""
-    assert seen.record is not None
     expected = len(seen.control_planes) + WORKERS
-    if len(seen.running) != expected or cluster.nodes(seen.record.owner) != dict.fromkeys(seen.running, True):
+    if len(seen.running) != expected or cluster.nodes() != dict.fromkeys(seen.running, True):
         return None
     return seen if all(_ended(cluster.log(name)) for name in seen.running) else None
 

@@ -24,7 +24,7 @@ def living(is_ready: Callable[[ClusterHarness], object]) -> Iterator[tuple[Clust
         running(Path(folder), node_settings=SHORT, parameters={"GeneralMinSize": "0"}, program=None) as cluster,
     ):
         is_ready(cluster)
-        with cluster.rehearsal.kubectl() as kubectl, writing(kubectl, Path(folder, "writer")) as api:
+        with writing(cluster.kubectl, Path(folder, "writer")) as api:
             yield cluster, api
 
 

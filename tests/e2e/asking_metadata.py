@@ -6,7 +6,7 @@ import json
 import shlex
 from typing import Any
 
-from tests.e2e.harness import ADMIN_FILE, ClusterHarness
+from tests.e2e.harness import ClusterHarness
 from tests.waiting import wait_for
 
 SERVED, REFUSED = 0, 7
@@ -25,16 +25,16 @@ _JOINED = (
 POD_SECONDS = 120.0
 
 
-def by_pod(cluster: ClusterHarness, through: str, node: str, name: str, *, host_network: bool) -> int:
-    """How the request of a pod of kube-system ends on a node; `through` is a control plane. The pod is deleted."""
-    kubectl = f"kubectl --kubeconfig {ADMIN_FILE} --namespace kube-system"
-    pods = json.loads(_done(cluster, through, f"{kubectl} get pods --output json"))["items"]
+def by_pod(cluster: ClusterHarness, node: str, name: str, *, host_network: bool) -> int:
+    """How the request of a pod of kube-system ends on a node. The pod is deleted."""
+    kubectl, system = cluster.kubectl, "--namespace=kube-system"
+    pods = kubectl.items("pods", system)
     image = next(each["image"] for pod in pods for each in pod["spec"]["containers"] if "kube-proxy" in each["image"])
-    body = shlex.quote(json.dumps(_pod(name, node, image, host_network=host_network)))
-    _done(cluster, through, f"printf %s {body} | {kubectl} create --filename=-")
+    pod = _pod(name, node, image, host_network=host_network)
+    kubectl.text("create", system, "--filename=-", given=json.dumps(pod))
 
     def ended() -> dict[str, Any] | None:
-        found = json.loads(_done(cluster, through, f"{kubectl} get pod {name} --output json"))
+        found = json.loads(kubectl.text("get", "pod", name, system, "--output=json"))
         for status in found["status"].get("containerStatuses", []):
             if "terminated" in status["state"]:
                 state: dict[str, Any] = status["state"]["terminated"]
@@ -44,14 +44,16 @@ def by_pod(cluster: ClusterHarness, through: str, node: str, name: str, *, host_
     try:
         state = wait_for(ended, f"the end of pod {name}", POD_SECONDS, 1)
     finally:
-        _done(cluster, through, f"{kubectl} delete pod {name} --wait=false")
+        kubectl.text("delete", "pod", name, system, "--wait=false")
     assert state is not None
     return int(state["exitCode"])
 
 
 def by_group(cluster: ClusterHarness, node: str, group: str) -> int:
     """How a request ends of a program in a control group of a node, such as system.slice/kubelet.service."""
-    return int(_done(cluster, node, f"sh -c {shlex.quote(_JOINED)} sh {group} {shlex.join(ASKING)}").split()[-1])
+    done = cluster.shell(node, f"sh -c {shlex.quote(_JOINED)} sh {group} {shlex.join(ASKING)}")
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout.split()[-1])
 
 
 def _pod(name: str, node: str, image: str, *, host_network: bool) -> dict[str, Any]:
@@ -70,9 +72,3 @@ def _pod(name: str, node: str, image: str, *, host_network: bool) -> dict[str, A
         "volumes": [{"name": each, "hostPath": {"path": here}} for each, (here, _) in volumes.items()],
     }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
-
-
-def _done(cluster: ClusterHarness, instance_id: str, script: str) -> str:
-    done = cluster.shell(instance_id, script)
-    assert done.returncode == 0, done.stderr
-    return str(done.stdout)

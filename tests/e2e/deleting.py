@@ -42,21 +42,24 @@ class Deletions:
 
     def __init__(self, rehearsal: MachineRehearsal) -> None:
         self.rehearsal = rehearsal
+        self._cluster: ClusterHarness | None = None
 
     def create(self, **parameters: str) -> ClusterHarness:
         """Begin a creation under the one name."""
         assert not machine_parts(self.rehearsal.local.cloud_id)
-        return created(self.rehearsal, **parameters)
+        self._cluster = created(self.rehearsal, **parameters)
+        return self._cluster
 
     def make_delete(self) -> Gone:
         """Type `make delete`, which has to succeed, and see that nothing is left but what it says is kept."""
-        kept, begun = self.rehearsal.local.kept(), time.monotonic()
+        kept, begun = self._begun()
         done = self.rehearsal.local.command("delete", "--stack", STACK, "--yes")
         return self._over(kept, begun, done)
 
     def aws_delete(self) -> Gone:
         """Type the plain AWS CLI's command, wait, and see that nothing is left but what is to be kept."""
-        kept, begun, local = self.rehearsal.local.kept(), time.monotonic(), self.rehearsal.local
+        kept, begun = self._begun()
+        local = self.rehearsal.local
         stack_id = local.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["StackId"]
         local.aws("cloudformation", "delete-stack", "--stack-name", STACK)
         local.aws("cloudformation", "wait", "stack-delete-complete", "--stack-name", stack_id)
@@ -67,7 +70,7 @@ class Deletions:
 
         The cluster is looked at meanwhile, since its instances wait for the first look after their start.
         """
-        kept, begun = self.rehearsal.local.kept(), time.monotonic()
+        kept, begun = self._begun()
         facts = self.rehearsal.local.facts
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = local_environment(self.rehearsal.local.endpoint, facts.region) | {"PATH": path, "YES": "1"}
@@ -100,8 +103,20 @@ class Deletions:
 
     def end(self) -> None:
         """Delete what a test that failed has left, so that the next one finds the name free."""
+        self._leave()
         if STACK in self.rehearsal.local.present("stack"):
             self.rehearsal.local.command("delete", "--stack", STACK, "--yes")
+
+    def _begun(self) -> tuple[set[str], float]:
+        """What a deletion that begins now has to keep, and the moment."""
+        self._leave()
+        return self.rehearsal.local.kept(), time.monotonic()
+
+    def _leave(self) -> None:
+        """Take out of the VPC what the tests have brought there: as long as a client is in it, it cannot be deleted."""
+        if self._cluster is not None:
+            self._cluster.close()
+            self._cluster = None
 
     def _over(
         self, kept: set[str], begun: float, done: subprocess.CompletedProcess[str], most: float = DELETE_SECONDS

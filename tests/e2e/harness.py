@@ -6,7 +6,7 @@ import json
 import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,15 +31,14 @@ from coordination.record import ClusterRecord, Phase
 from coordination.rows import all_of, understood
 from rehearsal.cloud import table
 from rehearsal.cloud.control import Done, Refused
-from rehearsal.cloud.rehearse import MachineRehearsal
-from rehearsal.local.processes import Processes
+from rehearsal.cloud.rehearse import Kubectl, MachineRehearsal
+from rehearsal.local.processes import Processes, StepFailed
 from tests.e2e.holding_node import AGENT, FOUND, HOLD_FILE, JOIN, RESUME, broken_off
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).parent / "holding_node.py"
 LOOK_SECONDS = 0.5
 TABLE_SECONDS = 60.0
-ADMIN_FILE = "/etc/kubernetes/admin.conf"
 ETCD_FOLDER = "/etc/kubernetes/pki/etcd"
 DEFAULT = ROOT / "examples" / "default.yaml"
 """The configuration of a cluster where none is given."""
@@ -132,7 +131,10 @@ class Holding:
 
 
 class ClusterHarness:
-    """One running cluster. Every look delivers what the instances are to be held at."""
+    """One running cluster. Every look delivers what the instances are to be held at.
+
+    Its kubectl has an interface in the cluster's VPC, which cannot be deleted before `close`.
+    """
 
     def __init__(self, rehearsal: MachineRehearsal) -> None:
         self.rehearsal = rehearsal
@@ -140,6 +142,8 @@ class ClusterHarness:
         self.holding = Holding()
         self._delivered: dict[str, str] = {}
         self._hung: set[str] = set()
+        self._outside = ExitStack()
+        self._kubectl: Kubectl | None = None
         # Of a cluster that was deleted before, under the same name, the table stays.
         (name,) = rehearsal.local.present("table")
         self.table = ClusterTable(rehearsal.local.client("dynamodb"), name)
@@ -203,10 +207,30 @@ class ClusterHarness:
         (name,) = [each["name"] for each in self.etcd(through)["members"] if each["ID"] == leads]
         return str(name)
 
-    def nodes(self, instance_id: str) -> dict[str, bool]:
-        """The cluster's Nodes, and whether each is Ready, as an instance's API server says."""
-        asked = f"kubectl --kubeconfig {ADMIN_FILE} get nodes --output json --request-timeout 10s"
-        return {node["metadata"]["name"]: _is_ready(node) for node in self._json(instance_id, asked)["items"]}
+    @property
+    def kubectl(self) -> Kubectl:
+        """An administrator's kubectl outside the nodes, which asks by the balancer's name: one for all calls until
+        `close`. Raises StepFailed."""
+        if self._kubectl is None:
+            self._kubectl = self._outside.enter_context(self.rehearsal.kubectl())
+        return self._kubectl
+
+    def close(self) -> None:
+        """Take the kubectl out of the VPC, before that is deleted; whoever asks for it afterwards gets another one."""
+        self._kubectl = None
+        self._outside.close()
+
+    def address(self, instance_id: str) -> str:
+        """An instance's private address."""
+        found = self.rehearsal.local.client("ec2").describe_instances(InstanceIds=[instance_id])
+        return str(found["Reservations"][0]["Instances"][0]["PrivateIpAddress"])
+
+    def nodes(self) -> dict[str, bool]:
+        """The cluster's Nodes, and whether each is Ready; AssertionError where no API server says so."""
+        try:
+            return {node["metadata"]["name"]: _is_ready(node) for node in self.kubectl.items("nodes")}
+        except StepFailed as failed:
+            raise AssertionError(str(failed)) from failed
 
     def broken_off(self, instances: Iterable[str], step: str) -> frozenset[str]:
         """Those of the instances whose agent was broken off after a step of a removal."""
@@ -258,7 +282,6 @@ class ClusterHarness:
         for name in sorted(rows):
             try:
                 found = self.etcd(name)
-                ready = self.nodes(name)
             except (AssertionError, Refused) as error:
                 return [f"{name}: {error}"]
             if f"{found['header']['cluster_id']:x}".zfill(16) != record.etcd_cluster_id.zfill(16):
@@ -267,8 +290,12 @@ class ClusterHarness:
             told = {each.instance_id: each.etcd_member_id for each in rows.values()}
             if len(found["members"]) != len(listed) or listed != told:
                 wrong.append(f"etcd lists {found['members']}, and the rows say {told}")
-            if missing := [each for each in rows if not ready.get(each)]:
-                wrong.append(f"{name} says that these nodes are not Ready: {missing}")
+        try:
+            ready = self.nodes()
+        except AssertionError as error:
+            return [*wrong, str(error)]
+        if missing := [each for each in rows if not ready.get(each)]:
+            wrong.append(f"these nodes are not Ready: {missing}")
         return wrong
 
     def _json(self, instance_id: str, script: str) -> Json:
@@ -307,7 +334,11 @@ def running(
     with prepared(
         folder, node_settings=node_settings, parameters=parameters, program=program, pause=pause, config=config
     ) as found:
-        yield created(found)
+        cluster = created(found)
+        try:
+            yield cluster
+        finally:
+            cluster.close()
 
 
 @contextmanager

@@ -102,11 +102,10 @@ def drain_of(cluster: ClusterHarness, instance_id: str) -> Drain | None:
 @contextmanager
 def written_to(cluster: ClusterHarness, folder: Path) -> Iterator[Writer]:
     """A client writes through the API meanwhile. At the end every acknowledged write has to be there."""
-    with cluster.rehearsal.kubectl() as kubectl:
-        with writing(kubectl, folder / "writer") as writer:
-            yield writer
-            cluster.healthy(HEALTHY_SECONDS)
-        writer.check(writer.written())
+    with writing(cluster.kubectl, folder / "writer") as writer:
+        yield writer
+        cluster.healthy(HEALTHY_SECONDS)
+    writer.check(writer.written())
 
 
 def reconcile_function(cluster: ClusterHarness) -> str:

@@ -19,12 +19,10 @@ def raise_capacity(cluster: ClusterHarness, workers: int) -> None:
 
 def workers(cluster: ClusterHarness, seen: Seen, count: int) -> frozenset[str]:
     """Wait until so many workers, and every control plane, are Ready nodes; the workers."""
-    assert seen.record is not None
-    through = seen.record.owner
 
     def ready(now: Seen) -> frozenset[str] | None:
         mine = now.running - now.control_planes
-        complete = len(mine) == count and cluster.nodes(through) == dict.fromkeys(now.running, True)
+        complete = len(mine) == count and cluster.nodes() == dict.fromkeys(now.running, True)
         return mine if complete else None
 
     return cluster.until(ready, f"{count} workers are not Ready", SCALED_SECONDS)

@@ -19,7 +19,7 @@ from coordination.outcomes import Known
 from rehearsal.machines import local_clouds
 from rehearsal.machines.instance.cgroups import group_of
 from rehearsal.machines.instance.plan import DATA_FOLDERS
-from tests.e2e.harness import ADMIN_FILE, ClusterHarness
+from tests.e2e.harness import ClusterHarness
 from tests.unit.userdata.secrecy import all_files, pki_secrets
 from userdata.join.store import JoinStore
 from userdata.pki.material import ITEMS
@@ -174,14 +174,8 @@ def secrets_in_ssm(cluster: ClusterHarness) -> dict[str, str]:
 
 
 def _tokens(cluster: ClusterHarness) -> dict[str, str]:
-    seen = cluster.look()
-    assert seen.record is not None
-    selected = "--field-selector type=bootstrap.kubernetes.io/token"
-    done = cluster.shell(
-        seen.record.owner, f"kubectl --kubeconfig {ADMIN_FILE} get secrets -n kube-system {selected} --output json"
-    )
-    assert done.returncode == 0, done.stderr
-    secrets = {each["metadata"]["name"]: each["data"] for each in json.loads(done.stdout)["items"]}
+    selected = ("--namespace=kube-system", "--field-selector=type=bootstrap.kubernetes.io/token")
+    secrets = {each["metadata"]["name"]: each["data"] for each in cluster.kubectl.items("secrets", *selected)}
     assert secrets, "the API server has no join token"
     return {f"secret of {name}": base64.b64decode(data["token-secret"]).decode() for name, data in secrets.items()}
 

@@ -64,7 +64,7 @@ def test_with_an_image_that_never_serves_the_update_ends_with_its_reason_and_goe
 
 def ready(cluster: ClusterHarness, seen: Seen) -> frozenset[str]:
     """Those of them whose Nodes are Ready."""
-    nodes = cluster.nodes(min(seen.control_planes))
+    nodes = cluster.nodes()
     return frozenset(name for name in seen.workers if nodes.get(name))
 
 

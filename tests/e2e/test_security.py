@@ -34,7 +34,7 @@ from rehearsal.local import stacks
 from rehearsal.local.steps import STACK
 from tests.e2e import foreign_name, shipped
 from tests.e2e.asking_metadata import REFUSED, SERVED, by_group, by_pod
-from tests.e2e.harness import ADMIN_FILE, ClusterHarness, Seen, running
+from tests.e2e.harness import ClusterHarness, Seen, running
 from tests.e2e.replacing import terminate
 from tests.e2e.scaling import raise_capacity, workers
 from tests.e2e.searching import (
@@ -59,6 +59,12 @@ NODE_PROGRAM = Path(__file__).parent / "attempting_node.py"
 SPENT = (INIT_FILE, JOIN_FILE, DISCOVERY_FILE, SUPER_ADMIN_FILE)
 PRIVATE = {"/etc/holdfast": 0o700, KUBELET_CONFIGURATION_FILE: 0o600, KUBELET_FLAGS_FILE: 0o600}
 KUBELET_FILE = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+STOLEN = {
+    "certificate-authority": "/etc/kubernetes/pki/ca.crt",
+    "client-certificate": KUBELET_FILE,
+    "client-key": KUBELET_FILE,
+}
+"""kubectl's flags, and where on a worker is what it is given by them."""
 FLOOD = 1000
 RESOLVED, NXDOMAIN = [0, True], [3, False]
 PLANTED_SECONDS = 1.0
@@ -88,8 +94,7 @@ class Whole:
 
     def address(self, instance_id: str) -> str:
         """An instance's private address."""
-        found = self.cluster.rehearsal.local.client("ec2").describe_instances(InstanceIds=[instance_id])
-        return str(found["Reservations"][0]["Instances"][0]["PrivateIpAddress"])
+        return self.cluster.address(instance_id)
 
     def on_worker(self, verb: str, *, seconds: float = 60.0, **told: Any) -> Any:
         """What a verb of attempting_node prints on the worker, within so many seconds."""
@@ -105,10 +110,7 @@ class Whole:
 
     def request(self, name: str) -> Any:
         """A request for a certificate as the API server has it."""
-        asked = f"kubectl --kubeconfig {ADMIN_FILE} get certificatesigningrequest {name} --output json"
-        done = self.cluster.shell(self.founder, asked)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return json.loads(self.cluster.kubectl.text("get", "certificatesigningrequest", name, "--output=json"))
 
     def denied(self, name: str) -> str:
         """Wait until a request was judged; why it was denied."""
@@ -137,8 +139,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 
 def ready(cluster: ClusterHarness, seen: Seen) -> bool:
     """Whether every running instance is a Ready node, a worker too."""
-    assert seen.record is not None
-    return len(seen.running) == 4 and cluster.nodes(seen.record.owner) == dict.fromkeys(seen.running, True)
+    return len(seen.running) == 4 and cluster.nodes() == dict.fromkeys(seen.running, True)
 
 
 def test_no_secret_of_a_whole_run_is_in_a_log_a_table_an_argument_or_a_file_for_others(whole: Whole) -> None:
@@ -194,18 +195,17 @@ def test_nothing_spent_is_left_and_what_is_roots_alone_others_cannot_read(whole:
     ("namespace", "said"), [("default", 'violates PodSecurity "baseline'), ("kube-system", "created")]
 )
 def test_a_pod_in_the_hosts_network_is_refused_but_in_kube_system(whole: Whole, namespace: str, said: str) -> None:
-    asked = (
-        f"kubectl --kubeconfig {ADMIN_FILE} --namespace {namespace} run probe --image probe --dry-run=server "
-        """--overrides '{"spec": {"hostNetwork": true}}' 2>&1 || true"""
-    )
-    assert said in whole.cluster.shell(whole.founder, asked).stdout
+    in_hosts = json.dumps({"spec": {"hostNetwork": True}})
+    asked = ("run", "probe", "--image=probe", f"--namespace={namespace}", "--dry-run=server", f"--overrides={in_hosts}")
+    done = whole.cluster.kubectl.run(*asked)
+    assert said in done.stdout + done.stderr
 
 
 def test_a_pod_gets_nothing_from_the_metadata_service_and_the_machines_own_services_do(whole: Whole) -> None:
     cluster, founder = whole.cluster, whole.founder
     for node in (whole.worker, founder):
-        assert by_pod(cluster, founder, node, f"asking-host-{node}", host_network=True) == REFUSED
-        assert by_pod(cluster, founder, node, f"asking-own-{node}", host_network=False) == REFUSED
+        assert by_pod(cluster, node, f"asking-host-{node}", host_network=True) == REFUSED
+        assert by_pod(cluster, node, f"asking-own-{node}", host_network=False) == REFUSED
         # A credential provider is started by the kubelet, and in its group.
         assert by_group(cluster, node, "system.slice/kubelet.service") == SERVED
     assert by_group(cluster, founder, "system.slice/holdfast-agent.service") == SERVED
@@ -378,9 +378,7 @@ def test_a_thousand_requests_in_made_up_names_hold_no_join_up(whole: Whole) -> N
 
 def test_what_a_person_does_is_in_the_audit_log_off_the_node_and_never_what_a_secret_holds(whole: Whole) -> None:
     name, held = f"told-{secrets.token_hex(8)}", secrets.token_hex(16)
-    make = f"kubectl --kubeconfig {ADMIN_FILE} create secret generic {name} --from-literal=key={held}"
-    done = whole.cluster.shell(whole.founder, make)
-    assert done.returncode == 0, done.stderr
+    whole.cluster.kubectl.text("create", "secret", "generic", name, f"--from-literal=key={held}")
 
     def told() -> list[Any]:
         audited = (json.loads(line) for line in shipped.lines(whole.cluster, shipped.AUDIT))
@@ -442,9 +440,8 @@ def test_a_pool_is_marked_by_the_agents_and_not_by_its_nodes(whole: Whole) -> No
     address = whole.address(whole.founder)
 
     def label() -> str:
-        asked = f"kubectl --kubeconfig {ADMIN_FILE} get node {whole.worker} --output json"
-        done = whole.cluster.shell(whole.founder, asked)
-        found: dict[str, str] = json.loads(done.stdout)["metadata"]["labels"]
+        node = json.loads(whole.cluster.kubectl.text("get", "node", whole.worker, "--output=json"))
+        found: dict[str, str] = node["metadata"]["labels"]
         return found.get(POOL_LABEL, "")
 
     wait_for(lambda: label() == "general", "the label of the pool", 60, 1)
@@ -454,12 +451,16 @@ def test_a_pool_is_marked_by_the_agents_and_not_by_its_nodes(whole: Whole) -> No
 
 
 def test_a_terminated_workers_certificate_is_not_renewed_and_its_node_is_gone(whole: Whole) -> None:
-    """The last one: the worker ends."""
-    name, founder = whole.worker, whole.founder
-    stolen = whole.cluster.shell(name, f"cat {KUBELET_FILE}")
-    assert stolen.returncode == 0, stolen.stderr
-    kept = "/run/stolen.pem"
-    whole.cluster.shell(founder, f"umask 077; cat >{kept} <<'PEM'\n{stolen.stdout}\nPEM\n")
+    """The last one: the worker ends. Whoever has stolen its key asks from outside, where that is all there is."""
+    name, kubectl = whole.worker, whole.cluster.kubectl
+    asking = [str(kubectl.program), f"--server={kubectl.url}"]
+    for flag, place in STOLEN.items():
+        stolen = whole.cluster.shell(name, f"cat {place}")
+        assert stolen.returncode == 0, stolen.stderr
+        kept = whole.folder / f"stolen-{flag}.pem"
+        kept.touch(mode=0o600)
+        kept.write_text(stolen.stdout, encoding="utf-8")
+        asking.append(f"--{flag}={kept}")
     request = base64.b64encode(of_node(name).encode()).decode()
     spec = {
         "request": request,
@@ -478,14 +479,9 @@ def test_a_terminated_workers_certificate_is_not_renewed_and_its_node_is_gone(wh
 
     def gone() -> bool:
         seen = whole.cluster.look()
-        nodes = whole.cluster.nodes(founder)
-        return seen.state(name) == "terminated" and name not in nodes
+        return seen.state(name) == "terminated" and name not in whole.cluster.nodes()
 
     wait_for(gone, "the worker and its Node to be gone", HEALTHY_SECONDS, 2)
-    asked = whole.cluster.shell(
-        founder,
-        f"kubectl --server https://{whole.address(founder)}:6443 --certificate-authority /etc/kubernetes/pki/ca.crt "
-        f"--client-certificate {kept} --client-key {kept} create --filename=- <<'BODY'\n{body}\nBODY\n",
-    )
+    asked = kubectl.outside.run([*asking, "create", "--filename=-"], given=body)
     assert asked.returncode == 0, asked.stderr
     assert whole.denied("csr-stolen") == f"{name} is gone"

@@ -1,13 +1,17 @@
-"""All start at once, two join at once, all are rebooted at once, and one of a whole cluster is lost."""
+"""All start at once, two join at once, none keeps admin.conf, all are rebooted at once, and one of a whole cluster is
+lost."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Collection, Iterator, Sequence
 
 import pytest
 
 from coordination.record import Phase
 from tests.e2e.harness import ClusterHarness, Json, Seen, running
+from tests.e2e.replacing import replaced, terminate
+from userdata.addons.places import NAMESPACE, RECORD
 
 SHORT = {
     "pace": {"heartbeat": 5, "look": 1},
@@ -17,6 +21,8 @@ HEALTHY_SECONDS = 420.0
 UNDER_THE_LEASE = ("clean", "configure", "joining-row", "check-gate", "kubeadm-join")
 BEFORE_REBOOT = "/run/holdfast-before-reboot"
 """In memory, so that it is gone after a reboot."""
+ADMIN_FILE = "/etc/kubernetes/admin.conf"
+"""kubeadm's kubeconfig of an administrator, which nothing but a person's shell on the node may need."""
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +43,37 @@ def test_of_three_that_start_at_once_one_founds_and_two_join_one_after_the_other
     assert founded == [whole.record.owner]
     first, second = sorted(leased(logs[name]) for name in joiners)
     assert first[1] <= second[0], f"two joined at the same time: {first}, {second}"
+
+
+def test_without_admin_conf_on_any_node_others_join_and_add_ons_are_installed_and_nobody_misses_it(
+    cluster: ClusterHarness,
+) -> None:
+    """It stays so for the tests that follow."""
+    before = cluster.healthy(HEALTHY_SECONDS)
+    ready(cluster, before)
+    put_away(cluster, before.control_planes)
+    assert before.record is not None
+    leaving, (worker,) = min(before.control_planes - {before.record.owner}), before.workers
+    terminate(cluster, leaving)
+    terminate(cluster, worker)
+    after = replaced(cluster, before, leaving)
+    put_away(cluster, after.control_planes - before.control_planes)
+    after = cluster.until(
+        lambda seen: seen if worker not in seen.workers and len(seen.workers) == 1 else None,
+        f"{worker} is not replaced",
+        HEALTHY_SECONDS,
+    )
+    ready(cluster, after)
+    cluster.kubectl.text("delete", "configmap", RECORD, f"--namespace={NAMESPACE}")
+    cluster.until(lambda _: is_recorded(cluster), "no agent installs the add-ons again", HEALTHY_SECONDS)
+    for name in sorted(after.control_planes):
+        told = json.loads(cluster.shell(name, "holdfast-node status --json || true").stdout)["parts"]["certificates"]
+        assert told["found"], told
+        assert (told["attention"], told["unknown"]) == ([], [])
+    assert cluster.kubectl.text("get", "--raw", "/readyz") == "ok"
+    whole = cluster.healthy(HEALTHY_SECONDS)
+    assert whole.control_planes == after.control_planes
+    cluster.until(lambda seen: not seen.conditions, "a condition stays", HEALTHY_SECONDS)
 
 
 def test_after_a_reboot_of_every_node_at_once_the_cluster_comes_back(cluster: ClusterHarness) -> None:
@@ -72,6 +109,18 @@ def test_a_founder_lost_after_the_others_had_joined_is_replaced(cluster: Cluster
     assert len(whole.control_planes - before.control_planes) == 1
 
 
+def put_away(cluster: ClusterHarness, instances: Collection[str]) -> None:
+    """Rename the administrator's kubeconfig of control planes."""
+    for name in sorted(instances):
+        done = cluster.shell(name, f"mv {ADMIN_FILE} {ADMIN_FILE}.away")
+        assert done.returncode == 0, done.stderr
+
+
+def is_recorded(cluster: ClusterHarness) -> bool:
+    """Whether the add-ons are recorded as installed."""
+    return bool(cluster.kubectl.text("get", "configmap", RECORD, f"--namespace={NAMESPACE}", "--ignore-not-found"))
+
+
 def without(cluster: ClusterHarness, seen: Seen, lost: str) -> Seen | None:
     """Whether a cluster without the lost instance is healthy."""
     return seen if lost not in seen.control_planes and not cluster.unhealthy(seen) else None
@@ -91,7 +140,5 @@ def all_again(seen: Seen, started: dict[str, int | None]) -> Seen | None:
 
 def ready(cluster: ClusterHarness, seen: Seen) -> None:
     """Wait until every running instance, and nothing else, is a Ready node."""
-    assert seen.record is not None
-    through = seen.record.owner
     everyone = dict.fromkeys(seen.running, True)
-    cluster.until(lambda _: cluster.nodes(through) == everyone, "not every node is Ready", HEALTHY_SECONDS)
+    cluster.until(lambda _: cluster.nodes() == everyone, "not every node is Ready", HEALTHY_SECONDS)

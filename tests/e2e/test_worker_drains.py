@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import shlex
 import tomllib
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from coordination.drains import Drain, DrainOutcome
 from coordination.names import drain_item
 from coordination.outcomes import Known
-from tests.e2e.harness import ADMIN_FILE, ClusterHarness, Json, Seen, running
+from tests.e2e.harness import ClusterHarness, Seen, running
 from tests.e2e.replacing import SHORT, drain_of, terminate
 
 HEALTHY_SECONDS = 420.0
@@ -33,18 +31,18 @@ def test_a_worker_that_terminates_is_drained_as_budgets_allow_and_replaced(clust
     seen = cluster.until(lambda seen: seen if one_worker(cluster, seen) else None, "no worker joins", HEALTHY_SECONDS)
     (worker,) = seen.workers
     workload(cluster, seen)
-    cluster.until(lambda seen: serving(cluster, seen) == [worker] * REPLICAS, "no Pod serves", HEALTHY_SECONDS)
+    cluster.until(lambda _: serving(cluster) == [worker] * REPLICAS, "no Pod serves", HEALTHY_SECONDS)
     said: list[Drain] = []
     cordoned = set()
 
     def gone(seen: Seen) -> bool:
         """Whether the instance has ended. Until then one Pod always serves, as the budget wants."""
         state = seen.state(worker)
-        where = serving(cluster, seen)
+        where = serving(cluster)
         assert where, f"a drain has ended every Pod at once: {seen}"
         if (drain := drain_of(cluster, worker)) is not None:
             said.append(drain)
-        if is_cordoned(cluster, seen, worker):
+        if is_cordoned(cluster, worker):
             cordoned.add(worker)
         # Looked at before the Pods: what has ended since was drained before.
         assert state == "running" or worker not in where
@@ -57,12 +55,11 @@ def test_a_worker_that_terminates_is_drained_as_budgets_allow_and_replaced(clust
     assert said[-1].by in seen.control_planes
 
     def replaced(seen: Seen) -> Seen | None:
-        nodes = cluster.nodes(min(seen.control_planes))
-        return seen if worker not in nodes and one_worker(cluster, seen) else None
+        return seen if worker not in cluster.nodes() and one_worker(cluster, seen) else None
 
     after = cluster.until(replaced, f"{worker} is not replaced", HEALTHY_SECONDS)
     (successor,) = after.workers
-    cluster.until(lambda seen: serving(cluster, seen) == [successor] * REPLICAS, "Pods are lost", HEALTHY_SECONDS)
+    cluster.until(lambda _: serving(cluster) == [successor] * REPLICAS, "Pods are lost", HEALTHY_SECONDS)
     item = drain_item(worker)
     cluster.until(lambda _: cluster.table.get(item) == Known(None), f"{item} is not deleted", HEALTHY_SECONDS)
 
@@ -70,7 +67,7 @@ def test_a_worker_that_terminates_is_drained_as_budgets_allow_and_replaced(clust
 def one_worker(cluster: ClusterHarness, seen: Seen) -> bool:
     """Whether there is exactly one, and it is a Ready node."""
     found = seen.workers
-    return len(found) == 1 and all(cluster.nodes(min(seen.control_planes)).get(name) for name in found)
+    return len(found) == 1 and all(cluster.nodes().get(name) for name in found)
 
 
 def workload(cluster: ClusterHarness, seen: Seen) -> None:
@@ -97,30 +94,20 @@ def workload(cluster: ClusterHarness, seen: Seen) -> None:
         "spec": {"minAvailable": 1, "selector": selector},
     }
     listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": [deployment, budget]})
-    done = cluster.shell(name, f"printf %s {shlex.quote(listed)} | kubectl --kubeconfig {ADMIN_FILE} apply -f -")
-    assert done.returncode == 0, done.stderr
+    cluster.kubectl.text("apply", "--filename=-", given=listed)
 
 
-def serving(cluster: ClusterHarness, seen: Seen) -> list[str]:
+def serving(cluster: ClusterHarness) -> list[str]:
     """The nodes of the workload's Ready Pods, one for each, sorted."""
     ready = ("Ready", "True")
     return sorted(
         str(pod["spec"]["nodeName"])
-        for pod in listed(cluster, seen, "pods --selector app=web")
+        for pod in cluster.kubectl.items("pods", "--selector=app=web")
         if ready in [(each["type"], each["status"]) for each in pod["status"].get("conditions", [])]
     )
 
 
-def is_cordoned(cluster: ClusterHarness, seen: Seen, name: str) -> bool:
+def is_cordoned(cluster: ClusterHarness, name: str) -> bool:
     """Whether the scheduler puts no Pods on a node."""
-    nodes = {str(each["metadata"]["name"]): each["spec"] for each in listed(cluster, seen, "nodes")}
+    nodes = {str(each["metadata"]["name"]): each["spec"] for each in cluster.kubectl.items("nodes")}
     return bool(nodes.get(name, {}).get("unschedulable"))
-
-
-def listed(cluster: ClusterHarness, seen: Seen, what: str) -> list[Json]:
-    """What kubectl lists on a control plane."""
-    asked = f"kubectl --kubeconfig {ADMIN_FILE} get {what} --output json --request-timeout 10s"
-    done = cluster.shell(min(seen.control_planes), asked)
-    assert done.returncode == 0, done.stderr
-    found: list[Any] = json.loads(done.stdout)["items"]
-    return found

@@ -1,8 +1,7 @@
 """Installs add-ons from a control plane, by kubectl and kubeadm as the cluster's administrator, and asks what is
 installed, by the agent's own client.
 
-kubectl and kubeadm talk to the node's own API server (userdata.kube.kubectl). kubeadm does so by itself where its
-configuration says which address the node advertises.
+kubectl and kubeadm talk to the node's own API server (userdata.kube.access).
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ def install(addons: Addons, here: KubectlTarget, configuration: str) -> Done | U
     `configuration` is kubeadm's (userdata.kubeadm.addon_config), for this node and the version that is installed.
     """
     command = DNS_AND_PROXY if addons.kube_proxy else DNS
-    said = here.run(command, _KUBEADM_SECONDS, stdin=configuration)
+    said = here.run((*command, *here.asking), _KUBEADM_SECONDS, stdin=configuration)
     if not said.succeeded:
         return _failed("kubeadm's add-ons", said)
     for name, document in addons.documents.items():
@@ -63,8 +62,8 @@ def install(addons: Addons, here: KubectlTarget, configuration: str) -> Done | U
 def installed(agent: Api) -> Reading[Record | None]:
     """What was installed completely the last time; None where nothing was.
 
-    The agents' own right is enough (userdata/kube/rights.py). They ask each minute, and use an administrator's file
-    where something is to be installed alone.
+    The agents' own right is enough (userdata/kube/rights.py). They ask each minute, and become an administrator only
+    where something is to be installed.
     """
     found = agent.get(CONFIG_MAPS, RECORD, NAMESPACE)
     if isinstance(found, NotFound):

@@ -48,13 +48,13 @@ from userdata.etcd.client import NODE_CREDENTIALS, Etcd
 from userdata.etcd.view import EtcdLook, EtcdView, member_at
 from userdata.host.commands import run
 from userdata.host.etcd_disk import DataOwner
+from userdata.host.https import Unavailable
 from userdata.join.store import JoinStore
 from userdata.join.tokens import JoinTokens
 from userdata.join.wiring import join_tokens as publisher
 from userdata.kube.access import Access
 from userdata.kube.client import Api
 from userdata.kube.drain import drain_step
-from userdata.kube.kubectl import KubectlTarget
 from userdata.kube.nodes import why_not_ready
 from userdata.kube.resources import NODES
 from userdata.kubeadm import addon_config, certs_config
@@ -230,7 +230,7 @@ def _join_token(tokens: JoinTokens) -> Task:
 
 
 def _addons(context: AgentContext) -> Task:
-    here = KubectlTarget(context.identity.address, run)
+    access, address = Access(context.identity.instance_id, context.root), context.identity.address
 
     def wanted() -> Addons:
         try:
@@ -245,9 +245,11 @@ def _addons(context: AgentContext) -> Task:
 
     def install(found: Addons) -> Done | Unknown:
         cluster = context.cluster(_identity(context).epoch)
-        return installing.install(
-            found, here, addon_config.configuration(cluster, context.identity.address, context.image.host)
-        )
+        try:
+            with access.kubectl(address, run) as here:
+                return installing.install(found, here, addon_config.configuration(cluster, address, context.image.host))
+        except Unavailable as error:
+            return Unknown(str(error))
 
     return addons.task(wanted, partial(installing.installed, context.api), install)
 

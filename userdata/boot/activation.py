@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coordination.names import slot_group
-from coordination.outcomes import NoOp, Request
+from coordination.outcomes import Done, NoOp, Request, Unknown
 from userdata.addons import installing
 from userdata.addons.filling import ManifestError
 from userdata.boot.context import Context
@@ -18,7 +18,6 @@ from userdata.host.https import Unavailable
 from userdata.kube import rights
 from userdata.kube.access import Access
 from userdata.kube.client import Api
-from userdata.kube.kubectl import KubectlTarget
 from userdata.kube.outcomes import Change
 from userdata.kubeadm import addon_config
 from userdata.logs.lines import StageFailed
@@ -126,9 +125,16 @@ class Activation:
         except ManifestError as error:
             raise StepFailed(Fault(True, str(error), "Use an image whose add-ons are whole.")) from error
         address = context.identity.address
-        here = KubectlTarget(address, context.run)
         configuration = addon_config.configuration(context.cluster(self._epoch()), address, context.image.host)
-        self._try(lambda: installing.install(addons, here, configuration), told)
+
+        def install() -> Done | Unknown:
+            try:
+                with Access(context.instance_id, context.root).kubectl(address, context.run) as here:
+                    return installing.install(addons, here, configuration)
+            except Unavailable as error:
+                raise StepFailed(unsorted(str(error))) from error
+
+        self._try(install, told)
 
     def _epoch(self) -> int:
         """The epoch of the cluster that is here. Raises StageFailed."""

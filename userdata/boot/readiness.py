@@ -13,10 +13,11 @@ from userdata.boot.stages import RunningStage
 from userdata.etcd.client import NODE_CREDENTIALS, Etcd
 from userdata.etcd.model import Status
 from userdata.etcd.refusals import EtcdRefused
-from userdata.faults.fault import Fault
+from userdata.faults.fault import Fault, unsorted
 from userdata.faults.outcomes import of_outcome
 from userdata.host import https
-from userdata.kube.kubectl import KubectlTarget, printed
+from userdata.kube.access import Access
+from userdata.kube.kubectl import printed
 from userdata.kube.nodes import why_not_ready
 from userdata.kube.probe import probe
 from userdata.pki.material import Pki
@@ -65,9 +66,12 @@ def wait_until_served(context: Context, told: RunningStage) -> None:
 def node_is_ready(context: Context, told: RunningStage, seconds: float) -> bool:
     """Whether the cluster has a Node of this name that the kubelet has registered. Raises StepFailed."""
     wait_until_served(context, told)
-    here = KubectlTarget(context.identity.address, context.run)
-    asked = here.kubectl("get", "node", context.instance_id, "--ignore-not-found", "-o", "json")
-    done = here.run(asked, min(seconds, _KUBECTL_SECONDS))
+    try:
+        with Access(context.instance_id, context.root).kubectl(context.identity.address, context.run) as here:
+            asked = here.kubectl("get", "node", context.instance_id, "--ignore-not-found", "-o", "json")
+            done = here.run(asked, min(seconds, _KUBECTL_SECONDS))
+    except https.Unavailable as error:
+        raise StepFailed(unsorted(str(error))) from error
     if not done.succeeded:
         raise of_command(done)
     try:

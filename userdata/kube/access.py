@@ -9,7 +9,10 @@ from pathlib import Path
 
 from userdata.host.files import private, write
 from userdata.host.https import Credentials, Unavailable
-from userdata.pki.issuing import Subject, issue
+from userdata.kube.kubectl import KubectlTarget, RunKubectl
+from userdata.kubeadm import discovery
+from userdata.kubeadm.places import API_PORT
+from userdata.pki.issuing import Leaf, Subject, issue
 from userdata.pki.material import Authority
 from userdata.pki.openssl import OpensslFailed
 from userdata.pki.placing import CLUSTER_CA, CLUSTER_CA_KEY
@@ -20,6 +23,7 @@ FOLDER = "/run/holdfast"
 """For root alone, and gone with the next boot."""
 AGENT_FILE = f"{FOLDER}/agent.pem"
 ADMINISTRATOR_FILE = f"{FOLDER}/administrator.pem"
+KUBECONFIG_FILE = f"{FOLDER}/administrator.conf"
 
 AGENT_LIFETIME = timedelta(days=1)
 ADMINISTRATOR_LIFETIME = timedelta(minutes=15)
@@ -61,13 +65,38 @@ class Access:
         finally:
             self._path(ADMINISTRATOR_FILE).unlink(missing_ok=True)
 
-    def _issue(self, file: str, subject: Subject, now: datetime, lifetime: timedelta) -> None:
+    @contextmanager
+    def kubectl(self, address: str, run: RunKubectl) -> Iterator[KubectlTarget]:
+        """kubectl and kubeadm as one who may do everything, for as long as the block lasts. Raises Unavailable.
+
+        They ask the API server at `address`, the node's own, for the endpoint's name leads nowhere while the balancer
+        has no healthy target. kubeadm's admin.conf is for people alone: nothing here needs it.
+        """
+
+        def content(bundle: str, leaf: Leaf) -> str:
+            return discovery.with_certificate(bundle, f"https://{address}:{API_PORT}", leaf)
+
+        subject = Subject(f"holdfast:administrator:{self._instance_id}", _ADMINISTRATORS)
+        self._issue(KUBECONFIG_FILE, subject, self._now(), ADMINISTRATOR_LIFETIME, content)
+        try:
+            yield KubectlTarget(str(self._path(KUBECONFIG_FILE)), run)
+        finally:
+            self._path(KUBECONFIG_FILE).unlink(missing_ok=True)
+
+    def _issue(
+        self,
+        file: str,
+        subject: Subject,
+        now: datetime,
+        lifetime: timedelta,
+        # Both in one file, so that no reader meets the one without the other.
+        content: Callable[[str, Leaf], str] = lambda _, leaf: leaf.certificate + leaf.key,
+    ) -> None:
         try:
             # What signs is the first certificate of the bundle.
             authority = Authority((self._path(CLUSTER_CA).read_text(),), (self._path(CLUSTER_CA_KEY).read_text(),))
             leaf = issue(authority, subject, ["clientAuth"], now, lifetime)
-            # Both in one file, so that no reader meets the one without the other.
-            write(self._root, {file: private(leaf.certificate + leaf.key)})
+            write(self._root, {file: private(content(authority.bundle, leaf))})
         except OSError as error:
             raise Unavailable(f"{subject.name} has no certificate: {error.filename}: {error.strerror}") from error
         except OpensslFailed as error:

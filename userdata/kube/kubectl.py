@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from userdata.host.commands import Finished
-from userdata.kubeadm.places import API_PORT
 
-ADMIN_FILE = "/etc/kubernetes/admin.conf"
-"""kubeadm's kubeconfig of a cluster's administrator, for root alone."""
 CACHE_FOLDER = "/run/holdfast/kubectl"
 """What kubectl keeps of the API's description; a service has no home folder where it could."""
 
@@ -27,16 +24,20 @@ class RunKubectl(Protocol):
 
 @dataclass(frozen=True)
 class KubectlTarget:
-    """A control plane whose API server is asked: its own, for the endpoint's name leads nowhere while the balancer has
-    no healthy target."""
+    """What kubectl and kubeadm are run with on a control plane."""
 
-    address: str
+    file: str
+    """The kubeconfig: which API server is asked, and as whom (`Access.kubectl`)."""
     run: RunKubectl
 
     def kubectl(self, *arguments: str) -> tuple[str, ...]:
-        """A command of kubectl's, as the cluster's administrator."""
-        server = f"https://{self.address}:{API_PORT}"
-        return ("kubectl", "--kubeconfig", ADMIN_FILE, "--server", server, "--cache-dir", CACHE_FOLDER, *arguments)
+        """A command of kubectl's."""
+        return ("kubectl", *arguments, *self.asking, "--cache-dir", CACHE_FOLDER)
+
+    @property
+    def asking(self) -> tuple[str, ...]:
+        """The arguments by which either program finds its kubeconfig."""
+        return ("--kubeconfig", self.file)
 
 
 def printed(said: str) -> Mapping[str, Any] | None:

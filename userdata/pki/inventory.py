@@ -61,8 +61,8 @@ def _agents(name: str, user: Pod | None = None) -> Place:
     return Place(name, f"{FOLDER}/{name}.crt", Renewal.AGENT, user)
 
 
-def _embedded(name: str, user: Pod | None = None) -> Place:
-    return Place(name, f"{KUBERNETES_FOLDER}/{name}", Renewal.AGENT, user)
+def _embedded(name: str, user: Pod | None = None, *, optional: bool = False) -> Place:
+    return Place(name, f"{KUBERNETES_FOLDER}/{name}", Renewal.AGENT, user, optional)
 
 
 CONTROL_PLANE: tuple[Place, ...] = (
@@ -74,12 +74,15 @@ CONTROL_PLANE: tuple[Place, ...] = (
     _agents("etcd/peer", Pod.ETCD),
     # The agent's own way to etcd; it is read anew for every question.
     _agents("etcd/healthcheck-client"),
-    _embedded("admin.conf"),
+    # A person's, for the day when nothing else leads into the cluster. Nothing of ours needs it.
+    _embedded("admin.conf", optional=True),
     _embedded("controller-manager.conf", Pod.CONTROLLER_MANAGER),
     _embedded("scheduler.conf", Pod.SCHEDULER),
     *(Place(name, f"{FOLDER}/{name}.crt", Renewal.NOBODY) for name in ("ca", "etcd/ca", "front-proxy-ca")),
 )
-"""What `kubeadm certs renew all` renews, and the authorities. super-admin.conf is not: no node keeps it."""
+"""What `kubeadm certs renew all` renews, and the authorities. super-admin.conf is not: no node keeps it.
+
+kubeadm passes over what is missing (`renewCert` in cmd/kubeadm/app/cmd/certs.go)."""
 KUBELET: tuple[Place, ...] = (
     Place("kubelet-client", f"{KUBELET_FOLDER}/kubelet-client-current.pem", Renewal.KUBELET),
     Place("kubelet-serving", f"{KUBELET_FOLDER}/kubelet-server-current.pem", Renewal.KUBELET, optional=True),

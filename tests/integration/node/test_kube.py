@@ -15,7 +15,7 @@ import pytest
 
 from coordination.outcomes import Done, Known, NoOp, Unknown
 from tests.integration.node.kube import INSTANCE, Cloud, Kube, binding, serving
-from tests.programs import MINORS
+from tests.programs import MINORS, program
 from tests.unit.userdata.requests import of_node, signing_request
 from tests.unit.userdata.secrecy import leaks, process_arguments
 from userdata.addons.content import Record, record_document
@@ -23,10 +23,12 @@ from userdata.addons.installing import installed
 from userdata.agent.csr_approver import CsrApprover, tasks
 from userdata.agent.csr_policy import GRACE_SECONDS
 from userdata.host import https, network
+from userdata.host.commands import run
 from userdata.host.https import Credentials, NoAnswer
 from userdata.kube import client, rights
-from userdata.kube.access import ADMINISTRATOR_FILE, AGENT_FILE, AGENTS, Access
+from userdata.kube.access import ADMINISTRATOR_FILE, AGENT_FILE, AGENTS, KUBECONFIG_FILE, Access
 from userdata.kube.client import Api
+from userdata.kube.kubectl import printed
 from userdata.kube.outcomes import ApiConflict, ApiInvalid, Exists, Forbidden, NotFound
 from userdata.kube.probe import probe
 from userdata.kube.resources import (
@@ -205,6 +207,20 @@ def test_certificates_with_keys_are_for_root_alone_and_an_administrators_goes_af
             assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert leaks({"a key": administrator.read_text().partition("-----BEGIN PRIVATE")[2]}, process_arguments()) == []
     assert not administrator.exists()
+
+
+def test_kubectl_asks_the_nodes_own_api_server_as_an_administrator_by_a_file_that_goes_after_use(kube: Kube) -> None:
+    file = kube.server.root / KUBECONFIG_FILE.lstrip("/")
+    with kube.access.kubectl(kube.server.address, run) as here:
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        asked = here.kubectl("auth", "whoami", "--output=json")
+        done = here.run((str(program("kubectl")), *asked[1:]), 30)
+        assert done.succeeded, done.output
+    said = printed(done.output)
+    assert said is not None
+    assert said["status"]["userInfo"]["username"] == f"holdfast:administrator:{INSTANCE}"
+    assert "kubeadm:cluster-admins" in said["status"]["userInfo"]["groups"]
+    assert not file.exists()
 
 
 @pytest.mark.parametrize(

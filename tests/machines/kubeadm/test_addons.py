@@ -16,7 +16,7 @@ import pytest
 from coordination.names import Encryption
 from coordination.outcomes import Done, Unknown
 from rehearsal.machines.model import Image
-from tests.machines.kubeadm.cluster import HOST, Run, found, harness_of, serves
+from tests.machines.kubeadm.cluster import HOST, Run, found, harness_of, place_files, serves
 from tests.programs import MINORS
 from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE
 from tests.waiting import wait_for
@@ -25,8 +25,11 @@ from userdata.addons.filling import Values
 from userdata.addons.installing import install, manifests
 from userdata.addons.places import RECORD
 from userdata.host.commands import Finished
+from userdata.host.files import private
+from userdata.kube.access import KUBECONFIG_FILE
 from userdata.kube.kubectl import KubectlTarget
-from userdata.kubeadm import addon_config
+from userdata.kubeadm import addon_config, discovery
+from userdata.kubeadm.places import API_PORT
 from userdata.kubeadm.tokens import new_token
 from userdata.pki.issuing import new_pki
 
@@ -67,7 +70,7 @@ class Founded:
 
     @property
     def here(self) -> KubectlTarget:
-        return KubectlTarget(self.run.founder.address, self.execute)
+        return KubectlTarget(KUBECONFIG_FILE, self.execute)
 
     def execute(self, command: Sequence[str], seconds: float, *, stdin: str = "") -> Finished:
         """Run a program inside the instance, as the node program does."""
@@ -113,6 +116,10 @@ def founded(request: pytest.FixtureRequest) -> Iterator[Founded]:
         made = Founded(run, harness.image)
         made.endpoint_leads_to(NOBODY)
         found(run)
+        # As a control plane issues itself one; this one lasts for all tests.
+        now, server = datetime.now(UTC), f"https://{node.address}:{API_PORT}"
+        asking = discovery.for_control_plane(run.pki.cluster, server, node.name, now)
+        place_files(harness, node.name, {KUBECONFIG_FILE: private(asking)})
         yield made
 
 

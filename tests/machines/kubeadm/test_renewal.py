@@ -31,6 +31,10 @@ FIRST_SECONDS = 200
 """Longer than all four pods take to be replaced one after the other, which is two minutes."""
 RENEWED_SECONDS = 3600
 LATER_SECONDS = 140
+ONCE_MORE_SECONDS = 7200
+MUCH_LATER_SECONDS = 3000
+"""Of what was renewed less than a third is left then, and of what is renewed for ONCE_MORE_SECONDS more."""
+ADMIN_FILE = "/etc/kubernetes/admin.conf"
 LIBRARY = "/opt/renewal"
 CONFIGURATION = "/etc/holdfast/kubeadm/renewal-test.json"
 APISERVER = "/etc/kubernetes/pki/apiserver.crt"
@@ -51,13 +55,18 @@ def founded(harness: InstanceHarness, version: str) -> Run:
     address = harness.described(instance_id)["PrivateIpAddress"]
     node = replace(CONTROL_PLANE, name=instance_id, address=address)
     cluster = replace(CLUSTER, version=version, endpoint=address, lifetimes=Lifetimes(leaf=FIRST_SECONDS))
-    longer = replace(cluster, lifetimes=Lifetimes(leaf=RENEWED_SECONDS))
     made = Run(harness, cluster, new_pki(datetime.now(UTC)), new_token(), node, node, node, instance_id)
-    place_files(
-        harness, instance_id, {**program(), CONFIGURATION: private(certs_config.configuration(longer, address))}
-    )
+    place_files(harness, instance_id, program())
+    lasts(made, RENEWED_SECONDS)
     found(made)
     return made
+
+
+def lasts(run: Run, seconds: int) -> None:
+    """Have what is renewed from now on be good for so many seconds."""
+    longer = replace(run.cluster, lifetimes=Lifetimes(leaf=seconds))
+    content = private(certs_config.configuration(longer, run.founder.address))
+    place_files(run.harness, run.founder.name, {CONFIGURATION: content})
 
 
 def program() -> dict[str, File]:
@@ -124,3 +133,17 @@ def test_manifests_and_configurations_stay_for_root_alone(run: Run) -> None:
         run.founder.name, f"stat -c %a /etc/kubernetes/manifests/*.yaml /etc/kubernetes/*.conf {INIT_FILE}"
     )
     assert set(shown.split()) == {"600"}
+
+
+def test_a_node_without_admin_conf_renews_all_others_and_misses_nothing(run: Run) -> None:
+    """The last one: nobody asks this API server afterwards."""
+    run.harness.run(run.founder.name, f"mv {ADMIN_FILE} {ADMIN_FILE}.away")
+    lasts(run, ONCE_MORE_SECONDS)
+    early = renewal(run, 0)
+    assert (early["said"], early["due"]) == ("", [])
+    old = certificate(run)
+    done = renewal(run, MUCH_LATER_SECONDS)
+    assert done["said"].startswith("renewed 9 certificates"), done
+    assert done["serving"] == dict.fromkeys(PODS, "")
+    assert certificate(run).ends > old.ends
+    assert run.harness.run(run.founder.name, f"ls {ADMIN_FILE}*").split() == [f"{ADMIN_FILE}.away"]

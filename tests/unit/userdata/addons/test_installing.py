@@ -23,6 +23,7 @@ from userdata.kube.rights import documents
 
 WITHOUT_PROXY = addons(MANIFESTS, VALUES, "v1.37.2", kube_proxy=False)
 TOLD = "what kubeadm is told"
+FILE = "/run/administrator.conf"
 WITH_PROXY = addons(MANIFESTS, VALUES, "v1.37.2", kube_proxy=True)
 
 
@@ -43,25 +44,24 @@ class Programs:
 
 
 def here(programs: Programs) -> KubectlTarget:
-    return KubectlTarget("10.0.0.5", programs)
+    return KubectlTarget(FILE, programs)
 
 
 def test_dns_then_the_images_own_then_the_record() -> None:
     programs = Programs()
     assert install(WITHOUT_PROXY, here(programs), TOLD) == Done()
     assert programs.ran[0][0][:5] == ("kubeadm", "init", "phase", "addon", "coredns")
-    assert programs.ran[0][0][-2:] == ("--config", "/dev/stdin")
+    assert programs.ran[0][0][5:7] == ("--config", "/dev/stdin")
     assert programs.ran[0][1] == TOLD
     given = [json.loads(stdin) for _, stdin in programs.ran[1:]]
     assert given == [WITHOUT_PROXY.documents["10.json"], record_document(WITHOUT_PROXY.record)]
 
 
-def test_every_kubectl_asks_the_nodes_own_api_server() -> None:
+def test_kubeadm_and_every_kubectl_ask_as_the_kubeconfig_says() -> None:
     programs = Programs()
     install(WITHOUT_PROXY, here(programs), TOLD)
-    asked = [command for command, _ in programs.ran if command[0] == "kubectl"]
-    assert len(asked) == 2
-    assert all(command[command.index("--server") + 1] == "https://10.0.0.5:6443" for command in asked)
+    assert [command[0] for command, _ in programs.ran] == ["kubeadm", "kubectl", "kubectl"]
+    assert all(command[command.index("--kubeconfig") + 1] == FILE for command, _ in programs.ran)
 
 
 def test_a_cluster_with_kube_proxy_gets_kubeadms_add_ons_only() -> None:

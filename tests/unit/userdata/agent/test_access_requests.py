@@ -166,7 +166,7 @@ def test_a_newer_request_in_the_same_row_is_not_answered_by_the_older_ones_certi
         world.table.store(newer.item())
         return plain(*asked)
 
-    world.signer.judge = meanwhile  # type: ignore[method-assign]
+    world.signer.judge = meanwhile  # type: ignore[assignment,method-assign]
     world.run()
     assert world.table.stored(request.item_id) == newer.item()
 

@@ -73,7 +73,9 @@ class Machine:
         self.moment += 10
         self.sets += 1
         for place in CONTROL_PLANE:
-            if not place.optional and (not names or place.name in names):
+            # kubeadm renews what is there, and passes over the rest.
+            is_there = self.sets == 1 or (self.root / place.path.lstrip("/")).exists()
+            if is_there and (not names or place.name in names):
                 self._place(place, LONG if place.renewal is Renewal.NOBODY else lifetime)
 
     def ages(self, left: timedelta) -> None:
@@ -302,6 +304,14 @@ def test_a_success_that_renewed_nothing_is_not_believed(machine: Machine) -> Non
     node = replace(machine.surroundings(), run=lambda command, seconds: Finished(0, "renewed"))
     with pytest.raises(StageFailed, match=r"kubeadm succeeded, and apiserver, .* are due all the same"):
         renew(node)
+
+
+def test_a_node_without_the_administrators_kubeconfig_lacks_nothing(machine: Machine) -> None:
+    (machine.root / "etc/kubernetes/admin.conf").unlink()
+    assert machine.renew() == ""
+    machine.issue(SHORT)
+    assert machine.renew().startswith("renewed 9 certificates that were due, and the others with them; restarted etcd")
+    assert not (machine.root / "etc/kubernetes/admin.conf").exists()
 
 
 def test_a_certificate_that_is_missing_or_unreadable_is_told(machine: Machine) -> None:

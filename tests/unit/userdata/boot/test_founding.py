@@ -43,8 +43,8 @@ EVENTS = (
     "hook: complete",
     "stack: signal",
     "run: kubeadm init phase",
-    "run: kubectl /etc/kubernetes/admin.conf",
-    "run: kubectl /etc/kubernetes/admin.conf",
+    "run: kubectl apply",
+    "run: kubectl apply",
     "machine: start holdfast-agent.service",
     "table: get boot-failures#2",
 )
@@ -203,7 +203,7 @@ def test_a_member_in_service_whose_agent_does_not_start_is_not_given_up_whatever
 
 @pytest.mark.usefixtures("quick")
 def test_add_ons_that_cannot_be_installed_are_left_to_the_agents(world: World) -> None:
-    event = "run: kubectl /etc/kubernetes/admin.conf"
+    event = "run: kubectl apply"
     world.fault = lambda _, happens: Fault.FAILS if happens == event else None
     assert world.boot() is End.SERVES
     serves(world)

@@ -80,6 +80,10 @@ def test_every_certificate_of_kubeadm_that_a_pod_reads_names_the_pod() -> None:
     assert without == {"etcd/healthcheck-client", "admin.conf"}
 
 
+def test_a_control_plane_may_be_without_the_administrators_kubeconfig_alone() -> None:
+    assert [place.name for place in CONTROL_PLANE if place.optional] == ["admin.conf"]
+
+
 def test_a_certificate_is_found_in_pem_beside_a_key_and_in_a_kubeconfig_and_the_key_is_left() -> None:
     leaf = issue(new_authority("kubernetes", NOW), Subject("x"), ["clientAuth"], NOW, DAY)
     encoded = base64.b64encode(leaf.certificate.encode()).decode()
