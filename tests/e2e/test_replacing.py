@@ -57,7 +57,9 @@ def test_what_was_asked_of_a_control_plane_before_it_ended_is_in_the_audit_log(c
     (leaving,) = in_slot(before, 0)
     address = cluster.address(leaving)
     # From outside no control plane is reached past the balancer, which leaves one out that terminates.
-    carried = f"umask 077; cat >{PERSONS_FILE} <<'FILE'\n{cluster.kubectl.admin.read_text(encoding='utf-8')}\nFILE\n"
+    carried = (
+        f"umask 077; cat >{PERSONS_FILE} <<'FILE'\n{cluster.kubectl.kubeconfig.read_text(encoding='utf-8')}\nFILE\n"
+    )
     assert cluster.shell(leaving, carried).returncode == 0
     terminate(cluster, leaving)
     answered: list[str] = []
