@@ -98,7 +98,9 @@ class People:
             assert isinstance(read, Known), read
             return None if read.value is None else access.answer(read.value)
 
-        return wait_for(answered, "an answer of an agent", ANSWER_SECONDS)
+        given = wait_for(answered, "an answer of an agent", ANSWER_SECONDS)
+        assert given is not None
+        return given
 
     def asking(
         self, person: Operator, group: AccessGroup = AccessGroup.VIEW, number: str = "", **changed: Any
@@ -115,7 +117,12 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
     folder = tmp_path_factory.mktemp("access")
     lists = {"ViewerArns": VIEWER, "AdministratorArns": f"{ROLE},arn:aws:iam::{ACCOUNT}:user/rehearsal-operator"}
     # Who may use the key can write into the table, and is refused by the agent alone.
-    with running(folder, parameters={**lists, "KeyOperatorArns": FOREIGNER, "GeneralMinSize": "0"}) as cluster:
+    with running(
+        folder,
+        node_settings={},
+        program=None,
+        parameters={**lists, "KeyOperatorArns": FOREIGNER, "GeneralMinSize": "0"},
+    ) as cluster:
         cluster.healthy(240.0)
         local = cluster.rehearsal.local
         iam = local.client("iam")
@@ -306,7 +313,7 @@ def test_six_at_once_are_one_too_many(people: People) -> None:
         whole = [each for each in given if each is not None]
         return whole if len(whole) == len(requests) else None
 
-    found = wait_for(answered, "all answers", ANSWER_SECONDS)
+    found = wait_for(answered, "all answers", ANSWER_SECONDS) or []
     refused = [each.refusal for each in found if isinstance(each, Refused)]
     # A pass may have come between two of them, and then they were not open at the same time.
     assert set(refused) <= {Refusal.TOO_MANY}

@@ -145,6 +145,14 @@ def test_a_deploy_protects_the_stack_until_the_printed_command_was_typed(command
     assert (stack["EnableTerminationProtection"], stack["StackStatus"]) == (False, "UPDATE_COMPLETE")
 
 
+def test_a_kubeconfig_for_somebody_who_is_not_listed_says_who_adds_him(commands: Commands) -> None:
+    code, said = commands.run("kubeconfig", "--stack", STACK, "--group", "admin")
+    assert (code, said.count("\n")) == (2, 1)
+    assert "is in none of ViewerArns, EditorArns, AdministratorArns of the stack" in said
+    code, said = commands.run("kubeconfig", "--stack", STACK, "--group", "root")
+    assert (code, said) == (2, "GROUP is 'root', allowed: view, edit, admin\n")
+
+
 def test_a_delete_without_an_answer_deletes_nothing(commands: Commands) -> None:
     code, said = commands.run("delete", "--stack", STACK)
     assert (code, "no terminal to ask on" in said) == (2, True)
@@ -172,9 +180,17 @@ def test_preflight_judges_the_local_account_without_failing_on_what_it_cannot_as
 
 
 def test_z_a_delete_names_what_it_keeps_and_a_purge_removes_that(commands: Commands) -> None:
-    uuid = commands.harness.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["StackId"][-36:]
+    stack = commands.harness.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+    uuid = stack["StackId"][-36:]
+    # A policy that somebody has would stop CloudFormation at its deletion.
+    iam = commands.harness.client("iam")
+    iam.create_user(UserName="alice")
+    (policy,) = [each["OutputValue"] for each in stack["Outputs"] if each["OutputKey"] == "ViewOperatorPolicyArn"]
+    iam.attach_user_policy(UserName="alice", PolicyArn=policy)
     code, said = commands.run("delete", "--stack", STACK, "--yes")
     assert code == 0, said
+    assert f"will be detached first: {policy.rpartition('/')[2]} of the user alice" in said
+    assert iam.list_attached_user_policies(UserName="alice")["AttachedPolicies"] == []
     kept = {line.split()[0] for line in said.splitlines() if " costs " in line}
     assert kept == {"bucket", "key", "table"}
     code, said = commands.run("purge", STACK, "--confirm", uuid)
