@@ -162,7 +162,7 @@ rehearse-shell: $(CHECK) ## Open a shell inside instance I= of a running rehears
 
 # The suites in which instances boot, by what is tested: each takes less than an hour, most a quarter of one.
 e2e_suites := founding joining replacing replacing-faults updates updates-five deleting scenarios cluster lifetimes \
-	security machines
+	security access machines
 e2e = @$(check_python) -m pytest --durations=20 --slowest-files=20 $(ARGS)
 
 .PHONY: e2e
@@ -212,6 +212,10 @@ e2e-lifetimes: $(CHECK) ## A cluster outlives its certificates and tokens
 .PHONY: e2e-security
 e2e-security: $(CHECK) ## Secrets are searched for everywhere, and a worker's rights are tried
 	$(e2e) tests/e2e/test_security.py
+
+.PHONY: e2e-access
+e2e-access: $(CHECK) ## People ask for certificates, and look at the cluster from outside
+	$(e2e) $(addprefix tests/e2e/test_,access.py)
 
 .PHONY: e2e-machines
 e2e-machines: $(CHECK) ## Networks, balancers, instances and kubeadm, and 20 random up/kill/down cycles

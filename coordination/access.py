@@ -105,7 +105,7 @@ class AccessRequest:
 
 
 @dataclass(frozen=True)
-class Granted:
+class AccessGranted:
     """The answer to a request that was granted."""
 
     certificate: str
@@ -124,7 +124,7 @@ class Granted:
 
 
 @dataclass(frozen=True)
-class Refused:
+class AccessRefused:
     """The answer to one that was not."""
 
     refusal: Refusal
@@ -141,7 +141,7 @@ class Refused:
         return as_item(item_id, fields)
 
 
-Answer: TypeAlias = Granted | Refused
+Answer: TypeAlias = AccessGranted | AccessRefused
 
 
 def access_request(item: Item) -> AccessRequest:
@@ -174,8 +174,8 @@ def answer(item: Item) -> Answer | None:
         return None
     answered_at = whole_number(item, "AnsweredAt")
     if "Certificate" in item:
-        return Granted(text(item, "Certificate"), text(item, "Authority"), answered_at)
-    return Refused(Refusal(one_of(item, "Refusal", Refusal)), text(item, "Reason"), answered_at)
+        return AccessGranted(text(item, "Certificate"), text(item, "Authority"), answered_at)
+    return AccessRefused(Refusal(one_of(item, "Refusal", Refusal)), text(item, "Reason"), answered_at)
 
 
 def _key(item_id: str) -> tuple[Requester, AccessGroup, str]:

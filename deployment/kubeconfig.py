@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from coordination import access
-from coordination.access import AccessRequest, Granted, Refused, Requester
+from coordination.access import AccessRequest, AccessGranted, AccessRefused, Requester
 from coordination.adapters.table import ClusterTable
 from coordination.fields import Malformed
 from coordination.names import AccessGroup
@@ -100,7 +100,7 @@ def run(
     _ask(table, request, given.group)
     say(f"{name} asks the cluster {given.stack} for a certificate of {given.group.kubernetes_group}")
     answer = _answer(table, request.item_id, now, sleep)
-    if isinstance(answer, Refused):
+    if isinstance(answer, AccessRefused):
         raise Refusal(f"the cluster refuses: {answer.refusal}: {answer.reason}")
     ends_at = key.ends_at(answer.certificate, answer.authority)
     _write(given.file, _document(cluster, given, key, answer))
@@ -157,7 +157,7 @@ def _ask(table: ClusterTable, request: AccessRequest, group: AccessGroup) -> Non
 
 def _answer(
     table: ClusterTable, item_id: str, now: Callable[[], float], sleep: Callable[[float], None]
-) -> Granted | Refused:
+) -> AccessGranted | AccessRefused:
     deadline = now() + ANSWER_SECONDS
     why = "no agent has answered"
     while now() < deadline:
@@ -174,7 +174,7 @@ def _answer(
     raise Refusal(f"no answer within {ANSWER_SECONDS} s ({why}): make status says what the cluster does")
 
 
-def _document(cluster: _Cluster, given: Wanted, key: ClientKey, answer: Granted) -> str:
+def _document(cluster: _Cluster, given: Wanted, key: ClientKey, answer: AccessGranted) -> str:
     """The kubeconfig, as JSON: kubectl reads both, and JSON has one way to write a text."""
     where: dict[str, Any] = {
         "server": given.server or cluster.server,

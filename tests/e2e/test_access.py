@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 from cryptography import x509
 
 from coordination import access
-from coordination.access import AccessRequest, Granted, Refusal, Refused, Requester
+from coordination.access import AccessRequest, AccessGranted, Refusal, AccessRefused, Requester
 from coordination.adapters.table import ClusterTable
 from coordination.names import AccessGroup
 from coordination.outcomes import Done, Known, Unknown
@@ -83,17 +83,17 @@ class People:
         assert done.returncode == 0, done.stderr
         return replace(self.cluster.kubectl, kubeconfig=file)
 
-    def refused(self, person: Operator, request: AccessRequest | dict[str, Any]) -> Refused:
+    def refused(self, person: Operator, request: AccessRequest | dict[str, Any]) -> AccessRefused:
         """The agent's refusal of a row that the person writes."""
         given = self.answer(person, request)
-        assert isinstance(given, Refused), given
+        assert isinstance(given, AccessRefused), given
         return given
 
-    def answer(self, person: Operator, request: AccessRequest | dict[str, Any]) -> Granted | Refused:
+    def answer(self, person: Operator, request: AccessRequest | dict[str, Any]) -> AccessGranted | AccessRefused:
         table, item = self.table(person), dict(request.item() if isinstance(request, AccessRequest) else request)
         assert table.put(item, {}) == Done()
 
-        def answered() -> Granted | Refused | None:
+        def answered() -> AccessGranted | AccessRefused | None:
             read = table.get(str(item["Id"]))
             assert isinstance(read, Known), read
             return None if read.value is None else access.answer(read.value)
@@ -283,7 +283,7 @@ def test_what_is_wrong_with_a_request_is_named(people: People) -> None:
     masters = ClientKey.made(VIEWER, "system:masters").request_pem
     assert people.refused(viewer, people.asking(viewer, request=masters)).refusal is Refusal.WRONG_SUBJECT
     good = people.asking(viewer)
-    assert isinstance(people.answer(viewer, good), Granted)
+    assert isinstance(people.answer(viewer, good), AccessGranted)
     assert people.refused(viewer, good).refusal is Refusal.REPLAYED
     assert people.refused(viewer, replace(good, number="again")).refusal is Refusal.REPLAYED
     # A signature that does not fit is the API server's to refuse.
@@ -307,14 +307,14 @@ def test_six_at_once_are_one_too_many(people: People) -> None:
     for each in requests:
         assert table.put(each.item(), ABSENT) == Done()
 
-    def answered() -> list[Granted | Refused] | None:
+    def answered() -> list[AccessGranted | AccessRefused] | None:
         found = [table.get(each.item_id) for each in requests]
         given = [access.answer(each.value) for each in found if isinstance(each, Known) and each.value is not None]
         whole = [each for each in given if each is not None]
         return whole if len(whole) == len(requests) else None
 
     found = wait_for(answered, "all answers", ANSWER_SECONDS) or []
-    refused = [each.refusal for each in found if isinstance(each, Refused)]
+    refused = [each.refusal for each in found if isinstance(each, AccessRefused)]
     # A pass may have come between two of them, and then they were not open at the same time.
     assert set(refused) <= {Refusal.TOO_MANY}
     assert len(refused) <= 1

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from coordination.access import Granted, Refusal, Refused
+from coordination.access import AccessGranted, Refusal, AccessRefused
 from coordination.names import ACCESS_ITEM_PREFIX, TABLE_KEY
 from coordination.outcomes import Conflict, Item, Unknown
 from coordination.ports import Table
@@ -91,7 +91,7 @@ class AccessRequests:
 
     def _refuse(self, verdict: ToRefuse) -> list[str]:
         item_id = str(verdict.item[TABLE_KEY])
-        self._answer(verdict.item, Refused(verdict.refusal, verdict.reason, int(self.now())).item(item_id))
+        self._answer(verdict.item, AccessRefused(verdict.refusal, verdict.reason, int(self.now())).item(item_id))
         return [f"refused {item_id[:200]}: {verdict.refusal}: {verdict.reason}"]
 
     def _answer(self, item: Item, given: Item) -> None:
@@ -120,7 +120,7 @@ class AccessRequests:
         if isinstance(certificate, ToRefuse):
             return self._refuse(certificate)
         self._answer(
-            verdict.item, Granted(certificate, self.authority(), int(self.now())).item(verdict.request.item_id)
+            verdict.item, AccessGranted(certificate, self.authority(), int(self.now())).item(verdict.request.item_id)
         )
         # The next one with this key is a repetition.
         done(self.api.merge(SIGNING_REQUESTS, name, {"metadata": {"annotations": {_ANSWERED: "true"}}}))

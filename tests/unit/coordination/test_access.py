@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from coordination.access import (
     AccessRequest,
-    Granted,
+    AccessGranted,
     Refusal,
-    Refused,
+    AccessRefused,
     Requester,
     access_request,
     answer,
@@ -46,8 +46,10 @@ def test_a_request_is_read_as_it_was_stored(
     assert asker(stored.item()) == f"{user_id}#{arn}"
 
 
-@pytest.mark.parametrize("given", [Granted("certificate", "authority", 7), Refused(Refusal.EXPIRED, "why", 7)])
-def test_an_answer_is_read_as_it_was_stored(given: Granted | Refused) -> None:
+@pytest.mark.parametrize(
+    "given", [AccessGranted("certificate", "authority", 7), AccessRefused(Refusal.EXPIRED, "why", 7)]
+)
+def test_an_answer_is_read_as_it_was_stored(given: AccessGranted | AccessRefused) -> None:
     assert answer(given.item("access#u#a#view#1")) == given
 
 

@@ -17,13 +17,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from coordination.access import Granted, Refusal, Refused, access_request
+from coordination.access import AccessGranted, Refusal, AccessRefused, access_request
 from coordination.adapters.expressions import plain, stored
 from coordination.names import AccessGroup
 from deployment import kubeconfig
 from deployment.client_key import ClientKey
 from deployment.kubeconfig import ANSWER_SECONDS, Wanted
-from deployment.refusal import Refusal as Refused_
+from deployment.refusal import Refusal as DeploymentRefusal
 from tests.unit.deployment.fakes import ROOT
 
 ACCOUNT = "123456789012"
@@ -112,7 +112,7 @@ class Cluster:
 
     def granted(self, item: dict[str, Any]) -> dict[str, Any]:
         certificate = self.authority.sign(access_request(item).request)
-        return dict(Granted(certificate, self.authority.pem, NOW).item(str(item["Id"])))
+        return dict(AccessGranted(certificate, self.authority.pem, NOW).item(str(item["Id"])))
 
     def run(self, file: Path, group: str = "view", server: str = "", stack: str = "prod") -> None:
         account: Any = self
@@ -120,7 +120,7 @@ class Cluster:
         kubeconfig.run(account, wanted, self.said.append, lambda: self.now, self._sleep)
 
     def refused(self, file: Path, **wanted: str) -> str:
-        with pytest.raises(Refused_) as caught:
+        with pytest.raises(DeploymentRefusal) as caught:
             self.run(file, **wanted)
         assert not file.exists()
         assert "\n" not in str(caught.value)
@@ -207,7 +207,7 @@ def test_a_refusal_of_iam_names_the_policy_that_is_missing(file: Path) -> None:
 
 def test_a_refusal_of_the_agent_is_told_with_its_kind(file: Path) -> None:
     cluster = Cluster()
-    cluster.answer = lambda item: dict(Refused(Refusal.EXPIRED, "long ago", NOW).item(str(item["Id"])))
+    cluster.answer = lambda item: dict(AccessRefused(Refusal.EXPIRED, "long ago", NOW).item(str(item["Id"])))
     assert cluster.refused(file) == "the cluster refuses: expired: long ago"
 
 
@@ -225,13 +225,13 @@ def test_a_certificate_of_another_key_name_or_authority_is_not_written(file: Pat
         def another(item: dict[str, Any], key: ClientKey | None = key, cluster: Cluster = cluster) -> dict[str, Any]:
             request = key.request_pem if key else access_request(item).request
             authority = cluster.authority.pem if key else Authority().pem
-            return dict(Granted(cluster.authority.sign(request), authority, NOW).item(str(item["Id"])))
+            return dict(AccessGranted(cluster.authority.sign(request), authority, NOW).item(str(item["Id"])))
 
         cluster.answer = another
         said = cluster.refused(file)
         assert ("of another key" if key else "its authority has not signed") in said
     cluster = Cluster()
-    cluster.answer = lambda item: dict(Granted("no certificate", "none", NOW).item(str(item["Id"])))
+    cluster.answer = lambda item: dict(AccessGranted("no certificate", "none", NOW).item(str(item["Id"])))
     assert "is no certificate" in cluster.refused(file)
     cluster.answer = lambda item: {"Id": item["Id"], "AnsweredAt": "now"}
     assert "cannot be understood" in cluster.refused(file)
@@ -240,7 +240,7 @@ def test_a_certificate_of_another_key_name_or_authority_is_not_written(file: Pat
 def test_a_file_that_cannot_be_written_is_named_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
     blocked = tmp_path / "folder"
     blocked.mkdir()
-    with pytest.raises(Refused_, match=r"folder: "):
+    with pytest.raises(DeploymentRefusal, match=r"folder: "):
         Cluster().run(blocked)
     assert [each.name for each in tmp_path.iterdir()] == ["folder"]
 
@@ -257,7 +257,7 @@ def test_a_file_that_cannot_be_written_is_named_and_leaves_nothing_beside_it(tmp
     ],
 )
 def test_what_is_typed_wrong_is_named(group: str, hours: str, server: str, said: str) -> None:
-    with pytest.raises(Refused_) as caught:
+    with pytest.raises(DeploymentRefusal) as caught:
         kubeconfig.wanted("prod", group, hours, None, server)
     assert str(caught.value).startswith(said)
 

@@ -26,6 +26,7 @@ PATTERNS = {
     "userdata/pki/issuing.py": "the forms of names",
     "userdata/pki/material.py": "the forms of keys and certificates",
     "userdata/pki/requests.py": "the form of PEM",
+    "coordination/access.py": "the forms of ARNs",
 }
 """Where regular expressions are right, and for what."""
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from generator.permissions import GRANTS, Role
 from rehearsal.cloud.unused import REASONS, explained, without_reason
+from rehearsal.local.surroundings import OPERATOR
+
+ROOT = Path(__file__).parents[3]
 
 
 def grant(role: str, sid: str, action: str) -> dict[str, str]:
@@ -30,5 +36,8 @@ def test_the_actions_of_one_statement_are_one_line() -> None:
 
 def test_reasons_are_about_grants_that_exist() -> None:
     granted = {(f"{each.role.value}Role", each.sid) for each in GRANTS}
+    template = json.loads((ROOT / "templates" / "database.json").read_text(encoding="utf-8"))
+    statements = template["Resources"]["AdminOperatorPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    granted |= {(OPERATOR, each["Sid"]) for each in statements}
     assert {(role, sid) for role, sids in REASONS.items() for sid in sids} <= granted
-    assert REASONS.keys() == {f"{role.value}Role" for role in Role}
+    assert REASONS.keys() == {*(f"{role.value}Role" for role in Role), OPERATOR}

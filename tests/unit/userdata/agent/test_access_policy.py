@@ -17,9 +17,9 @@ from coordination.access import (
     SHORTEST_SECONDS,
     VALID_SECONDS,
     AccessRequest,
-    Granted,
+    AccessGranted,
     Refusal,
-    Refused,
+    AccessRefused,
 )
 from coordination.names import AccessGroup
 from deployment.client_key import ClientKey
@@ -125,10 +125,10 @@ def test_the_bounds_themselves_are_allowed() -> None:
 
 
 def test_answers_stay_for_ten_minutes_and_go_then() -> None:
-    for given_ in (Granted("c", "a", NOW - VALID_SECONDS), Refused(Refusal.EXPIRED, "r", NOW)):
+    for given_ in (AccessGranted("c", "a", NOW - VALID_SECONDS), AccessRefused(Refusal.EXPIRED, "r", NOW)):
         assert verdicts([given_.item("access#u#a#view#1")], LISTED, NOW) == []
     for at in (NOW - VALID_SECONDS - 1, NOW + 1):
-        assert isinstance(only(Granted("c", "a", at).item("access#u#a#view#1")), ToDelete)
+        assert isinstance(only(AccessGranted("c", "a", at).item("access#u#a#view#1")), ToDelete)
 
 
 def test_of_one_person_five_are_looked_at_and_nobody_else_waits_for_it() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from coordination.access import VALID_SECONDS, Granted, Refusal, Refused, answer
+from coordination.access import VALID_SECONDS, AccessGranted, Refusal, AccessRefused, answer
 from coordination.names import AccessGroup
 from coordination.outcomes import Item
 from deployment.client_key import ClientKey
@@ -42,7 +42,7 @@ class World:
     def _wait(self, seconds: float) -> None:
         self.now += seconds
 
-    def answer(self, item_id: str) -> Granted | Refused | None:
+    def answer(self, item_id: str) -> AccessGranted | AccessRefused | None:
         item = self.table.stored(item_id)
         return None if item is None else answer(item)
 
@@ -51,7 +51,7 @@ def test_a_request_becomes_a_certificate_and_its_row_goes_ten_minutes_later() ->
     request = asking()
     world = World(request.item())
     assert "granted: arn:aws:iam::123456789012:user/alice as holdfast:view for 3600 s" in world.run()
-    assert world.answer(request.item_id) == Granted("certificate", "authority", NOW)
+    assert world.answer(request.item_id) == AccessGranted("certificate", "authority", NOW)
     (made,) = world.signer.objects.values()
     assert made["spec"]["signerName"] == "kubernetes.io/kube-apiserver-client"
     assert made["spec"]["expirationSeconds"] == 3600
@@ -79,7 +79,7 @@ def test_the_same_request_again_is_refused_and_so_is_another_one_with_its_key() 
         world.table.store(again.item())
         assert "refused" in world.run()
         given = world.answer(again.item_id)
-        assert isinstance(given, Refused)
+        assert isinstance(given, AccessRefused)
         assert given.refusal is Refusal.REPLAYED
 
 
@@ -88,7 +88,7 @@ def test_a_refusal_takes_what_was_too_large_out_of_the_table() -> None:
     world = World(request.item())
     assert "too-large" in world.run()
     given = world.answer(request.item_id)
-    assert isinstance(given, Refused)
+    assert isinstance(given, AccessRefused)
     assert given.refusal is Refusal.TOO_LARGE
     assert "Request" not in (world.table.stored(request.item_id) or {})
 
@@ -100,7 +100,7 @@ def test_what_the_api_server_does_not_sign_is_refused(answers: dict[str, Any], f
     world.signer.answers, world.signer.fails = answers, fails
     world.run()
     given = world.answer(request.item_id)
-    assert isinstance(given, Refused)
+    assert isinstance(given, AccessRefused)
     assert given.refusal is Refusal.NOT_SIGNED
 
 
@@ -113,7 +113,7 @@ def test_a_call_without_an_answer_is_made_again_in_the_next_pass(call: str) -> N
         world.run()
     world.signer.answers = {}
     world.run()
-    assert isinstance(world.answer(request.item_id), Granted)
+    assert isinstance(world.answer(request.item_id), AccessGranted)
 
 
 def test_somebody_else_may_have_approved_it() -> None:
@@ -125,7 +125,7 @@ def test_somebody_else_may_have_approved_it() -> None:
     assert world.now <= NOW + SIGNING_SECONDS + 1
     world.signer.answers = {}
     world.run()
-    assert isinstance(world.answer(request.item_id), Granted)
+    assert isinstance(world.answer(request.item_id), AccessGranted)
 
 
 @pytest.mark.parametrize("call", [0, 1])
@@ -143,7 +143,7 @@ def test_a_table_that_fails_ends_the_pass_or_the_answer_and_nothing_is_answered_
     with pytest.raises(StageFailed):
         world.run()
     world.run()
-    assert isinstance(world.answer(request.item_id), Granted)
+    assert isinstance(world.answer(request.item_id), AccessGranted)
     assert len(world.signer.objects) == 1
 
 
@@ -153,7 +153,7 @@ def test_one_that_cannot_be_answered_holds_no_other_up() -> None:
     world.table.fate = lambda call: Fate.FAILED if call == f"put {first.item_id}" else Fate.ANSWERED
     with pytest.raises(StageFailed, match="granted: arn:aws:sts::123456789012:assumed-role/ops/bob"):
         world.run()
-    assert isinstance(world.answer(second.item_id), Granted)
+    assert isinstance(world.answer(second.item_id), AccessGranted)
 
 
 def test_a_newer_request_in_the_same_row_is_not_answered_by_the_older_ones_certificate() -> None:
@@ -185,7 +185,7 @@ def test_who_may_what_is_asked_at_each_pass_and_nothing_is_answered_where_it_is_
     world.listed = lambda: dict.fromkeys(AccessGroup, ())
     world.run()
     given = world.answer(request.item_id)
-    assert isinstance(given, Refused)
+    assert isinstance(given, AccessRefused)
     assert given.refusal is Refusal.NOT_LISTED
 
 
