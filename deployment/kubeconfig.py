@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from coordination import access
-from coordination.access import AccessRequest, AccessGranted, AccessRefused, Requester
+from coordination.access import AccessGranted, AccessRefused, AccessRequest, Requester
 from coordination.adapters.table import ClusterTable
 from coordination.fields import Malformed
 from coordination.names import AccessGroup

@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 from cryptography import x509
 
 from coordination import access
-from coordination.access import AccessRequest, AccessGranted, Refusal, AccessRefused, Requester
+from coordination.access import AccessGranted, AccessRefused, AccessRequest, Refusal, Requester
 from coordination.adapters.table import ClusterTable
 from coordination.names import AccessGroup
 from coordination.outcomes import Done, Known, Unknown

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from coordination.access import AccessGranted, Refusal, AccessRefused
+from coordination.access import AccessGranted, AccessRefused, Refusal
 from coordination.names import ACCESS_ITEM_PREFIX, TABLE_KEY
 from coordination.outcomes import Conflict, Item, Unknown
 from coordination.ports import Table

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordination.access import (
-    AccessRequest,
     AccessGranted,
-    Refusal,
     AccessRefused,
+    AccessRequest,
+    Refusal,
     Requester,
     access_request,
     answer,

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from coordination.access import AccessGranted, Refusal, AccessRefused, access_request
+from coordination.access import AccessGranted, AccessRefused, Refusal, access_request
 from coordination.adapters.expressions import plain, stored
 from coordination.names import AccessGroup
 from deployment import kubeconfig

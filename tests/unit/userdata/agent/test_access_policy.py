@@ -16,10 +16,10 @@ from coordination.access import (
     MOST_OPEN,
     SHORTEST_SECONDS,
     VALID_SECONDS,
-    AccessRequest,
     AccessGranted,
-    Refusal,
     AccessRefused,
+    AccessRequest,
+    Refusal,
 )
 from coordination.names import AccessGroup
 from deployment.client_key import ClientKey

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from coordination.access import VALID_SECONDS, AccessGranted, Refusal, AccessRefused, answer
+from coordination.access import VALID_SECONDS, AccessGranted, AccessRefused, Refusal, answer
 from coordination.names import AccessGroup
 from coordination.outcomes import Item
 from deployment.client_key import ClientKey
