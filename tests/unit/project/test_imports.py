@@ -46,7 +46,6 @@ BREAKING = [
     ("generator.publish", "boto3", "The generator never calls AWS"),
     ("generator.user_data", "imagebuilder.places", "Only the rehearsal makes machines of the image's own steps"),
     ("deployment.delete", "rehearsal.node_stub", "No room imports another"),
-    ("deployment.purge", "coordination.names", "the generator on its names, nothing else does"),
     ("rehearsal.cloud.table", "coordination.names", "the generator on its names, nothing else does"),
     ("rehearsal.machines.proxy.plan", "moto", "without the local AWS"),
     ("rehearsal.aws.iam.state", "rehearsal.aws.autoscaling.api", "reaches into no service"),
@@ -57,6 +56,7 @@ BREAKING = [
     ("coordination.names", "coordination.outcomes", "Names stand on nothing"),
     ("coordination.record", "botocore", "is pure, but for its adapters"),
     ("coordination.new_module", "coordination.adapters.table", "is pure, but for its adapters"),
+    ("coordination.report.new_module", "coordination.adapters.table", "is pure, but for its adapters"),
     # function
     ("functions.reconcile.gather", "boto3", "boto3 appears in adapters only"),
     ("functions.reconcile.gather", "boto3", "What the function is made of sees no AWS"),
