@@ -246,6 +246,14 @@ deploy: $(CHECK) ## Create or update STACK=holdfast (PARAMS=params.json, ROLLBAC
 diff: $(CHECK) ## Print what deploy would change in STACK=, and change nothing (JSON=1)
 	$(deployment) diff $(region) $(stack) $(if $(JSON),--json)
 
+.PHONY: status
+status: $(CHECK) ## Tell the state of the cluster STACK= on one screen, and who has to act (JSON=1)
+	$(deployment) status $(region) --stack $(STACK) $(if $(JSON),--json)
+
+.PHONY: follow
+follow: $(CHECK) ## Tell what happens in STACK= and its cluster as it comes: to the end of what goes on, or until Ctrl-C
+	$(deployment) follow $(region) --stack $(STACK)
+
 .PHONY: delete
 delete: $(CHECK) ## Delete STACK= after a question (YES=1), and say what stays and what it costs
 	$(deployment) delete $(region) --stack $(STACK) $(if $(YES),--yes)

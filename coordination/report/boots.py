@@ -5,7 +5,7 @@ A worker writes its own boot row as it likes. So rows of boots are told, and not
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from coordination.approvals import Approval
 from coordination.boot_failures import MOST_FAILURES, BootFailures
@@ -19,17 +19,17 @@ from coordination.rows import understood, unreadable
 BOOT_PARTS = ("boots", "boot failures", "approvals")
 
 
-def boots_part(found: Mapping[str, Reading[Boot]], shown: Iterable[str], now: float) -> Part:
-    """The boots of the instances `shown`, by their ids."""
-    wanted = set(shown)
-    rows = sorted((row for row in understood(found).values() if row.instance_id in wanted), key=_place)
+def boots_part(found: Mapping[str, Reading[Boot]], shown: Mapping[str, str], now: float) -> Part:
+    """The boots of the instances `shown`: their ids, with the slot or the pool that Auto Scaling has each in."""
+    wanted = [row for row in understood(found).values() if row.instance_id in shown]
+    rows = sorted(wanted, key=lambda row: (shown[row.instance_id], row.instance_id))
     return Part(
         "boots",
-        tuple((row.instance_id, row.place, row.stage, _begun(row, now), row.reason) for row in rows),
+        tuple((row.instance_id, shown[row.instance_id], row.stage, _begun(row, now), row.reason) for row in rows),
         [
             {
                 "instance_id": row.instance_id,
-                "place": row.place,
+                "place": shown[row.instance_id],
                 "stage": row.stage,
                 "reason": row.reason,
                 "condition": row.condition,
@@ -72,10 +72,6 @@ def approvals_part(
         [{"name": name, "epoch": each.epoch, "instance_ids": each.named, "who": each.who} for name, each in known],
         unknown=tuple(each.reason for each in given.values() if isinstance(each, Unknown)),
     )
-
-
-def _place(row: Boot) -> tuple[str, str]:
-    return row.place, row.instance_id
 
 
 def _begun(row: Boot, now: float) -> str:

@@ -87,8 +87,8 @@ def ordered(found: Mapping[str, Reading[Parsed]]) -> tuple[Parsed, ...]:
     return tuple(value for _, value in sorted(understood(found).items(), key=lambda pair: pair[0]))
 
 
-def record_part(reading: Reading[ClusterRecord | None]) -> Part:
-    """The cluster record. One that is not there, or not ready, needs attention."""
+def record_part(reading: Reading[ClusterRecord | None], begun: str = "") -> Part:
+    """The cluster record. One that is not there, or not ready, needs attention. `begun` is when its epoch began."""
     if isinstance(reading, Unknown):
         return Part("record", unknown=(reading.reason,))
     record = reading.value
@@ -96,12 +96,14 @@ def record_part(reading: Reading[ClusterRecord | None]) -> Part:
         missing = Attention("there is no cluster record: no node has initialised the cluster")
         return Part("record", data={}, attention=(missing,))
     told = [f"epoch {record.epoch} is {record.phase}"]
-    told += [f"etcd {record.etcd_cluster_id}"] if record.etcd_cluster_id else []
-    told += [f"keys of epoch {record.pki_epoch}"] if record.pki_epoch else []
+    told += [f"begun {begun}"] if begun else []
     told += [f"claimed by {record.owner or 'nobody'}"]
     told += [f"Kubernetes {record.kubernetes_version}"] if record.kubernetes_version else []
+    inside = [f"etcd {record.etcd_cluster_id}"] if record.etcd_cluster_id else []
+    inside += [f"keys of epoch {record.pki_epoch}"] if record.pki_epoch else []
+    rows = tuple((", ".join(words),) for words in (told, inside) if words)
     wrong = () if record.phase is Phase.READY else (Attention(f"the cluster is {record.phase}, and not ready"),)
-    return Part("record", ((", ".join(told),),), {**record.fields()}, wrong)
+    return Part("record", rows, {**record.fields()}, wrong)
 
 
 def table_parts(reading: Reading[TableRows], now: float) -> list[Part]:
@@ -177,5 +179,10 @@ def _observation(seen: ClusterObservation | None, now: float) -> Part:
     age = now - seen.observed_at
     size = "?" if seen.size_bytes is None else f"{seen.size_bytes / 2**20:.0f} MiB"
     nodes = "nodes unknown" if seen.nodes is None else f"{seen.nodes_ready} of {seen.nodes} nodes ready"
-    old = (Attention(f"no agent has looked at the cluster since {ago(age)}"),) if age > OLD_SECONDS else ()
-    return Part("observation", ((f"{ago(age)} by {seen.by}", nodes, f"etcd {size}"),), {**seen.fields()}, old)
+    wrong: list[Attention] = []
+    if age > OLD_SECONDS:
+        wrong.append(Attention(f"no agent has looked at the cluster since {ago(age)}"))
+    elif seen.nodes is None:
+        wrong.append(Attention(f"no API server answered the agent on {seen.by}, {ago(age)}"))
+    told = (f"{ago(age)} by {seen.by}", nodes, f"etcd {size}")
+    return Part("observation", (told,), {**seen.fields()}, tuple(wrong))
