@@ -202,8 +202,8 @@ e2e-scenarios: $(CHECK) ## Each slot in turn, then 20 random ones, are terminate
 	$(e2e) tests/e2e/test_scenarios.py
 
 .PHONY: e2e-cluster
-e2e-cluster: $(CHECK) ## Whole clusters: all nodes reboot, pauses, replacement, what is missing in the network
-	$(e2e) $(addprefix tests/e2e/test_,whole_cluster.py pauses.py replacement.py what_is_missing.py)
+e2e-cluster: $(CHECK) ## Whole clusters: all nodes reboot, pauses, replacement, what is missing in the network, status
+	$(e2e) $(addprefix tests/e2e/test_,whole_cluster.py pauses.py replacement.py what_is_missing.py status.py)
 
 .PHONY: e2e-lifetimes
 e2e-lifetimes: $(CHECK) ## A cluster outlives its certificates and tokens

@@ -20,12 +20,20 @@ BOOT_PARTS = ("boots", "boot failures", "approvals")
 
 
 def boots_part(found: Mapping[str, Reading[Boot]], shown: Mapping[str, str], now: float) -> Part:
-    """The boots of the instances `shown`: their ids, with the slot or the pool that Auto Scaling has each in."""
+    """The boots of the instances `shown`: their ids, with the slot or the pool that Auto Scaling has each in.
+
+    A row that cannot be understood is told as well, and is nothing unknown: a worker could make every report so.
+    """
     wanted = [row for row in understood(found).values() if row.instance_id in shown]
     rows = sorted(wanted, key=lambda row: (shown[row.instance_id], row.instance_id))
+    broken = {arn.rpartition("/")[2]: each.reason for arn, each in unreadable(found).items()}
+    untold = tuple((name, shown[name], "?", "", reason) for name, reason in broken.items() if name in shown)
     return Part(
         "boots",
-        tuple((row.instance_id, shown[row.instance_id], row.stage, _begun(row, now), row.reason) for row in rows),
+        (
+            *((row.instance_id, shown[row.instance_id], row.stage, _begun(row, now), row.reason) for row in rows),
+            *untold,
+        ),
         [
             {
                 "instance_id": row.instance_id,

@@ -105,8 +105,9 @@ def _begun(table: TableRows, now: float) -> str:
 def _booting(rows: Rows, groups: Reading[Groups]) -> Mapping[str, str]:
     """Instances of the groups whose boots have not ended well, by their own rows, and where each is."""
     where = places(groups.value) if isinstance(groups, Known) else {}
-    at_work = [row for row in understood(rows.boots).values() if row.stage not in _LAST_STAGES or row.reason]
-    return {row.instance_id: where[row.instance_id] for row in at_work if row.instance_id in where}
+    ended = {row.instance_id for row in understood(rows.boots).values() if row.stage in _LAST_STAGES and not row.reason}
+    names = {arn.rpartition("/")[2] for arn in rows.boots} - ended
+    return {name: where[name] for name in names if name in where}
 
 
 def _in_order(cluster: Sequence[Part], groups: Sequence[Part]) -> list[Part]:

@@ -27,6 +27,10 @@ def test_status_answers_while_every_api_server_is_frozen_and_is_well_again_after
         members = document(cluster)["members"]["found"]
         assert {each["name"] for each in members} == whole.control_planes
         assert not [each for each in members if each["problem"] or each["learner"]]
+        inside = cluster.shell(min(whole.control_planes), "holdfast-node status")
+        # A node says the same of the same rows, with the same exit codes.
+        assert inside.returncode == 0, inside
+        assert [line for line in inside.stdout.splitlines() if line in status(cluster)[1].splitlines()], inside.stdout
         for name in sorted(whole.control_planes):
             cluster.act("freeze", name)
         code, said = aged(cluster)

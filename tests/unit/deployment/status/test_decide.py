@@ -28,6 +28,7 @@ from deployment.status.command import SCREEN
 from deployment.status.decide import decide
 from deployment.status.look import Look
 from tests.unit.deployment.status.looks import (
+    ARN,
     GROUPS,
     NOW,
     OBSERVATION,
@@ -261,6 +262,12 @@ def test_the_screen_of_a_cluster_in_which_an_instance_is_held() -> None:
 def test_the_document_of_the_same_cluster_is_as_it_was() -> None:
     """Programs read it: fields may be added, and none may go or change its meaning."""
     assert json.loads(document(decide(STUCK))) == json.loads((HERE / "held.json").read_text(encoding="utf-8"))
+
+
+def test_a_boot_row_that_cannot_be_understood_is_told_and_makes_nothing_unknown() -> None:
+    found = decide(with_rows(boots={**ROWS.boots, ARN + WORKERS[0]: Unknown("item boot: Stage is missing")}))
+    assert found.verdict is Verdict.HEALTHY
+    assert f"  {WORKERS[0]}  pool general  ?    item boot: Stage is missing\n" in screen(found)
 
 
 BOOT = st.builds(
