@@ -135,6 +135,7 @@ def test_somebody_has_to_act_and_what_he_can_do_is_a_command(look: Look, said: s
     [
         with_instances(HELD, BOOTING, since={HELD.instance_id: NOW - 800, BOOTING.instance_id: NOW - 100}),
         with_rows(operation=Known(OPERATION)),
+        with_rows(observation=Known(replace(OBSERVATION, observed_at=NOW - OLD_SECONDS))),
         with_rows(drains={"i-9": Known(requested("i-9", NOW - 60))}),
         with_rows(boot_failures={"2": Known(BootFailures({"i-9": NOW - 60}))}),
         with_rows(restore_approval=Known(Approval(1, "i-9", "Ada"))),

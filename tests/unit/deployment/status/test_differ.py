@@ -158,8 +158,8 @@ def test_the_first_look_tells_what_goes_on_and_what_waits_for_somebody() -> None
 def test_what_a_look_has_not_shown_is_compared_with_what_was_seen_last() -> None:
     blind = Watched(None, GROUPS)
     assert news(QUIET, blind) == []
-    later = Watched(rows(conditions={"QuorumLost": Known(CONDITION)}), GROUPS)
-    assert [each.about for each in news(blind.over(QUIET), later)] == ["CONDITION"]
+    later = Watched(rows(members={**ROWS.members, **REMOVED}), GROUPS)
+    assert [each.about for each in news(blind.over(QUIET), later)] == ["MEMBER"]
 
 
 CHANGES = st.fixed_dictionaries(

@@ -75,8 +75,9 @@ def test_a_table_that_may_not_be_read_is_told_once_and_hides_no_instance() -> No
 
 
 def test_what_happened_while_the_table_could_not_be_read_is_told_afterwards() -> None:
-    following = Following(Script([Known(ROWS), DENIED, Known(LOST), DENIED]))
-    assert [line.split()[2] for line in following.looks(0, 5, 10, 15)] == ["UNKNOWN", "CONDITION", "UNKNOWN"]
+    moved = replace(LOST, boots={**ROWS.boots, **boots(boot("i-9", "gate"))})
+    following = Following(Script([Known(ROWS), DENIED, Known(moved), DENIED]))
+    assert [line.split()[2] for line in following.looks(0, 5, 10, 15)] == ["UNKNOWN", "BOOT", "CONDITION", "UNKNOWN"]
 
 
 def test_before_there_is_a_table_nothing_is_said_of_it_and_everything_after() -> None:
