@@ -215,7 +215,7 @@ e2e-security: $(CHECK) ## Secrets are searched for everywhere, and a worker's ri
 
 .PHONY: e2e-access
 e2e-access: $(CHECK) ## People ask for certificates, and look at the cluster from outside
-	$(e2e) $(addprefix tests/e2e/test_,access.py)
+	$(e2e) $(addprefix tests/e2e/test_,access.py status.py)
 
 .PHONY: e2e-machines
 e2e-machines: $(CHECK) ## Networks, balancers, instances and kubeadm, and 20 random up/kill/down cycles
@@ -249,6 +249,14 @@ deploy: $(CHECK) ## Create or update STACK=holdfast (PARAMS=params.json, ROLLBAC
 .PHONY: diff
 diff: $(CHECK) ## Print what deploy would change in STACK=, and change nothing (JSON=1)
 	$(deployment) diff $(region) $(stack) $(if $(JSON),--json)
+
+.PHONY: status
+status: $(CHECK) ## Tell the state of the cluster STACK= on one screen, and who has to act (JSON=1)
+	$(deployment) status $(region) --stack $(STACK) $(if $(JSON),--json)
+
+.PHONY: follow
+follow: $(CHECK) ## Tell what happens in STACK= and its cluster as it comes: to the end of what goes on, or until Ctrl-C
+	$(deployment) follow $(region) --stack $(STACK)
 
 .PHONY: delete
 delete: $(CHECK) ## Delete STACK= after a question (YES=1), and say what stays and what it costs

@@ -88,6 +88,9 @@ class PoolGroup:
     pool: str
     suspended: frozenset[str] = frozenset()
     """The names of its suspended processes."""
+    min_size: int = 0
+    desired: int = 0
+    max_size: int = 0
 
 
 @dataclass(frozen=True)
@@ -100,3 +103,8 @@ class Groups:
     """Ordered by slot."""
     pools: tuple[PoolGroup, ...] = ()
     """Ordered by pool."""
+
+    @property
+    def every(self) -> tuple[SlotGroup | PoolGroup, ...]:
+        """Slots, then pools."""
+        return (*self.slots, *self.pools)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 MOST_FAILURES = 3
 """After so many failures in a row the next launch is not expected to go better."""
@@ -35,3 +36,12 @@ class Launches:
     def is_loop(self) -> bool:
         """Whether launches fail again and again."""
         return len(self.failures) >= MOST_FAILURES
+
+
+@dataclass(frozen=True)
+class GroupActivities:
+    """What the last scaling activities of a group tell."""
+
+    launches: Launches = Launches()
+    since: Mapping[str, int] = field(default_factory=dict)
+    """When each instance began to be launched or terminated for which that has not ended, in seconds since 1970."""

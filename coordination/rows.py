@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from typing import NoReturn, TypeVar
 
 from coordination.approvals import Approval, approval
+from coordination.boot_failures import BootFailures, boot_failures
 from coordination.boots import Boot, boot
 from coordination.conditions import Condition, condition
 from coordination.drains import Drain, drain
 from coordination.fields import Malformed, as_number, parsed
 from coordination.members import Member, member
 from coordination.names import (
+    BOOT_FAILURES_ITEM_PREFIX,
     BOOT_ITEM_PREFIX,
     CLUSTER_ITEM,
     CONDITION_ITEM_PREFIX,
@@ -80,6 +82,8 @@ class Rows:
     """By instance id; of every epoch."""
     boots: Mapping[str, Reading[Boot]] = field(default_factory=_NotRead)
     """By instance ARN. A worker writes its own as it likes, but the key is its own: IAM sees to that."""
+    boot_failures: Mapping[str, Reading[BootFailures]] = field(default_factory=_NotRead)
+    """By slot."""
     gone_since: Mapping[str, int] = field(default_factory=dict)
     """What the leader has written into rows of boots and members (coordination.retention), by item id, whatever else
     they hold. What an instance may have written there instead is left out, unless it looks the same."""
@@ -136,6 +140,7 @@ def rows(items: Iterable[Item], wanted: Collection[str]) -> Rows:
         record=one(CLUSTER_ITEM, cluster_record),
         members=several(MEMBER_ITEM_PREFIX, member),
         boots=several(BOOT_ITEM_PREFIX, boot),
+        boot_failures=several(BOOT_FAILURES_ITEM_PREFIX, boot_failures),
         gone_since={
             key: marked for key, item in by_key.items() if (marked := as_number(item.get("GoneSince"))) is not None
         },

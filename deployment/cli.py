@@ -1,4 +1,4 @@
-"""The command line behind `make package`, `deploy`, `diff`, `delete`, `purge`, `kubeconfig` and `preflight`."""
+"""The command line behind the targets of make for a real account: `make package`, `deploy`, `status`, `kubeconfig`, …"""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from deployment.aws import Account
 from deployment.deploy import Order
 from deployment.package import Target
 from deployment.refusal import Refusal
+from deployment.status import command as status
+from deployment.status.command import EXIT_CODES
 
 DONE = 0
 FAILED = 1
@@ -87,7 +89,12 @@ def _delete(options: argparse.Namespace) -> int:
 
 
 def _follow(options: argparse.Namespace) -> int:
-    return DONE if follow.run(_account(options), options.stack, resources=not options.stacks_only) else FAILED
+    account, told = _account(options), not options.stacks_only
+    return DONE if follow.run(account, options.stack, resources=told, operation=options.operation) else FAILED
+
+
+def _status(options: argparse.Namespace) -> int:
+    return status.run(_account(options), options.stack, as_json=options.json)
 
 
 def _purge(options: argparse.Namespace) -> int:
@@ -115,6 +122,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "deploy": _deploy,
     "diff": _diff,
     "follow": _follow,
+    "status": _status,
     "delete": _delete,
     "purge": _purge,
     "kubeconfig": _kubeconfig,
@@ -157,9 +165,20 @@ def _parser() -> argparse.ArgumentParser:
         else:
             added.add_argument("--json", action="store_true")
 
-    added = command("follow", "watch the operation that was started last on the stack")
+    added = command(
+        "follow",
+        "tell what happens in the stack and in its cluster: until the end of the operation that is under way, "
+        "otherwise until Ctrl-C",
+    )
     added.add_argument("--stack", default="holdfast")
+    added.add_argument(
+        "--operation", action="store_true", help="the operation that was started last alone, also where it has ended"
+    )
     added.add_argument("--stacks-only", action="store_true", help="leave out resources that do not fail")
+
+    added = command("status", f"tell the state of the cluster; {EXIT_CODES}")
+    added.add_argument("--stack", default="holdfast")
+    added.add_argument("--json", action="store_true")
 
     added = command("delete", "delete the stack, and print what stays")
     added.add_argument("--stack", default="holdfast")

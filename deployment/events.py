@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from deployment import stacks
 from deployment.launches import FailedLaunches
@@ -14,9 +15,17 @@ from deployment.stacks import Stack
 _STACK = "AWS::CloudFormation::Stack"
 # What CloudFormation writes where another resource's failure is the cause: an echo, never the reason.
 _ECHOES = ("Resource creation cancelled", "Resource update cancelled", "Embedded stack", "The following resource(s)")
+_DELETED = "DELETE_COMPLETE"
 _INITIATED = "Resource creation Initiated"
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
+
+
+class Beside(Protocol):
+    """What is told beside CloudFormation's events."""
+
+    def tell(self, seconds: float, *, last: bool = False) -> None:
+        """Tell what is new, `seconds` after the beginning; `last` where nothing is asked after that."""
 
 
 @dataclass
@@ -29,6 +38,8 @@ class Follower:
     resources: bool = True
     # Launches that fail meanwhile, where the operation may launch anything.
     launches: FailedLaunches | None = None
+    # What happens in the cluster meanwhile.
+    beside: Beside | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     failures: list[str] = field(default_factory=list)
@@ -37,6 +48,7 @@ class Follower:
     _open: dict[str, bool] = field(default_factory=dict)
     _begun: Any = None
     _root_status: str = ""
+    _watched_since: datetime.datetime | None = None
 
     def mark(self, stack_id: str) -> None:
         """Forgets what has happened in the stack so far, so that only events of the next operation are told."""
@@ -50,6 +62,16 @@ class Follower:
 
     def follow(self, stack_id: str) -> Stack:
         """Waits for the end of the operation and returns the stack then; a deleted one too, since it is asked by id."""
+        # A stack shows its old status for a moment after the request; its own event shows that the operation ended.
+        return self._until(stack_id, lambda stack: not stack.busy and stack.status == self._root_status)
+
+    def watch(self, stack_id: str) -> Stack:
+        """Tells every operation that begins from now on, for as long as there is the stack; returns the deleted one."""
+        self.mark(stack_id)
+        self._watched_since = datetime.datetime.now(datetime.UTC)
+        return self._until(stack_id, lambda stack: stack.status == _DELETED)
+
+    def _until(self, stack_id: str, is_over: Callable[[Stack], bool]) -> Stack:
         started = self.clock()
         self._paths, self._open = {stack_id: ""}, {stack_id: True}
         pause = _FIRST_PAUSE_SECONDS
@@ -63,10 +85,12 @@ class Follower:
                 self._tell(event, self.clock() - started)
                 if event.get("PhysicalResourceId") == stack_id:
                     self._root_status = event["ResourceStatus"]
-            # A stack shows its old status for a moment after the request; its own event shows that the operation ended.
-            ended = not stack.busy and stack.status == self._root_status
-            if self.launches is not None and self._begun is not None:
-                self.launches.tell(self._begun, self.clock() - started, last=ended)
+            ended = is_over(stack)
+            since = self._watched_since or self._begun
+            if self.launches is not None and since is not None:
+                self.launches.tell(since, self.clock() - started, last=ended)
+            if self.beside is not None:
+                self.beside.tell(self.clock() - started, last=ended)
             if ended:
                 return stack
             pause = _FIRST_PAUSE_SECONDS if news else min(pause * 1.5, _LONGEST_PAUSE_SECONDS)

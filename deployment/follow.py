@@ -1,28 +1,43 @@
-"""`python -m deployment follow`: watches an operation that was started elsewhere, such as by the AWS CLI."""
+"""`make follow`: watches a stack and its cluster, also an operation that was started elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 
 from deployment import stacks
 from deployment.aws import Aws
 from deployment.events import Follower
 from deployment.launches import FailedLaunches
 from deployment.refusal import Refusal
+from deployment.status.gather import Sources
+from deployment.status.watching import ClusterNews
 
 _GOOD = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"}
+# Each line as it comes, through a pipe, too.
+_say = partial(print, flush=True)
 
 
-def run(aws: Aws, name: str, *, resources: bool, say: Callable[[str], None] = print) -> bool:
-    """Tells the operation that was started last on the stack, until it ends; True when it did what it was to do."""
+def run(aws: Aws, name: str, *, resources: bool, operation: bool = False, say: Callable[[str], None] = _say) -> bool:
+    """Tells what happens in the stack and in its cluster; True when it did what it was to do.
+
+    While an operation is under way: until its end. Otherwise until Ctrl-C, or until the stack is deleted. With
+    `operation`: the one that was started last, to its end, also where that has come.
+    """
     cloudformation = aws.client("cloudformation")
     stack = stacks.find(cloudformation, name)
     if stack is None:
         raise Refusal(f"there is no stack {name}")
     launches = FailedLaunches(aws.client("autoscaling"), stack.uuid, say)
-    follower = Follower(cloudformation, say, resources, launches)
-    follower.mark_before_latest(stack.stack_id)
-    return ended(follower, stack.stack_id, say)
+    follower = Follower(cloudformation, say, resources, launches, ClusterNews(Sources(aws, stack), say))
+    if operation or stack.busy or stack.status == "DELETE_COMPLETE":
+        follower.mark_before_latest(stack.stack_id)
+        return ended(follower, stack.stack_id, say)
+    say(f"{stack.name} is {stack.status}; what happens from now on is told until Ctrl-C")
+    with suppress(KeyboardInterrupt):
+        follower.watch(stack.stack_id)
+    return True
 
 
 def ended(follower: Follower, stack_id: str, say: Callable[[str], None]) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from coordination.adapters import activities
 from coordination.adapters.errors import AWS_ERRORS, code, message, unknown
 from coordination.instances import GroupInstance, Groups, PoolGroup, SlotGroup
-from coordination.launches import Launches
+from coordination.launches import GroupActivities, Launches
 from coordination.names import (
     CLUSTER_TAG,
     CONTROL_PLANE_ROLE,
@@ -123,6 +123,10 @@ class ClusterGroups:
         """How the last launches of a group went."""
         return activities.launches(self._autoscaling, group)
 
+    def activities(self, group: str) -> Reading[GroupActivities]:
+        """The same, and since when instances have been launched or terminated."""
+        return activities.look(self._autoscaling, group)
+
     def resume(self, group: str, processes: Collection[str]) -> Request:
         """Resume processes of a group; those that are not suspended go on."""
         try:
@@ -224,7 +228,16 @@ def _slots(group: Mapping[str, Any], tags: Mapping[str, str]) -> list[SlotGroup]
 def _pools(group: Mapping[str, Any], tags: Mapping[str, str]) -> list[PoolGroup]:
     if POOL_TAG not in tags:
         return []
-    return [PoolGroup(group["AutoScalingGroupName"], tags[POOL_TAG], _suspended(group))]
+    return [
+        PoolGroup(
+            name=group["AutoScalingGroupName"],
+            pool=tags[POOL_TAG],
+            suspended=_suspended(group),
+            min_size=group["MinSize"],
+            desired=group["DesiredCapacity"],
+            max_size=group["MaxSize"],
+        )
+    ]
 
 
 def _suspended(group: Mapping[str, Any]) -> frozenset[str]:

@@ -100,7 +100,7 @@ def _next_step(why: Hold, row: Member, table: str) -> str:
         case Unknown():
             return "Look at the agents: holdfast-node status on a control plane, and the log of holdfast-agent.service."
         case Pending():
-            return "Look at what is in the way: holdfast-node status shows the operation and the nodes that boot."
+            return "Look at what is in the way: make status shows the operation and the nodes that boot."
         case Objection.BELOW_MAJORITY_OF_SLOTS:
             return (
                 "It leaves once another voter has joined. If none can, give its slot room for an instance. "

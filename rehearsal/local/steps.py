@@ -134,7 +134,7 @@ class Rehearsal:
 
     def follow(self) -> None:
         """Tells the stack's creation until it is over. Raises StepFailed when it has failed."""
-        self._watch("follow", "--stack", STACK, "--stacks-only")
+        self._watch("follow", "--stack", STACK, "--operation", "--stacks-only")
         self.say("stack complete")
 
     def lint(self) -> None:

@@ -1,88 +1,40 @@
-"""From a snapshot to a report: what is told of each part, what needs attention, what could not be found out. Pure."""
+"""From a snapshot to a report: what is told of each part, what needs attention, what could not be found out. Pure.
+
+What the cluster table says is told by coordination.report; here is what a node alone sees.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import IntEnum
-from typing import Any
 
-from coordination.drains import Drain
 from coordination.members import Member, MemberState
 from coordination.names import CONTROL_PLANE_ROLE
-from coordination.node_leases import LeaseName
-from coordination.observed_state import OLD_SECONDS, ClusterObservation
 from coordination.outcomes import Reading, Unknown
-from coordination.record import ClusterRecord, Phase
+from coordination.report.parts import Attention, Part, Report, ago
+from coordination.report.table import TableRows, record_part, table_parts
 from userdata.agent.observe.members import by_etcd, member_of
 from userdata.etcd.model import hexadecimal
 from userdata.etcd.view import EtcdView, address
 from userdata.logs.lines import Outcome
 from userdata.pki.inventory import HeldCertificate
 from userdata.shipping.progress import LogProgress, Progress, behind
-from userdata.status.snapshot import Snapshot, StageLine, StatusRows, Who
+from userdata.status.snapshot import Snapshot, StageLine, Who
 
 _STAGES = 12
 """How many of the last stages are told."""
 
 
-class Verdict(IntEnum):
-    """The program's exit code."""
-
-    HEALTHY = 0
-    ATTENTION = 1
-    UNKNOWN = 2
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part of the report."""
-
-    name: str
-    rows: tuple[tuple[str, ...], ...] = ()
-    """For people: cells that stand below each other."""
-    data: Any = None
-    """For programs: the same as JSON; None where nothing is known."""
-    attention: tuple[str, ...] = ()
-    unknown: tuple[str, ...] = ()
-    """What could not be found out, and why."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """`parts` in the order in which they are told."""
-
-    now: float
-    title: str
-    parts: tuple[Part, ...]
-
-    @property
-    def verdict(self) -> Verdict:
-        """What needs attention goes before what is unknown: it is known to be wrong."""
-        if any(part.attention for part in self.parts):
-            return Verdict.ATTENTION
-        return Verdict.UNKNOWN if any(part.unknown for part in self.parts) else Verdict.HEALTHY
-
-
 def decide(snapshot: Snapshot) -> Report:
     """What a snapshot comes to: always the same."""
-    parts = [_record(snapshot.record)]
+    parts = [record_part(snapshot.record)]
     if snapshot.etcd is not None:
         parts.append(_members(snapshot.table, snapshot.etcd))
     if snapshot.table is not None:
-        parts += _table_parts(snapshot.table, snapshot.now)
+        parts += table_parts(snapshot.table, snapshot.now)
     parts += [_certificates(snapshot.certificates, snapshot.now), _stages(snapshot.stages, snapshot.now)]
     parts.append(_logs(snapshot.logs, snapshot.now))
     return Report(snapshot.now, _title(snapshot.who), (_node(snapshot.who), *parts))
-
-
-def ago(seconds: float) -> str:
-    """How long ago something was, roughly."""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit} ago"
-    return f"{max(seconds, 0):.0f} s ago"
 
 
 def _title(who: Reading[Who]) -> str:
@@ -100,21 +52,7 @@ def _node(who: Reading[Who]) -> Part:
     return Part("node", data=vars(who.value), unknown=unknown)
 
 
-def _record(reading: Reading[ClusterRecord | None]) -> Part:
-    if isinstance(reading, Unknown):
-        return Part("record", unknown=(reading.reason,))
-    record = reading.value
-    if record is None:
-        return Part("record", data={}, attention=("there is no cluster record: no node has initialised the cluster",))
-    told = [f"epoch {record.epoch} is {record.phase}"]
-    told += [f"etcd {record.etcd_cluster_id}"] if record.etcd_cluster_id else []
-    told += [f"keys of epoch {record.pki_epoch}"] if record.pki_epoch else []
-    told += [f"claimed by {record.owner or 'nobody'}"]
-    wrong = () if record.phase is Phase.READY else (f"the cluster is {record.phase}, and not ready",)
-    return Part("record", ((", ".join(told),),), {**record.fields()}, wrong)
-
-
-def _members(table: Reading[StatusRows] | None, etcd: Reading[EtcdView]) -> Part:
+def _members(table: Reading[TableRows] | None, etcd: Reading[EtcdView]) -> Part:
     rows = () if table is None or isinstance(table, Unknown) else table.value.members
     unknown = tuple(reading.reason for reading in (table, etcd) if isinstance(reading, Unknown))
     if isinstance(etcd, Unknown):
@@ -167,7 +105,7 @@ def _members(table: Reading[StatusRows] | None, etcd: Reading[EtcdView]) -> Part
     wrong += [each.reason for each in by_etcd(rows, view.listed)]
     if not view.leader_id:
         wrong.append("etcd has no leader")
-    return Part("members", tuple(cells_list), data, tuple(wrong), unknown)
+    return Part("members", tuple(cells_list), data, tuple(map(Attention, wrong)), unknown)
 
 
 def _row_data(row: Member) -> Mapping[str, object]:
@@ -177,57 +115,6 @@ def _row_data(row: Member) -> Mapping[str, object]:
         "address": row.address,
         "row": row.state.value,
     }
-
-
-def _table_parts(reading: Reading[StatusRows], now: float) -> list[Part]:
-    if isinstance(reading, Unknown):
-        return [Part(name, unknown=(reading.reason,)) for name in ("leases", "conditions", "drains", "observation")]
-    table = reading.value
-    owners = {lease.name: lease.owner for lease in table.leases}
-    leases = Part(
-        "leases",
-        tuple((lease.name.value, lease.owner or "free", f"fence {lease.fence}") for lease in table.leases),
-        [{"name": lease.name.value, "owner": lease.owner, "fence": lease.fence} for lease in table.leases],
-        () if owners.get(LeaseName.AGENT) else ("no agent holds lease#agent",),
-    )
-    conditions = Part(
-        "conditions",
-        tuple((each.name, ago(now - each.since), each.reason, each.next_step) for each in table.conditions),
-        [vars(each) for each in table.conditions],
-        tuple(f"{each.name}: {each.reason}" for each in table.conditions),
-    )
-    seen = _observation(table.observation, now)
-    return [leases, conditions, _drains(table.drains, now), seen, Part("table", unknown=table.malformed)]
-
-
-def _drains(found: Sequence[Drain], now: float) -> Part:
-    return Part(
-        "drains",
-        tuple((each.instance_id, f"since {ago(now - each.requested_at)}", _drain(each, now)) for each in found),
-        [{"instance_id": each.instance_id, **each.fields()} for each in found],
-        tuple(
-            f"nobody drains {each.instance_id}, which terminates: its time was over {ago(now - each.deadline)}"
-            for each in found
-            if each.outcome is None and each.is_overdue(int(now))
-        ),
-    )
-
-
-def _drain(seen: Drain, now: float) -> str:
-    if seen.outcome is not None:
-        return f"{seen.outcome} by {seen.by or 'nobody'}"
-    left = seen.deadline - now
-    return f"its pods have {left:.0f} s left" if left > 0 else "its pods are deleted"
-
-
-def _observation(seen: ClusterObservation | None, now: float) -> Part:
-    if seen is None:
-        return Part("observation", data={}, attention=("no agent has looked at the cluster yet",))
-    age = now - seen.observed_at
-    size = "?" if seen.size_bytes is None else f"{seen.size_bytes / 2**20:.0f} MiB"
-    nodes = "nodes unknown" if seen.nodes is None else f"{seen.nodes_ready} of {seen.nodes} nodes ready"
-    old = (f"no agent has looked at the cluster since {ago(age)}",) if age > OLD_SECONDS else ()
-    return Part("observation", ((f"{ago(age)} by {seen.by}", nodes, f"etcd {size}"),), {**seen.fields()}, old)
 
 
 def _certificates(held: Sequence[HeldCertificate], now: float) -> Part:
@@ -250,16 +137,16 @@ def _certificates(held: Sequence[HeldCertificate], now: float) -> Part:
         data.append({"name": name, "days_left": round(days, 3), "renewed_by": each.place.renewal.value})
         if each.is_alarming(moment):
             wrong.append(f"{name} ends in {days:.1f} days" if days > 0 else f"{name} has ended")
-    return Part("certificates", tuple(cells), data, tuple(wrong), tuple(unknown))
+    return Part("certificates", tuple(cells), data, tuple(map(Attention, wrong)), tuple(unknown))
 
 
 def _stages(reading: Reading[tuple[StageLine, ...]], now: float) -> Part:
     if isinstance(reading, Unknown):
         return Part("boot", unknown=(reading.reason,))
     lines = reading.value
-    wrong: tuple[str, ...] = ()
+    wrong: tuple[Attention, ...] = ()
     if lines and lines[-1].outcome is not Outcome.DONE:
-        wrong = (f"the boot is at {lines[-1].stage}, {lines[-1].outcome}: {lines[-1].reason}",)
+        wrong = (Attention(f"the boot is at {lines[-1].stage}, {lines[-1].outcome}: {lines[-1].reason}"),)
     return Part(
         "boot",
         tuple(
@@ -279,7 +166,7 @@ def _logs(reading: Reading[Progress], now: float) -> Part:
         "logs",
         tuple((each.name, f"shipped until {ago(now - each.caught_up_at)}", _loss(each), each.reason) for each in found),
         [vars(each) for each in found],
-        tuple(behind(reading.value, now)),
+        tuple(map(Attention, behind(reading.value, now))),
     )
 
 

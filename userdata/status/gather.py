@@ -4,44 +4,27 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from coordination.fields import parsed
-from coordination.names import (
-    CLUSTER_ITEM,
-    CONDITION_ITEM_PREFIX,
-    DRAIN_ITEM_PREFIX,
-    LEASE_ITEM_PREFIX,
-    MEMBER_ITEM_PREFIX,
-    OBSERVATION_ITEM,
-)
+from coordination.names import CLUSTER_ITEM
 from coordination.outcomes import Known, Reading, Unknown
 from coordination.ports import TableReader
 from coordination.record import ClusterRecord, cluster_record
-from coordination.rows import Rows, read, understood, unreadable
+from coordination.report.table import READ, TableRows, table_rows
+from coordination.rows import read
 from userdata.agent.certificate_renewal import found
 from userdata.etcd.view import EtcdView
 from userdata.logs.files import LOG_FOLDER
 from userdata.logs.lines import Outcome
 from userdata.pki.inventory import CONTROL_PLANE, KUBELET
 from userdata.shipping.progress import PROGRESS_FILE, Progress, parse
-from userdata.status.snapshot import Snapshot, StageLine, StatusRows, Who
+from userdata.status.snapshot import Snapshot, StageLine, Who
 
 BOOT_LOG = f"{LOG_FOLDER}/boot.log"
-# A scan, for a person who asks once. Boot rows are left out: how a boot goes is told by the log of its own node.
-_READ = (
-    CLUSTER_ITEM,
-    MEMBER_ITEM_PREFIX,
-    LEASE_ITEM_PREFIX,
-    CONDITION_ITEM_PREFIX,
-    DRAIN_ITEM_PREFIX,
-    OBSERVATION_ITEM,
-)
-
-Parsed = TypeVar("Parsed")
 
 
 @dataclass(frozen=True)
@@ -118,37 +101,13 @@ def _stage(text: str) -> StageLine | None:
         return None
 
 
-def _read(sources: StatusSources) -> tuple[Reading[ClusterRecord | None], Reading[StatusRows] | None]:
+def _read(sources: StatusSources) -> tuple[Reading[ClusterRecord | None], Reading[TableRows] | None]:
     table = sources.table
     if isinstance(table, Unknown):
         return table, table if sources.is_control_plane else None
     if not sources.is_control_plane:
         return parsed(table.value.get(CLUSTER_ITEM), cluster_record), None
-    rows = read(table.value, _READ)
+    rows = read(table.value, READ)
     if isinstance(rows, Unknown):
         return rows, rows
-    return rows.value.record, Known(_table(rows.value))
-
-
-def _table(rows: Rows) -> StatusRows:
-    """Nothing is ignored: what cannot be understood is told, but for the record, which the caller has."""
-    record = rows.record.value if isinstance(rows.record, Known) else None
-    unknown = [
-        each.reason
-        for found in (rows.members, rows.leases, rows.conditions, rows.drains)
-        for each in unreadable(found).values()
-    ]
-    unknown += [rows.observation.reason] if isinstance(rows.observation, Unknown) else []
-    return StatusRows(
-        # Without a record nobody knows which epoch counts, so all are shown.
-        members=tuple(row for row in _ordered(rows.members) if record is None or row.epoch == record.epoch),
-        leases=_ordered(rows.leases),
-        conditions=_ordered(rows.conditions),
-        drains=_ordered(rows.drains),
-        observation=rows.observation.value if isinstance(rows.observation, Known) else None,
-        malformed=tuple(unknown),
-    )
-
-
-def _ordered(found: Mapping[str, Reading[Parsed]]) -> tuple[Parsed, ...]:
-    return tuple(value for _, value in sorted(understood(found).items(), key=lambda pair: pair[0]))
+    return rows.value.record, Known(table_rows(rows.value))

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from coordination.conditions import Condition
-from coordination.drains import Drain
-from coordination.members import Member
-from coordination.node_leases import NodeLease
-from coordination.observed_state import ClusterObservation
 from coordination.outcomes import Reading
 from coordination.record import ClusterRecord
+from coordination.report.table import TableRows
 from userdata.etcd.view import EtcdView
 from userdata.logs.lines import Outcome
 from userdata.pki.inventory import HeldCertificate
@@ -42,26 +38,13 @@ class StageLine:
 
 
 @dataclass(frozen=True)
-class StatusRows:
-    """What a control plane reads in the cluster table. Member rows are those of the record's epoch."""
-
-    members: tuple[Member, ...]
-    leases: tuple[NodeLease, ...]
-    conditions: tuple[Condition, ...]
-    drains: tuple[Drain, ...]
-    observation: ClusterObservation | None
-    malformed: tuple[str, ...]
-    """Items that cannot be understood, a line each."""
-
-
-@dataclass(frozen=True)
 class Snapshot:
     """One look. `now` is in seconds since 1970."""
 
     now: float
     who: Reading[Who]
     record: Reading[ClusterRecord | None]
-    table: Reading[StatusRows] | None
+    table: Reading[TableRows] | None
     etcd: Reading[EtcdView] | None
     certificates: tuple[HeldCertificate, ...]
     stages: Reading[tuple[StageLine, ...]]

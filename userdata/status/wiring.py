@@ -10,6 +10,7 @@ from coordination.adapters.clients import client
 from coordination.adapters.table import ClusterTable
 from coordination.outcomes import Known, Reading, Unknown
 from coordination.ports import TableReader
+from coordination.report.rendering import document, screen
 from userdata.config import node_file
 from userdata.config.node_file import NodeFile
 from userdata.etcd.view import look, member_at
@@ -17,7 +18,6 @@ from userdata.host import environment
 from userdata.host.instance import Metadata
 from userdata.status.decide import decide
 from userdata.status.gather import StatusSources, gather
-from userdata.status.rendering import document, screen
 from userdata.status.snapshot import Who
 
 

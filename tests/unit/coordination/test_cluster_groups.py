@@ -326,12 +326,13 @@ def test_a_look_shows_where_a_slot_comes_from_and_the_pools_too(world: World) ->
     ]
     pool["Tags"].append({"Key": "holdfast:pool", "Value": "general"})
     pool["SuspendedProcesses"] = [{"ProcessName": "Launch"}]
+    pool |= {"DesiredCapacity": 2, "MaxSize": 5}
     answer = {"AutoScalingGroups": [pool, slot]}
     world.stubs["autoscaling"].add_response("describe_auto_scaling_groups", answer, {"Filters": FILTERS})
     seen = world.groups.groups()
     assert isinstance(seen, Known)
     assert seen.value.slots == (SlotGroup("demo-Slot1", "1", 1, 1, 2, stack_id=STACK_ID, logical_id="Slot1"),)
-    assert seen.value.pools == (PoolGroup("demo-Pool", "general", frozenset({"Launch"})),)
+    assert seen.value.pools == (PoolGroup("demo-Pool", "general", frozenset({"Launch"}), 1, 2, 5),)
 
 
 def test_the_named_processes_are_resumed_and_no_others(world: World) -> None:

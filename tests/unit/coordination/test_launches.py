@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 import pytest
 from botocore.stub import Stubber
 
-from coordination.adapters.activities import launches
-from coordination.launches import Launches, LaunchFailure
+from coordination.adapters.activities import launches, look
+from coordination.launches import GroupActivities, Launches, LaunchFailure
 from coordination.outcomes import Known, Reading, Unknown
 
 LAUNCHING = "Launching a new EC2 instance"
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 REQUEST = {"AutoScalingGroupName": "slot0", "MaxRecords": 20}
 
 
@@ -22,7 +24,7 @@ def activity(code: str, message: str = "", description: str = LAUNCHING) -> dict
         "AutoScalingGroupName": "slot0",
         "Cause": "At 2026-01-01T00:00:00Z an instance was started",
         "Description": description,
-        "StartTime": "2026-01-01T00:00:00Z",
+        "StartTime": BEGAN,
         "StatusCode": code,
     }
     return {**shown, "StatusMessage": message} if message else shown
@@ -114,3 +116,33 @@ def test_activities_that_cannot_be_read_are_unknown_and_no_success() -> None:
 def _failures(found: Reading[Launches]) -> tuple[LaunchFailure, ...]:
     assert isinstance(found, Known)
     return found.value.failures
+
+
+def looked(*activities: dict[str, Any]) -> Reading[GroupActivities]:
+    make: Any = boto3.client
+    client = make("autoscaling", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+    with Stubber(client) as stub:
+        asked = {"AutoScalingGroupName": "slot0", "MaxRecords": 100}
+        stub.add_response("describe_scaling_activities", {"Activities": list(activities)}, asked)
+        return look(client, "slot0")
+
+
+def test_since_when_an_instance_is_held_is_what_the_activity_that_has_not_ended_says() -> None:
+    began = int(BEGAN.timestamp())
+    found = looked(
+        activity("MidTerminatingLifecycleAction", description="Terminating EC2 instance: i-1"),
+        activity("MidLifecycleAction", description=f"{LAUNCHING}: i-2"),
+        activity("Successful", description=f"{LAUNCHING}: i-1"),
+        activity("Cancelled", "the hook was abandoned", description=f"{LAUNCHING}: i-3"),
+    )
+    # A launch that went well came before: what failed since is the last one.
+    assert found == Known(GroupActivities(Launches(), {"i-1": began, "i-2": began}))
+
+
+def test_the_newest_activity_of_an_instance_counts() -> None:
+    later = activity("InProgress", description="Terminating EC2 instance: i-1") | {
+        "StartTime": BEGAN + timedelta(hours=1)
+    }
+    found = looked(later, activity("InProgress", description="Moving EC2 instance out of Standby: i-1"))
+    assert isinstance(found, Known)
+    assert found.value.since == {"i-1": int(BEGAN.timestamp()) + 3600}

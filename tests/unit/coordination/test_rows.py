@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from coordination.boot_failures import BootFailures
 from coordination.conditions import Condition
 from coordination.drains import requested
 from coordination.function_lease import FunctionLease
 from coordination.members import Member, MemberState
 from coordination.names import (
+    BOOT_FAILURES_ITEM_PREFIX,
     BOOT_ITEM_PREFIX,
     CLUSTER_ITEM,
     CONDITION_ITEM_PREFIX,
@@ -62,10 +64,12 @@ ITEMS: tuple[Item, ...] = (
     as_item(f"{LEASE_ITEM_PREFIX}join", {"Owner": "i-1", "Counter": 4, "Fence": 2}),
     FunctionLease("f", 17, 1).item(),
     as_item(f"{LEASE_ITEM_PREFIX}of-a-later-release", {"Held": True}),
+    {TABLE_KEY: f"{BOOT_FAILURES_ITEM_PREFIX}0", "i-7": 1_800_000_000},
 )
 ALL = (
     CLUSTER_ITEM,
     MEMBER_ITEM_PREFIX,
+    BOOT_FAILURES_ITEM_PREFIX,
     BOOT_ITEM_PREFIX,
     CONDITION_ITEM_PREFIX,
     LEASE_ITEM_PREFIX,
@@ -95,6 +99,7 @@ def test_every_item_becomes_its_row() -> None:
     assert found.drains == {"i-8": Known(DRAIN)}
     assert [row.instance_id for row in understood(found.boots).values()] == ["i-9"]
     assert list(found.boots) == [ARN]
+    assert found.boot_failures == {"0": Known(BootFailures({"i-7": 1_800_000_000}))}
     # The function's own lease is judged otherwise, and what a later release calls its lease is nobody's here.
     assert list(found.leases) == [LeaseName.JOIN]
     assert isinstance(found.restore_approval, Known)

@@ -145,3 +145,54 @@ def test_failed_launches_are_asked_for_until_the_operation_has_ended() -> None:
     )
     follower(script, [], launches=Launches(None, "uuid")).follow(ROOT)
     assert asked == [(0.0, False), (0.0, True)]
+
+
+def test_a_watch_tells_each_operation_that_begins_and_ends_with_the_stack() -> None:
+    said: list[str] = []
+    script = CloudFormation(
+        [
+            "UPDATE_COMPLETE",
+            "UPDATE_COMPLETE",
+            "UPDATE_IN_PROGRESS",
+            "UPDATE_COMPLETE",
+            "DELETE_IN_PROGRESS",
+            "DELETE_COMPLETE",
+        ],
+        [
+            [event(1, "CREATE_IN_PROGRESS"), vpc(2, "CREATE_COMPLETE"), event(3, "UPDATE_COMPLETE")],
+            [],
+            [event(4, "UPDATE_IN_PROGRESS"), network(5, "UPDATE_IN_PROGRESS"), vpc(6, "UPDATE_COMPLETE")],
+            [network(7, "UPDATE_COMPLETE"), event(8, "UPDATE_COMPLETE")],
+            [event(9, "DELETE_IN_PROGRESS"), network(10, "DELETE_IN_PROGRESS"), vpc(11, "DELETE_COMPLETE")],
+            [network(12, "DELETE_COMPLETE"), event(13, "DELETE_COMPLETE")],
+        ],
+    )
+    script.describe_stacks(ROOT)
+    beside = Counted()
+    assert follower(script, said, beside=beside).watch(ROOT).status == "DELETE_COMPLETE"
+    told = [line.split(" s  ")[1].split() for line in said]
+    assert told[:4] == [
+        ["UPDATE_IN_PROGRESS", "holdfast"],
+        ["UPDATE_IN_PROGRESS", "Network"],
+        ["UPDATE_COMPLETE", "Network/Vpc"],
+        ["UPDATE_COMPLETE", "Network"],
+    ]
+    assert told[5:] == [
+        ["DELETE_IN_PROGRESS", "holdfast"],
+        ["DELETE_IN_PROGRESS", "Network"],
+        ["DELETE_COMPLETE", "Network/Vpc"],
+        ["DELETE_COMPLETE", "Network"],
+        ["DELETE_COMPLETE", "holdfast"],
+    ]
+    # At every look, and once more at the end.
+    assert beside.told == [False] * 4 + [True]
+
+
+class Counted:
+    """Remembers when it was asked to tell what happens beside."""
+
+    def __init__(self) -> None:
+        self.told: list[bool] = []
+
+    def tell(self, seconds: float, *, last: bool = False) -> None:
+        self.told.append(last)

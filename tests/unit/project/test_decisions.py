@@ -37,6 +37,7 @@ PROSE = {
     # What is shown, and not what is done.
     "coordination/adapters/errors.py unknown": "a message that is empty is not shown",
     "coordination/operations.py __str__": "a reason that is empty is not shown",
+    "coordination/report/rendering.py _told": "nor is a next step",
     "userdata/shipping/wiring.py _store": "the same",
     "functions/reconcile/decide.py _name": "a condition whose words have changed is stored anew",
     "userdata/boot/control_plane.py _store_condition": "the same",

@@ -56,6 +56,7 @@ BREAKING = [
     ("coordination.names", "coordination.outcomes", "Names stand on nothing"),
     ("coordination.record", "botocore", "is pure, but for its adapters"),
     ("coordination.new_module", "coordination.adapters.table", "is pure, but for its adapters"),
+    ("coordination.report.new_module", "coordination.adapters.table", "is pure, but for its adapters"),
     # function
     ("functions.reconcile.gather", "boto3", "boto3 appears in adapters only"),
     ("functions.reconcile.gather", "boto3", "What the function is made of sees no AWS"),

@@ -20,6 +20,7 @@ from coordination.instances import GroupInstance
 from coordination.names import TABLE_KEY, boot_item
 from coordination.outcomes import Done, Item, Known, Unknown
 from coordination.record import ClusterRecord, Phase
+from coordination.report.rendering import document
 from coordination.timings import Timings
 from coordination.writes import as_item
 from functions.reconcile.decide import decide as function_decides
@@ -45,7 +46,6 @@ from userdata.kube.resources import Object, Resource
 from userdata.kubeadm.tokens import GROUP
 from userdata.status import gather as status
 from userdata.status.decide import decide as status_decides
-from userdata.status.rendering import document
 from userdata.status.snapshot import Who
 
 PREFIX = "arn:aws:ec2:us-east-1:123456789012:instance/"

@@ -13,12 +13,13 @@ from coordination.function_lease import FunctionLease
 from coordination.node_leases import LeaseName, NodeLease, take
 from coordination.observed_state import ClusterObservation
 from coordination.outcomes import Item, Known, Reading, Unknown
+from coordination.report.parts import Verdict
 from coordination.writes import as_item
 from tests.unit.userdata.agent.looks import NOW, RECORD, ROWS, THREE, row, view
 from userdata.logs.files import log_file
 from userdata.logs.lines import Clocks, Log, Outcome
 from userdata.shipping.progress import PROGRESS_FILE, LogProgress, Progress, document
-from userdata.status.decide import Verdict, decide
+from userdata.status.decide import decide
 from userdata.status.gather import BOOT_LOG, StatusSources, gather, logs, stages
 from userdata.status.snapshot import Snapshot, Who
 

@@ -1,0 +1,79 @@
+"""Next steps as complete commands, for what a look from outside finds. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from coordination.report.parts import Attention, Part
+from deployment import deletable
+from deployment.stacks import Stack
+
+_SINCE = "30m"
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What may be typed about the cluster of this root stack."""
+
+    stack: Stack
+
+    def after(self, part: Part, step: str) -> Part:
+        """The part, with this next step for whatever in it has none."""
+        told = tuple(each if each.next_step else Attention(each.what, step) for each in part.attention)
+        return replace(part, attention=told)
+
+    def control_planes(self) -> str:
+        """Reads what boots, agents, etcd and API servers wrote last."""
+        return self._logs("Services", "ControlPlaneLogGroup")
+
+    def workers(self) -> str:
+        """The same of workers."""
+        return self._logs("Services", "WorkerLogGroup")
+
+    def function(self) -> str:
+        """Reads what the function's passes decided last."""
+        return self._logs("Lifecycle", "FunctionLogGroup")
+
+    def silence(self, instances: Collection[str]) -> str:
+        """What to do where no agent looks at the cluster any more. `instances` are those of the slots."""
+        step = (
+            f"Read what the control planes wrote last: {self.control_planes()} . Terminate none of them before you "
+            "know that others hold the data (docs/how-to/recover-from-lost-quorum.md)."
+        )
+        if not instances:
+            return step
+        reboot = f"aws ec2 reboot-instances --region {self.stack.region} --instance-ids {' '.join(sorted(instances))}"
+        return f"{step} Those that do not respond keep their data over a reboot: {reboot}"
+
+    def console(self, instance_id: str) -> str:
+        """Reads what an instance wrote to its console."""
+        named = f"--region {self.stack.region} --instance-id {instance_id}"
+        return f"aws ec2 get-console-output {named} --latest --output text"
+
+    def stack_failure(self) -> str | None:
+        """What to do about a stack in this status; None where nothing is to be done."""
+        stack = self.stack
+        match stack.status:
+            case "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "DELETE_FAILED":
+                return deletable.after_failed_creation(stack) or deletable.command(stack)
+            case "UPDATE_ROLLBACK_FAILED":
+                named = f"--region {stack.region} --stack-name {stack.name}"
+                return f"finish its rollback: aws cloudformation continue-update-rollback {named}"
+            case "CREATE_FAILED" | "UPDATE_FAILED" | "IMPORT_ROLLBACK_FAILED":
+                failed = "StackEvents[?ends_with(ResourceStatus, '_FAILED')].[LogicalResourceId, ResourceStatusReason]"
+                asked = f"aws cloudformation describe-stack-events --region {stack.region} --stack-name {stack.name}"
+                return (
+                    f'see what failed: {asked} --query "{failed}" --output text ; correct it, and deploy again: '
+                    f"make deploy STACK={stack.name} REGION={stack.region}"
+                )
+            case _:
+                return None
+
+    def _logs(self, layer: str, logical_id: str) -> str:
+        """CloudFormation makes the name of the group of the nested stack's name, the logical id, and random letters."""
+        region = f"--region {self.stack.region}"
+        query = f"logGroups[?contains(logGroupName, '-{logical_id}-')].logGroupName"
+        prefix = f"--log-group-name-prefix {self.stack.name}-{layer}-"
+        name = f'aws logs describe-log-groups {region} {prefix} --query "{query}" --output text'
+        return f'aws logs tail {region} --since {_SINCE} "$({name})"'

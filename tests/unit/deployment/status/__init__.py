@@ -1,0 +1,1 @@
+"""`make status` and `make follow`."""
