@@ -1,4 +1,4 @@
-"""The command line behind the targets of make for a real account: `make package`, `deploy`, `status`, `kubeconfig`, …"""
+"""The command line behind the targets of make for a real account, such as `make package`, `deploy` and `status`."""
 
 from __future__ import annotations
 

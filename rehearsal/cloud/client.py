@@ -63,11 +63,12 @@ class Client:
         )
 
     def script(self, name: str, command: Sequence[str]) -> Path:
-        """A program for people that runs this one, with what they type behind it."""
+        """A program for people that runs this one, with what they type behind it, and as KUBECONFIG says."""
         whole, environment = self._entering(command, None)
         path = self.folder / name
-        words = ["exec", "env", "-i", *(f"{key}={value}" for key, value in environment.items()), *whole]
-        path.write_text(f'#!/bin/sh\n{shlex.join(words)} "$@"\n', encoding="utf-8")
+        words = ["exec", "env", "-i", *(f"{key}={value}" for key, value in environment.items())]
+        kept = '${KUBECONFIG:+"KUBECONFIG=$KUBECONFIG"}'
+        path.write_text(f'#!/bin/sh\n{shlex.join(words)} {kept} {shlex.join(whole)} "$@"\n', encoding="utf-8")
         path.chmod(0o700)
         return path
 

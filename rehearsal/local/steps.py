@@ -59,7 +59,8 @@ class Rehearsal:
         self._image: str | None = None
         self.facts: Facts = surroundings.facts(config)
         """What of the configuration decides what is made around the cluster."""
-        self._templates = folder / "templates"
+        self.templates = folder / "templates"
+        """Where the generated ones are."""
         self._build = folder / "build"
         self._logs = folder
         self._processes = processes
@@ -102,10 +103,10 @@ class Rehearsal:
 
         surroundings.make_bucket(self.client("s3"), self.facts.region)
         packaged = str(self._build / "packaged.json")
-        package = ["package", "--template-file", str(self._templates / "root.json"), "--s3-bucket", BUCKET]
+        package = ["package", "--template-file", str(self.templates / "root.json"), "--s3-bucket", BUCKET]
         package += ["--use-json", "--output-template-file", packaged]
         packaging = self._processes.start("package", [*_AWS, *package], self.environment)
-        declared = json.loads((self._templates / "root.json").read_text(encoding="utf-8"))["Parameters"]
+        declared = json.loads((self.templates / "root.json").read_text(encoding="utf-8"))["Parameters"]
         values = surroundings.prepare(self.client, self.facts, declared, self._image)
         if not self._stubbed:
             values["ApiClientCidrs"] = self.facts.client_cidr
@@ -164,7 +165,7 @@ class Rehearsal:
         That is what its templates keep, and what nodes have put into SSM: no stack knows of it, and a restored cluster
         needs the keys among it.
         """
-        found = stacks.kept(self.client("cloudformation"), STACK, self._templates / "root.json")
+        found = stacks.kept(self.client("cloudformation"), STACK, self.templates / "root.json")
         return found | (self.present("parameter") - stacks.made(self.client("cloudformation"), STACK))
 
     def present(self, kind: str) -> set[str]:
@@ -188,10 +189,10 @@ class Rehearsal:
 
     def _generate(self) -> subprocess.Popen[str]:
         """Writes the templates and the function's zip; cfn-lint, which takes longest, goes on beside what follows."""
-        run([*_PYTHON, "generator", "--config", str(self._config), "--out", str(self._templates)])
+        run([*_PYTHON, "generator", "--config", str(self._config), "--out", str(self.templates)])
         if self._change is not None:
-            self._change(self._templates)
-        files = sorted(self._templates.glob("*.json"))
+            self._change(self.templates)
+        files = sorted(self.templates.glob("*.json"))
         self.say(f"{len(files)} templates generated from {self._config}")
         linting = self._processes.start("lint", lint.command(files, self.facts.region))
         run([*_PYTHON, "functions.package", "--out", str(self._build / "reconcile.zip")])
@@ -234,7 +235,7 @@ class Rehearsal:
         """What `make package` and `make deploy` print when some values, each `Key=Value`, are others. StepFailed."""
         # Not what the AWS CLI packaged for the creation: beside it nothing tells what was built.
         packaged = str(self._build / "deployed.json")
-        package = ["deployment", "package", "--template", str(self._templates / "root.json"), "--bucket", BUCKET]
+        package = ["deployment", "package", "--template", str(self.templates / "root.json"), "--bucket", BUCKET]
         run([*_PYTHON, *package, "--output", packaged], self.environment)
         deploy = ["deployment", "deploy", "--stack", STACK, "--template", packaged]
         given = [word for value in values for word in ("--set", value)]

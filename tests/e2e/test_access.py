@@ -31,8 +31,10 @@ from rehearsal.cloud.operator import Operator
 from rehearsal.cloud.rehearse import Kubectl
 from rehearsal.local import stacks
 from rehearsal.local.steps import STACK
+from rehearsal.local.surroundings import BUCKET
 from tests.e2e.harness import ClusterHarness, running
 from tests.e2e.shipped import AUDIT, lines
+from tests.e2e.walking import Walk, surroundings
 from tests.waiting import wait_for
 
 ACCOUNT = "123456789012"
@@ -43,6 +45,15 @@ ALICE = f"arn:aws:sts::{ACCOUNT}:assumed-role/PlatformAdministrators/{SESSION}"
 ANSWER_SECONDS = 60.0
 """An agent looks each ten seconds, and signing takes it a moment; the machine may be busy."""
 SHIPPED_SECONDS = 60.0
+_TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+)
+"""Whoever the account lets assume the role."""
 POLICIES = {"view": "ViewOperatorPolicyArn", "edit": "EditOperatorPolicyArn", "admin": "AdminOperatorPolicyArn"}
 
 
@@ -141,17 +152,19 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
 
 def _session(iam: Any, sts: Any, policy_arn: str, environment: Any) -> Operator:
     """A person who has assumed a role."""
-    trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    iam.create_role(RoleName="PlatformAdministrators", Path="/people/", AssumeRolePolicyDocument=document)
+    iam.create_role(RoleName="PlatformAdministrators", Path="/people/", AssumeRolePolicyDocument=_TRUST)
     iam.attach_role_policy(RoleName="PlatformAdministrators", PolicyArn=policy_arn)
-    given = sts.assume_role(RoleArn=ROLE, RoleSessionName=SESSION)["Credentials"]
-    own = {
+    return Operator("alice", ROLE, {**environment, **_assumed(sts, ROLE, SESSION)})
+
+
+def _assumed(sts: Any, role_arn: str, session: str) -> dict[str, str]:
+    """The environment of somebody who has assumed a role."""
+    given = sts.assume_role(RoleArn=role_arn, RoleSessionName=session)["Credentials"]
+    return {
         "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
         "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
         "AWS_SESSION_TOKEN": given["SessionToken"],
     }
-    return Operator("alice", ROLE, {**environment, **own})
 
 
 def test_a_viewer_sees_everything_but_secrets_and_changes_nothing(people: People) -> None:
@@ -194,10 +207,10 @@ def test_an_editor_changes_what_is_in_the_open_namespace_alone(people: People) -
         assert kubectl.run("create", "configmap", "mine", "--namespace", namespace).returncode != 0
         assert kubectl.run("get", "secrets", "--namespace", namespace).returncode != 0
     admin = people.kubectl(people.alice, "admin")
-    admin.text("create", "namespace", "team")
-    admin.text("create", "rolebinding", "edit", "--clusterrole=edit", "--group=holdfast:edit", "--namespace", "team")
+    admin.text("create", "namespace", "squad")
+    admin.text("create", "rolebinding", "edit", "--clusterrole=edit", "--group=holdfast:edit", "--namespace", "squad")
     wait_for(
-        lambda: kubectl.run("create", "configmap", "mine", "--namespace", "team").returncode == 0,
+        lambda: kubectl.run("create", "configmap", "mine", "--namespace", "squad").returncode == 0,
         "an open namespace",
         10.0,
     )
@@ -330,3 +343,30 @@ def test_whoever_is_not_listed_is_told_before_anything_is_asked(people: People) 
     done = people.foreigner.command("kubeconfig", "--stack", STACK, "--group", "admin")
     assert done.returncode == 2
     assert done.stderr.startswith(f"{FOREIGNER} is in none of ViewerArns, EditorArns, AdministratorArns")
+
+
+def test_the_page_about_access_is_walked(people: People) -> None:
+    """docs/how-to/get-access.md, typed as it stands, by the owner of the account and by somebody in a role."""
+    cluster, local = people.cluster, people.cluster.rehearsal.local
+    people.folder.joinpath("programs").mkdir()
+    program = cluster.kubectl.outside.script("kubectl", [str(cluster.kubectl.program)])
+    people.folder.joinpath("programs", "kubectl").symlink_to(program)
+    owner = surroundings({**local.environment, "OUT": str(local.templates)}, people.folder / "programs")
+    walk = Walk("get-access.md", people.folder, {"my-cluster": STACK})
+    iam = local.client("iam")
+    iam.create_role(RoleName="platform-admins", AssumeRolePolicyDocument=_TRUST)
+    packaged = walk.typed(f"make package BUCKET={BUCKET}", owner)
+    assert packaged.returncode == 0, packaged.stderr
+    list(walk.section("Once: say who may have which group", owner))
+    try:
+        role = f"arn:aws:iam::{ACCOUNT}:role/platform-admins"
+        session = _assumed(local.client("sts"), role, "alice")
+        person = surroundings({**local.environment, **session}, people.folder / "programs")
+        said = dict(walk.section("Each day: ask", person))
+        assert "assumed-role/platform-admins/alice" in said["kubectl auth whoami"]
+        assert said["kubectl get nodes"].count("Ready") == cluster.slots
+        list(walk.section("Editors and namespaces", person))
+    finally:
+        for policy in iam.list_attached_role_policies(RoleName="platform-admins")["AttachedPolicies"]:
+            iam.detach_role_policy(RoleName="platform-admins", PolicyArn=policy["PolicyArn"])
+    walk.ended()
