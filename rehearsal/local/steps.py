@@ -111,7 +111,8 @@ class Rehearsal:
         if not self._stubbed:
             values["ApiClientCidrs"] = self.facts.client_cidr
             account = self.client("sts").get_caller_identity()["Account"]
-            values["AdministratorArns"] = surroundings.operator_arn(self.facts, account)
+            listed = [declared["AdministratorArns"]["Default"], surroundings.operator_arn(self.facts, account)]
+            values["AdministratorArns"] = ",".join(filter(None, listed))
         self._values = {**values, **self._parameters}
         self._processes.finish(packaging, "package")
         self.say("templates and function uploaded: aws cloudformation package")

@@ -16,7 +16,7 @@ from pathlib import Path
 from coordination.timings import Timings
 from functions.reconcile import measures as of_function
 from tests.bench.passes import items
-from userdata.agent import certificate_renewal, draining, fence
+from userdata.agent import access_requests, certificate_renewal, draining, fence
 from userdata.agent.observe import measures as of_agent
 from userdata.agent.observe import task as observe
 from userdata.agent.removal import task as removal
@@ -101,6 +101,7 @@ AGENT_TASKS = (
     Runs("certificates", _EACH, certificate_renewal.PERIOD_SECONDS, {"GetItem": 1}),
     Runs("still-restart", _LEADER, _RENEWAL, {"GetItem": 1}),
     Runs("join-token", _LEADER, 300, {"GetItem": 1}),
+    Runs("access", _LEADER, access_requests.PERIOD_SECONDS, {"Scan": 1}),
 )
 """Periods are the code's own, requests are read from it; tests/unit/bench/test_costs.py counts those of a look. Other
 tasks ask etcd and the API server, and Auto Scaling, EC2 and SSM, whose requests are not billed."""

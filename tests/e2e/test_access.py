@@ -126,7 +126,7 @@ class People:
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
     folder = tmp_path_factory.mktemp("access")
-    lists = {"ViewerArns": VIEWER, "AdministratorArns": f"{ROLE},arn:aws:iam::{ACCOUNT}:user/rehearsal-operator"}
+    lists = {"ViewerArns": VIEWER, "AdministratorArns": ROLE}
     # Who may use the key can write into the table, and is refused by the agent alone.
     with running(
         folder,

@@ -17,6 +17,7 @@ PAGES = ROOT / "docs" / "how-to"
 _PROGRAMS = ("make", "aws", "kubectl", "export")
 _ASSIGNMENT = re.compile(r"[a-z_]+=\S")
 _SECONDS = 300.0
+_OF_THE_SHELL = frozenset({"", "OLDPWD", "PWD", "SHLVL", "_"})
 
 
 def commands(page: str) -> dict[str, list[str]]:
@@ -47,6 +48,7 @@ class Walk:
     words: dict[str, str]
     left: dict[str, list[str]] = field(default_factory=dict)
     """What was not typed yet, by heading."""
+    _variables: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.left = commands(self.page)
@@ -63,22 +65,23 @@ class Walk:
         for word, meant in self.words.items():
             command = command.replace(word, meant)
         state = self.folder / "variables"
-        state.touch()
-        # What is assigned is kept for the next command, as a shell keeps it that is not left in between.
-        script = (
-            f'set -a; . {shlex.quote(str(state))}; {command}\nstatus=$?; export -p | grep -vE " (PWD|OLDPWD|SHLVL)=" '
-        )
-        script += f"> {shlex.quote(str(state))}; exit $status"
-        return subprocess.run(
-            ["bash", "-c", script],
+        given = {**environment, **self._variables}
+        done = subprocess.run(
+            ["bash", "-c", f"set -a; {command}\nstatus=$?; env -0 > {shlex.quote(str(state))}; exit $status"],
             cwd=ROOT,
-            env=dict(environment),
+            env=given,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=_SECONDS,
             check=False,
         )
+        # What is assigned is there for the next command, as in a shell that is not left in between.
+        for line in state.read_text(encoding="utf-8").split("\0"):
+            name, _, value = line.partition("=")
+            if given.get(name) != value and name not in _OF_THE_SHELL:
+                self._variables[name] = value
+        return done
 
     def ended(self) -> None:
         """AssertionError where a command of the page was not typed."""
