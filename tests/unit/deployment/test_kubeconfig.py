@@ -182,6 +182,8 @@ def test_a_server_of_ones_own_is_asked_by_the_name_in_its_certificate(file: Path
         ("arn:aws:sts::210987654321:assumed-role/ops/x", "in none of ViewerArns, EditorArns, AdministratorArns"),
         (f"arn:aws:iam::{ACCOUNT}:user/people/ops", "in none of"),
         (f"arn:aws:iam::{ACCOUNT}:root", "in none of"),
+        # A role that has the name of a user who is listed.
+        (f"arn:aws:sts::{ACCOUNT}:assumed-role/alice/x", "in none of"),
     ],
 )
 def test_whoever_is_not_listed_is_told_so_and_asks_nothing(file: Path, caller: str, said: str) -> None:

@@ -83,6 +83,21 @@ def test_the_same_request_again_is_refused_and_so_is_another_one_with_its_key() 
         assert given.refusal is Refusal.REPLAYED
 
 
+def test_a_key_whose_request_was_broken_off_is_good_for_that_request_alone() -> None:
+    key = ClientKey.made(ALICE.name, "holdfast:view")
+    first, second = asking(key=key), asking(key=key, number="2")
+    world = World(first.item())
+    world.signer.signs = False
+    with pytest.raises(StageFailed, match="not signed yet"):
+        world.run()
+    world.table.remove(first.item_id)
+    world.table.store(second.item())
+    world.run()
+    given = world.answer(second.item_id)
+    assert isinstance(given, AccessRefused)
+    assert given.refusal is Refusal.REPLAYED
+
+
 def test_a_refusal_takes_what_was_too_large_out_of_the_table() -> None:
     request = asking(request="x" * 100_000)
     world = World(request.item())
@@ -145,6 +160,7 @@ def test_a_table_that_fails_ends_the_pass_or_the_answer_and_nothing_is_answered_
     world.run()
     assert isinstance(world.answer(request.item_id), AccessGranted)
     assert len(world.signer.objects) == 1
+    assert world.signer.calls.count("judge") == 1
 
 
 def test_one_that_cannot_be_answered_holds_no_other_up() -> None:
