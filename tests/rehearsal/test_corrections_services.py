@@ -153,6 +153,23 @@ def a_user_has_a_boundary(client: Clients) -> bool:
     return refused("NoSuchEntity", iam.put_user_permissions_boundary, UserName=name, PermissionsBoundary=unknown)
 
 
+def a_policy_in_use_is_not_deleted(client: Clients) -> bool:
+    """Neither one that a user has, nor one with two versions; then it goes."""
+    iam, user = client("iam"), unique("user")
+    arn = iam.create_policy(PolicyName=unique("policy"), PolicyDocument=ALL)["Policy"]["Arn"]
+    iam.create_user(UserName=user)
+    iam.attach_user_policy(UserName=user, PolicyArn=arn)
+    attached = refused("DeleteConflict", iam.delete_policy, PolicyArn=arn)
+    if not attached:
+        return False
+    iam.detach_user_policy(UserName=user, PolicyArn=arn)
+    iam.create_policy_version(PolicyArn=arn, PolicyDocument=ALL, SetAsDefault=True)
+    versions = refused("DeleteConflict", iam.delete_policy, PolicyArn=arn)
+    iam.delete_policy_version(PolicyArn=arn, VersionId="v1")
+    iam.delete_policy(PolicyArn=arn)
+    return versions
+
+
 def an_unusable_key_is_refused(client: Clients) -> bool:
     """A key that waits for its deletion encrypts nothing, and neither does a disabled one."""
     kms = client("kms")
@@ -334,6 +351,7 @@ PROBES = by_name(
     a_stream_can_start_again,
     a_boundary_must_exist,
     a_user_has_a_boundary,
+    a_policy_in_use_is_not_deleted,
     an_unusable_key_is_refused,
     a_waiting_period_is_seven_to_thirty_days,
     a_key_policy_is_a_document,

@@ -108,6 +108,47 @@ def test_condition_keys_tell_who_a_user_is(aws: LocalAws, key: str, value: str) 
             assert error(user.client("ssm").describe_parameters)[0] == "AccessDeniedException"
 
 
+def test_the_version_of_a_managed_policy_that_is_in_force_counts(aws: LocalAws) -> None:
+    iam, user = aws.client("iam"), person(aws)
+    arn = iam.create_policy(PolicyName="versions", PolicyDocument=document(allow("sqs:ListQueues")))["Policy"]["Arn"]
+    iam.attach_user_policy(UserName=user.name, PolicyArn=arn)
+    user.client("sqs").list_queues()
+    iam.create_policy_version(PolicyArn=arn, PolicyDocument=document(READS), SetAsDefault=True)
+    user.client("ssm").describe_parameters()
+    assert error(user.client("sqs").list_queues)[0] == "AccessDenied"
+    iam.set_default_policy_version(PolicyArn=arn, VersionId="v1")
+    user.client("sqs").list_queues()
+    iam.detach_user_policy(UserName=user.name, PolicyArn=arn)
+    assert error(user.client("sqs").list_queues)[0] == "AccessDenied"
+
+
+def test_one_managed_policy_tells_its_holders_apart_by_variables(aws: LocalAws) -> None:
+    """`${aws:userid}` in a resource and `${aws:PrincipalArn}` in a condition are those of whoever asks."""
+    iam, people = aws.client("iam"), [person(aws), person(aws)]
+    aws.client("s3").create_bucket(Bucket="apart")
+    writes = allow("s3:PutObject", "arn:aws:s3:::apart/${aws:userid}/*")
+    lists = allow("s3:ListBucket", "arn:aws:s3:::apart")
+    lists["Condition"] = {"StringEquals": {"s3:prefix": "${aws:PrincipalArn}"}}
+    policy = iam.create_policy(PolicyName="apart", PolicyDocument=document(writes, lists))["Policy"]["Arn"]
+    for user in people:
+        iam.attach_user_policy(UserName=user.name, PolicyArn=policy)
+    shared = role(aws, trusting(ACCOUNT_ROOT))
+    iam.attach_role_policy(RoleName=shared.rpartition("/")[2], PolicyArn=policy)
+    answer = assume(person(aws, allow("sts:AssumeRole")), shared)
+    holders = [
+        *((iam.get_user(UserName=user.name)["User"]["UserId"], user.arn, user.client("s3")) for user in people),
+        (answer["AssumedRoleUser"]["AssumedRoleId"], shared, dial(aws.endpoint, "s3", assumed(answer))),
+    ]
+    for own_id, own_arn, client in holders:
+        for user_id, arn, _ in holders:
+            calls = ((client.put_object, {"Key": f"{user_id}/x"}), (client.list_objects_v2, {"Prefix": arn}))
+            for call, given in calls:
+                if (user_id, arn) == (own_id, own_arn):
+                    call(Bucket="apart", **given)
+                else:
+                    assert error(call, Bucket="apart", **given)[0] == "AccessDenied"
+
+
 def test_a_resources_policy_that_names_the_user_needs_no_other(aws: LocalAws) -> None:
     queues = aws.client("iam").create_policy(PolicyName="sqs", PolicyDocument=document(allow("sqs:*")))
     user = person(aws, boundary=queues["Policy"]["Arn"])

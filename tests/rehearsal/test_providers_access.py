@@ -112,6 +112,34 @@ def test_a_managed_policys_document_can_change_often(stack: Stack, policy: Made)
     assert found["Document"]["Statement"][0]["Resource"] == "arn:aws:s3:::bucket-5/*"
 
 
+def test_a_managed_policy_is_attached_to_roles_users_and_groups_and_detached_before_it_goes(
+    stack: Stack, role: Made
+) -> None:
+    iam = stack.client("iam")
+    iam.create_user(UserName="operator")
+    iam.create_group(GroupName="operators")
+    made = stack.create("Attached", "AWS::IAM::ManagedPolicy", PolicyDocument=READ, Users=["operator"])
+    stack.update("Attached", Users=None, Groups=["operators"], Roles=[role.physical_id])
+    held = iam.list_entities_for_policy(PolicyArn=made.physical_id)
+    assert [each["GroupName"] for each in held["PolicyGroups"]] == ["operators"]
+    assert [each["RoleName"] for each in held["PolicyRoles"]] == [role.physical_id]
+    assert held["PolicyUsers"] == []
+    stack.delete("Attached")
+    assert iam.list_attached_group_policies(GroupName="operators")["AttachedPolicies"] == []
+
+
+def test_a_managed_policy_that_somebody_else_attached_stops_its_deletion(stack: Stack) -> None:
+    iam = stack.client("iam")
+    iam.create_user(UserName="holder")
+    made = stack.create("Held", "AWS::IAM::ManagedPolicy", PolicyDocument=READ)
+    iam.attach_user_policy(UserName="holder", PolicyArn=made.physical_id)
+    kept = stack.made["Held"]
+    with pytest.raises(ClientError, match="DeleteConflict"):
+        stack.delete("Held")
+    iam.detach_user_policy(UserName="holder", PolicyArn=made.physical_id)
+    stack.made["Held"] = kept
+
+
 def test_a_key_rotates_and_waits_for_its_deletion(stack: Stack) -> None:
     made = stack.create(
         "Key", "AWS::KMS::Key", KeyPolicy=ADMINISTER, EnableKeyRotation="true", PendingWindowInDays="7", Description="x"

@@ -165,3 +165,22 @@ def a_user_has_a_boundary() -> None:
     def delete_boundary(self: Any) -> Any:
         put(self, None)
         return EmptyResult()
+
+
+@correction("iam", "DeletePolicy deletes a policy that is attached, or that has other versions than its default one")
+def a_policy_in_use_is_not_deleted() -> None:
+    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeletePolicy.html"""
+    from moto.iam.exceptions import DeleteConflictException
+    from moto.iam.models import IAMBackend
+
+    @around(IAMBackend, "delete_policy")
+    def delete_policy(plain: Any, self: Any, policy_arn: str) -> Any:
+        held = self.get_policy(policy_arn)
+        if held.attachment_count:
+            raise DeleteConflictException("Cannot delete a policy attached to entities.")
+        if len(held.versions) > 1:
+            raise DeleteConflictException(
+                "This policy has more than one version. Before you delete a policy, you must delete the policy's "
+                "versions. The default version is deleted with the policy."
+            )
+        return plain(self, policy_arn)

@@ -162,18 +162,17 @@ class ManagedPolicy:
     """AWS::IAM::ManagedPolicy. Ref is the policy's ARN."""
 
     type_name = "AWS::IAM::ManagedPolicy"
-    properties = frozenset({"Description", "ManagedPolicyName", "Path", "PolicyDocument", "Roles"})
+    properties = frozenset({"Description", "Groups", "ManagedPolicyName", "Path", "PolicyDocument", "Roles", "Users"})
     create_only = frozenset({"Description", "ManagedPolicyName", "Path"})
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
-        """Create the policy and attach it to its roles."""
+        """Create the policy and attach it to its roles, users and groups."""
         iam = context.client("iam")
         name = properties.get("ManagedPolicyName") or context.physical_name(128)
         values = {key: properties.get(key) for key in ("Description", "Path", "PolicyDocument")}
         policy = iam.create_policy(**api_values(iam, "CreatePolicy", {**values, "PolicyName": name}))["Policy"]
         context.initiated(policy["Arn"])
-        for role in properties.get("Roles") or []:
-            iam.attach_role_policy(RoleName=role, PolicyArn=policy["Arn"])
+        self._attach(iam, policy["Arn"], {}, properties)
         return self._made(iam, policy["Arn"])
 
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
@@ -185,25 +184,35 @@ class ManagedPolicy:
                     iam.delete_policy_version(PolicyArn=physical_id, VersionId=version["VersionId"])
             text = document(new["PolicyDocument"])
             iam.create_policy_version(PolicyArn=physical_id, PolicyDocument=text, SetAsDefault=True)
-        added, removed = list_changes(old.get("Roles"), new.get("Roles"))
-        for role in added:
-            iam.attach_role_policy(RoleName=role, PolicyArn=physical_id)
-        for role in removed:
-            with already_gone(NOT_FOUND):
-                iam.detach_role_policy(RoleName=role, PolicyArn=physical_id)
+        self._attach(iam, physical_id, old, new)
         return self._made(iam, physical_id)
 
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
-        """Detach the policy from the template's roles, delete its older versions, then the policy."""
+        """Detach the policy from whom the template names, delete its older versions, then the policy.
+
+        One that somebody else has attached makes IAM refuse.
+        """
         iam = context.client("iam")
-        for role in properties.get("Roles") or []:
-            with already_gone(NOT_FOUND):
-                iam.detach_role_policy(RoleName=role, PolicyArn=physical_id)
+        self._attach(iam, physical_id, properties, {})
         with already_gone(NOT_FOUND):
             for version in iam.list_policy_versions(PolicyArn=physical_id)["Versions"]:
                 if not version["IsDefaultVersion"]:
                     iam.delete_policy_version(PolicyArn=physical_id, VersionId=version["VersionId"])
             iam.delete_policy(PolicyArn=physical_id)
+
+    @staticmethod
+    def _attach(iam: Any, arn: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+        for holders, attach, detach, name in (
+            ("Roles", iam.attach_role_policy, iam.detach_role_policy, "RoleName"),
+            ("Users", iam.attach_user_policy, iam.detach_user_policy, "UserName"),
+            ("Groups", iam.attach_group_policy, iam.detach_group_policy, "GroupName"),
+        ):
+            added, removed = list_changes(old.get(holders), new.get(holders))
+            for holder in added:
+                attach(PolicyArn=arn, **{name: holder})
+            for holder in removed:
+                with already_gone(NOT_FOUND):
+                    detach(PolicyArn=arn, **{name: holder})
 
     @staticmethod
     def _made(iam: Any, arn: str) -> Made:
