@@ -132,6 +132,7 @@ def build(config: ClusterConfig) -> Root:
             worker_role_name=access.worker_role_name,
             autoscaler_role_name=access.autoscaler_role_name,
             autoscaler_role_arn=access.autoscaler_role_arn,
+            role_path=given.role_path if config.access.ssm else None,
         ),
     )
     reconcile = LIFECYCLE.nest(
@@ -234,8 +235,11 @@ def build(config: ClusterConfig) -> Root:
                 Prefix=settings.parameter_prefix,
             ),
         ),
+        ("SessionDocument", "With which shells are opened by Session Manager", settings.session_document),
+        ("SessionPolicyArn", "What whoever opens a shell needs, to be attached", settings.session_policy_arn),
     ):
-        template.add_output(Output(name, Description=description, Value=value))
+        if value is not None:
+            template.add_output(Output(name, Description=description, Value=value))
     return Root(template, parent.children, parent.wires)
 
 
