@@ -201,6 +201,9 @@ def lease_item(name: str) -> str:
 # What user data writes and starts.
 NODE_FILE = "/etc/holdfast/node.json"
 BOOT_UNIT = "holdfast-boot.service"
+# The agent of Session Manager, of the package amazon-ssm-agent, and the file without which its unit does not start.
+SESSION_AGENT_UNIT = "amazon-ssm-agent.service"
+SESSIONS_FILE = "/etc/holdfast/session-manager"
 
 
 class NodeField(StrEnum):

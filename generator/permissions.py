@@ -11,12 +11,27 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from awacs import autoscaling, cloudformation, dynamodb, ec2, ecr, elasticloadbalancing, kms, logs, s3, sqs, ssm, sts
+from awacs import (
+    autoscaling,
+    cloudformation,
+    dynamodb,
+    ec2,
+    ecr,
+    elasticloadbalancing,
+    kms,
+    logs,
+    s3,
+    sqs,
+    ssm,
+    ssmmessages,
+    sts,
+)
 from awacs.aws import (
     Action,
     Allow,
     ArnLike,
     Bool,
+    BoolIfExists,
     Condition,
     ConditionElement,
     ForAllValuesStringEquals,
@@ -29,6 +44,7 @@ from awacs.aws import (
     PolicyDocument,
     Statement,
     StringEquals,
+    StringLike,
     StringNotEquals,
 )
 from troposphere import Sub, Template, encode_to_dict
@@ -75,6 +91,8 @@ class On(Enum):
     CONTROL_PLANE_LOGS = "control-plane logs"
     WORKER_LOGS = "worker logs"
     FUNCTION_LOGS = "function logs"
+    SESSION_KEY = "key, in sessions"
+    SESSION_LOGS = "session logs"
     QUEUE = "queue"
     GROUPS = "groups"
     AUTOSCALER_ROLE = "the autoscaler's role"
@@ -101,6 +119,8 @@ class Grant:
     conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     # The resource must carry the cluster's tag.
     tagged: bool = False
+    # Granted with `access.ssm` only.
+    sessions: bool = False
 
 
 # `kms` condition: the service that calls the key on the role's behalf.
@@ -126,6 +146,15 @@ def _no_items(*prefixes: str) -> dict[str, dict[str, Any]]:
     }
 
 
+# Whose data keys: the program of whoever starts a session asks the key for one, and the agent on the node decrypts it;
+# both call KMS themselves, with this context (amazon-ssm-agent, agent/session/crypto/blockcipher.go). Nothing else that
+# is encrypted with the key has it.
+IN_A_SESSION: Mapping[str, Mapping[str, Any]] = {
+    "ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["aws:ssm:SessionId", "aws:ssm:TargetId"]},
+    # ForAllValues is true for a request without a context.
+    "StringLike": {"kms:EncryptionContext:aws:ssm:TargetId": "i-*"},
+}
+
 # An approval is a person's word: no role writes one. Nor does the function ask for access, or answer who asks.
 _NO_APPROVALS = _no_items(APPROVAL_ITEM_PREFIX)
 _NO_WORD_OF_PEOPLE = _no_items(APPROVAL_ITEM_PREFIX, ACCESS_ITEM_PREFIX)
@@ -140,6 +169,37 @@ _KEY_USE = (*_KEY_READ, kms.Encrypt, kms.GenerateDataKey, kms.ReEncryptFrom, kms
 _LOG_WRITE = (logs.CreateLogStream, logs.PutLogEvents)
 _IMAGE_PULL = (ecr.BatchCheckLayerAvailability, ecr.BatchGetImage, ecr.GetDownloadUrlForLayer)
 _HOOK = (autoscaling.CompleteLifecycleAction, autoscaling.RecordLifecycleActionHeartbeat)
+
+
+def _sessions(role: Role) -> tuple[Grant, ...]:
+    """What the agent of Session Manager calls on a node.
+
+    Of AmazonSSMManagedInstanceCore the part without which there is no session (Systems Manager guide, "Create an IAM
+    role with permissions for Session Manager and Amazon S3 and CloudWatch Logs"): no documents, parameters, inventory.
+    And nothing of ec2messages, which agents from 3.3.40.0 on do not need ("Reference: ec2messages, ssmmessages, and
+    other API operations").
+    """
+    return (
+        Grant(
+            role,
+            "ServeSessions",
+            (
+                logs.DescribeLogGroups,
+                ssm.UpdateInstanceInformation,
+                ssmmessages.CreateControlChannel,
+                ssmmessages.CreateDataChannel,
+                ssmmessages.OpenControlChannel,
+                ssmmessages.OpenDataChannel,
+            ),
+            On.ANY,
+            "channels and lists of log groups have no resource level, and no policy can name the instance that calls",
+            sessions=True,
+        ),
+        # One group for both kinds of nodes, as a session has one document. Root on a node writes into any stream of it.
+        Grant(role, "LogSessions", (*_LOG_WRITE, logs.DescribeLogStreams), On.SESSION_LOGS, sessions=True),
+        Grant(role, "DecryptSessions", (kms.Decrypt,), On.SESSION_KEY, conditions=IN_A_SESSION, sessions=True),
+    )
+
 
 GRANTS: tuple[Grant, ...] = (
     # control plane: key, images
@@ -318,6 +378,9 @@ GRANTS: tuple[Grant, ...] = (
     Grant(Role.FUNCTION, "SeeRootStack", (cloudformation.DescribeStacks,), On.ROOT_STACK),
     # Which slot an update rolls.
     Grant(Role.FUNCTION, "SeeSlots", (cloudformation.DescribeStackResources,), On.OWN_STACK),
+    # shells on nodes
+    *_sessions(Role.CONTROL_PLANE),
+    *_sessions(Role.WORKER),
 )
 
 
@@ -338,15 +401,17 @@ def attach(
     cluster_uuid: ClusterUuid | None = None,
     vpc_id: VpcId | None = None,
     central_endpoints: bool = False,
+    sessions: bool = False,
 ) -> RolePolicy:
-    """Add the policy that gives `role` its grants on `resources`, which the layer `owner` names.
+    """Add the policy that gives `role` its grants on `resources`, which the layer `owner` names; with `sessions` those
+    too that Session Manager needs.
 
     `vpc_id` confines a node's credentials to instances in that VPC, to the address of the instance that has them and,
     unless the endpoints are central ones in another VPC, to calls that come from it. The autoscaler's are confined to
     such calls alone: of an instance they say nothing. Raises ValueError where nothing is granted, or where a grant
     needs the cluster's uuid or the VPC and it is not given.
     """
-    grants = [grant for grant in GRANTS if grant.role is role and grant.on in resources]
+    grants = [grant for grant in _granted(sessions) if grant.role is role and grant.on in resources]
     if not grants:
         raise ValueError(f"{owner}: nothing is granted to {role.value} on {[on.value for on in resources]}")
     statements = [
@@ -377,6 +442,7 @@ def attach(
 _OPERATORS: dict[str, Callable[[dict[str, Any]], ConditionElement]] = {
     "ArnLike": ArnLike,
     "Bool": Bool,
+    "BoolIfExists": BoolIfExists,
     "ForAllValues:StringEquals": ForAllValuesStringEquals,
     "ForAllValues:StringLike": ForAllValuesStringLike,
     "ForAllValues:StringNotLike": ForAllValuesStringNotLike,
@@ -385,6 +451,7 @@ _OPERATORS: dict[str, Callable[[dict[str, Any]], ConditionElement]] = {
     "ForAnyValue:StringNotLike": ForAnyValueStringNotLike,
     "Null": Null,
     "StringEquals": StringEquals,
+    "StringLike": StringLike,
     "StringNotEquals": StringNotEquals,
 }
 
@@ -400,14 +467,21 @@ def policy_dict(statements: Sequence[Statement]) -> dict[str, Any]:
     return document
 
 
-def called_actions(roles: Sequence[Role] = IN_VPC) -> dict[str, list[str]]:
-    """Service prefix -> the actions that nodes call on it, sorted; what the endpoints are derived from."""
+def called_actions(*, sessions: bool) -> dict[str, list[str]]:
+    """Service prefix -> the actions that nodes call on it, sorted; what the endpoints are derived from.
+
+    Not what a service calls on a node's behalf, which is what is not confined: it calls from its side of the network.
+    """
     called: dict[str, set[str]] = {}
-    for grant in GRANTS:
-        if grant.role in roles:
+    for grant in _granted(sessions):
+        if grant.role in IN_VPC and grant.confined:
             for action in grant.actions:
                 called.setdefault(action.prefix, set()).add(_name(action))
     return {service: sorted(actions) for service, actions in sorted(called.items())}
+
+
+def _granted(sessions: bool) -> list[Grant]:
+    return [grant for grant in GRANTS if sessions or not grant.sessions]
 
 
 def _condition(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from generator.config.model import ClusterConfig
+from generator.config.model import Access, ClusterConfig
 from generator.layers.network.security_groups import MAX_API_CLIENT_CIDRS
 from generator.permissions import GRANTS, Grant
 from generator.root import templates
@@ -17,7 +17,7 @@ _EGRESS = "AWS::EC2::SecurityGroupEgress"
 
 def permissions_table() -> str:
     """A Markdown table of every statement of the roles' policies, as the templates of the default configuration have
-    them."""
+    them, and of those that `access.ssm` adds."""
     header = ["| role | may | on | only where | why | statement |", "| --- | --- | --- | --- | --- | --- |"]
     grants = {(f"{each.role.value}Policy", each.sid): each for each in GRANTS}
     rows = [
@@ -57,7 +57,7 @@ def _group(reference: Mapping[str, str]) -> str:
 
 def _statements() -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """Layer, logical id of the policy, and each of its statements."""
-    for name, body in templates(ClusterConfig()).items():
+    for name, body in templates(ClusterConfig(access=Access(ssm=True))).items():
         for logical_id, resource in json.loads(body)["Resources"].items():
             if resource["Type"] == _ROLE_POLICY:
                 for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
@@ -73,13 +73,14 @@ def _permission(policy: str, grant: Grant | None, statement: Mapping[str, Any], 
     )
     on = _value(statement["Resource"]) if grant is None else grant.on.value
     reason = "" if grant is None else grant.reason
+    only_with = " (with `access.ssm`)" if grant is not None and grant.sessions else ""
     return _line(
         policy.removesuffix("Policy"),
         actions,
         on.replace("*", r"\*"),
         conditions,
         reason,
-        f"{layer}: {statement['Sid']}",
+        f"{layer}: {statement['Sid']}{only_with}",
     )
 
 
@@ -88,6 +89,7 @@ _OPERATORS = {
     "StringNotEquals": "is not",
     "Bool": "is",
     "ArnLike": "is like",
+    "StringLike": "is like",
     "ForAllValues:StringEquals": "are",
     "ForAllValues:StringNotLike": "are not like",
     "Null": "is missing:",

@@ -141,6 +141,7 @@ def build(config: ClusterConfig) -> Root:
             viewer_arns=given.viewer_arns,
             editor_arns=given.editor_arns,
             administrator_arns=given.administrator_arns,
+            role_path=given.role_path if config.access.ssm else None,
         ),
     )
     reconcile = LIFECYCLE.nest(
@@ -251,8 +252,11 @@ def build(config: ClusterConfig) -> Root:
                 Prefix=settings.parameter_prefix,
             ),
         ),
+        ("SessionDocument", "With which shells are opened by Session Manager", settings.session_document),
+        ("SessionPolicyArn", "What whoever opens a shell needs, to be attached", settings.session_policy_arn),
     ):
-        template.add_output(Output(name, Description=description, Value=value))
+        if value is not None:
+            template.add_output(Output(name, Description=description, Value=value))
     return Root(template, parent.children, parent.wires)
 
 

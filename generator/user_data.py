@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from troposphere import Base64, Sub
 
-from coordination.names import BOOT_UNIT, NODE_FILE, NodeField
+from coordination.names import BOOT_UNIT, NODE_FILE, SESSION_AGENT_UNIT, SESSIONS_FILE, NodeField
 
 # A limit of ours, far below EC2's, so that nobody starts to put code here.
 MAX_USER_DATA_BYTES = 4096
@@ -23,15 +23,23 @@ cat >{file} <<'NODE'
 {content}
 NODE
 chmod 0644 {file}
-exec systemctl start --no-block {unit}
+{start}"""
+_START = f"exec systemctl start --no-block {BOOT_UNIT}\n"
+# The image's unit starts with the machine where there is this file. In that order: a node needs no shell to boot.
+_START_WITH_SESSIONS = f"""\
+: >{SESSIONS_FILE}
+systemctl start --no-block {BOOT_UNIT}
+exec systemctl start --no-block {SESSION_AGENT_UNIT}
 """
 
 
-def user_data(facts: Mapping[NodeField, str]) -> Base64:
+def user_data(facts: Mapping[NodeField, str], *, sessions: bool) -> Base64:
     """The user data of a node whose node.json holds `facts`; a fact may name a parameter of its template as `${Name}`.
+    With `sessions` the agent of Session Manager runs on the node.
 
     What CloudFormation puts in (ids, names, paths) are tokens that need no quoting in JSON or in the heredoc.
     """
     content = json.dumps(facts, indent=2)
-    script = _SCRIPT.format(directory=NODE_FILE.rpartition("/")[0], file=NODE_FILE, content=content, unit=BOOT_UNIT)
+    start = _START_WITH_SESSIONS if sessions else _START
+    script = _SCRIPT.format(directory=NODE_FILE.rpartition("/")[0], file=NODE_FILE, content=content, start=start)
     return Base64(Sub(script))

@@ -202,5 +202,9 @@ class LicenseConfigurationArn(Value):
     pass
 
 
+class DocumentName(Value):
+    """A document of Systems Manager."""
+
+
 class GroupNames(ListValue):
     """Names of Auto Scaling groups."""

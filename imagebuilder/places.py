@@ -33,6 +33,12 @@ METADATA_RULES = "/etc/nftables/holdfast-metadata.nft"
 NFT = "/usr/sbin/nft"
 """Of the package nftables, in Amazon Linux 2023 as in Debian."""
 LOGS_UNIT = "holdfast-logs.service"
+SESSION_AGENT_UNIT = "amazon-ssm-agent.service"
+"""Of the package amazon-ssm-agent, and of no use without SESSIONS_FILE."""
+SESSIONS_FILE = f"{SETTINGS_FOLDER}/session-manager"
+"""Written by user data where a cluster has `access.ssm`."""
+SESSION_AGENT_FILE = "/etc/amazon/ssm/amazon-ssm-agent.json"
+"""The agent's settings; it takes its defaults for what is not in it."""
 
 PROGRAMS = (
     *("kubeadm", "kubelet", "kubectl"),

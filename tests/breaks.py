@@ -78,7 +78,7 @@ def _put_in_pool(key: str, values: Sequence[Any]) -> Callable[[Draw, Document], 
 def _unknown_key(draw: Draw, document: Document) -> str:
     index, pool = _pool(draw, document)
     sections = {"": document, f"pools[{index}].": pool}
-    sections |= {f"{name}.": document[name] for name in ("network", "kubernetes", "controlPlane")}
+    sections |= {f"{name}.": document[name] for name in ("network", "kubernetes", "access", "controlPlane")}
     prefix = draw(st.sampled_from(sorted(sections)))
     sections[prefix]["colour"] = "blue"
     return f"{prefix}colour"
@@ -247,6 +247,7 @@ BREAKS: tuple[Callable[[Draw, Document], str], ...] = (
     _put("", "partition", ("azure", 1, None)),
     _put("", "shape", ("staging", True)),
     _put("", "zones", (0, 7, -1, "three", "03", 3.5, True, None)),
+    _put("access", "ssm", ("true", "on", 1, None, ["ssm"])),
     _put("", "hostResourceGroups", ("a", {"a": 1}, 3)),
     _put("", "network", ("create", ["create"], 1)),
     _put("", "pools", ([], {}, "general", 17 * [{"name": "a"}])),

@@ -74,6 +74,7 @@ def valid_documents(draw: Draw) -> Document:
             "privilegedNamespaces": draw(_NAMESPACES),
             "imageRepositories": draw(_REPOSITORIES),
         },
+        "access": {"ssm": draw(st.booleans())},
         "controlPlane": control_plane,
         "pools": pools,
     }

@@ -260,6 +260,20 @@ class Kubernetes(_Section, frozen=True, kw_only=True):
     ] = ("holdfast/*",)
 
 
+class Access(_Section, frozen=True, kw_only=True):
+    """How people get at the nodes."""
+
+    # A change replaces every node, and takes effect for AWS's side of it at once (docs/how-to/open-a-shell.md).
+    ssm: Annotated[
+        bool,
+        Meta(
+            description="Shells on nodes by AWS Systems Manager's Session Manager: endpoints, rights of the nodes, an "
+            "encrypted log of each session, and a policy for people. Whoever else may start sessions in the account "
+            "gets a shell by it, too."
+        ),
+    ] = False
+
+
 class ClusterConfig(_Section, frozen=True, kw_only=True):
     """One cluster's shape; the defaults are examples/default.yaml."""
 
@@ -282,6 +296,7 @@ class ClusterConfig(_Section, frozen=True, kw_only=True):
     ] = ()
     network: Network = Network()
     kubernetes: Kubernetes = Kubernetes()
+    access: Access = Access()
     control_plane: ControlPlane = ControlPlane()
     # So many are generated and looked at in tests (tests/templates/test_largest.py).
     pools: Annotated[

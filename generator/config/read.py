@@ -164,6 +164,8 @@ def _allowed(hint: Any, value: Any) -> str:
     if kind is int:
         plain = " in plain digits" if isinstance(value, str) else ""
         return f"a whole number from {meta['ge']} to {meta['le']}{plain}"
+    if kind is bool:
+        return "true, false"
     if kind is str:
         words = meta.get("extra", {}).get("allowed", "text")
         return f"{words}, in quotes" if isinstance(value, (bool, int, float)) else words
@@ -179,4 +181,4 @@ def _stand_in(hint: Any) -> Any:
         return get_args(kind)[0]
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return kind(**{field.name: _stand_in(field.type) for field in _fields(kind).values() if field.required})
-    return {int: 0, str: "", tuple: (), dict: {}}[get_origin(kind) or kind]
+    return {int: 0, str: "", bool: False, tuple: (), dict: {}}[get_origin(kind) or kind]

@@ -112,6 +112,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         cluster_uuid=inputs.cluster_uuid,
         vpc_id=inputs.vpc_id,
         central_endpoints=config.network.endpoints == "given",
+        sessions=config.access.ssm,
     )
     attach(template, CONTROLPLANE.name, Role.FUNCTION, inputs.function_role_name, {On.OWN_STACK: [StackId]})
     # Where nodes send their signals; the stack's own name is known only here.
@@ -192,7 +193,7 @@ def _launch_template(config: ClusterConfig, inputs: Inputs, slot: int) -> Launch
             # etcd's fsyncs must not wait behind image pulls and logs.
             compute.volume(ETCD_DEVICE, config.control_plane.etcd_volume_gib, inputs.key_arn),
         ],
-        user_data=user_data(facts),
+        user_data=user_data(facts, sessions=config.access.ssm),
         cluster_uuid=inputs.cluster_uuid,
         description=f"{config.name}-control-plane-{slot}",
         tenancy=config.control_plane.tenancy,

@@ -5,6 +5,7 @@ What a role may do is attached by the layer that owns the resource; only the key
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from troposphere.kms import Alias, Key
 
 from generator.config.model import ClusterConfig
 from generator.layer import Layer
-from generator.permissions import On, Role, attach, condition, policy_dict, via
+from generator.permissions import IN_A_SESSION, On, Role, attach, condition, policy_dict, via
 from generator.values import (
     ClusterId,
     ClusterUuid,
@@ -107,6 +108,11 @@ _KEY_REASONS = {
     "EncryptLogs": "CloudWatch Logs, for this stack's log groups, by the condition",
     "QueueUndeliverableEvents": "EventBridge, for this cluster's rules, by the condition",
 }
+# With `access.ssm`.
+_SESSION_REASONS = {
+    "EncryptSessions": "KeyOperatorArns, for data keys of sessions alone, by the condition; then by their own policies",
+    "DecryptSessions": "the nodes' roles, for the same",
+}
 # The log groups, as `<nested stack>-<random part>-<log group>` of the names that CloudFormation makes for them.
 _LOG_GROUPS = (
     "Lifecycle-*-FunctionLogGroup",
@@ -116,6 +122,8 @@ _LOG_GROUPS = (
 )
 # Of a VPC that is made.
 _VPC_LOG_GROUPS = ("Network-*-FlowLogGroup", "Network-*-QueryLogGroup")
+# Of sessions.
+_SESSION_LOG_GROUPS = ("Services-*-SessionLogGroup",)
 
 
 def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
@@ -134,17 +142,19 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     people = Join(
         ",", [Join(",", each) for each in (inputs.viewer_arns, inputs.editor_arns, inputs.administrator_arns)]
     )
+    statements = _key_statements(Split(",", users), Split(",", people), _log_group_arns(config, inputs))
+    if config.access.ssm:
+        nodes = [GetAtt(each, "Arn") for each in (control_plane, worker)]
+        statements += _session_statements(inputs.key_operator_arns, nodes)
     key = template.add_resource(
         Key(
             "Key",
             Description=f"Everything at rest of the Kubernetes cluster {config.name}",
             EnableKeyRotation=True,
-            KeyPolicy=policy_dict(
-                _key_statements(Split(",", users), Split(",", people), _log_group_arns(config, inputs))
-            ),
+            KeyPolicy=policy_dict(statements),
             DeletionPolicy="RetainExceptOnCreate",
             UpdateReplacePolicy="Retain",
-            Metadata={"Reasons": _KEY_REASONS},
+            Metadata={"Reasons": {**_KEY_REASONS, **(_SESSION_REASONS if config.access.ssm else {})}},
         )
     )
     # The one physical name here: operators and `make purge` find a retained key by it.
@@ -236,6 +246,7 @@ def _log_group_arns(config: ClusterConfig, inputs: Inputs) -> list[Sub]:
     with the root stack's. The groups themselves are made after the key, and need it.
     """
     made = [*_LOG_GROUPS, *(_VPC_LOG_GROUPS if config.network.vpc == "create" else ())]
+    made += _SESSION_LOG_GROUPS if config.access.ssm else ()
     return [
         Sub(
             f"arn:${{AWS::Partition}}:logs:${{AWS::Region}}:${{AWS::AccountId}}:log-group:${{RootStack}}-{name}-*",
@@ -326,7 +337,25 @@ def _key_statements(users: Split, people: Split, log_groups: list[Sub]) -> list[
     ]
 
 
-def _both(one: dict[str, dict[str, Any]], other: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def _session_statements(operators: PrincipalArns, nodes: list[GetAtt]) -> list[Statement]:
+    """The two calls of a session's two ends, which are no service's: without kms:ViaService, and for nothing else."""
+    return [
+        _statement(
+            "EncryptSessions",
+            AWSPrincipal(_ACCOUNT),
+            (kms.GenerateDataKey,),
+            _both(IN_A_SESSION, {"StringEquals": {"aws:PrincipalArn": operators}}),
+        ),
+        _statement(
+            "DecryptSessions",
+            AWSPrincipal(_ACCOUNT),
+            (kms.Decrypt,),
+            _both(IN_A_SESSION, {"StringEquals": {"aws:PrincipalArn": nodes}}),
+        ),
+    ]
+
+
+def _both(one: Mapping[str, Mapping[str, Any]], other: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """The conditions of both; where both have an operator, its keys."""
     return {operator: {**one.get(operator, {}), **other.get(operator, {})} for operator in {**one, **other}}
 

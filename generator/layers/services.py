@@ -14,6 +14,7 @@ from troposphere.logs import LogGroup
 from troposphere.ssm import Parameter
 
 from coordination.names import JOIN, POOLS, SETTINGS, Setting, parameter_prefix
+from generator import sessions
 from generator.config.model import ClusterConfig
 from generator.layer import Layer, logical_id
 from generator.permissions import GROUPS, On, Role, attach, repositories
@@ -23,13 +24,16 @@ from generator.values import (
     ClusterUuid,
     DnsName,
     DnsNames,
+    DocumentName,
     KeyArn,
     ListValue,
     Number,
     ParameterPrefix,
+    PolicyArn,
     PrincipalArns,
     RoleArn,
     RoleName,
+    RolePath,
     VpcId,
 )
 
@@ -52,11 +56,16 @@ class Inputs:
     viewer_arns: PrincipalArns
     editor_arns: PrincipalArns
     administrator_arns: PrincipalArns
+    # with access.ssm
+    role_path: RolePath | None = None
 
 
 @dataclass(frozen=True)
 class Outputs:
     parameter_prefix: ParameterPrefix
+    # with access.ssm
+    session_document: DocumentName | None = None
+    session_policy_arn: PolicyArn | None = None
 
 
 def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
@@ -115,6 +124,19 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         On.GROUPS: [GROUPS],
         On.ANY: ["*"],
     }
+    session_document, session_policy_arn = None, None
+    if inputs.role_path is not None:
+        session_logs = sessions.log_group(template, inputs.key_arn, inputs.audit_log_retention_days)
+        session_document = sessions.document(template, session_logs, inputs.key_arn)
+        session_policy_arn = sessions.operators_policy(
+            template, session_document, inputs.key_arn, inputs.cluster_uuid, inputs.role_path
+        )
+        of_sessions: dict[On, list[Any]] = {
+            On.SESSION_LOGS: [GetAtt(session_logs, "Arn")],
+            On.SESSION_KEY: [inputs.key_arn],
+        }
+        control_plane_resources |= of_sessions
+        worker_resources |= of_sessions
     # Nor is it a pool's: one autoscaler scales all of them.
     autoscaler_resources: dict[On, list[Any]] = {On.GROUPS: [GROUPS], On.ANY: ["*"]}
     for role, role_name, resources in (
@@ -131,8 +153,9 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
             cluster_uuid=inputs.cluster_uuid,
             vpc_id=inputs.vpc_id,
             central_endpoints=config.network.endpoints == "given",
+            sessions=config.access.ssm,
         )
-    return Outputs(parameter_prefix=ParameterPrefix(Sub(prefix)))
+    return Outputs(ParameterPrefix(Sub(prefix)), session_document, session_policy_arn)
 
 
 SERVICES = Layer("services", Inputs, Outputs, build)

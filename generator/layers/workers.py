@@ -150,7 +150,7 @@ def _launch_template(config: ClusterConfig, pool: Pool, inputs: Inputs) -> Launc
         profile=inputs.instance_profile_arn,
         security_group=inputs.security_group_id,
         volumes=[compute.volume(compute.ROOT_DEVICE, pool.root_volume_gib, inputs.key_arn)],
-        user_data=user_data(facts),
+        user_data=user_data(facts, sessions=config.access.ssm),
         cluster_uuid=inputs.cluster_uuid,
         description=f"{config.name}-{pool.name}",
         tenancy=pool.tenancy,

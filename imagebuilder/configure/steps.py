@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imagebuilder import places
-from imagebuilder.configure import bridge, containerd, kernel, kubelet, metadata, node
+from imagebuilder.configure import bridge, containerd, kernel, kubelet, metadata, node, sessions
 from imagebuilder.configure.settings import Settings
 from imagebuilder.configure.tree import Entry, Folder
 
@@ -16,6 +16,7 @@ def entries(settings: Settings) -> dict[str, Entry]:
         **kernel.entries(),
         **metadata.entries(),
         **node.entries(),
+        **sessions.entries(),
         # The node program writes join secrets here.
         places.SETTINGS_FOLDER: Folder(0o700),
         places.NODE_PROGRAM_FOLDER: Folder(),

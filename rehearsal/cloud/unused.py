@@ -11,6 +11,8 @@ _BACKUPS = "backups, which are not taken yet"
 _ON_BEHALF = "the list of DynamoDB, SSM, S3 and SQS for a customer's key; the local AWS asks for less"
 _UPDATES = "for what updates leave behind, and no rehearsal updates"
 _LOOKING = "a look at the cluster from outside, which is for people"
+_SESSIONS = "shells by Session Manager, whose agent and service no rehearsal has"
+_OF_SESSIONS = dict.fromkeys(("DecryptSessions", "LogSessions", "ServeSessions"), _SESSIONS)
 _FAULTS = "what no instance of a rehearsal without faults needs"
 
 REASONS: Mapping[str, Mapping[str, str]] = {
@@ -22,12 +24,14 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "UseKey": _ON_BEHALF,
         "WriteBackups": _BACKUPS,
         "WriteRows": "deleting: conditions that are over, and rows of instances that are long gone",
+        **_OF_SESSIONS,
     },
     "WorkerRole": {
         "PullImages": _OWN_IMAGES,
         "ReadThroughKey": _ON_BEHALF,
         "RegistryLogin": _OWN_IMAGES,
         "WriteThroughKey": _ON_BEHALF,
+        **_OF_SESSIONS,
     },
     "AutoscalerRole": {
         "ScaleWorkers": _AUTOSCALER,

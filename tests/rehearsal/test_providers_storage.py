@@ -197,6 +197,57 @@ def test_a_parameter_that_exists_is_not_taken_over(stack: Stack) -> None:
         stack.create("Again", "AWS::SSM::Parameter", Name="/probe/taken", Type="String", Value="b")
 
 
+SESSION = {
+    "schemaVersion": "1.0",
+    "sessionType": "Standard_Stream",
+    "inputs": {"cloudWatchLogGroupName": "sessions", "idleSessionTimeout": "20", "maxSessionDuration": "60"},
+}
+
+
+def test_a_document_of_another_content_is_another_document(stack: Stack) -> None:
+    made = stack.create("Session", "AWS::SSM::Document", Content=SESSION, DocumentType="Session")
+    ssm = stack.client("ssm")
+    found = ssm.get_document(Name=made.physical_id)
+    tags = ssm.list_tags_for_resource(ResourceType="Document", ResourceId=made.physical_id)["TagList"]
+    assert (json.loads(found["Content"]), found["DocumentType"]) == (SESSION, "Session")
+    assert tags_of(tags) == {"team": "blue", **SYSTEM_TAGS}
+
+    tagged = stack.update("Session", Tags=[{"Key": "Name", "Value": "session"}])
+    assert tagged.physical_id == made.physical_id
+    tags = ssm.list_tags_for_resource(ResourceType="Document", ResourceId=made.physical_id)["TagList"]
+    assert tags_of(tags)["Name"] == "session"
+
+    changed = stack.update("Session", Content={**SESSION, "description": "longer"})
+    assert changed.physical_id != made.physical_id
+    assert json.loads(ssm.get_document(Name=changed.physical_id)["Content"])["description"] == "longer"
+    ssm.delete_document(Name=made.physical_id)
+
+
+@pytest.mark.parametrize(
+    ("properties", "text"),
+    [
+        ({"DocumentType": "Command"}, "DocumentType must be Session"),
+        ({"UpdateMethod": "NewVersion"}, "UpdateMethod must be Replace"),
+        ({"Content": {**SESSION, "sessionType": "Port"}}, "sessionType Standard_Stream"),
+        ({"Content": {**SESSION, "inputs": {"cloudwatchLogGroupName": "x"}}}, "Content.inputs.cloudwatchLogGroupName"),
+        ({"Content": {**SESSION, "inputs": {"idleSessionTimeout": "61"}}}, "minutes as text, 1 to 60, not '61'"),
+        ({"Content": {**SESSION, "inputs": {"maxSessionDuration": 60}}}, "minutes as text, 1 to 1440, not 60"),
+    ],
+)
+def test_a_session_document_that_systems_manager_would_not_follow_is_refused(
+    stack: Stack, properties: dict[str, Any], text: str
+) -> None:
+    given = {"Content": SESSION, "DocumentType": "Session", **properties}
+    with pytest.raises(ProviderError, match=text):
+        stack.create("Session", "AWS::SSM::Document", **given)
+
+
+def test_a_document_with_a_name_of_its_own_is_not_replaced(stack: Stack) -> None:
+    stack.create("Named", "AWS::SSM::Document", Name="named", Content=SESSION, DocumentType="Session")
+    with pytest.raises(ProviderError, match="custom-named resource requires replacing"):
+        stack.update("Named", Content={**SESSION, "description": "longer"})
+
+
 def test_a_log_group_changes_retention_and_key(stack: Stack, key: str) -> None:
     made = stack.create("Group", "AWS::Logs::LogGroup", RetentionInDays="30", KmsKeyId=key)
     logs = stack.client("logs")

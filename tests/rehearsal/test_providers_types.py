@@ -24,7 +24,7 @@ TYPES = (
     "AWS::Route53::RecordSet AWS::Route53Resolver::FirewallDomainList AWS::Route53Resolver::FirewallRuleGroup "
     "AWS::Route53Resolver::FirewallRuleGroupAssociation AWS::Route53Resolver::ResolverQueryLoggingConfig "
     "AWS::Route53Resolver::ResolverQueryLoggingConfigAssociation AWS::S3::Bucket AWS::S3::BucketPolicy "
-    "AWS::SQS::Queue AWS::SQS::QueuePolicy AWS::SSM::Parameter"
+    "AWS::SQS::Queue AWS::SQS::QueuePolicy AWS::SSM::Document AWS::SSM::Parameter"
 ).split()
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from coordination.names import BOOT_UNIT, NODE_FILE
+from coordination.names import BOOT_UNIT, NODE_FILE, SESSION_AGENT_UNIT, SESSIONS_FILE
 from imagebuilder.configure import Folder, Settings, entries
 from imagebuilder.places import SETTINGS_FOLDER
 from tests.templates.cluster import EXAMPLES, example, substituted
@@ -39,7 +39,8 @@ mount -t tmpfs tmpfs /etc
 mkdir "$SEEN/bin"
 cat >"$SEEN/bin/systemctl" <<'STUB'
 #!/bin/sh
-printf '%s\\n' "$@" >"$SEEN/arguments"
+echo "$@" >>"$SEEN/calls"
+[ -e {SESSIONS_FILE} ] && echo file >"$SEEN/sessions"
 stat -c %a {NODE_FILE} {SETTINGS_FOLDER} >"$SEEN/modes"
 exec cp {NODE_FILE} "$SEEN/node.json"
 STUB
@@ -66,7 +67,8 @@ def has_namespaces() -> bool:
 
 
 def boot(script: str, seen: Path) -> dict[str, Any]:
-    """Run user data and return what systemctl found: its arguments, node.json, the modes of the file and its folder."""
+    """Run user data and return what systemctl found: its calls, node.json, the modes of the file and its folder, and
+    whether the file was there without which Session Manager's agent does not start."""
     (seen / "user-data").write_text(script)
     environment = {"SEEN": str(seen), "PATH": os.environ["PATH"]}
     done = subprocess.run(
@@ -74,7 +76,8 @@ def boot(script: str, seen: Path) -> dict[str, Any]:
     )
     assert done.returncode == 0, done.stderr
     return {
-        "arguments": (seen / "arguments").read_text().split(),
+        "calls": (seen / "calls").read_text().splitlines(),
+        "sessions": (seen / "sessions").exists(),
         "modes": (seen / "modes").read_text().split(),
         "node": json.loads((seen / "node.json").read_text()),
     }
@@ -106,7 +109,8 @@ def test_a_node_learns_who_it_is_and_the_boot_unit_starts(name: str, own: dict[s
     seen = boot(scripts()[name], tmp_path)
 
     # User data does not wait for a boot: cloud-init would be at work for minutes.
-    assert seen["arguments"] == ["start", "--no-block", BOOT_UNIT]
+    assert seen["calls"] == [f"start --no-block {BOOT_UNIT}"]
+    assert not seen["sessions"]
     # The image has made the folder for root alone, and it stays so.
     folder = entries(Settings("pause"))[SETTINGS_FOLDER]
     assert isinstance(folder, Folder)
@@ -118,6 +122,19 @@ def test_a_node_learns_who_it_is_and_the_boot_unit_starts(name: str, own: dict[s
         "parameters": VALUES["ParameterPrefix"],
         **own,
     }
+
+
+@pytest.mark.skipif(not has_namespaces(), reason="user data writes to /etc: no private mount namespace is allowed here")
+@pytest.mark.parametrize("name", ["controlplane/Slot0Template", "workers-general/Template"])
+def test_a_node_with_sessions_starts_their_agent_too_and_a_boot_needs_none(name: str, tmp_path: Path) -> None:
+    script = scripts()[f"development/{name}"]
+
+    seen = boot(script, tmp_path)
+
+    # The boot comes first: an image without the agent fails at the last line.
+    assert seen["calls"] == [f"start --no-block {unit}" for unit in (BOOT_UNIT, SESSION_AGENT_UNIT)]
+    assert seen["sessions"]
+    assert seen["node"]["cluster"] == VALUES["ClusterUuid"]
 
 
 @pytest.mark.skipif(not has_namespaces(), reason="user data writes to /etc: no private mount namespace is allowed here")

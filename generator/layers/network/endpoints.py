@@ -15,11 +15,6 @@ from generator.permissions import called_actions, condition, policy_dict
 # Reached through a route, not an interface.
 GATEWAY_SERVICES = ("dynamodb", "s3")
 
-# Action prefix -> why no node needs an endpoint for it although its role names it.
-NEEDS_NO_ENDPOINT = {
-    "kms": "DynamoDB, S3 and SSM call the key on the node's behalf, from their side",
-}
-
 # Action prefix -> endpoint services, where they differ from the prefix.
 _SERVICES = {"ecr": ("ecr.api", "ecr.dkr")}
 
@@ -28,12 +23,12 @@ _SERVICES = {"ecr": ("ecr.api", "ecr.dkr")}
 _CN_PREFIXED = frozenset({"autoscaling", "cloudformation", "ec2", "ecr.api", "ecr.dkr", "sts"})
 
 
-def interface_services() -> dict[str, list[str]]:
+def interface_services(config: ClusterConfig) -> dict[str, list[str]]:
     """Endpoint service -> the actions that nodes call through it."""
     return {
         service: actions
-        for prefix, actions in called_actions().items()
-        if prefix not in GATEWAY_SERVICES and prefix not in NEEDS_NO_ENDPOINT
+        for prefix, actions in called_actions(sessions=config.access.ssm).items()
+        if prefix not in GATEWAY_SERVICES
         for service in _SERVICES.get(prefix, (prefix,))
     }
 
@@ -42,7 +37,7 @@ def add(template: Template, config: ClusterConfig, network: Network, group: Secu
     # In the development shape one zone pays for the interfaces and the other zones cross over.
     zones = 1 if config.network.endpoint_zones == "one" else config.zones
     subnets = network.control_plane_subnet_ids.first(zones)
-    for service, actions in interface_services().items():
+    for service, actions in interface_services(config).items():
         template.add_resource(
             VPCEndpoint(
                 f"{logical_id(service.replace('.', '-'))}Endpoint",
@@ -55,7 +50,7 @@ def add(template: Template, config: ClusterConfig, network: Network, group: Secu
                 PolicyDocument=policy_dict([_own_account(actions, "aws:PrincipalAccount")]),
             )
         )
-    called = called_actions()
+    called = called_actions(sessions=config.access.ssm)
     for service in GATEWAY_SERVICES:
         statements = [_own_account(called[service], "aws:PrincipalAccount", "aws:ResourceAccount")]
         if service == "s3":

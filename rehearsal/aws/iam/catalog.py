@@ -30,8 +30,13 @@ class Action:
     """The service's condition keys, and those of its resources, that a request for the action may carry."""
 
     def knows(self, key: str) -> bool:
-        """Whether a request for this action may carry the key; keys with a variable end are compared up to there."""
-        return any(key == each or (each.endswith(("/", ":")) and key.startswith(each)) for each in self.keys)
+        """Whether a request for this action may carry the key; keys with a variable end are compared up to there.
+
+        Upper and lower case do not matter.
+        """
+        plain = key.lower()
+        known = [each.lower() for each in self.keys]
+        return any(plain == each or (each.endswith(("/", ":")) and plain.startswith(each)) for each in known)
 
 
 @dataclass(frozen=True)

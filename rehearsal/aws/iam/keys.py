@@ -25,7 +25,8 @@ OF_SERVICES = frozenset(
     kms:EncryptionContextKeys kms:GrantIsForAWSResource kms:ViaService s3:ResourceAccount s3:VersionId
     s3:delimiter s3:max-keys s3:prefix s3:x-amz-acl
     s3:x-amz-server-side-encryption s3:x-amz-server-side-encryption-aws-kms-key-id ssm:Overwrite ssm:Recursive
-    sts:ExternalId sts:RoleSessionName
+    ssm:SessionDocumentAccessCheck ssm:resourceTag/ ssm:resourceTag/aws:ssmmessages:session-id
+    ssm:resourceTag/aws:ssmmessages:target-id sts:ExternalId sts:RoleSessionName
     """.split()
 )
 """Keys that a request carries only where AWS's list says so, by action and by type of resource."""

@@ -15,6 +15,7 @@ from tests.templates.rules import (  # noqa: F401
     permissions,
     reach,
     resolver,
+    sessions,
     stacks,
     storage,
     timing,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
-from tests.templates.cluster import Cluster, Place, substituted
+from tests.templates.cluster import Cluster, Place, Statement, substituted
 from tests.templates.rules.rule import rule
 
 OUR_KEY = Place("iam", {"Fn::GetAtt": ["Key", "Arn"]})
@@ -31,7 +31,6 @@ WITH_VOLUMES = {"AWS::EC2::LaunchTemplate"}
 # Everything else keeps nothing of the cluster. SSM parameters of type String are not encrypted: they hold settings,
 # and what is secret is written by nodes as SecureString.
 KEEPS_NOTHING = {
-    "AWS::IAM::ManagedPolicy",
     "AWS::AutoScaling::AutoScalingGroup",
     "AWS::CloudFormation::Stack",
     "AWS::CloudFormation::WaitCondition",
@@ -49,6 +48,7 @@ KEEPS_NOTHING = {
     "AWS::ElasticLoadBalancingV2::TargetGroup",
     "AWS::Events::Rule",
     "AWS::IAM::InstanceProfile",
+    "AWS::IAM::ManagedPolicy",
     "AWS::IAM::Role",
     "AWS::IAM::RolePolicy",
     "AWS::KMS::Alias",
@@ -65,6 +65,7 @@ KEEPS_NOTHING = {
     "AWS::Route53Resolver::ResolverQueryLoggingConfigAssociation",
     "AWS::S3::BucketPolicy",
     "AWS::SQS::QueuePolicy",
+    "AWS::SSM::Document",
     "AWS::SSM::Parameter",
     "Custom::Start",
     "Custom::Teardown",
@@ -133,8 +134,16 @@ def the_account_uses_the_key_through_services_only(cluster: Cluster) -> Iterator
     for statement in cluster.statements("AWS::KMS::Key"):
         if ":root" not in str(statement.body["Principal"]) or not use & set(statement.actions):
             continue
-        if not statement.condition("StringEquals", "kms:ViaService"):
+        if not statement.condition("StringEquals", "kms:ViaService") and not _is_of_a_session(statement):
             yield f"{statement}: {sorted(use & set(statement.actions))} without kms:ViaService"
+
+
+def _is_of_a_session(statement: Statement) -> bool:
+    """Whether it is about data keys of sessions alone, which the two ends of a session ask the key for themselves."""
+    return statement.body.get("Condition", {}).keys() >= {"ForAllValues:StringEquals", "StringLike"} and (
+        statement.condition("ForAllValues:StringEquals", "kms:EncryptionContextKeys"),
+        statement.condition("StringLike", "kms:EncryptionContext:aws:ssm:TargetId"),
+    ) == (["aws:ssm:SessionId", "aws:ssm:TargetId"], "i-*")
 
 
 _KEY_ROLES = ("ControlPlaneRole", "WorkerRole", "FunctionRole")
@@ -149,6 +158,9 @@ def only_the_clusters_roles_and_operators_use_the_key(cluster: Cluster) -> Itera
     for statement in cluster.statements("AWS::KMS::Key"):
         if ":root" not in str(statement.body["Principal"]) or not use & set(statement.actions):
             continue
+        if _is_of_a_session(statement):
+            yield from _by_an_end_of_a_session(statement)
+            continue
         users = str(statement.condition("StringEquals", "aws:PrincipalArn"))
         if all(f"'{role}'" in users for role in _KEY_ROLES) and users.count("Fn::GetAtt") == len(_KEY_ROLES):
             continue
@@ -160,6 +172,17 @@ def only_the_clusters_roles_and_operators_use_the_key(cluster: Cluster) -> Itera
         by = statement.condition("ForAnyValue:StringEquals", "aws:CalledVia")
         if by != "cloudformation.amazonaws.com" or _READING & set(statement.actions):
             yield f"{statement}: {sorted(use & set(statement.actions))} by anybody of the account"
+
+
+def _by_an_end_of_a_session(statement: Statement) -> Iterator[str]:
+    """Operators make data keys and read none, nodes read them and make none."""
+    users = statement.condition("StringEquals", "aws:PrincipalArn")
+    ends = {
+        "kms:GenerateDataKey": {"Ref": "KeyOperatorArns"},
+        "kms:Decrypt": [{"Fn::GetAtt": [role, "Arn"]} for role in _KEY_ROLES[:2]],
+    }
+    if [ends.get(action) for action in statement.actions] != [users]:
+        yield f"{statement}: {statement.actions} by {users}"
 
 
 # Names as CloudFormation makes them. Of the second stack's the first one's name is the beginning.

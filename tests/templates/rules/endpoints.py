@@ -19,14 +19,14 @@ SERVICES = {
     "dynamodb": ["dynamodb"],
     "ec2": ["ec2"],
     "ecr": ["ecr.api", "ecr.dkr"],
+    "kms": ["kms"],
     "logs": ["logs"],
     "s3": ["s3"],
     "ssm": ["ssm"],
+    "ssmmessages": ["ssmmessages"],
     "sts": ["sts"],
 }
 GATEWAYS = {"dynamodb", "s3"}
-# Prefix of actions that need no endpoint although node roles allow them -> why.
-EXCEPTIONS = {"kms": "DynamoDB, S3 and SSM call the key on the node's behalf, from their side"}
 # In China the names of these services start with `cn.`.
 CN_PREFIXED = {"autoscaling", "cloudformation", "ec2", "ecr.api", "ecr.dkr", "sts"}
 # What must pass a gateway without being ours: ECR keeps image layers in a bucket of its own account.
@@ -34,10 +34,15 @@ LAYER_BUCKET = "arn:${AWS::Partition}:s3:::prod-${AWS::Region}-starport-layer-bu
 
 
 def called_actions(cluster: Cluster) -> dict[str, set[str]]:
-    """Action prefix -> the actions that policies allow of those whose calls come from nodes."""
+    """Action prefix -> the actions that policies allow of those whose calls come from nodes.
+
+    Not those that DynamoDB, S3 and SSM call on a node's behalf, from their side.
+    """
     called: dict[str, set[str]] = {}
     for statement in cluster.role_statements(*IN_VPC):
         for action in statement.actions:
+            if action.startswith("kms:") and statement.condition("StringEquals", "kms:ViaService"):
+                continue
             called.setdefault(action.partition(":")[0], set()).add(action)
     return called
 
@@ -45,9 +50,9 @@ def called_actions(cluster: Cluster) -> dict[str, set[str]]:
 @rule
 def endpoints_are_exactly_what_nodes_call(cluster: Cluster) -> Iterator[str]:
     called = called_actions(cluster)
-    for prefix in sorted(called.keys() - SERVICES.keys() - EXCEPTIONS.keys()):
-        yield f"nodes may call {prefix}: name its endpoint, or the reason why it needs none"
-    wanted = {service for prefix in called.keys() - EXCEPTIONS.keys() for service in SERVICES.get(prefix, [])}
+    for prefix in sorted(called.keys() - SERVICES.keys()):
+        yield f"nodes may call {prefix}: name its endpoint"
+    wanted = {service for prefix in called for service in SERVICES.get(prefix, [])}
     if cluster.config.network.endpoints == "given":
         wanted = set()
     actual = [_service(endpoint) for endpoint in cluster.resources("AWS::EC2::VPCEndpoint")]

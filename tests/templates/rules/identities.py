@@ -46,6 +46,13 @@ VPC_RESOURCES = {
     "network/WorkerSubnet0": "AWS::EC2::Subnet",
     "network/QueryLogGroup": "AWS::Logs::LogGroup",
 }
+# With access.ssm.
+SESSION_RESOURCES = {
+    "services/SessionLogGroup": "AWS::Logs::LogGroup",
+    "services/SessionDocument": "AWS::SSM::Document",
+    "services/SessionPolicy": "AWS::IAM::ManagedPolicy",
+}
+SESSION_OUTPUTS = {"SessionDocument", "SessionPolicyArn"}
 PARAMETERS = {
     "ApiClientCidrs",
     "ApiExtraNames",
@@ -122,6 +129,7 @@ def nested_stacks_keep_their_names(cluster: Cluster) -> Iterator[str]:
 @rule
 def resources_that_hold_state_keep_their_logical_ids(cluster: Cluster) -> Iterator[str]:
     wanted = RESOURCES | (VPC_RESOURCES if cluster.config.network.vpc == "create" else {})
+    wanted |= SESSION_RESOURCES if cluster.config.access.ssm else {}
     wanted |= {f"controlplane/Slot{slot}": "AWS::AutoScaling::AutoScalingGroup" for slot in range(3)}
     wanted |= {f"workers-{pool.name}/Group": "AWS::AutoScaling::AutoScalingGroup" for pool in cluster.config.pools}
     found = {str(resource): resource.type for resource in cluster.resources()}
@@ -145,8 +153,9 @@ def parameters_and_outputs_of_the_root_keep_their_names(cluster: Cluster) -> Ite
     root = cluster.templates["root"]
     if set(root["Parameters"]) != wanted:
         yield f"root: parameters differ by {sorted(set(root['Parameters']) ^ wanted)}"
-    if set(root["Outputs"]) != OUTPUTS:
-        yield f"root: outputs differ by {sorted(set(root['Outputs']) ^ OUTPUTS)}"
+    outputs = OUTPUTS | (SESSION_OUTPUTS if config.access.ssm else set())
+    if set(root["Outputs"]) != outputs:
+        yield f"root: outputs differ by {sorted(set(root['Outputs']) ^ outputs)}"
 
 
 @rule

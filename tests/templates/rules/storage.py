@@ -102,6 +102,7 @@ def the_tables_key_is_id_alone_for_iam_compares_leading_keys_with_it(cluster: Cl
 def every_log_group_ends_its_logs_after_the_days_that_were_chosen(cluster: Cluster) -> Iterator[str]:
     for group in cluster.resources("AWS::Logs::LogGroup"):
         days = cluster.resolve(group.layer, group.properties.get("RetentionInDays"))
-        wanted = "AuditLogRetentionDays" if group.logical_id == "AuditLogGroup" else "LogRetentionDays"
+        of_people = group.logical_id in ("AuditLogGroup", "SessionLogGroup")
+        wanted = "AuditLogRetentionDays" if of_people else "LogRetentionDays"
         if days.expression != {"Ref": wanted}:
             yield f"{group}: RetentionInDays is {days.expression}"

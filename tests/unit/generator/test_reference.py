@@ -16,13 +16,14 @@ def cells(table: str) -> list[list[str]]:
 
 
 def test_every_grant_is_a_row_with_its_actions_and_its_reason() -> None:
-    rows = {(row[0], row[5].rpartition(": ")[2]): row for row in cells(permissions_table())}
+    rows = {(row[0], row[5].rpartition(": ")[2].partition(" ")[0]): row for row in cells(permissions_table())}
     assert rows.keys() - {("FlowLog", "DeliverFlowLogs")} == {(each.role.value, each.sid) for each in GRANTS}
     for grant in GRANTS:
         row = rows[grant.role.value, grant.sid]
         assert re.findall(r"`([^`]+)`", row[1]) == sorted(str(each.JSONrepr()) for each in grant.actions)
         assert row[2].replace("\\", "") == grant.on.value
         assert row[4] == grant.reason
+        assert row[5].endswith("(with `access.ssm`)") is grant.sessions
 
 
 def test_what_narrows_a_statement_stands_beside_it() -> None:

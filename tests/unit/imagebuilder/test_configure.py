@@ -108,8 +108,28 @@ def test_containerd_boot_program_and_firewall_start_with_the_machine_kubelet_and
     made = configure.entries(Settings(PAUSE))
     units = {Path(path).name for path in made if path.endswith(".service") and ".wants/" not in path}
     enabled = {Path(path).name for path in made if ".wants/" in path}
-    assert enabled == {"containerd.service", places.BOOT_UNIT, places.METADATA_UNIT}
+    assert enabled - {places.SESSION_AGENT_UNIT} == {"containerd.service", places.BOOT_UNIT, places.METADATA_UNIT}
     assert units - enabled == {"kubelet.service", places.AGENT_UNIT, places.LOGS_UNIT}
+
+
+def test_the_agent_of_session_manager_starts_with_the_machine_where_user_data_wrote_its_file_only() -> None:
+    made = configure.entries(Settings(PAUSE))
+    link = made[f"{places.UNIT_FOLDER}/multi-user.target.wants/{places.SESSION_AGENT_UNIT}"]
+    # The unit is the package's: what is written here is added to it.
+    assert link == configure.Link(f"/usr/lib/systemd/system/{places.SESSION_AGENT_UNIT}")
+    assert f"{places.UNIT_FOLDER}/{places.SESSION_AGENT_UNIT}" not in made
+    condition = made[f"{places.UNIT_FOLDER}/{places.SESSION_AGENT_UNIT}.d/holdfast.conf"]
+    assert said(condition, "ConditionPathExists") == {places.SESSIONS_FILE}
+    assert places.SESSIONS_FILE not in made
+
+
+def test_the_agent_of_session_manager_is_one_of_ec2_and_updates_nothing() -> None:
+    entry = configure.entries(Settings(PAUSE))[places.SESSION_AGENT_FILE]
+    assert isinstance(entry, configure.File)
+    settings = json.loads(entry.text)
+    assert settings["Agent"]["SelfUpdate"] is False
+    assert settings["Identity"] == {"ConsumptionOrder": ["EC2"]}
+    assert settings["Profile"] == {"ShareCreds": False}
 
 
 @pytest.mark.parametrize("name", ["containerd.service", "kubelet.service"])
@@ -153,6 +173,7 @@ def test_units_and_the_node_program_mean_the_same_by_names_and_exit_codes() -> N
     assert isinstance(made, configure.File)
     assert (AGENT_UNIT, IMAGE_FILE) == (places.AGENT_UNIT, places.IMAGE_FILE)
     assert (names.BOOT_UNIT, names.NODE_FILE) == (places.BOOT_UNIT, places.NODE_FILE)
+    assert (names.SESSION_AGENT_UNIT, names.SESSIONS_FILE) == (places.SESSION_AGENT_UNIT, places.SESSIONS_FILE)
     assert f"\nRestartPreventExitStatus={EXIT_CODES[End.FAILED]}\n" in made.text
 
 

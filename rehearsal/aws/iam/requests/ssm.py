@@ -1,4 +1,4 @@
-"""The permissions of Parameter Store's requests, and of the keys of its SecureStrings."""
+"""The permissions of Parameter Store's requests, of the keys of its SecureStrings, and of Session Manager's."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from rehearsal.aws.iam.context import Values
 from rehearsal.aws.iam.requests import generic
-from rehearsal.aws.iam.requests.asked import Asked, Need, State, behalf
+from rehearsal.aws.iam.requests.asked import Asked, Need, NotModelled, State, behalf
 
 BY_NAME = {
     "GetParameter": "Name",
@@ -20,12 +20,18 @@ BY_NAME = {
     "UnlabelParameterVersion": "Name",
 }
 """Operations on parameters, and where their names stand."""
+OF_SESSIONS = frozenset({"ResumeSession", "TerminateSession"})
+"""Operations on sessions, of which there are none here: who owns one, and its tags, nobody could tell."""
 
 
 def needs(asked: Asked, state: State) -> list[Need]:
     """The permissions of a request. Raises NotModelled outside Parameter Store, where no parameter names a resource."""
     given = asked.parameters
     operation = asked.operation
+    if operation in OF_SESSIONS:
+        raise NotModelled(f"ssm:{operation}")
+    if operation == "StartSession":
+        return _session(asked)
     if given.get("ResourceType") == "Parameter":
         return [Need(f"ssm:{operation}", _arn(asked, given["ResourceId"]), generic.tag_values(asked))]
     if operation not in BY_NAME:
@@ -45,6 +51,20 @@ def needs(asked: Asked, state: State) -> list[Need]:
             keys = state.parameter_keys(asked.region, name, below=operation == "GetParametersByPath")
             found += _with_key(asked, "Decrypt", keys)
     return found
+
+
+def _session(asked: Asked) -> list[Need]:
+    """To start a session takes the action on the node and on the document that is named (Systems Manager guide, "Start
+    a session with a document by specifying the session documents in IAM policies").
+
+    Raises NotModelled where none is: whether the default one is looked at depends on the policies' own conditions.
+    """
+    given = asked.parameters
+    if not given.get("DocumentName") or not str(given["Target"]).startswith("i-"):
+        raise NotModelled("ssm:StartSession")
+    values: dict[str, Values] = {"ssm:SessionDocumentAccessCheck": "true"}
+    resources = (asked.arn("ec2", f"instance/{given['Target']}"), asked.arn("ssm", f"document/{given['DocumentName']}"))
+    return [Need("ssm:StartSession", resource, values) for resource in resources]
 
 
 def _is_secret(asked: Asked, state: State) -> bool:

@@ -23,7 +23,7 @@ OWN_TAINTS = "a key outside kubernetes.io, k8s.io, cilium.io, whose controllers 
 # What the model refuses: YAML, then the lines.
 TYPES = [
     ("zone: 3", "zone: given an unknown key; allowed: name, partition, shape, zones, hostResourceGroups, network, "
-     "kubernetes, controlPlane, pools (perhaps zones)"),
+     "kubernetes, access, controlPlane, pools (perhaps zones)"),
     ("network: {vpc_cidr: 10.0.0.0/16}", "network.vpc_cidr: given an unknown key; allowed: vpc, tenancy, vpcCidr, "
      "endpoints, endpointZones, privateZone, encryption, dnsAllowedDomains (perhaps vpcCidr)"),
     ("zones: three", 'zones: given "three"; allowed: a whole number from 1 to 6 in plain digits'),
@@ -117,6 +117,8 @@ ADDRESSES = [
         "underscores and slashes, beginning with a letter or digit, with * last for every name that begins so; * alone "
         "for all",
     ),
+    ("access: {ssm: on}", 'access.ssm: given "on"; allowed: true, false'),
+    ("access: {ssm: 1}", "access.ssm: given 1; allowed: true, false"),
     ("kubernetes: {serviceCidr: 172.20.0.0/25}", 'kubernetes.serviceCidr: given "172.20.0.0/25"; allowed: a range '
      "from /12 to /24 (what the API server allocates from)"),
 ]  # fmt: skip
@@ -281,7 +283,7 @@ def test_no_rule_judges_a_default_that_stands_in_for_an_unreadable_field() -> No
     assert lines("{shape: 3, zones: 2}") == ["shape: given 3; allowed: production, development"]
     assert lines("{shap: development, zones: 2}") == [
         "shap: given an unknown key; allowed: name, partition, shape, zones, hostResourceGroups, network, kubernetes, "
-        "controlPlane, pools (perhaps shape)"
+        "access, controlPlane, pools (perhaps shape)"
     ]
 
 

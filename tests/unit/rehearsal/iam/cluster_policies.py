@@ -11,7 +11,10 @@ from typing import Any
 from rehearsal.aws.iam import policy
 from rehearsal.aws.iam.policy import Policy
 
-TEMPLATES = Path(__file__).resolve().parents[4] / "templates"
+PROJECT = Path(__file__).resolve().parents[4]
+TEMPLATES = PROJECT / "templates"
+WITH_SESSIONS = PROJECT / "tests/templates/golden/development"
+"""The templates of an example that has `access.ssm`."""
 ACCOUNT, REGION = "123456789012", "us-east-1"
 UUID = "11111111-2222-3333-4444-555555555555"
 VPC = "vpc-0000000000000001"
@@ -26,6 +29,8 @@ CONTROL_PLANE_LOGS = f"arn:aws:logs:{START}:log-group:control-planes"
 WORKER_LOGS = f"arn:aws:logs:{START}:log-group:workers"
 AUTOSCALER_ROLE = f"arn:aws:iam::{ACCOUNT}:role/Autoscaler"
 AUDIT_LOGS = f"arn:aws:logs:{START}:log-group:audits"
+SESSION_LOGS = f"arn:aws:logs:{START}:log-group:sessions"
+DOCUMENT = "holdfast-Services-1-SessionDocument-2"
 OPERATOR = f"arn:aws:iam::{ACCOUNT}:role/operator"
 VIEWER, PERSON = f"arn:aws:iam::{ACCOUNT}:user/viewer", f"arn:aws:iam::{ACCOUNT}:role/people/ops"
 VALUES: dict[str, Any] = {
@@ -53,6 +58,8 @@ VALUES: dict[str, Any] = {
     "AutoscalerRoleArn": AUTOSCALER_ROLE,
     "WorkerLogGroup.Arn": f"{WORKER_LOGS}:*",
     "AuditLogGroup.Arn": f"{AUDIT_LOGS}:*",
+    "SessionLogGroup.Arn": f"{SESSION_LOGS}:*",
+    "SessionDocument": DOCUMENT,
     "FunctionLogGroup.Arn": f"arn:aws:logs:{START}:log-group:function:*",
     "FailureQueue.Arn": f"arn:aws:sqs:{START}:failures",
     "TerminatingRule.Arn": f"arn:aws:events:{START}:rule/terminating",
@@ -62,21 +69,14 @@ VALUES: dict[str, Any] = {
 _REFERENCE = re.compile(r"\$\{([\w:.]+)\}")
 
 
-def of_role(role: str) -> tuple[Policy, ...]:
-    """The policies that all layers attach to `ControlPlane`, `Worker`, `Function` or `Autoscaler`."""
+def of_role(role: str, folder: Path = TEMPLATES) -> tuple[Policy, ...]:
+    """The policies that all layers of the templates in a folder attach to `ControlPlane`, `Worker`, `Function` or
+    `Autoscaler`."""
     return tuple(
         policy.parse(_filled(resource["Properties"]["PolicyDocument"], layer), f"{role}/{layer}")
-        for layer, logical_id, resource in _resources("AWS::IAM::RolePolicy")
+        for layer, logical_id, resource in _resources("AWS::IAM::RolePolicy", folder)
         if logical_id == f"{role}Policy"
     )
-
-
-def of_people(group: str) -> Policy:
-    """The managed policy of `View`, `Edit` or `Admin`."""
-    for layer, logical_id, made in _resources("AWS::IAM::ManagedPolicy"):
-        if logical_id == f"{group}OperatorPolicy":
-            return policy.parse(_filled(made["Properties"]["PolicyDocument"], layer), logical_id)
-    raise LookupError(group)
 
 
 def of_table() -> Policy:
@@ -93,15 +93,23 @@ def of_trust(role: str) -> Policy:
     raise LookupError(role)
 
 
-def of_key() -> Policy:
+def of_people(name: str, folder: Path = TEMPLATES) -> Policy:
+    """A managed policy that is there for people."""
+    for layer, logical_id, made in _resources("AWS::IAM::ManagedPolicy", folder):
+        if logical_id == name:
+            return policy.parse(_filled(made["Properties"]["PolicyDocument"], layer), name)
+    raise LookupError(name)
+
+
+def of_key(folder: Path = TEMPLATES) -> Policy:
     """The policy of the cluster's key."""
-    ((layer, _, key),) = _resources("AWS::KMS::Key")
+    ((layer, _, key),) = _resources("AWS::KMS::Key", folder)
     return policy.parse(_filled(key["Properties"]["KeyPolicy"], layer), "key")
 
 
-def of_endpoint(service: str) -> Policy:
+def of_endpoint(service: str, folder: Path = TEMPLATES) -> Policy:
     """The policy of the VPC endpoint of a service, as `ssm`."""
-    for layer, logical_id, endpoint in _resources("AWS::EC2::VPCEndpoint"):
+    for layer, logical_id, endpoint in _resources("AWS::EC2::VPCEndpoint", folder):
         if logical_id.lower() == f"{service}endpoint":
             return policy.parse(_filled(endpoint["Properties"]["PolicyDocument"], layer), f"endpoint {service}")
     raise LookupError(service)
@@ -112,8 +120,8 @@ def stack_id(layer: str) -> str:
     return f"{STACK}/holdfast-{layer}/1"
 
 
-def _resources(kind: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for path in sorted(TEMPLATES.glob("*.json")):
+def _resources(kind: str, folder: Path = TEMPLATES) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path in sorted(folder.glob("*.json")):
         template = json.loads(path.read_text(encoding="utf-8"))
         for logical_id, resource in template["Resources"].items():
             if resource["Type"] == kind:

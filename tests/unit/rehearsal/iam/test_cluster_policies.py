@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -62,9 +63,10 @@ def may(
     came_from: str | None = VPC,
     endpoint: str = "",
     address: str | None = ADDRESS,
+    folder: Path = cluster.TEMPLATES,
 ) -> bool:
     """Whether a role may do it: a node's from an instance in `vpc` through an endpoint of `came_from`, which says that
-    the call came from `address`."""
+    the call came from `address`. `folder` has the templates."""
     node = role != "Function"
     session = Session(
         identity_arn=f"arn:aws:iam::{ACCOUNT}:role/{role}",
@@ -87,9 +89,9 @@ def may(
     is_key, assumes = need.action.startswith("kms:"), need.action == "sts:AssumeRole"
     trust = cluster.of_trust(need.resource.rpartition("/")[2]) if assumes else None
     policies = Policies(
-        identity=cluster.of_role(role),
-        resource=cluster.of_key() if is_key else trust,
-        endpoint=cluster.of_endpoint(endpoint) if endpoint else None,
+        identity=cluster.of_role(role, folder),
+        resource=cluster.of_key(folder) if is_key else trust,
+        endpoint=cluster.of_endpoint(endpoint, folder) if endpoint else None,
         resource_decides=is_key or assumes,
     )
     access = Access(who.principal, need.action, need.resource, caller.context(who, need, Tagged()))

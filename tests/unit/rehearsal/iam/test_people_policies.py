@@ -60,26 +60,28 @@ def person(arn: str, need: Need, *identity: Policy) -> bool:
 )
 def test_a_viewer_asks_to_view_in_his_own_name(key: str, expected: bool) -> None:
     keys = [key] if key else []
-    assert person(VIEWER, row("PutItem", *keys), cluster.of_people("View")) is expected
-    assert person(VIEWER, row("GetItem", *keys), cluster.of_people("View")) is expected
-    assert not person(VIEWER, row("DeleteItem", *keys), cluster.of_people("View"))
-    assert not person(VIEWER, row("UpdateItem", *keys), cluster.of_people("View"))
+    assert person(VIEWER, row("PutItem", *keys), cluster.of_people("ViewOperatorPolicy")) is expected
+    assert person(VIEWER, row("GetItem", *keys), cluster.of_people("ViewOperatorPolicy")) is expected
+    assert not person(VIEWER, row("DeleteItem", *keys), cluster.of_people("ViewOperatorPolicy"))
+    assert not person(VIEWER, row("UpdateItem", *keys), cluster.of_people("ViewOperatorPolicy"))
 
 
 @pytest.mark.parametrize("group", ["view", "edit", "admin"])
 def test_whoever_may_more_may_ask_for_less(group: str) -> None:
     own = row("PutItem", f"{OF_PERSON}{group}#1")
-    assert person(PERSON, own, cluster.of_people("Admin"))
-    assert person(PERSON, own, cluster.of_people("Edit")) is (group != "admin")
-    assert not person(PERSON, row("PutItem", f"{BY_ANOTHER}{group}#1"), cluster.of_people("Admin"))
-    assert not person(PERSON, row("PutItem", f"{OF_PERSON}{group}#1", f"{OF_VIEWER}view#1"), cluster.of_people("Admin"))
+    assert person(PERSON, own, cluster.of_people("AdminOperatorPolicy"))
+    assert person(PERSON, own, cluster.of_people("EditOperatorPolicy")) is (group != "admin")
+    assert not person(PERSON, row("PutItem", f"{BY_ANOTHER}{group}#1"), cluster.of_people("AdminOperatorPolicy"))
+    assert not person(
+        PERSON, row("PutItem", f"{OF_PERSON}{group}#1", f"{OF_VIEWER}view#1"), cluster.of_people("AdminOperatorPolicy")
+    )
 
 
 def test_administrators_alone_approve() -> None:
     for action in ("PutItem", "DeleteItem"):
-        assert person(PERSON, row(action, "approval#removal"), cluster.of_people("Admin"))
-        assert not person(PERSON, row(action, "approval#removal"), cluster.of_people("Edit"))
-        assert not person(PERSON, row(action, "operation"), cluster.of_people("Admin"))
+        assert person(PERSON, row(action, "approval#removal"), cluster.of_people("AdminOperatorPolicy"))
+        assert not person(PERSON, row(action, "approval#removal"), cluster.of_people("EditOperatorPolicy"))
+        assert not person(PERSON, row(action, "operation"), cluster.of_people("AdminOperatorPolicy"))
 
 
 @pytest.mark.parametrize("action", WRITES)
@@ -110,7 +112,7 @@ def test_people_use_the_key_for_the_table_alone(action: str) -> None:
 
 def test_a_policy_of_people_lets_nobody_read_secrets_or_change_anything_else() -> None:
     for group in ("View", "Edit", "Admin"):
-        held: Policy = cluster.of_people(group)
+        held: Policy = cluster.of_people(f"{group}OperatorPolicy")
         named = {pattern for statement in held.statements for pattern in statement.actions.patterns}
         service = {each.partition(":")[0] for each in named}
         assert service == {"autoscaling", "cloudformation", "dynamodb", "kms"}
