@@ -83,8 +83,9 @@ def test_a_look_asks_the_table_as_often_as_the_page_counts(client: Any) -> None:
 
 def test_requests_of_the_agents_an_hour() -> None:
     found = costs.agents_an_hour()
-    # Leases are renewed every 15 s, looks are made every 30 s, and operations are looked for every 2 s.
-    assert (found["UpdateItem"], found["Scan"], found["PutItem"]) == (240, 120 + 360, 120)
+    # Leases are renewed every 15 s, looks are made every 30 s, drains and requests of people are looked for every 10 s,
+    # and operations every 2 s.
+    assert (found["UpdateItem"], found["Scan"], found["PutItem"]) == (240, 120 + 360 + 360, 120)
     assert found["GetItem"] == 3 * 360 + 2 * 240 + 3 * 12 + 1800 + 240 + 12 + 3 * 6
 
 
