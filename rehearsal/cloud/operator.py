@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
+
 from rehearsal.local.processes import StepFailed
 
 
@@ -30,6 +32,13 @@ class Operator:
         key = iam.create_access_key(UserName=name)["AccessKey"]
         own = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
         return cls(name, arn, {**environment, **own})
+
+    def client(self, service: str) -> Any:
+        """A client of boto3's that acts as this user."""
+        own = self.environment
+        keys = (own["AWS_ACCESS_KEY_ID"], own["AWS_SECRET_ACCESS_KEY"], own.get("AWS_SESSION_TOKEN"))
+        session: Any = boto3.Session(*keys, own["AWS_REGION"])
+        return session.client(service, endpoint_url=own["AWS_ENDPOINT_URL"])
 
     def kubeconfig(self, stack: str, group: str, file: Path) -> str:
         """What the command prints that writes the file. Raises StepFailed with what it said."""

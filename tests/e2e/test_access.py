@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from cryptography import x509
@@ -69,22 +68,14 @@ class People:
 
     def table(self, person: Operator) -> ClusterTable:
         """The cluster table as this person reaches it."""
-        return ClusterTable(self.client(person, "dynamodb"), self.table_name)
+        return ClusterTable(person.client("dynamodb"), self.table_name)
 
     @property
     def table_name(self) -> str:
         return stacks.outputs(self.cluster.rehearsal.local.client("cloudformation"), STACK)["TableName"]
 
-    def client(self, person: Operator, service: str) -> Any:
-        """A client of boto3's that acts as the person."""
-        own = person.environment
-        session: Any = boto3.Session(
-            own["AWS_ACCESS_KEY_ID"], own["AWS_SECRET_ACCESS_KEY"], own.get("AWS_SESSION_TOKEN"), own["AWS_REGION"]
-        )
-        return session.client(service, endpoint_url=own["AWS_ENDPOINT_URL"])
-
     def requester(self, person: Operator) -> Requester:
-        identity = self.client(person, "sts").get_caller_identity()
+        identity = person.client("sts").get_caller_identity()
         return Requester(identity["UserId"], person.arn)
 
     def kubectl(self, person: Operator, group: str, *more: str) -> Kubectl:
@@ -248,7 +239,7 @@ def test_nobody_writes_or_reads_in_another_name_whatever_his_policies_allow(peop
     everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     iam.put_user_policy(UserName="foreigner", PolicyName="everything", PolicyDocument=json.dumps(everything))
     try:
-        dynamodb = people.client(people.foreigner, "dynamodb")
+        dynamodb = people.foreigner.client("dynamodb")
         item = {"Id": {"S": of_viewer.item_id}}
         with pytest.raises(ClientError, match="explicit deny in a resource-based policy"):
             dynamodb.put_item(TableName=people.table_name, Item=item)
@@ -315,8 +306,6 @@ def test_what_is_wrong_with_a_request_is_named(people: People) -> None:
 def test_six_at_once_are_one_too_many(people: People) -> None:
     table = people.table(people.viewer)
     requests = [people.asking(people.viewer, number=f"many-{number}") for number in range(access.MOST_OPEN + 1)]
-    client = people.client(people.viewer, "dynamodb")
-    assert client is not None
     for each in requests:
         assert table.put(each.item(), ABSENT) == Done()
 

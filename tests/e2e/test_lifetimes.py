@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from coordination.names import AccessGroup
+from deployment import kubeconfig
+from deployment.kubeconfig import Wanted
+from rehearsal.cloud.rehearse import Kubectl
+from rehearsal.local import stacks
+from rehearsal.local.steps import STACK
 from tests.e2e.harness import ClusterHarness, running
 from tests.e2e.scaling import raise_capacity, workers
 
@@ -42,6 +49,8 @@ SERVERS = {True: {"2379", "6443", "10250"}, False: {"10250"}}
 def test_a_cluster_outlives_its_certificates_and_tokens_and_a_new_worker_joins(tmp_path: Path) -> None:
     with running(tmp_path, node_settings=SHORT, parameters={"GeneralMinSize": "1"}) as cluster:
         young = cluster.healthy(HEALTHY_SECONDS)
+        person = persons(cluster, tmp_path / "person")
+        assert len(person.items("nodes")) >= len(young.control_planes)
         first_worker = workers(cluster, young, 1)
         first = {name: ends(cluster, name) for name in sorted(young.running)}
         last = max(moment for found in first.values() for moment in found.values())
@@ -50,6 +59,10 @@ def test_a_cluster_outlives_its_certificates_and_tokens_and_a_new_worker_joins(t
             expired += [line for name in sorted(young.running) for line in over(cluster, name)]
             time.sleep(PAUSE_SECONDS)
         assert not expired, "\n".join(sorted(set(expired)))
+        # A person's, too, has ended as it said, and the API server knows him no more.
+        refused = person.run("get", "nodes")
+        assert refused.returncode != 0
+        assert "must be logged in" in refused.stderr or "provide credentials" in refused.stderr, refused.stderr
         # The administrator's certificate may have ended, too: he gets another one.
         cluster.close()
         grown = cluster.look()
@@ -63,6 +76,19 @@ def test_a_cluster_outlives_its_certificates_and_tokens_and_a_new_worker_joins(t
             now = ends(cluster, name)
             assert now.keys() >= SERVERS[name in young.control_planes]
             assert not [what for what, moment in found.items() if now[what] <= moment], (name, found, now)
+
+
+def persons(cluster: ClusterHarness, file: Path) -> Kubectl:
+    """kubectl with a certificate that ends as soon as the API server's own ones, as `make kubeconfig` gets it."""
+    operator, local = cluster.rehearsal.operator(), cluster.rehearsal.local
+    policy = stacks.outputs(local.client("cloudformation"), STACK)["ViewOperatorPolicyArn"]
+    iam = local.client("iam")
+    iam.attach_user_policy(UserName=operator.name, PolicyArn=policy)
+    try:
+        kubeconfig.run(operator, Wanted(STACK, AccessGroup.VIEW, LEAF_SECONDS, file))
+    finally:
+        iam.detach_user_policy(UserName=operator.name, PolicyArn=policy)
+    return replace(cluster.kubectl, kubeconfig=file)
 
 
 def ends(cluster: ClusterHarness, instance_id: str) -> dict[str, float]:
