@@ -12,18 +12,21 @@ from generator.permissions import GRANTS, Grant
 from generator.root import templates
 
 _ROLE_POLICY = "AWS::IAM::RolePolicy"
+_PEOPLES_POLICY = "AWS::IAM::ManagedPolicy"
 _EGRESS = "AWS::EC2::SecurityGroupEgress"
 
 
 def permissions_table() -> str:
-    """A Markdown table of every statement of the roles' policies, as the templates of the default configuration have
-    them, and of those that `access.ssm` adds."""
+    """A Markdown table of every statement of the roles' policies and of people's, as the templates of the default
+    configuration have them, and of those that `access.ssm` adds."""
     header = ["| role | may | on | only where | why | statement |", "| --- | --- | --- | --- | --- | --- |"]
     grants = {(f"{each.role.value}Policy", each.sid): each for each in GRANTS}
     rows = [
-        _permission(policy, grants.get((policy, each["Sid"])), each, layer) for layer, policy, each in _statements()
+        _permission(policy, grants.get((policy, each["Sid"])), each, layer)
+        for layer, policy, each in _statements(_ROLE_POLICY)
     ]
-    return "\n".join([*header, *sorted(rows)])
+    people = [_permission(policy, None, each, layer) for layer, policy, each in _statements(_PEOPLES_POLICY)]
+    return "\n".join([*header, *sorted(rows), *sorted(people)])
 
 
 def ports_table() -> str:
@@ -55,11 +58,11 @@ def _group(reference: Mapping[str, str]) -> str:
     return reference["Ref"].removesuffix("Group")
 
 
-def _statements() -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+def _statements(kind: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """Layer, logical id of the policy, and each of its statements."""
     for name, body in templates(ClusterConfig(access=Access(ssm=True))).items():
         for logical_id, resource in json.loads(body)["Resources"].items():
-            if resource["Type"] == _ROLE_POLICY:
+            if resource["Type"] == kind:
                 for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
                     yield name.removesuffix(".json"), logical_id, statement
 
@@ -90,7 +93,9 @@ _OPERATORS = {
     "Bool": "is",
     "ArnLike": "is like",
     "StringLike": "is like",
+    "BoolIfExists": "is",
     "ForAllValues:StringEquals": "are",
+    "ForAllValues:StringLike": "are like",
     "ForAllValues:StringNotLike": "are not like",
     "Null": "is missing:",
 }
