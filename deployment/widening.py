@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from coordination.names import ACCESS_SETTINGS, SETTINGS
 from deployment import firewalls, policies
 from deployment.changes import Change
 from deployment.firewalls import Rule
@@ -23,6 +24,8 @@ _DECISIVE = ("AWS::IAM::", "AWS::KMS::", "AWS::EC2::SecurityGroup", _ENDPOINT, "
 # Lists in which every further entry gives somebody more.
 _ATTACHED = ("ManagedPolicyArns", "Roles", "Users", "Groups")
 _BOUNDARY = "PermissionsBoundary"
+_PARAMETER = "AWS::SSM::Parameter"
+_WHO_MAY = tuple(f"/{SETTINGS}/{setting}" for setting in ACCESS_SETTINGS.values())
 _LAUNCH_TEMPLATE, _DATA = "AWS::EC2::LaunchTemplate", "LaunchTemplateData"
 # Of one entry each: to whom a policy is given, and as whom a machine or a function acts.
 _GIVEN = {
@@ -86,8 +89,17 @@ def _opened(change: Change) -> Iterator[str]:
         yield f"{_BOUNDARY} is no longer {was[_BOUNDARY]}"
     if before is not None and after is not None and kind == _LAUNCH_TEMPLATE:
         yield from _machine(before.get(_DATA) or {}, after.get(_DATA) or {})
+    if kind == _PARAMETER and str(becomes.get("Name", "")).endswith(_WHO_MAY):
+        added = [arn for arn in _people(becomes) if arn not in _people(was)]
+        if added:
+            yield f"{becomes['Name'].rpartition('/')[2]} gain {told(added)}"
     if before is not None and kind.startswith(_RESOLVER):
         yield from _names(kind.removeprefix(_RESOLVER), before, after)
+
+
+def _people(parameter: _Properties) -> list[str]:
+    """The ARNs in the setting that says who may ask for a certificate of a group."""
+    return [arn for arn in str(parameter.get("Value", "")).split(",") if arn]
 
 
 def _machine(before: _Properties, after: _Properties) -> Iterator[str]:

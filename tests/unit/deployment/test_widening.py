@@ -34,6 +34,14 @@ def group(*ingress: dict[str, Any]) -> dict[str, Any]:
     return {"SecurityGroupIngress": list(ingress), "SecurityGroupEgress": []}
 
 
+def people(setting: str, value: str) -> dict[str, Any]:
+    return {"Name": f"/holdfast/0b1c/settings/{setting}", "Value": value}
+
+
+def of_table(document: dict[str, Any]) -> dict[str, Any]:
+    return {"ResourcePolicy": {"PolicyDocument": document}}
+
+
 def found(kind: str, before: dict[str, Any] | None, after: dict[str, Any] | None, action: str = "Modify") -> list[str]:
     return [each.what for each in widening.found([Change("A/B", kind, action, before=before, after=after)])]
 
@@ -50,6 +58,14 @@ OPENED: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         "AWS::EC2::SecurityGroupIngress",
         TCP | {"GroupId": "a"},
         TCP | {"GroupId": "a", "ToPort": 444},
+    ),
+    "an administrator": ("AWS::SSM::Parameter", people("administrators", "a,"), people("administrators", "a,b,")),
+    "the first editor": ("AWS::SSM::Parameter", people("editors", ","), people("editors", "a,")),
+    "a table without its policy": ("AWS::DynamoDB::Table", of_table(policy("*", effect="Deny")), {}),
+    "a table whose policy denies less": (
+        "AWS::DynamoDB::Table",
+        of_table(policy("*", effect="Deny")),
+        of_table(policy("a", effect="Deny")),
     ),
     "a key policy": (KEY, {"KeyPolicy": policy("a")}, {"KeyPolicy": policy("a", "b")}),
     "trust": (ROLE, {"AssumeRolePolicyDocument": policy("a")}, {"AssumeRolePolicyDocument": policy("a", "b")}),
