@@ -19,6 +19,7 @@ from coordination.outcomes import Conflict, Item, Unknown
 from coordination.ports import Table
 from userdata.agent.access_policy import Listed, ToDelete, ToRefuse, ToSign, verdicts
 from userdata.agent.tasks import Task
+from userdata.kube.access import AGENTS
 from userdata.kube.client import Api
 from userdata.kube.outcomes import ApiConflict, ApiInvalid, Exists, NotFound
 from userdata.kube.resources import SIGNING_REQUESTS, Object
@@ -108,7 +109,7 @@ class AccessRequests:
         if not isinstance(created, Exists):
             done(created)
         found = known(self.api.get(SIGNING_REQUESTS, name))
-        if not _is_own(found, verdict):
+        if not _is_own(found, name, verdict):
             reason = "a certificate was asked for with this very key before: make another one"
             return self._refuse(ToRefuse(verdict.item, Refusal.REPLAYED, reason))
         if not _conditions(found):
@@ -162,10 +163,20 @@ def _annotations(verdict: ToSign) -> Mapping[str, str]:
     return {_ROW: verdict.request.item_id, _REQUESTED_AT: str(verdict.request.requested_at)}
 
 
-def _is_own(found: Object, verdict: ToSign) -> bool:
-    """Whether the object was made for this very request, which then has no answer yet: a pass was broken off."""
+def _is_own(found: Object, name: str, verdict: ToSign) -> bool:
+    """Whether an agent made the object for this very request, which then has no answer yet: a pass was broken off.
+
+    Others may create requests, too, under any name and with any annotation; who did stands in `groups`, which the API
+    server writes.
+    """
     annotations: Mapping[str, Any] = found["metadata"].get("annotations") or {}
-    return _ANSWERED not in annotations and _annotations(verdict).items() <= annotations.items()
+    spec, wanted = found["spec"], _request(name, verdict)["spec"]
+    return (
+        _ANSWERED not in annotations
+        and _annotations(verdict).items() <= annotations.items()
+        and AGENTS in (spec.get("groups") or ())
+        and {key: spec.get(key) for key in wanted} == wanted
+    )
 
 
 def _conditions(found: Object) -> list[Any]:

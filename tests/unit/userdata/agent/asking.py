@@ -11,6 +11,7 @@ from coordination.access import AccessRequest, Requester
 from coordination.names import AccessGroup
 from coordination.outcomes import Done, Known, Unknown
 from deployment.client_key import ClientKey
+from userdata.kube.access import AGENTS
 from userdata.kube.outcomes import ApiConflict, ApiInvalid, Exists, NotFound
 from userdata.kube.resources import Object, Resource
 
@@ -48,6 +49,8 @@ class Signer:
     objects: dict[str, dict[str, Any]] = field(default_factory=dict)
     answers: dict[str, Any] = field(default_factory=dict)
     signs: bool = True
+    asks_as: str = AGENTS
+    """The group of whoever creates an object."""
     fails: str = ""
     calls: list[str] = field(default_factory=list)
 
@@ -58,7 +61,7 @@ class Signer:
             return self.answers["create"]
         if name in self.objects:
             return Exists(name)
-        self.objects[name] = {**body, "status": {}}
+        self.objects[name] = {**body, "spec": {**body["spec"], "groups": [self.asks_as]}, "status": {}}
         return Done()
 
     def get(self, _: Resource, name: str, namespace: str = "") -> Any:

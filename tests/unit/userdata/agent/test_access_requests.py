@@ -98,6 +98,35 @@ def test_a_key_whose_request_was_broken_off_is_good_for_that_request_alone() -> 
     assert given.refusal is Refusal.REPLAYED
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"request": "another"},
+        {"signerName": "kubernetes.io/kubelet-serving"},
+        {"expirationSeconds": 10**9},
+        {"usages": ["server auth"]},
+        {"groups": ["system:authenticated"]},
+    ],
+    ids=str,
+)
+def test_an_object_that_somebody_else_has_put_in_its_place_is_not_approved(forged: dict[str, Any]) -> None:
+    """Its name and its annotations follow from what whoever reads the table knows."""
+    request = asking()
+    world = World(request.item())
+    world.signer.answers = {"judge": NO_ANSWER}
+    with pytest.raises(StageFailed):
+        world.run()
+    world.signer.answers = {}
+    (name,) = world.signer.objects
+    world.signer.objects[name]["spec"] |= forged
+    world.signer.calls.clear()
+    world.run()
+    assert "judge" not in world.signer.calls
+    given = world.answer(request.item_id)
+    assert isinstance(given, AccessRefused)
+    assert given.refusal is Refusal.REPLAYED
+
+
 def test_a_refusal_takes_what_was_too_large_out_of_the_table() -> None:
     request = asking(request="x" * 100_000)
     world = World(request.item())
