@@ -106,7 +106,7 @@ class _Reader:
             leaf = msgspec.convert(value, hint)
         except msgspec.ValidationError:
             return self._refuse(hint, value, path)
-        if isinstance(leaf, str) and not leaf.isprintable():
+        if isinstance(leaf, str) and not _is_plain(leaf, hint):
             return self._refuse(hint, value, path, "text on one line, without control characters")
         return leaf
 
@@ -145,6 +145,11 @@ def _bare(hint: Any) -> tuple[Any, dict[str, Any]]:
         for meta in metas:
             said |= {name: getattr(meta, name) for name in _SAID if getattr(meta, name) is not None}
     return hint, said
+
+
+def _is_plain(leaf: str, hint: Any) -> bool:
+    lines = _bare(hint)[1].get("extra", {}).get("lines")
+    return all(line.isprintable() for line in (leaf.split("\n") if lines else [leaf]))
 
 
 _SAID = ("ge", "le", "min_length", "max_length", "extra")

@@ -148,7 +148,7 @@ def by_token(bundle: str, server: str, token: BootstrapToken) -> str:
 
 
 def keys(pki: Pki) -> dict[str, File]:
-    return {**placing.files(pki), **api_server.files(pki.encryption, ())}
+    return {**placing.files(pki), **api_server.files(pki.encryption, (), ())}
 
 
 def serves(harness: InstanceHarness, instance: str) -> bool:
