@@ -1,0 +1,15 @@
+"""A certificate for tests of what reads certificates: of an authority whose key nobody has."""
+
+from __future__ import annotations
+
+CERTIFICATE = """\
+-----BEGIN CERTIFICATE-----
+MIIBKDCBzqADAgECAgEBMAoGCCqGSM49BAMCMBIxEDAOBgNVBAMMB2V4YW1wbGUw
+IBcNMjYwMTAxMDAwMDAwWhgPMjEyNjAxMDEwMDAwMDBaMBIxEDAOBgNVBAMMB2V4
+YW1wbGUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAATsGIkYac/jxAdi/YW2Ju9L
+TKqpICWem3A8p7uOA6BBSB2sHCQUMG8/pjwsyIfeixHe9cpgmo5FsQUlldWmmI6e
+oxMwETAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0kAMEYCIQDXxa807zFN
+3oMrNyGYXew6jWD//9bO++aH1lWzkwBbqAIhAPxNDsAQ6zHL4QQq3lRFP9p0o6m6
+eFYbHlXY+HkZBjnx
+-----END CERTIFICATE-----
+"""
