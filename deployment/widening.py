@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deployment import firewalls, policies
+from deployment import firewalls, issuers, policies
 from deployment.changes import Change
 from deployment.firewalls import Rule
 from deployment.policies import Document
@@ -23,6 +23,7 @@ _DECISIVE = ("AWS::IAM::", "AWS::KMS::", "AWS::EC2::SecurityGroup", _ENDPOINT, "
 # Lists in which every further entry gives somebody more.
 _ATTACHED = ("ManagedPolicyArns", "Roles", "Users", "Groups")
 _BOUNDARY = "PermissionsBoundary"
+_PARAMETER = "AWS::SSM::Parameter"
 _LAUNCH_TEMPLATE, _DATA = "AWS::EC2::LaunchTemplate", "LaunchTemplateData"
 # Of one entry each: to whom a policy is given, and as whom a machine or a function acts.
 _GIVEN = {
@@ -67,6 +68,8 @@ def _opened(change: Change) -> Iterator[str]:
         yield "changes, and CloudFormation does not say how"
         return
     yield from firewalls.widenings(_rules(kind, before), _rules(kind, after, is_made=before is None or change.replaced))
+    if kind == _PARAMETER:
+        yield from issuers.widenings(before, after)
     old, new = _documents(kind, before), _documents(kind, after)
     for name in sorted(old.keys() | new.keys()):
         for line in policies.widenings(old.get(name, []), new.get(name, [])):
