@@ -106,8 +106,11 @@ class _Reader:
             leaf = msgspec.convert(value, hint)
         except msgspec.ValidationError:
             return self._refuse(hint, value, path)
-        if isinstance(leaf, str) and not _is_plain(leaf, hint):
-            return self._refuse(hint, value, path, "text on one line, without control characters")
+        if isinstance(leaf, str):
+            many = _bare(hint)[1].get("extra", {}).get("lines", False)
+            if not all(line.isprintable() for line in (leaf.split("\n") if many else [leaf])):
+                lines = "text" if many else "text on one line,"
+                return self._refuse(hint, value, path, f"{lines} without control characters")
         return leaf
 
     def _check_length(self, meta: Mapping[str, Any], values: list[Any] | dict[str, Any], path: str) -> None:
@@ -145,11 +148,6 @@ def _bare(hint: Any) -> tuple[Any, dict[str, Any]]:
         for meta in metas:
             said |= {name: getattr(meta, name) for name in _SAID if getattr(meta, name) is not None}
     return hint, said
-
-
-def _is_plain(leaf: str, hint: Any) -> bool:
-    lines = _bare(hint)[1].get("extra", {}).get("lines")
-    return all(line.isprintable() for line in (leaf.split("\n") if lines else [leaf]))
 
 
 _SAID = ("ge", "le", "min_length", "max_length", "extra")

@@ -21,7 +21,8 @@ _LAST_PORT = 65535
 _UNRESOLVED = (".cluster.local", ".arpa")
 # Anything larger is no place where an issuer is.
 _SHORTEST_PREFIX = 8
-_BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END CERTIFICATE-----")
+# As Go reads it, which passes over a block whose first and last line do not stand by themselves.
+_BLOCK = re.compile(r"^-----BEGIN CERTIFICATE-----\n([A-Za-z0-9+/=\s]+?)\n-----END CERTIFICATE-----$", re.MULTILINE)
 
 
 def _issuers(config: ClusterConfig) -> Iterator[tuple[str, OidcIssuer]]:
@@ -83,9 +84,35 @@ def _wrong_pem(text: str) -> str:
         try:
             der = base64.b64decode("".join(block.split()), validate=True)
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=der)
+            if _serial_is_negative(der):
+                return f"a certificate with a negative serial number (number {number})"
         except (binascii.Error, ssl.SSLError, ValueError):
             return f"a certificate that cannot be read (number {number})"
     return ""
+
+
+def _serial_is_negative(der: bytes) -> bool:
+    """Whether a certificate has such a serial number: OpenSSL reads it, and API servers do not (Go's crypto/x509, from
+    Go 1.23 on)."""
+    body = _content(_content(der))
+    version = 0xA0
+    if body[0] == version:
+        body = body[_end(body) :]
+    return _content(body)[0] >= 0x80
+
+
+def _content(der: bytes) -> bytes:
+    """What the first element of DER holds."""
+    return der[_head(der) : _end(der)]
+
+
+def _head(der: bytes) -> int:
+    return 2 + (der[1] & 0x7F if der[1] >= 0x80 else 0)
+
+
+def _end(der: bytes) -> int:
+    head = _head(der)
+    return head + (der[1] if der[1] < 0x80 else int.from_bytes(der[2:head]))
 
 
 def ranges_are_places_of_issuers(config: ClusterConfig) -> Iterator[Problem]:

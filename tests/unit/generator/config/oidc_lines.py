@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.pem import CERTIFICATE
+from generator.config.problem import shown
+from tests.pem import CERTIFICATE, NEGATIVE
 
 ISSUER = {"url": "https://idp.example.com", "audiences": ["a"], "usernamePrefix": "x:", "cidrs": ["10.1.0.0/24"]}
 OTHER = {"url": "https://b.example.com", "audiences": ["a"], "usernamePrefix": "y:", "cidrs": ["10.1.0.0/24"]}
@@ -98,6 +99,20 @@ OIDC = [
     _authority(
         "-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----", "a certificate that cannot be read (number 1)"
     ),
+    _authority(
+        CERTIFICATE.replace("-\nM", "- M"),
+        'text that is no certificate ("-----BEGIN CERTIFICATE----- MIIBKDCBzqADAgECAgEBMAoGCCqGSM49BAMCMBIxEDAOBgNV...)',
+    ),
+    _authority(
+        CERTIFICATE.rstrip().replace("\n", "\n "), 'text that is no certificate ("-----BEGIN CERTIFICATE-----")'
+    ),
+    _one(
+        "certificateAuthority",
+        {"certificateAuthority": CERTIFICATE.replace("\n", "\r\n")},
+        shown(CERTIFICATE.replace("\n", "\r\n")),
+        "text without control characters",
+    ),
+    _authority(2 * CERTIFICATE + NEGATIVE, "a certificate with a negative serial number (number 3)"),
     _value("usernameClaim", "", CLAIM),
     _value("usernameClaim", "a__dot__b", CLAIM),
     _value("groupsClaim", "a b", CLAIM),
