@@ -101,7 +101,7 @@ OIDC = [
     ),
     _authority(
         CERTIFICATE.replace("-\nM", "- M"),
-        'text that is no certificate ("-----BEGIN CERTIFICATE----- MIIBKDCBzqADAgECAgEBMAoGCCqGSM49BAMCMBIxEDAOBgNV...)',
+        f"text that is no certificate ({shown(f'{_LINES[0]} {_LINES[1]}')})",
     ),
     _authority(
         CERTIFICATE.rstrip().replace("\n", "\n "), 'text that is no certificate ("-----BEGIN CERTIFICATE-----")'
