@@ -38,6 +38,8 @@ def terminating_hook(cluster_uuid: str) -> str:
 SETTINGS = "settings"
 POOLS = "pools"
 JOIN = "join"
+OIDC = "oidc"
+"""Issuers of tokens, one parameter each: control planes alone read them."""
 JOIN_DATA = f"{JOIN}/data"
 JOIN_CA = f"{JOIN}/ca"
 
@@ -107,6 +109,20 @@ class PoolField(StrEnum):
     TAINTS = "taints"
     STACK = "stack"
     GROUP = "group"
+
+
+class OidcField(StrEnum):
+    """The fields of the JSON text that an issuer's parameter below OIDC holds."""
+
+    URL = "url"
+    DISCOVERY_URL = "discovery-url"
+    AUDIENCES = "audiences"
+    CERTIFICATE_AUTHORITY = "certificate-authority"
+    USERNAME_CLAIM = "username-claim"
+    USERNAME_PREFIX = "username-prefix"
+    GROUPS_CLAIM = "groups-claim"
+    GROUPS_PREFIX = "groups-prefix"
+    GROUPS = "groups"
 
 
 def parameter_prefix(cluster_uuid: str) -> str:

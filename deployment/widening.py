@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from coordination.names import ACCESS_SETTINGS, SETTINGS
-from deployment import firewalls, policies
+from deployment import firewalls, issuers, policies
 from deployment.changes import Change
 from deployment.firewalls import Rule
 from deployment.policies import Document
@@ -70,6 +70,8 @@ def _opened(change: Change) -> Iterator[str]:
         yield "changes, and CloudFormation does not say how"
         return
     yield from firewalls.widenings(_rules(kind, before), _rules(kind, after, is_made=before is None or change.replaced))
+    if kind == _PARAMETER:
+        yield from issuers.widenings(before, after)
     old, new = _documents(kind, before), _documents(kind, after)
     for name in sorted(old.keys() | new.keys()):
         for line in policies.widenings(old.get(name, []), new.get(name, [])):

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from generator.config import ClusterConfig, parse
 from tests.breaks import BREAKS, Document, Draw
+from tests.oidc_breaks import OIDC_BREAKS
+from tests.pem import CERTIFICATE
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
 _PRIVATE_AREAS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
@@ -74,7 +76,7 @@ def valid_documents(draw: Draw) -> Document:
             "privilegedNamespaces": draw(_NAMESPACES),
             "imageRepositories": draw(_REPOSITORIES),
         },
-        "access": {"ssm": draw(st.booleans())},
+        "access": {"ssm": draw(st.booleans()), "oidc": _issuers(draw)},
         "controlPlane": control_plane,
         "pools": pools,
     }
@@ -84,7 +86,7 @@ def valid_documents(draw: Draw) -> Document:
 def invalid_configs(draw: Draw) -> Broken:
     """A valid configuration with one field broken, together with that field's path."""
     document = copy.deepcopy(draw(valid_documents()))
-    path = draw(st.sampled_from(BREAKS))(draw, document)
+    path = draw(st.sampled_from((*BREAKS, *OIDC_BREAKS)))(draw, document)
     return Broken(document, path)
 
 
@@ -140,6 +142,39 @@ _BATCHES = st.integers(1, 100)
 _AREA_ORDERS = st.permutations(_PRIVATE_AREAS)
 _PARTITIONS = st.sampled_from(("aws", "aws-us-gov", "aws-cn", "aws-iso", "aws-iso-b"))
 _REPLACEMENTS = st.sampled_from(("surge", "remove-first"))
+
+
+_NUMBER_OF_ISSUERS = st.integers(0, 3)
+_PLAIN_TEXTS = st.text(_ALPHANUMERIC + "äß€-_.:/ {}\"'\\", min_size=1, max_size=20)
+_ISSUERS = st.fixed_dictionaries(
+    {
+        "audiences": st.lists(_PLAIN_TEXTS, min_size=1, max_size=3, unique=True),
+        # No area that other ranges are drawn from.
+        "cidrs": st.lists(
+            st.sampled_from(("198.51.100.0/24", "203.0.113.7/32", "8.0.0.0/8")), min_size=1, max_size=3, unique=True
+        ),
+    },
+    optional={
+        "certificateAuthority": st.sampled_from((CERTIFICATE, 2 * CERTIFICATE)),
+        "usernameClaim": st.sampled_from(("email", "https://example.com/name", "cognito:username")),
+    },
+)
+_ISSUER_GROUPS = st.dictionaries(
+    st.sampled_from(("view", "edit", "admin")), st.lists(_PLAIN_TEXTS, max_size=3, unique=True)
+)
+
+
+def _issuers(draw: Draw) -> list[Document]:
+    """Issuers that are told apart by a number in their names and prefixes."""
+    issuers = []
+    for index in range(draw(_NUMBER_OF_ISSUERS)):
+        issuer = {"url": f"https://idp{index}.example.com", "usernamePrefix": f"{index}:", **draw(_ISSUERS)}
+        if draw(st.booleans()):
+            issuer["discoveryUrl"] = f"https://mirror.example.com:8443/{index}"
+        if draw(st.booleans()):
+            issuer |= {"groupsClaim": "groups", "groupsPrefix": f"{index}-", "groups": draw(_ISSUER_GROUPS)}
+        issuers.append(issuer)
+    return issuers
 
 
 def _range(draw: Draw, area: str, largest: int, smallest: int) -> IPv4Network:

@@ -11,7 +11,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta
+
+from generator.config.oidc import MOST_ISSUERS, OidcIssuer
+from generator.config.section import Cidr
+from generator.config.section import Section as _Section
 
 Partition = Literal["aws", "aws-us-gov", "aws-cn", "aws-iso", "aws-iso-b"]
 Shape = Literal["production", "development"]
@@ -69,13 +73,6 @@ _SHORT_NAME = Meta(
 )
 PoolName = Annotated[str, _SHORT_NAME]
 HostGroupName = Annotated[str, _SHORT_NAME]
-Cidr = Annotated[
-    str,
-    Meta(
-        pattern=r"^\d{1,3}(\.\d{1,3}){3}/\d{1,2}$",
-        extra={"allowed": "an IPv4 range such as 10.0.0.0/16"},
-    ),
-]
 InstanceType = Annotated[
     str,
     Meta(
@@ -83,10 +80,6 @@ InstanceType = Annotated[
         extra={"allowed": "an EC2 instance type such as m7i.large"},
     ),
 ]
-
-
-class _Section(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """Base of every section: immutable, camelCase in YAML, unknown keys refused."""
 
 
 class Taint(_Section, frozen=True, kw_only=True):
@@ -261,8 +254,12 @@ class Kubernetes(_Section, frozen=True, kw_only=True):
 
 
 class Access(_Section, frozen=True, kw_only=True):
-    """How people get at the nodes."""
+    """How people come in: with tokens to the API, and by shells to nodes."""
 
+    oidc: Annotated[
+        tuple[OidcIssuer, ...],
+        Meta(max_length=MOST_ISSUERS, description="OpenID Connect issuers whose tokens the API servers take."),
+    ] = ()
     # A change replaces every node, and takes effect for AWS's side of it at once (docs/how-to/open-a-shell.md).
     ssm: Annotated[
         bool,

@@ -106,8 +106,11 @@ class _Reader:
             leaf = msgspec.convert(value, hint)
         except msgspec.ValidationError:
             return self._refuse(hint, value, path)
-        if isinstance(leaf, str) and not leaf.isprintable():
-            return self._refuse(hint, value, path, "text on one line, without control characters")
+        if isinstance(leaf, str):
+            many = _bare(hint)[1].get("extra", {}).get("lines", False)
+            if not all(line.isprintable() for line in (leaf.split("\n") if many else [leaf])):
+                lines = "text" if many else "text on one line,"
+                return self._refuse(hint, value, path, f"{lines} without control characters")
         return leaf
 
     def _check_length(self, meta: Mapping[str, Any], values: list[Any] | dict[str, Any], path: str) -> None:

@@ -13,7 +13,7 @@ from troposphere import GetAtt, Join, Ref, Sub, Template
 from troposphere.logs import LogGroup
 from troposphere.ssm import Parameter
 
-from coordination.names import JOIN, POOLS, SETTINGS, Setting, parameter_prefix
+from coordination.names import JOIN, OIDC, POOLS, SETTINGS, Setting, parameter_prefix
 from generator import sessions
 from generator.config.model import ClusterConfig
 from generator.layer import Layer, logical_id
@@ -106,6 +106,19 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
                 Name=Sub(f"{prefix}/{SETTINGS}/{name}"),
                 Type="String",
                 Value=value,
+            )
+        )
+
+    for issuer in config.access.oidc:
+        template.add_resource(
+            Parameter(
+                f"OidcIssuer{issuer.digest}",
+                Name=Sub(f"{prefix}/{OIDC}/{issuer.digest}"),
+                Type="String",
+                # A bundle of certificates may be more than the standard tier takes, which costs nothing. A parameter
+                # never goes back to it, so no tier is named that a smaller bundle would have to leave.
+                Tier="Intelligent-Tiering",
+                Value=issuer.text,
             )
         )
 

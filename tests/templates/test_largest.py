@@ -2,22 +2,52 @@
 
 from __future__ import annotations
 
-import pytest
+from collections import Counter
 
-from generator.config.model import ClusterConfig, ControlPlane, Pool
+import pytest
+from msgspec.structs import replace
+
+from generator.config.model import Access, ClusterConfig, ControlPlane, Pool
+from generator.config.oidc import OidcIssuer
 from tests.templates.cluster import Cluster, generated
 from tests.templates.rules import RULES, violations
 
 # As many pools as the schema allows, each name as long as it may be.
 _POOLS = tuple(Pool(name=f"{'n' * 22}{index:02}") for index in range(12))
+# As many issuers, in as many places, and each as long as one may be, with what may be written in it.
+_LONGEST_TEXT = 8192
+_ISSUERS = tuple(
+    OidcIssuer(
+        url=f"https://issuer-{index}.example.com:{8443 + index}/{{{{",
+        audiences=("kubernetes",),
+        username_prefix=f"{index}:",
+        cidrs=tuple(f"10.{index}.{part}.0/24" for part in range(5)),
+    )
+    for index in range(5)
+)
+# A security group takes 60 rules in each direction, unless AWS is asked for more (Amazon VPC quotas).
+_MOST_RULES = 60
+
+
+def _padded(issuer: OidcIssuer) -> OidcIssuer:
+    return replace(issuer, certificate_authority="x" * (_LONGEST_TEXT - len(issuer.text)))
 
 
 @pytest.fixture(scope="module")
 def largest() -> Cluster:
-    config = ClusterConfig(zones=6, control_plane=ControlPlane(slots=5), pools=_POOLS)
+    issuers = tuple(_padded(issuer) for issuer in _ISSUERS)
+    config = ClusterConfig(zones=6, control_plane=ControlPlane(slots=5), pools=_POOLS, access=Access(oidc=issuers))
     return generated("largest", config)
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_the_largest_configuration_holds_the_rule(rule: str, largest: Cluster) -> None:
     assert violations(rule, largest) == []
+
+
+def test_a_security_group_has_room_for_its_rules(largest: Cluster) -> None:
+    for kind in ("Ingress", "Egress"):
+        rules = largest.resources(f"AWS::EC2::SecurityGroup{kind}")
+        counted = Counter(each.properties["GroupId"]["Ref"] for each in rules)
+        # Egress has one more, within the group itself.
+        assert max(counted.values()) < _MOST_RULES, counted

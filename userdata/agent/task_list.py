@@ -15,7 +15,7 @@ from coordination.ports import Table
 from userdata.addons import installing
 from userdata.addons.content import Addons
 from userdata.addons.filling import ManifestError
-from userdata.agent import addons, certificate_renewal, cluster_ready, csr_approver, etcd_restart, probes
+from userdata.agent import addons, certificate_renewal, cluster_ready, csr_approver, etcd_restart, issuers, probes
 from userdata.agent.access_policy import Listed
 from userdata.agent.access_requests import AccessRequests
 from userdata.agent.autoscaler import AutoscalerCredentials
@@ -42,7 +42,7 @@ from userdata.agent.watchdog import Pulse
 from userdata.cloud.lifecycle import StackSignals
 from userdata.cloud.roles import assume
 from userdata.config.cluster import values
-from userdata.config.ssm import read_cluster, read_pool
+from userdata.config.ssm import read_cluster, read_issuers, read_pool
 from userdata.etcd import view
 from userdata.etcd.client import NODE_CREDENTIALS, Etcd
 from userdata.etcd.view import EtcdLook, EtcdView, member_at
@@ -145,6 +145,11 @@ def handing_over(context: AgentContext) -> Task:
     own, role = context.identity.instance_id, context.settings.autoscaler_role
     sts = client("sts")
     return AutoscalerCredentials(context.root, context.node.cluster_uuid, lambda: assume(sts, role, own)).task()
+
+
+def sign_in(context: AgentContext) -> Task:
+    """What keeps API servers to the issuers of the last deploy; people wait a minute, nothing of the cluster does."""
+    return issuers.task(context.root, partial(read_issuers, client("ssm"), context.node.parameters))
 
 
 def departures(context: AgentContext, leadership: AgentLease, pulse: Pulse) -> Sequence[Task]:

@@ -26,6 +26,7 @@ from userdata.host.instance import InstanceIdentity
 from userdata.kubeadm import leftovers
 from userdata.kubeadm.cluster import Cluster
 from userdata.kubeadm.node import CONTROL_PLANE_TAINT, Node, reserved
+from userdata.kubeadm.oidc import OidcIssuer
 
 _MIB = 1 << 20
 
@@ -38,6 +39,8 @@ class Context:
     identity: InstanceIdentity
     node_file: NodeFile
     settings: ClusterSettings
+    issuers: tuple[OidcIssuer, ...]
+    """Whose tokens the API server takes."""
     image: ImageFacts
     kubernetes_version: str
     table: Table

@@ -38,5 +38,6 @@ class Keys:
 
     def place(self, pki: Pki) -> None:
         """Write what must be there before kubeadm starts anything. Raises OSError."""
-        privileged = self._context.settings.privileged_namespaces
-        files.write(self._context.root, {**placing.files(pki), **api_server.files(pki.encryption, privileged)})
+        privileged, issuers = self._context.settings.privileged_namespaces, self._context.issuers
+        of_server = api_server.files(pki.encryption, privileged, issuers)
+        files.write(self._context.root, {**placing.files(pki), **of_server})

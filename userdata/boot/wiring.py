@@ -29,7 +29,7 @@ from userdata.config import image, node_file
 from userdata.config.image import ImageFacts
 from userdata.config.node_file import NodeFile
 from userdata.config.settings import ClusterSettings, InvalidSettings, PoolSettings
-from userdata.config.ssm import read_cluster, read_pool
+from userdata.config.ssm import read_cluster, read_issuers, read_pool
 from userdata.faults.fault import Fault
 from userdata.host import environment
 from userdata.host.clock import is_synchronised
@@ -41,6 +41,7 @@ from userdata.join.wiring import join_tokens
 from userdata.kube.access import Access
 from userdata.kube.client import Api
 from userdata.kubeadm.machine import SystemMachine
+from userdata.kubeadm.oidc import OidcIssuer
 from userdata.logs.cloudwatch import Mirror, stream_name
 from userdata.logs.lines import Log
 from userdata.logs.outputs import Outputs, outputs
@@ -70,6 +71,7 @@ class _Begun:
     identity: InstanceIdentity
     ssm: Any
     settings: ClusterSettings
+    issuers: tuple[OidcIssuer, ...]
     table: ClusterTable
     stages: Stages
 
@@ -100,11 +102,15 @@ def _boot(root: Path, out: Outputs) -> End:
     with stages.stage("settings") as said:
         ssm = client("ssm")
         settings = _until(lambda: _read(read_cluster(ssm, about.parameters)), said.wait)
+        # A worker takes no tokens, and its role may not read of them.
+        issuers: tuple[OidcIssuer, ...] = ()
+        if about.is_control_plane:
+            issuers = _until(lambda: _read(read_issuers(ssm, about.parameters)), said.wait)
     group = settings.control_plane_log_group if about.is_control_plane else settings.worker_log_group
     out.mirror(Mirror(client("logs"), group, stream_name(about.role, identity.instance_id)))
     with stages.stage("clock") as said:
         _wait_for_clock(facts, said.wait)
-    begun = _Begun(root, log, about, facts, identity, ssm, settings, table, stages)
+    begun = _Begun(root, log, about, facts, identity, ssm, settings, issuers, table, stages)
     return _control_plane(begun) if about.is_control_plane else _worker(begun)
 
 
@@ -124,6 +130,7 @@ def _control_plane(begun: _Begun) -> End:
         identity=identity,
         node_file=about,
         settings=settings,
+        issuers=begun.issuers,
         image=facts,
         kubernetes_version=system.kubernetes_version(),
         table=table,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from coordination.adapters.errors import AWS_ERRORS, code, unknown
-from coordination.names import POOLS, SETTINGS
+from coordination.names import OIDC, POOLS, SETTINGS
 from coordination.outcomes import Known, Unknown
+from userdata.config.oidc import issuers
 from userdata.config.settings import (
     ClusterSettings,
     InvalidSettings,
@@ -15,26 +16,48 @@ from userdata.config.settings import (
     cluster_settings,
     pool_settings,
 )
+from userdata.kubeadm.oidc import OidcIssuer
 
 _NOT_THERE = "ParameterNotFound"
 
 ReadCluster: TypeAlias = Known[ClusterSettings] | InvalidSettings | Unknown
+ReadIssuers: TypeAlias = Known[tuple[OidcIssuer, ...]] | InvalidSettings | Unknown
 ReadPool: TypeAlias = Known[PoolSettings] | InvalidSettings | Unknown
 
 
 def read_cluster(client: Any, prefix: str) -> ReadCluster:
     """The cluster's settings below `prefix` (`/holdfast/<uuid>`), through a client of SSM: all pages or nothing."""
     path = f"{prefix}/{SETTINGS}"
+    found = _below(client, path)
+    if isinstance(found, Unknown):
+        return found
+    try:
+        return Known(cluster_settings(found.value))
+    except SettingsError as error:
+        return InvalidSettings(tuple(f"{path}/{problem}" for problem in error.problems))
+
+
+def read_issuers(client: Any, prefix: str) -> ReadIssuers:
+    """The issuers whose tokens are taken, through a client of SSM that a control plane's role lets read them."""
+    path = f"{prefix}/{OIDC}"
+    found = _below(client, path)
+    if isinstance(found, Unknown):
+        return found
+    try:
+        return Known(issuers(found.value))
+    except SettingsError as error:
+        return InvalidSettings(tuple(f"{path}/{problem}" for problem in error.problems))
+
+
+def _below(client: Any, path: str) -> Known[dict[str, str]] | Unknown:
+    """The parameters in a folder, by their last names: all pages or nothing."""
     found: dict[str, str] = {}
     try:
         for page in client.get_paginator("get_parameters_by_path").paginate(Path=path):
             found |= {each["Name"].rpartition("/")[2]: each["Value"] for each in page["Parameters"]}
     except AWS_ERRORS as error:
         return unknown("GetParametersByPath", error)
-    try:
-        return Known(cluster_settings(found))
-    except SettingsError as error:
-        return InvalidSettings(tuple(f"{path}/{problem}" for problem in error.problems))
+    return Known(found)
 
 
 def read_pool(client: Any, prefix: str, pool: str) -> ReadPool:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from userdata.host.files import File, private
 from userdata.kubeadm import admission, audit, tls
 from userdata.kubeadm.documents import Document, text
+from userdata.kubeadm.oidc import OidcIssuer, authenticator
 from userdata.kubeadm.places import ADMISSION_FILE, AUDIT_POLICY_FILE, AUTHENTICATION_FILE, ENCRYPTION_FILE
 from userdata.pki.material import EncryptionKey
 from userdata.pki.placing import CLUSTER_CA
@@ -33,14 +34,16 @@ ARGUMENTS: Mapping[str, str] = {
 """What kubeadm adds to its own."""
 
 
-def files(keys: Sequence[EncryptionKey], privileged_namespaces: Sequence[str]) -> Mapping[str, File]:
+def files(
+    keys: Sequence[EncryptionKey], privileged_namespaces: Sequence[str], issuers: Sequence[OidcIssuer]
+) -> Mapping[str, File]:
     """What must be on a control plane before kubeadm starts the API server.
 
-    Pods of `privileged_namespaces` may be privileged, as those of kube-system.
+    Pods of `privileged_namespaces` may be privileged, as those of kube-system. Tokens of `issuers` are taken.
     """
     return {
         ENCRYPTION_FILE: private(text(encryption(keys))),
-        AUTHENTICATION_FILE: File(text(authentication())),
+        AUTHENTICATION_FILE: authentication_file(issuers),
         ADMISSION_FILE: File(text(admission.configuration(privileged_namespaces))),
         AUDIT_POLICY_FILE: File(text(audit.policy(_ANONYMOUS_PATHS))),
     }
@@ -61,10 +64,17 @@ def encryption(keys: Sequence[EncryptionKey]) -> Document:
     }
 
 
-def authentication() -> Document:
+def authentication_file(issuers: Sequence[OidcIssuer]) -> File:
+    """AUTHENTICATION_FILE. An API server reads a changed one, where the part about those without a name is the same."""
+    return File(text(authentication(issuers)))
+
+
+def authentication(issuers: Sequence[OidcIssuer]) -> Document:
     """Without a name only health may be asked, by exactly these paths: the balancer asks so."""
+    jwt = {"jwt": [authenticator(issuer) for issuer in issuers]} if issuers else {}
     return {
         "apiVersion": "apiserver.config.k8s.io/v1",
         "kind": "AuthenticationConfiguration",
+        **jwt,
         "anonymous": {"enabled": True, "conditions": [{"path": path} for path in _ANONYMOUS_PATHS]},
     }

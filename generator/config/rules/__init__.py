@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from generator.config.model import ClusterConfig
 from generator.config.problem import Problem
-from generator.config.rules import addresses, names, node_labels, resolved_names, shape, tenancy
+from generator.config.rules import addresses, names, node_labels, oidc, oidc_claims, resolved_names, shape, tenancy
 
 RULES = (
     *names.RULES,
@@ -17,6 +17,8 @@ RULES = (
     *resolved_names.RULES,
     *tenancy.RULES,
     *node_labels.RULES,
+    *oidc.RULES,
+    *oidc_claims.RULES,
 )
 
 

@@ -15,7 +15,7 @@ PODS = "kubernetes.podCidr"
 SERVICES = "kubernetes.serviceCidr"
 
 # Ranges that no host may have, or that have a meaning of their own on every EC2 instance (RFC 6890).
-_RESERVED = {
+RESERVED = {
     "0.0.0.0/8": "this network",
     "127.0.0.0/8": "loopback",
     "169.254.0.0/16": "link-local: instance metadata, DNS and time",
@@ -62,7 +62,7 @@ def ranges_are_canonical(config: ClusterConfig) -> Iterator[Problem]:
 
 def ranges_are_not_reserved(config: ClusterConfig) -> Iterator[Problem]:
     for path, given in _ranges(config).items():
-        for reserved, meaning in _RESERVED.items():
+        for reserved, meaning in RESERVED.items():
             if given.overlaps(IPv4Network(reserved)):
                 yield Problem(path=path, given=f'"{given}"', allowed=f"a range outside {reserved} ({meaning})")
 

@@ -89,6 +89,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         endpoints.add(template, config, network, groups.endpoints)
     else:
         security_groups.add_central_endpoint_rules(template, groups, _given(inputs.endpoint_cidr))
+    security_groups.add_issuer_rules(template, config, groups, inputs.endpoint_cidr)
 
     balancer, target_group = api_endpoint.add_balancer(template, network, groups.balancer)
     if config.network.private_zone == "create":

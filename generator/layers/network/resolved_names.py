@@ -26,7 +26,7 @@ def allowed(config: ClusterConfig) -> list[str | Sub]:
         Sub("*.${ClusterUuid}.holdfast.internal"),
         *INSTANCE_NAMES,
         *reverse_names(IPv4Network(config.network.vpc_cidr)),
-        *config.network.dns_allowed_domains,
+        *dict.fromkeys([*config.network.dns_allowed_domains, *(each.endpoint.host for each in config.access.oidc)]),
     ]
 
 

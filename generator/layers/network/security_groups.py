@@ -187,6 +187,29 @@ def add_central_endpoint_rules(template: Template, groups: Groups, cidr: CidrBlo
         template.add_resource(rule)
 
 
+def add_issuer_rules(
+    template: Template, config: ClusterConfig, groups: Groups, central_endpoints: CidrBlock | None
+) -> None:
+    """API servers reach the issuers of tokens, and nothing else does."""
+    # EC2 takes no rule twice, and two issuers may be at one place.
+    places = dict.fromkeys((issuer.endpoint.port, cidr) for issuer in config.access.oidc for cidr in issuer.cidrs)
+    for port, cidr in places:
+        place = f"{port}Of{''.join(part.zfill(3) for part in cidr.replace('/', '.').split('.'))}"
+        rule = SecurityGroupEgress(
+            f"{CONTROL_PLANE}ToIssuers{place}",
+            GroupId=Ref(groups.control_plane),
+            IpProtocol="tcp",
+            FromPort=port,
+            ToPort=port,
+            CidrIp=cidr,
+            Description="Issuers of tokens",
+        )
+        if central_endpoints is not None and port == _HTTPS:
+            # The rule for the central endpoints, whose addresses only a deploy says, may be the very same.
+            rule.Condition = template.add_condition(f"IssuersApart{place}", Not(Equals(central_endpoints, cidr)))
+        template.add_resource(rule)
+
+
 def _https_egress(name: str, group: SecurityGroup, description: str) -> SecurityGroupEgress:
     return SecurityGroupEgress(
         name, GroupId=Ref(group), IpProtocol="tcp", FromPort=_HTTPS, ToPort=_HTTPS, Description=description

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import random
 import ssl
 import subprocess
@@ -18,6 +19,7 @@ from tests.waiting import wait_for
 from userdata.host.files import private, write
 from userdata.kubeadm import api_server
 from userdata.kubeadm.cluster import Cluster, cluster_configuration
+from userdata.kubeadm.oidc import OidcIssuer
 from userdata.pki import placing
 from userdata.pki.issuing import Leaf, Subject, Use, issue, new_pki
 
@@ -29,7 +31,14 @@ class ApiServer:
     """Started with the very arguments that kubeadm is told, their paths moved below a folder."""
 
     def __init__(
-        self, root: Path, etcd: EtcdCluster, cluster: Cluster, minor: str = MINORS[0], privileged: Sequence[str] = ()
+        self,
+        root: Path,
+        etcd: EtcdCluster,
+        cluster: Cluster,
+        minor: str = MINORS[0],
+        privileged: Sequence[str] = (),
+        issuers: Sequence[OidcIssuer] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.root = root
         self.address = f"127.{random.randrange(1, 255)}.{random.randrange(0, 255)}.1"
@@ -38,7 +47,8 @@ class ApiServer:
         self._cluster = cluster
         self._program = program("kube-apiserver", minor)
         self._process: subprocess.Popen[bytes] | None = None
-        write(root, {**placing.files(self.pki), **api_server.files(self.pki.encryption, privileged)})
+        self._environment = {**os.environ, **(environment or {})}
+        write(root, {**placing.files(self.pki), **api_server.files(self.pki.encryption, privileged, issuers)})
 
     def start(self) -> None:
         """Start it, and wait until it says, to one without a name, that it is ready."""
@@ -65,7 +75,10 @@ class ApiServer:
         }
         with (self.root / "api-server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._program, *(f"--{name}={value}" for name, value in arguments.items())], stdout=log, stderr=log
+                [self._program, *(f"--{name}={value}" for name, value in arguments.items())],
+                stdout=log,
+                stderr=log,
+                env=self._environment,
             )
         wait_for(self._ready, "the API server is ready", _START_SECONDS)
 

@@ -6,7 +6,7 @@ import json
 import secrets
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from userdata.kubeadm import api_server, discovery, init_config, join_config
 from userdata.kubeadm.cluster import Cluster
 from userdata.kubeadm.documents import Timeouts, text
 from userdata.kubeadm.node import Host, Node
+from userdata.kubeadm.oidc import OidcIssuer
 from userdata.kubeadm.places import DISCOVERY_FILE, INIT_FILE, JOIN_FILE
 from userdata.kubeadm.tokens import BootstrapToken, new_token
 from userdata.pki import placing
@@ -35,6 +36,11 @@ KUBEADM_SECONDS = 180
 LIMITS = Timeouts()
 # Where the tests run there may still be cgroup v1; conntrack's size is the whole computer's.
 HOST = Host(cgroup_v1=not Path("/sys/fs/cgroup/cgroup.controllers").exists(), fixed_conntrack=True)
+# The founder is told of two, and nobody answers by these names.
+ISSUERS = tuple(
+    OidcIssuer(f"https://{name}.example.com", "", ("kubernetes",), "", "sub", f"{name}:", "groups", f"{name}:", {})
+    for name in ("one", "two")
+)
 
 
 @dataclass
@@ -120,7 +126,7 @@ def clustered(harness: InstanceHarness, version: str) -> Run:
 
 def found(run: Run) -> None:
     configuration = init_config.configuration(run.cluster, run.founder, run.token, 3600, HOST, LIMITS)
-    files = {**keys(run.pki), INIT_FILE: private(configuration)}
+    files = {**keys(run.pki, ISSUERS), INIT_FILE: private(configuration)}
     run.kubeadm(run.founder, files, init_config.COMMAND)
 
 
@@ -147,8 +153,8 @@ def by_token(bundle: str, server: str, token: BootstrapToken) -> str:
     return text(discovery.kubeconfig(bundle, server, {"token": token.text}))
 
 
-def keys(pki: Pki) -> dict[str, File]:
-    return {**placing.files(pki), **api_server.files(pki.encryption, ())}
+def keys(pki: Pki, issuers: Sequence[OidcIssuer] = ()) -> dict[str, File]:
+    return {**placing.files(pki), **api_server.files(pki.encryption, (), issuers)}
 
 
 def serves(harness: InstanceHarness, instance: str) -> bool:

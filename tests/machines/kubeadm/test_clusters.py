@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.machines.kubeadm.cluster import HOST, Run, by_token, clustered, harness_of
+from tests.machines.kubeadm.cluster import HOST, ISSUERS, Run, by_token, clustered, harness_of
 from tests.programs import MINORS
 from tests.unit.userdata.secrecy import leaks, pki_secrets, process_arguments
 from tests.waiting import wait_for
@@ -18,7 +20,7 @@ from userdata.faults.output import of_output
 from userdata.host.files import private
 from userdata.kubeadm import join_config
 from userdata.kubeadm.documents import Timeouts
-from userdata.kubeadm.places import DISCOVERY_FILE, JOIN_FILE
+from userdata.kubeadm.places import AUTHENTICATION_FILE, DISCOVERY_FILE, JOIN_FILE
 from userdata.kubeadm.tokens import new_token
 from userdata.pki.issuing import new_authority
 
@@ -80,6 +82,20 @@ def test_kubelets_ask_for_serving_certificates(run: Run) -> None:
         }
 
     wait_for(asked, "every kubelet's request for a serving certificate")
+
+
+def test_an_api_server_serves_with_issuers_that_do_not_answer_and_with_none(run: Run) -> None:
+    token = f"{_encoded({'alg': 'RS256'})}.{_encoded({'iss': ISSUERS[0].url, 'aud': 'kubernetes'})}.AAAA"
+    for node, issuers in ((run.founder, 2), (run.joiner, 0)):
+        configuration = run.harness.run(node.name, f"cat {AUTHENTICATION_FILE}")
+        assert configuration.count('"audiences"') == issuers
+        server = f"curl -sk -o /dev/null -w '%{{http_code}}' https://{node.address}:6443"
+        assert run.harness.run(node.name, f"{server}/readyz") == "200"
+        assert run.harness.run(node.name, f"{server}/version -H 'Authorization: Bearer {token}'") == "401"
+
+
+def _encoded(part: dict[str, str]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
 
 
 def test_no_addon_was_installed(run: Run) -> None:

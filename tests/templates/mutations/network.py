@@ -7,6 +7,7 @@ from tests.templates.mutations.mutation import GONE, Mutation
 _CONTROL_PLANE_IAM = "iam/Resources/ControlPlanePolicy/Properties/PolicyDocument/Statement"
 _MACHINE = "controlplane/Resources/Slot0Template/Properties/LaunchTemplateData"
 _NETWORK = "network/Resources"
+_ISSUER = f"{_NETWORK}/ControlPlaneToIssuers443Of010001000000024"
 
 MUTATIONS = [
     # network
@@ -73,6 +74,10 @@ MUTATIONS = [
         f"{_NETWORK}/DnsFirewallAssociation",
         GONE,
     ),
+    Mutation("a_rule_for_an_issuer_is_no_rule_for_endpoints", f"{_ISSUER}/Condition", "HasS3PrefixList"),
+    Mutation("only_the_named_rules_are_by_address", f"{_ISSUER}/Properties/CidrIp", "10.1.0.0/16"),
+    Mutation("only_the_named_rules_are_by_address", f"{_ISSUER}/Properties/GroupId", {"Ref": "WorkerGroup"}),
+    Mutation("only_the_named_rules_are_by_address", f"{_ISSUER}/Properties/ToPort", 6443),
     Mutation(
         "a_made_vpc_resolves_only_what_is_listed",
         f"{_NETWORK}/DnsFirewallAssociation/Properties/Priority",

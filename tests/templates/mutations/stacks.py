@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.templates.mutations.mutation import GONE, Mutation
 
 _MACHINE = "controlplane/Resources/Slot0Template/Properties/LaunchTemplateData"
+_ISSUER = "services/Resources/OidcIssuercb1c068562cf2c97/Properties"
 _ELSEWHERE = {"Fn::ImportValue": "elsewhere"}
 
 MUTATIONS = [
@@ -84,5 +85,9 @@ MUTATIONS = [
     Mutation("a_template_is_far_below_the_limits", "iam/Description", "x" * 460_000),
     Mutation("a_template_is_far_below_the_limits", "iam/Outputs", {f"Output{index}": {} for index in range(200)}),
     Mutation("user_data_is_a_few_lines", f"{_MACHINE}/UserData/Fn::Base64/Fn::Sub", "#" * 4097),
-    Mutation("a_setting_fits_a_standard_parameter", "services/Resources/KeyArnSetting/Properties/Value", "x" * 4097),
+    Mutation("a_setting_fits_its_parameter", "services/Resources/KeyArnSetting/Properties/Value", "x" * 4097),
+    Mutation("a_setting_fits_its_parameter", f"{_ISSUER}/Value", "x" * 8193),
+    Mutation("a_setting_fits_its_parameter", f"{_ISSUER}/Tier", "Advanced"),
+    Mutation("a_setting_says_nothing_that_is_replaced", f"{_ISSUER}/Value", '{"url":"{{resolve:ssm:a}}"}'),
+    Mutation("hooks_and_settings_keep_their_names", f"{_ISSUER}/Name", {"Fn::Sub": "/holdfast/${ClusterUuid}/oidc/1"}),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 from tests.templates.cluster import Cluster
@@ -170,6 +171,9 @@ def hooks_and_settings_keep_their_names(cluster: Cluster) -> Iterator[str]:
     settings = {parameter.properties["Name"]["Fn::Sub"] for parameter in cluster.resources("AWS::SSM::Parameter")}
     wanted = {f"/holdfast/${{ClusterUuid}}/settings/{name}" for name in SETTINGS}
     wanted |= {f"/holdfast/${{ClusterUuid}}/pools/{pool.name}" for pool in cluster.config.pools}
+    # By the URL alone: a change of anything else is a change of the same parameter.
+    urls = (issuer.url for issuer in cluster.config.access.oidc)
+    wanted |= {f"/holdfast/${{ClusterUuid}}/oidc/{hashlib.sha256(url.encode()).hexdigest()[:16]}" for url in urls}
     if settings != wanted:
         yield f"settings differ by {sorted(settings ^ wanted)}"
     aliases = [alias.properties["AliasName"] for alias in cluster.resources("AWS::KMS::Alias")]

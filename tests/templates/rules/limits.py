@@ -15,8 +15,8 @@ MAX_RESOURCES = 450
 MAX_PARAMETERS = MAX_OUTPUTS = 200
 # EC2 takes 16,384 bytes.
 MAX_USER_DATA_BYTES = 4096
-# SSM's standard tier takes 4,096 characters.
-MAX_SETTING_CHARACTERS = 4096
+# SSM's tiers, and the one that it chooses by the size.
+MAX_SETTING_CHARACTERS = {"Standard": 4096, "Intelligent-Tiering": 8192}
 # Every expression in a setting is a stack's id at most.
 _LONGEST_ID = "x" * 230
 
@@ -43,9 +43,20 @@ def user_data_is_a_few_lines(cluster: Cluster) -> Iterator[str]:
 
 
 @rule
-def a_setting_fits_a_standard_parameter(cluster: Cluster) -> Iterator[str]:
+def a_setting_fits_its_parameter(cluster: Cluster) -> Iterator[str]:
     for parameter in cluster.resources("AWS::SSM::Parameter"):
         # What an expression says in names is shorter than what it becomes, by far less than the distance kept.
         size = len(json.dumps(parameter.properties["Value"]).replace("${AWS::StackId}", _LONGEST_ID))
-        if size > MAX_SETTING_CHARACTERS:
+        tier = parameter.properties.get("Tier", "Standard")
+        if tier == "Intelligent-Tiering":
+            size = len(parameter.properties["Value"].encode())
+        if size > MAX_SETTING_CHARACTERS.get(tier, 0):
             yield f"{parameter}: up to {size} characters"
+
+
+@rule
+def a_setting_says_nothing_that_is_replaced(cluster: Cluster) -> Iterator[str]:
+    """CloudFormation and SSM read two opening braces as a reference."""
+    for parameter in cluster.resources("AWS::SSM::Parameter"):
+        if "{{" in json.dumps(parameter.properties["Value"]):
+            yield f"{parameter}: has a reference"

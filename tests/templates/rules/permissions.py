@@ -239,6 +239,8 @@ def a_worker_reads_the_cluster_item_and_writes_its_own_boot_row(cluster: Cluster
 def a_worker_reads_settings_and_join_data_but_no_key_of_the_pki(cluster: Cluster) -> Iterator[str]:
     readable = {f"{_PREFIX}/settings/api-endpoint", f"{_PREFIX}/pools/general", f"{_PREFIX}/join/ca"}
     secret = {f"{_PREFIX}/1/etcd-ca-key", f"{_PREFIX}/12/service-account-keys", f"{_PREFIX}/encryption", _PREFIX}
+    # No secret, and no business of a worker's.
+    secret.add(f"{_PREFIX}/oidc/1")
     reached: set[str] = set()
     for statement in cluster.role_statements("WorkerRole"):
         actions = [action for action in statement.actions if action.startswith("ssm:")]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from tests.templates.cluster import Cluster, Place, Resource
 from tests.templates.rules.rule import rule
@@ -106,6 +108,7 @@ def the_groups_reach_each_other_as_the_matrix_says(cluster: Cluster) -> Iterator
 @rule
 def only_the_named_rules_are_by_address(cluster: Cluster) -> Iterator[str]:
     wanted = BY_ADDRESS | (CENTRAL_ENDPOINTS if cluster.config.network.endpoints == "given" else set())
+    wanted |= _of_issuers(cluster)
     actual = set()
     for entry in cluster.resources("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress"):
         if {"SourceSecurityGroupId", "DestinationSecurityGroupId"} & entry.properties.keys():
@@ -135,6 +138,32 @@ def a_rule_by_an_optional_address_exists_only_with_it(cluster: Cluster) -> Itera
             entry = cluster.resource("network", f"{node}To{target}")
             if entry.body.get("Condition") != condition:
                 yield f"{entry}: exists under {entry.body.get('Condition')}, not under {condition}"
+
+
+def _of_issuers(cluster: Cluster) -> set[tuple[str, str, str, str, str]]:
+    """Control planes alone send to issuers: at the port of the URL that is asked, and to the named ranges."""
+    found = set()
+    for issuer in cluster.config.access.oidc:
+        port = urlsplit(issuer.discovery_url or issuer.url).port or 443
+        for cidr in issuer.cidrs:
+            place = "".join(f"{int(part):03}" for part in re.split(r"[./]", cidr))
+            found.add((f"ControlPlaneToIssuers{port}Of{place}", "ControlPlane", "out", f"tcp {port}", cidr))
+    return found
+
+
+@rule
+def a_rule_for_an_issuer_is_no_rule_for_endpoints(cluster: Cluster) -> Iterator[str]:
+    """EC2 refuses a rule that is there already, and where the central endpoints are only a deploy says."""
+    conditions = cluster.templates["network"].get("Conditions", {})
+    given = cluster.config.network.endpoints == "given"
+    for entry in cluster.resources("AWS::EC2::SecurityGroupEgress"):
+        if not entry.logical_id.startswith("ControlPlaneToIssuers"):
+            continue
+        name, cidr = entry.body.get("Condition"), entry.properties["CidrIp"]
+        apart = {"Fn::Not": [{"Fn::Equals": [{"Ref": "EndpointCidr"}, cidr]}]}
+        wanted = apart if given and entry.properties["ToPort"] == 443 else None
+        if (conditions[name] if name else None) != wanted:
+            yield f"{entry}: exists under {name}, not under {wanted}"
 
 
 def _group(expression: dict[str, str]) -> str:

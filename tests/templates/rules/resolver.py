@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.templates.cluster import Cluster, Resource, substituted
 from tests.templates.rules.encryption import OUR_KEY
@@ -57,7 +58,8 @@ def _wrong_domains(cluster: Cluster, domains: list[str]) -> Iterator[str]:
     if sum(each.num_addresses for each in ranges) != vpc.num_addresses:
         yield f"allows the names of {ranges}, not of {vpc}"
     named = [each for each in domains if not each.endswith(REVERSE)]
-    if sorted(named) != sorted(OWN | set(cluster.config.network.dns_allowed_domains)):
+    asked = {urlsplit(each.discovery_url or each.url).hostname for each in cluster.config.access.oidc}
+    if set(named) != OWN | set(cluster.config.network.dns_allowed_domains) | asked:
         yield f"allows {named}"
     for each in named:
         labels = each.removeprefix("*.").split(".")

@@ -17,6 +17,7 @@ from deployment.refusal import Refusal
 TCP = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIp": "10.0.0.0/24"}
 GROUP, KEY, ROLE = "AWS::EC2::SecurityGroup", "AWS::KMS::Key", "AWS::IAM::Role"
 TEMPLATE = "AWS::EC2::LaunchTemplate"
+PARAMETER = "AWS::SSM::Parameter"
 RESOLVER = "AWS::Route53Resolver::"
 DOMAINS = f"{RESOLVER}FirewallDomainList"
 
@@ -28,6 +29,11 @@ def policy(*principals: str, effect: str = "Allow") -> dict[str, Any]:
 def machine(*groups: str, tokens: str = "required", hops: int | str = 1) -> dict[str, Any]:
     options = {"HttpTokens": tokens, "HttpPutResponseHopLimit": hops}
     return {"LaunchTemplateData": {"NetworkInterfaces": [{"Groups": list(groups)}], "MetadataOptions": options}}
+
+
+def issuer(**changed: object) -> dict[str, Any]:
+    fields = {"url": "https://a.example", "audiences": ["a"], "groups": {"admin": ["a"]}, "groups-prefix": "a:"}
+    return {"Name": "/holdfast/0b1c/oidc/1", "Value": json.dumps({**fields, **changed})}
 
 
 def group(*ingress: dict[str, Any]) -> dict[str, Any]:
@@ -95,6 +101,9 @@ OPENED: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "a group of a machine": (TEMPLATE, machine("a"), machine("a", "b")),
     "metadata without a token": (TEMPLATE, machine(), machine(tokens="optional")),
     "metadata for pods": (TEMPLATE, machine(), machine(hops="2")),
+    "an audience of an issuer": (PARAMETER, issuer(), issuer(audiences=["a", "b"])),
+    "a group of an issuer": (PARAMETER, issuer(), issuer(groups={"admin": ["a"], "view": ["b"]})),
+    "a member of an issuer's group": (PARAMETER, issuer(), issuer(groups={"admin": ["a", "b"]})),
     "a permission of a function": (
         "AWS::Lambda::Permission",
         {"Principal": "events.amazonaws.com", "Action": "lambda:InvokeFunction", "FunctionName": "f", "SourceArn": "a"},
@@ -170,6 +179,17 @@ def test_other_rules_of_a_firewall_are_found_and_a_log_that_ends() -> None:
     assert found(group, name | {"FirewallRules": rules}, {"Name": "b", "FirewallRules": rules}) == []
     log = f"{RESOLVER}ResolverQueryLoggingConfigAssociation"
     assert found(log, {"ResourceId": "vpc-1"}, None, "Remove") == ["what the VPC resolves is not logged"]
+
+
+def test_an_issuer_that_comes_or_is_another_lets_people_in_and_one_that_goes_does_not() -> None:
+    assert found(PARAMETER, None, issuer(), "Add") == ["takes the tokens of https://a.example"]
+    assert found(PARAMETER, issuer(), None, "Remove") == found(PARAMETER, issuer(), issuer()) == []
+    for changed in ({"groups-prefix": "b:"}, {"certificate-authority": "b"}):
+        (said,) = found(PARAMETER, issuer(), issuer(**changed))
+        assert said == f"takes tokens by another {next(iter(changed))}"
+    unknown = {**issuer(), "Value": UNKNOWN}
+    assert found(PARAMETER, issuer(), unknown) != []
+    assert found(PARAMETER, None, {**issuer(), "Name": "/holdfast/0b1c/settings/oidc"}, "Add") == []
 
 
 def test_a_change_that_is_not_described_is_found_where_it_may_open_anything() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from generator.config import ConfigError, Problem, load, parse, rules
 from generator.config.model import ClusterConfig
+from tests.unit.generator.config.oidc_lines import OIDC, TOO_LARGE
 
 NAME = "2 to 24 lower-case letters, digits and hyphens, beginning with a letter, no hyphen last"
 QUALIFIED = (
@@ -291,10 +292,10 @@ def test_no_rule_judges_a_default_that_stands_in_for_an_unreadable_field() -> No
 def test_every_rule_alone_refuses_something_above(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rule that is added without a line in the tables is untested."""
     monkeypatch.setattr(rules, "RULES", (rule,))
-    texts = [text for text, _ in (*DOMAINS, *ADDRESSES, *SHAPES, *TENANCIES, *NAMES)]
+    texts = [text for text, _ in (*DOMAINS, *ADDRESSES, *SHAPES, *TENANCIES, *NAMES, *OIDC)]
     texts += [pool_with(labels=labels) for labels, _, _ in LABELS]
     texts += [pool_with(taints=f"[{taint}]") for taint, _ in TAINTS]
-    texts += [pool_with(labels="{a: -}"), pool_with(taints=TWO_TAINTS_OF_A_KEY), pool_with(**MUCH_TEXT)]
+    texts += [pool_with(labels="{a: -}"), pool_with(taints=TWO_TAINTS_OF_A_KEY), pool_with(**MUCH_TEXT), TOO_LARGE]
     assert any(is_refused(text) for text in texts)
 
 

@@ -27,7 +27,11 @@ def sections() -> dict[str, Any]:
 
 def test_every_object_is_closed() -> None:
     assert {name: section["additionalProperties"] for name, section in sections().items()} == dict.fromkeys(
-        ("ClusterConfig", "Network", "Kubernetes", "Access", "ControlPlane", "Pool", "Taint"), False
+        (
+            *("ClusterConfig", "Network", "Kubernetes", "ControlPlane", "Pool", "Taint"),
+            *("Access", "OidcIssuer", "OidcGroups"),
+        ),
+        False,
     )
 
 

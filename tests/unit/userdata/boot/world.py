@@ -232,6 +232,7 @@ class World:
             identity=identity,
             node_file=NodeFile("uuid", "control-plane", "2", "us-east-1", "table", "/holdfast/uuid"),
             settings=replace(SETTINGS, slots=slots),
+            issuers=(),
             image=ImageFacts(kube_proxy=True, pace=Pace(leases=self.timings, serve=self.serve_seconds)),
             kubernetes_version="v1.37.2",
             table=self.through(self.table),

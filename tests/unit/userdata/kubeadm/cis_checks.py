@@ -90,7 +90,7 @@ def rendered(folder: Path, minor: str) -> Rendered:
                 break
     assert [path for path in made.rglob("*") if path.is_file()] == []
     pki = new_pki(datetime.now(UTC))
-    write(root, {**placing.files(pki), **api_server.files(pki.encryption, ()), INIT_FILE: private("{}")})
+    write(root, {**placing.files(pki), **api_server.files(pki.encryption, (), ()), INIT_FILE: private("{}")})
     tidy(root)
     boot = image[f"{places.UNIT_FOLDER}/{places.BOOT_UNIT}"]
     assert isinstance(boot, configure.File)

@@ -14,7 +14,7 @@ from userdata.kubeadm.places import ADMISSION_FILE
 
 def plugins(*privileged: str) -> dict[str, Any]:
     """The configuration of each plug-in by its name."""
-    found = json.loads(api_server.files((), privileged)[ADMISSION_FILE].content)
+    found = json.loads(api_server.files((), privileged, ())[ADMISSION_FILE].content)
     assert (found["apiVersion"], found["kind"]) == ("apiserver.config.k8s.io/v1", "AdmissionConfiguration")
     return {each["name"]: each["configuration"] for each in found["plugins"]}
 

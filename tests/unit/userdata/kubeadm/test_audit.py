@@ -10,7 +10,7 @@ from tests.unit.userdata.kubeadm.audit_levels import Request, level
 from userdata.kubeadm import api_server
 from userdata.kubeadm.places import AUDIT_POLICY_FILE
 
-POLICY = json.loads(api_server.files((), ())[AUDIT_POLICY_FILE].content)
+POLICY = json.loads(api_server.files((), (), ())[AUDIT_POLICY_FILE].content)
 
 # Who: a user with its groups.
 PERSON = ("alice", ("team", "system:authenticated"))
