@@ -13,6 +13,11 @@ from coordination.names import BOOT_ITEM_PREFIX, TABLE_KEY, boot_item
 from coordination.outcomes import Item
 from coordination.writes import Update, update
 
+START_AGENT = "start-agent"
+NODE_READY = "node-ready"
+LAST_STAGES = frozenset({START_AGENT, NODE_READY})
+"""The last stage of a control plane's boot, and of a worker's: there, without a reason, a boot has ended well."""
+
 LONGEST_STAGE = 64
 LONGEST_REASON = 1000
 LONGEST_PLACE = 128

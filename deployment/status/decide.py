@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from coordination.boots import LAST_STAGES
 from coordination.instances import Groups
 from coordination.names import CONTROL_PLANE_ROLE
 from coordination.outcomes import Known, NoTable, Reading, Unknown
@@ -20,8 +21,6 @@ from deployment.status.look import Look
 from deployment.status.members import members_part
 
 _CREATING = "CREATE_IN_PROGRESS"
-_LAST_STAGES = frozenset({"start-agent", "node-ready"})
-"""A boot row at one of these, without a reason, is of a boot that has ended well."""
 
 
 def decide(look: Look) -> Report:
@@ -105,7 +104,7 @@ def _begun(table: TableRows, now: float) -> str:
 def _booting(rows: Rows, groups: Reading[Groups]) -> Mapping[str, str]:
     """Instances of the groups whose boots have not ended well, by their own rows, and where each is."""
     where = places(groups.value) if isinstance(groups, Known) else {}
-    ended = {row.instance_id for row in understood(rows.boots).values() if row.stage in _LAST_STAGES and not row.reason}
+    ended = {row.instance_id for row in understood(rows.boots).values() if row.stage in LAST_STAGES and not row.reason}
     names = {arn.rpartition("/")[2] for arn in rows.boots} - ended
     return {name: where[name] for name in names if name in where}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from coordination.boots import START_AGENT
 from coordination.names import slot_group
 from coordination.outcomes import Done, NoOp, Request, Unknown
 from userdata.addons import installing
@@ -25,7 +26,6 @@ from userdata.logs.lines import StageFailed
 AGENT_UNIT = "holdfast-agent.service"
 
 _TRIES = 10
-_LAST_STAGE = "start-agent"
 
 
 class Activation:
@@ -96,7 +96,7 @@ class Activation:
                 lambda: self._tell_stack(told), self._context.image.pace.look, told, self._context.launch_hook.sleep
             )
         # As a node says whose stack was told at once.
-        self._context.stages.store(stage=_LAST_STAGE, reason="")
+        self._context.stages.store(stage=START_AGENT, reason="")
 
     def _tell_stack(self, told: RunningStage) -> Request:
         context = self._context
@@ -148,5 +148,5 @@ class Activation:
 
     def start_agent(self) -> None:
         """Hand the node over to its agent. Raises StageFailed."""
-        with self._context.stages.stage(_LAST_STAGE):
+        with self._context.stages.stage(START_AGENT):
             self._context.system.start(AGENT_UNIT)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from coordination.boots import NODE_READY
 from coordination.fields import parsed
 from coordination.names import CLUSTER_ITEM
 from coordination.outcomes import Done, Known, Reading, Unknown
@@ -247,7 +248,7 @@ class Worker:
 
     def _wait_ready(self) -> None:
         context = self._context
-        with context.stages.stage("node-ready") as told:
+        with context.stages.stage(NODE_READY) as told:
             asked = ("kubectl", "--kubeconfig", KUBELET_FILE, "get", "node", context.identity.instance_id, "-o", "json")
             while isinstance(answer := _readiness(context.run(asked, _KUBECTL_SECONDS).output), Unknown):
                 self._wait(told, answer.reason)

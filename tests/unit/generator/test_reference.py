@@ -10,6 +10,10 @@ from generator.permissions import GRANTS
 from generator.reference import permissions_table, ports_table
 
 
+PEOPLES = ("ViewOperator", "EditOperator", "AdminOperator", "Session")
+"""Whose policies are there for people."""
+
+
 def cells(table: str) -> list[list[str]]:
     """The cells of each row, without the head."""
     return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in table.splitlines()[2:]]
@@ -17,13 +21,21 @@ def cells(table: str) -> list[list[str]]:
 
 def test_every_grant_is_a_row_with_its_actions_and_its_reason() -> None:
     rows = {(row[0], row[5].rpartition(": ")[2].partition(" ")[0]): row for row in cells(permissions_table())}
-    assert rows.keys() - {("FlowLog", "DeliverFlowLogs")} == {(each.role.value, each.sid) for each in GRANTS}
+    of_roles = {(role, sid) for role, sid in rows if role not in PEOPLES}
+    assert of_roles - {("FlowLog", "DeliverFlowLogs")} == {(each.role.value, each.sid) for each in GRANTS}
     for grant in GRANTS:
         row = rows[grant.role.value, grant.sid]
         assert re.findall(r"`([^`]+)`", row[1]) == sorted(str(each.JSONrepr()) for each in grant.actions)
         assert row[2].replace("\\", "") == grant.on.value
         assert row[4] == grant.reason
         assert row[5].endswith("(with `access.ssm`)") is grant.sessions
+
+
+def test_the_policies_of_people_are_rows_as_well() -> None:
+    rows = {(row[0], row[5].rpartition(": ")[2]): row for row in cells(permissions_table())}
+    assert "`dynamodb:LeadingKeys` are like `approval#*`" in rows["AdminOperator", "Approve"][3]
+    assert ("ViewOperator", "Approve") not in rows
+    assert {role for role, _ in rows} >= set(PEOPLES)
 
 
 def test_what_narrows_a_statement_stands_beside_it() -> None:
