@@ -9,7 +9,6 @@ from generator.layers.network.security_groups import matrix
 from generator.permissions import GRANTS
 from generator.reference import permissions_table, ports_table
 
-
 PEOPLES = ("ViewOperator", "EditOperator", "AdminOperator", "Session")
 """Whose policies are there for people."""
 
