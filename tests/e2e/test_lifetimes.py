@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+from cryptography import x509
 
 from coordination.names import AccessGroup
 from deployment import kubeconfig
@@ -51,6 +55,8 @@ def test_a_cluster_outlives_its_certificates_and_tokens_and_a_new_worker_joins(t
         young = cluster.healthy(HEALTHY_SECONDS)
         person = persons(cluster, tmp_path / "person")
         assert len(person.items("nodes")) >= len(young.control_planes)
+        person_ends = ends_of_person(person.kubeconfig)
+        assert LEAF_SECONDS - 60 < person_ends - time.time() <= LEAF_SECONDS
         first_worker = workers(cluster, young, 1)
         first = {name: ends(cluster, name) for name in sorted(young.running)}
         last = max(moment for found in first.values() for moment in found.values())
@@ -59,7 +65,10 @@ def test_a_cluster_outlives_its_certificates_and_tokens_and_a_new_worker_joins(t
             expired += [line for name in sorted(young.running) for line in over(cluster, name)]
             time.sleep(PAUSE_SECONDS)
         assert not expired, "\n".join(sorted(set(expired)))
-        # A person's, too, has ended as it said, and the API server knows him no more.
+        # A person's, too, ends when it says, and the API server knows him no more.
+        while time.time() <= person_ends:
+            assert person.items("nodes") or time.time() > person_ends
+            time.sleep(PAUSE_SECONDS)
         refused = person.run("get", "nodes")
         assert refused.returncode != 0
         assert "must be logged in" in refused.stderr or "provide credentials" in refused.stderr, refused.stderr
@@ -89,6 +98,13 @@ def persons(cluster: ClusterHarness, file: Path) -> Kubectl:
     finally:
         iam.detach_user_policy(UserName=operator.name, PolicyArn=policy)
     return replace(cluster.kubectl, kubeconfig=file)
+
+
+def ends_of_person(file: Path) -> float:
+    """When the certificate in a kubeconfig ends, in seconds since 1970."""
+    user = json.loads(file.read_text(encoding="utf-8"))["users"][0]["user"]
+    certificate = x509.load_pem_x509_certificate(base64.b64decode(user["client-certificate-data"]))
+    return certificate.not_valid_after_utc.timestamp()
 
 
 def ends(cluster: ClusterHarness, instance_id: str) -> dict[str, float]:
