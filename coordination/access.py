@@ -1,20 +1,23 @@
 """`access#<userid>#<arn>#<group>#<number>`: a person asks for a certificate, and the leading agent's answer to him.
 
-The key proves who asks. IAM lets a person write keys with his own `aws:userid` and `aws:PrincipalArn` alone, by the
-policy that allows it and by the table's own, which denies everything else to everybody (generator/layers/database.py).
-The answer replaces the request. Certificates are no secret: the key stays where it was made.
+The rows have a table of their own, the access table. The key proves who asks. IAM lets a person write keys with his own
+`aws:userid` and `aws:PrincipalArn` alone, by the policy that allows it and by the table's own, which denies everything
+else to everybody (generator/operators.py). The answer replaces the request. Certificates are no secret: the key stays
+where it was made.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
-from coordination.fields import Malformed, one_of, text, whole_number
+from coordination.fields import Malformed, as_number, one_of, text, whole_number
 from coordination.names import ACCESS_ITEM_PREFIX, TABLE_KEY, AccessGroup, access_item
-from coordination.outcomes import Item
+from coordination.outcomes import Item, Reading
+from coordination.ports import TableWriter
 from coordination.writes import Value, as_item
 
 VALID_SECONDS = 600
@@ -157,20 +160,61 @@ def access_request(item: Item) -> AccessRequest:
     )
 
 
-def asker(item: Item) -> str:
-    """The part of a row's key that IAM has checked, whatever else the row holds: who has written it."""
-    user_id, _, rest = text(item, TABLE_KEY).removeprefix(ACCESS_ITEM_PREFIX).partition("#")
-    return f"{user_id}#{rest.partition('#')[0]}"
+@dataclass(frozen=True)
+class Outline:
+    """What of a row tells whose turn it is. Whoever asks has written it, so it may say anything."""
+
+    item_id: str
+    requested_at: int | None
+    """None where it is no time."""
+    is_answered: bool
+    """Whether it holds an answer, as far as it says so itself."""
+    answered_at: int | None
+
+    @property
+    def requester(self) -> Requester:
+        """Who has written the row: the part of its key that IAM has checked."""
+        user_id, _, rest = self.item_id.removeprefix(ACCESS_ITEM_PREFIX).partition("#")
+        return Requester(user_id, rest.partition("#")[0])
+
+    @property
+    def as_read(self) -> Mapping[str, object]:
+        """What a write is conditional on: the row is there, and holds no other request or answer."""
+        times = {"RequestedAt": self.requested_at, "AnsweredAt": self.answered_at}
+        return {TABLE_KEY: self.item_id, **{name: value for name, value in times.items() if value is not None}}
 
 
-def is_answered(item: Item) -> bool:
-    """Whether the row holds an answer, as far as it says so itself."""
-    return "AnsweredAt" in item
+@dataclass(frozen=True)
+class OutlinePage:
+    """Some rows, and the key behind which the next ones are; empty where there are none."""
+
+    rows: tuple[Outline, ...]
+    after: str
+
+
+class AccessRows(TableWriter, Protocol):
+    """The access table behind its adapter (coordination.adapters.access_table)."""
+
+    def get(self, item_id: str) -> Reading[Item | None]:
+        """The item with this key, None if there is none."""
+
+    def outlines(self, after: str) -> Reading[OutlinePage]:
+        """The next rows behind a key, from the first one where it is empty."""
+
+
+def outline(item: Item) -> Outline:
+    """What of a row tells whose turn it is."""
+    return Outline(
+        str(item[TABLE_KEY]),
+        as_number(item.get("RequestedAt")),
+        "AnsweredAt" in item,
+        as_number(item.get("AnsweredAt")),
+    )
 
 
 def answer(item: Item) -> Answer | None:
     """The answer that `item` holds, None while it holds the request. Raises Malformed."""
-    if not is_answered(item):
+    if "AnsweredAt" not in item:
         return None
     answered_at = whole_number(item, "AnsweredAt")
     if "Certificate" in item:

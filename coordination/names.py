@@ -67,6 +67,7 @@ class Setting(StrEnum):
     VIEWERS = "viewers"
     EDITORS = "editors"
     ADMINISTRATORS = "administrators"
+    ACCESS_TABLE = "access-table"
 
 
 class AccessGroup(StrEnum):
@@ -148,13 +149,15 @@ TIMER_ITEM_PREFIX = "timer#"
 APPROVAL_ITEM_PREFIX = "approval#"
 RESTORE_APPROVAL_ITEM = f"{APPROVAL_ITEM_PREFIX}restore"
 REMOVAL_APPROVAL_ITEM = f"{APPROVAL_ITEM_PREFIX}removal"
+# The key of a request for access begins so; it is in a table of its own.
 ACCESS_ITEM_PREFIX = "access#"
 
 
 def own_access_items(user_id: str, principal_arn: str) -> str:
     """What the keys of a person's requests for access begin with: IAM lets nobody write one with another beginning.
 
-    `user_id` and `principal_arn` are IAM's `aws:userid` and `aws:PrincipalArn`, in which there is no `#`.
+    `user_id` and `principal_arn` are IAM's `aws:userid` and `aws:PrincipalArn`. Of the latter a path may hold `#`:
+    such a principal is in no list (generator/root_parameters.py), and its keys are malformed.
     """
     return f"{ACCESS_ITEM_PREFIX}{user_id}#{principal_arn}#"
 

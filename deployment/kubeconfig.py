@@ -1,6 +1,6 @@
 """`make kubeconfig`: asks the cluster for a certificate in the caller's name, and writes the file that kubectl reads.
 
-The key is made here. What goes to the cluster, and comes back, are rows of its table (coordination/access.py), so the
+The key is made here. What goes to the cluster, and comes back, are rows of a table (coordination/access.py), so the
 caller needs AWS's API alone: neither a node nor the Kubernetes API has to be reachable from here.
 """
 
@@ -42,7 +42,7 @@ _LISTS = {
 }
 """The root's parameters that say who may have a group."""
 _SESSION = re.compile(r"arn:[a-z-]+:sts::(\d{12}):assumed-role/([^/]+)/.+")
-_SERVER = re.compile(r"https://[A-Za-z0-9.-]+(:\d{1,5})?")
+_SERVER = re.compile(r"https://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:\d{1,5})?")
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,21 @@ def wanted(stack: str, group: str, hours: str, file: Path | None, server: str) -
     if server and not _SERVER.fullmatch(server):
         raise Refusal(f"SERVER is {server!r}, allowed: https://<name or address>:<port>")
     chosen = file or Path("build") / f"{stack}.kubeconfig"
+    _refuse_foreign(chosen)
     return Wanted(stack, AccessGroup(group), int(hours) * _HOUR_SECONDS, chosen, server)
+
+
+def _refuse_foreign(file: Path) -> None:
+    """Raises Refusal where the file would take the place of one that was not made here."""
+    if not file.exists():
+        return
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        ours = [each["name"].startswith("arn:") for each in found["users"]] == [True] and len(found["clusters"]) == 1
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        ours = False
+    if not ours:
+        raise Refusal(f"{file} is there, and is no file of make kubeconfig's: name another one by FILE=")
 
 
 def run(
@@ -112,14 +126,14 @@ def _find(aws: Aws, name: str) -> _Cluster:
     if stack is None:
         raise Refusal(f"there is no stack {name}")
     outputs = dict(stack.outputs)
-    missing = [each for each in ("ApiEndpoint", "TableName") if each not in outputs]
+    missing = [each for each in ("ApiEndpoint", "AccessTableName") if each not in outputs]
     if missing:
         raise Refusal(f"{name} is {stack.status} and has no output {missing[0]}: it is no cluster, or not made yet")
     lists = {
         group: tuple(arn for arn in stack.parameters.get(parameter, "").split(",") if arn)
         for group, parameter in _LISTS.items()
     }
-    return _Cluster(stack.name, stack.uuid, outputs["ApiEndpoint"], outputs["TableName"], lists)
+    return _Cluster(stack.name, stack.uuid, outputs["ApiEndpoint"], outputs["AccessTableName"], lists)
 
 
 def _requester(aws: Aws, cluster: _Cluster, group: AccessGroup) -> Requester:
@@ -148,7 +162,7 @@ def _ask(table: ClusterTable, request: AccessRequest, group: AccessGroup) -> Non
     if isinstance(written, Done):
         return
     if isinstance(written, NoTable):
-        raise Refusal("the cluster table does not exist")
+        raise Refusal("the table in which people ask does not exist")
     if isinstance(written, Unknown):
         policy = f"{group.value.capitalize()}OperatorPolicyArn"
         raise Refusal(f"the request cannot be written ({written.reason}): the stack's output {policy} allows it")
@@ -166,8 +180,10 @@ def _answer(
         if isinstance(read, Unknown):
             why = read.reason
             continue
+        if read.value is None:
+            raise Refusal("the request was deleted without an answer: too many of your requests wait")
         try:
-            if read.value is not None and (answer := access.answer(read.value)) is not None:
+            if (answer := access.answer(read.value)) is not None:
                 return answer
         except Malformed as error:
             raise Refusal(f"the cluster's answer cannot be understood: {error}") from error

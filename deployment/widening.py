@@ -20,7 +20,10 @@ _RULES = {"AWS::EC2::SecurityGroupIngress": "ingress", "AWS::EC2::SecurityGroupE
 _ENDPOINT = "AWS::EC2::VPCEndpoint"
 _RESOLVER = "AWS::Route53Resolver::"
 # Types of which a change that CloudFormation does not describe may open anything; those that end with Policy, too.
-_DECISIVE = ("AWS::IAM::", "AWS::KMS::", "AWS::EC2::SecurityGroup", _ENDPOINT, "AWS::Lambda::Permission", _RESOLVER)
+_DECISIVE = (
+    *("AWS::IAM::", "AWS::KMS::", "AWS::EC2::SecurityGroup", _ENDPOINT, "AWS::Lambda::Permission"),
+    *("AWS::DynamoDB::Table", _RESOLVER),
+)
 # Lists in which every further entry gives somebody more.
 _ATTACHED = ("ManagedPolicyArns", "Roles", "Users", "Groups")
 _BOUNDARY = "PermissionsBoundary"

@@ -1,22 +1,22 @@
-"""What people may do with a cluster through AWS: a managed policy for each group, and what the table itself denies.
+"""What people may do with a cluster through AWS: a managed policy for each group, and what their table itself denies.
 
-A person asks for a certificate by a row of the cluster table, which an agent answers (coordination/access.py). The
-row's key proves who asks, because IAM binds it to `aws:userid` and `aws:PrincipalArn`: to the user, or to the role and
-the name of its session. Both are single-valued keys of every signed request, and such keys are policy variables (IAM
-guide, "IAM policy elements: Variables and tags").
+A person asks for a certificate by a row of a table, which an agent answers (coordination/access.py). The row's key
+proves who asks, because IAM binds it to `aws:userid` and `aws:PrincipalArn`: to the user, or to the role and the name
+of its session. Both are single-valued keys of every signed request, and such keys are policy variables (IAM guide, "IAM
+policy elements: Variables and tags").
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from awacs import autoscaling, cloudformation, dynamodb, kms
 from awacs.aws import Action, Allow, AWSPrincipal, Deny, Statement
-from troposphere import Ref, Sub, Template
+from troposphere import Join, Ref, Split, Sub, Template
 from troposphere.iam import ManagedPolicy
 
 from coordination.names import (
-    ACCESS_ITEM_PREFIX,
     APPROVAL_ITEM_PREFIX,
     AccessGroup,
     access_item,
@@ -24,52 +24,56 @@ from coordination.names import (
 )
 from generator.layer import logical_id
 from generator.permissions import condition, policy_dict, via
-from generator.values import ClusterId, KeyArn, PolicyArn, RoleArn, RolePath, TableArn
+from generator.values import ClusterId, KeyArn, PolicyArn, PrincipalArns, RoleArn, RolePath, TableArn
 
 _USER_ID, _PRINCIPAL = "${aws:userid}", "${aws:PrincipalArn}"
 _LEADING = "dynamodb:LeadingKeys"
-_WRITES = (
-    dynamodb.BatchWriteItem,
-    dynamodb.DeleteItem,
-    dynamodb.PartiQLDelete,
-    dynamodb.PartiQLInsert,
-    dynamodb.PartiQLUpdate,
-    dynamodb.PutItem,
-    dynamodb.UpdateItem,
-)
-_WHAT = {
-    AccessGroup.VIEW: "sees the cluster",
-    AccessGroup.EDIT: "changes what is in namespaces that are open to editors",
-    AccessGroup.ADMIN: "does everything in the cluster, and approves",
-}
+_WRITES = (dynamodb.BatchWriteItem, dynamodb.DeleteItem, dynamodb.PutItem, dynamodb.UpdateItem)
+# Of these it is not documented that they tell the items' keys, and nobody here uses them.
+_BY_STATEMENTS = (dynamodb.PartiQLDelete, dynamodb.PartiQLInsert, dynamodb.PartiQLUpdate)
+# By which a table would be another one, or would have another policy.
+_EXCHANGES = (dynamodb.DeleteResourcePolicy, dynamodb.DeleteTable, dynamodb.PutResourcePolicy)
 # Of the statements on every resource, by their Sid.
 _REASONS = {"SeeGroups": "describing has no resource level"}
 
 
-def in_ones_own_name(control_plane_role_arn: RoleArn) -> Statement:
-    """The statement of the table's policy that nobody but the control planes writes a request for access in another
-    name, whatever his own policies allow. The resource is `*`: the table's ARN in its own policy would be a cycle."""
-    return Statement(
-        Sid="RequestsForAccessInOnesOwnName",
-        Effect=Deny,
-        Principal=AWSPrincipal("*"),
-        Action=list(_WRITES),
-        Resource=["*"],
-        Condition=condition(
-            {
-                "ForAnyValue:StringLike": {_LEADING: [f"{ACCESS_ITEM_PREFIX}*"]},
-                "ForAnyValue:StringNotLike": {_LEADING: [f"{own_access_items(_USER_ID, _PRINCIPAL)}*"]},
-                "StringNotEquals": {"aws:PrincipalArn": control_plane_role_arn},
-            }
-        ),
-    )
+@dataclass(frozen=True)
+class Tables:
+    """The cluster table, the one in which people ask, and the key of both."""
+
+    cluster: TableArn
+    access: TableArn
+    key: KeyArn
 
 
-def add(
-    template: Template, cluster_id: ClusterId, path: RolePath, table_arn: TableArn, key_arn: KeyArn
-) -> dict[AccessGroup, PolicyArn]:
+def of_access_table(
+    control_plane_role_arn: RoleArn, viewer_arns: PrincipalArns, editor_arns: PrincipalArns
+) -> list[Statement]:
+    """The policy of the table in which people ask: nobody but the control planes writes in another's name, whatever his
+    own policies allow, and whoever may not administer the cluster cannot take that away.
+
+    The resource is `*`, the table itself: its ARN in its own policy would be a cycle.
+    """
+    others = {"StringNotEquals": {"aws:PrincipalArn": control_plane_role_arn}}
+    own = f"{own_access_items(_USER_ID, _PRINCIPAL)}*"
+    limited = Split(",", Join(",", [Join(",", viewer_arns), Join(",", editor_arns)]))
+    return [
+        _deny("WriteInAnothersName", _WRITES, {"ForAnyValue:StringNotLike": {_LEADING: [own]}, **others}),
+        _deny("WriteWithoutKeys", _WRITES, {"Null": {_LEADING: "true"}, **others}),
+        _deny("WriteByStatements", _BY_STATEMENTS),
+        _deny("ExchangeTable", _EXCHANGES, {"StringEquals": {"aws:PrincipalArn": limited}}),
+    ]
+
+
+def _deny(sid: str, actions: tuple[Action, ...], conditions: dict[str, dict[str, Any]] | None = None) -> Statement:
+    extra = {"Condition": condition(conditions)} if conditions else {}
+    everybody = AWSPrincipal("*")
+    return Statement(Sid=sid, Effect=Deny, Principal=everybody, Action=list(actions), Resource=["*"], **extra)
+
+
+def add(template: Template, cluster_id: ClusterId, path: RolePath, tables: Tables) -> dict[AccessGroup, PolicyArn]:
     """The managed policies, by their groups. They are attached to nobody."""
-    return {group: _policy(template, group, cluster_id, path, table_arn, key_arn) for group in AccessGroup}
+    return {group: _policy(template, group, cluster_id, path, tables) for group in AccessGroup}
 
 
 def _policy(
@@ -77,25 +81,27 @@ def _policy(
     group: AccessGroup,
     cluster_id: ClusterId,
     path: RolePath,
-    table_arn: TableArn,
-    key_arn: KeyArn,
+    tables: Tables,
 ) -> PolicyArn:
     own = [access_item(_USER_ID, _PRINCIPAL, each, "*") for each in group.within]
     statements = [
-        _allow("AskForAccess", (dynamodb.GetItem, dynamodb.PutItem), [table_arn], _keys(*own)),
+        _allow("AskForAccess", (dynamodb.GetItem, dynamodb.PutItem), [tables.access], _keys(*own)),
         # What `make status` reads. No row holds a secret.
-        _allow("SeeRows", (dynamodb.Scan,), [table_arn]),
-        _allow("UseKey", (kms.Decrypt, kms.DescribeKey, kms.Encrypt, kms.GenerateDataKey), [key_arn], via("dynamodb")),
+        _allow("SeeRows", (dynamodb.Scan,), [tables.cluster]),
+        _allow(
+            "UseKey", (kms.Decrypt, kms.DescribeKey, kms.Encrypt, kms.GenerateDataKey), [tables.key], via("dynamodb")
+        ),
         _allow("SeeStacks", _STACKS, _stacks(cluster_id)),
         _allow("SeeGroups", _GROUPS, ["*"]),
     ]
     if group is AccessGroup.ADMIN:
         approvals = _keys(f"{APPROVAL_ITEM_PREFIX}*")
-        statements.append(_allow("Approve", (dynamodb.DeleteItem, dynamodb.PutItem), [table_arn], approvals))
+        statements.append(_allow("Approve", (dynamodb.DeleteItem, dynamodb.PutItem), [tables.cluster], approvals))
     made = template.add_resource(
         ManagedPolicy(
             f"{logical_id(group)}OperatorPolicy",
-            Description=f"Asks for a certificate of the group {group.kubernetes_group}, which {_WHAT[group]}",
+            # Another description, or another path, is another policy: whoever has the old one would keep that.
+            Description=f"Lets people ask for certificates of the group {group.kubernetes_group}",
             Path=path,
             PolicyDocument=policy_dict(statements),
             Metadata={"Reasons": _REASONS},

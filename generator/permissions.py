@@ -51,7 +51,6 @@ from troposphere import Sub, Template, encode_to_dict
 from troposphere.iam import RolePolicy
 
 from coordination.names import (
-    ACCESS_ITEM_PREFIX,
     APPROVAL_ITEM_PREFIX,
     CLUSTER_ITEM,
     CLUSTER_TAG,
@@ -83,6 +82,7 @@ class On(Enum):
     KEY = "key"
     REPOSITORIES = "repositories"
     TABLE = "table"
+    ACCESS_TABLE = "access table"
     STREAM = "stream"
     BUCKET = "bucket"
     BUCKET_OBJECTS = "bucket objects"
@@ -137,15 +137,6 @@ def via(*services: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def _no_items(*prefixes: str) -> dict[str, dict[str, Any]]:
-    """The condition that no item is written whose key begins so. ForAllValues is true for a request without keys, but
-    nothing writes an item without one."""
-    return {
-        "ForAllValues:StringNotLike": {"dynamodb:LeadingKeys": [f"{prefix}*" for prefix in prefixes]},
-        "Null": {"dynamodb:LeadingKeys": "false"},
-    }
-
-
 # Whose data keys: the program of whoever starts a session asks the key for one, and the agent on the node decrypts it;
 # both call KMS themselves, with this context (amazon-ssm-agent, agent/session/crypto/blockcipher.go). Nothing else that
 # is encrypted with the key has it.
@@ -155,9 +146,12 @@ IN_A_SESSION: Mapping[str, Mapping[str, Any]] = {
     "StringLike": {"kms:EncryptionContext:aws:ssm:TargetId": "i-*"},
 }
 
-# An approval is a person's word: no role writes one. Nor does the function ask for access, or answer who asks.
-_NO_APPROVALS = _no_items(APPROVAL_ITEM_PREFIX)
-_NO_WORD_OF_PEOPLE = _no_items(APPROVAL_ITEM_PREFIX, ACCESS_ITEM_PREFIX)
+# An approval is a person's word: no role writes one. ForAllValues is true for a request without keys, but
+# nothing writes an item without one.
+_NO_APPROVALS: Mapping[str, Mapping[str, Any]] = {
+    "ForAllValues:StringNotLike": {"dynamodb:LeadingKeys": [f"{APPROVAL_ITEM_PREFIX}*"]},
+    "Null": {"dynamodb:LeadingKeys": "false"},
+}
 
 # What no layer owns. A group's ARN holds a random part, so groups are told apart by the cluster's tag.
 GROUPS = Sub(
@@ -219,6 +213,12 @@ GRANTS: tuple[Grant, ...] = (
         (dynamodb.DeleteItem, dynamodb.PutItem, dynamodb.UpdateItem),
         On.TABLE,
         conditions=_NO_APPROVALS,
+    ),
+    Grant(
+        Role.CONTROL_PLANE,
+        "AnswerPeople",
+        (dynamodb.DeleteItem, dynamodb.GetItem, dynamodb.PutItem, dynamodb.Scan),
+        On.ACCESS_TABLE,
     ),
     Grant(Role.CONTROL_PLANE, "ListBackups", (s3.ListBucket,), On.BUCKET),
     Grant(Role.CONTROL_PLANE, "WriteBackups", (s3.AbortMultipartUpload, s3.GetObject, s3.PutObject), On.BUCKET_OBJECTS),
@@ -331,7 +331,7 @@ GRANTS: tuple[Grant, ...] = (
         ),
         On.TABLE,
     ),
-    Grant(Role.FUNCTION, "WriteRows", (dynamodb.PutItem, dynamodb.UpdateItem), On.TABLE, conditions=_NO_WORD_OF_PEOPLE),
+    Grant(Role.FUNCTION, "WriteRows", (dynamodb.PutItem, dynamodb.UpdateItem), On.TABLE, conditions=_NO_APPROVALS),
     Grant(
         Role.FUNCTION,
         "ReadStream",

@@ -119,6 +119,8 @@ def build(config: ClusterConfig) -> Root:
             role_path=given.role_path,
             control_plane_role_name=access.control_plane_role_name,
             control_plane_role_arn=access.control_plane_role_arn,
+            viewer_arns=given.viewer_arns,
+            editor_arns=given.editor_arns,
             worker_role_name=access.worker_role_name,
         ),
     )
@@ -141,6 +143,7 @@ def build(config: ClusterConfig) -> Root:
             viewer_arns=given.viewer_arns,
             editor_arns=given.editor_arns,
             administrator_arns=given.administrator_arns,
+            access_table_name=data.access_table_name,
             role_path=given.role_path if config.access.ssm else None,
         ),
     )
@@ -232,6 +235,7 @@ def build(config: ClusterConfig) -> Root:
         ("ApiEndpoint", "The Kubernetes API", Sub(f"https://${{Name}}:{API_PORT}", Name=net.api_endpoint_name)),
         ("ClusterUuid", "What tags, hooks and SSM paths of the cluster are told apart by", cluster_uuid),
         ("TableName", "The cluster table", data.table_name),
+        ("AccessTableName", "The table in which people ask for access", data.access_table_name),
         (
             "ApiBalancerName",
             "The DNS name of the API's balancer, where the API's own name does not resolve",

@@ -247,8 +247,9 @@ def _principals(parameters: Parameters, group: str, name: str, label: str, text:
         label,
         text,
         Default="",
-        # CloudFormation checks the pattern on every entry of a list.
-        AllowedPattern=r"^(arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[!-+\--~]+)?$",
+        # CloudFormation checks the pattern on every entry of a list. A path may hold every printable character: without
+        # those that mean something in a list, in a policy, and in the keys of requests (coordination/names.py).
+        AllowedPattern=r"^(arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[!\"%-)+\-->@-~]+)?$",
         ConstraintDescription="must be ARNs of roles or users, separated by commas",
     )
 

@@ -42,6 +42,7 @@ from generator.values import (
     ClusterId,
     KeyArn,
     PolicyArn,
+    PrincipalArns,
     RoleArn,
     RoleName,
     RolePath,
@@ -60,6 +61,8 @@ class Inputs:
     role_path: RolePath
     control_plane_role_name: RoleName
     control_plane_role_arn: RoleArn
+    viewer_arns: PrincipalArns
+    editor_arns: PrincipalArns
     worker_role_name: RoleName
 
 
@@ -68,6 +71,7 @@ class Outputs:
     table_name: TableName
     table_arn: TableArn
     table_stream_arn: StreamArn
+    access_table_name: TableName
     backup_bucket: BucketName
     view_policy_arn: PolicyArn
     edit_policy_arn: PolicyArn
@@ -95,13 +99,11 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
             # stack is CREATE_COMPLETE.
             DeletionProtectionEnabled=False,
             StreamSpecification=StreamSpecification(StreamViewType="NEW_AND_OLD_IMAGES"),
-            ResourcePolicy=ResourcePolicy(
-                PolicyDocument=policy_dict([operators.in_ones_own_name(inputs.control_plane_role_arn)])
-            ),
             DeletionPolicy="RetainExceptOnCreate",
             UpdateReplacePolicy="Retain",
         )
     )
+    access_table = template.add_resource(_access_table(inputs))
     bucket = template.add_resource(_bucket(inputs))
     template.add_resource(
         BucketPolicy("BackupBucketPolicy", Bucket=Ref(bucket), PolicyDocument=policy_dict(_bucket_statements(bucket)))
@@ -109,6 +111,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
 
     control_plane_resources: dict[On, list[Any]] = {
         On.TABLE: [GetAtt(table, "Arn")],
+        On.ACCESS_TABLE: [GetAtt(access_table, "Arn")],
         On.BUCKET: [GetAtt(bucket, "Arn")],
         On.BUCKET_OBJECTS: [Sub("${BackupBucket.Arn}/*")],
     }
@@ -126,13 +129,13 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
             vpc_id=inputs.vpc_id,
             central_endpoints=config.network.endpoints == "given",
         )
-    policies = operators.add(
-        template, inputs.cluster_id, inputs.role_path, TableArn(GetAtt(table, "Arn")), inputs.key_arn
-    )
+    tables = operators.Tables(TableArn(GetAtt(table, "Arn")), TableArn(GetAtt(access_table, "Arn")), inputs.key_arn)
+    policies = operators.add(template, inputs.cluster_id, inputs.role_path, tables)
     return Outputs(
         table_name=TableName(Ref(table)),
         table_arn=TableArn(GetAtt(table, "Arn")),
         table_stream_arn=StreamArn(GetAtt(table, "StreamArn")),
+        access_table_name=TableName(Ref(access_table)),
         backup_bucket=BucketName(Ref(bucket)),
         view_policy_arn=policies[AccessGroup.VIEW],
         edit_policy_arn=policies[AccessGroup.EDIT],
@@ -141,6 +144,25 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
 
 
 DATABASE = Layer("database", Inputs, Outputs, build)
+
+
+def _access_table(inputs: Inputs) -> Table:
+    """The table in which people ask for certificates, and are answered: nothing in it is older than minutes.
+
+    Apart from the cluster table, so that whoever fills it, or has it read whole, burdens neither leases nor boots.
+    """
+    return Table(
+        "AccessTable",
+        AttributeDefinitions=[AttributeDefinition(AttributeName=TABLE_KEY, AttributeType="S")],
+        KeySchema=[KeySchema(AttributeName=TABLE_KEY, KeyType="HASH")],
+        BillingMode="PAY_PER_REQUEST",
+        SSESpecification=SSESpecification(SSEEnabled=True, SSEType="KMS", KMSMasterKeyId=inputs.key_arn),
+        ResourcePolicy=ResourcePolicy(
+            PolicyDocument=policy_dict(
+                operators.of_access_table(inputs.control_plane_role_arn, inputs.viewer_arns, inputs.editor_arns)
+            )
+        ),
+    )
 
 
 def _bucket(inputs: Inputs) -> Bucket:

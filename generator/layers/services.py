@@ -34,6 +34,7 @@ from generator.values import (
     RoleArn,
     RoleName,
     RolePath,
+    TableName,
     VpcId,
 )
 
@@ -56,6 +57,7 @@ class Inputs:
     viewer_arns: PrincipalArns
     editor_arns: PrincipalArns
     administrator_arns: PrincipalArns
+    access_table_name: TableName
     # with access.ssm
     role_path: RolePath | None = None
 
@@ -98,6 +100,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         Setting.VIEWERS: _listed(inputs.viewer_arns),
         Setting.EDITORS: _listed(inputs.editor_arns),
         Setting.ADMINISTRATORS: _listed(inputs.administrator_arns),
+        Setting.ACCESS_TABLE: inputs.access_table_name,
     }
     for name, value in settings.items():
         template.add_resource(

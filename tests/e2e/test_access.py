@@ -67,12 +67,12 @@ class People:
     foreigner: Operator
 
     def table(self, person: Operator) -> ClusterTable:
-        """The cluster table as this person reaches it."""
+        """The table in which people ask, as this person reaches it."""
         return ClusterTable(person.client("dynamodb"), self.table_name)
 
     @property
     def table_name(self) -> str:
-        return stacks.outputs(self.cluster.rehearsal.local.client("cloudformation"), STACK)["TableName"]
+        return stacks.outputs(self.cluster.rehearsal.local.client("cloudformation"), STACK)["AccessTableName"]
 
     def requester(self, person: Operator) -> Requester:
         identity = person.client("sts").get_caller_identity()

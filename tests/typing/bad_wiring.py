@@ -25,6 +25,8 @@ def a_value_of_the_wrong_kind(parent: Parent, data: database.Outputs, given: dat
             role_path=given.role_path,
             control_plane_role_name=given.control_plane_role_name,
             control_plane_role_arn=given.control_plane_role_arn,
+            viewer_arns=given.viewer_arns,
+            editor_arns=given.editor_arns,
             worker_role_name=vpc_id,  # expect: arg-type
         ),
     )
@@ -68,5 +70,7 @@ def a_text_in_place_of_a_value(given: database.Inputs, net: network.Outputs, rol
         role_path=given.role_path,
         control_plane_role_name=role,
         control_plane_role_arn=given.control_plane_role_arn,
+        viewer_arns=given.viewer_arns,
+        editor_arns=given.editor_arns,
         worker_role_name=role,
     )

@@ -1,11 +1,16 @@
-"""Which requests of people for access are granted. Pure; every refusal has its kind and its reason."""
+"""Which requests of people for access are looked at, in which order, and which are granted. Pure.
+
+Every refusal has its kind and its reason. People may write as many rows as they like, and of any size: whoever does
+comes after everybody else, and in the end is deleted without an answer.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import TypeAlias, TypeVar
 
 from coordination.access import (
     EARLY_SECONDS,
@@ -15,29 +20,49 @@ from coordination.access import (
     SHORTEST_SECONDS,
     VALID_SECONDS,
     AccessRequest,
+    Outline,
     Refusal,
     access_request,
-    answer,
-    asker,
-    is_answered,
 )
 from coordination.fields import Malformed
-from coordination.names import TABLE_KEY, AccessGroup
+from coordination.names import AccessGroup
 from coordination.outcomes import Item
 from userdata.pki.requests import CertificateRequest, RequestError, parse
 
-_REFUSED_AT_MOST = 4 * MOST_OPEN
-"""So many of one person are told that there are too many; more are deleted without an answer."""
+MOST_REFUSED = 3 * MOST_OPEN
+"""So many requests of one person are told that there are too many; more are deleted without an answer."""
+MOST_OF_PRINCIPAL = 20
+"""So many are looked at in a pass of all who share a role: whoever assumes it types the name of his session."""
+MOST_WAITING = 200
+"""So many of them may wait for a pass to come; more are deleted without an answer."""
 
 Listed: TypeAlias = Mapping[AccessGroup, Collection[str]]
 """The ARNs of roles and users that may have a group."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Turns:
+    """What a pass does with the rows that it sees. Rows that were answered lately are in none of these."""
+
+    look: Sequence[Outline] = ()
+    """Those that are looked at, in this order."""
+    too_many: Sequence[Outline] = ()
+    """Those that are refused because others of the same person wait."""
+    delete: Sequence[Outline] = ()
+
+
+@dataclass
+class _Waiting:
+    """The requests of one principal, by the sessions' ids."""
+
+    sessions: dict[str, list[Outline]] = field(default_factory=lambda: defaultdict(list))
 
 
 @dataclass(frozen=True)
 class ToSign:
     """A request that is granted, with what its certificate signing request says."""
 
-    item: Item
     request: AccessRequest
     name: str
     """The user in Kubernetes."""
@@ -48,92 +73,81 @@ class ToSign:
 class ToRefuse:
     """A request that is not."""
 
-    item: Item
     refusal: Refusal
     reason: str
 
 
-@dataclass(frozen=True)
-class ToDelete:
-    """A row that is of no use to anybody any more."""
-
-    item: Item
-
-
-Verdict: TypeAlias = ToSign | ToRefuse | ToDelete
-
-
-def verdicts(items: Iterable[Item], listed: Listed, now: int) -> list[Verdict]:
-    """What to do with each row; those that were answered lately stay, and have none.
-
-    Requests come first that came first, and of nobody more than MOST_OPEN are looked at.
-    """
-    found: list[Verdict] = []
-    waiting: dict[str, list[Item]] = defaultdict(list)
-    for item in items:
-        if not is_answered(item):
-            waiting[asker(item)].append(item)
-        elif (old := _if_old(item, now)) is not None:
-            found.append(old)
+def turns(rows: Iterable[Outline], now: int) -> Turns:
+    """Whose turn it is: principals one after the other, of each of them its sessions, of those the oldest request."""
+    waiting: dict[str, _Waiting] = defaultdict(_Waiting)
+    delete: list[Outline] = []
+    for row in rows:
+        if not row.is_answered:
+            waiting[row.requester.principal_arn].sessions[row.requester.user_id].append(row)
+        # What is no time, or of the future, no agent has written.
+        elif row.answered_at is None or not -EARLY_SECONDS <= now - row.answered_at <= VALID_SECONDS:
+            delete.append(row)
+    look: list[list[Outline]] = []
+    too_many: list[Outline] = []
     for each in waiting.values():
-        each.sort(key=lambda item: str(item[TABLE_KEY]))
-        found += [_verdict(item, listed, now) for item in each[:MOST_OPEN]]
-        reason = f"{len(each)} requests of yours wait, and at most {MOST_OPEN} may"
-        found += [ToRefuse(item, Refusal.TOO_MANY, reason) for item in each[MOST_OPEN:_REFUSED_AT_MOST]]
-        found += [ToDelete(item) for item in each[_REFUSED_AT_MOST:]]
-    return found
+        of_sessions = [sorted(found, key=_age) for found in each.sessions.values()]
+        in_turn = list(_in_turn([found[:MOST_OPEN] for found in of_sessions]))
+        look.append(in_turn[:MOST_OF_PRINCIPAL])
+        delete += in_turn[MOST_WAITING:]
+        for found in of_sessions:
+            too_many += found[MOST_OPEN : MOST_OPEN + MOST_REFUSED]
+            delete += found[MOST_OPEN + MOST_REFUSED :]
+    return Turns(list(_in_turn(look)), too_many, delete)
 
 
-def _if_old(item: Item, now: int) -> ToDelete | ToRefuse | None:
-    try:
-        given = answer(item)
-    except Malformed as error:
-        return ToRefuse(item, Refusal.MALFORMED, str(error))
-    # Whoever asks may write what looks like an answer into a row of his own, and of the future.
-    if given is None or not 0 <= now - given.answered_at <= VALID_SECONDS:
-        return ToDelete(item)
-    return None
-
-
-def _verdict(item: Item, listed: Listed, now: int) -> ToSign | ToRefuse:
+def judge(item: Item, listed: Listed, now: int) -> ToSign | ToRefuse:
+    """Whether a request is granted."""
     size = sum(len(name) + len(str(value)) for name, value in item.items())
     if size > LARGEST_ITEM:
-        return ToRefuse(item, Refusal.TOO_LARGE, f"the request has {size} characters, and may have {LARGEST_ITEM}")
+        return ToRefuse(Refusal.TOO_LARGE, f"the request has {size} characters, and may have {LARGEST_ITEM}")
     try:
         request = access_request(item)
         name = request.requester.name
     except Malformed as error:
-        return ToRefuse(item, Refusal.MALFORMED, str(error))
+        return ToRefuse(Refusal.MALFORMED, str(error))
     if (wrong := _untimely(request, now) or _not_granted(request, listed)) is not None:
-        return ToRefuse(item, *wrong)
+        return wrong
     try:
         wanted = parse(request.request)
     except RequestError as error:
-        return ToRefuse(item, Refusal.MALFORMED, f"the certificate signing request cannot be read: {error}")
-    if (wrong := _wrong_subject(wanted, name, request.group)) is not None:
-        return ToRefuse(item, *wrong)
-    return ToSign(item, request, name, wanted)
+        return ToRefuse(Refusal.MALFORMED, f"the certificate signing request cannot be read: {error}")
+    return _wrong_subject(wanted, name, request.group) or ToSign(request, name, wanted)
 
 
-def _untimely(request: AccessRequest, now: int) -> tuple[Refusal, str] | None:
+def _age(row: Outline) -> tuple[bool, int, str]:
+    return row.requested_at is None, row.requested_at or 0, row.item_id
+
+
+def _in_turn(lists: Iterable[Sequence[T]]) -> Iterator[T]:
+    """The first of each, then the second of each."""
+    for several in zip_longest(*lists):
+        yield from (each for each in several if each is not None)
+
+
+def _untimely(request: AccessRequest, now: int) -> ToRefuse | None:
     age = now - request.requested_at
     if age > VALID_SECONDS:
-        return Refusal.EXPIRED, f"the request was made {age} s ago, and ends after {VALID_SECONDS} s"
+        return ToRefuse(Refusal.EXPIRED, f"the request was made {age} s ago, and ends after {VALID_SECONDS} s")
     if age < -EARLY_SECONDS:
-        return Refusal.EARLY, f"the request is of a time that comes in {-age} s: see to your clock"
+        return ToRefuse(Refusal.EARLY, f"the request is of a time that comes in {-age} s: see to your clock")
     if not SHORTEST_SECONDS <= request.seconds <= LONGEST_SECONDS:
         allowed = f"{SHORTEST_SECONDS} to {LONGEST_SECONDS}"
-        return Refusal.LIFETIME, f"a certificate is asked for of {request.seconds} s, allowed: {allowed}"
+        return ToRefuse(Refusal.LIFETIME, f"a certificate is asked for of {request.seconds} s, allowed: {allowed}")
     return None
 
 
-def _not_granted(request: AccessRequest, listed: Listed) -> tuple[Refusal, str] | None:
+def _not_granted(request: AccessRequest, listed: Listed) -> ToRefuse | None:
     arn = request.requester.principal_arn
     granted = [group for group in AccessGroup if any(arn in listed.get(wider, ()) for wider in _covering(group))]
     if not granted:
-        return Refusal.NOT_LISTED, f"{arn} is in none of ViewerArns, EditorArns, AdministratorArns"
+        return ToRefuse(Refusal.NOT_LISTED, f"{arn} is in none of ViewerArns, EditorArns, AdministratorArns")
     if request.group not in granted:
-        return Refusal.GROUP_NOT_GRANTED, f"{arn} may have: {', '.join(granted)}; it asks for {request.group}"
+        return ToRefuse(Refusal.GROUP_NOT_GRANTED, f"{arn} may have: {', '.join(granted)}; it asks for {request.group}")
     return None
 
 
@@ -142,11 +156,11 @@ def _covering(group: AccessGroup) -> list[AccessGroup]:
     return [wider for wider in AccessGroup if group in wider.within]
 
 
-def _wrong_subject(wanted: CertificateRequest, name: str, group: AccessGroup) -> tuple[Refusal, str] | None:
+def _wrong_subject(wanted: CertificateRequest, name: str, group: AccessGroup) -> ToRefuse | None:
     allowed = f"the name {name} and the organization {group.kubernetes_group}"
     if (wanted.common_name, wanted.organization) != (name, group.kubernetes_group):
         given = f"the name {wanted.common_name[:200]!r} and the organization {wanted.organization[:80]!r}"
-        return Refusal.WRONG_SUBJECT, f"the request is for {given}, allowed: {allowed}"
+        return ToRefuse(Refusal.WRONG_SUBJECT, f"the request is for {given}, allowed: {allowed}")
     if wanted.names or wanted.addresses:
-        return Refusal.WRONG_SUBJECT, f"the request has alternative names, allowed: {allowed}"
+        return ToRefuse(Refusal.WRONG_SUBJECT, f"the request has alternative names, allowed: {allowed}")
     return None

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
+from coordination.adapters.access_table import AccessTable
 from coordination.adapters.clients import client
 from coordination.exclusion import Activity
 from coordination.names import CLUSTER_READY
@@ -129,7 +130,8 @@ def access(context: AgentContext, pulse: Pulse) -> Task:
             raise StageFailed(f"{CLUSTER_CA}: {error.strerror}") from error
 
     api = Api(identity.address, Access(identity.instance_id, context.root).agent)
-    return AccessRequests(api, context.table, listed, authority, beat=pulse.beat, sleep=pulse.pause).task()
+    table = AccessTable(client("dynamodb"), context.settings.access_table)
+    return AccessRequests(api, table, listed, authority, beat=pulse.beat, sleep=pulse.pause).task()
 
 
 def renewal(context: AgentContext, pulse: Pulse) -> Task:

@@ -56,6 +56,8 @@ class ClusterSettings:
     """The ARN of the role that the agent assumes for the cluster-autoscaler."""
     listed: Mapping[AccessGroup, tuple[str, ...]]
     """The ARNs of roles and users that may ask for a certificate of a group."""
+    access_table: str
+    """The name of the table in which they ask."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ def cluster_settings(found: Mapping[str, str]) -> ClusterSettings:
         audit_log_group=found[Setting.AUDIT_LOG_GROUP],
         control_plane_stack=found[Setting.CONTROL_PLANE_STACK],
         autoscaler_role=found[Setting.AUTOSCALER_ROLE],
+        access_table=found[Setting.ACCESS_TABLE],
         listed={group: _listed(found[setting]) for group, setting in ACCESS_SETTINGS.items()},
     )
 

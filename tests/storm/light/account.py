@@ -259,6 +259,7 @@ class ClusterStack:
             Setting.PRIVILEGED_NAMESPACES: ",",
             Setting.NETWORK_ENCRYPTION: Encryption.WIREGUARD,
             **dict.fromkeys(ACCESS_SETTINGS.values(), ","),
+            Setting.ACCESS_TABLE: "none",
         }
         assert values.keys() == set(Setting), set(Setting) ^ values.keys()
         for name, value in values.items():

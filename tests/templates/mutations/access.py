@@ -14,7 +14,7 @@ _FUNCTION = "lifecycle/Resources/FunctionPolicy/Properties/PolicyDocument/Statem
 _KEY = "iam/Resources/Key/Properties"
 _NETWORK = "network/Resources"
 _VIEWERS = "database/Resources/ViewOperatorPolicy/Properties/PolicyDocument/Statement"
-_TABLE_POLICY = "database/Resources/Table/Properties/ResourcePolicy/PolicyDocument/Statement/0"
+_TABLE_POLICY = "database/Resources/AccessTable/Properties/ResourcePolicy/PolicyDocument/Statement"
 
 MUTATIONS = [
     # permissions
@@ -34,11 +34,18 @@ MUTATIONS = [
     *(
         Mutation("nobody_asks_for_access_in_another_name", f"{_TABLE_POLICY}/{path}", value)
         for path, value in (
-            ("Effect", "Allow"),
-            ("Action/0", GONE),
-            ("Principal", {"AWS": {"Ref": "AWS::AccountId"}}),
-            ("Condition/ForAnyValue:StringNotLike/dynamodb:LeadingKeys/0", "access#${aws:userid}#*"),
-            ("Condition/StringNotEquals/aws:PrincipalArn", {"Ref": "KeyArn"}),
+            ("WriteInAnothersName/Effect", "Allow"),
+            ("WriteInAnothersName/Action/0", GONE),
+            ("WriteInAnothersName/Principal", {"AWS": {"Ref": "AWS::AccountId"}}),
+            (
+                "WriteInAnothersName/Condition/ForAnyValue:StringNotLike/dynamodb:LeadingKeys/0",
+                "access#${aws:userid}#*",
+            ),
+            ("WriteInAnothersName/Condition/StringNotEquals/aws:PrincipalArn", {"Ref": "KeyArn"}),
+            ("WriteWithoutKeys/Action/0", GONE),
+            ("WriteByStatements/Action/0", GONE),
+            ("ExchangeTable/Action/0", GONE),
+            ("ExchangeTable/Condition/StringEquals/aws:PrincipalArn", {"Ref": "ViewerArns"}),
         )
     ),
     Mutation(

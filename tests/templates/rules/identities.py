@@ -77,6 +77,7 @@ GIVEN_VPC_PARAMETERS = {"ControlPlaneSubnetIds", "VpcId", "WorkerSubnetIds"}
 GIVEN_ENDPOINTS_PARAMETERS = {"EndpointCidr"}
 GIVEN_ZONE_PARAMETERS = {"ApiEndpointName", "HostedZoneId"}
 OUTPUTS = {
+    "AccessTableName",
     "AdminOperatorPolicyArn",
     "ApiBalancerName",
     "ApiEndpoint",
@@ -95,6 +96,7 @@ SETTINGS = {
     "api-endpoint",
     "api-extra-names",
     "audit-log-group",
+    "access-table",
     "administrators",
     "autoscaler-role",
     "backup-bucket",

@@ -86,35 +86,37 @@ def any_resource_is_allowed_for_a_reason_only(cluster: Cluster) -> Iterator[str]
             yield f"{statement}: `*` without a reason in generator/permissions.py for exactly these actions"
 
 
-_WRITES_ITEMS = {
-    *("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"),
-    *("dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLDelete"),
-}
+_WRITES_ITEMS = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"}
+_STATEMENTS = {"dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLDelete"}
+_EXCHANGES = {"dynamodb:PutResourcePolicy", "dynamodb:DeleteResourcePolicy", "dynamodb:DeleteTable"}
 
 
 @rule
 def nobody_asks_for_access_in_another_name(cluster: Cluster) -> Iterator[str]:
-    """The table denies it, to whoever has policies that would allow it as well."""
+    """The table denies it, also to whoever has policies that would allow it."""
+    (table,) = [each for each in cluster.resources("AWS::DynamoDB::Table") if each.logical_id == "AccessTable"]
+    role = Place("iam", {"Fn::GetAtt": ["ControlPlaneRole", "Arn"]})
+    found: dict[str, list[set[str]]] = {}
+    for statement in cluster.statements("AWS::DynamoDB::Table"):
+        if statement.resource != table or statement.allows or statement.body["Principal"] != {"AWS": "*"}:
+            yield f"{statement}: allows, or is not about everybody"
+            continue
+        conditions = {operator: dict(keys) for operator, keys in statement.body.get("Condition", {}).items()}
+        but_for = conditions.pop("StringNotEquals", {}).get("aws:PrincipalArn")
+        if but_for is not None and cluster.resolve(table.layer, but_for) != role:
+            yield f"{statement}: lets somebody else than the control planes write"
+        found.setdefault(repr(conditions), []).append(set(statement.actions))
+    own = {"ForAnyValue:StringNotLike": {"dynamodb:LeadingKeys": ["access#${aws:userid}#${aws:PrincipalArn}#*"]}}
+    limited = {"Fn::Join": [",", [{"Fn::Join": [",", {"Ref": f"{kind}Arns"}]} for kind in ("Viewer", "Editor")]]}
     wanted = {
-        "ForAnyValue:StringLike": {"dynamodb:LeadingKeys": ["access#*"]},
-        "ForAnyValue:StringNotLike": {"dynamodb:LeadingKeys": ["access#${aws:userid}#${aws:PrincipalArn}#*"]},
+        repr(own): _WRITES_ITEMS,
+        repr({"Null": {"dynamodb:LeadingKeys": "true"}}): _WRITES_ITEMS,
+        repr({}): _STATEMENTS,
+        repr({"StringEquals": {"aws:PrincipalArn": {"Fn::Split": [",", limited]}}}): _EXCHANGES,
     }
-    for table in cluster.resources("AWS::DynamoDB::Table"):
-        found = [each for each in cluster.statements("AWS::DynamoDB::Table") if each.resource == table]
-        for statement in found:
-            conditions = dict(statement.body.get("Condition", {}))
-            but_for = conditions.pop("StringNotEquals", {}).get("aws:PrincipalArn")
-            role = cluster.resolve(table.layer, but_for)
-            if (
-                not statement.allows
-                and statement.body["Principal"] == {"AWS": "*"}
-                and set(statement.actions) >= _WRITES_ITEMS
-                and conditions == wanted
-                and role == Place("iam", {"Fn::GetAtt": ["ControlPlaneRole", "Arn"]})
-            ):
-                break
-        else:
-            yield f"{table}: its policy lets people ask in another name"
+    for conditions_, actions in wanted.items():
+        if not any(each >= actions for each in found.get(conditions_, [])):
+            yield f"{table}: its policy does not deny {sorted(actions)} where {conditions_}"
 
 
 @rule

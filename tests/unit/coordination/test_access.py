@@ -10,11 +10,12 @@ from coordination.access import (
     AccessGranted,
     AccessRefused,
     AccessRequest,
+    Outline,
     Refusal,
     Requester,
     access_request,
     answer,
-    asker,
+    outline,
 )
 from coordination.fields import Malformed
 from coordination.names import AccessGroup, access_item, own_access_items
@@ -43,7 +44,8 @@ def test_a_request_is_read_as_it_was_stored(
     assert access_request(stored.item()) == stored
     assert answer(stored.item()) is None
     assert stored.item_id.startswith(own_access_items(user_id, arn))
-    assert asker(stored.item()) == f"{user_id}#{arn}"
+    assert outline(stored.item()) == Outline(stored.item_id, at, False, None)
+    assert outline(stored.item()).requester == stored.requester
 
 
 @pytest.mark.parametrize(

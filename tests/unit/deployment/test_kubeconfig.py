@@ -30,7 +30,7 @@ ACCOUNT = "123456789012"
 USER = f"arn:aws:iam::{ACCOUNT}:user/alice"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/people/ops"
 SESSION = f"arn:aws:sts::{ACCOUNT}:assumed-role/ops/bob@example.com"
-OUTPUTS = {"ApiEndpoint": "https://api.0b1c.holdfast.internal:6443", "TableName": "table"}
+OUTPUTS = {"ApiEndpoint": "https://api.0b1c.holdfast.internal:6443", "AccessTableName": "table"}
 LISTS = {"ViewerArns": USER, "EditorArns": "", "AdministratorArns": f"{ROLE},arn:aws:iam::{ACCOUNT}:role/other"}
 NOW = 1_800_000_000
 
@@ -73,6 +73,7 @@ class Cluster:
         self.asked: list[dict[str, Any]] = []
         self.answer: Callable[[dict[str, Any]], dict[str, Any] | None] = self.granted
         self.refusal = ""
+        self.deletes = False
         self.now = float(NOW)
         self.said: list[str] = []
 
@@ -108,7 +109,7 @@ class Cluster:
     def get_item(self, TableName: str, Key: dict[str, Any], ConsistentRead: bool) -> dict[str, Any]:
         if self.refusal:
             raise ClientError({"Error": {"Code": self.refusal, "Message": "no"}}, "GetItem")
-        return {"Item": stored(self.items[Key["Id"]["S"]])}
+        return {} if self.deletes else {"Item": stored(self.items[Key["Id"]["S"]])}
 
     def granted(self, item: dict[str, Any]) -> dict[str, Any]:
         certificate = self.authority.sign(access_request(item).request)
@@ -195,9 +196,9 @@ def test_whoever_is_not_listed_is_told_so_and_asks_nothing(file: Path, caller: s
 def test_what_is_no_cluster_is_named(file: Path) -> None:
     cluster = Cluster()
     assert cluster.refused(file, stack="other") == "there is no stack other"
-    del cluster.outputs["TableName"]
+    del cluster.outputs["AccessTableName"]
     assert cluster.refused(file) == (
-        "prod is CREATE_COMPLETE and has no output TableName: it is no cluster, or not made yet"
+        "prod is CREATE_COMPLETE and has no output AccessTableName: it is no cluster, or not made yet"
     )
 
 
@@ -239,6 +240,25 @@ def test_a_certificate_of_another_key_name_or_authority_is_not_written(file: Pat
     assert "cannot be understood" in cluster.refused(file)
 
 
+@pytest.mark.parametrize("content", ["all my other clusters", '{"users": [], "clusters": []}', "[]"])
+def test_a_file_of_somebody_else_is_left_alone_and_one_of_ours_is_written_anew(file: Path, content: str) -> None:
+    file.parent.mkdir()
+    file.write_text(content)
+    with pytest.raises(DeploymentRefusal, match="no file of make kubeconfig's"):
+        kubeconfig.wanted("prod", "view", "8", file, "")
+    assert file.read_text() == content
+    file.unlink()
+    Cluster().run(file)
+    assert kubeconfig.wanted("prod", "view", "8", file, "").file == file
+
+
+def test_a_request_that_was_deleted_is_not_waited_for(file: Path) -> None:
+    cluster = Cluster()
+    cluster.deletes = True
+    assert "deleted without an answer" in cluster.refused(file)
+    assert cluster.now - NOW < 5
+
+
 def test_a_file_that_cannot_be_written_is_named_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
     blocked = tmp_path / "folder"
     blocked.mkdir()
@@ -255,6 +275,7 @@ def test_a_file_that_cannot_be_written_is_named_and_leaves_nothing_beside_it(tmp
         ("view", "25", "", "HOURS is '25', allowed: 1 to 24"),
         ("view", "1.5", "", "HOURS is '1.5', allowed: 1 to 24"),
         ("view", "8", "http://x", "SERVER is 'http://x', allowed: https://"),
+        ("view", "8", "https://[::1", "SERVER is"),
         ("view", "8", "https://x/y", "SERVER is 'https://x/y', allowed: https://"),
     ],
 )

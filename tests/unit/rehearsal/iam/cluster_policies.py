@@ -20,6 +20,7 @@ UUID = "11111111-2222-3333-4444-555555555555"
 VPC = "vpc-0000000000000001"
 START = f"{REGION}:{ACCOUNT}"
 TABLE = f"arn:aws:dynamodb:{START}:table/cluster"
+ACCESS_TABLE = f"arn:aws:dynamodb:{START}:table/access"
 STREAM = f"{TABLE}/stream/now"
 BUCKET = "arn:aws:s3:::backups"
 KEY = f"arn:aws:kms:{START}:key/k"
@@ -52,6 +53,7 @@ VALUES: dict[str, Any] = {
     "TableStreamArn": STREAM,
     "ApiTargetGroupArn": API_TARGETS,
     "Table.Arn": TABLE,
+    "AccessTable.Arn": ACCESS_TABLE,
     "BackupBucket.Arn": BUCKET,
     "Key.Arn": KEY,
     "ControlPlaneLogGroup.Arn": f"{CONTROL_PLANE_LOGS}:*",
@@ -79,9 +81,9 @@ def of_role(role: str, folder: Path = TEMPLATES) -> tuple[Policy, ...]:
     )
 
 
-def of_table() -> Policy:
-    """The policy of the cluster table."""
-    ((layer, _, table),) = _resources("AWS::DynamoDB::Table")
+def of_access_table() -> Policy:
+    """The policy of the table in which people ask."""
+    ((layer, _, table),) = [each for each in _resources("AWS::DynamoDB::Table") if each[1] == "AccessTable"]
     return policy.parse(_filled(table["Properties"]["ResourcePolicy"]["PolicyDocument"], layer), "table")
 
 

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 import pytest
 
 from rehearsal.aws.iam import caller
+from rehearsal.aws.iam.context import Values
 from rehearsal.aws.iam.evaluation import Access, Policies, decide
 from rehearsal.aws.iam.policy import Policy
 from rehearsal.aws.iam.requests.asked import Need
 from rehearsal.aws.resource_facts import Identity
 from rehearsal.aws.sessions import Session
 from tests.unit.rehearsal.iam import cluster_policies as cluster
-from tests.unit.rehearsal.iam.cluster_policies import ACCOUNT, PERSON, VIEWER
+from tests.unit.rehearsal.iam.cluster_policies import ACCESS_TABLE, ACCOUNT, PERSON, VIEWER
 from tests.unit.rehearsal.iam.test_cluster_policies import Tagged, may, on_key, row
 from tests.unit.rehearsal.iam.test_key_policy import EVERYTHING, SERVICES, USES, allowed
 
@@ -24,8 +25,14 @@ BY_ANOTHER = f"access#AROAOPS:bob#{PERSON}#"
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem")
 
 
+def asked(action: str, *keys: str) -> Need:
+    """A call on the table in which people ask."""
+    values: dict[str, Values] = {"dynamodb:LeadingKeys": keys} if keys else {}
+    return Need(f"dynamodb:{action}", ACCESS_TABLE, values)
+
+
 def person(arn: str, need: Need, *identity: Policy) -> bool:
-    """Whether somebody may do it on the table: a user `AIDAVIEWER`, or alice in a session of the role `AROAOPS`."""
+    """Whether somebody may do it: a user `AIDAVIEWER`, or alice in a session of the role `AROAOPS`."""
     user = ":user/" in arn
     session = Session(
         identity_arn=arn,
@@ -38,7 +45,8 @@ def person(arn: str, need: Need, *identity: Policy) -> bool:
     )
     found = Identity(arn, "AIDAVIEWER" if user else "AROAOPS", arn.rpartition("/")[2], {}, (), None, None)
     who = caller.caller(session, found, cluster.REGION, datetime(2026, 1, 1, tzinfo=UTC))
-    policies = Policies(identity=identity, resource=cluster.of_table(), endpoint=None)
+    table = cluster.of_access_table() if need.resource == ACCESS_TABLE else None
+    policies = Policies(identity=identity, resource=table, endpoint=None)
     access = Access(who.principal, need.action, need.resource, caller.context(who, need, Tagged()))
     return decide(access, policies).allowed
 
@@ -60,20 +68,22 @@ def person(arn: str, need: Need, *identity: Policy) -> bool:
 )
 def test_a_viewer_asks_to_view_in_his_own_name(key: str, expected: bool) -> None:
     keys = [key] if key else []
-    assert person(VIEWER, row("PutItem", *keys), cluster.of_people("ViewOperatorPolicy")) is expected
-    assert person(VIEWER, row("GetItem", *keys), cluster.of_people("ViewOperatorPolicy")) is expected
-    assert not person(VIEWER, row("DeleteItem", *keys), cluster.of_people("ViewOperatorPolicy"))
-    assert not person(VIEWER, row("UpdateItem", *keys), cluster.of_people("ViewOperatorPolicy"))
+    assert person(VIEWER, asked("PutItem", *keys), cluster.of_people("ViewOperatorPolicy")) is expected
+    assert person(VIEWER, asked("GetItem", *keys), cluster.of_people("ViewOperatorPolicy")) is expected
+    assert not person(VIEWER, asked("DeleteItem", *keys), cluster.of_people("ViewOperatorPolicy"))
+    assert not person(VIEWER, asked("UpdateItem", *keys), cluster.of_people("ViewOperatorPolicy"))
 
 
 @pytest.mark.parametrize("group", ["view", "edit", "admin"])
 def test_whoever_may_more_may_ask_for_less(group: str) -> None:
-    own = row("PutItem", f"{OF_PERSON}{group}#1")
+    own = asked("PutItem", f"{OF_PERSON}{group}#1")
     assert person(PERSON, own, cluster.of_people("AdminOperatorPolicy"))
     assert person(PERSON, own, cluster.of_people("EditOperatorPolicy")) is (group != "admin")
-    assert not person(PERSON, row("PutItem", f"{BY_ANOTHER}{group}#1"), cluster.of_people("AdminOperatorPolicy"))
+    assert not person(PERSON, asked("PutItem", f"{BY_ANOTHER}{group}#1"), cluster.of_people("AdminOperatorPolicy"))
     assert not person(
-        PERSON, row("PutItem", f"{OF_PERSON}{group}#1", f"{OF_VIEWER}view#1"), cluster.of_people("AdminOperatorPolicy")
+        PERSON,
+        asked("PutItem", f"{OF_PERSON}{group}#1", f"{OF_VIEWER}view#1"),
+        cluster.of_people("AdminOperatorPolicy"),
     )
 
 
@@ -86,20 +96,34 @@ def test_administrators_alone_approve() -> None:
 
 @pytest.mark.parametrize("action", WRITES)
 def test_the_table_denies_requests_in_another_name_to_whoever_may_do_everything(action: str) -> None:
-    assert person(PERSON, row(action, f"{OF_PERSON}admin#1"), EVERYTHING)
-    assert not person(PERSON, row(action, f"{OF_VIEWER}view#1"), EVERYTHING)
-    assert not person(PERSON, row(action, f"{BY_ANOTHER}admin#1"), EVERYTHING)
-    assert not person(PERSON, row(action, f"{OF_PERSON}admin#1", f"{OF_VIEWER}view#1"), EVERYTHING)
+    assert person(PERSON, asked(action, f"{OF_PERSON}admin#1"), EVERYTHING)
+    assert not person(PERSON, asked(action, f"{OF_VIEWER}view#1"), EVERYTHING)
+    assert not person(PERSON, asked(action, f"{BY_ANOTHER}admin#1"), EVERYTHING)
+    assert not person(PERSON, asked(action, f"{OF_PERSON}admin#1", f"{OF_VIEWER}view#1"), EVERYTHING)
     assert person(PERSON, row(action, "approval#removal"), EVERYTHING)
+
+
+@pytest.mark.parametrize("action", ["PartiQLInsert", "PartiQLUpdate", "PartiQLDelete"])
+def test_nobody_writes_by_statements_of_which_nobody_knows_the_keys(action: str) -> None:
+    for arn in (PERSON, CONTROL_PLANE):
+        assert not person(arn, asked(action, f"{OF_PERSON}admin#1"), EVERYTHING)
+        assert not person(arn, asked(action), EVERYTHING)
+
+
+def test_whoever_is_limited_cannot_exchange_the_table_or_its_policy() -> None:
+    for action in ("PutResourcePolicy", "DeleteResourcePolicy", "DeleteTable"):
+        assert not person(VIEWER, asked(action), EVERYTHING)
+        assert person(PERSON, asked(action), EVERYTHING)
+    assert not person(PERSON, asked("PutItem"), EVERYTHING)
 
 
 def test_control_planes_answer_and_neither_function_nor_workers_ask() -> None:
     for action in ("PutItem", "DeleteItem"):
-        assert may("ControlPlane", row(action, f"{OF_VIEWER}view#1"))
-        assert person(CONTROL_PLANE, row(action, f"{OF_VIEWER}view#1"), EVERYTHING)
+        assert may("ControlPlane", asked(action, f"{OF_VIEWER}view#1"))
+        assert person(CONTROL_PLANE, asked(action, f"{OF_VIEWER}view#1"), EVERYTHING)
     for role in ("Function", "Worker", "Autoscaler"):
         for action in ("PutItem", "UpdateItem"):
-            assert not may(role, row(action, f"{OF_VIEWER}view#1"))
+            assert not may(role, asked(action, f"{OF_VIEWER}view#1"))
 
 
 @pytest.mark.parametrize("action", USES)

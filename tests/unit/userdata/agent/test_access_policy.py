@@ -16,23 +16,38 @@ from coordination.access import (
     MOST_OPEN,
     SHORTEST_SECONDS,
     VALID_SECONDS,
-    AccessGranted,
-    AccessRefused,
     AccessRequest,
+    Outline,
     Refusal,
+    Requester,
+    outline,
 )
 from coordination.names import AccessGroup
 from deployment.client_key import ClientKey
 from tests.unit.userdata.agent.asking import ALICE, BOB, LISTED, MALLORY, NOW, asking
 from tests.unit.userdata.requests import signing_request
-from userdata.agent.access_policy import ToDelete, ToRefuse, ToSign, verdicts
+from userdata.agent.access_policy import (
+    MOST_OF_PRINCIPAL,
+    MOST_REFUSED,
+    MOST_WAITING,
+    ToRefuse,
+    ToSign,
+    Turns,
+    judge,
+    turns,
+)
 
 SUBJECT = [f"CN = {ALICE.name}", "O = holdfast:view"]
 
 
-def only(item: Any) -> ToSign | ToRefuse | ToDelete:
-    (verdict,) = verdicts([item], LISTED, NOW)
-    return verdict
+def only(item: Any) -> ToSign | ToRefuse:
+    return judge(item, LISTED, NOW)
+
+
+def row(who: Requester, number: int, *, answered: object = None) -> Outline:
+    """A request, or what looks like an answer."""
+    item = {**replace(asking(who), number=f"{number:05}", requested_at=NOW - number).item()}
+    return outline(item if answered is None else {**item, "AnsweredAt": answered})
 
 
 @pytest.mark.parametrize(
@@ -125,22 +140,44 @@ def test_the_bounds_themselves_are_allowed() -> None:
 
 
 def test_answers_stay_for_ten_minutes_and_go_then() -> None:
-    for given_ in (AccessGranted("c", "a", NOW - VALID_SECONDS), AccessRefused(Refusal.EXPIRED, "r", NOW)):
-        assert verdicts([given_.item("access#u#a#view#1")], LISTED, NOW) == []
-    for at in (NOW - VALID_SECONDS - 1, NOW + 1):
-        assert isinstance(only(AccessGranted("c", "a", at).item("access#u#a#view#1")), ToDelete)
+    """Also by a clock that is a little behind the one that the answer was given by."""
+    for at in (NOW - VALID_SECONDS, NOW, NOW + EARLY_SECONDS):
+        assert turns([row(ALICE, 1, answered=at)], NOW) == Turns([], [], [])
 
 
-def test_of_one_person_five_are_looked_at_and_nobody_else_waits_for_it() -> None:
-    many = [replace(asking(ALICE), number=f"{number:04}").item() for number in range(100)]
-    found = verdicts([*many, asking(BOB).item()], LISTED, NOW)
-    kinds = [type(each) for each in found]
-    assert kinds.count(ToSign) == MOST_OPEN + 1
-    refused = [each for each in found if isinstance(each, ToRefuse)]
-    assert {each.refusal for each in refused} == {Refusal.TOO_MANY}
-    assert len(refused) == 3 * MOST_OPEN
-    assert kinds.count(ToDelete) == 100 - 4 * MOST_OPEN
-    assert "100 requests of yours wait, and at most 5 may" in refused[0].reason
+@pytest.mark.parametrize("at", [NOW - VALID_SECONDS - 1, NOW + EARLY_SECONDS + 1, "now", 10**100, True, -1], ids=str)
+def test_what_no_agent_has_answered_lately_goes_without_a_look(at: object) -> None:
+    assert turns([row(ALICE, 1, answered=at)], NOW) == Turns([], [], [row(ALICE, 1, answered=at)])
+
+
+def test_of_one_person_the_five_oldest_are_looked_at() -> None:
+    many = [row(ALICE, number) for number in range(100)]
+    found = turns(many, NOW)
+    assert list(found.look) == [row(ALICE, number) for number in (99, 98, 97, 96, 95)]
+    assert len(found.too_many) == MOST_REFUSED
+    assert len(found.delete) == 100 - MOST_OPEN - MOST_REFUSED
+
+
+def test_nobody_waits_for_whoever_floods_the_table() -> None:
+    """Not by requests, by sessions with names of his own, or by what looks like answers."""
+    flood = [row(ALICE, number) for number in range(2000)]
+    flood += [row(replace(BOB, user_id=f"AROAOPS:{number}"), number) for number in range(2000)]
+    flood += [row(ALICE, number, answered=1) for number in range(2000)]
+    carol = Requester("AIDACAROL", "arn:aws:iam::123456789012:user/carol")
+    found = turns([*flood, row(carol, 0)], NOW)
+    assert [each.requester for each in found.look].index(carol) < 3
+    assert len(found.look) == MOST_OPEN + MOST_OF_PRINCIPAL + 1
+    of_bob = [each for each in found.delete if each.requester.principal_arn == BOB.principal_arn]
+    assert len(of_bob) == 2000 - MOST_WAITING
+
+
+@given(st.lists(st.tuples(st.sampled_from([ALICE, BOB, MALLORY]), st.integers(0, 50), st.booleans()), max_size=60))
+def test_each_row_has_one_place_or_none(made: list[tuple[Requester, int, bool]]) -> None:
+    rows = {row(who, number, answered=NOW if answered else None) for who, number, answered in made}
+    found = turns(rows, NOW)
+    placed = [*found.look, *found.too_many, *found.delete]
+    assert len(placed) == len(set(placed))
+    assert set(placed) <= {each for each in rows if not each.is_answered}
 
 
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.text(), st.lists(st.text(), max_size=2))
@@ -153,5 +190,6 @@ VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.text(), st.lists(
 def test_whatever_stands_in_a_row_nothing_is_signed_that_was_not_asked_for(
     fields: dict[str, object], item_id: str
 ) -> None:
-    for verdict in verdicts([{**fields, "Id": item_id}], LISTED, NOW):
-        assert not isinstance(verdict, ToSign)
+    item = {**fields, "Id": item_id}
+    turns([outline(item)], NOW)
+    assert isinstance(judge(item, LISTED, NOW), ToRefuse)

@@ -7,28 +7,52 @@ from typing import Any
 
 import pytest
 
-from coordination.access import VALID_SECONDS, AccessGranted, AccessRefused, Refusal, answer
+from coordination.access import (
+    MOST_OPEN,
+    VALID_SECONDS,
+    AccessGranted,
+    AccessRefused,
+    OutlinePage,
+    Refusal,
+    answer,
+    outline,
+)
 from coordination.names import AccessGroup
-from coordination.outcomes import Item
+from coordination.outcomes import Item, Known, Reading, Unknown
 from deployment.client_key import ClientKey
 from tests.unit.userdata.agent.asking import ALICE, BOB, CHANGED, INVALID, LISTED, NO_ANSWER, NOW, Signer, asking
 from tests.unit.userdata.tables import Fate, MemoryTable
-from userdata.agent.access_requests import PASS_SECONDS, SIGNING_SECONDS, AccessRequests
+from userdata.agent import access_requests
+from userdata.agent.access_policy import MOST_REFUSED
+from userdata.agent.access_requests import ANSWERING_SECONDS, MOST_ROWS, SIGNING_SECONDS, AccessRequests
 from userdata.logs.lines import StageFailed
+
+
+class RequestTable(MemoryTable):
+    """The access table: pages of three rows."""
+
+    def outlines(self, after: str) -> Reading[OutlinePage]:
+        found = self.items(["access#"])
+        if isinstance(found, Unknown):
+            return found
+        rows = sorted((outline(item) for item in found.value), key=lambda row: row.item_id)
+        rows = [row for row in rows if row.item_id > after]
+        return Known(OutlinePage(tuple(rows[:3]), rows[2].item_id if len(rows) > 3 else ""))
 
 
 class World:
     """A table, an API server, and a clock that moves while somebody waits."""
 
     def __init__(self, *items: Item) -> None:
-        self.table = MemoryTable(*items)
+        self.requests: AccessRequests | None = None
+        self.table = RequestTable(*items)
         self.signer = Signer()
         self.now = float(NOW)
         self.listed: Any = lambda: LISTED
 
     def run(self) -> str:
         signer: Any = self.signer
-        requests = AccessRequests(
+        self.requests = self.requests or AccessRequests(
             signer,
             self.table,
             lambda: self.listed(),
@@ -37,7 +61,7 @@ class World:
             steady=lambda: self.now,
             sleep=self._wait,
         )
-        return requests.run()
+        return self.requests.run()
 
     def _wait(self, seconds: float) -> None:
         self.now += seconds
@@ -172,7 +196,7 @@ def test_somebody_else_may_have_approved_it() -> None:
     assert isinstance(world.answer(request.item_id), AccessGranted)
 
 
-@pytest.mark.parametrize("call", [0, 1])
+@pytest.mark.parametrize("call", [0, 1, 2])
 @pytest.mark.parametrize("fate", [Fate.FAILED, Fate.LOST])
 def test_a_table_that_fails_ends_the_pass_or_the_answer_and_nothing_is_answered_twice(fate: Fate, call: int) -> None:
     request = asking()
@@ -239,4 +263,30 @@ def test_a_pass_ends_in_time_where_nothing_is_signed() -> None:
     world.signer.signs = False
     with pytest.raises(StageFailed):
         world.run()
-    assert world.now - NOW < PASS_SECONDS + SIGNING_SECONDS + 1
+    assert world.now - NOW < ANSWERING_SECONDS + SIGNING_SECONDS + 1
+
+
+def test_a_table_with_more_rows_than_a_pass_sees_is_seen_whole_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access_requests, "MOST_ROWS", 6)
+    world = World(*(asking(replace(BOB, user_id=f"AROAOPS:{number:03}")).item() for number in range(20)))
+    for _ in range(4):
+        world.run()
+    assert all(isinstance(world.answer(item_id), AccessGranted) for item_id in world.table.keys)
+    assert MOST_ROWS > 1000
+
+
+def test_a_flood_is_deleted_and_said_in_a_line_of_bounded_length() -> None:
+    world = World(*(replace(asking(), number=f"{number:04}" + "x" * 300).item() for number in range(500)))
+    assert len(world.run()) < 10_000
+    assert len(world.table.keys) == MOST_OPEN + MOST_REFUSED
+
+
+def test_one_number_that_nobody_can_write_a_condition_on_stops_nothing() -> None:
+    """DynamoDB stores 1E100, and its own client refuses to send it back."""
+    good = asking(BOB, AccessGroup.ADMIN)
+    for field in ("RequestedAt", "AnsweredAt"):
+        world = World({**asking().item(), field: 10**100}, good.item())
+        world.run()
+        assert isinstance(world.answer(good.item_id), AccessGranted)
+        stored = world.table.stored(asking().item_id)
+        assert stored is None or isinstance(answer(stored), AccessRefused)

@@ -52,6 +52,7 @@ SETTINGS = ClusterSettings(
     *("arn:stack", "demo", "api.internal", (), 3, "100.64.0.0/16", "172.20.0.0/16", 20, (), Encryption.WIREGUARD),
     *("", "", "", "", "", "", ""),
     {},
+    "",
 )
 ANCHORS = tuple(new_pki(datetime.now(UTC)) for _ in range(6))
 """Sets of keys for the epochs of others, and for founders whose keys are not what a test is about."""

@@ -38,6 +38,7 @@ STORED = {
     "viewers": ",",
     "editors": "arn:aws:iam::123456789012:role/dev,arn:aws:iam::123456789012:user/bo,",
     "administrators": "arn:aws:iam::123456789012:role/ops,",
+    "access-table": "access",
 }
 POOL = {
     "labels": {"tier": "batch"},
@@ -88,6 +89,7 @@ def test_all_pages_of_the_settings_are_read(client: Any, prefix: str) -> None:
             audit_log_group="audits",
             control_plane_stack=STORED["control-plane-stack"],
             autoscaler_role=STORED["autoscaler-role"],
+            access_table="access",
             listed={
                 AccessGroup.VIEW: (),
                 AccessGroup.EDIT: ("arn:aws:iam::123456789012:role/dev", "arn:aws:iam::123456789012:user/bo"),
