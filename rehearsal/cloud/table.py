@@ -99,10 +99,15 @@ def _target_health(elbv2: Any) -> dict[str, str]:
     }
 
 
+def cluster_tables(dynamodb: Any) -> list[str]:
+    """The names of all clusters' tables, without those in which people ask for access: these go with their stacks."""
+    return [name for name in dynamodb.list_tables()["TableNames"] if "-AccessTable-" not in name]
+
+
 def _stages(dynamodb: Any) -> dict[str, str]:
     """Instance id -> what its row says; the tables of all clusters are looked at."""
     found = {}
-    for name in dynamodb.list_tables()["TableNames"]:
+    for name in cluster_tables(dynamodb):
         for page in dynamodb.get_paginator("scan").paginate(TableName=name, ConsistentRead=True):
             for item in page["Items"]:
                 key = item.get("Id", {}).get("S", "")

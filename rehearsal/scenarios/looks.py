@@ -84,7 +84,7 @@ def _items(dynamodb: Any) -> tuple[str, tuple[str, ...]]:
     """The operation that is in flight (empty without one), and the names of conditions; of the only cluster's table."""
     items = [
         item
-        for name in dynamodb.list_tables()["TableNames"]
+        for name in table.cluster_tables(dynamodb)
         for page in dynamodb.get_paginator("scan").paginate(TableName=name, ConsistentRead=True)
         for item in page["Items"]
     ]

@@ -145,7 +145,7 @@ class ClusterHarness:
         self._outside = ExitStack()
         self._kubectl: Kubectl | None = None
         # Of a cluster that was deleted before, under the same name, the table stays.
-        (name,) = rehearsal.local.present("table")
+        (name,) = rehearsal.local.present("table") & {*table.cluster_tables(rehearsal.local.client("dynamodb"))}
         self.table = ClusterTable(rehearsal.local.client("dynamodb"), name)
 
     def look(self) -> Seen:
@@ -382,7 +382,7 @@ def created(rehearsal: MachineRehearsal, **parameters: str) -> ClusterHarness:
     """A cluster whose creation begins now, with these values for parameters."""
     rehearsal.local.begin(**parameters)
     deadline = time.monotonic() + TABLE_SECONDS
-    while not rehearsal.local.present("table"):
+    while not rehearsal.local.present("table") & {*table.cluster_tables(rehearsal.local.client("dynamodb"))}:
         assert time.monotonic() < deadline, "the stack makes no table"
         time.sleep(LOOK_SECONDS)
     return ClusterHarness(rehearsal)
