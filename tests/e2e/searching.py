@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from coordination.outcomes import Known
+from rehearsal.cloud import table
 from rehearsal.machines import local_clouds
 from rehearsal.machines.instance.cgroups import group_of
 from rehearsal.machines.instance.plan import DATA_FOLDERS
@@ -227,8 +228,8 @@ def written_files(instance_id: str, modes: int = 0o777) -> Iterator[tuple[str, P
 
 def table_name(cluster: ClusterHarness) -> str:
     """The cluster table's name."""
-    (name,) = cluster.rehearsal.local.client("dynamodb").list_tables()["TableNames"]
-    return str(name)
+    (name,) = table.cluster_tables(cluster.rehearsal.local.client("dynamodb"))
+    return name
 
 
 def _logs_of(logs: Any) -> Iterator[Place]:
