@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -205,13 +206,14 @@ class MachineRehearsal:
         instances = [row.instance_id for row in self.rows() if row.state in ("pending", "running")]
         return cluster.unready(instances, nodes, pods)
 
+    @cached_property
     def operator(self) -> Operator:
-        """The person whom the stack lists as administrator."""
+        """The person whom the stack lists as administrator, with one access key: IAM gives a user no more than two."""
         return Operator.made(self.local.client("iam"), OPERATOR, self.local.environment)
 
     def _ask_for_certificate(self, target: Path) -> None:
         """Write an administrator's kubeconfig, as a person gets it. Raises StepFailed."""
-        operator, iam = self.operator(), self.local.client("iam")
+        operator, iam = self.operator, self.local.client("iam")
         policy = stacks.outputs(self.local.client("cloudformation"), STACK)["AdminOperatorPolicyArn"]
         iam.attach_user_policy(UserName=operator.name, PolicyArn=policy)
         try:

@@ -87,7 +87,7 @@ def test_a_cluster_outlives_its_certificates_and_tokens_and_a_new_worker_joins(t
 
 def persons(cluster: ClusterHarness, file: Path) -> Kubectl:
     """kubectl with a certificate that ends as soon as the API server's own ones, as `make kubeconfig` gets it."""
-    operator, local = cluster.rehearsal.operator(), cluster.rehearsal.local
+    operator, local = cluster.rehearsal.operator, cluster.rehearsal.local
     policy = stacks.outputs(local.client("cloudformation"), STACK)["ViewOperatorPolicyArn"]
     iam = local.client("iam")
     iam.attach_user_policy(UserName=operator.name, PolicyArn=policy)
