@@ -14,6 +14,7 @@ import sys
 
 from rehearsal.aws.options import add_options, site
 from rehearsal.aws.server import LocalAws
+from rehearsal.loopback import reach_directly
 from rehearsal.shutdown import shutdown_event
 
 
@@ -28,6 +29,7 @@ def main() -> int:
     """Run until a signal; 0 after a clean stop, 1 when the port cannot be bound."""
     given = arguments()
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
+    reach_directly()
     stopping = shutdown_event(with_stdin=given.stop_with_stdin)
     aws = LocalAws(given.port, given.speed, given.region, given.log_dir, site(given))
     try:

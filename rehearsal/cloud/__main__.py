@@ -23,6 +23,7 @@ from rehearsal.cloud import control, folders, runs
 from rehearsal.cloud.local_cloud import VERBS, LocalCloud
 from rehearsal.cloud.rehearse import MachineRehearsal
 from rehearsal.local.processes import Processes, StepFailed
+from rehearsal.loopback import reach_directly
 from rehearsal.machines import leftovers
 from rehearsal.shutdown import shutdown_event
 
@@ -122,6 +123,7 @@ def _rehearse(options: argparse.Namespace) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
+    reach_directly()
     stopping = shutdown_event(with_stdin=options.stop_with_stdin)
     cloud_id = secrets.token_hex(3)
     run_dir = runs.folder() / cloud_id

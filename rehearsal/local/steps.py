@@ -17,14 +17,16 @@ from rehearsal import lint
 from rehearsal.local import inventory, stacks, surroundings
 from rehearsal.local.processes import Processes, StepFailed, run
 from rehearsal.local.surroundings import BUCKET, Facts
+from rehearsal.loopback import reach_directly
 
 STACK = "holdfast"
 LOCAL_SERVER = ("rehearsal.aws",)
 Change = Callable[[Path], None]
 """Alters the templates in a folder."""
 _PYTHON = [sys.executable, "-m"]
-_CLI = str(Path(sys.executable).with_name("aws"))
-_AWS = [_CLI, "cloudformation"]
+# Not the script beside Python: the first line of that cannot name a folder with a space in it.
+_CLI = [*_PYTHON, "awscli"]
+_AWS = [*_CLI, "cloudformation"]
 # How long what goes on after the stack's own deletion (an instance that shuts down) may take.
 _SETTLE_SECONDS = 15
 
@@ -50,6 +52,8 @@ class Rehearsal:
         parameters: Mapping[str, str] | None = None,
         change: Change | None = None,
     ) -> None:
+        # Before the first program is started: it inherits this.
+        reach_directly()
         self._config = config
         self._server = server
         self._stubbed = stubbed
@@ -220,7 +224,7 @@ class Rehearsal:
 
     def aws(self, *arguments: str) -> str:
         """What the AWS CLI prints, as a person types it. Raises StepFailed."""
-        return run([_CLI, *arguments], self.environment)
+        return run([*_CLI, *arguments], self.environment)
 
     def update(self, values: Mapping[str, str], *flags: str) -> None:
         """Begin an update of these parameters with the plain AWS CLI; all others stay. Raises StepFailed."""
@@ -267,6 +271,7 @@ class Rehearsal:
 def local_environment(endpoint: str, region: str) -> dict[str, str]:
     """The environment in which every AWS program talks to the local AWS, and cannot reach the caller's own account."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    reach_directly(environment)
     return environment | {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_REGION": region,
