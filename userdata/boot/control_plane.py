@@ -249,7 +249,9 @@ class ControlPlaneBoot:
                 boot_failed(slot),
                 f"{len(others) + 1} boots of slot {slot} failed {how} "
                 f"({', '.join([*others, context.instance_id])}); of the last one: {reason}",
-                f"Correct what it says, then terminate {context.instance_id}: its replacement boots afresh.",
+                "Correct what it says, then have the instance replaced: aws autoscaling "
+                f"terminate-instance-in-auto-scaling-group --instance-id {context.instance_id} "
+                "--no-should-decrement-desired-capacity",
             )
             while True:
                 told.wait(failed.reason, condition=failed.condition)
