@@ -38,9 +38,9 @@ class Examples:
         patterns = [self._line(line, names) for line in quoted]
         found = re.fullmatch("".join(patterns), lines)
         if found is None:
-            at = next(at for at in range(len(patterns)) if not re.match("".join(patterns[: at + 1]), lines))
-            missing = quoted[at] if at < len(quoted) else "the end"
-            raise AssertionError(f"the page says\n{missing}\nand it was\n{lines}\nthe pattern: {patterns[at]}")
+            begun = [bool(re.match("".join(patterns[: at + 1]), lines)) for at in range(len(patterns))]
+            missing = "no more" if all(begun) else quoted[begun.index(False)]
+            raise AssertionError(f"the page says\n{missing}\nand it was\n{lines}")
         self.words.update({word: found[name] for word, name in names.items()})
 
     def _line(self, line: str, names: dict[str, str]) -> str:

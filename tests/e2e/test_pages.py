@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +14,21 @@ import pytest
 from rehearsal.cloud.operator import Operator
 from rehearsal.local import stacks
 from rehearsal.local.steps import STACK
-from tests.e2e.harness import ClusterHarness, running
+from rehearsal.local.surroundings import BUCKET
+from tests.e2e.harness import ROOT, ClusterHarness, Seen, running
 from tests.e2e.replacing import HEALTHY_SECONDS, SHORT, group_of, in_slot, is_gone, terminate
-from tests.e2e.updating import status
+from tests.e2e.updating import UPDATE_SECONDS, at_rest, images, status
 from tests.e2e.walking import PAGES, Walk, surroundings
 from tests.waiting import wait_for
 
 ALICE = "arn:aws:iam::123456789012:user/alice"
-PAUSE = "PT2M"
+PAUSE = "PT150S"
+"""For so long an update waits for a slot, and as long again for the slot to be as it was; a template says an hour."""
 HELD, STAYS, NEW = (f"i-0000000000000000{letter}" for letter in "bcd")
 """Instances of the page about a voter that is held: in slot 1, in slot 2, and the new one of slot 0."""
+FAILED, GOOD_IMAGE = "i-0000000000000000d", "ami-0123456789abcdef0"
+"""The instance and the image of the page about a slot that does not boot."""
+IMAGELESS = Path(__file__).parent / "imageless_node.py"
 
 
 @dataclass(frozen=True)
@@ -126,6 +132,42 @@ def test_the_page_about_a_voter_that_is_held_is_walked(place: Place) -> None:
     place.named()
     walk.said("When it is over", alice)
     walk.ended()
+
+
+def test_the_page_about_a_slot_that_does_not_boot_is_walked(place: Place) -> None:
+    cluster = place.cluster
+    before = cluster.healthy(HEALTHY_SECONDS)
+    (good,) = images(cluster, before.control_planes)
+    bad = cluster.rehearsal.control.register_image(IMAGELESS, SHORT)
+    alice = place.person("a-slot-does-not-boot.md")
+    walk = place.walk("a-slot-does-not-boot.md", **{GOOD_IMAGE: good})
+    packaged = walk.typed(f"make package BUCKET={BUCKET}", place.owner)
+    assert packaged.returncode == 0, packaged.stderr
+    deploy = ["make", "deploy", f"STACK={STACK}", f"SET=ControlPlaneImage={bad}"]
+    with subprocess.Popen(deploy, cwd=ROOT, env=place.owner, stdout=subprocess.DEVNULL) as deploying:
+        walk.words[FAILED] = cluster.until(kept, "no boot fails for good", HEALTHY_SECONDS)
+        said = walk.said("See it", alice)
+        walk.said("Read its log", alice)
+        # Too early, and so the next one fails, too.
+        walk.paste(said, "aws autoscaling terminate-instance", alice)
+        first = walk.words[FAILED]
+        cluster.until(lambda seen: kept(seen) not in ("", first), "no other one is kept", HEALTHY_SECONDS)
+        assert deploying.wait(UPDATE_SECONDS) == 2
+    assert status(cluster) == "UPDATE_FAILED"
+    walk.said("Correct it", place.owner)
+    after = at_rest(cluster)
+    assert images(cluster, after.control_planes) == {good}
+    assert after.control_planes >= {name for slot in (1, 2) for name in in_slot(before, slot)}
+    place.named()
+    walk.said("What one sees then", alice)
+    walk.ended()
+
+
+def kept(seen: Seen) -> str:
+    """The instance of slot 0 that is kept for a person; empty where none is."""
+    condition = seen.conditions.get("BootFailed/slot-0")
+    stands = [name for name in in_slot(seen, 0) if seen.stage(name) == "boot-failed"]
+    return next((name for name in stands if condition is not None and name in condition.next_step), "")
 
 
 def zone_of(cluster: ClusterHarness, instance_id: str) -> str:
