@@ -98,7 +98,8 @@ class ControlPlaneBoot:
                 self._failures += 1
                 lasts = failed.permanent or self._failures >= _MOST_ATTEMPTS
                 if lasts and not self._may_be_needed(action):
-                    self._fail(f"it failed {self._failures} times, the last time because {failed}")
+                    times = "once" if self._failures == 1 else f"{self._failures} times, the last time"
+                    self._fail(f"it failed {times} because {failed}")
                     return End.FAILED
                 if lasts:
                     # It goes on for as long as it takes, which may be long.
