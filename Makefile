@@ -214,8 +214,8 @@ e2e-security: $(CHECK) ## Secrets are searched for everywhere, and a worker's ri
 	$(e2e) tests/e2e/test_security.py
 
 .PHONY: e2e-access
-e2e-access: $(CHECK) ## People ask for certificates, and look at the cluster from outside
-	$(e2e) $(addprefix tests/e2e/test_,access.py status.py)
+e2e-access: $(CHECK) ## People ask for certificates, look at the cluster from outside, and walk the pages about what goes wrong
+	$(e2e) $(addprefix tests/e2e/test_,access.py status.py pages.py)
 
 .PHONY: e2e-machines
 e2e-machines: $(CHECK) ## Networks, balancers, instances and kubeadm, and 20 random up/kill/down cycles

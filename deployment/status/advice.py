@@ -9,7 +9,7 @@ from coordination.report.parts import Attention, Part
 from deployment import deletable
 from deployment.stacks import Stack
 
-_SINCE = "30m"
+_SINCE_SECONDS = 1800
 
 
 @dataclass(frozen=True)
@@ -76,4 +76,7 @@ class Advice:
         query = f"logGroups[?contains(logGroupName, '-{logical_id}-')].logGroupName"
         prefix = f"--log-group-name-prefix {self.stack.name}-{layer}-"
         name = f'aws logs describe-log-groups {region} {prefix} --query "{query}" --output text'
-        return f'aws logs tail {region} --since {_SINCE} "$({name})"'
+        # `tail` would be shorter, and only the second version of the AWS CLI has it.
+        since = f"--start-time $(($(date +%s) - {_SINCE_SECONDS}))000"
+        told = "--query 'events[].[message]' --output text"
+        return f'aws logs filter-log-events {region} {since} {told} --log-group-name "$({name})"'

@@ -141,13 +141,13 @@ def _member(then: Member | None, now: Member | None) -> str:
 
 def _operation(then: Operation | None, now: Operation | None) -> str:
     if now is None:
-        return "" if then is None or then.outcome is not None else f"gone without an end: {then}"
+        return "" if then is None or then.outcome is not None else f"gone before its end was seen: {then}"
     return "" if then is not None and str(then) == str(now) else str(now)
 
 
 def _drain(then: Drain | None, now: Drain | None) -> str:
     if now is None:
-        return "" if then is None or then.outcome is not None else f"{then.instance_id}: gone without an end"
+        return "" if then is None or then.outcome is not None else f"{then.instance_id}: gone before its end was seen"
     if now.outcome is not None:
         return f"{now.instance_id}: {now.outcome} by {now.by or 'nobody'}"
     return f"{now.instance_id}: {now.state}, its pods have {now.deadline - now.requested_at} s" if then is None else ""

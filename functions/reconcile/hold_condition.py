@@ -103,13 +103,14 @@ def _next_step(why: Hold, row: Member, table: str) -> str:
             return "Look at what is in the way: make status shows the operation and the nodes that boot."
         case Objection.BELOW_MAJORITY_OF_SLOTS:
             return (
-                "It leaves once another voter has joined. If none can, give its slot room for an instance. "
-                + _approve(row, table)
+                "It leaves once another voter has joined, in its slot or in another one that has none. If none joins, "
+                "the conditions of these slots say why. " + _approve(row, table)
             )
         case NoRoom.BELOW_MAJORITY_OF_SLOTS:
             return (
-                "Give its slot room for another instance. Without it etcd's quorum alone decides in the last of the 48 "
-                "hours for which a terminating hook holds. " + _approve(row, table)
+                "It leaves once another voter has joined: give its slot, or another one that has none, room for an "
+                "instance. Without it etcd's quorum alone decides in the last of the 48 hours for which a terminating "
+                "hook holds. " + _approve(row, table)
             )
         case NoRoom.LAST_VOTER:
             return (

@@ -98,7 +98,8 @@ class ControlPlaneBoot:
                 self._failures += 1
                 lasts = failed.permanent or self._failures >= _MOST_ATTEMPTS
                 if lasts and not self._may_be_needed(action):
-                    self._fail(f"it failed {self._failures} times, the last time because {failed}")
+                    times = "once" if self._failures == 1 else f"{self._failures} times, the last time"
+                    self._fail(f"it failed {times} because {failed}")
                     return End.FAILED
                 if lasts:
                     # It goes on for as long as it takes, which may be long.
@@ -249,7 +250,9 @@ class ControlPlaneBoot:
                 boot_failed(slot),
                 f"{len(others) + 1} boots of slot {slot} failed {how} "
                 f"({', '.join([*others, context.instance_id])}); of the last one: {reason}",
-                f"Correct what it says, then terminate {context.instance_id}: its replacement boots afresh.",
+                "Correct what it says, then have the instance replaced: aws autoscaling "
+                f"terminate-instance-in-auto-scaling-group --instance-id {context.instance_id} "
+                "--no-should-decrement-desired-capacity",
             )
             while True:
                 told.wait(failed.reason, condition=failed.condition)

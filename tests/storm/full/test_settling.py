@@ -60,7 +60,7 @@ def test_a_condition_is_left_until_it_is_gone() -> None:
 
 
 def test_who_waits_after_a_failed_boot_is_named_by_its_condition() -> None:
-    failed = Condition("BootFailed/slot-0", "3 boots failed", "Correct what it says, then terminate i-1: afresh.", 1)
+    failed = Condition("BootFailed/slot-0", "3 boots failed", "Correct what it says, then have i-1 replaced.", 1)
     waits = Row("i-1", "slot 0", "running", "Pending:Wait", "-", "boot-failed", 1)
     assert failed_boot(failed, seen(failed, rows=(waits,))) == "i-1"
     assert failed_boot(failed, seen(failed)) == ""

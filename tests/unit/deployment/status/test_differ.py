@@ -70,7 +70,7 @@ def told(before: Rows | None, after: Rows) -> list[tuple[str, str]]:
         (
             rows(operation=Known(ACCEPTED)),
             rows(),
-            f"OPERATION gone without an end: remove of {VOTERS[2]} (8e9e), accepted",
+            f"OPERATION gone before its end was seen: remove of {VOTERS[2]} (8e9e), accepted",
         ),
         (rows(), rows(drains={WORKERS[0]: Known(DRAIN)}), f"DRAIN {WORKERS[0]}: requested, its pods have 600 s"),
         (
@@ -78,7 +78,7 @@ def told(before: Rows | None, after: Rows) -> list[tuple[str, str]]:
             rows(drains={WORKERS[0]: Known(FORCED)}),
             f"DRAIN {WORKERS[0]}: forced by {VOTERS[1]}",
         ),
-        (rows(drains={WORKERS[0]: Known(DRAIN)}), rows(), f"DRAIN {WORKERS[0]}: gone without an end"),
+        (rows(drains={WORKERS[0]: Known(DRAIN)}), rows(), f"DRAIN {WORKERS[0]}: gone before its end was seen"),
         (rows(boots={}), rows(boots=boots(boot("i-9", "gate"))), "BOOT i-9 is at gate"),
         (
             rows(boots=boots(boot(WORKERS[0], "join-data"))),

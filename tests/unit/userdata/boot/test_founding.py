@@ -413,6 +413,9 @@ def test_the_third_failed_boot_of_a_slot_within_an_hour_waits_for_a_person(world
     condition = world.table.stored("condition#BootFailed/slot-2")
     assert condition is not None
     assert "i-before0, i-before1, i-me" in str(condition["Reason"])
+    # Its instance is protected against EC2's own call.
+    ends = "terminate-instance-in-auto-scaling-group --instance-id i-me --no-should-decrement-desired-capacity"
+    assert str(condition["NextStep"]).endswith(f": aws autoscaling {ends}")
     assert world.told.condition == "BootFailed/slot-2"
     # Nobody has to wait for this node: its claim is released.
     assert world.record is not None
