@@ -39,14 +39,10 @@ class Parameters:
         self._template.add_rule(rule, {"Assertions": [{"Assert": unequal, "AssertDescription": why}]})
 
     def add_interface(self) -> None:
-        """Write the groups and labels into the template; call once, after the last parameter."""
-        self._template.set_metadata(
-            {
-                "AWS::CloudFormation::Interface": {
-                    "ParameterGroups": [
-                        {"Label": {"default": group}, "Parameters": names} for group, names in self._groups.items()
-                    ],
-                    "ParameterLabels": {name: {"default": label} for name, label in self._labels.items()},
-                }
-            }
-        )
+        """Write the groups and labels into the template's Metadata; call once, after the last parameter."""
+        self._template.metadata["AWS::CloudFormation::Interface"] = {
+            "ParameterGroups": [
+                {"Label": {"default": group}, "Parameters": names} for group, names in self._groups.items()
+            ],
+            "ParameterLabels": {name: {"default": label} for name, label in self._labels.items()},
+        }

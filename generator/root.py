@@ -18,6 +18,7 @@ from coordination.names import (
     UPDATE_CHECK_RESOURCE_TYPE,
     UPDATE_CHECK_TIMEOUT_SECONDS,
 )
+from generator import rendering
 from generator.config.model import ClusterConfig
 from generator.layer import Layer, Parent, Wire, logical_id, new_template
 from generator.layers import controlplane, database, iam, lifecycle, network, services, workers
@@ -264,7 +265,8 @@ def _check_updates(parent: Parent, function_arn: FunctionArn) -> None:
     """Have the function asked before an update of the control planes; pools come after those."""
     name = logical_id(CONTROLPLANE.name)
     stack = parent.template.resources[name]
-    body = json.dumps(parent.children[CONTROLPLANE.name].to_dict(), sort_keys=True)
+    # Words alone ask nobody: of a template that makes the same resources the digest is the same.
+    body = json.dumps(rendering.effect(parent.children[CONTROLPLANE.name]), sort_keys=True)
     check = parent.template.add_resource(
         UpdateCheck(
             "UpdateCheck",
@@ -285,8 +287,7 @@ def templates(config: ClusterConfig) -> dict[str, str]:
     """File name -> JSON text of every template of a cluster; the same bytes for the same configuration, always."""
     root = build(config)
     return {
-        f"{name}.json": json.dumps(template.to_dict(), indent=1) + "\n"
-        for name, template in {"root": root.template, **root.children}.items()
+        f"{name}.json": rendering.text(template) for name, template in {"root": root.template, **root.children}.items()
     }
 
 

@@ -14,6 +14,7 @@ from tests.templates.rules import (  # noqa: F401
     partition,
     permissions,
     reach,
+    reading,
     resolver,
     sessions,
     stacks,
