@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from awacs import kms, sts
 from awacs.aws import Action, Allow, AWSPrincipal, Principal, Statement
@@ -36,29 +36,31 @@ from generator.values import (
 class Inputs:
     cluster_id: ClusterId
     cluster_uuid: ClusterUuid
-    permissions_boundary_arn: PolicyArn
-    key_operator_arns: PrincipalArns
-    viewer_arns: PrincipalArns
-    editor_arns: PrincipalArns
-    administrator_arns: PrincipalArns
+    permissions_boundary_arn: Annotated[PolicyArn, "ARN of the permissions boundary of every role, or empty"]
+    key_operator_arns: Annotated[PrincipalArns, "ARNs of roles and users that may use the KMS key through AWS services"]
+    viewer_arns: Annotated[PrincipalArns, "ARNs of roles and users that may request access as viewers"]
+    editor_arns: Annotated[PrincipalArns, "ARNs of roles and users that may request access as editors"]
+    administrator_arns: Annotated[PrincipalArns, "ARNs of roles and users that may request access as administrators"]
     role_path: RolePath
 
 
 @dataclass(frozen=True)
 class Outputs:
     key_arn: KeyArn
-    control_plane_role_name: RoleName
-    control_plane_role_arn: RoleArn
-    control_plane_instance_profile_arn: InstanceProfileArn
-    worker_role_name: RoleName
-    worker_instance_profile_arn: InstanceProfileArn
-    function_role_name: RoleName
-    function_role_arn: RoleArn
-    autoscaler_role_name: RoleName
-    autoscaler_role_arn: RoleArn
+    control_plane_role_name: Annotated[RoleName, "Name of the role of control-plane nodes"]
+    control_plane_role_arn: Annotated[RoleArn, "ARN of the role of control-plane nodes"]
+    control_plane_instance_profile_arn: Annotated[
+        InstanceProfileArn, "ARN of the instance profile of control-plane nodes"
+    ]
+    worker_role_name: Annotated[RoleName, "Name of the role of workers"]
+    worker_instance_profile_arn: Annotated[InstanceProfileArn, "ARN of the instance profile of workers"]
+    function_role_name: Annotated[RoleName, "Name of the reconcile function's role"]
+    function_role_arn: Annotated[RoleArn, "ARN of the reconcile function's role"]
+    autoscaler_role_name: Annotated[RoleName, "Name of the cluster autoscaler's role"]
+    autoscaler_role_arn: Annotated[RoleArn, "ARN of the cluster autoscaler's role"]
     # where a VPC is made
-    flow_log_role_name: RoleName | None = None
-    flow_log_role_arn: RoleArn | None = None
+    flow_log_role_name: Annotated[RoleName | None, "Name of the role that delivers VPC flow logs"] = None
+    flow_log_role_arn: Annotated[RoleArn | None, "ARN of the role that delivers VPC flow logs"] = None
 
 
 # What the account's administrators may do with the key, as far as their own policies allow it. Spelled out: a key
