@@ -5,8 +5,34 @@ from __future__ import annotations
 from tests.templates.mutations.mutation import GONE, Mutation
 
 _WORDS = "every_parameter_and_output_says_what_it_is_in_words_of_its_own"
+_FIRST = "required_parameters_stand_first_and_labels_quote_names"
+_POLICIES = "a_role_says_which_templates_hold_its_policies"
+_GROUPS = "security_groups_and_their_rules_say_what_they_are_for_and_never_change"
+_INTERFACE = "root/Metadata/AWS::CloudFormation::Interface"
+_NETWORK = "network/Resources"
 
 MUTATIONS = [
+    Mutation(_FIRST, "root/Parameters/ControlPlaneImage/Default", "ami-0"),
+    Mutation(_FIRST, "root/Parameters/S3PrefixListId/Default", GONE),
+    Mutation(_FIRST, f"{_INTERFACE}/ParameterGroups/0/Parameters", ["WorkerImage", "ControlPlaneImage"]),
+    Mutation(
+        _FIRST, f"{_INTERFACE}/ParameterGroups/-", {"Label": {"default": "Images"}, "Parameters": ["WorkerImage"]}
+    ),
+    Mutation(_FIRST, f"{_INTERFACE}/ParameterLabels/MemoryMinSize/default", "Minimum size of the pool memory"),
+    Mutation(
+        _FIRST,
+        f"{_INTERFACE}/ParameterLabels/HostResourceGroupControlArn/default",
+        "Host resource group control",
+        "dedicated-hosts",
+    ),
+    Mutation(_POLICIES, "iam/Resources/WorkerRole/Metadata", GONE),
+    Mutation(_POLICIES, "iam/Resources/FunctionRole/Metadata/PoliciesIn/-", "database.json"),
+    Mutation(_POLICIES, "iam/Resources/FunctionRole/Properties/Description", "The function's role"),
+    Mutation(_GROUPS, f"{_NETWORK}/WorkerGroup/Properties/GroupDescription", "Workers of production"),
+    Mutation(_GROUPS, f"{_NETWORK}/WorkerToS3/Properties/Description", GONE),
+    Mutation(_GROUPS, f"{_NETWORK}/WorkerToS3/Properties/Description", "HTTPS to S3 <by its gateway>"),
+    Mutation(_GROUPS, f"{_NETWORK}/WorkerToS3/Properties/Description", "HTTPS to S3 for production"),
+    Mutation(_GROUPS, f"{_NETWORK}/ControlPlaneFromWorkerApi/Properties/Description", "Kubernetes API"),
     Mutation(_WORDS, "database/Description", "x" * 1025),
     Mutation(_WORDS, "database/Parameters/KeyArn/Description", GONE),
     Mutation(_WORDS, "database/Parameters/KeyArn/Description", "Key ARN"),
