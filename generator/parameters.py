@@ -33,11 +33,6 @@ class Parameters:
         self._labels[name] = label
         return kind(Ref(parameter))
 
-    def refuse_equal(self, rule: str, name: str, other: str, why: str) -> None:
-        """A rule of the template by which CloudFormation refuses the same value for two parameters, and says why."""
-        unequal = {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, {"Ref": other}]}]}
-        self._template.add_rule(rule, {"Assertions": [{"Assert": unequal, "AssertDescription": why}]})
-
     def add_interface(self) -> None:
         """Write the groups and labels into the template's Metadata, and put the parameters into the same order; call
         once, after the last parameter.

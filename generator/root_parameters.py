@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from troposphere import Template
 
+from generator import parameter_rules
 from generator.config.model import MAX_POOL_NODES, ClusterConfig, Pool
 from generator.layer import logical_id
 from generator.parameters import Parameters
@@ -219,6 +220,11 @@ def declare(template: Template, config: ClusterConfig) -> RootParameters:
         ),
     )
     parameters.add_interface()
+    for pool in config.pools:
+        parameter_rules.sizes(template, logical_id(pool.name))
+    parameter_rules.prefix_lists(template)
+    if config.network.vpc == "given":
+        parameter_rules.given_network(template)
     return declared
 
 
@@ -262,15 +268,6 @@ def _principals(parameters: Parameters, group: str, name: str, label: str, text:
 
 def _pool(parameters: Parameters, pool: Pool) -> PoolParameters:
     group, prefix = f'Worker pool "{pool.name}"', logical_id(pool.name)
-    # Auto Scaling takes a pool whose two sizes are the same, and CloudFormation refuses its first rolling update
-    # ("MinInstancesInService must be less than the autoscaling group's MaxSize"). Rules compare texts only, so a
-    # minimum above the maximum is left to Auto Scaling, which refuses it at once.
-    parameters.refuse_equal(
-        f"{prefix}Sizes",
-        f"{prefix}MinSize",
-        f"{prefix}MaxSize",
-        f"{prefix}MaxSize must be more than {prefix}MinSize: an update needs room for one more node",
-    )
     return PoolParameters(
         pool,
         _instance_type(parameters, group, f"{prefix}InstanceType", f'the pool "{pool.name}"', pool.instance_type),

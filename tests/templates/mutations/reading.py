@@ -11,7 +11,23 @@ _GROUPS = "security_groups_and_their_rules_say_what_they_are_for_and_never_chang
 _INTERFACE = "root/Metadata/AWS::CloudFormation::Interface"
 _NETWORK = "network/Resources"
 
+_RULES = "the_root_asks_of_parameters_together_what_a_rule_can_say"
+
 MUTATIONS = [
+    Mutation(_RULES, "root/Rules/MemorySizes", GONE),
+    Mutation(_RULES, "root/Rules/PrefixLists", GONE),
+    Mutation(_RULES, "root/Rules/PrefixLists/RuleCondition", GONE),
+    Mutation(_RULES, "root/Rules/PrefixLists/Assertions/0/Assert/Fn::Not/0/Fn::Equals/1", {"Ref": "S3PrefixListId"}),
+    Mutation(_RULES, "root/Rules/SubnetsInVpc/Assertions/1", GONE, "existing-network"),
+    Mutation(
+        _RULES,
+        "root/Rules/SubnetsInVpc/Assertions/0/Assert/Fn::EachMemberEquals/0/Fn::ValueOf/1",
+        "AvailabilityZone",
+        "existing-network",
+    ),
+    Mutation(_RULES, "root/Rules/SubnetsInVpc/Assertions/0/AssertDescription", GONE, "existing-network"),
+    Mutation(_RULES, "root/Rules/SubnetsInSameZones/Assertions/0", GONE, "existing-network"),
+    Mutation(_RULES, "root/Rules/SubnetsInSameZones", GONE, "existing-network"),
     Mutation(_FIRST, "root/Parameters/ControlPlaneImage/Default", "ami-0"),
     Mutation(_FIRST, "root/Parameters/S3PrefixListId/Default", GONE),
     Mutation(_FIRST, f"{_INTERFACE}/ParameterGroups/0/Parameters", ["WorkerImage", "ControlPlaneImage"]),

@@ -11,6 +11,7 @@ from tests.templates.rules import (  # noqa: F401
     limits,
     machines,
     network,
+    parameters,
     partition,
     permissions,
     reach,
