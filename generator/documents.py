@@ -86,7 +86,9 @@ def parameters_table() -> str:
             for name in group["Parameters"]:
                 rows.setdefault(name, _row(label, name, root["Parameters"][name], only_with))
     header = ["| Group | Parameter | Default | Meaning |", "| --- | --- | --- | --- |"]
-    return "\n".join([*header, *(row for rows in groups.values() for row in rows.values())])
+    # Required ones first, as in the console.
+    ordered = (sorted(rows.values(), key=lambda row: "| **required** |" not in row) for rows in groups.values())
+    return "\n".join([*header, *(row for rows in ordered for row in rows)])
 
 
 def _row(group: str, name: str, parameter: dict[str, Any], only_with: str) -> str:

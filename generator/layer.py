@@ -1,7 +1,8 @@
 """A layer is one template: typed inputs in, resources added, typed outputs out.
 
-The fields of `Inputs` and `Outputs` are the only place where the names of parameters and outputs are written; both
-sides of a stack's border are derived from them.
+The fields of `Inputs` and `Outputs` are the only place where the names of parameters and outputs are written, and what
+they are: the text of `Annotated[<kind>, "<text>"]`, or of the kind itself where that says enough. Both sides of a
+stack's border are derived from them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from types import UnionType
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from troposphere import GetAtt, Output, Parameter, Ref, Tags, Template
 from troposphere.cloudformation import Stack
@@ -61,19 +62,21 @@ class Layer(Generic[I, O]):
 
     def template(self, config: ClusterConfig, absent: frozenset[str] = frozenset()) -> Template:
         """The layer as a template of its own, without the inputs named in `absent`."""
-        template = new_template(f"Kubernetes on EC2, {config.name}: {self.name}")
+        template = new_template(
+            f"Kubernetes on EC2, {config.name}: {self.name}, a nested stack whose parameters the root stack sets"
+        )
         given: dict[str, Value | None] = {}
-        for name, kind in _kinds(self.inputs).items():
+        for name, (kind, description) in _border(self.inputs).items():
             if name in absent:
                 given[name] = None
                 continue
-            parameter = Parameter(logical_id(name), Type=kind.parameter_type, Description=_words(name))
+            parameter = Parameter(logical_id(name), Type=kind.parameter_type, Description=description)
             given[name] = kind(Ref(template.add_parameter(parameter)))
         outputs = self.build(template, config, self.inputs(**given))
-        for name in _kinds(self.outputs):
+        for name, (_, description) in _border(self.outputs).items():
             value = getattr(outputs, name)
             if value is not None:
-                template.add_output(Output(logical_id(name), Value=value.to_text()))
+                template.add_output(Output(logical_id(name), Description=description, Value=value.to_text()))
         return template
 
     def nest(
@@ -89,7 +92,7 @@ class Layer(Generic[I, O]):
         long CloudFormation waits for the stack's creation; without it, as long as each resource allows.
         """
         given: dict[str, Value] = {}
-        for name in _kinds(self.inputs):
+        for name in _border(self.inputs):
             value = getattr(inputs, name)
             if value is None:
                 continue
@@ -108,10 +111,10 @@ class Layer(Generic[I, O]):
         if after:
             stack.DependsOn = [logical_id(layer.name) for layer in after]
         parent.template.add_resource(stack)
-        absent = frozenset(_kinds(self.inputs)) - frozenset(given)
+        absent = frozenset(_border(self.inputs)) - frozenset(given)
         child = parent.children[self.name] = self.template(parent.config, absent)
         made: dict[str, Value | None] = {}
-        for name, kind in _kinds(self.outputs).items():
+        for name, (kind, _) in _border(self.outputs).items():
             text = GetAtt(stack, f"Outputs.{logical_id(name)}")
             made[name] = kind.from_output(text, Origin(self.name, name)) if logical_id(name) in child.outputs else None
         return self.outputs(**made)
@@ -129,18 +132,23 @@ def logical_id(name: str) -> str:
     return "".join(word[:1].upper() + word[1:] for word in name.replace("-", "_").split("_"))
 
 
+class _Described(NamedTuple):
+    """A field of a border: its kind of value, and what templates say that it is."""
+
+    kind: type[Value]
+    description: str
+
+
 @functools.cache
-def _kinds(border: type[DataclassInstance]) -> dict[str, type[Value]]:
+def _border(border: type[DataclassInstance]) -> dict[str, _Described]:
     """The fields of an Inputs or Outputs class with their kinds, `None` stripped from optional ones."""
-    hints = get_type_hints(border)
-    kinds: dict[str, type[Value]] = {}
+    hints = get_type_hints(border, include_extras=True)
+    described: dict[str, _Described] = {}
     for field in fields(border):
-        hint = hints[field.name]
+        hint, text = hints[field.name], ""
+        if get_origin(hint) is Annotated:
+            hint, text = get_args(hint)
         if isinstance(hint, UnionType):
             (hint,) = (kind for kind in get_args(hint) if kind is not type(None))
-        kinds[field.name] = hint
-    return kinds
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ").capitalize() + ", given by the parent stack"
+        described[field.name] = _Described(hint, text or hint.description)
+    return described

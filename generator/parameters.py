@@ -1,4 +1,4 @@
-"""The root's parameters: what a person chooses at deploy time, in groups for the console.
+"""The root's parameters: what a person chooses at deploy time, in groups for the console, required ones first.
 
 Only the root has defaults. A parameter here never changes which resources exist (that is the configuration's part),
 but for the optional pieces that are empty text when they are not wanted.
@@ -33,20 +33,22 @@ class Parameters:
         self._labels[name] = label
         return kind(Ref(parameter))
 
-    def refuse_equal(self, rule: str, name: str, other: str, why: str) -> None:
-        """A rule of the template by which CloudFormation refuses the same value for two parameters, and says why."""
-        unequal = {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, {"Ref": other}]}]}
-        self._template.add_rule(rule, {"Assertions": [{"Assert": unequal, "AssertDescription": why}]})
-
     def add_interface(self) -> None:
-        """Write the groups and labels into the template; call once, after the last parameter."""
-        self._template.set_metadata(
-            {
-                "AWS::CloudFormation::Interface": {
-                    "ParameterGroups": [
-                        {"Label": {"default": group}, "Parameters": names} for group, names in self._groups.items()
-                    ],
-                    "ParameterLabels": {name: {"default": label} for name, label in self._labels.items()},
-                }
-            }
-        )
+        """Write the groups and labels into the template's Metadata, and put the parameters into the same order; call
+        once, after the last parameter.
+
+        Groups with a required parameter come first, and so do required parameters within their group; otherwise both
+        stay in the order in which they were added.
+        """
+        declared = self._template.parameters
+        groups = {group: sorted(names, key=self._is_optional) for group, names in self._groups.items()}
+        order = sorted(groups, key=lambda group: self._is_optional(groups[group][0]))
+        names = [name for group in order for name in groups[group]]
+        self._template.parameters = {name: declared[name] for name in names}
+        self._template.metadata["AWS::CloudFormation::Interface"] = {
+            "ParameterGroups": [{"Label": {"default": group}, "Parameters": groups[group]} for group in order],
+            "ParameterLabels": {name: {"default": self._labels[name]} for name in names},
+        }
+
+    def _is_optional(self, name: str) -> bool:
+        return "Default" in self._template.parameters[name].properties

@@ -34,7 +34,9 @@ def ports_table() -> str:
     the clients that they let in."""
     header = ["| from | to | protocol | port | for |", "| --- | --- | --- | --- | --- |"]
     rows = [_flow(each) for each in _resources(_EGRESS)]
-    rows.append(_line(f"`ApiClientCidrs` (at most {MAX_API_CLIENT_CIDRS} ranges)", "Balancer", "tcp", "6443", "api"))
+    rows.append(
+        _line(f"`ApiClientCidrs` (at most {MAX_API_CLIENT_CIDRS} ranges)", "Balancer", "tcp", "6443", "Kubernetes API")
+    )
     return "\n".join([*header, *sorted(dict.fromkeys(rows))])
 
 
@@ -50,7 +52,10 @@ def _flow(egress: Mapping[str, Any]) -> str:
     else:
         target = _value(given.get("DestinationPrefixListId", given.get("CidrIp")))
     when = f" (if {egress['Condition']})" if "Condition" in egress else ""
-    purpose = str(given["Description"]).partition(" to ")[0] if target[0] != "`" else str(given["Description"])
+    purpose = str(given["Description"])
+    if target[0] != "`":
+        # The other columns say the rest.
+        purpose = purpose.partition(" to ")[0]
     return _line(_group(given["GroupId"]), target, given["IpProtocol"], _ports(given), f"{purpose}{when}")
 
 

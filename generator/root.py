@@ -18,6 +18,7 @@ from coordination.names import (
     UPDATE_CHECK_RESOURCE_TYPE,
     UPDATE_CHECK_TIMEOUT_SECONDS,
 )
+from generator import rendering
 from generator.config.model import ClusterConfig
 from generator.layer import Layer, Parent, Wire, logical_id, new_template
 from generator.layers import controlplane, database, iam, lifecycle, network, services, workers
@@ -232,32 +233,60 @@ def build(config: ClusterConfig) -> Root:
         )
     )
     for name, description, value in (
-        ("ApiEndpoint", "The Kubernetes API", Sub(f"https://${{Name}}:{API_PORT}", Name=net.api_endpoint_name)),
-        ("ClusterUuid", "What tags, hooks and SSM paths of the cluster are told apart by", cluster_uuid),
-        ("TableName", "The cluster table", data.table_name),
-        ("AccessTableName", "The table in which people ask for access", data.access_table_name),
+        ("ApiEndpoint", "URL of the Kubernetes API", Sub(f"https://${{Name}}:{API_PORT}", Name=net.api_endpoint_name)),
+        ("ClusterUuid", "UUID of the cluster, which its tags, lifecycle hooks and SSM parameters carry", cluster_uuid),
+        ("TableName", "Name of the cluster table in DynamoDB", data.table_name),
+        ("AccessTableName", "Name of the DynamoDB table in which people request access", data.access_table_name),
         (
             "ApiBalancerName",
-            "The DNS name of the API's balancer, where the API's own name does not resolve",
+            "DNS name of the API's load balancer, for clients that cannot resolve the API's own name",
             net.api_balancer_name,
         ),
-        ("ViewOperatorPolicyArn", "The policy with which ViewerArns ask for access", data.view_policy_arn),
-        ("EditOperatorPolicyArn", "The same for EditorArns", data.edit_policy_arn),
-        ("AdminOperatorPolicyArn", "The same for AdministratorArns, who may approve as well", data.admin_policy_arn),
-        ("BackupBucket", "The bucket of etcd snapshots", data.backup_bucket),
-        ("KeyArn", "The key that everything at rest is encrypted with", access.key_arn),
-        ("ControlPlaneGroups", "Auto Scaling groups of the slots", control_plane.group_names.to_text()),
-        ("WorkerGroups", "Auto Scaling groups of the pools", Join(",", [group.to_text() for group in worker_groups])),
+        (
+            "ViewOperatorPolicyArn",
+            "ARN of the managed policy with which ViewerArns request access",
+            data.view_policy_arn,
+        ),
+        (
+            "EditOperatorPolicyArn",
+            "ARN of the managed policy with which EditorArns request access",
+            data.edit_policy_arn,
+        ),
+        (
+            "AdminOperatorPolicyArn",
+            "ARN of the managed policy with which AdministratorArns request access and approve",
+            data.admin_policy_arn,
+        ),
+        ("BackupBucket", "Name of the S3 bucket for etcd snapshots", data.backup_bucket),
+        ("KeyArn", "ARN of the KMS key that encrypts the cluster's data at rest", access.key_arn),
+        (
+            "ControlPlaneGroups",
+            "Names of the slots' Auto Scaling groups, separated by commas",
+            control_plane.group_names.to_text(),
+        ),
+        (
+            "WorkerGroups",
+            "Names of the pools' Auto Scaling groups, separated by commas",
+            Join(",", [group.to_text() for group in worker_groups]),
+        ),
         (
             "CertificateAuthorityCommand",
-            "Prints the cluster's certificate authority, once a founder has published it",
+            "Command that prints the cluster's CA certificate, once the first node has published it",
             Sub(
                 f"aws ssm get-parameter --name ${{Prefix}}/{JOIN_CA} --query Parameter.Value --output text",
                 Prefix=settings.parameter_prefix,
             ),
         ),
-        ("SessionDocument", "With which shells are opened by Session Manager", settings.session_document),
-        ("SessionPolicyArn", "What whoever opens a shell needs, to be attached", settings.session_policy_arn),
+        (
+            "SessionDocument",
+            "Name of the Session Manager document by which shells on nodes are opened",
+            settings.session_document,
+        ),
+        (
+            "SessionPolicyArn",
+            "ARN of the managed policy to attach to whoever opens shells on nodes",
+            settings.session_policy_arn,
+        ),
     ):
         if value is not None:
             template.add_output(Output(name, Description=description, Value=value))
@@ -268,7 +297,8 @@ def _check_updates(parent: Parent, function_arn: FunctionArn) -> None:
     """Have the function asked before an update of the control planes; pools come after those."""
     name = logical_id(CONTROLPLANE.name)
     stack = parent.template.resources[name]
-    body = json.dumps(parent.children[CONTROLPLANE.name].to_dict(), sort_keys=True)
+    # Words alone ask nobody: of a template that makes the same resources the digest is the same.
+    body = json.dumps(rendering.effect(parent.children[CONTROLPLANE.name]), sort_keys=True)
     check = parent.template.add_resource(
         UpdateCheck(
             "UpdateCheck",
@@ -289,8 +319,7 @@ def templates(config: ClusterConfig) -> dict[str, str]:
     """File name -> JSON text of every template of a cluster; the same bytes for the same configuration, always."""
     root = build(config)
     return {
-        f"{name}.json": json.dumps(template.to_dict(), indent=1) + "\n"
-        for name, template in {"root": root.template, **root.children}.items()
+        f"{name}.json": rendering.text(template) for name, template in {"root": root.template, **root.children}.items()
     }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from troposphere import Template
 
+from generator import parameter_rules
 from generator.config.model import MAX_POOL_NODES, ClusterConfig, Pool
 from generator.layer import logical_id
 from generator.parameters import Parameters
@@ -119,7 +120,9 @@ def declare(template: Template, config: ClusterConfig) -> RootParameters:
     parameters = Parameters(template)
     declared = RootParameters(
         control_plane_image=_image(parameters, "ControlPlaneImage", "control-plane nodes"),
-        worker_image=_image(parameters, "WorkerImage", "worker nodes"),
+        worker_image=_image(parameters, "WorkerImage", "workers"),
+        network=_network(parameters, config),
+        host_groups={name: _host_group(parameters, name) for name in config.host_resource_groups},
         control_plane_instance_type=_instance_type(
             parameters, "Control plane", "ControlPlaneInstanceType", "control-plane nodes", "m7i.large"
         ),
@@ -127,8 +130,8 @@ def declare(template: Template, config: ClusterConfig) -> RootParameters:
             "Control plane",
             "LaunchHookHeartbeatSeconds",
             Number,
-            "Launch hook heartbeat (seconds)",
-            "How long a new control-plane node may be unresponsive before its launch is abandoned",
+            "Heartbeat timeout of the launch hook (seconds)",
+            "How long a new control-plane node may go without a heartbeat before its launch is abandoned",
             Default=1800,
             MinValue=30,
             MaxValue=MAX_LAUNCH_HEARTBEAT_SECONDS,
@@ -137,57 +140,62 @@ def declare(template: Template, config: ClusterConfig) -> RootParameters:
             "Control plane",
             "ApiExtraNames",
             DnsNames,
-            "Further names of the API",
-            "Comma-separated DNS names that the API server's certificate is valid for besides its own; empty for none",
+            "Additional SANs of the API server certificate",
+            "Comma-separated DNS names that the API server certificate is valid for besides the API's own name; empty "
+            "for none",
             Default="",
             AllowedPattern=f"^({_DNS_NAME})?$",
             ConstraintDescription="must be lower-case DNS names, separated by commas",
         ),
         pools=[_pool(parameters, pool) for pool in config.pools],
-        host_groups={name: _host_group(parameters, name) for name in config.host_resource_groups},
-        network=_network(parameters, config),
-        permissions_boundary_arn=parameters.add(
-            "Account",
-            "PermissionsBoundaryArn",
-            PolicyArn,
-            "Permissions boundary",
-            "ARN of the managed policy that bounds every role made here; empty for none",
-            Default="",
-            AllowedPattern="^(arn:[a-z-]+:iam::[0-9]{12}:policy/.+)?$",
-            ConstraintDescription="must be empty or the ARN of a managed policy",
-        ),
         viewer_arns=_principals(
             parameters,
             "Access",
             "ViewerArns",
             "Viewers",
-            "Comma-separated ARNs of roles and users that may get a certificate with which they see the cluster; empty "
-            "for none",
+            "Comma-separated ARNs of roles and users that may get a client certificate with which they read the "
+            "cluster; empty for none",
         ),
         editor_arns=_principals(
             parameters,
             "Access",
             "EditorArns",
             "Editors",
-            "The same, to change what is in namespaces that an administrator opens to them",
+            "Comma-separated ARNs of roles and users that may get a client certificate with which they change what is "
+            "in the namespaces that an administrator opens to them; empty for none",
         ),
         administrator_arns=_principals(
-            parameters, "Access", "AdministratorArns", "Administrators", "The same, to do everything in the cluster"
+            parameters,
+            "Access",
+            "AdministratorArns",
+            "Administrators",
+            "Comma-separated ARNs of roles and users that may get a client certificate with which they do everything "
+            "in the cluster; empty for none",
         ),
         key_operator_arns=_principals(
             parameters,
-            "Account",
+            "Access",
             "KeyOperatorArns",
-            "Operators",
-            "Comma-separated ARNs of roles and users that may use the cluster's key through services, as its own roles "
-            "do: to look at the cluster table, and to approve; empty for none",
+            "Key operators",
+            "Comma-separated ARNs of roles and users that may use the cluster's KMS key through AWS services, as its "
+            "own roles do: to read the cluster table, and to approve; empty for none",
+        ),
+        permissions_boundary_arn=parameters.add(
+            "Account",
+            "PermissionsBoundaryArn",
+            PolicyArn,
+            "Permissions boundary",
+            "ARN of the managed policy that is the permissions boundary of every role of the cluster; empty for none",
+            Default="",
+            AllowedPattern="^(arn:[a-z-]+:iam::[0-9]{12}:policy/.+)?$",
+            ConstraintDescription="must be empty or the ARN of a managed policy",
         ),
         role_path=parameters.add(
             "Account",
             "RolePath",
             RolePath,
-            "Path of roles",
-            "IAM path of every role and instance profile made here",
+            "IAM role path",
+            "IAM path of every role, instance profile and managed policy of the cluster",
             Default="/holdfast/",
             AllowedPattern="^/([!-~]+/)?$",
             ConstraintDescription="must start and end with a slash",
@@ -196,8 +204,8 @@ def declare(template: Template, config: ClusterConfig) -> RootParameters:
             "Account",
             "LogRetentionDays",
             Number,
-            "Retention of logs (days)",
-            "How long CloudWatch keeps the logs of nodes, function and network",
+            "Log retention (days)",
+            "How long CloudWatch Logs keeps the logs of nodes, the reconcile function and the network",
             Default=90,
             AllowedValues=RETENTION_DAYS,
         ),
@@ -205,13 +213,18 @@ def declare(template: Template, config: ClusterConfig) -> RootParameters:
             "Account",
             "AuditLogRetentionDays",
             Number,
-            "Retention of audit logs (days)",
-            "How long CloudWatch keeps the API servers' audit logs",
+            "Audit log retention (days)",
+            "How long CloudWatch Logs keeps the Kubernetes audit logs, and the logs of sessions on nodes",
             Default=365,
             AllowedValues=RETENTION_DAYS,
         ),
     )
     parameters.add_interface()
+    for pool in config.pools:
+        parameter_rules.sizes(template, logical_id(pool.name))
+    parameter_rules.prefix_lists(template)
+    if config.network.vpc == "given":
+        parameter_rules.given_network(template)
     return declared
 
 
@@ -222,7 +235,7 @@ def _image(parameters: Parameters, name: str, whose: str) -> ImageId:
         name,
         ImageId,
         f"Image of {whose}",
-        f"AMI of {whose}, made by the image pipeline; an upgrade changes it",
+        f"ID of the AMI of {whose}, built by the image pipeline; another one replaces every node",
     )
 
 
@@ -232,7 +245,7 @@ def _instance_type(parameters: Parameters, group: str, name: str, whose: str, de
         name,
         InstanceType,
         f"Instance type of {whose}",
-        f"EC2 instance type of {whose}; it has to be offered in every zone with the tenancy of the configuration",
+        f"EC2 instance type of {whose}; every zone has to offer it with the tenancy of the configuration",
         Default=default,
         AllowedPattern=r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$",
         ConstraintDescription="must be an instance type such as m7i.large",
@@ -255,26 +268,17 @@ def _principals(parameters: Parameters, group: str, name: str, label: str, text:
 
 
 def _pool(parameters: Parameters, pool: Pool) -> PoolParameters:
-    group, prefix = f"Worker pool {pool.name}", logical_id(pool.name)
-    # Auto Scaling takes a pool whose two sizes are the same, and CloudFormation refuses its first rolling update
-    # ("MinInstancesInService must be less than the autoscaling group's MaxSize"). Rules compare texts only, so a
-    # minimum above the maximum is left to Auto Scaling, which refuses it at once.
-    parameters.refuse_equal(
-        f"{prefix}Sizes",
-        f"{prefix}MinSize",
-        f"{prefix}MaxSize",
-        f"{prefix}MaxSize must be more than {prefix}MinSize: an update needs room for one more node",
-    )
+    group, prefix = f'Worker pool "{pool.name}"', logical_id(pool.name)
     return PoolParameters(
         pool,
-        _instance_type(parameters, group, f"{prefix}InstanceType", f"the pool {pool.name}", pool.instance_type),
+        _instance_type(parameters, group, f"{prefix}InstanceType", f'the pool "{pool.name}"', pool.instance_type),
         min_size=parameters.add(
             group,
             f"{prefix}MinSize",
             Number,
-            "Minimum size",
-            f"The minimum number of nodes in the pool {pool.name}, less than the maximum; "
-            "the autoscaler stays within, and an update keeps so many in service",
+            f'Minimum size of the pool "{pool.name}"',
+            f'Minimum number of nodes in the pool "{pool.name}", less than the maximum; the cluster autoscaler stays '
+            "between minimum and maximum, and an update keeps at least the minimum in service",
             Default=pool.min_size,
             MinValue=0,
             MaxValue=MAX_POOL_NODES - 1,
@@ -283,9 +287,9 @@ def _pool(parameters: Parameters, pool: Pool) -> PoolParameters:
             group,
             f"{prefix}MaxSize",
             Number,
-            "Maximum size",
-            f"The maximum number of nodes in the pool {pool.name}, more than the minimum; "
-            "the autoscaler and updates stay within",
+            f'Maximum size of the pool "{pool.name}"',
+            f'Maximum number of nodes in the pool "{pool.name}", more than the minimum; the cluster autoscaler and '
+            "updates never exceed it",
             Default=pool.max_size,
             MinValue=1,
             MaxValue=MAX_POOL_NODES,
@@ -300,8 +304,8 @@ def _host_group(parameters: Parameters, name: str) -> HostGroup:
             "Dedicated hosts",
             f"HostResourceGroup{prefix}Arn",
             HostResourceGroupArn,
-            f"Host resource group {name}",
-            f"ARN of the host resource group that {name} stands for",
+            f'Host resource group "{name}"',
+            f'ARN of the host resource group that the configuration calls "{name}"',
             AllowedPattern="^arn:[a-z-]+:resource-groups:[a-z0-9-]+:[0-9]{12}:group/.+$",
             ConstraintDescription="must be the ARN of a resource group",
         ),
@@ -309,10 +313,10 @@ def _host_group(parameters: Parameters, name: str) -> HostGroup:
             "Dedicated hosts",
             f"LicenseConfiguration{prefix}Arn",
             LicenseConfigurationArn,
-            f"Licence configuration of {name}",
-            f"ARN of the licence configuration that is associated with the host resource group {name}",
+            f'License configuration of the host resource group "{name}"',
+            f'ARN of the license configuration that is associated with the host resource group "{name}"',
             AllowedPattern="^arn:[a-z-]+:license-manager:[a-z0-9-]+:[0-9]{12}:license-configuration:.+$",
-            ConstraintDescription="must be the ARN of a licence configuration",
+            ConstraintDescription="must be the ARN of a license configuration",
         ),
     )
 
@@ -328,21 +332,24 @@ def _network(parameters: Parameters, config: ClusterConfig) -> NetworkParameters
             "AvailabilityZones",
             ZoneNames,
             "Availability Zones",
-            f"The {config.zones} zones to use, in an order that never changes; choose zones that have the capacity",
+            f"The {_count(config, 'zone')} of the cluster; the order never changes, and each has to have the capacity",
         )
         if made
         else None,
-        vpc_id=parameters.add(group, "VpcId", VpcId, "VPC", "The VPC to build in") if not made else None,
-        control_plane_subnet_ids=_subnets(parameters, config, "ControlPlane", "control-plane nodes and the balancer")
+        vpc_id=parameters.add(group, "VpcId", VpcId, "VPC", "ID of the VPC of the cluster") if not made else None,
+        control_plane_subnet_ids=_subnets(
+            parameters, config, "ControlPlane", "control-plane nodes and the load balancer"
+        )
         if not made
         else None,
-        worker_subnet_ids=_subnets(parameters, config, "Worker", "worker nodes") if not made else None,
+        worker_subnet_ids=_subnets(parameters, config, "Worker", "workers") if not made else None,
         route_table_ids=parameters.add(
             group,
             "RouteTableIds",
             RouteTableIds,
             "Route tables",
-            "Comma-separated route tables of the subnets; the gateway endpoints of S3 and DynamoDB are added to them",
+            "Comma-separated IDs of the route tables of the subnets; the gateway endpoints of S3 and DynamoDB add "
+            "their routes to them",
         )
         if needs_routes
         else None,
@@ -350,15 +357,19 @@ def _network(parameters: Parameters, config: ClusterConfig) -> NetworkParameters
             group,
             "EndpointCidr",
             CidrBlock,
-            "Range of the central endpoints",
-            "The range in which the interface endpoints have their addresses; nodes may reach it on 443",
+            "CIDR block of the central endpoints",
+            "IPv4 CIDR block with the addresses of the central interface endpoints; nodes may reach it on port 443",
             AllowedPattern=f"^{_CIDR}$",
             ConstraintDescription="must be a range such as 10.1.0.0/24",
         )
         if network.endpoints == "given"
         else None,
         hosted_zone_id=parameters.add(
-            group, "HostedZoneId", HostedZoneId, "Private hosted zone", "The zone that the API's name is written to"
+            group,
+            "HostedZoneId",
+            HostedZoneId,
+            "Private hosted zone",
+            "ID of the private hosted zone that gets the record of the API",
         )
         if given_zone
         else None,
@@ -366,8 +377,8 @@ def _network(parameters: Parameters, config: ClusterConfig) -> NetworkParameters
             group,
             "ApiEndpointName",
             DnsName,
-            "Name of the API",
-            "The full name of the API in the private hosted zone; it never changes",
+            "DNS name of the API",
+            "Fully qualified name of the Kubernetes API in the private hosted zone; it never changes",
             AllowedPattern=f"^{_DNS_NAME}$",
             ConstraintDescription="must be a lower-case DNS name",
         )
@@ -377,8 +388,8 @@ def _network(parameters: Parameters, config: ClusterConfig) -> NetworkParameters
             group,
             "ApiClientCidrs",
             CidrBlocks,
-            "Clients of the API",
-            "Up to five comma-separated ranges outside the cluster that may reach the API; empty for none",
+            "API clients",
+            "Up to five comma-separated IPv4 CIDR blocks outside the cluster that may reach the API; empty for none",
             Default="",
             # CloudFormation checks the pattern on every entry of a list.
             AllowedPattern=f"^({_CLIENTS})?$",
@@ -395,8 +406,12 @@ def _subnets(parameters: Parameters, config: ClusterConfig, prefix: str, whose: 
         f"{prefix}SubnetIds",
         SubnetIds,
         f"Subnets of {whose}",
-        f"The {config.zones} subnets of {whose}, one per zone, in an order that never changes",
+        f"IDs of the {_count(config, 'subnet')} of {whose}, one per zone, in an order that never changes",
     )
+
+
+def _count(config: ClusterConfig, noun: str) -> str:
+    return f"{config.zones} {noun}s" if config.zones > 1 else noun
 
 
 def _prefix_list(parameters: Parameters, name: str, service: str) -> PrefixListId:
@@ -405,7 +420,8 @@ def _prefix_list(parameters: Parameters, name: str, service: str) -> PrefixListI
         name,
         PrefixListId,
         f"Prefix list of {service}",
-        f"The region's prefix list of {service}; without it nodes may send to any address on 443 (no route leads out)",
+        f"ID of the region's prefix list of {service}; without it nodes may send to any address on port 443, although "
+        "no route leads out of the VPC",
         Default="",
         AllowedPattern="^(pl-[0-9a-f]+)?$",
         ConstraintDescription="must be empty or a prefix list such as pl-63a5400a",

@@ -25,6 +25,8 @@ class Value(AWSHelperFn):
 
     # The type of the CloudFormation parameter that carries the value into a nested stack.
     parameter_type: ClassVar[str] = "String"
+    # What the value is, as templates say it of a parameter or output that has no text of its own.
+    description: ClassVar[str] = ""
 
     def __init__(self, expression: Any, origin: Origin | None = None) -> None:
         self.data = expression
@@ -71,6 +73,8 @@ class Number(Value):
 class ClusterId(Value):
     """The root stack's id."""
 
+    description = "ID of the root stack, which is the cluster's identity"
+
     def stack_name(self) -> Select:
         """The root stack's name, with which CloudFormation begins the names of what it makes."""
         return Select(1, Split("/", self))
@@ -79,9 +83,13 @@ class ClusterId(Value):
 class ClusterUuid(Value):
     """The last part of the root stack's id."""
 
+    description = "Last part of the root stack's ID; tags, lifecycle hooks and SSM parameters of the cluster carry it"
+
 
 class ParameterPrefix(Value):
     """Where the cluster's SSM parameters start: `/holdfast/<uuid>`, without a slash at the end."""
+
+    description = "Path of the cluster's SSM parameters: /holdfast/<ClusterUuid>"
 
 
 # iam
@@ -98,7 +106,7 @@ class PrincipalArns(ListValue):
 
 
 class RolePath(Value):
-    pass
+    description = "IAM path of what this template creates in IAM"
 
 
 class PolicyArn(Value):
@@ -106,34 +114,38 @@ class PolicyArn(Value):
 
 
 class InstanceProfileArn(Value):
-    pass
+    description = "ARN of the instance profile of these nodes"
 
 
 class KeyArn(Value):
-    pass
+    description = "ARN of the KMS key that encrypts the cluster's data at rest"
 
 
 # network
 class ZoneNames(ListValue):
     parameter_type = "List<AWS::EC2::AvailabilityZone::Name>"
+    description = "Availability Zones of the subnets; their order never changes"
 
 
 class VpcId(Value):
     parameter_type = "AWS::EC2::VPC::Id"
+    description = "ID of the VPC of all nodes"
 
 
 class SubnetIds(ListValue):
     """One subnet per zone, in the order of the zones."""
 
     parameter_type = "List<AWS::EC2::Subnet::Id>"
+    description = "IDs of the subnets of these nodes, one per zone, in the order of the zones"
 
 
 class RouteTableIds(ListValue):
-    pass
+    description = "IDs of the route tables of the subnets; the gateway endpoints add their routes to them"
 
 
 class SecurityGroupId(Value):
     parameter_type = "AWS::EC2::SecurityGroup::Id"
+    description = "ID of the security group of these nodes"
 
 
 class PrefixListId(Value):
@@ -141,69 +153,73 @@ class PrefixListId(Value):
 
 
 class CidrBlock(Value):
-    pass
+    description = "IPv4 range of the central interface endpoints"
 
 
 class CidrBlocks(ListValue):
-    pass
+    description = "IPv4 ranges of clients outside the cluster that may reach the Kubernetes API"
 
 
 class HostedZoneId(Value):
     parameter_type = "AWS::Route53::HostedZone::Id"
+    description = "ID of the private hosted zone that holds the record of the Kubernetes API"
 
 
 class DnsName(Value):
-    pass
+    description = "DNS name of the Kubernetes API"
 
 
 class DnsNames(ListValue):
-    pass
+    description = "Additional SANs of the API server certificate"
 
 
 class TargetGroupArn(Value):
-    pass
+    description = "ARN of the load balancer's target group for the Kubernetes API"
 
 
 # database
 class TableName(Value):
-    pass
+    description = "Name of the cluster table in DynamoDB"
 
 
 class TableArn(Value):
-    pass
+    description = "ARN of the cluster table in DynamoDB"
 
 
 class StreamArn(Value):
-    pass
+    description = "ARN of the stream of the cluster table"
 
 
 class BucketName(Value):
-    pass
+    description = "Name of the S3 bucket for etcd snapshots"
 
 
 # services, lifecycle, compute
 class FunctionArn(Value):
-    pass
+    description = "ARN of the reconcile function"
 
 
 class ImageId(Value):
     parameter_type = "AWS::EC2::Image::Id"
+    description = "ID of the AMI of these nodes"
 
 
 class InstanceType(Value):
-    pass
+    description = "EC2 instance type of these nodes"
 
 
 class HostResourceGroupArn(Value):
-    pass
+    description = "ARN of the host resource group on whose Dedicated Hosts these nodes run"
 
 
 class LicenseConfigurationArn(Value):
-    pass
+    description = "ARN of the license configuration that is associated with the host resource group"
 
 
 class DocumentName(Value):
     """A document of Systems Manager."""
+
+    description = "Name of the Session Manager document of the cluster"
 
 
 class GroupNames(ListValue):

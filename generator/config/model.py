@@ -286,7 +286,7 @@ class ClusterConfig(_Section, frozen=True, kw_only=True):
     zones: Annotated[
         int, Meta(ge=1, le=6, description="Number of availability zones; their names are a root parameter.")
     ] = 3
-    # Each becomes a pair of root parameters: the group's ARN and its licence configuration's ARN.
+    # Each becomes a pair of root parameters: the group's ARN and its license configuration's ARN.
     host_resource_groups: Annotated[
         tuple[HostGroupName, ...],
         Meta(max_length=8, description="Names of the host resource groups; their ARNs are root parameters."),

@@ -7,6 +7,7 @@ scale-in that picks a member of etcd.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from troposphere import Ref, Select, StackId, Sub, Template
 from troposphere.autoscaling import AutoScalingGroup, InstanceMaintenancePolicy
@@ -64,14 +65,16 @@ class Inputs:
     cluster_id: ClusterId
     cluster_uuid: ClusterUuid
     function_arn: FunctionArn
-    function_role_name: RoleName
+    function_role_name: Annotated[RoleName, "Name of the reconcile function's role"]
     # machine
     image: ImageId
     instance_type: InstanceType
     instance_profile_arn: InstanceProfileArn
-    role_name: RoleName
+    role_name: Annotated[RoleName, "Name of the role of control-plane nodes"]
     key_arn: KeyArn
-    launch_hook_heartbeat_seconds: Number
+    launch_hook_heartbeat_seconds: Annotated[
+        Number, "Seconds that a launching node may go without a heartbeat before its launch is abandoned"
+    ]
     # network
     vpc_id: VpcId
     subnet_ids: SubnetIds
@@ -87,7 +90,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Outputs:
-    group_names: GroupNames
+    group_names: Annotated[GroupNames, "Names of the slots' Auto Scaling groups, separated by commas"]
 
 
 class Start(CustomResource):

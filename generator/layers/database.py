@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from awacs.aws import Action, AWSPrincipal, Deny, Statement
 from troposphere import GetAtt, Ref, Sub, Template
@@ -59,11 +59,11 @@ class Inputs:
     key_arn: KeyArn
     vpc_id: VpcId
     role_path: RolePath
-    control_plane_role_name: RoleName
-    control_plane_role_arn: RoleArn
-    viewer_arns: PrincipalArns
-    editor_arns: PrincipalArns
-    worker_role_name: RoleName
+    control_plane_role_name: Annotated[RoleName, "Name of the role of control-plane nodes"]
+    control_plane_role_arn: Annotated[RoleArn, "ARN of the role of control-plane nodes"]
+    viewer_arns: Annotated[PrincipalArns, "ARNs of roles and users that may request access as viewers"]
+    editor_arns: Annotated[PrincipalArns, "ARNs of roles and users that may request access as editors"]
+    worker_role_name: Annotated[RoleName, "Name of the role of workers"]
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,13 @@ class Outputs:
     table_name: TableName
     table_arn: TableArn
     table_stream_arn: StreamArn
-    access_table_name: TableName
+    access_table_name: Annotated[TableName, "Name of the DynamoDB table in which people request access"]
     backup_bucket: BucketName
-    view_policy_arn: PolicyArn
-    edit_policy_arn: PolicyArn
-    admin_policy_arn: PolicyArn
+    view_policy_arn: Annotated[PolicyArn, "ARN of the managed policy with which viewers request access"]
+    edit_policy_arn: Annotated[PolicyArn, "ARN of the managed policy with which editors request access"]
+    admin_policy_arn: Annotated[
+        PolicyArn, "ARN of the managed policy with which administrators request access and approve"
+    ]
 
 
 # Prefix in the bucket -> days that a snapshot below it is kept: every snapshot a day, one an hour for a week, one a

@@ -5,9 +5,9 @@ What a role may do is attached by the layer that owns the resource; only the key
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from awacs import kms, sts
 from awacs.aws import Action, Allow, AWSPrincipal, Principal, Statement
@@ -36,29 +36,31 @@ from generator.values import (
 class Inputs:
     cluster_id: ClusterId
     cluster_uuid: ClusterUuid
-    permissions_boundary_arn: PolicyArn
-    key_operator_arns: PrincipalArns
-    viewer_arns: PrincipalArns
-    editor_arns: PrincipalArns
-    administrator_arns: PrincipalArns
+    permissions_boundary_arn: Annotated[PolicyArn, "ARN of the permissions boundary of every role, or empty"]
+    key_operator_arns: Annotated[PrincipalArns, "ARNs of roles and users that may use the KMS key through AWS services"]
+    viewer_arns: Annotated[PrincipalArns, "ARNs of roles and users that may request access as viewers"]
+    editor_arns: Annotated[PrincipalArns, "ARNs of roles and users that may request access as editors"]
+    administrator_arns: Annotated[PrincipalArns, "ARNs of roles and users that may request access as administrators"]
     role_path: RolePath
 
 
 @dataclass(frozen=True)
 class Outputs:
     key_arn: KeyArn
-    control_plane_role_name: RoleName
-    control_plane_role_arn: RoleArn
-    control_plane_instance_profile_arn: InstanceProfileArn
-    worker_role_name: RoleName
-    worker_instance_profile_arn: InstanceProfileArn
-    function_role_name: RoleName
-    function_role_arn: RoleArn
-    autoscaler_role_name: RoleName
-    autoscaler_role_arn: RoleArn
+    control_plane_role_name: Annotated[RoleName, "Name of the role of control-plane nodes"]
+    control_plane_role_arn: Annotated[RoleArn, "ARN of the role of control-plane nodes"]
+    control_plane_instance_profile_arn: Annotated[
+        InstanceProfileArn, "ARN of the instance profile of control-plane nodes"
+    ]
+    worker_role_name: Annotated[RoleName, "Name of the role of workers"]
+    worker_instance_profile_arn: Annotated[InstanceProfileArn, "ARN of the instance profile of workers"]
+    function_role_name: Annotated[RoleName, "Name of the reconcile function's role"]
+    function_role_arn: Annotated[RoleArn, "ARN of the reconcile function's role"]
+    autoscaler_role_name: Annotated[RoleName, "Name of the cluster autoscaler's role"]
+    autoscaler_role_arn: Annotated[RoleArn, "ARN of the cluster autoscaler's role"]
     # where a VPC is made
-    flow_log_role_name: RoleName | None = None
-    flow_log_role_arn: RoleArn | None = None
+    flow_log_role_name: Annotated[RoleName | None, "Name of the role that delivers VPC flow logs"] = None
+    flow_log_role_arn: Annotated[RoleArn | None, "ARN of the role that delivers VPC flow logs"] = None
 
 
 # What the account's administrators may do with the key, as far as their own policies allow it. Spelled out: a key
@@ -96,6 +98,14 @@ _USE = (
 )
 
 
+# The templates whose policies are attached to each role: whoever reads a role here shall find all that it may do.
+_POLICIES_IN = {
+    "ControlPlaneRole": ("iam", "database", "services", "controlplane"),
+    "WorkerRole": ("iam", "database", "services"),
+    "FunctionRole": ("iam", "lifecycle", "controlplane"),
+    "AutoscalerRole": ("services",),
+    "FlowLogRole": ("network",),
+}
 # Of the principals that are wider than one role, by the statement's Sid.
 _KEY_REASONS = {
     "Administer": "the account's administrators, by their own policies: otherwise nobody could change this one",
@@ -129,11 +139,11 @@ _SESSION_LOG_GROUPS = ("Services-*-SessionLogGroup",)
 def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     template.add_condition("HasPermissionsBoundary", Not(Equals(inputs.permissions_boundary_arn, "")))
 
-    control_plane = _role(template, inputs, "ControlPlaneRole", "ec2", "Control-plane nodes")
-    worker = _role(template, inputs, "WorkerRole", "ec2", "Worker nodes")
-    function = _role(template, inputs, "FunctionRole", "lambda", "The reconcile function")
+    control_plane = _role(template, inputs, "ControlPlaneRole", "ec2", "control-plane nodes")
+    worker = _role(template, inputs, "WorkerRole", "ec2", "workers")
+    function = _role(template, inputs, "FunctionRole", "lambda", "the reconcile function")
     autoscaler = _role_of(
-        template, inputs, "AutoscalerRole", "The cluster-autoscaler", _trust_in_role(GetAtt(control_plane, "Arn"))
+        template, inputs, "AutoscalerRole", "the cluster autoscaler", _trust_in_role(GetAtt(control_plane, "Arn"))
     )
     users = Join(
         ",",
@@ -149,7 +159,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     key = template.add_resource(
         Key(
             "Key",
-            Description=f"Everything at rest of the Kubernetes cluster {config.name}",
+            Description=f"Encrypts all data at rest of the cluster {config.name}",
             EnableKeyRotation=True,
             KeyPolicy=policy_dict(statements),
             DeletionPolicy="RetainExceptOnCreate",
@@ -163,7 +173,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     flow_log = None
     if config.network.vpc == "create":
         flow_log = _role(
-            template, inputs, "FlowLogRole", "vpc-flow-logs", "Delivery of the VPC's flow logs", _OWN_ACCOUNT
+            template, inputs, "FlowLogRole", "vpc-flow-logs", "the delivery of VPC flow logs", _OWN_ACCOUNT
         )
     control_plane_profile = _profile(template, inputs, "ControlPlaneInstanceProfile", control_plane)
     worker_profile = _profile(template, inputs, "WorkerInstanceProfile", worker)
@@ -202,14 +212,14 @@ def _role(
     inputs: Inputs,
     name: str,
     service: str,
-    description: str,
+    whose: str,
     conditions: dict[str, dict[str, object]] | None = None,
 ) -> IamRole:
     # EC2's principal ends as its partition's hosts do (ec2.amazonaws.com.cn); the others are the same everywhere.
     principal = Sub("ec2.${AWS::URLSuffix}") if service == "ec2" else f"{service}.amazonaws.com"
     extra = {"Condition": condition(conditions)} if conditions else {}
     trust = Statement(Effect=Allow, Action=[sts.AssumeRole], Principal=Principal("Service", [principal]), **extra)
-    return _role_of(template, inputs, name, description, trust)
+    return _role_of(template, inputs, name, whose, trust)
 
 
 def _trust_in_role(arn: GetAtt) -> Statement:
@@ -223,16 +233,24 @@ def _trust_in_role(arn: GetAtt) -> Statement:
     )
 
 
-def _role_of(template: Template, inputs: Inputs, name: str, description: str, trust: Statement) -> IamRole:
+def _role_of(template: Template, inputs: Inputs, name: str, whose: str, trust: Statement) -> IamRole:
+    others = [layer for layer in _POLICIES_IN[name] if layer != "iam"]
     return template.add_resource(
         IamRole(
             name,
-            Description=description,
+            Description=f"Role of {whose}; its permissions on other resources are in {_enumerated(others)}",
             Path=inputs.role_path,
             PermissionsBoundary=If("HasPermissionsBoundary", inputs.permissions_boundary_arn, NoValue),
             AssumeRolePolicyDocument=policy_dict([trust]),
+            Metadata={"PoliciesIn": [f"{layer}.json" for layer in _POLICIES_IN[name]]},
         )
     )
+
+
+def _enumerated(layers: Sequence[str]) -> str:
+    """`a.json, b.json and c.json`."""
+    *most, last = [f"{layer}.json" for layer in layers]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _profile(template: Template, inputs: Inputs, name: str, role: IamRole) -> InstanceProfile:

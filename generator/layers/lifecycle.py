@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from awacs import sqs
 from awacs.aws import Allow, Principal, Statement
@@ -82,14 +82,14 @@ _NEWS = [
 class Inputs:
     cluster_id: ClusterId
     cluster_uuid: ClusterUuid
-    function_role_name: RoleName
-    function_role_arn: RoleArn
+    function_role_name: Annotated[RoleName, "Name of the reconcile function's role"]
+    function_role_arn: Annotated[RoleArn, "ARN of the reconcile function's role"]
     key_arn: KeyArn
     table_name: TableName
     table_arn: TableArn
     table_stream_arn: StreamArn
     api_target_group_arn: TargetGroupArn
-    log_retention_days: Number
+    log_retention_days: Annotated[Number, "Retention of the reconcile function's logs in days"]
 
 
 @dataclass(frozen=True)

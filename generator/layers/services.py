@@ -7,7 +7,7 @@ Not made here, because CloudFormation cannot make a SecureString and a String ca
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from troposphere import GetAtt, Join, Ref, Sub, Template
 from troposphere.logs import LogGroup
@@ -48,16 +48,16 @@ class Inputs:
     backup_bucket: BucketName
     key_arn: KeyArn
     vpc_id: VpcId
-    log_retention_days: Number
-    audit_log_retention_days: Number
-    control_plane_role_name: RoleName
-    worker_role_name: RoleName
-    autoscaler_role_name: RoleName
-    autoscaler_role_arn: RoleArn
-    viewer_arns: PrincipalArns
-    editor_arns: PrincipalArns
-    administrator_arns: PrincipalArns
-    access_table_name: TableName
+    log_retention_days: Annotated[Number, "Retention of node logs in days"]
+    audit_log_retention_days: Annotated[Number, "Retention of Kubernetes audit logs and of sessions in days"]
+    control_plane_role_name: Annotated[RoleName, "Name of the role of control-plane nodes"]
+    worker_role_name: Annotated[RoleName, "Name of the role of workers"]
+    autoscaler_role_name: Annotated[RoleName, "Name of the cluster autoscaler's role"]
+    autoscaler_role_arn: Annotated[RoleArn, "ARN of the cluster autoscaler's role"]
+    viewer_arns: Annotated[PrincipalArns, "ARNs of roles and users that may request access as viewers"]
+    editor_arns: Annotated[PrincipalArns, "ARNs of roles and users that may request access as editors"]
+    administrator_arns: Annotated[PrincipalArns, "ARNs of roles and users that may request access as administrators"]
+    access_table_name: Annotated[TableName, "Name of the DynamoDB table in which people request access"]
     # with access.ssm
     role_path: RolePath | None = None
 
@@ -67,7 +67,9 @@ class Outputs:
     parameter_prefix: ParameterPrefix
     # with access.ssm
     session_document: DocumentName | None = None
-    session_policy_arn: PolicyArn | None = None
+    session_policy_arn: Annotated[
+        PolicyArn | None, "ARN of the managed policy with which sessions on nodes are started"
+    ] = None
 
 
 def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:

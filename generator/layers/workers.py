@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from troposphere import Ref, Sub, Template
 from troposphere.autoscaling import AutoScalingGroup, InstanceMaintenancePolicy
@@ -67,8 +67,8 @@ _GROUP = "Group"
 class Inputs:
     cluster_uuid: ClusterUuid
     # size
-    min_size: Number
-    max_size: Number
+    min_size: Annotated[Number, "Minimum number of nodes in the pool"]
+    max_size: Annotated[Number, "Maximum number of nodes in the pool"]
     # machine
     image: ImageId
     instance_type: InstanceType
@@ -87,7 +87,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Outputs:
-    group_name: GroupNames
+    group_name: Annotated[GroupNames, "Name of the pool's Auto Scaling group"]
 
 
 def workers(pool: Pool) -> Layer[Inputs, Outputs]:

@@ -64,8 +64,9 @@ def test_a_difference_names_the_template_shows_the_lines_and_says_what_to_run() 
     lines = difference(EXAMPLES[0], changed, before).splitlines()
 
     assert lines[0] == f"{EXAMPLES[0]}: iam.json differs"
-    assert '-        "kms:Encrypt",' in lines
-    assert '+        "kms:*",' in lines
+    indent = " " * 16
+    assert f'-{indent}"kms:Encrypt",' in lines
+    assert f'+{indent}"kms:*",' in lines
     assert lines[-1] == "run: make golden"
 
 

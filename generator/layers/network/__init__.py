@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from troposphere import GetAtt, Ref, Template
 
@@ -35,18 +35,20 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class Inputs:
     api_client_cidrs: CidrBlocks
-    s3_prefix_list_id: PrefixListId
-    dynamodb_prefix_list_id: PrefixListId
+    s3_prefix_list_id: Annotated[PrefixListId, "ID of the region's prefix list of S3, or empty"]
+    dynamodb_prefix_list_id: Annotated[PrefixListId, "ID of the region's prefix list of DynamoDB, or empty"]
     # a VPC made here
     zones: ZoneNames | None = None
-    flow_log_role_name: RoleName | None = None
-    flow_log_role_arn: RoleArn | None = None
+    flow_log_role_name: Annotated[RoleName | None, "Name of the role that delivers VPC flow logs"] = None
+    flow_log_role_arn: Annotated[RoleArn | None, "ARN of the role that delivers VPC flow logs"] = None
     key_arn: KeyArn | None = None
-    log_retention_days: Number | None = None
+    log_retention_days: Annotated[Number | None, "Retention of flow logs and DNS query logs in days"] = None
     # a given VPC
     vpc_id: VpcId | None = None
-    control_plane_subnet_ids: SubnetIds | None = None
-    worker_subnet_ids: SubnetIds | None = None
+    control_plane_subnet_ids: Annotated[
+        SubnetIds | None, "IDs of the subnets of control-plane nodes and the load balancer, one per zone"
+    ] = None
+    worker_subnet_ids: Annotated[SubnetIds | None, "IDs of the subnets of workers, one per zone"] = None
     route_table_ids: RouteTableIds | None = None
     endpoint_cidr: CidrBlock | None = None
     # a private zone made here
@@ -59,13 +61,15 @@ class Inputs:
 @dataclass(frozen=True)
 class Outputs:
     vpc_id: VpcId
-    control_plane_subnet_ids: SubnetIds
-    worker_subnet_ids: SubnetIds
-    control_plane_security_group_id: SecurityGroupId
-    worker_security_group_id: SecurityGroupId
+    control_plane_subnet_ids: Annotated[
+        SubnetIds, "IDs of the subnets of control-plane nodes and the load balancer, one per zone"
+    ]
+    worker_subnet_ids: Annotated[SubnetIds, "IDs of the subnets of workers, one per zone"]
+    control_plane_security_group_id: Annotated[SecurityGroupId, "ID of the security group of control-plane nodes"]
+    worker_security_group_id: Annotated[SecurityGroupId, "ID of the security group of workers"]
     api_target_group_arn: TargetGroupArn
     api_endpoint_name: DnsName
-    api_balancer_name: DnsName
+    api_balancer_name: Annotated[DnsName, "DNS name of the Kubernetes API's load balancer"]
 
 
 def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:

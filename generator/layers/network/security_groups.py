@@ -29,17 +29,44 @@ BALANCER = "Balancer"
 CONTROL_PLANE = "ControlPlane"
 WORKER = "Worker"
 ENDPOINTS = "Endpoints"
+# What descriptions of rules call the groups, and the traffic. Nothing in a description hangs on the
+# configuration: EC2 would replace a group for another one. Up to 255 letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*
+# (EC2 API reference, CreateSecurityGroup and IpRange).
+_SPOKEN = {
+    BALANCER: "the load balancer",
+    CONTROL_PLANE: "control-plane nodes",
+    WORKER: "workers",
+    ENDPOINTS: "VPC endpoints",
+}
+_PURPOSES = {
+    "etcd": "etcd",
+    "api": "Kubernetes API",
+    "kubelet": "kubelet API",
+    "wireguard": "WireGuard",
+    "vxlan": "VXLAN",
+    "cilium-health": "Cilium health checks",
+    "ping": "ICMP echo requests",
+    "aws": "HTTPS",
+}
 
 
 class Flow(NamedTuple):
-    """Traffic that is allowed from one group to another; for icmp the ports are type and code."""
+    """Traffic that is allowed from one group to another; for icmp the ports are type and code.
+
+    `name` is a part of logical ids, which never change.
+    """
 
     source: str
     target: str
     protocol: str
     from_port: int
     to_port: int
-    purpose: str
+    name: str
+
+    @property
+    def purpose(self) -> str:
+        """What the traffic is, as descriptions of rules say it."""
+        return _PURPOSES[self.name]
 
 
 def matrix(config: ClusterConfig) -> list[Flow]:
@@ -84,7 +111,7 @@ def add(template: Template, config: ClusterConfig, vpc_id: VpcId) -> Groups:
         return template.add_resource(
             SecurityGroup(
                 f"{name}Group",
-                GroupDescription=f"{description} of the Kubernetes cluster {config.name}",
+                GroupDescription=description,
                 VpcId=vpc_id,
                 # EC2 gives a new group a rule that lets everything out, unless it is made with one of its own.
                 SecurityGroupEgress=[
@@ -93,17 +120,17 @@ def add(template: Template, config: ClusterConfig, vpc_id: VpcId) -> Groups:
                         FromPort=252,
                         ToPort=86,
                         CidrIp="255.255.255.255/32",
-                        Description="Nothing: stands in place of the rule that allows everything",
+                        Description="Placeholder for the default rule, which would allow all egress",
                     )
                 ],
             )
         )
 
     return Groups(
-        group(BALANCER, "Load balancer of the API"),
-        group(CONTROL_PLANE, "Control-plane nodes"),
-        group(WORKER, "Worker nodes"),
-        group(ENDPOINTS, "VPC endpoints") if config.network.endpoints == "create" else None,
+        group(BALANCER, "Load balancer of the Kubernetes API"),
+        group(CONTROL_PLANE, "Control-plane nodes of the Kubernetes cluster"),
+        group(WORKER, "Workers of the Kubernetes cluster"),
+        group(ENDPOINTS, "VPC endpoints of the Kubernetes cluster") if config.network.endpoints == "create" else None,
     )
 
 
@@ -111,28 +138,28 @@ def add_rules(template: Template, flows: Sequence[Flow], groups: Groups) -> None
     """Both sides of every flow."""
     named = groups.named()
     for flow in flows:
-        purpose = "".join(word.capitalize() for word in flow.purpose.split("-"))
+        name = "".join(word.capitalize() for word in flow.name.split("-"))
         source, target = named[flow.source], named[flow.target]
         template.add_resource(
             SecurityGroupIngress(
-                f"{flow.target}From{flow.source}{purpose}",
+                f"{flow.target}From{flow.source}{name}",
                 GroupId=Ref(target),
                 SourceSecurityGroupId=Ref(source),
                 IpProtocol=flow.protocol,
                 FromPort=flow.from_port,
                 ToPort=flow.to_port,
-                Description=f"{flow.purpose} from {flow.source}",
+                Description=f"{flow.purpose} from {_SPOKEN[flow.source]}",
             )
         )
         template.add_resource(
             SecurityGroupEgress(
-                f"{flow.source}To{flow.target}{purpose}",
+                f"{flow.source}To{flow.target}{name}",
                 GroupId=Ref(source),
                 DestinationSecurityGroupId=Ref(target),
                 IpProtocol=flow.protocol,
                 FromPort=flow.from_port,
                 ToPort=flow.to_port,
-                Description=f"{flow.purpose} to {flow.target}",
+                Description=f"{flow.purpose} to {_SPOKEN[flow.target]}",
             )
         )
 
@@ -152,7 +179,7 @@ def add_client_rules(template: Template, balancer: SecurityGroup, cidrs: CidrBlo
                 IpProtocol="tcp",
                 FromPort=API_PORT,
                 ToPort=API_PORT,
-                Description="api from outside the cluster",
+                Description="Kubernetes API from outside the cluster",
             )
         )
 
@@ -168,12 +195,15 @@ def add_gateway_rules(template: Template, groups: Groups, s3: PrefixListId, dyna
     template.add_condition("HasPrefixLists", And(Condition(has_s3), Condition(has_dynamodb)))
     missing = template.add_condition("LacksPrefixList", Not(Condition("HasPrefixLists")))
     for name, group in ((CONTROL_PLANE, groups.control_plane), (WORKER, groups.worker)):
-        for service, condition, prefix_list in (("S3", has_s3, s3), ("Dynamodb", has_dynamodb, dynamodb)):
-            rule = _https_egress(f"{name}To{service}", group, f"{service} through its gateway endpoint")
+        for service, spoken, condition, prefix_list in (
+            ("S3", "S3", has_s3, s3),
+            ("Dynamodb", "DynamoDB", has_dynamodb, dynamodb),
+        ):
+            rule = _https_egress(f"{name}To{service}", group, f"HTTPS to {spoken} through its gateway endpoint")
             rule.DestinationPrefixListId = prefix_list
             rule.Condition = condition
             template.add_resource(rule)
-        rule = _https_egress(f"{name}ToGateways", group, "S3 and DynamoDB, where a prefix list was not given")
+        rule = _https_egress(f"{name}ToGateways", group, "HTTPS to S3 and DynamoDB, where a prefix list is not given")
         rule.CidrIp = "0.0.0.0/0"
         rule.Condition = missing
         template.add_resource(rule)
@@ -182,7 +212,7 @@ def add_gateway_rules(template: Template, groups: Groups, s3: PrefixListId, dyna
 def add_central_endpoint_rules(template: Template, groups: Groups, cidr: CidrBlock) -> None:
     """Nodes reach interface endpoints that stand in another VPC, by the addresses in `cidr`."""
     for name, group in ((CONTROL_PLANE, groups.control_plane), (WORKER, groups.worker)):
-        rule = _https_egress(f"{name}ToCentralEndpoints", group, "Central interface endpoints")
+        rule = _https_egress(f"{name}ToCentralEndpoints", group, "HTTPS to central interface endpoints")
         rule.CidrIp = cidr
         template.add_resource(rule)
 
@@ -202,7 +232,7 @@ def add_issuer_rules(
             FromPort=port,
             ToPort=port,
             CidrIp=cidr,
-            Description="Issuers of tokens",
+            Description="HTTPS to OIDC token issuers",
         )
         if central_endpoints is not None and port == _HTTPS:
             # The rule for the central endpoints, whose addresses only a deploy says, may be the very same.

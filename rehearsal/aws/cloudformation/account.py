@@ -85,6 +85,21 @@ class Account:
         service, operation, key = _EXISTING[type_name]
         return [value for value in wanted if not value or not self._exists(service, operation, {key: [value]})]
 
+    def attributes(self, type_name: str, values: Iterable[str], attribute: str) -> list[str]:
+        """An attribute of each of the things of an AWS-specific parameter type, in their order, as rules ask for it.
+
+        Raises TemplateError for what is not a subnet's zone or VPC.
+        """
+        if (type_name, attribute) not in RULE_ATTRIBUTES:
+            raise TemplateError(
+                f"Template error: the attribute {attribute} of {type_name} is not supported by the local AWS in rules"
+            )
+        wanted = list(values)
+        # A list may name one twice.
+        subnets = self.client("ec2").describe_subnets(SubnetIds=sorted(set(wanted)))["Subnets"]
+        found = {subnet["SubnetId"]: str(subnet[attribute]) for subnet in subnets}
+        return [found[value] for value in wanted]
+
     def _exists(self, service: str, operation: str, request: dict[str, Any]) -> bool:
         try:
             answer = getattr(self.client(service), operation)(**request)
@@ -103,6 +118,9 @@ CHECKED_TYPES = frozenset(_EXISTING) | {
     "AWS::SSM::Parameter::Name",
 }
 """The AWS-specific parameter types whose values must exist."""
+RULE_ATTRIBUTES = frozenset({("AWS::EC2::Subnet::Id", "AvailabilityZone"), ("AWS::EC2::Subnet::Id", "VpcId")})
+"""What rules may ask for here, of the supported attributes in CloudFormation's template reference, "Rule functions".
+Left out are tags, and a VPC's default network ACL and security group."""
 
 
 def s3_location(url: str) -> tuple[str, str, str | None]:

@@ -46,7 +46,7 @@ class NestedStacks:
         ]
         given = parameter_values.given_values(template, request, None)
         values = parameter_values.resolve(template, given, account)
-        rules.check(template, values)
+        rules.check(template, values, account)
         own = {str(tag["Key"]): text_of(tag["Value"]) for tag in properties.get("Tags") or []}
         return Target(template, values, {**around.tags, **own}, around.capabilities)
 

@@ -82,7 +82,7 @@ def target_of(
     previous = before.parameters if before is not None else None
     given = parameter_values.given_values(template, request.get("Parameters") or [], previous)
     values = parameter_values.resolve(template, given, account)
-    rules.check(template, values)
+    rules.check(template, values, account)
     return Target(template, values, _tags(request, before), tuple(request.get("Capabilities") or ()))
 
 

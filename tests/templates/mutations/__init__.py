@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.templates.mutations import access, compute, data, network, sessions, stacks
+from tests.templates.mutations import access, compute, data, network, reading, sessions, stacks
 from tests.templates.mutations.mutation import Mutation, change
 
 MUTATIONS: list[Mutation] = [
@@ -10,6 +10,7 @@ MUTATIONS: list[Mutation] = [
     *compute.MUTATIONS,
     *data.MUTATIONS,
     *network.MUTATIONS,
+    *reading.MUTATIONS,
     *sessions.MUTATIONS,
     *stacks.MUTATIONS,
 ]

@@ -24,7 +24,7 @@ _LONGEST_ID = "x" * 230
 @rule
 def a_template_is_far_below_the_limits(cluster: Cluster) -> Iterator[str]:
     for layer, template in cluster.templates.items():
-        size = len(json.dumps(template, indent=1).encode()) + 1
+        size = len(json.dumps(template, indent=2).encode()) + 1
         if size >= MAX_TEMPLATE_BYTES:
             yield f"{layer}: {size} bytes"
         for section, limit in (("Resources", MAX_RESOURCES), ("Parameters", MAX_PARAMETERS), ("Outputs", MAX_OUTPUTS)):
