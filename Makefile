@@ -231,7 +231,9 @@ rehearsal-clean: $(CHECK) ## Remove what rehearsals that were killed left behind
 deployment = @PATH="$(CURDIR)/$(check_bin):$$PATH" $(check_python) -m deployment
 region = $(if $(REGION),--region $(REGION))
 parameters = $(if $(PARAMS),--parameters $(PARAMS)) $(foreach pair,$(SET),--set '$(pair)')
-stack = --stack $(STACK) $(if $(BUCKET),--bucket $(BUCKET)) $(foreach pair,$(TAGS),--tag '$(pair)') $(parameters)
+# Not where it is the Makefile's own.
+stack_was_typed = $(filter-out file,$(origin STACK))
+stack = --stack $(STACK) --out '$(OUT)' $(if $(BUCKET),--bucket $(BUCKET)) $(foreach pair,$(TAGS),--tag '$(pair)') $(parameters)
 upload = --bucket "$(BUCKET)" $(if $(PREFIX),--prefix $(PREFIX)) $(if $(KMS_KEY),--kms-key $(KMS_KEY))
 
 .PHONY: preflight
@@ -239,8 +241,8 @@ preflight: $(CHECK) ## Does the account have what the cluster STACK= needs? (PAR
 	$(deployment) preflight $(region) --stack $(STACK) --template $(OUT)/root.json $(parameters) $(if $(JSON),--json)
 
 .PHONY: package
-package: function ## Upload templates and code to BUCKET=, write build/packaged.json
-	$(deployment) package $(region) --template $(OUT)/root.json $(upload)
+package: function ## Upload the templates of OUT= and code to BUCKET= (PREFIX=, KMS_KEY=), write build/packaged/<OUT>.json
+	$(deployment) package $(region) --out '$(OUT)' --code build $(upload) $(if $(stack_was_typed),--stack $(STACK))
 
 .PHONY: deploy
 deploy: $(CHECK) ## Create or update STACK=holdfast (PARAMS=params.json, ROLLBACK=1 lets replacements pass, SECURITY=1 what opens)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
-from deployment import aws, delete, deploy, follow, kubeconfig, package, parameters, preflight, purge
+from deployment import aws, delete, deploy, follow, kubeconfig, package, parameters, preflight, purge, templates
 from deployment.aws import Account
 from deployment.deploy import Order
+from deployment.next_steps import Typed
 from deployment.package import Target
 from deployment.refusal import Refusal
 from deployment.status import command as status
@@ -21,7 +22,7 @@ DONE = 0
 FAILED = 1
 BAD_INPUT = 2
 
-_PACKAGED = Path("build/packaged.json")
+_OUT = Path("templates")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,33 +60,60 @@ def _account(options: argparse.Namespace) -> Account:
 
 def _package(options: argparse.Namespace) -> int:
     target = Target(options.bucket, options.prefix, options.kms_key, options.region)
-    package.run(Account(options.region), options.template, target, options.output)
+    template = options.template or options.out / "root.json"
+    output = options.output or templates.packaged_file(template.parent)
+    account = Account(options.region)
+    package.run(account, template, target, output, code=options.code, typed=_typed(options, account))
     return DONE
 
 
-def _order(options: argparse.Namespace) -> Order:
+def _typed(options: argparse.Namespace, account: Account) -> Typed:
+    """What was typed, for next steps."""
+
+    def typed(name: str) -> str:
+        return str(getattr(options, name, None) or "")
+
+    return Typed(
+        stack=typed("stack"),
+        region=account.region or "",
+        out=typed("out"),
+        parameters=typed("parameters"),
+        settings=tuple(getattr(options, "set", ())),
+        tags=tuple(getattr(options, "tag", ())),
+        bucket=typed("bucket"),
+        prefix=typed("prefix"),
+        kms_key=typed("kms_key"),
+    )
+
+
+def _order(options: argparse.Namespace, account: Account) -> Order:
     return Order(
         stack=options.stack,
-        template=options.template,
+        template=options.template or templates.packaged_file(options.out),
         given=parameters.read(options.parameters, options.set),
         tags=parameters.tags(options.tag),
         bucket=options.bucket,
+        typed=_typed(options, account),
     )
 
 
 def _deploy(options: argparse.Namespace) -> int:
-    done = deploy.deploy(_account(options), _order(options), rollback=options.rollback, security=options.security)
+    account = _account(options)
+    done = deploy.deploy(account, _order(options, account), rollback=options.rollback, security=options.security)
     return DONE if done else FAILED
 
 
 def _diff(options: argparse.Namespace) -> int:
-    deploy.diff(_account(options), _order(options), as_json=options.json)
+    account = _account(options)
+    deploy.diff(account, _order(options, account), as_json=options.json)
     return DONE
 
 
 def _delete(options: argparse.Namespace) -> int:
     account, told = _account(options), not options.stacks_only
-    return DONE if delete.run(account, options.stack, confirmed=options.yes, ask=_ask, resources=told) else FAILED
+    region = str(account.region)
+    done = delete.run(account, options.stack, confirmed=options.yes, ask=_ask, resources=told, region=region)
+    return DONE if done else FAILED
 
 
 def _follow(options: argparse.Namespace) -> int:
@@ -141,21 +169,28 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--region", help="instead of the environment's")
         return added
 
+    def takes_out(added: argparse.ArgumentParser) -> None:
+        added.add_argument("--out", type=Path, default=_OUT, metavar="FOLDER", help="of the templates (%(default)s)")
+
     def takes_parameters(added: argparse.ArgumentParser) -> None:
         added.add_argument("--parameters", type=Path, metavar="FILE", help="JSON, as in the README")
         added.add_argument("--set", action="append", default=[], metavar="Key=Value", help="overrides the file")
 
     added = command("package", "upload templates and code, write the template that refers to the uploads")
-    added.add_argument("--template", type=Path, default=Path("templates/root.json"))
-    added.add_argument("--bucket", required=True)
-    added.add_argument("--prefix")
-    added.add_argument("--kms-key")
-    added.add_argument("--output", type=Path, default=_PACKAGED)
+    takes_out(added)
+    added.add_argument("--template", type=Path, help="the root template; root.json in the folder of --out by default")
+    added.add_argument("--code", type=Path, metavar="FOLDER", help="of the functions' code; beside the templates' own")
+    added.add_argument("--bucket", required=True, help="where uploads go")
+    added.add_argument("--prefix", help="what the names of uploads begin with")
+    added.add_argument("--kms-key", help="encrypts uploads; the bucket's own default does without it")
+    added.add_argument("--output", type=Path, help="build/packaged/<folder of --out>.json by default")
+    added.add_argument("--stack", help="refuse templates of another cluster than this stack, where it is there")
 
     for name, text in (("deploy", "create or update the stack"), ("diff", "print what deploy would change")):
         added = command(name, text)
         added.add_argument("--stack", default="holdfast")
-        added.add_argument("--template", type=Path, default=_PACKAGED)
+        takes_out(added)
+        added.add_argument("--template", type=Path, help="what was packaged; of the folder of --out by default")
         added.add_argument("--bucket", help="for a root template beyond 51,200 bytes")
         added.add_argument("--tag", action="append", default=[], metavar="Key=Value", help="a tag of the stack")
         takes_parameters(added)

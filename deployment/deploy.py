@@ -12,13 +12,28 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deployment import built, changes, deletable, digests, parameters, plans, stacks, templates, widening
+from coordination.names import COMMIT_TAG
+from deployment import (
+    built,
+    changes,
+    clusters,
+    deletable,
+    digests,
+    identity,
+    next_steps,
+    parameters,
+    plans,
+    stacks,
+    templates,
+    widening,
+)
 from deployment.aws import Aws
 from deployment.built import Build
 from deployment.changes import Change
 from deployment.events import Follower
 from deployment.follow import ended
 from deployment.launches import FailedLaunches
+from deployment.next_steps import Typed
 from deployment.refusal import Refusal
 from deployment.stacks import Stack
 from deployment.update_check import refuse_unless_healthy
@@ -36,6 +51,9 @@ _UPDATABLE = {
 }
 
 
+_NOTHING_TYPED = Typed()
+
+
 @dataclass(frozen=True)
 class Order:
     """What to deploy: the packaged template, the stack's name, the values that were given, and its tags."""
@@ -46,6 +64,8 @@ class Order:
     tags: list[dict[str, str]]
     # Where a root template goes that is too large for a request.
     bucket: str | None = None
+    # What a printed next step repeats.
+    typed: Typed = _NOTHING_TYPED
 
 
 def deploy(
@@ -61,8 +81,10 @@ def deploy(
     existing = stacks.find(cloudformation, order.stack)
     if existing is None or existing.status == "DELETE_COMPLETE":
         return _create(aws, order, say)
+    _refuse_other_stacks(cloudformation, existing, "deploy")
     _refuse_unless_updatable(existing)
     build = _build(order)
+    clusters.refuse_other_cluster(cloudformation, existing, build.root, order.typed)
     with_changes = _change_set(aws, order, existing, build.root)
     try:
         planned = _planned(cloudformation, with_changes)
@@ -75,9 +97,9 @@ def deploy(
         for line in plans.lines(planned, opened):
             say(line)
         if not rollback:
-            _refuse_replacements(planned)
+            _refuse_replacements(planned, order.typed)
         if not security:
-            plans.refuse_widenings(opened)
+            plans.refuse_widenings(opened, order.typed)
         refuse_unless_healthy(aws, existing.stack_id, build.root, planned, say)
     except (Refusal, BotoCoreError, ClientError):
         _discard(cloudformation, with_changes)
@@ -96,10 +118,13 @@ def diff(aws: Aws, order: Order, *, as_json: bool = False, say: Callable[[str], 
         if as_json:
             say(plans.json_of([], [], exists=False))
         else:
-            say(f"there is no stack {order.stack}: make deploy would create it")
+            say(f"there is no stack {order.stack}; to create it: {order.typed.make('deploy')}")
         return
+    _refuse_other_stacks(cloudformation, existing, "diff")
     _refuse_unless_updatable(existing)
-    change_set = _change_set(aws, order, existing, templates.load(order.template, "make package"))
+    template = templates.load(order.template, order.typed.make("package"))
+    clusters.refuse_other_cluster(cloudformation, existing, template, order.typed)
+    change_set = _change_set(aws, order, existing, template)
     try:
         planned = _planned(cloudformation, change_set)
     finally:
@@ -110,6 +135,11 @@ def diff(aws: Aws, order: Order, *, as_json: bool = False, say: Callable[[str], 
         return
     for line in plans.lines(planned, opened) if planned else [f"{order.stack} has nothing to change"]:
         say(line)
+
+
+def _refuse_other_stacks(cloudformation: Any, existing: Stack, target: str) -> None:
+    clusters.refuse_nested(existing, target)
+    clusters.refuse_foreign(cloudformation, existing)
 
 
 def _create(aws: Aws, order: Order, say: Callable[[str], None]) -> bool:
@@ -123,7 +153,7 @@ def _create(aws: Aws, order: Order, say: Callable[[str], None]) -> bool:
         Parameters=given,
         Capabilities=CAPABILITIES,
         OnFailure="ROLLBACK",
-        Tags=order.tags,
+        Tags=[*order.tags, *_commit_tag(build.root)],
         **templates.argument(aws, order.template, order.bucket),
     )
     stack_id = answer["StackId"]
@@ -138,7 +168,19 @@ def _create(aws: Aws, order: Order, say: Callable[[str], None]) -> bool:
 
 
 def _build(order: Order) -> Build:
-    return Build(templates.load(order.template, "make package"), digests.load(order.template))
+    remedy = order.typed.make("package")
+    return Build(templates.load(order.template, remedy), digests.load(order.template, remedy))
+
+
+def _commit_tag(root: templates.Body) -> list[dict[str, str]]:
+    """The tag that says which commit created the stack; none where that is not known.
+
+    An update leaves it: CloudFormation hands a changed tag of a stack to every resource below, and each of them would
+    be an update of its own, for no reason but another commit. The root's Metadata says which commit came last.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html
+    """
+    made = identity.of(root)
+    return [{"Key": COMMIT_TAG, "Value": made.commit}] if made is not None and made.commit else []
 
 
 def _is_built(aws: Aws, stack_id: str, build: Build, say: Callable[[str], None]) -> bool:
@@ -176,17 +218,17 @@ def _refuse_unless_updatable(stack: Stack) -> None:
     if stack.status == "REVIEW_IN_PROGRESS" or not stack.busy:
         remedy = f"it has to be deleted first: {deletable.command(stack)}"
         if stack.status == "UPDATE_ROLLBACK_FAILED":
-            remedy = f"finish its rollback first: aws cloudformation continue-update-rollback --stack-name {stack.name}"
+            remedy = f"finish its rollback first: {next_steps.cli(stack, 'continue-update-rollback')}"
         raise Refusal(f"{stack.name} is {stack.status} and cannot be updated; {remedy}")
     raise Refusal(f"{stack.name} is {stack.status}: wait for the operation that is under way")
 
 
-def _refuse_replacements(planned: Sequence[Change]) -> None:
+def _refuse_replacements(planned: Sequence[Change], typed: Typed) -> None:
     replaced = [change.path for change in planned if change.replaced]
     if replaced:
         raise Refusal(
             f"the update would replace {', '.join(replaced)}, which CloudFormation does only when the update may roll "
-            "back: ROLLBACK=1 allows both"
+            f"back; to allow both: {typed.make('deploy', ROLLBACK='1')}"
         )
 
 
@@ -202,7 +244,7 @@ def _change_set(aws: Aws, order: Order, existing: Stack, template: templates.Bod
         **templates.argument(aws, order.template, order.bucket),
     }
     if order.tags:  # none given: the stack keeps those that it has
-        request["Tags"] = order.tags
+        request["Tags"] = [*order.tags, *(tag for tag in existing.tags if tag["Key"] == COMMIT_TAG)]
     return str(aws.client("cloudformation").create_change_set(**request)["Id"])
 
 

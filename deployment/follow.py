@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-from deployment import stacks
+from deployment import clusters, stacks
 from deployment.aws import Aws
 from deployment.events import Follower
 from deployment.launches import FailedLaunches
@@ -29,6 +29,8 @@ def run(aws: Aws, name: str, *, resources: bool, operation: bool = False, say: C
     stack = stacks.find(cloudformation, name)
     if stack is None:
         raise Refusal(f"there is no stack {name}")
+    clusters.refuse_nested(stack, "follow")
+    clusters.refuse_outputs_of_others(stack)
     launches = FailedLaunches(aws.client("autoscaling"), stack.uuid, say)
     follower = Follower(cloudformation, say, resources, launches, ClusterNews(Sources(aws, stack), say))
     if operation or stack.busy or stack.status == "DELETE_COMPLETE":

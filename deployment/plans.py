@@ -8,10 +8,11 @@ from dataclasses import asdict
 
 from deployment import changes
 from deployment.changes import Change
+from deployment.next_steps import Typed
 from deployment.refusal import Refusal
 from deployment.widening import Widening
 
-_HEADING = "opened (make deploy asks for SECURITY=1):"
+_HEADING = "opened (a deploy asks for SECURITY=1):"
 
 
 def lines(planned: Sequence[Change], opened: Sequence[Widening]) -> list[str]:
@@ -43,7 +44,8 @@ def json_of(planned: Sequence[Change], opened: Sequence[Widening], *, exists: bo
     )
 
 
-def refuse_widenings(opened: Sequence[Widening]) -> None:
+def refuse_widenings(opened: Sequence[Widening], typed: Typed) -> None:
     """Raises Refusal, with every one of them, where there are any."""
     if opened:
-        raise Refusal(f"the update would open: {'; '.join(each.line for each in opened)}: SECURITY=1 allows it")
+        allowed = typed.make("deploy", SECURITY="1")
+        raise Refusal(f"the update would open: {'; '.join(each.line for each in opened)}: to allow it: {allowed}")

@@ -42,11 +42,12 @@ class Parameters:
         """Write the groups and labels into the template; call once, after the last parameter."""
         self._template.set_metadata(
             {
+                **self._template.metadata,
                 "AWS::CloudFormation::Interface": {
                     "ParameterGroups": [
                         {"Label": {"default": group}, "Parameters": names} for group, names in self._groups.items()
                     ],
                     "ParameterLabels": {name: {"default": label} for name, label in self._labels.items()},
-                }
+                },
             }
         )

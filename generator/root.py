@@ -68,7 +68,7 @@ class Root:
 
 
 def build(config: ClusterConfig) -> Root:
-    template = new_template(f"Kubernetes on EC2, {config.name}: a self-managed, self-healing cluster")
+    template = new_template(f"Kubernetes on EC2, {config.name}: a self-managed, self-healing cluster", config)
     cluster_id = ClusterId(StackId)
     cluster_uuid = ClusterUuid(Select(2, Split("/", StackId)))
     parent = Parent(template, config, cluster_uuid)
@@ -264,7 +264,9 @@ def _check_updates(parent: Parent, function_arn: FunctionArn) -> None:
     """Have the function asked before an update of the control planes; pools come after those."""
     name = logical_id(CONTROLPLANE.name)
     stack = parent.template.resources[name]
-    body = json.dumps(parent.children[CONTROLPLANE.name].to_dict(), sort_keys=True)
+    # What made the template changes no control plane.
+    parts = {key: part for key, part in parent.children[CONTROLPLANE.name].to_dict().items() if key != "Metadata"}
+    body = json.dumps(parts, sort_keys=True)
     check = parent.template.add_resource(
         UpdateCheck(
             "UpdateCheck",

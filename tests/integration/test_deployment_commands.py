@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deployment import package, templates
+from deployment import identity, package, stacks, templates
 from deployment.aws import Account
 from deployment.package import Target
 from rehearsal.local import surroundings
@@ -73,7 +73,7 @@ def test_the_packaged_tree_is_what_the_bucket_holds(
     _, root = generated("minimal")
     for name, value in commands.harness.environment.items():
         monkeypatch.setenv(name, value)
-    tree = package.package(Account(), root, Target(surroundings.BUCKET))
+    tree = package.package(Account(), root, Target(surroundings.BUCKET), commit=identity.commit())
     assert tree.text == commands.packaged.read_text(encoding="utf-8")
     assert json.loads(tree.text) == tree.body
     s3 = commands.harness.client("s3")
@@ -156,6 +156,50 @@ def test_a_kubeconfig_for_somebody_who_is_not_listed_says_who_adds_him(commands:
 def test_a_delete_without_an_answer_deletes_nothing(commands: Commands) -> None:
     code, said = commands.run("delete", "--stack", STACK)
     assert (code, "no terminal to ask on" in said) == (2, True)
+
+
+def test_templates_of_another_cluster_are_refused_by_package_diff_and_deploy(
+    commands: Commands, generated: Generated, tmp_path: Path
+) -> None:
+    _, root = generated("development")
+    other = tmp_path / "other.json"
+    bucket = ("--bucket", surroundings.BUCKET)
+    named = ("--template", str(root), "--output", str(other), *bucket)
+    refused = f"the stack {STACK} is the cluster minimal, and these templates are of the cluster development"
+    code, said = commands.run("package", *named, "--stack", STACK)
+    assert (code, said.count("\n"), refused in said, other.exists()) == (2, 1, True, False), said
+    assert commands.run("package", *named)[0] == 0
+    for command in ("diff", "deploy"):
+        code, said = commands.run(command, "--stack", STACK, "--template", str(other), *bucket)
+        assert (code, said.count("\n"), refused in said) == (2, 1, True), said
+    left = commands.harness.client("cloudformation").list_change_sets(StackName=STACK)["Summaries"]
+    assert [each for each in left if each["ExecutionStatus"] == "AVAILABLE"] == []
+
+
+def test_a_stack_says_which_commit_created_it_and_its_template_which_made_it(commands: Commands) -> None:
+    cloudformation = commands.harness.client("cloudformation")
+    made = identity.of(stacks.template(cloudformation, StackName=STACK))
+    assert made is not None
+    assert (made.cluster, made.commit) == ("minimal", identity.commit())
+    tags = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["Tags"]
+    assert {each["Key"]: each["Value"] for each in tags} == {"holdfast:commit": made.commit}
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [("delete", ["--yes"]), ("deploy", []), ("diff", []), ("follow", []), ("status", []), ("kubeconfig", [])],
+)
+def test_no_command_acts_on_a_stack_that_is_no_cluster(commands: Commands, command: str, arguments: list[str]) -> None:
+    cloudformation = commands.harness.client("cloudformation")
+    if stacks.find(cloudformation, "payroll") is None:
+        body = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}, "Outputs": {"Url": {"Value": {"Ref": "Queue"}}}}
+        cloudformation.create_stack(StackName="payroll", TemplateBody=json.dumps(body))
+        cloudformation.get_waiter("stack_create_complete").wait(StackName="payroll", WaiterConfig={"Delay": 1})
+    if command in {"deploy", "diff"}:
+        arguments = ["--template", str(commands.packaged)]
+    code, said = commands.run(command, "--stack", "payroll", *arguments)
+    assert (code, said.count("\n"), "the stack payroll is no cluster of this project" in said) == (2, 1, True), said
+    assert cloudformation.describe_stacks(StackName="payroll")["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE"
 
 
 def test_a_delete_of_a_nested_stack_names_its_root(commands: Commands) -> None:

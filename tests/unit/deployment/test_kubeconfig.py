@@ -67,7 +67,8 @@ class Cluster:
 
     def __init__(self, caller: str = USER, user_id: str = "AIDAALICE") -> None:
         self.caller, self.user_id = caller, user_id
-        self.outputs, self.lists = dict(OUTPUTS), dict(LISTS)
+        self.outputs = OUTPUTS | {"ClusterUuid": ROOT.rsplit("/", 1)[1]}
+        self.lists = dict(LISTS)
         self.authority = Authority()
         self.items: dict[str, dict[str, Any]] = {}
         self.asked: list[dict[str, Any]] = []
@@ -195,6 +196,11 @@ def test_whoever_is_not_listed_is_told_so_and_asks_nothing(file: Path, caller: s
 def test_what_is_no_cluster_is_named(file: Path) -> None:
     cluster = Cluster()
     assert cluster.refused(file, stack="other") == "there is no stack other"
+    cluster.outputs = {"Url": "https://payroll"}
+    assert "prod is no cluster of this project" in cluster.refused(file)
+    cluster.outputs = {}
+    assert "prod is CREATE_COMPLETE and has no output ApiEndpoint" in cluster.refused(file)
+    cluster.outputs = OUTPUTS | {"ClusterUuid": ROOT.rsplit("/", 1)[1]}
     del cluster.outputs["TableName"]
     assert cluster.refused(file) == (
         "prod is CREATE_COMPLETE and has no output TableName: it is no cluster, or not made yet"

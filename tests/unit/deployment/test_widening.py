@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from deployment import firewalls, plans, widening
 from deployment.changes import Change
+from deployment.next_steps import Typed
 from deployment.policies import UNKNOWN
 from deployment.refusal import Refusal
 
@@ -206,8 +207,8 @@ def test_a_refusal_names_every_widening_in_one_line_and_what_allows_it() -> None
     kind, narrow, wide = OPENED["a key policy"]
     opened = widening.found([Change(path, kind, "Modify", before=narrow, after=wide) for path in ("A", "B")])
     with pytest.raises(Refusal, match=r"^[^\n]*A \(AWS::KMS::Key\)[^\n]*B \(AWS::KMS::Key\)[^\n]*SECURITY=1[^\n]*$"):
-        plans.refuse_widenings(opened)
-    plans.refuse_widenings([])
+        plans.refuse_widenings(opened, Typed())
+    plans.refuse_widenings([], Typed())
 
 
 def test_programs_and_people_are_told_the_same() -> None:
@@ -215,7 +216,7 @@ def test_programs_and_people_are_told_the_same() -> None:
     changes = [Change("A", kind, "Modify", before=narrow, after=wide)]
     opened = widening.found(changes)
     assert plans.lines(changes, opened)[-2:] == [
-        "opened (make deploy asks for SECURITY=1):",
+        "opened (a deploy asks for SECURITY=1):",
         "  A (AWS::EC2::SecurityGroup): opens ingress tcp 443-443 from 10.0.0.0/16",
     ]
     assert json.loads(plans.json_of(changes, opened))["widenings"] == [
