@@ -245,12 +245,16 @@ package: function ## Upload the templates of OUT= and code to BUCKET= (PREFIX=, 
 	$(deployment) package $(region) --out '$(OUT)' --code build $(upload) $(if $(stack_was_typed),--stack $(STACK))
 
 .PHONY: deploy
-deploy: $(CHECK) ## Create or update STACK=holdfast (PARAMS=params.json, ROLLBACK=1 lets replacements pass, SECURITY=1 what opens)
-	$(deployment) deploy $(region) $(stack) $(if $(ROLLBACK),--rollback) $(if $(SECURITY),--security)
+deploy: $(CHECK) ## Create or update STACK= from what OUT= was packaged to (PARAMS=params.json, SET='Key=Value …', TAGS=, ROLLBACK=1 lets replacements pass, SECURITY=1 what opens, YES=1 nodes that go)
+	$(deployment) deploy $(region) $(stack) $(if $(ROLLBACK),--rollback) $(if $(SECURITY),--security) $(if $(YES),--yes)
 
 .PHONY: diff
-diff: $(CHECK) ## Print what deploy would change in STACK=, and change nothing (JSON=1)
-	$(deployment) diff $(region) $(stack) $(if $(JSON),--json)
+diff: $(CHECK) ## Print what deploy would change in STACK=, and change nothing (JSON=1, EXIT_CODE=1: fail where anything would)
+	$(deployment) diff $(region) $(stack) $(if $(JSON),--json) $(if $(EXIT_CODE),--exit-code)
+
+.PHONY: rollback
+rollback: $(CHECK) ## Take STACK= back after an update that has failed (UPDATE_FAILED)
+	$(deployment) rollback $(region) --stack $(STACK)
 
 .PHONY: status
 status: $(CHECK) ## Tell the state of the cluster STACK= on one screen, and who has to act (JSON=1)

@@ -9,20 +9,39 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
-from deployment import aws, delete, deploy, follow, kubeconfig, package, parameters, preflight, purge, templates
+from deployment import (
+    aws,
+    delete,
+    deploy,
+    follow,
+    kubeconfig,
+    package,
+    parameters,
+    preflight,
+    purge,
+    rollback,
+    templates,
+)
 from deployment.aws import Account
-from deployment.deploy import Order
+from deployment.change_sets import Order
 from deployment.next_steps import Typed
 from deployment.package import Target
-from deployment.refusal import Refusal
+from deployment.refusal import Refusal, StoppedFollowing
 from deployment.status import command as status
 from deployment.status.command import EXIT_CODES
 
 DONE = 0
 FAILED = 1
 BAD_INPUT = 2
+DIFFERS = 3
 
 _OUT = Path("templates")
+# What is true of a command that Ctrl-C ends before, or without, an operation that goes on.
+_STOPPED = {
+    "package": "nothing was packaged; what was uploaded stays in the bucket",
+    "purge": "nothing was removed but what a line above says",
+    "kubeconfig": "no file was written",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,8 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"AWS refused {error.operation_name}: {aws.code(error)}: {aws.message(error)}", FAILED)
     except (BotoCoreError, WaiterError) as error:
         return _complain(str(error), FAILED)
+    except StoppedFollowing as stopped:
+        return _complain(str(stopped), FAILED)
     except KeyboardInterrupt:
-        return _complain("stopped watching; what was started in AWS goes on there", FAILED)
+        return _complain(f"stopped; {_STOPPED.get(options.command, 'nothing was changed')}", FAILED)
 
 
 def _complain(text: str, exit_code: int) -> int:
@@ -48,7 +69,11 @@ def _complain(text: str, exit_code: int) -> int:
 def _ask(question: str) -> str:
     if not sys.stdin.isatty():
         raise Refusal("there is no terminal to ask on: confirm on the command line (YES=1, CONFIRM=<uuid>)")
-    return input(question)
+    try:
+        return input(question)
+    except EOFError as error:
+        print()
+        raise Refusal("no answer: nothing was done") from error
 
 
 def _account(options: argparse.Namespace) -> Account:
@@ -99,14 +124,25 @@ def _order(options: argparse.Namespace, account: Account) -> Order:
 
 def _deploy(options: argparse.Namespace) -> int:
     account = _account(options)
-    done = deploy.deploy(account, _order(options, account), rollback=options.rollback, security=options.security)
+    done = deploy.deploy(
+        account,
+        _order(options, account),
+        rollback=options.rollback,
+        security=options.security,
+        confirmed=options.yes,
+        ask=_ask,
+    )
     return DONE if done else FAILED
+
+
+def _rollback(options: argparse.Namespace) -> int:
+    return DONE if rollback.run(_account(options), options.stack) else FAILED
 
 
 def _diff(options: argparse.Namespace) -> int:
     account = _account(options)
-    deploy.diff(account, _order(options, account), as_json=options.json)
-    return DONE
+    differs = deploy.diff(account, _order(options, account), as_json=options.json)
+    return DIFFERS if differs and options.exit_code else DONE
 
 
 def _delete(options: argparse.Namespace) -> int:
@@ -151,6 +187,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "diff": _diff,
     "follow": _follow,
     "status": _status,
+    "rollback": _rollback,
     "delete": _delete,
     "purge": _purge,
     "kubeconfig": _kubeconfig,
@@ -197,8 +234,10 @@ def _parser() -> argparse.ArgumentParser:
         if name == "deploy":
             added.add_argument("--rollback", action="store_true", help="replace and, on failure, go back")
             added.add_argument("--security", action="store_true", help="let policies and security groups be opened")
+            added.add_argument("--yes", action="store_true", help="do not ask where nodes go")
         else:
-            added.add_argument("--json", action="store_true")
+            added.add_argument("--json", action="store_true", help="as one JSON object, values in full length")
+            added.add_argument("--exit-code", action="store_true", help="3 where anything would change, 0 for nothing")
 
     added = command(
         "follow",
@@ -214,6 +253,9 @@ def _parser() -> argparse.ArgumentParser:
     added = command("status", f"tell the state of the cluster; {EXIT_CODES}")
     added.add_argument("--stack", default="holdfast")
     added.add_argument("--json", action="store_true")
+
+    added = command("rollback", "take a stack whose update has failed back, and follow that to its end")
+    added.add_argument("--stack", default="holdfast")
 
     added = command("delete", "delete the stack, and print what stays")
     added.add_argument("--stack", default="holdfast")

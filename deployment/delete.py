@@ -11,7 +11,7 @@ from deployment.attachments import Attachment
 from deployment.aws import Aws, code
 from deployment.deletable import after_failure, refuse_unless_deletable
 from deployment.events import Follower
-from deployment.follow import ended
+from deployment.follow import ended, going_on
 from deployment.refusal import Refusal
 from deployment.stacks import Stack
 
@@ -46,8 +46,11 @@ def run(
         # Whoever deletes the cluster takes its people's rights to it back; CloudFormation would stop at them.
         attachments.take_back(aws, attached, say)
         follower.mark(stack.stack_id)
-        _delete(aws, stack)
-    if not ended(follower, stack.stack_id, say):
+    with going_on(stack.stack_id):
+        if stack.status != _GOES_ON:
+            _delete(aws, stack)
+        is_deleted = ended(follower, stack.stack_id, say)
+    if not is_deleted:
         after = stacks.find(cloudformation, stack.stack_id)
         advice = after_failure(stack, after) if after is not None else None
         if advice is not None:

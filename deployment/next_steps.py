@@ -16,6 +16,7 @@ _TAKES = {
     "diff": ("STACK", "PARAMS", "SET", "TAGS", "BUCKET", "OUT", "REGION"),
     "status": ("STACK", "REGION"),
     "follow": ("STACK", "REGION"),
+    "rollback": ("STACK", "REGION"),
     "delete": ("STACK", "REGION"),
     "kubeconfig": ("STACK", "REGION"),
     "purge": ("CLUSTER", "REGION"),

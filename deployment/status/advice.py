@@ -63,7 +63,10 @@ class Advice:
                 failed = "StackEvents[?ends_with(ResourceStatus, '_FAILED')].[LogicalResourceId, ResourceStatusReason]"
                 asked = next_steps.cli(stack, "describe-stack-events", f'--query "{failed}" --output text')
                 again = next_steps.of(stack).make("deploy")
-                return f"see what failed: {asked} ; correct it, and deploy again: {again}"
+                back = (
+                    f"; or go back: {next_steps.of(stack).make('rollback')}" if stack.status == "UPDATE_FAILED" else ""
+                )
+                return f"see what failed: {asked} ; correct it, and deploy again: {again}{back}"
             case _:
                 return None
 

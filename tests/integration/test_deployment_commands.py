@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,6 +67,13 @@ def test_a_deploy_tells_nested_resources_and_ends_with_the_outputs(commands: Com
     assert commands.said[-1].split()[0] == "CertificateAuthorityCommand"
 
 
+def packaged_commit(commands: Commands) -> str:
+    """What the packaged root says; empty outside a checkout."""
+    made = identity.of(json.loads(commands.packaged.read_text(encoding="utf-8")))
+    assert made is not None
+    return made.commit
+
+
 @pytest.mark.slow
 def test_the_packaged_tree_is_what_the_bucket_holds(
     commands: Commands, generated: Generated, monkeypatch: pytest.MonkeyPatch
@@ -73,7 +81,7 @@ def test_the_packaged_tree_is_what_the_bucket_holds(
     _, root = generated("minimal")
     for name, value in commands.harness.environment.items():
         monkeypatch.setenv(name, value)
-    tree = package.package(Account(), root, Target(surroundings.BUCKET), commit=identity.commit())
+    tree = package.package(Account(), root, Target(surroundings.BUCKET), commit=packaged_commit(commands))
     assert tree.text == commands.packaged.read_text(encoding="utf-8")
     assert json.loads(tree.text) == tree.body
     s3 = commands.harness.client("s3")
@@ -176,11 +184,30 @@ def test_templates_of_another_cluster_are_refused_by_package_diff_and_deploy(
     assert [each for each in left if each["ExecutionStatus"] == "AVAILABLE"] == []
 
 
+def test_what_never_changes_is_refused_with_both_values_whatever_is_allowed(
+    commands: Commands, generated: Generated, tmp_path: Path
+) -> None:
+    _, root = generated("minimal")
+    shutil.copytree(root.parent, tmp_path / "templates")
+    services = tmp_path / "templates" / "services.json"
+    services.write_text(services.read_text().replace("100.64.0.0/16", "100.96.0.0/16"))
+    output = tmp_path / "packaged.json"
+    named = ("--out", str(tmp_path / "templates"), "--code", str(root.parents[1] / "build"), "--output", str(output))
+    code, said = commands.run("package", *named, "--bucket", surroundings.BUCKET)
+    assert code == 0, said
+    code, said = commands.run(
+        "deploy", "--stack", STACK, "--template", str(output), "--rollback", "--security", "--yes"
+    )
+    line = "kubernetes.podCidr: 100.64.0.0/16 → 100.96.0.0/16: nothing was done; another value takes another cluster"
+    assert (code, said.splitlines()[-1].endswith(line)) == (2, True), said
+    assert commands.with_stack("deploy") == (0, f"{STACK} has nothing to change\n")
+
+
 def test_a_stack_says_which_commit_created_it_and_its_template_which_made_it(commands: Commands) -> None:
     cloudformation = commands.harness.client("cloudformation")
     made = identity.of(stacks.template(cloudformation, StackName=STACK))
     assert made is not None
-    assert (made.cluster, made.commit) == ("minimal", identity.commit())
+    assert (made.cluster, made.commit) == ("minimal", packaged_commit(commands))
     tags = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["Tags"]
     assert {each["Key"]: each["Value"] for each in tags} == {"holdfast:commit": made.commit}
 

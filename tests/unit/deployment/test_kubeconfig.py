@@ -222,7 +222,7 @@ def test_a_refusal_of_the_agent_is_told_with_its_kind(file: Path) -> None:
 def test_an_answer_that_does_not_come_is_waited_for_for_so_long_and_no_longer(file: Path) -> None:
     cluster = Cluster()
     cluster.answer = lambda _: None
-    assert cluster.refused(file).startswith(f"no answer within {ANSWER_SECONDS} s (no agent has answered): make status")
+    assert cluster.refused(file).startswith(f"no answer within {ANSWER_SECONDS} s (no agent has answered); to see ")
     assert ANSWER_SECONDS <= cluster.now - NOW < ANSWER_SECONDS + 5
 
 

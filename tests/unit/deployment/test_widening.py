@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from deployment import firewalls, plans, widening
 from deployment.changes import Change
 from deployment.next_steps import Typed
+from deployment.plans import Plan
 from deployment.policies import UNKNOWN
 from deployment.refusal import Refusal
 
@@ -215,14 +216,14 @@ def test_programs_and_people_are_told_the_same() -> None:
     kind, narrow, wide = OPENED["a wider range"]
     changes = [Change("A", kind, "Modify", before=narrow, after=wide)]
     opened = widening.found(changes)
-    assert plans.lines(changes, opened)[-2:] == [
+    assert Plan(changes, opened=opened).lines()[-2:] == [
         "opened (a deploy asks for SECURITY=1):",
         "  A (AWS::EC2::SecurityGroup): opens ingress tcp 443-443 from 10.0.0.0/16",
     ]
-    assert json.loads(plans.json_of(changes, opened))["widenings"] == [
+    assert json.loads(Plan(changes, opened=opened).json())["widenings"] == [
         {"path": "A", "type": kind, "what": "opens ingress tcp 443-443 from 10.0.0.0/16"}
     ]
-    assert len(plans.lines(changes, [])) == 2
+    assert len(Plan(changes).lines()) == 2
 
 
 RULES = st.builds(
