@@ -231,7 +231,9 @@ rehearsal-clean: $(CHECK) ## Remove what rehearsals that were killed left behind
 deployment = @PATH="$(CURDIR)/$(check_bin):$$PATH" $(check_python) -m deployment
 region = $(if $(REGION),--region $(REGION))
 parameters = $(if $(PARAMS),--parameters $(PARAMS)) $(foreach pair,$(SET),--set '$(pair)')
-stack = --stack $(STACK) $(if $(BUCKET),--bucket $(BUCKET)) $(foreach pair,$(TAGS),--tag '$(pair)') $(parameters)
+# Not where it is the Makefile's own.
+stack_was_typed = $(filter-out file,$(origin STACK))
+stack = --stack $(STACK) --out '$(OUT)' $(if $(BUCKET),--bucket $(BUCKET)) $(foreach pair,$(TAGS),--tag '$(pair)') $(parameters)
 upload = --bucket "$(BUCKET)" $(if $(PREFIX),--prefix $(PREFIX)) $(if $(KMS_KEY),--kms-key $(KMS_KEY))
 
 .PHONY: preflight
@@ -239,16 +241,20 @@ preflight: $(CHECK) ## Does the account have what the cluster STACK= needs? (PAR
 	$(deployment) preflight $(region) --stack $(STACK) --template $(OUT)/root.json $(parameters) $(if $(JSON),--json)
 
 .PHONY: package
-package: function ## Upload templates and code to BUCKET=, write build/packaged.json
-	$(deployment) package $(region) --template $(OUT)/root.json $(upload)
+package: function ## Upload the templates of OUT= and code to BUCKET= (PREFIX=, KMS_KEY=), write build/packaged/<OUT>.json
+	$(deployment) package $(region) --out '$(OUT)' --code build $(upload) $(if $(stack_was_typed),--stack $(STACK))
 
 .PHONY: deploy
-deploy: $(CHECK) ## Create or update STACK=holdfast (PARAMS=params.json, ROLLBACK=1 lets replacements pass, SECURITY=1 what opens)
-	$(deployment) deploy $(region) $(stack) $(if $(ROLLBACK),--rollback) $(if $(SECURITY),--security)
+deploy: $(CHECK) ## Create or update STACK= from what OUT= was packaged to (PARAMS=params.json, SET='Key=Value …', TAGS=, ROLLBACK=1 lets replacements pass, SECURITY=1 what opens, YES=1 nodes that go)
+	$(deployment) deploy $(region) $(stack) $(if $(ROLLBACK),--rollback) $(if $(SECURITY),--security) $(if $(YES),--yes)
 
 .PHONY: diff
-diff: $(CHECK) ## Print what deploy would change in STACK=, and change nothing (JSON=1)
-	$(deployment) diff $(region) $(stack) $(if $(JSON),--json)
+diff: $(CHECK) ## Print what deploy would change in STACK=, and change nothing (JSON=1, EXIT_CODE=1: fail where anything would)
+	$(deployment) diff $(region) $(stack) $(if $(JSON),--json) $(if $(EXIT_CODE),--exit-code)
+
+.PHONY: rollback
+rollback: $(CHECK) ## Take STACK= back after an update that has failed (UPDATE_FAILED)
+	$(deployment) rollback $(region) --stack $(STACK)
 
 .PHONY: status
 status: $(CHECK) ## Tell the state of the cluster STACK= on one screen, and who has to act (JSON=1)

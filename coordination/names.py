@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import StrEnum
 
 CLUSTER_TAG = "holdfast:cluster"
+COMMIT_TAG = "holdfast:commit"
+"""Of a stack: the commit of the project that created it, as `git describe` writes one, with -dirty where it was."""
 ROLE_TAG = "holdfast:role"
 SLOT_TAG = "holdfast:slot"
 POOL_TAG = "holdfast:pool"
@@ -19,6 +21,20 @@ SIGNALLED_LABEL = "node-restriction.kubernetes.io/holdfast-signalled"
 
 CONTROL_PLANE_ROLE = "control-plane"
 WORKER_ROLE = "worker"
+
+IDENTITY_METADATA = "Holdfast"
+"""The key of each template's Metadata under which it is said what made it."""
+
+
+class Identity(StrEnum):
+    """What is said there."""
+
+    CLUSTER = "Cluster"
+    CONFIGURATION = "ConfigurationDigest"
+    VERSION = "GeneratorVersion"
+    COMMIT = "Commit"
+    """Of the root once it is packaged: as COMMIT_TAG."""
+
 
 # The port of the Kubernetes API, on the balancer and on every control plane.
 API_PORT = 6443

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from deployment import stacks
 from deployment.aws import Aws
 from deployment.digests import Digests, meaning, parsed
 from deployment.refusal import Refusal
@@ -55,15 +56,14 @@ def unlike_built(aws: Aws, stack_id: str, build: Build) -> list[str]:
     cloudformation = aws.client("cloudformation")
     different: list[str] = []
     # A root template that is too large for a request was in the bucket, too.
-    if meaning(_original(cloudformation, StackName=stack_id)) != meaning(json.dumps(build.root)):
+    if meaning(stacks.original(cloudformation, StackName=stack_id)) != meaning(json.dumps(build.root)):
         different.append("the stack's own template is not the one that was built")
     for path, holder, body in _made(cloudformation, stack_id, build):
         if body is None:
             different.append(f"the template of {path} is not the one that was built")
             continue
         for name, place, _ in _functions(body):
-            found = cloudformation.describe_stack_resource(StackName=holder, LogicalResourceId=name)
-            function = found["StackResourceDetail"]["PhysicalResourceId"]
+            function = stacks.physical_id(cloudformation, holder, name)
             running = aws.client("lambda").get_function_configuration(FunctionName=function)["CodeSha256"]
             if base64.b64decode(running).hex() != build.digests.code.get(place):
                 different.append(f"the code of {path}/{name} is not the one that was built")
@@ -89,7 +89,7 @@ class _Comparison:
 
     def look(self, change_set: str, built: str, name: str) -> None:
         """Raises Refusal where the change set is not about the template that was built."""
-        text = _original(self._cloudformation, ChangeSetName=change_set)
+        text = stacks.original(self._cloudformation, ChangeSetName=change_set)
         _look_at_template(text, meaning(built), name)
         self._look_below(change_set, parsed(text))
 
@@ -98,7 +98,7 @@ class _Comparison:
             _look_at_code(self._s3, place, version, _known(self._digests.code, place))
         for name, nested in _nested(self._cloudformation, change_set):
             url = body["Resources"][name]["Properties"]["TemplateURL"]
-            text = _original(self._cloudformation, ChangeSetName=nested)
+            text = stacks.original(self._cloudformation, ChangeSetName=nested)
             _look_at_template(text, _known(self._digests.templates, url), url)
             self._look_below(nested, parsed(text))
 
@@ -117,17 +117,10 @@ def _made(cloudformation: Any, stack_id: str, build: Build) -> Iterator[tuple[st
     for name, resource in build.root["Resources"].items():
         if resource["Type"] != _STACK:
             continue
-        found = cloudformation.describe_stack_resource(StackName=stack_id, LogicalResourceId=name)
-        holder = found["StackResourceDetail"]["PhysicalResourceId"]
-        text = _original(cloudformation, StackName=holder)
+        holder = stacks.physical_id(cloudformation, stack_id, name)
+        text = stacks.original(cloudformation, StackName=holder)
         known = meaning(text) == build.digests.templates.get(resource["Properties"]["TemplateURL"])
         yield name, holder, parsed(text) if known else None
-
-
-def _original(cloudformation: Any, **which: str) -> str:
-    """The template as it was submitted; boto3 gives one in JSON as an object."""
-    body = cloudformation.get_template(**which, TemplateStage="Original")["TemplateBody"]
-    return body if isinstance(body, str) else json.dumps(body)
 
 
 def _urls(body: Body) -> Iterator[str]:
@@ -146,7 +139,7 @@ def _functions(body: Body) -> Iterator[tuple[str, str, str | None]]:
 
 def _known(digests: Mapping[str, str], name: str) -> str:
     if name not in digests:
-        raise Refusal(f"{name} was not built here: make package")
+        raise Refusal(f"{name} was not built here: package again, and deploy that")
     return digests[name]
 
 

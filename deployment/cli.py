@@ -9,19 +9,39 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
-from deployment import aws, delete, deploy, follow, kubeconfig, package, parameters, preflight, purge
+from deployment import (
+    aws,
+    delete,
+    deploy,
+    follow,
+    kubeconfig,
+    package,
+    parameters,
+    preflight,
+    purge,
+    rollback,
+    templates,
+)
 from deployment.aws import Account
-from deployment.deploy import Order
+from deployment.change_sets import Order
+from deployment.next_steps import Typed
 from deployment.package import Target
-from deployment.refusal import Refusal
+from deployment.refusal import Refusal, StoppedFollowing
 from deployment.status import command as status
 from deployment.status.command import EXIT_CODES
 
 DONE = 0
 FAILED = 1
 BAD_INPUT = 2
+DIFFERS = 3
 
-_PACKAGED = Path("build/packaged.json")
+_OUT = Path("templates")
+# What is true of a command that Ctrl-C ends before, or without, an operation that goes on.
+_STOPPED = {
+    "package": "nothing was packaged; what was uploaded stays in the bucket",
+    "purge": "nothing was removed but what a line above says",
+    "kubeconfig": "no file was written",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,8 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"AWS refused {error.operation_name}: {aws.code(error)}: {aws.message(error)}", FAILED)
     except (BotoCoreError, WaiterError) as error:
         return _complain(str(error), FAILED)
+    except StoppedFollowing as stopped:
+        return _complain(str(stopped), FAILED)
     except KeyboardInterrupt:
-        return _complain("stopped watching; what was started in AWS goes on there", FAILED)
+        return _complain(f"stopped; {_STOPPED.get(options.command, 'nothing was changed')}", FAILED)
 
 
 def _complain(text: str, exit_code: int) -> int:
@@ -47,7 +69,11 @@ def _complain(text: str, exit_code: int) -> int:
 def _ask(question: str) -> str:
     if not sys.stdin.isatty():
         raise Refusal("there is no terminal to ask on: confirm on the command line (YES=1, CONFIRM=<uuid>)")
-    return input(question)
+    try:
+        return input(question)
+    except EOFError as error:
+        print()
+        raise Refusal("no answer: nothing was done") from error
 
 
 def _account(options: argparse.Namespace) -> Account:
@@ -59,33 +85,71 @@ def _account(options: argparse.Namespace) -> Account:
 
 def _package(options: argparse.Namespace) -> int:
     target = Target(options.bucket, options.prefix, options.kms_key, options.region)
-    package.run(Account(options.region), options.template, target, options.output)
+    template = options.template or options.out / "root.json"
+    output = options.output or templates.packaged_file(template.parent)
+    account = Account(options.region)
+    package.run(account, template, target, output, code=options.code, typed=_typed(options, account))
     return DONE
 
 
-def _order(options: argparse.Namespace) -> Order:
+def _typed(options: argparse.Namespace, account: Account) -> Typed:
+    """What was typed, for next steps."""
+
+    def typed(name: str) -> str:
+        return str(getattr(options, name, None) or "")
+
+    return Typed(
+        stack=typed("stack"),
+        region=account.region or "",
+        out=typed("out"),
+        parameters=typed("parameters"),
+        settings=tuple(getattr(options, "set", ())),
+        tags=tuple(getattr(options, "tag", ())),
+        bucket=typed("bucket"),
+        prefix=typed("prefix"),
+        kms_key=typed("kms_key"),
+    )
+
+
+def _order(options: argparse.Namespace, account: Account) -> Order:
     return Order(
         stack=options.stack,
-        template=options.template,
+        template=options.template or templates.packaged_file(options.out),
         given=parameters.read(options.parameters, options.set),
         tags=parameters.tags(options.tag),
         bucket=options.bucket,
+        typed=_typed(options, account),
     )
 
 
 def _deploy(options: argparse.Namespace) -> int:
-    done = deploy.deploy(_account(options), _order(options), rollback=options.rollback, security=options.security)
+    account = _account(options)
+    done = deploy.deploy(
+        account,
+        _order(options, account),
+        rollback=options.rollback,
+        security=options.security,
+        confirmed=options.yes,
+        ask=_ask,
+    )
     return DONE if done else FAILED
 
 
+def _rollback(options: argparse.Namespace) -> int:
+    return DONE if rollback.run(_account(options), options.stack) else FAILED
+
+
 def _diff(options: argparse.Namespace) -> int:
-    deploy.diff(_account(options), _order(options), as_json=options.json)
-    return DONE
+    account = _account(options)
+    differs = deploy.diff(account, _order(options, account), as_json=options.json)
+    return DIFFERS if differs and options.exit_code else DONE
 
 
 def _delete(options: argparse.Namespace) -> int:
     account, told = _account(options), not options.stacks_only
-    return DONE if delete.run(account, options.stack, confirmed=options.yes, ask=_ask, resources=told) else FAILED
+    region = str(account.region)
+    done = delete.run(account, options.stack, confirmed=options.yes, ask=_ask, resources=told, region=region)
+    return DONE if done else FAILED
 
 
 def _follow(options: argparse.Namespace) -> int:
@@ -123,6 +187,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "diff": _diff,
     "follow": _follow,
     "status": _status,
+    "rollback": _rollback,
     "delete": _delete,
     "purge": _purge,
     "kubeconfig": _kubeconfig,
@@ -141,29 +206,38 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--region", help="instead of the environment's")
         return added
 
+    def takes_out(added: argparse.ArgumentParser) -> None:
+        added.add_argument("--out", type=Path, default=_OUT, metavar="FOLDER", help="of the templates (%(default)s)")
+
     def takes_parameters(added: argparse.ArgumentParser) -> None:
         added.add_argument("--parameters", type=Path, metavar="FILE", help="JSON, as in the README")
         added.add_argument("--set", action="append", default=[], metavar="Key=Value", help="overrides the file")
 
     added = command("package", "upload templates and code, write the template that refers to the uploads")
-    added.add_argument("--template", type=Path, default=Path("templates/root.json"))
-    added.add_argument("--bucket", required=True)
-    added.add_argument("--prefix")
-    added.add_argument("--kms-key")
-    added.add_argument("--output", type=Path, default=_PACKAGED)
+    takes_out(added)
+    added.add_argument("--template", type=Path, help="the root template; root.json in the folder of --out by default")
+    added.add_argument("--code", type=Path, metavar="FOLDER", help="of the functions' code; beside the templates' own")
+    added.add_argument("--bucket", required=True, help="where uploads go")
+    added.add_argument("--prefix", help="what the names of uploads begin with")
+    added.add_argument("--kms-key", help="encrypts uploads; the bucket's own default does without it")
+    added.add_argument("--output", type=Path, help="build/packaged/<folder of --out>.json by default")
+    added.add_argument("--stack", help="refuse templates of another cluster than this stack, where it is there")
 
     for name, text in (("deploy", "create or update the stack"), ("diff", "print what deploy would change")):
         added = command(name, text)
         added.add_argument("--stack", default="holdfast")
-        added.add_argument("--template", type=Path, default=_PACKAGED)
+        takes_out(added)
+        added.add_argument("--template", type=Path, help="what was packaged; of the folder of --out by default")
         added.add_argument("--bucket", help="for a root template beyond 51,200 bytes")
         added.add_argument("--tag", action="append", default=[], metavar="Key=Value", help="a tag of the stack")
         takes_parameters(added)
         if name == "deploy":
             added.add_argument("--rollback", action="store_true", help="replace and, on failure, go back")
             added.add_argument("--security", action="store_true", help="let policies and security groups be opened")
+            added.add_argument("--yes", action="store_true", help="do not ask where nodes go")
         else:
-            added.add_argument("--json", action="store_true")
+            added.add_argument("--json", action="store_true", help="as one JSON object, values in full length")
+            added.add_argument("--exit-code", action="store_true", help="3 where anything would change, 0 for nothing")
 
     added = command(
         "follow",
@@ -179,6 +253,9 @@ def _parser() -> argparse.ArgumentParser:
     added = command("status", f"tell the state of the cluster; {EXIT_CODES}")
     added.add_argument("--stack", default="holdfast")
     added.add_argument("--json", action="store_true")
+
+    added = command("rollback", "take a stack whose update has failed back, and follow that to its end")
+    added.add_argument("--stack", default="holdfast")
 
     added = command("delete", "delete the stack, and print what stays")
     added.add_argument("--stack", default="holdfast")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from deployment import next_steps
+from deployment.next_steps import cli
 from deployment.refusal import Refusal
 from deployment.stacks import Stack
 
@@ -22,17 +24,13 @@ _NEVER_WAS = {
 
 def refuse_unless_deletable(stack: Stack) -> None:
     """Raises Refusal, with the commands that lead to a deletion, where none can begin now."""
-    if stack.root_id and stack.root_id != stack.stack_id:
-        # CloudFormation would delete it, and leave a root without one of its layers.
-        root = stack.root_id.split("/")[1]
-        raise Refusal(f"{stack.name} is nested in {root}, and is deleted with it: {_command(root, stack.region)}")
     if stack.protected:
-        lift = _cli(stack, "update-termination-protection", "--no-enable-termination-protection")
+        lift = cli(stack, "update-termination-protection", "--no-enable-termination-protection")
         raise Refusal(f"{stack.name} is protected against deletion; type first: {lift} && {command(stack)}")
     first = _FIRST.get(stack.status)
     if first is not None:
         # A wait fails where a rollback does, and what has failed can be deleted: so `make delete` comes in any case.
-        commands = " && ".join(_cli(stack, each) for each in first)
+        commands = " && ".join(cli(stack, each) for each in first)
         raise Refusal(
             f"{stack.name} is {stack.status}, and CloudFormation deletes no stack in an update; type first: "
             f"{commands}; {command(stack)}"
@@ -45,7 +43,7 @@ def after_failure(before: Stack, after: Stack) -> str | None:
         return None
     if before.status != _FAILED:
         return f"what is left stays as it is; remove what is in its way, then: {command(after)}"
-    force = _cli(after, "delete-stack", "--deletion-mode FORCE_DELETE_STACK")
+    force = cli(after, "delete-stack", "--deletion-mode FORCE_DELETE_STACK")
     return (
         f"it failed before, too; remove what is in its way, then: {command(after)}; as the last resort {force} ends "
         f"the stack alone: what it could not delete stays, costs as before, and carries the tag "
@@ -61,13 +59,4 @@ def after_failed_creation(stack: Stack) -> str | None:
 
 def command(stack: Stack) -> str:
     """What to type to delete the stack."""
-    return _command(stack.name, stack.region)
-
-
-def _command(name: str, region: str) -> str:
-    return f"make delete STACK={name} REGION={region}"
-
-
-def _cli(stack: Stack, verb: str, options: str = "") -> str:
-    named = f"aws cloudformation {verb} --region {stack.region} --stack-name {stack.name}"
-    return f"{named} {options}" if options else named
+    return next_steps.of(stack).make("delete")

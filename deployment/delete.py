@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from botocore.exceptions import ClientError
 
-from deployment import attachments, retained, stacks
+from deployment import attachments, clusters, next_steps, retained, stacks
 from deployment.attachments import Attachment
 from deployment.aws import Aws, code
 from deployment.deletable import after_failure, refuse_unless_deletable
 from deployment.events import Follower
-from deployment.follow import ended
+from deployment.follow import ended, going_on
 from deployment.refusal import Refusal
 from deployment.stacks import Stack
 
@@ -26,6 +26,7 @@ def run(
     confirmed: bool,
     ask: Callable[[str], str],
     resources: bool = True,
+    region: str = "",
     say: Callable[[str], None] = print,
 ) -> bool:
     """Deletes the stack and follows it; True when it is gone. A deletion that goes on already is followed.
@@ -33,7 +34,7 @@ def run(
     Raises Refusal when nothing was done: the answer is not the stack's name, or it cannot be deleted as it is now.
     """
     cloudformation = aws.client("cloudformation")
-    stack = _deletable(aws, name)
+    stack = _deletable(aws, name, region)
     follower = Follower(cloudformation, say, resources)
     if stack.status == _GOES_ON:
         say(f"{stack.name} is being deleted already")
@@ -45,22 +46,30 @@ def run(
         # Whoever deletes the cluster takes its people's rights to it back; CloudFormation would stop at them.
         attachments.take_back(aws, attached, say)
         follower.mark(stack.stack_id)
-        _delete(aws, stack)
-    if not ended(follower, stack.stack_id, say):
+    with going_on(stack.stack_id):
+        if stack.status != _GOES_ON:
+            _delete(aws, stack)
+        is_deleted = ended(follower, stack.stack_id, say)
+    if not is_deleted:
         after = stacks.find(cloudformation, stack.stack_id)
         advice = after_failure(stack, after) if after is not None else None
         if advice is not None:
             say(advice)
         return False
-    _tell_kept(aws, stack.uuid, say)
+    _tell_kept(aws, stack, say)
     return True
 
 
-def _deletable(aws: Aws, name: str) -> Stack:
+def _deletable(aws: Aws, name: str, region: str) -> Stack:
     """The stack as it is now. Raises Refusal where there is none, and where it cannot be deleted."""
-    stack = stacks.find(aws.client("cloudformation"), name)
+    cloudformation = aws.client("cloudformation")
+    stack = stacks.find(cloudformation, name)
     if stack is None or stack.status == _DELETED:
-        raise Refusal(f"there is no stack {name}; make purge CLUSTER={name} removes what an earlier deletion kept")
+        purge = next_steps.purge(name, region)
+        raise Refusal(f"there is no stack {name}; what an earlier deletion kept goes with: {purge}")
+    # CloudFormation would delete a nested stack, and leave a root without one of its layers.
+    clusters.refuse_nested(stack, "delete")
+    clusters.refuse_foreign(cloudformation, stack)
     refuse_unless_deletable(stack)
     return stack
 
@@ -83,16 +92,16 @@ def _delete(aws: Aws, stack: Stack) -> None:
         aws.client("cloudformation").delete_stack(StackName=stack.stack_id)
     except ClientError as error:
         if code(error) == "ValidationError":
-            _deletable(aws, stack.stack_id)
+            _deletable(aws, stack.stack_id, stack.region)
         raise
 
 
-def _tell_kept(aws: Aws, uuid: str, say: Callable[[str], None]) -> None:
-    kept = retained.survey(aws, uuid).kept
+def _tell_kept(aws: Aws, stack: Stack, say: Callable[[str], None]) -> None:
+    kept = retained.survey(aws, stack.uuid).kept
     if not kept:
         say("nothing was kept")
         return
     say("kept (this release takes no backups of etcd):")
     for thing in kept:
         say(f"  {thing.kind:<10}  {thing.identity}  costs {thing.cost}")
-    say(f"to remove it for good: make purge CLUSTER={uuid}")
+    say(f"to remove it for good: {next_steps.purge(stack.uuid, stack.region)}")

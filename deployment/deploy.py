@@ -3,28 +3,39 @@ update is read as a change set before anything happens."""
 
 from __future__ import annotations
 
-import time
-import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deployment import built, changes, deletable, digests, parameters, plans, stacks, templates, widening
+from coordination.names import COMMIT_TAG
+from deployment import (
+    built,
+    change_sets,
+    clusters,
+    deletable,
+    digests,
+    fixed,
+    identity,
+    next_steps,
+    parameters,
+    plans,
+    stacks,
+    templates,
+)
 from deployment.aws import Aws
 from deployment.built import Build
+from deployment.change_sets import CAPABILITIES, Order
 from deployment.changes import Change
+from deployment.effects import Effect
 from deployment.events import Follower
-from deployment.follow import ended
+from deployment.follow import ended, going_on
 from deployment.launches import FailedLaunches
+from deployment.next_steps import Typed
+from deployment.plans import Plan
 from deployment.refusal import Refusal
 from deployment.stacks import Stack
 from deployment.update_check import refuse_unless_healthy
-
-# The templates make roles, but name none of them: CAPABILITY_NAMED_IAM is not needed.
-CAPABILITIES = ["CAPABILITY_IAM"]
 
 _UPDATABLE = {
     "CREATE_COMPLETE",
@@ -36,80 +47,128 @@ _UPDATABLE = {
 }
 
 
-@dataclass(frozen=True)
-class Order:
-    """What to deploy: the packaged template, the stack's name, the values that were given, and its tags."""
+# Where an update ends that has failed and was not rolled back.
+_STOPPED = "UPDATE_FAILED"
 
-    stack: str
-    template: Path
-    given: dict[str, str]
-    tags: list[dict[str, str]]
-    # Where a root template goes that is too large for a request.
-    bucket: str | None = None
+
+def _nobody(question: str) -> str:
+    raise Refusal("there is nobody to ask")
 
 
 def deploy(
-    aws: Aws, order: Order, *, rollback: bool, security: bool = False, say: Callable[[str], None] = print
+    aws: Aws,
+    order: Order,
+    *,
+    rollback: bool,
+    security: bool = False,
+    confirmed: bool = False,
+    ask: Callable[[str], str] = _nobody,
+    say: Callable[[str], None] = print,
 ) -> bool:
     """Creates or updates the stack and follows it to its end; True when it succeeded.
 
     An update keeps what it has done when it fails (a later failure must not walk upgraded slots back), unless
     `rollback`. CloudFormation then refuses replacements half-way, so they are refused here first. So is an update that
-    opens a policy or a security group, unless `security`. Raises Refusal, too, for what was not built here.
+    opens a policy or a security group, unless `security`; where nodes or pools go, it asks, unless `confirmed`. Raises
+    Refusal, too, for what was not built here, and for what never changes in the life of a cluster.
     """
     cloudformation = aws.client("cloudformation")
     existing = stacks.find(cloudformation, order.stack)
     if existing is None or existing.status == "DELETE_COMPLETE":
         return _create(aws, order, say)
+    _refuse_other_stacks(cloudformation, existing, "deploy")
     _refuse_unless_updatable(existing)
+    if rollback and existing.status == _STOPPED:
+        raise Refusal(
+            f"{existing.name} is {_STOPPED}, from which no update may roll back; type first: "
+            f"{next_steps.of(existing).make('rollback')}"
+        )
     build = _build(order)
-    with_changes = _change_set(aws, order, existing, build.root)
+    clusters.refuse_other_cluster(cloudformation, existing, build.root, order.typed)
+    # A change set of other zones may fail at what only they cause.
+    fixed.refuse(fixed.of_parameters(existing.parameters, order.given))
+    with_changes = change_sets.create(aws, order, existing, build.root)
     try:
-        planned = _planned(cloudformation, with_changes)
-        if not planned:
-            _discard(cloudformation, with_changes)
-            say(f"{order.stack} has nothing to change")
+        plan = change_sets.plan(aws, order, existing, build.root, with_changes)
+        if plan.is_empty:
+            change_sets.discard(cloudformation, with_changes)
+            for line in [f"{order.stack} has nothing to change", *plan.lines()]:
+                say(line)
             return True
         built.refuse_other_changes(aws, with_changes, build)
-        opened = widening.found(planned)
-        for line in plans.lines(planned, opened):
+        for line in plan.lines():
             say(line)
+        fixed.refuse(plan.fixed)
         if not rollback:
-            _refuse_replacements(planned)
+            _refuse_replacements(plan.changes, existing, order.typed)
         if not security:
-            plans.refuse_widenings(opened)
-        refuse_unless_healthy(aws, existing.stack_id, build.root, planned, say)
-    except (Refusal, BotoCoreError, ClientError):
-        _discard(cloudformation, with_changes)
+            plans.refuse_widenings(plan.opened, order.typed)
+        refuse_unless_healthy(aws, existing.stack_id, build.root, plan.changes, say)
+        if not confirmed:
+            _ask_for_nodes(plan.effects, existing, order.typed, ask)
+    except (Refusal, BotoCoreError, ClientError, KeyboardInterrupt):
+        change_sets.discard(cloudformation, with_changes)
         raise
     follower = Follower(cloudformation, say, launches=_launches(aws, existing.stack_id, say))
     follower.mark(existing.stack_id)
-    cloudformation.execute_change_set(ChangeSetName=with_changes, DisableRollback=not rollback)
-    return ended(follower, existing.stack_id, say) and _is_built(aws, existing.stack_id, build, say)
+    with going_on(existing.stack_id):
+        cloudformation.execute_change_set(ChangeSetName=with_changes, DisableRollback=not rollback)
+        if ended(follower, existing.stack_id, say):
+            return _is_built(aws, existing.stack_id, build, say)
+        _say_way_out(cloudformation, existing.stack_id, order.typed, say)
+    return False
 
 
-def diff(aws: Aws, order: Order, *, as_json: bool = False, say: Callable[[str], None] = print) -> None:
-    """Tells what `deploy` would change, and leaves nothing behind. Raises Refusal."""
+def diff(aws: Aws, order: Order, *, as_json: bool = False, say: Callable[[str], None] = print) -> bool:
+    """Tells what `deploy` would change, and leaves nothing behind; True for anything. Raises Refusal."""
     cloudformation = aws.client("cloudformation")
     existing = stacks.find(cloudformation, order.stack)
     if existing is None:
-        if as_json:
-            say(plans.json_of([], [], exists=False))
-        else:
-            say(f"there is no stack {order.stack}: make deploy would create it")
-        return
+        plan = Plan(exists=False)
+        say(plan.json() if as_json else f"there is no stack {order.stack}; to create it: {order.typed.make('deploy')}")
+        return True
+    _refuse_other_stacks(cloudformation, existing, "diff")
     _refuse_unless_updatable(existing)
-    change_set = _change_set(aws, order, existing, templates.load(order.template, "make package"))
-    try:
-        planned = _planned(cloudformation, change_set)
-    finally:
-        _discard(cloudformation, change_set)
-    opened = widening.found(planned)
+    template = templates.load(order.template, order.typed.make("package"))
+    clusters.refuse_other_cluster(cloudformation, existing, template, order.typed)
+    plan = Plan(fixed=fixed.of_parameters(existing.parameters, order.given))
+    if not plan.fixed:
+        change_set = change_sets.create(aws, order, existing, template)
+        try:
+            plan = change_sets.plan(aws, order, existing, template, change_set)
+        finally:
+            change_sets.discard(cloudformation, change_set)
     if as_json:
-        say(plans.json_of(planned, opened))
-        return
-    for line in plans.lines(planned, opened) if planned else [f"{order.stack} has nothing to change"]:
+        say(plan.json())
+        return not plan.is_empty
+    for line in [*([f"{order.stack} has nothing to change"] if plan.is_empty else []), *plan.lines()]:
         say(line)
+    return not plan.is_empty
+
+
+def _ask_for_nodes(found: Sequence[Effect], existing: Stack, typed: Typed, ask: Callable[[str], str]) -> None:
+    """Raises Refusal where nodes go and nobody says yes."""
+    going = "; ".join(each.line for each in found if each.goes)
+    if not going:
+        return
+    try:
+        answer = ask(f"Nodes go for good: {going}. Type the stack's name to do it: ")
+    except Refusal as refusal:
+        raise Refusal(f"nodes would go for good: {going}: {refusal}: {typed.make('deploy', YES='1')}") from refusal
+    if answer.strip() != existing.name:
+        raise Refusal(f"{existing.name} is left as it is: the answer was not its name")
+
+
+def _say_way_out(cloudformation: Any, stack_id: str, typed: Typed, say: Callable[[str], None]) -> None:
+    after = stacks.find(cloudformation, stack_id)
+    if after is not None and after.status == _STOPPED:
+        back = next_steps.of(after).make("rollback")
+        say(f"what was done is left done: correct the reason, and {typed.make('deploy')} goes on; to go back: {back}")
+
+
+def _refuse_other_stacks(cloudformation: Any, existing: Stack, target: str) -> None:
+    clusters.refuse_nested(existing, target)
+    clusters.refuse_foreign(cloudformation, existing)
 
 
 def _create(aws: Aws, order: Order, say: Callable[[str], None]) -> bool:
@@ -123,11 +182,13 @@ def _create(aws: Aws, order: Order, say: Callable[[str], None]) -> bool:
         Parameters=given,
         Capabilities=CAPABILITIES,
         OnFailure="ROLLBACK",
-        Tags=order.tags,
+        Tags=[*order.tags, *_commit_tag(build.root)],
         **templates.argument(aws, order.template, order.bucket),
     )
     stack_id = answer["StackId"]
-    if ended(Follower(cloudformation, say, launches=_launches(aws, stack_id, say)), stack_id, say):
+    with going_on(stack_id):
+        is_made = ended(Follower(cloudformation, say, launches=_launches(aws, stack_id, say)), stack_id, say)
+    if is_made:
         _protect(aws, stack_id, say)
         return _is_built(aws, stack_id, build, say)
     after = stacks.find(cloudformation, stack_id)
@@ -138,7 +199,19 @@ def _create(aws: Aws, order: Order, say: Callable[[str], None]) -> bool:
 
 
 def _build(order: Order) -> Build:
-    return Build(templates.load(order.template, "make package"), digests.load(order.template))
+    remedy = order.typed.make("package")
+    return Build(templates.load(order.template, remedy), digests.load(order.template, remedy))
+
+
+def _commit_tag(root: templates.Body) -> list[dict[str, str]]:
+    """The tag that says which commit created the stack; none where that is not known.
+
+    An update leaves it: CloudFormation hands a changed tag of a stack to every resource below, and each of them would
+    be an update of its own, for no reason but another commit. The root's Metadata says which commit came last.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html
+    """
+    made = identity.of(root)
+    return [{"Key": COMMIT_TAG, "Value": made.commit}] if made is not None and made.commit else []
 
 
 def _is_built(aws: Aws, stack_id: str, build: Build, say: Callable[[str], None]) -> bool:
@@ -176,41 +249,19 @@ def _refuse_unless_updatable(stack: Stack) -> None:
     if stack.status == "REVIEW_IN_PROGRESS" or not stack.busy:
         remedy = f"it has to be deleted first: {deletable.command(stack)}"
         if stack.status == "UPDATE_ROLLBACK_FAILED":
-            remedy = f"finish its rollback first: aws cloudformation continue-update-rollback --stack-name {stack.name}"
+            remedy = f"finish its rollback first: {next_steps.cli(stack, 'continue-update-rollback')}"
         raise Refusal(f"{stack.name} is {stack.status} and cannot be updated; {remedy}")
     raise Refusal(f"{stack.name} is {stack.status}: wait for the operation that is under way")
 
 
-def _refuse_replacements(planned: Sequence[Change]) -> None:
+def _refuse_replacements(planned: Sequence[Change], existing: Stack, typed: Typed) -> None:
     replaced = [change.path for change in planned if change.replaced]
-    if replaced:
-        raise Refusal(
-            f"the update would replace {', '.join(replaced)}, which CloudFormation does only when the update may roll "
-            "back: ROLLBACK=1 allows both"
-        )
-
-
-def _change_set(aws: Aws, order: Order, existing: Stack, template: templates.Body) -> str:
-    """Starts the change set with its nested ones; its id."""
-    request: dict[str, Any] = {
-        "StackName": existing.stack_id,
-        "ChangeSetName": f"holdfast-{uuid.uuid4().hex}",
-        "ChangeSetType": "UPDATE",
-        "IncludeNestedStacks": True,
-        "Parameters": parameters.for_stack(template, order.given, existing.parameters),
-        "Capabilities": CAPABILITIES,
-        **templates.argument(aws, order.template, order.bucket),
-    }
-    if order.tags:  # none given: the stack keeps those that it has
-        request["Tags"] = order.tags
-    return str(aws.client("cloudformation").create_change_set(**request)["Id"])
-
-
-def _planned(cloudformation: Any, change_set: str) -> list[Change]:
-    if not changes.settled(cloudformation, change_set, time.sleep):
-        return []
-    return list(changes.read(cloudformation, change_set))
-
-
-def _discard(cloudformation: Any, change_set: str) -> None:
-    cloudformation.delete_change_set(ChangeSetName=change_set)
+    if not replaced:
+        return
+    step = typed.make("deploy", ROLLBACK="1")
+    if existing.status == _STOPPED:
+        step = f"{next_steps.of(existing).make('rollback')} && {step}"
+    raise Refusal(
+        f"the update would replace {', '.join(replaced)}, which CloudFormation does only when the update may roll "
+        f"back; to allow both: {step}"
+    )

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from deployment import identity
 from deployment.packaged_tree import PackagedTemplate
 from deployment.refusal import Refusal
 
@@ -28,10 +29,12 @@ class Digests:
 def meaning(text: str) -> str | None:
     """The digest of what a template says: JSON and YAML, order and white space are all the same.
 
-    CloudFormation need not give a template back byte by byte. None for what is no template.
+    CloudFormation need not give a template back byte by byte. It does not update Metadata alone either (user guide,
+    "CloudFormation template Metadata syntax"): a nested stack in which nothing else has changed keeps saying what made
+    it first, so that is left out. None for what is no template.
     """
     try:
-        body = parsed(text)
+        body = identity.without(parsed(text))
     except ValueError:
         return None
     return hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
@@ -75,13 +78,13 @@ def text_of(digests: Digests) -> str:
     return json.dumps(asdict(digests), indent=1, sort_keys=True) + "\n"
 
 
-def load(packaged: Path) -> Digests:
-    """The digests beside a packaged template. Raises Refusal, with what to type, where they are not there."""
+def load(packaged: Path, remedy: str) -> Digests:
+    """The digests beside a packaged template; `remedy` is what to type where they are not there. Raises Refusal."""
     path = beside(packaged)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return Digests(dict(content["templates"]), dict(content["code"]))
     except FileNotFoundError as error:
-        raise Refusal(f"{path} is not there, so nothing tells what was built: make package makes it") from error
+        raise Refusal(f"{path} is not there, so nothing tells what was built: type {remedy}") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Refusal(f"{path} holds no digests of uploads ({error!r}): make package makes it anew") from error
+        raise Refusal(f"{path} holds no digests of uploads ({error!r}): type {remedy}") from error

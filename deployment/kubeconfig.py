@@ -26,9 +26,10 @@ from coordination.fields import Malformed
 from coordination.names import AccessGroup
 from coordination.outcomes import Done, NoTable, Unknown
 from coordination.writes import ABSENT
-from deployment import stacks
+from deployment import clusters, next_steps, stacks
 from deployment.aws import Aws
 from deployment.client_key import ClientKey
+from deployment.next_steps import Typed
 from deployment.refusal import Refusal
 
 ANSWER_SECONDS = 90
@@ -63,6 +64,7 @@ class _Cluster:
     server: str
     table: str
     lists: Mapping[AccessGroup, tuple[str, ...]]
+    typed: Typed
 
 
 def wanted(stack: str, group: str, hours: str, file: Path | None, server: str) -> Wanted:
@@ -89,7 +91,7 @@ def _refuse_foreign(file: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         ours = False
     if not ours:
-        raise Refusal(f"{file} is there, and is no file of make kubeconfig's: name another one by FILE=")
+        raise Refusal(f"{file} is there, and was not written by this command: name another file by FILE=")
 
 
 def run(
@@ -113,7 +115,7 @@ def run(
     table = ClusterTable(aws.client("dynamodb"), cluster.table)
     _ask(table, request, given.group)
     say(f"{name} asks the cluster {given.stack} for a certificate of {given.group.kubernetes_group}")
-    answer = _answer(table, request.item_id, now, sleep)
+    answer = _answer(table, request.item_id, now, sleep, cluster.typed.make("status"))
     if isinstance(answer, AccessRefused):
         raise Refusal(f"the cluster refuses: {answer.refusal}: {answer.reason}")
     ends_at = key.ends_at(answer.certificate, answer.authority)
@@ -125,6 +127,8 @@ def _find(aws: Aws, name: str) -> _Cluster:
     stack = stacks.find(aws.client("cloudformation"), name)
     if stack is None:
         raise Refusal(f"there is no stack {name}")
+    clusters.refuse_nested(stack, "kubeconfig")
+    clusters.refuse_outputs_of_others(stack)
     outputs = dict(stack.outputs)
     missing = [each for each in ("ApiEndpoint", "AccessTableName") if each not in outputs]
     if missing:
@@ -133,7 +137,8 @@ def _find(aws: Aws, name: str) -> _Cluster:
         group: tuple(arn for arn in stack.parameters.get(parameter, "").split(",") if arn)
         for group, parameter in _LISTS.items()
     }
-    return _Cluster(stack.name, stack.uuid, outputs["ApiEndpoint"], outputs["AccessTableName"], lists)
+    typed = next_steps.of(stack)
+    return _Cluster(stack.name, stack.uuid, outputs["ApiEndpoint"], outputs["AccessTableName"], lists, typed)
 
 
 def _requester(aws: Aws, cluster: _Cluster, group: AccessGroup) -> Requester:
@@ -170,7 +175,7 @@ def _ask(table: ClusterTable, request: AccessRequest, group: AccessGroup) -> Non
 
 
 def _answer(
-    table: ClusterTable, item_id: str, now: Callable[[], float], sleep: Callable[[float], None]
+    table: ClusterTable, item_id: str, now: Callable[[], float], sleep: Callable[[float], None], look: str
 ) -> AccessGranted | AccessRefused:
     deadline = now() + ANSWER_SECONDS
     why = "no agent has answered"
@@ -187,7 +192,7 @@ def _answer(
                 return answer
         except Malformed as error:
             raise Refusal(f"the cluster's answer cannot be understood: {error}") from error
-    raise Refusal(f"no answer within {ANSWER_SECONDS} s ({why}): make status says what the cluster does")
+    raise Refusal(f"no answer within {ANSWER_SECONDS} s ({why}); to see what the cluster does: {look}")
 
 
 def _document(cluster: _Cluster, given: Wanted, key: ClientKey, answer: AccessGranted) -> str:

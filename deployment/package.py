@@ -14,16 +14,17 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
-from deployment import digests, templates
+from deployment import clusters, digests, identity, stacks, staging, templates
 from deployment.aws import Aws
 from deployment.aws import code as error_code
+from deployment.next_steps import Typed
 from deployment.packaged_tree import NestedTemplate, PackagedTemplate, Upload
 from deployment.refusal import Refusal
 from deployment.templates import Body
@@ -32,6 +33,7 @@ Cli = Callable[[Sequence[str]], None]
 """Runs the AWS CLI with these arguments. Raises Refusal with what it said when it fails."""
 
 _CODE = "Code"
+_NOTHING_TYPED = Typed()
 # What refers to local files in our templates.
 _REFERENCES = {"AWS::CloudFormation::Stack": "TemplateURL", "AWS::Lambda::Function": _CODE}
 
@@ -57,24 +59,58 @@ def aws_cli(arguments: Sequence[str]) -> None:
         raise Refusal(f"aws {' '.join(arguments[:2])} failed: {said}")
 
 
-def package(aws: Aws, template: Path, target: Target, cli: Cli = aws_cli) -> PackagedTemplate:
-    """Runs `aws cloudformation package`, and reads back what it uploaded. Raises Refusal, ClientError."""
+def package(
+    aws: Aws, template: Path, target: Target, cli: Cli = aws_cli, *, code: Path | None = None, commit: str = ""
+) -> PackagedTemplate:
+    """Runs `aws cloudformation package`, and reads back what it uploaded. Raises Refusal, ClientError.
+
+    `code` is the folder of the functions' code; beside the templates' own where it is not given. The root says at
+    which `commit` it was packaged.
+    """
     templates.load(template, "make templates")
     if not target.bucket:
         raise Refusal("a bucket is needed: BUCKET=<one of yours in the region of the stack>")
-    return _Packager(aws.client("s3"), target, cli).packaged(template)
+    with staging.beside_code(template, code) as staged:
+        packaged = _Packager(aws.client("s3"), target, cli).packaged(staged)
+    body = identity.with_commit(packaged.body, commit)
+    return packaged if body == packaged.body else replace(packaged, body=body, text=_json(body))
 
 
-def run(aws: Aws, template: Path, target: Target, output: Path, cli: Cli = aws_cli) -> PackagedTemplate:
-    """Packages, and last of all writes the root template to `output`. Raises Refusal, ClientError."""
-    packaged = package(aws, template, target, cli)
+def run(
+    aws: Aws,
+    template: Path,
+    target: Target,
+    output: Path,
+    cli: Cli = aws_cli,
+    *,
+    code: Path | None = None,
+    typed: Typed = _NOTHING_TYPED,
+) -> PackagedTemplate:
+    """Packages, and last of all writes the root template to `output`. Raises Refusal, ClientError.
+
+    What an earlier run wrote is removed first: whatever fails here, no deploy takes that for the new one. Where the
+    stack was typed, and is there, it has to be the cluster that the templates are of.
+    """
+    _remove(output)
+    _refuse_other_cluster(aws, template, typed)
+    packaged = package(aws, template, target, cli, code=code, commit=identity.commit())
     _write(digests.beside(output), digests.text_of(digests.of_tree(packaged)))
     _write(output, packaged.text)
     print(f"{output} refers to uploads in s3://{target.bucket}/{target.prefix or ''}")
     if any(not upload.version for upload in packaged.uploads()):
         print(f"{target.bucket} keeps no versions: turn them on, and no upload can be changed while it is read")
-    print("next: make deploy PARAMS=params.json")
+    print(f"next: {typed.make('deploy', PARAMS=typed.parameters or '<file>')}")
     return packaged
+
+
+def _refuse_other_cluster(aws: Aws, template: Path, typed: Typed) -> None:
+    if not typed.stack:
+        return
+    cloudformation = aws.client("cloudformation")
+    stack = stacks.find(cloudformation, typed.stack)
+    if stack is not None and stack.is_made:
+        clusters.refuse_foreign(cloudformation, stack)
+        clusters.refuse_other_cluster(cloudformation, stack, templates.load(template, "make templates"), typed)
 
 
 class _Packager:
@@ -215,6 +251,17 @@ def _local_references(body: Body) -> dict[str, tuple[str, str]]:
         if isinstance(value, str) and "://" not in value:
             found[name] = property_name, value
     return found
+
+
+def _remove(output: Path) -> None:
+    """Forget what an earlier run packaged. Raises Refusal."""
+    for path in (output, digests.beside(output)):
+        try:
+            path.unlink(missing_ok=True)
+        except NotADirectoryError:
+            return
+        except OSError as error:
+            raise Refusal(f"{path}: {error.strerror}") from error
 
 
 def _write(output: Path, text: str) -> None:

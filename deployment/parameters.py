@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -81,6 +82,39 @@ def values(
     declared: Mapping[str, Any] = template.get("Parameters", {})
     defaults = {name: str(body["Default"]) for name, body in declared.items() if "Default" in body}
     return defaults | {name: value for name, value in {**existing, **given}.items() if name in declared}
+
+
+@dataclass(frozen=True)
+class KeptValue:
+    """A parameter whose default has changed while the stack keeps its value."""
+
+    name: str
+    value: str
+    default: str
+
+    @property
+    def line(self) -> str:
+        """It for a person, with what to type for the new default."""
+        return (
+            f"{self.name} stays {self.value or 'empty'} (the template's default is now {self.default or 'empty'}): "
+            f"SET={self.name}={self.default}"
+        )
+
+
+def kept_values(
+    before: Mapping[str, Any], template: Mapping[str, Any], given: Mapping[str, str], existing: Mapping[str, str]
+) -> list[KeptValue]:
+    """The parameters of which only the default changes, from the template `before` to the next one: none of them is
+    given, and an update keeps what the stack has."""
+    old, new = (
+        {name: str(body["Default"]) for name, body in each.get("Parameters", {}).items() if "Default" in body}
+        for each in (before, template)
+    )
+    return [
+        KeptValue(name, existing[name], default)
+        for name, default in new.items()
+        if name in existing and name not in given and old.get(name, default) != default != existing[name]
+    ]
 
 
 def _wrong_sizes(declared: Mapping[str, Any], given: Mapping[str, str], existing: Mapping[str, str]) -> Iterator[str]:

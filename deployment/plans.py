@@ -1,49 +1,89 @@
-"""What an update would change and what it would open, for a person and for programs. Pure."""
+"""What an update would change, what it means for nodes and what it would open, for a person and for programs. Pure."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from deployment import changes
 from deployment.changes import Change
+from deployment.effects import Effect
+from deployment.fixed import FixedValue
+from deployment.next_steps import Typed
+from deployment.parameters import KeptValue
 from deployment.refusal import Refusal
 from deployment.widening import Widening
 
-_HEADING = "opened (make deploy asks for SECURITY=1):"
+_FIXED = "never changes in the life of a cluster (a deploy refuses it):"
+_NODES = "nodes:"
+_OPENED = "opened (a deploy asks for SECURITY=1):"
+_KEPT = "defaults that changed and do not apply:"
 
 
-def lines(planned: Sequence[Change], opened: Sequence[Widening]) -> list[str]:
-    """The changes, and under a heading of their own what they open."""
-    told = changes.lines(planned)
-    return [*told, _HEADING, *(f"  {each.line}" for each in opened)] if opened else told
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is known about an update before it begins."""
+
+    changes: Sequence[Change] = ()
+    fixed: Sequence[FixedValue] = ()
+    effects: Sequence[Effect] = ()
+    opened: Sequence[Widening] = ()
+    kept: Sequence[KeptValue] = ()
+    exists: bool = True
+    """Whether there is a stack; without one everything would be made."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether a deploy would do nothing."""
+        return self.exists and not self.changes and not self.fixed
+
+    def lines(self) -> list[str]:
+        """The changes, and under headings of their own what they mean."""
+        told = changes.lines(self.changes) if self.changes else []
+        for heading, found in (
+            (_NODES, self.effects),
+            (_FIXED, self.fixed),
+            (_OPENED, self.opened),
+            (_KEPT, self.kept),
+        ):
+            if found:
+                told += [heading, *(f"  {each.line}" for each in found)]
+        return told
+
+    def json(self) -> str:
+        """The same as one JSON object, with values in full length."""
+        return json.dumps(
+            {
+                "exists": self.exists,
+                "changes": [
+                    {
+                        "path": change.path,
+                        "type": change.resource_type,
+                        "action": change.action,
+                        "replacement": change.replacement,
+                        "properties": list(change.properties),
+                        "kept": change.kept,
+                        "values": [asdict(value) for value in change.values],
+                    }
+                    for change in self.changes
+                ],
+                "nodes": [
+                    {"kind": each.kind, "what": each.what, "nodes": each.nodes, "goes": each.goes, "line": each.line}
+                    for each in self.effects
+                ],
+                "never_changes": [asdict(each) for each in self.fixed],
+                "widenings": [
+                    {"path": each.path, "type": each.resource_type, "what": each.what} for each in self.opened
+                ],
+                "kept_values": [asdict(each) for each in self.kept],
+            },
+            indent=2,
+        )
 
 
-def json_of(planned: Sequence[Change], opened: Sequence[Widening], *, exists: bool = True) -> str:
-    """The same as one JSON object: exists, changes with values in full length, widenings."""
-    return json.dumps(
-        {
-            "exists": exists,
-            "changes": [
-                {
-                    "path": change.path,
-                    "type": change.resource_type,
-                    "action": change.action,
-                    "replacement": change.replacement,
-                    "properties": list(change.properties),
-                    "kept": change.kept,
-                    "values": [asdict(value) for value in change.values],
-                }
-                for change in planned
-            ],
-            "widenings": [{"path": each.path, "type": each.resource_type, "what": each.what} for each in opened],
-        },
-        indent=2,
-    )
-
-
-def refuse_widenings(opened: Sequence[Widening]) -> None:
+def refuse_widenings(opened: Sequence[Widening], typed: Typed) -> None:
     """Raises Refusal, with every one of them, where there are any."""
     if opened:
-        raise Refusal(f"the update would open: {'; '.join(each.line for each in opened)}: SECURITY=1 allows it")
+        allowed = typed.make("deploy", SECURITY="1")
+        raise Refusal(f"the update would open: {'; '.join(each.line for each in opened)}: to allow it: {allowed}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from deployment import retained, stacks
+from deployment import next_steps, retained, stacks
 from deployment.aws import Aws
 from deployment.refusal import Refusal
 from deployment.stacks import Stack
@@ -40,7 +40,8 @@ def _uuid(remembered: list[Stack], cluster: str) -> str:
     named = [stack for stack in remembered if cluster in (stack.name, stack.uuid)]
     alive = [stack for stack in named if stack.status != _DELETED]
     if alive:
-        raise Refusal(f"the stack {alive[0].name} exists ({alive[0].status}): make delete STACK={alive[0].name} first")
+        first = next_steps.of(alive[0]).make("delete")
+        raise Refusal(f"the stack {alive[0].name} exists ({alive[0].status}); type first: {first}")
     uuids = sorted({stack.uuid for stack in named})
     if len(uuids) > 1:
         raise Refusal(f"{len(uuids)} deleted stacks were named {cluster}: say which uuid: {', '.join(uuids)}")

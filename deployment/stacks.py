@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from deployment import aws
+from deployment import aws, digests
 
 _NOTHING_MADE = frozenset({"DELETE_COMPLETE", "REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"})
 
@@ -27,6 +28,7 @@ class Stack:
     root_id: str = ""
     # Whether CloudFormation refuses every deletion (termination protection).
     protected: bool = False
+    tags: tuple[Mapping[str, str], ...] = ()
 
     @property
     def region(self) -> str:
@@ -73,7 +75,25 @@ def find(cloudformation: Any, name_or_id: str) -> Stack | None:
         outputs=tuple((output["OutputKey"], output["OutputValue"]) for output in body.get("Outputs", [])),
         root_id=body.get("RootId") or "",
         protected=bool(body.get("EnableTerminationProtection")),
+        tags=tuple(body.get("Tags", [])),
     )
+
+
+def template(cloudformation: Any, **which: str) -> dict[str, Any]:
+    """The template of a stack or of a change set as it was submitted. Raises ClientError."""
+    return digests.parsed(original(cloudformation, **which))
+
+
+def original(cloudformation: Any, **which: str) -> str:
+    """Its text; boto3 gives a template in JSON as an object."""
+    body = cloudformation.get_template(**which, TemplateStage="Original")["TemplateBody"]
+    return body if isinstance(body, str) else json.dumps(body)
+
+
+def physical_id(cloudformation: Any, stack_id: str, logical_id: str) -> str:
+    """The physical id of a resource that the stack has. Raises ClientError."""
+    found = cloudformation.describe_stack_resource(StackName=stack_id, LogicalResourceId=logical_id)
+    return str(found["StackResourceDetail"]["PhysicalResourceId"])
 
 
 def remembered(cloudformation: Any) -> Iterator[Stack]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ def load(path: Path, remedy: str) -> Body:
         body = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise Refusal(f"{path} is not there: {remedy} makes it") from error
+    except json.JSONDecodeError as error:
+        raise Refusal(f"{path}:{error.lineno}: not JSON: {error.msg}; {remedy} makes it anew") from error
     except (OSError, ValueError) as error:
         raise Refusal(f"{path}: {error}") from error
     if not isinstance(body, dict) or "Resources" not in body:
@@ -38,6 +41,12 @@ def tree(root: Path) -> dict[str, Body]:
         if resource["Type"] == "AWS::CloudFormation::Stack":
             bodies[name] = load(root.parent / resource["Properties"]["TemplateURL"], "make templates")
     return bodies
+
+
+def packaged_file(out: Path) -> Path:
+    """Where the packaged root of a folder of templates is: one file for each folder, build/packaged/<folder>.json."""
+    parts = [part for part in Path(os.path.normpath(out)).parts if part not in {os.sep, os.pardir}]
+    return Path("build", "packaged", f"{'-'.join(parts) or 'root'}.json")
 
 
 def argument(aws: Aws, path: Path, bucket: str | None) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from deployment import stacks
 from deployment.aws import Aws
 from deployment.changes import Change
 from deployment.refusal import Refusal
@@ -48,14 +49,9 @@ def refuse_unless_healthy(
 
 def _ask(aws: Aws, stack_id: str) -> dict[str, Any]:
     cloudformation = aws.client("cloudformation")
-    holder = _physical_id(cloudformation, stack_id, _STACK)
-    function = _physical_id(cloudformation, holder, _FUNCTION)
+    holder = stacks.physical_id(cloudformation, stack_id, _STACK)
+    function = stacks.physical_id(cloudformation, holder, _FUNCTION)
     payload = json.dumps(_QUESTION).encode()
     answer = json.loads(aws.client("lambda").invoke(FunctionName=function, Payload=payload)["Payload"].read())
     # A call that failed answers with errorMessage; an older function ignores what it does not know.
     return answer if isinstance(answer, dict) and "outcome" in answer else {"outcome": answer}
-
-
-def _physical_id(cloudformation: Any, stack_id: str, logical_id: str) -> str:
-    found = cloudformation.describe_stack_resource(StackName=stack_id, LogicalResourceId=logical_id)
-    return str(found["StackResourceDetail"]["PhysicalResourceId"])

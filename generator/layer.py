@@ -8,15 +8,18 @@ stack's border are derived from them.
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
+import msgspec
 from troposphere import GetAtt, Output, Parameter, Ref, Tags, Template
 from troposphere.cloudformation import Stack
 
-from coordination.names import CLUSTER_TAG
+from coordination.names import CLUSTER_TAG, IDENTITY_METADATA, Identity
+from generator import VERSION
 from generator.config.model import ClusterConfig
 from generator.values import ClusterUuid, Origin, Value
 
@@ -63,7 +66,8 @@ class Layer(Generic[I, O]):
     def template(self, config: ClusterConfig, absent: frozenset[str] = frozenset()) -> Template:
         """The layer as a template of its own, without the inputs named in `absent`."""
         template = new_template(
-            f"Kubernetes on EC2, {config.name}: {self.name}, a nested stack whose parameters the root stack sets"
+            f"Kubernetes on EC2, {config.name}: {self.name}, a nested stack whose parameters the root stack sets",
+            config,
         )
         given: dict[str, Value | None] = {}
         for name, (kind, description) in _border(self.inputs).items():
@@ -120,11 +124,21 @@ class Layer(Generic[I, O]):
         return self.outputs(**made)
 
 
-def new_template(description: str) -> Template:
-    """An empty template with the format version that every template of ours states."""
-    template = Template(Description=description)
+def new_template(description: str, config: ClusterConfig) -> Template:
+    """An empty template with the format version that every template of ours states, and what makes it."""
+    template = Template(Description=description, Metadata={IDENTITY_METADATA: _identity(config)})
     template.set_version("2010-09-09")
     return template
+
+
+def _identity(config: ClusterConfig) -> dict[str, str]:
+    """The digest is one of the whole configuration, defaults included: it differs where any of them does."""
+    text = msgspec.json.encode(config, order="deterministic")
+    return {
+        Identity.CLUSTER.value: config.name,
+        Identity.CONFIGURATION.value: hashlib.sha256(text).hexdigest(),
+        Identity.VERSION.value: VERSION,
+    }
 
 
 def logical_id(name: str) -> str:

@@ -69,7 +69,7 @@ class Root:
 
 
 def build(config: ClusterConfig) -> Root:
-    template = new_template(f"Kubernetes on EC2, {config.name}: a self-managed, self-healing cluster")
+    template = new_template(f"Kubernetes on EC2, {config.name}: a self-managed, self-healing cluster", config)
     cluster_id = ClusterId(StackId)
     cluster_uuid = ClusterUuid(Select(2, Split("/", StackId)))
     parent = Parent(template, config, cluster_uuid)

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from coordination.report.parts import Attention, Part
-from deployment import deletable
+from deployment import deletable, next_steps
 from deployment.stacks import Stack
 
 _SINCE_SECONDS = 1800
@@ -58,15 +58,15 @@ class Advice:
             case "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "DELETE_FAILED":
                 return deletable.after_failed_creation(stack) or deletable.command(stack)
             case "UPDATE_ROLLBACK_FAILED":
-                named = f"--region {stack.region} --stack-name {stack.name}"
-                return f"finish its rollback: aws cloudformation continue-update-rollback {named}"
+                return f"finish its rollback: {next_steps.cli(stack, 'continue-update-rollback')}"
             case "CREATE_FAILED" | "UPDATE_FAILED" | "IMPORT_ROLLBACK_FAILED":
                 failed = "StackEvents[?ends_with(ResourceStatus, '_FAILED')].[LogicalResourceId, ResourceStatusReason]"
-                asked = f"aws cloudformation describe-stack-events --region {stack.region} --stack-name {stack.name}"
-                return (
-                    f'see what failed: {asked} --query "{failed}" --output text ; correct it, and deploy again: '
-                    f"make deploy STACK={stack.name} REGION={stack.region}"
+                asked = next_steps.cli(stack, "describe-stack-events", f'--query "{failed}" --output text')
+                again = next_steps.of(stack).make("deploy")
+                back = (
+                    f"; or go back: {next_steps.of(stack).make('rollback')}" if stack.status == "UPDATE_FAILED" else ""
                 )
+                return f"see what failed: {asked} ; correct it, and deploy again: {again}{back}"
             case _:
                 return None
 

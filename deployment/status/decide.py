@@ -14,6 +14,7 @@ from coordination.report.parts import Attention, Part, Report, ago
 from coordination.report.table import TableRows, record_part, table_parts, table_rows
 from coordination.rows import Rows, understood
 from coordination.stacks import DELETING_STATES
+from deployment import next_steps
 from deployment.stacks import Stack
 from deployment.status.advice import Advice
 from deployment.status.groups import groups_part, instances_part, places
@@ -49,7 +50,7 @@ def _stack(stack: Stack, advice: Advice) -> Part:
     step = advice.stack_failure()
     told = [stack.status, stack.reason] if stack.reason else [stack.status]
     if stack.busy:
-        told.append(f"make follow STACK={stack.name} REGION={stack.region} shows how it goes")
+        told.append(f"{next_steps.of(stack).make('follow')} shows how it goes")
     data = {"name": stack.name, "id": stack.stack_id, "status": stack.status, "reason": stack.reason}
     wrong = () if step is None else (Attention(f"the stack is {stack.status}", step),)
     return Part("stack", (tuple(told),), data, wrong)

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from coordination.adapters.errors import AWS_ERRORS, unknown
 from coordination.names import CLUSTER_TAG
 from coordination.outcomes import Known, NoTable, Reading, Unknown
-from deployment import aws, stacks
+from deployment import aws, clusters, next_steps, stacks
 from deployment.refusal import Refusal
 from deployment.stacks import Stack
 
@@ -29,12 +29,12 @@ def root_stack(cloudformation: Any, name: str) -> Stack:
     if stack is None:
         raise Refusal(f"there is no stack {name}")
     if stack.status == _DELETED:
-        raise Refusal(f"the stack {stack.name} was deleted; make purge CLUSTER={stack.uuid} removes what it kept")
+        purge = next_steps.purge(stack.uuid, stack.region)
+        raise Refusal(f"the stack {stack.name} was deleted; what it kept goes with: {purge}")
     if stack.status == _NOTHING_YET:
         raise Refusal(f"nothing was made of the stack {stack.name} yet: its change set waits to be executed")
-    if stack.root_id and stack.root_id != stack.stack_id:
-        root = stack.root_id.split("/")[1]
-        raise Refusal(f"{stack.name} is nested in {root}: make status STACK={root} REGION={stack.region}")
+    clusters.refuse_nested(stack, "status")
+    clusters.refuse_outputs_of_others(stack)
     return stack
 
 

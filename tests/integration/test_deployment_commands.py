@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import yaml
 
-from deployment import package, templates
+from deployment import identity, package, stacks, templates
 from deployment.aws import Account
 from deployment.package import Target
 from rehearsal.local import surroundings
@@ -66,6 +67,13 @@ def test_a_deploy_tells_nested_resources_and_ends_with_the_outputs(commands: Com
     assert commands.said[-1].split()[0] == "CertificateAuthorityCommand"
 
 
+def packaged_commit(commands: Commands) -> str:
+    """What the packaged root says; empty outside a checkout."""
+    made = identity.of(json.loads(commands.packaged.read_text(encoding="utf-8")))
+    assert made is not None
+    return made.commit
+
+
 @pytest.mark.slow
 def test_the_packaged_tree_is_what_the_bucket_holds(
     commands: Commands, generated: Generated, monkeypatch: pytest.MonkeyPatch
@@ -73,7 +81,7 @@ def test_the_packaged_tree_is_what_the_bucket_holds(
     _, root = generated("minimal")
     for name, value in commands.harness.environment.items():
         monkeypatch.setenv(name, value)
-    tree = package.package(Account(), root, Target(surroundings.BUCKET))
+    tree = package.package(Account(), root, Target(surroundings.BUCKET), commit=packaged_commit(commands))
     assert tree.text == commands.packaged.read_text(encoding="utf-8")
     assert json.loads(tree.text) == tree.body
     s3 = commands.harness.client("s3")
@@ -156,6 +164,69 @@ def test_a_kubeconfig_for_somebody_who_is_not_listed_says_who_adds_him(commands:
 def test_a_delete_without_an_answer_deletes_nothing(commands: Commands) -> None:
     code, said = commands.run("delete", "--stack", STACK)
     assert (code, "no terminal to ask on" in said) == (2, True)
+
+
+def test_templates_of_another_cluster_are_refused_by_package_diff_and_deploy(
+    commands: Commands, generated: Generated, tmp_path: Path
+) -> None:
+    _, root = generated("development")
+    other = tmp_path / "other.json"
+    bucket = ("--bucket", surroundings.BUCKET)
+    named = ("--template", str(root), "--output", str(other), *bucket)
+    refused = f"the stack {STACK} is the cluster minimal, and these templates are of the cluster development"
+    code, said = commands.run("package", *named, "--stack", STACK)
+    assert (code, said.count("\n"), refused in said, other.exists()) == (2, 1, True, False), said
+    assert commands.run("package", *named)[0] == 0
+    for command in ("diff", "deploy"):
+        code, said = commands.run(command, "--stack", STACK, "--template", str(other), *bucket)
+        assert (code, said.count("\n"), refused in said) == (2, 1, True), said
+    left = commands.harness.client("cloudformation").list_change_sets(StackName=STACK)["Summaries"]
+    assert [each for each in left if each["ExecutionStatus"] == "AVAILABLE"] == []
+
+
+def test_what_never_changes_is_refused_with_both_values_whatever_is_allowed(
+    commands: Commands, generated: Generated, tmp_path: Path
+) -> None:
+    _, root = generated("minimal")
+    shutil.copytree(root.parent, tmp_path / "templates")
+    services = tmp_path / "templates" / "services.json"
+    services.write_text(services.read_text().replace("100.64.0.0/16", "100.96.0.0/16"))
+    output = tmp_path / "packaged.json"
+    named = ("--out", str(tmp_path / "templates"), "--code", str(root.parents[1] / "build"), "--output", str(output))
+    code, said = commands.run("package", *named, "--bucket", surroundings.BUCKET)
+    assert code == 0, said
+    code, said = commands.run(
+        "deploy", "--stack", STACK, "--template", str(output), "--rollback", "--security", "--yes"
+    )
+    line = "kubernetes.podCidr: 100.64.0.0/16 → 100.96.0.0/16: nothing was done; another value takes another cluster"
+    assert (code, said.splitlines()[-1].endswith(line)) == (2, True), said
+    assert commands.with_stack("deploy") == (0, f"{STACK} has nothing to change\n")
+
+
+def test_a_stack_says_which_commit_created_it_and_its_template_which_made_it(commands: Commands) -> None:
+    cloudformation = commands.harness.client("cloudformation")
+    made = identity.of(stacks.template(cloudformation, StackName=STACK))
+    assert made is not None
+    assert (made.cluster, made.commit) == ("minimal", packaged_commit(commands))
+    tags = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["Tags"]
+    assert {each["Key"]: each["Value"] for each in tags} == {"holdfast:commit": made.commit}
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [("delete", ["--yes"]), ("deploy", []), ("diff", []), ("follow", []), ("status", []), ("kubeconfig", [])],
+)
+def test_no_command_acts_on_a_stack_that_is_no_cluster(commands: Commands, command: str, arguments: list[str]) -> None:
+    cloudformation = commands.harness.client("cloudformation")
+    if stacks.find(cloudformation, "payroll") is None:
+        body = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}, "Outputs": {"Url": {"Value": {"Ref": "Queue"}}}}
+        cloudformation.create_stack(StackName="payroll", TemplateBody=json.dumps(body))
+        cloudformation.get_waiter("stack_create_complete").wait(StackName="payroll", WaiterConfig={"Delay": 1})
+    if command in {"deploy", "diff"}:
+        arguments = ["--template", str(commands.packaged)]
+    code, said = commands.run(command, "--stack", "payroll", *arguments)
+    assert (code, said.count("\n"), "the stack payroll is no cluster of this project" in said) == (2, 1, True), said
+    assert cloudformation.describe_stacks(StackName="payroll")["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE"
 
 
 def test_a_delete_of_a_nested_stack_names_its_root(commands: Commands) -> None:

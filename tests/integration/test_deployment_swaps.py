@@ -20,7 +20,11 @@ TRUST = {
         {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"},
     ],
 }
-ROOT = {"Resources": {"Layer": {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "layer.json"}}}}
+ROOT = {
+    "Metadata": {"Holdfast": {"Cluster": "swaps"}},
+    "Resources": {"Layer": {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "layer.json"}}},
+    "Outputs": {"ClusterUuid": {"Value": {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]}}},
+}
 VERSIONED = pytest.mark.parametrize("versioned", [False, True], ids=["no versions", "versions"])
 
 
@@ -211,7 +215,7 @@ def test_a_deploy_without_digests_says_what_makes_them(tree: Tree) -> None:
     assert tree.package()[0] == 0
     (tree.folder / "packaged.digests.json").unlink()
     code, said = tree.deploy()
-    assert (code, "make package makes it" in said) == (2, True), said
+    assert (code, "nothing tells what was built: type make package BUCKET=" in said) == (2, True), said
 
 
 def test_an_opened_security_group_asks_and_a_closed_one_does_not(tree: Tree) -> None:
@@ -220,12 +224,15 @@ def test_an_opened_security_group_asks_and_a_closed_one_does_not(tree: Tree) -> 
     assert tree.package()[0] == 0
     opened = "Layer/Group (AWS::EC2::SecurityGroup): opens ingress tcp 443-443 from 10.0.0.0/16"
     code, said = tree.deploy("diff")
-    assert (code, said.splitlines()[-2:]) == (0, ["opened (make deploy asks for SECURITY=1):", f"  {opened}"])
+    assert (code, said.splitlines()[-2:]) == (0, ["opened (a deploy asks for SECURITY=1):", f"  {opened}"])
     assert "SecurityGroupIngress/0/CidrIp: 10.0.0.0/24 → 10.0.0.0/16" in said
     code, said = tree.deploy("diff", "--json")
     assert [each["path"] for each in json.loads(said)["widenings"]] == ["Layer/Group"]
     code, said = tree.deploy()
-    assert (code, f"the update would open: {opened}: SECURITY=1 allows it" in said) == (2, True), said
+    assert (code, f"the update would open: {opened}: to allow it: make deploy STACK={tree.name} " in said) == (
+        2,
+        True,
+    ), said
     assert tree.change_sets() == []
     code, said = tree.deploy("deploy", "--security")
     assert code == 0, said

@@ -244,7 +244,10 @@ def test_what_is_no_cluster_is_one_line(cluster: Watched) -> None:
     for name, words in (
         ("nothing", "there is no stack nothing"),
         ("foreign", "the stack foreign is no cluster of this project"),
-        (network["PhysicalResourceId"], f"is nested in {STACK}: make status STACK={STACK} REGION=us-east-1"),
+        (
+            network["PhysicalResourceId"],
+            f"is nested in {STACK}, and no cluster by itself: make status STACK={STACK} REGION=us-east-1",
+        ),
     ):
         code, said = cluster.aws.deployment("status", "--stack", name)
         assert (code, words in said, said.count("\n")) == (2, True, 1), said

@@ -9,6 +9,8 @@ import datetime
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from coordination.names import TEARDOWN_RESOURCE_TYPE
+
 ROOT = "arn:aws:cloudformation:eu-central-1:123456789012:stack/holdfast/0f1e2d3c-0000-4000-8000-000000000001"
 NESTED = (
     "arn:aws:cloudformation:eu-central-1:123456789012:stack/holdfast-Network-X/0f1e2d3c-0000-4000-8000-000000000002"
@@ -58,12 +60,17 @@ class CloudFormation:
         self._statuses = list(statuses)
         self._rounds = list(events)
         self._happened: list[Event] = []
+        self.resource_types = [TEARDOWN_RESOURCE_TYPE]
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:
         if self._rounds:
             self._happened += self._rounds.pop(0)
         status = self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]
         return {"Stacks": [{"StackId": ROOT, "StackName": "holdfast", "StackStatus": status}]}
+
+    def get_template_summary(self, StackName: str) -> dict[str, Any]:
+        assert StackName == ROOT
+        return {"ResourceTypes": self.resource_types}
 
     def get_paginator(self, operation: str) -> Any:
         assert operation == "describe_stack_events"

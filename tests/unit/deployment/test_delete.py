@@ -10,9 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from deployment import delete, events, retained
-from deployment.deletable import refuse_unless_deletable
 from deployment.refusal import Refusal
-from deployment.stacks import Stack
 from tests.unit.deployment.fakes import NESTED, ROOT, CloudFormation, Event, event
 
 REGION = "eu-central-1"
@@ -61,7 +59,7 @@ def nothing_is_kept_and_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def typed(account: Account) -> tuple[bool, list[str]]:
     said: list[str] = []
-    done = delete.run(account, "holdfast", confirmed=True, ask=lambda _: "", say=said.append)
+    done = delete.run(account, "holdfast", confirmed=True, ask=lambda _: "", say=said.append, region=REGION)
     return done, said
 
 
@@ -118,12 +116,17 @@ def test_in_every_other_status_the_stack_is_deleted(status: str) -> None:
 def test_a_nested_stack_is_refused_with_the_name_of_its_root() -> None:
     account = Account(["CREATE_COMPLETE"], StackId=NESTED, StackName="holdfast-Network-X", ParentId=ROOT, RootId=ROOT)
     line = refused(account)
-    assert line == f"holdfast-Network-X is nested in holdfast, and is deleted with it: {AGAIN}"
+    assert line == f"holdfast-Network-X is nested in holdfast, and no cluster by itself: {AGAIN}"
     assert account.deleted == []
 
 
-def test_a_root_that_names_itself_as_its_root_is_no_nested_one() -> None:
-    refuse_unless_deletable(Stack(ROOT, "holdfast", "CREATE_COMPLETE", root_id=ROOT))
+@pytest.mark.parametrize("outputs", [[], [{"OutputKey": "Url", "OutputValue": "https://payroll"}]])
+def test_a_stack_that_is_no_cluster_is_refused(outputs: list[dict[str, str]]) -> None:
+    account = Account(["CREATE_COMPLETE"], Outputs=outputs)
+    account.client("cloudformation").resource_types = ["AWS::SQS::Queue"]
+    line = refused(account)
+    assert line == "the stack holdfast is no cluster of this project: it has no output ClusterUuid"
+    assert account.deleted == []
 
 
 def test_a_protected_stack_is_refused_with_the_command_that_lifts_the_protection() -> None:
@@ -194,4 +197,5 @@ def test_only_after_a_second_failure_the_stack_may_be_ended_alone_and_what_stays
 
 def test_of_a_stack_that_is_not_there_what_was_kept_is_named() -> None:
     line = refused(Account(["DELETE_COMPLETE"]))
-    assert line == "there is no stack holdfast; make purge CLUSTER=holdfast removes what an earlier deletion kept"
+    step = "make purge CLUSTER=holdfast REGION=eu-central-1"
+    assert line == f"there is no stack holdfast; what an earlier deletion kept goes with: {step}"

@@ -10,7 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from deployment import digests, events
-from deployment.deploy import Order, deploy
+from deployment.change_sets import Order
+from deployment.deploy import deploy
 from deployment.digests import Digests
 from deployment.refusal import Refusal
 from tests.unit.deployment.fakes import ROOT, CloudFormation, Paginator, event

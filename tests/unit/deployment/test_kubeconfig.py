@@ -67,7 +67,8 @@ class Cluster:
 
     def __init__(self, caller: str = USER, user_id: str = "AIDAALICE") -> None:
         self.caller, self.user_id = caller, user_id
-        self.outputs, self.lists = dict(OUTPUTS), dict(LISTS)
+        self.outputs = OUTPUTS | {"ClusterUuid": ROOT.rsplit("/", 1)[1]}
+        self.lists = dict(LISTS)
         self.authority = Authority()
         self.items: dict[str, dict[str, Any]] = {}
         self.asked: list[dict[str, Any]] = []
@@ -196,6 +197,11 @@ def test_whoever_is_not_listed_is_told_so_and_asks_nothing(file: Path, caller: s
 def test_what_is_no_cluster_is_named(file: Path) -> None:
     cluster = Cluster()
     assert cluster.refused(file, stack="other") == "there is no stack other"
+    cluster.outputs = {"Url": "https://payroll"}
+    assert "prod is no cluster of this project" in cluster.refused(file)
+    cluster.outputs = {}
+    assert "prod is CREATE_COMPLETE and has no output ApiEndpoint" in cluster.refused(file)
+    cluster.outputs = OUTPUTS | {"ClusterUuid": ROOT.rsplit("/", 1)[1]}
     del cluster.outputs["AccessTableName"]
     assert cluster.refused(file) == (
         "prod is CREATE_COMPLETE and has no output AccessTableName: it is no cluster, or not made yet"
@@ -217,7 +223,7 @@ def test_a_refusal_of_the_agent_is_told_with_its_kind(file: Path) -> None:
 def test_an_answer_that_does_not_come_is_waited_for_for_so_long_and_no_longer(file: Path) -> None:
     cluster = Cluster()
     cluster.answer = lambda _: None
-    assert cluster.refused(file).startswith(f"no answer within {ANSWER_SECONDS} s (no agent has answered): make status")
+    assert cluster.refused(file).startswith(f"no answer within {ANSWER_SECONDS} s (no agent has answered); to see ")
     assert ANSWER_SECONDS <= cluster.now - NOW < ANSWER_SECONDS + 5
 
 
@@ -244,7 +250,7 @@ def test_a_certificate_of_another_key_name_or_authority_is_not_written(file: Pat
 def test_a_file_of_somebody_else_is_left_alone_and_one_of_ours_is_written_anew(file: Path, content: str) -> None:
     file.parent.mkdir()
     file.write_text(content)
-    with pytest.raises(DeploymentRefusal, match="no file of make kubeconfig's"):
+    with pytest.raises(DeploymentRefusal, match="was not written by this command"):
         kubeconfig.wanted("prod", "view", "8", file, "")
     assert file.read_text() == content
     file.unlink()

@@ -18,7 +18,7 @@ import pytest
 import yaml
 from botocore.exceptions import ClientError
 
-from deployment import digests, package
+from deployment import digests, identity, package
 from deployment.aws import Account
 from deployment.package import Target
 from deployment.packaged_tree import PackagedTemplate
@@ -103,12 +103,9 @@ def output(tmp_path: Path) -> Path:
     return file
 
 
-def untouched(output: Path) -> bool:
-    """Whether the earlier file is as it was, with nothing beside it."""
-    return output.read_text() == "earlier" and {each.name for each in output.parent.iterdir()} <= {
-        "packaged.json",
-        "code.zip",
-    }
+def forgotten(output: Path) -> bool:
+    """Whether the earlier file is gone, with nothing in its place: no deploy may take it for the new one."""
+    return {each.name for each in output.parent.iterdir()} <= {"code.zip"}
 
 
 def packaged(account: Account, template: Path, **options: Any) -> PackagedTemplate:
@@ -154,7 +151,7 @@ def test_the_file_is_the_root_as_the_cli_wrote_it(
     assert capsys.readouterr().out == (
         f"{output} refers to uploads in s3://{BUCKET}/{PREFIX}\n"
         f"{BUCKET} keeps no versions: turn them on, and no upload can be changed while it is read\n"
-        "next: make deploy PARAMS=params.json\n"
+        "next: make deploy STACK=<stack> PARAMS=<file>\n"
     )
     assert {each.name for each in output.parent.iterdir()} == {"packaged.json", "packaged.digests.json", "code.zip"}
 
@@ -202,17 +199,17 @@ def test_options_reach_the_cli(account: Account, template: Path) -> None:
             assert command[command.index(option) + 1] == value
 
 
-def test_a_cli_that_fails_leaves_the_earlier_file(account: Account, template: Path, output: Path) -> None:
+def test_a_cli_that_fails_leaves_no_earlier_file(account: Account, template: Path, output: Path) -> None:
     def fail(arguments: Sequence[str]) -> None:
         Path(arguments[arguments.index("--output-template-file") + 1]).write_text('{"Resou')
         raise Refusal("aws cloudformation package failed: no bucket")
 
     with pytest.raises(Refusal, match="no bucket"):
         package.run(account, template, TARGET, output, fail)
-    assert untouched(output)
+    assert forgotten(output)
 
 
-def test_a_cli_that_writes_half_a_template_leaves_the_earlier_file(
+def test_a_cli_that_writes_half_a_template_leaves_no_earlier_file(
     account: Account, template: Path, output: Path
 ) -> None:
     def stop(arguments: Sequence[str]) -> None:
@@ -220,19 +217,19 @@ def test_a_cli_that_writes_half_a_template_leaves_the_earlier_file(
 
     with pytest.raises(Refusal):
         package.run(account, template, TARGET, output, stop)
-    assert untouched(output)
+    assert forgotten(output)
 
 
 def test_an_upload_that_s3_does_not_hold_is_an_error(account: Account, template: Path, output: Path) -> None:
     with pytest.raises(ClientError, match="NoSuchKey"):
         package.run(account, template, TARGET, output, Packager(account, upload=False))
-    assert untouched(output)
+    assert forgotten(output)
 
 
 def test_an_upload_to_another_bucket_is_refused(account: Account, template: Path, output: Path) -> None:
     with pytest.raises(Refusal, match=r"layer\.json was uploaded to the bucket other, and uploads was asked for"):
         package.run(account, template, TARGET, output, Packager(account, bucket="other"))
-    assert untouched(output)
+    assert forgotten(output)
 
 
 @pytest.mark.parametrize("which", ["layer", "root"])
@@ -244,16 +241,16 @@ def test_a_template_that_became_another_one_is_refused(
 
     with pytest.raises(Refusal, match=rf"{which}\.json was packaged to something else"):
         package.run(account, template, TARGET, output, Packager(account, change=change))
-    assert untouched(output)
+    assert forgotten(output)
 
 
 def test_a_file_that_cannot_be_written_is_named(account: Account, template: Path, output: Path) -> None:
     with pytest.raises(Refusal, match=r"packaged\.json/more\.digests: "):
         package.run(account, template, TARGET, output / "more", Packager(account))
-    assert untouched(output)
+    assert output.read_text() == "earlier"
 
 
-def test_a_disk_that_is_full_leaves_the_earlier_file(
+def test_a_disk_that_is_full_leaves_no_earlier_file(
     account: Account, template: Path, output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -262,7 +259,7 @@ def test_a_disk_that_is_full_leaves_the_earlier_file(
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(Refusal, match=r"packaged\.digests\.json: No space left on device"):
         package.run(account, template, TARGET, output, Packager(account))
-    assert untouched(output)
+    assert forgotten(output)
 
 
 def test_a_missing_cli_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -278,3 +275,33 @@ def test_what_the_cli_said_is_in_the_refusal(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Refusal, match=r"^aws cloudformation package failed: no bucket$"):
         package.aws_cli(["cloudformation", "package", "--template-file", "root.json"])
+
+
+def test_code_is_taken_from_the_folder_that_was_named_wherever_the_templates_are(
+    account: Account, template: Path, tmp_path: Path
+) -> None:
+    deeper = tmp_path / "any" / "where" / "else"
+    deeper.parent.mkdir(parents=True)
+    template.parent.rename(deeper)
+    with pytest.raises(FileNotFoundError):
+        package.package(account, deeper / "root.json", TARGET, Packager(account))
+    found = package.package(account, deeper / "root.json", TARGET, Packager(account), code=tmp_path / "build")
+    code = found.nested["Layer"].template.code["Reconcile"]
+    assert code.sha256 == hashlib.sha256(CODE).hexdigest()
+    with pytest.raises(Refusal, match=r"no-such: No such file or directory"):
+        package.package(account, deeper / "root.json", TARGET, Packager(account), code=tmp_path / "no-such")
+
+
+def test_the_root_says_at_which_commit_it_was_packaged_and_nothing_else_changes(
+    account: Account, template: Path
+) -> None:
+    ours = ROOT | {"Metadata": {"Holdfast": {"Cluster": "one"}, "Other": 1}}
+    template.write_text(json.dumps(ours))
+    before = package.package(account, template, TARGET, Packager(account))
+    found = package.package(account, template, TARGET, Packager(account), commit="abc-dirty")
+    made = identity.of(found.body)
+    assert made is not None
+    assert (made.cluster, made.commit) == ("one", "abc-dirty")
+    assert json.loads(found.text) == found.body
+    assert identity.without(found.body) == identity.without(before.body)
+    assert json.loads(template.read_text()) == ours

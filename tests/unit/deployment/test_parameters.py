@@ -146,3 +146,14 @@ def test_one_node_more_is_room_enough(sizes: tuple[str, str]) -> None:
 def test_a_tag_of_another_form_is_refused(tag: str) -> None:
     with pytest.raises(Refusal, match="Key=Value"):
         parameters.tags([tag])
+
+
+def test_defaults_that_changed_while_the_stack_keeps_its_values_are_told_with_what_applies_them() -> None:
+    def declared(**defaults: int) -> dict[str, Any]:
+        return {"Parameters": {name: {"Default": default} for name, default in defaults.items()}}
+
+    before, after = declared(A=60, B=1, C=5, D=1), declared(A=70, B=1, C=6, D=2, New=1)
+    existing = {"A": "60", "B": "7", "C": "6", "D": "1"}
+    found = parameters.kept_values(before, after, {"D": "1"}, existing)
+    assert [each.line for each in found] == ["A stays 60 (the template's default is now 70): SET=A=70"]
+    assert parameters.kept_values(after, after, {}, existing) == []

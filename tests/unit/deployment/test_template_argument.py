@@ -1,61 +1,66 @@
-"""How a request refers to a packaged template, by its size."""
+"""A root template goes into the request, if need be without its white space, and only beyond that through a bucket."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from deployment import templates
+from deployment.aws import Account
 from deployment.refusal import Refusal
-
-LIMIT = templates.LARGEST_BODY_BYTES
-
-
-class OneBucket:
-    """An account of which only what is put into a bucket matters."""
-
-    def __init__(self) -> None:
-        self.put: dict[str, bytes] = {}
-
-    def client(self, _: str) -> Any:
-        return SimpleNamespace(put_object=self._put_object, meta=SimpleNamespace(endpoint_url="https://s3"))
-
-    def _put_object(self, Bucket: str, Key: str, Body: bytes) -> dict[str, Any]:
-        self.put[f"{Bucket}/{Key}"] = Body
-        return {}
+from deployment.templates import LARGEST_BODY_BYTES
+from tests.unit.deployment.conftest import REGION
 
 
-def written(folder: Path, resources: int) -> tuple[Path, dict[str, Any]]:
-    """A template as the AWS CLI writes it: indented by four spaces."""
-    body = {"Resources": {f"R{index:04}": {"Type": "AWS::SQS::Queue", "Properties": {}} for index in range(resources)}}
+def written(folder: Path, text: str) -> Path:
     path = folder / "packaged.json"
-    path.write_text(json.dumps(body, indent=4))
-    return path, body
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
-def test_a_small_template_is_sent_as_it_is(tmp_path: Path) -> None:
-    path, _ = written(tmp_path, 10)
-    assert templates.argument(OneBucket(), path, None) == {"TemplateBody": path.read_text()}
+def test_a_small_template_is_sent_as_it_is(account: Account, tmp_path: Path) -> None:
+    text = json.dumps({"Resources": {}}, indent=4)
+    assert templates.argument(account, written(tmp_path, text), None) == {"TemplateBody": text}
 
 
-def test_a_template_that_is_too_large_by_its_indentation_is_sent_without(tmp_path: Path) -> None:
-    path, body = written(tmp_path, 600)
-    assert path.stat().st_size > LIMIT
-    sent = templates.argument(OneBucket(), path, None)["TemplateBody"]
+def test_white_space_alone_needs_no_bucket(account: Account, tmp_path: Path) -> None:
+    body = {"Resources": {f"Text{number}": {"Type": "☸"} for number in range(1000)}}
+    text = json.dumps(body, indent=8)
+    assert len(text) > LARGEST_BODY_BYTES
+    sent = templates.argument(account, written(tmp_path, text), None)["TemplateBody"]
     assert json.loads(sent) == body
-    assert len(sent) <= LIMIT
+    assert len(sent.encode()) <= LARGEST_BODY_BYTES
 
 
-def test_a_template_that_is_too_large_in_itself_needs_a_bucket(tmp_path: Path) -> None:
-    path, body = written(tmp_path, 2000)
-    with pytest.raises(Refusal, match=f"a request takes {LIMIT}: name a bucket"):
-        templates.argument(OneBucket(), path, None)
-    account = OneBucket()
-    url = templates.argument(account, path, "mine")["TemplateURL"]
-    ((name, content),) = account.put.items()
-    assert url == f"https://s3/{name}"
-    assert json.loads(content) == body
+def test_a_larger_one_goes_through_a_bucket_that_has_to_be_named(account: Account, tmp_path: Path) -> None:
+    body = {"Resources": {"Text": {"Type": "x" * LARGEST_BODY_BYTES}}}
+    path = written(tmp_path, json.dumps(body))
+    with pytest.raises(Refusal, match="name a bucket with BUCKET="):
+        templates.argument(account, path, None)
+    s3 = account.client("s3")
+    s3.create_bucket(Bucket="uploads", CreateBucketConfiguration={"LocationConstraint": REGION})
+    url = templates.argument(account, path, "uploads")["TemplateURL"]
+    key = url.rsplit("/", 1)[1]
+    assert json.loads(s3.get_object(Bucket="uploads", Key=key)["Body"].read()) == body
+
+
+@pytest.mark.parametrize(
+    ("out", "file"),
+    [
+        ("templates", "build/packaged/templates.json"),
+        ("./templates-dev/", "build/packaged/templates-dev.json"),
+        ("build/templates/prod", "build/packaged/build-templates-prod.json"),
+        ("/srv/one", "build/packaged/srv-one.json"),
+        ("../one", "build/packaged/one.json"),
+    ],
+)
+def test_each_folder_of_templates_has_a_packaged_file_of_its_own(out: str, file: str) -> None:
+    assert templates.packaged_file(Path(out)) == Path(file)
+
+
+def test_what_is_no_json_is_named_with_its_line(tmp_path: Path) -> None:
+    path = written(tmp_path, '{\n "Resources": }')
+    with pytest.raises(Refusal, match=r"packaged\.json:2: not JSON: .*; make package makes it anew"):
+        templates.load(path, "make package")

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from deployment import firewalls, plans, widening
 from deployment.changes import Change
+from deployment.next_steps import Typed
+from deployment.plans import Plan
 from deployment.policies import UNKNOWN
 from deployment.refusal import Refusal
 
@@ -206,22 +208,22 @@ def test_a_refusal_names_every_widening_in_one_line_and_what_allows_it() -> None
     kind, narrow, wide = OPENED["a key policy"]
     opened = widening.found([Change(path, kind, "Modify", before=narrow, after=wide) for path in ("A", "B")])
     with pytest.raises(Refusal, match=r"^[^\n]*A \(AWS::KMS::Key\)[^\n]*B \(AWS::KMS::Key\)[^\n]*SECURITY=1[^\n]*$"):
-        plans.refuse_widenings(opened)
-    plans.refuse_widenings([])
+        plans.refuse_widenings(opened, Typed())
+    plans.refuse_widenings([], Typed())
 
 
 def test_programs_and_people_are_told_the_same() -> None:
     kind, narrow, wide = OPENED["a wider range"]
     changes = [Change("A", kind, "Modify", before=narrow, after=wide)]
     opened = widening.found(changes)
-    assert plans.lines(changes, opened)[-2:] == [
-        "opened (make deploy asks for SECURITY=1):",
+    assert Plan(changes, opened=opened).lines()[-2:] == [
+        "opened (a deploy asks for SECURITY=1):",
         "  A (AWS::EC2::SecurityGroup): opens ingress tcp 443-443 from 10.0.0.0/16",
     ]
-    assert json.loads(plans.json_of(changes, opened))["widenings"] == [
+    assert json.loads(Plan(changes, opened=opened).json())["widenings"] == [
         {"path": "A", "type": kind, "what": "opens ingress tcp 443-443 from 10.0.0.0/16"}
     ]
-    assert len(plans.lines(changes, [])) == 2
+    assert len(Plan(changes).lines()) == 2
 
 
 RULES = st.builds(

@@ -1,0 +1,78 @@
+"""Which cluster a template was made for, and by what: read from its Metadata, and held against a living stack."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from coordination.names import IDENTITY_METADATA, Identity
+from deployment.templates import Body
+
+_METADATA = "Metadata"
+_CHECKOUT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What made a template."""
+
+    cluster: str
+    configuration: str
+    """SHA-256 of the configuration, as 64 hexadecimal digits."""
+    version: str
+    commit: str = ""
+    """Of a packaged root: as `git describe` writes it, with -dirty; empty where it was made outside a checkout."""
+
+
+def of(body: Mapping[str, Any]) -> Origin | None:
+    """What the template's Metadata says; None for a template that is not ours, or older than this."""
+    said = _metadata(body).get(IDENTITY_METADATA)
+    if not isinstance(said, Mapping) or not said.get(Identity.CLUSTER):
+        return None
+    return Origin(
+        cluster=str(said[Identity.CLUSTER]),
+        configuration=str(said.get(Identity.CONFIGURATION, "")),
+        version=str(said.get(Identity.VERSION, "")),
+        commit=str(said.get(Identity.COMMIT, "")),
+    )
+
+
+def without(body: Body) -> Body:
+    """The same template, which does not say what made it."""
+    if IDENTITY_METADATA not in _metadata(body):
+        return body
+    rest = {key: part for key, part in body[_METADATA].items() if key != IDENTITY_METADATA}
+    others = {key: part for key, part in body.items() if key != _METADATA}
+    return others | ({_METADATA: rest} if rest else {})
+
+
+def with_commit(body: Body, commit: str) -> Body:
+    """The same root template, which says at which commit it was packaged."""
+    said = _metadata(body).get(IDENTITY_METADATA)
+    if not commit or not isinstance(said, Mapping):
+        return body
+    return body | {_METADATA: body[_METADATA] | {IDENTITY_METADATA: {**said, Identity.COMMIT.value: commit}}}
+
+
+def commit() -> str:
+    """The commit that is checked out here, with -dirty where tracked files differ from it; empty outside a checkout.
+
+    https://git-scm.com/docs/git-describe
+    """
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*", "--abbrev=40"]
+    # A checkout of something else around this one has commits of its own.
+    environment = os.environ | {"GIT_CEILING_DIRECTORIES": str(_CHECKOUT.parent)}
+    try:
+        done = subprocess.run(command, cwd=_CHECKOUT, env=environment, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _metadata(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    metadata = body.get(_METADATA)
+    return metadata if isinstance(metadata, Mapping) else {}

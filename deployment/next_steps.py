@@ -1,0 +1,84 @@
+"""Command lines for a person to type next: complete, so that none of them acts on another cluster than this one."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from deployment.stacks import Stack
+
+_STACK_PLACEHOLDER = "<stack>"
+_BUCKET_PLACEHOLDER = "<bucket>"
+# The variables that each target takes of what was typed, in the order in which they are printed.
+_TAKES = {
+    "package": ("BUCKET", "PREFIX", "KMS_KEY", "OUT", "REGION"),
+    "deploy": ("STACK", "PARAMS", "SET", "TAGS", "BUCKET", "OUT", "REGION"),
+    "diff": ("STACK", "PARAMS", "SET", "TAGS", "BUCKET", "OUT", "REGION"),
+    "status": ("STACK", "REGION"),
+    "follow": ("STACK", "REGION"),
+    "rollback": ("STACK", "REGION"),
+    "delete": ("STACK", "REGION"),
+    "kubeconfig": ("STACK", "REGION"),
+    "purge": ("CLUSTER", "REGION"),
+}
+_NEEDED = {"STACK": _STACK_PLACEHOLDER, "BUCKET": _BUCKET_PLACEHOLDER}
+_DEFAULT_OUT = "templates"
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What was typed, or is known of the stack, as a next step has to repeat it; empty for what was not."""
+
+    stack: str = ""
+    region: str = ""
+    out: str = ""
+    parameters: str = ""
+    settings: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    bucket: str = ""
+    prefix: str = ""
+    kms_key: str = ""
+
+    def make(self, target: str, **more: str) -> str:
+        """`make target` with everything of this that the target takes, and `more` variables.
+
+        What a target needs and nobody has typed is a placeholder that no shell takes for a value.
+        """
+        known = {
+            "STACK": self.stack,
+            "PARAMS": self.parameters,
+            "SET": " ".join(self.settings),
+            "TAGS": " ".join(self.tags),
+            "BUCKET": self.bucket,
+            "PREFIX": self.prefix,
+            "KMS_KEY": self.kms_key,
+            "OUT": "" if self.out == _DEFAULT_OUT else self.out,
+            "REGION": self.region,
+        } | more
+        words = ["make", target]
+        for name in dict.fromkeys([*_TAKES[target], *more]):
+            if known[name]:
+                words.append(f"{name}={_quoted(known[name])}")
+            elif name in _NEEDED and (name == "STACK" or target == "package"):
+                words.append(f"{name}={_NEEDED[name]}")
+        return " ".join(words)
+
+
+def _quoted(value: str) -> str:
+    return value if value.startswith("<") else shlex.quote(value)
+
+
+def of(stack: Stack) -> Typed:
+    """What is known of a stack that is there."""
+    return Typed(stack=stack.name, region=stack.region)
+
+
+def purge(cluster: str, region: str) -> str:
+    """What removes what was kept of a deleted cluster, by its name or uuid."""
+    return Typed(region=region).make("purge", CLUSTER=cluster)
+
+
+def cli(stack: Stack, verb: str, options: str = "") -> str:
+    """A command of the AWS CLI about the stack."""
+    named = f"aws cloudformation {verb} --region {stack.region} --stack-name {stack.name}"
+    return f"{named} {options}" if options else named

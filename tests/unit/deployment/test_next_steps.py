@@ -1,0 +1,88 @@
+"""Printed next steps act on the stack that they are about, in its region, with what was typed before."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import deployment
+from deployment import next_steps
+from deployment.next_steps import Typed
+
+ROOM = Path(deployment.__file__).parent
+MAKEFILE = ROOM.parent / "Makefile"
+FULL = Typed(
+    stack="prod",
+    region="eu-central-1",
+    out="build/templates/prod",
+    parameters="my params.json",
+    settings=("A=1", "B=2"),
+    tags=("team=blue",),
+    bucket="mine",
+)
+# Of the targets and of the AWS CLI's services that take the name of a stack.
+_STEP = re.compile(
+    r"\bmake (deploy|diff|status|follow|rollback|delete|kubeconfig|package|purge)\b|\baws cloudformation [a-z]+-"
+)
+
+
+@pytest.mark.parametrize(
+    ("target", "more", "line"),
+    [
+        (
+            "deploy",
+            {"ROLLBACK": "1"},
+            "make deploy STACK=prod PARAMS='my params.json' SET='A=1 B=2' TAGS=team=blue BUCKET=mine "
+            "OUT=build/templates/prod REGION=eu-central-1 ROLLBACK=1",
+        ),
+        ("delete", {}, "make delete STACK=prod REGION=eu-central-1"),
+        ("package", {}, "make package BUCKET=mine OUT=build/templates/prod REGION=eu-central-1"),
+    ],
+)
+def test_a_step_repeats_what_its_target_takes(target: str, more: dict[str, str], line: str) -> None:
+    assert FULL.make(target, **more) == line
+
+
+def test_what_nobody_typed_is_left_out_or_a_placeholder_that_no_shell_takes() -> None:
+    assert Typed(out="templates").make("package") == "make package BUCKET=<bucket>"
+    line = Typed().make("deploy", PARAMS="<file>")
+    assert line == "make deploy STACK=<stack> PARAMS=<file>"
+    assert subprocess.run(["sh", "-n", "-c", f"{line}\n"], check=False, capture_output=True).returncode != 0
+
+
+def test_every_variable_of_a_step_is_one_of_the_makefile() -> None:
+    text = MAKEFILE.read_text(encoding="utf-8")
+    for target, names in next_steps._TAKES.items():
+        assert f"\n{target}: " in text
+        assert [name for name in names if f"$({name})" not in text] == []
+
+
+def _texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and text of each string that is no docstring; what an f-string fills in is its source."""
+    passed = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            passed |= {id(part) for part in node.values}
+            yield (
+                node.lineno,
+                "".join(str(part.value) if isinstance(part, ast.Constant) else "{…}" for part in node.values),
+            )
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in passed:
+            yield node.lineno, node.value
+
+
+def test_no_text_of_the_room_spells_a_step_of_its_own() -> None:
+    """They are made by next_steps, so that none leaves the stack out."""
+    spelled = [
+        f"{path.relative_to(ROOM)}:{line}: {text}"
+        for path in sorted(ROOM.rglob("*.py"))
+        if path.name != "next_steps.py"
+        for line, text in _texts(ast.parse(path.read_text(encoding="utf-8")))
+        if _STEP.search(text)
+    ]
+    assert spelled == []
