@@ -16,9 +16,6 @@ def check(account: Aws, plan: Plan) -> list[Finding]:
 
 
 def _zones(account: Aws, plan: Plan) -> Iterator[Finding]:
-    if plan.zones_needed and len(set(plan.zones)) != plan.zones_needed:
-        detail = f"{plan.zones_needed} different zones are needed, {', '.join(plan.zones) or 'none'} given"
-        yield Finding(State.MISSING, "zones", detail)
     answer = account.client("ec2").describe_availability_zones(AllAvailabilityZones=True)
     states = {zone["ZoneName"]: zone["State"] for zone in answer["AvailabilityZones"] if _usable(zone)}
     for zone in plan.zones:

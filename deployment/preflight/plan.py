@@ -50,7 +50,7 @@ def read(
     `existing` are the parameters of the stack where it is there already: what an update does not name it keeps, and it
     makes no second VPC. Raises Refusal for parameters without a value and for wrong ones.
     """
-    parameters.check(bodies[""], given, existing)
+    parameters.check_tree(bodies, given, existing)
     values = parameters.values(bodies[""], given, existing)
     return Plan(
         region=region,

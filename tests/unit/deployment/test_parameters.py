@@ -11,15 +11,19 @@ import pytest
 from deployment import parameters
 from deployment.refusal import Refusal
 
-TEMPLATE: dict[str, Any] = {"Parameters": {"Zones": {}, "Image": {}, "Days": {"Default": 90}}}
+TEMPLATE: dict[str, Any] = {
+    "Resources": {},
+    "Parameters": {"Zones": {}, "Image": {}, "Days": {"Type": "Number", "Default": 90}},
+}
 POOLS: dict[str, Any] = {
+    "Resources": {},
     "Parameters": {
-        "Days": {"Default": 90},
-        "GeneralMinSize": {"Default": 2, "MinValue": 0, "MaxValue": 999},
-        "GeneralMaxSize": {"Default": 10, "MinValue": 1, "MaxValue": 1000},
-        "GpuMinSize": {"Default": 0, "MinValue": 0, "MaxValue": 999},
-        "GpuMaxSize": {"Default": 1, "MinValue": 1, "MaxValue": 1000},
-    }
+        "Days": {"Type": "Number", "Default": 90},
+        "GeneralMinSize": {"Type": "Number", "Default": 2, "MinValue": 0, "MaxValue": 999},
+        "GeneralMaxSize": {"Type": "Number", "Default": 10, "MinValue": 1, "MaxValue": 1000},
+        "GpuMinSize": {"Type": "Number", "Default": 0, "MinValue": 0, "MaxValue": 999},
+        "GpuMaxSize": {"Type": "Number", "Default": 1, "MinValue": 1, "MaxValue": 1000},
+    },
 }
 ROOM = "an update needs room for one more node"
 
@@ -131,7 +135,7 @@ def test_sizes_that_leave_no_room_for_an_update_are_refused_in_one_line(
 def test_each_pool_is_asked_for_its_own_sizes() -> None:
     with pytest.raises(Refusal) as refused:
         parameters.check(POOLS, {"GeneralMinSize": "50", "GpuMaxSize": "0"})
-    assert [line.split(":")[0] for line in str(refused.value).split("; ") if "given" in line] == [
+    assert [line.split(":")[0] for line in str(refused.value).splitlines()] == [
         "GeneralMinSize",
         "GpuMaxSize",
     ]

@@ -52,12 +52,12 @@ def refuse(account: Account, monkeypatch: pytest.MonkeyPatch, service: str, oper
 
 
 def test_the_plan_holds_what_the_templates_and_parameters_ask_for() -> None:
-    images = {"ControlPlaneImage": "ami-1", "WorkerImage": "ami-2"}
+    images = {"ControlPlaneImage": "ami-01234567", "WorkerImage": "ami-89abcdef"}
     wanted = plan.read(templates.tree(ROOT), {"AvailabilityZones": ZONES, **images, "GeneralMinSize": "4"}, REGION)
     assert (wanted.zones_needed, wanted.vpcs, wanted.load_balancers) == (3, 1, 1)
     assert [(machines.image, machines.count, machines.tenancy) for machines in wanted.machines] == [
-        ("ami-1", 3, "dedicated"),
-        ("ami-2", 4, "dedicated"),
+        ("ami-01234567", 3, "dedicated"),
+        ("ami-89abcdef", 4, "dedicated"),
     ]
     assert f"com.amazonaws.{REGION}.ssm" in wanted.interface_endpoints
     assert wanted.gateway_endpoints == (f"com.amazonaws.{REGION}.dynamodb", f"com.amazonaws.{REGION}.s3")
@@ -69,7 +69,12 @@ def test_a_plan_without_images_is_refused_by_their_names() -> None:
 
 
 def test_a_pool_without_room_for_an_update_is_refused_by_the_name_of_its_parameter() -> None:
-    given = {"AvailabilityZones": ZONES, "ControlPlaneImage": "ami-1", "WorkerImage": "ami-2", "GeneralMaxSize": "2"}
+    given = {
+        "AvailabilityZones": ZONES,
+        "ControlPlaneImage": "ami-01234567",
+        "WorkerImage": "ami-89abcdef",
+        "GeneralMaxSize": "2",
+    }
     with pytest.raises(Refusal, match=r"^GeneralMaxSize: given 2; allowed: 3 to 1000, more than GeneralMinSize \(2\)"):
         plan.read(templates.tree(ROOT), given, REGION)
 
@@ -151,8 +156,8 @@ def test_a_zone_that_the_region_lacks_is_missing(account: Account, given: dict[s
 
 
 def test_one_zone_named_twice_is_not_enough(account: Account, given: dict[str, str]) -> None:
-    found = check(account, given | {"AvailabilityZones": f"{REGION}a,{REGION}a,{REGION}b"})
-    assert about(found, "zones") == [State.MISSING]
+    with pytest.raises(Refusal, match=f"each one once, and not {REGION}a twice"):
+        check(account, given | {"AvailabilityZones": f"{REGION}a,{REGION}a,{REGION}b"})
 
 
 def test_an_image_that_does_not_exist_is_missing(account: Account, given: dict[str, str]) -> None:
