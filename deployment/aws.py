@@ -39,6 +39,10 @@ class Account:
             self._clients[service] = self._session.client(service, config=_PATIENT)
         return self._clients[service]
 
+    def brief_client(self, service: str, config: Config) -> Any:
+        """A client of `service` that has less patience."""
+        return self._session.client(service, config=config)
+
 
 def code(error: ClientError) -> str:
     """The error code that AWS answered with, such as "AccessDenied"."""

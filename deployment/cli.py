@@ -9,7 +9,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
-from deployment import aws, delete, deploy, follow, kubeconfig, package, parameters, preflight, purge
+from deployment import aws, delete, deploy, follow, kubeconfig, package, parameters, place, preflight, purge
 from deployment.aws import Account
 from deployment.deploy import Order
 from deployment.package import Target
@@ -51,15 +51,17 @@ def _ask(question: str) -> str:
 
 
 def _account(options: argparse.Namespace) -> Account:
-    account = Account(options.region)
-    if account.region is None:
-        raise Refusal("which region? Set AWS_REGION, or give REGION=")
+    """The account of a command, told before anything else happens: on standard error, for results are for programs."""
+    account = place.account(options.region)
+    print(place.line(account), file=sys.stderr, flush=True)
     return account
 
 
 def _package(options: argparse.Namespace) -> int:
-    target = Target(options.bucket, options.prefix, options.kms_key, options.region)
-    package.run(Account(options.region), options.template, target, options.output)
+    account = _account(options)
+    # The AWS CLI is told the region: its own way to find one knows other variables than ours.
+    target = Target(options.bucket, options.prefix, options.kms_key, account.region)
+    package.run(account, options.template, target, options.output)
     return DONE
 
 
