@@ -116,7 +116,8 @@ def _preflight(options: argparse.Namespace) -> int:
     account = _account(options)
     given = parameters.read(options.parameters, options.set)
     found = preflight.findings(account, options.template, given, str(account.region), options.stack)
-    return DONE if preflight.tell(found, as_json=options.json) else FAILED
+    preflight.tell(found, as_json=options.json)
+    return preflight.exit_code(found)
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
@@ -198,7 +199,7 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--file", type=Path, help="where to write it; build/<stack>.kubeconfig by default")
     added.add_argument("--server", default="", metavar="URL", help="where the API is reached, if not by its own name")
 
-    added = command("preflight", "check that the account has what the cluster needs")
+    added = command("preflight", f"check that the account has what the cluster needs; {preflight.EXIT_CODES}")
     added.add_argument("--stack", default="holdfast", help="whose values an update keeps, where it exists")
     added.add_argument("--template", type=Path, default=Path("templates/root.json"))
     added.add_argument("--json", action="store_true")

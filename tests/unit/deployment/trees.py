@@ -45,6 +45,7 @@ def example(name: str) -> dict[str, Body]:
     return templates.tree(golden_folder(name) / "root.json")
 
 
+@cache
 def of(configuration: str) -> dict[str, Body]:
     """The templates that the generator makes of a configuration in YAML, as `templates.tree` would read them."""
     texts = {name: json.loads(text) for name, text in generated(parse(configuration)).items()}
