@@ -52,7 +52,7 @@ def findings(aws: Aws, template: Path, given: dict[str, str], region_name: str, 
 
 def _checked(aws: Aws, wanted: Plan, owner: str) -> list[Finding]:
     found = account.check(aws) + given_vpc.check(aws, wanted)
-    zones = wanted.zones
+    zones = dict.fromkeys(wanted.zones, "")
     if wanted.given is not None:
         try:
             subnets = given_subnets.look(aws, wanted.given)
@@ -61,8 +61,8 @@ def _checked(aws: Aws, wanted: Plan, owner: str) -> list[Finding]:
         else:
             found += given_subnets.check(aws, wanted, subnets)
             # What is asked by zone is asked for those that the subnets are in.
-            zones = tuple(dict.fromkeys(subnet.zone for subnet in subnets.values()))
+            zones = {subnet.zone: subnet.subnet_id for subnet in subnets.values()}
         found += given_endpoints.check(aws, wanted) + given_zone.check(aws, wanted)
-    found += region.check(aws, wanted, zones)
+    found += region.check(aws, wanted, tuple(zones))
     found += machines.check(aws, wanted, zones, owner)
     return found + quotas.check(aws, wanted) + identities.check(aws, wanted, owner)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,8 +17,11 @@ from deployment.preflight.plan import Plan
 _BUSY = frozenset({"RequestLimitExceeded", "Throttling"})
 
 
-def check(account: Aws, plan: Plan, zones: tuple[str, ...], owner: str) -> list[Finding]:
-    """For each kind of node its type and image, the offer by zone and a dry run; then the hosts."""
+def check(account: Aws, plan: Plan, zones: Mapping[str, str], owner: str) -> list[Finding]:
+    """For each kind of node its type and image, the offer by zone and a dry run; then the hosts.
+
+    `zones` have the id of a subnet, where one is there already.
+    """
     found: list[Finding] = []
     answers: dict[str, images.Image | None] = {}
     for image_id in dict.fromkeys(machines.image for machines in plan.machines):
@@ -32,7 +35,7 @@ def check(account: Aws, plan: Plan, zones: tuple[str, ...], owner: str) -> list[
     for machines in plan.machines:
         about = About(Topic.MACHINES, machines.subject)
         found += about.answered(partial(_of_type, account, plan, machines, zones, answers.get(machines.image)))
-    return found + hosts.check(account, plan, zones)
+    return found + hosts.check(account, plan, tuple(zones))
 
 
 def described(account: Aws, instance_type: str) -> types.InstanceType | None:
@@ -44,7 +47,7 @@ def described(account: Aws, instance_type: str) -> types.InstanceType | None:
 
 
 def _of_type(
-    account: Aws, plan: Plan, machines: Machines, zones: tuple[str, ...], image: images.Image | None
+    account: Aws, plan: Plan, machines: Machines, zones: Mapping[str, str], image: images.Image | None
 ) -> Iterator[Finding]:
     about = About(Topic.MACHINES, machines.subject)
     body = described(account, machines.instance_type)
@@ -56,12 +59,12 @@ def _of_type(
         yield types.fits(machines, body, image)
     yield from _offered(account, machines, zones)
     if image is not None:
-        for zone in zones:
+        for zone, subnet in zones.items():
             tried = About(Topic.MACHINES, f"{machines.subject} in {zone}, dry run")
-            yield from tried.answered(partial(_dry_run, account, machines, zone, tried))
+            yield from tried.answered(partial(_dry_run, account, machines, zone, subnet, tried))
 
 
-def _offered(account: Aws, machines: Machines, zones: tuple[str, ...]) -> Iterator[Finding]:
+def _offered(account: Aws, machines: Machines, zones: Iterable[str]) -> Iterator[Finding]:
     filters = [{"Name": "instance-type", "Values": [machines.instance_type]}]
     pages = account.client("ec2").get_paginator("describe_instance_type_offerings")
     offers = pages.paginate(LocationType="availability-zone", Filters=filters)
@@ -75,7 +78,7 @@ def _offered(account: Aws, machines: Machines, zones: tuple[str, ...]) -> Iterat
             yield about.failed(told, f"choose other zones, or another {machines.parameter}")
 
 
-def _dry_run(account: Aws, machines: Machines, zone: str, about: About) -> Iterator[Finding]:
+def _dry_run(account: Aws, machines: Machines, zone: str, subnet: str, about: About) -> Iterator[Finding]:
     """EC2 checks a dry run's request and permissions. Whether a machine is free shows only when one is started."""
     if machines.tenancy == "host":
         return  # placed by the host resource group, which a dry run outside an Auto Scaling group cannot show
@@ -88,6 +91,7 @@ def _dry_run(account: Aws, machines: Machines, zone: str, about: About) -> Itera
             MaxCount=1,
             EbsOptimized=machines.ebs_optimized,
             Placement={"AvailabilityZone": zone, "Tenancy": machines.tenancy},
+            **({"SubnetId": subnet} if subnet else {}),
         )
     except ClientError as error:
         code = aws.code(error)

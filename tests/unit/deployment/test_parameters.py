@@ -56,8 +56,26 @@ def test_another_file_is_refused_by_its_name(tmp_path: Path, content: str) -> No
         parameters.read(file, [])
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{\n"a": 1,\n}', ":3: this is no JSON"),
+        (b"", ":1: this is no JSON"),
+        (b'{"a": null}', ": a: given null; allowed: a text, a whole number, or a list of texts"),
+        (b'{"a": ["b", 1.5]}', ": a: given 1.5; allowed:"),
+        (b"\xff", ": this is no text in UTF-8"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_told_by_its_line_or_key(tmp_path: Path, content: bytes, words: str) -> None:
+    file = tmp_path / "params.json"
+    file.write_bytes(content)
+    with pytest.raises(Refusal) as refused:
+        parameters.read(file, [])
+    assert str(refused.value).startswith(f"{file}{words}")
+
+
 def test_a_file_that_is_not_there_is_refused_by_its_name(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match=r"absent\.json"):
+    with pytest.raises(Refusal, match=r"absent\.json: no such file or directory$"):
         parameters.read(tmp_path / "absent.json", [])
 
 
