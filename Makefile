@@ -237,7 +237,7 @@ stack = --stack $(STACK) --out '$(OUT)' $(if $(BUCKET),--bucket $(BUCKET)) $(for
 upload = --bucket "$(BUCKET)" $(if $(PREFIX),--prefix $(PREFIX)) $(if $(KMS_KEY),--kms-key $(KMS_KEY))
 
 .PHONY: preflight
-preflight: $(CHECK) ## Does the account have what the cluster STACK= needs? (PARAMS=params.json)
+preflight: $(CHECK) ## Check values, quotas, zones, a given network, images and instance types for STACK= (PARAMS=params.json, JSON=1)
 	$(deployment) preflight $(region) --stack $(STACK) --template $(OUT)/root.json $(parameters) $(if $(JSON),--json)
 
 .PHONY: package

@@ -11,6 +11,9 @@ from botocore.exceptions import ClientError
 # Reading events of many nested stacks meets CloudFormation's request limits; the standard mode waits and tries again.
 _PATIENT = Config(retries={"mode": "standard", "max_attempts": 8})
 
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+"""The codes with which services say that the caller lacks a permission."""
+
 
 class Aws(Protocol):
     """Where clients come from; tests give another one."""
@@ -38,6 +41,10 @@ class Account:
         if service not in self._clients:
             self._clients[service] = self._session.client(service, config=_PATIENT)
         return self._clients[service]
+
+    def brief_client(self, service: str, config: Config) -> Any:
+        """A client of `service` that has less patience."""
+        return self._session.client(service, config=config)
 
 
 def code(error: ClientError) -> str:

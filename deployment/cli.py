@@ -17,6 +17,7 @@ from deployment import (
     kubeconfig,
     package,
     parameters,
+    place,
     preflight,
     purge,
     rollback,
@@ -77,17 +78,18 @@ def _ask(question: str) -> str:
 
 
 def _account(options: argparse.Namespace) -> Account:
-    account = Account(options.region)
-    if account.region is None:
-        raise Refusal("which region? Set AWS_REGION, or give REGION=")
+    """The account of a command, told before anything else happens: on standard error, for results are for programs."""
+    account = place.account(options.region)
+    print(place.line(account), file=sys.stderr, flush=True)
     return account
 
 
 def _package(options: argparse.Namespace) -> int:
-    target = Target(options.bucket, options.prefix, options.kms_key, options.region)
+    account = _account(options)
+    # The AWS CLI is told the region: its own way to find one knows other variables than ours.
+    target = Target(options.bucket, options.prefix, options.kms_key, account.region)
     template = options.template or options.out / "root.json"
     output = options.output or templates.packaged_file(template.parent)
-    account = Account(options.region)
     package.run(account, template, target, output, code=options.code, typed=_typed(options, account))
     return DONE
 
@@ -178,7 +180,8 @@ def _preflight(options: argparse.Namespace) -> int:
     account = _account(options)
     given = parameters.read(options.parameters, options.set)
     found = preflight.findings(account, options.template, given, str(account.region), options.stack)
-    return DONE if preflight.tell(found, as_json=options.json) else FAILED
+    preflight.tell(found, as_json=options.json)
+    return preflight.exit_code(found)
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
@@ -273,7 +276,7 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--file", type=Path, help="where to write it; build/<stack>.kubeconfig by default")
     added.add_argument("--server", default="", metavar="URL", help="where the API is reached, if not by its own name")
 
-    added = command("preflight", "check that the account has what the cluster needs")
+    added = command("preflight", f"check that the account has what the cluster needs; {preflight.EXIT_CODES}")
     added.add_argument("--stack", default="holdfast", help="whose values an update keeps, where it exists")
     added.add_argument("--template", type=Path, default=Path("templates/root.json"))
     added.add_argument("--json", action="store_true")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from deployment import agreement, constraints, template_rules
 from deployment.refusal import Refusal
+from deployment.templates import Body
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -33,34 +34,47 @@ def read(path: Path | None, overrides: Sequence[str]) -> dict[str, str]:
 def _from_file(path: Path) -> dict[str, str]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Refusal(f"{path}: {error}") from error
+    except json.JSONDecodeError as error:
+        raise Refusal(f"{path}:{error.lineno}: this is no JSON: {error.msg}, at column {error.colno}") from error
+    except UnicodeDecodeError as error:
+        raise Refusal(f"{path}: this is no text in UTF-8") from error
+    except OSError as error:
+        raise Refusal(f"{path}: {(error.strerror or str(error)).lower()}") from error
     try:
         if isinstance(content, list):
             content = {entry["ParameterKey"]: entry["ParameterValue"] for entry in content}
-        return {key: _text(value) for key, value in content.items()}
+        pairs = list(content.items())
     except (AttributeError, KeyError, TypeError) as error:
         raise Refusal(
             f'{path}: expected {{"Key": "value"}} or the AWS CLI\'s list of ParameterKey and ParameterValue'
         ) from error
+    return {key: _text(value, f"{path}: {key}") for key, value in pairs}
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, place: str) -> str:
+    """Raises Refusal with the place for what is no text, number, truth or list of them."""
     if isinstance(value, list):
-        return ",".join(_text(item) for item in value)
+        return ",".join(_text(item, place) for item in value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (str, int)):
         return str(value)
-    raise TypeError(value)
+    raise Refusal(f"{place}: given {json.dumps(value)}; allowed: a text, a whole number, or a list of texts")
 
 
-def check(template: Mapping[str, Any], given: Mapping[str, str], existing: Mapping[str, str] = _NONE) -> None:
-    """Raises Refusal for every name that the template lacks, every parameter without a value, every pool's wrong size.
+def check(template: Body, given: Mapping[str, str], existing: Mapping[str, str] = _NONE) -> None:
+    """`check_tree` of a root template alone, without what only its nested templates tell."""
+    check_tree({"": template}, given, existing)
 
-    `existing` are the parameters that the stack has now, whose values an update keeps.
+
+def check_tree(bodies: Mapping[str, Body], given: Mapping[str, str], existing: Mapping[str, str] = _NONE) -> None:
+    """Raises Refusal, a line for each thing that is wrong, where CloudFormation or a service would refuse the values.
+
+    `bodies` are the root template under "" and its nested ones under their logical ids, as `templates.tree` reads
+    them; `existing` are the parameters that the stack has now, whose values an update keeps. Names that the template
+    lacks, and parameters without a value, are told before anything else is looked at.
     """
-    declared: Mapping[str, Any] = template.get("Parameters", {})
+    declared: Mapping[str, Any] = bodies[""].get("Parameters", {})
     unknown = sorted(set(given) - set(declared))
     if unknown:
         raise Refusal(f"no such parameter: {', '.join(unknown)}; the template has {', '.join(sorted(declared))}")
@@ -69,14 +83,29 @@ def check(template: Mapping[str, Any], given: Mapping[str, str], existing: Mappi
     ]
     if missing:
         raise Refusal(f"a value is needed for {', '.join(missing)}: put it into the file of PARAMS=, or SET=Key=Value")
-    wrong = list(_wrong_sizes(declared, given, existing))
-    if wrong:
-        raise Refusal("; ".join(wrong))
+    lines = wrong_values(bodies, given, existing)
+    if lines:
+        raise Refusal("\n".join(lines))
 
 
-def values(
-    template: Mapping[str, Any], given: Mapping[str, str], existing: Mapping[str, str] = _NONE
-) -> dict[str, str]:
+def wrong_values(
+    bodies: Mapping[str, Body], given: Mapping[str, str], existing: Mapping[str, str] = _NONE
+) -> list[str]:
+    """A line for each value that breaks a constraint of its parameter or a rule, or does not go with the others."""
+    template = bodies[""]
+    now = values(template, given, existing)
+    declared = template.get("Parameters", {})
+    alone = list(constraints.problems(declared, now))
+    wrong = {problem.parameter for problem in alone}
+    order = {name: number for number, name in enumerate(declared)}
+    found = [*alone, *agreement.problems(bodies, now, set(given), wrong)]
+    found.sort(key=lambda problem: order[problem.parameter.partition(",")[0]])
+    told = {name for problem in found for name in problem.parameter.split(", ")}
+    rules = [rule for rule in template_rules.broken(template, now) if not rule.parameters & told]
+    return [problem.line for problem in found] + [f"{rule.name}: {rule.description}" for rule in rules]
+
+
+def values(template: Body, given: Mapping[str, str], existing: Mapping[str, str] = _NONE) -> dict[str, str]:
     """What every parameter of the template has after a deploy: the given value, or else the stack's own, or the
     default. Parameters without any of them are left out."""
     declared: Mapping[str, Any] = template.get("Parameters", {})
@@ -117,39 +146,7 @@ def kept_values(
     ]
 
 
-def _wrong_sizes(declared: Mapping[str, Any], given: Mapping[str, str], existing: Mapping[str, str]) -> Iterator[str]:
-    """What CloudFormation or Auto Scaling would refuse half-way, or only at the next update, pool by pool.
-
-    An update keeps MinSize nodes of a pool in service, which CloudFormation wants to be less than MaxSize.
-    """
-    counts = values({"Parameters": declared}, given, existing)
-    for smallest in declared:
-        largest = f"{smallest.removesuffix('MinSize')}MaxSize"
-        if not smallest.endswith("MinSize") or largest not in declared:
-            continue
-        outside = [name for name in (smallest, largest) if not _is_within(counts[name], declared[name])]
-        for name in outside:
-            low, high = (declared[name].get(bound) for bound in ("MinValue", "MaxValue"))
-            yield f"{name}: given {counts[name]}; allowed: a whole number from {low} to {high}"
-        least, most = (counts[name] for name in (smallest, largest))
-        if outside or int(least) < int(most):
-            continue
-        why = "an update needs room for one more node"
-        if smallest in given and largest not in given:
-            yield f"{smallest}: given {least}; allowed: 0 to {int(most) - 1}, less than {largest} ({most}): {why}"
-        else:
-            above = f"{int(least) + 1} to {declared[largest]['MaxValue']}"
-            yield f"{largest}: given {most}; allowed: {above}, more than {smallest} ({least}): {why}"
-
-
-def _is_within(text: str, declared: Mapping[str, Any]) -> bool:
-    """Whether a text is a whole number between the bounds of its parameter."""
-    return bool(re.fullmatch("[0-9]+", text)) and declared["MinValue"] <= int(text) <= declared["MaxValue"]
-
-
-def for_stack(
-    template: Mapping[str, Any], given: Mapping[str, str], existing: Mapping[str, str] = _NONE
-) -> list[dict[str, Any]]:
+def for_stack(template: Body, given: Mapping[str, str], existing: Mapping[str, str] = _NONE) -> list[dict[str, Any]]:
     """The Parameters of a request: what is given, and for an update the previous value of everything else.
 
     Raises Refusal as `check` does.

@@ -1,42 +1,68 @@
 """`make preflight`: does the account have what the cluster needs? Asked with the caller's credentials, nothing made.
 
-`plan` reads what the templates and parameters ask for; `network`, `machines` and `account` check it, a line each.
+`plan` reads what the templates and parameters ask for, and the other modules check it, each one part.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from deployment import stacks, templates
 from deployment.aws import Aws
-from deployment.preflight import account, machines, network, plan
-from deployment.preflight.finding import Finding, State
+from deployment.preflight import (
+    account,
+    given_endpoints,
+    given_subnets,
+    given_vpc,
+    given_zone,
+    identities,
+    machines,
+    plan,
+    quotas,
+    region,
+)
+from deployment.preflight.finding import About, Finding, Topic
+from deployment.preflight.plan import Plan
+from deployment.preflight.report import EXIT_CODES, exit_code, tell
 
-_CHECKS = (account.check, network.check, machines.check)
+__all__ = ["EXIT_CODES", "exit_code", "findings", "tell"]
 
 
-def findings(aws: Aws, template: Path, given: dict[str, str], region: str, stack: str) -> list[Finding]:
+def findings(aws: Aws, template: Path, given: dict[str, str], region_name: str, stack: str) -> list[Finding]:
     """Every check of the plan that the templates and parameters make up, and what the stack has where it exists.
 
-    Raises Refusal when they cannot be read, and ClientError when nobody may say whether the stack exists: that decides
-    what there is to check.
+    Where nobody tells who asks, or whether the stack exists, that is the one finding: it decides what there is to
+    check. Raises Refusal when templates or values cannot be deployed; a stack's own values are looked at, too.
     """
-    existing = stacks.find(aws.client("cloudformation"), stack)
+    bodies = templates.tree(template)
+    try:
+        caller = aws.client("sts").get_caller_identity()
+    except (ClientError, BotoCoreError) as error:
+        return [account.CREDENTIALS.not_asked(error)]
+    try:
+        existing = stacks.find(aws.client("cloudformation"), stack)
+    except (ClientError, BotoCoreError) as error:
+        return [About(Topic.ACCOUNT, f"stack {stack}").not_asked(error)]
     kept = existing.parameters if existing is not None and existing.is_made else {}
-    wanted = plan.read(templates.tree(template), given, region, kept)
-    return [finding for check in _CHECKS for finding in check(aws, wanted)]
+    wanted = plan.read(bodies, given, region_name, kept)
+    return [account.CREDENTIALS.ok(caller["Arn"]), *_checked(aws, wanted, caller["Account"])]
 
 
-def tell(found: list[Finding], *, as_json: bool, say: Callable[[str], None] = print) -> bool:
-    """Prints the findings; True when nothing is missing. What could not be asked is unknown, and said, never ok."""
-    missing = [finding for finding in found if finding.state is State.MISSING]
-    unknown = [finding for finding in found if finding.state is State.UNKNOWN]
-    if as_json:
-        say(json.dumps([{"state": f.state.value, "subject": f.subject, "detail": f.detail} for f in found], indent=2))
-        return not missing
-    for finding in found:
-        say(f"{finding.state.value:<8} {finding.subject}: {finding.detail}")
-    say(f"{len(found) - len(missing) - len(unknown)} ok, {len(missing)} missing, {len(unknown)} unknown")
-    return not missing
+def _checked(aws: Aws, wanted: Plan, owner: str) -> list[Finding]:
+    found = account.check(aws) + given_vpc.check(aws, wanted)
+    zones = dict.fromkeys(wanted.zones, "")
+    if wanted.given is not None:
+        try:
+            subnets = given_subnets.look(aws, wanted.given)
+        except (ClientError, BotoCoreError) as error:
+            found.append(About(Topic.NETWORK, "subnets").not_asked(error))
+        else:
+            found += given_subnets.check(aws, wanted, subnets)
+            # What is asked by zone is asked for those that the subnets are in.
+            zones = {subnet.zone: subnet.subnet_id for subnet in subnets.values()}
+        found += given_endpoints.check(aws, wanted) + given_zone.check(aws, wanted)
+    found += region.check(aws, wanted, tuple(zones))
+    found += machines.check(aws, wanted, zones, owner)
+    return found + quotas.check(aws, wanted) + identities.check(aws, wanted, owner)

@@ -12,32 +12,77 @@ from deployment import aws
 
 
 class State(Enum):
-    """Whether the account has the thing; UNKNOWN when AWS did not say."""
+    """What a check has found, the worst first. NOT_ASKED is no answer at all; a NOTE is nothing to act on."""
 
+    FAILED = "failed"
+    """A deploy, or a later update, would fail."""
+    NOT_ASKED = "could-not-ask"
+    """AWS did not say."""
+    WARNING = "warning"
+    """It deploys, and somebody should look at it."""
+    NOTE = "note"
+    """It cannot be known before instances are launched, or depends on what is elsewhere."""
     OK = "ok"
-    MISSING = "missing"
-    UNKNOWN = "unknown"
+
+
+class Topic(Enum):
+    """What findings are about, in the order in which they are told."""
+
+    ACCOUNT = "account"
+    NETWORK = "network"
+    MACHINES = "machines"
+    QUOTAS = "quotas"
+    IDENTITIES = "identities"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was checked, and what was found, in words for the person who has to act on it."""
+    """What was checked, what was found, and what to do about it; in words for the person who has to act."""
 
     state: State
+    topic: Topic
     subject: str
     detail: str
+    remedy: str = ""
 
 
-def judged(good: bool, subject: str, detail: str) -> Finding:
-    """OK or MISSING."""
-    return Finding(State.OK if good else State.MISSING, subject, detail)
+@dataclass(frozen=True)
+class About:
+    """Makes the findings about one subject."""
 
+    topic: Topic
+    subject: str
 
-def answered(subject: str, ask: Callable[[], Iterable[Finding]]) -> list[Finding]:
-    """The findings of `ask`; one UNKNOWN when the API refuses, so that no error ever counts as an answer."""
-    try:
-        return list(ask())
-    except ClientError as error:
-        return [Finding(State.UNKNOWN, subject, f"{aws.code(error)}: {aws.message(error)}")]
-    except BotoCoreError as error:
-        return [Finding(State.UNKNOWN, subject, str(error))]
+    def ok(self, detail: str) -> Finding:
+        """It is as it has to be."""
+        return Finding(State.OK, self.topic, self.subject, detail)
+
+    def failed(self, detail: str, remedy: str = "") -> Finding:
+        """It is not."""
+        return Finding(State.FAILED, self.topic, self.subject, detail, remedy)
+
+    def warning(self, detail: str, remedy: str = "") -> Finding:
+        """It may be what is wanted."""
+        return Finding(State.WARNING, self.topic, self.subject, detail, remedy)
+
+    def note(self, detail: str, remedy: str = "") -> Finding:
+        """It cannot be known."""
+        return Finding(State.NOTE, self.topic, self.subject, detail, remedy)
+
+    def not_asked(self, error: ClientError | BotoCoreError) -> Finding:
+        """AWS, or the way to it, gave no answer."""
+        remedy = ""
+        if isinstance(error, ClientError):
+            detail = f"{error.operation_name}: {aws.code(error)}: {aws.message(error)}"
+            if aws.code(error) in aws.DENIED:
+                remedy = "docs/how-to/check-an-account.md lists the permissions of this command"
+        else:
+            detail = str(error)
+        return Finding(State.NOT_ASKED, self.topic, self.subject, detail, remedy)
+
+    def answered(self, ask: Callable[[], Iterable[Finding]]) -> list[Finding]:
+        """The findings of `ask`; NOT_ASKED alone when the API refuses, so that no error ever counts as an answer."""
+        try:
+            return list(ask())
+        except (ClientError, BotoCoreError) as error:
+            return [self.not_asked(error)]

@@ -1,73 +1,84 @@
-"""What nodes need: images, instance types in every zone, host resource groups, a hint whether EC2 would start one."""
+"""What nodes need: instance types in every zone, images, hosts, and whether EC2 takes the request."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from deployment import aws
 from deployment.aws import Aws
-from deployment.preflight.finding import Finding, State, answered, judged
-from deployment.preflight.plan import Machines, Plan
+from deployment.preflight import hosts, images, types
+from deployment.preflight.finding import About, Finding, Topic
+from deployment.preflight.machine import Machines
+from deployment.preflight.plan import Plan
 
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "RequestLimitExceeded", "Throttling"}
+_BUSY = frozenset({"RequestLimitExceeded", "Throttling"})
 
 
-def check(account: Aws, plan: Plan) -> list[Finding]:
-    """For each kind of machine: image and architecture, offer by zone, dry run; then the host resource groups."""
+def check(account: Aws, plan: Plan, zones: Mapping[str, str], owner: str) -> list[Finding]:
+    """For each kind of node its type and image, the offer by zone and a dry run; then the hosts.
+
+    `zones` have the id of a subnet, where one is there already.
+    """
     found: list[Finding] = []
+    answers: dict[str, images.Image | None] = {}
+    for image_id in dict.fromkeys(machines.image for machines in plan.machines):
+        users = [machines for machines in plan.machines if machines.image == image_id]
+        try:
+            answers[image_id] = images.look(account, image_id)
+        except (ClientError, BotoCoreError) as error:
+            found.append(About(Topic.MACHINES, f"image {image_id}").not_asked(error))
+        else:
+            found += images.check(account, answers[image_id], users, owner)
     for machines in plan.machines:
-        found += _about(account, plan, machines)
-    for parameter, arn in plan.host_groups:
-        found += _host_group(account, parameter, arn)
-    return found
+        about = About(Topic.MACHINES, machines.subject)
+        found += about.answered(partial(_of_type, account, plan, machines, zones, answers.get(machines.image)))
+    return found + hosts.check(account, plan, tuple(zones))
 
 
-def _about(account: Aws, plan: Plan, machines: Machines) -> list[Finding]:
-    subject = f"{machines.parameter} {machines.instance_type}"
-    found = answered(f"image {machines.image}", lambda: _image(account, machines))
-    found += answered(f"{subject} in zones", lambda: _offered(account, plan, machines, subject))
-    for zone in plan.zones:
-        hint = f"{subject} in {zone}, dry run"
-        found += answered(hint, lambda zone=zone, hint=hint: _dry_run(account, machines, zone, hint))  # type: ignore[misc]
-    return found
+def described(account: Aws, instance_type: str) -> types.InstanceType | None:
+    """The type as EC2 describes it; None where the region has no such type. Raises ClientError, BotoCoreError."""
+    # By a filter: a name that does not exist is an empty answer then, and no error.
+    filters = [{"Name": "instance-type", "Values": [instance_type]}]
+    pages = account.client("ec2").get_paginator("describe_instance_types").paginate(Filters=filters)
+    return next((dict(body) for page in pages for body in page["InstanceTypes"]), None)
 
 
-def _image(account: Aws, machines: Machines) -> Iterator[Finding]:
-    ec2 = account.client("ec2")
-    subject = f"image {machines.image}"
-    try:
-        images = ec2.describe_images(ImageIds=[machines.image])["Images"]
-    except ClientError as error:
-        if not aws.code(error).startswith("InvalidAMIID"):
-            raise
-        images = []
-    if not images:
-        yield Finding(State.MISSING, subject, "does not exist in this region, or is not shared with this account")
+def _of_type(
+    account: Aws, plan: Plan, machines: Machines, zones: Mapping[str, str], image: images.Image | None
+) -> Iterator[Finding]:
+    about = About(Topic.MACHINES, machines.subject)
+    body = described(account, machines.instance_type)
+    if body is None:
+        yield about.failed(f"{plan.region} has no instance type of this name", f"correct {machines.parameter}")
         return
-    state, architecture = images[0]["State"], images[0]["Architecture"]
-    yield judged(state == "available", subject, state)
-    described = ec2.describe_instance_types(InstanceTypes=[machines.instance_type])["InstanceTypes"][0]
-    supported = described["ProcessorInfo"]["SupportedArchitectures"]
-    detail = f"{machines.instance_type} runs {', '.join(supported)}; the image is {architecture}"
-    yield judged(architecture in supported, f"architecture of {machines.image}", detail)
+    yield from types.judge(machines, body)
+    if image is not None:
+        yield types.fits(machines, body, image)
+    yield from _offered(account, machines, zones)
+    if image is not None:
+        for zone, subnet in zones.items():
+            tried = About(Topic.MACHINES, f"{machines.subject} in {zone}, dry run")
+            yield from tried.answered(partial(_dry_run, account, machines, zone, subnet, tried))
 
 
-def _offered(account: Aws, plan: Plan, machines: Machines, subject: str) -> Iterator[Finding]:
-    offers = (
-        account.client("ec2")
-        .get_paginator("describe_instance_type_offerings")
-        .paginate(
-            LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": [machines.instance_type]}]
-        )
-    )
-    zones = {offer["Location"] for page in offers for offer in page["InstanceTypeOfferings"]}
-    for zone in plan.zones:
-        yield judged(zone in zones, f"{subject} in {zone}", "offered" if zone in zones else "not offered there")
+def _offered(account: Aws, machines: Machines, zones: Iterable[str]) -> Iterator[Finding]:
+    filters = [{"Name": "instance-type", "Values": [machines.instance_type]}]
+    pages = account.client("ec2").get_paginator("describe_instance_type_offerings")
+    offers = pages.paginate(LocationType="availability-zone", Filters=filters)
+    there = {offer["Location"] for page in offers for offer in page["InstanceTypeOfferings"]}
+    for zone in zones:
+        about = About(Topic.MACHINES, f"{machines.subject} in {zone}")
+        if zone in there:
+            yield about.ok("offered")
+        else:
+            told = f"not offered there; it is in {', '.join(sorted(there)) or 'no zone of the region'}"
+            yield about.failed(told, f"choose other zones, or another {machines.parameter}")
 
 
-def _dry_run(account: Aws, machines: Machines, zone: str, subject: str) -> Iterator[Finding]:
+def _dry_run(account: Aws, machines: Machines, zone: str, subnet: str, about: About) -> Iterator[Finding]:
     """EC2 checks a dry run's request and permissions. Whether a machine is free shows only when one is started."""
     if machines.tenancy == "host":
         return  # placed by the host resource group, which a dry run outside an Auto Scaling group cannot show
@@ -78,31 +89,22 @@ def _dry_run(account: Aws, machines: Machines, zone: str, subject: str) -> Itera
             InstanceType=machines.instance_type,
             MinCount=1,
             MaxCount=1,
+            EbsOptimized=machines.ebs_optimized,
             Placement={"AvailabilityZone": zone, "Tenancy": machines.tenancy},
+            **({"SubnetId": subnet} if subnet else {}),
         )
     except ClientError as error:
-        if aws.code(error) in _DENIED:
-            raise
-        if aws.code(error) == "DryRunOperation":
-            yield Finding(
-                State.UNKNOWN, subject, f"EC2 takes the request ({machines.tenancy}); free capacity shows at launch"
+        code = aws.code(error)
+        if code == "DryRunOperation":
+            yield about.note(f"EC2 accepts the request ({machines.tenancy}); capacity is only known at launch")
+        elif code in aws.DENIED:
+            yield about.note(
+                f"not tried: whoever asks may not run instances ({code}); capacity is only known at launch",
+                "whoever deploys needs ec2:RunInstances",
             )
-        elif "VPC" in aws.code(error) or "Subnet" in aws.code(error):
-            yield Finding(State.UNKNOWN, subject, "there is no default VPC to try it in")
+        elif "VPC" in code or "Subnet" in code:
+            yield about.note("there is no default VPC to try it in; capacity is only known at launch")
+        elif code in _BUSY:
+            raise
         else:
-            yield Finding(State.MISSING, subject, aws.message(error))
-
-
-def _host_group(account: Aws, parameter: str, arn: str) -> list[Finding]:
-    def ask() -> Iterator[Finding]:
-        groups = account.client("resource-groups")
-        try:
-            groups.get_group(Group=arn)
-        except ClientError as error:
-            if aws.code(error) != "NotFoundException":
-                raise
-            yield Finding(State.MISSING, parameter, f"{arn} does not exist")
-        else:
-            yield Finding(State.OK, parameter, arn)
-
-    return answered(parameter, ask)
+            yield about.failed(aws.message(error))

@@ -3,43 +3,74 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from types import MappingProxyType
 from typing import Any
 
-from deployment import parameters
+from deployment import parameters, shape
+from deployment.preflight.machine import Machines
+from deployment.problem import entries
 from deployment.templates import Body
 
 _CONTROL_PLANE = "ControlPlane"
 _NONE: Mapping[str, str] = MappingProxyType({})
+_RULES = ("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress")
+# The resources that hold what nodes may call, and what is in front of endpoints that has another name than actions.
+_NODE_POLICIES = ("ControlPlanePolicy", "WorkerPolicy", "AutoscalerPolicy")
+_SERVICES = {"ecr": ("ecr.api", "ecr.dkr")}
+# KMS is called by services for a node, and not by it.
+_CALLED_FOR_NODES = "kms"
+_PEOPLE = ("ViewerArns", "EditorArns", "AdministratorArns", "KeyOperatorArns")
 
 
 @dataclass(frozen=True)
-class Machines:
-    """Instances of one type: how many more there are to be, their image and tenancy (default, dedicated, host)."""
+class GivenNetwork:
+    """The network that is there already, by its ids; lists are in the order of the zones."""
 
-    parameter: str
-    instance_type: str
-    image: str
-    count: int
-    tenancy: str
+    vpc: str
+    control_plane_subnets: tuple[str, ...]
+    worker_subnets: tuple[str, ...]
+    route_tables: tuple[str, ...]
+    slot_places: tuple[int, ...]
+    """For each slot the number of its subnet."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The demand of one deploy: what is to be there and is not yet. `zones_needed` is 0 where the network is given."""
+    """The demand of one deploy: what is to be there and is not yet."""
 
     region: str
+    creates: bool
+    """Whether there is no stack yet that has resources."""
     zones: tuple[str, ...]
-    zones_needed: int
+    """By name; empty where the network is given, whose subnets say it."""
     machines: tuple[Machines, ...]
     interface_endpoints: tuple[str, ...]
+    """Full names of the services whose endpoints the templates make, as the next ones."""
     gateway_endpoints: tuple[str, ...]
+    node_services: tuple[str, ...]
+    """The services that nodes call, as endpoints name them: "ecr.api"."""
     vpcs: int
     load_balancers: int
-    # Parameter and ARN of each host resource group.
+    security_groups: int
+    rules: int
+    """The largest number of rules that one group has in one direction."""
+    given: GivenNetwork | None
+    ranges: tuple[IPv4Network, ...]
+    """Of pods and Services."""
+    hosted_zone: str
+    """The id of the given one; empty where it is made."""
+    api_name: str
+    prefix_lists: Mapping[str, str]
+    """By service (s3, dynamodb): the parameter's value, which may be empty."""
     host_groups: tuple[tuple[str, str], ...]
+    """Parameter and ARN of each host resource group."""
+    boundary: str
+    people: tuple[tuple[str, str], ...]
+    """Parameter and ARN of each principal that is listed."""
 
 
 def read(
@@ -50,72 +81,127 @@ def read(
     `existing` are the parameters of the stack where it is there already: what an update does not name it keeps, and it
     makes no second VPC. Raises Refusal for parameters without a value and for wrong ones.
     """
-    parameters.check(bodies[""], given, existing)
+    parameters.check_tree(bodies, given, existing)
     values = parameters.values(bodies[""], given, existing)
+    creates = not existing
     return Plan(
         region=region,
-        zones=tuple(zone.strip() for zone in values.get("AvailabilityZones", "").split(",") if zone.strip()),
-        zones_needed=_zones_needed(bodies),
+        creates=creates,
+        zones=tuple(entries(values.get("AvailabilityZones", ""))),
         machines=tuple(_machines(bodies, values, existing)),
         interface_endpoints=tuple(sorted(_endpoints(bodies, region, "Interface"))),
         gateway_endpoints=tuple(sorted(_endpoints(bodies, region, "Gateway"))),
-        vpcs=0 if existing else _count(bodies, "AWS::EC2::VPC"),
-        load_balancers=0 if existing else _count(bodies, "AWS::ElasticLoadBalancingV2::LoadBalancer"),
+        node_services=tuple(sorted(_node_services(bodies))),
+        vpcs=_count(bodies, "AWS::EC2::VPC") if creates else 0,
+        load_balancers=_count(bodies, "AWS::ElasticLoadBalancingV2::LoadBalancer") if creates else 0,
+        security_groups=_count(bodies, "AWS::EC2::SecurityGroup") if creates else 0,
+        rules=max(_rules(bodies).values(), default=0),
+        given=_given_network(bodies, values),
+        ranges=tuple(shape.fixed_ranges(bodies).values()),
+        hosted_zone=values.get("HostedZoneId", ""),
+        api_name=values.get("ApiEndpointName", ""),
+        prefix_lists={
+            name.removesuffix("PrefixListId").lower(): value
+            for name, value in values.items()
+            if name.endswith("PrefixListId")
+        },
         host_groups=tuple((name, arn) for name, arn in values.items() if re.match(r"HostResourceGroup\w+Arn$", name)),
+        boundary=values.get("PermissionsBoundaryArn", ""),
+        people=tuple((name, arn) for name in _PEOPLE for arn in entries(values.get(name, ""))),
     )
 
 
-def _resources(bodies: Mapping[str, Body], resource_type: str) -> Iterator[dict[str, Any]]:
-    for body in bodies.values():
-        for resource in body["Resources"].values():
-            if resource["Type"] == resource_type:
-                yield resource.get("Properties", {})
-
-
 def _count(bodies: Mapping[str, Body], resource_type: str) -> int:
-    return sum(1 for _ in _resources(bodies, resource_type))
+    return sum(1 for _ in shape.resources(bodies, resource_type))
 
 
-def _zones_needed(bodies: Mapping[str, Body]) -> int:
-    """How many entries of the list of zones the subnets select."""
-    zones = (properties.get("AvailabilityZone") for properties in _resources(bodies, "AWS::EC2::Subnet"))
-    return len({zone["Fn::Select"][0] for zone in zones if isinstance(zone, dict) and "Fn::Select" in zone})
+def _rules(bodies: Mapping[str, Body]) -> Counter[tuple[str, str]]:
+    """How many rules each group has, by its logical id and the rules' type; conditional ones count."""
+    return Counter(
+        (str(properties["GroupId"]), kind) for kind in _RULES for properties in shape.resources(bodies, kind)
+    )
+
+
+def _given_network(bodies: Mapping[str, Body], values: Mapping[str, str]) -> GivenNetwork | None:
+    if "VpcId" not in values:
+        return None
+    return GivenNetwork(
+        vpc=values["VpcId"],
+        control_plane_subnets=tuple(entries(values["ControlPlaneSubnetIds"])),
+        worker_subnets=tuple(entries(values["WorkerSubnetIds"])),
+        route_tables=tuple(entries(values.get("RouteTableIds", ""))),
+        slot_places=shape.slot_places(bodies),
+    )
 
 
 def _machines(bodies: Mapping[str, Body], values: Mapping[str, str], existing: Mapping[str, str]) -> Iterator[Machines]:
-    """The control plane's, one for each slot, then each pool's at its smallest size.
+    """The control plane's, one for each slot, then each pool's.
 
-    Beside those that are there an update takes as many again of the control plane, and of each pool a batch, at most.
+    Beside those that are there an update takes as many again of the control plane, unless it replaces remove-first, and
+    of each pool a batch, at most.
     """
     for parameter, instance_type in values.items():
         if not parameter.endswith("InstanceType"):
             continue
         pool = parameter.removesuffix("InstanceType")
-        if pool == _CONTROL_PLANE:
-            body = bodies["Controlplane"]
-            count = sum(bool(re.fullmatch(r"Slot\d+", name)) for name in body["Resources"])
-            image = values["ControlPlaneImage"]
-        else:
-            body = bodies[f"Workers{pool}"]
-            smallest = f"{pool}MinSize"
-            count = _batch(body) if smallest in existing else int(values[smallest])
-            image = values["WorkerImage"]
-        yield Machines(parameter, instance_type, image, count, _tenancy(body))
+        ours = pool == _CONTROL_PLANE
+        body = bodies["Controlplane" if ours else f"Workers{pool}"]
+        policy = _update_policy(body)
+        slots = len(shape.slot_places(bodies))
+        launch = next(shape.resources({"": body}, "AWS::EC2::LaunchTemplate"))["LaunchTemplateData"]
+        yield Machines(
+            parameter=parameter,
+            instance_type=instance_type,
+            previous_type=existing.get(parameter, ""),
+            image_parameter="ControlPlaneImage" if ours else "WorkerImage",
+            image=values["ControlPlaneImage" if ours else "WorkerImage"],
+            control_plane=ours,
+            smallest=slots if ours else int(values[f"{pool}MinSize"]),
+            largest=slots if ours else int(values[f"{pool}MaxSize"]),
+            rolled=int(policy["MaxBatchSize"]) if not ours else slots * (policy["MinInstancesInService"] != 0),
+            tenancy=str(launch.get("Placement", {}).get("Tenancy", "default")),
+            ebs_optimized=bool(launch.get("EbsOptimized")),
+            volumes=tuple(_volumes(launch)),
+        )
 
 
-def _batch(body: Body) -> int:
-    """How many nodes of a pool an update replaces at a time."""
+def _update_policy(body: Body) -> dict[str, Any]:
     policies = (resource.get("UpdatePolicy", {}) for resource in body["Resources"].values())
-    return next(int(each["AutoScalingRollingUpdate"]["MaxBatchSize"]) for each in policies if each)
+    return next(dict(each["AutoScalingRollingUpdate"]) for each in policies if each)
 
 
-def _tenancy(body: Body) -> str:
-    templates = _resources({"": body}, "AWS::EC2::LaunchTemplate")
-    return next(str(found["LaunchTemplateData"].get("Placement", {}).get("Tenancy", "default")) for found in templates)
+def _volumes(launch: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    for mapping in launch.get("BlockDeviceMappings", []):
+        yield mapping["DeviceName"], int(mapping["Ebs"]["VolumeSize"])
 
 
 def _endpoints(bodies: Mapping[str, Body], region: str, kind: str) -> Iterator[str]:
-    for properties in _resources(bodies, "AWS::EC2::VPCEndpoint"):
+    for properties in shape.resources(bodies, "AWS::EC2::VPCEndpoint"):
         if properties.get("VpcEndpointType", "Gateway") == kind:
             name = properties["ServiceName"]
             yield str(name["Fn::Sub"] if isinstance(name, dict) else name).replace("${AWS::Region}", region)
+
+
+def _node_services(bodies: Mapping[str, Body]) -> set[str]:
+    """What the policies of nodes allow is what they call."""
+    prefixes = {
+        action.partition(":")[0]
+        for body in bodies.values()
+        for name, resource in body["Resources"].items()
+        if name in _NODE_POLICIES and resource["Type"] == "AWS::IAM::RolePolicy"
+        for action in _actions(resource["Properties"])
+    }
+    return {name for prefix in prefixes - {_CALLED_FOR_NODES} for name in _SERVICES.get(prefix, (prefix,))}
+
+
+def _actions(node: Any) -> Iterator[str]:
+    """Every action that is named somewhere in a part of a template."""
+    if isinstance(node, list):
+        for part in node:
+            yield from _actions(part)
+    elif isinstance(node, dict):
+        for key, part in node.items():
+            if key == "Action":
+                yield from [part] if isinstance(part, str) else part
+            else:
+                yield from _actions(part)

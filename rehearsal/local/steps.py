@@ -154,7 +154,8 @@ class Rehearsal:
         for line in stacks.tree(self.client("cloudformation"), STACK):
             print(line)
         print("the AWS CLI reaches them while this runs:")
-        for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+        for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION", *keys):
             print(f"  export {name}={self.environment[name]}")
 
     def delete(self) -> None:

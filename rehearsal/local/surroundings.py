@@ -89,7 +89,7 @@ def prepare(client: Clients, facts: Facts, declared: Mapping[str, Any], image: s
         if name.endswith("Image"):
             values[name] = image or _image(client("ec2"), name)
         elif name.startswith("HostResourceGroup"):
-            values[name] = f"arn:{facts.partition}:resource-groups:{facts.region}:123456789012:group/rehearsal"
+            values[name] = _host_group(client("resource-groups"), name)
         elif name.startswith("LicenseConfiguration"):
             group = "license-configuration:lic-0123456789abcdef0123456789abcdef"
             values[name] = f"arn:{facts.partition}:license-manager:{facts.region}:123456789012:{group}"
@@ -118,6 +118,24 @@ def _image(ec2: Any, name: str) -> str:
             BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8, "VolumeType": "gp3"}}],
         )["ImageId"]
     )
+
+
+def _host_group(groups: Any, parameter: str) -> str:
+    """A host resource group for one parameter. The local AWS places no host; that the group is there is what counts.
+
+    License Manager user guide, "Host resource groups in License Manager".
+    """
+    made = groups.create_group(
+        Name=f"rehearsal-{parameter}",
+        Configuration=[
+            {"Type": "AWS::EC2::HostManagement", "Parameters": []},
+            {
+                "Type": "AWS::ResourceGroups::Generic",
+                "Parameters": [{"Name": "allowed-resource-types", "Values": ["AWS::EC2::Host"]}],
+            },
+        ],
+    )
+    return str(made["Group"]["GroupArn"])
 
 
 def _network(ec2: Any, facts: Facts, zones: list[str]) -> dict[str, str]:

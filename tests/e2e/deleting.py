@@ -90,7 +90,7 @@ class Deletions:
         """Type `make delete`, which has to be refused; its one line."""
         done = self.rehearsal.local.command("delete", "--stack", STACK, "--yes")
         assert (done.returncode, done.stdout) == (REFUSED, ""), done.stdout + done.stderr
-        (line,) = done.stderr.splitlines()
+        _, line = done.stderr.splitlines()
         return line
 
     def check_left(self, kept: set[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -65,7 +66,7 @@ class LocalAwsHarness:
         return json.loads(said) if said.strip() else None
 
     def deployment(self, command: str, *arguments: str) -> tuple[int, str]:
-        """A command behind make: its exit code, and everything that it said."""
+        """A command behind make: its exit code, and everything that it said after the line of account and region."""
         done = subprocess.run(
             [sys.executable, "-m", "deployment", command, *arguments],
             cwd=REPOSITORY,
@@ -75,7 +76,8 @@ class LocalAwsHarness:
             text=True,
             check=False,
         )
-        return done.returncode, done.stdout + done.stderr
+        said = re.sub(rf"\Aaccount \d{{12}}, region {self.region}, at {re.escape(self.endpoint)}\n", "", done.stderr)
+        return done.returncode, done.stdout + said
 
     def stub_nodes(self, *arguments: str) -> None:
         """Start the stub of this region's nodes."""

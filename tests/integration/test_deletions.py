@@ -64,7 +64,7 @@ class Update:
     def is_refused(self, status: str) -> None:
         """Whether `make delete` says in one line that the stack is in this status, and what to type."""
         done = self._make_delete()
-        (line,) = done.stderr.splitlines()
+        _, line = done.stderr.splitlines()
         assert done.returncode == REFUSED
         assert line.startswith(f"{NAME} is {status}, ")
         assert line.endswith(f"make delete STACK={NAME} REGION={self._harness.region}")

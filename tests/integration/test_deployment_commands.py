@@ -155,7 +155,8 @@ def test_a_deploy_protects_the_stack_until_the_printed_command_was_typed(command
 
 def test_a_kubeconfig_for_somebody_who_is_not_listed_says_who_adds_him(commands: Commands) -> None:
     code, said = commands.run("kubeconfig", "--stack", STACK, "--group", "admin")
-    assert (code, said.count("\n")) == (2, 1)
+    # The first line names account and region.
+    assert (code, said.count("\n")) == (2, 2)
     assert "is in none of ViewerArns, EditorArns, AdministratorArns of the stack" in said
     code, said = commands.run("kubeconfig", "--stack", STACK, "--group", "root")
     assert (code, said) == (2, "GROUP is 'root', allowed: view, edit, admin\n")
@@ -240,14 +241,15 @@ def test_a_delete_of_a_nested_stack_names_its_root(commands: Commands) -> None:
     )
 
 
-def test_preflight_judges_the_local_account_without_failing_on_what_it_cannot_ask(
-    commands: Commands, generated: Generated
-) -> None:
+def test_preflight_of_a_cluster_that_exists_finds_nothing_wrong(commands: Commands, generated: Generated) -> None:
     _, root = generated("minimal")
-    code, said = commands.run("preflight", "--template", str(root), "--parameters", str(commands.params), "--json")
-    found = {each["subject"]: each["state"] for each in json.loads(said)}
-    assert code == (1 if "missing" in found.values() else 0)
+    code, said = commands.run("preflight", "--template", str(root), "--stack", STACK, "--json")
+    document = json.loads(said)
+    found = {each["subject"]: each["state"] for each in document["findings"]}
+    assert (code, document["counts"]["failed"], document["counts"]["could-not-ask"]) == (0, 0, 0), said
     assert {state for subject, state in found.items() if subject.startswith("zone ")} == {"ok"}
+    # It has its network already.
+    assert "VPCs" not in found
 
 
 def test_z_a_delete_names_what_it_keeps_and_a_purge_removes_that(commands: Commands) -> None:

@@ -202,6 +202,20 @@ def endpoints_are_found_by_id(client: Clients) -> bool:
     return [endpoint["VpcEndpointId"] for endpoint in found] == [first]
 
 
+def a_vpc_has_the_dhcp_options_of_the_region(client: Clients) -> bool:
+    """A new VPC's set exists and names the resolver; one that was told to have none has none."""
+    ec2 = client("ec2")
+    vpc, _ = network(ec2)
+
+    def options() -> str:
+        return str(ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["DhcpOptionsId"])
+
+    (found,) = ec2.describe_dhcp_options(DhcpOptionsIds=[options()])["DhcpOptions"]
+    servers = {entry["Key"]: entry["Values"] for entry in found["DhcpConfigurations"]}["domain-name-servers"]
+    ec2.associate_dhcp_options(DhcpOptionsId="default", VpcId=vpc)
+    return [each["Value"] for each in servers] == ["AmazonProvidedDNS"] and options() == "default"
+
+
 NETWORK_PROBES = by_name(
     an_unknown_security_group_is_refused,
     a_used_security_group_is_not_deleted,
@@ -210,6 +224,7 @@ NETWORK_PROBES = by_name(
     a_used_vpc_is_not_deleted,
     a_subnet_has_one_route_table,
     an_address_has_one_interface,
+    a_vpc_has_the_dhcp_options_of_the_region,
     endpoint_interfaces_have_groups_and_addresses,
     an_endpoint_needs_its_service_and_dns,
     services_in_china_have_names_of_their_own,

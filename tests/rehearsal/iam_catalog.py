@@ -15,7 +15,8 @@ from typing import Any
 from rehearsal.aws.iam import catalog, keys
 
 SERVICES = """autoscaling cloudformation cloudwatch dynamodb ec2 ecr elasticloadbalancing events iam imagebuilder kms
-lambda logs route53 route53resolver s3 secretsmanager sns sqs ssm ssmmessages sts""".split()
+lambda logs resource-groups route53 route53resolver s3 secretsmanager servicequotas sns sqs ssm ssmmessages
+sts""".split()
 """The services whose requests the local AWS can judge."""
 _VARIABLE_END = re.compile(r"\$\{\w+\}$")
 

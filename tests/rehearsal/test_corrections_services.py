@@ -314,16 +314,28 @@ def a_change_fits_the_records_that_exist(client: Clients) -> bool:
     return beside and refused(code, apply, **change("DELETE", "10.0.0.1"))
 
 
+def a_group_is_found_by_its_arn(client: Clients) -> bool:
+    """By the ARN as well as by the name; another ARN is refused."""
+    groups = client("resource-groups")
+    host_management = [{"Type": "AWS::EC2::HostManagement", "Parameters": []}]
+    made = groups.create_group(Name=unique("hosts"), Configuration=host_management)["Group"]
+    found = [groups.get_group(Group=made[key])["Group"]["GroupArn"] for key in ("GroupArn", "Name")]
+    unknown = refused("NotFoundException", groups.get_group, Group=f"{made['GroupArn']}-not")
+    return found == [made["GroupArn"]] * 2 and unknown
+
+
 def quotas_of_the_services_in_use_are_known(client: Clients) -> bool:
-    """EC2's quota has a value that the account was granted; that of balancers has only its default."""
-    quotas = client("service-quotas")
-    granted = quotas.get_service_quota(ServiceCode="ec2", QuotaCode="L-1216C47A")["Quota"]["Value"]
-    balancers = {"ServiceCode": "elasticloadbalancing", "QuotaCode": "L-69A177A2"}
-    default = quotas.get_aws_default_service_quota(**balancers)["Quota"]["Value"]
-    return refused("NoSuchResourceException", quotas.get_service_quota, **balancers) and (granted, default) == (
-        1920,
-        50,
-    )
+    """EC2's quota has a value that the account was granted beside its default; that of balancers has only a default."""
+
+    def value(operation: str, service: str, code: str) -> float | None:
+        pages = client("service-quotas").get_paginator(operation).paginate(ServiceCode=service)
+        found = {quota["QuotaCode"]: float(quota["Value"]) for page in pages for quota in page["Quotas"]}
+        return found.get(code)
+
+    asked = (("ec2", "L-1216C47A"), ("elasticloadbalancing", "L-69A177A2"), ("vpc", "L-F678F1CE"))
+    default = [value("list_aws_default_service_quotas", *each) for each in asked]
+    granted = [value("list_service_quotas", *each) for each in asked]
+    return (default, granted) == ([5.0, 50.0, 5.0], [1920.0, None, None])
 
 
 def a_conditional_deny_is_left_to_enforcement(client: Clients) -> bool:
@@ -363,6 +375,7 @@ PROBES = by_name(
     a_log_groups_key_is_one_that_logs_may_use,
     a_private_zone_needs_its_vpc,
     a_change_fits_the_records_that_exist,
+    a_group_is_found_by_its_arn,
     quotas_of_the_services_in_use_are_known,
     a_conditional_deny_is_left_to_enforcement,
 )
@@ -372,4 +385,17 @@ PROBES = by_name(
     test_plain_moto_still_has_the_fault,
     test_the_local_aws_does_not_have_the_fault,
     test_every_correction_has_a_probe,
-) = suite(__name__, PROBES, "elbv2", "dynamodb", "iam", "kms", "ssm", "logs", "route53", "servicequotas", "s3")
+) = suite(
+    __name__,
+    PROBES,
+    "elbv2",
+    "dynamodb",
+    "iam",
+    "kms",
+    "ssm",
+    "logs",
+    "route53",
+    "resourcegroups",
+    "servicequotas",
+    "s3",
+)

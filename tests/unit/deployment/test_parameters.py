@@ -11,15 +11,19 @@ import pytest
 from deployment import parameters
 from deployment.refusal import Refusal
 
-TEMPLATE: dict[str, Any] = {"Parameters": {"Zones": {}, "Image": {}, "Days": {"Default": 90}}}
+TEMPLATE: dict[str, Any] = {
+    "Resources": {},
+    "Parameters": {"Zones": {}, "Image": {}, "Days": {"Type": "Number", "Default": 90}},
+}
 POOLS: dict[str, Any] = {
+    "Resources": {},
     "Parameters": {
-        "Days": {"Default": 90},
-        "GeneralMinSize": {"Default": 2, "MinValue": 0, "MaxValue": 999},
-        "GeneralMaxSize": {"Default": 10, "MinValue": 1, "MaxValue": 1000},
-        "GpuMinSize": {"Default": 0, "MinValue": 0, "MaxValue": 999},
-        "GpuMaxSize": {"Default": 1, "MinValue": 1, "MaxValue": 1000},
-    }
+        "Days": {"Type": "Number", "Default": 90},
+        "GeneralMinSize": {"Type": "Number", "Default": 2, "MinValue": 0, "MaxValue": 999},
+        "GeneralMaxSize": {"Type": "Number", "Default": 10, "MinValue": 1, "MaxValue": 1000},
+        "GpuMinSize": {"Type": "Number", "Default": 0, "MinValue": 0, "MaxValue": 999},
+        "GpuMaxSize": {"Type": "Number", "Default": 1, "MinValue": 1, "MaxValue": 1000},
+    },
 }
 ROOM = "an update needs room for one more node"
 
@@ -52,8 +56,26 @@ def test_another_file_is_refused_by_its_name(tmp_path: Path, content: str) -> No
         parameters.read(file, [])
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{\n"a": 1,\n}', ":3: this is no JSON"),
+        (b"", ":1: this is no JSON"),
+        (b'{"a": null}', ": a: given null; allowed: a text, a whole number, or a list of texts"),
+        (b'{"a": ["b", 1.5]}', ": a: given 1.5; allowed:"),
+        (b"\xff", ": this is no text in UTF-8"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_told_by_its_line_or_key(tmp_path: Path, content: bytes, words: str) -> None:
+    file = tmp_path / "params.json"
+    file.write_bytes(content)
+    with pytest.raises(Refusal) as refused:
+        parameters.read(file, [])
+    assert str(refused.value).startswith(f"{file}{words}")
+
+
 def test_a_file_that_is_not_there_is_refused_by_its_name(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match=r"absent\.json"):
+    with pytest.raises(Refusal, match=r"absent\.json: no such file or directory$"):
         parameters.read(tmp_path / "absent.json", [])
 
 
@@ -131,7 +153,7 @@ def test_sizes_that_leave_no_room_for_an_update_are_refused_in_one_line(
 def test_each_pool_is_asked_for_its_own_sizes() -> None:
     with pytest.raises(Refusal) as refused:
         parameters.check(POOLS, {"GeneralMinSize": "50", "GpuMaxSize": "0"})
-    assert [line.split(":")[0] for line in str(refused.value).split("; ") if "given" in line] == [
+    assert [line.split(":")[0] for line in str(refused.value).splitlines()] == [
         "GeneralMinSize",
         "GpuMaxSize",
     ]

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
-from deployment import preflight, templates
+from deployment import cli, preflight, templates
 from deployment.aws import Account
 from deployment.preflight import plan
 from deployment.preflight.finding import Finding, State
 from deployment.refusal import Refusal
+from tests.unit.deployment.quota_lists import Quotas
 
 ROOT = Path(__file__).parents[3] / "templates" / "root.json"
 REGION = "eu-central-1"
 # One of the images that moto ships, for x86_64.
-IMAGE = "ami-03cf127a"
+IMAGE = "ami-076f415166b04f5fe"
 STACK = "holdfast"
 ZONES = f"{REGION}a,{REGION}b,{REGION}c"
+ABSENT = "ami-0123456789abcdef0"
 
 
 @pytest.fixture
 def given(account: Account, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    # moto knows no quotas of the services that a cluster counts against.
     allow(account, monkeypatch, 1000)
     return {"AvailabilityZones": ZONES, "ControlPlaneImage": IMAGE, "WorkerImage": IMAGE}
 
@@ -39,28 +41,43 @@ def about(found: list[Finding], subject: str) -> list[State]:
     return states
 
 
-def allow(account: Account, monkeypatch: pytest.MonkeyPatch, quota: int) -> None:
-    answer = {"Quota": {"Value": float(quota)}}
-    monkeypatch.setattr(account.client("service-quotas"), "get_service_quota", lambda **_: answer)
+def allow(account: Account, monkeypatch: pytest.MonkeyPatch, value: int) -> None:
+    # moto knows no quotas of most services that a cluster counts against.
+    monkeypatch.setattr(account.client("service-quotas"), "get_paginator", Quotas(value).get_paginator)
 
 
 def refuse(account: Account, monkeypatch: pytest.MonkeyPatch, service: str, operation: str) -> None:
-    def refused(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not allowed"}}, operation)
+    """The operation is not allowed, whichever way it is called."""
+    client = account.client(service)
+    error = ClientError({"Error": {"Code": "AccessDenied", "Message": "not allowed"}}, operation)
 
-    monkeypatch.setattr(account.client(service), operation, refused)
+    def refused(**_: Any) -> Iterator[None]:
+        raise error
+
+    class Refused:
+        paginate = staticmethod(refused)
+
+    plain = client.get_paginator
+    monkeypatch.setattr(client, "get_paginator", lambda name: Refused() if name == operation else plain(name))
+    monkeypatch.setattr(client, operation, refused)
 
 
 def test_the_plan_holds_what_the_templates_and_parameters_ask_for() -> None:
-    images = {"ControlPlaneImage": "ami-1", "WorkerImage": "ami-2"}
+    images = {"ControlPlaneImage": "ami-01234567", "WorkerImage": "ami-89abcdef"}
     wanted = plan.read(templates.tree(ROOT), {"AvailabilityZones": ZONES, **images, "GeneralMinSize": "4"}, REGION)
-    assert (wanted.zones_needed, wanted.vpcs, wanted.load_balancers) == (3, 1, 1)
-    assert [(machines.image, machines.count, machines.tenancy) for machines in wanted.machines] == [
-        ("ami-1", 3, "dedicated"),
-        ("ami-2", 4, "dedicated"),
+    assert (wanted.creates, wanted.vpcs, wanted.load_balancers, wanted.security_groups) == (True, 1, 1, 4)
+    assert [
+        (machines.image, machines.smallest, machines.rolled, machines.largest, machines.tenancy)
+        for machines in wanted.machines
+    ] == [("ami-01234567", 3, 3, 3, "dedicated"), ("ami-89abcdef", 4, 1, 10, "dedicated")]
+    assert [machines.volumes for machines in wanted.machines] == [
+        (("/dev/xvda", 50), ("/dev/sdb", 20)),
+        (("/dev/xvda", 100),),
     ]
     assert f"com.amazonaws.{REGION}.ssm" in wanted.interface_endpoints
     assert wanted.gateway_endpoints == (f"com.amazonaws.{REGION}.dynamodb", f"com.amazonaws.{REGION}.s3")
+    made = {name.rpartition(f".{REGION}.")[2] for name in (*wanted.interface_endpoints, *wanted.gateway_endpoints)}
+    assert set(wanted.node_services) == made
 
 
 def test_a_plan_without_images_is_refused_by_their_names() -> None:
@@ -68,10 +85,14 @@ def test_a_plan_without_images_is_refused_by_their_names() -> None:
         plan.read(templates.tree(ROOT), {"AvailabilityZones": ZONES}, REGION)
 
 
-def test_a_pool_without_room_for_an_update_is_refused_by_the_name_of_its_parameter() -> None:
-    given = {"AvailabilityZones": ZONES, "ControlPlaneImage": "ami-1", "WorkerImage": "ami-2", "GeneralMaxSize": "2"}
-    with pytest.raises(Refusal, match=r"^GeneralMaxSize: given 2; allowed: 3 to 1000, more than GeneralMinSize \(2\)"):
-        plan.read(templates.tree(ROOT), given, REGION)
+def test_wrong_values_are_refused_before_anything_is_asked_for(given: dict[str, str]) -> None:
+    wrong = given | {"GeneralMaxSize": "2", "AvailabilityZones": f"{REGION}a,{REGION}a,{REGION}b"}
+    with pytest.raises(Refusal) as refused:
+        plan.read(templates.tree(ROOT), wrong, REGION)
+    assert [line.partition(":")[0] for line in str(refused.value).splitlines()] == [
+        "GeneralMaxSize",
+        "AvailabilityZones",
+    ]
 
 
 def deployed(
@@ -104,9 +125,9 @@ def test_an_update_keeps_the_images_and_zones_that_it_does_not_name(
     account: Account, given: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployed(account, monkeypatch, given | {"NoLonger": "there"})
-    found = check(account, {"WorkerImage": "ami-0123456789abcdef0"})
-    assert about(found, f"image {IMAGE}") == [State.OK]
-    assert about(found, "image ami-0123456789abcdef0") == [State.MISSING]
+    found = check(account, {"WorkerImage": ABSENT})
+    assert State.FAILED not in about(found, f"image {IMAGE}")
+    assert about(found, f"image {ABSENT}") == [State.FAILED]
     assert about(found, "zone ") == [State.OK] * 3
 
 
@@ -119,99 +140,189 @@ def test_a_stack_of_which_only_the_name_is_left_keeps_nothing(
         check(account, {})
 
 
-def test_an_update_needs_no_second_network_but_machines_beside_those_that_run(
-    account: Account, given: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    allow(account, monkeypatch, 1)
-    deployed(account, monkeypatch, given | {"GeneralMinSize": "9"})
-    quotas = {each.subject: each.detail for each in check(account, {}) if each.subject.startswith("quota: ")}
-    # Three control planes and a batch of one worker, of two vCPUs each.
-    assert {subject: detail.partition(",")[0] for subject, detail in quotas.items()} == {
-        "quota: vCPUs of running standard instances": "8 needed"
+def needed(found: list[Finding]) -> dict[str, str]:
+    """What is needed of each quota, by its subject."""
+    return {each.subject: each.detail.partition(";")[0] for each in found if each.topic.value == "quotas"}
+
+
+VCPUS = "vCPUs: Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances"
+
+
+def test_a_creation_counts_the_update_that_comes_after_it(account: Account, given: dict[str, str]) -> None:
+    # Three control planes and two workers of two vCPUs; then a second for each slot, and a batch of one.
+    assert needed(check(account, given)) == {
+        "VPCs": "1 needed",
+        "interface endpoints of a VPC": "8 needed",
+        "gateway endpoints": "2 needed",
+        "security groups": "4 needed",
+        "rules of a security group": "15 needed",
+        "Network Load Balancers": "1 needed",
+        VCPUS: "10 needed, 8 more while an update rolls",
     }
 
 
-def test_whoever_may_not_ask_for_the_stack_is_told_so(
+def test_an_update_needs_no_second_network_but_machines_beside_those_that_run(
     account: Account, given: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refuse(account, monkeypatch, "cloudformation", "describe_stacks")
-    with pytest.raises(ClientError, match="AccessDenied"):
-        check(account, given)
+    types = {"ControlPlaneInstanceType": "m7i.large", "GeneralInstanceType": "m6i.large"}
+    deployed(account, monkeypatch, given | types | {"GeneralMinSize": "9"})
+    assert needed(check(account, {})) == {
+        "rules of a security group": "15 needed",
+        VCPUS: "0 needed, 8 more while an update rolls",
+    }
+    # Another family has a quota of its own, and all nodes go over to it.
+    moved = needed(check(account, {"GeneralInstanceType": "g5.xlarge"}))
+    assert moved["vCPUs: Running On-Demand G and VT instances"] == "36 needed, 4 more while an update rolls"
 
 
-def test_zones_and_images_that_exist_are_ok(account: Account, given: dict[str, str]) -> None:
+def test_everything_that_exists_is_ok(account: Account, given: dict[str, str]) -> None:
     found = check(account, given)
+    assert [finding for finding in found if finding.state in (State.FAILED, State.NOT_ASKED)] == []
     assert about(found, "zone ") == [State.OK] * 3
-    assert set(about(found, "image ")) == {State.OK}
+    assert preflight.exit_code(found) == 0
 
 
-def test_a_zone_that_the_region_lacks_is_missing(account: Account, given: dict[str, str]) -> None:
-    found = check(account, given | {"AvailabilityZones": f"{REGION}a,{REGION}b,{REGION}z"})
-    assert about(found, f"zone {REGION}z") == [State.MISSING]
+@pytest.mark.parametrize(
+    ("changed", "subject", "words"),
+    [
+        ({"AvailabilityZones": f"{REGION}a,{REGION}b,{REGION}z"}, f"zone {REGION}z", "not available to this account"),
+        ({"AvailabilityZones": f"{REGION}a,{REGION}b,euc1-az1"}, "zone euc1-az1", "in this account it is eu-central-1"),
+        ({"WorkerImage": ABSENT}, f"image {ABSENT}", "does not exist in this region"),
+        ({"WorkerImage": "ami-03cf127a"}, "image ami-03cf127a", "its root device is /dev/sda1"),
+        ({"GeneralInstanceType": "m7g.large"}, "GeneralInstanceType m7g.large", "the type runs arm64"),
+        ({"GeneralInstanceType": "m7i.larg"}, "GeneralInstanceType m7i.larg", "no instance type of this name"),
+        ({"ControlPlaneInstanceType": "t3.small"}, "ControlPlaneInstanceType t3.small", "needs 4096 MiB"),
+        ({"ControlPlaneInstanceType": "m3.medium"}, "ControlPlaneInstanceType m3.medium", "needs 2 vCPUs"),
+        ({"GeneralInstanceType": "t2.large"}, "GeneralInstanceType t2.large", "never EBS-optimized"),
+        ({"GeneralInstanceType": "t2.large"}, "GeneralInstanceType t2.large", "not launched as dedicated"),
+        ({"GeneralInstanceType": "mac2.metal"}, "GeneralInstanceType mac2.metal", "macOS only"),
+        (
+            {"PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/no"},
+            "PermissionsBoundaryArn",
+            "no role can be made",
+        ),
+        (
+            {"PermissionsBoundaryArn": "arn:aws:iam::210987654321:policy/no"},
+            "PermissionsBoundaryArn",
+            "another account",
+        ),
+        ({"S3PrefixListId": "pl-0", "DynamoDbPrefixListId": "pl-1"}, "S3PrefixListId", "does not exist in this region"),
+    ],
+)
+def test_what_is_not_as_it_has_to_be_has_failed(
+    account: Account, given: dict[str, str], changed: dict[str, str], subject: str, words: str
+) -> None:
+    found = check(account, given | changed)
+    told = [each.detail for each in found if each.subject.startswith(subject) and each.state is State.FAILED]
+    assert [detail for detail in told if words in detail], told
+    assert preflight.exit_code(found) == 1
 
 
-def test_one_zone_named_twice_is_not_enough(account: Account, given: dict[str, str]) -> None:
-    found = check(account, given | {"AvailabilityZones": f"{REGION}a,{REGION}a,{REGION}b"})
-    assert about(found, "zones") == [State.MISSING]
-
-
-def test_an_image_that_does_not_exist_is_missing(account: Account, given: dict[str, str]) -> None:
-    found = check(account, given | {"WorkerImage": "ami-0123456789abcdef0"})
-    assert about(found, "image ami-0123456789abcdef0") == [State.MISSING]
-
-
-def test_an_image_of_another_architecture_than_the_instance_type_is_missing(
+def test_people_who_do_not_exist_are_a_warning_and_nobody_is_let_in_by_an_arn_of_another_path(
     account: Account, given: dict[str, str]
 ) -> None:
-    found = check(account, given | {"GeneralInstanceType": "m7g.large"})
-    assert State.MISSING in about(found, "architecture of")
+    iam = account.client("iam")
+    iam.create_user(UserName="alice")
+    document = '{"Version": "2012-10-17", "Statement": []}'
+    iam.create_role(RoleName="ops", Path="/team/", AssumeRolePolicyDocument=document)
+    start = "arn:aws:iam::123456789012"
+    people = {
+        "ViewerArns": f"{start}:user/alice,{start}:user/bob",
+        "AdministratorArns": f"{start}:role/team/ops,{start}:role/ops",
+        "KeyOperatorArns": f"{start}:role/nobody,arn:aws:iam::210987654321:role/x",
+    }
+    found = {each.subject: each for each in check(account, given | people) if each.topic.value == "identities"}
+    assert {
+        subject.removeprefix("ViewerArns ").removeprefix("AdministratorArns "): each.state
+        for subject, each in found.items()
+    } == {
+        f"{start}:user/alice": State.OK,
+        f"{start}:user/bob": State.WARNING,
+        f"{start}:role/team/ops": State.OK,
+        f"{start}:role/ops": State.WARNING,
+        f"KeyOperatorArns {start}:role/nobody": State.WARNING,
+        "KeyOperatorArns arn:aws:iam::210987654321:role/x": State.NOTE,
+    }
+    assert found[f"AdministratorArns {start}:role/ops"].remedy == f"use {start}:role/team/ops"
+    assert preflight.exit_code([*found.values()]) == 0
 
 
-def test_a_scaling_role_that_does_not_exist_yet_is_made_by_the_first_group_and_not_missing(
+def test_a_scaling_role_that_does_not_exist_yet_is_made_by_the_first_group(
     account: Account, given: dict[str, str]
 ) -> None:
     (finding,) = [each for each in check(account, given) if each.subject == "role of Auto Scaling"]
-    assert finding.state is State.OK
-    assert "does not exist yet" in finding.detail
+    assert finding.state is State.NOTE
     assert "iam:CreateServiceLinkedRole" in finding.detail
+    assert finding.remedy.startswith("aws iam create-service-linked-role")
 
 
-def test_a_quota_that_is_used_up_is_missing(
+def test_quotas_that_are_used_up_have_failed_each_with_what_raises_it(
     account: Account, given: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     allow(account, monkeypatch, 1)
+    found = {each.subject: each for each in check(account, given) if each.topic.value == "quotas"}
+    assert {subject for subject, each in found.items() if each.state is State.OK} == {"Network Load Balancers"}
     # The default VPC is one already.
-    assert about(check(account, given), "quota: VPCs") == [State.MISSING]
+    assert found["VPCs"].remedy.endswith("--service-code vpc --quota-code L-F678F1CE --desired-value 2")
+    assert found[VCPUS].remedy.endswith("--quota-code L-1216C47A --desired-value 18")
 
 
 def test_capacity_is_never_ok_because_a_dry_run_does_not_show_it(account: Account, given: dict[str, str]) -> None:
-    states = [finding.state for finding in check(account, given) if finding.subject.endswith("dry run")]
-    assert set(states) == {State.UNKNOWN}
+    tried = [finding for finding in check(account, given) if finding.subject.endswith("dry run")]
+    assert len(tried) == 6
+    assert {finding.state for finding in tried} == {State.NOTE}
+
+
+def test_whoever_may_not_run_instances_is_told_that_it_was_not_tried(
+    account: Account, given: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(account, monkeypatch, "ec2", "run_instances")
+    tried = [finding for finding in check(account, given) if finding.subject.endswith("dry run")]
+    assert {finding.state for finding in tried} == {State.NOTE}
+    assert all(finding.detail.startswith("not tried") for finding in tried)
 
 
 @pytest.mark.parametrize(
     ("service", "operation", "subject"),
     [
         ("ec2", "describe_availability_zones", "zones"),
+        ("ec2", "describe_vpc_endpoint_services", "endpoint services"),
+        ("ec2", "describe_prefix_lists", "prefix lists"),
         ("ec2", "describe_images", "image "),
+        ("ec2", "describe_instance_types", "GeneralInstanceType m7i.large"),
+        ("ec2", "describe_instance_type_offerings", "GeneralInstanceType m7i.large"),
+        ("ec2", "describe_instances", "quotas of ec2"),
+        ("ec2", "describe_security_groups", "quotas of vpc"),
+        ("elbv2", "describe_load_balancers", "quotas of elasticloadbalancing"),
         ("iam", "get_role", "role of Auto Scaling"),
         ("sts", "get_caller_identity", "credentials"),
-        ("service-quotas", "get_service_quota", "quota: VPCs"),
-        ("ec2", "run_instances", "ControlPlaneInstanceType m7i.large in eu-central-1a, dry run"),
+        ("cloudformation", "describe_stacks", f"stack {STACK}"),
+        ("service-quotas", "list_service_quotas", "quotas of vpc"),
+        ("service-quotas", "list_aws_default_service_quotas", "quotas of ec2"),
     ],
 )
-def test_an_api_that_refuses_leaves_its_subject_unknown(
+def test_what_an_api_refuses_could_not_be_asked_and_is_no_success(
     account: Account, given: dict[str, str], monkeypatch: pytest.MonkeyPatch, service: str, operation: str, subject: str
 ) -> None:
     refuse(account, monkeypatch, service, operation)
-    assert set(about(check(account, given), subject)) == {State.UNKNOWN}
+    found = check(account, given)
+    assert State.NOT_ASKED in about(found, subject)
+    assert State.FAILED not in {finding.state for finding in found}
+    assert preflight.exit_code(found) == 3
+    (told,) = {finding.remedy for finding in found if finding.state is State.NOT_ASKED}
+    assert told.startswith("docs/how-to/check-an-account.md")
 
 
-@pytest.mark.parametrize(
-    ("states", "good"), [([State.OK, State.UNKNOWN], True), ([State.OK, State.MISSING], False)], ids=str
-)
-def test_only_what_is_missing_fails_the_preflight(states: list[State], good: bool) -> None:
-    found = [Finding(state, "subject", "detail") for state in states]
-    said: list[str] = []
-    assert preflight.tell(found, as_json=False, say=said.append) is good
-    assert len(said) == len(found) + 1
+def test_an_account_that_cannot_be_reached_could_not_be_asked_anything(
+    account: Account, given: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def dead(**_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="https://sts.example")
+
+    monkeypatch.setattr(account.client("sts"), "get_caller_identity", dead)
+    found = check(account, given)
+    assert [(finding.state, finding.subject) for finding in found] == [(State.NOT_ASKED, "credentials")]
+    monkeypatch.setattr(preflight, "findings", lambda *_: found)
+    arguments = ["preflight", "--template", str(ROOT), "--region", REGION]
+    assert cli.main(arguments) == 3
+    assert capsys.readouterr().out.endswith("0 failed, 1 could-not-ask, 0 warning, 0 note, 0 ok\n")

@@ -12,7 +12,12 @@ from rehearsal.aws.iam import catalog
 from rehearsal.aws.iam.context import Values
 from rehearsal.aws.iam.requests.asked import Asked, Need, NotModelled
 
-PREFIXES = {"elbv2": "elasticloadbalancing", "elb": "elasticloadbalancing", "dynamodbstreams": "dynamodb"}
+PREFIXES = {
+    "dynamodbstreams": "dynamodb",
+    "elb": "elasticloadbalancing",
+    "elbv2": "elasticloadbalancing",
+    "service-quotas": "servicequotas",
+}
 """Actions' prefixes where they differ from botocore's name of the service."""
 
 

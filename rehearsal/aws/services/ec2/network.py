@@ -83,3 +83,35 @@ def an_address_has_one_interface() -> None:
         plain(self, eni_id)
         if found is not None:
             found.subnet.del_subnet_ip(found.private_ip_address)
+
+
+@correction("ec2", "A new VPC has no set of DHCP options, and the one of the region does not exist")
+def a_vpc_has_the_dhcp_options_of_the_region() -> None:
+    """Every VPC starts with the region's default set, which names AmazonProvidedDNS (VPC user guide, "DHCP option sets
+    in Amazon VPC"). The set `default` is the absence of one."""
+    from moto.ec2.models import EC2Backend
+    from moto.ec2.models.vpcs import VPC
+
+    def of_the_region(backend: Any) -> Any:
+        found = getattr(backend, "default_dhcp_options", None)
+        if found is None:
+            domain = "ec2.internal" if backend.region_name == "us-east-1" else f"{backend.region_name}.compute.internal"
+            found = backend.create_dhcp_options(domain_name=[domain], domain_name_servers=["AmazonProvidedDNS"])
+            backend.default_dhcp_options = found
+        return found
+
+    @around(VPC, "dhcp_options_id")
+    def dhcp_options_id(plain: Any, self: Any) -> Any:
+        if self.dhcp_options is None and not getattr(self, "without_dhcp_options", False):
+            return of_the_region(self.ec2_backend).id
+        return plain(self)
+
+    @around(EC2Backend, "disassociate_dhcp_options")
+    def disassociate_dhcp_options(plain: Any, self: Any, vpc: Any) -> Any:
+        vpc.without_dhcp_options = True
+        return plain(self, vpc)
+
+    @around(EC2Backend, "associate_dhcp_options")
+    def associate_dhcp_options(plain: Any, self: Any, dhcp_options: Any, vpc: Any) -> Any:
+        vpc.without_dhcp_options = False
+        return plain(self, dhcp_options, vpc)

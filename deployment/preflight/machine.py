@@ -1,0 +1,33 @@
+"""One kind of node: what it runs on, and how many of it there are to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Machines:
+    """Instances of one type, image and tenancy (default, dedicated or host): the control plane's or one pool's."""
+
+    parameter: str
+    """The one that names the type."""
+    instance_type: str
+    previous_type: str
+    """The type that the stack has now; empty where these are new."""
+    image_parameter: str
+    image: str
+    control_plane: bool
+    smallest: int
+    """How many there are at least, and at the beginning."""
+    largest: int
+    rolled: int
+    """How many more an update takes at most."""
+    tenancy: str
+    ebs_optimized: bool
+    volumes: tuple[tuple[str, int], ...]
+    """Device and size in GiB of each volume of the launch template."""
+
+    @property
+    def subject(self) -> str:
+        """What findings about them are told under."""
+        return f"{self.parameter} {self.instance_type}"
