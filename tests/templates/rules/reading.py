@@ -21,6 +21,12 @@ _MAX_PARAMETER_CHARACTERS = 4000
 _MAX_BYTES = 1024
 # EC2 API reference, CreateSecurityGroup (GroupDescription) and IpRange (Description): up to 255 of these characters.
 _EC2_TEXT = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{1,255}")
+# Rules say these words alone, whatever the configuration says.
+_RULE = re.compile(
+    r"(etcd|Kubernetes API|kubelet API|WireGuard|VXLAN|Cilium health checks|ICMP echo requests|HTTPS) (from|to) "
+    r"(the load balancer|control-plane nodes|workers|VPC endpoints|central interface endpoints|outside the cluster|"
+    r"(S3|DynamoDB) through its gateway endpoint|S3 and DynamoDB, where a prefix list is not given|OIDC token issuers)"
+)
 # For another one EC2 replaces the group: these never change, whatever the configuration says.
 _GROUPS = {
     "BalancerGroup": "Load balancer of the Kubernetes API",
@@ -80,9 +86,9 @@ def required_parameters_stand_first_and_labels_quote_names(cluster: Cluster) -> 
         ("host resource group", cluster.config.host_resource_groups),
     ):
         for name in names:
-            said = [label for label in labels if re.search(rf"\b{kind} \W*{re.escape(name)}\b", label, re.IGNORECASE)]
-            if not said or any(f'{kind} "{name}"' not in label.lower() for label in said):
-                yield f"root: the {kind} {name} is not quoted in {said}"
+            bare = [label for label in labels if re.search(rf"\b{kind} {name}(?![\w-])", label, re.IGNORECASE)]
+            if bare or not any(f'{kind} "{name}"' in label.lower() for label in labels):
+                yield f"root: the {kind} {name} is not quoted in {bare or labels}"
 
 
 @rule
@@ -108,10 +114,9 @@ def security_groups_and_their_rules_say_what_they_are_for_and_never_change(clust
     for each in cluster.resources("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress"):
         text = each.properties.get("Description", "")
         direction = "from" if each.type.endswith("Ingress") else "to"
-        if not _EC2_TEXT.fullmatch(text) or f" {direction} " not in text:
+        said = _RULE.fullmatch(text)
+        if said is None or said[2] != direction or not _EC2_TEXT.fullmatch(text):
             yield f"{each}: {text!r}"
-        if cluster.config.name in text:
-            yield f"{each}: names the cluster"
 
 
 def _letters(text: str) -> str:
