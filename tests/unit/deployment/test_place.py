@@ -94,6 +94,6 @@ def test_every_command_begins_with_account_and_region(
 def test_the_aws_cli_is_told_the_region_that_a_variable_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", FIRST)
     told: list[Any] = []
-    monkeypatch.setattr(package, "run", lambda account, template, target, output: told.append(target.region))
+    monkeypatch.setattr(package, "run", lambda account, template, target, output, **_: told.append(target.region))
     assert cli.main(["package", "--bucket", "b"]) == 0
     assert told == [FIRST]

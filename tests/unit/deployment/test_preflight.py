@@ -90,8 +90,8 @@ def test_wrong_values_are_refused_before_anything_is_asked_for(given: dict[str, 
     with pytest.raises(Refusal) as refused:
         plan.read(templates.tree(ROOT), wrong, REGION)
     assert [line.partition(":")[0] for line in str(refused.value).splitlines()] == [
-        "GeneralMaxSize",
         "AvailabilityZones",
+        "GeneralMaxSize",
     ]
 
 

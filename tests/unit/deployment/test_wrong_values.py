@@ -132,7 +132,7 @@ def test_everything_that_is_wrong_is_told_at_once_in_the_order_of_the_parameters
     with pytest.raises(Refusal) as refused:
         parameters.check_tree(trees.example("default"), trees.GIVEN["default"] | wrong)
     told = [line.partition(":")[0] for line in str(refused.value).splitlines()]
-    assert told == ["WorkerImage", "GeneralMaxSize", "AvailabilityZones", "LogRetentionDays"]
+    assert told == ["WorkerImage", "AvailabilityZones", "GeneralMaxSize", "LogRetentionDays"]
 
 
 def test_five_slots_over_three_subnets_take_exactly_three() -> None:
