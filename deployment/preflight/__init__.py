@@ -23,7 +23,7 @@ from deployment.preflight import (
     quotas,
     region,
 )
-from deployment.preflight.finding import About, Finding, Topic
+from deployment.preflight.finding import About, Finding, State, Topic
 from deployment.preflight.plan import Plan
 from deployment.preflight.report import EXIT_CODES, exit_code, tell
 
@@ -51,7 +51,8 @@ def findings(aws: Aws, template: Path, given: dict[str, str], region_name: str, 
 
 
 def _checked(aws: Aws, wanted: Plan, owner: str) -> list[Finding]:
-    found = account.check(aws) + given_vpc.check(aws, wanted)
+    vpc = given_vpc.check(aws, wanted)
+    found = account.check(aws) + vpc
     zones = dict.fromkeys(wanted.zones, "")
     if wanted.given is not None:
         try:
@@ -62,7 +63,9 @@ def _checked(aws: Aws, wanted: Plan, owner: str) -> list[Finding]:
             found += given_subnets.check(aws, wanted, subnets)
             # What is asked by zone is asked for those that the subnets are in.
             zones = {subnet.zone: subnet.subnet_id for subnet in subnets.values()}
-        found += given_endpoints.check(aws, wanted) + given_zone.check(aws, wanted)
+        if State.OK in {finding.state for finding in vpc}:  # what is not there has no endpoints to judge
+            found += given_endpoints.check(aws, wanted)
+        found += given_zone.check(aws, wanted)
     found += region.check(aws, wanted, tuple(zones))
     found += machines.check(aws, wanted, zones, owner)
     return found + quotas.check(aws, wanted) + identities.check(aws, wanted, owner)

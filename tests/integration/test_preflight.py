@@ -100,6 +100,16 @@ def test_what_is_wrong_with_a_given_network_is_told_at_once(
     assert "hosted zone Z123: does not exist in this account" in failed
 
 
+def test_of_a_network_that_is_not_there_no_endpoint_is_judged(
+    reader: LocalAwsHarness, prepared: Prepared, tmp_path: Path
+) -> None:
+    root, values = prepared("existing-network")
+    asked = ask(reader, root, values | {"VpcId": "vpc-0123456789abcdef0"}, tmp_path)
+    assert asked.code == 1
+    assert "VPC vpc-0123456789abcdef0: does not exist" in asked.of("failed")[0]
+    assert not [each for each in asked.findings if each["subject"].startswith("way to ")]
+
+
 def test_nobody_is_told_that_all_is_well(
     harness: LocalAwsHarness, processes: Processes, prepared: Prepared, tmp_path: Path
 ) -> None:
