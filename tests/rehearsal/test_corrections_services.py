@@ -125,6 +125,19 @@ def a_stream_can_start_again(client: Clients) -> bool:
     return bool(dynamodb.describe_table(TableName=name)["Table"]["StreamSpecification"] == on) and twice
 
 
+def a_table_is_made_with_its_policy(client: Clients) -> bool:
+    """A table that is created with a resource policy has it."""
+    dynamodb = client("dynamodb")
+    statement = {"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "dynamodb:DeleteItem", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    name = table(client, ResourcePolicy=policy)
+    arn = dynamodb.describe_table(TableName=name)["Table"]["TableArn"]
+    try:
+        return bool(json.loads(dynamodb.get_resource_policy(ResourceArn=arn)["Policy"])["Statement"] == [statement])
+    except dynamodb.exceptions.PolicyNotFoundException:
+        return False
+
+
 def a_boundary_must_exist(client: Clients) -> bool:
     """A role with an unknown permissions boundary is not made."""
     create = client("iam").create_role
@@ -361,6 +374,7 @@ PROBES = by_name(
     a_tcp_target_group_takes_redirects_for_health,
     a_table_changes_its_encryption,
     a_stream_can_start_again,
+    a_table_is_made_with_its_policy,
     a_boundary_must_exist,
     a_user_has_a_boundary,
     a_policy_in_use_is_not_deleted,
