@@ -70,6 +70,12 @@ class Place:
         wanted = set(conditions)
         self.cluster.until(lambda seen: seen.conditions.keys() == wanted, f"not these: {conditions}", HEALTHY_SECONDS)
 
+    def launching(self, group: str) -> bool:
+        """Whether the group tries to launch an instance."""
+        autoscaling = self.cluster.rehearsal.local.client("autoscaling")
+        activities = autoscaling.describe_scaling_activities(AutoScalingGroupName=group)["Activities"]
+        return any(each["StatusCode"] not in ("Successful", "Failed", "Cancelled") for each in activities)
+
     def suspend(self, group: str, verb: str = "suspend-processes") -> None:
         """What a person does who wants no launches in a group for a while."""
         named = ("--auto-scaling-group-name", group, "--scaling-processes", "Launch")
@@ -119,6 +125,8 @@ def test_the_page_about_a_voter_that_is_held_is_walked(place: Place) -> None:
     held = walk.words[HELD] = walk.words[NEW]
     place.suspend(first)
     place.suspend(second)
+    # A launch that was tried before would find room now, suspended or not.
+    cluster.until(lambda _: not place.launching(second), "a launch goes on", HEALTHY_SECONDS)
     cluster.act("free_zone", zone)
     terminate(cluster, held)
     two = ("LaunchLoop/slot-1", "ProcessesSuspended/slot-0", "ProcessesSuspended/slot-1")

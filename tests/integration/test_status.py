@@ -259,7 +259,14 @@ class Following:
     def __init__(self, who: LocalAwsHarness, *arguments: str) -> None:
         command = [sys.executable, "-m", "deployment", "follow", "--stack", STACK, *arguments]
         self._process = subprocess.Popen(
-            command, cwd=REPOSITORY, env=who.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            cwd=REPOSITORY,
+            env=who.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            # Whoever runs the tests in the background has Ctrl-C ignored, also by what is started from there.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         self.said: list[str] = []
 

@@ -264,8 +264,8 @@ def test_an_agent_cannot_give_itself_more(kube: Kube) -> None:
     assert isinstance(kube.agent.create(CLUSTER_ROLE_BINDINGS, more), Forbidden)
 
 
-def test_an_agent_approves_for_kubelets_only(kube: Kube) -> None:
-    name = kube.ask(kube.master, of_node(WORKER), "kubernetes.io/kube-apiserver-client")
+def test_an_agent_approves_for_kubelets_and_people_only(kube: Kube) -> None:
+    name = kube.ask(kube.master, of_node(WORKER), "example.com/anything")
     stored = kube.agent.get(SIGNING_REQUESTS, name)
     assert isinstance(stored, Known)
     condition = {"type": "Approved", "status": "True", "reason": "Test", "message": "test"}
