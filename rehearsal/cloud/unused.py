@@ -17,6 +17,7 @@ _FAULTS = "what no instance of a rehearsal without faults needs"
 
 REASONS: Mapping[str, Mapping[str, str]] = {
     "ControlPlaneRole": {
+        "AnswerPeople": "deleting: answers of which ten minutes are over",
         "AnswerLaunchHook": "heartbeats: for a boot that takes longer than five minutes",
         "ListBackups": _BACKUPS,
         "PullImages": _OWN_IMAGES,
