@@ -70,6 +70,11 @@ class Place:
         wanted = set(conditions)
         self.cluster.until(lambda seen: seen.conditions.keys() == wanted, f"not these: {conditions}", HEALTHY_SECONDS)
 
+    def members(self) -> set[str]:
+        """Those that `make status` knows of."""
+        done = self.cluster.rehearsal.local.command("status", "--stack", STACK, "--json")
+        return {each["name"] for each in json.loads(done.stdout)["parts"]["members"]["found"] or ()}
+
     def launching(self, group: str) -> bool:
         """Whether the group tries to launch an instance."""
         autoscaling = self.cluster.rehearsal.local.client("autoscaling")
@@ -136,6 +141,8 @@ def test_the_page_about_a_voter_that_is_held_is_walked(place: Place) -> None:
     walk.paste(said, "aws dynamodb put-item", alice, **{"YOUR NAME": "alice"})
     cluster.until(lambda seen: is_gone(seen, held), f"{held} does not leave", HEALTHY_SECONDS)
     place.named(*two)
+    # The leading agent looks each half a minute, and status says what it saw last.
+    cluster.until(lambda _: place.members() == {stays}, f"{stays} is not the only member", HEALTHY_SECONDS)
     walk.said("Second way out: approve it", alice)
     for group in (first, second):
         place.suspend(group, "resume-processes")
