@@ -125,6 +125,8 @@ def test_the_page_about_a_voter_that_is_held_is_walked(place: Place) -> None:
         for line in (f"{new} (slot 0) is voter", f"{held} (slot 1) is removed", f"{held} (slot 1) has left its group"):
             wait_for(partial(says, told, line), line, HEALTHY_SECONDS)
     place.named("LaunchLoop/slot-1")
+    # The leading agent looks each half a minute, and status says what it saw last.
+    cluster.until(lambda _: place.members() == {new, stays}, f"{held} is a member still", HEALTHY_SECONDS)
     walk.said("First way out: another voter joins", alice)
     # The state once more, with the new one as the one that is held.
     held = walk.words[HELD] = walk.words[NEW]
@@ -141,7 +143,6 @@ def test_the_page_about_a_voter_that_is_held_is_walked(place: Place) -> None:
     walk.paste(said, "aws dynamodb put-item", alice, **{"YOUR NAME": "alice"})
     cluster.until(lambda seen: is_gone(seen, held), f"{held} does not leave", HEALTHY_SECONDS)
     place.named(*two)
-    # The leading agent looks each half a minute, and status says what it saw last.
     cluster.until(lambda _: place.members() == {stays}, f"{stays} is not the only member", HEALTHY_SECONDS)
     walk.said("Second way out: approve it", alice)
     for group in (first, second):
