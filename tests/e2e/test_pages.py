@@ -153,6 +153,11 @@ def test_the_page_about_a_voter_that_is_held_is_walked(place: Place) -> None:
     walk.ended()
 
 
+def ends(seen: Seen) -> bool:
+    """Whether an instance is on its way out of its group."""
+    return any(row.lifecycle_state.startswith("Terminating") for row in seen.rows)
+
+
 def test_the_page_about_a_slot_that_does_not_boot_is_walked(place: Place) -> None:
     cluster = place.cluster
     before = cluster.healthy(HEALTHY_SECONDS)
@@ -165,6 +170,8 @@ def test_the_page_about_a_slot_that_does_not_boot_is_walked(place: Place) -> Non
     deploy = ["make", "deploy", f"STACK={STACK}", f"SET=ControlPlaneImage={bad}"]
     with subprocess.Popen(deploy, cwd=ROOT, env=place.owner, stdout=subprocess.DEVNULL) as deploying:
         walk.words[FAILED] = cluster.until(kept, "no boot fails for good", HEALTHY_SECONDS)
+        # Those that failed before have gone.
+        cluster.until(lambda seen: not ends(seen), "an instance terminates still", HEALTHY_SECONDS)
         said = walk.said("See it", alice)
         walk.said("Read its log", alice)
         # Too early, and so the next one fails, too.
