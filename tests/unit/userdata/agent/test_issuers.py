@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from coordination.names import AccessGroup
 from coordination.outcomes import Known, Unknown
+from tests.unit.userdata.kubeadm.examples import ISSUER
 from userdata.agent import issuers
 from userdata.config.settings import InvalidSettings
 from userdata.kubeadm.api_server import files
@@ -16,17 +16,6 @@ from userdata.kubeadm.oidc import OidcIssuer
 from userdata.kubeadm.places import AUTHENTICATION_FILE
 from userdata.logs.lines import StageFailed
 
-ISSUER = OidcIssuer(
-    url="https://idp.example.com",
-    discovery_url="",
-    audiences=("kubernetes",),
-    certificate_authority="",
-    username_claim="sub",
-    username_prefix="idp:",
-    groups_claim="groups",
-    groups_prefix="idp:",
-    groups={AccessGroup.ADMIN: ("admins",)},
-)
 UNKNOWN = Unknown("GetParametersByPath: timed out")
 INVALID = InvalidSettings(("/holdfast/0/oidc/1: url is missing", "/holdfast/0/oidc/2: url is missing"))
 

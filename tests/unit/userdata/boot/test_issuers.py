@@ -5,24 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from coordination.names import AccessGroup
 from tests.unit.userdata.boot.world import ANCHORS, World
+from tests.unit.userdata.kubeadm.examples import ISSUER
 from userdata.boot.keys import Keys
 from userdata.kubeadm.api_server import authentication_file
-from userdata.kubeadm.oidc import OidcIssuer
 from userdata.kubeadm.places import AUTHENTICATION_FILE
-
-ISSUER = OidcIssuer(
-    url="https://idp.example.com",
-    discovery_url="",
-    audiences=("kubernetes",),
-    certificate_authority="",
-    username_claim="sub",
-    username_prefix="idp:",
-    groups_claim="groups",
-    groups_prefix="idp:",
-    groups={AccessGroup.VIEW: ("all",)},
-)
 
 
 def test_what_kubeadm_starts_the_api_server_with_names_the_issuers(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from coordination.names import AccessGroup
 from userdata.kubeadm.cluster import Cluster
 from userdata.kubeadm.node import CONTROL_PLANE_TAINT, Node, Taint, reserved
+from userdata.kubeadm.oidc import OidcIssuer
 from userdata.kubeadm.tokens import BootstrapToken
 
 CLUSTER = Cluster(
@@ -35,3 +37,14 @@ WORKER = Node(
     reserved=reserved(cpus=4, memory_mib=16384),
 )
 TOKEN = BootstrapToken("abcdef", "0123456789abcdef")
+ISSUER = OidcIssuer(
+    url="https://idp.example.com",
+    discovery_url="",
+    audiences=("kubernetes",),
+    certificate_authority="",
+    username_claim="sub",
+    username_prefix="idp:",
+    groups_claim="groups",
+    groups_prefix="idp:",
+    groups={AccessGroup.ADMIN: ("admins",)},
+)
