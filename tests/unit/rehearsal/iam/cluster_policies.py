@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rehearsal.aws.iam import policy
 from rehearsal.aws.iam.policy import Policy
+from rehearsal.aws.sessions import Session
 
 PROJECT = Path(__file__).resolve().parents[4]
 TEMPLATES = PROJECT / "templates"
@@ -154,3 +156,17 @@ def _filled(value: Any, layer: str) -> Any:
         separator, text = value["Fn::Split"]
         return _filled(text, layer).split(separator)
     return {key: _filled(each, layer) for key, each in value.items()}
+
+
+def person_session(arn: str, name: str, token: str | None = "t", called_via: tuple[str, ...] = ()) -> Session:
+    """Credentials without end that belong to no instance; a user's own have no token."""
+    return Session(
+        identity_arn=arn,
+        name=name,
+        access_key_id="k",
+        secret_access_key="s",
+        session_token=token,
+        issued_at=datetime.min.replace(tzinfo=UTC),
+        expires_at=datetime.max.replace(tzinfo=UTC),
+        called_via=called_via,
+    )

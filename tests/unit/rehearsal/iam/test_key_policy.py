@@ -11,7 +11,6 @@ from rehearsal.aws.iam.context import Context, Values
 from rehearsal.aws.iam.evaluation import Access, Policies, ServicePrincipal, decide
 from rehearsal.aws.iam.requests.asked import Need
 from rehearsal.aws.resource_facts import Identity
-from rehearsal.aws.sessions import Session
 from tests.unit.rehearsal.iam import cluster_policies as cluster
 from tests.unit.rehearsal.iam.cluster_policies import ACCOUNT, KEY, OPERATOR
 from tests.unit.rehearsal.iam.test_cluster_policies import Tagged, may, on_key
@@ -27,18 +26,7 @@ FOR_AWS = {"kms:GrantIsForAWSResource": "true"}
 
 def allowed(arn: str, need: Need, *called_via: str) -> bool:
     """Whether somebody with AdministratorAccess may do it, himself or by what a service does for him."""
-    session = Session(
-        identity_arn=arn,
-        name="me",
-        access_key_id="k",
-        secret_access_key="s",
-        session_token="t",
-        issued_at=datetime.min.replace(tzinfo=UTC),
-        expires_at=datetime.max.replace(tzinfo=UTC),
-        instance_arn=None,
-        vpc_id=None,
-        called_via=called_via,
-    )
+    session = cluster.person_session(arn, "me", called_via=called_via)
     identity = Identity(arn, "AROA", arn.rpartition("/")[2], {}, (), None, None)
     who = caller.caller(session, identity, cluster.REGION, datetime(2026, 1, 1, tzinfo=UTC))
     policies = Policies(identity=(EVERYTHING,), resource=cluster.of_key(), endpoint=None, resource_decides=True)

@@ -12,7 +12,6 @@ from rehearsal.aws.iam.evaluation import Access, Policies, decide
 from rehearsal.aws.iam.policy import Policy
 from rehearsal.aws.iam.requests.asked import Need
 from rehearsal.aws.resource_facts import Identity
-from rehearsal.aws.sessions import Session
 from tests.unit.rehearsal.iam import cluster_policies as cluster
 from tests.unit.rehearsal.iam.cluster_policies import ACCESS_TABLE, ACCOUNT, PERSON, VIEWER
 from tests.unit.rehearsal.iam.test_cluster_policies import Tagged, may, on_key, row
@@ -34,15 +33,7 @@ def asked(action: str, *keys: str) -> Need:
 def person(arn: str, need: Need, *identity: Policy) -> bool:
     """Whether somebody may do it: a user `AIDAVIEWER`, or alice in a session of the role `AROAOPS`."""
     user = ":user/" in arn
-    session = Session(
-        identity_arn=arn,
-        name="viewer" if user else "alice",
-        access_key_id="k",
-        secret_access_key="s",
-        session_token=None if user else "t",
-        issued_at=datetime.min.replace(tzinfo=UTC),
-        expires_at=datetime.max.replace(tzinfo=UTC),
-    )
+    session = cluster.person_session(arn, "viewer" if user else "alice", None if user else "t")
     found = Identity(arn, "AIDAVIEWER" if user else "AROAOPS", arn.rpartition("/")[2], {}, (), None, None)
     who = caller.caller(session, found, cluster.REGION, datetime(2026, 1, 1, tzinfo=UTC))
     table = cluster.of_access_table() if need.resource == ACCESS_TABLE else None

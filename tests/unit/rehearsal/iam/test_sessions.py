@@ -17,7 +17,6 @@ from rehearsal.aws.iam.evaluation import Access, Policies, decide
 from rehearsal.aws.iam.policy import Policy
 from rehearsal.aws.iam.requests.asked import Asked, Need, NotModelled, encryption_context
 from rehearsal.aws.resource_facts import Identity
-from rehearsal.aws.sessions import Session
 from tests.unit.rehearsal.iam import cluster_policies as cluster
 from tests.unit.rehearsal.iam.cluster_policies import ACCOUNT, DOCUMENT, KEY, OPERATOR, SESSION_LOGS, START
 from tests.unit.rehearsal.iam.test_cluster_policies import INSTANCE, OTHER, Tagged, may
@@ -109,17 +108,7 @@ def test_the_endpoint_of_the_key_lets_nothing_but_decryption_pass() -> None:
 
 def person_may(need: Need, arn: str = OPERATOR, folder: Path = WITH, holds: Policy | None = None) -> bool:
     """Whether somebody may who has SessionPolicy, or `holds` in its place, and no other."""
-    session = Session(
-        identity_arn=arn,
-        name="alice",
-        access_key_id="k",
-        secret_access_key="s",
-        session_token="t",
-        issued_at=datetime.min.replace(tzinfo=UTC),
-        expires_at=datetime.max.replace(tzinfo=UTC),
-        instance_arn=None,
-        vpc_id=None,
-    )
+    session = cluster.person_session(arn, "alice")
     identity = Identity(arn, IDS[arn].partition(":")[0], "alice", {}, (), None, None)
     who = caller.caller(session, identity, cluster.REGION, datetime(2026, 1, 1, tzinfo=UTC))
     is_key = need.action.startswith("kms:")
