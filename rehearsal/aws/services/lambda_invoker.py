@@ -73,7 +73,7 @@ class Invoker:
         self._find = find
         self._credentials = credentials
         self._log_dir = log_dir
-        self._sandbox = Sandbox()
+        self._sandbox = Sandbox(lambda arn: find(arn) is not None)
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="lambda")
         self._lock = threading.Lock()
         self._running: Counter[str] = Counter()

@@ -1,7 +1,8 @@
 """Running a Lambda function's real zip in a process of its own, without Docker.
 
 An environment is started for a configuration of a function, keeps its module state between invocations as Lambda's
-do, takes one event at a time, and is thrown away when it times out, dies, or its function changes.
+do, takes one event at a time, and is thrown away when it times out, dies, has had nothing to do for a while, or its
+function changes or goes.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import tempfile
 import threading
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -27,6 +28,11 @@ from typing import IO, Any
 BOOTSTRAP = Path(__file__).with_name("lambda_bootstrap.py")
 IDLE_LIMIT = 4
 """How many idle environments of a function are kept."""
+IDLE_SECONDS = 300.0
+"""How long an environment may be idle, in real seconds. Lambda names no time; a function that a schedule calls every
+minute keeps one, and what a burst has started beside it goes."""
+SWEEP_SECONDS = 5.0
+"""How often idle environments are looked at, in real seconds."""
 EXIT_SECONDS = 1.0
 """How long a process that has closed its ends may take to be gone."""
 INIT_LIMIT_SECONDS = 10
@@ -72,6 +78,7 @@ class Environment:
         self.log_stream = log_stream
         self.log = b""
         self.answer = b""
+        self.idle_since = time.monotonic()
         self._answers = answers
         self._open = {answers, _fileno(process.stdout)}
 
@@ -124,18 +131,31 @@ class Environment:
 
 
 class Sandbox:
-    """The environments of all functions. Safe to use from several threads at a time."""
+    """The environments of all functions. Safe to use from several threads at a time.
 
-    def __init__(self) -> None:
+    `exists` says whether there is still a function of an ARN.
+    """
+
+    def __init__(
+        self, exists: Callable[[str], bool], idle_seconds: float = IDLE_SECONDS, sweep_seconds: float = SWEEP_SECONDS
+    ) -> None:
+        self._exists = exists
+        self._idle_seconds = idle_seconds
+        self._sweep_seconds = sweep_seconds
         self._lock = threading.Lock()
         self._idle: dict[str, list[Environment]] = {}
         self._busy: set[int] = set()
         self._newest: dict[str, str] = {}
         self._root = Path(tempfile.mkdtemp(prefix="lambda-"))
         self._closed = False
+        self._stopping = threading.Event()
+        self._sweeper = threading.Thread(target=self._sweep, name="lambda-idle", daemon=True)
+        self._sweeper.start()
 
     def close(self) -> None:
         """End every process and remove the unpacked code."""
+        self._stopping.set()
+        self._sweeper.join(timeout=10)
         with self._lock:
             self._closed = True
             idle = [environment for each in self._idle.values() for environment in each]
@@ -203,9 +223,25 @@ class Sandbox:
             idle = self._idle.setdefault(fingerprint, [])
             kept = not self._closed and self._newest.get(function.arn) == fingerprint and len(idle) < IDLE_LIMIT
             if kept:
+                environment.idle_since = time.monotonic()
                 idle.append(environment)
         if not kept:
             environment.close()
+
+    def _sweep(self) -> None:
+        """End idle environments of functions that are gone, and what has been idle for too long, until the close."""
+        while not self._stopping.wait(self._sweep_seconds):
+            with self._lock:
+                arns = list(self._newest)
+            deleted = [arn for arn in arns if not self._exists(arn)]
+            begun_before = time.monotonic() - self._idle_seconds
+            with self._lock:
+                gone = [each for arn in deleted for each in self._idle.pop(self._newest.pop(arn, ""), [])]
+                for fingerprint, kept in list(self._idle.items()):
+                    gone += [each for each in kept if each.idle_since < begun_before]
+                    self._idle[fingerprint] = [each for each in kept if each.idle_since >= begun_before]
+            for environment in gone:
+                environment.close()
 
     def _start(self, function: Function, fingerprint: str) -> Environment:
         folder = self._root / fingerprint[:32]
