@@ -108,7 +108,7 @@ def _rehearse(options: argparse.Namespace) -> int:
         )
         rehearsal.deploy()
         rehearsal.check_cluster()
-        rehearsal.local.show()
+        rehearsal.local.show(kept=options.keep)
         if options.keep:
             with rehearsal.kubectl() as kubectl:
                 program = kubectl.outside.script("kubectl", kubectl.command)

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with Processes(folder) as processes:
             rehearsal = Rehearsal(options.config, folder, processes)
             rehearsal.deploy()
-            rehearsal.show()
+            rehearsal.show(kept=options.keep)
             if options.keep:
                 print("running; Ctrl-C stops it", flush=True)
                 with contextlib.suppress(KeyboardInterrupt):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -149,14 +150,23 @@ class Rehearsal:
         self._processes.finish(self._linting, "lint")
         self.say("templates linted: no finding")
 
-    def show(self) -> None:
-        """The tree of stacks with their times, and how to reach them."""
+    def show(self, *, kept: bool) -> None:
+        """The tree of stacks with their times; where it is kept running, how to reach it and what to type next."""
         for line in stacks.tree(self.client("cloudformation"), STACK):
             print(line)
-        print("the AWS CLI reaches them while this runs:")
+        if not kept:
+            return
+        values = self._logs / "params.json"
+        values.write_text(json.dumps(self._values, indent=2) + "\n", encoding="utf-8")
+        print("the AWS CLI and the commands of make reach it while this runs, with:")
         keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
         for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION", *keys):
             print(f"  export {name}={self.environment[name]}")
+        templates = f"OUT={shlex.quote(os.path.relpath(self.templates))}"
+        print("for instance:")
+        print(f"  make package BUCKET={BUCKET} STACK={STACK} {templates}")
+        given = f"PARAMS={shlex.quote(os.path.relpath(values))}"
+        print(f"  make diff STACK={STACK} {templates} {given} SET=LogRetentionDays=30", flush=True)
 
     def delete(self) -> None:
         """Deletes the stack and proves that nothing is left but what is to be kept. Raises StepFailed."""
