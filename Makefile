@@ -227,8 +227,7 @@ rehearsal-clean: $(CHECK) ## Remove what rehearsals that were killed left behind
 
 # a real account, with the caller's credentials and region (REGION= names another)
 
-# The AWS CLI of the environment, whatever else the machine has.
-deployment = @PATH="$(CURDIR)/$(check_bin):$$PATH" $(check_python) -m deployment
+deployment = @$(check_python) -m deployment
 region = $(if $(REGION),--region $(REGION))
 parameters = $(if $(PARAMS),--parameters $(PARAMS)) $(foreach pair,$(SET),--set '$(pair)')
 # Not where it is the Makefile's own.

@@ -10,11 +10,12 @@ import copy
 import hashlib
 import json
 import os
-import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -49,11 +50,11 @@ class Target:
 
 
 def aws_cli(arguments: Sequence[str]) -> None:
-    """The AWS CLI that the PATH finds. Raises Refusal."""
-    program = shutil.which("aws")
-    if program is None:
-        raise Refusal("the AWS CLI is not installed: there is no program named aws")
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+    """The AWS CLI of this Python's environment, whatever else the machine has. Raises Refusal."""
+    if find_spec("awscli") is None:
+        raise Refusal("the AWS CLI is not installed: requirements/local.txt pins it")
+    # Not the script `aws`: the first line of that cannot name a folder with a space in it.
+    done = subprocess.run([sys.executable, "-m", "awscli", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         said = " ".join((done.stderr or done.stdout).split())
         raise Refusal(f"aws {' '.join(arguments[:2])} failed: {said}")
