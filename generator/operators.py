@@ -23,7 +23,8 @@ from coordination.names import (
     own_access_items,
 )
 from generator.layer import logical_id
-from generator.permissions import condition, policy_dict, via
+from generator.permissions import via
+from generator.policies import condition, policy_dict
 from generator.values import ClusterId, KeyArn, PolicyArn, PrincipalArns, RoleArn, RolePath, TableArn
 
 _USER_ID, _PRINCIPAL = "${aws:userid}", "${aws:PrincipalArn}"

@@ -1,14 +1,8 @@
-"""What each role may do, declared once as data.
-
-A layer renders the grants on the resources that it owns (`attach`); the list of VPC endpoints and their policies is
-derived from the same data, so an action that a node may call and cannot reach does not exist.
-"""
+"""What each role may do, declared once as data; `generator/policies.py` makes policies of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Mapping
 from typing import Any
 
 from awacs import (
@@ -26,102 +20,16 @@ from awacs import (
     ssmmessages,
     sts,
 )
-from awacs.aws import (
-    Action,
-    Allow,
-    ArnLike,
-    Bool,
-    BoolIfExists,
-    Condition,
-    ConditionElement,
-    ForAllValuesStringEquals,
-    ForAllValuesStringLike,
-    ForAllValuesStringNotLike,
-    ForAnyValueStringEquals,
-    ForAnyValueStringLike,
-    ForAnyValueStringNotLike,
-    Null,
-    PolicyDocument,
-    Statement,
-    StringEquals,
-    StringLike,
-    StringNotEquals,
-)
-from troposphere import Sub, Template, encode_to_dict
-from troposphere.iam import RolePolicy
+from troposphere import Sub
 
 from coordination.names import (
     APPROVAL_ITEM_PREFIX,
     CLUSTER_ITEM,
-    CLUSTER_TAG,
     CONTROL_PLANE_ROLE,
     ROLE_TAG,
     boot_item,
 )
-from generator.values import ClusterUuid, RoleName, VpcId
-
-
-class Role(Enum):
-    """Who is allowed; the value is the CamelCase part of logical ids."""
-
-    CONTROL_PLANE = "ControlPlane"
-    WORKER = "Worker"
-    FUNCTION = "Function"
-    AUTOSCALER = "Autoscaler"
-
-
-NODE_ROLES = (Role.CONTROL_PLANE, Role.WORKER)
-"""Those of instance profiles."""
-IN_VPC = (*NODE_ROLES, Role.AUTOSCALER)
-"""Those whose calls come from nodes."""
-
-
-class On(Enum):
-    """What a grant is on; the layer that owns it says its ARNs."""
-
-    KEY = "key"
-    REPOSITORIES = "repositories"
-    TABLE = "table"
-    ACCESS_TABLE = "access table"
-    STREAM = "stream"
-    BUCKET = "bucket"
-    BUCKET_OBJECTS = "bucket objects"
-    PARAMETERS = "parameters"
-    JOIN_PARAMETERS = "parameters that workers read"
-    CONTROL_PLANE_LOGS = "control-plane logs"
-    WORKER_LOGS = "worker logs"
-    FUNCTION_LOGS = "function logs"
-    SESSION_KEY = "key, in sessions"
-    SESSION_LOGS = "session logs"
-    QUEUE = "queue"
-    GROUPS = "groups"
-    AUTOSCALER_ROLE = "the autoscaler's role"
-    ROOT_STACK = "root stack"
-    OWN_STACK = "own stack"
-    POOL_STACKS = "stacks of the pools"
-    API_TARGETS = "targets of the API"
-    ANY = "*"
-
-
-@dataclass(frozen=True)
-class Grant:
-    """Actions that a role may take on one kind of resource.
-
-    `reason` is required where the resource is `*`, and where a node's grant is not confined to the cluster's VPC.
-    """
-
-    role: Role
-    sid: str
-    actions: tuple[Action, ...]
-    on: On
-    reason: str = ""
-    confined: bool = True
-    conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    # The resource must carry the cluster's tag.
-    tagged: bool = False
-    # Granted with `access.ssm` only.
-    sessions: bool = False
-
+from generator.grant import Grant, On, Role
 
 # `kms` condition: the service that calls the key on the role's behalf.
 _VIA_SERVICE = "kms:ViaService"
@@ -152,11 +60,6 @@ _NO_APPROVALS: Mapping[str, Mapping[str, Any]] = {
     "ForAllValues:StringNotLike": {"dynamodb:LeadingKeys": [f"{APPROVAL_ITEM_PREFIX}*"]},
     "Null": {"dynamodb:LeadingKeys": "false"},
 }
-
-# What no layer owns. A group's ARN holds a random part, so groups are told apart by the cluster's tag.
-GROUPS = Sub(
-    "arn:${AWS::Partition}:autoscaling:${AWS::Region}:${AWS::AccountId}:autoScalingGroup:*:autoScalingGroupName/*"
-)
 
 _KEY_READ = (kms.Decrypt, kms.DescribeKey)
 _KEY_USE = (*_KEY_READ, kms.Encrypt, kms.GenerateDataKey, kms.ReEncryptFrom, kms.ReEncryptTo)
@@ -382,132 +285,3 @@ GRANTS: tuple[Grant, ...] = (
     *_sessions(Role.CONTROL_PLANE),
     *_sessions(Role.WORKER),
 )
-
-
-def repositories(patterns: Sequence[str]) -> dict[On, list[Sub]]:
-    """The repositories of the account's ECR, by their names or by what these begin with (`team/*`); nothing where there
-    is none, for a statement has to be about something."""
-    own = "arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository"
-    return {On.REPOSITORIES: [Sub(f"{own}/{pattern}") for pattern in patterns]} if patterns else {}
-
-
-def attach(
-    template: Template,
-    owner: str,
-    role: Role,
-    role_name: RoleName,
-    resources: Mapping[On, Sequence[Any]],
-    *,
-    cluster_uuid: ClusterUuid | None = None,
-    vpc_id: VpcId | None = None,
-    central_endpoints: bool = False,
-    sessions: bool = False,
-) -> RolePolicy:
-    """Add the policy that gives `role` its grants on `resources`, which the layer `owner` names; with `sessions` those
-    too that Session Manager needs.
-
-    `vpc_id` confines a node's credentials to instances in that VPC, to the address of the instance that has them and,
-    unless the endpoints are central ones in another VPC, to calls that come from it. The autoscaler's are confined to
-    such calls alone: of an instance they say nothing. Raises ValueError where nothing is granted, or where a grant
-    needs the cluster's uuid or the VPC and it is not given.
-    """
-    grants = [grant for grant in _granted(sessions) if grant.role is role and grant.on in resources]
-    if not grants:
-        raise ValueError(f"{owner}: nothing is granted to {role.value} on {[on.value for on in resources]}")
-    statements = [
-        Statement(
-            Sid=grant.sid,
-            Effect=Allow,
-            Action=sorted(grant.actions, key=_name),
-            Resource=list(resources[grant.on]),
-            **_condition(grant, cluster_uuid, vpc_id, central_endpoints),
-        )
-        for grant in grants
-    ]
-    # Where an auditor reads them, beside what they are about.
-    reasons = {grant.sid: grant.reason for grant in grants if grant.reason}
-    metadata: dict[str, Any] = {"Metadata": {"Reasons": reasons}} if reasons else {}
-    return template.add_resource(
-        RolePolicy(
-            f"{role.value}Policy",
-            PolicyName=owner,
-            RoleName=role_name,
-            PolicyDocument=policy_dict(statements),
-            **metadata,
-        )
-    )
-
-
-# The operators that policies here use; a name that is missing is a KeyError while generating.
-_OPERATORS: dict[str, Callable[[dict[str, Any]], ConditionElement]] = {
-    "ArnLike": ArnLike,
-    "Bool": Bool,
-    "BoolIfExists": BoolIfExists,
-    "ForAllValues:StringEquals": ForAllValuesStringEquals,
-    "ForAllValues:StringLike": ForAllValuesStringLike,
-    "ForAllValues:StringNotLike": ForAllValuesStringNotLike,
-    "ForAnyValue:StringEquals": ForAnyValueStringEquals,
-    "ForAnyValue:StringLike": ForAnyValueStringLike,
-    "ForAnyValue:StringNotLike": ForAnyValueStringNotLike,
-    "Null": Null,
-    "StringEquals": StringEquals,
-    "StringLike": StringLike,
-    "StringNotEquals": StringNotEquals,
-}
-
-
-def condition(operators: Mapping[str, Mapping[str, Any]]) -> Condition:
-    """`{"StringEquals": {key: value}}` as awacs wants it."""
-    return Condition([_OPERATORS[operator](dict(keys)) for operator, keys in operators.items()])
-
-
-def policy_dict(statements: Sequence[Statement]) -> dict[str, Any]:
-    """A policy document as the plain dict that the properties take which know no awacs objects."""
-    document: dict[str, Any] = encode_to_dict(PolicyDocument(Version="2012-10-17", Statement=list(statements)))
-    return document
-
-
-def called_actions(*, sessions: bool) -> dict[str, list[str]]:
-    """Service prefix -> the actions that nodes call on it, sorted; what the endpoints are derived from.
-
-    Not what a service calls on a node's behalf, which is what is not confined: it calls from its side of the network.
-    """
-    called: dict[str, set[str]] = {}
-    for grant in _granted(sessions):
-        if grant.role in IN_VPC and grant.confined:
-            for action in grant.actions:
-                called.setdefault(action.prefix, set()).add(_name(action))
-    return {service: sorted(actions) for service, actions in sorted(called.items())}
-
-
-def _granted(sessions: bool) -> list[Grant]:
-    return [grant for grant in GRANTS if sessions or not grant.sessions]
-
-
-def _condition(
-    grant: Grant, cluster_uuid: ClusterUuid | None, vpc_id: VpcId | None, central_endpoints: bool
-) -> dict[str, Any]:
-    """The statement's Condition as keyword argument; empty where the grant has none."""
-    merged: dict[str, dict[str, Any]] = {operator: dict(keys) for operator, keys in grant.conditions.items()}
-    if grant.tagged:
-        if cluster_uuid is None:
-            raise ValueError(f"{grant.sid}: a grant by tag needs the cluster's uuid")
-        merged.setdefault("StringEquals", {})[f"aws:ResourceTag/{CLUSTER_TAG}"] = cluster_uuid
-    if grant.confined and grant.role in IN_VPC and vpc_id is None:
-        raise ValueError(f"{grant.sid}: a node's grant needs the VPC that it is confined to")
-    if grant.confined and grant.role is Role.AUTOSCALER and not central_endpoints:
-        merged.setdefault("StringEquals", {})["aws:SourceVpc"] = vpc_id
-    if grant.confined and grant.role in NODE_ROLES:
-        own = merged.setdefault("StringEquals", {})
-        # Stolen credentials are of no use on another machine of the VPC: endpoints, central ones too, say which address
-        # a call came from.
-        own["aws:EC2InstanceSourcePrivateIPv4"] = "${aws:VpcSourceIp}"
-        if not central_endpoints:
-            own["aws:SourceVpc"] = vpc_id
-        own["aws:EC2InstanceSourceVPC"] = vpc_id
-    return {"Condition": condition(merged)} if merged else {}
-
-
-def _name(action: Action) -> str:
-    """`service:Action`."""
-    return str(action.JSONrepr())

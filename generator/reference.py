@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from generator.config.model import Access, ClusterConfig
+from generator.grant import Grant
 from generator.layers.network.security_groups import MAX_API_CLIENT_CIDRS
-from generator.permissions import GRANTS, Grant
+from generator.permissions import GRANTS
 from generator.root import templates
 
 _ROLE_POLICY = "AWS::IAM::RolePolicy"

@@ -12,7 +12,8 @@ from troposphere.logs import LogGroup
 from troposphere.ssm import Document
 
 from coordination.names import CLUSTER_TAG
-from generator.permissions import IN_A_SESSION, condition, policy_dict
+from generator.permissions import IN_A_SESSION
+from generator.policies import condition, policy_dict
 from generator.values import ClusterUuid, DocumentName, KeyArn, Number, PolicyArn, RolePath
 
 IDLE_MINUTES = 15

@@ -32,8 +32,9 @@ from coordination.names import (
 )
 from generator import compute
 from generator.config.model import ClusterConfig
+from generator.grant import On, Role
 from generator.layer import Layer
-from generator.permissions import GROUPS, On, Role, attach, repositories
+from generator.policies import GROUPS, attach, repositories
 from generator.user_data import user_data
 from generator.values import (
     ClusterId,

@@ -35,8 +35,9 @@ from troposphere.s3 import (
 from coordination.names import TABLE_KEY, AccessGroup
 from generator import operators
 from generator.config.model import ClusterConfig
+from generator.grant import On, Role
 from generator.layer import Layer
-from generator.permissions import On, Role, attach, condition, policy_dict
+from generator.policies import attach, condition, policy_dict
 from generator.values import (
     BucketName,
     ClusterId,

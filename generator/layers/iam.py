@@ -17,8 +17,10 @@ from troposphere.iam import Role as IamRole
 from troposphere.kms import Alias, Key
 
 from generator.config.model import ClusterConfig
+from generator.grant import On, Role
 from generator.layer import Layer
-from generator.permissions import IN_A_SESSION, On, Role, attach, condition, policy_dict, via
+from generator.permissions import IN_A_SESSION, via
+from generator.policies import attach, condition, policy_dict
 from generator.values import (
     ClusterId,
     ClusterUuid,

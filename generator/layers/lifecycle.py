@@ -42,8 +42,9 @@ from coordination.names import (
     terminating_hook,
 )
 from generator.config.model import ClusterConfig
+from generator.grant import On, Role
 from generator.layer import Layer
-from generator.permissions import GROUPS, On, Role, attach, condition, policy_dict
+from generator.policies import GROUPS, attach, condition, policy_dict
 from generator.values import (
     ClusterId,
     ClusterUuid,

@@ -16,8 +16,9 @@ from troposphere.ssm import Parameter
 from coordination.names import JOIN, OIDC, POOLS, SETTINGS, Setting, parameter_prefix
 from generator import sessions
 from generator.config.model import ClusterConfig
+from generator.grant import On, Role
 from generator.layer import Layer, logical_id
-from generator.permissions import GROUPS, On, Role, attach, repositories
+from generator.policies import GROUPS, attach, repositories
 from generator.values import (
     BucketName,
     ClusterId,

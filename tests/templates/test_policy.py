@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from generator.permissions import GRANTS, NODE_ROLES, On
+from generator.grant import NODE_ROLES, On
+from generator.permissions import GRANTS
 from tests.templates.cluster import EXAMPLES, example
 from tests.templates.rules import RULES, violations
 

@@ -10,7 +10,7 @@ from troposphere.ec2 import SecurityGroup, VPCEndpoint
 from generator.config.model import ClusterConfig
 from generator.layer import logical_id
 from generator.layers.network.vpc import Network
-from generator.permissions import called_actions, condition, policy_dict
+from generator.policies import called_actions, condition, policy_dict
 
 # Reached through a route, not an interface.
 GATEWAY_SERVICES = ("dynamodb", "s3")

@@ -9,7 +9,7 @@ from troposphere.ec2 import FlowLog
 from troposphere.iam import RolePolicy
 from troposphere.logs import LogGroup
 
-from generator.permissions import policy_dict
+from generator.policies import policy_dict
 from generator.values import KeyArn, Number, RoleArn, RoleName, VpcId
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
-from generator.permissions import GRANTS, On
+from generator.grant import On
+from generator.permissions import GRANTS
 from tests.templates.cluster import Cluster, Place, Resource, Statement, substituted
 from tests.templates.rules.rule import rule
 

@@ -17,7 +17,7 @@ from generator.config import ClusterConfig
 from generator.config.aws_domains import SUFFIXES
 from generator.config.model import Network
 from generator.layers.network.resolved_names import allowed, reverse_names
-from generator.permissions import called_actions
+from generator.policies import called_actions
 from rehearsal.machines.network.dns.firewall import domain_names
 
 # Route 53 API reference, UpdateFirewallDomains; the dot is in its examples.

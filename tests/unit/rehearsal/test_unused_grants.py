@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from generator.permissions import GRANTS, Role
+from generator.grant import Role
+from generator.permissions import GRANTS
 from rehearsal.cloud.unused import REASONS, explained, without_reason
 from rehearsal.local.surroundings import OPERATOR
 

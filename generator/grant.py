@@ -1,0 +1,72 @@
+"""What a grant is: a role, actions, and the kind of resource that they are on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from awacs.aws import Action
+
+
+class Role(Enum):
+    """Who is allowed; the value is the CamelCase part of logical ids."""
+
+    CONTROL_PLANE = "ControlPlane"
+    WORKER = "Worker"
+    FUNCTION = "Function"
+    AUTOSCALER = "Autoscaler"
+
+
+NODE_ROLES = (Role.CONTROL_PLANE, Role.WORKER)
+"""Those of instance profiles."""
+IN_VPC = (*NODE_ROLES, Role.AUTOSCALER)
+"""Those whose calls come from nodes."""
+
+
+class On(Enum):
+    """What a grant is on; the layer that owns it says its ARNs."""
+
+    KEY = "key"
+    REPOSITORIES = "repositories"
+    TABLE = "table"
+    ACCESS_TABLE = "access table"
+    STREAM = "stream"
+    BUCKET = "bucket"
+    BUCKET_OBJECTS = "bucket objects"
+    PARAMETERS = "parameters"
+    JOIN_PARAMETERS = "parameters that workers read"
+    CONTROL_PLANE_LOGS = "control-plane logs"
+    WORKER_LOGS = "worker logs"
+    FUNCTION_LOGS = "function logs"
+    SESSION_KEY = "key, in sessions"
+    SESSION_LOGS = "session logs"
+    QUEUE = "queue"
+    GROUPS = "groups"
+    AUTOSCALER_ROLE = "the autoscaler's role"
+    ROOT_STACK = "root stack"
+    OWN_STACK = "own stack"
+    POOL_STACKS = "stacks of the pools"
+    API_TARGETS = "targets of the API"
+    ANY = "*"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Actions that a role may take on one kind of resource.
+
+    `reason` is required where the resource is `*`, and where a node's grant is not confined to the cluster's VPC.
+    """
+
+    role: Role
+    sid: str
+    actions: tuple[Action, ...]
+    on: On
+    reason: str = ""
+    confined: bool = True
+    conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    # The resource must carry the cluster's tag.
+    tagged: bool = False
+    # Granted with `access.ssm` only.
+    sessions: bool = False
