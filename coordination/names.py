@@ -36,6 +36,18 @@ class Identity(StrEnum):
     """Of the root once it is packaged: as COMMIT_TAG."""
 
 
+# Partition -> the domain of its hosts, which is what AWS::URLSuffix is: `dnsSuffix` in the AWS SDKs' partition data.
+URL_SUFFIXES = {
+    "aws": "amazonaws.com",
+    "aws-us-gov": "amazonaws.com",
+    "aws-cn": "amazonaws.com.cn",
+    "aws-eusc": "amazonaws.eu",
+    "aws-iso": "c2s.ic.gov",
+    "aws-iso-b": "sc2s.sgov.gov",
+    "aws-iso-e": "cloud.adc-e.uk",
+    "aws-iso-f": "csp.hci.ic.gov",
+}
+
 # The port of the Kubernetes API, on the balancer and on every control plane.
 API_PORT = 6443
 

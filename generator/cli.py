@@ -39,12 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _templates(options: argparse.Namespace) -> int:
     from generator.config import ConfigError, load
+    from generator.config.aws_domains import UNPROVEN
 
     try:
         config = load(options.config)
     except ConfigError as refusal:
         return _say(str(refusal), BAD_INPUT)
-    if config.partition.startswith("aws-iso"):
+    if config.partition in UNPROVEN:
         _say(f"note: templates for the partition {config.partition} are unproven: nobody has deployed one", DONE)
 
     from generator import limits, publish

@@ -66,6 +66,8 @@ class Grant:
     reason: str = ""
     confined: bool = True
     conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    # A key's: only these services may call it on the role's behalf.
+    via: tuple[str, ...] = ()
     # The resource must carry the cluster's tag.
     tagged: bool = False
     # Granted with `access.ssm` only.

@@ -22,9 +22,9 @@ from coordination.names import (
     access_item,
     own_access_items,
 )
+from generator.config.model import Partition
 from generator.layer import logical_id
-from generator.permissions import via
-from generator.policies import condition, policy_dict
+from generator.policies import condition, policy_dict, via
 from generator.values import ClusterId, KeyArn, PolicyArn, PrincipalArns, RoleArn, RolePath, TableArn
 
 _USER_ID, _PRINCIPAL = "${aws:userid}", "${aws:PrincipalArn}"
@@ -72,13 +72,16 @@ def _deny(sid: str, actions: tuple[Action, ...], conditions: dict[str, dict[str,
     return Statement(Sid=sid, Effect=Deny, Principal=everybody, Action=list(actions), Resource=["*"], **extra)
 
 
-def add(template: Template, cluster_id: ClusterId, path: RolePath, tables: Tables) -> dict[AccessGroup, PolicyArn]:
+def add(
+    template: Template, partition: Partition, cluster_id: ClusterId, path: RolePath, tables: Tables
+) -> dict[AccessGroup, PolicyArn]:
     """The managed policies, by their groups. They are attached to nobody."""
-    return {group: _policy(template, group, cluster_id, path, tables) for group in AccessGroup}
+    return {group: _policy(template, partition, group, cluster_id, path, tables) for group in AccessGroup}
 
 
 def _policy(
     template: Template,
+    partition: Partition,
     group: AccessGroup,
     cluster_id: ClusterId,
     path: RolePath,
@@ -89,9 +92,7 @@ def _policy(
         _allow("AskForAccess", (dynamodb.GetItem, dynamodb.PutItem), [tables.access], _keys(*own)),
         # What `make status` reads. No row holds a secret.
         _allow("SeeRows", (dynamodb.Scan,), [tables.cluster]),
-        _allow(
-            "UseKey", (kms.Decrypt, kms.DescribeKey, kms.Encrypt, kms.GenerateDataKey), [tables.key], via("dynamodb")
-        ),
+        _allow("UseKey", _KEY_USE, [tables.key], via(partition, "dynamodb")),
         _allow("SeeStacks", _STACKS, _stacks(cluster_id)),
         _allow("SeeGroups", _GROUPS, ["*"]),
     ]
@@ -111,6 +112,7 @@ def _policy(
     return PolicyArn(Ref(made))
 
 
+_KEY_USE = (kms.Decrypt, kms.DescribeKey, kms.Encrypt, kms.GenerateDataKey)
 _STACKS = (
     cloudformation.DescribeStackEvents,
     cloudformation.DescribeStackResource,

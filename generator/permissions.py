@@ -20,7 +20,6 @@ from awacs import (
     ssmmessages,
     sts,
 )
-from troposphere import Sub
 
 from coordination.names import (
     APPROVAL_ITEM_PREFIX,
@@ -31,18 +30,9 @@ from coordination.names import (
 )
 from generator.grant import Grant, On, Role
 
-# `kms` condition: the service that calls the key on the role's behalf.
-_VIA_SERVICE = "kms:ViaService"
 _OWN_BOOT_ROW = boot_item("${ec2:SourceInstanceARN}")
 _NO_RESOURCE_LEVEL = "the service knows no resource level for these actions"
 _ON_BEHALF = "a service calls the key on the node's behalf, from outside the VPC, and carries no source VPC"
-
-
-def via(*services: str) -> dict[str, dict[str, Any]]:
-    """The condition that a key is used only through `services` in the stack's own region."""
-    return {
-        "StringEquals": {_VIA_SERVICE: [Sub(f"{service}.${{AWS::Region}}.${{AWS::URLSuffix}}") for service in services]}
-    }
 
 
 # Whose data keys: the program of whoever starts a session asks the key for one, and the agent on the node decrypts it;
@@ -100,7 +90,7 @@ def _sessions(role: Role) -> tuple[Grant, ...]:
 
 GRANTS: tuple[Grant, ...] = (
     # control plane: key, images
-    Grant(Role.CONTROL_PLANE, "UseKey", _KEY_USE, On.KEY, _ON_BEHALF, False, via("dynamodb", "s3", "ssm")),
+    Grant(Role.CONTROL_PLANE, "UseKey", _KEY_USE, On.KEY, _ON_BEHALF, False, via=("dynamodb", "s3", "ssm")),
     Grant(Role.CONTROL_PLANE, "PullImages", _IMAGE_PULL, On.REPOSITORIES),
     Grant(Role.CONTROL_PLANE, "RegistryLogin", (ecr.GetAuthorizationToken,), On.ANY, _NO_RESOURCE_LEVEL),
     # control plane: the cluster table and the backups
@@ -179,7 +169,7 @@ GRANTS: tuple[Grant, ...] = (
         tagged=True,
     ),
     # workers
-    Grant(Role.WORKER, "ReadThroughKey", _KEY_READ, On.KEY, _ON_BEHALF, False, via("dynamodb", "ssm")),
+    Grant(Role.WORKER, "ReadThroughKey", _KEY_READ, On.KEY, _ON_BEHALF, False, via=("dynamodb", "ssm")),
     # DynamoDB encrypts the row that a worker writes with the same key.
     Grant(
         Role.WORKER,
@@ -188,7 +178,7 @@ GRANTS: tuple[Grant, ...] = (
         On.KEY,
         _ON_BEHALF,
         False,
-        via("dynamodb"),
+        via=("dynamodb",),
     ),
     Grant(Role.WORKER, "PullImages", _IMAGE_PULL, On.REPOSITORIES),
     Grant(Role.WORKER, "RegistryLogin", (ecr.GetAuthorizationToken,), On.ANY, _NO_RESOURCE_LEVEL),
@@ -220,7 +210,7 @@ GRANTS: tuple[Grant, ...] = (
     # A group of their own: IAM cannot tell streams of it apart by instance, so each worker writes those of all workers.
     Grant(Role.WORKER, "WriteLogs", _LOG_WRITE, On.WORKER_LOGS),
     # function
-    Grant(Role.FUNCTION, "UseKey", _KEY_USE, On.KEY, conditions=via("dynamodb", "lambda", "sqs")),
+    Grant(Role.FUNCTION, "UseKey", _KEY_USE, On.KEY, via=("dynamodb", "lambda", "sqs")),
     Grant(
         Role.FUNCTION,
         "Coordinate",

@@ -34,7 +34,9 @@ from troposphere import Sub, Template, encode_to_dict
 from troposphere.iam import RolePolicy
 
 from coordination.names import CLUSTER_TAG
+from generator.config.model import ClusterConfig, Partition
 from generator.grant import IN_VPC, NODE_ROLES, Grant, On, Role
+from generator.partition import via_services
 from generator.permissions import GRANTS
 from generator.values import ClusterUuid, RoleName, VpcId
 
@@ -53,6 +55,7 @@ def repositories(patterns: Sequence[str]) -> dict[On, list[Sub]]:
 
 def attach(
     template: Template,
+    config: ClusterConfig,
     owner: str,
     role: Role,
     role_name: RoleName,
@@ -60,7 +63,6 @@ def attach(
     *,
     cluster_uuid: ClusterUuid | None = None,
     vpc_id: VpcId | None = None,
-    central_endpoints: bool = False,
     sessions: bool = False,
 ) -> RolePolicy:
     """Add the policy that gives `role` its grants on `resources`, which the layer `owner` names; with `sessions` those
@@ -80,7 +82,7 @@ def attach(
             Effect=Allow,
             Action=sorted(grant.actions, key=_name),
             Resource=list(resources[grant.on]),
-            **_condition(grant, cluster_uuid, vpc_id, central_endpoints),
+            **_condition(grant, config, cluster_uuid, vpc_id),
         )
         for grant in grants
     ]
@@ -116,6 +118,11 @@ _OPERATORS: dict[str, Callable[[dict[str, Any]], ConditionElement]] = {
 }
 
 
+def via(partition: Partition, *services: str) -> dict[str, dict[str, Any]]:
+    """The condition that a key is used only through `services` in the stack's own region; none for no service."""
+    return {"StringEquals": {"kms:ViaService": via_services(partition, services)}} if services else {}
+
+
 def condition(operators: Mapping[str, Mapping[str, Any]]) -> Condition:
     """`{"StringEquals": {key: value}}` as awacs wants it."""
     return Condition([_OPERATORS[operator](dict(keys)) for operator, keys in operators.items()])
@@ -145,10 +152,13 @@ def _granted(sessions: bool) -> list[Grant]:
 
 
 def _condition(
-    grant: Grant, cluster_uuid: ClusterUuid | None, vpc_id: VpcId | None, central_endpoints: bool
+    grant: Grant, config: ClusterConfig, cluster_uuid: ClusterUuid | None, vpc_id: VpcId | None
 ) -> dict[str, Any]:
     """The statement's Condition as keyword argument; empty where the grant has none."""
     merged: dict[str, dict[str, Any]] = {operator: dict(keys) for operator, keys in grant.conditions.items()}
+    for operator, keys in via(config.partition, *grant.via).items():
+        merged.setdefault(operator, {}).update(keys)
+    central_endpoints = config.network.endpoints == "given"
     if grant.tagged:
         if cluster_uuid is None:
             raise ValueError(f"{grant.sid}: a grant by tag needs the cluster's uuid")

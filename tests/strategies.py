@@ -14,6 +14,7 @@ from ipaddress import IPv4Network
 
 from hypothesis import strategies as st
 
+from coordination.names import URL_SUFFIXES
 from generator.config import ClusterConfig, parse
 from tests.breaks import BREAKS, Document, Draw
 from tests.oidc_breaks import OIDC_BREAKS
@@ -140,7 +141,7 @@ _TENANCIES = st.sampled_from(("default", "dedicated"))
 _INSTANCE_TYPES = st.sampled_from(("m7i.large", "c6i.4xlarge", "r6g.metal", "t3.large"))
 _BATCHES = st.integers(1, 100)
 _AREA_ORDERS = st.permutations(_PRIVATE_AREAS)
-_PARTITIONS = st.sampled_from(("aws", "aws-us-gov", "aws-cn", "aws-iso", "aws-iso-b"))
+_PARTITIONS = st.sampled_from(sorted(URL_SUFFIXES))
 _REPLACEMENTS = st.sampled_from(("surge", "remove-first"))
 
 

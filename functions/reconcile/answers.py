@@ -12,14 +12,13 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from coordination.names import URL_SUFFIXES
 from coordination.outcomes import Done, Unknown
 
 # CloudFormation takes 4,096 bytes; ids take at most 1,500 of them, and a character may become six in JSON.
 _LONGEST_REASON = 400
 _TRIES = 3
 _BUCKET = "cloudformation-custom-resource-response-"
-_AWS_DOMAINS = ("amazonaws.com", "amazonaws.com.cn")
-"""Of the partitions for which templates are made."""
 _TIMEOUT_SECONDS = 5
 
 Status = Literal["SUCCESS", "FAILED"]
@@ -77,7 +76,7 @@ def _is_cloudformations(url: str, region: str) -> bool:
         return False
     parts = urlsplit(url)
     bucket = f"{_BUCKET}{region.replace('-', '')}"
-    hosts = {f"{s3}.{domain}" for s3 in ("s3", f"s3.{region}", f"s3-{region}") for domain in _AWS_DOMAINS}
+    hosts = {f"{s3}.{domain}" for s3 in ("s3", f"s3.{region}", f"s3-{region}") for domain in URL_SUFFIXES.values()}
     by_host = parts.netloc in {f"{bucket}.{host}" for host in hosts}
     return by_host or (parts.netloc in hosts and parts.path.startswith(f"/{bucket}/"))
 

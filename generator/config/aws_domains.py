@@ -9,11 +9,5 @@ from generator.config.model import Partition
 # one of them, so each name is also asked for with it behind.
 INSTANCE_NAMES = ("*.compute.internal", "*.ec2.internal")
 
-# What AWS::URLSuffix is.
-SUFFIXES: dict[Partition, str] = {
-    "aws": "amazonaws.com",
-    "aws-us-gov": "amazonaws.com",
-    "aws-cn": "amazonaws.com.cn",
-    "aws-iso": "c2s.ic.gov",
-    "aws-iso-b": "sc2s.sgov.gov",
-}
+# Templates are generated for them, and nobody has deployed one.
+UNPROVEN: frozenset[Partition] = frozenset({"aws-eusc", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f"})

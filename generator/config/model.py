@@ -17,7 +17,7 @@ from generator.config.oidc import MOST_ISSUERS, OidcIssuer
 from generator.config.section import Cidr
 from generator.config.section import Section as _Section
 
-Partition = Literal["aws", "aws-us-gov", "aws-cn", "aws-iso", "aws-iso-b"]
+Partition = Literal["aws", "aws-us-gov", "aws-cn", "aws-eusc", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f"]
 Shape = Literal["production", "development"]
 VpcTenancy = Literal["default", "dedicated"]
 NetworkEncryption = Literal["wireguard", "none"]
@@ -277,7 +277,10 @@ class ClusterConfig(_Section, frozen=True, kw_only=True):
     name: Annotated[ClusterName, Meta(description="Name of the cluster in tags and descriptions.")] = "holdfast"
     partition: Annotated[
         Partition,
-        Meta(description="AWS partition: commercial, GovCloud, China, or iso (generated, but unproven)."),
+        Meta(
+            description="AWS partition: commercial, GovCloud or China; or generated, but unproven, the European "
+            "Sovereign Cloud (aws-eusc) or iso."
+        ),
     ] = "aws"
     shape: Annotated[
         Shape,

@@ -103,6 +103,7 @@ class Start(CustomResource):
 def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     policy = attach(
         template,
+        config,
         CONTROLPLANE.name,
         Role.CONTROL_PLANE,
         inputs.role_name,
@@ -115,10 +116,9 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         },
         cluster_uuid=inputs.cluster_uuid,
         vpc_id=inputs.vpc_id,
-        central_endpoints=config.network.endpoints == "given",
         sessions=config.access.ssm,
     )
-    attach(template, CONTROLPLANE.name, Role.FUNCTION, inputs.function_role_name, {On.OWN_STACK: [StackId]})
+    attach(template, config, CONTROLPLANE.name, Role.FUNCTION, inputs.function_role_name, {On.OWN_STACK: [StackId]})
     # Where nodes send their signals; the stack's own name is known only here.
     stack_setting = template.add_resource(
         Parameter(

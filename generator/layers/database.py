@@ -125,15 +125,15 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     ):
         attach(
             template,
+            config,
             DATABASE.name,
             role,
             role_name,
             resources,
             vpc_id=inputs.vpc_id,
-            central_endpoints=config.network.endpoints == "given",
         )
     tables = operators.Tables(TableArn(GetAtt(table, "Arn")), TableArn(GetAtt(access_table, "Arn")), inputs.key_arn)
-    policies = operators.add(template, inputs.cluster_id, inputs.role_path, tables)
+    policies = operators.add(template, config.partition, inputs.cluster_id, inputs.role_path, tables)
     return Outputs(
         table_name=TableName(Ref(table)),
         table_arn=TableArn(GetAtt(table, "Arn")),

@@ -16,11 +16,12 @@ from troposphere.iam import InstanceProfile
 from troposphere.iam import Role as IamRole
 from troposphere.kms import Alias, Key
 
-from generator.config.model import ClusterConfig
+from generator.config.model import ClusterConfig, Partition
 from generator.grant import On, Role
 from generator.layer import Layer
-from generator.permissions import IN_A_SESSION, via
-from generator.policies import attach, condition, policy_dict
+from generator.partition import service_principal
+from generator.permissions import IN_A_SESSION
+from generator.policies import attach, condition, policy_dict, via
 from generator.values import (
     ClusterId,
     ClusterUuid,
@@ -141,9 +142,12 @@ _SESSION_LOG_GROUPS = ("Services-*-SessionLogGroup",)
 def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     template.add_condition("HasPermissionsBoundary", Not(Equals(inputs.permissions_boundary_arn, "")))
 
-    control_plane = _role(template, inputs, "ControlPlaneRole", "ec2", "control-plane nodes")
-    worker = _role(template, inputs, "WorkerRole", "ec2", "workers")
-    function = _role(template, inputs, "FunctionRole", "lambda", "the reconcile function")
+    ec2, functions, flow_logs = (
+        service_principal(config.partition, each) for each in ("ec2", "lambda", "vpc-flow-logs")
+    )
+    control_plane = _role(template, inputs, "ControlPlaneRole", ec2, "control-plane nodes")
+    worker = _role(template, inputs, "WorkerRole", ec2, "workers")
+    function = _role(template, inputs, "FunctionRole", functions, "the reconcile function")
     autoscaler = _role_of(
         template, inputs, "AutoscalerRole", "the cluster autoscaler", _trust_in_role(GetAtt(control_plane, "Arn"))
     )
@@ -154,7 +158,8 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     people = Join(
         ",", [Join(",", each) for each in (inputs.viewer_arns, inputs.editor_arns, inputs.administrator_arns)]
     )
-    statements = _key_statements(Split(",", users), Split(",", people), _log_group_arns(config, inputs))
+    log_groups = _log_group_arns(config, inputs)
+    statements = _key_statements(config.partition, Split(",", users), Split(",", people), log_groups)
     if config.access.ssm:
         nodes = [GetAtt(each, "Arn") for each in (control_plane, worker)]
         statements += _session_statements(inputs.key_operator_arns, nodes)
@@ -174,15 +179,13 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
 
     flow_log = None
     if config.network.vpc == "create":
-        flow_log = _role(
-            template, inputs, "FlowLogRole", "vpc-flow-logs", "the delivery of VPC flow logs", _OWN_ACCOUNT
-        )
+        flow_log = _role(template, inputs, "FlowLogRole", flow_logs, "the delivery of VPC flow logs", _OWN_ACCOUNT)
     control_plane_profile = _profile(template, inputs, "ControlPlaneInstanceProfile", control_plane)
     worker_profile = _profile(template, inputs, "WorkerInstanceProfile", worker)
 
     key_arn = KeyArn(GetAtt(key, "Arn"))
     for role, name in ((Role.CONTROL_PLANE, control_plane), (Role.WORKER, worker), (Role.FUNCTION, function)):
-        attach(template, "iam", role, RoleName(Ref(name)), {On.KEY: [key_arn]})
+        attach(template, config, "iam", role, RoleName(Ref(name)), {On.KEY: [key_arn]})
 
     return Outputs(
         key_arn=key_arn,
@@ -213,14 +216,12 @@ def _role(
     template: Template,
     inputs: Inputs,
     name: str,
-    service: str,
+    service: str | Sub,
     whose: str,
     conditions: dict[str, dict[str, object]] | None = None,
 ) -> IamRole:
-    # EC2's principal ends as its partition's hosts do (ec2.amazonaws.com.cn); the others are the same everywhere.
-    principal = Sub("ec2.${AWS::URLSuffix}") if service == "ec2" else f"{service}.amazonaws.com"
     extra = {"Condition": condition(conditions)} if conditions else {}
-    trust = Statement(Effect=Allow, Action=[sts.AssumeRole], Principal=Principal("Service", [principal]), **extra)
+    trust = Statement(Effect=Allow, Action=[sts.AssumeRole], Principal=Principal("Service", [service]), **extra)
     return _role_of(template, inputs, name, whose, trust)
 
 
@@ -276,7 +277,7 @@ def _log_group_arns(config: ClusterConfig, inputs: Inputs) -> list[Sub]:
     ]
 
 
-def _key_statements(users: Split, people: Split, log_groups: list[Sub]) -> list[Statement]:
+def _key_statements(partition: Partition, users: Split, people: Split, log_groups: list[Sub]) -> list[Statement]:
     """The key policy: administration, use through services by those that are named, and the services that act for
     themselves. `users` and `people` are ARNs; an empty one among them is nobody's. `log_groups` are ARNs' patterns."""
     account = AWSPrincipal(_ACCOUNT)
@@ -302,26 +303,31 @@ def _key_statements(users: Split, people: Split, log_groups: list[Sub]) -> list[
             "UseThroughServices",
             account,
             _USE,
-            _both(via("dynamodb", "lambda", "s3", "sqs", "ssm"), {"StringEquals": {"aws:PrincipalArn": users}}),
+            _both(
+                via(partition, "dynamodb", "lambda", "s3", "sqs", "ssm"), {"StringEquals": {"aws:PrincipalArn": users}}
+            ),
         ),
         # The table alone: by SSM they could read the keys of the cluster's authorities.
         _statement(
             "UseTableAsPerson",
             account,
             (kms.Decrypt, kms.DescribeKey, kms.Encrypt, kms.GenerateDataKey),
-            _both(via("dynamodb"), {"StringEquals": {"aws:PrincipalArn": people}}),
+            _both(via(partition, "dynamodb"), {"StringEquals": {"aws:PrincipalArn": people}}),
         ),
         _statement(
             "CreateByCloudFormation",
             account,
             (kms.DescribeKey, kms.Encrypt, kms.GenerateDataKey),
-            _both(via("dynamodb", "lambda"), by_cloudformation),
+            _both(via(partition, "dynamodb", "lambda"), by_cloudformation),
         ),
         _statement(
             "GrantByCloudFormation",
             account,
             (kms.CreateGrant,),
-            {**_both(via("dynamodb", "lambda"), by_cloudformation), "Bool": {"kms:GrantIsForAWSResource": "true"}},
+            {
+                **_both(via(partition, "dynamodb", "lambda"), by_cloudformation),
+                "Bool": {"kms:GrantIsForAWSResource": "true"},
+            },
         ),
         _statement("StartInstances", AWSPrincipal("*"), _USE, auto_scaling),
         _statement(
@@ -334,7 +340,7 @@ def _key_statements(users: Split, people: Split, log_groups: list[Sub]) -> list[
         # (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html).
         _statement(
             "EncryptLogs",
-            Principal("Service", [Sub("logs.${AWS::Region}.${AWS::URLSuffix}")]),
+            Principal("Service", [service_principal(partition, "logs")]),
             _USE,
             {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}},
         ),
@@ -343,7 +349,7 @@ def _key_statements(users: Split, people: Split, log_groups: list[Sub]) -> list[
         # for the whole name of a stack.
         _statement(
             "QueueUndeliverableEvents",
-            Principal("Service", ["events.amazonaws.com"]),
+            Principal("Service", [service_principal(partition, "events")]),
             (kms.Decrypt, kms.GenerateDataKey),
             {
                 "StringEquals": {"aws:SourceAccount": AccountId},

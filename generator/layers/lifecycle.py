@@ -44,6 +44,7 @@ from coordination.names import (
 from generator.config.model import ClusterConfig
 from generator.grant import On, Role
 from generator.layer import Layer
+from generator.partition import service_principal
 from generator.policies import GROUPS, attach, condition, policy_dict
 from generator.values import (
     ClusterId,
@@ -111,6 +112,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     )
     policy = attach(
         template,
+        config,
         LIFECYCLE.name,
         Role.FUNCTION,
         inputs.function_role_name,
@@ -144,11 +146,12 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         # By the hook's name, which holds the cluster's uuid: the groups do not exist yet when this rule is made.
         "detail": {"LifecycleHookName": [Sub(terminating_hook("${ClusterUuid}"))]},
     }
+    events = service_principal(config.partition, "events")
     rules = [
-        _rule(template, "TerminatingRule", "terminating", function, queue, EventPattern=terminating),
-        _rule(template, "Schedule", "schedule", function, queue, ScheduleExpression="rate(1 minute)"),
+        _rule(template, "TerminatingRule", "terminating", function, queue, events, EventPattern=terminating),
+        _rule(template, "Schedule", "schedule", function, queue, events, ScheduleExpression="rate(1 minute)"),
     ]
-    _allow_undeliverable(template, queue, rules)
+    _allow_undeliverable(template, queue, rules, events)
     template.add_resource(
         EventSourceMapping(
             "TableStream",
@@ -201,8 +204,10 @@ def _function(inputs: Inputs, log_group: LogGroup, policy: RolePolicy) -> Functi
     )
 
 
-def _rule(template: Template, name: str, what: str, function: Function, queue: Queue, **trigger: Any) -> Rule:
-    """A rule that calls the function, and the permission to do so."""
+def _rule(
+    template: Template, name: str, what: str, function: Function, queue: Queue, events: str | Sub, **trigger: Any
+) -> Rule:
+    """A rule that calls the function, and the permission of the principal `events` to do so."""
     rule = template.add_resource(
         Rule(
             name,
@@ -227,18 +232,18 @@ def _rule(template: Template, name: str, what: str, function: Function, queue: Q
             f"{name}Permission",
             Action="lambda:InvokeFunction",
             FunctionName=Ref(function),
-            Principal="events.amazonaws.com",
+            Principal=events,
             SourceArn=GetAtt(rule, "Arn"),
         )
     )
     return rule
 
 
-def _allow_undeliverable(template: Template, queue: Queue, rules: list[Rule]) -> None:
+def _allow_undeliverable(template: Template, queue: Queue, rules: list[Rule], events: str | Sub) -> None:
     statement = Statement(
         Sid="UndeliverableEvents",
         Effect=Allow,
-        Principal=Principal("Service", ["events.amazonaws.com"]),
+        Principal=Principal("Service", [events]),
         Action=[sqs.SendMessage],
         Resource=[GetAtt(queue, "Arn")],
         Condition=condition({"ArnLike": {"aws:SourceArn": [GetAtt(rule, "Arn") for rule in rules]}}),

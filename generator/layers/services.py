@@ -165,13 +165,13 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     ):
         attach(
             template,
+            config,
             SERVICES.name,
             role,
             role_name,
             resources,
             cluster_uuid=inputs.cluster_uuid,
             vpc_id=inputs.vpc_id,
-            central_endpoints=config.network.endpoints == "given",
             sessions=config.access.ssm,
         )
     return Outputs(ParameterPrefix(Sub(prefix)), session_document, session_policy_arn)

@@ -22,6 +22,8 @@ from moto.core.serialize import SerializationContext, get_serializer_class
 from moto.core.utils import get_service_model
 from werkzeug.wrappers import Request, Response
 
+from rehearsal.aws.partitions import by_name, by_region
+
 LOG = logging.getLogger(__name__)
 
 # Moto warns about every code that botocore's model does not list; services use many such codes.
@@ -56,22 +58,13 @@ class RequestContext:
 
 
 def partition_of(region: str) -> str:
-    """The partition of a region, from its name alone, so that regions newer than our libraries work."""
-    for prefix, partition in (
-        ("us-gov-", "aws-us-gov"),
-        ("cn-", "aws-cn"),
-        ("us-iso-", "aws-iso"),
-        ("us-isob-", "aws-iso-b"),
-    ):
-        if region.startswith(prefix):
-            return partition
-    return "aws"
+    """The partition of a region."""
+    return by_region(region).name
 
 
 def url_suffix_of(partition: str) -> str:
     """The domain of a partition's endpoints (`AWS::URLSuffix`)."""
-    suffixes = {"aws-cn": "amazonaws.com.cn", "aws-iso": "c2s.ic.gov", "aws-iso-b": "sc2s.sgov.gov"}
-    return suffixes.get(partition, "amazonaws.com")
+    return by_name(partition).domain
 
 
 class Service:

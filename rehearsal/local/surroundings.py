@@ -19,8 +19,11 @@ REGIONS = {
     "aws": "us-east-1",
     "aws-us-gov": "us-gov-west-1",
     "aws-cn": "cn-northwest-1",
+    "aws-eusc": "eusc-de-east-1",
     "aws-iso": "us-iso-east-1",
     "aws-iso-b": "us-isob-east-1",
+    "aws-iso-e": "eu-isoe-west-1",
+    "aws-iso-f": "us-isof-south-1",
 }
 BUCKET = "holdfast-rehearsal"
 OPERATOR = "rehearsal-operator"

@@ -151,6 +151,17 @@ def a_boundary_must_exist(client: Clients) -> bool:
     )
 
 
+def a_service_principal_must_exist(client: Clients) -> bool:
+    """One that is built from another partition's domain is refused, at the creation and later."""
+    iam, name, wrong = client("iam"), unique("role"), TRUST.replace("amazonaws.com", "amazonaws.eu")
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=TRUST)
+    code = "MalformedPolicyDocument"
+    return refused(code, iam.update_assume_role_policy, RoleName=name, PolicyDocument=wrong) and refused(
+        code, iam.create_role, RoleName=unique("role"), AssumeRolePolicyDocument=wrong
+    )
+
+
 def a_user_has_a_boundary(client: Clients) -> bool:
     """An unknown boundary is refused, at the creation and later; one that exists is taken, and taken away."""
     iam, name = client("iam"), unique("user")
@@ -376,6 +387,7 @@ PROBES = by_name(
     a_stream_can_start_again,
     a_table_is_made_with_its_policy,
     a_boundary_must_exist,
+    a_service_principal_must_exist,
     a_user_has_a_boundary,
     a_policy_in_use_is_not_deleted,
     an_unusable_key_is_refused,

@@ -182,12 +182,16 @@ def test_a_port_that_is_taken_is_one_clear_line(local_aws: LocalAws) -> None:
 
 def test_partitions_and_their_domains_follow_the_regions_name() -> None:
     regions = ["eu-west-9", "us-gov-east-1", "cn-northwest-1", "us-iso-east-1", "us-isob-east-1"]
+    regions += ["eusc-de-east-1", "eu-isoe-west-1", "us-isof-south-1"]
     assert [(partition_of(each), url_suffix_of(partition_of(each))) for each in regions] == [
         ("aws", "amazonaws.com"),
         ("aws-us-gov", "amazonaws.com"),
         ("aws-cn", "amazonaws.com.cn"),
         ("aws-iso", "c2s.ic.gov"),
         ("aws-iso-b", "sc2s.sgov.gov"),
+        ("aws-eusc", "amazonaws.eu"),
+        ("aws-iso-e", "cloud.adc-e.uk"),
+        ("aws-iso-f", "csp.hci.ic.gov"),
     ]
 
 

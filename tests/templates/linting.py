@@ -13,12 +13,16 @@ from cfnlint.runner import Runner
 from rehearsal.lint import ignored
 from tests.templates.cluster import Cluster
 
-# Partition -> the regions that its templates are checked for. The iso partitions are generated, but unproven:
-# what their regions offer is not public.
+# Partition -> the regions that its templates are checked for.
 REGIONS = {
     "aws": ["us-east-1", "eu-central-1"],
     "aws-us-gov": ["us-gov-west-1"],
     "aws-cn": ["cn-north-1"],
+    "aws-eusc": ["eusc-de-east-1"],
+    "aws-iso": ["us-iso-east-1", "us-iso-west-1"],
+    "aws-iso-b": ["us-isob-east-1", "us-isob-west-1"],
+    "aws-iso-e": ["eu-isoe-west-1"],
+    "aws-iso-f": ["us-isof-east-1", "us-isof-south-1"],
 }
 _CIDR = re.compile(r"\d+\.\d+\.\d+\.\d+/\d+")
 

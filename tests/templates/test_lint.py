@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from tests.templates.cluster import EXAMPLES, example
+from generator.config import ClusterConfig
+from generator.config.model import Partition
+from tests.templates.cluster import EXAMPLES, example, generated
 from tests.templates.linting import REGIONS, findings
 
 
@@ -17,6 +20,8 @@ def test_the_smallest_example_lints_without_error_or_warning(tmp_path: Path) -> 
 @pytest.mark.slow
 def test_every_example_lints_without_error_or_warning(tmp_path: Path) -> None:
     clusters = [example(name) for name in EXAMPLES]
+    others = set(get_args(Partition)) - {cluster.config.partition for cluster in clusters}
+    clusters += [generated(partition, ClusterConfig(partition=partition)) for partition in sorted(others)]
 
     assert {cluster.config.partition for cluster in clusters} == REGIONS.keys()
     assert findings(clusters, tmp_path) == []

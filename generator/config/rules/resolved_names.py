@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from generator.config.aws_domains import INSTANCE_NAMES, SUFFIXES
+from coordination.names import URL_SUFFIXES
+from generator.config.aws_domains import INSTANCE_NAMES
 from generator.config.model import ClusterConfig
 from generator.config.problem import Problem
 
@@ -34,7 +35,7 @@ def no_reverse_names_are_allowed(config: ClusterConfig) -> Iterator[Problem]:
 
 def a_domain_is_allowed_once(config: ClusterConfig) -> Iterator[Problem]:
     """A domain list holds a domain once (UniqueItems of the resource type)."""
-    own = {f"*.{SUFFIXES[config.partition]}", *INSTANCE_NAMES}
+    own = {f"*.{URL_SUFFIXES[config.partition]}", *INSTANCE_NAMES}
     first: dict[str, int] = {}
     for index, domain in enumerate(config.network.dns_allowed_domains):
         path, earlier = f"{_PATH}[{index}]", first.setdefault(domain, index)

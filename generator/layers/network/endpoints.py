@@ -10,6 +10,7 @@ from troposphere.ec2 import SecurityGroup, VPCEndpoint
 from generator.config.model import ClusterConfig
 from generator.layer import logical_id
 from generator.layers.network.vpc import Network
+from generator.partition import endpoint_service_name
 from generator.policies import called_actions, condition, policy_dict
 
 # Reached through a route, not an interface.
@@ -17,10 +18,6 @@ GATEWAY_SERVICES = ("dynamodb", "s3")
 
 # Action prefix -> endpoint services, where they differ from the prefix.
 _SERVICES = {"ecr": ("ecr.api", "ecr.dkr")}
-
-# In the China regions the names of these services start with `cn.`; of the others not (list as in the AWS CDK,
-# aws-ec2 vpc-endpoint).
-_CN_PREFIXED = frozenset({"autoscaling", "cloudformation", "ec2", "ecr.api", "ecr.dkr", "sts"})
 
 
 def interface_services(config: ClusterConfig) -> dict[str, list[str]]:
@@ -43,7 +40,7 @@ def add(template: Template, config: ClusterConfig, network: Network, group: Secu
                 f"{logical_id(service.replace('.', '-'))}Endpoint",
                 VpcEndpointType="Interface",
                 VpcId=network.vpc_id,
-                ServiceName=service_name(config, service),
+                ServiceName=endpoint_service_name(config.partition, service),
                 SubnetIds=subnets,
                 SecurityGroupIds=[Ref(group)],
                 PrivateDnsEnabled=True,
@@ -60,16 +57,11 @@ def add(template: Template, config: ClusterConfig, network: Network, group: Secu
                 f"{logical_id(service)}Endpoint",
                 VpcEndpointType="Gateway",
                 VpcId=network.vpc_id,
-                ServiceName=service_name(config, service),
+                ServiceName=endpoint_service_name(config.partition, service),
                 RouteTableIds=network.route_table_ids,
                 PolicyDocument=policy_dict(statements),
             )
         )
-
-
-def service_name(config: ClusterConfig, service: str) -> Sub:
-    prefix = "cn." if config.partition == "aws-cn" and service in _CN_PREFIXED else ""
-    return Sub(f"{prefix}com.amazonaws.${{AWS::Region}}.{service}")
 
 
 def _own_account(actions: list[str], *keys: str) -> Statement:

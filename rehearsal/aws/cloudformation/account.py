@@ -10,10 +10,13 @@ from urllib.parse import parse_qs, unquote, urlparse
 from botocore.exceptions import ClientError
 
 from rehearsal.aws.cloudformation.errors import TemplateError, ValidationError
+from rehearsal.aws.partitions import DOMAINS
 
 MAX_TEMPLATE_BYTES = 1_000_000
 """CloudFormation's limit for a template in S3."""
-S3_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3(?:[.-](?:dualstack\.)?[a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?")
+S3_HOST = re.compile(
+    r"(?:(?P<bucket>.+)\.)?s3(?:[.-](?:dualstack\.)?[a-z0-9-]+)?\.(?:" + "|".join(map(re.escape, DOMAINS)) + ")"
+)
 
 # type -> service, operation and the request key that takes a list of ids.
 _EXISTING: dict[str, tuple[str, str, str]] = {

@@ -11,7 +11,7 @@ from rehearsal.aws.iam import catalog, keys
 from rehearsal.aws.iam.context import Context, KnownKeys, Values
 from rehearsal.aws.iam.evaluation import IdentityPrincipal, RolePrincipal, UserPrincipal
 from rehearsal.aws.iam.requests.asked import Need
-from rehearsal.aws.protocol import url_suffix_of
+from rehearsal.aws.partitions import by_name
 
 if TYPE_CHECKING:
     from rehearsal.aws.iam.policy import Policy
@@ -131,7 +131,7 @@ def context(who: Caller, need: Need, tags: Tags) -> Context:
     if need.via is not None:
         # CloudFormation by itself is not among the services that the KMS guide lists for this key.
         partition = who.principal.identity_arn.split(":")[1]
-        values["kms:ViaService"] = f"{need.via}.{who.region}.{url_suffix_of(partition)}"
+        values["kms:ViaService"] = f"{need.via}.{who.region}.{by_name(partition).via_domain}"
     if need.resource != "*":
         values |= {"aws:ResourceAccount": account}
     own: dict[str, Values] = {**need.values, "kms:CallerAccount": account, "s3:ResourceAccount": account}

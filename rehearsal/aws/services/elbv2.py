@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rehearsal.aws.corrections import correction
+from rehearsal.aws.partitions import by_region
 from rehearsal.aws.services.patching import around, given
 
 
@@ -20,9 +21,10 @@ def a_network_balancer_has_its_own_names() -> None:
             del self.load_balancers[balancer.arn]
             self.tagging_service.delete_all_tags_for_resource(balancer.arn)
             balancer.arn = balancer.arn.replace(":loadbalancer/app/", ":loadbalancer/net/")
-            suffix = "amazonaws.com.cn" if self.region_name.startswith("cn-") else "amazonaws.com"
             identity = balancer.arn.rpartition("/")[2]
-            balancer.dns_name = f"{balancer.name}-{identity}.elb.{self.region_name}.{suffix}"
+            balancer.dns_name = (
+                f"{balancer.name}-{identity}.elb.{self.region_name}.{by_region(self.region_name).domain}"
+            )
             self.load_balancers[balancer.arn] = balancer
             self.tagging_service.tag_resource(balancer.arn, tags)
         return balancer

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.aws.corrections import correction
+from rehearsal.aws.partitions import by_name
 from rehearsal.aws.resource_facts import IDENTITIES, AccessKey, Identity, NamedDocument
 from rehearsal.aws.services.patching import added, around, given
 
@@ -121,6 +122,34 @@ def _require(backend: Any, boundary_arn: str | None) -> None:
 
     if boundary_arn and boundary_arn not in backend.managed_policies:
         raise NoSuchEntity(f"Scope ARN: {boundary_arn} does not exist or is not attachable.")
+
+
+@correction("iam", "A role's trust policy takes service principals that do not exist, such as `ec2.amazonaws.eu`")
+def a_service_principal_must_exist() -> None:
+    from moto.iam.models import IAMBackend
+
+    @around(IAMBackend, "create_role")
+    def create_role(plain: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+        _require_principals(self.partition, given(plain, self, *args, **kwargs)["assume_role_policy_document"])
+        return plain(self, *args, **kwargs)
+
+    @around(IAMBackend, "update_assume_role_policy")
+    def update_assume_role_policy(plain: Any, self: Any, role_name: str, policy_document: str) -> None:
+        _require_principals(self.partition, policy_document)
+        plain(self, role_name, policy_document)
+
+
+def _require_principals(partition: str, trust: Any) -> None:
+    """The text is that of https://github.com/pulumi/pulumi-eks/issues/2341."""
+    from moto.iam.exceptions import MalformedPolicyDocument
+
+    statements = json.loads(_text(trust)).get("Statement", [])
+    for statement in [statements] if isinstance(statements, dict) else statements:
+        principal = statement.get("Principal", {})
+        services = principal.get("Service", []) if isinstance(principal, dict) else []
+        for service in [services] if isinstance(services, str) else services:
+            if not by_name(partition).has_principal(service):
+                raise MalformedPolicyDocument(f'Invalid principal in policy: "SERVICE":"{service}"')
 
 
 @correction("iam", "CreateRole accepts a permissions boundary that does not exist")

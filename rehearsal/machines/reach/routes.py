@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rehearsal.aws.partitions import by_region
 from rehearsal.machines.network.firewall import allowed
 from rehearsal.machines.reach.view import EndpointView, View
 
@@ -22,10 +23,10 @@ class NoRoute:
 
 def route(view: View, source: str, service: str, region: str) -> EndpointView | NoRoute:
     """The endpoint that a call of the instance at `source` takes; `service` and `region` are its signature's."""
-    names = endpoint_names(service, region)
-    found = [endpoint for endpoint in view.endpoints if endpoint.service_name in names]
+    name = endpoint_name(service, region)
+    found = [endpoint for endpoint in view.endpoints if endpoint.service_name == name]
     if not found:
-        return NoRoute(f"the VPC has no endpoint {names[0]}")
+        return NoRoute(f"the VPC has no endpoint {name}")
     refusals = []
     for endpoint in found:
         reason = (
@@ -37,10 +38,10 @@ def route(view: View, source: str, service: str, region: str) -> EndpointView | 
     return NoRoute("; ".join(refusals))
 
 
-def endpoint_names(service: str, region: str) -> tuple[str, ...]:
-    """What the endpoint's service may be called. In China some names begin with `cn.`, and no list says which."""
-    name = f"com.amazonaws.{region}.{_SERVICES.get(service, service)}"
-    return (f"cn.{name}", name) if region.startswith("cn-") else (name,)
+def endpoint_name(service: str, region: str) -> str:
+    """What the endpoint's service is called."""
+    name = _SERVICES.get(service, service)
+    return f"{by_region(region).endpoint_prefixes.get(name, 'com.amazonaws')}.{region}.{name}"
 
 
 def _to_interface(view: View, source: str, endpoint: EndpointView) -> str:

@@ -176,7 +176,18 @@ MUTATIONS = [
     Mutation("no_text_names_a_region_or_an_account", "root/Description", "Made for account 123456789012"),
     Mutation(
         "every_host_of_aws_takes_its_suffix_from_the_deploy",
+        "iam/Resources/ControlPlaneRole/Description",
+        "Calls ssm.us.amazonaws.com",
+    ),
+    Mutation(
+        "a_key_is_used_through_services_by_every_name_that_they_may_have",
         f"{_CONTROL_PLANE_IAM}/UseKey/Condition/StringEquals/kms:ViaService/0",
         {"Fn::Sub": "ssm.${AWS::Region}.amazonaws.com"},
+    ),
+    Mutation(
+        "a_key_is_used_through_services_by_every_name_that_they_may_have",
+        f"{_CONTROL_PLANE_IAM}/UseKey/Condition/StringEquals/kms:ViaService/0",
+        GONE,
+        "china",
     ),
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from rehearsal.aws.partitions import by_name
 from tests.templates.cluster import Cluster, Resource
 from tests.templates.rules.permissions import IN_VPC
 from tests.templates.rules.rule import rule
@@ -27,8 +28,6 @@ SERVICES = {
     "sts": ["sts"],
 }
 GATEWAYS = {"dynamodb", "s3"}
-# In China the names of these services start with `cn.`.
-CN_PREFIXED = {"autoscaling", "cloudformation", "ec2", "ecr.api", "ecr.dkr", "sts"}
 # What must pass a gateway without being ours: ECR keeps image layers in a bucket of its own account.
 LAYER_BUCKET = "arn:${AWS::Partition}:s3:::prod-${AWS::Region}-starport-layer-bucket/*"
 
@@ -66,10 +65,11 @@ def endpoints_are_exactly_what_nodes_call(cluster: Cluster) -> Iterator[str]:
 
 @rule
 def an_endpoint_has_the_name_of_its_partition(cluster: Cluster) -> Iterator[str]:
+    prefixes = by_name(cluster.config.partition).endpoint_prefixes
     for endpoint in cluster.resources("AWS::EC2::VPCEndpoint"):
         service = _service(endpoint)
-        prefix = "cn." if cluster.config.partition == "aws-cn" and service in CN_PREFIXED else ""
-        if endpoint.properties["ServiceName"] != {"Fn::Sub": f"{prefix}com.amazonaws.${{AWS::Region}}.{service}"}:
+        prefix = prefixes.get(service, "com.amazonaws")
+        if endpoint.properties["ServiceName"] != {"Fn::Sub": f"{prefix}.${{AWS::Region}}.{service}"}:
             yield f"{endpoint}: {endpoint.properties['ServiceName']}"
 
 

@@ -22,13 +22,8 @@ ANY_BY_KIND = {
     "AWS::KMS::Key": "in a key policy `*` is the key itself",
     "AWS::EC2::VPCEndpoint": "an endpoint's policy narrows actions and accounts; the roles' policies narrow resources",
 }
-# Role -> who assumes it. In China EC2's principal is ec2.amazonaws.com.cn, and the others' end as everywhere.
-ASSUMED_BY: dict[str, Any] = {
-    "ControlPlaneRole": {"Fn::Sub": "ec2.${AWS::URLSuffix}"},
-    "WorkerRole": {"Fn::Sub": "ec2.${AWS::URLSuffix}"},
-    "FunctionRole": "lambda.amazonaws.com",
-    "FlowLogRole": "vpc-flow-logs.amazonaws.com",
-}
+# Role -> the service that assumes it.
+ASSUMED_BY = {"ControlPlaneRole": "ec2", "WorkerRole": "ec2", "FunctionRole": "lambda", "FlowLogRole": "vpc-flow-logs"}
 # Role -> the role that assumes it.
 ASSUMED_BY_ROLE = {AUTOSCALER: "ControlPlaneRole"}
 # All inline policies of one role together, white space not counted (IAM's quota, which cannot be raised).
@@ -328,7 +323,10 @@ def a_role_is_assumed_by_its_service_only(cluster: Cluster) -> Iterator[str]:
         if role.logical_id in ASSUMED_BY_ROLE:
             yield from _assumed_by(role, ASSUMED_BY_ROLE[role.logical_id], trust)
             continue
-        wanted = {"Service": [ASSUMED_BY.get(role.logical_id, "nobody: name the role in ASSUMED_BY")]}
+        service = ASSUMED_BY.get(role.logical_id, "nobody: name the role in ASSUMED_BY")
+        # Nowhere the domain of the partition's hosts, but for EC2 in China.
+        in_china = service == "ec2" and cluster.config.partition == "aws-cn"
+        wanted = {"Service": [{"Fn::Sub": "ec2.${AWS::URLSuffix}"} if in_china else f"{service}.amazonaws.com"]}
         if [(statement["Principal"], statement["Action"]) for statement in trust] != [(wanted, ["sts:AssumeRole"])]:
             yield f"{role}: {trust}, not {wanted}"
 

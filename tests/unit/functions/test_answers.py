@@ -61,6 +61,9 @@ BUCKET = "cloudformation-custom-resource-response"
         (f"https://{BUCKET}-useast1.s3.us-east-1.amazonaws.com/arn?X-Amz-Signature=secret", True),
         (f"https://{BUCKET}-useast1.s3.amazonaws.com/secret", True),
         (f"https://s3.cn-north-1.amazonaws.com.cn/{BUCKET}-cnnorth1/secret", True),
+        (f"https://{BUCKET}-eusc-de-east-1.s3.eusc-de-east-1.amazonaws.eu/secret", False),
+        (f"https://{BUCKET}-euscdeeast1.s3.eusc-de-east-1.amazonaws.eu/secret", True),
+        (f"https://{BUCKET}-usisoeast1.s3.us-iso-east-1.c2s.ic.gov/secret", True),
         (f"http://{BUCKET}-useast1.s3.us-east-1.amazonaws.com/secret", False),
         (f"https://{BUCKET}-evil.s3.us-east-1.amazonaws.com/secret", False),
         (f"https://{BUCKET}-useast2.s3.us-east-2.amazonaws.com/secret", False),
@@ -86,7 +89,9 @@ def test_an_answer_goes_to_cloudformations_bucket_and_nowhere_else(
         return Done()
 
     monkeypatch.setattr(answers, "_put", put)
-    outcome = answers.send(url, b"{}", region="cn-north-1" if "cn-north-1" in url else REGION)
+    regions = ("cn-north-1", "eusc-de-east-1", "us-iso-east-1")
+    region = next((each for each in regions if f".{each}." in url), REGION)
+    outcome = answers.send(url, b"{}", region=region)
     assert tried == ([url] if is_tried else [])
     assert is_tried or (isinstance(outcome, ResponseUrlRejected) and "secret" not in outcome.reason)
 

@@ -102,12 +102,13 @@ def test_an_argument_that_does_not_exist_is_exit_code_2(arguments: list[str]) ->
     assert stopped.value.code == 2
 
 
-def test_an_unproven_partition_is_labelled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = tmp_path / "iso.yaml"
-    config.write_text("partition: aws-iso")
+@pytest.mark.parametrize("partition", ["aws-eusc", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f"])
+def test_an_unproven_partition_is_labelled(tmp_path: Path, capsys: pytest.CaptureFixture[str], partition: str) -> None:
+    config = tmp_path / "other.yaml"
+    config.write_text(f"partition: {partition}")
     assert cli.main(["--config", str(config), "--out", str(tmp_path / "templates")]) == 0
     assert capsys.readouterr().err == (
-        "note: templates for the partition aws-iso are unproven: nobody has deployed one\n"
+        f"note: templates for the partition {partition} are unproven: nobody has deployed one\n"
     )
 
 

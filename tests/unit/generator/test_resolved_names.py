@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Address, IPv4Network
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,12 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from troposphere import Sub
 
+from coordination.names import URL_SUFFIXES
 from generator.config import ClusterConfig
-from generator.config.aws_domains import SUFFIXES
 from generator.config.model import Network
 from generator.layers.network.resolved_names import allowed, reverse_names
 from generator.policies import called_actions
 from rehearsal.machines.network.dns.firewall import domain_names
+from tests.templates.linting import REGIONS
 
 # Route 53 API reference, UpdateFirewallDomains; the dot is in its examples.
 DOMAIN = re.compile(r"\*?[A-Za-z0-9.-]{1,254}")
@@ -43,10 +45,10 @@ def test_the_default_cluster_resolves_awss_names_its_own_and_its_addresses() -> 
     ]
 
 
-@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "us-gov-west-1", "cn-north-1", "us-iso-east-1"])
+@pytest.mark.parametrize("region", sorted(chain.from_iterable(REGIONS.values())))
 def test_each_service_that_a_node_calls_has_a_name_that_is_answered(region: str) -> None:
     session: Any = boto3.Session(region_name=region, aws_access_key_id="a", aws_secret_access_key="b")
-    suffix = SUFFIXES[session.get_partition_for_region(region)]
+    suffix = URL_SUFFIXES[session.get_partition_for_region(region)]
     names = domain_names(tuple(each.replace("${AWS::URLSuffix}", suffix) for each in texts(ClusterConfig())))
     # The SDK has no client of the messages of Session Manager.
     called = [service for service in called_actions(sessions=True) if service != "ssmmessages"]

@@ -16,10 +16,10 @@ from rehearsal.aws.cloudformation.providers.translation import (
     tag_list,
     tags_of,
 )
+from rehearsal.aws.protocol import url_suffix_of
 
 NAME_LENGTH = 63
 DEFAULT_REGION = "us-east-1"  # the one region that CreateBucket does not take as a location
-SUFFIXES = {"aws-cn": "amazonaws.com.cn"}
 
 
 def encryption(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,7 +142,7 @@ class Bucket:
 
     @staticmethod
     def _made(context: Context, name: str) -> Made:
-        suffix = SUFFIXES.get(context.partition, "amazonaws.com")
+        suffix = url_suffix_of(context.partition)
         attributes = {
             "Arn": f"arn:{context.partition}:s3:::{name}",
             "DomainName": f"{name}.s3.{suffix}",

@@ -38,7 +38,8 @@ TYPES = [
     ("name: Web", 'name: given "Web"; allowed: 2 to 32 lower-case letters, digits and hyphens, beginning with a '
      "letter, no hyphen last"),
     ('name: "web\\n"', 'name: given "web\\n"; allowed: text on one line, without control characters'),
-    ("partition: aws-eu", 'partition: given "aws-eu"; allowed: aws, aws-us-gov, aws-cn, aws-iso, aws-iso-b'),
+    ("partition: aws-eu", 'partition: given "aws-eu"; allowed: aws, aws-us-gov, aws-cn, aws-eusc, '
+     "aws-iso, aws-iso-b, aws-iso-e, aws-iso-f"),
     ("network: given", 'network: given "given"; allowed: a mapping with the keys vpc, tenancy, vpcCidr, endpoints, '
      "endpointZones, privateZone, encryption, dnsAllowedDomains"),
     ("network: {encryption: ipsec}", 'network.encryption: given "ipsec"; allowed: wireguard, none'),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rehearsal.machines.network.topology import Rule
-from rehearsal.machines.reach.routes import NoRoute, endpoint_names, route
+from rehearsal.machines.reach.routes import NoRoute, endpoint_name, route
 from rehearsal.machines.reach.view import View
 from tests.unit.rehearsal.reach.vpc import (
     ANYWHERE,
@@ -49,13 +49,15 @@ def reason(seen: View, service: str, source: str = NODE, region: str = REGION) -
     ],
 )
 def test_a_signatures_service_names_its_endpoint(service: str, name: str) -> None:
-    assert endpoint_names(service, "us-east-1") == (name,)
+    assert endpoint_name(service, "us-east-1") == name
 
 
-def test_in_china_either_name_will_do() -> None:
-    plain = "com.amazonaws.cn-north-1.ssm"
-    for name in (plain, f"cn.{plain}"):
-        assert route(view(with_(SSM, service_name=name)), NODE, "ssm", "cn-north-1") == with_(SSM, service_name=name)
+def test_in_other_partitions_some_names_begin_otherwise() -> None:
+    there = [(each, endpoint_name(each, region)) for each, region in (("ecr", "eusc-de-east-1"), ("ssm", "cn-north-1"))]
+    assert there == [("ecr", "eu.amazonaws.eusc-de-east-1.ecr.api"), ("ssm", "com.amazonaws.cn-north-1.ssm")]
+    for prefix, leads in (("com.amazonaws", True), ("cn.com.amazonaws", False)):
+        named = with_(SSM, service_name=f"{prefix}.cn-north-1.ssm")
+        assert (route(view(named), NODE, "ssm", "cn-north-1") == named) is leads
 
 
 def test_an_endpoint_leads_to_its_service() -> None:
