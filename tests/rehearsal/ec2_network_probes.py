@@ -154,10 +154,11 @@ def an_endpoint_needs_its_service_and_dns(client: Clients) -> bool:
     )
 
 
-def services_in_china_have_names_of_their_own(client: Clients) -> bool:
-    """A region of China offers ECR by the name that begins with cn."""
-    china = in_region(client, "cn-north-1")
-    return "cn.com.amazonaws.cn-north-1.ecr.api" in china.describe_vpc_endpoint_services()["ServiceNames"]
+def endpoint_services_have_the_names_of_their_partition(client: Clients) -> bool:
+    """A region of China offers ECR by the name that begins with cn., and SSM by the common one."""
+    offered = set(in_region(client, "cn-north-1").describe_vpc_endpoint_services()["ServiceNames"])
+    names = [f"{prefix}com.amazonaws.cn-north-1.{name}" for name in ("ecr.api", "ssm") for prefix in ("cn.", "")]
+    return [name in offered for name in names] == [True, False, False, True]
 
 
 def a_modified_endpoint_changes_what_it_made(client: Clients) -> bool:
@@ -227,7 +228,7 @@ NETWORK_PROBES = by_name(
     a_vpc_has_the_dhcp_options_of_the_region,
     endpoint_interfaces_have_groups_and_addresses,
     an_endpoint_needs_its_service_and_dns,
-    services_in_china_have_names_of_their_own,
+    endpoint_services_have_the_names_of_their_partition,
     a_modified_endpoint_changes_what_it_made,
     a_deleted_endpoint_is_gone,
     endpoints_are_found_by_id,

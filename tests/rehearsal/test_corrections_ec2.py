@@ -206,6 +206,12 @@ def machines_start_only_where_they_are_offered(client: Clients) -> bool:
     ) and refused("DryRunOperation", run, **good, DryRun=True)
 
 
+def every_region_has_zones(client: Clients) -> bool:
+    """As many as a cluster wants."""
+    zones = in_region(client, "eusc-de-east-1").describe_availability_zones()["AvailabilityZones"]
+    return [zone["ZoneName"] for zone in zones] == [f"eusc-de-east-1{each}" for each in "abc"]
+
+
 def every_region_offers_instance_types(client: Clients) -> bool:
     """GovCloud offers a common type in every one of its zones."""
     gov = in_region(client, "us-gov-west-1")
@@ -280,6 +286,7 @@ PROBES = NETWORK_PROBES | by_name(
     an_instance_shows_its_interfaces_groups,
     an_unknown_instance_profile_is_refused,
     machines_start_only_where_they_are_offered,
+    every_region_has_zones,
     every_region_offers_instance_types,
     a_registered_image_is_what_was_registered,
     a_deregistered_image_is_unknown,

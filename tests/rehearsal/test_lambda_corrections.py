@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from tests.rehearsal.compute import make_role, zip_of
 from tests.rehearsal.corrections_suite import suite
-from tests.rehearsal.moto_probes import Clients, by_name, unique
+from tests.rehearsal.moto_probes import Clients, by_name, refused, unique
 
 SEVENTEEN = "def handle(event, context):\n    return 17\n"
 
@@ -84,6 +84,15 @@ def the_last_event_invoke_config_is_in_force(client: Clients) -> bool:
         client("lambda").put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=attempts)
     seen = client("lambda").get_function_event_invoke_config(FunctionName=name)
     return bool(seen["MaximumRetryAttempts"] == 0)
+
+
+def a_destination_may_be_in_any_region(client: Clients) -> bool:
+    """One of the Sovereign Cloud is taken, and what is no ARN refused."""
+    name, put = function(client)["FunctionName"], client("lambda").put_function_event_invoke_config
+    queue = "arn:aws-eusc:sqs:eusc-de-east-1:123456789012:queue"
+    put(FunctionName=name, DestinationConfig={"OnFailure": {"Destination": queue}})
+    nowhere = {"OnFailure": {"Destination": "nowhere"}}
+    return refused("ValidationException", put, FunctionName=name, DestinationConfig=nowhere)
 
 
 def rules_reach_functions(client: Clients) -> bool:
@@ -179,6 +188,7 @@ def a_write_that_changes_nothing_makes_no_record(client: Clients) -> bool:
 
 
 PROBES = by_name(
+    a_destination_may_be_in_any_region,
     a_schedule_matches_no_event,
     a_write_that_changes_nothing_makes_no_record,
     code_is_of_the_version_that_is_named,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -123,6 +124,20 @@ def the_last_event_invoke_config_is_in_force() -> None:
     def put(plain: Any, self: Any, function_name: str, config: dict[str, Any]) -> Any:
         self.get_function(function_name).event_invoke_config.clear()
         return plain(self, function_name, config)
+
+
+@correction("lambda", "PutFunctionEventInvokeConfig refuses destinations in the Sovereign Cloud and in iso regions")
+def a_destination_may_be_in_any_region() -> None:
+    from moto.awslambda.models import EventInvokeConfig
+    from moto.core.utils import get_service_model
+
+    destination = re.compile(get_service_model("lambda").shape_for("DestinationArn").metadata["pattern"])
+
+    @around(EventInvokeConfig, "validate")
+    def validate(plain: Any, self: Any) -> None:
+        found = self.config.get("DestinationConfig", {}).values()
+        if not all(destination.match(each.get("Destination", "")) for each in found):
+            plain(self)
 
 
 @correction("lambda", "S3ObjectVersion is ignored: a function runs the newest object of its key")

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from rehearsal.aws.corrections import correction
+from rehearsal.aws.partitions import by_region
 from rehearsal.aws.services.patching import around, given
 
 
@@ -52,20 +53,18 @@ def _require_group(backend: Any, group_id: str) -> None:
         raise InvalidSecurityGroupNotFoundError(group_id)
 
 
-@correction("ec2", "The endpoint services of China's regions have no names that begin with cn.")
-def services_in_china_have_names_of_their_own() -> None:
+@correction("ec2", "Endpoint services have the names of the commercial regions in every partition")
+def endpoint_services_have_the_names_of_their_partition() -> None:
     from moto.ec2.models import EC2Backend
 
     @around(EC2Backend, "_collect_default_endpoint_services")
     def collect(plain: Any, account_id: str, region: str) -> Any:
-        services = plain(account_id, region)
-        known = {service["ServiceName"] for service in services}
-        if not region.startswith("cn-") or any(name.startswith("cn.") for name in known):
-            return services
-        # No public list says which service has which of the two names, so interface services answer to both.
-        interfaces = [item for item in services if {"ServiceType": "Interface"} in item["ServiceType"]]
-        services += [{**item, "ServiceName": f"cn.{item['ServiceName']}"} for item in interfaces]
-        return services
+        other = {
+            f"com.amazonaws.{region}.{service}": f"{prefix}.{region}.{service}"
+            for service, prefix in by_region(region).endpoint_prefixes.items()
+        }
+        named = ((item["ServiceName"], item) for item in plain(account_id, region))
+        return [{**item, "ServiceName": other.get(name, name)} for name, item in named]
 
 
 @correction("ec2", "CreateVpcEndpoint accepts services that the region lacks, and private DNS where the VPC has no DNS")

@@ -46,6 +46,19 @@ def a_deregistered_image_is_unknown() -> None:
         return plain(self, ami_ids, *args, **kwargs)
 
 
+@correction("ec2", "The regions of the European Sovereign Cloud and of the iso partitions have no zones")
+def every_region_has_zones() -> None:
+    import boto3
+    from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend, Zone
+
+    session = boto3.Session()
+    for partition in session.get_available_partitions():
+        for region in session.get_available_regions("ec2", partition_name=partition):
+            # As moto makes those of regions that it knows too little of; the ids are invented.
+            zones = [Zone(region_name=region, name=f"{region}{each}", zone_id=f"{region}-{each}") for each in "abc"]
+            RegionsAndZonesBackend.zones.setdefault(region, zones)
+
+
 @correction("ec2", "The regions of GovCloud, China and others offer no instance type at all")
 def every_region_offers_instance_types() -> None:
     from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
