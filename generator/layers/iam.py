@@ -119,7 +119,7 @@ _KEY_REASONS = {
     "StartInstances": "Auto Scaling's service-linked role alone, by the condition: it may not exist yet, and be named",
     "AttachVolumes": "the same",
     "EncryptLogs": "CloudWatch Logs, for this stack's log groups, by the condition",
-    "QueueUndeliverableEvents": "EventBridge, for this cluster's rules, by the condition",
+    "QueueUndeliverableEvents": "EventBridge, which tells KMS no source; the queue's policy names this cluster's rules",
 }
 # With `access.ssm`.
 _SESSION_REASONS = {
@@ -344,21 +344,14 @@ def _key_statements(partition: Partition, users: Split, people: Split, log_group
             _USE,
             {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}},
         ),
-        # EventBridge writes undeliverable events of the lifecycle layer's rules to the encrypted failure queue. Their
-        # names are made there, with the uuid: those that CloudFormation makes have 64 characters at most, and no place
-        # for the whole name of a stack.
+        # EventBridge writes undeliverable events of the lifecycle layer's rules to the encrypted failure queue. KMS is
+        # not told for which rule or account: "Adding the aws:SourceAccount, aws:SourceArn, and aws:SourceOrgID to a AWS
+        # KMS policy is not supported for EventBridge-to-encrypted topics" (SNS developer guide), and with them events
+        # were lost (awslabs/landing-zone-accelerator-on-aws#407). The queue's policy names the rules.
         _statement(
             "QueueUndeliverableEvents",
             Principal("Service", [service_principal(partition, "events")]),
             (kms.Decrypt, kms.GenerateDataKey),
-            {
-                "StringEquals": {"aws:SourceAccount": AccountId},
-                "ArnLike": {
-                    "aws:SourceArn": Sub(
-                        "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/holdfast-${ClusterUuid}-*"
-                    )
-                },
-            },
         ),
     ]
 

@@ -211,7 +211,7 @@ def _rule(
     rule = template.add_resource(
         Rule(
             name,
-            # The key's policy lets EventBridge use the key for rules that are named so (iam layer).
+            # With the uuid, which tells clusters apart. Another name would be another rule.
             Name=Sub(f"holdfast-${{ClusterUuid}}-{what}"),
             State="ENABLED",
             Targets=[

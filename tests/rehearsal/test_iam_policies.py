@@ -220,6 +220,28 @@ def test_eventbridge_needs_the_queues_leave(aws: LocalAws, enforcement: Enforcem
     assert problem.startswith(f"scheduler.amazonaws.com may not sqs:SendMessage on {queue}")
 
 
+def test_eventbridge_tells_the_queue_its_rule_and_kms_nothing(aws: LocalAws, enforcement: Enforcement) -> None:
+    source = {"aws:SourceArn": "arn:rule", "aws:SourceAccount": ACCOUNT}
+    by_source = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    kms, sqs = aws.client("kms"), aws.client("sqs")
+    service = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Resource": "*"}
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    url, queue = make_queue(aws, "encrypted-letters")
+    sends = document({**service, "Action": "sqs:SendMessage", "Condition": by_source})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": sends, "KmsMasterKeyId": key})
+
+    def problem(**condition: Any) -> str | None:
+        uses = {**service, "Action": ["kms:Decrypt", "kms:GenerateDataKey"], **condition}
+        owner = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "kms:*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [{**owner, "Resource": "*"}, uses]})
+        kms.put_key_policy(KeyId=key, PolicyName="default", Policy=policy)
+        return enforcement.sending_problem("events.amazonaws.com", queue, source)
+
+    assert problem() is None
+    assert str(problem(Condition=by_source)).startswith("events.amazonaws.com may not kms:")
+    assert enforcement.sending_problem("events.amazonaws.com", queue, {}) is not None
+
+
 def test_the_report_lists_what_was_denied_and_what_was_never_used(aws: LocalAws) -> None:
     actor = act(aws, allow(["ssm:DescribeParameters", "ssm:GetParameter", "sqs:List*"], Sid="It"))
     for _ in range(2):

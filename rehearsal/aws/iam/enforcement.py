@@ -120,10 +120,13 @@ class Enforcement:
     def sending_problem(self, service: str, queue_arn: str, values: Mapping[str, Values]) -> str | None:
         """Why a service of AWS may not send to a queue by itself, as EventBridge does; None when it may.
 
-        The policies of the queue, and of the key that it is encrypted with, decide.
+        The policies of the queue, and of the key that it is encrypted with, decide. Only the queue's hears `values`,
+        whom the service sends for: "Adding the aws:SourceAccount, aws:SourceArn, and aws:SourceOrgID to a AWS KMS
+        policy is not supported for EventBridge-to-encrypted topics" (SNS developer guide, "Managing encryption keys").
         """
         for need in sqs.on_queue("SendMessage", queue_arn, self._state):
-            decision = self.judge.service_may(service, need.action, need.resource, {**need.values, **values})
+            told = values if need.action.startswith("sqs:") else {}
+            decision = self.judge.service_may(service, need.action, need.resource, {**need.values, **told})
             if not decision.allowed:
                 return f"{service} may not {need.action} on {need.resource} {decision.reason}"
         return None

@@ -74,13 +74,18 @@ MUTATIONS = [
     ),
     Mutation("the_key_serves_log_groups_of_the_stack_only", f"{_NETWORK}/OtherLogs", {"Type": "AWS::Logs::LogGroup"}),
     Mutation(
-        "the_key_serves_the_clusters_rules_of_eventbridge_only",
-        f"{_KEY}/KeyPolicy/Statement/QueueUndeliverableEvents/Condition/ArnLike/aws:SourceArn/Fn::Sub",
-        "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/*",
+        "undeliverable_events_reach_the_encrypted_queue_from_the_clusters_rules_alone",
+        f"{_KEY}/KeyPolicy/Statement/QueueUndeliverableEvents/Condition",
+        {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
     ),
     Mutation(
-        "the_key_serves_the_clusters_rules_of_eventbridge_only",
-        "lifecycle/Resources/Schedule/Properties/Name",
+        "undeliverable_events_reach_the_encrypted_queue_from_the_clusters_rules_alone",
+        f"{_KEY}/KeyPolicy/Statement/QueueUndeliverableEvents/Action/-",
+        "kms:Encrypt",
+    ),
+    Mutation(
+        "undeliverable_events_reach_the_encrypted_queue_from_the_clusters_rules_alone",
+        "lifecycle/Resources/FailureQueuePolicy/Properties/PolicyDocument/Statement/0/Condition/ArnLike/aws:SourceArn/0",
         GONE,
     ),
     Mutation(

@@ -219,20 +219,18 @@ def the_key_serves_log_groups_of_the_stack_only(cluster: Cluster) -> Iterator[st
 
 
 @rule
-def the_key_serves_the_clusters_rules_of_eventbridge_only(cluster: Cluster) -> Iterator[str]:
+def undeliverable_events_reach_the_encrypted_queue_from_the_clusters_rules_alone(cluster: Cluster) -> Iterator[str]:
+    """EventBridge tells the queue its rule, and KMS nothing: a condition there would lose the events without a word."""
     for statement in cluster.statements("AWS::KMS::Key"):
-        if "events." not in str(statement.body["Principal"]):
-            continue
-        if statement.condition("StringEquals", "aws:SourceAccount") != {"Ref": "AWS::AccountId"}:
-            yield f"{statement}: serves rules of other accounts"
-        values = {"AWS::Partition": "aws", "AWS::Region": "us-east-1", "AWS::AccountId": "1", "ClusterUuid": "6f1ab6a0"}
-        pattern = substituted(statement.condition("ArnLike", "aws:SourceArn") or {"Fn::Sub": ""}, values)
-        for made in cluster.resources("AWS::Events::Rule"):
-            name = substituted(made.properties["Name"], values) if "Name" in made.properties else "*"
-            if not fnmatchcase(f"arn:aws:events:us-east-1:1:rule/{name}", pattern):
-                yield f"{statement}: does not serve {made}, which is called {name}"
-        if fnmatchcase("arn:aws:events:us-east-1:1:rule/other", pattern):
-            yield f"{statement}: serves every rule of the account"
+        if "events." in str(statement.body["Principal"]):
+            if "Condition" in statement.body:
+                yield f"{statement}: {statement.body['Condition']}"
+            if sorted(statement.actions) != ["kms:Decrypt", "kms:GenerateDataKey"]:
+                yield f"{statement}: {statement.actions}"
+    rules = [{"Fn::GetAtt": [made.logical_id, "Arn"]} for made in cluster.resources("AWS::Events::Rule")]
+    for statement in cluster.statements("AWS::SQS::QueuePolicy"):
+        if statement.condition("ArnLike", "aws:SourceArn") != rules:
+            yield f"{statement}: is not about {rules}"
 
 
 _PEOPLE = ("role/cluster-operators", "role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Ops_0a", "user/a.b+c=d@e_f")
