@@ -10,6 +10,10 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from generator.config import ClusterConfig
 
 DEFAULT_CONFIG = "examples/default.yaml"
 DEFAULT_OUT = "templates"
@@ -34,19 +38,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _schema(options.schema, check=options.check)
     if options.docs:
         return _docs(check=options.check)
+    if options.validate:
+        return _validate(options)
     return _templates(options)
 
 
-def _templates(options: argparse.Namespace) -> int:
-    from generator.config import ConfigError, load
+def _accepted(path: str) -> ClusterConfig | None:
+    """The configuration, with what there is to note about it told; None for one that is refused, with the reasons."""
+    from generator.config import ConfigError, read
     from generator.config.aws_domains import UNPROVEN
 
     try:
-        config = load(options.config)
+        config, notes = read(path)
     except ConfigError as refusal:
-        return _say(str(refusal), BAD_INPUT)
+        _say(str(refusal), BAD_INPUT)
+        return None
+    for note in notes:
+        _say(str(note), DONE)
     if config.partition in UNPROVEN:
         _say(f"note: templates for the partition {config.partition} are unproven: nobody has deployed one", DONE)
+    return config
+
+
+def _validate(options: argparse.Namespace) -> int:
+    config = _accepted(options.config)
+    if config is None:
+        return BAD_INPUT
+    if options.json:
+        import msgspec
+
+        print(msgspec.json.format(msgspec.json.encode(config), indent=2).decode())
+    else:
+        print(f"{options.config}: accepted")
+    return DONE
+
+
+def _templates(options: argparse.Namespace) -> int:
+    config = _accepted(options.config)
+    if config is None:
+        return BAD_INPUT
 
     from generator import limits, publish
     from generator.root import templates
@@ -126,5 +156,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="report files, bytes and resources as JSON")
     other = parser.add_mutually_exclusive_group()
     other.add_argument("--schema", metavar="FILE", help="write the configuration's JSON Schema instead; - prints it")
+    other.add_argument("--validate", action="store_true", help="check the configuration only; --json prints it in full")
     other.add_argument("--docs", action="store_true", help="write the generated parts of the documentation instead")
     return parser

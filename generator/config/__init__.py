@@ -1,7 +1,7 @@
 """The cluster configuration: its types, its reader and its rules."""
 
 from generator.config.model import ClusterConfig
-from generator.config.problem import ConfigError, Problem
-from generator.config.read import load, parse
+from generator.config.problem import ConfigError, Note, Problem
+from generator.config.read import Loaded, load, parse, read
 
-__all__ = ["ClusterConfig", "ConfigError", "Problem", "load", "parse"]
+__all__ = ["ClusterConfig", "ConfigError", "Loaded", "Note", "Problem", "load", "parse", "read"]

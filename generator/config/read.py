@@ -7,50 +7,88 @@ cannot be read is reported and replaced by its default, so that the rules can st
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import msgspec
 
 from generator.config.model import ClusterConfig
-from generator.config.problem import ConfigError, Problem, below, is_within, shown
+from generator.config.notes import notes_on
+from generator.config.problem import ConfigError, Note, Problem, below, is_within, short, shown
 from generator.config.rules import check
-from generator.config.yaml_text import read_yaml
+from generator.config.yaml_text import Document, read_yaml
+
+
+class Loaded(NamedTuple):
+    """A file that was accepted."""
+
+    config: ClusterConfig
+    notes: list[Note]
+    """What a person should look at again."""
 
 
 def load(path: str | Path) -> ClusterConfig:
     """The configuration in the file. Raises ConfigError."""
+    return read(path).config
+
+
+def read(path: str | Path) -> Loaded:
+    """The configuration in the file, and what there is to say about it. Raises ConfigError."""
+    source = str(path)
     try:
-        text = Path(path).read_bytes().decode()
+        content = Path(path).read_bytes()
     except OSError as error:
-        given = f"a path that cannot be read ({(error.strerror or 'unknown reason').lower()})"
-        raise ConfigError([Problem(path=str(path), given=given, allowed="a YAML file")]) from None
-    except UnicodeDecodeError:
-        raise ConfigError([Problem(path=str(path), given="bytes that are not UTF-8", allowed="a YAML file")]) from None
-    return parse(text, str(path))
+        reason = "no such file" if isinstance(error, FileNotFoundError) else (error.strerror or "unreadable").lower()
+        raise ConfigError([Problem(given=reason, source=source)]) from None
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        given, allowed = "bytes that are not UTF-8", "a YAML file"
+        raise ConfigError([Problem(given=given, allowed=allowed, source=source, line=line)]) from None
+    return _read(text, source)
 
 
-def parse(text: str, source: str = "the configuration") -> ClusterConfig:
-    """The configuration in YAML text; `source` names the text in problems of no single field. Raises ConfigError."""
-    values, problems = read_yaml(text, source)
-    if values is None:
-        raise ConfigError(problems)
-    reader = _Reader(problems)
-    config: ClusterConfig = reader.read(ClusterConfig, values, "")
-    refusals = [refusal for refusal in check(config) if not reader.rests_on_unreadable(refusal)]
-    if reader.problems or refusals:
-        raise ConfigError(reader.problems + refusals)
-    return config
+def parse(text: str, source: str = "") -> ClusterConfig:
+    """The configuration in YAML text; `source` names its file in problems. Raises ConfigError."""
+    return _read(text, source).config
+
+
+def _read(text: str, source: str) -> Loaded:
+    document = read_yaml(text)
+    problems, config = list(document.problems), None
+    if document.values is not None:
+        reader = _Reader(document)
+        config = reader.read(ClusterConfig, document.values, "")
+        problems = reader.problems
+        problems += [refusal for refusal in check(config) if not reader.rests_on_unreadable(refusal)]
+    if config is None or problems:
+        raise ConfigError(_placed(problems, document, source))
+    found = [
+        msgspec.structs.replace(note, source=source, line=document.line_of(note.path)) for note in notes_on(config)
+    ]
+    return Loaded(config, found)
+
+
+def _placed(problems: list[Problem], document: Document, source: str) -> list[Problem]:
+    """The problems with their places, in the order of the file."""
+    placed = []
+    for problem in problems:
+        line = problem.line or (document.line_of(problem.path, problem.rests_on) if problem.path else 0)
+        placed.append(msgspec.structs.replace(problem, source=source, line=line))
+    return sorted(placed, key=lambda problem: problem.line)
 
 
 class _Reader:
     """Walks values along the types of the model, collecting problems."""
 
-    def __init__(self, problems: list[Problem]) -> None:
-        self.problems = problems
-        self._unreadable = {problem.path for problem in problems}
+    def __init__(self, document: Document) -> None:
+        self.problems = list(document.problems)
+        self._typed = document.typed
+        self._unreadable = {problem.path for problem in document.problems}
 
     def rests_on_unreadable(self, refusal: Problem) -> bool:
         return any(
@@ -82,7 +120,7 @@ class _Reader:
                 self._refuse_key(key, [name for name in fields if name not in values], list(fields), path)
         arguments = {}
         for key, field in fields.items():
-            if key in values:
+            if key in values and not (values[key] is None and _may_be_empty(field)):
                 value = self.read(field.type, values[key], below(path, key))
                 if field.required or below(path, key) not in self._unreadable:
                     arguments[field.name] = value
@@ -120,19 +158,43 @@ class _Reader:
             self.problems.append(Problem(path=path, given=given, allowed=f"{least} to {most}"))
 
     def _refuse(self, hint: Any, value: Any, path: str, allowed: str = "") -> Any:
-        self.problems.append(Problem(path=path, given=shown(value), allowed=allowed or _allowed(hint, value)))
+        given = short(self._typed[path]) if path in self._typed else shown(value)
+        self.problems.append(Problem(path=path, given=given, allowed=allowed or _allowed(hint, value)))
         self._unreadable.add(path)
         return _stand_in(hint)
 
     def _refuse_key(self, key: str, missing: list[str], fields: list[str], path: str) -> None:
-        from difflib import get_close_matches  # only a refused file pays for this import
-
-        near = get_close_matches(key, missing, n=1)
+        near = _nearest(key, missing)
         hint = f" (perhaps {near[0]})" if near else ""
         allowed = f"{', '.join(fields)}{hint}"
         self.problems.append(Problem(path=below(path, key), given="an unknown key", allowed=allowed))
         # What the person meant is unknown, so no rule may judge the default that stands in its place.
         self._unreadable.update(below(path, name) for name in near)
+
+
+def _nearest(key: str, names: list[str]) -> list[str]:
+    """The one of the names that was meant, if any: upper case, hyphens and underscores are no difference."""
+    from difflib import get_close_matches  # only a refused file pays for this import
+
+    spellings = {_letters(name): name for name in names}
+    return [spellings[each] for each in get_close_matches(_letters(key), list(spellings), n=1)]
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).casefold()
+
+
+def _may_be_empty(field: msgspec.structs.FieldInfo) -> bool:
+    """Whether nothing after the key, or comments only, is the same as the key left out.
+
+    True of a section, and of a list or mapping that has nothing in it by default.
+    """
+    kind, _ = _bare(field.type)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return True
+    if get_origin(kind) is dict:
+        return field.default_factory is dict
+    return get_origin(kind) is tuple and field.default == ()
 
 
 @functools.cache

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rehearsal.binaries import images
 from rehearsal.cloud import runs
+from rehearsal.local import surroundings
 from rehearsal.local.processes import Processes, StepFailed
 from rehearsal.machines import leftovers, needs
 
@@ -27,13 +28,15 @@ def keep_running() -> None:
 
 
 def rehearse(config: Path, minor: str | None, act: Callable[[Path, Processes], None]) -> int:
-    """Have `act` rehearse a configuration in a folder, which stays when it fails: 0, 2 when this computer cannot do it,
-    130 after Ctrl-C.
+    """Have `act` rehearse a configuration in a folder, which stays when it fails: 0, 2 when the configuration is refused
+    or this computer cannot do it, 130 after Ctrl-C.
 
     Raises StepFailed, also for what is left on this computer, and what `act` raises.
     """
-    if not config.is_file():
-        print(f"{config} is not there; allowed: a configuration such as those of examples/", file=sys.stderr)
+    try:
+        surroundings.facts(config)
+    except surroundings.ConfigRefused as refused:
+        print(refused, file=sys.stderr)
         return 2
     found = needs.problems(runs.folder())
     if found:

@@ -16,21 +16,22 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from rehearsal.local.processes import Processes, StepFailed
 from rehearsal.local.steps import Rehearsal
+from rehearsal.local.surroundings import ConfigRefused
 
 _WORK = Path(".cache/local")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """One rehearsal; 0 when every step succeeded. Logs and templates are kept when one did not."""
+    """One rehearsal; 0 when every step succeeded, 2 for a configuration that is refused, 130 after Ctrl-C.
+
+    Logs and templates are kept when a step failed.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m rehearsal.local", description="Deploys a cluster on the local AWS, and deletes it again."
     )
     parser.add_argument("config", nargs="?", type=Path, default=Path("examples/default.yaml"))
     parser.add_argument("--keep", action="store_true", help="leave it running until Ctrl-C")
     options = parser.parse_args(arguments)
-    if not options.config.is_file():
-        print(f"{options.config} is not there; allowed: a configuration such as those of examples/", file=sys.stderr)
-        return 2
     _WORK.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{options.config.stem}-", dir=_WORK)).resolve()
     try:
@@ -49,6 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("stopped", file=sys.stderr)
         shutil.rmtree(folder)
         return 130
+    except ConfigRefused as refused:
+        print(refused, file=sys.stderr)
+        shutil.rmtree(folder)
+        return 2
     except (StepFailed, BotoCoreError, ClientError) as failed:
         print(f"{failed}\nlogs: {os.path.relpath(folder)}", file=sys.stderr)
         return 1

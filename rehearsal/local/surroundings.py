@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from rehearsal.local.processes import StepFailed
 
 # Partition -> a region of it, for the templates are linted and deployed where they are meant to be.
 REGIONS = {
@@ -35,7 +38,7 @@ Clients = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class Facts:
-    """The few settings of a cluster configuration that decide what it finds. The generator has checked the file."""
+    """The few settings of a cluster configuration that decide what it finds."""
 
     partition: str
     zones: int
@@ -60,16 +63,24 @@ def operator_arn(facts: Facts, account: str) -> str:
     return f"arn:{facts.partition}:iam::{account}:user/{OPERATOR}"
 
 
+class ConfigRefused(StepFailed):
+    """A configuration that the generator does not take; the message holds its lines."""
+
+
 def facts(config: Path) -> Facts:
-    """Reads the configuration; what it leaves out has the generator's default."""
-    settings = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
-    network = settings.get("network", {})
+    """What the generator reads in the configuration, which it checks first. Raises ConfigRefused."""
+    validate = [sys.executable, "-m", "generator", "--config", str(config), "--validate", "--json"]
+    done = subprocess.run(validate, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ConfigRefused(done.stderr.strip())
+    settings = json.loads(done.stdout)
+    network = settings["network"]
     return Facts(
-        partition=settings.get("partition", "aws"),
-        zones=settings.get("zones", 3),
-        vpc_cidr=network.get("vpcCidr", "10.0.0.0/16"),
-        tenancy=network.get("tenancy", "dedicated"),
-        slots=settings.get("controlPlane", {}).get("slots", 3),
+        partition=settings["partition"],
+        zones=settings["zones"],
+        vpc_cidr=network["vpcCidr"],
+        tenancy=network["tenancy"],
+        slots=settings["controlPlane"]["slots"],
     )
 
 

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _machine_output(options.json) as out:
             return _play(options, out)
-    except (Missing, VersionsError, ScenarioError) as wrong:
+    except (Missing, VersionsError, ScenarioError, surroundings.ConfigRefused) as wrong:
         print(wrong, file=sys.stderr)
         return 2
     except WritesLost as lost:
@@ -90,10 +90,7 @@ def _play(options: argparse.Namespace, out: IO[str]) -> int:
     if options.times is not None and options.times < 1:
         raise ScenarioError(f"times: {options.times}; allowed: a whole number, 1 or more")
     seed = secrets.randbelow(_LARGEST_SEED) if options.seed is None else options.seed
-    if options.config.is_file():
-        steps = scenario.unrolled(surroundings.facts(options.config).slots, seed, options.times)
-    else:
-        steps = ()
+    steps = scenario.unrolled(surroundings.facts(options.config).slots, seed, options.times)
     notes = {"seed": str(seed)} if scenario.is_random else {}
     print(f"{scenario.about}{''.join(f'; {name} {value}' for name, value in notes.items())}", flush=True)
 

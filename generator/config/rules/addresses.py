@@ -40,18 +40,19 @@ def _range(text: str) -> IPv4Network | None:
         return None
 
 
-def _texts(config: ClusterConfig) -> dict[str, str]:
+def texts(config: ClusterConfig) -> dict[str, str]:
+    """The three ranges as they were written, by their paths."""
     return {VPC: config.network.vpc_cidr, PODS: config.kubernetes.pod_cidr, SERVICES: config.kubernetes.service_cidr}
 
 
 def _ranges(config: ClusterConfig) -> dict[str, IPv4Network]:
-    ranges = {path: _range(text) for path, text in _texts(config).items()}
+    ranges = {path: _range(text) for path, text in texts(config).items()}
     return {path: found for path, found in ranges.items() if found is not None}
 
 
 def ranges_are_canonical(config: ClusterConfig) -> Iterator[Problem]:
     """A range is written as its first address: CloudFormation would store another text than the one it was given."""
-    for path, text in _texts(config).items():
+    for path, text in texts(config).items():
         if _range(text) is None:
             try:
                 allowed = f"{IPv4Network(text, strict=False)}, the same range written from its first address"

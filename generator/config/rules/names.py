@@ -22,11 +22,15 @@ def _collisions(names: Sequence[str], paths: Sequence[str]) -> Iterator[Problem]
         earlier = first.setdefault(_logical(name), index)
         if earlier == index:
             continue
-        same = "is taken by" if names[earlier] == name else f'becomes the same logical ids as "{names[earlier]}" of'
+        if names[earlier] == name:
+            same, allowed = "is taken by", "a name of its own"
+        else:
+            same = f'becomes the same logical ids as "{names[earlier]}" of'
+            allowed = "names that differ in more than hyphens"
         yield Problem(
             path=paths[index],
             given=f'"{name}", which {same} {paths[earlier]}',
-            allowed="names that differ in more than hyphens",
+            allowed=allowed,
             rests_on=(paths[earlier],),
         )
 

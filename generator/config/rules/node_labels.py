@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from generator.config.model import ClusterConfig
-from generator.config.problem import Problem, below
+from generator.config.problem import Problem, below, quoted
 
 # Qualified names and label values as the API server checks them (apimachinery, pkg/util/validation).
 _NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
@@ -60,13 +60,13 @@ def label_keys_are_accepted(config: ClusterConfig) -> Iterator[Problem]:
         elif not allowed and _in_domain(prefix, _KUBERNETES) and not _in_domain(prefix, _KUBELET_NAMESPACES):
             allowed = f"below kubernetes.io and k8s.io a kubelet may only set {', '.join(_KUBELET_NAMESPACES)}"
         if allowed:
-            yield Problem(path=path, given=json.dumps(key), allowed=allowed)
+            yield Problem(path=path, given="this key", allowed=allowed)
 
 
 def label_values_are_accepted(config: ClusterConfig) -> Iterator[Problem]:
     for path, _, value in _labels(config):
         if value and not _NAME.fullmatch(value):
-            yield Problem(path=path, given=json.dumps(value), allowed=_VALUE_RULE)
+            yield Problem(path=path, given=quoted(value), allowed=_VALUE_RULE)
 
 
 def taints_are_accepted(config: ClusterConfig) -> Iterator[Problem]:
@@ -77,9 +77,9 @@ def taints_are_accepted(config: ClusterConfig) -> Iterator[Problem]:
             if not allowed and _in_domain(taint.key.rpartition("/")[0], _OWN_TAINT_DOMAINS):
                 allowed = f"a key outside {', '.join(_OWN_TAINT_DOMAINS)}, whose controllers set and remove them"
             if allowed:
-                yield Problem(path=f"{path}.key", given=json.dumps(taint.key), allowed=allowed)
+                yield Problem(path=f"{path}.key", given=quoted(taint.key), allowed=allowed)
             if taint.value and not _NAME.fullmatch(taint.value):
-                yield Problem(path=f"{path}.value", given=json.dumps(taint.value), allowed=_VALUE_RULE)
+                yield Problem(path=f"{path}.value", given=quoted(taint.value), allowed=_VALUE_RULE)
 
 
 def a_taint_is_given_once(config: ClusterConfig) -> Iterator[Problem]:
@@ -92,7 +92,7 @@ def a_taint_is_given_once(config: ClusterConfig) -> Iterator[Problem]:
                 path = f"pools[{pool_index}].taints"
                 yield Problem(
                     path=f"{path}[{index}].key",
-                    given=json.dumps(taint.key),
+                    given=quoted(taint.key),
                     allowed=f"a key that {path}[{earlier}] does not have",
                     rests_on=(f"{path}[{earlier}].key",),
                 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from generator.config.model import ClusterConfig
 from generator.config.oidc import OidcIssuer
-from generator.config.problem import Problem
+from generator.config.problem import Problem, quoted
 
 _PATH = "access.oidc"
 # Names of Kubernetes' own users and groups, of the cluster's, and of kubeadm's group of administrators.
@@ -77,7 +77,7 @@ def names_stand_there_once(config: ClusterConfig) -> Iterator[Problem]:
                 if earlier != position:
                     first = f"{path}.{field}[{earlier}]"
                     allowed = f"a name that {first} does not have"
-                    given = json.dumps(name)
+                    given = quoted(name)
                     yield Problem(path=f"{path}.{field}[{position}]", given=given, allowed=allowed, rests_on=(first,))
 
 

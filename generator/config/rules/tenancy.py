@@ -44,7 +44,8 @@ def a_dedicated_vpc_has_no_shared_nodes(config: ClusterConfig) -> Iterator[Probl
 
 
 def hosts_need_a_declared_group(config: ClusterConfig) -> Iterator[Problem]:
-    declared = ", ".join(config.host_resource_groups) or "a name that is declared in hostResourceGroups"
+    names = ", ".join(config.host_resource_groups) or "none"
+    declared = f"a name that hostResourceGroups declares ({names})"
     for nodes in _nodes(config):
         path, group = f"{nodes.path}.hostResourceGroup", nodes.section.host_resource_group
         tenancy_path = f"{nodes.path}.tenancy"
@@ -54,7 +55,7 @@ def hosts_need_a_declared_group(config: ClusterConfig) -> Iterator[Problem]:
                 yield Problem(path=path, given=f'"{group}"', allowed=allowed, rests_on=(tenancy_path,))
         elif group is None:
             rests_on = (tenancy_path, "hostResourceGroups")
-            yield Problem(path=path, given="nothing", allowed=f"{declared} (tenancy is host)", rests_on=rests_on)
+            yield Problem(path=path, given="nothing", allowed=f"{declared}, for tenancy is host", rests_on=rests_on)
         elif group not in config.host_resource_groups:
             yield Problem(path=path, given=f'"{group}"', allowed=declared, rests_on=_declarations(config))
 

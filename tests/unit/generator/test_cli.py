@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from generator import cli, limits, root
-from generator.config import load
+from generator.config import ClusterConfig, load
 from generator.config.schema import FILE, schema_text
 
 REPOSITORY = Path(__file__).parents[3]
@@ -40,8 +40,8 @@ def test_a_refused_configuration_gives_its_lines_exit_code_2_and_touches_nothing
     result = run("--config", refused, "--out", out)
     assert result.returncode == 2
     assert result.stderr.splitlines() == [
-        "controlPlane.slots: given 4; allowed: 3, 5",
-        "zones: given 2; allowed: 3 to 6 (fewer only with shape: development)",
+        f"{refused}:1: zones: given 2; allowed: 3 to 6 (fewer only with shape: development)",
+        f"{refused}:2: controlPlane.slots: given 4; allowed: 3, 5",
     ]
     assert content(out) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["refused.yaml", "templates"]
@@ -110,6 +110,34 @@ def test_an_unproven_partition_is_labelled(tmp_path: Path, capsys: pytest.Captur
     assert capsys.readouterr().err == (
         f"note: templates for the partition {partition} are unproven: nobody has deployed one\n"
     )
+
+
+def test_a_range_of_public_addresses_is_noted_with_its_place_and_accepted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "public.yaml"
+    config.write_text("name: web\nnetwork:\n  vpcCidr: 8.8.0.0/16\nkubernetes: {podCidr: 198.18.0.0/15}")
+    assert cli.main(["--config", str(config), "--validate"]) == 0
+    told = capsys.readouterr()
+    assert told.out == f"{config}: accepted\n"
+    assert told.err == (
+        f"{config}:3: network.vpcCidr: note: 8.8.0.0/16 is no private range; where others have these addresses, nodes "
+        "and pods cannot reach them\n"
+    )
+
+
+def test_a_validation_prints_the_whole_configuration_for_machines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], refused: Path
+) -> None:
+    config = tmp_path / "whole.yaml"
+    config.write_text("zones: 4")
+    assert cli.main(["--config", str(config), "--validate", "--json"]) == 0
+    whole = capsys.readouterr().out
+    assert (json.loads(whole)["zones"], json.loads(whole)["network"]["vpcCidr"]) == (4, "10.0.0.0/16")
+    config.write_text(whole)
+    assert load(config) == ClusterConfig(zones=4)
+    assert cli.main(["--config", str(refused), "--validate", "--json"]) == 2
+    assert capsys.readouterr().out == ""
 
 
 def test_the_committed_schema_is_current(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,3 +40,22 @@ def test_there_is_a_value_for_each_parameter_without_default(clients: Any, examp
     assert set(values) == {name for name, body in declared.items() if "Default" not in body}
     zones = values.get("AvailabilityZones", values.get("ControlPlaneSubnetIds", "")).split(",")
     assert len(zones) == facts.zones
+
+
+def test_what_decides_is_what_the_generator_reads(tmp_path: Path) -> None:
+    config = tmp_path / "merged.yaml"
+    config.write_text("zones: 4\nnetwork: &n\n  tenancy: default\ncontrolPlane:\npools: [{name: no, tenancy: default}]")
+    config.write_text(config.read_text().replace("controlPlane:", "controlPlane: {<<: *n, slots: 5}"))
+    found = surroundings.facts(config)
+    assert (found.zones, found.tenancy, found.slots, found.vpc_cidr) == (4, "default", 5, "10.0.0.0/16")
+
+
+def test_a_refused_configuration_ends_a_rehearsal_with_its_lines_alone(tmp_path: Path) -> None:
+    config = tmp_path / "bad.yaml"
+    config.write_text("zones: 2\nnetwork:\n\tvpc: given")
+    for path, line in ((config, "3: given text that is not YAML"), (tmp_path / "none.yaml", " no such file")):
+        command = [sys.executable, "-m", "rehearsal.local", str(path)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (2, "")
+        (said,) = done.stderr.splitlines()
+        assert said.startswith(f"{path}:{line}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from generator.config.problem import shown
+from generator.config.problem import quoted, shown
 from tests.pem import CERTIFICATE, NEGATIVE
 
 ISSUER = {"url": "https://idp.example.com", "audiences": ["a"], "usernamePrefix": "x:", "cidrs": ["10.1.0.0/24"]}
@@ -29,7 +29,7 @@ def issuers(*changes: dict[str, Any]) -> str:
 
 
 def _line(field: str, given: Any, allowed: str) -> str:
-    said = given if isinstance(given, str) else json.dumps(given[0], ensure_ascii=True)
+    said = given if isinstance(given, str) else quoted(given[0])
     return f"access.oidc{field}: given {said}; allowed: {allowed}"
 
 

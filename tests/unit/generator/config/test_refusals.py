@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from generator.config import ConfigError, Problem, load, parse, rules
 from generator.config.model import ClusterConfig
+from generator.config.problem import quoted
 from tests.unit.generator.config.oidc_lines import OIDC, TOO_LARGE
 
 NAME = "2 to 24 lower-case letters, digits and hyphens, beginning with a letter, no hyphen last"
@@ -50,7 +50,7 @@ TYPES = [
     ("pools: [{}]", f"pools[0].name: given nothing; allowed: {NAME}"),
     ("pools: [{name: a}]", f'pools[0].name: given "a"; allowed: {NAME}'),
     ("pools: [{name: aa, labels: [x]}]", 'pools[0].labels: given ["x"]; allowed: a mapping of text to text'),
-    ("pools: [{name: aa, labels: {version: 1.10}}]", "pools[0].labels.version: given 1.1; allowed: text, in quotes"),
+    ("pools: [{name: aa, labels: {version: 1.10}}]", "pools[0].labels.version: given 1.10; allowed: text, in quotes"),
     ("pools: [{name: aa, labels: {on: true}}]", "pools[0].labels.on: given true; allowed: text, in quotes"),
     ("pools: [{name: aa, taints: [{key: a, effect: NoWay}]}]",
      'pools[0].taints[0].effect: given "NoWay"; allowed: NoSchedule, PreferNoSchedule, NoExecute'),
@@ -143,13 +143,14 @@ TENANCIES = [
      "with network.tenancy: dedicated)"),
     ("pools: [{name: aa}, {name: bb, tenancy: default}]", 'pools[1].tenancy: given "default"; allowed: dedicated, '
      "host (in a VPC with network.tenancy: dedicated)"),
-    ("controlPlane: {tenancy: host}", "controlPlane.hostResourceGroup: given nothing; allowed: a name that is "
-     "declared in hostResourceGroups (tenancy is host)"),
+    ("controlPlane: {tenancy: host}", "controlPlane.hostResourceGroup: given nothing; allowed: a name that "
+     "hostResourceGroups declares (none), for tenancy is host"),
     ("{hostResourceGroups: [hh], controlPlane: {tenancy: host, hostResourceGroup: hh}, "
      "pools: [{name: aa, tenancy: host}]}",
-     "pools[0].hostResourceGroup: given nothing; allowed: hh (tenancy is host)"),
+     "pools[0].hostResourceGroup: given nothing; allowed: a name that hostResourceGroups declares (hh), for tenancy is "
+     "host"),
     ("controlPlane: {tenancy: host, hostResourceGroup: hh}", 'controlPlane.hostResourceGroup: given "hh"; allowed: a '
-     "name that is declared in hostResourceGroups"),
+     "name that hostResourceGroups declares (none)"),
     ("{hostResourceGroups: [hh], pools: [{name: aa, hostResourceGroup: hh}]}",
      'pools[0].hostResourceGroup: given "hh"; allowed: nothing (only with tenancy: host)'),
     ("hostResourceGroups: [hh]", 'hostResourceGroups[0]: given "hh"; allowed: the names that controlPlane and pools '
@@ -160,8 +161,8 @@ TENANCIES = [
      'pools[0].instanceType: given "t4g.large"; allowed: a family that EC2 offers with tenancy host, such as m7i'),
 ]  # fmt: skip
 NAMES = [
-    ("pools: [{name: aa}, {name: aa}]", 'pools[1].name: given "aa", which is taken by pools[0].name; allowed: names '
-     "that differ in more than hyphens"),
+    ("pools: [{name: aa}, {name: aa}]", 'pools[1].name: given "aa", which is taken by pools[0].name; allowed: a name '
+     "of its own"),
     ("pools: [{name: a-b1}, {name: ab1}]", 'pools[1].name: given "ab1", which becomes the same logical ids as "a-b1" '
      "of pools[0].name; allowed: names that differ in more than hyphens"),
     ("pools: [{name: control-plane}]", 'pools[0].name: given "control-plane"; allowed: any other name '
@@ -207,8 +208,12 @@ def pool_with(labels: str = "{}", taints: str = "[]") -> str:
 
 
 def lines(text: str) -> list[str]:
+    return refused(text, "")
+
+
+def refused(text: str, source: str) -> list[str]:
     with pytest.raises(ConfigError) as refusal:
-        parse(text, "cluster.yaml")
+        parse(text, source)
     return str(refusal.value).split("\n")
 
 
@@ -219,7 +224,7 @@ def test_a_mistake_gives_its_line_and_no_other(text: str, line: str) -> None:
 
 @pytest.mark.parametrize(("labels", "key", "allowed"), LABELS, ids=[key for _, key, _ in LABELS])
 def test_a_label_that_the_kubelet_may_not_set_is_refused(labels: str, key: str, allowed: str) -> None:
-    assert lines(pool_with(labels=labels)) == [f'pools[0].labels["{key}"]: given "{key}"; allowed: {allowed}']
+    assert lines(pool_with(labels=labels)) == [f'pools[0].labels["{key}"]: given this key; allowed: {allowed}']
 
 
 @pytest.mark.parametrize(
@@ -237,7 +242,7 @@ def test_a_pool_may_be_one_node_or_none() -> None:
 @pytest.mark.parametrize("value", ["a b", "-a", "a.", "v" * 64, "ä"])
 def test_a_label_value_that_the_api_refuses_is_refused(value: str) -> None:
     (line,) = lines(pool_with(labels=f"{{a: '{value}'}}"))
-    assert line == f"pools[0].labels.a: given {json.dumps(value)}; allowed: {VALUE}"
+    assert line == f"pools[0].labels.a: given {quoted(value)}; allowed: {VALUE}"
 
 
 @pytest.mark.parametrize(("taint", "line"), TAINTS)
@@ -267,16 +272,16 @@ pools:
   - {name: aa, labels: {node-role.kubernetes.io/x: y}, rootVolumeGib: 1}
   - {name: aa, minSize: 9, maxSize: 1}
 """
-    assert [line.split(":")[0] for line in lines(text)] == [
-        "zonnes",
-        "name",
-        "controlPlane.slots",
-        "pools[0].rootVolumeGib",
-        "pools[1].name",
-        "pools[1].minSize",
-        "kubernetes.podCidr",
-        "controlPlane.tenancy",
-        'pools[0].labels["node-role.kubernetes.io/x"]',
+    assert [line.split(": given")[0] for line in refused(text, "cluster.yaml")] == [
+        "cluster.yaml:2: name",
+        "cluster.yaml:3: zonnes",
+        "cluster.yaml:4: controlPlane.slots",
+        "cluster.yaml:4: controlPlane.tenancy",
+        "cluster.yaml:5: kubernetes.podCidr",
+        "cluster.yaml:7: pools[0].rootVolumeGib",
+        'cluster.yaml:7: pools[0].labels["node-role.kubernetes.io/x"]',
+        "cluster.yaml:8: pools[1].name",
+        "cluster.yaml:8: pools[1].minSize",
     ]
 
 
@@ -309,9 +314,7 @@ def is_refused(text: str) -> bool:
 
 
 def test_a_file_that_is_not_there_is_refused_like_any_other_mistake(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError) as refusal:
-        load(tmp_path / "none.yaml")
-    expected = (
-        f"{tmp_path}/none.yaml: given a path that cannot be read (no such file or directory); allowed: a YAML file"
-    )
-    assert str(refusal.value) == expected
+    for path, line in ((tmp_path / "none.yaml", "no such file"), (tmp_path, "is a directory")):
+        with pytest.raises(ConfigError) as refusal:
+            load(path)
+        assert str(refusal.value) == f"{path}: {line}"
