@@ -1,10 +1,15 @@
 # Holdfast's commands; `make` lists them. Each target makes the virtual environment it needs under .venv/ by itself.
 
 PYTHON ?= python3
-# The cluster configuration, where its templates go, and the stack that is deployed from them.
+# The cluster configuration, where its templates go, and the stack that is deployed from them. Templates of the default
+# example are committed; those of another configuration go into a folder that is named after its file.
 CONFIG ?= examples/default.yaml
-OUT ?= templates
+OUT ?= $(if $(filter examples/default.yaml,$(config_word)),templates,build/templates/$(config_name))
 STACK ?= holdfast
+space := $(subst ,, )
+config_word = $(subst $(space),-,$(CONFIG))
+# As generator/cli.py has it (default_out).
+config_name = $(subst /,-,$(patsubst ./%,%,$(basename $(config_word))))
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -38,9 +43,13 @@ help: ## Print this list
 
 # generate
 
+.PHONY: new
+new: $(GENERATE) ## Write a configuration to begin with, NAME=my-cluster: my-cluster.yaml
+	@$(generate_python) -m generator --new '$(NAME)'
+
 .PHONY: templates
-templates: $(GENERATE) ## Write the templates of CONFIG=examples/….yaml to OUT=templates
-	@$(generate_python) -m generator --config $(CONFIG) --out $(OUT)
+templates: $(GENERATE) ## Write the templates of CONFIG=my-cluster.yaml to OUT=build/templates/my-cluster (of the default example to templates)
+	@$(generate_python) -m generator --config '$(CONFIG)' --out '$(OUT)'
 
 .PHONY: docs
 docs: $(GENERATE) ## Write the generated parts of the documentation, and the schema of configurations
@@ -135,13 +144,13 @@ bench: $(CHECK) ## Measure generation, `make local` and sizes (JSON=1 for machin
 
 .PHONY: local
 local: $(CHECK) ## Deploy CONFIG on an AWS that runs here, then delete it (KEEP=1: leave it running)
-	@$(check_python) -m rehearsal.local $(CONFIG) $(if $(KEEP),--keep)
+	@$(check_python) -m rehearsal.local '$(CONFIG)' $(if $(KEEP),--keep)
 
 # the local cloud: that AWS with machines that boot. Needs root; see docs/rehearsal.md.
 
 cloud = @$(check_python) -m rehearsal.cloud
 # A file, or the name of one of rehearsal/scenarios/*.yaml; random steps TIMES= times, drawn with SEED=.
-scenario = @$(check_python) -m rehearsal.scenarios $(SCENARIO) --config $(CONFIG) \
+scenario = @$(check_python) -m rehearsal.scenarios $(SCENARIO) --config '$(CONFIG)' \
 	$(if $(TIMES),--times $(TIMES)) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json)
 
 .PHONY: rehearsal-binaries
@@ -154,7 +163,7 @@ rehearsal-lock: $(CHECK) ## Pin the Go modules of imagebuilder/versions.json ane
 
 .PHONY: rehearse
 rehearse: $(CHECK) ## Deploy CONFIG where instances really boot, look at the cluster, delete it (KEEP=1: leave it running, MINOR=1.36, SCENARIO=replace: play it)
-	$(if $(SCENARIO),$(scenario),$(cloud) rehearse $(CONFIG)) $(if $(KEEP),--keep) $(if $(MINOR),--minor $(MINOR))
+	$(if $(SCENARIO),$(scenario),$(cloud) rehearse '$(CONFIG)') $(if $(KEEP),--keep) $(if $(MINOR),--minor $(MINOR))
 
 .PHONY: rehearse-shell
 rehearse-shell: $(CHECK) ## Open a shell inside instance I= of a running rehearsal
@@ -229,26 +238,28 @@ rehearsal-clean: $(CHECK) ## Remove what rehearsals that were killed left behind
 
 deployment = @$(check_python) -m deployment
 region = $(if $(REGION),--region $(REGION))
-parameters = $(if $(PARAMS),--parameters $(PARAMS)) $(foreach pair,$(SET),--set '$(pair)')
+parameters = $(if $(PARAMS),--parameters '$(PARAMS)') $(foreach pair,$(SET),--set '$(pair)')
 # Not where it is the Makefile's own.
 stack_was_typed = $(filter-out file,$(origin STACK))
-stack = --stack $(STACK) --out '$(OUT)' $(if $(BUCKET),--bucket $(BUCKET)) $(foreach pair,$(TAGS),--tag '$(pair)') $(parameters)
+# What printed next steps repeat.
+typed = $(foreach each,CONFIG OUT,$(if $(filter-out file,$(origin $(each))),--typed '$(each)=$($(each))'))
+stack = --stack $(STACK) --out '$(OUT)' $(typed) $(if $(BUCKET),--bucket $(BUCKET)) $(foreach pair,$(TAGS),--tag '$(pair)') $(parameters)
 upload = --bucket "$(BUCKET)" $(if $(PREFIX),--prefix $(PREFIX)) $(if $(KMS_KEY),--kms-key $(KMS_KEY))
 
 .PHONY: preflight
-preflight: $(CHECK) ## Check values, quotas, zones, a given network, images and instance types for STACK= (PARAMS=params.json, JSON=1)
-	$(deployment) preflight $(region) --stack $(STACK) --template $(OUT)/root.json $(parameters) $(if $(JSON),--json)
+preflight: $(CHECK) ## Check values, quotas, zones, a given network, images and instance types for CONFIG= and STACK= (PARAMS=params.json, JSON=1)
+	$(deployment) preflight $(region) --stack $(STACK) --template '$(OUT)/root.json' $(typed) $(parameters) $(if $(JSON),--json)
 
 .PHONY: package
-package: function ## Upload the templates of OUT= and code to BUCKET= (PREFIX=, KMS_KEY=), write build/packaged/<OUT>.json
-	$(deployment) package $(region) --out '$(OUT)' --code build $(upload) $(if $(stack_was_typed),--stack $(STACK))
+package: function ## Upload the templates of CONFIG= and code to BUCKET= (PREFIX=, KMS_KEY=), write build/packaged/<OUT>.json
+	$(deployment) package $(region) --out '$(OUT)' $(typed) --code build $(upload) $(if $(stack_was_typed),--stack $(STACK))
 
 .PHONY: deploy
-deploy: $(CHECK) ## Create or update STACK= from what OUT= was packaged to (PARAMS=params.json, SET='Key=Value …', TAGS=, ROLLBACK=1 lets replacements pass, SECURITY=1 what opens, YES=1 nodes that go)
+deploy: $(CHECK) ## Create or update STACK= from what CONFIG= was packaged to (PARAMS=params.json, SET='Key=Value …', TAGS=, ROLLBACK=1 lets replacements pass, SECURITY=1 what opens, YES=1 nodes that go)
 	$(deployment) deploy $(region) $(stack) $(if $(ROLLBACK),--rollback) $(if $(SECURITY),--security) $(if $(YES),--yes)
 
 .PHONY: diff
-diff: $(CHECK) ## Print what deploy would change in STACK=, and change nothing (JSON=1, EXIT_CODE=1: fail where anything would)
+diff: $(CHECK) ## Print what deploy of CONFIG= would change in STACK=, and change nothing (JSON=1, EXIT_CODE=1: fail where anything would)
 	$(deployment) diff $(region) $(stack) $(if $(JSON),--json) $(if $(EXIT_CODE),--exit-code)
 
 .PHONY: rollback

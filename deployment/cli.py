@@ -100,10 +100,13 @@ def _typed(options: argparse.Namespace, account: Account) -> Typed:
     def typed(name: str) -> str:
         return str(getattr(options, name, None) or "")
 
+    variables = dict(pair.partition("=")[::2] for pair in options.typed)
     return Typed(
         stack=typed("stack"),
         region=account.region or "",
-        out=typed("out"),
+        config=variables.get("CONFIG", ""),
+        # Where the configuration alone was typed, the folder follows from it.
+        out=variables.get("OUT", "" if variables else typed("out")),
         parameters=typed("parameters"),
         settings=tuple(getattr(options, "set", ())),
         tags=tuple(getattr(options, "tag", ())),
@@ -179,7 +182,8 @@ def _kubeconfig(options: argparse.Namespace) -> int:
 def _preflight(options: argparse.Namespace) -> int:
     account = _account(options)
     given = parameters.read(options.parameters, options.set)
-    found = preflight.findings(account, options.template, given, str(account.region), options.stack)
+    remedy = _typed(options, account).make("templates")
+    found = preflight.findings(account, options.template, given, str(account.region), options.stack, remedy)
     preflight.tell(found, as_json=options.json)
     return preflight.exit_code(found)
 
@@ -211,6 +215,11 @@ def _parser() -> argparse.ArgumentParser:
 
     def takes_out(added: argparse.ArgumentParser) -> None:
         added.add_argument("--out", type=Path, default=_OUT, metavar="FOLDER", help="of the templates (%(default)s)")
+        takes_typed(added)
+
+    def takes_typed(added: argparse.ArgumentParser) -> None:
+        help_text = "a variable of make as it was typed (CONFIG, OUT), for the next steps that are printed"
+        added.add_argument("--typed", action="append", default=[], metavar="NAME=value", help=help_text)
 
     def takes_parameters(added: argparse.ArgumentParser) -> None:
         added.add_argument("--parameters", type=Path, metavar="FILE", help="JSON, as in the README")
@@ -280,5 +289,6 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--stack", default="holdfast", help="whose values an update keeps, where it exists")
     added.add_argument("--template", type=Path, default=Path("templates/root.json"))
     added.add_argument("--json", action="store_true")
+    takes_typed(added)
     takes_parameters(added)
     return parser

@@ -54,7 +54,7 @@ def refuse_other_cluster(cloudformation: Any, stack: Stack, packaged: Body, type
 
     ClientError where the stack cannot be asked.
     """
-    again = typed.make("package", OUT="<its folder>")
+    again = typed.make("package", CONFIG="", OUT="<its folder>")
     made_for = identity.of(packaged)
     if made_for is None:
         raise Refusal(f"what was packaged does not say of which cluster it is: generate it, and package it: {again}")

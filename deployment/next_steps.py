@@ -11,9 +11,10 @@ _STACK_PLACEHOLDER = "<stack>"
 _BUCKET_PLACEHOLDER = "<bucket>"
 # The variables that each target takes of what was typed, in the order in which they are printed.
 _TAKES = {
-    "package": ("BUCKET", "PREFIX", "KMS_KEY", "OUT", "REGION"),
-    "deploy": ("STACK", "PARAMS", "SET", "TAGS", "BUCKET", "OUT", "REGION"),
-    "diff": ("STACK", "PARAMS", "SET", "TAGS", "BUCKET", "OUT", "REGION"),
+    "templates": ("CONFIG", "OUT"),
+    "package": ("BUCKET", "PREFIX", "KMS_KEY", "CONFIG", "OUT", "REGION"),
+    "deploy": ("STACK", "PARAMS", "SET", "TAGS", "BUCKET", "CONFIG", "OUT", "REGION"),
+    "diff": ("STACK", "PARAMS", "SET", "TAGS", "BUCKET", "CONFIG", "OUT", "REGION"),
     "status": ("STACK", "REGION"),
     "follow": ("STACK", "REGION"),
     "rollback": ("STACK", "REGION"),
@@ -31,6 +32,8 @@ class Typed:
 
     stack: str = ""
     region: str = ""
+    config: str = ""
+    """The configuration, whose default folder of templates is meant where `out` is empty."""
     out: str = ""
     parameters: str = ""
     settings: tuple[str, ...] = ()
@@ -52,6 +55,7 @@ class Typed:
             "BUCKET": self.bucket,
             "PREFIX": self.prefix,
             "KMS_KEY": self.kms_key,
+            "CONFIG": self.config,
             "OUT": "" if self.out == _DEFAULT_OUT else self.out,
             "REGION": self.region,
         } | more

@@ -61,14 +61,21 @@ def aws_cli(arguments: Sequence[str]) -> None:
 
 
 def package(
-    aws: Aws, template: Path, target: Target, cli: Cli = aws_cli, *, code: Path | None = None, commit: str = ""
+    aws: Aws,
+    template: Path,
+    target: Target,
+    cli: Cli = aws_cli,
+    *,
+    code: Path | None = None,
+    commit: str = "",
+    typed: Typed = _NOTHING_TYPED,
 ) -> PackagedTemplate:
     """Runs `aws cloudformation package`, and reads back what it uploaded. Raises Refusal, ClientError.
 
     `code` is the folder of the functions' code; beside the templates' own where it is not given. The root says at
     which `commit` it was packaged.
     """
-    templates.load(template, "make templates")
+    templates.load(template, typed.make("templates"))
     if not target.bucket:
         raise Refusal("a bucket is needed: BUCKET=<one of yours in the region of the stack>")
     with staging.beside_code(template, code) as staged:
@@ -94,7 +101,7 @@ def run(
     """
     _remove(output)
     _refuse_other_cluster(aws, template, typed)
-    packaged = package(aws, template, target, cli, code=code, commit=identity.commit())
+    packaged = package(aws, template, target, cli, code=code, commit=identity.commit(), typed=typed)
     _write(digests.beside(output), digests.text_of(digests.of_tree(packaged)))
     _write(output, packaged.text)
     print(f"{output} refers to uploads in s3://{target.bucket}/{target.prefix or ''}")
@@ -111,7 +118,7 @@ def _refuse_other_cluster(aws: Aws, template: Path, typed: Typed) -> None:
     stack = stacks.find(cloudformation, typed.stack)
     if stack is not None and stack.is_made:
         clusters.refuse_foreign(cloudformation, stack)
-        clusters.refuse_other_cluster(cloudformation, stack, templates.load(template, "make templates"), typed)
+        clusters.refuse_other_cluster(cloudformation, stack, templates.load(template, typed.make("templates")), typed)
 
 
 class _Packager:

@@ -34,12 +34,15 @@ def load(path: Path, remedy: str) -> Body:
     return body
 
 
-def tree(root: Path) -> dict[str, Body]:
-    """The root template under "", and those that it nests by a relative TemplateURL under their logical ids."""
-    bodies = {"": load(root, "make templates")}
+def tree(root: Path, remedy: str = "make templates") -> dict[str, Body]:
+    """The root template under "", and those that it nests by a relative TemplateURL under their logical ids.
+
+    `remedy` as of `load`. Raises Refusal.
+    """
+    bodies = {"": load(root, remedy)}
     for name, resource in bodies[""]["Resources"].items():
         if resource["Type"] == "AWS::CloudFormation::Stack":
-            bodies[name] = load(root.parent / resource["Properties"]["TemplateURL"], "make templates")
+            bodies[name] = load(root.parent / resource["Properties"]["TemplateURL"], remedy)
     return bodies
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,7 +41,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _docs(check=options.check)
     if options.validate:
         return _validate(options)
+    if options.new is not None:
+        return _new(options.new)
     return _templates(options)
+
+
+def default_out(config: str) -> str:
+    """Where the templates of a configuration go: those of the default one, which are committed, to `templates`.
+
+    Those of another one go into a folder that its path names. The Makefile says the same (OUT).
+    """
+    if config == DEFAULT_CONFIG:
+        return DEFAULT_OUT
+    name, _ = os.path.splitext(config.replace(" ", "-").removeprefix("./"))
+    return f"build/templates/{name.replace('/', '-')}"
+
+
+def _new(name: str) -> int:
+    from generator.config import ConfigError, starter
+
+    try:
+        written = starter.write(name, Path())
+    except ConfigError as refusal:
+        return _say(str(refusal), BAD_INPUT)
+    except FileExistsError as there:
+        return _say(f"{there.filename} is there already; it stays as it is", BAD_INPUT)
+    except OSError as error:
+        return _say(f"{error.filename}: {error.strerror}", BAD_INPUT)
+    print(f"{written} written; every field is in {DEFAULT_CONFIG}")
+    print(f"next: make templates CONFIG={written}")
+    return DONE
 
 
 def _accepted(path: str) -> ClusterConfig | None:
@@ -84,7 +114,7 @@ def _templates(options: argparse.Namespace) -> int:
     files = templates(config)
     try:
         limits.check(files)
-        out = Path(options.out)
+        out = Path(options.out or default_out(options.config))
         changed = publish.differences(files, out) if options.check else publish.publish(files, out)
     except limits.LimitBroken as broken:
         return _say(str(broken), LIMIT)
@@ -92,19 +122,18 @@ def _templates(options: argparse.Namespace) -> int:
         return _say(str(refusal), BAD_INPUT)
     if options.json:
         sizes = [{"file": name, **limits.size(text)} for name, text in files.items()]
-        report = {"config": options.config, "out": options.out, "changed": changed, "templates": sizes}
+        report = {"config": options.config, "out": str(out), "changed": changed, "templates": sizes}
         print(json.dumps(report, indent=2))
     else:
-        _report(changed, options)
+        _report(changed, out, "differs" if options.check else "written")
     return DIFFERS if options.check and changed else DONE
 
 
-def _report(changed: list[str], options: argparse.Namespace) -> None:
-    verb = "differs" if options.check else "written"
+def _report(changed: list[str], out: Path, verb: str) -> None:
     for name in changed:
-        print(f"{Path(options.out) / name} {verb}")
+        print(f"{out / name} {verb}")
     if not changed:
-        print(f"{options.out}: nothing to change")
+        print(f"{out}: nothing to change")
 
 
 def _schema(target: str, *, check: bool) -> int:
@@ -151,11 +180,16 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", metavar="FILE", default=DEFAULT_CONFIG, help="configuration (%(default)s)")
-    parser.add_argument("--out", metavar="DIR", default=DEFAULT_OUT, help="where templates go (%(default)s)")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        help="where templates go (build/templates/<name of the configuration>, of the default one templates)",
+    )
     parser.add_argument("--check", action="store_true", help="compare with what is there, write nothing")
     parser.add_argument("--json", action="store_true", help="report files, bytes and resources as JSON")
     other = parser.add_mutually_exclusive_group()
     other.add_argument("--schema", metavar="FILE", help="write the configuration's JSON Schema instead; - prints it")
     other.add_argument("--validate", action="store_true", help="check the configuration only; --json prints it in full")
+    other.add_argument("--new", metavar="NAME", help="write a configuration to begin with instead, NAME.yaml")
     other.add_argument("--docs", action="store_true", help="write the generated parts of the documentation instead")
     return parser

@@ -30,13 +30,16 @@ from deployment.preflight.report import EXIT_CODES, exit_code, tell
 __all__ = ["EXIT_CODES", "exit_code", "findings", "tell"]
 
 
-def findings(aws: Aws, template: Path, given: dict[str, str], region_name: str, stack: str) -> list[Finding]:
+def findings(
+    aws: Aws, template: Path, given: dict[str, str], region_name: str, stack: str, remedy: str = "make templates"
+) -> list[Finding]:
     """Every check of the plan that the templates and parameters make up, and what the stack has where it exists.
 
     Where nobody tells who asks, or whether the stack exists, that is the one finding: it decides what there is to
     check. Raises Refusal when templates or values cannot be deployed; a stack's own values are looked at, too.
+    `remedy` is what to type where templates are not there.
     """
-    bodies = templates.tree(template)
+    bodies = templates.tree(template, remedy)
     try:
         caller = aws.client("sts").get_caller_identity()
     except (ClientError, BotoCoreError) as error:

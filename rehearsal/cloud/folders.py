@@ -28,8 +28,8 @@ def keep_running() -> None:
 
 
 def rehearse(config: Path, minor: str | None, act: Callable[[Path, Processes], None]) -> int:
-    """Have `act` rehearse a configuration in a folder, which stays when it fails: 0, 2 when the configuration is refused
-    or this computer cannot do it, 130 after Ctrl-C.
+    """Have `act` rehearse a configuration in a folder, which stays when it fails: 0, 2 when the configuration is
+    refused or this computer cannot do it, 130 after Ctrl-C.
 
     Raises StepFailed, also for what is left on this computer, and what `act` raises.
     """

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import deployment
-from deployment import next_steps
+from deployment import cli, next_steps
+from deployment.aws import Account
 from deployment.next_steps import Typed
 
 ROOM = Path(deployment.__file__).parent
@@ -53,6 +54,28 @@ def test_what_nobody_typed_is_left_out_or_a_placeholder_that_no_shell_takes() ->
     line = Typed().make("deploy", PARAMS="<file>")
     assert line == "make deploy STACK=<stack> PARAMS=<file>"
     assert subprocess.run(["sh", "-n", "-c", f"{line}\n"], check=False, capture_output=True).returncode != 0
+
+
+def test_a_configuration_stands_for_its_folder() -> None:
+    typed = Typed(stack="prod", config="my cluster.yaml")
+    assert typed.make("templates") == "make templates CONFIG='my cluster.yaml'"
+    assert typed.make("deploy", PARAMS="p.json") == "make deploy STACK=prod PARAMS=p.json CONFIG='my cluster.yaml'"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "step"),
+    [
+        ([], "make templates"),
+        (["--out", "templates"], "make templates"),
+        (["--out", "else"], "make templates OUT=else"),
+        (["--out", "build/templates/a", "--typed", "CONFIG=a.yaml"], "make templates CONFIG=a.yaml"),
+        (["--out", "x", "--typed", "CONFIG=a.yaml", "--typed", "OUT=x"], "make templates CONFIG=a.yaml OUT=x"),
+    ],
+)
+def test_what_was_typed_to_make_is_what_a_step_repeats(arguments: list[str], step: str) -> None:
+    for command in ("deploy", "diff", "package"):
+        options = cli._parser().parse_args([command, "--bucket", "b", *arguments])
+        assert cli._typed(options, Account("eu-west-1")).make("templates") == step
 
 
 def test_every_variable_of_a_step_is_one_of_the_makefile() -> None:

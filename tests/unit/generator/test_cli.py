@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema  # type: ignore[import-untyped]
 import pytest
+import yaml
 
 from generator import cli, limits, root
 from generator.config import ClusterConfig, load
@@ -161,6 +163,43 @@ def test_a_refused_configuration_does_not_wait_for_troposphere(refused: Path) ->
     result = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert "generator.config" in result.stdout.split()
     assert "troposphere" not in result.stdout.split()
+
+
+def test_a_new_configuration_is_accepted_at_once_and_completed_by_editors(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["--new", "my-cluster"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "next: make templates CONFIG=my-cluster.yaml"
+    path = tmp_path / "my-cluster.yaml"
+    assert load(path) == ClusterConfig(name="my-cluster")
+    schema = path.read_text().splitlines()[0].removeprefix("# yaml-language-server: $schema=")
+    assert (tmp_path / schema).resolve() == REPOSITORY / FILE
+    jsonschema.validate(yaml.safe_load(path.read_text()), json.loads(schema_text()))
+
+
+def test_a_new_configuration_stands_where_nothing_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken.yaml").write_text("mine")
+    for name, line in (
+        ("taken", "taken.yaml is there already; it stays as it is"),
+        ("../taken", 'name: given "../taken"; allowed: 2 to 32 lower-case letters, digits and hyphens, '),
+    ):
+        assert cli.main(["--new", name]) == 2
+        assert capsys.readouterr().err.startswith(line)
+    assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("taken.yaml", "mine")]
+
+
+def test_only_the_default_configuration_goes_where_templates_are_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my cluster.yaml").write_text("name: mine")
+    assert cli.main(["--config", "my cluster.yaml"]) == 0
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["build"]
+    assert (tmp_path / "build/templates/my-cluster/root.json").is_file()
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[path.stem for path in EXAMPLES])

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from generator.cli import default_out
+
 ROOT = Path(__file__).parents[3]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 PHONY = re.findall(r"^\.PHONY: ([a-z0-9-]+)$", MAKEFILE, re.MULTILINE)
-PROMISED = """templates check test slow lint format local package deploy delete purge diff preflight bench golden clean
-lock docs function e2e""".split()
+PROMISED = """new templates check test slow lint format local package deploy delete purge diff preflight bench golden
+clean lock docs function e2e""".split()
 SUITES = [target for target in PHONY if target.startswith("e2e-")]
 
 
@@ -80,7 +82,40 @@ def test_what_takes_long_is_printed(target: str) -> None:
 
 def test_a_list_of_parameters_reaches_deploy_word_by_word() -> None:
     printed = make("--dry-run", "deploy", "SET=Image=ami-1 Days=30", "PARAMS=params.json", "ROLLBACK=1").stdout
-    assert "--parameters params.json --set 'Image=ami-1' --set 'Days=30' --rollback" in " ".join(printed.split())
+    assert "--parameters 'params.json' --set 'Image=ami-1' --set 'Days=30' --rollback" in " ".join(printed.split())
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        *("examples/default.yaml", "examples/production.yaml", "my-cluster.yaml", "./my-cluster.yaml", "../a/b.c.yml"),
+        *("my clusters/the first.yaml", "/srv/cluster.json", "a.b/cluster"),
+    ],
+)
+def test_the_same_configuration_is_the_same_folder_for_every_target(config: str) -> None:
+    commands = commands_of_folders(f"CONFIG={config}", "PARAMS=my params.json")
+    for target, words in commands.items():
+        folder = default_out(config) + "/root.json" * (target == "preflight")
+        assert words[words.index("--template" if target == "preflight" else "--out") + 1] == folder
+        assert target == "generator" or words[words.index("--typed") + 1] == f"CONFIG={config}"
+    assert {words[words.index("--parameters") + 1] for words in commands.values() if "--parameters" in words} == {
+        "my params.json"
+    }
+
+
+def test_a_folder_that_was_typed_is_the_folder() -> None:
+    for target, words in commands_of_folders("OUT=any where/deeper").items():
+        assert target == "preflight" or words[words.index("--out") + 1] == "any where/deeper"
+        assert target == "generator" or words[words.index("--typed") + 1] == "OUT=any where/deeper"
+
+
+def commands_of_folders(*variables: str) -> dict[str, list[str]]:
+    """The words of each command that acts on a folder of templates, by its name."""
+    printed = make("--dry-run", "templates", "package", "deploy", "diff", "preflight", "BUCKET=b", *variables).stdout
+    commands = [shlex.split(line) for line in printed.splitlines() if " generator " in line or " deployment " in line]
+    found = {words[words.index("-m") + 1 + ("deployment" in words)]: words for words in commands}
+    assert found.keys() == {"generator", "package", "deploy", "diff", "preflight"}
+    return found
 
 
 def test_a_python_that_is_not_there_is_one_line() -> None:
