@@ -40,7 +40,15 @@ def client(service: str, tries: int = _TRIES, calls: Calls | None = None) -> Any
     """
     # boto3's own types list every service by name; adapters take any client.
     make: Any = boto3.client
-    config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": tries})
+    config = Config(
+        connect_timeout=2,
+        read_timeout=5,
+        retries={"mode": "standard", "total_max_attempts": tries},
+        # The default asks <account>.ddb.<region>.amazonaws.com as soon as credentials say their account (SDKs and Tools
+        # reference, "Account-based endpoints"). Only of the region's own name it is documented that a gateway endpoint
+        # leads there.
+        account_id_endpoint_mode="disabled",
+    )
     made = make(service, config=config)
     if calls is not None:
         calls.watch(made)
