@@ -96,6 +96,7 @@ class Setting(StrEnum):
     EDITORS = "editors"
     ADMINISTRATORS = "administrators"
     ACCESS_TABLE = "access-table"
+    TAGS = "tags"
 
 
 class AccessGroup(StrEnum):

@@ -88,7 +88,8 @@ def launch_template(
         }
     else:
         placement, extra = Placement(Tenancy=tenancy), {}
-    # Auto Scaling tags instances from its group; volumes and interfaces get theirs here.
+    # Auto Scaling tags instances from its group as well, whose value holds where both have a key. But when a group is
+    # created it tries a launch with these alone, and a policy may ask for an instance's tags then.
     tags = Tags(Name=description, **{names.CLUSTER_TAG: cluster_uuid})
     return LaunchTemplate(
         name,
@@ -122,7 +123,7 @@ def launch_template(
             # storage
             BlockDeviceMappings=volumes,
             TagSpecifications=[
-                TagSpecifications(ResourceType=kind, Tags=tags) for kind in ("volume", "network-interface")
+                TagSpecifications(ResourceType=kind, Tags=tags) for kind in ("instance", "volume", "network-interface")
             ],
             UserData=user_data,
             **extra,
@@ -153,11 +154,6 @@ def terminating_hook(default_result: str) -> LifecycleHookSpecification:
         HeartbeatTimeout=HEARTBEAT_SECONDS,
         DefaultResult=default_result,
     )
-
-
-def group_tags(tags: dict[str, Any], propagate: bool) -> list[dict[str, Any]]:
-    """Tags of an Auto Scaling group; a key may be an expression."""
-    return [{"Key": key, "Value": value, "PropagateAtLaunch": propagate} for key, value in tags.items()]
 
 
 def retain_on_abandon() -> InstanceLifecyclePolicy:

@@ -72,3 +72,5 @@ class Grant:
     tagged: bool = False
     # Granted with `access.ssm` only.
     sessions: bool = False
+    # Granted with `tags` only.
+    tags: bool = False

@@ -19,7 +19,7 @@ from troposphere import GetAtt, Output, Parameter, Ref, Tags, Template
 from troposphere.cloudformation import Stack
 
 from coordination.names import CLUSTER_TAG, IDENTITY_METADATA, Identity
-from generator import VERSION
+from generator import VERSION, tags
 from generator.config.model import ClusterConfig
 from generator.values import ClusterUuid, Origin, Value
 
@@ -77,6 +77,7 @@ class Layer(Generic[I, O]):
             parameter = Parameter(logical_id(name), Type=kind.parameter_type, Description=description)
             given[name] = kind(Ref(template.add_parameter(parameter)))
         outputs = self.build(template, config, self.inputs(**given))
+        tags.add(template, config.tags)
         for name, (_, description) in _border(self.outputs).items():
             value = getattr(outputs, name)
             if value is not None:

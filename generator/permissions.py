@@ -122,6 +122,8 @@ GRANTS: tuple[Grant, ...] = (
         (ssm.GetParameter, ssm.GetParameters, ssm.GetParametersByPath, ssm.PutParameter),
         On.PARAMETERS,
     ),
+    # PutParameter with tags needs it, too (Systems Manager guide, "Tagging parameters").
+    Grant(Role.CONTROL_PLANE, "TagSecrets", (ssm.AddTagsToResource,), On.PARAMETERS, tags=True),
     Grant(Role.CONTROL_PLANE, "WriteLogs", _LOG_WRITE, On.CONTROL_PLANE_LOGS),
     # control plane: itself and the other members
     Grant(

@@ -19,7 +19,7 @@ _EGRESS = "AWS::EC2::SecurityGroupEgress"
 
 def permissions_table() -> str:
     """A Markdown table of every statement of the roles' policies and of people's, as the templates of the default
-    configuration have them, and of those that `access.ssm` adds."""
+    configuration have them, and of those that `access.ssm` and `tags` add."""
     header = ["| role | may | on | only where | why | statement |", "| --- | --- | --- | --- | --- | --- |"]
     grants = {(f"{each.role.value}Policy", each.sid): each for each in GRANTS}
     rows = [
@@ -66,7 +66,7 @@ def _group(reference: Mapping[str, str]) -> str:
 
 def _statements(kind: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """Layer, logical id of the policy, and each of its statements."""
-    for name, body in templates(ClusterConfig(access=Access(ssm=True))).items():
+    for name, body in templates(ClusterConfig(access=Access(ssm=True), tags={"owner": "platform"})).items():
         for logical_id, resource in json.loads(body)["Resources"].items():
             if resource["Type"] == kind:
                 for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
@@ -82,7 +82,7 @@ def _permission(policy: str, grant: Grant | None, statement: Mapping[str, Any], 
     )
     on = _value(statement["Resource"]) if grant is None else grant.on.value
     reason = "" if grant is None else grant.reason
-    only_with = " (with `access.ssm`)" if grant is not None and grant.sessions else ""
+    only_with = "" if grant is None else _only_with(grant)
     return _line(
         policy.removesuffix("Policy"),
         actions,
@@ -91,6 +91,13 @@ def _permission(policy: str, grant: Grant | None, statement: Mapping[str, Any], 
         reason,
         f"{layer}: {statement['Sid']}{only_with}",
     )
+
+
+def _only_with(grant: Grant) -> str:
+    """The setting without which there is no such grant."""
+    if grant.sessions:
+        return " (with `access.ssm`)"
+    return " (with `tags`)" if grant.tags else ""
 
 
 _OPERATORS = {

@@ -18,7 +18,7 @@ from coordination.names import (
     UPDATE_CHECK_RESOURCE_TYPE,
     UPDATE_CHECK_TIMEOUT_SECONDS,
 )
-from generator import rendering
+from generator import rendering, tags
 from generator.config.model import ClusterConfig
 from generator.layer import Layer, Parent, Wire, logical_id, new_template
 from generator.layers import controlplane, database, iam, lifecycle, network, services, workers
@@ -232,6 +232,7 @@ def build(config: ClusterConfig) -> Root:
             DependsOn=[logical_id(layer.name) for layer in layers_with_groups],
         )
     )
+    tags.add(template, config.tags)
     for name, description, value in (
         ("ApiEndpoint", "URL of the Kubernetes API", Sub(f"https://${{Name}}:{API_PORT}", Name=net.api_endpoint_name)),
         ("ClusterUuid", "UUID of the cluster, which its tags, lifecycle hooks and SSM parameters carry", cluster_uuid),

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from coordination.names import URL_SUFFIXES
 from generator.config import ClusterConfig, parse
 from tests.breaks import BREAKS, Document, Draw
+from tests.compute_breaks import COMPUTE_BREAKS
 from tests.oidc_breaks import OIDC_BREAKS
 from tests.pem import CERTIFICATE
 
@@ -69,6 +70,7 @@ def valid_documents(draw: Draw) -> Document:
         "partition": draw(_PARTITIONS),
         "shape": "development" if development else "production",
         "zones": zones,
+        "tags": draw(_TAGS),
         "hostResourceGroups": [group for group in groups if group in used],
         "network": network,
         "kubernetes": {
@@ -87,7 +89,7 @@ def valid_documents(draw: Draw) -> Document:
 def invalid_configs(draw: Draw) -> Broken:
     """A valid configuration with one field broken, together with that field's path."""
     document = copy.deepcopy(draw(valid_documents()))
-    path = draw(st.sampled_from((*BREAKS, *OIDC_BREAKS)))(draw, document)
+    path = draw(st.sampled_from((*BREAKS, *OIDC_BREAKS, *COMPUTE_BREAKS)))(draw, document)
     return Broken(document, path)
 
 
@@ -133,6 +135,9 @@ _TAINTS = st.lists(
     st.fixed_dictionaries({"key": _KEYS, "value": _VALUES, "effect": st.sampled_from(_EFFECTS)}),
     max_size=3,
     unique_by=lambda taint: taint["key"],
+)
+_TAGS = st.dictionaries(_WORDS.filter(lambda key: key.lower() != "name"), _WORDS, max_size=3).filter(
+    lambda tags: len({key.casefold() for key in tags}) == len(tags)
 )
 _VOLUMES = st.fixed_dictionaries({"rootVolumeGib": st.integers(20, 1024), "etcdVolumeGib": st.integers(8, 1024)})
 _CHOICES = st.sampled_from(("create", "given"))

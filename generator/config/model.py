@@ -289,6 +289,16 @@ class ClusterConfig(_Section, frozen=True, kw_only=True):
     zones: Annotated[
         int, Meta(ge=1, le=6, description="Number of availability zones; their names are a root parameter.")
     ] = 3
+    # A hosted zone takes ten (Route 53 API reference, ChangeTagsForResource): its own holdfast:cluster and, of a stack
+    # that `make deploy` has created, holdfast:commit are two of them.
+    tags: Annotated[
+        dict[str, str],
+        Meta(
+            max_length=8,
+            description="Tags of your organisation, on everything that the cluster creates and that takes tags. "
+            "A change of them replaces every node.",
+        ),
+    ] = {}
     # Each becomes a pair of root parameters: the group's ARN and its license configuration's ARN.
     host_resource_groups: Annotated[
         tuple[HostGroupName, ...],

@@ -35,6 +35,7 @@ from generator.config.model import ClusterConfig
 from generator.grant import On, Role
 from generator.layer import Layer
 from generator.policies import GROUPS, attach, repositories
+from generator.tags import group_tags
 from generator.user_data import user_data
 from generator.values import (
     ClusterId,
@@ -236,7 +237,7 @@ def _group(config: ClusterConfig, inputs: Inputs, slot: int, machine: LaunchTemp
         InstanceLifecyclePolicy=compute.retain_on_abandon(),
         DeletionProtection="prevent-force-deletion",
         TerminationPolicies=["OldestLaunchTemplate", "OldestInstance"],
-        Tags=compute.group_tags(tags, propagate=True),
+        Tags=group_tags(tags, propagate=True),
         UpdatePolicy=UpdatePolicy(
             AutoScalingRollingUpdate=compute.RollingUpdate(
                 MaxBatchSize=1,

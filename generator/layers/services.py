@@ -6,6 +6,7 @@ Not made here, because CloudFormation cannot make a SecureString and a String ca
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -104,6 +105,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         Setting.EDITORS: _listed(inputs.editor_arns),
         Setting.ADMINISTRATORS: _listed(inputs.administrator_arns),
         Setting.ACCESS_TABLE: inputs.access_table_name,
+        Setting.TAGS: json.dumps(dict(sorted(config.tags.items())), ensure_ascii=False),
     }
     for name, value in settings.items():
         template.add_resource(
@@ -173,6 +175,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
             cluster_uuid=inputs.cluster_uuid,
             vpc_id=inputs.vpc_id,
             sessions=config.access.ssm,
+            tags=bool(config.tags),
         )
     return Outputs(ParameterPrefix(Sub(prefix)), session_document, session_policy_arn)
 

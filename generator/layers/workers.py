@@ -27,6 +27,7 @@ from coordination.names import (
 from generator import compute
 from generator.config.model import ClusterConfig, Pool
 from generator.layer import Layer
+from generator.tags import group_tags
 from generator.user_data import user_data
 from generator.values import (
     ClusterUuid,
@@ -182,8 +183,8 @@ def _group(config: ClusterConfig, pool: Pool, inputs: Inputs, machine: LaunchTem
         LifecycleHookSpecificationList=[compute.terminating_hook("CONTINUE")],
         TerminationPolicies=["OldestLaunchTemplate", "OldestInstance"],
         Tags=[
-            *compute.group_tags(tags, propagate=True),
-            *compute.group_tags(_autoscaler_tags(pool), propagate=False),
+            *group_tags(tags, propagate=True),
+            *group_tags(_autoscaler_tags(pool), propagate=False),
         ],
         UpdatePolicy=UpdatePolicy(
             AutoScalingRollingUpdate=compute.RollingUpdate(

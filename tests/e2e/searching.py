@@ -161,7 +161,7 @@ def secrets_in_ssm(cluster: ClusterHarness) -> dict[str, str]:
     expected = set()
     for each in sorted(prefixes):
         prefix, _, epoch = each.rpartition("/")
-        read = PkiStore(ssm, prefix, "").read(int(epoch))
+        read = PkiStore(ssm, prefix, "", {}).read(int(epoch))
         assert isinstance(read, Known), read
         found |= {f"{name} of epoch {epoch}": secret for name, secret in pki_secrets(read.value).items()}
         joining = JoinStore(ssm, prefix, "").read()

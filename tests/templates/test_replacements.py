@@ -21,6 +21,7 @@ def reworded(config: ClusterConfig) -> ClusterConfig:
     return replace(
         config,
         name="reworded",
+        tags={"reworded": "reworded"},
         network=replace(config.network, dns_allowed_domains=("reworded.example.com",) if made else ()),
         kubernetes=replace(config.kubernetes, privileged_namespaces=("reworded",), image_repositories=("reworded/*",)),
         access=replace(

@@ -137,7 +137,7 @@ def _control_plane(begun: _Begun) -> End:
         groups=ClusterGroups(autoscaling, client("ec2"), about.cluster_uuid),
         own_group=own_group,
         backups=_NoBackups(),
-        pki=PkiStore(ssm, about.parameters, settings.key_arn),
+        pki=PkiStore(ssm, about.parameters, settings.key_arn, settings.tags),
         stack=StackSignals(client("cloudformation"), settings.control_plane_stack, identity.instance_id),
         system=system,
         disk=EtcdDisk(root),

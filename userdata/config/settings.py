@@ -58,6 +58,8 @@ class ClusterSettings:
     """The ARNs of roles and users that may ask for a certificate of a group."""
     access_table: str
     """The name of the table in which they ask."""
+    tags: Mapping[str, str]
+    """The organisation's, for what nodes create."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,9 @@ def cluster_settings(found: Mapping[str, str]) -> ClusterSettings:
     if encryption and encryption not in set(Encryption):
         allowed = " or ".join(Encryption)
         problems.append(f"{Setting.NETWORK_ENCRYPTION} is {encryption[:80]!r}, allowed: {allowed}")
+    tags = _tags(found.get(Setting.TAGS, ""))
+    if found.get(Setting.TAGS) and tags is None:
+        problems.append(f"{Setting.TAGS} is {found[Setting.TAGS][:80]!r}, allowed: a JSON object of texts")
     if problems:
         raise SettingsError(problems)
     return ClusterSettings(
@@ -109,6 +114,7 @@ def cluster_settings(found: Mapping[str, str]) -> ClusterSettings:
         control_plane_stack=found[Setting.CONTROL_PLANE_STACK],
         autoscaler_role=found[Setting.AUTOSCALER_ROLE],
         access_table=found[Setting.ACCESS_TABLE],
+        tags=tags or {},
         listed={group: _listed(found[setting]) for group, setting in ACCESS_SETTINGS.items()},
     )
 
@@ -133,6 +139,17 @@ def pool_settings(text: str) -> PoolSettings:
 def _listed(text: str) -> tuple[str, ...]:
     """A list of names. SSM takes no empty value, so a comma that divides nothing stands for none."""
     return tuple(name for name in text.split(",") if name)
+
+
+def _tags(text: str) -> Mapping[str, str] | None:
+    """The tags by their keys; None where the text holds none."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        return None
+    return found
 
 
 def _is_range(text: str) -> bool:

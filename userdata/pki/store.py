@@ -16,12 +16,16 @@ _NOT_THERE = "ParameterNotFound"
 
 
 class PkiStore:
-    """The sets below `prefix` (`/holdfast/<uuid>`), encrypted with the key `key_id`, through a client of SSM."""
+    """The sets below `prefix` (`/holdfast/<uuid>`), encrypted with the key `key_id`, through a client of SSM.
 
-    def __init__(self, client: Any, prefix: str, key_id: str) -> None:
+    `tags` are put on each parameter.
+    """
+
+    def __init__(self, client: Any, prefix: str, key_id: str, tags: Mapping[str, str]) -> None:
         self._client = client
         self._prefix = prefix
         self._key_id = key_id
+        self._tags = [{"Key": key, "Value": value} for key, value in tags.items()]
 
     def store(self, epoch: int, pki: Pki) -> Stored:
         """Store the set. Unknown: some of it may be stored, and storing the same set again goes on with the rest.
@@ -55,7 +59,14 @@ class PkiStore:
         name = self._name(epoch, item)
         try:
             self._client.put_parameter(
-                Name=name, Value=content, Type="SecureString", KeyId=self._key_id, Tier="Standard", Overwrite=False
+                Name=name,
+                Value=content,
+                Type="SecureString",
+                KeyId=self._key_id,
+                Tier="Standard",
+                Overwrite=False,
+                # An empty list needs the permission to tag, too.
+                **({"Tags": self._tags} if self._tags else {}),
             )
         except AWS_ERRORS as error:
             # AWS quotes a value that it finds invalid: its words stay out.

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from generator.config.model import ClusterConfig
 from generator.config.problem import Problem
-from generator.config.rules import addresses, names, node_labels, oidc, oidc_claims, resolved_names, shape, tenancy
+from generator.config.rules import (
+    addresses,
+    names,
+    node_labels,
+    oidc,
+    oidc_claims,
+    resolved_names,
+    shape,
+    tags,
+    tenancy,
+)
 
 RULES = (
     *names.RULES,
@@ -17,6 +27,7 @@ RULES = (
     *resolved_names.RULES,
     *tenancy.RULES,
     *node_labels.RULES,
+    *tags.RULES,
     *oidc.RULES,
     *oidc_claims.RULES,
 )

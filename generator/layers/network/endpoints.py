@@ -24,7 +24,7 @@ def interface_services(config: ClusterConfig) -> dict[str, list[str]]:
     """Endpoint service -> the actions that nodes call through it."""
     return {
         service: actions
-        for prefix, actions in called_actions(sessions=config.access.ssm).items()
+        for prefix, actions in called_actions(sessions=config.access.ssm, tags=bool(config.tags)).items()
         if prefix not in GATEWAY_SERVICES
         for service in _SERVICES.get(prefix, (prefix,))
     }
@@ -47,7 +47,7 @@ def add(template: Template, config: ClusterConfig, network: Network, group: Secu
                 PolicyDocument=policy_dict([_own_account(actions, "aws:PrincipalAccount")]),
             )
         )
-    called = called_actions(sessions=config.access.ssm)
+    called = called_actions(sessions=config.access.ssm, tags=bool(config.tags))
     for service in GATEWAY_SERVICES:
         statements = [_own_account(called[service], "aws:PrincipalAccount", "aws:ResourceAccount")]
         if service == "s3":

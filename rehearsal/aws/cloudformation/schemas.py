@@ -21,6 +21,9 @@ class Schema:
     read_only: frozenset[str] = frozenset()
     properties: frozenset[str] = frozenset()
     taggable: bool = False
+    """Whether a stack's tags reach it, and go on to when they change."""
+    tag_property: str = ""
+    """Where a template says its tags; empty where it takes none."""
     known: bool = False
 
 
@@ -53,6 +56,7 @@ def schema_of(type_name: str) -> Schema:
         required=frozenset(raw.get("required") or ()),
         read_only=_paths(raw, "readOnlyProperties"),
         properties=frozenset(raw.get("properties") or ()),
+        tag_property=_path(tagging.get("tagProperty") or "/properties/Tags") if tagging.get("taggable") else "",
         taggable=bool(tagging.get("taggable")) and bool(tagging.get("tagUpdatable", True)),
         known=True,
     )

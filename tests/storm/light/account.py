@@ -260,6 +260,7 @@ class ClusterStack:
             Setting.NETWORK_ENCRYPTION: Encryption.WIREGUARD,
             **dict.fromkeys(ACCESS_SETTINGS.values(), ","),
             Setting.ACCESS_TABLE: "none",
+            Setting.TAGS: "{}",
         }
         assert values.keys() == set(Setting), set(Setting) ^ values.keys()
         for name, value in values.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.templates.mutations import access, compute, data, network, reading, sessions, stacks
+from tests.templates.mutations import access, compute, data, network, reading, sessions, stacks, tags
 from tests.templates.mutations.mutation import Mutation, change
 
 MUTATIONS: list[Mutation] = [
@@ -13,6 +13,7 @@ MUTATIONS: list[Mutation] = [
     *reading.MUTATIONS,
     *sessions.MUTATIONS,
     *stacks.MUTATIONS,
+    *tags.MUTATIONS,
 ]
 
 __all__ = ["MUTATIONS", "change"]

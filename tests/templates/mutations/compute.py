@@ -46,7 +46,7 @@ MUTATIONS = [
         "root/Resources/WorkersMemory/Properties/Parameters/SecurityGroupId",
         {"Fn::GetAtt": ["Network", "Outputs.ControlPlaneSecurityGroupId"]},
     ),
-    Mutation("volumes_and_interfaces_carry_the_clusters_tag", f"{_MACHINE}/TagSpecifications/0", GONE),
+    Mutation("instances_volumes_and_interfaces_carry_the_clusters_tag", f"{_MACHINE}/TagSpecifications/0", GONE),
     Mutation(
         "user_data_changes_with_what_nodes_read_of_their_pool", f"{_POOL_MACHINE}/UserData/Fn::Base64/Fn::Sub", "exit"
     ),

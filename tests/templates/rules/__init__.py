@@ -20,6 +20,7 @@ from tests.templates.rules import (  # noqa: F401
     sessions,
     stacks,
     storage,
+    tags,
     timing,
 )
 from tests.templates.rules.rule import RULES, violations

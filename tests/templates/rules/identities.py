@@ -112,6 +112,7 @@ SETTINGS = {
     "pod-cidr",
     "privileged-namespaces",
     "service-cidr",
+    "tags",
     "viewers",
     "worker-log-group",
 }

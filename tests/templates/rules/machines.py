@@ -97,8 +97,8 @@ def a_node_has_the_profile_and_the_group_of_its_role(cluster: Cluster) -> Iterat
 
 
 @rule
-def volumes_and_interfaces_carry_the_clusters_tag(cluster: Cluster) -> Iterator[str]:
-    """Auto Scaling tags instances; what belongs to them is tagged by the launch template."""
+def instances_volumes_and_interfaces_carry_the_clusters_tag(cluster: Cluster) -> Iterator[str]:
+    """Of what is made from a launch template, a stack's tags reach nothing, and a group's the instances alone."""
     for template, data in launch_templates(cluster):
         tagged = {
             specification["ResourceType"]
@@ -106,7 +106,7 @@ def volumes_and_interfaces_carry_the_clusters_tag(cluster: Cluster) -> Iterator[
             for tag in specification["Tags"]
             if tag["Key"] == "holdfast:cluster" and cluster.is_cluster_uuid(template.layer, tag["Value"])
         }
-        for kind in sorted({"volume", "network-interface"} - tagged):
+        for kind in sorted({"instance", "volume", "network-interface"} - tagged):
             yield f"{template}: its {kind} would not carry the cluster's tag"
 
 

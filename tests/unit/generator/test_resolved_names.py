@@ -51,7 +51,7 @@ def test_each_service_that_a_node_calls_has_a_name_that_is_answered(region: str)
     suffix = URL_SUFFIXES[session.get_partition_for_region(region)]
     names = domain_names(tuple(each.replace("${AWS::URLSuffix}", suffix) for each in texts(ClusterConfig())))
     # The SDK has no client of the messages of Session Manager.
-    called = [service for service in called_actions(sessions=True) if service != "ssmmessages"]
+    called = [service for service in called_actions(sessions=True, tags=True) if service != "ssmmessages"]
     asked = [str(urlsplit(session.client(service).meta.endpoint_url).hostname) for service in called]
     asked.append(f"ssmmessages.{region}.{suffix}")
     assert len(asked) > 5

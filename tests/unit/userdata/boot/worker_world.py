@@ -51,6 +51,7 @@ CHECKED = {
     "service-cidr": "172.20.0.0/16",
     "etcd-volume-gib": "20",
     "network-encryption": "wireguard",
+    "tags": "{}",
 }
 """Settings that are more than any text."""
 JOIN_DATA = "/h/join/data"

@@ -39,6 +39,7 @@ STORED = {
     "editors": "arn:aws:iam::123456789012:role/dev,arn:aws:iam::123456789012:user/bo,",
     "administrators": "arn:aws:iam::123456789012:role/ops,",
     "access-table": "access",
+    "tags": '{"owner": "Team Größe"}',
 }
 POOL = {
     "labels": {"tier": "batch"},
@@ -90,6 +91,7 @@ def test_all_pages_of_the_settings_are_read(client: Any, prefix: str) -> None:
             control_plane_stack=STORED["control-plane-stack"],
             autoscaler_role=STORED["autoscaler-role"],
             access_table="access",
+            tags={"owner": "Team Größe"},
             listed={
                 AccessGroup.VIEW: (),
                 AccessGroup.EDIT: ("arn:aws:iam::123456789012:role/dev", "arn:aws:iam::123456789012:user/bo"),
@@ -112,6 +114,7 @@ def test_every_problem_is_told_by_its_parameter(client: Any, prefix: str) -> Non
         "etcd-volume-gib": "7",
         "pod-cidr": "100.64.0.1/16",
         "network-encryption": "ipsec",
+        "tags": '{"owner": 1}',
     }
     put(client, prefix, {name: value for name, value in {**STORED, **wrong}.items() if name != "key-arn"})
     assert read_cluster(client, prefix) == InvalidSettings(
@@ -121,6 +124,7 @@ def test_every_problem_is_told_by_its_parameter(client: Any, prefix: str) -> Non
             f"{prefix}/settings/etcd-volume-gib is '7', allowed: a whole number from 8",
             f"{prefix}/settings/pod-cidr is '100.64.0.1/16', allowed: a range such as 10.0.0.0/16",
             f"{prefix}/settings/network-encryption is 'ipsec', allowed: wireguard or none",
+            f"""{prefix}/settings/tags is '{{"owner": 1}}', allowed: a JSON object of texts""",
         )
     )
 

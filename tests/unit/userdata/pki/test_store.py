@@ -31,7 +31,7 @@ def client(aws: LocalAws) -> Any:
 
 @pytest.fixture
 def store(client: Any, key_arn: str) -> PkiStore:
-    return PkiStore(client, PREFIX, key_arn)
+    return PkiStore(client, PREFIX, key_arn, {})
 
 
 @pytest.fixture
@@ -76,6 +76,20 @@ def test_each_item_is_a_parameter_of_its_own_encrypted_with_the_clusters_key(
     }
 
 
+def test_each_item_carries_the_organisations_tags_from_its_creation_on(client: Any, epoch: int, key_arn: str) -> None:
+    store = PkiStore(client, PREFIX, key_arn, {"owner": "platform"})
+    assert store.store(epoch, MINE) == Done()
+    names = [f"{PREFIX}/{epoch}/{item}" for item in material.ITEMS]
+    found = [client.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"] for name in names]
+    assert found == [[{"Key": "owner", "Value": "platform"}]] * len(names)
+
+
+def test_without_tags_none_are_given_for_they_would_need_a_permission(client: Any, store: PkiStore, epoch: int) -> None:
+    writes = calls_of(client, "PutParameter")
+    store.store(epoch, MINE)
+    assert [write for write in writes if "Tags" in write] == []
+
+
 def test_storing_the_same_set_again_is_done(store: PkiStore, epoch: int) -> None:
     assert [store.store(epoch, MINE), store.store(epoch, MINE)] == [Done(), Done()]
 
@@ -118,7 +132,7 @@ def test_a_repetition_by_botocore_that_finds_its_own_first_try_is_done(aws: Loca
         return answer
 
     repeating._endpoint.http_session.send = send
-    store = PkiStore(repeating, PREFIX, key_arn)
+    store = PkiStore(repeating, PREFIX, key_arn, {})
     assert store.store(epoch, MINE) == Done()
     assert next(lost) > len(material.ITEMS) + 1
     assert store.read(epoch) == Known(MINE)
@@ -131,7 +145,7 @@ def test_a_run_that_ends_after_any_item_is_finished_by_storing_again(
     lose_replies(client, "PutParameter", lost_from, lost_from)
     refuse(client, "GetParameter", "InternalServerError")
     assert isinstance(store.store(epoch, MINE), Unknown)
-    later = PkiStore(connect(client.meta.endpoint_url, client.meta.region_name, tries=1), PREFIX, key_arn)
+    later = PkiStore(connect(client.meta.endpoint_url, client.meta.region_name, tries=1), PREFIX, key_arn, {})
     assert later.store(epoch, MINE) == Done()
     assert later.read(epoch) == Known(MINE)
 
