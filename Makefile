@@ -1,4 +1,6 @@
 # Holdfast's commands; `make` lists them. Each target makes the virtual environment it needs under .venv/ by itself.
+# `make help` and docs/commands.md are made of lines of three kinds: `##@` begins a group, `##=` describes a variable that
+# may be given, and `##` behind a target says what it does.
 
 PYTHON ?= python3
 # The cluster configuration, where its templates go, and the stack that is deployed from them. Templates of the default
@@ -37,36 +39,63 @@ $(GENERATE) $(CHECK) $(CHECKOV): .venv/%:
 shell_files = $(shell git ls-files -z | xargs -0 awk 'FNR == 1 && /^\#!.*[\/ ](ba)?sh( |$$)/ { print FILENAME }')
 go_files = $(shell git ls-files '*.go')
 
+##@ Help
+
 .PHONY: help
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' ' \
+		/^##@ / { printf "%s%s%s\n", variables, between, substr($$0, 5); variables = ""; between = "\n" } \
+		/^##= / { split(substr($$0, 5), part, " ## "); \
+			variables = variables sprintf("    %-24s %s\n", part[1], part[2]) } \
+		/^[a-z0-9-]+:.*## / { printf "  %-26s %s\n", $$1, $$2 } \
+		END { printf "%s", variables }' $(firstword $(MAKEFILE_LIST))
 
-# generate
+##@ Generate
+##= CONFIG=FILE ## Cluster configuration (examples/default.yaml)
+##= OUT=FOLDER ## Folder of the generated templates (templates, or build/templates/<name> of another CONFIG)
+##= NAME=my-cluster ## Name of a new configuration, written to my-cluster.yaml
 
 .PHONY: new
-new: $(GENERATE) ## Write a configuration to begin with, NAME=my-cluster: my-cluster.yaml
+new: $(GENERATE) ## Write a configuration to begin with
 	@$(generate_python) -m generator --new '$(NAME)'
 
 .PHONY: templates
-templates: $(GENERATE) ## Write the templates of CONFIG=my-cluster.yaml to OUT=build/templates/my-cluster (of the default example to templates)
+templates: $(GENERATE) ## Write the templates of CONFIG= to OUT=
 	@$(generate_python) -m generator --config '$(CONFIG)' --out '$(OUT)'
 
 .PHONY: docs
-docs: $(GENERATE) ## Write the generated parts of the documentation, and the schema of configurations
+docs: $(GENERATE) ## Regenerate the generated parts of the documentation, and the schema of configurations
 	@$(generate_python) -m generator --docs
 	@$(generate_python) -m generator --schema generator/config/schema.json
 
 .PHONY: function
-function: build/reconcile.zip ## Build the reconcile function's code, build/reconcile.zip
+function: build/reconcile.zip ## Build the reconcile function's package, build/reconcile.zip
 
 .PHONY: build/reconcile.zip
 build/reconcile.zip: $(CHECK)
 	@$(check_python) -m functions.package --out $@
 
-# check
+##@ Check
+##= ARGS='...' ## Passed on to pytest
+##= WORKERS=4 ## Test processes that run at the same time
+##= PROPERTIES=100 ## How many random configurations `make slow` lints
+##= TIMES=5 ## How often a measurement or a random step is repeated
+##= REPLACING=1 ## Measure replacements of control planes only
+##= UPDATING=1 ## Measure updates only
+##= JSON=1 ## Print JSON for programs
+##= SEED=7 ## Seed of what is drawn at random (a new one each time)
+##= ROUNDS=300 ## Rounds of a storm (10)
+##= FIRST=0 ## Number of the first round
+##= FAULTS='...' ## One schedule to play, as a round's line shows it
+##= KINDS=a,b ## Kinds of faults to draw (all)
+##= SLOTS=3|5 ## Control planes of each round (both, at random)
+##= SETTLE=SECONDS ## How long a storm waits for the cluster to settle
+##= KEEP_GOING=1 ## Go on after a round with findings
+##= SHRINK=0 ## Do not look for the smallest schedule that still fails
+##= FULL=1 ## Storm on the local cloud: real instances, real Kubernetes (needs root)
 
 .PHONY: check
-check: lint test ## Everything that CI runs: lint, then test
+check: lint test ## Run lint and test: what CI runs before the suites that need root
 
 .PHONY: lint
 lint: $(CHECK) ## Style, types, import rules, shell, Go where it is installed, and whether generated files are current
@@ -108,20 +137,20 @@ model: $(CHECK) ## Explore founding, restoring and membership state by state; `m
 	@$(check_python) -m tests.model
 
 .PHONY: storm
-storm: $(CHECK) ## Random faults on a real etcd while clients write (SEED=7 ROUNDS=300 KEEP_GOING=1 JSON=1 FULL=1, FAULTS='…': docs/storm.md)
+storm: $(CHECK) ## Random faults on a real etcd while clients write (docs/storm.md)
 	@$(check_python) -m tests.storm $(if $(FULL),--full) $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(FIRST),--first $(FIRST)) $(if $(FAULTS),--faults '$(FAULTS)') $(if $(KINDS),--kinds $(KINDS)) \
 		$(if $(SLOTS),--slots $(SLOTS)) $(if $(SETTLE),--settle $(SETTLE)) $(if $(KEEP_GOING),--keep-going) \
 		$(if $(filter 0,$(SHRINK)),--no-shrinking) $(if $(KEEP),--keep) $(if $(JSON),--json)
 
 .PHONY: golden
-golden: $(CHECK) ## Write golden templates, the list of moto corrections and IAM's catalogue anew, for git diff
+golden: $(CHECK) ## Regenerate golden templates, the list of moto corrections and IAM's catalogue (review with git diff)
 	@$(check_python) -m tests.templates.golden
 	@$(check_python) -m tests.rehearsal.corrections_table
 	@$(check_python) -m tests.rehearsal.iam_catalog
 
 .PHONY: addons
-addons: $(CHECK) ## Render the chart of Cilium anew into imagebuilder/addons/rendered, for git diff (needs Go)
+addons: $(CHECK) ## Re-render the Cilium chart into imagebuilder/addons/rendered (needs Go; review with git diff)
 	@$(check_python) -m rehearsal.binaries.charts
 
 .PHONY: oracle
@@ -136,17 +165,22 @@ format: $(CHECK) ## Format Python, shell and Go in place
 	@! command -v gofmt >/dev/null || gofmt -w $(go_files)
 
 .PHONY: bench
-bench: $(CHECK) ## Measure generation, `make local` and sizes (JSON=1 for machines; REPLACING=1 or UPDATING=1, TIMES=5: replacements beside by hand, updates beside their parts)
+bench: $(CHECK) ## Measure generation, `make local` and sizes; replacements and updates of a real cluster (REPLACING=1, UPDATING=1)
 	@$(check_python) -m tests.bench $(if $(JSON),--json) $(if $(REPLACING),--replacing) $(if $(UPDATING),--updating) \
 		$(if $(TIMES),--times $(TIMES))
 
-# the local AWS
+##@ Local AWS
+##= KEEP=1 ## Leave it running until Ctrl-C
 
 .PHONY: local
-local: $(CHECK) ## Deploy CONFIG on an AWS that runs here, then delete it (KEEP=1: leave it running)
+local: $(CHECK) ## Deploy CONFIG to an AWS that runs on this machine, then delete it
 	@$(check_python) -m rehearsal.local '$(CONFIG)' $(if $(KEEP),--keep)
 
-# the local cloud: that AWS with machines that boot. Needs root; see docs/rehearsal.md.
+##@ Local cloud: the local AWS with instances that boot (needs root: docs/rehearsal.md)
+##= MINOR=1.36 ## Kubernetes minor that boots (the newest)
+##= SCENARIO=NAME ## Play a scenario: replace, replace-random, update, or a file
+##= NEWEST=1 ## Build the newest Kubernetes minor only
+##= I=INSTANCE ## Instance that gets a shell
 
 cloud = @$(check_python) -m rehearsal.cloud
 # A file, or the name of one of rehearsal/scenarios/*.yaml; random steps TIMES= times, drawn with SEED=.
@@ -154,22 +188,28 @@ scenario = @$(check_python) -m rehearsal.scenarios $(SCENARIO) --config '$(CONFI
 	$(if $(TIMES),--times $(TIMES)) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json)
 
 .PHONY: rehearsal-binaries
-rehearsal-binaries: $(CHECK) ## Build Kubernetes and its parts from Go modules into the cache (NEWEST=1: one minor)
+rehearsal-binaries: $(CHECK) ## Build Kubernetes and its parts from Go modules into the cache
 	@$(check_python) -m rehearsal.binaries $(if $(NEWEST),--newest) $(if $(JSON),--json)
 
 .PHONY: rehearsal-lock
-rehearsal-lock: $(CHECK) ## Pin the Go modules of imagebuilder/versions.json anew (go.mod, go.sum)
+rehearsal-lock: $(CHECK) ## Re-pin the Go modules of imagebuilder/versions.json (go.mod, go.sum)
 	@$(check_python) -m rehearsal.binaries --lock
 
 .PHONY: rehearse
-rehearse: $(CHECK) ## Deploy CONFIG where instances really boot, look at the cluster, delete it (KEEP=1: leave it running, MINOR=1.36, SCENARIO=replace: play it)
+rehearse: $(CHECK) ## Deploy CONFIG where instances really boot, look at the cluster, delete it
 	$(if $(SCENARIO),$(scenario),$(cloud) rehearse '$(CONFIG)') $(if $(KEEP),--keep) $(if $(MINOR),--minor $(MINOR))
 
 .PHONY: rehearse-shell
 rehearse-shell: $(CHECK) ## Open a shell inside instance I= of a running rehearsal
 	$(cloud) shell $(I)
 
-# The suites in which instances boot, by what is tested: each takes less than an hour, most a quarter of one.
+.PHONY: rehearsal-clean
+rehearsal-clean: $(CHECK) ## Remove what rehearsals that were killed left behind
+	$(cloud) clean
+
+##@ End-to-end tests: each takes less than an hour, most a quarter of one (need root)
+
+# By what is tested.
 e2e_suites := founding joining replacing replacing-faults updates updates-five deleting scenarios cluster lifetimes \
 	security access machines
 e2e = @$(check_python) -m pytest --durations=20 --slowest-files=20 $(ARGS)
@@ -230,11 +270,25 @@ e2e-access: $(CHECK) ## People ask for certificates, look at the cluster from ou
 e2e-machines: $(CHECK) ## Networks, balancers, instances and kubeadm, and 20 random up/kill/down cycles
 	@HOLDFAST_CYCLES=20 $(check_python) -m pytest --durations=20 --slowest-files=20 $(ARGS) tests/machines
 
-.PHONY: rehearsal-clean
-rehearsal-clean: $(CHECK) ## Remove what rehearsals that were killed left behind
-	$(cloud) clean
-
-# a real account, with the caller's credentials and region (REGION= names another)
+##@ Deploy to an account, with your credentials (README: Deploy to an account, step by step)
+##= STACK=NAME ## Name of the root stack (holdfast)
+##= REGION=NAME ## AWS region (that of the environment or the profile)
+##= PARAMS=FILE ## JSON file of parameters: {"Key": "Value"}
+##= SET='Key=Value ...' ## Parameters that override those of PARAMS; kept values need not be given again
+##= TAGS='Key=Value ...' ## Tags of the stack and of everything in it
+##= BUCKET=NAME ## S3 bucket that templates and code are uploaded to
+##= PREFIX=PATH ## What the keys of uploads begin with (nothing)
+##= KMS_KEY=ID ## KMS key that encrypts uploads (the bucket's default encryption)
+##= ROLLBACK=1 ## Allow replacements of resources, and roll back where the update fails
+##= SECURITY=1 ## Allow what opens a policy or a security group
+##= YES=1 ## Do not ask before nodes, pools or the stack go
+##= EXIT_CODE=1 ## End with 3 where anything would change
+##= CLUSTER=NAME|UUID ## Deleted cluster to purge
+##= CONFIRM=UUID ## Do not ask before the purge of this cluster
+##= GROUP=view|edit|admin ## Group of the certificate (view)
+##= HOURS=8 ## How long the certificate is valid: 1 to 24
+##= FILE=PATH ## Where the kubeconfig is written (build/<stack>.kubeconfig)
+##= SERVER=https://... ## Address of the API, where it is not reached by its own name
 
 deployment = @$(check_python) -m deployment
 region = $(if $(REGION),--region $(REGION))
@@ -247,50 +301,52 @@ stack = --stack $(STACK) --out '$(OUT)' $(typed) $(if $(BUCKET),--bucket $(BUCKE
 upload = --bucket "$(BUCKET)" $(if $(PREFIX),--prefix $(PREFIX)) $(if $(KMS_KEY),--kms-key $(KMS_KEY))
 
 .PHONY: preflight
-preflight: $(CHECK) ## Check values, quotas, zones, a given network, images and instance types for CONFIG= and STACK= (PARAMS=params.json, JSON=1)
+preflight: $(CHECK) ## Check parameters, quotas, zones, a given network, AMIs and instance types for CONFIG= and STACK=
 	$(deployment) preflight $(region) --stack $(STACK) --template '$(OUT)/root.json' $(typed) $(parameters) $(if $(JSON),--json)
 
 .PHONY: package
-package: function ## Upload the templates of CONFIG= and code to BUCKET= (PREFIX=, KMS_KEY=), write build/packaged/<OUT>.json
+package: function ## Upload the templates of CONFIG= and code to BUCKET=, write build/packaged/<OUT>.json
 	$(deployment) package $(region) --out '$(OUT)' $(typed) --code build $(upload) $(if $(stack_was_typed),--stack $(STACK))
 
 .PHONY: deploy
-deploy: $(CHECK) ## Create or update STACK= from what CONFIG= was packaged to (PARAMS=params.json, SET='Key=Value …', TAGS=, ROLLBACK=1 lets replacements pass, SECURITY=1 what opens, YES=1 nodes that go)
+deploy: $(CHECK) ## Create or update STACK= from what was packaged of CONFIG=
 	$(deployment) deploy $(region) $(stack) $(if $(ROLLBACK),--rollback) $(if $(SECURITY),--security) $(if $(YES),--yes)
 
 .PHONY: diff
-diff: $(CHECK) ## Print what deploy of CONFIG= would change in STACK=, and change nothing (JSON=1, EXIT_CODE=1: fail where anything would)
+diff: $(CHECK) ## Print what deploy of CONFIG= would change in STACK=, and change nothing
 	$(deployment) diff $(region) $(stack) $(if $(JSON),--json) $(if $(EXIT_CODE),--exit-code)
 
 .PHONY: rollback
-rollback: $(CHECK) ## Take STACK= back after an update that has failed (UPDATE_FAILED)
+rollback: $(CHECK) ## Roll STACK= back after an update that has failed (UPDATE_FAILED)
 	$(deployment) rollback $(region) --stack $(STACK)
 
 .PHONY: status
-status: $(CHECK) ## Tell the state of the cluster STACK= on one screen, and who has to act (JSON=1)
+status: $(CHECK) ## Print the state of the cluster STACK= on one screen, and who has to act
 	$(deployment) status $(region) --stack $(STACK) $(if $(JSON),--json)
 
 .PHONY: follow
-follow: $(CHECK) ## Tell what happens in STACK= and its cluster as it comes: to the end of what goes on, or until Ctrl-C
+follow: $(CHECK) ## Print what happens in STACK= and its cluster as it comes: to the end of the operation, or until Ctrl-C
 	$(deployment) follow $(region) --stack $(STACK)
 
 .PHONY: delete
-delete: $(CHECK) ## Delete STACK= after a question (YES=1), and say what stays and what it costs
+delete: $(CHECK) ## Delete STACK= after a question, then list what is retained and its cost
 	$(deployment) delete $(region) --stack $(STACK) $(if $(YES),--yes)
 
 .PHONY: purge
-purge: $(CHECK) ## Remove for good what a delete kept of CLUSTER=<name or uuid> (CONFIRM=<uuid>)
+purge: $(CHECK) ## Remove for good what a delete retained of CLUSTER=
 	$(deployment) purge $(region) "$(CLUSTER)" $(if $(CONFIRM),--confirm $(CONFIRM))
 
 .PHONY: kubeconfig
-kubeconfig: $(CHECK) ## Get a certificate for kubectl from STACK= in your own name (GROUP=view|edit|admin, HOURS=8, FILE=, SERVER=https://…)
+kubeconfig: $(CHECK) ## Get a kubeconfig for STACK= in your own name
 	$(deployment) kubeconfig $(region) --stack $(STACK) $(if $(GROUP),--group $(GROUP)) $(if $(HOURS),--hours $(HOURS)) \
 		$(if $(FILE),--file '$(FILE)') $(if $(SERVER),--server '$(SERVER)')
 
-# the project itself
+##@ The project itself
+##= PYTHON=PROGRAM ## Python 3.11 or newer that the environments are made with (python3)
+##= UPGRADE=1 ## Move every dependency to its newest version
 
 .PHONY: lock
-lock: ## Resolve requirements/*.in into the lock files (UPGRADE=1: to the newest versions)
+lock: ## Resolve requirements/*.in into the lock files
 	@$(PYTHON) requirements/lock.py $(if $(UPGRADE),--upgrade)
 
 .PHONY: clean

@@ -1,6 +1,6 @@
 """Names and numbers that the templates and run time share, each once: tags, hooks, SSM paths, items, units, time-outs.
 
-The one module of coordination that the generator may import, so it stands on the standard library alone. Templates
+With `release` what the generator may import of coordination, so it stands on the standard library alone. Templates
 pass the functions below what CloudFormation replaces by the value: `launching_hook("${ClusterUuid}")`.
 """
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from coordination.names import IDENTITY_METADATA, Identity
 from deployment.templates import Body
 
 _METADATA = "Metadata"
-_CHECKOUT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -56,21 +52,6 @@ def with_commit(body: Body, commit: str) -> Body:
     if not commit or not isinstance(said, Mapping):
         return body
     return body | {_METADATA: body[_METADATA] | {IDENTITY_METADATA: {**said, Identity.COMMIT.value: commit}}}
-
-
-def commit() -> str:
-    """The commit that is checked out here, with -dirty where tracked files differ from it; empty outside a checkout.
-
-    https://git-scm.com/docs/git-describe
-    """
-    command = ["git", "describe", "--always", "--dirty", "--exclude=*", "--abbrev=40"]
-    # A checkout of something else around this one has commits of its own.
-    environment = os.environ | {"GIT_CEILING_DIRECTORIES": str(_CHECKOUT.parent)}
-    try:
-        done = subprocess.run(command, cwd=_CHECKOUT, env=environment, capture_output=True, text=True, check=False)
-    except OSError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _metadata(body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
+from coordination import release
 from deployment import clusters, digests, identity, stacks, staging, templates
 from deployment.aws import Aws
 from deployment.aws import code as error_code
@@ -101,7 +102,7 @@ def run(
     """
     _remove(output)
     _refuse_other_cluster(aws, template, typed)
-    packaged = package(aws, template, target, cli, code=code, commit=identity.commit(), typed=typed)
+    packaged = package(aws, template, target, cli, code=code, commit=release.commit(), typed=typed)
     _write(digests.beside(output), digests.text_of(digests.of_tree(packaged)))
     _write(output, packaged.text)
     print(f"{output} refers to uploads in s3://{target.bucket}/{target.prefix or ''}")

@@ -70,7 +70,11 @@ def write(target: Path, content: bytes) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the bundle and say where it is. Exit code 1 where it cannot be written."""
-    parser = argparse.ArgumentParser(prog="python -m functions.package", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m functions.package",
+        description=(__doc__ or "").splitlines()[0],
+        epilog="exit codes: 0 written, 1 it cannot be written, 2 bad input",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to write the zip")
     parser.add_argument("--json", action="store_true", help="print path, size in bytes and sha256 as JSON")
     options = parser.parse_args(arguments)

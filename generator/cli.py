@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from generator.config import ClusterConfig
 
+from coordination.release import Print
+
 DEFAULT_CONFIG = "examples/default.yaml"
 DEFAULT_OUT = "templates"
 
@@ -179,17 +181,24 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", metavar="FILE", default=DEFAULT_CONFIG, help="configuration (%(default)s)")
+    parser.add_argument("--version", action=Print, nargs=0, help="print version and commit, and end")
+    parser.add_argument("--config", metavar="FILE", default=DEFAULT_CONFIG, help="configuration (default: %(default)s)")
     parser.add_argument(
         "--out",
         metavar="DIR",
-        help="where templates go (build/templates/<name of the configuration>, of the default one templates)",
+        help="where templates go (default: templates, or build/templates/<name> of another configuration)",
     )
     parser.add_argument("--check", action="store_true", help="compare with what is there, write nothing")
     parser.add_argument("--json", action="store_true", help="report files, bytes and resources as JSON")
     other = parser.add_mutually_exclusive_group()
-    other.add_argument("--schema", metavar="FILE", help="write the configuration's JSON Schema instead; - prints it")
+    other.add_argument(
+        "--schema",
+        metavar="FILE",
+        help="write the configuration's JSON Schema instead; - prints it (default: templates)",
+    )
     other.add_argument("--validate", action="store_true", help="check the configuration only; --json prints it in full")
-    other.add_argument("--new", metavar="NAME", help="write a configuration to begin with instead, NAME.yaml")
+    other.add_argument(
+        "--new", metavar="NAME", help="write a configuration to begin with instead, NAME.yaml (default: templates)"
+    )
     other.add_argument("--docs", action="store_true", help="write the generated parts of the documentation instead")
     return parser

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from generator.commands import commands_tables
 from generator.config.model import ClusterConfig, Network, Pool
 from generator.reference import permissions_table, ports_table
 from generator.root import templates, wires
@@ -122,6 +123,7 @@ _PARAMETER_CONFIGURATIONS = {
 PARTS = (
     Part("docs/architecture.md", "map", layer_map),
     Part("README.md", "parameters", parameters_table),
+    Part("docs/commands.md", "commands", commands_tables),
     Part("docs/permissions.md", "permissions", permissions_table),
     Part("docs/ports.md", "ports", ports_table),
 )

@@ -19,7 +19,8 @@ from troposphere import GetAtt, Output, Parameter, Ref, Tags, Template
 from troposphere.cloudformation import Stack
 
 from coordination.names import CLUSTER_TAG, IDENTITY_METADATA, Identity
-from generator import VERSION, tags
+from coordination.release import VERSION
+from generator import tags
 from generator.config.model import ClusterConfig
 from generator.values import ClusterUuid, Origin, Value
 

@@ -33,9 +33,13 @@ def command(templates: Sequence[Path], region: str) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Lints and returns cfn-lint's exit code."""
-    parser = argparse.ArgumentParser(prog="python -m rehearsal.lint", description="Runs cfn-lint over templates.")
+    parser = argparse.ArgumentParser(
+        prog="python -m rehearsal.lint",
+        description="Runs cfn-lint over templates.",
+        epilog="exit codes: 0 no finding, 2 bad input, else a sum: 2 errors, 4 warnings, 8 information",
+    )
     parser.add_argument("--region", required=True, help="whose resource types and properties hold")
-    parser.add_argument("templates", nargs="+", type=Path)
+    parser.add_argument("templates", nargs="+", type=Path, help="files of templates")
     options = parser.parse_args(arguments)
     return subprocess.run(command(options.templates, options.region), check=False).returncode
 

@@ -157,12 +157,19 @@ def say(act: str, **facts: str) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(
-        prog="python -m rehearsal.node_stub", description="Stands in for the nodes of clusters."
+        prog="python -m rehearsal.node_stub",
+        description="Stands in for the nodes of clusters.",
+        epilog="exit codes: 0 after a clean stop, 2 for bad input",
     )
     parser.add_argument("--endpoint", required=True, help="address of the local AWS")
-    parser.add_argument("--region", required=True)
-    parser.add_argument("--poll-seconds", type=float, default=POLL_SECONDS, help="real seconds between two rounds")
-    parser.add_argument("--cluster", help="uuid of the only cluster to stand in for; all clusters without it")
+    parser.add_argument("--region", required=True, help="region of the clusters")
+    parser.add_argument(
+        "--poll-seconds",
+        type=float,
+        default=POLL_SECONDS,
+        help="real seconds between two rounds (default: %(default)s)",
+    )
+    parser.add_argument("--cluster", help="uuid of the only cluster to stand in for (default: all)")
     parser.add_argument("--voters", action="store_true", help="write a voter's row for every control-plane instance")
     parser.add_argument("--stop-with-stdin", action="store_true", help="stop when standard input is closed")
     options = parser.parse_args(arguments)

@@ -21,8 +21,12 @@ EXIT_CODES: Mapping[End, int] = {End.SERVES: 0, End.STOPPED: 0, End.FAILED: 3}
 
 def main(arguments: Sequence[str]) -> int:
     """Run one of the programs; its exit code."""
-    parser = argparse.ArgumentParser(prog="holdfast-node", description="Makes this machine a node, and keeps it one.")
-    commands = parser.add_subparsers(dest="command", required=True)
+    parser = argparse.ArgumentParser(
+        prog="holdfast-node",
+        description="Makes this machine a node, and keeps it one.",
+        epilog="exit codes: 0 done, or a boot that must not start anything; 1 failed; 2 bad input; 3 a failed boot",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("boot", help="initialise or join the cluster; started by the unit holdfast-boot")
     commands.add_parser("agent", help="keep this node and its cluster healthy; started by the unit holdfast-agent")
     commands.add_parser("logs", help="ship this node's logs; started by the unit holdfast-logs")

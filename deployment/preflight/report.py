@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 
 from deployment.preflight.finding import Finding, State, Topic
 
-EXIT_CODES = (
-    "exit code: 0 nothing is wrong (warnings and notes may be told), 1 something is wrong, 2 bad input, "
-    "3 something could not be asked, and nothing of the rest is wrong"
-)
+EXIT_CODES = """exit codes:
+  0  nothing is wrong; there may be warnings and notes
+  1  something is wrong
+  2  bad input
+  3  something could not be asked, and nothing of the rest is wrong"""
 """For people; `exit_code` decides it."""
 
 _STATES = list(State)

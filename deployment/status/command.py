@@ -18,7 +18,10 @@ from deployment.status.gather import Sources
 SCREEN = Size(columns=100, rows=10)
 """A healthy cluster of three slots fits into forty lines of it."""
 
-EXIT_CODES = "exit code: 0 nobody has to act, 1 somebody has to act, 2 bad input, or not everything could be found out"
+EXIT_CODES = """exit codes:
+  0  nobody has to act
+  1  somebody has to act
+  2  bad input, or not everything could be found out"""
 """For people; coordination.report.parts.Verdict has the numbers."""
 
 

@@ -17,6 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m imagebuilder.addons",
         description="Writes the manifests of add-ons below a root, and prints the container images that they need.",
+        epilog="exit codes: 0 written, 1 they cannot be written, 2 bad input",
     )
     parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="where the image's / is")
     parser.add_argument("--minor", required=True, help="of Kubernetes, as 1.37")
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="append",
         default=[],
         metavar="REFERENCE=REFERENCE",
-        help="an image and where it comes from instead, with its digest; once for each",
+        help="an image and where it comes from instead, with its digest; once for each (default: all as they are)",
     )
     parser.add_argument("--without-digests", action="store_true", help="for a look at the manifests: not for an image")
     options = parser.parse_args(arguments)

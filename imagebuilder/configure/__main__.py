@@ -14,11 +14,16 @@ from imagebuilder.configure import CgroupDriver, Settings, entries, write
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write everything below the root and print its paths. 1 where it cannot be written."""
     parser = argparse.ArgumentParser(
-        prog="python -m imagebuilder.configure", description="Writes the configuration of a machine image below a root."
+        prog="python -m imagebuilder.configure",
+        description="Writes the configuration of a machine image below a root.",
+        epilog="exit codes: 0 written, 1 it cannot be written, 2 bad input",
     )
     parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="where the image's / is")
     parser.add_argument("--sandbox-image", required=True, metavar="NAME", help="kubeadm's pause image")
-    parser.add_argument("--cgroup-driver", choices=get_args(CgroupDriver), default="systemd")
+    drivers = get_args(CgroupDriver)
+    parser.add_argument(
+        "--cgroup-driver", choices=drivers, default="systemd", help="of kubelet and containerd (default: %(default)s)"
+    )
     parser.add_argument("--restrict-oom-score", action="store_true", help="for machines without CAP_SYS_RESOURCE")
     options = parser.parse_args(arguments)
     settings = Settings(options.sandbox_image, options.cgroup_driver, options.restrict_oom_score)

@@ -20,7 +20,11 @@ from rehearsal.shutdown import shutdown_event
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m rehearsal.aws", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m rehearsal.aws",
+        description=__doc__,
+        epilog="exit codes: 0 after a clean stop, 1 when the port cannot be bound, 2 for bad input",
+    )
     add_options(parser)
     return parser.parse_args(argv)
 

@@ -10,10 +10,12 @@ from rehearsal.aws.site import Site
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Where it listens, how fast its clock runs, where it keeps logs, what it plays, and when it ends."""
-    parser.add_argument("--port", type=int, default=0, help="loopback port; 0 takes a free one (default)")
-    parser.add_argument("--speed", type=_speed, default=1.0, help="how many times as fast as real time the clock runs")
-    parser.add_argument("--region", default="us-east-1", help="region where a request's signature names none")
-    parser.add_argument("--log-dir", type=Path, help="folder for the logs of functions")
+    parser.add_argument("--port", type=int, default=0, help="loopback port; 0 takes a free one (default: %(default)s)")
+    parser.add_argument(
+        "--speed", type=_speed, default=1.0, help="how fast the clock runs (default: %(default)s, real time)"
+    )
+    parser.add_argument("--region", default="us-east-1", help="where a request names none (default: %(default)s)")
+    parser.add_argument("--log-dir", type=Path, help="folder for the logs of functions (default: none are kept)")
     parser.add_argument("--fresh-account", action="store_true", help="no Auto Scaling group was ever made here")
     parser.add_argument(
         "--sizes-go-back", action="store_true", help="updates put a group without DesiredCapacity back to MinSize"

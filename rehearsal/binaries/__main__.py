@@ -20,13 +20,21 @@ from rehearsal.binaries.units import HERE, all_units
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0; 1 when a build failed or entries of the cache are damaged, 2 when this computer lacks something."""
-    parser = argparse.ArgumentParser(prog="python -m rehearsal.binaries", description=__doc__)
-    parser.add_argument("--minor", action="append", metavar="1.37", help="only this Kubernetes minor; may be repeated")
+    parser = argparse.ArgumentParser(
+        prog="python -m rehearsal.binaries",
+        description=__doc__,
+        epilog="exit codes: 0 done, 1 a build failed or the cache is damaged, 2 something is missing here, 130 Ctrl-C",
+    )
+    parser.add_argument(
+        "--minor", action="append", metavar="1.37", help="only this Kubernetes minor; may be repeated (default: all)"
+    )
     parser.add_argument("--newest", action="store_true", help="only the newest Kubernetes minor")
     parser.add_argument("--json", action="store_true", help="print where the images are, as JSON")
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--verify", action="store_true", help="read every file of the cache, and say which is damaged")
-    action.add_argument("--prune", type=float, metavar="DAYS", help="remove what no run used for so many days")
+    action.add_argument(
+        "--prune", type=float, metavar="DAYS", help="remove what no run used for so many days (default: nothing)"
+    )
     action.add_argument("--lock", action="store_true", help="write every go.mod and go.sum anew from versions.json")
     options = parser.parse_args(arguments)
     try:

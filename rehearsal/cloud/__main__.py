@@ -41,14 +41,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
+_EXIT_CODES = """exit codes:
+  0  done
+  1  something failed
+  2  the call is wrong, or this computer cannot do it; what is missing is printed
+130  Ctrl-C"""
+_VERBS = {
+    "crowd_zone": "fill a zone: EC2 starts an instance there only once another one has left",
+    "fill_disk": "fill an instance's disk",
+    "free_disk": "remove what fill_disk has written",
+    "free_zone": "end crowd_zone",
+    "freeze": "pause every process of an instance; its kernel still answers",
+    "hang": "stop an instance so that nothing answers; EC2 still says running",
+    "isolate": "cut an instance off the network",
+    "isolate_zone": "cut a zone off the others",
+    "lose": "cut an instance's power, unannounced; EC2 says terminated",
+    "reboot": "reboot an instance, by EC2's API",
+    "rejoin": "end isolate",
+    "rejoin_zone": "end isolate_zone",
+    "start": "start a stopped instance, by EC2's API",
+    "stop": "stop an instance, by EC2's API",
+    "terminate": "terminate an instance, by EC2's API",
+    "thaw": "end freeze",
+}
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m rehearsal.cloud", description=__doc__)
+    wide = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="python -m rehearsal.cloud", description=__doc__, epilog=_EXIT_CODES, formatter_class=wide
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     rehearse = commands.add_parser("rehearse", help="deploy a configuration, boot its instances, delete everything")
-    rehearse.add_argument("config", nargs="?", type=Path, default=Path("examples/default.yaml"))
+    example = Path("examples/default.yaml")
+    rehearse.add_argument("config", nargs="?", type=Path, default=example, help="configuration (default: %(default)s)")
     _add_node_options(rehearse)
-    rehearse.add_argument("--minor", metavar="1.37", help="the Kubernetes minor to boot; the newest without it")
+    rehearse.add_argument("--minor", metavar="1.37", help="the Kubernetes minor to boot (default: the newest)")
     rehearse.add_argument("--keep", action="store_true", help="leave it running until Ctrl-C")
     rehearse.set_defaults(run=_rehearse)
 
@@ -58,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=_serve)
 
     shell = commands.add_parser("shell", help="open a shell inside an instance")
-    shell.add_argument("instance")
+    shell.add_argument("instance", help="its id")
     shell.set_defaults(run=_shell)
 
     clean = commands.add_parser("clean", help="remove what earlier local clouds left behind")
@@ -66,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
 
     disturb = commands.add_parser("disturb", help="throttle and fail a share of what nodes and functions ask of AWS")
     disturb.add_argument("share", type=float, help="0.2 for every fifth request, 0 for none any more")
-    disturb.add_argument("--seed", type=int, default=0, help="which requests are drawn")
+    disturb.add_argument("--seed", type=int, default=0, help="which requests are drawn (default: %(default)s)")
     disturb.set_defaults(run=_disturb)
 
     image = commands.add_parser("image", help="register one more machine image, of this checkout as it is now")
@@ -74,15 +103,19 @@ def _parser() -> argparse.ArgumentParser:
     image.set_defaults(run=_image)
 
     for verb in sorted(VERBS):
-        command = commands.add_parser(verb, help=f"{verb.replace('_', ' ')}, of a running local cloud")
+        command = commands.add_parser(verb, help=f"{_VERBS[verb]}; in a running local cloud")
         command.add_argument("target", help="an instance's id, or a zone's name")
         command.set_defaults(run=lambda options, verb=verb: _act(verb, options.target))
     return parser
 
 
 def _add_node_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--node-settings", type=_settings, metavar="FILE", help="JSON that image.json has, too")
-    parser.add_argument("--program", type=Path, metavar="FILE", help="what tests start in the node program's place")
+    parser.add_argument(
+        "--node-settings", type=_settings, metavar="FILE", help="JSON that image.json has, too (default: none)"
+    )
+    parser.add_argument(
+        "--program", type=Path, metavar="FILE", help="what tests start as the node program (default: this checkout's)"
+    )
 
 
 def _settings(name: str) -> dict[str, Any]:

@@ -27,9 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Logs and templates are kept when a step failed.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m rehearsal.local", description="Deploys a cluster on the local AWS, and deletes it again."
+        prog="python -m rehearsal.local",
+        description="Deploys a cluster on the local AWS, and deletes it again.",
+        epilog="exit codes: 0 done, 1 a step failed (logs are kept), 2 bad input, 130 Ctrl-C",
     )
-    parser.add_argument("config", nargs="?", type=Path, default=Path("examples/default.yaml"))
+    example = Path("examples/default.yaml")
+    parser.add_argument("config", nargs="?", type=Path, default=example, help="configuration (default: %(default)s)")
     parser.add_argument("--keep", action="store_true", help="leave it running until Ctrl-C")
     options = parser.parse_args(arguments)
     _WORK.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,4 @@
-"""`python -m rehearsal.scenarios NAME`: a cluster is deployed, a scenario happens to it, and a picture is left of it.
-
-The exit code is 0 when the cluster was whole after every step and every acknowledged write was there, 1 when something
-failed, 2 when the call or the scenario is wrong or this computer cannot do it, 3 when acknowledged writes are missing,
-and 130 after Ctrl-C.
-"""
+"""`python -m rehearsal.scenarios NAME`: a cluster is deployed, a scenario happens to it, a picture is left of it."""
 
 from __future__ import annotations
 
@@ -36,6 +31,12 @@ from rehearsal.scenarios.writes import WritesLost
 
 _HERE = Path(__file__).parent
 _LARGEST_SEED = 2**31
+_EXIT_CODES = """exit codes:
+  0  the cluster was whole after every step, and every acknowledged write was there
+  1  something failed
+  2  the call or the scenario is wrong, or this computer cannot do it
+  3  acknowledged writes are missing
+130  Ctrl-C"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,12 +57,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m rehearsal.scenarios", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m rehearsal.scenarios",
+        description=(__doc__ or "").splitlines()[0],
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("scenario", help=f"a file, or one of {', '.join(names())}")
-    parser.add_argument("--config", type=Path, default=Path("examples/default.yaml"))
-    parser.add_argument("--times", type=int, metavar="20", help="how often a random step happens")
-    parser.add_argument("--seed", type=int, help="what random steps are drawn with")
-    parser.add_argument("--minor", metavar="1.37", help="the Kubernetes minor to boot; the newest without it")
+    example = Path("examples/default.yaml")
+    parser.add_argument("--config", type=Path, default=example, help="configuration (default: %(default)s)")
+    parser.add_argument(
+        "--times", type=int, metavar="20", help="how often a random step happens (default: as the scenario says)"
+    )
+    parser.add_argument("--seed", type=int, help="what random steps are drawn with (default: a new one)")
+    parser.add_argument("--minor", metavar="1.37", help="the Kubernetes minor to boot (default: the newest)")
     parser.add_argument("--json", action="store_true", help="the summary as JSON, everything else as errors")
     parser.add_argument("--keep", action="store_true", help="leave the cluster running until Ctrl-C")
     return parser

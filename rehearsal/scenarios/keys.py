@@ -87,8 +87,12 @@ def numbers(api: Api) -> Iterator[int]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when it wrote, or read, to the end; 1 when it could not read."""
-    parser = argparse.ArgumentParser(prog="python -m rehearsal.scenarios.keys", description=__doc__)
-    parser.add_argument("what", choices=("write", "read"))
+    parser = argparse.ArgumentParser(
+        prog="python -m rehearsal.scenarios.keys",
+        description=__doc__,
+        epilog="exit codes: 0 done, 1 it could not read, 2 bad input",
+    )
+    parser.add_argument("what", choices=("write", "read"), help="put keys until standard input closes, or list them")
     parser.add_argument("--url", required=True, help="the API by its balancer's name")
     parser.add_argument("--files", type=Path, required=True, help="a folder with ca.crt, client.crt and client.key")
     options = parser.parse_args(arguments)

@@ -23,13 +23,25 @@ IDLE_PERCENT = 5
 
 def main() -> int:
     """Measures and prints; 1 when a program that is measured fails, or a figure of a real cluster is out of bounds."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=measure.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench",
+        description=measure.__doc__,
+        epilog="exit codes: 0 measured, 1 a program failed or a figure is out of bounds, 2 bad input",
+    )
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.add_argument("--without-local", action="store_true", help="leave out the rehearsals")
     parser.add_argument("--replacing", action="store_true", help="only replacements in a real cluster, beside by hand")
     parser.add_argument("--updating", action="store_true", help="only updates of a real cluster, beside their parts")
-    parser.add_argument("--times", type=int, default=5, metavar="5", help="how often each is repeated")
-    parser.add_argument("--minutes", type=float, default=60, metavar="60", help="after which no repetition begins")
+    parser.add_argument(
+        "--times", type=int, default=5, metavar="5", help="how often each is repeated (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=60,
+        metavar="60",
+        help="after which no repetition begins (default: %(default)s)",
+    )
     options = parser.parse_args()
     if options.replacing:
         return _replacing(options.times, options.minutes, as_json=options.json)

@@ -27,8 +27,14 @@ def run(case: tuple[str, str]) -> tuple[str, Result[Any]]:
 
 def main() -> int:
     """Explore and print; 1 where a promise is broken, or a model is too large to be seen whole."""
-    parser = argparse.ArgumentParser(prog="python -m tests.model", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("words", nargs="*", help="explore only models with all of these words in their names")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.model",
+        description=(__doc__ or "").splitlines()[0],
+        epilog="exit codes: 0 every promise holds, 1 one is broken or a model is too large, 2 bad input",
+    )
+    parser.add_argument(
+        "words", nargs="*", help="explore only models with all of these words in their names (default: all models)"
+    )
     words = parser.parse_args().words
     cases = [(subject, name) for subject, models in SUITES.items() for name in models]
     chosen = [case for case in cases if all(word in ": ".join(case) for word in words)]

@@ -119,14 +119,20 @@ def _kinds(text: str) -> tuple[Kind, ...]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.storm", description=__doc__)
-    parser.add_argument("--seed", type=int, help="of all schedules; a new one without it")
-    parser.add_argument("--rounds", type=int, help="how many (10; 1 with --faults)")
-    parser.add_argument("--first", type=int, default=0, help="the number of the first round")
-    parser.add_argument("--faults", help="one schedule to play, as a round's line shows it")
-    parser.add_argument("--kinds", default="", help="draw only these kinds of faults, divided by commas")
-    parser.add_argument("--slots", type=int, choices=(3, 5), help="as many always")
-    parser.add_argument("--settle", type=float, help="seconds for settling")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.storm",
+        description=__doc__,
+        epilog="exit codes: 0 nothing found, 1 found, 2 bad input, 3 undecided, 4 the world or the checker broke",
+    )
+    parser.add_argument("--seed", type=int, help="of all schedules (default: a new one)")
+    parser.add_argument("--rounds", type=int, help="how many (default: 10; 1 with --faults)")
+    parser.add_argument("--first", type=int, default=0, help="the number of the first round (default: %(default)s)")
+    parser.add_argument("--faults", help="one schedule to play, as a round's line shows it (default: drawn ones)")
+    parser.add_argument("--kinds", default="", help="draw only these kinds of faults, divided by commas (default: all)")
+    parser.add_argument(
+        "--slots", type=int, choices=(3, 5), help="control planes of each round (default: both, at random)"
+    )
+    parser.add_argument("--settle", type=float, help="seconds for settling (default: as long as it takes at most)")
     parser.add_argument("--full", action="store_true", help="on the local cloud: real instances, real Kubernetes")
     parser.add_argument("--keep-going", action="store_true", help="go on after a round that finds something")
     parser.add_argument("--no-shrinking", action="store_true", help="do not run parts of what was found again")

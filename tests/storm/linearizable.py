@@ -109,9 +109,15 @@ def run(history: str, seconds: float = SEARCH_SECONDS) -> subprocess.CompletedPr
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 linearizable, 1 not, 2 the history cannot be read, 3 undecided, 4 there is no checker or it broke."""
-    parser = argparse.ArgumentParser(prog="python -m tests.storm.linearizable", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.storm.linearizable",
+        description=__doc__,
+        epilog="exit codes: 0 linearizable, 1 not, 2 the history cannot be read, 3 undecided, 4 no checker or it broke",
+    )
     parser.add_argument("history", type=Path, help="a file with a line of JSON for each call")
-    parser.add_argument("--seconds", type=float, default=SEARCH_SECONDS, help="how long to look for an order")
+    parser.add_argument(
+        "--seconds", type=float, default=SEARCH_SECONDS, help="how long to look for an order (default: %(default)s)"
+    )
     options = parser.parse_args(arguments)
     try:
         done = run(text(read_back(options.history)), options.seconds)

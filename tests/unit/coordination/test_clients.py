@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 
 from coordination.adapters.clients import client
 
@@ -24,7 +25,7 @@ def test_credentials_that_say_their_account_do_not_change_the_name_of_dynamodb(m
 
     def answer(*, request: Any, **_: object) -> AWSResponse:
         asked.append(request.url)
-        return AWSResponse(request.url, 200, {}, Raw())
+        return AWSResponse(request.url, 200, HTTPHeaders(), Raw())
 
     dynamodb = client("dynamodb")
     dynamodb.meta.events.register("before-send", answer)

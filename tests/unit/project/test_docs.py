@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import get_args
 
 import pytest
 
+from generator.config.model import Partition
+from imagebuilder import versions
+from requirements import environment
+from tests.templates.linting import REGIONS
 from tests.unit.project.rooms import ROOMS, ROOT
 
 DOCUMENTS = sorted(
@@ -60,3 +65,28 @@ def test_a_path_is_told_from_a_place_on_a_node_and_from_other_code() -> None:
     text = "`make local CONFIG=examples/minimal.yaml`, `/etc/holdfast/node.json`, `userdata/boot/`, `fields.py`, `a/b`"
 
     assert [*paths(text)] == ["examples/minimal.yaml", "userdata/boot/", "fields.py"]
+
+
+def test_the_index_has_every_page_with_a_sentence() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \[[^]]+\]\(([^)]+)\) \| (.+) \|$", index, re.MULTILINE)
+    decisions = re.findall(r"^- \[(\d+)\]\((decisions/\1-[^)]+)\): .+$", index, re.MULTILINE)
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")} - {"README.md"}
+    listed = [page for page, _ in rows] + [page for _, page in decisions]
+    assert sorted(listed) == sorted(pages)
+    assert [page for page, sentence in rows if not sentence.endswith(".")] == []
+    assert "](docs/README.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_support_matrix_is_what_the_code_supports() -> None:
+    page = (ROOT / "docs" / "support.md").read_text(encoding="utf-8")
+    rows = {cells[0]: cells[1:] for line in page.splitlines() if (cells := line.strip("| ").split(" | "))[1:]}
+    assert rows["Kubernetes"][0].split(", ") == [release.minor for release in versions.read().releases]
+    (python,) = re.findall(r"(\d+)\.(\d+) or newer", rows["Python, on the machine that deploys"][0])
+    assert tuple(map(int, python)) == environment.OLDEST
+    of_partition = {
+        re.findall(r"`([^`]+)`", row[0])[0]: row[1].split(", ") for row in rows.values() if "`aws" in row[0]
+    }
+    assert {name: of_partition[name] for name in REGIONS} == REGIONS
+    named = re.findall(r"`(aws[a-z-]*)`", "".join(row[0] for row in rows.values()))
+    assert named == list(get_args(Partition))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from generator.cli import default_out
+from generator.commands import read
 
 ROOT = Path(__file__).parents[3]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -27,8 +28,13 @@ def make(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
 
 
 def listed() -> dict[str, str]:
-    lines = [line.split(maxsplit=1) for line in make().stdout.splitlines()]
-    return {words[0]: words[1] for words in lines}
+    """What `make help` says of each target: they are indented by two."""
+    return dict(re.findall(r"^  ([a-z0-9-]+) +(.+)$", make().stdout, re.MULTILINE))
+
+
+def variables() -> dict[str, str]:
+    """What `make help` says of each variable: they are indented by four."""
+    return dict(re.findall(r"^    ([A-Z_]+)=\S*(?: \S*')? +(.+)$", make().stdout, re.MULTILINE))
 
 
 def test_make_alone_prints_the_list_and_does_nothing_else() -> None:
@@ -38,6 +44,26 @@ def test_make_alone_prints_the_list_and_does_nothing_else() -> None:
 
 def test_every_target_is_in_the_list_with_a_line_of_its_own() -> None:
     assert sorted(listed()) == sorted(PHONY)
+
+
+def test_the_list_is_in_groups_and_every_variable_that_a_target_takes_is_in_it_once() -> None:
+    made = read(MAKEFILE)
+    taken = set().union(*(made.taken(command) for command in made.by_name.values()))
+    # Make's own, and small letters for what the Makefile computes.
+    typed = {name for name in taken if name.isupper()} - {"MAKE", "MAKEFILE_LIST", "CURDIR"}
+    assert sorted(variables()) == sorted({*typed, "PYTHON"})
+    described = [variable.name for group in made.groups for variable in group.variables]
+    assert len(described) == len(set(described))
+    headings = re.findall(r"^\S.*$", make().stdout, re.MULTILINE)
+    assert headings == [group.title for group in made.groups]
+
+
+def test_a_variable_counts_for_a_target_that_passes_it_on_through_others() -> None:
+    made = read(MAKEFILE)
+    deploy = made.taken(made.by_name["deploy"])
+    assert {"STACK", "SET", "PARAMS", "TAGS", "OUT", "REGION", "YES"} <= deploy
+    assert "EXIT_CODE" not in deploy
+    assert "ARGS" in made.taken(made.by_name["check"])
 
 
 @pytest.mark.parametrize("target", PROMISED)

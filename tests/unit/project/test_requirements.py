@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,3 +77,13 @@ def test_a_python_without_its_venv_module_names_the_package_to_install(module: s
 
 def test_a_complete_python_is_taken() -> None:
     assert environment.complaint((3, 11)) is None
+
+
+@pytest.mark.parametrize("how", [[], ["--editable"]])
+def test_pip_refuses_the_clone_in_one_line_and_needs_nothing_for_it(how: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--target", str(tmp_path / "target")]
+    done = subprocess.run([*command, *how, str(FOLDER.parent)], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    refusal = "holdfast is not installed with pip: run `make` in a clone; it creates its own environments"
+    assert [line.strip() for line in done.stderr.splitlines() if "holdfast" in line] == [refusal]
+    assert not (tmp_path / "target").exists()
