@@ -48,6 +48,18 @@ URL_SUFFIXES = {
     "aws-iso-f": "csp.hci.ic.gov",
 }
 
+GIVEN_VPC_METADATA = "HoldfastGivenVpc"
+"""The key of the root's Metadata under which it is said what the configuration states of a given VPC."""
+
+
+class StatedVpc(StrEnum):
+    """What is said there."""
+
+    CIDRS = "CidrBlocks"
+    """All ranges, the primary one first."""
+    TENANCY = "InstanceTenancy"
+
+
 # The port of the Kubernetes API, on the balancer and on every control plane.
 API_PORT = 6443
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Any
 
+from coordination.names import GIVEN_VPC_METADATA, StatedVpc
 from deployment.templates import Body
 
 # Logical ids: of the layers in the root, and of what they hold.
@@ -38,12 +40,20 @@ def slot_places(bodies: Mapping[str, Body]) -> tuple[int, ...]:
     return tuple(int(found[slot]) for slot in sorted(found))
 
 
-def client_ranges(bodies: Mapping[str, Body]) -> int | None:
-    """How many entries of ApiClientCidrs get a rule; None where no template of the network is there."""
-    if _NETWORK not in bodies:
+@dataclass(frozen=True)
+class StatedNetwork:
+    """What the configuration states of a given VPC."""
+
+    cidrs: frozenset[IPv4Network]
+    tenancy: str
+
+
+def stated_network(bodies: Mapping[str, Body]) -> StatedNetwork | None:
+    """None where the templates make the VPC."""
+    said = bodies[""].get("Metadata", {}).get(GIVEN_VPC_METADATA)
+    if said is None:
         return None
-    conditions = bodies[_NETWORK].get("Conditions", {})
-    return sum(bool(re.fullmatch(r"HasApiClient\d+", name)) for name in conditions)
+    return StatedNetwork(frozenset(map(IPv4Network, said[StatedVpc.CIDRS.value])), said[StatedVpc.TENANCY.value])
 
 
 def fixed_ranges(bodies: Mapping[str, Body]) -> dict[str, IPv4Network]:

@@ -45,6 +45,9 @@ GROUPS = Sub(
     "arn:${AWS::Partition}:autoscaling:${AWS::Region}:${AWS::AccountId}:autoScalingGroup:*:autoScalingGroupName/*"
 )
 
+GATEWAY_SERVICES = ("dynamodb", "s3")
+"""Those that are reached through a route, and not through an interface."""
+
 
 def repositories(patterns: Sequence[str]) -> dict[On, list[Sub]]:
     """The repositories of the account's ECR, by their names or by what these begin with (`team/*`); nothing where there
@@ -159,7 +162,7 @@ def _condition(
     merged: dict[str, dict[str, Any]] = {operator: dict(keys) for operator, keys in grant.conditions.items()}
     for operator, keys in via(config.partition, *grant.via).items():
         merged.setdefault(operator, {}).update(keys)
-    central_endpoints = config.network.endpoints == "given"
+    central_endpoints = _central_endpoints(grant, config)
     if grant.tagged:
         if cluster_uuid is None:
             raise ValueError(f"{grant.sid}: a grant by tag needs the cluster's uuid")
@@ -177,6 +180,12 @@ def _condition(
             own["aws:SourceVpc"] = vpc_id
         own["aws:EC2InstanceSourceVPC"] = vpc_id
     return {"Condition": condition(merged)} if merged else {}
+
+
+def _central_endpoints(grant: Grant, config: ClusterConfig) -> bool:
+    """Whether its calls go through endpoints that stand in another VPC."""
+    gateways = {action.prefix for action in grant.actions} <= set(GATEWAY_SERVICES)
+    return (config.network.gateway_endpoints if gateways else config.network.endpoints) == "given"
 
 
 def _name(action: Action) -> str:

@@ -35,6 +35,7 @@ def ports_table() -> str:
     the clients that they let in."""
     header = ["| from | to | protocol | port | for |", "| --- | --- | --- | --- | --- |"]
     rows = [_flow(each) for each in _resources(_EGRESS)]
+    rows.append(_line("`ApiClientPrefixListId`", "Balancer", "tcp", "6443", "Kubernetes API"))
     rows.append(
         _line(f"`ApiClientCidrs` (at most {MAX_API_CLIENT_CIDRS} ranges)", "Balancer", "tcp", "6443", "Kubernetes API")
     )

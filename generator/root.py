@@ -12,11 +12,13 @@ from troposphere.cloudformation import CustomResource
 
 from coordination.names import (
     API_PORT,
+    GIVEN_VPC_METADATA,
     JOIN_CA,
     TEARDOWN_RESOURCE_TYPE,
     TEARDOWN_TIMEOUT_SECONDS,
     UPDATE_CHECK_RESOURCE_TYPE,
     UPDATE_CHECK_TIMEOUT_SECONDS,
+    StatedVpc,
 )
 from generator import rendering, tags
 from generator.config.model import ClusterConfig
@@ -74,6 +76,11 @@ def build(config: ClusterConfig) -> Root:
     cluster_uuid = ClusterUuid(Select(2, Split("/", StackId)))
     parent = Parent(template, config, cluster_uuid)
     given = declare(template, config)
+    if config.network.vpc == "given":
+        template.metadata[GIVEN_VPC_METADATA] = {
+            StatedVpc.CIDRS.value: [config.network.vpc_cidr, *config.network.vpc_secondary_cidrs],
+            StatedVpc.TENANCY.value: config.network.tenancy,
+        }
 
     # layers, each from what the ones above it give
     access = IAM.nest(
@@ -94,6 +101,7 @@ def build(config: ClusterConfig) -> Root:
         parent,
         network.Inputs(
             api_client_cidrs=given.network.api_client_cidrs,
+            api_client_prefix_list_id=given.network.api_client_prefix_list_id,
             s3_prefix_list_id=given.network.s3_prefix_list_id,
             dynamodb_prefix_list_id=given.network.dynamodb_prefix_list_id,
             zones=given.network.zones,
@@ -105,7 +113,7 @@ def build(config: ClusterConfig) -> Root:
             control_plane_subnet_ids=given.network.control_plane_subnet_ids,
             worker_subnet_ids=given.network.worker_subnet_ids,
             route_table_ids=given.network.route_table_ids,
-            endpoint_cidr=given.network.endpoint_cidr,
+            endpoint_cidrs=given.network.endpoint_cidrs,
             cluster_uuid=cluster_uuid if config.network.private_zone == "create" else None,
             hosted_zone_id=given.network.hosted_zone_id,
             api_endpoint_name=given.network.api_endpoint_name,

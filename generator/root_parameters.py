@@ -9,9 +9,9 @@ from troposphere import Template
 from generator import parameter_rules
 from generator.config.model import MAX_POOL_NODES, ClusterConfig, Pool
 from generator.layer import logical_id
+from generator.layers.network.security_groups import MAX_API_CLIENT_CIDRS, MAX_ENDPOINT_CIDRS
 from generator.parameters import Parameters
 from generator.values import (
-    CidrBlock,
     CidrBlocks,
     DnsName,
     DnsNames,
@@ -59,9 +59,11 @@ RETENTION_DAYS = [
 # A boot (one heartbeat), a drain and a removal have to fit into the hour that CloudFormation waits for a signal.
 MAX_LAUNCH_HEARTBEAT_SECONDS = 2400
 
-_CIDR = r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}"
+_OCTET = r"(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 # A range that is not the whole internet, and with as few others not either.
-_CLIENTS = r"\d{1,3}(\.\d{1,3}){3}/([89]|[12]\d|3[0-2])"
+_CIDR = rf"{_OCTET}(\.{_OCTET}){{3}}/([89]|[12]\d|3[0-2])"
+_PREFIX_LIST = "^(pl-[0-9a-f]+)?$"
+_SPELLED = {3: "three", 5: "five"}
 _DNS_NAME = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
 
 
@@ -84,6 +86,7 @@ class NetworkParameters:
     """What depends on a VPC, endpoints or a zone that are made or given is None in the other case."""
 
     api_client_cidrs: CidrBlocks
+    api_client_prefix_list_id: PrefixListId
     s3_prefix_list_id: PrefixListId
     dynamodb_prefix_list_id: PrefixListId
     zones: ZoneNames | None
@@ -91,7 +94,7 @@ class NetworkParameters:
     control_plane_subnet_ids: SubnetIds | None
     worker_subnet_ids: SubnetIds | None
     route_table_ids: RouteTableIds | None
-    endpoint_cidr: CidrBlock | None
+    endpoint_cidrs: CidrBlocks | None
     hosted_zone_id: HostedZoneId | None
     api_endpoint_name: DnsName | None
 
@@ -324,7 +327,7 @@ def _host_group(parameters: Parameters, name: str) -> HostGroup:
 def _network(parameters: Parameters, config: ClusterConfig) -> NetworkParameters:
     network, group = config.network, "Network"
     made = network.vpc == "create"
-    needs_routes = not made and network.endpoints == "create"
+    needs_routes = not made and network.gateway_endpoints == "create"
     given_zone = network.private_zone == "given"
     return NetworkParameters(
         zones=parameters.add(
@@ -353,14 +356,15 @@ def _network(parameters: Parameters, config: ClusterConfig) -> NetworkParameters
         )
         if needs_routes
         else None,
-        endpoint_cidr=parameters.add(
+        endpoint_cidrs=parameters.add(
             group,
-            "EndpointCidr",
-            CidrBlock,
-            "CIDR block of the central endpoints",
-            "IPv4 CIDR block with the addresses of the central interface endpoints; nodes may reach it on port 443",
-            AllowedPattern=f"^{_CIDR}$",
-            ConstraintDescription="must be a range such as 10.1.0.0/24",
+            "EndpointCidrs",
+            CidrBlocks,
+            "CIDR blocks of the central endpoints",
+            f"One to {_SPELLED[MAX_ENDPOINT_CIDRS]} comma-separated IPv4 CIDR blocks with the addresses of the central "
+            "interface endpoints; nodes may reach them on port 443",
+            AllowedPattern=f"^{_up_to(MAX_ENDPOINT_CIDRS)}$",
+            ConstraintDescription=f"must be one to {_ranges(MAX_ENDPOINT_CIDRS)}",
         )
         if network.endpoints == "given"
         else None,
@@ -389,11 +393,21 @@ def _network(parameters: Parameters, config: ClusterConfig) -> NetworkParameters
             "ApiClientCidrs",
             CidrBlocks,
             "API clients",
-            "Up to five comma-separated IPv4 CIDR blocks outside the cluster that may reach the API; empty for none",
+            f"Up to {_SPELLED[MAX_API_CLIENT_CIDRS]} comma-separated IPv4 CIDR blocks outside the cluster that may "
+            "reach the API; empty for none",
             Default="",
-            # CloudFormation checks the pattern on every entry of a list.
-            AllowedPattern=f"^({_CLIENTS})?$",
-            ConstraintDescription="must be ranges such as 10.1.0.0/16, separated by commas, each of /8 or smaller",
+            AllowedPattern=f"^({_up_to(MAX_API_CLIENT_CIDRS)})?$",
+            ConstraintDescription=f"must be at most {_ranges(MAX_API_CLIENT_CIDRS)}",
+        ),
+        api_client_prefix_list_id=parameters.add(
+            group,
+            "ApiClientPrefixListId",
+            PrefixListId,
+            "Prefix list of API clients",
+            "ID of an IPv4 prefix list of further clients outside the cluster that may reach the API; empty for none",
+            Default="",
+            AllowedPattern=_PREFIX_LIST,
+            ConstraintDescription="must be empty or a prefix list such as pl-0123456789abcdef0",
         ),
         s3_prefix_list_id=_prefix_list(parameters, "S3PrefixListId", "S3"),
         dynamodb_prefix_list_id=_prefix_list(parameters, "DynamoDbPrefixListId", "DynamoDB"),
@@ -410,6 +424,15 @@ def _subnets(parameters: Parameters, config: ClusterConfig, prefix: str, whose: 
     )
 
 
+def _up_to(count: int) -> str:
+    """The pattern of one to `count` ranges. Of a list CloudFormation checks each entry by itself, and counts none."""
+    return rf"{_CIDR}(,{_CIDR}){{0,{count - 1}}}"
+
+
+def _ranges(count: int) -> str:
+    return f"{_SPELLED[count]} ranges such as 10.1.0.0/16,10.2.0.0/16, separated by commas alone, each of /8 or smaller"
+
+
 def _count(config: ClusterConfig, noun: str) -> str:
     return f"{config.zones} {noun}s" if config.zones > 1 else noun
 
@@ -423,6 +446,6 @@ def _prefix_list(parameters: Parameters, name: str, service: str) -> PrefixListI
         f"ID of the region's prefix list of {service}; without it nodes may send to any address on port 443, although "
         "no route leads out of the VPC",
         Default="",
-        AllowedPattern="^(pl-[0-9a-f]+)?$",
+        AllowedPattern=_PREFIX_LIST,
         ConstraintDescription="must be empty or a prefix list such as pl-63a5400a",
     )

@@ -152,12 +152,13 @@ class PrefixListId(Value):
     """A prefix list; empty text where none was given."""
 
 
-class CidrBlock(Value):
-    description = "IPv4 range of the central interface endpoints"
+class CidrBlocks(Value):
+    """Ranges as comma-separated text, whose pattern can count them; what it lacks of `count` entries is empty."""
 
-
-class CidrBlocks(ListValue):
-    description = "IPv4 ranges of clients outside the cluster that may reach the Kubernetes API"
+    def entry(self, index: int, count: int) -> Select:
+        """One of the entries, up to `count` of which there may be."""
+        # Padded with empty entries, so that every index can be selected however short the text is.
+        return Select(index, Split(",", Join("", [self, "," * count])))
 
 
 class HostedZoneId(Value):

@@ -96,6 +96,30 @@ def _overlapping_pods(draw: Draw, document: Document) -> str:
     return "kubernetes.podCidr"
 
 
+def _pods_in_a_secondary_range(draw: Draw, document: Document) -> str:
+    document["network"] |= {"vpc": "given", "dnsAllowedDomains": [], "vpcSecondaryCidrs": ["198.18.0.0/16"]}
+    document["kubernetes"]["podCidr"] = "198.18.0.0/15"
+    return "kubernetes.podCidr"
+
+
+def _secondary_range_of_a_made_vpc(draw: Draw, document: Document) -> str:
+    document["network"] |= {"vpc": "create", "vpcSecondaryCidrs": ["198.18.0.0/16"]}
+    return "network.vpcSecondaryCidrs"
+
+
+def _put_secondary_range(draw: Draw, document: Document) -> str:
+    wrong = draw(st.sampled_from(("198.18.0.1/16", "198.18.0.0/15", "198.18.0.0/29", "127.0.0.0/16", "fd00::/64", 3)))
+    document["network"] |= {"vpc": "given", "dnsAllowedDomains": [], "vpcSecondaryCidrs": ["198.19.0.0/24", wrong]}
+    return "network.vpcSecondaryCidrs[1]"
+
+
+def _unstated_of_a_given_vpc(draw: Draw, document: Document) -> str:
+    key = draw(st.sampled_from(("vpcCidr", "tenancy")))
+    document["network"] |= {"vpc": "given", "dnsAllowedDomains": []}
+    del document["network"][key]
+    return f"network.{key}"
+
+
 def _services_among_pods(draw: Draw, document: Document) -> str:
     pods = IPv4Network(document["kubernetes"]["podCidr"])
     document["kubernetes"]["serviceCidr"] = f"{pods.network_address}/24"
@@ -216,7 +240,7 @@ def _endpoints_in_one_zone(draw: Draw, document: Document) -> str:
 
 
 def _given_part_of_a_made_network(draw: Draw, document: Document) -> str:
-    key = draw(st.sampled_from(("endpoints", "privateZone")))
+    key = draw(st.sampled_from(("endpoints", "gatewayEndpoints", "privateZone")))
     document["network"] |= {"vpc": "create", key: "given"}
     return f"network.{key}"
 
@@ -279,6 +303,10 @@ BREAKS: tuple[Callable[[Draw, Document], str], ...] = (
     _unknown_key,
     _too_few_zones,
     _overlapping_pods,
+    _pods_in_a_secondary_range,
+    _secondary_range_of_a_made_vpc,
+    _put_secondary_range,
+    _unstated_of_a_given_vpc,
     _services_among_pods,
     _host_bits,
     _shared_nodes_in_a_dedicated_vpc,

@@ -141,6 +141,8 @@ _TAGS = st.dictionaries(_WORDS.filter(lambda key: key.lower() != "name"), _WORDS
 )
 _VOLUMES = st.fixed_dictionaries({"rootVolumeGib": st.integers(20, 1024), "etcdVolumeGib": st.integers(8, 1024)})
 _CHOICES = st.sampled_from(("create", "given"))
+# No area that other ranges are drawn from.
+_SECONDARY = st.lists(st.sampled_from(("198.18.0.0/16", "198.19.4.0/24", "192.0.2.64/28")), max_size=3, unique=True)
 _ENCRYPTIONS = st.sampled_from(("wireguard", "none"))
 _TENANCIES = st.sampled_from(("default", "dedicated"))
 _INSTANCE_TYPES = st.sampled_from(("m7i.large", "c6i.4xlarge", "r6g.metal", "t3.large"))
@@ -201,7 +203,9 @@ def _network(draw: Draw, area: str, zones: int, development: bool) -> tuple[Docu
         "vpc": "given" if given else "create",
         "tenancy": draw(_TENANCIES),
         "vpcCidr": str(vpc),
+        "vpcSecondaryCidrs": draw(_SECONDARY) if given else [],
         "endpoints": endpoints,
+        "gatewayEndpoints": draw(_CHOICES) if given else "create",
         "endpointZones": "one" if one_zone else "all",
         "privateZone": draw(_CHOICES) if given else "create",
         "encryption": draw(_ENCRYPTIONS),

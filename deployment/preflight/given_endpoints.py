@@ -52,7 +52,7 @@ def _met(plan: Plan, given: GivenNetwork, there: list[Endpoint]) -> Iterator[Fin
         if name in plan.gateway_endpoints and shared:
             yield about.failed(
                 f"{', '.join(shared)} has its route to {name} already, and a second one is refused",
-                "leave that table out of RouteTableIds, or remove the endpoint from it",
+                "let the configuration say gatewayEndpoints: given, or remove the endpoint from the table",
             )
 
 
@@ -77,5 +77,6 @@ def _reached(
     return about.warning(
         f"no gateway endpoint in the route tables of {', '.join(without)}: without another way every node waits for "
         "ever at its boot. Gateway endpoints of other VPCs are not reachable",
-        f"make a gateway endpoint of {service} for these tables, or resolve its name to a central interface endpoint",
+        f"let the configuration say gatewayEndpoints: create, make a gateway endpoint of {service} for these tables, "
+        "or resolve its name to a central interface endpoint",
     )

@@ -9,7 +9,9 @@ from typing import Any
 from deployment.aws import Aws
 from deployment.preflight.finding import About, Finding, Topic
 from deployment.preflight.plan import Plan
+from deployment.shape import StatedNetwork
 
+_ASSOCIATED = ("associated", "associating")
 _RESOLVER = "AmazonProvidedDNS"
 _ATTRIBUTES = {"enableDnsSupport": "EnableDnsSupport", "enableDnsHostnames": "EnableDnsHostnames"}
 
@@ -33,9 +35,12 @@ def _vpc(ec2: Any, plan: Plan, about: About) -> Iterator[Finding]:
     if vpc["State"] != "available":
         yield about.failed(f"its state is {vpc['State']}")
         return
-    yield about.ok(f"available, {vpc['CidrBlock']}, tenancy {vpc['InstanceTenancy']}")
+    ranges = _associated(vpc)
+    yield about.ok(f"available, {', '.join(map(str, ranges))}, tenancy {vpc['InstanceTenancy']}")
     yield from _tenancy(plan, about, vpc["InstanceTenancy"])
-    yield from _ranges(plan, about, vpc)
+    yield from _overlaps(plan, about, ranges)
+    if plan.given.stated is not None:
+        yield from _as_stated(plan.given.stated, about, ranges, vpc["InstanceTenancy"])
     yield from _attributes(ec2, plan.given.vpc)
     yield from About(Topic.NETWORK, "DHCP options").answered(lambda: _dhcp(ec2, vpc["DhcpOptionsId"]))
 
@@ -50,11 +55,39 @@ def _tenancy(plan: Plan, about: About, tenancy: str) -> Iterator[Finding]:
         )
 
 
-def _ranges(plan: Plan, about: About, vpc: dict[str, Any]) -> Iterator[Finding]:
-    for association in vpc["CidrBlockAssociationSet"]:
-        ours = IPv4Network(association["CidrBlock"])
+def _associated(vpc: dict[str, Any]) -> list[IPv4Network]:
+    """All ranges that the VPC has or is about to have, the primary one first."""
+    associations = vpc["CidrBlockAssociationSet"]
+    found = {each["CidrBlock"] for each in associations if each["CidrBlockState"]["State"] in _ASSOCIATED}
+    rest = sorted(IPv4Network(text) for text in found - {vpc["CidrBlock"]})
+    return [IPv4Network(vpc["CidrBlock"]), *rest]
+
+
+def _as_stated(stated: StatedNetwork, about: About, ranges: list[IPv4Network], tenancy: str) -> Iterator[Finding]:
+    """The generator has held the other ranges, and the tenancies of nodes, against what is stated."""
+    unstated = sorted(set(ranges) - stated.cidrs)
+    if unstated:
+        yield about.warning(
+            f"the configuration does not state its ranges {', '.join(map(str, unstated))}",
+            "add them to network.vpcCidr and network.vpcSecondaryCidrs, and generate again",
+        )
+    lacking = sorted(stated.cidrs - set(ranges))
+    if lacking:
+        yield about.failed(
+            f"it has no range {', '.join(map(str, lacking))}, which the configuration states: is it another VPC?",
+            "let network.vpcCidr and network.vpcSecondaryCidrs say what the VPC has, and generate again",
+        )
+    if tenancy != stated.tenancy:
+        yield about.failed(
+            f"its tenancy is {tenancy}, and the configuration states {stated.tenancy}",
+            f"let the configuration say tenancy: {tenancy}",
+        )
+
+
+def _overlaps(plan: Plan, about: About, ranges: list[IPv4Network]) -> Iterator[Finding]:
+    for ours in ranges:
         overlapped = [str(other) for other in plan.ranges if ours.overlaps(other)]
-        if overlapped and association["CidrBlockState"]["State"] in ("associated", "associating"):
+        if overlapped:
             yield about.failed(
                 f"its range {ours} overlaps the pods' or Services' range {', '.join(overlapped)}",
                 "choose another kubernetes.podCidr or kubernetes.serviceCidr in the configuration",

@@ -26,6 +26,7 @@ ALWAYS = {
 SOMETIMES = {
     "ec2:DescribeDhcpOptions": "a given VPC",
     "ec2:DescribeHosts": "tenancy host",
+    "ec2:DescribeManagedPrefixLists": "ApiClientPrefixListId",
     "ec2:DescribeRouteTables": "a given VPC",
     "ec2:DescribeSnapshots": "an encrypted image",
     "ec2:DescribeSubnets": "a given VPC",

@@ -36,6 +36,8 @@ class GivenNetwork:
     route_tables: tuple[str, ...]
     slot_places: tuple[int, ...]
     """For each slot the number of its subnet."""
+    stated: shape.StatedNetwork | None
+    """What the configuration states of the VPC; None for templates of an earlier release."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Plan:
     api_name: str
     prefix_lists: Mapping[str, str]
     """By service (s3, dynamodb): the parameter's value, which may be empty."""
+    client_prefix_list: str
+    """The id of the given one; may be empty."""
     host_groups: tuple[tuple[str, str], ...]
     """Parameter and ARN of each host resource group."""
     boundary: str
@@ -103,8 +107,9 @@ def read(
         prefix_lists={
             name.removesuffix("PrefixListId").lower(): value
             for name, value in values.items()
-            if name.endswith("PrefixListId")
+            if name in ("S3PrefixListId", "DynamoDbPrefixListId")
         },
+        client_prefix_list=values.get("ApiClientPrefixListId", ""),
         host_groups=tuple((name, arn) for name, arn in values.items() if re.match(r"HostResourceGroup\w+Arn$", name)),
         boundary=values.get("PermissionsBoundaryArn", ""),
         people=tuple((name, arn) for name in _PEOPLE for arn in entries(values.get(name, ""))),
@@ -131,6 +136,7 @@ def _given_network(bodies: Mapping[str, Body], values: Mapping[str, str]) -> Giv
         worker_subnets=tuple(entries(values["WorkerSubnetIds"])),
         route_tables=tuple(entries(values.get("RouteTableIds", ""))),
         slot_places=shape.slot_places(bodies),
+        stated=shape.stated_network(bodies),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from deployment.aws import Aws
 from deployment.preflight import machines as nodes
+from deployment.preflight import region
 from deployment.preflight.finding import About, Finding, Topic
 from deployment.preflight.plan import Plan
 
@@ -197,6 +198,13 @@ def _balancers(account: Aws) -> int:
     return sum(balancer["Type"] == "network" for page in pages for balancer in page["LoadBalancers"])
 
 
+def _listed(account: Aws, plan: Plan) -> int:
+    """A rule by a prefix list counts as the most entries that the list may have (VPC user guide, "Managed prefix lists
+    concepts and rules")."""
+    found = region.client_prefix_list(account, plan.client_prefix_list) if plan.client_prefix_list else None
+    return int(found.get("MaxEntries", 0)) if found else 0
+
+
 def _counts(plan: Plan) -> tuple[_Count, ...]:
     """Codes as `aws service-quotas list-aws-default-service-quotas` prints them."""
     new = int(plan.creates)
@@ -219,6 +227,6 @@ def _counts(plan: Plan) -> tuple[_Count, ...]:
             plan.security_groups,
             lambda a: _number(a, "ec2", "describe_security_groups", "SecurityGroups"),
         ),
-        _Count("rules of a security group", "vpc", "L-0EA8095F", plan.rules, lambda _: 0),
+        _Count("rules of a security group", "vpc", "L-0EA8095F", plan.rules, lambda a: _listed(a, plan)),
         _Count("Network Load Balancers", "elasticloadbalancing", "L-69A177A2", plan.load_balancers, _balancers),
     )

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from deployment.aws import Aws
 from deployment.preflight.finding import About, Finding, Topic
 from deployment.preflight.plan import Plan
 
 _PARAMETERS = {"s3": "S3PrefixListId", "dynamodb": "DynamoDbPrefixListId"}
+_CLIENTS = "ApiClientPrefixListId"
 
 
 def check(account: Aws, plan: Plan, zones: tuple[str, ...]) -> list[Finding]:
     """The zones, then one finding for each endpoint service, then the prefix lists."""
     found = About(Topic.NETWORK, "zones").answered(lambda: _zones(account, zones))
     found += About(Topic.NETWORK, "endpoint services").answered(lambda: _endpoints(account, plan, zones))
-    return found + About(Topic.NETWORK, "prefix lists").answered(lambda: _prefix_lists(account, plan))
+    found += About(Topic.NETWORK, "prefix lists").answered(lambda: _prefix_lists(account, plan))
+    return found + About(Topic.NETWORK, _CLIENTS).answered(lambda: _client_prefix_list(account, plan))
 
 
 def _zones(account: Aws, zones: tuple[str, ...]) -> Iterator[Finding]:
@@ -85,3 +88,26 @@ def _prefix_lists(account: Aws, plan: Plan) -> Iterator[Finding]:
             yield about.note(
                 f"not given: the security groups allow 443 to any address, to which no route leads; it is {told} here"
             )
+
+
+def _client_prefix_list(account: Aws, plan: Plan) -> Iterator[Finding]:
+    """Whether it is one of this account or shared with it, and of IPv4. How many rules it is, `quotas` judges."""
+    given = plan.client_prefix_list
+    if not given:
+        return
+    about = About(Topic.NETWORK, _CLIENTS)
+    found = client_prefix_list(account, given)
+    if found is None:
+        yield about.failed(f"{given} does not exist in {plan.region}, or is not shared with this account")
+    elif found["AddressFamily"] != "IPv4":
+        yield about.failed(f"{given} holds {found['AddressFamily']} ranges, and the API has an IPv4 address")
+    else:
+        yield about.ok(f"{given} ({found['PrefixListName']}), at most {found.get('MaxEntries', 'some')} ranges")
+
+
+def client_prefix_list(account: Aws, prefix_list: str) -> Mapping[str, Any] | None:
+    """A prefix list as EC2 describes it; None where there is none. Raises ClientError and BotoCoreError."""
+    # By a filter: an id that does not exist is an empty answer then, and no error.
+    filters = [{"Name": "prefix-list-id", "Values": [prefix_list]}]
+    pages = account.client("ec2").get_paginator("describe_managed_prefix_lists").paginate(Filters=filters)
+    return next((found for page in pages for found in page["PrefixLists"]), None)

@@ -184,16 +184,31 @@ class Network(_Section, frozen=True, kw_only=True):
     ] = "create"
     tenancy: Annotated[
         VpcTenancy,
-        Meta(description="Instance tenancy of the VPC. With a given VPC it states what that VPC has."),
+        Meta(description="Instance tenancy of the VPC; with a given VPC that VPC's, which has to be stated."),
     ] = "dedicated"
     # Static, because subnets are cut from it while generating and overlaps are refused then.
-    # With a given VPC it states the VPC's own range, for the security groups and the overlap check.
-    vpc_cidr: Annotated[Cidr, Meta(description="Range of the VPC. With a given VPC it states what that VPC has.")] = (
-        "10.0.0.0/16"
-    )
+    # With a given VPC it states the primary range (`rules/given_vpc.py`), for the overlap check.
+    vpc_cidr: Annotated[
+        Cidr, Meta(description="Range of the VPC; with a given VPC its primary range, which has to be stated.")
+    ] = "10.0.0.0/16"
+    # https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html: 5 ranges of a VPC, 50 after a request
+    vpc_secondary_cidrs: Annotated[
+        tuple[Cidr, ...],
+        Meta(max_length=49, description="Secondary ranges of a given VPC: all that it has, also those without nodes."),
+    ] = ()
     endpoints: Annotated[
         Literal["create", "given"],
-        Meta(description="Endpoints of the AWS services: made, or already reachable from the given VPC."),
+        Meta(
+            description="Interface endpoints of the AWS services: made in the VPC, or already reachable from the given "
+            "VPC, there or in another one."
+        ),
+    ] = "create"
+    gateway_endpoints: Annotated[
+        Literal["create", "given"],
+        Meta(
+            description="Gateway endpoints of S3 and DynamoDB: made in the route tables that a root parameter lists, "
+            "or already there. Those of another VPC are reached by no route."
+        ),
     ] = "create"
     endpoint_zones: Annotated[
         Literal["all", "one"],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
@@ -18,7 +18,7 @@ import msgspec
 from generator.config.model import ClusterConfig
 from generator.config.notes import notes_on
 from generator.config.problem import ConfigError, Note, Problem, below, is_within, short, shown
-from generator.config.rules import check
+from generator.config.rules import check, given_vpc
 from generator.config.yaml_text import Document, read_yaml
 
 
@@ -63,6 +63,7 @@ def _read(text: str, source: str) -> Loaded:
     if document.values is not None:
         reader = _Reader(document)
         config = reader.read(ClusterConfig, document.values, "")
+        reader.require(given_vpc.unstated(config, reader.stated))
         problems = reader.problems
         problems += [refusal for refusal in check(config) if not reader.rests_on_unreadable(refusal)]
     if config is None or problems:
@@ -87,6 +88,8 @@ class _Reader:
 
     def __init__(self, document: Document) -> None:
         self.problems = list(document.problems)
+        self.stated: set[str] = set()
+        """The paths of the settings that the values have."""
         self._typed = document.typed
         self._unreadable = {problem.path for problem in document.problems}
 
@@ -94,6 +97,12 @@ class _Reader:
         return any(
             is_within(path, unreadable) for path in (refusal.path, *refusal.rests_on) for unreadable in self._unreadable
         )
+
+    def require(self, missing: Iterable[Problem]) -> None:
+        """Note settings whose default may not be taken; no rule's word on a default is believed then."""
+        for problem in [each for each in missing if not self.rests_on_unreadable(each)]:
+            self.problems.append(problem)
+            self._unreadable.add(problem.path)
 
     def read(self, hint: Any, value: Any, path: str) -> Any:
         """`value` as the type says, or a stand-in after noting what is wrong."""
@@ -121,6 +130,7 @@ class _Reader:
         arguments = {}
         for key, field in fields.items():
             if key in values and not (values[key] is None and _may_be_empty(field)):
+                self.stated.add(below(path, key))
                 value = self.read(field.type, values[key], below(path, key))
                 if field.required or below(path, key) not in self._unreadable:
                     arguments[field.name] = value

@@ -10,6 +10,7 @@ from generator.config.model import ClusterConfig
 from generator.config.problem import Problem
 from generator.config.rules import (
     addresses,
+    given_vpc,
     names,
     node_labels,
     oidc,
@@ -23,6 +24,7 @@ from generator.config.rules import (
 RULES = (
     *names.RULES,
     *shape.RULES,
+    *given_vpc.RULES,
     *addresses.RULES,
     *resolved_names.RULES,
     *tenancy.RULES,

@@ -1,4 +1,4 @@
-"""The three address ranges: well formed, allowed, large enough, apart from each other."""
+"""The address ranges of VPC, pods and Services: well formed, allowed, large enough, apart from each other."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from generator.config.problem import Problem
 from generator.config.subnets import LONGEST_VPC_PREFIX, worker_addresses
 
 VPC = "network.vpcCidr"
+SECONDARY = "network.vpcSecondaryCidrs"
 PODS = "kubernetes.podCidr"
 SERVICES = "kubernetes.serviceCidr"
 
@@ -41,8 +42,14 @@ def _range(text: str) -> IPv4Network | None:
 
 
 def texts(config: ClusterConfig) -> dict[str, str]:
-    """The three ranges as they were written, by their paths."""
-    return {VPC: config.network.vpc_cidr, PODS: config.kubernetes.pod_cidr, SERVICES: config.kubernetes.service_cidr}
+    """The ranges as they were written, by their paths."""
+    secondary = {f"{SECONDARY}[{index}]": text for index, text in enumerate(config.network.vpc_secondary_cidrs)}
+    return {
+        VPC: config.network.vpc_cidr,
+        **secondary,
+        PODS: config.kubernetes.pod_cidr,
+        SERVICES: config.kubernetes.service_cidr,
+    }
 
 
 def _ranges(config: ClusterConfig) -> dict[str, IPv4Network]:
@@ -112,6 +119,12 @@ def vpc_has_room(config: ClusterConfig) -> Iterator[Problem]:
         )
 
 
+def secondary_ranges_have_the_size_of_one(config: ClusterConfig) -> Iterator[Problem]:
+    for path, given in _ranges(config).items():
+        if path.startswith(SECONDARY):
+            yield from _size(path, given, _VPC_PREFIXES, "what AWS allows for a VPC")
+
+
 def pods_have_room(config: ClusterConfig) -> Iterator[Problem]:
     """One /24 for every node that there may be: slots, one replacement, and all workers."""
     pods = _ranges(config).get(PODS)
@@ -144,6 +157,7 @@ RULES = (
     ranges_are_not_reserved,
     ranges_are_apart,
     vpc_has_room,
+    secondary_ranges_have_the_size_of_one,
     pods_have_room,
     services_have_room,
 )

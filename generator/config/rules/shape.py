@@ -37,7 +37,11 @@ def only_an_existing_network_has_given_parts(config: ClusterConfig) -> Iterator[
     """A VPC that is made with the cluster is connected to nothing: no central endpoint and no zone could serve it."""
     if config.network.vpc == "given":
         return
-    given = {"network.endpoints": config.network.endpoints, "network.privateZone": config.network.private_zone}
+    given = {
+        "network.endpoints": config.network.endpoints,
+        "network.gatewayEndpoints": config.network.gateway_endpoints,
+        "network.privateZone": config.network.private_zone,
+    }
     for path, choice in given.items():
         if choice == "given":
             allowed = "create (given only with network.vpc: given)"

@@ -11,7 +11,6 @@ from generator.config.model import ClusterConfig
 from generator.layer import Layer
 from generator.layers.network import api_endpoint, dns_firewall, endpoints, flow_logs, security_groups, vpc
 from generator.values import (
-    CidrBlock,
     CidrBlocks,
     ClusterUuid,
     DnsName,
@@ -34,7 +33,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Inputs:
-    api_client_cidrs: CidrBlocks
+    api_client_cidrs: Annotated[
+        CidrBlocks, "IPv4 ranges of clients outside the cluster that may reach the Kubernetes API"
+    ]
+    api_client_prefix_list_id: Annotated[
+        PrefixListId, "ID of a prefix list of clients outside the cluster that may reach the Kubernetes API, or empty"
+    ]
     s3_prefix_list_id: Annotated[PrefixListId, "ID of the region's prefix list of S3, or empty"]
     dynamodb_prefix_list_id: Annotated[PrefixListId, "ID of the region's prefix list of DynamoDB, or empty"]
     # a VPC made here
@@ -50,7 +54,7 @@ class Inputs:
     ] = None
     worker_subnet_ids: Annotated[SubnetIds | None, "IDs of the subnets of workers, one per zone"] = None
     route_table_ids: RouteTableIds | None = None
-    endpoint_cidr: CidrBlock | None = None
+    endpoint_cidrs: Annotated[CidrBlocks | None, "IPv4 ranges of the central interface endpoints"] = None
     # a private zone made here
     cluster_uuid: ClusterUuid | None = None
     # a given private zone
@@ -87,13 +91,17 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
 
     groups = security_groups.add(template, config, network.vpc_id)
     security_groups.add_rules(template, security_groups.matrix(config), groups)
-    security_groups.add_client_rules(template, groups.balancer, inputs.api_client_cidrs)
+    security_groups.add_client_rules(
+        template, groups.balancer, inputs.api_client_cidrs, inputs.api_client_prefix_list_id
+    )
     security_groups.add_gateway_rules(template, groups, inputs.s3_prefix_list_id, inputs.dynamodb_prefix_list_id)
     if groups.endpoints is not None:
-        endpoints.add(template, config, network, groups.endpoints)
+        endpoints.add_interfaces(template, config, network, groups.endpoints)
     else:
-        security_groups.add_central_endpoint_rules(template, groups, _given(inputs.endpoint_cidr))
-    security_groups.add_issuer_rules(template, config, groups, inputs.endpoint_cidr)
+        security_groups.add_central_endpoint_rules(template, groups, _given(inputs.endpoint_cidrs))
+    if config.network.gateway_endpoints == "create":
+        endpoints.add_gateways(template, config, network.vpc_id, _given(network.route_table_ids))
+    security_groups.add_issuer_rules(template, config, groups, inputs.endpoint_cidrs)
 
     balancer, target_group = api_endpoint.add_balancer(template, network, groups.balancer)
     if config.network.private_zone == "create":

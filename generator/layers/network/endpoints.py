@@ -11,10 +11,8 @@ from generator.config.model import ClusterConfig
 from generator.layer import logical_id
 from generator.layers.network.vpc import Network
 from generator.partition import endpoint_service_name
-from generator.policies import called_actions, condition, policy_dict
-
-# Reached through a route, not an interface.
-GATEWAY_SERVICES = ("dynamodb", "s3")
+from generator.policies import GATEWAY_SERVICES, called_actions, condition, policy_dict
+from generator.values import RouteTableIds, VpcId
 
 # Action prefix -> endpoint services, where they differ from the prefix.
 _SERVICES = {"ecr": ("ecr.api", "ecr.dkr")}
@@ -30,7 +28,7 @@ def interface_services(config: ClusterConfig) -> dict[str, list[str]]:
     }
 
 
-def add(template: Template, config: ClusterConfig, network: Network, group: SecurityGroup) -> None:
+def add_interfaces(template: Template, config: ClusterConfig, network: Network, group: SecurityGroup) -> None:
     # In the development shape one zone pays for the interfaces and the other zones cross over.
     zones = 1 if config.network.endpoint_zones == "one" else config.zones
     subnets = network.control_plane_subnet_ids.first(zones)
@@ -47,6 +45,10 @@ def add(template: Template, config: ClusterConfig, network: Network, group: Secu
                 PolicyDocument=policy_dict([_own_account(actions, "aws:PrincipalAccount")]),
             )
         )
+
+
+def add_gateways(template: Template, config: ClusterConfig, vpc_id: VpcId, route_tables: RouteTableIds) -> None:
+    """One for each service, also where the interface endpoints are central: no route leads to those of another VPC."""
     called = called_actions(sessions=config.access.ssm, tags=bool(config.tags))
     for service in GATEWAY_SERVICES:
         statements = [_own_account(called[service], "aws:PrincipalAccount", "aws:ResourceAccount")]
@@ -56,9 +58,9 @@ def add(template: Template, config: ClusterConfig, network: Network, group: Secu
             VPCEndpoint(
                 f"{logical_id(service)}Endpoint",
                 VpcEndpointType="Gateway",
-                VpcId=network.vpc_id,
+                VpcId=vpc_id,
                 ServiceName=endpoint_service_name(config.partition, service),
-                RouteTableIds=network.route_table_ids,
+                RouteTableIds=route_tables,
                 PolicyDocument=policy_dict(statements),
             )
         )

@@ -10,16 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from troposphere import And, Condition, Equals, Join, Not, Ref, Select, Split, Template
+from troposphere import And, Condition, Equals, Not, Ref, Template
 from troposphere.ec2 import SecurityGroup, SecurityGroupEgress, SecurityGroupIngress, SecurityGroupRule
 
 from coordination.names import API_PORT
 from generator.config.model import ClusterConfig, NetworkEncryption
-from generator.values import CidrBlock, CidrBlocks, PrefixListId, VpcId
+from generator.values import CidrBlocks, PrefixListId, VpcId
 
 _HTTPS = 443
-# How many blocks ApiClientCidrs can hold: CloudFormation cannot loop over a list, so each has a conditional rule.
+# How many blocks a parameter can hold: CloudFormation cannot loop over a list, so each has a rule of its own.
 MAX_API_CLIENT_CIDRS = 5
+MAX_ENDPOINT_CIDRS = 3
 # Ports that Cilium listens at for the packets of pods on other nodes. Either is open, never both: with WireGuard every
 # VXLAN packet travels inside of it (wg_maybe_redirect_to_encrypt in bpf/lib/wireguard.h of Cilium 1.20), so that what
 # arrives as VXLAN was not sent by a node of the cluster.
@@ -164,24 +165,18 @@ def add_rules(template: Template, flows: Sequence[Flow], groups: Groups) -> None
         )
 
 
-def add_client_rules(template: Template, balancer: SecurityGroup, cidrs: CidrBlocks) -> None:
-    """Clients outside the cluster reach the balancer from the blocks of the parameter ApiClientCidrs."""
-    # Padded with empty entries, so that every index can be selected however short the list is.
-    padded = Split(",", Join(",", [Join(",", cidrs), "," * MAX_API_CLIENT_CIDRS]))
+def add_client_rules(template: Template, balancer: SecurityGroup, cidrs: CidrBlocks, prefix_list: PrefixListId) -> None:
+    """Clients outside the cluster reach the balancer from the blocks of ApiClientCidrs and of a prefix list."""
     for index in range(MAX_API_CLIENT_CIDRS):
-        condition = template.add_condition(f"HasApiClient{index}", Not(Equals(Select(index, padded), "")))
-        template.add_resource(
-            SecurityGroupIngress(
-                f"BalancerFromClient{index}",
-                Condition=condition,
-                GroupId=Ref(balancer),
-                CidrIp=Select(index, padded),
-                IpProtocol="tcp",
-                FromPort=API_PORT,
-                ToPort=API_PORT,
-                Description="Kubernetes API from outside the cluster",
-            )
-        )
+        cidr = cidrs.entry(index, MAX_API_CLIENT_CIDRS)
+        rule = _api_ingress(f"BalancerFromClient{index}", balancer)
+        rule.Condition = template.add_condition(f"HasApiClient{index}", Not(Equals(cidr, "")))
+        rule.CidrIp = cidr
+        template.add_resource(rule)
+    rule = _api_ingress("BalancerFromClientPrefixList", balancer)
+    rule.Condition = template.add_condition("HasApiClientPrefixList", Not(Equals(prefix_list, "")))
+    rule.SourcePrefixListId = prefix_list
+    template.add_resource(rule)
 
 
 def add_gateway_rules(template: Template, groups: Groups, s3: PrefixListId, dynamodb: PrefixListId) -> None:
@@ -209,16 +204,20 @@ def add_gateway_rules(template: Template, groups: Groups, s3: PrefixListId, dyna
         template.add_resource(rule)
 
 
-def add_central_endpoint_rules(template: Template, groups: Groups, cidr: CidrBlock) -> None:
-    """Nodes reach interface endpoints that stand in another VPC, by the addresses in `cidr`."""
-    for name, group in ((CONTROL_PLANE, groups.control_plane), (WORKER, groups.worker)):
-        rule = _https_egress(f"{name}ToCentralEndpoints", group, "HTTPS to central interface endpoints")
-        rule.CidrIp = cidr
-        template.add_resource(rule)
+def add_central_endpoint_rules(template: Template, groups: Groups, cidrs: CidrBlocks) -> None:
+    """Nodes reach interface endpoints that stand in another VPC, by the addresses in EndpointCidrs."""
+    for index in range(MAX_ENDPOINT_CIDRS):
+        cidr = cidrs.entry(index, MAX_ENDPOINT_CIDRS)
+        condition = template.add_condition(f"HasEndpoints{index}", Not(Equals(cidr, "")))
+        for name, group in ((CONTROL_PLANE, groups.control_plane), (WORKER, groups.worker)):
+            rule = _https_egress(f"{name}ToCentralEndpoints{index}", group, "HTTPS to central interface endpoints")
+            rule.CidrIp = cidr
+            rule.Condition = condition
+            template.add_resource(rule)
 
 
 def add_issuer_rules(
-    template: Template, config: ClusterConfig, groups: Groups, central_endpoints: CidrBlock | None
+    template: Template, config: ClusterConfig, groups: Groups, central_endpoints: CidrBlocks | None
 ) -> None:
     """API servers reach the issuers of tokens, and nothing else does."""
     # EC2 takes no rule twice, and two issuers may be at one place.
@@ -235,9 +234,24 @@ def add_issuer_rules(
             Description="HTTPS to OIDC token issuers",
         )
         if central_endpoints is not None and port == _HTTPS:
-            # The rule for the central endpoints, whose addresses only a deploy says, may be the very same.
-            rule.Condition = template.add_condition(f"IssuersApart{place}", Not(Equals(central_endpoints, cidr)))
+            # A rule for the central endpoints, whose addresses only a deploy says, may be the very same.
+            apart = [
+                Not(Equals(central_endpoints.entry(index, MAX_ENDPOINT_CIDRS), cidr))
+                for index in range(MAX_ENDPOINT_CIDRS)
+            ]
+            rule.Condition = template.add_condition(f"IssuersApart{place}", And(*apart))
         template.add_resource(rule)
+
+
+def _api_ingress(name: str, balancer: SecurityGroup) -> SecurityGroupIngress:
+    return SecurityGroupIngress(
+        name,
+        GroupId=Ref(balancer),
+        IpProtocol="tcp",
+        FromPort=API_PORT,
+        ToPort=API_PORT,
+        Description="Kubernetes API from outside the cluster",
+    )
 
 
 def _https_egress(name: str, group: SecurityGroup, description: str) -> SecurityGroupEgress:

@@ -15,7 +15,7 @@ from generator.values import RouteTableIds, SubnetIds, VpcId, ZoneNames
 
 @dataclass(frozen=True)
 class Network:
-    """The VPC that the rest of the layer works in; without route tables where the endpoints are given, too."""
+    """The VPC that the rest of the layer works in; without route tables where the gateway endpoints are given, too."""
 
     vpc_id: VpcId
     control_plane_subnet_ids: SubnetIds

@@ -103,6 +103,13 @@ MUTATIONS = [
         f"{_CONTROL_PLANE_DATABASE}/Coordinate/Condition/StringEquals/aws:SourceVpc",
         {"Ref": "KeyArn"},
     ),
+    # Its interface endpoints are somewhere else, its gateway endpoints are not.
+    Mutation(
+        "a_nodes_credentials_are_of_use_in_the_clusters_vpc_only",
+        f"{_CONTROL_PLANE_DATABASE}/Coordinate/Condition/StringEquals/aws:SourceVpc",
+        GONE,
+        "existing-network",
+    ),
     Mutation("a_nodes_credentials_are_of_use_in_the_clusters_vpc_only", f"{_CONTROL_PLANE_IAM}/UseKey/Condition", {}),
     Mutation(
         "a_worker_reads_the_cluster_item_and_writes_its_own_boot_row",

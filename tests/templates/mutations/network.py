@@ -202,7 +202,23 @@ MUTATIONS = [
     Mutation(
         "a_rule_by_an_optional_address_exists_only_with_it", "network/Conditions/LacksPrefixList", {"Fn::Not": []}
     ),
+    Mutation(
+        "a_rule_by_an_optional_address_exists_only_with_it",
+        f"{_NETWORK}/WorkerToCentralEndpoints1/Condition",
+        "HasEndpoints0",
+        "existing-network",
+    ),
+    Mutation(
+        "a_rule_by_an_optional_address_exists_only_with_it", f"{_NETWORK}/BalancerFromClientPrefixList/Condition", GONE
+    ),
+    Mutation(
+        "only_the_named_rules_are_by_address",
+        f"{_NETWORK}/WorkerToCentralEndpoints1/Properties/CidrIp/Fn::Select/0",
+        0,
+        "existing-network",
+    ),
     # endpoints
+    Mutation("endpoints_are_exactly_what_nodes_call", f"{_NETWORK}/S3Endpoint", GONE, "existing-network"),
     Mutation("endpoints_are_exactly_what_nodes_call", f"{_NETWORK}/SsmEndpoint", GONE),
     Mutation("endpoints_are_exactly_what_nodes_call", f"{_CONTROL_PLANE_IAM}/UseKey/Action/-", "sns:Publish"),
     Mutation(

@@ -62,7 +62,7 @@ MUTATIONS = [
     Mutation("keys_stand_in_the_order_in_which_people_write_them", "services/Outputs/ParameterPrefix/Condition", "Any"),
     Mutation(
         "keys_stand_in_the_order_in_which_people_write_them",
-        "root/Parameters/EndpointCidr/Default",
+        "root/Parameters/EndpointCidrs/Default",
         "10.1.0.0/24",
         "existing-network",
     ),

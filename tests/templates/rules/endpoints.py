@@ -53,7 +53,9 @@ def endpoints_are_exactly_what_nodes_call(cluster: Cluster) -> Iterator[str]:
         yield f"nodes may call {prefix}: name its endpoint"
     wanted = {service for prefix in called for service in SERVICES.get(prefix, [])}
     if cluster.config.network.endpoints == "given":
-        wanted = set()
+        wanted &= GATEWAYS
+    if cluster.config.network.gateway_endpoints == "given":
+        wanted -= GATEWAYS
     actual = [_service(endpoint) for endpoint in cluster.resources("AWS::EC2::VPCEndpoint")]
     for service in sorted(wanted - set(actual)):
         yield f"nodes call {service} and there is no endpoint"

@@ -56,6 +56,7 @@ SESSION_RESOURCES = {
 SESSION_OUTPUTS = {"SessionDocument", "SessionPolicyArn"}
 PARAMETERS = {
     "ApiClientCidrs",
+    "ApiClientPrefixListId",
     "ApiExtraNames",
     "AdministratorArns",
     "AuditLogRetentionDays",
@@ -74,7 +75,7 @@ PARAMETERS = {
 }
 MADE_VPC_PARAMETERS = {"AvailabilityZones"}
 GIVEN_VPC_PARAMETERS = {"ControlPlaneSubnetIds", "VpcId", "WorkerSubnetIds"}
-GIVEN_ENDPOINTS_PARAMETERS = {"EndpointCidr"}
+GIVEN_ENDPOINTS_PARAMETERS = {"EndpointCidrs"}
 GIVEN_ZONE_PARAMETERS = {"ApiEndpointName", "HostedZoneId"}
 OUTPUTS = {
     "AccessTableName",
@@ -149,7 +150,7 @@ def parameters_and_outputs_of_the_root_keep_their_names(cluster: Cluster) -> Ite
     wanted = PARAMETERS | (GIVEN_VPC_PARAMETERS if given else MADE_VPC_PARAMETERS)
     wanted |= GIVEN_ENDPOINTS_PARAMETERS if config.network.endpoints == "given" else set()
     wanted |= GIVEN_ZONE_PARAMETERS if config.network.private_zone == "given" else set()
-    wanted |= {"RouteTableIds"} if given and config.network.endpoints == "create" else set()
+    wanted |= {"RouteTableIds"} if given and config.network.gateway_endpoints == "create" else set()
     for pool in config.pools:
         wanted |= {f"{_camel(pool.name)}{what}" for what in ("InstanceType", "MinSize", "MaxSize")}
     for group in config.host_resource_groups:

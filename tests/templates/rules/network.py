@@ -59,8 +59,9 @@ def nothing_lets_the_whole_world_in(cluster: Cluster) -> Iterator[str]:
             yield f"{ingress}: from {sources}"
     clients = cluster.templates["root"]["Parameters"]["ApiClientCidrs"]
     for block in ("0.0.0.0/0", "10.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "16.0.0.0/7"):
-        if re.fullmatch(clients["AllowedPattern"], block):
-            yield f"root: the parameter ApiClientCidrs takes {block}"
+        for text in (block, f"10.1.0.0/16,{block}"):
+            if re.fullmatch(clients["AllowedPattern"], text):
+                yield f"root: the parameter ApiClientCidrs takes {text}"
 
 
 @rule

@@ -188,12 +188,14 @@ def the_autoscalers_credentials_are_of_use_in_the_clusters_vpc_only(cluster: Clu
 @rule
 def a_nodes_credentials_are_of_use_in_the_clusters_vpc_only(cluster: Cluster) -> Iterator[str]:
     elsewhere = {(f"{grant.role.value}Role", grant.sid) for grant in GRANTS if not grant.confined and grant.reason}
-    keys = ["aws:EC2InstanceSourceVPC"]
-    if cluster.config.network.endpoints == "create":
-        # Central endpoints stand in another VPC, and a call through one carries that VPC's id.
-        keys.append("aws:SourceVpc")
+    network = cluster.config.network
     for role in NODE_ROLES:
         for statement in cluster.role_statements(role):
+            keys = ["aws:EC2InstanceSourceVPC"]
+            gateway = all(action.startswith(("dynamodb:", "s3:")) for action in statement.actions)
+            if (network.gateway_endpoints if gateway else network.endpoints) == "create":
+                # Central endpoints stand in another VPC, and a call through one carries that VPC's id.
+                keys.append("aws:SourceVpc")
             if (role, statement.body["Sid"]) in elsewhere:
                 if not statement.condition("StringEquals", "kms:ViaService"):
                     yield f"{statement}: neither confined to the VPC nor to calls by a service"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from tests.templates.cluster import Cluster, Place, Resource
@@ -66,9 +66,14 @@ BY_ADDRESS = {
     *((f"{node}ToS3", node, "out", "tcp 443", "S3PrefixListId") for node in _NODES),
     *((f"{node}ToDynamodb", node, "out", "tcp 443", "DynamoDbPrefixListId") for node in _NODES),
     *((f"{node}ToGateways", node, "out", "tcp 443", "0.0.0.0/0") for node in _NODES),
-    *((f"BalancerFromClient{index}", "Balancer", "in", "tcp 6443", f"client {index}") for index in range(5)),
+    *((f"BalancerFromClient{index}", "Balancer", "in", "tcp 6443", f"ApiClientCidrs {index}") for index in range(5)),
+    ("BalancerFromClientPrefixList", "Balancer", "in", "tcp 6443", "ApiClientPrefixListId"),
 }
-CENTRAL_ENDPOINTS = {(f"{node}ToCentralEndpoints", node, "out", "tcp 443", "EndpointCidr") for node in _NODES}
+CENTRAL_ENDPOINTS = {
+    (f"{node}ToCentralEndpoints{index}", node, "out", "tcp 443", f"EndpointCidrs {index}")
+    for node in _NODES
+    for index in range(3)
+}
 
 
 class Flow(NamedTuple):
@@ -128,16 +133,25 @@ def a_rule_by_an_optional_address_exists_only_with_it(cluster: Cluster) -> Itera
         "HasDynamodbPrefixList": {"Fn::Not": [{"Fn::Equals": [{"Ref": "DynamodbPrefixListId"}, ""]}]},
         "HasPrefixLists": {"Fn::And": [{"Condition": "HasS3PrefixList"}, {"Condition": "HasDynamodbPrefixList"}]},
         "LacksPrefixList": {"Fn::Not": [{"Condition": "HasPrefixLists"}]},
+        "HasApiClientPrefixList": {"Fn::Not": [{"Fn::Equals": [{"Ref": "ApiClientPrefixListId"}, ""]}]},
+        **{f"HasApiClient{index}": _is_given("ApiClientCidrs", index, 5) for index in range(5)},
     }
+    by_place = {"BalancerFromClientPrefixList": "HasApiClientPrefixList"}
+    by_place |= {f"BalancerFromClient{index}": f"HasApiClient{index}" for index in range(5)}
+    if cluster.config.network.endpoints == "given":
+        given |= {f"HasEndpoints{index}": _is_given("EndpointCidrs", index, 3) for index in range(3)}
+        by_place |= {
+            f"{node}ToCentralEndpoints{index}": f"HasEndpoints{index}" for node in _NODES for index in range(3)
+        }
     for name, expression in given.items():
         if conditions.get(name) != expression:
             yield f"network: the condition {name} is {conditions.get(name)}"
     wanted = {"S3": "HasS3PrefixList", "Dynamodb": "HasDynamodbPrefixList", "Gateways": "LacksPrefixList"}
-    for node in _NODES:
-        for target, condition in wanted.items():
-            entry = cluster.resource("network", f"{node}To{target}")
-            if entry.body.get("Condition") != condition:
-                yield f"{entry}: exists under {entry.body.get('Condition')}, not under {condition}"
+    by_place |= {f"{node}To{target}": condition for node in _NODES for target, condition in wanted.items()}
+    for name, condition in by_place.items():
+        entry = cluster.resource("network", name)
+        if entry.body.get("Condition") != condition:
+            yield f"{entry}: exists under {entry.body.get('Condition')}, not under {condition}"
 
 
 def _of_issuers(cluster: Cluster) -> set[tuple[str, str, str, str, str]]:
@@ -160,10 +174,19 @@ def a_rule_for_an_issuer_is_no_rule_for_endpoints(cluster: Cluster) -> Iterator[
         if not entry.logical_id.startswith("ControlPlaneToIssuers"):
             continue
         name, cidr = entry.body.get("Condition"), entry.properties["CidrIp"]
-        apart = {"Fn::Not": [{"Fn::Equals": [{"Ref": "EndpointCidr"}, cidr]}]}
+        apart = {"Fn::And": [{"Fn::Not": [{"Fn::Equals": [_entry("EndpointCidrs", i, 3), cidr]}]} for i in range(3)]}
         wanted = apart if given and entry.properties["ToPort"] == 443 else None
         if (conditions[name] if name else None) != wanted:
             yield f"{entry}: exists under {name}, not under {wanted}"
+
+
+def _entry(parameter: str, index: int, count: int) -> dict[str, Any]:
+    """An entry of a text with up to `count` entries; empty where there are fewer."""
+    return {"Fn::Select": [index, {"Fn::Split": [",", {"Fn::Join": ["", [{"Ref": parameter}, "," * count]]}]}]}
+
+
+def _is_given(parameter: str, index: int, count: int) -> dict[str, Any]:
+    return {"Fn::Not": [{"Fn::Equals": [_entry(parameter, index, count), ""]}]}
 
 
 def _group(expression: dict[str, str]) -> str:
@@ -176,12 +199,16 @@ def _ports(entry: Resource) -> str:
 
 
 def _address(cluster: Cluster, entry: Resource) -> str:
-    """Which parameter of the root, which client, or which literal a rule's address is."""
-    address = entry.properties.get("DestinationPrefixListId", entry.properties.get("CidrIp"))
+    """Which parameter of the root, which entry of one, or which literal a rule's address is."""
+    lists = (entry.properties.get(f"{side}PrefixListId") for side in ("Destination", "Source"))
+    address = next(filter(None, lists), entry.properties.get("CidrIp"))
     match cluster.resolve(entry.layer, address):
         case Place("root", {"Ref": str(name)}):
             return name
-        case Place(_, {"Fn::Select": [int(index), clients]}) if "ApiClientCidrs" in str(clients):
-            return f"client {index}"
+        case Place(_, {"Fn::Select": [int(index), _] as selected}):
+            for parameter, count in (("ApiClientCidrs", 5), ("EndpointCidrs", 3)):
+                if {"Fn::Select": selected} == _entry(parameter, index, count):
+                    return f"{parameter} {index}"
+            return str(selected)
         case Place(_, expression):
             return str(expression)

@@ -175,6 +175,17 @@ def test_an_update_needs_no_second_network_but_machines_beside_those_that_run(
     assert moved["vCPUs: Running On-Demand G and VT instances"] == "36 needed, 4 more while an update rolls"
 
 
+@pytest.mark.parametrize(("family", "state"), [("IPv4", State.OK), ("IPv6", State.FAILED)])
+def test_a_prefix_list_of_clients_counts_as_many_rules_as_it_may_have_entries(
+    account: Account, given: dict[str, str], family: str, state: State
+) -> None:
+    made = account.client("ec2").create_managed_prefix_list(PrefixListName="us", MaxEntries=50, AddressFamily=family)
+    found = check(account, given | {"ApiClientPrefixListId": made["PrefixList"]["PrefixListId"]})
+    assert about(found, "ApiClientPrefixListId") == [state]
+    (rules,) = [each for each in found if each.subject == "rules of a security group"]
+    assert rules.detail.startswith("15 needed; 50 of ")
+
+
 def test_everything_that_exists_is_ok(account: Account, given: dict[str, str]) -> None:
     found = check(account, given)
     assert [finding for finding in found if finding.state in (State.FAILED, State.NOT_ASKED)] == []
@@ -207,6 +218,7 @@ def test_everything_that_exists_is_ok(account: Account, given: dict[str, str]) -
             "another account",
         ),
         ({"S3PrefixListId": "pl-0", "DynamoDbPrefixListId": "pl-1"}, "S3PrefixListId", "does not exist in this region"),
+        ({"ApiClientPrefixListId": "pl-0"}, "ApiClientPrefixListId", "pl-0 does not exist in"),
     ],
 )
 def test_what_is_not_as_it_has_to_be_has_failed(

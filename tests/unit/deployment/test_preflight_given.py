@@ -80,13 +80,12 @@ class World:
             "WorkerSubnetIds": ",".join(self.subnets[3:]),
             "HostedZoneId": self.zone,
             "ApiEndpointName": NAME,
-            **(
-                {"RouteTableIds": self.table}
-                if "endpoints: create" in configuration
-                else {"EndpointCidr": "10.9.0.0/24"}
-            ),
+            "RouteTableIds": self.table,
+            "EndpointCidrs": "10.9.0.0/24",
         }
-        return plan.read(trees.of(configuration), values | changed, REGION)
+        bodies = trees.of(configuration)
+        own = {name: value for name, value in values.items() if name in bodies[""]["Parameters"]}
+        return plan.read(bodies, own | changed, REGION)
 
     def check(self, wanted: Plan) -> list[Finding]:
         assert wanted.given is not None
@@ -243,7 +242,8 @@ def test_shared_hardware_in_a_dedicated_vpc_is_a_warning(world: World) -> None:
     assert [line for line in lines if "nodes of GeneralInstanceType are dedicated instances there" in line]
 
 
-CENTRAL = CREATES.replace("endpoints: create", "endpoints: given")
+CENTRAL = CREATES.replace("endpoints: create", "endpoints: given, gatewayEndpoints: given")
+GATEWAYS_MADE = CREATES.replace("endpoints: create", "endpoints: given")
 
 
 def test_with_central_endpoints_gateways_have_to_be_in_the_subnets_route_tables(world: World) -> None:
@@ -254,6 +254,33 @@ def test_with_central_endpoints_gateways_have_to_be_in_the_subnets_route_tables(
         f"way to {service}"
         for service in ("autoscaling", "cloudformation", "ec2", "ecr.api", "ecr.dkr", "logs", "ssm", "sts")
     }
+
+
+def test_gateways_are_made_for_central_endpoints_in_route_tables_that_have_none_yet(world: World) -> None:
+    sound = world.check(world.plan(GATEWAYS_MADE))
+    assert [each for each in sound if each.state in (State.FAILED, State.WARNING)] == []
+    world.endpoint("dynamodb", "Gateway", RouteTableIds=[world.table])
+    own = world.ec2.create_route_table(VpcId=world.vpc)["RouteTable"]["RouteTableId"]
+    lonely = world.new_subnet("10.1.9.0/24", ZONES[2])
+    world.ec2.associate_route_table(RouteTableId=own, SubnetId=lonely)
+    workers = ",".join([*world.subnets[3:5], lonely])
+    unlisted, met = told(world.check(world.plan(GATEWAYS_MADE, WorkerSubnetIds=workers)))
+    assert f"it uses {own}, which is not in RouteTableIds" in unlisted
+    assert f"{world.table} has its route to com.amazonaws.{REGION}.dynamodb already" in met
+
+
+def test_what_the_vpc_has_is_compared_with_what_the_configuration_states(world: World) -> None:
+    stated = CREATES.replace("vpcCidr: 10.1.0.0/20", "vpcCidr: 10.1.0.0/20, vpcSecondaryCidrs: [100.127.0.0/20]")
+    (lacking,) = told(world.check(world.plan(stated)))
+    assert "it has no range 100.127.0.0/20, which the configuration states" in lacking
+    world.ec2.associate_vpc_cidr_block(VpcId=world.vpc, CidrBlock="100.127.0.0/20")
+    found = world.check(world.plan(stated))
+    assert told(found) == told(found, State.WARNING) == []
+    assert f"VPC {world.vpc}: available, 10.1.0.0/20, 100.127.0.0/20, tenancy default" in told(found, State.OK)
+    (unstated,) = told(world.check(world.plan()), State.WARNING)
+    assert "the configuration does not state its ranges 100.127.0.0/20" in unstated
+    (tenancy,) = told(given_vpc.check(world.account, world.plan(VpcId=world.new_vpc("10.1.0.0/20", "dedicated"))))
+    assert "its tenancy is dedicated, and the configuration states default" in tenancy
 
 
 def test_endpoints_that_are_there_are_ok(world: World) -> None:

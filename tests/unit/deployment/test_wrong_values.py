@@ -78,8 +78,16 @@ TABLE: list[tuple[str, str, list[str], list[str], str]] = [
         "ApiClientCidrs",
         [",".join(f"10.{number}.0.0/16" for number in range(1, count)) for count in (7, 8)],
         ["", ",".join(f"10.{number}.0.0/16" for number in range(1, 6))],
-        "at most 5 ranges",
+        "at most five ranges",
     ),
+    (
+        "existing-network",
+        "EndpointCidrs",
+        ["10.1.0.0/24,10.2.0.0/24,10.3.0.0/24,10.4.0.0/24", "10.1.0.0/24, 10.2.0.0/24", "10.1.0.0/24,"],
+        ["10.1.0.0/24,10.2.0.0/24,10.3.0.0/24"],
+        "one to three ranges",
+    ),
+    ("default", "ApiClientPrefixListId", ["10.0.0.0/8", "pl-0,pl-1"], ["", "pl-0123456789abcdef0"], "a prefix list"),
     # ranges
     ("default", "ApiClientCidrs", ["10.0.0.0/33", "300.1.1.1/8", "10.0.0.0/99"], ["10.0.0.0/8"], "range"),
     ("default", "ApiClientCidrs", ["0.0.0.0/0", "10.0.0.0/7", "fd00::/64"], ["192.0.2.1/32"], "ranges such as"),
@@ -88,8 +96,8 @@ TABLE: list[tuple[str, str, list[str], list[str], str]] = [
     ("default", "ApiClientCidrs", ["100.64.3.0/24", "172.20.0.0/30", "100.0.0.0/8"], [], "a range outside"),
     (
         "existing-network",
-        "EndpointCidr",
-        ["999.1.2.3/77", "10.2.0.0/33", "10.2.0.0", "0.0.0.0/0", "", "100.64.0.0/24", "10.2.0.5/24"],
+        "EndpointCidrs",
+        ["999.1.2.3/77", "10.2.0.0/33", "10.2.0.0", "0.0.0.0/0", "", "10.244.0.0/24", "10.2.0.5/24"],
         ["10.128.0.0/28"],
         "range",
     ),

@@ -62,6 +62,6 @@ def test_every_root_parameter_is_in_the_table() -> None:
     table = parameters_table()
     for name in json.loads(templates(ClusterConfig())["root.json"])["Parameters"]:
         assert f"| `{name}` |" in table
-    for name in ("VpcId", "EndpointCidr", "HostedZoneId", "HostResourceGroupExampleArn"):
+    for name in ("VpcId", "EndpointCidrs", "HostedZoneId", "HostResourceGroupExampleArn"):
         assert f"| `{name}` |" in table
     assert all(line.count(" | ") == 3 for line in table.splitlines())

@@ -50,10 +50,10 @@ def test_every_flow_is_a_row_and_so_are_clients_and_the_gateways() -> None:
     rows = cells(ports_table())
     flows = {(each.source, each.target, each.protocol, each.purpose) for each in matrix(ClusterConfig())}
     gateways = [row for row in rows if row[1].startswith("`")]
-    clients = [row for row in rows if row[0].startswith("`ApiClientCidrs`")]
+    clients = [row for row in rows if row[0].startswith("`ApiClient")]
     between = [row for row in rows if row not in [*gateways, *clients]]
     assert {(row[0], row[1], row[2], row[4]) for row in between} == flows
-    assert [row[1:] for row in clients] == [["Balancer", "tcp", "6443", "Kubernetes API"]]
+    assert [row[1:] for row in clients] == [["Balancer", "tcp", "6443", "Kubernetes API"]] * 2
     assert ["ControlPlane", "ControlPlane", "tcp", "2379-2380", "etcd"] in rows
     # What is open to any address stands there, too.
     assert {(row[0], row[1], row[3]) for row in gateways} >= {

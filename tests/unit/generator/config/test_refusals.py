@@ -18,6 +18,7 @@ QUALIFIED = (
 )
 VALUE = "at most 63 letters, digits, '-', '_' and '.', none of these outermost"
 KUBELET = "below kubernetes.io and k8s.io a kubelet may only set node.kubernetes.io, kubelet.kubernetes.io"
+GIVEN = "vpc: given, tenancy: dedicated, vpcCidr: 10.0.0.0/16"
 LESS = "less than maxSize (an update needs room for one more node)"
 OWN_TAINTS = "a key outside kubernetes.io, k8s.io, cilium.io, whose controllers set and remove them"
 
@@ -26,7 +27,8 @@ TYPES = [
     ("zone: 3", "zone: given an unknown key; allowed: name, partition, shape, zones, tags, hostResourceGroups, "
      "network, kubernetes, access, controlPlane, pools (perhaps zones)"),
     ("network: {vpc_cidr: 10.0.0.0/16}", "network.vpc_cidr: given an unknown key; allowed: vpc, tenancy, vpcCidr, "
-     "endpoints, endpointZones, privateZone, encryption, dnsAllowedDomains (perhaps vpcCidr)"),
+     "vpcSecondaryCidrs, endpoints, gatewayEndpoints, endpointZones, privateZone, encryption, "
+     "dnsAllowedDomains (perhaps vpcCidr)"),
     ("zones: three", 'zones: given "three"; allowed: a whole number from 1 to 6 in plain digits'),
     ("zones: 7", "zones: given 7; allowed: a whole number from 1 to 6"),
     ("zones: yes", 'zones: given "yes"; allowed: a whole number from 1 to 6 in plain digits'),
@@ -40,8 +42,8 @@ TYPES = [
     ('name: "web\\n"', 'name: given "web\\n"; allowed: text on one line, without control characters'),
     ("partition: aws-eu", 'partition: given "aws-eu"; allowed: aws, aws-us-gov, aws-cn, aws-eusc, '
      "aws-iso, aws-iso-b, aws-iso-e, aws-iso-f"),
-    ("network: given", 'network: given "given"; allowed: a mapping with the keys vpc, tenancy, vpcCidr, endpoints, '
-     "endpointZones, privateZone, encryption, dnsAllowedDomains"),
+    ("network: given", 'network: given "given"; allowed: a mapping with the keys vpc, tenancy, vpcCidr, '
+      "vpcSecondaryCidrs, endpoints, gatewayEndpoints, endpointZones, privateZone, encryption, dnsAllowedDomains"),
     ("network: {encryption: ipsec}", 'network.encryption: given "ipsec"; allowed: wireguard, none'),
     ("controlPlane: {slots: 4}", "controlPlane.slots: given 4; allowed: 3, 5"),
     ("controlPlane: {etcdVolumeGib: 4}", "controlPlane.etcdVolumeGib: given 4; allowed: a whole number from 8 to 1024"),
@@ -74,7 +76,7 @@ DOMAINS = [
     ("network: {dnsAllowedDomains: a.example}", 'network.dnsAllowedDomains: given "a.example"; allowed: a list'),
     (f"network: {{dnsAllowedDomains: [{', '.join(f'a{index}.example' for index in range(101))}]}}",
      "network.dnsAllowedDomains: given 101 entries; allowed: 0 to 100"),
-    ("network: {vpc: given, dnsAllowedDomains: [a.example]}", "network.dnsAllowedDomains: given 1 entry; allowed: "
+    (f"network: {{{GIVEN}, dnsAllowedDomains: [a.example]}}", "network.dnsAllowedDomains: given 1 entry; allowed: "
      "none (only with network.vpc: create; what a given VPC resolves is its owner's to say)"),
     ("network: {dnsAllowedDomains: ['*.in-addr.arpa']}", 'network.dnsAllowedDomains[0]: given "*.in-addr.arpa"; '
      "allowed: names outside of arpa (of addresses, those of network.vpcCidr are allowed already)"),
@@ -94,11 +96,25 @@ ADDRESSES = [
      "(subnets for six zones are cut from it)"),
     ("network: {vpcCidr: 10.0.0.0/22}", 'network.vpcCidr: given "10.0.0.0/22"; allowed: a range from /16 to /21 '
      "(subnets for six zones are cut from it)"),
-    ("network: {vpc: given, vpcCidr: 10.0.0.0/29}", 'network.vpcCidr: given "10.0.0.0/29"; allowed: a range from /16 '
-     "to /28 (what AWS allows for a VPC)"),
+    ("network: {vpc: given, tenancy: dedicated, vpcCidr: 10.0.0.0/29}",
+     'network.vpcCidr: given "10.0.0.0/29"; allowed: a range from /16 to /28 (what AWS allows for a '
+     "VPC)"),
     ("{network: {vpcCidr: 10.0.0.0/21}, kubernetes: {podCidr: 100.64.0.0/10}, pools: [{name: aa, maxSize: 754}]}",
      'network.vpcCidr: given "10.0.0.0/21", which has 753 addresses for workers in 3 zones; allowed: a range with at '
      "least 754, the sum of maxSize of all pools"),
+    ("{network: {vpc: given, tenancy: dedicated}, kubernetes: {podCidr: 10.0.0.0/16}}",
+     "network.vpcCidr: given nothing; allowed: the primary IPv4 range of the given VPC, such as 10.1.0.0/16"),
+    ("{network: {vpc: given, vpcCidr: 10.0.0.0/16}, controlPlane: {tenancy: default}}",
+     "network.tenancy: given nothing; allowed: default, dedicated (what the given VPC has)"),
+    (f"{{network: {{{GIVEN}, vpcSecondaryCidrs: [10.1.0.0/16, 100.64.0.0/20]}}}}",
+     'kubernetes.podCidr: given "100.64.0.0/16"; allowed: a range that does not overlap network.vpcSecondaryCidrs[1] '
+     "(100.64.0.0/20)"),
+    (f"{{network: {{{GIVEN}, vpcSecondaryCidrs: [10.0.128.0/20]}}}}", "network.vpcSecondaryCidrs[0]: given "
+     '"10.0.128.0/20"; allowed: a range that does not overlap network.vpcCidr (10.0.0.0/16)'),
+    (f"{{network: {{{GIVEN}, vpcSecondaryCidrs: [10.1.0.0/29]}}}}", "network.vpcSecondaryCidrs[0]: given "
+     '"10.1.0.0/29"; allowed: a range from /16 to /28 (what AWS allows for a VPC)'),
+    ("network: {vpcSecondaryCidrs: [10.1.0.0/16]}", "network.vpcSecondaryCidrs: given 1 entry; allowed: none (only "
+     "with network.vpc: given; subnets of a made VPC are cut from network.vpcCidr)"),
     ("network: {vpcCidr: 169.254.0.0/16}", 'network.vpcCidr: given "169.254.0.0/16"; allowed: a range outside '
      "169.254.0.0/16 (link-local: instance metadata, DNS and time)"),
     ("kubernetes: {podCidr: 10.0.0.0/8}", 'kubernetes.podCidr: given "10.0.0.0/8"; allowed: a range that does not '
@@ -128,10 +144,12 @@ SHAPES = [
     ("zones: 2", "zones: given 2; allowed: 3 to 6 (fewer only with shape: development)"),
     ("network: {endpointZones: one}",
      'network.endpointZones: given "one"; allowed: all (one only with shape: development)'),
-    ("{shape: development, network: {vpc: given, endpoints: given, endpointZones: one}}",
+    (f"{{shape: development, network: {{{GIVEN}, endpoints: given, endpointZones: one}}}}",
      'network.endpointZones: given "one"; allowed: all (endpoints are given)'),
     ("network: {endpoints: given}",
      'network.endpoints: given "given"; allowed: create (given only with network.vpc: given)'),
+    ("network: {gatewayEndpoints: given}",
+     'network.gatewayEndpoints: given "given"; allowed: create (given only with network.vpc: given)'),
     ("network: {privateZone: given}",
      'network.privateZone: given "given"; allowed: create (given only with network.vpc: given)'),
     ("pools: [{name: aa, minSize: 3, maxSize: 2}]", f"pools[0].minSize: given 3; allowed: 0 to 1, {LESS}"),
