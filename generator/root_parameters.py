@@ -127,7 +127,11 @@ def declare(template: Template, config: ClusterConfig) -> RootParameters:
         network=_network(parameters, config),
         host_groups={name: _host_group(parameters, name) for name in config.host_resource_groups},
         control_plane_instance_type=_instance_type(
-            parameters, "Control plane", "ControlPlaneInstanceType", "control-plane nodes", "m7i.large"
+            parameters,
+            "Control plane",
+            "ControlPlaneInstanceType",
+            "control-plane nodes",
+            config.control_plane.instance_type,
         ),
         launch_hook_heartbeat_seconds=parameters.add(
             "Control plane",

@@ -229,8 +229,9 @@ def _refused_taint(draw: Draw, document: Document) -> str:
 
 def _same_taint_twice(draw: Draw, document: Document) -> str:
     index, pool = _pool(draw, document)
-    pool["taints"] = [{"key": "a", "effect": draw(st.sampled_from(_EFFECTS))} for _ in range(2)]
-    return f"pools[{index}].taints[1].key"
+    effect = draw(st.sampled_from(_EFFECTS))
+    pool["taints"] = [{"key": "a", "effect": effect}, {"key": "a", "value": "other", "effect": effect}]
+    return f"pools[{index}].taints[1].effect"
 
 
 def _endpoints_in_one_zone(draw: Draw, document: Document) -> str:
@@ -250,16 +251,22 @@ def _too_many_nodes_for_the_pods(draw: Draw, document: Document) -> str:
     return "kubernetes.podCidr"
 
 
+def _type_that_is_no_node(draw: Draw, document: Document) -> str:
+    section, path = draw(
+        st.sampled_from(((document["controlPlane"], "controlPlane"), (document["pools"][0], "pools[0]")))
+    )
+    section["instanceType"] = draw(st.sampled_from(("t2.large", "mac2.metal", "m1.large", "r3.8xlarge")))
+    return f"{path}.instanceType"
+
+
 def _type_that_no_host_carries(draw: Draw, document: Document) -> str:
     index, pool = _pool(draw, document)
     document["hostResourceGroups"] = ["a-group"]
-    document["partition"] = "aws"
     pool |= draw(
         st.sampled_from(
             (
                 {"tenancy": "host", "hostResourceGroup": "a-group", "instanceType": "t4g.large"},
                 {"tenancy": "host", "hostResourceGroup": "a-group", "instanceType": "m7i-flex.large"},
-                {"tenancy": "dedicated", "instanceType": "t2.large"},
             )
         )
     )
@@ -323,5 +330,6 @@ BREAKS: tuple[Callable[[Draw, Document], str], ...] = (
     _endpoints_in_one_zone,
     _given_part_of_a_made_network,
     _too_many_nodes_for_the_pods,
+    _type_that_is_no_node,
     _type_that_no_host_carries,
 )

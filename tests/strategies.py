@@ -61,6 +61,7 @@ def valid_documents(draw: Draw) -> Document:
     control_plane = {
         "slots": slots,
         **draw(_VOLUMES),
+        "instanceType": draw(_INSTANCE_TYPES),
         "replacement": draw(_REPLACEMENTS),
         **_tenancy(draw, network["tenancy"], groups),
     }
@@ -134,7 +135,7 @@ _LABELS = st.dictionaries(_KEYS, _VALUES, max_size=4)
 _TAINTS = st.lists(
     st.fixed_dictionaries({"key": _KEYS, "value": _VALUES, "effect": st.sampled_from(_EFFECTS)}),
     max_size=3,
-    unique_by=lambda taint: taint["key"],
+    unique_by=lambda taint: (taint["key"], taint["effect"]),
 )
 _TAGS = st.dictionaries(_WORDS.filter(lambda key: key.lower() != "name"), _WORDS, max_size=3).filter(
     lambda tags: len({key.casefold() for key in tags}) == len(tags)
@@ -198,7 +199,7 @@ def _network(draw: Draw, area: str, zones: int, development: bool) -> tuple[Docu
     given = draw(st.booleans())
     endpoints = draw(_CHOICES) if given else "create"
     one_zone = development and endpoints == "create" and draw(st.booleans())
-    vpc = _range(draw, area, 16, 28 if given else 21)
+    vpc = _range(draw, area, 16, 28 if given else 23 if zones <= 3 else 21)
     network = {
         "vpc": "given" if given else "create",
         "tenancy": draw(_TENANCIES),
@@ -211,7 +212,7 @@ def _network(draw: Draw, area: str, zones: int, development: bool) -> tuple[Docu
         "encryption": draw(_ENCRYPTIONS),
         "dnsAllowedDomains": [] if given else draw(_DOMAINS),
     }
-    return network, 10_000 if given else zones * (vpc.num_addresses // 8 - 5)
+    return network, 10_000 if given else zones * (vpc.num_addresses // (8 if vpc.prefixlen <= 21 else 4) - 5)
 
 
 def _tenancy(draw: Draw, vpc_tenancy: str, groups: Sequence[str]) -> Document:

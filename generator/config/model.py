@@ -107,6 +107,11 @@ class ControlPlane(_Section, frozen=True, kw_only=True):
         HostGroupName | None,
         Meta(description="With tenancy host: which of hostResourceGroups the instances are placed in."),
     ] = None
+    # Default of the root parameter, as of pools.
+    instance_type: Annotated[
+        InstanceType,
+        Meta(description="Default of the parameter ControlPlaneInstanceType, which a deploy may change."),
+    ] = "m7i.large"
     root_volume_gib: Annotated[int, Meta(ge=20, le=1024, description="Size of the root volume in GiB.")] = 50
     etcd_volume_gib: Annotated[int, Meta(ge=8, le=1024, description="Size of etcd's own volume in GiB.")] = 20
     replacement: Annotated[

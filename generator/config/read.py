@@ -16,9 +16,8 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 import msgspec
 
 from generator.config.model import ClusterConfig
-from generator.config.notes import notes_on
 from generator.config.problem import ConfigError, Note, Problem, below, is_within, short, shown
-from generator.config.rules import check, given_vpc
+from generator.config.rules import check, given_vpc, notes
 from generator.config.yaml_text import Document, read_yaml
 
 
@@ -68,9 +67,7 @@ def _read(text: str, source: str) -> Loaded:
         problems += [refusal for refusal in check(config) if not reader.rests_on_unreadable(refusal)]
     if config is None or problems:
         raise ConfigError(_placed(problems, document, source))
-    found = [
-        msgspec.structs.replace(note, source=source, line=document.line_of(note.path)) for note in notes_on(config)
-    ]
+    found = [msgspec.structs.replace(note, source=source, line=document.line_of(note.path)) for note in notes(config)]
     return Loaded(config, found)
 
 

@@ -25,7 +25,7 @@ from coordination.names import (
     parameter_prefix,
 )
 from generator import compute
-from generator.config.model import ClusterConfig, Pool
+from generator.config.model import ClusterConfig, Pool, Taint
 from generator.layer import Layer
 from generator.tags import group_tags
 from generator.user_data import user_data
@@ -212,6 +212,15 @@ def _ephemeral_storage_gib(pool: Pool) -> int:
     return pool.root_volume_gib * (100 - _KEPT_PERCENT) // 100 - _IMAGE_GIB
 
 
+def _told_taints(pool: Pool) -> list[Taint]:
+    """One taint of each key, for a group has one tag of a key: the one that keeps the most pods off the node."""
+    told: dict[str, Taint] = {}
+    for taint in pool.taints:
+        if told.setdefault(taint.key, taint).effect == "PreferNoSchedule":
+            told[taint.key] = taint
+    return list(told.values())
+
+
 def _autoscaler_tags(pool: Pool) -> dict[Any, Any]:
     """Not propagated to instances: their keys hold "/" and are of no use there."""
     template = f"{_AUTOSCALER}/node-template"
@@ -222,7 +231,7 @@ def _autoscaler_tags(pool: Pool) -> dict[Any, Any]:
             f"{template}/label/{label}": value
             for label, value in sorted({**pool.labels, POOL_LABEL: pool.name}.items())
         },
-        **{f"{template}/taint/{taint.key}": f"{taint.value}:{taint.effect}" for taint in pool.taints},
+        **{f"{template}/taint/{taint.key}": f"{taint.value}:{taint.effect}" for taint in _told_taints(pool)},
         # Of CPUs and memory the autoscaler knows by the instance type; what the volume holds, it cannot know.
         f"{template}/resources/ephemeral-storage": f"{_ephemeral_storage_gib(pool)}Gi",
     }

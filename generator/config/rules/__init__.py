@@ -7,10 +7,11 @@ other rules would refuse.
 from __future__ import annotations
 
 from generator.config.model import ClusterConfig
-from generator.config.problem import Problem
+from generator.config.problem import Note, Problem
 from generator.config.rules import (
     addresses,
     given_vpc,
+    instance_types,
     names,
     node_labels,
     oidc,
@@ -28,6 +29,7 @@ RULES = (
     *addresses.RULES,
     *resolved_names.RULES,
     *tenancy.RULES,
+    *instance_types.RULES,
     *node_labels.RULES,
     *tags.RULES,
     *oidc.RULES,
@@ -38,3 +40,8 @@ RULES = (
 def check(config: ClusterConfig) -> list[Problem]:
     """Everything that the rules refuse in the configuration."""
     return [problem for rule in RULES for problem in rule(config)]
+
+
+def notes(config: ClusterConfig) -> list[Note]:
+    """What a person should look at again, of a configuration that the rules accept."""
+    return list(addresses.public_ranges(config))

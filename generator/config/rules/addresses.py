@@ -7,8 +7,14 @@ from ipaddress import IPv4Network
 from itertools import combinations
 
 from generator.config.model import ClusterConfig
-from generator.config.problem import Problem
-from generator.config.subnets import LONGEST_VPC_PREFIX, worker_addresses
+from generator.config.problem import Note, Problem
+from generator.config.subnets import (
+    LONGEST_PREFIX_IN_EIGHTHS,
+    LONGEST_VPC_PREFIX,
+    MAX_ZONES,
+    most_zones,
+    worker_addresses,
+)
 
 VPC = "network.vpcCidr"
 SECONDARY = "network.vpcSecondaryCidrs"
@@ -23,6 +29,10 @@ RESERVED = {
     "224.0.0.0/4": "multicast",
     "240.0.0.0/4": "reserved for later use",
 }
+
+# Addresses that nobody on the internet has: RFC 1918, the shared space of RFC 6598 and the one for benchmarks of
+# RFC 2544, both of which AWS's own guides take for pods.
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15")
 
 # https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
 _VPC_PREFIXES = (16, 28)
@@ -41,7 +51,7 @@ def _range(text: str) -> IPv4Network | None:
         return None
 
 
-def texts(config: ClusterConfig) -> dict[str, str]:
+def _texts(config: ClusterConfig) -> dict[str, str]:
     """The ranges as they were written, by their paths."""
     secondary = {f"{SECONDARY}[{index}]": text for index, text in enumerate(config.network.vpc_secondary_cidrs)}
     return {
@@ -53,13 +63,13 @@ def texts(config: ClusterConfig) -> dict[str, str]:
 
 
 def _ranges(config: ClusterConfig) -> dict[str, IPv4Network]:
-    ranges = {path: _range(text) for path, text in texts(config).items()}
+    ranges = {path: _range(text) for path, text in _texts(config).items()}
     return {path: found for path, found in ranges.items() if found is not None}
 
 
 def ranges_are_canonical(config: ClusterConfig) -> Iterator[Problem]:
     """A range is written as its first address: CloudFormation would store another text than the one it was given."""
-    for path, text in texts(config).items():
+    for path, text in _texts(config).items():
         if _range(text) is None:
             try:
                 allowed = f"{IPv4Network(text, strict=False)}, the same range written from its first address"
@@ -106,8 +116,17 @@ def vpc_has_room(config: ClusterConfig) -> Iterator[Problem]:
         return
     largest, smallest = _VPC_PREFIXES[0], LONGEST_VPC_PREFIX
     if not largest <= vpc.prefixlen <= smallest:
-        reason = "subnets for six zones are cut from it"
+        reason = "subnets are cut from it; subnets of your own, in a smaller one, go with network.vpc: given"
         yield from _size(VPC, vpc, (largest, smallest), reason, rests_on=("network.vpc",))
+        return
+    if config.zones > most_zones(vpc):
+        larger = f"/{_VPC_PREFIXES[0]} to /{LONGEST_PREFIX_IN_EIGHTHS}"
+        yield Problem(
+            path="zones",
+            given=str(config.zones),
+            allowed=f"at most {most_zones(vpc)} in {vpc}; subnets for {MAX_ZONES} are cut from a range from {larger}",
+            rests_on=("network.vpc", VPC),
+        )
         return
     workers, room = sum(pool.max_size for pool in config.pools), worker_addresses(config)
     if workers > room:
@@ -146,6 +165,14 @@ def services_have_room(config: ClusterConfig) -> Iterator[Problem]:
     services = _ranges(config).get(SERVICES)
     if services is not None:
         yield from _size(SERVICES, services, _SERVICE_PREFIXES, "what the API server allocates from")
+
+
+def public_ranges(config: ClusterConfig) -> Iterator[Note]:
+    """AWS takes a range of public addresses, and whoever owns one may use it (docs/decisions/00XX)."""
+    for path, given in _ranges(config).items():
+        if not any(given.subnet_of(IPv4Network(area)) for area in PRIVATE):
+            text = "is no private range; where others have these addresses, nodes and pods cannot reach them"
+            yield Note(path=path, text=f"{given} {text}")
 
 
 def _pool_sizes(config: ClusterConfig) -> list[str]:

@@ -25,6 +25,10 @@ _KUBELET_NAMESPACES = ("node.kubernetes.io", "kubelet.kubernetes.io")
 _OWN_LABELS = frozenset({"node.kubernetes.io/instance-type"})
 # What Cilium does with taints of its own is not a pool's to say.
 _OWN_TAINT_DOMAINS = (*_KUBERNETES, "cilium.io")
+# No controller touches taints of roles, such as node-role.kubernetes.io/infra, and people give them. Those of control
+# planes are for control planes.
+_ROLES = "node-role.kubernetes.io"
+_CONTROL_PLANE_ROLES = frozenset({f"{_ROLES}/control-plane", f"{_ROLES}/master"})
 
 # The autoscaler reads labels and taints of a pool without nodes from tags of its group: a tag's key has at most 128
 # characters, and k8s.io/cluster-autoscaler/node-template/label/ takes 46 of them.
@@ -35,6 +39,12 @@ LONGEST_TEXT = 3500
 
 def _in_domain(prefix: str, domains: tuple[str, ...]) -> bool:
     return any(prefix == domain or prefix.endswith(f".{domain}") for domain in domains)
+
+
+def _is_own_taint(key: str) -> bool:
+    """Whether a controller of Kubernetes or Cilium decides on the taint."""
+    prefix = key.rpartition("/")[0]
+    return prefix != _ROLES and _in_domain(prefix, _OWN_TAINT_DOMAINS)
 
 
 def _is_qualified(key: str) -> bool:
@@ -74,8 +84,11 @@ def taints_are_accepted(config: ClusterConfig) -> Iterator[Problem]:
         for index, taint in enumerate(pool.taints):
             path = f"pools[{pool_index}].taints[{index}]"
             allowed = _key_problem(taint.key)
-            if not allowed and _in_domain(taint.key.rpartition("/")[0], _OWN_TAINT_DOMAINS):
-                allowed = f"a key outside {', '.join(_OWN_TAINT_DOMAINS)}, whose controllers set and remove them"
+            if taint.key in _CONTROL_PLANE_ROLES:
+                allowed = "any other role: this one is for control planes"
+            elif not allowed and _is_own_taint(taint.key):
+                outside = ", ".join(_OWN_TAINT_DOMAINS)
+                allowed = f"a key outside {outside}, whose controllers set and remove them, or below {_ROLES}"
             if allowed:
                 yield Problem(path=f"{path}.key", given=quoted(taint.key), allowed=allowed)
             if taint.value and not _NAME.fullmatch(taint.value):
@@ -83,18 +96,18 @@ def taints_are_accepted(config: ClusterConfig) -> Iterator[Problem]:
 
 
 def a_taint_is_given_once(config: ClusterConfig) -> Iterator[Problem]:
-    """The API takes a key once per effect; the autoscaler's tag of a key holds one effect only."""
+    """The API takes a key once per effect."""
     for pool_index, pool in enumerate(config.pools):
-        first: dict[str, int] = {}
+        first: dict[tuple[str, str], int] = {}
         for index, taint in enumerate(pool.taints):
-            earlier = first.setdefault(taint.key, index)
+            earlier = first.setdefault((taint.key, taint.effect), index)
             if earlier != index:
                 path = f"pools[{pool_index}].taints"
                 yield Problem(
-                    path=f"{path}[{index}].key",
-                    given=quoted(taint.key),
-                    allowed=f"a key that {path}[{earlier}] does not have",
-                    rests_on=(f"{path}[{earlier}].key",),
+                    path=f"{path}[{index}].effect",
+                    given=f'"{taint.effect}" for {quoted(taint.key)} again',
+                    allowed=f"an effect that {path}[{earlier}] does not have, or another key",
+                    rests_on=(f"{path}[{earlier}].key", f"{path}[{earlier}].effect", f"{path}[{index}].key"),
                 )
 
 

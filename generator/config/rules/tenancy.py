@@ -9,31 +9,30 @@ from msgspec import Struct
 from generator.config.model import ClusterConfig, ControlPlane, Pool
 from generator.config.problem import Problem
 
-# EC2 refuses T1 and T2 as Dedicated Instances ("the requested configuration is currently not supported");
-# the iso partitions are the exception and list T2 among theirs.
-_NEVER_DEDICATED = frozenset({"t1", "t2"})
 # DedicatedHostsSupported is false for these (ec2 describe-instance-types); of the burstable ones only T3 has hosts.
-_NEVER_ON_HOSTS = frozenset({"t1", "t2", "t3a", "t4g"})
+# As Dedicated Instances EC2 refuses T1 and T2 alone, which rules/instance_types.py refuses anyway.
+_NEVER_ON_HOSTS = frozenset({"t3a", "t4g"})
 _FLEX_SUFFIX = "-flex"
 
 
-class _Nodes(Struct, frozen=True):
+class Nodes(Struct, frozen=True):
     """Nodes that share a tenancy: the control plane or a pool, with its path."""
 
     path: str
     section: ControlPlane | Pool
 
 
-def _nodes(config: ClusterConfig) -> list[_Nodes]:
-    pools = [_Nodes(f"pools[{index}]", pool) for index, pool in enumerate(config.pools)]
-    return [_Nodes("controlPlane", config.control_plane), *pools]
+def nodes_of(config: ClusterConfig) -> list[Nodes]:
+    """The control plane and each pool."""
+    pools = [Nodes(f"pools[{index}]", pool) for index, pool in enumerate(config.pools)]
+    return [Nodes("controlPlane", config.control_plane), *pools]
 
 
 def a_dedicated_vpc_has_no_shared_nodes(config: ClusterConfig) -> Iterator[Problem]:
     """EC2 makes an instance of default tenancy in a dedicated VPC dedicated, without a word and at another price."""
     if config.network.tenancy != "dedicated":
         return
-    for nodes in _nodes(config):
+    for nodes in nodes_of(config):
         if nodes.section.tenancy == "default":
             yield Problem(
                 path=f"{nodes.path}.tenancy",
@@ -46,7 +45,7 @@ def a_dedicated_vpc_has_no_shared_nodes(config: ClusterConfig) -> Iterator[Probl
 def hosts_need_a_declared_group(config: ClusterConfig) -> Iterator[Problem]:
     names = ", ".join(config.host_resource_groups) or "none"
     declared = f"a name that hostResourceGroups declares ({names})"
-    for nodes in _nodes(config):
+    for nodes in nodes_of(config):
         path, group = f"{nodes.path}.hostResourceGroup", nodes.section.host_resource_group
         tenancy_path = f"{nodes.path}.tenancy"
         if nodes.section.tenancy != "host":
@@ -62,8 +61,8 @@ def hosts_need_a_declared_group(config: ClusterConfig) -> Iterator[Problem]:
 
 def declared_groups_are_used(config: ClusterConfig) -> Iterator[Problem]:
     """A group that nothing uses would be a root parameter that every deploy asks for in vain."""
-    used = {nodes.section.host_resource_group for nodes in _nodes(config)}
-    uses = tuple(f"{nodes.path}.hostResourceGroup" for nodes in _nodes(config))
+    used = {nodes.section.host_resource_group for nodes in nodes_of(config)}
+    uses = tuple(f"{nodes.path}.hostResourceGroup" for nodes in nodes_of(config))
     for index, group in enumerate(config.host_resource_groups):
         if group not in used:
             path = f"hostResourceGroups[{index}]"
@@ -72,18 +71,14 @@ def declared_groups_are_used(config: ClusterConfig) -> Iterator[Problem]:
 
 
 def instance_types_fit_the_tenancy(config: ClusterConfig) -> Iterator[Problem]:
-    for index, pool in enumerate(config.pools):
-        family = pool.instance_type.partition(".")[0]
-        dedicated = pool.tenancy == "dedicated" and not config.partition.startswith("aws-iso")
-        on_hosts = pool.tenancy == "host"
-        if (dedicated and family in _NEVER_DEDICATED) or (
-            on_hosts and (family in _NEVER_ON_HOSTS or family.endswith(_FLEX_SUFFIX))
-        ):
+    for nodes in nodes_of(config):
+        family = nodes.section.instance_type.partition(".")[0]
+        if nodes.section.tenancy == "host" and (family in _NEVER_ON_HOSTS or family.endswith(_FLEX_SUFFIX)):
             yield Problem(
-                path=f"pools[{index}].instanceType",
-                given=f'"{pool.instance_type}"',
-                allowed=f"a family that EC2 offers with tenancy {pool.tenancy}, such as m7i",
-                rests_on=(f"pools[{index}].tenancy", "partition"),
+                path=f"{nodes.path}.instanceType",
+                given=f'"{nodes.section.instance_type}"',
+                allowed="a family that EC2 offers with tenancy host, such as m7i",
+                rests_on=(f"{nodes.path}.tenancy",),
             )
 
 

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
+from moto.utilities.utils import load_resource
+from msgspec.structs import replace
 
 from generator.config import ConfigError, Problem, load, parse, rules
 from generator.config.model import ClusterConfig
 from generator.config.problem import quoted
+from generator.config.rules.instance_types import instance_types_can_be_nodes
 from tests.unit.generator.config.oidc_lines import OIDC, TOO_LARGE
 
 NAME = "2 to 24 lower-case letters, digits and hyphens, beginning with a letter, no hyphen last"
@@ -20,7 +23,17 @@ VALUE = "at most 63 letters, digits, '-', '_' and '.', none of these outermost"
 KUBELET = "below kubernetes.io and k8s.io a kubelet may only set node.kubernetes.io, kubelet.kubernetes.io"
 GIVEN = "vpc: given, tenancy: dedicated, vpcCidr: 10.0.0.0/16"
 LESS = "less than maxSize (an update needs room for one more node)"
-OWN_TAINTS = "a key outside kubernetes.io, k8s.io, cilium.io, whose controllers set and remove them"
+OWN_TAINTS = (
+    "a key outside kubernetes.io, k8s.io, cilium.io, whose controllers set and remove them, or below "
+    "node-role.kubernetes.io"
+)
+CUT = (
+    "a range from /16 to /23 (subnets are cut from it; subnets of your own, in a smaller one, go with network.vpc: "
+    "given)"
+)
+EBS = "a type that can be EBS-optimized, such as m7i.large"
+LINUX = "a type that runs Linux, such as m7i.large"
+OLD = "a type whose processor Amazon Linux 2023 runs on, such as m7i.large"
 
 # What the model refuses: YAML, then the lines.
 TYPES = [
@@ -92,13 +105,15 @@ ADDRESSES = [
      "written from its first address"),
     ("network: {vpcCidr: 10.0.0.0/33}", 'network.vpcCidr: given "10.0.0.0/33"; allowed: an IPv4 range such as '
      "10.0.0.0/16"),
-    ("network: {vpcCidr: 10.0.0.0/15}", 'network.vpcCidr: given "10.0.0.0/15"; allowed: a range from /16 to /21 '
-     "(subnets for six zones are cut from it)"),
-    ("network: {vpcCidr: 10.0.0.0/22}", 'network.vpcCidr: given "10.0.0.0/22"; allowed: a range from /16 to /21 '
-     "(subnets for six zones are cut from it)"),
-    ("network: {vpc: given, tenancy: dedicated, vpcCidr: 10.0.0.0/29}",
-     'network.vpcCidr: given "10.0.0.0/29"; allowed: a range from /16 to /28 (what AWS allows for a '
-     "VPC)"),
+    ("network: {vpcCidr: 10.0.0.0/15}", f'network.vpcCidr: given "10.0.0.0/15"; allowed: {CUT}'),
+    ("network: {vpcCidr: 10.0.0.0/24}", f'network.vpcCidr: given "10.0.0.0/24"; allowed: {CUT}'),
+    ("{zones: 4, network: {vpcCidr: 10.0.0.0/22}}", "zones: given 4; allowed: at most 3 in 10.0.0.0/22; subnets for 6 "
+     "are cut from a range from /16 to /21"),
+    ("{network: {vpcCidr: 10.0.0.0/23}, kubernetes: {podCidr: 100.64.0.0/10}, pools: [{name: aa, maxSize: 370}]}",
+     'network.vpcCidr: given "10.0.0.0/23", which has 369 addresses for workers in 3 zones; allowed: a range with at '
+     "least 370, the sum of maxSize of all pools"),
+    ("network: {vpc: given, tenancy: dedicated, vpcCidr: 10.0.0.0/29}", 'network.vpcCidr: given "10.0.0.0/29"; '
+     "allowed: a range from /16 to /28 (what AWS allows for a VPC)"),
     ("{network: {vpcCidr: 10.0.0.0/21}, kubernetes: {podCidr: 100.64.0.0/10}, pools: [{name: aa, maxSize: 754}]}",
      'network.vpcCidr: given "10.0.0.0/21", which has 753 addresses for workers in 3 zones; allowed: a range with at '
      "least 754, the sum of maxSize of all pools"),
@@ -173,10 +188,19 @@ TENANCIES = [
      'pools[0].hostResourceGroup: given "hh"; allowed: nothing (only with tenancy: host)'),
     ("hostResourceGroups: [hh]", 'hostResourceGroups[0]: given "hh"; allowed: the names that controlPlane and pools '
      "use"),
-    ("pools: [{name: aa, instanceType: t2.large}]", 'pools[0].instanceType: given "t2.large"; allowed: a family that '
-     "EC2 offers with tenancy dedicated, such as m7i"),
     ("{hostResourceGroups: [hh], pools: [{name: aa, tenancy: host, hostResourceGroup: hh, instanceType: t4g.large}]}",
      'pools[0].instanceType: given "t4g.large"; allowed: a family that EC2 offers with tenancy host, such as m7i'),
+]  # fmt: skip
+INSTANCE_TYPES = [
+    *((f"pools: [{{name: aa, instanceType: {each}}}]", f'pools[0].instanceType: given "{each}"; allowed: {allowed}')
+      for each, allowed in (("t2.large", EBS), ("c3.large", EBS), ("mac2.metal", LINUX), ("m1.large", OLD),
+                            ("a1.metal", OLD), ("t1.micro", OLD))),
+    ("controlPlane: {instanceType: t2.large}", f'controlPlane.instanceType: given "t2.large"; allowed: {EBS}'),
+    ("{hostResourceGroups: [hh], controlPlane: {tenancy: host, hostResourceGroup: hh, instanceType: m7i-flex.large}}",
+     'controlPlane.instanceType: given "m7i-flex.large"; allowed: a family that EC2 offers with tenancy host, such as '
+     "m7i"),
+    ("{hostResourceGroups: [hh], controlPlane: {tenancy: host, hostResourceGroup: hh, instanceType: mac2-m2.metal}}",
+     f'controlPlane.instanceType: given "mac2-m2.metal"; allowed: {LINUX}'),
 ]  # fmt: skip
 NAMES = [
     ("pools: [{name: aa}, {name: aa}]", 'pools[1].name: given "aa", which is taken by pools[0].name; allowed: a name '
@@ -209,13 +233,17 @@ TAINTS = [
      f'key: given "node.kubernetes.io/not-ready"; allowed: {OWN_TAINTS}'),
     ("{key: node.cilium.io/agent-not-ready, effect: NoExecute}",
      f'key: given "node.cilium.io/agent-not-ready"; allowed: {OWN_TAINTS}'),
+    ("{key: a.node-role.kubernetes.io/x, effect: NoExecute}",
+     f'key: given "a.node-role.kubernetes.io/x"; allowed: {OWN_TAINTS}'),
+    ("{key: node-role.kubernetes.io/control-plane, effect: NoSchedule}",
+     'key: given "node-role.kubernetes.io/control-plane"; allowed: any other role: this one is for control planes'),
 ]  # fmt: skip
-TWO_TAINTS_OF_A_KEY = "[{key: a, effect: NoExecute}, {key: a, effect: NoSchedule}]"
+A_TAINT_TWICE = "[{key: a, effect: NoExecute}, {key: a, effect: NoSchedule}, {key: a, value: b, effect: NoExecute}]"
 MUCH_TEXT = {
     "labels": "{" + ", ".join(f"{'k' * 60}{index}: {'v' * 63}" for index in range(20)) + "}",
     "taints": "[" + ", ".join(f"{{key: {'t' * 60}{index}, effect: NoSchedule}}" for index in range(10)) + "]",
 }
-REFUSALS = [*TYPES, *DOMAINS, *ADDRESSES, *SHAPES, *TENANCIES, *NAMES]
+REFUSALS = [*TYPES, *DOMAINS, *ADDRESSES, *SHAPES, *TENANCIES, *INSTANCE_TYPES, *NAMES]
 
 
 Rule = Callable[[ClusterConfig], Iterable[Problem]]
@@ -268,10 +296,37 @@ def test_a_taint_that_the_api_or_a_controller_would_not_keep_is_refused(taint: s
     assert lines(pool_with(taints=f"[{taint}]")) == [f"pools[0].taints[0].{line}"]
 
 
-def test_one_key_cannot_carry_two_taints_because_the_autoscalers_tag_holds_one() -> None:
-    assert lines(pool_with(taints=TWO_TAINTS_OF_A_KEY)) == [
-        'pools[0].taints[1].key: given "a"; allowed: a key that pools[0].taints[0] does not have'
+def test_one_key_carries_an_effect_once() -> None:
+    assert lines(pool_with(taints=A_TAINT_TWICE)) == [
+        'pools[0].taints[2].effect: given "NoExecute" for "a" again; allowed: an effect that pools[0].taints[0] does '
+        "not have, or another key"
     ]
+
+
+@pytest.mark.parametrize("key", ["node-role.kubernetes.io/infra", "node-role.kubernetes.io/gpu", "example.com/a"])
+def test_a_taint_of_a_role_is_accepted_with_several_effects(key: str) -> None:
+    taints = f"[{{key: {key}, effect: NoSchedule}}, {{key: {key}, effect: NoExecute}}]"
+    assert [taint.effect for taint in parse(pool_with(taints=taints)).pools[0].taints] == ["NoSchedule", "NoExecute"]
+
+
+def test_every_type_that_ec2_says_is_never_ebs_optimized_or_runs_macos_is_refused_and_no_other() -> None:
+    """What EC2 answered to DescribeInstanceTypes, as moto keeps it."""
+    described = load_resource("ec2/resources/instance_types.json")
+    unfit = {
+        name
+        for name, body in described.items()
+        if body["EbsInfo"]["EbsOptimizedSupport"] == "unsupported"
+        or any(each.endswith("_mac") for each in body["ProcessorInfo"]["SupportedArchitectures"])
+    }
+    assert {"t2.nano", "m3.medium", "mac1.metal"} < unfit
+    of_old_families = {name for name in described if name.partition(".")[0] in ("a1", "c1", "m1", "m2", "t1")}
+    config = ClusterConfig()
+    refused_types = {
+        name
+        for name in described
+        if list(instance_types_can_be_nodes(replace(config, pools=(replace(config.pools[0], instance_type=name),))))
+    }
+    assert refused_types == unfit | of_old_families
 
 
 def test_labels_that_fill_a_parameter_are_refused() -> None:
@@ -316,10 +371,10 @@ def test_no_rule_judges_a_default_that_stands_in_for_an_unreadable_field() -> No
 def test_every_rule_alone_refuses_something_above(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rule that is added without a line in the tables is untested."""
     monkeypatch.setattr(rules, "RULES", (rule,))
-    texts = [text for text, _ in (*DOMAINS, *ADDRESSES, *SHAPES, *TENANCIES, *NAMES, *OIDC)]
+    texts = [text for text, _ in (*DOMAINS, *ADDRESSES, *SHAPES, *TENANCIES, *INSTANCE_TYPES, *NAMES, *OIDC)]
     texts += [pool_with(labels=labels) for labels, _, _ in LABELS]
     texts += [pool_with(taints=f"[{taint}]") for taint, _ in TAINTS]
-    texts += [pool_with(labels="{a: -}"), pool_with(taints=TWO_TAINTS_OF_A_KEY), pool_with(**MUCH_TEXT), TOO_LARGE]
+    texts += [pool_with(labels="{a: -}"), pool_with(taints=A_TAINT_TWICE), pool_with(**MUCH_TEXT), TOO_LARGE]
     assert any(is_refused(text) for text in texts)
 
 

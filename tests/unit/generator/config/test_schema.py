@@ -11,7 +11,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 
-from generator.config import ClusterConfig, load
+from generator.config import ClusterConfig, load, parse
 from generator.config.schema import schema_text
 from tests.breaks import Document
 from tests.strategies import valid_documents
@@ -39,8 +39,8 @@ def test_every_field_has_a_description_where_the_editor_looks_for_it() -> None:
     for name, section in sections().items():
         assert section["description"]
         for field, schema in section["properties"].items():
-            described = "description" in schema or sections()[schema["$ref"].rpartition("/")[2]]["description"]
-            assert described, f"{name}.{field}"
+            referred = schema.get("anyOf", [schema])[0].get("$ref", "").rpartition("/")[2]
+            assert "description" in schema or sections()[referred]["description"], f"{name}.{field}"
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[path.stem for path in EXAMPLES])
@@ -56,7 +56,27 @@ def test_what_the_reader_accepts_satisfies_the_schema(document: Document) -> Non
 
 @pytest.mark.parametrize(
     "document",
-    [{"zone": 3}, {"zones": 7}, {"controlPlane": {"slots": 4}}, {"pools": []}, {"pools": [{"labels": {"a": 1}}]}],
+    [
+        *({"network": None}, {"kubernetes": None}, {"hostResourceGroups": None}, {"access": {"oidc": None}}),
+        *({"pools": [{"name": "aa", "labels": None, "taints": None}]}, {"controlPlane": {"instanceType": "m7i.large"}}),
+    ],
+)
+def test_what_may_be_left_empty_satisfies_the_schema(document: Document) -> None:
+    parse(json.dumps(document))
+    assert list(VALIDATOR.iter_errors(document)) == []
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"zone": 3},
+        {"zones": 7},
+        {"controlPlane": {"slots": 4}},
+        {"pools": []},
+        {"pools": None},
+        {"zones": None},
+        {"pools": [{"labels": {"a": 1}}]},
+    ],
 )
 def test_what_the_types_refuse_fails_the_schema(document: Document) -> None:
     assert list(VALIDATOR.iter_errors(document))
