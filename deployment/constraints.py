@@ -79,6 +79,8 @@ def _broken_number(body: Mapping[str, Any], value: str) -> str:
         return "" if good else _choices(body)
     if good and (low is None or int(low) <= int(value)) and (high is None or int(value) <= int(high)):
         return ""
+    if _words(body):
+        return _words(body)
     bounds = [f"from {low}"] if low is not None else []
     bounds += [f"to {high}"] if high is not None else []
     return " ".join(["a whole number", *bounds])

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from troposphere import Template
 
 from generator import parameter_rules
-from generator.config.model import MAX_POOL_NODES, ClusterConfig, Pool
+from generator.config.model import ClusterConfig, Pool
+from generator.config.room import Most, largest_pool
 from generator.layer import logical_id
 from generator.layers.network.security_groups import MAX_API_CLIENT_CIDRS, MAX_ENDPOINT_CIDRS
 from generator.parameters import Parameters
@@ -154,7 +155,7 @@ def declare(template: Template, config: ClusterConfig) -> RootParameters:
             AllowedPattern=f"^({_DNS_NAME})?$",
             ConstraintDescription="must be lower-case DNS names, separated by commas",
         ),
-        pools=[_pool(parameters, pool) for pool in config.pools],
+        pools=[_pool(parameters, pool, largest_pool(config)) for pool in config.pools],
         viewer_arns=_principals(
             parameters,
             "Access",
@@ -274,7 +275,7 @@ def _principals(parameters: Parameters, group: str, name: str, label: str, text:
     )
 
 
-def _pool(parameters: Parameters, pool: Pool) -> PoolParameters:
+def _pool(parameters: Parameters, pool: Pool, most: Most) -> PoolParameters:
     group, prefix = f'Worker pool "{pool.name}"', logical_id(pool.name)
     return PoolParameters(
         pool,
@@ -288,7 +289,8 @@ def _pool(parameters: Parameters, pool: Pool) -> PoolParameters:
             "between minimum and maximum, and an update keeps at least the minimum in service",
             Default=pool.min_size,
             MinValue=0,
-            MaxValue=MAX_POOL_NODES - 1,
+            MaxValue=most.nodes - 1,
+            **_described(0, most.nodes - 1, most.reason and f"less than {prefix}MaxSize can be"),
         ),
         max_size=parameters.add(
             group,
@@ -299,9 +301,16 @@ def _pool(parameters: Parameters, pool: Pool) -> PoolParameters:
             "updates never exceed it",
             Default=pool.max_size,
             MinValue=1,
-            MaxValue=MAX_POOL_NODES,
+            MaxValue=most.nodes,
+            **_described(1, most.nodes, most.reason),
         ),
     )
+
+
+def _described(least: int, most: int, reason: str) -> dict[str, str]:
+    """What CloudFormation says of a size beyond its bounds, where there is more to say than the bounds."""
+    words = f"must be a whole number from {least} to {most}: {reason}"
+    return {"ConstraintDescription": words} if reason else {}
 
 
 def _host_group(parameters: Parameters, name: str) -> HostGroup:

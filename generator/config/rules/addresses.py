@@ -8,6 +8,7 @@ from itertools import combinations
 
 from generator.config.model import ClusterConfig
 from generator.config.problem import Note, Problem
+from generator.config.room import NODE_PREFIX
 from generator.config.subnets import (
     LONGEST_PREFIX_IN_EIGHTHS,
     LONGEST_VPC_PREFIX,
@@ -38,8 +39,7 @@ PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "19
 _VPC_PREFIXES = (16, 28)
 # The allocator of the API server takes at most 20 bits; fewer than 254 Services is too small for real work.
 _SERVICE_PREFIXES = (12, 24)
-# Every node takes a /24 of the pods' range, and the allocator keeps at most 2^16 of them.
-NODE_PREFIX = 24
+# Of the /24 that every node takes the allocator keeps at most 2^16.
 _POD_PREFIXES = (8, NODE_PREFIX)
 
 

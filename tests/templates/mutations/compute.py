@@ -119,6 +119,9 @@ MUTATIONS = [
     Mutation("a_pool_has_room_for_one_more_node_than_its_smallest_size", "root/Parameters/MemoryMaxSize/MinValue", 0),
     Mutation("a_pool_has_room_for_one_more_node_than_its_smallest_size", "root/Parameters/MemoryMinSize/Default", 20),
     Mutation(
+        "no_pool_may_have_more_nodes_than_the_ranges_have_room_for", "root/Parameters/MemoryMaxSize/MaxValue", 1018
+    ),
+    Mutation(
         "hooks_have_their_names_and_results",
         f"{_SLOT}/Properties/LifecycleHookSpecificationList/1/DefaultResult",
         "CONTINUE",

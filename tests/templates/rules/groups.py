@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -180,6 +181,27 @@ def a_pool_has_room_for_one_more_node_than_its_smallest_size(cluster: Cluster) -
 
 
 @rule
+def no_pool_may_have_more_nodes_than_the_ranges_have_room_for(cluster: Cluster) -> Iterator[str]:
+    """Each other pool may have one node at least."""
+    room = _room_for_workers(cluster) - len(pools(cluster)) + 1
+    for group in pools(cluster):
+        most = cluster.templates["root"]["Parameters"][f"{parameter_prefix(group)}MaxSize"]["MaxValue"]
+        if most != min(room, 1000):
+            yield f"{group}: up to {most} nodes in ranges with room for {room}"
+
+
+def _room_for_workers(cluster: Cluster) -> int:
+    """By the pods' range, of which each node has 256 addresses, and by the subnets, of which AWS keeps five."""
+    pods: int = ipaddress.IPv4Network(cluster.config.kubernetes.pod_cidr).num_addresses // 256
+    subnets = [
+        ipaddress.IPv4Network(resource.properties["CidrBlock"]).num_addresses - 5
+        for resource in cluster.resources("AWS::EC2::Subnet")
+        if resource.logical_id.startswith("Worker")
+    ]
+    return min(pods - cluster.config.control_plane.slots - 1, sum(subnets) if subnets else pods)
+
+
+@rule
 def hooks_have_their_names_and_results(cluster: Cluster) -> Iterator[str]:
     """Inside the groups, so that no instance comes before its hook; a worker that nobody drains in time may go."""
     launching = ("${ClusterUuid}-launching", "autoscaling:EC2_INSTANCE_LAUNCHING", "ABANDON")
@@ -243,8 +265,11 @@ def the_autoscaler_sees_pools_with_their_labels_taints_and_storage_and_no_slot(c
         # The agents' own mark of a pool is none of its settings.
         labels = {**pool.labels, "node-restriction.kubernetes.io/holdfast-pool": pool.name}
         wanted |= {f"{_AUTOSCALER}/node-template/label/{key}": value for key, value in labels.items()}
-        for taint in pool.taints:
-            wanted[f"{_AUTOSCALER}/node-template/taint/{taint.key}"] = f"{taint.value}:{taint.effect}"
+        # A group has one tag of a key: of several effects it is told the first that keeps pods off.
+        for soft in (True, False):
+            for taint in reversed(pool.taints):
+                if (taint.effect == "PreferNoSchedule") is soft:
+                    wanted[f"{_AUTOSCALER}/node-template/taint/{taint.key}"] = f"{taint.value}:{taint.effect}"
         # A tenth is the kubelet's, and 8 GiB the image's.
         storage = f"{root_volume_gib(cluster, group.layer) * 9 // 10 - 8}Gi"
         wanted[f"{_AUTOSCALER}/node-template/resources/ephemeral-storage"] = storage

@@ -116,7 +116,7 @@ def test_sizes_are_judged_beside_those_that_the_stack_keeps_and_not_beside_the_d
     check(account, {"GeneralMaxSize": "30"})
     check(account, {"GeneralMinSize": "30"})
     with pytest.raises(
-        Refusal, match=r"^GeneralMaxSize: given 12; allowed: 21 to 1000, more than GeneralMinSize \(20\)"
+        Refusal, match=r"^GeneralMaxSize: given 12; allowed: 21 to 252, more than GeneralMinSize \(20\)"
     ):
         check(account, {"GeneralMaxSize": "12"})
 

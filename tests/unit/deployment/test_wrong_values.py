@@ -23,7 +23,7 @@ TABLE: list[tuple[str, str, list[str], list[str], str]] = [
     # bounds, values and patterns
     ("default", "LaunchHookHeartbeatSeconds", ["10", "29", "2401", "-1"], ["30", "2400"], "from 30 to 2400"),
     ("default", "LogRetentionDays", ["8", "0", "ninety"], ["7", "3653"], "one of 1, 3, 5, 7"),
-    ("default", "GeneralMinSize", ["100000", "-1", "1000"], ["0", "9"], "from 0 to 999"),
+    ("default", "GeneralMinSize", ["100000", "-1", "1000"], ["0", "9"], "from 0 to 251"),
     ("default", "ControlPlaneInstanceType", ["m7i", "M7i.large", "m7i.large "], ["m7i.metal-24xl"], "an instance type"),
     (
         "default",
@@ -162,7 +162,8 @@ def test_more_workers_than_the_subnets_of_the_vpc_have_addresses_are_refused() -
     )
     given = trees.GIVEN["default"]
     (line,) = parameters.wrong_values(bodies, given | {"GeneralMaxSize": "754"})
-    assert line == "GeneralMaxSize: given 754; allowed: at most 753: as many addresses have the workers' subnets"
+    whole = "a whole number from 1 to 753"
+    assert line == f"GeneralMaxSize: given 754; allowed: {whole}: as many addresses have the workers' subnets"
     assert parameters.wrong_values(bodies, given | {"GeneralMaxSize": "753"}) == []
 
 
