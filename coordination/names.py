@@ -109,6 +109,7 @@ class Setting(StrEnum):
     ADMINISTRATORS = "administrators"
     ACCESS_TABLE = "access-table"
     TAGS = "tags"
+    STARTUP_TAINTS = "startup-taints"
 
 
 class AccessGroup(StrEnum):
@@ -149,6 +150,8 @@ class PoolField(StrEnum):
 
     LABELS = "labels"
     TAINTS = "taints"
+    STARTUP_TAINTS = "startup-taints"
+    """Those that something removes again."""
     STACK = "stack"
     GROUP = "group"
 

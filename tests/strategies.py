@@ -132,8 +132,17 @@ _VALUES = st.just("") | _WORDS
 # Keys of labels and taints, some in the user's own domains.
 _KEYS = st.tuples(st.sampled_from(("", "example.com/", "team-1.internal/")), _WORDS).map("".join)
 _LABELS = st.dictionaries(_KEYS, _VALUES, max_size=4)
+# A key is one of a node's start everywhere or nowhere.
+_STARTUP_TAINTS: st.SearchStrategy[Document] = st.sampled_from(
+    (
+        {"key": "ebs.csi.aws.com/agent-not-ready", "startup": True},
+        {"key": "startup-taint.cluster-autoscaler.kubernetes.io/disk"},
+        {"key": "startup.example.com/disk", "startup": True},
+    )
+)
 _TAINTS = st.lists(
-    st.fixed_dictionaries({"key": _KEYS, "value": _VALUES, "effect": st.sampled_from(_EFFECTS)}),
+    st.fixed_dictionaries({"key": _KEYS, "value": _VALUES, "effect": st.sampled_from(_EFFECTS)})
+    | _STARTUP_TAINTS.map(lambda taint: {**taint, "value": "", "effect": "NoSchedule"}),
     max_size=3,
     unique_by=lambda taint: (taint["key"], taint["effect"]),
 )

@@ -82,12 +82,28 @@ InstanceType = Annotated[
 ]
 
 
+# By its own word the cluster autoscaler takes every taint below it for one that is removed (utils/taints/taints.go).
+STARTUP_TAINTS = "startup-taint.cluster-autoscaler.kubernetes.io/"
+
+
 class Taint(_Section, frozen=True, kw_only=True):
     """A taint that the kubelet of a pool registers its Node with."""
 
     key: Annotated[str, Meta(description="Name of the taint, such as example.com/gpu.")]
     value: Annotated[str, Meta(description="Value of the taint; may be empty.")] = ""
     effect: Annotated[TaintEffect, Meta(description="What happens to pods that do not tolerate the taint.")]
+    startup: Annotated[
+        bool,
+        Meta(
+            description="true for a taint that something removes once a node is ready for pods, as CSI drivers do: the "
+            f"cluster autoscaler then expects new nodes without it. Keys below {STARTUP_TAINTS} are such by themselves."
+        ),
+    ] = False
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether the taint is one of a node's start alone."""
+        return self.startup or self.key.startswith(STARTUP_TAINTS)
 
 
 class ControlPlane(_Section, frozen=True, kw_only=True):

@@ -105,6 +105,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         Setting.EDITORS: _listed(inputs.editor_arns),
         Setting.ADMINISTRATORS: _listed(inputs.administrator_arns),
         Setting.ACCESS_TABLE: inputs.access_table_name,
+        Setting.STARTUP_TAINTS: ",".join(_startup_taints(config)) + ",",
         Setting.TAGS: json.dumps(dict(sorted(config.tags.items())), ensure_ascii=False),
     }
     for name, value in settings.items():
@@ -181,6 +182,11 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
 
 
 SERVICES = Layer("services", Inputs, Outputs, build)
+
+
+def _startup_taints(config: ClusterConfig) -> list[str]:
+    """The keys of taints that the autoscaler is to be told are removed."""
+    return sorted({taint.key for pool in config.pools for taint in pool.taints if taint.startup})
 
 
 def _listed(names: ListValue) -> Join:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -110,7 +111,8 @@ def _settings(pool: Pool) -> Parameter:
     """What the nodes of the pool register with, and where the leading agent sends their signals."""
     settings = {
         PoolField.LABELS: pool.labels,
-        PoolField.TAINTS: [{"key": taint.key, "value": taint.value, "effect": taint.effect} for taint in pool.taints],
+        PoolField.TAINTS: _listed(taint for taint in pool.taints if not taint.is_removed),
+        PoolField.STARTUP_TAINTS: _listed(taint for taint in pool.taints if taint.is_removed),
         PoolField.STACK: "${AWS::StackId}",
         PoolField.GROUP: _GROUP,
     }
@@ -120,6 +122,10 @@ def _settings(pool: Pool) -> Parameter:
         Type="String",
         Value=Sub(json.dumps(settings, sort_keys=True)),
     )
+
+
+def _listed(taints: Iterable[Taint]) -> list[dict[str, str]]:
+    return [{"key": taint.key, "value": taint.value, "effect": taint.effect} for taint in taints]
 
 
 def _digest(pool: Pool) -> str:
@@ -213,9 +219,12 @@ def _ephemeral_storage_gib(pool: Pool) -> int:
 
 
 def _told_taints(pool: Pool) -> list[Taint]:
-    """One taint of each key, for a group has one tag of a key: the one that keeps the most pods off the node."""
+    """One taint of each key, for a group has one tag of a key: the one that keeps the most pods off the node.
+
+    None that something removes from a new node: with it the autoscaler would start no node for pods that wait for that.
+    """
     told: dict[str, Taint] = {}
-    for taint in pool.taints:
+    for taint in (each for each in pool.taints if not each.is_removed):
         if told.setdefault(taint.key, taint).effect == "PreferNoSchedule":
             told[taint.key] = taint
     return list(told.values())

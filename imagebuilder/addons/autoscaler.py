@@ -141,6 +141,9 @@ def _container(version: str) -> dict[str, Any]:
             "--expander=least-waste",
             # Otherwise a worker on which CoreDNS runs would stay for ever.
             "--skip-nodes-with-system-pods=false",
+            # Cilium's operator sets it and its agent removes it. A node that has it still would count as one that its
+            # pods do not fit, so that another one is started for them.
+            "--startup-taint=node.cilium.io/agent-not-ready",
             f"--address=:{_HEALTH_PORT}",
         ],
         "env": [

@@ -73,7 +73,7 @@ def test_every_pool_is_understood(name: str) -> None:
     for pool in example(name).config.pools:
         settings = pool_settings(pools[pool.name])
         assert settings.labels == pool.labels
-        assert [(taint.key, taint.value, taint.effect) for taint in settings.taints] == [
+        assert [(taint.key, taint.value, taint.effect) for taint in (*settings.taints, *settings.startup_taints)] == [
             (taint.key, taint.value, taint.effect) for taint in pool.taints
         ]
         assert (settings.stack, settings.group) == (VALUES["AWS::StackId"], "Group")

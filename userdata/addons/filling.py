@@ -1,13 +1,14 @@
 """Puts what differs from cluster to cluster into the image's manifests. Pure.
 
-Only ConfigMaps are filled: a manifest takes such a value from one, so that the text of all others is the image's.
+Only ConfigMaps are filled: a manifest takes such a value from one, so that the text of all others is the image's. But
+the arguments of the autoscaler, for each taint is one of its own.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from userdata.kubeadm.documents import Document
 from userdata.kubeadm.places import API_PORT
 
 _NODE_BITS = 24
+_AUTOSCALER = "cluster-autoscaler"
 
 
 class ManifestError(ValueError):
@@ -34,11 +36,13 @@ class Values:
     """The name under which the API is reached through the balancer."""
     pod_cidr: str
     encryption: Encryption
+    startup_taints: tuple[str, ...]
+    """The keys of taints that something removes from new nodes."""
 
 
 def filled(manifests: Mapping[str, str], values: Values) -> dict[str, Document]:
     """The manifests with the values in their ConfigMaps, by name, in the order of names. Raises ManifestError."""
-    return {name: _filled(name, manifests[name], _data(values)) for name in sorted(manifests)}
+    return {name: _filled(name, manifests[name], values) for name in sorted(manifests)}
 
 
 def _data(values: Values) -> Mapping[str, Mapping[str, str]]:
@@ -51,7 +55,7 @@ def _data(values: Values) -> Mapping[str, Mapping[str, str]]:
             "cluster-pool-ipv4-mask-size": str(_node_mask(values.pod_cidr)),
             **_encryption(values),
         },
-        "cluster-autoscaler": {"cluster": values.cluster, "region": values.region},
+        _AUTOSCALER: {"cluster": values.cluster, "region": values.region},
     }
 
 
@@ -71,7 +75,8 @@ def _node_mask(pod_cidr: str) -> int:
     return max(_NODE_BITS, ipaddress.ip_network(pod_cidr).prefixlen + 1)
 
 
-def _filled(name: str, text: str, data: Mapping[str, Mapping[str, str]]) -> Document:
+def _filled(name: str, text: str, values: Values) -> Document:
+    data = _data(values)
     try:
         found: Any = json.loads(text)
     except ValueError as error:
@@ -82,8 +87,11 @@ def _filled(name: str, text: str, data: Mapping[str, Mapping[str, str]]) -> Docu
         if not isinstance(item, dict) or not isinstance(item.get("metadata"), dict):
             raise ManifestError(f"{name} holds something that is no object of Kubernetes")
         described = item["metadata"]
+        where = f"{name}: {described.get('name')}"
         if item.get("kind") == "ConfigMap" and described.get("namespace") == NAMESPACE:
-            _fill(f"{name}: {described.get('name')}", item, data.get(str(described.get("name")), {}))
+            _fill(where, item, data.get(str(described.get("name")), {}))
+        elif item.get("kind") == "Deployment" and described.get("name") == _AUTOSCALER and values.startup_taints:
+            _tell_startup_taints(where, item, values.startup_taints)
     return found
 
 
@@ -93,3 +101,12 @@ def _fill(where: str, item: dict[str, Any], data: Mapping[str, str]) -> None:
         if key not in (item.get("data") or {}):
             raise ManifestError(f"{where} has no key {key}")
         item["data"][key] = text
+
+
+def _tell_startup_taints(where: str, item: dict[str, Any], keys: Sequence[str]) -> None:
+    """The flag takes one key, and may be there more than once (cluster-autoscaler, config/flags/flags.go)."""
+    try:
+        arguments = item["spec"]["template"]["spec"]["containers"][0]["args"]
+        arguments += [f"--startup-taint={key}" for key in keys]
+    except (KeyError, IndexError, TypeError) as error:
+        raise ManifestError(f"{where} has no arguments") from error

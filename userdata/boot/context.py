@@ -91,7 +91,7 @@ def registration(identity: InstanceIdentity, pool: PoolSettings | None) -> Node:
         region=identity.region,
         instance_type=identity.instance_type,
         labels={} if pool is None else pool.labels,
-        taints=(CONTROL_PLANE_TAINT,) if pool is None else pool.taints,
+        taints=(CONTROL_PLANE_TAINT,) if pool is None else (*pool.taints, *pool.startup_taints),
         reserved=reserved(os.cpu_count() or 1, memory_mib),
     )
 

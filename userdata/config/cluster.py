@@ -30,4 +30,11 @@ def described(
 
 def values(settings: ClusterSettings, node: NodeFile) -> Values:
     """What differs from one cluster's add-ons to another's."""
-    return Values(node.cluster_uuid, node.region, settings.api_endpoint, settings.pod_cidr, settings.encryption)
+    return Values(
+        node.cluster_uuid,
+        node.region,
+        settings.api_endpoint,
+        settings.pod_cidr,
+        settings.encryption,
+        settings.startup_taints,
+    )

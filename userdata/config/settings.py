@@ -60,6 +60,8 @@ class ClusterSettings:
     """The name of the table in which they ask."""
     tags: Mapping[str, str]
     """The organisation's, for what nodes create."""
+    startup_taints: tuple[str, ...]
+    """The keys of taints of pools that something removes, besides those that the autoscaler knows by themselves."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,9 @@ class PoolSettings:
 
     labels: Mapping[str, str]
     taints: tuple[Taint, ...]
+    """Those that a Node keeps."""
+    startup_taints: tuple[Taint, ...]
+    """Those that a Node registers with, and something removes."""
     stack: str
     """The id of the stack that waits for the workers' signals, and the logical id of the group in it."""
     group: str
@@ -115,6 +120,7 @@ def cluster_settings(found: Mapping[str, str]) -> ClusterSettings:
         autoscaler_role=found[Setting.AUTOSCALER_ROLE],
         access_table=found[Setting.ACCESS_TABLE],
         tags=tags or {},
+        startup_taints=_listed(found[Setting.STARTUP_TAINTS]),
         listed={group: _listed(found[setting]) for group, setting in ACCESS_SETTINGS.items()},
     )
 
@@ -123,14 +129,18 @@ def pool_settings(text: str) -> PoolSettings:
     """The settings that a pool's parameter holds. Raises SettingsError."""
     try:
         found = json.loads(text)
-        taints = tuple(Taint(each["key"], each["effect"], each["value"]) for each in found[PoolField.TAINTS])
-        settings = PoolSettings(dict(found[PoolField.LABELS]), taints, found[PoolField.STACK], found[PoolField.GROUP])
+        taints, startup_taints = (
+            tuple(Taint(each["key"], each["effect"], each["value"]) for each in found[name])
+            for name in (PoolField.TAINTS, PoolField.STARTUP_TAINTS)
+        )
+        labels = dict(found[PoolField.LABELS])
+        settings = PoolSettings(labels, taints, startup_taints, found[PoolField.STACK], found[PoolField.GROUP])
     except KeyError as error:
         raise SettingsError([f"{error.args[0]} is missing"]) from error
     except (ValueError, TypeError) as error:
         raise SettingsError([f"it cannot be understood: {type(error).__name__} {error}"]) from error
     texts = [*settings.labels, *settings.labels.values(), settings.stack, settings.group]
-    texts += [part for taint in taints for part in (taint.key, taint.effect, taint.value)]
+    texts += [part for taint in (*taints, *startup_taints) for part in (taint.key, taint.effect, taint.value)]
     if not all(isinstance(part, str) for part in texts):
         raise SettingsError(["a label, a taint, the stack or the group is no text"])
     return settings

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from generator.config.model import ClusterConfig
+from generator.config.model import STARTUP_TAINTS, ClusterConfig, Taint
 from generator.config.problem import Problem, below, quoted
 
 # Qualified names and label values as the API server checks them (apimachinery, pkg/util/validation).
@@ -30,6 +30,9 @@ _OWN_TAINT_DOMAINS = (*_KUBERNETES, "cilium.io")
 _ROLES = "node-role.kubernetes.io"
 _CONTROL_PLANE_ROLES = frozenset({f"{_ROLES}/control-plane", f"{_ROLES}/master"})
 
+# What Cilium and the CSI drivers of EBS, EFS and FSx call theirs, each below a domain of its own.
+_REMOVED_NAME = "agent-not-ready"
+
 # The autoscaler reads labels and taints of a pool without nodes from tags of its group: a tag's key has at most 128
 # characters, and k8s.io/cluster-autoscaler/node-template/label/ takes 46 of them.
 LONGEST_KEY = 128 - len("k8s.io/cluster-autoscaler/node-template/label/")
@@ -44,7 +47,8 @@ def _in_domain(prefix: str, domains: tuple[str, ...]) -> bool:
 def _is_own_taint(key: str) -> bool:
     """Whether a controller of Kubernetes or Cilium decides on the taint."""
     prefix = key.rpartition("/")[0]
-    return prefix != _ROLES and _in_domain(prefix, _OWN_TAINT_DOMAINS)
+    spoken_for = prefix == _ROLES or key.startswith(STARTUP_TAINTS)
+    return not spoken_for and _in_domain(prefix, _OWN_TAINT_DOMAINS)
 
 
 def _is_qualified(key: str) -> bool:
@@ -88,7 +92,8 @@ def taints_are_accepted(config: ClusterConfig) -> Iterator[Problem]:
                 allowed = "any other role: this one is for control planes"
             elif not allowed and _is_own_taint(taint.key):
                 outside = ", ".join(_OWN_TAINT_DOMAINS)
-                allowed = f"a key outside {outside}, whose controllers set and remove them, or below {_ROLES}"
+                below_these = f"below {_ROLES} or {STARTUP_TAINTS.rstrip('/')}"
+                allowed = f"a key outside {outside}, whose controllers set and remove them, or {below_these}"
             if allowed:
                 yield Problem(path=f"{path}.key", given=quoted(taint.key), allowed=allowed)
             if taint.value and not _NAME.fullmatch(taint.value):
@@ -111,6 +116,37 @@ def a_taint_is_given_once(config: ClusterConfig) -> Iterator[Problem]:
                 )
 
 
+def taints_that_are_removed_say_so(config: ClusterConfig) -> Iterator[Problem]:
+    """With a taint that never goes, the autoscaler starts no node of an empty pool for a pod that does not tolerate
+    it."""
+    for path, taint in _taints(config):
+        prefix, _, name = taint.key.rpartition("/")
+        if name == _REMOVED_NAME and not taint.is_removed and not _in_domain(prefix, _OWN_TAINT_DOMAINS):
+            allowed = f"true (drivers and agents remove {_REMOVED_NAME} themselves)"
+            yield Problem(path=f"{path}.startup", given="false", allowed=allowed, rests_on=(f"{path}.key",))
+
+
+def a_taint_is_removed_everywhere_or_nowhere(config: ClusterConfig) -> Iterator[Problem]:
+    """The autoscaler knows such taints by their keys, whatever the pool."""
+    first: dict[str, tuple[str, bool]] = {}
+    for path, taint in _taints(config):
+        earlier, removed = first.setdefault(taint.key, (path, taint.is_removed))
+        if removed is not taint.is_removed:
+            yield Problem(
+                path=f"{path}.startup",
+                given=json.dumps(taint.is_removed),
+                allowed=f"{json.dumps(removed)}, as {earlier} says of the same key",
+                rests_on=(f"{path}.key", f"{earlier}.key", f"{earlier}.startup"),
+            )
+
+
+def removed_taints_fit_a_parameter(config: ClusterConfig) -> Iterator[Problem]:
+    length = len(",".join({taint.key for _, taint in _taints(config) if taint.startup}))
+    if length > LONGEST_TEXT:
+        given = f"startup taints with keys of {length} characters"
+        yield Problem(path="pools", given=given, allowed=f"at most {LONGEST_TEXT}, to fit a parameter")
+
+
 def labels_and_taints_fit_a_parameter(config: ClusterConfig) -> Iterator[Problem]:
     for index, pool in enumerate(config.pools):
         taints = [{"key": taint.key, "value": taint.value, "effect": taint.effect} for taint in pool.taints]
@@ -118,6 +154,13 @@ def labels_and_taints_fit_a_parameter(config: ClusterConfig) -> Iterator[Problem
         if length > LONGEST_TEXT:
             given = f"labels and taints of {length} characters as JSON"
             yield Problem(path=f"pools[{index}]", given=given, allowed=f"at most {LONGEST_TEXT}, to fit a parameter")
+
+
+def _taints(config: ClusterConfig) -> Iterator[tuple[str, Taint]]:
+    """Path and taint of every one."""
+    for pool_index, pool in enumerate(config.pools):
+        for index, taint in enumerate(pool.taints):
+            yield f"pools[{pool_index}].taints[{index}]", taint
 
 
 def _labels(config: ClusterConfig) -> Iterator[tuple[str, str, str]]:
@@ -132,5 +175,8 @@ RULES = (
     label_values_are_accepted,
     taints_are_accepted,
     a_taint_is_given_once,
+    taints_that_are_removed_say_so,
+    a_taint_is_removed_everywhere_or_nowhere,
+    removed_taints_fit_a_parameter,
     labels_and_taints_fit_a_parameter,
 )

@@ -35,7 +35,7 @@ from userdata.pki.issuing import new_pki
 
 pytestmark = pytest.mark.slow
 
-VALUES = Values("0b1c", "us-east-1", CLUSTER.endpoint, CLUSTER.pod_cidr, Encryption.WIREGUARD)
+VALUES = Values("0b1c", "us-east-1", CLUSTER.endpoint, CLUSTER.pod_cidr, Encryption.WIREGUARD, ())
 NOBODY = "10.0.0.250"
 AUTOSCALER = "system:serviceaccount:kube-system:cluster-autoscaler"
 

@@ -261,6 +261,7 @@ class ClusterStack:
             **dict.fromkeys(ACCESS_SETTINGS.values(), ","),
             Setting.ACCESS_TABLE: "none",
             Setting.TAGS: "{}",
+            Setting.STARTUP_TAINTS: ",",
         }
         assert values.keys() == set(Setting), set(Setting) ^ values.keys()
         for name, value in values.items():

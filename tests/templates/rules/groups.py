@@ -267,7 +267,7 @@ def the_autoscaler_sees_pools_with_their_labels_taints_and_storage_and_no_slot(c
         wanted |= {f"{_AUTOSCALER}/node-template/label/{key}": value for key, value in labels.items()}
         # A group has one tag of a key: of several effects it is told the first that keeps pods off.
         for soft in (True, False):
-            for taint in reversed(pool.taints):
+            for taint in reversed([each for each in pool.taints if not each.is_removed]):
                 if (taint.effect == "PreferNoSchedule") is soft:
                     wanted[f"{_AUTOSCALER}/node-template/taint/{taint.key}"] = f"{taint.value}:{taint.effect}"
         # A tenth is the kubelet's, and 8 GiB the image's.

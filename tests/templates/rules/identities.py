@@ -113,6 +113,7 @@ SETTINGS = {
     "pod-cidr",
     "privileged-namespaces",
     "service-cidr",
+    "startup-taints",
     "tags",
     "viewers",
     "worker-log-group",

@@ -125,8 +125,8 @@ def user_data_changes_with_what_nodes_read_of_their_pool(cluster: Cluster) -> It
             continue
         setting = cluster.resource(template.layer, "PoolSettings").properties["Value"]["Fn::Sub"]
         read = json.loads(setting)
-        read["taints"].sort(key=lambda taint: taint["key"])
-        what = json.dumps([read["labels"], read["taints"]], sort_keys=True)
+        taints = sorted([*read["taints"], *read.get("startup-taints", [])], key=lambda taint: taint["key"])
+        what = json.dumps([read["labels"], taints], sort_keys=True)
         # One digest for one text, in both directions.
         if digests.setdefault(what, found[0]) != found[0] or list(digests.values()).count(found[0]) != 1:
             yield f"{template}: digest {found[0]} of {what}, among {digests}"

@@ -153,7 +153,7 @@ def test_cilium_replaces_kube_proxy_and_finds_the_api_without_services() -> None
 
 def settings_of_cilium(encryption: Encryption) -> dict[str, str]:
     """As a cluster's nodes fill them in."""
-    values = Values("0b1c", "us-east-1", "api.holdfast.internal", "10.8.0.0/14", encryption)
+    values = Values("0b1c", "us-east-1", "api.holdfast.internal", "10.8.0.0/14", encryption, ())
     found: Any = filled({"20-cilium.json": text(MADE["20-cilium.json"])}, values)["20-cilium.json"]
     (settings,) = [each["data"] for each in found["items"] if each["metadata"]["name"] == "cilium-config"]
     return dict(settings)
@@ -268,6 +268,12 @@ def test_the_autoscaler_has_its_region_and_cluster_from_its_config_map() -> None
     assert taken == {"AWS_REGION": "region", "CLUSTER": "cluster"}
     assert named("ConfigMap", "cluster-autoscaler")["data"].keys() == set(taken.values())
     assert "k8s.io/cluster-autoscaler/$(CLUSTER)" in "".join(container["args"])
+
+
+def test_the_autoscaler_knows_the_taint_that_ciliums_agent_removes() -> None:
+    (container,) = named("Deployment", "cluster-autoscaler")["spec"]["template"]["spec"]["containers"]
+    settings = named("ConfigMap", "cilium-config")["data"]
+    assert f"--startup-taint={settings['agent-not-ready-taint-key']}" in container["args"]
 
 
 def test_the_autoscaler_changes_no_workload_and_reads_no_secret() -> None:

@@ -25,7 +25,7 @@ GIVEN = "vpc: given, tenancy: dedicated, vpcCidr: 10.0.0.0/16"
 LESS = "less than maxSize (an update needs room for one more node)"
 OWN_TAINTS = (
     "a key outside kubernetes.io, k8s.io, cilium.io, whose controllers set and remove them, or below "
-    "node-role.kubernetes.io"
+    "node-role.kubernetes.io or startup-taint.cluster-autoscaler.kubernetes.io"
 )
 CUT = (
     "a range from /16 to /23 (subnets are cut from it; subnets of your own, in a smaller one, go with network.vpc: "

@@ -14,7 +14,7 @@ from userdata.addons.filling import ManifestError, Values, filled
 from userdata.addons.installing import manifests
 from userdata.addons.places import FOLDER
 
-VALUES = Values("0b1c", "us-east-1", "api.holdfast.internal", "100.64.0.0/14", Encryption.WIREGUARD)
+VALUES = Values("0b1c", "us-east-1", "api.holdfast.internal", "100.64.0.0/14", Encryption.WIREGUARD, ())
 CILIUM = (
     *("cluster-pool-ipv4-cidr", "cluster-pool-ipv4-mask-size", "routing-mode"),
     *("enable-wireguard", "enable-encryption-strict-mode-ingress"),
@@ -108,3 +108,24 @@ def test_an_images_manifests_are_its_json_files(tmp_path: Path) -> None:
     (folder / "10.json").write_text("{}")
     (folder / "README.md").write_text("")
     assert manifests(tmp_path) == {"10.json": "{}"}
+
+
+def autoscaler(*arguments: str) -> dict[str, Any]:
+    metadata = {"name": "cluster-autoscaler", "namespace": "kube-system"}
+    containers = [{"name": "cluster-autoscaler", "args": list(arguments)}]
+    return {"kind": "Deployment", "metadata": metadata, "spec": {"template": {"spec": {"containers": containers}}}}
+
+
+def test_the_autoscaler_is_told_of_each_taint_that_is_removed() -> None:
+    values = replace(VALUES, startup_taints=("ebs.csi.aws.com/agent-not-ready", "example.com/disk"))
+    document: Any = filled({"a.json": listed(autoscaler("--a"))}, values)["a.json"]
+    assert document["items"] == [
+        autoscaler("--a", "--startup-taint=ebs.csi.aws.com/agent-not-ready", "--startup-taint=example.com/disk")
+    ]
+
+
+def test_an_autoscaler_without_arguments_cannot_be_told() -> None:
+    values = replace(VALUES, startup_taints=("example.com/disk",))
+    without = {**autoscaler(), "spec": {}}
+    with pytest.raises(ManifestError, match=r"a\.json: cluster-autoscaler has no arguments"):
+        filled({"a.json": listed(without)}, values)

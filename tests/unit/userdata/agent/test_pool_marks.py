@@ -22,6 +22,7 @@ from userdata.kubeadm.node import Taint
 from userdata.logs.lines import StageFailed
 
 DEDICATED = Taint("dedicated", "NoSchedule", "memory")
+STARTUP = Taint("ebs.csi.aws.com/agent-not-ready", "NoExecute")
 OTHER = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 GROUPS = Groups(
     (
@@ -33,8 +34,8 @@ GROUPS = Groups(
     (PoolGroup("general-group", "general"), PoolGroup("memory-group", "memory")),
 )
 SETTINGS: Mapping[str, ReadPool] = {
-    "general": Known(PoolSettings({}, (), "stack", "Group")),
-    "memory": Known(PoolSettings({}, (DEDICATED,), "stack", "Group")),
+    "general": Known(PoolSettings({}, (), (), "stack", "Group")),
+    "memory": Known(PoolSettings({}, (DEDICATED,), (STARTUP,), "stack", "Group")),
 }
 
 
@@ -89,6 +90,13 @@ def test_a_worker_gets_its_pools_label_and_taints_and_a_control_plane_none() -> 
             "spec": {"taints": [OTHER, {"key": "dedicated", "effect": "NoSchedule", "value": "memory"}]},
         },
     }
+
+
+def test_a_startup_taint_that_its_driver_has_removed_is_not_put_back() -> None:
+    own = {"key": DEDICATED.key, "effect": DEDICATED.effect, "value": DEDICATED.value}
+    world = World(node("i-2", "memory", own, age=30.0))
+    assert world.task.run() == ""
+    assert world.changed == {}
 
 
 def test_what_is_marked_is_left_alone() -> None:

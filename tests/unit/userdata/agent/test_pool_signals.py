@@ -41,7 +41,7 @@ class World:
         self.instances: list[GroupInstance] = []
         self.unseen: Unknown | None = None
         self.settings: dict[str, ReadPool] = {
-            pool: Known(PoolSettings({}, (), f"stack-{pool}", "Group")) for pool in ("general", "memory")
+            pool: Known(PoolSettings({}, (), (), f"stack-{pool}", "Group")) for pool in ("general", "memory")
         }
         self.outcomes: dict[str, Request] = {}
         self.signals: list[tuple[str, str, str]] = []

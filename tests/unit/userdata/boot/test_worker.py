@@ -79,7 +79,9 @@ def test_while_kubeadm_runs_only_root_may_read_what_it_is_told(world: WorkerWorl
 def test_a_pools_labels_and_taints_reach_kubeadm(world: WorkerWorld) -> None:
     pool = json.loads(world.parameters["/h/pools/general"])
     taint = {"key": "only", "effect": "NoSchedule", "value": "batch"}
-    world.parameters["/h/pools/general"] = json.dumps({**pool, "labels": {"tier": "batch"}, "taints": [taint]})
+    removed = {"key": "ebs.csi.aws.com/agent-not-ready", "effect": "NoExecute", "value": "x"}
+    settings = {**pool, "labels": {"tier": "batch"}, "taints": [taint], "startup-taints": [removed]}
+    world.parameters["/h/pools/general"] = json.dumps(settings)
     told: dict[str, Any] = {}
 
     def look(number: int, event: str) -> None:
@@ -90,7 +92,7 @@ def test_a_pools_labels_and_taints_reach_kubeadm(world: WorkerWorld) -> None:
 
     world.fault = look
     assert world.boots() is End.SERVES
-    assert told["taints"] == [taint]
+    assert told["taints"] == [taint, removed]
     assert "tier=batch" in {each["name"]: each["value"] for each in told["kubeletExtraArgs"]}["node-labels"]
 
 

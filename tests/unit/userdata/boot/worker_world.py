@@ -44,7 +44,7 @@ IDENTITY = InstanceIdentity(ME, "us-east-1a", "us-east-1", "123456789012", "10.0
 ROW = boot_item(IDENTITY.arn)
 NODE = {"cluster": "uuid", "role": "worker", "pool": "general", "region": "us-east-1", "table": "t", "parameters": "/h"}
 CLUSTER_ID, EPOCH, ETCD_CLUSTER = "arn:stack", 3, "e3"
-POOL = {"labels": {"tier": "general"}, "taints": [], "stack": "arn:pool", "group": "Group"}
+POOL = {"labels": {"tier": "general"}, "taints": [], "startup-taints": [], "stack": "arn:pool", "group": "Group"}
 SETTINGS = {**{name.value: "x" for name in Setting}, "cluster-id": CLUSTER_ID, "control-plane-slots": "3"}
 CHECKED = {
     "pod-cidr": "100.64.0.0/16",

@@ -54,6 +54,7 @@ SETTINGS = ClusterSettings(
     {},
     "",
     {},
+    (),
 )
 ANCHORS = tuple(new_pki(datetime.now(UTC)) for _ in range(6))
 """Sets of keys for the epochs of others, and for founders whose keys are not what a test is about."""

@@ -40,10 +40,12 @@ STORED = {
     "administrators": "arn:aws:iam::123456789012:role/ops,",
     "access-table": "access",
     "tags": '{"owner": "Team Größe"}',
+    "startup-taints": "ebs.csi.aws.com/agent-not-ready,",
 }
 POOL = {
     "labels": {"tier": "batch"},
     "taints": [{"key": "gpu", "value": "", "effect": "NoSchedule"}],
+    "startup-taints": [{"key": "ebs.csi.aws.com/agent-not-ready", "value": "", "effect": "NoExecute"}],
     "stack": "arn:aws:cloudformation:us-east-1:123456789012:stack/workers/1",
     "group": "Group",
 }
@@ -92,6 +94,7 @@ def test_all_pages_of_the_settings_are_read(client: Any, prefix: str) -> None:
             autoscaler_role=STORED["autoscaler-role"],
             access_table="access",
             tags={"owner": "Team Größe"},
+            startup_taints=("ebs.csi.aws.com/agent-not-ready",),
             listed={
                 AccessGroup.VIEW: (),
                 AccessGroup.EDIT: ("arn:aws:iam::123456789012:role/dev", "arn:aws:iam::123456789012:user/bo"),
@@ -152,7 +155,13 @@ def test_a_page_that_does_not_come_makes_all_unknown(client: Any, prefix: str) -
 def test_a_pool_has_labels_taints_and_a_group(client: Any, prefix: str) -> None:
     client.put_parameter(Name=f"{prefix}/pools/batch", Value=json.dumps(POOL), Type="String")
     assert read_pool(client, prefix, "batch") == Known(
-        PoolSettings({"tier": "batch"}, (Taint("gpu", "NoSchedule"),), str(POOL["stack"]), "Group")
+        PoolSettings(
+            {"tier": "batch"},
+            (Taint("gpu", "NoSchedule"),),
+            (Taint("ebs.csi.aws.com/agent-not-ready", "NoExecute"),),
+            str(POOL["stack"]),
+            "Group",
+        )
     )
 
 
@@ -182,6 +191,7 @@ def test_a_pool_that_cannot_be_read_is_unknown(client: Any, prefix: str) -> None
         json.dumps({**POOL, "labels": {"a": 1}}),
         json.dumps({**POOL, "taints": [{"key": "a"}]}),
         json.dumps({**POOL, "taints": 7}),
+        json.dumps({**POOL, "startup-taints": [{"key": "a", "effect": "NoSchedule", "value": 1}]}),
         json.dumps({**POOL, "group": None}),
     ],
 )
