@@ -65,6 +65,8 @@ class Grant:
     on: On
     reason: str = ""
     confined: bool = True
+    # Called with a token that was got before with the role's credentials: of these such a call may say nothing.
+    by_token: bool = False
     conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     # A key's: only these services may call it on the role's behalf.
     via: tuple[str, ...] = ()

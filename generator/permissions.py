@@ -54,6 +54,7 @@ _NO_APPROVALS: Mapping[str, Mapping[str, Any]] = {
 _KEY_READ = (kms.Decrypt, kms.DescribeKey)
 _KEY_USE = (*_KEY_READ, kms.Encrypt, kms.GenerateDataKey, kms.ReEncryptFrom, kms.ReEncryptTo)
 _LOG_WRITE = (logs.CreateLogStream, logs.PutLogEvents)
+# A registry's client sends a token as its password and signs nothing (ECR guide, "Private registry authentication").
 _IMAGE_PULL = (ecr.BatchCheckLayerAvailability, ecr.BatchGetImage, ecr.GetDownloadUrlForLayer)
 _HOOK = (autoscaling.CompleteLifecycleAction, autoscaling.RecordLifecycleActionHeartbeat)
 
@@ -91,7 +92,7 @@ def _sessions(role: Role) -> tuple[Grant, ...]:
 GRANTS: tuple[Grant, ...] = (
     # control plane: key, images
     Grant(Role.CONTROL_PLANE, "UseKey", _KEY_USE, On.KEY, _ON_BEHALF, False, via=("dynamodb", "s3", "ssm")),
-    Grant(Role.CONTROL_PLANE, "PullImages", _IMAGE_PULL, On.REPOSITORIES),
+    Grant(Role.CONTROL_PLANE, "PullImages", _IMAGE_PULL, On.REPOSITORIES, by_token=True),
     Grant(Role.CONTROL_PLANE, "RegistryLogin", (ecr.GetAuthorizationToken,), On.ANY, _NO_RESOURCE_LEVEL),
     # control plane: the cluster table and the backups
     Grant(
@@ -182,7 +183,7 @@ GRANTS: tuple[Grant, ...] = (
         False,
         via=("dynamodb",),
     ),
-    Grant(Role.WORKER, "PullImages", _IMAGE_PULL, On.REPOSITORIES),
+    Grant(Role.WORKER, "PullImages", _IMAGE_PULL, On.REPOSITORIES, by_token=True),
     Grant(Role.WORKER, "RegistryLogin", (ecr.GetAuthorizationToken,), On.ANY, _NO_RESOURCE_LEVEL),
     Grant(
         Role.WORKER,

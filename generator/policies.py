@@ -27,6 +27,7 @@ from awacs.aws import (
     PolicyDocument,
     Statement,
     StringEquals,
+    StringEqualsIfExists,
     StringLike,
     StringNotEquals,
 )
@@ -117,6 +118,7 @@ _OPERATORS: dict[str, Callable[[dict[str, Any]], ConditionElement]] = {
     "ForAnyValue:StringNotLike": ForAnyValueStringNotLike,
     "Null": Null,
     "StringEquals": StringEquals,
+    "StringEqualsIfExists": StringEqualsIfExists,
     "StringLike": StringLike,
     "StringNotEquals": StringNotEquals,
 }
@@ -172,7 +174,8 @@ def _condition(
     if grant.confined and grant.role is Role.AUTOSCALER and not central_endpoints:
         merged.setdefault("StringEquals", {})["aws:SourceVpc"] = vpc_id
     if grant.confined and grant.role in NODE_ROLES:
-        own = merged.setdefault("StringEquals", {})
+        # A role's credentials in EC2 have these keys wherever they are used; a token that they got may have none.
+        own = merged.setdefault("StringEqualsIfExists" if grant.by_token else "StringEquals", {})
         # Stolen credentials are of no use on another machine of the VPC: endpoints, central ones too, say which address
         # a call came from.
         own["aws:EC2InstanceSourcePrivateIPv4"] = "${aws:VpcSourceIp}"

@@ -103,6 +103,7 @@ def _only_with(grant: Grant) -> str:
 
 _OPERATORS = {
     "StringEquals": "is",
+    "StringEqualsIfExists": "is, where a call has it,",
     "StringNotEquals": "is not",
     "Bool": "is",
     "ArnLike": "is like",

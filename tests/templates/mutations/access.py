@@ -100,6 +100,11 @@ MUTATIONS = [
     ),
     Mutation(
         "a_nodes_credentials_are_of_use_in_the_clusters_vpc_only",
+        f"{_WORKER_SERVICES}/PullImages/Condition/StringEqualsIfExists/aws:SourceVpc",
+        GONE,
+    ),
+    Mutation(
+        "a_nodes_credentials_are_of_use_in_the_clusters_vpc_only",
         f"{_CONTROL_PLANE_DATABASE}/Coordinate/Condition/StringEquals/aws:SourceVpc",
         {"Ref": "KeyArn"},
     ),

@@ -26,6 +26,8 @@ ANY_BY_KIND = {
 ASSUMED_BY = {"ControlPlaneRole": "ec2", "WorkerRole": "ec2", "FunctionRole": "lambda", "FlowLogRole": "vpc-flow-logs"}
 # Role -> the role that assumes it.
 ASSUMED_BY_ROLE = {AUTOSCALER: "ControlPlaneRole"}
+# What a registry's client calls with a token of ECR.
+BY_TOKEN = {"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
 # All inline policies of one role together, white space not counted (IAM's quota, which cannot be raised).
 MAX_ROLE_POLICY_CHARACTERS = 10_240
 # The longest ARN in our policies is a nested stack's id: the root's name has at most 128 characters.
@@ -200,10 +202,12 @@ def a_nodes_credentials_are_of_use_in_the_clusters_vpc_only(cluster: Cluster) ->
                 if not statement.condition("StringEquals", "kms:ViaService"):
                     yield f"{statement}: neither confined to the VPC nor to calls by a service"
                 continue
-            if statement.condition("StringEquals", "aws:EC2InstanceSourcePrivateIPv4") != "${aws:VpcSourceIp}":
+            # What says nothing of an instance is called with a token, which only the instance's credentials get.
+            operator = "StringEqualsIfExists" if set(statement.actions) <= BY_TOKEN else "StringEquals"
+            if statement.condition(operator, "aws:EC2InstanceSourcePrivateIPv4") != "${aws:VpcSourceIp}":
                 yield f"{statement}: of use on another machine"
             for key in keys:
-                value = statement.condition("StringEquals", key)
+                value = statement.condition(operator, key)
                 if value is None or not _is_the_vpc(cluster, statement, value):
                     yield f"{statement}: {key} is not the cluster's VPC"
 

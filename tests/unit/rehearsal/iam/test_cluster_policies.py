@@ -64,9 +64,10 @@ def may(
     endpoint: str = "",
     address: str | None = ADDRESS,
     folder: Path = cluster.TEMPLATES,
+    by_token: bool = False,
 ) -> bool:
     """Whether a role may do it: a node's from an instance in `vpc` through an endpoint of `came_from`, which says that
-    the call came from `address`. `folder` has the templates."""
+    the call came from `address`. `folder` has the templates. A call with a token tells its role, and no instance."""
     node = role != "Function"
     session = Session(
         identity_arn=f"arn:aws:iam::{ACCOUNT}:role/{role}",
@@ -85,7 +86,8 @@ def may(
     network: dict[str, Values] = {"aws:SourceVpc": came_from} if came_from and node else {}
     if address is not None and node:
         network["aws:VpcSourceIp"] = address
-    who = caller.Caller(who.principal, who.region, who.values, {**who.network, **network})
+    of_instance = {} if by_token else who.network
+    who = caller.Caller(who.principal, who.region, who.values, {**of_instance, **network})
     is_key, assumes = need.action.startswith("kms:"), need.action == "sts:AssumeRole"
     trust = cluster.of_trust(need.resource.rpartition("/")[2]) if assumes else None
     policies = Policies(
@@ -263,6 +265,20 @@ def test_a_nodes_credentials_work_on_that_node_only(role: str) -> None:
     assert may(role, need)
     assert not may(role, need, address="10.0.0.6")
     assert not may(role, need, address=None)
+
+
+@pytest.mark.parametrize("role", ["Worker", "ControlPlane"])
+@pytest.mark.parametrize("action", ["BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer"])
+def test_a_token_of_the_registry_pulls_images_which_credentials_do_on_their_node_only(role: str, action: str) -> None:
+    need = Need(f"ecr:{action}", f"{REPOSITORY}/holdfast/web")
+    assert may(role, need)
+    assert may(role, need, by_token=True)
+    assert may(role, need, by_token=True, address=None, endpoint="ecrdkr")
+    for elsewhere in ("10.0.0.6", None):
+        assert not may(role, need, address=elsewhere)
+    assert not may(role, need, by_token=True, came_from="vpc-0000000000000002")
+    assert not may(role, need, vpc="vpc-0000000000000002")
+    assert not may(role, Need("ecr:GetAuthorizationToken"), by_token=True)
 
 
 @pytest.mark.parametrize(
