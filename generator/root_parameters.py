@@ -65,6 +65,10 @@ _OCTET = r"(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _CIDR = rf"{_OCTET}(\.{_OCTET}){{3}}/([89]|[12]\d|3[0-2])"
 _PREFIX_LIST = "^(pl-[0-9a-f]+)?$"
 _SPELLED = {3: "three", 5: "five"}
+# How ARNs begin, as the services' own models have it.
+_PARTITION = "arn:aws(-[a-z]+)*"
+# One character of a managed policy's path or name (PolicyPath and PolicyName of IAM's API).
+_IAM_NAME = "[A-Za-z0-9+=,.@_-]"
 _DNS_NAME = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
 
 
@@ -195,7 +199,7 @@ def declare(template: Template, config: ClusterConfig) -> RootParameters:
             "Permissions boundary",
             "ARN of the managed policy that is the permissions boundary of every role of the cluster; empty for none",
             Default="",
-            AllowedPattern="^(arn:[a-z-]+:iam::[0-9]{12}:policy/.+)?$",
+            AllowedPattern=f"^({_PARTITION}:iam::([0-9]{{12}}|aws):policy/({_IAM_NAME}+/)*{_IAM_NAME}{{1,128}})?$",
             ConstraintDescription="must be empty or the ARN of a managed policy",
         ),
         role_path=parameters.add(
@@ -205,8 +209,10 @@ def declare(template: Template, config: ClusterConfig) -> RootParameters:
             "IAM role path",
             "IAM path of every role, instance profile and managed policy of the cluster",
             Default="/holdfast/",
-            AllowedPattern="^/([!-~]+/)?$",
-            ConstraintDescription="must start and end with a slash",
+            # The path of a managed policy takes less than that of a role, and is at most 512 characters long.
+            AllowedPattern=f"^/({_IAM_NAME}+/)*$",
+            MaxLength=512,
+            ConstraintDescription="must start and end with a slash, and hold letters, digits and +=,.@_-",
         ),
         log_retention_days=parameters.add(
             "Account",
@@ -270,7 +276,7 @@ def _principals(parameters: Parameters, group: str, name: str, label: str, text:
         Default="",
         # CloudFormation checks the pattern on every entry of a list. A path may hold every printable character: without
         # those that mean something in a list, in a policy, and in the keys of requests (coordination/names.py).
-        AllowedPattern=r"^(arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[!\"%-)+\-->@-~]+)?$",
+        AllowedPattern=rf"^({_PARTITION}:iam::[0-9]{{12}}:(role|user)/([!\"%-)+\-->@-~]+/)?[A-Za-z0-9+=.@_-]{{1,64}})?$",
         ConstraintDescription="must be ARNs of roles or users, separated by commas",
     )
 
@@ -322,7 +328,8 @@ def _host_group(parameters: Parameters, name: str) -> HostGroup:
             HostResourceGroupArn,
             f'Host resource group "{name}"',
             f'ARN of the host resource group that the configuration calls "{name}"',
-            AllowedPattern="^arn:[a-z-]+:resource-groups:[a-z0-9-]+:[0-9]{12}:group/.+$",
+            # As the API's GroupArn.
+            AllowedPattern=f"^{_PARTITION}:resource-groups:[a-z0-9-]+:[0-9]{{12}}:group/[A-Za-z0-9_.-]+(/[a-z0-9]{{26}})?$",
             ConstraintDescription="must be the ARN of a resource group",
         ),
         parameters.add(
@@ -331,7 +338,7 @@ def _host_group(parameters: Parameters, name: str) -> HostGroup:
             LicenseConfigurationArn,
             f'License configuration of the host resource group "{name}"',
             f'ARN of the license configuration that is associated with the host resource group "{name}"',
-            AllowedPattern="^arn:[a-z-]+:license-manager:[a-z0-9-]+:[0-9]{12}:license-configuration:.+$",
+            AllowedPattern=f"^{_PARTITION}:license-manager:[a-z0-9-]+:[0-9]{{12}}:license-configuration:[A-Za-z0-9_-]+$",
             ConstraintDescription="must be the ARN of a license configuration",
         ),
     )

@@ -139,16 +139,17 @@ def a_table_is_made_with_its_policy(client: Clients) -> bool:
 
 
 def a_boundary_must_exist(client: Clients) -> bool:
-    """A role with an unknown permissions boundary is not made."""
-    create = client("iam").create_role
-    boundary = "arn:aws:iam::123456789012:policy/nobody-made-this"
-    return refused(
-        "NoSuchEntity",
-        create,
-        RoleName=unique("role"),
-        AssumeRolePolicyDocument=TRUST,
-        PermissionsBoundary=boundary,
-    )
+    """A role with an unknown permissions boundary is not made; with one of AWS's own it is."""
+
+    def create(boundary: str) -> Any:
+        return client("iam").create_role(
+            RoleName=unique("role"), AssumeRolePolicyDocument=TRUST, PermissionsBoundary=boundary
+        )
+
+    create("arn:aws:iam::aws:policy/PowerUserAccess")
+    create("arn:aws:iam::aws:policy/job-function/ViewOnlyAccess")
+    unknown = ("123456789012:policy/nobody-made-this", "aws:policy/ViewOnlyAccess", "aws:policy/NobodyMadeThis")
+    return all(refused("NoSuchEntity", create, boundary=f"arn:aws:iam::{each}") for each in unknown)
 
 
 def a_service_principal_must_exist(client: Clients) -> bool:

@@ -120,8 +120,28 @@ def _text(document: Any) -> str:
 def _require(backend: Any, boundary_arn: str | None) -> None:
     from moto.iam.exceptions import NoSuchEntity
 
-    if boundary_arn and boundary_arn not in backend.managed_policies:
+    if boundary_arn and boundary_arn not in backend.managed_policies and not _is_awss(backend, boundary_arn):
         raise NoSuchEntity(f"Scope ARN: {boundary_arn} does not exist or is not attachable.")
+
+
+def _is_awss(backend: Any, arn: str) -> bool:
+    """Whether AWS has a managed policy of that ARN; then it is among the backend's policies. moto knows their texts,
+    and would take a third of a second to load them all at its start."""
+    owner, slash, path = arn.partition(":policy/")
+    if not slash or not owner.endswith(":iam::aws"):
+        return False
+    from moto.iam.aws_managed_policies import aws_managed_policies_data
+    from moto.iam.models import AWSManagedPolicy
+
+    name = path.rpartition("/")[2]
+    data = json.loads(aws_managed_policies_data).get(name)
+    if data is None:
+        return False
+    known = AWSManagedPolicy.from_data(name, backend.account_id, backend.region_name, data)
+    if known.arn != arn:
+        return False
+    backend.managed_policies[arn] = known
+    return True
 
 
 @correction("iam", "A role's trust policy takes service principals that do not exist, such as `ec2.amazonaws.eu`")
