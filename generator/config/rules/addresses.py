@@ -168,7 +168,7 @@ def services_have_room(config: ClusterConfig) -> Iterator[Problem]:
 
 
 def public_ranges(config: ClusterConfig) -> Iterator[Note]:
-    """AWS takes a range of public addresses, and whoever owns one may use it (docs/decisions/00XX)."""
+    """AWS takes a range of public addresses, and whoever owns one may use it (docs/decisions/0023)."""
     for path, given in _ranges(config).items():
         if not any(given.subnet_of(IPv4Network(area)) for area in PRIVATE):
             text = "is no private range; where others have these addresses, nodes and pods cannot reach them"

@@ -18,7 +18,7 @@ _MAC = "mac"
 # requirements"): A1 has Armv8.0, and for the first generations EC2 promises no such processor.
 _OLD = frozenset({"a1", "c1", "m1", "m2", "t1"})
 # EbsOptimizedSupport is "unsupported" (ec2 describe-instance-types), and the launch template asks for it
-# (docs/decisions/00XX-launch-templates-ask-for-ebs-optimisation.md).
+# (docs/decisions/0025-launch-templates-ask-for-ebs-optimisation.md).
 _NOT_EBS_OPTIMIZED = frozenset(
     {"c3.large", "c3.8xlarge", "i2.8xlarge", "m3.medium", "m3.large", "r3.large", "r3.8xlarge"}
 )
