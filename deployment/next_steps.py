@@ -9,6 +9,7 @@ from deployment.stacks import Stack
 
 _STACK_PLACEHOLDER = "<stack>"
 _BUCKET_PLACEHOLDER = "<bucket>"
+_CONFIG_PLACEHOLDER = "<configuration>"
 # The variables that each target takes of what was typed, in the order in which they are printed.
 _TAKES = {
     "templates": ("CONFIG", "OUT"),
@@ -73,8 +74,8 @@ def _quoted(value: str) -> str:
 
 
 def of(stack: Stack) -> Typed:
-    """What is known of a stack that is there."""
-    return Typed(stack=stack.name, region=stack.region)
+    """What is known of a stack that is there. What it was made of only the person knows who deploys it."""
+    return Typed(stack=stack.name, region=stack.region, config=_CONFIG_PLACEHOLDER)
 
 
 def purge(cluster: str, region: str) -> str:

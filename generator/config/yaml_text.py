@@ -120,6 +120,8 @@ class _Reading:
     def of(self, node: yaml.Node, path: str) -> Any:
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path) if self._counted(path) else None
+        if node.tag.removeprefix(_PREFIX) not in ("map", "seq"):
+            return self._refuse(path, f"something tagged {quoted(node.tag)[1:-1]}", "a value without a tag")
         if not self._enter(node, path):
             return None
         value = self._mapping(node, path) if isinstance(node, yaml.MappingNode) else self._list(node, path)
@@ -168,6 +170,7 @@ class _Reading:
                 self._refuse(path, "a key that is no plain word", "plain keys", line)
             elif key_node.tag == _MERGE:
                 merges = self._once(below(path, key_node.value), merges, line)
+                self.document.lines[below(path, key_node.value)] = line
                 merged = self._merged(value_node, path, line)
             elif key_node.value in own:
                 self._once(below(path, key_node.value), own[key_node.value][0], line)

@@ -14,6 +14,7 @@ import deployment
 from deployment import cli, next_steps
 from deployment.aws import Account
 from deployment.next_steps import Typed
+from deployment.stacks import Stack
 
 ROOM = Path(deployment.__file__).parent
 MAKEFILE = ROOM.parent / "Makefile"
@@ -60,6 +61,12 @@ def test_a_configuration_stands_for_its_folder() -> None:
     typed = Typed(stack="prod", config="my cluster.yaml")
     assert typed.make("templates") == "make templates CONFIG='my cluster.yaml'"
     assert typed.make("deploy", PARAMS="p.json") == "make deploy STACK=prod PARAMS=p.json CONFIG='my cluster.yaml'"
+
+
+def test_of_a_stack_alone_nobody_knows_which_configuration_it_was_made_of() -> None:
+    stack = Stack("arn:aws:cloudformation:eu-west-1:123456789012:stack/prod/uuid", "prod", "UPDATE_FAILED")
+    assert next_steps.of(stack).make("deploy") == "make deploy STACK=prod CONFIG=<configuration> REGION=eu-west-1"
+    assert next_steps.of(stack).make("rollback") == "make rollback STACK=prod REGION=eu-west-1"
 
 
 @pytest.mark.parametrize(

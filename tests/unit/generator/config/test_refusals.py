@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
-from moto.utilities.utils import load_resource
-from msgspec.structs import replace
 
 from generator.config import ConfigError, Problem, load, parse, rules
 from generator.config.model import ClusterConfig
 from generator.config.problem import quoted
-from generator.config.rules.instance_types import instance_types_can_be_nodes
+from tests.unit.generator.config.instance_type_lines import INSTANCE_TYPES
 from tests.unit.generator.config.oidc_lines import OIDC, TOO_LARGE
 
 NAME = "2 to 24 lower-case letters, digits and hyphens, beginning with a letter, no hyphen last"
@@ -31,9 +29,6 @@ CUT = (
     "a range from /16 to /23 (subnets are cut from it; subnets of your own, in a smaller one, go with network.vpc: "
     "given)"
 )
-EBS = "a type that can be EBS-optimized, such as m7i.large"
-LINUX = "a type that runs Linux, such as m7i.large"
-OLD = "a type whose processor Amazon Linux 2023 runs on, such as m7i.large"
 
 # What the model refuses: YAML, then the lines.
 TYPES = [
@@ -191,17 +186,6 @@ TENANCIES = [
     ("{hostResourceGroups: [hh], pools: [{name: aa, tenancy: host, hostResourceGroup: hh, instanceType: t4g.large}]}",
      'pools[0].instanceType: given "t4g.large"; allowed: a family that EC2 offers with tenancy host, such as m7i'),
 ]  # fmt: skip
-INSTANCE_TYPES = [
-    *((f"pools: [{{name: aa, instanceType: {each}}}]", f'pools[0].instanceType: given "{each}"; allowed: {allowed}')
-      for each, allowed in (("t2.large", EBS), ("c3.large", EBS), ("mac2.metal", LINUX), ("m1.large", OLD),
-                            ("a1.metal", OLD), ("t1.micro", OLD))),
-    ("controlPlane: {instanceType: t2.large}", f'controlPlane.instanceType: given "t2.large"; allowed: {EBS}'),
-    ("{hostResourceGroups: [hh], controlPlane: {tenancy: host, hostResourceGroup: hh, instanceType: m7i-flex.large}}",
-     'controlPlane.instanceType: given "m7i-flex.large"; allowed: a family that EC2 offers with tenancy host, such as '
-     "m7i"),
-    ("{hostResourceGroups: [hh], controlPlane: {tenancy: host, hostResourceGroup: hh, instanceType: mac2-m2.metal}}",
-     f'controlPlane.instanceType: given "mac2-m2.metal"; allowed: {LINUX}'),
-]  # fmt: skip
 NAMES = [
     ("pools: [{name: aa}, {name: aa}]", 'pools[1].name: given "aa", which is taken by pools[0].name; allowed: a name '
      "of its own"),
@@ -307,26 +291,6 @@ def test_one_key_carries_an_effect_once() -> None:
 def test_a_taint_of_a_role_is_accepted_with_several_effects(key: str) -> None:
     taints = f"[{{key: {key}, effect: NoSchedule}}, {{key: {key}, effect: NoExecute}}]"
     assert [taint.effect for taint in parse(pool_with(taints=taints)).pools[0].taints] == ["NoSchedule", "NoExecute"]
-
-
-def test_every_type_that_ec2_says_is_never_ebs_optimized_or_runs_macos_is_refused_and_no_other() -> None:
-    """What EC2 answered to DescribeInstanceTypes, as moto keeps it."""
-    described = load_resource("ec2/resources/instance_types.json")
-    unfit = {
-        name
-        for name, body in described.items()
-        if body["EbsInfo"]["EbsOptimizedSupport"] == "unsupported"
-        or any(each.endswith("_mac") for each in body["ProcessorInfo"]["SupportedArchitectures"])
-    }
-    assert {"t2.nano", "m3.medium", "mac1.metal"} < unfit
-    of_old_families = {name for name in described if name.partition(".")[0] in ("a1", "c1", "m1", "m2", "t1")}
-    config = ClusterConfig()
-    refused_types = {
-        name
-        for name in described
-        if list(instance_types_can_be_nodes(replace(config, pools=(replace(config.pools[0], instance_type=name),))))
-    }
-    assert refused_types == unfit | of_old_families
 
 
 def test_labels_that_fill_a_parameter_are_refused() -> None:
