@@ -210,7 +210,7 @@ def build(config: ClusterConfig) -> Root:
                 cluster_uuid=cluster_uuid,
                 min_size=pool.min_size,
                 max_size=pool.max_size,
-                image=given.worker_image,
+                image=pool.image,
                 instance_type=pool.instance_type,
                 instance_profile_arn=access.worker_instance_profile_arn,
                 key_arn=access.key_arn,

@@ -81,6 +81,7 @@ class HostGroup:
 @dataclass(frozen=True)
 class PoolParameters:
     pool: Pool
+    image: ImageId
     instance_type: InstanceType
     min_size: Number
     max_size: Number
@@ -107,7 +108,6 @@ class NetworkParameters:
 @dataclass(frozen=True)
 class RootParameters:
     control_plane_image: ImageId
-    worker_image: ImageId
     control_plane_instance_type: InstanceType
     launch_hook_heartbeat_seconds: Number
     api_extra_names: DnsNames
@@ -126,9 +126,10 @@ class RootParameters:
 
 def declare(template: Template, config: ClusterConfig) -> RootParameters:
     parameters = Parameters(template)
+    control_plane_image = _image(parameters, "ControlPlaneImage", "control-plane nodes")
+    images = _pool_images(parameters, config)
     declared = RootParameters(
-        control_plane_image=_image(parameters, "ControlPlaneImage", "control-plane nodes"),
-        worker_image=_image(parameters, "WorkerImage", "workers"),
+        control_plane_image=control_plane_image,
         network=_network(parameters, config),
         host_groups={name: _host_group(parameters, name) for name in config.host_resource_groups},
         control_plane_instance_type=_instance_type(
@@ -159,7 +160,10 @@ def declare(template: Template, config: ClusterConfig) -> RootParameters:
             AllowedPattern=f"^({_DNS_NAME})?$",
             ConstraintDescription="must be lower-case DNS names, separated by commas",
         ),
-        pools=[_pool(parameters, pool, largest_pool(config)) for pool in config.pools],
+        pools=[
+            _pool(parameters, pool, image, largest_pool(config))
+            for pool, image in zip(config.pools, images, strict=True)
+        ],
         viewer_arns=_principals(
             parameters,
             "Access",
@@ -253,6 +257,19 @@ def _image(parameters: Parameters, name: str, whose: str) -> ImageId:
     )
 
 
+def _pool_images(parameters: Parameters, config: ClusterConfig) -> list[ImageId]:
+    """The image of each pool; the shared one is a parameter where a pool shares it."""
+    kinds = {pool.image for pool in config.pools}
+    whose = "workers" if kinds == {"shared"} else "workers of pools that share an image"
+    shared = _image(parameters, "WorkerImage", whose) if "shared" in kinds else None
+    return [
+        _image(parameters, f"{logical_id(pool.name)}Image", f'the pool "{pool.name}"')
+        if shared is None or pool.image == "own"
+        else shared
+        for pool in config.pools
+    ]
+
+
 def _instance_type(parameters: Parameters, group: str, name: str, whose: str, default: str) -> InstanceType:
     return parameters.add(
         group,
@@ -281,10 +298,11 @@ def _principals(parameters: Parameters, group: str, name: str, label: str, text:
     )
 
 
-def _pool(parameters: Parameters, pool: Pool, most: Most) -> PoolParameters:
+def _pool(parameters: Parameters, pool: Pool, image: ImageId, most: Most) -> PoolParameters:
     group, prefix = f'Worker pool "{pool.name}"', logical_id(pool.name)
     return PoolParameters(
         pool,
+        image,
         _instance_type(parameters, group, f"{prefix}InstanceType", f'the pool "{pool.name}"', pool.instance_type),
         min_size=parameters.add(
             group,

@@ -38,9 +38,19 @@ def _bad_tags(draw: Draw, document: Document) -> str:
     return "tags"
 
 
+def _another_architecture(draw: Draw, document: Document) -> str:
+    pools = document["pools"]
+    pools[:] = [{**pools[0], "instanceType": "m7i.large", "tenancy": "dedicated", "image": "shared"}]
+    pools[0].pop("hostResourceGroup", None)
+    document["hostResourceGroups"], document["controlPlane"] = [], {"slots": document["controlPlane"]["slots"]}
+    pools.append({"name": "another-one", "instanceType": "m7g.large", "minSize": 0, "maxSize": 1})
+    return "pools[1].image"
+
+
 COMPUTE_BREAKS: tuple[Callable[[Draw, Document], str], ...] = (
     _refused_tag,
     _refused_tag_value,
     _tags_of_one_key,
     _bad_tags,
+    _another_architecture,
 )

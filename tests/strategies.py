@@ -111,7 +111,7 @@ def _words(first: str, inner: str, last: str, longest: int) -> st.SearchStrategy
 def _names(longest: int) -> st.SearchStrategy[str]:
     lower, digits = string.ascii_lowercase, string.digits
     names = _words(lower, lower + digits + "-", lower + digits, longest)
-    return names.filter(lambda name: _without_hyphens(name) != "controlplane")
+    return names.filter(lambda name: _without_hyphens(name) not in ("controlplane", "worker"))
 
 
 _CLUSTER_NAMES = _names(32)
@@ -156,6 +156,8 @@ _SECONDARY = st.lists(st.sampled_from(("198.18.0.0/16", "198.19.4.0/24", "192.0.
 _ENCRYPTIONS = st.sampled_from(("wireguard", "none"))
 _TENANCIES = st.sampled_from(("default", "dedicated"))
 _INSTANCE_TYPES = st.sampled_from(("m7i.large", "c6i.4xlarge", "r6g.metal", "t3.large"))
+_ARM_TYPES = ("r6g.metal",)
+_IMAGES = st.sampled_from(("shared", "own"))
 _BATCHES = st.integers(1, 100)
 _AREA_ORDERS = st.permutations(_PRIVATE_AREAS)
 _PARTITIONS = st.sampled_from(sorted(URL_SUFFIXES))
@@ -237,13 +239,16 @@ def _tenancy(draw: Draw, vpc_tenancy: str, groups: Sequence[str]) -> Document:
 
 def _pool_section(draw: Draw, name: str, vpc_tenancy: str, groups: Sequence[str], most_nodes: int) -> Document:
     max_size = draw(st.integers(1, most_nodes))
+    instance_type = draw(_INSTANCE_TYPES)
     return {
         "name": name,
         **_tenancy(draw, vpc_tenancy, groups),
         "labels": draw(_LABELS),
         "taints": draw(_TAINTS),
         "rootVolumeGib": draw(st.integers(20, 16384)),
-        "instanceType": draw(_INSTANCE_TYPES),
+        "instanceType": instance_type,
+        # Types of two architectures share no image, and the name of a shared image's parameter is taken.
+        "image": "own" if instance_type in _ARM_TYPES else draw(_IMAGES),
         "minSize": draw(st.integers(0, max_size - 1)),
         "maxSize": max_size,
         "updateBatch": draw(_BATCHES),

@@ -26,6 +26,8 @@ class Machines:
     ebs_optimized: bool
     volumes: tuple[tuple[str, int], ...]
     """Device and size in GiB of each volume of the launch template."""
+    tags: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    """For each kind of resource the organisation's tags, by which a policy may decide."""
 
     @property
     def subject(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -92,6 +93,7 @@ def _dry_run(account: Aws, machines: Machines, zone: str, subnet: str, about: Ab
             EbsOptimized=machines.ebs_optimized,
             Placement={"AvailabilityZone": zone, "Tenancy": machines.tenancy},
             **({"SubnetId": subnet} if subnet else {}),
+            **({"TagSpecifications": _tag_specifications(machines)} if machines.tags else {}),
         )
     except ClientError as error:
         code = aws.code(error)
@@ -108,3 +110,10 @@ def _dry_run(account: Aws, machines: Machines, zone: str, subnet: str, about: Ab
             raise
         else:
             yield about.failed(aws.message(error))
+
+
+def _tag_specifications(machines: Machines) -> list[dict[str, Any]]:
+    return [
+        {"ResourceType": kind, "Tags": [{"Key": key, "Value": value} for key, value in tags]}
+        for kind, tags in machines.tags
+    ]

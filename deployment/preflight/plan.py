@@ -23,6 +23,7 @@ _NODE_POLICIES = ("ControlPlanePolicy", "WorkerPolicy", "AutoscalerPolicy")
 _SERVICES = {"ecr": ("ecr.api", "ecr.dkr")}
 # KMS is called by services for a node, and not by it.
 _CALLED_FOR_NODES = "kms"
+_NAME_TAG = "Name"
 _PEOPLE = ("ViewerArns", "EditorArns", "AdministratorArns", "KeyOperatorArns")
 
 
@@ -151,7 +152,9 @@ def _machines(bodies: Mapping[str, Body], values: Mapping[str, str], existing: M
             continue
         pool = parameter.removesuffix("InstanceType")
         ours = pool == _CONTROL_PLANE
-        body = bodies["Controlplane" if ours else f"Workers{pool}"]
+        stack = "Controlplane" if ours else f"Workers{pool}"
+        body = bodies[stack]
+        image = str(bodies[""]["Resources"][stack]["Properties"]["Parameters"]["Image"]["Ref"])
         policy = _update_policy(body)
         slots = len(shape.slot_places(bodies))
         launch = next(shape.resources({"": body}, "AWS::EC2::LaunchTemplate"))["LaunchTemplateData"]
@@ -159,8 +162,8 @@ def _machines(bodies: Mapping[str, Body], values: Mapping[str, str], existing: M
             parameter=parameter,
             instance_type=instance_type,
             previous_type=existing.get(parameter, ""),
-            image_parameter="ControlPlaneImage" if ours else "WorkerImage",
-            image=values["ControlPlaneImage" if ours else "WorkerImage"],
+            image_parameter=image,
+            image=values[image],
             control_plane=ours,
             smallest=slots if ours else int(values[f"{pool}MinSize"]),
             largest=slots if ours else int(values[f"{pool}MaxSize"]),
@@ -168,6 +171,7 @@ def _machines(bodies: Mapping[str, Body], values: Mapping[str, str], existing: M
             tenancy=str(launch.get("Placement", {}).get("Tenancy", "default")),
             ebs_optimized=bool(launch.get("EbsOptimized")),
             volumes=tuple(_volumes(launch)),
+            tags=tuple(_tags(launch)),
         )
 
 
@@ -179,6 +183,18 @@ def _update_policy(body: Body) -> dict[str, Any]:
 def _volumes(launch: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
     for mapping in launch.get("BlockDeviceMappings", []):
         yield mapping["DeviceName"], int(mapping["Ebs"]["VolumeSize"])
+
+
+def _tags(launch: Mapping[str, Any]) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
+    """Those of the configuration. Without them a launch needs no permission to tag, so that the others are left out."""
+    for specification in launch.get("TagSpecifications", []):
+        tags = tuple(
+            (tag["Key"], tag["Value"])
+            for tag in specification["Tags"]
+            if tag["Key"] != _NAME_TAG and isinstance(tag["Value"], str)
+        )
+        if tags:
+            yield specification["ResourceType"], tags
 
 
 def _endpoints(bodies: Mapping[str, Body], region: str, kind: str) -> Iterator[str]:

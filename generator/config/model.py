@@ -22,6 +22,7 @@ Shape = Literal["production", "development"]
 VpcTenancy = Literal["default", "dedicated"]
 NetworkEncryption = Literal["wireguard", "none"]
 PoolTenancy = Literal["default", "dedicated", "host"]
+PoolImage = Literal["shared", "own"]
 TaintEffect = Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
 MAX_POOL_NODES = 1000
 
@@ -164,6 +165,13 @@ class Pool(_Section, frozen=True, kw_only=True):
         Meta(max_length=10, description="Taints that the kubelet of this pool registers its Node with."),
     ] = ()
     root_volume_gib: Annotated[int, Meta(ge=20, le=16384, description="Size of the root volume in GiB.")] = 100
+    image: Annotated[
+        PoolImage,
+        Meta(
+            description="shared: nodes start from the parameter WorkerImage, as those of other pools do that share it. "
+            "own: from a parameter of the pool, <Pool>Image, for another architecture or another build."
+        ),
+    ] = "shared"
     # Defaults of the pool's root parameters; the sizes themselves are chosen at deploy time.
     instance_type: Annotated[
         InstanceType, Meta(description="Default of the pool's InstanceType parameter, which a deploy may change.")

@@ -30,6 +30,7 @@ NODE: dict[str, list[Any]] = {
     ],
     "root_volume_gib": [101],
     "instance_type": ["m7i.xlarge"],
+    "image": ["own"],
 }
 # What holds for the group alone.
 GROUP: dict[str, list[Any]] = {"min_size": [0, 3], "max_size": [11], "update_batch": [5]}

@@ -11,6 +11,7 @@ from generator.config.problem import Note, Problem
 from generator.config.rules import (
     addresses,
     given_vpc,
+    images,
     instance_types,
     names,
     node_labels,
@@ -24,6 +25,7 @@ from generator.config.rules import (
 
 RULES = (
     *names.RULES,
+    *images.RULES,
     *shape.RULES,
     *given_vpc.RULES,
     *addresses.RULES,

@@ -152,8 +152,10 @@ def parameters_and_outputs_of_the_root_keep_their_names(cluster: Cluster) -> Ite
     wanted |= GIVEN_ENDPOINTS_PARAMETERS if config.network.endpoints == "given" else set()
     wanted |= GIVEN_ZONE_PARAMETERS if config.network.private_zone == "given" else set()
     wanted |= {"RouteTableIds"} if given and config.network.gateway_endpoints == "create" else set()
+    wanted -= set() if any(pool.image == "shared" for pool in config.pools) else {"WorkerImage"}
     for pool in config.pools:
-        wanted |= {f"{_camel(pool.name)}{what}" for what in ("InstanceType", "MinSize", "MaxSize")}
+        own = ("Image",) if pool.image == "own" else ()
+        wanted |= {f"{_camel(pool.name)}{what}" for what in ("InstanceType", "MinSize", "MaxSize", *own)}
     for group in config.host_resource_groups:
         wanted |= {f"HostResourceGroup{_camel(group)}Arn", f"LicenseConfiguration{_camel(group)}Arn"}
     root = cluster.templates["root"]

@@ -137,8 +137,10 @@ def a_node_starts_from_the_image_and_type_that_were_chosen(cluster: Cluster) -> 
     for template, data in launch_templates(cluster):
         pool = "".join(part.capitalize() for part in template.layer.removeprefix("workers-").split("-"))
         control_plane = template.layer == "controlplane"
+        own = template.layer in {f"workers-{each.name}" for each in cluster.config.pools if each.image == "own"}
+        worker_image = f"{pool}Image" if own else "WorkerImage"
         for key, parameter in (
-            ("ImageId", "ControlPlaneImage" if control_plane else "WorkerImage"),
+            ("ImageId", "ControlPlaneImage" if control_plane else worker_image),
             ("InstanceType", "ControlPlaneInstanceType" if control_plane else f"{pool}InstanceType"),
         ):
             place = cluster.resolve(template.layer, data.get(key))

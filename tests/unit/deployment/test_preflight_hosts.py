@@ -146,3 +146,25 @@ def test_a_dry_run_asks_for_what_the_launch_template_asks_for_in_the_subnet_that
     assert (first["DryRun"], first["EbsOptimized"], first["SubnetId"]) == (True, True, trees.SUBNETS[0])
     assert first["Placement"] == {"AvailabilityZone": ZONES[0], "Tenancy": "dedicated"}
     assert "SubnetId" not in second
+    assert "TagSpecifications" not in first
+
+
+def test_a_dry_run_carries_the_organisations_tags_by_which_a_policy_may_decide() -> None:
+    values = trees.GIVEN["default"]
+    wanted = plan.read(trees.of("tags: {owner: platform}"), values, REGION)
+    ec2 = Tried()
+    machines.check(ec2, wanted, {ZONES[0]: ""}, "1")
+    tags = [{"Key": "owner", "Value": "platform"}]
+    kinds = ("instance", "volume", "network-interface")
+    assert ec2.asked[0]["TagSpecifications"] == [{"ResourceType": kind, "Tags": tags} for kind in kinds]
+
+
+def test_each_pool_is_judged_with_the_image_that_it_starts_from() -> None:
+    configuration = "pools: [{name: general}, {name: arm, instanceType: m7g.large, image: own}]"
+    values = trees.GIVEN["default"] | {"ArmImage": "ami-0fedcba9876543210"}
+    wanted = plan.read(trees.of(configuration), values, REGION)
+    assert [(each.parameter, each.image_parameter, each.image) for each in wanted.machines] == [
+        ("ControlPlaneInstanceType", "ControlPlaneImage", trees.IMAGE),
+        ("GeneralInstanceType", "WorkerImage", trees.IMAGE),
+        ("ArmInstanceType", "ArmImage", "ami-0fedcba9876543210"),
+    ]

@@ -20,6 +20,7 @@ GIVEN = {
     "production": IMAGES | {"AvailabilityZones": "us-east-1a,us-east-1b,us-east-1c"},
     "existing-network": IMAGES
     | {
+        "BatchImage": "ami-0fedcba9876543210",
         "VpcId": VPC,
         "ControlPlaneSubnetIds": ",".join(SUBNETS[:3]),
         "WorkerSubnetIds": ",".join(SUBNETS[3:]),
