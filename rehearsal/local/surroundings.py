@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rehearsal.local import given_network
+from rehearsal.local.given_network import Wanted
 from rehearsal.local.processes import StepFailed
 
 # Partition -> a region of it, for the templates are linted and deployed where they are meant to be.
@@ -31,7 +33,6 @@ REGIONS = {
 BUCKET = "holdfast-rehearsal"
 OPERATOR = "rehearsal-operator"
 """The user of IAM who is the cluster's administrator."""
-_ENDPOINT_CIDR = "192.0.2.0/24"
 
 Clients = Callable[[str], Any]
 
@@ -43,8 +44,9 @@ class Facts:
     partition: str
     zones: int
     vpc_cidr: str
-    tenancy: str
     slots: int
+    network: Wanted
+    """What a given one is to be."""
 
     @property
     def region(self) -> str:
@@ -74,13 +76,20 @@ def facts(config: Path) -> Facts:
     if done.returncode:
         raise ConfigRefused(done.stderr.strip())
     settings = json.loads(done.stdout)
-    network = settings["network"]
+    network, inside = settings["network"], settings["kubernetes"]
     return Facts(
         partition=settings["partition"],
         zones=settings["zones"],
         vpc_cidr=network["vpcCidr"],
-        tenancy=network["tenancy"],
         slots=settings["controlPlane"]["slots"],
+        network=Wanted(
+            cidrs=(network["vpcCidr"], *network["vpcSecondaryCidrs"]),
+            tenancy=network["tenancy"],
+            taken=(inside["podCidr"], inside["serviceCidr"]),
+            central_endpoints=network["endpoints"] == "given",
+            gateway_endpoints=network["gatewayEndpoints"] == "given",
+            private_zone=network["privateZone"] == "given",
+        ),
     )
 
 
@@ -96,9 +105,7 @@ def prepare(client: Clients, facts: Facts, declared: Mapping[str, Any], image: s
     if "AvailabilityZones" in needed:
         values["AvailabilityZones"] = ",".join(zones)
     if "VpcId" in needed:
-        values |= _network(client("ec2"), facts, zones)
-    if "HostedZoneId" in needed:
-        values |= _hosted_zone(client("route53"), facts.region, values["VpcId"])
+        values |= given_network.make(client, facts.network, facts.region, zones)
     for name in needed:
         if name.endswith("Image"):
             values[name] = image or _image(client("ec2"), name)
@@ -150,35 +157,3 @@ def _host_group(groups: Any, parameter: str) -> str:
         ],
     )
     return str(made["Group"]["GroupArn"])
-
-
-def _network(ec2: Any, facts: Facts, zones: list[str]) -> dict[str, str]:
-    """A VPC with two subnets in each zone and one route table for all of them."""
-    vpc = ec2.create_vpc(CidrBlock=facts.vpc_cidr, InstanceTenancy=facts.tenancy)["Vpc"]["VpcId"]
-    for attribute in ("EnableDnsSupport", "EnableDnsHostnames"):
-        ec2.modify_vpc_attribute(VpcId=vpc, **{attribute: {"Value": True}})
-    pieces = ipaddress.ip_network(facts.vpc_cidr).subnets(prefixlen_diff=(2 * len(zones) - 1).bit_length())
-    subnets = [
-        ec2.create_subnet(VpcId=vpc, AvailabilityZone=zone, CidrBlock=str(next(pieces)))["Subnet"]["SubnetId"]
-        for zone in [*zones, *zones]
-    ]
-    table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
-    for subnet in subnets:
-        ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
-    return {
-        "VpcId": vpc,
-        "ControlPlaneSubnetIds": ",".join(subnets[: len(zones)]),
-        "WorkerSubnetIds": ",".join(subnets[len(zones) :]),
-        "RouteTableIds": table,
-        "EndpointCidr": _ENDPOINT_CIDR,
-    }
-
-
-def _hosted_zone(route53: Any, region: str, vpc: str) -> dict[str, str]:
-    zone = route53.create_hosted_zone(
-        Name="rehearsal.example.internal",
-        CallerReference="rehearsal",
-        VPC={"VPCRegion": region, "VPCId": vpc},
-        HostedZoneConfig={"PrivateZone": True},
-    )["HostedZone"]
-    return {"HostedZoneId": zone["Id"].rsplit("/", 1)[-1], "ApiEndpointName": "api.rehearsal.example.internal"}

@@ -123,6 +123,7 @@ class Gateway:
 
     policy: str | None
     endpoint_id: str = "vpce-1"
+    vpc_id: str = "vpc-2"
 
 
 @pytest.fixture
@@ -140,8 +141,8 @@ def inside(aws: LocalAws, enforcement: Enforcement) -> Iterator[str]:
         enforcement.endpoint_lookup = None
 
 
-def test_a_request_from_inside_a_vpc_carries_the_vpc_and_its_endpoint(aws: LocalAws, inside: str) -> None:
-    way = {"aws:SourceVpc": "vpc-1", "aws:SourceVpce": "vpce-1", "aws:VpcSourceIp": "127.0.0.1"}
+def test_a_request_from_inside_a_vpc_carries_its_endpoint_and_the_vpc_of_that(aws: LocalAws, inside: str) -> None:
+    way = {"aws:SourceVpc": "vpc-2", "aws:SourceVpce": "vpce-1", "aws:VpcSourceIp": "127.0.0.1"}
     actor = act(aws, allow("ssm:DescribeParameters", Condition={"StringEquals": way, "Null": {"aws:SourceIp": "true"}}))
     dial(inside, "ssm", actor.session).describe_parameters()
     assert error(actor.client("ssm").describe_parameters)[0] == "AccessDeniedException", "not from outside"
@@ -157,7 +158,7 @@ def test_the_policy_of_an_endpoint_has_to_allow_it_too(aws: LocalAws, inside: st
 def test_a_service_acts_for_a_caller_from_outside_the_callers_network(aws: LocalAws, inside: str) -> None:
     key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
     aws.client("ssm").put_parameter(Name="/inside", Value="v", Type="SecureString", KeyId=key)
-    in_vpc = {"StringEquals": {"aws:SourceVpc": "vpc-1"}}
+    in_vpc = {"StringEquals": {"aws:SourceVpc": "vpc-2"}}
     read = allow("ssm:GetParameter", Condition=in_vpc)
     get = dial(inside, "ssm", act(aws, read, allow("kms:Decrypt")).session).get_parameter
     assert get(Name="/inside", WithDecryption=True)["Parameter"]["Value"] == "v"

@@ -7,7 +7,7 @@ import ipaddress
 import pytest
 
 from rehearsal.aws.server import LocalAws
-from rehearsal.machines.network.topology import Rule, Subnet, Topology, read_topology
+from rehearsal.machines.network.topology import Peer, Rule, Subnet, Topology, read_topology
 from tests.rehearsal.compute import make_network
 from tests.rehearsal.ec2_network_probes import group_in, interface_endpoint, network, tcp
 
@@ -27,7 +27,7 @@ def groups_of(topology: Topology, owner: str) -> tuple[str, ...]:
 def test_subnets_have_their_zone_and_cidr(aws: LocalAws, vpc: tuple[str, str]) -> None:
     topology = read_topology(aws, vpc[0])
     zone = aws.client("ec2").describe_subnets(SubnetIds=[vpc[1]])["Subnets"][0]["AvailabilityZone"]
-    assert topology.cidr == "10.0.0.0/16"
+    assert topology.cidrs == ("10.0.0.0/16",)
     assert topology.subnets == {vpc[1]: Subnet(vpc[1], zone, "10.0.0.0/24")}
 
 
@@ -111,6 +111,42 @@ def test_other_networks_are_left_out(aws: LocalAws, vpc: tuple[str, str]) -> Non
     topology = read_topology(aws, vpc[0])
     assert topology.nics == ()
     assert [group.name for group in topology.groups.values()] == ["default"]
+
+
+def test_secondary_ranges_come_after_the_primary_one(aws: LocalAws, vpc: tuple[str, str]) -> None:
+    ec2 = aws.client("ec2")
+    for cidr in ("100.64.0.0/18", "10.99.0.0/16"):
+        made = ec2.associate_vpc_cidr_block(VpcId=vpc[0], CidrBlock=cidr)["CidrBlockAssociation"]
+    ec2.create_subnet(VpcId=vpc[0], CidrBlock="100.64.1.0/24")
+    topology = read_topology(aws, vpc[0])
+    assert topology.cidrs == ("10.0.0.0/16", "10.99.0.0/16", "100.64.0.0/18")
+    assert topology.holds("100.64.1.9")
+    ec2.disassociate_vpc_cidr_block(AssociationId=made["AssociationId"])
+    assert not read_topology(aws, vpc[0]).holds("10.99.0.1")
+
+
+def test_a_peer_is_there_once_it_is_accepted_and_each_subnet_has_its_tables_routes(
+    aws: LocalAws, vpc: tuple[str, str]
+) -> None:
+    ec2 = aws.client("ec2")
+    other = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
+    peering = ec2.create_vpc_peering_connection(VpcId=vpc[0], PeerVpcId=other)["VpcPeeringConnection"][
+        "VpcPeeringConnectionId"
+    ]
+    table = ec2.create_route_table(VpcId=vpc[0])["RouteTable"]["RouteTableId"]
+    ec2.create_route(RouteTableId=table, DestinationCidrBlock="10.7.128.0/17", VpcPeeringConnectionId=peering)
+    assert read_topology(aws, vpc[0]).peers == ()
+    ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=peering)
+    topology = read_topology(aws, vpc[0])
+    assert topology.peers == (Peer(peering, other, ("10.7.0.0/16",)),)
+    assert read_topology(aws, other).peers == (Peer(peering, vpc[0], ("10.0.0.0/16",)),)
+    assert topology.peer_towards(vpc[1], "10.7.128.1") is None, "by the main table"
+    ec2.associate_route_table(RouteTableId=table, SubnetId=vpc[1])
+    topology = read_topology(aws, vpc[0])
+    assert topology.peer_towards(vpc[1], "10.7.128.1") == topology.peers[0]
+    assert topology.peer_towards(vpc[1], "10.7.0.1") is None, "out of the route"
+    ec2.delete_vpc_peering_connection(VpcPeeringConnectionId=peering)
+    assert read_topology(aws, vpc[0]).peers == ()
 
 
 def test_an_unknown_network_is_an_error(aws: LocalAws) -> None:

@@ -235,3 +235,80 @@ def test_refusals_are_counted_and_logged_once_a_minute(
     refused(kms.list_keys)
     assert caplog.messages == [line, line]
     assert f"{line} (4 calls)" in reach.refusals()
+
+
+def test_a_central_endpoint_is_reached_over_a_peering_by_the_zone_that_its_owner_shares(
+    harness: ReachHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The keys of a policy say then that the call has come from the endpoint's VPC."""
+    aws, vpc = harness.aws, harness.vpc
+    hub = Hub(aws, vpc.vpc_id)
+    call = harness.client("ssm").get_parameters
+    refused(call, Names=["/x"])
+    assert "its resolver has no ssm.us-east-1.amazonaws.com" in caplog.text
+    hub.share("ssm", vpc.vpc_id)
+    refused(call, Names=["/x"])
+    assert f"{harness.main_table()}, has no route to {hub.address}" in caplog.text
+    vpc.ec2.create_route(
+        RouteTableId=harness.main_table(), DestinationCidrBlock=HUB, VpcPeeringConnectionId=hub.peering_id
+    )
+    assert call(Names=["/x"])["InvalidParameters"] == ["/x"]
+    way = {"aws:SourceVpc": hub.vpc_id, "aws:VpcSourceIp": harness.address}
+    everything = {"Action": "*", "Resource": "*", "Principal": "*"}
+    allow = {**everything, "Effect": "Allow"}
+    deny = {**everything, "Effect": "Deny", "Condition": {"StringEquals": way}}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allow, deny]})
+    vpc.ec2.modify_vpc_endpoint(VpcEndpointId=hub.endpoint_id, PolicyDocument=document)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        call(Names=["/x"])
+
+
+HUB = "10.7.0.0/16"
+
+
+class Hub:
+    """A peer of a VPC, with routes back and an endpoint of SSM that lets the VPC in."""
+
+    def __init__(self, aws: LocalAws, vpc_id: str) -> None:
+        self.aws, self.ec2 = aws, aws.client("ec2")
+        self.vpc_id = self.ec2.create_vpc(CidrBlock=HUB)["Vpc"]["VpcId"]
+        subnet = self.ec2.create_subnet(VpcId=self.vpc_id, CidrBlock="10.7.0.0/24")["Subnet"]["SubnetId"]
+        group = self.ec2.create_security_group(GroupName="hub", Description="hub", VpcId=self.vpc_id)["GroupId"]
+        theirs = self.ec2.describe_vpcs(VpcIds=[vpc_id])["Vpcs"][0]["CidrBlock"]
+        let_in = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": theirs}]}
+        self.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[let_in])
+        endpoint = self.ec2.create_vpc_endpoint(
+            VpcId=self.vpc_id,
+            ServiceName="com.amazonaws.us-east-1.ssm",
+            VpcEndpointType="Interface",
+            SubnetIds=[subnet],
+            SecurityGroupIds=[group],
+            PrivateDnsEnabled=False,
+        )["VpcEndpoint"]
+        self.endpoint_id = endpoint["VpcEndpointId"]
+        (interface,) = self.ec2.describe_network_interfaces(NetworkInterfaceIds=endpoint["NetworkInterfaceIds"])[
+            "NetworkInterfaces"
+        ]
+        self.address = interface["PrivateIpAddress"]
+        made = self.ec2.create_vpc_peering_connection(VpcId=vpc_id, PeerVpcId=self.vpc_id)["VpcPeeringConnection"]
+        self.peering_id = made["VpcPeeringConnectionId"]
+        self.ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=self.peering_id)
+        filters = [{"Name": "vpc-id", "Values": [self.vpc_id]}]
+        (table,) = self.ec2.describe_route_tables(Filters=filters)["RouteTables"]
+        self.ec2.create_route(
+            RouteTableId=table["RouteTableId"], DestinationCidrBlock=theirs, VpcPeeringConnectionId=self.peering_id
+        )
+
+    def share(self, service: str, vpc_id: str) -> None:
+        """Have the service's name lead to the endpoint, in a VPC."""
+        self.ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsHostnames={"Value": True})
+        name, route53 = f"{service}.us-east-1.amazonaws.com", self.aws.client("route53")
+        zone = route53.create_hosted_zone(
+            Name=name,
+            CallerReference=vpc_id,
+            VPC={"VPCRegion": "us-east-1", "VPCId": vpc_id},
+            HostedZoneConfig={"PrivateZone": True},
+        )["HostedZone"]["Id"]
+        record = {"Name": name, "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": self.address}]}
+        changes = [{"Action": "CREATE", "ResourceRecordSet": record}]
+        route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})

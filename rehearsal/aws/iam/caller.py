@@ -35,6 +35,10 @@ class Endpoint(Protocol):
         """Such as `vpce-0123456789abcdef0`."""
 
     @property
+    def vpc_id(self) -> str:
+        """The VPC that it stands in, which may be a peer of the caller's."""
+
+    @property
     def policy(self) -> str | None:
         """The endpoint's policy as JSON; None for the one that allows everything."""
 
@@ -113,7 +117,9 @@ def network_values(call: Call, endpoint: Endpoint | None) -> dict[str, Values]:
     values: dict[str, Values] = {"aws:UserAgent": call.request.headers.get("User-Agent", "")}
     if call.origin is None:
         return values | {"aws:SourceIp": call.request.remote_addr or "127.0.0.1"}
-    values |= {"aws:SourceVpc": call.origin.vpc_id, "aws:VpcSourceIp": call.origin.address}
+    # The VPC that the request arrives in: of an endpoint in another VPC, that one.
+    vpc_id = call.origin.vpc_id if endpoint is None else endpoint.vpc_id
+    values |= {"aws:SourceVpc": vpc_id, "aws:VpcSourceIp": call.origin.address}
     return values | ({"aws:SourceVpce": endpoint.endpoint_id} if endpoint is not None else {})
 
 

@@ -33,7 +33,7 @@ class Facts:
     hostname: str
     partition: str
     domain: str
-    vpc_cidr: str
+    vpc_cidrs: tuple[str, ...]
     subnet_cidr: str
     zone_id: str
     security_groups: tuple[tuple[str, str], ...]
@@ -61,7 +61,7 @@ def facts_at(aws: LocalAws, vpc_id: str, address: str) -> Facts | None:
         hostname=hostname(machine),
         partition=partition,
         domain=url_suffix_of(partition),
-        vpc_cidr=topology.cidr,
+        vpc_cidrs=topology.cidrs,
         subnet_cidr=subnet.cidr,
         zone_id=details.zone_id,
         security_groups=tuple((group_id, topology.groups[group_id].name) for group_id in nic.group_ids),

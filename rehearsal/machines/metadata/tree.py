@@ -87,8 +87,8 @@ def _meta_data(facts: Facts) -> dict[str, str | bytes]:
         f"{card}/subnet-id": interface.subnet_id,
         f"{card}/subnet-ipv4-cidr-block": facts.subnet_cidr,
         f"{card}/vpc-id": interface.vpc_id,
-        f"{card}/vpc-ipv4-cidr-block": facts.vpc_cidr,
-        f"{card}/vpc-ipv4-cidr-blocks": facts.vpc_cidr,
+        f"{card}/vpc-ipv4-cidr-block": facts.vpc_cidrs[0],
+        f"{card}/vpc-ipv4-cidr-blocks": "\n".join(facts.vpc_cidrs),
     }
     if facts.target_lifecycle_state is not None:
         values["autoscaling/target-lifecycle-state"] = facts.target_lifecycle_state

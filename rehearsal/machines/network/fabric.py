@@ -12,6 +12,7 @@ from rehearsal.aws.server import LocalAws
 from rehearsal.machines.model import Interface
 from rehearsal.machines.network import namespaces, refusals
 from rehearsal.machines.network.names import cloud_prefix, namespace_of
+from rehearsal.machines.network.peering import Cable, Side
 from rehearsal.machines.network.refusals import Refusal
 from rehearsal.machines.network.router import NOTES, Router
 from rehearsal.machines.network.ruleset import Cuts, rules
@@ -32,6 +33,7 @@ class Fabric:
         self._aws = aws
         self._site_id = cloud_id
         self._routers: dict[str, Router] = {}
+        self._cables: dict[str, Cable] = {}
         self._actions: list[Callable[[str, str], None]] = []
         self._making = threading.RLock()
         """Held while routers are made and told of; reentrant, because what is told may ask for the router."""
@@ -96,12 +98,34 @@ class Fabric:
             router = self._routers.get(vpc_id)
             if router is None:
                 router = Router(vpc_id, namespace_of(self._site_id, vpc_id))
-                router.make(self._read(vpc_id).cidr)
+                router.make(self._read(vpc_id).cidrs[0])
                 self._routers[vpc_id] = router
                 self._apply(router)
                 for action in list(self._actions):
                     action(vpc_id, router.namespace)
+                self._join_peers()
             return router
+
+    def _join_peers(self) -> None:
+        """Lay a cable for each peering of a VPC that has a router, and take away those of peerings that are gone."""
+        with self._making:
+            if self._closed.is_set():
+                return
+            wanted: dict[str, Cable] = {}
+            for router in self._existing():
+                with self._lock:
+                    topology = self._seen[router.vpc_id][1]
+                for peer in topology.peers:
+                    one = Side(router.namespace, topology.cidrs)
+                    other = Side(self._router(peer.vpc_id).namespace, peer.cidrs)
+                    wanted.setdefault(peer.peering_id, Cable(peer.peering_id, (one, other)))
+            for peering_id, cable in list(self._cables.items()):
+                if wanted.get(peering_id) not in (cable, cable.turned()):
+                    self._cables.pop(peering_id).cut()
+            for peering_id, cable in wanted.items():
+                if peering_id not in self._cables:
+                    cable.lay()
+                    self._cables[peering_id] = cable
 
     def _existing(self) -> list[Router]:
         with self._making:
@@ -145,6 +169,8 @@ class Fabric:
         """Let every firewall follow from what EC2 holds now, and return when they do."""
         for router in self._existing():
             self._read(router.vpc_id)
+        self._join_peers()
+        for router in self._existing():
             self._apply(router)
 
     def _read(self, vpc_id: str) -> Topology:

@@ -26,7 +26,7 @@ def allowed(
 ) -> Verdict:
     """Whether the groups let a new connection from the address `source` to `target` begin; for ICMP `port` is the type.
 
-    A target outside the VPC, such as an address of a prefix list, has no groups: there only egress counts.
+    A target outside the VPC, such as an address of a prefix list or of a peer, has no groups: there only egress counts.
     """
     sender, receiver = topology.by_address.get(source), topology.by_address.get(target)
     if sender is None:
@@ -35,8 +35,18 @@ def allowed(
     if not any(_is_peer(topology, rule, target) and _is_traffic(rule, protocol, port, code) for rule in out):
         return Verdict(False, no_egress(topology, sender))
     if receiver is None:
-        inside = ipaddress.ip_address(target) in ipaddress.ip_network(topology.cidr)
+        inside = topology.holds(target)
         return Verdict(not inside, f"no network interface has the address {target}" if inside else "")
+    return admitted(topology, source, target, protocol, port, code)
+
+
+def admitted(
+    topology: Topology, source: str, target: str, protocol: str, port: int | None = None, code: int = 0
+) -> Verdict:
+    """Whether the groups of the target let it in; `source` may be an address of a peer, which has no groups here."""
+    receiver = topology.by_address.get(target)
+    if receiver is None:
+        return Verdict(False, f"no network interface has the address {target}")
     into = _rules(topology, receiver, ingress=True)
     if not any(_is_peer(topology, rule, source) and _is_traffic(rule, protocol, port, code) for rule in into):
         return Verdict(False, no_ingress(topology, receiver))
@@ -46,6 +56,12 @@ def allowed(
 def no_egress(topology: Topology, nic: Nic) -> str:
     """The reason of a refusal at the source."""
     return f"no egress rule of {_named(topology, nic)} allows it"
+
+
+def no_route(topology: Topology, nic: Nic, target: str) -> str:
+    """The reason of a refusal where the packet would leave to a peer."""
+    table = topology.table_of_subnet.get(nic.subnet_id) or "none"
+    return f"the route table of {nic.subnet_id}, {table}, has no route to {target}"
 
 
 def no_ingress(topology: Topology, nic: Nic) -> str:

@@ -16,6 +16,11 @@ def namespace_of(cloud_id: str, aws_id: str) -> str:
     return cloud_prefix(cloud_id) + aws_id[-_KEPT:]
 
 
+def peer_device_of(peering_id: str) -> str:
+    """Each router's end of a peering connection."""
+    return "pcx" + peering_id[-_KEPT:]
+
+
 def device_of(interface_id: str) -> str:
     """The router's end of a network interface; the owner's end is `eth0`."""
     return "eni" + interface_id[-_KEPT:]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rehearsal.machines.network import firewall
 from rehearsal.machines.network.router import NO_SERVICE
-from rehearsal.machines.network.ruleset import NO_EGRESS, NO_INGRESS, SPOOFED
+from rehearsal.machines.network.ruleset import NO_EGRESS, NO_INGRESS, NO_ROUTE, SPOOFED
 from rehearsal.machines.network.topology import Topology
 
 
@@ -71,6 +71,8 @@ def _reason(topology: Topology, source: str, target: str, mark: int) -> str:
         return "its source is not the address of the interface that sent it"
     if mark == NO_SERVICE:
         return "nothing answers there"
+    if mark == NO_ROUTE and sender is not None:
+        return firewall.no_route(topology, sender, target)
     if mark == NO_EGRESS and sender is not None:
         return firewall.no_egress(topology, sender)
     if mark == NO_INGRESS and receiver is not None:

@@ -14,14 +14,16 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from rehearsal.machines.model import Interface
-from rehearsal.machines.network.names import device_of
-from rehearsal.machines.network.topology import ALL, ANY, BY_PORT, ICMP, Group, Rule, Topology
+from rehearsal.machines.network.names import device_of, peer_device_of
+from rehearsal.machines.network.topology import ALL, ANY, BY_PORT, ICMP, Group, Peer, Rule, Topology
 
 NO_EGRESS = 0x0
 """The mark of a packet that no rule let out: the one that every packet comes with."""
 NO_INGRESS = 0x1
 """The mark of a packet that was let out and not let in."""
 ALLOWED = 0x3
+NO_ROUTE = 0x4
+"""The mark of a packet that a peering would take, if its subnet's route table had a route there."""
 SPOOFED = 0x10
 """The mark of a packet whose source is not the address of the interface that it came from."""
 
@@ -48,10 +50,11 @@ def rules(topology: Topology, attached: Collection[Interface], cuts: Cuts = Cuts
         lines += _chain(f"ingress_{_name(group.group_id)}", _group_lines(topology, group, ingress=True))
     lines += _chain("egress", [_jump(group, ingress=False) for group in topology.groups.values()])
     lines += _chain("ingress", [_jump(group, ingress=True) for group in topology.groups.values()])
-    lines += _chain("arriving", _arriving(), "type filter hook prerouting priority -300;")
-    lines += _chain("received", _cut_zones(cuts, here="iifname"), "type filter hook input priority 0;")
+    lines += _chain("leaving", _leaving(topology, attached))
+    lines += _chain("arriving", _arriving(topology), "type filter hook prerouting priority -300;")
+    lines += _chain("received", _received(topology, cuts), "type filter hook input priority 0;")
     lines += _chain("sent", _sent(cuts), "type filter hook output priority 0;")
-    lines += _chain("forwarded", _forwarded(cuts), "type filter hook forward priority 0;")
+    lines += _chain("forwarded", _forwarded(topology, cuts), "type filter hook forward priority 0;")
     return "\n".join([*lines, "}", ""])
 
 
@@ -66,6 +69,10 @@ def _sets(topology: Topology, attached: Collection[Interface], cuts: Cuts) -> li
         lines.append(_set(_name(group_id), "ipv4_addr", sorted(topology.addresses_in(group_id))))
     for list_id, cidrs in topology.prefix_lists.items():
         lines.append(_set(_name(list_id), "ipv4_addr", cidrs, "flags interval; auto-merge; "))
+    if topology.peers:
+        lines.append(_set("peers", "ifname", [_cable(each) for each in topology.peers]))
+    for peer in topology.peers:
+        lines.append(_set(_name(peer.peering_id), "ipv4_addr", peer.cidrs, "flags interval; auto-merge; "))
     return lines
 
 
@@ -138,10 +145,15 @@ def _ports(protocol: str, first: int, last: int) -> str | None:
     return f"{protocol} dport {first}-{last} " if first <= last else None
 
 
-def _arriving() -> list[str]:
+def _cable(peer: Peer) -> str:
+    return f'"{peer_device_of(peer.peering_id)}"'
+
+
+def _arriving(topology: Topology) -> list[str]:
     return [
         'iifname "lo" return',
         "iifname @cut drop",
+        *(f"iifname {_cable(each)} ip saddr @{_name(each.peering_id)} return" for each in topology.peers),
         f"iifname . ip saddr != @sources meta mark set {SPOOFED:#x}",
     ]
 
@@ -150,16 +162,43 @@ def _sent(cuts: Cuts) -> list[str]:
     return ["oifname @cut drop", *_cut_zones(cuts, here="oifname")]
 
 
-def _forwarded(cuts: Cuts) -> list[str]:
+def _received(topology: Topology, cuts: Cuts) -> list[str]:
+    # Neither the resolver nor anything link-local answers a peer.
+    return [*(["iifname @peers drop"] if topology.peers else []), *_cut_zones(cuts, here="iifname")]
+
+
+def _leaving(topology: Topology, attached: Collection[Interface]) -> list[str]:
+    """Which interface's packets a peering takes: those of subnets whose table has a route there, answers among them.
+
+    What a peering brings is never sent on by another one, for no interface of ours sends it.
+    """
+    lines = []
+    for peer in topology.peers:
+        senders: dict[str, list[str]] = {}
+        for each in sorted(attached, key=lambda interface: interface.interface_id):
+            for route in topology.routes_of(each.subnet_id):
+                if route.peering_id == peer.peering_id:
+                    senders.setdefault(route.cidr, []).append(_device(each))
+        for cidr, devices in sorted(senders.items()):
+            lines.append(f"oifname {_cable(peer)} iifname {{ {', '.join(devices)} }} ip daddr {cidr} return")
+    return [*lines, f"meta mark set {NO_ROUTE:#x}"]
+
+
+def _forwarded(topology: Topology, cuts: Cuts) -> list[str]:
     # Cuts come first: they end connections that exist, too.
     lines = ["oifname @cut drop"]
     for zone in sorted(cuts.zones):
         name = f"@zone_{_name(zone)}"
         lines += [f"iifname {name} oifname != {name} drop", f"iifname != {name} oifname {name} drop"]
+    # The groups of the other side are judged by the other side's router.
+    over = bool(topology.peers)
     return [
         *lines,
+        *(["oifname @peers jump leaving", f"meta mark {NO_ROUTE:#x} return"] if over else []),
         f"ct state established,related meta mark set {ALLOWED:#x} return",
         "jump egress",
+        *([f"oifname @peers meta mark {NO_INGRESS:#x} meta mark set {ALLOWED:#x} return"] if over else []),
+        *([f"iifname @peers meta mark set {NO_INGRESS:#x}"] if over else []),
         f"meta mark {NO_INGRESS:#x} jump ingress",
     ]
 

@@ -1,12 +1,13 @@
-"""What packets of a VPC are judged by: its subnets, network interfaces, security groups and prefix lists.
+"""What packets of a VPC are judged by: subnets, interfaces, security groups, prefix lists, and what leads to peers.
 
 The types are plain values; `read_topology` fills them from moto's backends and is the one place here that knows these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -68,21 +69,61 @@ class Nic:
 
 
 @dataclass(frozen=True)
+class Peer:
+    """The other side of an active peering connection."""
+
+    peering_id: str
+    vpc_id: str
+    cidrs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PeerRoute:
+    """A route of a table whose target is a peering connection."""
+
+    cidr: str
+    peering_id: str
+
+
+@dataclass(frozen=True)
 class Topology:
     """A VPC at one moment."""
 
     vpc_id: str
-    cidr: str
+    cidrs: tuple[str, ...]
+    """All ranges, the primary one first."""
     subnets: Mapping[str, Subnet]
     nics: tuple[Nic, ...]
     groups: Mapping[str, Group]
     prefix_lists: Mapping[str, tuple[str, ...]]
     """The CIDRs of each prefix list that a rule names."""
+    peers: tuple[Peer, ...] = ()
+    table_of_subnet: Mapping[str, str] = field(default_factory=dict)
+    """Each subnet's route table: its own, or the VPC's main one."""
+    peer_routes: Mapping[str, tuple[PeerRoute, ...]] = field(default_factory=dict)
+    """The routes to peers of each route table."""
 
     @cached_property
     def by_address(self) -> Mapping[str, Nic]:
         """The interfaces by their addresses."""
         return {nic.address: nic for nic in self.nics}
+
+    def holds(self, address: str) -> bool:
+        """Whether an address is one of the VPC's ranges."""
+        return any(ipaddress.ip_address(address) in ipaddress.ip_network(cidr) for cidr in self.cidrs)
+
+    def routes_of(self, subnet_id: str) -> tuple[PeerRoute, ...]:
+        """The routes to peers that a subnet's packets take."""
+        return self.peer_routes.get(self.table_of_subnet.get(subnet_id, ""), ())
+
+    def peer_towards(self, subnet_id: str, address: str) -> Peer | None:
+        """The peer that a packet of a subnet to an address goes to; the longest prefix decides, as in a route table."""
+        if self.holds(address):
+            return None
+        target = ipaddress.ip_address(address)
+        found = [route for route in self.routes_of(subnet_id) if target in ipaddress.ip_network(route.cidr)]
+        longest = max(found, key=lambda route: ipaddress.ip_network(route.cidr).prefixlen, default=None)
+        return next((each for each in self.peers if longest and each.peering_id == longest.peering_id), None)
 
     def addresses_in(self, group_id: str) -> tuple[str, ...]:
         """The addresses of all interfaces in a group."""
@@ -97,11 +138,14 @@ def read_topology(aws: LocalAws, vpc_id: str) -> Topology:
         named = {rule.prefix_list_id for group in groups.values() for rule in (*group.ingress, *group.egress)}
         return Topology(
             vpc_id,
-            str(backend.vpcs[vpc_id].cidr_block),
+            _cidrs(backend.vpcs[vpc_id]),
             {subnet.id: _subnet(subnet) for subnet in _subnets(backend, vpc_id)},
             tuple(_nic(nic) for nic in sorted(backend.enis.values(), key=_id) if nic.subnet.vpc_id == vpc_id),
             groups,
             {key: prefix_list_cidrs(backend, key) for key in sorted(filter(None, named))},
+            tuple(_peers(backend, vpc_id)),
+            _tables(backend, vpc_id),
+            {str(table.id): _peer_routes(table) for table in _route_tables(backend, vpc_id)},
         )
 
 
@@ -122,6 +166,43 @@ def _id(resource: Any) -> str:
 def _subnets(backend: Any, vpc_id: str) -> Iterable[Any]:
     found = [subnet for by_id in backend.subnets.values() for subnet in by_id.values() if subnet.vpc_id == vpc_id]
     return sorted(found, key=_id)
+
+
+def _cidrs(vpc: Any) -> tuple[str, ...]:
+    primary = str(vpc.cidr_block)
+    associations = vpc.cidr_block_association_set
+    found = {str(each["cidr_block"]) for each in associations if each["cidr_block_state"]["state"] == "associated"}
+    return (primary, *sorted(found - {primary}))
+
+
+def _peers(backend: Any, vpc_id: str) -> Iterator[Peer]:
+    """Of this region alone, in the order of their ids."""
+    for key, peering in sorted(backend.vpc_pcxs.items()):
+        sides = [peering.vpc.id, peering.peer_vpc.id]
+        if peering.status["Code"] == "active" and vpc_id in sides:
+            (other,) = [side for side in sides if side != vpc_id]
+            if other in backend.vpcs:
+                yield Peer(str(key), str(other), _cidrs(backend.vpcs[other]))
+
+
+def _route_tables(backend: Any, vpc_id: str) -> list[Any]:
+    return sorted((table for table in backend.route_tables.values() if table.vpc_id == vpc_id), key=_id)
+
+
+def _tables(backend: Any, vpc_id: str) -> dict[str, str]:
+    tables = _route_tables(backend, vpc_id)
+    main = next((str(table.id) for table in tables if table.main_association_id), "")
+    own = {subnet: str(table.id) for table in tables for subnet in table._associations.values()}
+    return {str(subnet.id): own.get(subnet.id, main) for subnet in _subnets(backend, vpc_id)}
+
+
+def _peer_routes(table: Any) -> tuple[PeerRoute, ...]:
+    routes = [
+        PeerRoute(str(route.destination_cidr_block), str(route.vpc_pcx.id))
+        for route in table.routes
+        if route.vpc_pcx is not None and route.destination_cidr_block
+    ]
+    return tuple(sorted(routes, key=lambda route: (route.cidr, route.peering_id)))
 
 
 def _subnet(subnet: Any) -> Subnet:

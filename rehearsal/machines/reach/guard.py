@@ -14,7 +14,8 @@ from rehearsal.aws.iam.requests import parsing
 from rehearsal.aws.iam.requests.parsing import Unreadable
 from rehearsal.aws.server import Call, LocalAws, Origin
 from rehearsal.machines import inventory
-from rehearsal.machines.reach.routes import NoRoute, route
+from rehearsal.machines.reach.central import read_peers, route_over_peers
+from rehearsal.machines.reach.routes import NoRoute, endpoint_names, route
 from rehearsal.machines.reach.view import EndpointView, read_view
 
 LOG = logging.getLogger("rehearsal.reach")
@@ -67,7 +68,15 @@ class Reach:
             return [f"{line} ({said.calls} calls)" for line, said in self._said.items()]
 
     def _route(self, call: Call, origin: Origin) -> EndpointView | NoRoute:
-        return route(read_view(self._aws, origin.vpc_id), origin.address, _service(call), call.region)
+        service, view = _service(call), read_view(self._aws, origin.vpc_id)
+        found = route(view, origin.address, service, call.region)
+        # What has an endpoint of its own here has its name by that one's private DNS.
+        if isinstance(found, EndpointView) or view.serves(endpoint_names(service, call.region)):
+            return found
+        if not view.topology.peers:
+            return found
+        peers = read_peers(self._aws, view, service, call.region)
+        return route_over_peers(view, peers, origin.address, service, call.region)
 
     def _refuse(self, call: Call, origin: Origin, refusal: NoRoute) -> None:
         machine = inventory.machine_at(self._aws, origin.vpc_id, origin.address)

@@ -61,7 +61,7 @@ def _through_gateway(view: View, source: str, endpoint: EndpointView) -> str:
     nic = view.topology.by_address.get(source)
     if nic is None:
         return f"no network interface has the address {source}"
-    table = view.table_of_subnet.get(nic.subnet_id, "")
+    table = view.topology.table_of_subnet.get(nic.subnet_id, "")
     if table not in endpoint.route_tables:
         return f"the route table of {nic.subnet_id}, {table or 'none'}, has no route to it"
     verdicts = [allowed(view.topology, source, prefix.partition("/")[0], "tcp", HTTPS) for prefix in endpoint.prefixes]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ class EndpointView:
     """One VPC endpoint."""
 
     endpoint_id: str
+    vpc_id: str
     service_name: str
     """As `com.amazonaws.us-east-1.ssm`."""
     is_gateway: bool
@@ -36,8 +37,10 @@ class View:
 
     topology: Topology
     endpoints: tuple[EndpointView, ...]
-    table_of_subnet: Mapping[str, str]
-    """Each subnet's route table: its own, or the VPC's main one."""
+
+    def serves(self, names: Collection[str]) -> bool:
+        """Whether the VPC has an endpoint of one of these services."""
+        return any(endpoint.service_name in names for endpoint in self.endpoints)
 
 
 def read_view(aws: LocalAws, vpc_id: str) -> View:
@@ -48,7 +51,7 @@ def read_view(aws: LocalAws, vpc_id: str) -> View:
         endpoints = tuple(
             _endpoint(backend, endpoint) for endpoint in backend.vpc_end_points.values() if endpoint.vpc_id == vpc_id
         )
-        return View(topology, endpoints, _tables(backend, topology))
+        return View(topology, endpoints)
 
 
 def _endpoint(backend: Any, endpoint: Any) -> EndpointView:
@@ -56,6 +59,7 @@ def _endpoint(backend: Any, endpoint: Any) -> EndpointView:
     listed = endpoint.destination_prefix_list_id
     return EndpointView(
         endpoint_id=str(endpoint.id),
+        vpc_id=str(endpoint.vpc_id),
         service_name=str(endpoint.service_name),
         is_gateway=is_gateway,
         state=str(endpoint.state),
@@ -65,10 +69,3 @@ def _endpoint(backend: Any, endpoint: Any) -> EndpointView:
         prefixes=prefix_list_cidrs(backend, listed) if is_gateway and listed else (),
         route_tables=frozenset(str(each) for each in endpoint.route_table_ids or ()),
     )
-
-
-def _tables(backend: Any, topology: Topology) -> dict[str, str]:
-    tables = [table for table in backend.route_tables.values() if table.vpc_id == topology.vpc_id]
-    main = next((str(table.id) for table in tables if table.main_association_id), "")
-    own = {subnet: str(table.id) for table in tables for subnet in table._associations.values()}
-    return {subnet: own.get(subnet, main) for subnet in topology.subnets}

@@ -18,12 +18,13 @@ _numbers = itertools.count()
 
 
 class NetworkHarness:
-    """A VPC with a subnet in each of two zones. Every one has the same addresses."""
+    """A VPC with a subnet in each of two zones. Every one has the same addresses, unless a range is given."""
 
-    def __init__(self, aws: LocalAws, fabric: Fabric) -> None:
+    def __init__(self, aws: LocalAws, fabric: Fabric, cidr: str = "10.0.0.0/16") -> None:
         self.fabric = fabric
         self.ec2 = aws.client("ec2")
-        self.vpc_id = str(self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"])
+        self.vpc_id = str(self.ec2.create_vpc(CidrBlock=cidr)["Vpc"]["VpcId"])
+        self._start = cidr.removesuffix(".0.0/16")
         self.zones = (f"{aws.region}a", f"{aws.region}b")
         self.subnets = {zone: self._subnet(zone, number) for number, zone in enumerate(self.zones)}
 
@@ -67,7 +68,9 @@ class NetworkHarness:
         return drops(self.namespace(source), target.address, port)
 
     def _subnet(self, zone: str, number: int) -> str:
-        made = self.ec2.create_subnet(VpcId=self.vpc_id, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=zone)
+        made = self.ec2.create_subnet(
+            VpcId=self.vpc_id, CidrBlock=f"{self._start}.{number}.0/24", AvailabilityZone=zone
+        )
         return str(made["Subnet"]["SubnetId"])
 
 

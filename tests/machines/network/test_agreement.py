@@ -72,7 +72,7 @@ def topologies(draw: st.DrawFn) -> Topology:
     )
     groups = {group_id: Group(group_id, "", draw(many), draw(many)) for group_id in GROUPS}
     prefix_list = tuple(draw(st.sets(st.sampled_from(["10.0.0.4/31", "10.0.0.0/29", "52.0.0.0/8"]))))
-    return Topology("vpc-00000000", VPC_CIDR, {SUBNET.subnet_id: SUBNET}, nics, groups, {PREFIX_LIST: prefix_list})
+    return Topology("vpc-00000000", (VPC_CIDR,), {SUBNET.subnet_id: SUBNET}, nics, groups, {PREFIX_LIST: prefix_list})
 
 
 @pytest.fixture(scope="module")

@@ -98,6 +98,7 @@ class Network:
         zones = [zone["ZoneName"] for zone in self._ec2.describe_availability_zones()["AvailabilityZones"]]
         values = {
             "ApiClientCidrs": CLIENTS,
+            "ApiClientPrefixListId": "",
             "S3PrefixListId": "",
             "DynamodbPrefixListId": "",
             **prefix_lists,

@@ -58,7 +58,7 @@ def parsed(path: str, of: Facts | None = None) -> Any:
         (f"{CARD}/subnet-ipv4-cidr-block", "10.0.0.0/24"),
         (f"{CARD}/vpc-id", "vpc-1"),
         (f"{CARD}/vpc-ipv4-cidr-block", "10.0.0.0/16"),
-        (f"{CARD}/vpc-ipv4-cidr-blocks", "10.0.0.0/16"),
+        (f"{CARD}/vpc-ipv4-cidr-blocks", "10.0.0.0/16\n100.64.0.0/18"),
     ],
 )
 def test_values_are_where_ec2_has_them(path: str, value: str) -> None:

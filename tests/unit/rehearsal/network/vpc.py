@@ -32,7 +32,7 @@ def topology(
         "sg-node": Group("sg-node", "Node", node_ingress, egress),
         "sg-database": Group("sg-database", "Database", ingress, ()),
     }
-    return Topology(VPC_ID, "10.0.0.0/16", SUBNETS, nics, groups, prefix_lists or {})
+    return Topology(VPC_ID, ("10.0.0.0/16",), SUBNETS, nics, groups, prefix_lists or {})
 
 
 def interface(number: int, zone: str = "us-east-1a") -> Interface:

@@ -24,9 +24,12 @@ def tcp(port: int, **peer: str) -> Rule:
 
 NODE_EGRESS = (tcp(443, group_id="sg-endpoint"), tcp(443, prefix_list_id="pl-s3"))
 ENDPOINT_INGRESS = (tcp(443, group_id="sg-node"),)
-SSM = EndpointView("vpce-ssm", f"com.amazonaws.{REGION}.ssm", False, "available", True, None, addresses=(FIRST, SECOND))
+SSM = EndpointView(
+    "vpce-ssm", "vpc-1", f"com.amazonaws.{REGION}.ssm", False, "available", True, None, addresses=(FIRST, SECOND)
+)
 S3 = EndpointView(
     "vpce-s3",
+    "vpc-1",
     f"com.amazonaws.{REGION}.s3",
     True,
     "available",
@@ -52,7 +55,7 @@ def view(
     )
     topology = Topology(
         "vpc-1",
-        "10.0.0.0/16",
+        ("10.0.0.0/16",),
         {
             "subnet-own": Subnet("subnet-own", "us-east-1a", "10.0.0.0/24"),
             "subnet-main": Subnet("subnet-main", "us-east-1b", "10.0.1.0/24"),
@@ -64,8 +67,9 @@ def view(
             "sg-closed": Group("sg-closed", "Closed", (), ()),
         },
         {"pl-s3": PREFIXES},
+        table_of_subnet={"subnet-own": "rtb-own", "subnet-main": "rtb-main"},
     )
-    return View(topology, endpoints or (SSM, S3), {"subnet-own": "rtb-own", "subnet-main": "rtb-main"})
+    return View(topology, endpoints or (SSM, S3))
 
 
 def with_(endpoint: EndpointView, **fields: Any) -> EndpointView:
