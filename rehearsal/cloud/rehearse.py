@@ -11,17 +11,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
 from rehearsal.binaries import images
+from rehearsal.binaries.image import layer_settings
 from rehearsal.cloud import client, cluster, table, unused
 from rehearsal.cloud.control import Control
 from rehearsal.cloud.operator import Operator
 from rehearsal.local import stacks
 from rehearsal.local.processes import Processes, StepFailed
 from rehearsal.local.steps import STACK, Change, Rehearsal
-from rehearsal.local.surroundings import OPERATOR
+from rehearsal.local.surroundings import OPERATOR, Facts
 
 LOOK_SECONDS = 1.0
 """How often the table is made anew."""
@@ -69,7 +71,7 @@ class MachineRehearsal:
 
     `node_settings` go into the machines' image.json, `parameters` to the root template. Tests only: `program` stands in
     the place of the file that starts the node program, and `change` may alter the generated templates before they are
-    deployed, to see what comes of it.
+    deployed, to see what comes of it. Raises StepFailed for a configuration whose VPC has the pods' addresses.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class MachineRehearsal:
             parameters=parameters,
             change=change,
         )
+        _require_room_for_pods(self.local.facts)
         self._folder = folder
         self._minor = minor
         self._live = sys.stdout.isatty()
@@ -249,3 +252,13 @@ class MachineRehearsal:
             if self._said.get(row.instance_id) != states:
                 self._said[row.instance_id] = states
                 self.local.say(f"{row.instance_id}  {states}")
+
+
+def _require_room_for_pods(facts: Facts) -> None:
+    """Raises StepFailed where a node's own bridge would take what is sent to another node."""
+    bridge = IPv4Network(layer_settings("").bridge_network)
+    met = [cidr for cidr in facts.network.cidrs if IPv4Network(cidr).overlaps(bridge)]
+    if met:
+        raise StepFailed(
+            f"the VPC's range: given {met[0]}; allowed: a range outside {bridge}, where a rehearsal has pods"
+        )
