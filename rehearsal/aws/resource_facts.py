@@ -117,6 +117,9 @@ class Keys(Protocol):
     def policy(self, region: str, key_id: str) -> str | None:
         """The key's policy as JSON, by the key's id."""
 
+    def tags(self, region: str, key_id: str) -> Mapping[str, str] | None:
+        """The tags of a key, by its id; None for one that does not exist."""
+
 
 class Tables(Protocol):
     """Tables of DynamoDB."""
@@ -188,7 +191,7 @@ class Stacks(Protocol):
     """Stacks of CloudFormation."""
 
     def stack_id(self, region: str, name: str) -> str | None:
-        """The id of a stack that was not deleted."""
+        """The id of a stack that was not deleted, by its name or by the ARN of a change set that is of it."""
 
 
 IDENTITIES: Kind[Identities] = Kind("roles and users")

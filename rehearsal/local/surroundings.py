@@ -108,7 +108,7 @@ def prepare(client: Clients, facts: Facts, declared: Mapping[str, Any], image: s
         values |= given_network.make(client, facts.network, facts.region, zones)
     for name in needed:
         if name.endswith("Image"):
-            values[name] = image or _image(client("ec2"), name)
+            values[name] = image or machine_image(client("ec2"), name)
         elif name.startswith("HostResourceGroup"):
             values[name] = _host_group(client("resource-groups"), name)
         elif name.startswith("LicenseConfiguration"):
@@ -129,7 +129,8 @@ def _zones(ec2: Any, count: int) -> list[str]:
     return [zone["ZoneName"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]][:count]
 
 
-def _image(ec2: Any, name: str) -> str:
+def machine_image(ec2: Any, name: str) -> str:
+    """The id of a new AMI, from which nothing starts."""
     return str(
         ec2.register_image(
             Name=f"rehearsal-{name}",

@@ -16,7 +16,7 @@ from rehearsal.aws.iam import catalog, keys
 
 SERVICES = """autoscaling cloudformation cloudwatch dynamodb ec2 ecr elasticloadbalancing events iam imagebuilder kms
 lambda logs resource-groups route53 route53resolver s3 secretsmanager servicequotas sns sqs ssm ssmmessages
-sts""".split()
+sts tag""".split()
 """The services whose requests the local AWS can judge."""
 _VARIABLE_END = re.compile(r"\$\{\w+\}$")
 

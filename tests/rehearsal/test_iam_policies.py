@@ -192,7 +192,7 @@ def test_nobody_inside_a_vpc_is_an_operator(aws: LocalAws, inside: str) -> None:
             allow("ec2:*"),
             "ec2",
             "run_instances",
-            {"MinCount": 1, "MaxCount": 1},
+            {"MinCount": 1, "MaxCount": 1, "LaunchTemplate": {"LaunchTemplateName": "t"}},
             "does not know which resources ec2:RunInstances is about",
         ),
         (
@@ -210,6 +210,15 @@ def test_what_cannot_be_judged_is_said_and_neither_allowed_nor_denied(
     code, message = error(getattr(act(aws, statement).client(service), operation), **parameters)
     assert code == "NotImplemented"
     assert told in message
+
+
+def test_a_keys_tags_count(aws: LocalAws) -> None:
+    kms, tagged = aws.client("kms"), [{"TagKey": "team", "TagValue": "blue"}]
+    blue = kms.create_key(Tags=tagged)["KeyMetadata"]["KeyId"]
+    other = kms.create_key()["KeyMetadata"]["KeyId"]
+    actor = act(aws, allow("kms:*", Condition={"StringEquals": {"aws:ResourceTag/team": "blue"}})).client("kms")
+    assert actor.describe_key(KeyId=blue)["KeyMetadata"]["KeyId"] == blue
+    assert error(actor.describe_key, KeyId=other)[0] == "AccessDeniedException"
 
 
 def test_eventbridge_needs_the_queues_leave(aws: LocalAws, enforcement: Enforcement) -> None:

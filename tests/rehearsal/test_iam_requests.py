@@ -301,6 +301,41 @@ def test_groups_are_found_by_name_and_stacks_by_name_or_id(asking: Asking, resou
         ]
 
 
+def test_a_change_set_stands_for_its_stack_and_one_that_is_not_there_for_any(
+    aws: LocalAws, asking: Asking, resources: Resources
+) -> None:
+    parameter = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "y"}}
+    template = json.dumps({"Resources": {"Topic": parameter}})
+    made = aws.client("cloudformation").create_change_set(
+        StackName="root", ChangeSetName="c", TemplateBody=template, ChangeSetType="UPDATE"
+    )["Id"]
+    for operation in ("describe_change_set", "delete_change_set"):
+        needs = asking("cloudformation", operation, ChangeSetName=made)
+        action = "".join(word.capitalize() for word in operation.split("_"))
+        assert short(needs) == [(f"cloudformation:{action}", resources.stack, None)]
+        assert needs[0].values == {"cloudformation:ChangeSetName": made}
+    gone = f"arn:aws:cloudformation:{ACCOUNT}:changeSet/c/0"
+    assert short(asking("cloudformation", "describe_change_set", ChangeSetName=gone)) == [
+        ("cloudformation:DescribeChangeSet", f"arn:aws:cloudformation:{ACCOUNT}:stack/*/*", None)
+    ]
+
+
+def test_instances_need_all_that_they_use_and_make(asking: Asking) -> None:
+    launch = {"MinCount": 1, "MaxCount": 1, "ImageId": "ami-1", "DryRun": True}
+    made = [f"arn:aws:ec2:{ACCOUNT}:{kind}/*" for kind in ("instance", "network-interface", "volume")]
+    image = "arn:aws:ec2:us-east-1::image/ami-1"
+    found = [f"arn:aws:ec2:{ACCOUNT}:{kind}/*" for kind in ("subnet", "security-group")]
+    assert [need.resource for need in asking("ec2", "run_instances", **launch)] == [image, *made, *found]
+    named = {"SubnetId": "subnet-1", "SecurityGroupIds": ["sg-1"]}
+    resources = [f"arn:aws:ec2:{ACCOUNT}:{each}" for each in ("security-group/sg-1", "subnet/subnet-1")]
+    assert [need.resource for need in asking("ec2", "run_instances", **launch, **named)] == [image, *resources, *made]
+
+
+def test_finding_by_tags_needs_the_tagging_services_permission(asking: Asking) -> None:
+    needs = asking("resourcegroupstaggingapi", "get_resources", TagFilters=[{"Key": "a"}])
+    assert short(needs) == [("tag:GetResources", "*", None)]
+
+
 def test_tags_of_a_request_are_condition_keys(asking: Asking) -> None:
     needs = asking("ec2", "create_tags", Resources=["i-1", "vol-1"], Tags=[{"Key": "team", "Value": "a"}])
     assert [need.resource.rpartition(":")[2] for need in needs] == ["instance/i-1", "volume/vol-1"]
@@ -310,7 +345,12 @@ def test_tags_of_a_request_are_condition_keys(asking: Asking) -> None:
 @pytest.mark.parametrize(
     ("service", "operation", "parameters", "action"),
     [
-        ("ec2", "run_instances", {"MinCount": 1, "MaxCount": 1}, "ec2:RunInstances"),
+        (
+            "ec2",
+            "run_instances",
+            {"MinCount": 1, "MaxCount": 1, "LaunchTemplate": {"LaunchTemplateName": "t"}},
+            "ec2:RunInstances",
+        ),
         ("dynamodb", "execute_statement", {"Statement": "SELECT * FROM x"}, "dynamodb:PartiQLSelect"),
         ("cloudtrail", "describe_trails", {}, "cloudtrail:DescribeTrails"),
     ],

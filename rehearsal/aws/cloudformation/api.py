@@ -34,7 +34,7 @@ def start(aws: LocalAws) -> None:
     responses = Responses(lambda: aws.endpoint)
     cloudformation = service(aws, responses)
     aws.register(cloudformation)
-    aws.facts.register(STACKS, StackFacts(cloudformation.engine.store))
+    aws.facts.register(STACKS, StackFacts(cloudformation.engine.store, cloudformation.change_sets))
     aws.route(RESPONSE_PATH, responses.handle)
     aws.on_stop(lambda: stop(cloudformation))
 

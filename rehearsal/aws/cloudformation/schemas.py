@@ -43,11 +43,20 @@ def _index() -> dict[str, str]:
 
 
 @functools.cache
+def raw_schema(type_name: str) -> dict[str, Any]:
+    """The schema of a type as AWS publishes it; empty for a type without public schema (custom resources)."""
+    if type_name not in _index():
+        return {}
+    raw: dict[str, Any] = json.loads((_data() / "resources" / f"{_index()[type_name]}.json").read_text())
+    return raw
+
+
+@functools.cache
 def schema_of(type_name: str) -> Schema:
     """The schema of a type; an empty one for a type without public schema (custom resources)."""
-    if type_name not in _index():
+    raw = raw_schema(type_name)
+    if not raw:
         return Schema()
-    raw: dict[str, Any] = json.loads((_data() / "resources" / f"{_index()[type_name]}.json").read_text())
     tagging = raw.get("tagging") or {}
     return Schema(
         create_only=_paths(raw, "createOnlyProperties"),

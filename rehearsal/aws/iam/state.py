@@ -69,7 +69,7 @@ class LocalState:
         return self._facts.of(GROUPS).arn_of_instance(region, instance_id)
 
     def stack(self, region: str, name: str) -> str | None:
-        """The id of a stack, by its name."""
+        """The id of a stack, by its name or by the ARN of a change set that is of it."""
         return self._facts.of(STACKS).stack_id(region, name)
 
     def identity(self, partition: str, kind: str, name: str) -> str | None:
@@ -90,12 +90,15 @@ class LocalState:
         return self._facts.of(EC2_RESOURCES).launch_template(region, wanted)
 
     def tags(self, arn: str) -> Mapping[str, str] | None:
-        """The tags of an Auto Scaling group or an EC2 resource; None for services whose tags are not read here."""
+        """The tags of a KMS key, an Auto Scaling group or an EC2 resource; None for services whose tags are not read
+        here."""
         _, _, service, region, _, resource = arn.split(":", 5)
         if service == "autoscaling":
             return self._facts.of(GROUPS).tags(region, arn)
         if service == "ec2":
             return self._facts.of(EC2_RESOURCES).tags(region, resource.rpartition("/")[2])
+        if service == "kms" and resource.startswith("key/"):
+            return self._facts.of(KEYS).tags(region, resource.removeprefix("key/"))
         return None
 
     def _customer_key(self, key: EncryptionKey | None) -> str | None:

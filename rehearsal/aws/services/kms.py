@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.aws.corrections import correction
@@ -51,6 +52,15 @@ class Keys:
         with self._aws.lock:
             found = self._backend(region).keys.get(key_id)
             return str(found.policy) if found is not None else None
+
+    def tags(self, region: str, key_id: str) -> Mapping[str, str] | None:
+        """The tags of a key, by its id; None for one that does not exist."""
+        with self._aws.lock:
+            backend = self._backend(region)
+            if key_id not in backend.keys:
+                return None
+            found: dict[str, str] = backend.tagger.get_tag_dict_for_resource(key_id)
+            return found
 
     def _backend(self, region: str) -> Any:
         from moto.kms.models import kms_backends

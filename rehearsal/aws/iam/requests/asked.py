@@ -81,7 +81,7 @@ class State(Protocol):
         """The ARN of the Auto Scaling group that an instance is in."""
 
     def stack(self, region: str, name: str) -> str | None:
-        """The id of a stack, by its name."""
+        """The id of a stack, by its name or by the ARN of a change set that is of it."""
 
     def identity(self, partition: str, kind: str, name: str) -> str | None:
         """The ARN of a `role`, `user`, `group` or `instance-profile`, by its name."""

@@ -56,13 +56,20 @@ def _tags(asked: Asked, state: State) -> list[Need]:
 
 
 def cloudformation(asked: Asked, state: State) -> list[Need]:
-    """A stack is named by its name or its id; one that does not exist is any of the name. Raises NotModelled."""
+    """A stack is named by its name or its id; one that does not exist is any of the name. Raises NotModelled.
+
+    A change set that is named by its ARN alone stands for its stack: the actions are on stacks (Service Authorization
+    Reference, "Actions, resources, and condition keys for AWS CloudFormation").
+    """
     given = asked.parameters
     values = generic.tag_values(asked)
     for key, parameter in (("RoleArn", "RoleARN"), ("ChangeSetName", "ChangeSetName"), ("TemplateUrl", "TemplateURL")):
         if given.get(parameter):
             values[f"cloudformation:{key}"] = given[parameter]
     name = given.get("StackName")
+    change_set = given.get("ChangeSetName")
+    if name is None and isinstance(change_set, str) and change_set.startswith("arn:"):
+        name = state.stack(asked.region, change_set) or asked.arn("cloudformation", "stack/*/*")
     if not isinstance(name, str):
         return [replace(need, values=values) for need in generic.needs(asked)]
     arn = name if name.startswith("arn:") else state.stack(asked.region, name)

@@ -39,7 +39,7 @@ def needs(asked: Asked, state: State) -> list[Need]:
     if asked.operation.startswith(("Describe", "Get")):
         return [Need(action)]
     if asked.operation == "RunInstances":
-        raise NotModelled(action)
+        return _run(asked, state)
     found = list(_resources(asked, action))
     if not found:
         return generic.needs(asked)
@@ -61,15 +61,34 @@ def launch(asked: Asked, state: State, template: Mapping[str, Any], subnets: Ite
         # The service itself says that there is no such template.
         return []
     template_id, data = found
-    unknown = sorted(set(data) & NOT_PLAYED)
-    if unknown:
+    return _launched(asked, state, data, [*subnets], [template_id])
+
+
+def _run(asked: Asked, state: State) -> list[Need]:
+    """A request for instances that names everything itself, also a dry run. Raises NotModelled for a launch template.
+
+    Without a subnet and groups EC2 takes those of the default VPC, whose ids the request does not say.
+    """
+    given = asked.parameters
+    if given.get("LaunchTemplate"):
+        raise NotModelled("ec2:RunInstances")
+    needed = _launched(asked, state, given, [given["SubnetId"]] if given.get("SubnetId") else [], [])
+    kinds = {_kind(need.resource) for need in needed if need.action == "ec2:RunInstances"}
+    found = [kind for kind in ("subnet", "security-group") if kind not in kinds]
+    return [*needed, *(Need("ec2:RunInstances", asked.arn("ec2", f"{kind}/*")) for kind in found)]
+
+
+def _launched(
+    asked: Asked, state: State, data: Mapping[str, Any], subnets: Iterable[str], templates: Iterable[str]
+) -> list[Need]:
+    if set(data) & NOT_PLAYED:
         raise NotModelled("ec2:RunInstances")
     interfaces = data.get("NetworkInterfaces") or []
     groups = [each for source in (data, *interfaces) for each in source.get("SecurityGroupIds") or ()]
     groups += [each for interface in interfaces for each in interface.get("Groups") or ()]
     places = [*subnets, *(each["SubnetId"] for each in interfaces if each.get("SubnetId"))]
     used = [data["ImageId"]] if data.get("ImageId") else []
-    arns = [_arn(asked, each) for each in (*used, *dict.fromkeys(groups), *dict.fromkeys(places), template_id)]
+    arns = [_arn(asked, each) for each in (*used, *dict.fromkeys(groups), *dict.fromkeys(places), *templates)]
     arns += [asked.arn("ec2", f"{kind}/*") for kind in ("instance", "network-interface", "volume")]
     specifications = data.get("TagSpecifications") or []
     tags = {kind: generic.request_tags(given) for kind, given in _by_kind(specifications).items()}

@@ -16,6 +16,7 @@ PREFIXES = {
     "dynamodbstreams": "dynamodb",
     "elb": "elasticloadbalancing",
     "elbv2": "elasticloadbalancing",
+    "resourcegroupstaggingapi": "tag",
     "service-quotas": "servicequotas",
 }
 """Actions' prefixes where they differ from botocore's name of the service."""

@@ -18,7 +18,12 @@ from rehearsal.aws.iam.requests.asked import Asked
 from rehearsal.aws.protocol import MAX_FORM_BYTES, partition_of
 from rehearsal.aws.server import Call
 
-MODELS = {"monitoring": "cloudwatch", "elasticloadbalancing": "elbv2", "servicequotas": "service-quotas"}
+MODELS = {
+    "elasticloadbalancing": "elbv2",
+    "monitoring": "cloudwatch",
+    "servicequotas": "service-quotas",
+    "tagging": "resourcegroupstaggingapi",
+}
 """Botocore's names of services that sign with another one."""
 STREAMS_TARGET = "DynamoDBStreams_"
 """DynamoDB Streams sign as DynamoDB; the operation's target tells them apart."""
