@@ -69,7 +69,8 @@ docs: $(GENERATE) ## Regenerate the generated parts of the documentation, and th
 	@$(generate_python) -m generator --schema generator/config/schema.json
 
 .PHONY: function
-function: build/reconcile.zip ## Build the reconcile function's package, build/reconcile.zip
+function: $(CHECK) ## Build the reconcile function's package, where the templates of CONFIG= refer to it
+	@$(check_python) -m functions.package --out '$(OUT)/../build/reconcile.zip'
 
 .PHONY: build/reconcile.zip
 build/reconcile.zip: $(CHECK)
@@ -144,10 +145,11 @@ storm: $(CHECK) ## Random faults on a real etcd while clients write (docs/storm.
 		$(if $(filter 0,$(SHRINK)),--no-shrinking) $(if $(KEEP),--keep) $(if $(JSON),--json)
 
 .PHONY: golden
-golden: $(CHECK) ## Regenerate golden templates, the list of moto corrections and IAM's catalogue (review with git diff)
+golden: $(CHECK) ## Regenerate golden templates, moto corrections, IAM's catalogue, what deployers need (review with git diff)
 	@$(check_python) -m tests.templates.golden
 	@$(check_python) -m tests.rehearsal.corrections_table
 	@$(check_python) -m tests.rehearsal.iam_catalog
+	@$(check_python) -m tests.templates.deployer_handlers
 
 .PHONY: addons
 addons: $(CHECK) ## Re-render the Cilium chart into imagebuilder/addons/rendered (needs Go; review with git diff)
@@ -309,7 +311,7 @@ preflight: $(CHECK) ## Check parameters, quotas, zones, a given network, AMIs an
 	$(deployment) preflight $(region) --stack $(STACK) --template '$(OUT)/root.json' $(typed) $(parameters) $(if $(JSON),--json)
 
 .PHONY: package
-package: function ## Upload the templates of CONFIG= and code to BUCKET=, write build/packaged/<OUT>.json
+package: build/reconcile.zip ## Upload the templates of CONFIG= and code to BUCKET=, write build/packaged/<OUT>.json
 	$(deployment) package $(region) --out '$(OUT)' $(typed) --code build $(upload) $(if $(stack_was_typed),--stack $(STACK))
 
 .PHONY: deploy

@@ -68,6 +68,11 @@ def write(target: Path, content: bytes) -> None:
         raise
 
 
+def _normal(path: str) -> Path:
+    # A folder on the way that `..` leaves again need not exist.
+    return Path(os.path.normpath(path))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the bundle and say where it is. Exit code 1 where it cannot be written."""
     parser = argparse.ArgumentParser(
@@ -75,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=(__doc__ or "").splitlines()[0],
         epilog="exit codes: 0 written, 1 it cannot be written, 2 bad input",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to write the zip")
+    parser.add_argument("--out", type=_normal, required=True, metavar="FILE", help="where to write the zip")
     parser.add_argument("--json", action="store_true", help="print path, size in bytes and sha256 as JSON")
     options = parser.parse_args(arguments)
     try:

@@ -1,4 +1,4 @@
-"""The parts of the documentation that the code writes: the map of the layers, and tables.
+"""The parts of the documentation that the code writes: the map of the layers, tables, and policies.
 
 Each stands in its file between two markers, `<!-- generated:map -->` and `<!-- /generated:map -->`.
 """
@@ -15,8 +15,12 @@ import msgspec
 
 from generator.commands import commands_tables
 from generator.config.model import ClusterConfig, Network, Pool
+from generator.deployer import files
 from generator.reference import permissions_table, ports_table
 from generator.root import templates, wires
+
+POLICIES = Path("docs") / "deployer-policy"
+"""The folder of the policies of whoever deploys: whole files."""
 
 
 class DocumentError(Exception):
@@ -54,10 +58,17 @@ def update(directory: Path, *, write: bool) -> list[str]:
             raise DocumentError(f"{part.file}: {error.strerror}") from error
         documents[path] = (old, render(part, new))
     differing = {path: new for path, (old, new) in documents.items() if old != new}
+    policies = directory / POLICIES
+    whole = {policies / name: text for name, text in files().items()}
+    differing |= {path: text for path, text in whole.items() if not path.is_file() or path.read_text() != text}
+    stale = sorted(set(policies.glob("*.json")) - whole.keys())
     if write:
+        policies.mkdir(parents=True, exist_ok=True)
         for path, new in differing.items():
             path.write_text(new)
-    return [str(path.relative_to(directory)) for path in differing]
+        for path in stale:
+            path.unlink()
+    return [str(path.relative_to(directory)) for path in [*differing, *stale]]
 
 
 def layer_map(config: ClusterConfig | None = None) -> str:

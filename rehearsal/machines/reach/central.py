@@ -14,7 +14,7 @@ from rehearsal.aws.server import LocalAws
 from rehearsal.machines.network.dns.resolve import resolve
 from rehearsal.machines.network.dns.view import read_vpc
 from rehearsal.machines.network.firewall import admitted, allowed, no_route
-from rehearsal.machines.reach.routes import HTTPS, NoRoute, endpoint_names
+from rehearsal.machines.reach.routes import HTTPS, NoRoute, endpoint_name
 from rehearsal.machines.reach.view import EndpointView, View, read_view
 
 # The name in a signature -> how the service's host name begins, where they differ.
@@ -50,18 +50,18 @@ def route_over_peers(view: View, peers: Peers, source: str, service: str, region
     """The endpoint in a peer that a call of the instance at `source` takes."""
     if not peers.addresses:
         return NoRoute(
-            f"the VPC has no endpoint {endpoint_names(service, region)[0]}, and its resolver has no {peers.host}"
+            f"the VPC has no endpoint {endpoint_name(service, region)}, and its resolver has no {peers.host}"
         )
     refusals = []
     for address in peers.addresses:
-        found = _at(view, peers, source, address, endpoint_names(service, region))
+        found = _at(view, peers, source, address, endpoint_name(service, region))
         if isinstance(found, EndpointView):
             return found
         refusals.append(found)
     return NoRoute("; ".join(refusals))
 
 
-def _at(view: View, peers: Peers, source: str, address: str, names: tuple[str, ...]) -> EndpointView | str:
+def _at(view: View, peers: Peers, source: str, address: str, name: str) -> EndpointView | str:
     """The endpoint that has the address, or why the call does not reach it."""
     sender = view.topology.by_address.get(source)
     if sender is None:
@@ -71,8 +71,8 @@ def _at(view: View, peers: Peers, source: str, address: str, names: tuple[str, .
         return no_route(view.topology, sender, address)
     there = peers.views[peer.vpc_id]
     endpoint = next((each for each in there.endpoints if address in each.addresses), None)
-    if endpoint is None or endpoint.service_name not in names:
-        return f"{address} in {peer.vpc_id} is no endpoint {names[0]}"
+    if endpoint is None or endpoint.service_name != name:
+        return f"{address} in {peer.vpc_id} is no endpoint {name}"
     if endpoint.state != "available":
         return f"{endpoint.endpoint_id} is {endpoint.state}"
     receiver = there.topology.by_address[address]

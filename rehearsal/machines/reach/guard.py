@@ -15,7 +15,7 @@ from rehearsal.aws.iam.requests.parsing import Unreadable
 from rehearsal.aws.server import Call, LocalAws, Origin
 from rehearsal.machines import inventory
 from rehearsal.machines.reach.central import read_peers, route_over_peers
-from rehearsal.machines.reach.routes import NoRoute, endpoint_names, route
+from rehearsal.machines.reach.routes import NoRoute, endpoint_name, route
 from rehearsal.machines.reach.view import EndpointView, read_view
 
 LOG = logging.getLogger("rehearsal.reach")
@@ -71,7 +71,7 @@ class Reach:
         service, view = _service(call), read_view(self._aws, origin.vpc_id)
         found = route(view, origin.address, service, call.region)
         # What has an endpoint of its own here has its name by that one's private DNS.
-        if isinstance(found, EndpointView) or view.serves(endpoint_names(service, call.region)):
+        if isinstance(found, EndpointView) or view.serves(endpoint_name(service, call.region)):
             return found
         if not view.topology.peers:
             return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,9 +37,9 @@ class View:
     topology: Topology
     endpoints: tuple[EndpointView, ...]
 
-    def serves(self, names: Collection[str]) -> bool:
-        """Whether the VPC has an endpoint of one of these services."""
-        return any(endpoint.service_name in names for endpoint in self.endpoints)
+    def serves(self, name: str) -> bool:
+        """Whether the VPC has an endpoint of the service."""
+        return any(endpoint.service_name == name for endpoint in self.endpoints)
 
 
 def read_view(aws: LocalAws, vpc_id: str) -> View:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from generator import deployer
 from generator.config import ClusterConfig
-from generator.documents import PARTS, DocumentError, Part, layer_map, parameters_table, render, update
+from generator.documents import PARTS, POLICIES, DocumentError, Part, layer_map, parameters_table, render, update
 from generator.root import templates, wires
 
 REPOSITORY = Path(__file__).parents[3]
@@ -33,7 +34,10 @@ def test_documents_are_compared_or_written(tmp_path: Path) -> None:
         path = tmp_path / part.file
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"<!-- generated:{part.name} -->\n<!-- /generated:{part.name} -->\n")
-    names = [part.file for part in PARTS]
+    stale = f"{POLICIES}/deployer-9.json"
+    (tmp_path / POLICIES).mkdir()
+    (tmp_path / stale).write_text("{}")
+    names = [*(part.file for part in PARTS), *(f"{POLICIES}/{name}" for name in deployer.files()), stale]
     assert update(tmp_path, write=False) == names
     assert update(tmp_path, write=True) == names
     assert update(tmp_path, write=False) == []

@@ -47,7 +47,7 @@ def test_what_decides_is_what_the_generator_reads(tmp_path: Path) -> None:
     config.write_text("zones: 4\nnetwork: &n\n  tenancy: default\ncontrolPlane:\npools: [{name: no, tenancy: default}]")
     config.write_text(config.read_text().replace("controlPlane:", "controlPlane: {<<: *n, slots: 5}"))
     found = surroundings.facts(config)
-    assert (found.zones, found.tenancy, found.slots, found.vpc_cidr) == (4, "default", 5, "10.0.0.0/16")
+    assert (found.zones, found.network.tenancy, found.slots, found.vpc_cidr) == (4, "default", 5, "10.0.0.0/16")
 
 
 def test_a_refused_configuration_ends_a_rehearsal_with_its_lines_alone(tmp_path: Path) -> None:
