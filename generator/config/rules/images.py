@@ -9,8 +9,8 @@ from generator.config.model import ClusterConfig
 from generator.config.problem import Problem
 
 # In a family's name a g behind the generation stands for AWS's own processors (EC2 instance types guide, "Naming
-# conventions"); the first of them was a1. What else there may be, preflight asks EC2.
-_ARM = re.compile(r"(?:a1|[a-z]+[0-9]+g[a-z]*)(?:-.*)?")
+# conventions"). What else there may be, preflight asks EC2.
+_ARM = re.compile(r"[a-z]+[0-9]+g[a-z]*(?:-.*)?")
 
 
 def pools_that_share_an_image_have_one_architecture(config: ClusterConfig) -> Iterator[Problem]:

@@ -9,7 +9,10 @@ import pytest
 from rehearsal.cloud.rehearse import MachineRehearsal
 from rehearsal.local.processes import Processes, StepFailed
 
-GIVEN = "network: {vpc: given, tenancy: default, vpcCidr: 10.0.0.0/16, vpcSecondaryCidrs: [100.65.0.0/16, %s]}"
+GIVEN = """\
+network: {vpc: given, tenancy: default, vpcCidr: 10.0.0.0/16, vpcSecondaryCidrs: [100.65.0.0/16, %s]}
+kubernetes: {podCidr: 100.96.0.0/16}
+"""
 
 
 def rehearsal(folder: Path, cidr: str) -> MachineRehearsal:

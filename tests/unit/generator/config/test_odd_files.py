@@ -126,7 +126,14 @@ INSTANCE_TYPES: list[Row] = [
     ),
     (f"{SHARED}  instanceType: mac2.metal", "6: pools[0].instanceType: …"),
     *((f"{SHARED}  instanceType: {each}", ACCEPTED) for each in ("c3.xlarge", "t3.large", "m7i.metal-24xl")),
-    ("pools:\n- {name: general, instanceType: m7i.large}\n- {name: arm, instanceType: m7g.large}", ACCEPTED),
+    (
+        "pools:\n- {name: general, instanceType: m7i.large}\n- {name: arm, instanceType: m7g.large, image: own}",
+        ACCEPTED,
+    ),
+    (
+        "pools:\n- {name: general, instanceType: m7i.large}\n- {name: arm, instanceType: m7g.large}",
+        "3: pools[1].image: …",
+    ),
 ]
 RANGES: list[Row] = [
     ("network:\n  vpcCidr: 10.1.4.0/22\npools:\n- {name: general, maxSize: 20}", ACCEPTED),
