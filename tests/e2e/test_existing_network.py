@@ -50,6 +50,9 @@ def test_nodes_wait_until_the_owner_of_the_network_makes_gateway_endpoints(tmp_p
         try:
             waiting = wait_for(lambda: all_wait(rehearsal), "three control planes that wait", SAID_SECONDS, 1)
             assert (cluster.look().record, dict(cluster.look().boots)) == (None, {}), waiting
+            for each in cluster.look().control_planes:
+                last = cluster.log(each)[-1]
+                assert (last["stage"], last["outcome"]) == ("boot-row", "waiting")
             make_gateway_endpoints(ec2, vpc_id, table_id, region)
             boots(cluster, rehearsal)
         finally:

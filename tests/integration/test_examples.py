@@ -140,6 +140,8 @@ def test_a_given_network_is_as_it_was_after_the_delete(rehearsal: Rehearsal) -> 
     assert [each["VpcId"] for each in found] == [values["VpcId"]] * 6
     chosen = [{"Name": "association.subnet-id", "Values": subnets}]
     for table in ec2.describe_route_tables(Filters=chosen)["RouteTables"]:
-        assert [route.get("GatewayId") for route in table["Routes"]] == ["local"]
+        # Those of the VPC's own ranges, and one over the peering of its owner.
+        assert {route.get("GatewayId", "") for route in table["Routes"]} == {"local", ""}
+        assert [route for route in table["Routes"] if "DestinationPrefixListId" in route] == []
     records = cluster.harness.client("route53").list_resource_record_sets(HostedZoneId=values["HostedZoneId"])
     assert {record["Type"] for record in records["ResourceRecordSets"]} <= {"NS", "SOA"}

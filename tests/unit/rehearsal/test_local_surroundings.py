@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from moto import mock_aws
 
 from generator.config import load
 from generator.root import templates
-from rehearsal.local import surroundings
+from rehearsal.local import given_network, surroundings
 
 ROOT = Path(__file__).parents[3]
 # Those that find something else than a bucket, images and zones; all of them are deployed in tests/integration.
@@ -59,3 +60,24 @@ def test_a_refused_configuration_ends_a_rehearsal_with_its_lines_alone(tmp_path:
         assert (done.returncode, done.stdout) == (2, "")
         (said,) = done.stderr.splitlines()
         assert said.startswith(f"{path}:{line}")
+
+
+def test_central_endpoints_meet_no_range_of_the_cluster_and_gateway_endpoints_are_there_where_they_are_given(
+    clients: Any, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "network: {vpc: given, tenancy: default, vpcCidr: 10.199.0.0/16, endpoints: given, gatewayEndpoints: given}\n"
+        "kubernetes: {podCidr: 172.31.0.0/16}\n",
+        encoding="utf-8",
+    )
+    facts = surroundings.facts(config)
+    client = clients(facts.region)
+    values = given_network.make(client, facts.network, facts.region, ["us-east-1a", "us-east-1b", "us-east-1c"])
+    taken = [ip_network(each) for each in ("10.199.0.0/16", "172.31.0.0/16", "172.20.0.0/16")]
+    ranges = [ip_network(each) for each in values["EndpointCidrs"].split(",")]
+    assert len(ranges) == 3
+    assert not any(each.overlaps(other) for each in ranges for other in taken)
+    filters = [{"Name": "vpc-endpoint-type", "Values": ["Gateway"]}]
+    gateways = client("ec2").describe_vpc_endpoints(Filters=filters)["VpcEndpoints"]
+    assert [each["RouteTableIds"] for each in gateways] == [[values["RouteTableIds"]]] * 2
