@@ -113,11 +113,10 @@ def _put_secondary_range(draw: Draw, document: Document) -> str:
     return "network.vpcSecondaryCidrs[1]"
 
 
-def _unstated_of_a_given_vpc(draw: Draw, document: Document) -> str:
-    key = draw(st.sampled_from(("vpcCidr", "tenancy")))
+def _unstated_range_of_a_given_vpc(draw: Draw, document: Document) -> str:
     document["network"] |= {"vpc": "given", "dnsAllowedDomains": []}
-    del document["network"][key]
-    return f"network.{key}"
+    del document["network"]["vpcCidr"]
+    return "network.vpcCidr"
 
 
 def _services_among_pods(draw: Draw, document: Document) -> str:
@@ -313,7 +312,7 @@ BREAKS: tuple[Callable[[Draw, Document], str], ...] = (
     _pods_in_a_secondary_range,
     _secondary_range_of_a_made_vpc,
     _put_secondary_range,
-    _unstated_of_a_given_vpc,
+    _unstated_range_of_a_given_vpc,
     _services_among_pods,
     _host_bits,
     _shared_nodes_in_a_dedicated_vpc,
