@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -73,9 +74,9 @@ def _complain(text: str, exit_code: int) -> int:
     return exit_code
 
 
-def _ask(question: str) -> str:
+def _ask(question: str, confirmed_by: str = "YES=1") -> str:
     if not sys.stdin.isatty():
-        raise Refusal("there is no terminal to ask on: confirm on the command line (YES=1, CONFIRM=<uuid>)")
+        raise Refusal(f"there is no terminal to ask on: add {confirmed_by}")
     try:
         return input(question)
     except EOFError as error:
@@ -175,7 +176,8 @@ def _status(options: argparse.Namespace) -> int:
 def _purge(options: argparse.Namespace) -> int:
     if not options.cluster:
         raise Refusal("which cluster? CLUSTER=<name of the deleted stack, or the cluster's uuid>")
-    purge.run(_account(options), options.cluster, confirm=options.confirm, ask=_ask)
+    ask = functools.partial(_ask, confirmed_by="CONFIRM=<the cluster's uuid>")
+    purge.run(_account(options), options.cluster, confirm=options.confirm, ask=ask)
     return DONE
 
 
@@ -279,7 +281,9 @@ def _parser() -> argparse.ArgumentParser:
         )
         takes_parameters(added)
         if name == "deploy":
-            added.add_argument("--rollback", action="store_true", help="replace and, on failure, go back")
+            added.add_argument(
+                "--rollback", action="store_true", help="allow replacements; roll back where the update fails"
+            )
             added.add_argument("--security", action="store_true", help="let policies and security groups be opened")
             added.add_argument("--yes", action="store_true", help="do not ask where nodes go")
         else:
@@ -304,7 +308,7 @@ def _parser() -> argparse.ArgumentParser:
     added = command("rollback", "take a stack whose update has failed back, and follow that to its end")
     takes_stack(added)
 
-    added = command("delete", "delete the stack, and print what stays")
+    added = command("delete", "delete the stack, and print what is retained")
     takes_stack(added)
     added.add_argument("--yes", action="store_true", help="do not ask")
     added.add_argument("--stacks-only", action="store_true", help="leave out resources that do not fail")

@@ -92,7 +92,7 @@ def deploy(
         plan = change_sets.plan(aws, order, existing, build.root, with_changes)
         if plan.is_empty:
             change_sets.discard(cloudformation, with_changes)
-            for line in [f"{order.stack} has nothing to change", *plan.lines()]:
+            for line in [f"{order.stack}: no changes", *plan.lines()]:
                 say(line)
             return True
         built.refuse_other_changes(aws, with_changes, build)
@@ -141,7 +141,7 @@ def diff(aws: Aws, order: Order, *, as_json: bool = False, say: Callable[[str], 
     if as_json:
         say(plan.json())
         return not plan.is_empty
-    for line in [*([f"{order.stack} has nothing to change"] if plan.is_empty else []), *plan.lines()]:
+    for line in [*([f"{order.stack}: no changes"] if plan.is_empty else []), *plan.lines()]:
         say(line)
     return not plan.is_empty
 

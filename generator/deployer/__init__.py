@@ -27,7 +27,8 @@ ROLE_PATH = "holdfast"
 
 _CLOUDFORMATION = "cloudformation.amazonaws.com"
 _BY_CLOUDFORMATION = {"ForAnyValue:StringEquals": {"aws:CalledVia": [_CLOUDFORMATION]}}
-"""CloudFormation is one of the services that this key knows (IAM guide, "aws:CalledVia")."""
+"""CloudFormation acts by forward access sessions, which carry this key (CloudFormation guide, "Forward access sessions
+(FAS) requests and permission evaluation"; IAM guide, "aws:CalledVia")."""
 _BY_A_SERVICE = {"Bool": {"aws:ViaAWSService": "true"}}
 _OF_A_CLUSTER = {"Null": {f"aws:ResourceTag/{CLUSTER_TAG}": "false"}}
 

@@ -173,7 +173,7 @@ class Rehearsal:
         kept = self.kept()
         self._watch("delete", "--stack", STACK, "--yes", "--stacks-only")
         self.check_left(kept)
-        self.say(f"stack deleted; nothing is left but the {len(kept)} things that its templates and nodes keep")
+        self.say(f"stack deleted; {len(kept)} resources are retained, as its templates and nodes say, and nothing else")
 
     def kept(self) -> set[str]:
         """The ids of what a deletion of the stack has to keep.

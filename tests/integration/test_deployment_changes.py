@@ -122,7 +122,7 @@ def test_defaults_that_do_not_apply_are_told_and_differences_have_an_exit_code(c
         code, said = changed.run(command, packaged, *(["--exit-code"] if command == "diff" else []))
         assert (code, said.splitlines()[0], said.splitlines()[-1].strip()) == (
             0,
-            f"{STACK} has nothing to change",
+            f"{STACK}: no changes",
             line,
         )
     code, said = changed.run("diff", packaged, "--set", "MemoryMaxSize=5", "--exit-code", "--json")

@@ -107,7 +107,7 @@ def test_the_packaged_tree_is_what_the_bucket_holds(
 
 
 def test_the_same_deploy_again_has_nothing_to_change(commands: Commands) -> None:
-    assert commands.with_stack("deploy") == (0, f"{STACK} has nothing to change\n")
+    assert commands.with_stack("deploy") == (0, f"{STACK}: no changes\n")
 
 
 def test_a_diff_names_what_would_change_and_changes_nothing(commands: Commands) -> None:
@@ -116,7 +116,7 @@ def test_a_diff_names_what_would_change_and_changes_nothing(commands: Commands) 
     changed = [line.split()[1] for line in said.splitlines() if "AWS::Logs::LogGroup" in line]
     assert changed
     assert all(path.startswith(("Network/", "Lifecycle/", "Services/", "Controlplane/")) for path in changed)
-    assert commands.with_stack("deploy")[1] == f"{STACK} has nothing to change\n"
+    assert commands.with_stack("deploy")[1] == f"{STACK}: no changes\n"
     left = commands.harness.client("cloudformation").list_change_sets(StackName=STACK)["Summaries"]
     assert [each for each in left if each["ExecutionStatus"] == "AVAILABLE"] == []
 
@@ -200,7 +200,7 @@ def test_what_never_changes_is_refused_with_both_values_whatever_is_allowed(
     )
     line = "kubernetes.podCidr: 100.64.0.0/16 → 100.96.0.0/16: nothing was done; another value takes another cluster"
     assert (code, said.splitlines()[-1].endswith(line)) == (2, True), said
-    assert commands.with_stack("deploy") == (0, f"{STACK} has nothing to change\n")
+    assert commands.with_stack("deploy") == (0, f"{STACK}: no changes\n")
 
 
 def test_a_stack_says_which_commit_created_it_and_its_template_which_made_it(commands: Commands) -> None:

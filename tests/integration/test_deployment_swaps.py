@@ -208,7 +208,7 @@ def test_a_package_over_an_upload_that_was_changed_is_refused(tree: Tree) -> Non
 def test_the_same_package_and_deploy_again_has_nothing_to_change(tree: Tree) -> None:
     deployed(tree)
     assert tree.package()[0] == 0
-    assert tree.deploy() == (0, f"{tree.name} has nothing to change\n")
+    assert tree.deploy() == (0, f"{tree.name}: no changes\n")
 
 
 def test_a_deploy_without_digests_says_what_makes_them(tree: Tree) -> None:

@@ -12,7 +12,7 @@ from functools import cache
 
 import pytest
 
-from coordination.release import VERSION, line
+from coordination.release import line
 from tests.unit.project.rooms import ROOMS, ROOT
 
 _FLAGS = (argparse._StoreConstAction, argparse._HelpAction)
@@ -122,4 +122,4 @@ def test_a_command_prints_the_one_version_and_the_commit(package: str) -> None:
         [sys.executable, "-m", package, "--version"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout == f"{line()}\n"
-    assert re.fullmatch(rf"holdfast {re.escape(VERSION)}( \([0-9a-f]{{40}}(-dirty)?\))?\n", done.stdout)
+    assert re.fullmatch(r"holdfast \d+\.\d+\.\d+( \([0-9a-f]{40}(-dirty)?\))?\n", done.stdout)
