@@ -12,6 +12,8 @@ from troposphere.autoscaling import (
     RetentionTriggers,
 )
 from troposphere.ec2 import (
+    CapacityReservationSpecification,
+    CapacityReservationTarget,
     EBSBlockDevice,
     IamInstanceProfile,
     LaunchTemplate,
@@ -28,6 +30,7 @@ from troposphere.policies import AutoScalingRollingUpdate
 
 from coordination import names
 from generator.values import (
+    CapacityReservationGroupArn,
     ClusterUuid,
     HostResourceGroupArn,
     ImageId,
@@ -78,6 +81,7 @@ def launch_template(
     tenancy: str,
     host_group: HostResourceGroupArn | None = None,
     license_configuration: LicenseConfigurationArn | None = None,
+    reservation_group: CapacityReservationGroupArn | None = None,
     protected: bool = False,
 ) -> LaunchTemplate:
     """A launch template; `protected` means that the EC2 API refuses to terminate its instances (Auto Scaling may)."""
@@ -88,6 +92,11 @@ def launch_template(
         }
     else:
         placement, extra = Placement(Tenancy=tenancy), {}
+    if reservation_group is not None:
+        # No preference beside it: where the group has no room, an instance is On-Demand (EC2 guide, "Work with Capacity
+        # Reservation groups"), such as the one more that an update takes.
+        target = CapacityReservationTarget(CapacityReservationResourceGroupArn=reservation_group)
+        extra["CapacityReservationSpecification"] = CapacityReservationSpecification(CapacityReservationTarget=target)
     # Auto Scaling tags instances from its group as well, whose value holds where both have a key. But when a group is
     # created it tries a launch with these alone, and a policy may ask for an instance's tags then.
     tags = Tags(Name=description, **{names.CLUSTER_TAG: cluster_uuid})

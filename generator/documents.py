@@ -129,6 +129,12 @@ _PARAMETER_CONFIGURATIONS = {
     " (with a host resource group named `example`)": msgspec.structs.replace(
         _DEFAULT, host_resource_groups=("example",), pools=(_ON_HOSTS,)
     ),
+    " (with `image: own` of the pool `general`)": msgspec.structs.replace(
+        _DEFAULT, pools=(Pool(name="general", image="own"),)
+    ),
+    " (with Capacity Reservations named `example`)": msgspec.structs.replace(
+        _DEFAULT, capacity_reservations=("example",), pools=(Pool(name="general", capacity_reservation="example"),)
+    ),
 }
 
 PARTS = (

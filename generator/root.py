@@ -195,6 +195,7 @@ def build(config: ClusterConfig) -> Root:
             parameter_prefix=settings.parameter_prefix,
             host_resource_group_arn=control_plane_hosts.arn if control_plane_hosts else None,
             license_configuration_arn=control_plane_hosts.license if control_plane_hosts else None,
+            capacity_reservation_group_arn=given.reservations.get(config.control_plane.capacity_reservation or ""),
         ),
         timeout_minutes=_CONTROL_PLANE_MINUTES,
     )
@@ -220,6 +221,7 @@ def build(config: ClusterConfig) -> Root:
                 parameter_prefix=settings.parameter_prefix,
                 host_resource_group_arn=pool_hosts.arn if pool_hosts else None,
                 license_configuration_arn=pool_hosts.license if pool_hosts else None,
+                capacity_reservation_group_arn=given.reservations.get(pool.pool.capacity_reservation or ""),
             ),
             # After the cluster is there. A worker then finds what the control plane's stack tells nodes, its minutes do
             # not pass while the cluster is founded, and a pool's group is never an account's first: the launches of

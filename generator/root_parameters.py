@@ -13,6 +13,7 @@ from generator.layer import logical_id
 from generator.layers.network.security_groups import MAX_API_CLIENT_CIDRS, MAX_ENDPOINT_CIDRS
 from generator.parameters import Parameters
 from generator.values import (
+    CapacityReservationGroupArn,
     CidrBlocks,
     DnsName,
     DnsNames,
@@ -67,6 +68,8 @@ _PREFIX_LIST = "^(pl-[0-9a-f]+)?$"
 _SPELLED = {3: "three", 5: "five"}
 # How ARNs begin, as the services' own models have it.
 _PARTITION = "arn:aws(-[a-z]+)*"
+# As the GroupArn of the API of resource groups.
+_RESOURCE_GROUP = f"^{_PARTITION}:resource-groups:[a-z0-9-]+:[0-9]{{12}}:group/[A-Za-z0-9_.-]+(/[a-z0-9]{{26}})?$"
 # One character of a managed policy's path or name (PolicyPath and PolicyName of IAM's API).
 _IAM_NAME = "[A-Za-z0-9+=,.@_-]"
 _DNS_NAME = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
@@ -113,6 +116,7 @@ class RootParameters:
     api_extra_names: DnsNames
     pools: list[PoolParameters]
     host_groups: dict[str, HostGroup]
+    reservations: dict[str, CapacityReservationGroupArn]
     network: NetworkParameters
     permissions_boundary_arn: PolicyArn
     key_operator_arns: PrincipalArns
@@ -132,6 +136,7 @@ def declare(template: Template, config: ClusterConfig) -> RootParameters:
         control_plane_image=control_plane_image,
         network=_network(parameters, config),
         host_groups={name: _host_group(parameters, name) for name in config.host_resource_groups},
+        reservations={name: _reservation(parameters, name) for name in config.capacity_reservations},
         control_plane_instance_type=_instance_type(
             parameters,
             "Control plane",
@@ -346,8 +351,7 @@ def _host_group(parameters: Parameters, name: str) -> HostGroup:
             HostResourceGroupArn,
             f'Host resource group "{name}"',
             f'ARN of the host resource group that the configuration calls "{name}"',
-            # As the API's GroupArn.
-            AllowedPattern=f"^{_PARTITION}:resource-groups:[a-z0-9-]+:[0-9]{{12}}:group/[A-Za-z0-9_.-]+(/[a-z0-9]{{26}})?$",
+            AllowedPattern=_RESOURCE_GROUP,
             ConstraintDescription="must be the ARN of a resource group",
         ),
         parameters.add(
@@ -359,6 +363,19 @@ def _host_group(parameters: Parameters, name: str) -> HostGroup:
             AllowedPattern=f"^{_PARTITION}:license-manager:[a-z0-9-]+:[0-9]{{12}}:license-configuration:[A-Za-z0-9_-]+$",
             ConstraintDescription="must be the ARN of a license configuration",
         ),
+    )
+
+
+def _reservation(parameters: Parameters, name: str) -> CapacityReservationGroupArn:
+    return parameters.add(
+        "Capacity Reservations",
+        f"CapacityReservationGroup{logical_id(name)}Arn",
+        CapacityReservationGroupArn,
+        f'Group of the Capacity Reservations "{name}"',
+        f'ARN of the resource group of Capacity Reservations that the configuration calls "{name}"; where it has no '
+        "room instances are On-Demand",
+        AllowedPattern=_RESOURCE_GROUP,
+        ConstraintDescription="must be the ARN of a resource group",
     )
 
 

@@ -213,6 +213,10 @@ class HostResourceGroupArn(Value):
     description = "ARN of the host resource group on whose Dedicated Hosts these nodes run"
 
 
+class CapacityReservationGroupArn(Value):
+    description = "ARN of the resource group of Capacity Reservations that these nodes are started in"
+
+
 class LicenseConfigurationArn(Value):
     description = "ARN of the license configuration that is associated with the host resource group"
 

@@ -43,8 +43,30 @@ def _another_architecture(draw: Draw, document: Document) -> str:
     pools[:] = [{**pools[0], "instanceType": "m7i.large", "tenancy": "dedicated", "image": "shared"}]
     pools[0].pop("hostResourceGroup", None)
     document["hostResourceGroups"], document["controlPlane"] = [], {"slots": document["controlPlane"]["slots"]}
+    document["capacityReservations"] = []
+    pools[0].pop("capacityReservation", None)
     pools.append({"name": "another-one", "instanceType": "m7g.large", "minSize": 0, "maxSize": 1})
     return "pools[1].image"
+
+
+def _reservation_that_is_not_declared(draw: Draw, document: Document) -> str:
+    document["capacityReservations"] = []
+    for pool in document["pools"]:
+        pool.pop("capacityReservation", None)
+    document["controlPlane"]["capacityReservation"] = "absent"
+    return "controlPlane.capacityReservation"
+
+
+def _reservation_of_hosts(draw: Draw, document: Document) -> str:
+    document["capacityReservations"], document["hostResourceGroups"] = ["reserved"], ["a-group"]
+    pool = document["pools"][0]
+    pool |= {"tenancy": "host", "hostResourceGroup": "a-group", "capacityReservation": "reserved"}
+    return "pools[0].capacityReservation"
+
+
+def _reservation_that_nothing_uses(draw: Draw, document: Document) -> str:
+    document["capacityReservations"] = [*document["capacityReservations"], "unused-one"]
+    return f"capacityReservations[{len(document['capacityReservations']) - 1}]"
 
 
 COMPUTE_BREAKS: tuple[Callable[[Draw, Document], str], ...] = (
@@ -53,4 +75,7 @@ COMPUTE_BREAKS: tuple[Callable[[Draw, Document], str], ...] = (
     _tags_of_one_key,
     _bad_tags,
     _another_architecture,
+    _reservation_that_is_not_declared,
+    _reservation_of_hosts,
+    _reservation_that_nothing_uses,
 )

@@ -65,6 +65,7 @@ def valid_documents(draw: Draw) -> Document:
         "replacement": draw(_REPLACEMENTS),
         **_tenancy(draw, network["tenancy"], groups),
     }
+    reserved = {nodes["capacityReservation"] for nodes in (control_plane, *pools) if nodes.get("capacityReservation")}
     used = {nodes.get("hostResourceGroup") for nodes in (control_plane, *pools)}
     return {
         "name": draw(_CLUSTER_NAMES),
@@ -73,6 +74,7 @@ def valid_documents(draw: Draw) -> Document:
         "zones": zones,
         "tags": draw(_TAGS),
         "hostResourceGroups": [group for group in groups if group in used],
+        "capacityReservations": sorted(reserved),
         "network": network,
         "kubernetes": {
             "podCidr": str(pods),
@@ -157,6 +159,7 @@ _ENCRYPTIONS = st.sampled_from(("wireguard", "none"))
 _TENANCIES = st.sampled_from(("default", "dedicated"))
 _INSTANCE_TYPES = st.sampled_from(("m7i.large", "c6i.4xlarge", "r6g.metal", "t3.large"))
 _ARM_TYPES = ("r6g.metal",)
+_RESERVATIONS = st.sampled_from((None, "reserved", "reserved-too"))
 _IMAGES = st.sampled_from(("shared", "own"))
 _BATCHES = st.integers(1, 100)
 _AREA_ORDERS = st.permutations(_PRIVATE_AREAS)
@@ -234,7 +237,9 @@ def _tenancy(draw: Draw, vpc_tenancy: str, groups: Sequence[str]) -> Document:
     if groups:
         allowed.append("host")
     tenancy = draw(st.sampled_from(allowed))
-    return {"tenancy": tenancy, **({"hostResourceGroup": draw(st.sampled_from(groups))} if tenancy == "host" else {})}
+    if tenancy == "host":
+        return {"tenancy": tenancy, "hostResourceGroup": draw(st.sampled_from(groups))}
+    return {"tenancy": tenancy, "capacityReservation": draw(_RESERVATIONS)}
 
 
 def _pool_section(draw: Draw, name: str, vpc_tenancy: str, groups: Sequence[str], most_nodes: int) -> Document:

@@ -26,6 +26,8 @@ class Machines:
     ebs_optimized: bool
     volumes: tuple[tuple[str, int], ...]
     """Device and size in GiB of each volume of the launch template."""
+    reservation: tuple[str, str] = ("", "")
+    """Parameter and ARN of the group of Capacity Reservations; both empty where there is none."""
     tags: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
     """For each kind of resource the organisation's tags, by which a policy may decide."""
 

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from deployment import aws
 from deployment.aws import Aws
-from deployment.preflight import hosts, images, types
+from deployment.preflight import hosts, images, reservations, types
 from deployment.preflight.finding import About, Finding, Topic
 from deployment.preflight.machine import Machines
 from deployment.preflight.plan import Plan
@@ -19,7 +19,7 @@ _BUSY = frozenset({"RequestLimitExceeded", "Throttling"})
 
 
 def check(account: Aws, plan: Plan, zones: Mapping[str, str], owner: str) -> list[Finding]:
-    """For each kind of node its type and image, the offer by zone and a dry run; then the hosts.
+    """For each kind of node its type and image, the offer by zone and a dry run; then hosts and reservations.
 
     `zones` have the id of a subnet, where one is there already.
     """
@@ -36,7 +36,7 @@ def check(account: Aws, plan: Plan, zones: Mapping[str, str], owner: str) -> lis
     for machines in plan.machines:
         about = About(Topic.MACHINES, machines.subject)
         found += about.answered(partial(_of_type, account, plan, machines, zones, answers.get(machines.image)))
-    return found + hosts.check(account, plan, tuple(zones))
+    return found + hosts.check(account, plan, tuple(zones)) + reservations.check(account, plan, tuple(zones))
 
 
 def described(account: Aws, instance_type: str) -> types.InstanceType | None:
@@ -93,6 +93,7 @@ def _dry_run(account: Aws, machines: Machines, zone: str, subnet: str, about: Ab
             EbsOptimized=machines.ebs_optimized,
             Placement={"AvailabilityZone": zone, "Tenancy": machines.tenancy},
             **({"SubnetId": subnet} if subnet else {}),
+            **({"CapacityReservationSpecification": _reservation(machines)} if machines.reservation[1] else {}),
             **({"TagSpecifications": _tag_specifications(machines)} if machines.tags else {}),
         )
     except ClientError as error:
@@ -110,6 +111,10 @@ def _dry_run(account: Aws, machines: Machines, zone: str, subnet: str, about: Ab
             raise
         else:
             yield about.failed(aws.message(error))
+
+
+def _reservation(machines: Machines) -> dict[str, Any]:
+    return {"CapacityReservationTarget": {"CapacityReservationResourceGroupArn": machines.reservation[1]}}
 
 
 def _tag_specifications(machines: Machines) -> list[dict[str, Any]]:

@@ -24,6 +24,8 @@ ALWAYS = {
 """For every cluster. sts:GetCallerIdentity needs no permission."""
 
 SOMETIMES = {
+    "cloudformation:ListStackResources": "a group of Capacity Reservations",
+    "ec2:DescribeCapacityReservations": "Capacity Reservations",
     "ec2:DescribeDhcpOptions": "a given VPC",
     "ec2:DescribeHosts": "tenancy host",
     "ec2:DescribeManagedPrefixLists": "ApiClientPrefixListId",
@@ -35,8 +37,12 @@ SOMETIMES = {
     "iam:GetUser": "users that parameters list",
     "kms:DescribeKey": "an encrypted image",
     "resource-groups:GetGroup": "host resource groups",
+    "resource-groups:GetGroupConfiguration": "a group of Capacity Reservations",
+    "resource-groups:ListGroupResources": "a group of Capacity Reservations",
     "route53:GetHostedZone": "a given hosted zone",
     "route53:ListResourceRecordSets": "a given hosted zone",
+    # Resource Groups API reference, ListGroupResources, "Minimum permissions"; so is cloudformation:ListStackResources.
+    "tag:GetResources": "a group of Capacity Reservations",
 }
 """For clusters that have such a thing."""
 

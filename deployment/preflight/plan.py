@@ -154,7 +154,9 @@ def _machines(bodies: Mapping[str, Body], values: Mapping[str, str], existing: M
         ours = pool == _CONTROL_PLANE
         stack = "Controlplane" if ours else f"Workers{pool}"
         body = bodies[stack]
-        image = str(bodies[""]["Resources"][stack]["Properties"]["Parameters"]["Image"]["Ref"])
+        inputs = bodies[""]["Resources"][stack]["Properties"]["Parameters"]
+        image = str(inputs["Image"]["Ref"])
+        group = str(inputs.get("CapacityReservationGroupArn", {}).get("Ref", ""))
         policy = _update_policy(body)
         slots = len(shape.slot_places(bodies))
         launch = next(shape.resources({"": body}, "AWS::EC2::LaunchTemplate"))["LaunchTemplateData"]
@@ -171,6 +173,7 @@ def _machines(bodies: Mapping[str, Body], values: Mapping[str, str], existing: M
             tenancy=str(launch.get("Placement", {}).get("Tenancy", "default")),
             ebs_optimized=bool(launch.get("EbsOptimized")),
             volumes=tuple(_volumes(launch)),
+            reservation=(group, values.get(group, "")),
             tags=tuple(_tags(launch)),
         )
 

@@ -74,6 +74,7 @@ _SHORT_NAME = Meta(
 )
 PoolName = Annotated[str, _SHORT_NAME]
 HostGroupName = Annotated[str, _SHORT_NAME]
+ReservationName = Annotated[str, _SHORT_NAME]
 InstanceType = Annotated[
     str,
     Meta(
@@ -129,6 +130,10 @@ class ControlPlane(_Section, frozen=True, kw_only=True):
         InstanceType,
         Meta(description="Default of the parameter ControlPlaneInstanceType, which a deploy may change."),
     ] = "m7i.large"
+    capacity_reservation: Annotated[
+        ReservationName | None,
+        Meta(description="Which of capacityReservations the instances are started in, where it has room."),
+    ] = None
     root_volume_gib: Annotated[int, Meta(ge=20, le=1024, description="Size of the root volume in GiB.")] = 50
     etcd_volume_gib: Annotated[int, Meta(ge=8, le=1024, description="Size of etcd's own volume in GiB.")] = 20
     replacement: Annotated[
@@ -155,6 +160,10 @@ class Pool(_Section, frozen=True, kw_only=True):
     host_resource_group: Annotated[
         HostGroupName | None,
         Meta(description="With tenancy host: which of hostResourceGroups the instances are placed in."),
+    ] = None
+    capacity_reservation: Annotated[
+        ReservationName | None,
+        Meta(description="Which of capacityReservations the instances are started in, where it has room."),
     ] = None
     # Each label and taint is also a tag of the Auto Scaling group, for the cluster autoscaler; a group has at most 50.
     labels: Annotated[
@@ -347,6 +356,14 @@ class ClusterConfig(_Section, frozen=True, kw_only=True):
     host_resource_groups: Annotated[
         tuple[HostGroupName, ...],
         Meta(max_length=8, description="Names of the host resource groups; their ARNs are root parameters."),
+    ] = ()
+    # Each becomes a root parameter: a resource group, since a reservation is of one zone and one type.
+    capacity_reservations: Annotated[
+        tuple[ReservationName, ...],
+        Meta(
+            max_length=8,
+            description="Names of the resource groups of Capacity Reservations; their ARNs are root parameters.",
+        ),
     ] = ()
     network: Network = Network()
     kubernetes: Kubernetes = Kubernetes()

@@ -38,6 +38,7 @@ from generator.policies import GROUPS, attach, repositories
 from generator.tags import group_tags
 from generator.user_data import user_data
 from generator.values import (
+    CapacityReservationGroupArn,
     ClusterId,
     ClusterUuid,
     FunctionArn,
@@ -88,6 +89,8 @@ class Inputs:
     # dedicated hosts
     host_resource_group_arn: HostResourceGroupArn | None = None
     license_configuration_arn: LicenseConfigurationArn | None = None
+    # capacity that is reserved
+    capacity_reservation_group_arn: CapacityReservationGroupArn | None = None
 
 
 @dataclass(frozen=True)
@@ -204,6 +207,7 @@ def _launch_template(config: ClusterConfig, inputs: Inputs, slot: int) -> Launch
         tenancy=config.control_plane.tenancy,
         host_group=inputs.host_resource_group_arn,
         license_configuration=inputs.license_configuration_arn,
+        reservation_group=inputs.capacity_reservation_group_arn,
         protected=True,
     )
 

@@ -31,6 +31,7 @@ from generator.layer import Layer
 from generator.tags import group_tags
 from generator.user_data import user_data
 from generator.values import (
+    CapacityReservationGroupArn,
     ClusterUuid,
     GroupNames,
     HostResourceGroupArn,
@@ -85,6 +86,8 @@ class Inputs:
     # dedicated hosts
     host_resource_group_arn: HostResourceGroupArn | None = None
     license_configuration_arn: LicenseConfigurationArn | None = None
+    # capacity that is reserved
+    capacity_reservation_group_arn: CapacityReservationGroupArn | None = None
 
 
 @dataclass(frozen=True)
@@ -163,6 +166,7 @@ def _launch_template(config: ClusterConfig, pool: Pool, inputs: Inputs) -> Launc
         tenancy=pool.tenancy,
         host_group=inputs.host_resource_group_arn,
         license_configuration=inputs.license_configuration_arn,
+        reservation_group=inputs.capacity_reservation_group_arn,
     )
 
 

@@ -108,9 +108,11 @@ def prepare(client: Clients, facts: Facts, declared: Mapping[str, Any], image: s
         values |= given_network.make(client, facts.network, facts.region, zones)
     for name in needed:
         if name.endswith("Image"):
-            values[name] = image or machine_image(client("ec2"), name)
+            values[name] = image or machine_image(client("ec2"), name, _architecture(client("ec2"), declared, name))
         elif name.startswith("HostResourceGroup"):
             values[name] = _host_group(client("resource-groups"), name)
+        elif name.startswith("CapacityReservationGroup"):
+            values[name] = _reservation_group(client("resource-groups"), name)
         elif name.startswith("LicenseConfiguration"):
             group = "license-configuration:lic-0123456789abcdef0123456789abcdef"
             values[name] = f"arn:{facts.partition}:license-manager:{facts.region}:123456789012:{group}"
@@ -129,17 +131,43 @@ def _zones(ec2: Any, count: int) -> list[str]:
     return [zone["ZoneName"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]][:count]
 
 
-def machine_image(ec2: Any, name: str) -> str:
+def _architecture(ec2: Any, declared: Mapping[str, Any], image: str) -> str:
+    """What runs on the type that the image's nodes have by default; pools that share an image are x86_64 ones here."""
+    parameter = f"{image.removesuffix('Image')}InstanceType"
+    filters = [{"Name": "instance-type", "Values": [declared.get(parameter, {}).get("Default", "")]}]
+    found = ec2.describe_instance_types(Filters=filters)["InstanceTypes"]
+    return str(found[0]["ProcessorInfo"]["SupportedArchitectures"][0]) if found else "x86_64"
+
+
+def machine_image(ec2: Any, name: str, architecture: str = "x86_64") -> str:
     """The id of a new AMI, from which nothing starts."""
     return str(
         ec2.register_image(
             Name=f"rehearsal-{name}",
-            Architecture="x86_64",
+            Architecture=architecture,
             RootDeviceName="/dev/xvda",
             VirtualizationType="hvm",
             BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8, "VolumeType": "gp3"}}],
         )["ImageId"]
     )
+
+
+def _reservation_group(groups: Any, parameter: str) -> str:
+    """A resource group of Capacity Reservations for one parameter, with none in it: instances are On-Demand then.
+
+    EC2 user guide, "Create a Capacity Reservation group".
+    """
+    made = groups.create_group(
+        Name=f"rehearsal-{parameter}",
+        Configuration=[
+            {"Type": "AWS::EC2::CapacityReservationPool"},
+            {
+                "Type": "AWS::ResourceGroups::Generic",
+                "Parameters": [{"Name": "allowed-resource-types", "Values": ["AWS::EC2::CapacityReservation"]}],
+            },
+        ],
+    )
+    return str(made["Group"]["GroupArn"])
 
 
 def _host_group(groups: Any, parameter: str) -> str:

@@ -349,6 +349,17 @@ def a_group_is_found_by_its_arn(client: Clients) -> bool:
     return found == [made["GroupArn"]] * 2 and unknown
 
 
+def a_groups_configuration_and_members_are_told(client: Clients) -> bool:
+    """By the group's ARN; of one that is not there both are refused."""
+    groups = client("resource-groups")
+    pool = [{"Type": "AWS::EC2::CapacityReservationPool"}]
+    arn = groups.create_group(Name=unique("reserved"), Configuration=pool)["Group"]["GroupArn"]
+    told = groups.get_group_configuration(Group=arn)["GroupConfiguration"]["Configuration"]
+    asked = (groups.get_group_configuration, groups.list_group_resources)
+    unknown = [refused("NotFoundException", each, Group=f"{arn}-not") for each in asked]
+    return told == pool and groups.list_group_resources(Group=arn)["Resources"] == [] and all(unknown)
+
+
 def quotas_of_the_services_in_use_are_known(client: Clients) -> bool:
     """EC2's quota has a value that the account was granted beside its default; that of balancers has only a default."""
 
@@ -403,6 +414,7 @@ PROBES = by_name(
     a_private_zone_needs_its_vpc,
     a_change_fits_the_records_that_exist,
     a_group_is_found_by_its_arn,
+    a_groups_configuration_and_members_are_told,
     quotas_of_the_services_in_use_are_known,
     a_conditional_deny_is_left_to_enforcement,
 )

@@ -31,6 +31,7 @@ NODE: dict[str, list[Any]] = {
     "root_volume_gib": [101],
     "instance_type": ["m7i.xlarge"],
     "image": ["own"],
+    "capacity_reservation": ["paid"],
 }
 # What holds for the group alone.
 GROUP: dict[str, list[Any]] = {"min_size": [0, 3], "max_size": [11], "update_batch": [5]}
@@ -40,7 +41,7 @@ IDENTITY = {"name"}
 
 def machine(pool: Pool) -> str:
     """The pool's launch template as CloudFormation gets it at a deploy that leaves the root's defaults."""
-    root = build(ClusterConfig(host_resource_groups=("one", "two"), pools=(pool,)))
+    root = build(ClusterConfig(host_resource_groups=("one", "two"), capacity_reservations=("paid",), pools=(pool,)))
     bodies = {"root": root.template, **root.children}
     cluster = Cluster(
         "one-pool", ClusterConfig(), {name: json.loads(json.dumps(b.to_dict())) for name, b in bodies.items()}

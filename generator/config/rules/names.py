@@ -16,7 +16,8 @@ def _logical(name: str) -> str:
     return name.replace("-", "").lower()
 
 
-def _collisions(names: Sequence[str], paths: Sequence[str]) -> Iterator[Problem]:
+def collisions(names: Sequence[str], paths: Sequence[str]) -> Iterator[Problem]:
+    """The names that become the same logical ids as an earlier one; each stands at its path."""
     first: dict[str, int] = {}
     for index, name in enumerate(names):
         earlier = first.setdefault(_logical(name), index)
@@ -37,12 +38,12 @@ def _collisions(names: Sequence[str], paths: Sequence[str]) -> Iterator[Problem]
 
 def pools_are_told_apart(config: ClusterConfig) -> Iterator[Problem]:
     names = [pool.name for pool in config.pools]
-    yield from _collisions(names, [f"pools[{index}].name" for index in range(len(names))])
+    yield from collisions(names, [f"pools[{index}].name" for index in range(len(names))])
 
 
 def host_resource_groups_are_told_apart(config: ClusterConfig) -> Iterator[Problem]:
     names = config.host_resource_groups
-    yield from _collisions(names, [f"hostResourceGroups[{index}]" for index in range(len(names))])
+    yield from collisions(names, [f"hostResourceGroups[{index}]" for index in range(len(names))])
 
 
 def pool_names_are_free(config: ClusterConfig) -> Iterator[Problem]:

@@ -34,6 +34,19 @@ MUTATIONS = [
         GONE,
         "dedicated-hosts",
     ),
+    Mutation(
+        "a_node_is_started_in_the_reservations_of_its_configuration",
+        "workers-general/Resources/Template/Properties/LaunchTemplateData/CapacityReservationSpecification",
+        GONE,
+        "dedicated-hosts",
+    ),
+    Mutation(
+        "a_node_is_started_in_the_reservations_of_its_configuration",
+        "workers-general/Resources/Template/Properties/LaunchTemplateData/CapacityReservationSpecification"
+        "/CapacityReservationPreference",
+        "capacity-reservations-only",
+        "dedicated-hosts",
+    ),
     Mutation("a_control_plane_is_protected_from_termination_by_hand", f"{_MACHINE}/DisableApiTermination", False),
     Mutation("a_node_has_the_profile_and_the_group_of_its_role", f"{_MACHINE}/IamInstanceProfile/Name", "both"),
     Mutation(

@@ -158,6 +158,7 @@ def parameters_and_outputs_of_the_root_keep_their_names(cluster: Cluster) -> Ite
         wanted |= {f"{_camel(pool.name)}{what}" for what in ("InstanceType", "MinSize", "MaxSize", *own)}
     for group in config.host_resource_groups:
         wanted |= {f"HostResourceGroup{_camel(group)}Arn", f"LicenseConfiguration{_camel(group)}Arn"}
+    wanted |= {f"CapacityReservationGroup{_camel(name)}Arn" for name in config.capacity_reservations}
     root = cluster.templates["root"]
     if set(root["Parameters"]) != wanted:
         yield f"root: parameters differ by {sorted(set(root['Parameters']) ^ wanted)}"

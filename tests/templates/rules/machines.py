@@ -72,6 +72,22 @@ def a_node_has_the_tenancy_of_its_configuration(cluster: Cluster) -> Iterator[st
 
 
 @rule
+def a_node_is_started_in_the_reservations_of_its_configuration(cluster: Cluster) -> Iterator[str]:
+    """No preference beside the group: where it has no room, the instance more that an update takes is On-Demand."""
+    pools = {f"workers-{pool.name}": pool.capacity_reservation for pool in cluster.config.pools}
+    wanted = {"controlplane": cluster.config.control_plane.capacity_reservation, **pools}
+    for template, data in launch_templates(cluster):
+        name = wanted[template.layer]
+        camel = "".join(part.capitalize() for part in (name or "").split("-"))
+        target = data.get("CapacityReservationSpecification", {}).get("CapacityReservationTarget", {})
+        group = cluster.resolve(template.layer, target.get("CapacityReservationResourceGroupArn")).expression
+        if group != ({"Ref": f"CapacityReservationGroup{camel}Arn"} if name else None):
+            yield f"{template}: reservations {group}"
+        if len(data.get("CapacityReservationSpecification", {})) != bool(name):
+            yield f"{template}: {data.get('CapacityReservationSpecification')}"
+
+
+@rule
 def a_control_plane_is_protected_from_termination_by_hand(cluster: Cluster) -> Iterator[str]:
     for template, data in launch_templates(cluster):
         if template.layer == "controlplane" and data.get("DisableApiTermination") is not True:

@@ -84,6 +84,7 @@ def required_parameters_stand_first_and_labels_quote_names(cluster: Cluster) -> 
     for kind, names in (
         ("pool", [pool.name for pool in cluster.config.pools]),
         ("host resource group", cluster.config.host_resource_groups),
+        ("capacity reservations", cluster.config.capacity_reservations),
     ):
         for name in names:
             bare = [label for label in labels if re.search(rf"\b{kind} {name}(?![\w-])", label, re.IGNORECASE)]

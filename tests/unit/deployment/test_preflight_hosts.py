@@ -133,6 +133,9 @@ class Tried:
         image = {"State": "available", "OwnerId": "1", "Architecture": "x86_64", "RootDeviceName": "/dev/xvda"}
         return {"Images": [image | {"BlockDeviceMappings": []}]}
 
+    def get_group_configuration(self, Group: str) -> dict[str, Any]:
+        return {}
+
     def run_instances(self, **arguments: Any) -> None:
         self.asked.append(arguments)
 
@@ -149,13 +152,18 @@ def test_a_dry_run_asks_for_what_the_launch_template_asks_for_in_the_subnet_that
     assert "TagSpecifications" not in first
 
 
-def test_a_dry_run_carries_the_organisations_tags_by_which_a_policy_may_decide() -> None:
-    values = trees.GIVEN["default"]
-    wanted = plan.read(trees.of("tags: {owner: platform}"), values, REGION)
+def test_a_dry_run_is_for_the_reservations_and_carries_the_tags_by_which_a_policy_may_decide() -> None:
+    configuration = "{tags: {owner: platform}, capacityReservations: [paid], controlPlane: {capacityReservation: paid}}"
+    arn = "arn:aws:resource-groups:us-east-1:123456789012:group/paid"
+    values = trees.GIVEN["default"] | {"CapacityReservationGroupPaidArn": arn}
+    wanted = plan.read(trees.of(configuration), values, REGION)
     ec2 = Tried()
     machines.check(ec2, wanted, {ZONES[0]: ""}, "1")
     tags = [{"Key": "owner", "Value": "platform"}]
     kinds = ("instance", "volume", "network-interface")
+    target = {"CapacityReservationTarget": {"CapacityReservationResourceGroupArn": arn}}
+    assert ec2.asked[0]["CapacityReservationSpecification"] == target
+    assert "CapacityReservationSpecification" not in ec2.asked[1]
     assert ec2.asked[0]["TagSpecifications"] == [{"ResourceType": kind, "Tags": tags} for kind in kinds]
 
 

@@ -35,6 +35,7 @@ GIVEN = {
         "HostResourceGroupControlArn": "arn:aws:resource-groups:us-east-1:123456789012:group/control",
         "LicenseConfigurationControlArn": "arn:aws:license-manager:us-east-1:123456789012:license-configuration:lic-1",
         "HostResourceGroupLicensedArn": "arn:aws:resource-groups:us-east-1:123456789012:group/licensed",
+        "CapacityReservationGroupPaidArn": "arn:aws:resource-groups:us-east-1:123456789012:group/paid",
         "LicenseConfigurationLicensedArn": "arn:aws:license-manager:us-east-1:123456789012:license-configuration:lic-2",
     },
 }

@@ -90,6 +90,7 @@ def _launched(
     used = [data["ImageId"]] if data.get("ImageId") else []
     arns = [_arn(asked, each) for each in (*used, *dict.fromkeys(groups), *dict.fromkeys(places), *templates)]
     arns += [asked.arn("ec2", f"{kind}/*") for kind in ("instance", "network-interface", "volume")]
+    arns += _reservations(data.get("CapacityReservationSpecification") or {})
     specifications = data.get("TagSpecifications") or []
     tags = {kind: generic.request_tags(given) for kind, given in _by_kind(specifications).items()}
     needed = [Need("ec2:RunInstances", arn, tags.get(_kind(arn), {}) if arn.endswith("/*") else {}) for arn in arns]
@@ -99,9 +100,16 @@ def _launched(
     return [*needed, pass_role(role, "ec2.amazonaws.com")] if role else needed
 
 
-NOT_PLAYED = frozenset(
-    {"KeyName", "CapacityReservationSpecification", "ElasticGpuSpecifications", "InstanceRequirements"}
-)
+def _reservations(specification: Mapping[str, Any]) -> list[str]:
+    """The group of Capacity Reservations that a launch is for, by its own ARN. Raises NotModelled for a single one."""
+    target = specification.get("CapacityReservationTarget") or {}
+    if target.get("CapacityReservationId"):
+        raise NotModelled("ec2:RunInstances")
+    group = target.get("CapacityReservationResourceGroupArn")
+    return [group] if group else []
+
+
+NOT_PLAYED = frozenset({"KeyName", "ElasticGpuSpecifications", "InstanceRequirements"})
 """Settings of a launch template that need more, which nobody here asks for."""
 
 

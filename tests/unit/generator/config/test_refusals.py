@@ -33,7 +33,7 @@ CUT = (
 # What the model refuses: YAML, then the lines.
 TYPES = [
     ("zone: 3", "zone: given an unknown key; allowed: name, partition, shape, zones, tags, hostResourceGroups, "
-     "network, kubernetes, access, controlPlane, pools (perhaps zones)"),
+     "capacityReservations, network, kubernetes, access, controlPlane, pools (perhaps zones)"),
     ("network: {vpc_cidr: 10.0.0.0/16}", "network.vpc_cidr: given an unknown key; allowed: vpc, tenancy, vpcCidr, "
      "vpcSecondaryCidrs, endpoints, gatewayEndpoints, endpointZones, privateZone, encryption, "
      "dnsAllowedDomains (perhaps vpcCidr)"),
@@ -326,8 +326,8 @@ def test_no_rule_judges_a_default_that_stands_in_for_an_unreadable_field() -> No
     # `shape` may have been meant to be development: that two zones are too few is not known.
     assert lines("{shape: 3, zones: 2}") == ["shape: given 3; allowed: production, development"]
     assert lines("{shap: development, zones: 2}") == [
-        "shap: given an unknown key; allowed: name, partition, shape, zones, tags, hostResourceGroups, network, "
-        "kubernetes, access, controlPlane, pools (perhaps shape)"
+        "shap: given an unknown key; allowed: name, partition, shape, zones, tags, hostResourceGroups, "
+        "capacityReservations, network, kubernetes, access, controlPlane, pools (perhaps shape)"
     ]
 
 

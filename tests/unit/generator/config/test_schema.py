@@ -94,4 +94,4 @@ def test_the_default_example_writes_every_default_out() -> None:
         "Pool": document["pools"][0],
     }
     for name, section in written.items():
-        assert set(section) | {"hostResourceGroup"} >= set(sections()[name]["properties"])
+        assert set(section) | {"hostResourceGroup", "capacityReservation"} >= set(sections()[name]["properties"])

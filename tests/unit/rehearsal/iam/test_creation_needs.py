@@ -263,6 +263,23 @@ def test_a_group_with_a_launch_template_needs_a_launch(operation: str) -> None:
     assert by["iam:PassRole", ROLE] == {"iam:PassedToService": "ec2.amazonaws.com"}
 
 
+def test_a_launch_for_reservations_is_on_their_group_and_one_for_a_single_reservation_is_not_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = {"AutoScalingGroupName": "g", "LaunchTemplate": {"LaunchTemplateName": "t"}}
+
+    def target(**target: str) -> None:
+        data = {**LAUNCHED, "CapacityReservationSpecification": {"CapacityReservationTarget": target}}
+        monkeypatch.setattr(Known, "launches", data)
+
+    group = f"arn:aws:resource-groups:{PLACE}:group/paid"
+    target(CapacityReservationResourceGroupArn=group)
+    assert ("ec2:RunInstances", group) in short(needs("autoscaling", "CreateAutoScalingGroup", **given))
+    target(CapacityReservationId="cr-1")
+    with pytest.raises(NotModelled, match="ec2:RunInstances"):
+        needs("autoscaling", "CreateAutoScalingGroup", **given)
+
+
 def test_a_launch_that_is_not_known_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Known, "launches", {**LAUNCHED, "KeyName": "mine"})
     with pytest.raises(NotModelled, match="ec2:RunInstances"):
