@@ -20,6 +20,9 @@ from deployment.preflight.finding import About, Finding, Topic
 from deployment.preflight.plan import Plan
 
 _ON_DEMAND = re.compile(r"Running On-Demand (.+) instances")
+# Families with quotas of their own whose types begin as those of another one do: a region that lists no quota of them
+# has no such machines, and counts none with `D`, `H`, `I`, `M` or `T`.
+_OWN = frozenset({"dl", "hpc", "inf", "mac", "trn"})
 _HOSTS = "Running Dedicated {} Hosts"
 # The names of quotas have a word for a family whose types begin otherwise: u-6tb1, u7i.
 _FAMILIES = {"high memory": "u"}
@@ -89,9 +92,10 @@ def family_limit(found: Mapping[str, Limit], instance_type: str) -> Limit | None
     for limit in found.values():
         named = _ON_DEMAND.fullmatch(limit.name)
         for family in _families(named[1]) if named else ():
-            if letters.startswith(family) and (best is None or len(family) > best[0]):
+            fits = family == letters if letters in _OWN else letters.startswith(family)
+            if fits and (best is None or len(family) > best[0]):
                 best = len(family), limit
-    return best[1] if best and letters != "mac" else None
+    return best[1] if best else None
 
 
 def _families(name: str) -> list[str]:

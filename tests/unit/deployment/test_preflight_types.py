@@ -230,3 +230,13 @@ LIMITS = {code: quotas.Limit("ec2", code, name, 10) for code, name in QUOTAS["ec
 def test_a_type_counts_against_the_quota_whose_name_has_its_family(instance_type: str, code: str | None) -> None:
     found = quotas.family_limit(LIMITS, instance_type)
     assert (found.code if found else None) == code
+
+
+@pytest.mark.parametrize(
+    "family", ["inf1", "inf2", "dl1", "dl2q", "hpc6a", "hpc7g", "mac1", "mac2-m2", "trn1", "trn1n"]
+)
+def test_a_family_with_a_quota_of_its_own_is_never_counted_as_standard(family: str) -> None:
+    """Also in a region whose list has no quota of it: the letters of Standard begin each of these."""
+    (standard,) = (limit for limit in LIMITS.values() if "On-Demand Standard" in limit.name)
+    assert quotas.family_limit({standard.code: standard}, f"{family}.large") is None
+    assert quotas.family_limit(LIMITS, f"{family}.large") != standard
