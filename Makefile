@@ -285,6 +285,7 @@ e2e-machines: $(CHECK) ## Networks, balancers, instances and kubeadm, and 20 ran
 ##= BUCKET=NAME ## S3 bucket that templates and code are uploaded to
 ##= PREFIX=PATH ## What the keys of uploads begin with (nothing)
 ##= KMS_KEY=ID ## KMS key that encrypts uploads (the bucket's default encryption)
+##= ROLE=ARN ## Service role by which CloudFormation acts, and which the stack keeps (your own rights)
 ##= ROLLBACK=1 ## Allow replacements of resources, and roll back where the update fails
 ##= SECURITY=1 ## Allow what opens a policy or a security group
 ##= YES=1 ## Do not ask before nodes, pools or the stack go
@@ -304,6 +305,7 @@ stack_was_typed = $(filter-out file,$(origin STACK))
 # What printed next steps repeat.
 typed = $(foreach each,CONFIG OUT,$(if $(filter-out file,$(origin $(each))),--typed '$(each)=$($(each))'))
 stack = --stack $(STACK) --out '$(OUT)' $(typed) $(if $(BUCKET),--bucket $(BUCKET)) $(foreach pair,$(TAGS),--tag '$(pair)') $(parameters)
+role = $(if $(ROLE),--role '$(ROLE)')
 upload = --bucket "$(BUCKET)" $(if $(PREFIX),--prefix $(PREFIX)) $(if $(KMS_KEY),--kms-key $(KMS_KEY))
 
 .PHONY: preflight
@@ -316,15 +318,15 @@ package: build/reconcile.zip ## Upload the templates of CONFIG= and code to BUCK
 
 .PHONY: deploy
 deploy: $(CHECK) ## Create or update STACK= from what was packaged of CONFIG=
-	$(deployment) deploy $(region) $(stack) $(if $(ROLLBACK),--rollback) $(if $(SECURITY),--security) $(if $(YES),--yes)
+	$(deployment) deploy $(region) $(stack) $(role) $(if $(ROLLBACK),--rollback) $(if $(SECURITY),--security) $(if $(YES),--yes)
 
 .PHONY: diff
 diff: $(CHECK) ## Print what deploy of CONFIG= would change in STACK=, and change nothing
-	$(deployment) diff $(region) $(stack) $(if $(JSON),--json) $(if $(EXIT_CODE),--exit-code)
+	$(deployment) diff $(region) $(stack) $(role) $(if $(JSON),--json) $(if $(EXIT_CODE),--exit-code)
 
 .PHONY: rollback
 rollback: $(CHECK) ## Roll STACK= back after an update that has failed (UPDATE_FAILED)
-	$(deployment) rollback $(region) --stack $(STACK)
+	$(deployment) rollback $(region) --stack $(STACK) $(role)
 
 .PHONY: status
 status: $(CHECK) ## Print the state of the cluster STACK= on one screen, and who has to act
@@ -336,7 +338,7 @@ follow: $(CHECK) ## Print what happens in STACK= and its cluster as it comes: to
 
 .PHONY: delete
 delete: $(CHECK) ## Delete STACK= after a question, then list what is retained and its cost
-	$(deployment) delete $(region) --stack $(STACK) $(if $(YES),--yes)
+	$(deployment) delete $(region) --stack $(STACK) $(role) $(if $(YES),--yes)
 
 .PHONY: purge
 purge: $(CHECK) ## Remove for good what a delete retained of CLUSTER=

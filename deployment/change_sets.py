@@ -13,7 +13,7 @@ from coordination.adapters.instances import ClusterGroups
 from coordination.instances import PoolGroup
 from coordination.names import COMMIT_TAG
 from coordination.outcomes import Unknown
-from deployment import changes, effects, fixed, parameters, stacks, templates, widening
+from deployment import changes, effects, fixed, parameters, service_role, stacks, templates, widening
 from deployment.aws import Aws
 from deployment.changes import Change
 from deployment.next_steps import Typed
@@ -36,6 +36,8 @@ class Order:
     tags: list[dict[str, str]]
     # Where a root template goes that is too large for a request.
     bucket: str | None = None
+    # By which CloudFormation is to act; empty for the stack's own, or the caller's rights.
+    role: str = ""
     # What a printed next step repeats.
     typed: Typed = _NOTHING_TYPED
 
@@ -50,6 +52,7 @@ def create(aws: Aws, order: Order, existing: Stack, template: templates.Body) ->
         "Parameters": parameters.for_stack(template, order.given, existing.parameters),
         "Capabilities": CAPABILITIES,
         **templates.argument(aws, order.template, order.bucket),
+        **service_role.argument(order.role),
     }
     if order.tags:  # none given: the stack keeps those that it has
         request["Tags"] = [*order.tags, *(tag for tag in existing.tags if tag["Key"] == COMMIT_TAG)]

@@ -23,6 +23,7 @@ from deployment import (
     preflight,
     purge,
     rollback,
+    service_role,
     templates,
 )
 from deployment.aws import Account
@@ -120,6 +121,7 @@ def _typed(options: argparse.Namespace, account: Account) -> Typed:
         bucket=typed("bucket"),
         prefix=typed("prefix"),
         kms_key=typed("kms_key"),
+        role=typed("role"),
     )
 
 
@@ -130,6 +132,7 @@ def _order(options: argparse.Namespace, account: Account) -> Order:
         given=parameters.read(options.parameters, options.set),
         tags=parameters.tags(options.tag),
         bucket=options.bucket,
+        role=service_role.read(options.role),
         typed=_typed(options, account),
     )
 
@@ -148,7 +151,8 @@ def _deploy(options: argparse.Namespace) -> int:
 
 
 def _rollback(options: argparse.Namespace) -> int:
-    return DONE if rollback.run(_account(options), options.stack) else FAILED
+    role = service_role.read(options.role)
+    return DONE if rollback.run(_account(options), options.stack, role=role) else FAILED
 
 
 def _diff(options: argparse.Namespace) -> int:
@@ -158,9 +162,10 @@ def _diff(options: argparse.Namespace) -> int:
 
 
 def _delete(options: argparse.Namespace) -> int:
+    role = service_role.read(options.role)
     account, told = _account(options), not options.stacks_only
     region = str(account.region)
-    done = delete.run(account, options.stack, confirmed=options.yes, ask=_ask, resources=told, region=region)
+    done = delete.run(account, options.stack, confirmed=options.yes, ask=_ask, resources=told, region=region, role=role)
     return DONE if done else FAILED
 
 
@@ -268,6 +273,13 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--output", type=Path, help="what is written (default: build/packaged/<folder of --out>.json)")
     added.add_argument("--stack", help="refuse templates of another cluster than this stack (default: not compared)")
 
+    def takes_role(added: argparse.ArgumentParser) -> None:
+        added.add_argument(
+            "--role",
+            metavar="ARN",
+            help="by which CloudFormation acts, and keeps acting (default: the stack's, or your own rights)",
+        )
+
     for name, text in (("deploy", "create or update the stack"), ("diff", "print what deploy would change")):
         added = command(name, text, _EXIT_CODES if name == "deploy" else f"{_EXIT_CODES}\n{_IF_DIFFERENT}")
         takes_stack(added)
@@ -280,6 +292,7 @@ def _parser() -> argparse.ArgumentParser:
             "--tag", action="append", default=[], metavar="Key=Value", help="a tag of the stack (default: none)"
         )
         takes_parameters(added)
+        takes_role(added)
         if name == "deploy":
             added.add_argument(
                 "--rollback", action="store_true", help="allow replacements; roll back where the update fails"
@@ -307,9 +320,11 @@ def _parser() -> argparse.ArgumentParser:
 
     added = command("rollback", "take a stack whose update has failed back, and follow that to its end")
     takes_stack(added)
+    takes_role(added)
 
     added = command("delete", "delete the stack, and print what is retained")
     takes_stack(added)
+    takes_role(added)
     added.add_argument("--yes", action="store_true", help="do not ask")
     added.add_argument("--stacks-only", action="store_true", help="leave out resources that do not fail")
 

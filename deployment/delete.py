@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from botocore.exceptions import ClientError
 
-from deployment import attachments, clusters, next_steps, retained, stacks
+from deployment import attachments, clusters, next_steps, retained, service_role, stacks
 from deployment.attachments import Attachment
 from deployment.aws import Aws, code
 from deployment.deletable import after_failure, refuse_unless_deletable
@@ -27,14 +27,17 @@ def run(
     ask: Callable[[str], str],
     resources: bool = True,
     region: str = "",
+    role: str = "",
     say: Callable[[str], None] = print,
 ) -> bool:
     """Deletes the stack and follows it; True when it is gone. A deletion that goes on already is followed.
 
-    Raises Refusal when nothing was done: the answer is not the stack's name, or it cannot be deleted as it is now.
+    CloudFormation acts by `role` where that is not empty. Raises Refusal when nothing was done: the answer is not the
+    stack's name, the stack has another role, or it cannot be deleted as it is now.
     """
     cloudformation = aws.client("cloudformation")
     stack = _deletable(aws, name, region)
+    service_role.refuse_other(stack, role)
     follower = Follower(cloudformation, say, resources)
     if stack.status == _GOES_ON:
         say(f"{stack.name} is being deleted already")
@@ -48,7 +51,7 @@ def run(
         follower.mark(stack.stack_id)
     with going_on(stack.stack_id):
         if stack.status != _GOES_ON:
-            _delete(aws, stack)
+            _delete(aws, stack, role)
         is_deleted = ended(follower, stack.stack_id, say)
     if not is_deleted:
         after = stacks.find(cloudformation, stack.stack_id)
@@ -86,10 +89,10 @@ def _attached(aws: Aws, stack: Stack, say: Callable[[str], None]) -> list[Attach
     return found
 
 
-def _delete(aws: Aws, stack: Stack) -> None:
+def _delete(aws: Aws, stack: Stack, role: str) -> None:
     """Begins the deletion. Raises Refusal where the stack has changed since it was looked at, and ClientError."""
     try:
-        aws.client("cloudformation").delete_stack(StackName=stack.stack_id)
+        aws.client("cloudformation").delete_stack(StackName=stack.stack_id, **service_role.argument(role))
     except ClientError as error:
         if code(error) == "ValidationError":
             _deletable(aws, stack.stack_id, stack.region)

@@ -20,6 +20,7 @@ from deployment import (
     next_steps,
     parameters,
     plans,
+    service_role,
     stacks,
     templates,
 )
@@ -77,6 +78,7 @@ def deploy(
     if existing is None or existing.status == "DELETE_COMPLETE":
         return _create(aws, order, say)
     _refuse_other_stacks(cloudformation, existing, "deploy")
+    service_role.refuse_other(existing, order.role)
     _refuse_unless_updatable(existing)
     if rollback and existing.status == _STOPPED:
         raise Refusal(
@@ -109,6 +111,8 @@ def deploy(
     except (Refusal, BotoCoreError, ClientError, KeyboardInterrupt):
         change_sets.discard(cloudformation, with_changes)
         raise
+    for line in service_role.told(existing.name, order.role, existing):
+        say(line)
     follower = Follower(cloudformation, say, launches=_launches(aws, existing.stack_id, say))
     follower.mark(existing.stack_id)
     with going_on(existing.stack_id):
@@ -128,6 +132,7 @@ def diff(aws: Aws, order: Order, *, as_json: bool = False, say: Callable[[str], 
         say(plan.json() if as_json else f"there is no stack {order.stack}; to create it: {order.typed.make('deploy')}")
         return True
     _refuse_other_stacks(cloudformation, existing, "diff")
+    service_role.refuse_other(existing, order.role)
     _refuse_unless_updatable(existing)
     template = templates.load(order.template, order.typed.make("package"))
     clusters.refuse_other_cluster(cloudformation, existing, template, order.typed)
@@ -177,6 +182,8 @@ def _create(aws: Aws, order: Order, say: Callable[[str], None]) -> bool:
     given = parameters.for_stack(build.root, order.given)
     # A change set of a stack that is not there yet knows none of the values that its nested stacks hand to each other.
     built.refuse_other_uploads(aws, build)
+    for line in service_role.told(order.stack, order.role):
+        say(line)
     answer = cloudformation.create_stack(
         StackName=order.stack,
         Parameters=given,
@@ -184,6 +191,7 @@ def _create(aws: Aws, order: Order, say: Callable[[str], None]) -> bool:
         OnFailure="ROLLBACK",
         Tags=[*order.tags, *_commit_tag(build.root)],
         **templates.argument(aws, order.template, order.bucket),
+        **service_role.argument(order.role),
     )
     stack_id = answer["StackId"]
     with going_on(stack_id):

@@ -14,12 +14,12 @@ _CONFIG_PLACEHOLDER = "<configuration>"
 _TAKES = {
     "templates": ("CONFIG", "OUT"),
     "package": ("BUCKET", "PREFIX", "KMS_KEY", "CONFIG", "OUT", "REGION"),
-    "deploy": ("STACK", "PARAMS", "SET", "TAGS", "BUCKET", "CONFIG", "OUT", "REGION"),
-    "diff": ("STACK", "PARAMS", "SET", "TAGS", "BUCKET", "CONFIG", "OUT", "REGION"),
+    "deploy": ("STACK", "PARAMS", "SET", "TAGS", "BUCKET", "CONFIG", "OUT", "ROLE", "REGION"),
+    "diff": ("STACK", "PARAMS", "SET", "TAGS", "BUCKET", "CONFIG", "OUT", "ROLE", "REGION"),
     "status": ("STACK", "REGION"),
     "follow": ("STACK", "REGION"),
-    "rollback": ("STACK", "REGION"),
-    "delete": ("STACK", "REGION"),
+    "rollback": ("STACK", "ROLE", "REGION"),
+    "delete": ("STACK", "ROLE", "REGION"),
     "kubeconfig": ("STACK", "REGION"),
     "purge": ("CLUSTER", "REGION"),
 }
@@ -42,6 +42,7 @@ class Typed:
     bucket: str = ""
     prefix: str = ""
     kms_key: str = ""
+    role: str = ""
 
     def make(self, target: str, **more: str) -> str:
         """`make target` with everything of this that the target takes, and `more` variables.
@@ -57,6 +58,7 @@ class Typed:
             "PREFIX": self.prefix,
             "KMS_KEY": self.kms_key,
             "CONFIG": self.config,
+            "ROLE": self.role,
             "OUT": "" if self.out == _DEFAULT_OUT else self.out,
             "REGION": self.region,
         } | more

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from deployment import clusters, next_steps, stacks
+from deployment import clusters, next_steps, service_role, stacks
 from deployment.aws import Aws
 from deployment.events import Follower
 from deployment.follow import ended, going_on
@@ -17,10 +17,11 @@ _GOES_ON = {"UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_
 _BACK = "UPDATE_ROLLBACK_COMPLETE"
 
 
-def run(aws: Aws, name: str, say: Callable[[str], None] = print) -> bool:
+def run(aws: Aws, name: str, say: Callable[[str], None] = print, *, role: str = "") -> bool:
     """Rolls the stack back; True when it is as it was before its update. A rollback that goes on is followed.
 
-    Raises Refusal where there is nothing to roll back.
+    CloudFormation acts by `role` where that is not empty. Raises Refusal where there is nothing to roll back, and where
+    the stack has another role.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_RollbackStack.html
     """
     cloudformation = aws.client("cloudformation")
@@ -29,6 +30,7 @@ def run(aws: Aws, name: str, say: Callable[[str], None] = print) -> bool:
         raise Refusal(f"there is no stack {name}")
     clusters.refuse_nested(stack, "rollback")
     clusters.refuse_foreign(cloudformation, stack)
+    service_role.refuse_other(stack, role)
     if stack.status == _STUCK:
         again = next_steps.cli(stack, "continue-update-rollback")
         raise Refusal(f"the rollback of {stack.name} has failed; remove what is in its way, then: {again}")
@@ -42,7 +44,7 @@ def run(aws: Aws, name: str, say: Callable[[str], None] = print) -> bool:
         follower.mark_before_latest(stack.stack_id)
     with going_on(stack.stack_id):
         if stack.status == _STOPPED:
-            cloudformation.rollback_stack(StackName=stack.stack_id)
+            cloudformation.rollback_stack(StackName=stack.stack_id, **service_role.argument(role))
         is_back = ended(follower, stack.stack_id, say, {_BACK})
     if is_back:
         say(f"{stack.name} is {_BACK}: as it was before the update")

@@ -29,6 +29,8 @@ class Stack:
     # Whether CloudFormation refuses every deletion (termination protection).
     protected: bool = False
     tags: tuple[Mapping[str, str], ...] = ()
+    # The ARN of the role by which CloudFormation acts on it; empty for the caller's rights.
+    role: str = ""
 
     @property
     def region(self) -> str:
@@ -76,6 +78,7 @@ def find(cloudformation: Any, name_or_id: str) -> Stack | None:
         root_id=body.get("RootId") or "",
         protected=bool(body.get("EnableTerminationProtection")),
         tags=tuple(body.get("Tags", [])),
+        role=body.get("RoleARN", ""),
     )
 
 

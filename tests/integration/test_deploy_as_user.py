@@ -10,10 +10,12 @@ import json
 import re
 import urllib.request
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rehearsal.local import surroundings
 from tests.integration.cluster import Cluster, package
 from tests.integration.conftest import Generated
 from tests.integration.harness import CLI_SECONDS, LocalAwsHarness, Processes
@@ -142,3 +144,87 @@ def test_what_a_deploy_needs_is_enough_and_less_is_not(
     denied = report(aws, "denied", "lacking")
     assert {each["action"] for each in denied} == {"iam:PassRole"}
     assert {each["reason"] for each in denied} == {"because no identity-based policy allows the iam:PassRole action"}
+
+
+def service_role(aws: LocalAwsHarness, name: str) -> str:
+    """The ARN of a role by which CloudFormation may do everything."""
+    iam = aws.client("iam")
+    trust = {"Effect": "Allow", "Principal": {"Service": "cloudformation.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=documents([trust])[0])
+    iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=documents([everything])[0])
+    return str(made["Role"]["Arn"])
+
+
+PASSED = {"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}}
+BY_ROLE = [
+    "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:DescribeScalingActivities",
+    "cloudformation:CreateChangeSet",
+    "cloudformation:CreateStack",
+    "cloudformation:DeleteChangeSet",
+    "cloudformation:DeleteStack",
+    "cloudformation:Describe*",
+    "cloudformation:ExecuteChangeSet",
+    "cloudformation:GetTemplate*",
+    "cloudformation:ListStackResources",
+    "cloudformation:UpdateTerminationProtection",
+    "dynamodb:DescribeTable",
+    "ec2:DescribeInstances",
+    "iam:ListEntitiesForPolicy",
+    "kms:DescribeKey",
+    "lambda:GetFunctionConfiguration",
+    "logs:DescribeLogGroups",
+    "s3:GetObject",
+    "s3:GetObjectVersion",
+    "s3:ListBucket",
+    "ssm:GetParametersByPath",
+    "tag:GetResources",
+]
+"""What docs/how-to/deploy-by-a-service-role.md lists for whoever deploys by one."""
+
+
+def test_who_may_pass_a_role_deploys_by_it_and_later_ones_need_not_even_that(
+    aws: LocalAwsHarness, processes: Processes, generated: Generated, tmp_path: Path
+) -> None:
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    aws.stub_nodes()
+    packager = user(aws, processes, "packager", [everything])
+    config, root = generated("minimal")
+    values, template = package(packager, config, root).values, tmp_path / "packaged.json"
+    code, said = packager.deployment(
+        "package", "--template", str(root), "--bucket", surroundings.BUCKET, "--output", str(template)
+    )
+    assert code == 0, said
+    made, other = service_role(aws, "cloudformation"), service_role(aws, "other")
+    own = {"Effect": "Allow", "Action": BY_ROLE, "Resource": "*"}
+    passes = {"Effect": "Allow", "Action": "iam:PassRole", "Resource": [made, other], "Condition": PASSED}
+    first = user(aws, processes, "first", [own, passes])
+    later = user(aws, processes, "later", [own])
+    params = tmp_path / "params.json"
+    params.write_text(json.dumps(dict(values)))
+    stack = ("--stack", "by-role", "--template", str(template), "--parameters", str(params))
+
+    code, said = later.deployment("deploy", *stack, "--role", made)
+    assert code != 0
+    assert "AWS refused CreateStack: AccessDenied" in said
+    assert "iam:PassRole" in said
+    code, said = first.deployment("deploy", *stack, "--role", made)
+    assert code == 0, said
+    assert f"CloudFormation acts by {made}, and keeps it with by-role" in said
+    code, said = later.deployment("deploy", *stack, "--tag", "team=blue", "--yes")
+    assert code == 0, said
+    assert f"CloudFormation acts by {made}, which it keeps with by-role" in said
+    unprotect = packager.client("cloudformation").update_termination_protection
+    unprotect(StackName="by-role", EnableTerminationProtection=False)
+    for command, options in (("deploy", stack), ("diff", stack), ("delete", stack[:2]), ("rollback", stack[:2])):
+        code, said = first.deployment(command, *options, "--role", other)
+        assert (code, f"ROLE: given {other}; allowed: none, or {made}, by which" in said) == (2, True), said
+    # By the AWS CLI: what the command looks at besides, tags of every service, the local AWS shows its operator alone.
+    deletion = later.start("cloudformation", "delete-stack", "--stack-name", "by-role")
+    said, _ = deletion.communicate(timeout=CLI_SECONDS)
+    assert deletion.returncode == 0, said
+    packager.client("cloudformation").get_waiter("stack_delete_complete").wait(
+        StackName="by-role", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    assert report(aws, "denied", "first") == []

@@ -87,6 +87,13 @@ OPERATIONS: list[tuple[str, str, dict[str, Any], str, str]] = [
         f"arn:aws:cloudformation:{ACCOUNT}:stack/nowhere/*",
     ),
     (
+        "cloudformation",
+        "delete_change_set",
+        {"ChangeSetName": f"arn:aws:cloudformation:{ACCOUNT}:changeSet/first/1"},
+        "cloudformation:DeleteChangeSet",
+        f"arn:aws:cloudformation:{ACCOUNT}:stack/*/*",
+    ),
+    (
         "sts",
         "assume_role",
         {"RoleArn": "arn:aws:iam::123456789012:role/other", "RoleSessionName": "session"},
