@@ -265,7 +265,7 @@ def _parser() -> argparse.ArgumentParser:
     takes_out(added)
     added.add_argument("--template", type=Path, help="the root template (default: root.json in the folder of --out)")
     added.add_argument(
-        "--code", type=Path, metavar="FOLDER", help="of the functions' code (default: build beside the templates)"
+        "--code", type=Path, metavar="FOLDER", help="of the functions' code (default: where the templates refer to)"
     )
     added.add_argument("--bucket", required=True, help="where uploads go")
     added.add_argument("--prefix", help="what the keys of uploads begin with (default: nothing)")
@@ -286,7 +286,7 @@ def _parser() -> argparse.ArgumentParser:
         takes_out(added)
         added.add_argument("--template", type=Path, help="what was packaged (default: of the folder of --out)")
         added.add_argument(
-            "--bucket", help="for a root template beyond 51,200 bytes (default: that of the other uploads)"
+            "--bucket", help="for a root template beyond 51,200 bytes (default: none, and it is refused)"
         )
         added.add_argument(
             "--tag", action="append", default=[], metavar="Key=Value", help="a tag of the stack (default: none)"

@@ -132,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--slots", type=int, choices=(3, 5), help="control planes of each round (default: both, at random)"
     )
-    parser.add_argument("--settle", type=float, help="seconds for settling (default: as long as it takes at most)")
+    parser.add_argument("--settle", type=float, help="seconds for settling (default: what the world needs at most)")
     parser.add_argument("--full", action="store_true", help="on the local cloud: real instances, real Kubernetes")
     parser.add_argument("--keep-going", action="store_true", help="go on after a round that finds something")
     parser.add_argument("--no-shrinking", action="store_true", help="do not run parts of what was found again")
