@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -23,13 +25,19 @@ class Machines:
     rolled: int
     """How many more an update takes at most."""
     tenancy: str
-    ebs_optimized: bool
+    options: Mapping[str, Any]
+    """What the launch template asks for whoever deploys it, as EC2's RunInstances takes it."""
     volumes: tuple[tuple[str, int], ...]
     """Device and size in GiB of each volume of the launch template."""
     reservation: tuple[str, str] = ("", "")
     """Parameter and ARN of the group of Capacity Reservations; both empty where there is none."""
     tags: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
     """For each kind of resource the organisation's tags, by which a policy may decide."""
+
+    @property
+    def ebs_optimized(self) -> bool:
+        """Whether the launch template asks for EBS optimisation."""
+        return bool(self.options.get("EbsOptimized"))
 
     @property
     def subject(self) -> str:

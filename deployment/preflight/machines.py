@@ -90,7 +90,7 @@ def _dry_run(account: Aws, machines: Machines, zone: str, subnet: str, about: Ab
             InstanceType=machines.instance_type,
             MinCount=1,
             MaxCount=1,
-            EbsOptimized=machines.ebs_optimized,
+            **machines.options,
             Placement={"AvailabilityZone": zone, "Tenancy": machines.tenancy},
             **({"SubnetId": subnet} if subnet else {}),
             **({"CapacityReservationSpecification": _reservation(machines)} if machines.reservation[1] else {}),

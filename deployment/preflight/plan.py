@@ -27,6 +27,10 @@ _NAME_TAG = "Name"
 _PEOPLE = ("ViewerArns", "EditorArns", "AdministratorArns", "KeyOperatorArns")
 
 
+# Of a launch template, what is the same in every deploy, and what policies of an organisation ask for or EC2 refuses.
+_OPTIONS = ("EbsOptimized", "MetadataOptions", "Monitoring", "DisableApiTermination")
+
+
 @dataclass(frozen=True)
 class GivenNetwork:
     """The network that is there already, by its ids; lists are in the order of the zones."""
@@ -171,7 +175,7 @@ def _machines(bodies: Mapping[str, Body], values: Mapping[str, str], existing: M
             largest=slots if ours else int(values[f"{pool}MaxSize"]),
             rolled=int(policy["MaxBatchSize"]) if not ours else slots * (policy["MinInstancesInService"] != 0),
             tenancy=str(launch.get("Placement", {}).get("Tenancy", "default")),
-            ebs_optimized=bool(launch.get("EbsOptimized")),
+            options={name: launch[name] for name in _OPTIONS if name in launch},
             volumes=tuple(_volumes(launch)),
             reservation=(group, values.get(group, "")),
             tags=tuple(_tags(launch)),

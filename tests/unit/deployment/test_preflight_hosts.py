@@ -148,6 +148,9 @@ def test_a_dry_run_asks_for_what_the_launch_template_asks_for_in_the_subnet_that
     first, second = ec2.asked[:2]
     assert (first["DryRun"], first["EbsOptimized"], first["SubnetId"]) == (True, True, trees.SUBNETS[0])
     assert first["Placement"] == {"AvailabilityZone": ZONES[0], "Tenancy": "dedicated"}
+    assert first["MetadataOptions"]["HttpTokens"] == "required"
+    assert (first["Monitoring"], first["DisableApiTermination"]) == ({"Enabled": True}, True)
+    assert ec2.asked[2]["DisableApiTermination"] is False
     assert "SubnetId" not in second
     assert "TagSpecifications" not in first
 

@@ -25,7 +25,7 @@ POOL = Machines(
     largest=10,
     rolled=1,
     tenancy="default",
-    ebs_optimized=True,
+    options={"EbsOptimized": True},
     volumes=(("/dev/xvda", 50),),
 )
 CONTROL_PLANE = replace(POOL, parameter="ControlPlaneInstanceType", control_plane=True)
@@ -95,7 +95,7 @@ def test_each_reason_against_a_type_is_told(machines: Machines, changed: dict[st
         (POOL, XEN),
         (DEDICATED, {"DedicatedHostsSupported": False}),
         (DEDICATED, XEN | {"Hypervisor": "nitro"}),
-        (replace(POOL, ebs_optimized=False), {"EbsInfo": {"EbsOptimizedSupport": "unsupported"}}),
+        (replace(POOL, options={}), {"EbsInfo": {"EbsOptimizedSupport": "unsupported"}}),
     ],
 )
 def test_what_does_not_matter_to_a_kind_of_node_is_not_held_against_the_type(
