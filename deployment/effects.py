@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from coordination.instances import PoolGroup
 from deployment.changes import Change
@@ -74,7 +75,8 @@ def _control_planes(changes: Sequence[Change], replacement: str) -> Iterator[Eff
         order = f"; {_ORDERS[replacement]}" if replacement in _ORDERS else ""
         many = f"{len(slots)} control planes one by one" if len(slots) > 1 else "1 control plane"
         which = f"slot{'s' if len(slots) > 1 else ''} {', '.join(map(str, slots))}"
-        yield Effect(Kind.ROLLS, "control planes", len(slots), f"rolls {many} ({which}){order}")
+        why = _why(changes, [(f"Controlplane/Slot{slot}", f"Controlplane/Slot{slot}Template") for slot in slots])
+        yield Effect(Kind.ROLLS, "control planes", len(slots), f"rolls {many} ({which}){why}{order}")
 
 
 def _pools(changes: Sequence[Change], living: Mapping[str, PoolGroup] | None) -> Iterator[Effect]:
@@ -91,7 +93,9 @@ def _pools(changes: Sequence[Change], living: Mapping[str, PoolGroup] | None) ->
             name, pool = _named(group[1], living)
             nodes = _desired(pool, living)
             if _rolls(change):
-                yield Effect(Kind.ROLLS, name, nodes, f"rolls pool {name}: {_nodes(nodes)}, drained, batch by batch")
+                why = _why(changes, [(change.path, f"Workers{group[1]}/Template")])
+                line = f"rolls pool {name}: {_nodes(nodes)}, drained, batch by batch{why}"
+                yield Effect(Kind.ROLLS, name, nodes, line)
             yield from _shrinks(change, name, nodes)
 
 
@@ -116,6 +120,32 @@ def _shrinks(change: Change, name: str, nodes: int | None) -> Iterator[Effect]:
 
 def _rolls(change: Change) -> bool:
     return change.action == "Modify" and not _ROLLED_BY.isdisjoint(change.properties)
+
+
+def _why(changes: Sequence[Change], pairs: Sequence[tuple[str, str]]) -> str:
+    """That groups roll for tags alone, which nobody expects to replace a node; empty where they do not.
+
+    `pairs` are the paths of groups and of their launch templates.
+    """
+    by_path = {change.path: change for change in changes}
+    alone = all(
+        _ROLLED_BY.intersection(by_path[group].properties) == {"LaunchTemplate"} and _tags_alone(by_path.get(template))
+        for group, template in pairs
+    )
+    return ", for other tags alone" if alone else ""
+
+
+def _tags_alone(template: Change | None) -> bool:
+    if template is None or template.before is None or template.after is None:
+        return False
+    before, after = (_without_tags(each) for each in (template.before, template.after))
+    return before is not None and before == after
+
+
+def _without_tags(template: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What of a launch template makes a node; None where that is not described."""
+    data = template.get("LaunchTemplateData")
+    return {key: data[key] for key in data if key != "TagSpecifications"} if isinstance(data, dict) else None
 
 
 def _named(logical: str, living: Mapping[str, PoolGroup] | None) -> tuple[str, PoolGroup | None]:

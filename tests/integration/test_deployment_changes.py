@@ -132,6 +132,13 @@ def test_defaults_that_do_not_apply_are_told_and_differences_have_an_exit_code(c
     assert {"path": "MaxSize", "before": "3", "after": "5"} in values
 
 
+def test_tags_replace_nodes_and_nothing_else_and_diff_says_that_it_is_for_them_alone(changed: Changed) -> None:
+    code, said = changed.run("diff", changed.packaged("tags", ("pools:", "tags: {owner: platform}\npools:")))
+    assert code == 0, said
+    assert "rolls 3 control planes one by one (slots 0, 1, 2), for other tags alone; " in said
+    assert "REPLACED" not in said
+
+
 def test_a_pool_that_goes_is_asked_for(changed: Changed) -> None:
     packaged = changed.packaged("without", (POOL, "\n"))
     effect = "removes pool memory: 0 nodes, drained"

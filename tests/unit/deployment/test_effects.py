@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -85,3 +86,37 @@ def test_logical_ids_are_those_of_the_templates() -> None:
     root = json.loads(templates(config)["root.json"])["Resources"]
     assert f"Workers{effects.logical_name('gpu-large')}" in root
     assert "Group" in json.loads(templates(config)["workers-gpu-large.json"])["Resources"]
+
+
+def launch_template(path: str, before: Any, after: Any) -> Change:
+    return Change(path, "AWS::EC2::LaunchTemplate", "Modify", before=before, after=after)
+
+
+def machine(image: str, owner: str) -> dict[str, Any]:
+    tags = [{"Key": "owner", "Value": owner}]
+    specifications = [{"ResourceType": "volume", "Tags": tags}]
+    return {"LaunchTemplateData": {"ImageId": image, "TagSpecifications": specifications}, "TagSpecifications": tags}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "alone"),
+    [
+        (machine("ami-1", "a"), machine("ami-1", "b"), True),
+        (machine("ami-1", "a"), machine("ami-2", "b"), False),
+        (None, machine("ami-1", "b"), False),
+    ],
+    ids=["tags", "image too", "not described"],
+)
+def test_nodes_that_are_replaced_for_tags_alone_are_told_so(before: Any, after: Any, alone: bool) -> None:
+    pool = Change("WorkersGeneral/Group", GROUP, "Modify", properties=("LaunchTemplate", "Tags"))
+    templates = [
+        launch_template(path, before, after) for path in ("Controlplane/Slot0Template", "WorkersGeneral/Template")
+    ]
+    found = effects.found([slot(0, "LaunchTemplate", "Tags"), pool, *templates], POOLS, "surge")
+    assert [", for other tags alone" in each.line for each in found] == [alone, alone]
+
+
+def test_a_slot_that_moves_as_well_is_not_rolled_for_tags_alone() -> None:
+    template = launch_template("Controlplane/Slot0Template", machine("ami-1", "a"), machine("ami-1", "b"))
+    (found,) = effects.found([slot(0, "LaunchTemplate", "VPCZoneIdentifier"), template], POOLS, "surge")
+    assert "tags" not in found.line
