@@ -43,6 +43,7 @@ class On(Enum):
     SESSION_KEY = "key, in sessions"
     SESSION_LOGS = "session logs"
     QUEUE = "queue"
+    NETWORK_INTERFACES = "network interfaces"
     GROUPS = "groups"
     AUTOSCALER_ROLE = "the autoscaler's role"
     ROOT_STACK = "root stack"
@@ -56,7 +57,8 @@ class On(Enum):
 class Grant:
     """Actions that a role may take on one kind of resource.
 
-    `reason` is required where the resource is `*`, and where a node's grant is not confined to the cluster's VPC.
+    `reason` is required where the resource is `*`, and where a node's grant is not confined to the cluster's VPC. What
+    is not confined is called by a service, from its side of the network.
     """
 
     role: Role
@@ -76,3 +78,5 @@ class Grant:
     sessions: bool = False
     # Granted with `tags` only.
     tags: bool = False
+    # Granted with `lifecycle.functionInVpc` only.
+    function_in_vpc: bool = False

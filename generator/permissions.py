@@ -213,7 +213,24 @@ GRANTS: tuple[Grant, ...] = (
     # A group of their own: IAM cannot tell streams of it apart by instance, so each worker writes those of all workers.
     Grant(Role.WORKER, "WriteLogs", _LOG_WRITE, On.WORKER_LOGS),
     # function
-    Grant(Role.FUNCTION, "UseKey", _KEY_USE, On.KEY, via=("dynamodb", "lambda", "sqs")),
+    # Called by Lambda, before, beside and after the function: what is not confined.
+    Grant(
+        Role.FUNCTION,
+        "AttachToVpc",
+        (
+            ec2.AssignPrivateIpAddresses,
+            ec2.CreateNetworkInterface,
+            ec2.DeleteNetworkInterface,
+            ec2.DescribeNetworkInterfaces,
+            ec2.DescribeSubnets,
+            ec2.UnassignPrivateIpAddresses,
+        ),
+        On.NETWORK_INTERFACES,
+        "Lambda makes and removes the interfaces; its guide names these actions, and no resource or condition",
+        confined=False,
+        function_in_vpc=True,
+    ),
+    Grant(Role.FUNCTION, "UseKey", _KEY_USE, On.KEY, confined=False, via=("dynamodb", "lambda", "sqs")),
     Grant(
         Role.FUNCTION,
         "Coordinate",
@@ -233,10 +250,18 @@ GRANTS: tuple[Grant, ...] = (
         "ReadStream",
         (dynamodb.DescribeStream, dynamodb.GetRecords, dynamodb.GetShardIterator),
         On.STREAM,
+        confined=False,
     ),
-    Grant(Role.FUNCTION, "ListStreams", (dynamodb.ListStreams,), On.ANY, "Lambda lists streams before it reads one"),
-    Grant(Role.FUNCTION, "WriteLogs", (logs.CreateLogStream, logs.PutLogEvents), On.FUNCTION_LOGS),
-    Grant(Role.FUNCTION, "ReportFailure", (sqs.SendMessage,), On.QUEUE),
+    Grant(
+        Role.FUNCTION,
+        "ListStreams",
+        (dynamodb.ListStreams,),
+        On.ANY,
+        "Lambda lists streams before it reads one",
+        confined=False,
+    ),
+    Grant(Role.FUNCTION, "WriteLogs", _LOG_WRITE, On.FUNCTION_LOGS, confined=False),
+    Grant(Role.FUNCTION, "ReportFailure", (sqs.SendMessage,), On.QUEUE, confined=False),
     Grant(
         Role.FUNCTION,
         "SeeInstances",

@@ -67,18 +67,15 @@ def attach(
     *,
     cluster_uuid: ClusterUuid | None = None,
     vpc_id: VpcId | None = None,
-    sessions: bool = False,
-    tags: bool = False,
 ) -> RolePolicy:
-    """Add the policy that gives `role` its grants on `resources`, which the layer `owner` names; with `sessions` those
-    too that Session Manager needs, with `tags` those that the organisation's tags need.
+    """Add the policy that gives `role` its grants on `resources`, which the layer `owner` names.
 
     `vpc_id` confines a node's credentials to instances in that VPC, to the address of the instance that has them and,
     unless the endpoints are central ones in another VPC, to calls that come from it. The autoscaler's are confined to
     such calls alone: of an instance they say nothing. Raises ValueError where nothing is granted, or where a grant
     needs the cluster's uuid or the VPC and it is not given.
     """
-    grants = [grant for grant in _granted(sessions, tags) if grant.role is role and grant.on in resources]
+    grants = [grant for grant in _granted(config) if grant.role is role and grant.on in resources]
     if not grants:
         raise ValueError(f"{owner}: nothing is granted to {role.value} on {[on.value for on in resources]}")
     statements = [
@@ -140,21 +137,29 @@ def policy_dict(statements: Sequence[Statement]) -> dict[str, Any]:
     return document
 
 
-def called_actions(*, sessions: bool, tags: bool) -> dict[str, list[str]]:
-    """Service prefix -> the actions that nodes call on it, sorted; what the endpoints are derived from.
+def called_actions(config: ClusterConfig) -> dict[str, list[str]]:
+    """Service prefix -> the actions that are called on it from the VPC, by nodes and by a function that is there,
+    sorted; what the endpoints are derived from.
 
-    Not what a service calls on a node's behalf, which is what is not confined: it calls from its side of the network.
+    Not what a service calls on their behalf, which is what is not confined: it calls from its side of the network.
     """
+    callers = (*IN_VPC, Role.FUNCTION) if config.lifecycle.function_in_vpc else IN_VPC
     called: dict[str, set[str]] = {}
-    for grant in _granted(sessions, tags):
-        if grant.role in IN_VPC and grant.confined:
+    for grant in _granted(config):
+        if grant.role in callers and grant.confined:
             for action in grant.actions:
                 called.setdefault(action.prefix, set()).add(_name(action))
     return {service: sorted(actions) for service, actions in sorted(called.items())}
 
 
-def _granted(sessions: bool, tags: bool) -> list[Grant]:
-    return [grant for grant in GRANTS if (sessions or not grant.sessions) and (tags or not grant.tags)]
+def _granted(config: ClusterConfig) -> list[Grant]:
+    """The grants that the configuration has a use for."""
+    unused = {
+        "sessions": not config.access.ssm,
+        "tags": not config.tags,
+        "function_in_vpc": not config.lifecycle.function_in_vpc,
+    }
+    return [each for each in GRANTS if not any(getattr(each, name) for name, without in unused.items() if without)]
 
 
 def _condition(

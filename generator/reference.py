@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from generator.config.model import Access, ClusterConfig
+from generator.config.model import Access, ClusterConfig, Lifecycle
 from generator.grant import Grant
 from generator.layers.network.security_groups import MAX_API_CLIENT_CIDRS
 from generator.permissions import GRANTS
@@ -15,11 +15,14 @@ from generator.root import templates
 _ROLE_POLICY = "AWS::IAM::RolePolicy"
 _PEOPLES_POLICY = "AWS::IAM::ManagedPolicy"
 _EGRESS = "AWS::EC2::SecurityGroupEgress"
+_EVERYTHING = ClusterConfig(
+    tags={"owner": "platform"}, access=Access(ssm=True), lifecycle=Lifecycle(function_in_vpc=True)
+)
 
 
 def permissions_table() -> str:
     """A Markdown table of every statement of the roles' policies and of people's, as the templates of the default
-    configuration have them, and of those that `access.ssm` and `tags` add."""
+    configuration have them, and of those that `access.ssm`, `tags` and `lifecycle.functionInVpc` add."""
     header = ["| role | may | on | only where | why | statement |", "| --- | --- | --- | --- | --- | --- |"]
     grants = {(f"{each.role.value}Policy", each.sid): each for each in GRANTS}
     rows = [
@@ -31,8 +34,8 @@ def permissions_table() -> str:
 
 
 def ports_table() -> str:
-    """A Markdown table of every flow that the security groups of the default configuration let out of a group, and of
-    the clients that they let in."""
+    """A Markdown table of every flow that the security groups let out of a group, and of the clients that they let in,
+    in the default configuration and for a function in the VPC."""
     header = ["| from | to | protocol | port | for |", "| --- | --- | --- | --- | --- |"]
     rows = [_flow(each) for each in _resources(_EGRESS)]
     rows.append(_line("`ApiClientPrefixListId`", "Balancer", "tcp", "6443", "Kubernetes API"))
@@ -43,7 +46,7 @@ def ports_table() -> str:
 
 
 def _resources(kind: str) -> Iterator[Mapping[str, Any]]:
-    for body in templates(ClusterConfig()).values():
+    for body in templates(ClusterConfig(lifecycle=Lifecycle(function_in_vpc=True))).values():
         yield from (each for each in json.loads(body)["Resources"].values() if each["Type"] == kind)
 
 
@@ -54,6 +57,8 @@ def _flow(egress: Mapping[str, Any]) -> str:
     else:
         target = _value(given.get("DestinationPrefixListId", given.get("CidrIp")))
     when = f" (if {egress['Condition']})" if "Condition" in egress else ""
+    if given["GroupId"]["Ref"] == "FunctionGroup":
+        when += " (with `lifecycle.functionInVpc`)"
     purpose = str(given["Description"])
     if target[0] != "`":
         # The other columns say the rest.
@@ -67,7 +72,7 @@ def _group(reference: Mapping[str, str]) -> str:
 
 def _statements(kind: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """Layer, logical id of the policy, and each of its statements."""
-    for name, body in templates(ClusterConfig(access=Access(ssm=True), tags={"owner": "platform"})).items():
+    for name, body in templates(_EVERYTHING).items():
         for logical_id, resource in json.loads(body)["Resources"].items():
             if resource["Type"] == kind:
                 for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
@@ -98,6 +103,8 @@ def _only_with(grant: Grant) -> str:
     """The setting without which there is no such grant."""
     if grant.sessions:
         return " (with `access.ssm`)"
+    if grant.function_in_vpc:
+        return " (with `lifecycle.functionInVpc`)"
     return " (with `tags`)" if grant.tags else ""
 
 

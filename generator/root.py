@@ -118,6 +118,9 @@ def build(config: ClusterConfig) -> Root:
             hosted_zone_id=given.network.hosted_zone_id,
             api_endpoint_name=given.network.api_endpoint_name,
         ),
+        # Deleted before the role by which Lambda removes a function's interfaces, which hold subnets and groups. A VPC
+        # that is made has wires from it.
+        after=[IAM] if config.lifecycle.function_in_vpc and not made_vpc else [],
     )
     data = DATABASE.nest(
         parent,
@@ -169,6 +172,8 @@ def build(config: ClusterConfig) -> Root:
             table_stream_arn=data.table_stream_arn,
             api_target_group_arn=net.api_target_group_arn,
             log_retention_days=given.log_retention_days,
+            subnet_ids=net.control_plane_subnet_ids if config.lifecycle.function_in_vpc else None,
+            security_group_id=net.function_security_group_id,
         ),
     )
     # Groups come after everything that their hooks need, so that on deletion they go before it: the function's ARN is

@@ -82,6 +82,7 @@ def valid_documents(draw: Draw) -> Document:
             "privilegedNamespaces": draw(_NAMESPACES),
             "imageRepositories": draw(_REPOSITORIES),
         },
+        "lifecycle": {"functionInVpc": draw(st.booleans())},
         "access": {"ssm": draw(st.booleans()), "oidc": _issuers(draw)},
         "controlPlane": control_plane,
         "pools": pools,

@@ -324,6 +324,19 @@ class Access(_Section, frozen=True, kw_only=True):
     ] = False
 
 
+class Lifecycle(_Section, frozen=True, kw_only=True):
+    """The reconcile function, which decides what happens to instances that terminate."""
+
+    # For accounts whose service control policies refuse functions outside a VPC.
+    function_in_vpc: Annotated[
+        bool,
+        Meta(
+            description="The reconcile function runs in the subnets of the control plane, with a security group that "
+            "reaches the endpoints, one of Elastic Load Balancing among them. Deleting the stack then takes longer."
+        ),
+    ] = False
+
+
 class ClusterConfig(_Section, frozen=True, kw_only=True):
     """One cluster's shape; the defaults are examples/default.yaml."""
 
@@ -368,6 +381,7 @@ class ClusterConfig(_Section, frozen=True, kw_only=True):
     network: Network = Network()
     kubernetes: Kubernetes = Kubernetes()
     access: Access = Access()
+    lifecycle: Lifecycle = Lifecycle()
     control_plane: ControlPlane = ControlPlane()
     # So many are generated and looked at in tests (tests/templates/test_largest.py).
     pools: Annotated[

@@ -120,7 +120,6 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         },
         cluster_uuid=inputs.cluster_uuid,
         vpc_id=inputs.vpc_id,
-        sessions=config.access.ssm,
     )
     attach(template, config, CONTROLPLANE.name, Role.FUNCTION, inputs.function_role_name, {On.OWN_STACK: [StackId]})
     # Where nodes send their signals; the stack's own name is known only here.

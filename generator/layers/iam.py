@@ -184,8 +184,11 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     worker_profile = _profile(template, inputs, "WorkerInstanceProfile", worker)
 
     key_arn = KeyArn(GetAtt(key, "Arn"))
+    # The right to remove a function's interfaces goes with the role, after the network: Lambda uses it when the
+    # function is gone already.
+    owned: dict[On, list[Any]] = {On.KEY: [key_arn], On.NETWORK_INTERFACES: ["*"]}
     for role, name in ((Role.CONTROL_PLANE, control_plane), (Role.WORKER, worker), (Role.FUNCTION, function)):
-        attach(template, config, "iam", role, RoleName(Ref(name)), {On.KEY: [key_arn]})
+        attach(template, config, "iam", role, RoleName(Ref(name)), owned)
 
     return Outputs(
         key_arn=key_arn,

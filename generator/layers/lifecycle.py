@@ -24,6 +24,7 @@ from troposphere.awslambda import (
     LoggingConfig,
     OnFailure,
     Permission,
+    VPCConfig,
 )
 from troposphere.events import DeadLetterConfig, RetryPolicy, Rule, Target
 from troposphere.iam import RolePolicy
@@ -54,7 +55,9 @@ from generator.values import (
     Number,
     RoleArn,
     RoleName,
+    SecurityGroupId,
     StreamArn,
+    SubnetIds,
     TableArn,
     TableName,
     TargetGroupArn,
@@ -92,6 +95,9 @@ class Inputs:
     table_stream_arn: StreamArn
     api_target_group_arn: TargetGroupArn
     log_retention_days: Annotated[Number, "Retention of the reconcile function's logs in days"]
+    # where the function is in the VPC
+    subnet_ids: Annotated[SubnetIds | None, "IDs of the subnets of the reconcile function, one per zone"] = None
+    security_group_id: Annotated[SecurityGroupId | None, "ID of the security group of the reconcile function"] = None
 
 
 @dataclass(frozen=True)
@@ -180,6 +186,9 @@ class _BundledFunction(Function):
 
 
 def _function(inputs: Inputs, log_group: LogGroup, policy: RolePolicy) -> Function:
+    place: dict[str, Any] = {}
+    if inputs.subnet_ids is not None:
+        place["VpcConfig"] = VPCConfig(SubnetIds=inputs.subnet_ids, SecurityGroupIds=[inputs.security_group_id])
     return _BundledFunction(
         "Reconcile",
         Description="Decides what happens to terminating instances of the cluster",
@@ -201,6 +210,7 @@ def _function(inputs: Inputs, log_group: LogGroup, policy: RolePolicy) -> Functi
         KmsKeyArn=inputs.key_arn,
         LoggingConfig=LoggingConfig(LogGroup=Ref(log_group)),
         DependsOn=[policy.title],
+        **place,
     )
 
 

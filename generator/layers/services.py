@@ -175,8 +175,6 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
             resources,
             cluster_uuid=inputs.cluster_uuid,
             vpc_id=inputs.vpc_id,
-            sessions=config.access.ssm,
-            tags=bool(config.tags),
         )
     return Outputs(ParameterPrefix(Sub(prefix)), session_document, session_policy_arn)
 

@@ -74,6 +74,10 @@ class Outputs:
     api_target_group_arn: TargetGroupArn
     api_endpoint_name: DnsName
     api_balancer_name: Annotated[DnsName, "DNS name of the Kubernetes API's load balancer"]
+    # where the function is in the VPC
+    function_security_group_id: Annotated[
+        SecurityGroupId | None, "ID of the security group of the reconcile function"
+    ] = None
 
 
 def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
@@ -120,6 +124,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         api_target_group_arn=TargetGroupArn(Ref(target_group)),
         api_endpoint_name=name,
         api_balancer_name=DnsName(GetAtt(balancer, "DNSName")),
+        function_security_group_id=SecurityGroupId(Ref(groups.function)) if groups.function else None,
     )
 
 

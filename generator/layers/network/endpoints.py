@@ -1,10 +1,10 @@
-"""VPC endpoints: exactly the services that nodes call, derived from what their roles may do, and no other."""
+"""VPC endpoints: exactly the services that are called from the VPC, derived from what roles may do, and no other."""
 
 from __future__ import annotations
 
 from awacs import s3
 from awacs.aws import Action, Allow, AWSPrincipal, Statement
-from troposphere import AccountId, Ref, Sub, Template
+from troposphere import AccountId, Join, Ref, Region, Split, Sub, Template
 from troposphere.ec2 import SecurityGroup, VPCEndpoint
 
 from generator.config.model import ClusterConfig
@@ -19,10 +19,10 @@ _SERVICES = {"ecr": ("ecr.api", "ecr.dkr")}
 
 
 def interface_services(config: ClusterConfig) -> dict[str, list[str]]:
-    """Endpoint service -> the actions that nodes call through it."""
+    """Endpoint service -> the actions that are called through it."""
     return {
         service: actions
-        for prefix, actions in called_actions(sessions=config.access.ssm, tags=bool(config.tags)).items()
+        for prefix, actions in called_actions(config).items()
         if prefix not in GATEWAY_SERVICES
         for service in _SERVICES.get(prefix, (prefix,))
     }
@@ -49,11 +49,13 @@ def add_interfaces(template: Template, config: ClusterConfig, network: Network, 
 
 def add_gateways(template: Template, config: ClusterConfig, vpc_id: VpcId, route_tables: RouteTableIds) -> None:
     """One for each service, also where the interface endpoints are central: no route leads to those of another VPC."""
-    called = called_actions(sessions=config.access.ssm, tags=bool(config.tags))
+    called = called_actions(config)
     for service in GATEWAY_SERVICES:
         statements = [_own_account(called[service], "aws:PrincipalAccount", "aws:ResourceAccount")]
         if service == "s3":
             statements.append(_image_layers())
+            if config.lifecycle.function_in_vpc:
+                statements.append(_answers_to_cloudformation())
         template.add_resource(
             VPCEndpoint(
                 f"{logical_id(service)}Endpoint",
@@ -90,4 +92,19 @@ def _image_layers() -> Statement:
         Principal=AWSPrincipal("*"),
         Action=[s3.GetObject],
         Resource=[Sub("arn:${AWS::Partition}:s3:::prod-${AWS::Region}-starport-layer-bucket/*")],
+    )
+
+
+def _answers_to_cloudformation() -> Statement:
+    """The function answers custom resources by signed requests of CloudFormation's, to a bucket that is its own.
+
+    Its name has the region without hyphens (CloudFormation guide, "VPC endpoints").
+    """
+    bucket = "arn:${AWS::Partition}:s3:::cloudformation-custom-resource-response-${Place}/*"
+    return Statement(
+        Sid="AnswersToCloudFormation",
+        Effect=Allow,
+        Principal=AWSPrincipal("*"),
+        Action=[s3.PutObject],
+        Resource=[Sub(bucket, Place=Join("", Split("-", Region)))],
     )

@@ -30,6 +30,7 @@ BALANCER = "Balancer"
 CONTROL_PLANE = "ControlPlane"
 WORKER = "Worker"
 ENDPOINTS = "Endpoints"
+FUNCTION = "Function"
 # What descriptions of rules call the groups, and the traffic. Nothing in a description hangs on the
 # configuration: EC2 would replace a group for another one. Up to 255 letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*
 # (EC2 API reference, CreateSecurityGroup and IpRange).
@@ -38,6 +39,7 @@ _SPOKEN = {
     CONTROL_PLANE: "control-plane nodes",
     WORKER: "workers",
     ENDPOINTS: "VPC endpoints",
+    FUNCTION: "the reconcile function",
 }
 _PURPOSES = {
     "etcd": "etcd",
@@ -90,7 +92,8 @@ def matrix(config: ClusterConfig) -> list[Flow]:
                 Flow(source, target, "icmp", 8, 0, "ping"),
             ]
     if config.network.endpoints == "create":
-        flows += [Flow(node, ENDPOINTS, "tcp", _HTTPS, _HTTPS, "aws") for node in nodes]
+        callers = (*nodes, FUNCTION) if config.lifecycle.function_in_vpc else nodes
+        flows += [Flow(caller, ENDPOINTS, "tcp", _HTTPS, _HTTPS, "aws") for caller in callers]
     return flows
 
 
@@ -101,10 +104,17 @@ class Groups:
     worker: SecurityGroup
     # None where the endpoints are given.
     endpoints: SecurityGroup | None
+    # None where the function is outside the VPC.
+    function: SecurityGroup | None
 
     def named(self) -> dict[str, SecurityGroup]:
-        groups = {BALANCER: self.balancer, CONTROL_PLANE: self.control_plane, WORKER: self.worker}
-        return groups if self.endpoints is None else {**groups, ENDPOINTS: self.endpoints}
+        groups = {BALANCER: self.balancer, ENDPOINTS: self.endpoints, **self.callers()}
+        return {name: group for name, group in groups.items() if group is not None}
+
+    def callers(self) -> dict[str, SecurityGroup]:
+        """The groups of those who call AWS."""
+        callers = {CONTROL_PLANE: self.control_plane, WORKER: self.worker}
+        return callers if self.function is None else {**callers, FUNCTION: self.function}
 
 
 def add(template: Template, config: ClusterConfig, vpc_id: VpcId) -> Groups:
@@ -132,6 +142,7 @@ def add(template: Template, config: ClusterConfig, vpc_id: VpcId) -> Groups:
         group(CONTROL_PLANE, "Control-plane nodes of the Kubernetes cluster"),
         group(WORKER, "Workers of the Kubernetes cluster"),
         group(ENDPOINTS, "VPC endpoints of the Kubernetes cluster") if config.network.endpoints == "create" else None,
+        group(FUNCTION, "Reconcile function of the Kubernetes cluster") if config.lifecycle.function_in_vpc else None,
     )
 
 
@@ -180,7 +191,7 @@ def add_client_rules(template: Template, balancer: SecurityGroup, cidrs: CidrBlo
 
 
 def add_gateway_rules(template: Template, groups: Groups, s3: PrefixListId, dynamodb: PrefixListId) -> None:
-    """Nodes reach S3 and DynamoDB, whose gateway endpoints keep the services' public addresses.
+    """Those who call AWS reach S3 and DynamoDB, whose gateway endpoints keep the services' public addresses.
 
     With the region's prefix lists the rule names exactly those addresses. Without them it is 443 to anywhere, which
     still leads nowhere but to the gateway endpoints, since the subnets have no other route out.
@@ -189,7 +200,7 @@ def add_gateway_rules(template: Template, groups: Groups, s3: PrefixListId, dyna
     has_dynamodb = template.add_condition("HasDynamodbPrefixList", Not(Equals(dynamodb, "")))
     template.add_condition("HasPrefixLists", And(Condition(has_s3), Condition(has_dynamodb)))
     missing = template.add_condition("LacksPrefixList", Not(Condition("HasPrefixLists")))
-    for name, group in ((CONTROL_PLANE, groups.control_plane), (WORKER, groups.worker)):
+    for name, group in groups.callers().items():
         for service, spoken, condition, prefix_list in (
             ("S3", "S3", has_s3, s3),
             ("Dynamodb", "DynamoDB", has_dynamodb, dynamodb),
@@ -205,11 +216,11 @@ def add_gateway_rules(template: Template, groups: Groups, s3: PrefixListId, dyna
 
 
 def add_central_endpoint_rules(template: Template, groups: Groups, cidrs: CidrBlocks) -> None:
-    """Nodes reach interface endpoints that stand in another VPC, by the addresses in EndpointCidrs."""
+    """Those who call AWS reach interface endpoints that stand in another VPC, by the addresses in EndpointCidrs."""
     for index in range(MAX_ENDPOINT_CIDRS):
         cidr = cidrs.entry(index, MAX_ENDPOINT_CIDRS)
         condition = template.add_condition(f"HasEndpoints{index}", Not(Equals(cidr, "")))
-        for name, group in ((CONTROL_PLANE, groups.control_plane), (WORKER, groups.worker)):
+        for name, group in groups.callers().items():
             rule = _https_egress(f"{name}ToCentralEndpoints{index}", group, "HTTPS to central interface endpoints")
             rule.CidrIp = cidr
             rule.Condition = condition

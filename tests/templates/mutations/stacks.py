@@ -9,6 +9,30 @@ _ISSUER = "services/Resources/OidcIssuercb1c068562cf2c97/Properties"
 _ELSEWHERE = {"Fn::ImportValue": "elsewhere"}
 
 MUTATIONS = [
+    # the function
+    Mutation(
+        "the_function_is_in_the_vpc_exactly_where_the_configuration_says_so",
+        "lifecycle/Resources/Reconcile/Properties/VpcConfig",
+        GONE,
+        "govcloud",
+    ),
+    Mutation(
+        "the_function_is_in_the_vpc_exactly_where_the_configuration_says_so",
+        "lifecycle/Resources/Reconcile/Properties/VpcConfig",
+        {"SubnetIds": [], "SecurityGroupIds": []},
+    ),
+    Mutation(
+        "the_function_is_in_the_vpc_exactly_where_the_configuration_says_so",
+        "iam/Resources/FunctionPolicy/Properties/PolicyDocument/Statement/AttachToVpc/Action/0",
+        GONE,
+        "govcloud",
+    ),
+    Mutation(
+        "the_role_of_a_function_in_the_vpc_outlives_the_network",
+        "lifecycle/Resources/FunctionPolicy/Properties/PolicyDocument/Statement/WriteRows/Action/-",
+        "ec2:DeleteNetworkInterface",
+        "govcloud",
+    ),
     # stacks
     Mutation("the_root_nests_every_layer_by_a_relative_path_and_tags_it", "root/Resources/Iam/Properties/Tags", []),
     Mutation(

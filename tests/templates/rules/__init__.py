@@ -6,6 +6,7 @@ from __future__ import annotations
 from tests.templates.rules import (  # noqa: F401
     encryption,
     endpoints,
+    function,
     groups,
     identities,
     limits,

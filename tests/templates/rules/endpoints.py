@@ -20,6 +20,7 @@ SERVICES = {
     "dynamodb": ["dynamodb"],
     "ec2": ["ec2"],
     "ecr": ["ecr.api", "ecr.dkr"],
+    "elasticloadbalancing": ["elasticloadbalancing"],
     "kms": ["kms"],
     "logs": ["logs"],
     "s3": ["s3"],
@@ -28,8 +29,15 @@ SERVICES = {
     "sts": ["sts"],
 }
 GATEWAYS = {"dynamodb", "s3"}
+# What Lambda calls by the function's role, from its side of the network.
+BY_LAMBDA = {"AttachToVpc", "ListStreams", "ReadStream", "ReportFailure", "UseKey", "WriteLogs"}
 # What must pass a gateway without being ours: ECR keeps image layers in a bucket of its own account.
 LAYER_BUCKET = "arn:${AWS::Partition}:s3:::prod-${AWS::Region}-starport-layer-bucket/*"
+# And a function in the VPC answers CloudFormation by requests that this has signed.
+ANSWERS = (
+    "arn:${AWS::Partition}:s3:::cloudformation-custom-resource-response-${Place}/*",
+    {"Place": {"Fn::Join": ["", {"Fn::Split": ["-", {"Ref": "AWS::Region"}]}]}},
+)
 
 
 def called_actions(cluster: Cluster) -> dict[str, set[str]]:
@@ -38,7 +46,10 @@ def called_actions(cluster: Cluster) -> dict[str, set[str]]:
     Not those that DynamoDB, S3 and SSM call on a node's behalf, from their side.
     """
     called: dict[str, set[str]] = {}
-    for statement in cluster.role_statements(*IN_VPC):
+    statements = cluster.role_statements(*IN_VPC)
+    if cluster.config.lifecycle.function_in_vpc:
+        statements += [each for each in cluster.role_statements("FunctionRole") if each.body["Sid"] not in BY_LAMBDA]
+    for statement in statements:
         for action in statement.actions:
             if action.startswith("kms:") and statement.condition("StringEquals", "kms:ViaService"):
                 continue
@@ -100,13 +111,14 @@ def an_endpoints_policy_lets_exactly_the_nodes_calls_pass(cluster: Cluster) -> I
     called = called_actions(cluster)
     for endpoint in cluster.resources("AWS::EC2::VPCEndpoint"):
         statements = endpoint.properties["PolicyDocument"]["Statement"]
-        ours = [statement for statement in statements if not _is_layers(statement)]
+        ours = [statement for statement in statements if not _is_a_strangers(statement)]
         allowed = {action for statement in ours for action in statement["Action"]}
         prefix = next(prefix for prefix, services in SERVICES.items() if _service(endpoint) in services)
         if allowed != called.get(prefix, set()):
             yield f"{endpoint}: differs from what nodes call by {sorted(allowed ^ called.get(prefix, set()))}"
-        if _service(endpoint) == "s3" and len(ours) == len(statements):
-            yield f"{endpoint}: ECR's image layers do not pass"
+        strangers = 1 + cluster.config.lifecycle.function_in_vpc if _service(endpoint) == "s3" else 0
+        if len(ours) + strangers != len(statements):
+            yield f"{endpoint}: {len(statements) - len(ours)} statements are about others, not {strangers}"
 
 
 @rule
@@ -118,7 +130,7 @@ def an_endpoint_serves_this_account_only(cluster: Cluster) -> Iterator[str]:
         if _service(endpoint) in GATEWAYS:
             wanted["aws:ResourceAccount"] = own
         for statement in endpoint.properties["PolicyDocument"]["Statement"]:
-            if not _is_layers(statement) and statement.get("Condition") != {"StringEquals": wanted}:
+            if not _is_a_strangers(statement) and statement.get("Condition") != {"StringEquals": wanted}:
                 yield f"{endpoint}, statement {statement.get('Sid')}: {statement.get('Condition')}"
 
 
@@ -126,5 +138,10 @@ def _service(endpoint: Resource) -> str:
     return str(endpoint.properties["ServiceName"]["Fn::Sub"]).partition("${AWS::Region}.")[2]
 
 
-def _is_layers(statement: dict[str, Any]) -> bool:
-    return bool(statement["Action"] == ["s3:GetObject"] and statement["Resource"] == [{"Fn::Sub": LAYER_BUCKET}])
+def _is_a_strangers(statement: dict[str, Any]) -> bool:
+    """Whether it is about ECR's image layers, or about answers to CloudFormation."""
+    allowed = (statement["Action"], statement["Resource"])
+    return allowed in (
+        (["s3:GetObject"], [{"Fn::Sub": LAYER_BUCKET}]),
+        (["s3:PutObject"], [{"Fn::Sub": list(ANSWERS)}]),
+    )

@@ -23,9 +23,11 @@ WAYS_OUT = {
     "AWS::EC2::VPCPeeringConnection",
     "AWS::EC2::VPNGateway",
 }
-# The one rule that names every address, per group of nodes, and the condition without which it does not exist. It
-# leads nowhere but to the gateway endpoints, whose services keep public addresses.
-EGRESS_TO_ANYWHERE = {"ControlPlaneToGateways": "LacksPrefixList", "WorkerToGateways": "LacksPrefixList"}
+# The one rule that names every address, per group of those who call AWS, and the condition without which it does not
+# exist. It leads nowhere but to the gateway endpoints, whose services keep public addresses.
+EGRESS_TO_ANYWHERE = dict.fromkeys(
+    ("ControlPlaneToGateways", "FunctionToGateways", "WorkerToGateways"), "LacksPrefixList"
+)
 # EC2 puts a rule that lets everything out into a group that is made without any; this one lets nothing out.
 NOTHING_OUT = ("icmp", 252, 86, "255.255.255.255/32")
 

@@ -67,7 +67,7 @@ def any_resource_is_allowed_for_a_reason_only(cluster: Cluster) -> Iterator[str]
     reasoned = {
         (f"{grant.role.value}Role", grant.sid): sorted(str(action.JSONrepr()) for action in grant.actions)
         for grant in GRANTS
-        if grant.on is On.ANY and grant.reason
+        if grant.on in (On.ANY, On.NETWORK_INTERFACES) and grant.reason
     }
     for statement in cluster.statements():
         resource = statement.resource

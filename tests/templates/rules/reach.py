@@ -60,20 +60,32 @@ ENDPOINTS = """
     ControlPlane  Endpoints     tcp       443        AWS services
     Worker        Endpoints     tcp       443        AWS services
 """
-# Rules to or from addresses instead of groups: the group, its side, the ports, what the address is.
-_NODES = ("ControlPlane", "Worker")
-BY_ADDRESS = {
-    *((f"{node}ToS3", node, "out", "tcp 443", "S3PrefixListId") for node in _NODES),
-    *((f"{node}ToDynamodb", node, "out", "tcp 443", "DynamoDbPrefixListId") for node in _NODES),
-    *((f"{node}ToGateways", node, "out", "tcp 443", "0.0.0.0/0") for node in _NODES),
-    *((f"BalancerFromClient{index}", "Balancer", "in", "tcp 6443", f"ApiClientCidrs {index}") for index in range(5)),
-    ("BalancerFromClientPrefixList", "Balancer", "in", "tcp 6443", "ApiClientPrefixListId"),
-}
-CENTRAL_ENDPOINTS = {
-    (f"{node}ToCentralEndpoints{index}", node, "out", "tcp 443", f"EndpointCidrs {index}")
-    for node in _NODES
-    for index in range(3)
-}
+# And the function is in the VPC.
+FUNCTION = """
+    from          to            protocol  ports      for
+    ------------  ------------  --------  ---------  ------------------------------------------------------
+    Function      Endpoints     tcp       443        AWS services
+"""
+
+
+def by_address(cluster: Cluster) -> set[tuple[str, str, str, str, str]]:
+    """Rules to or from addresses instead of groups: the name, the group, its side, the ports, what the address is."""
+    callers = _callers(cluster)
+    places = {"S3": "S3PrefixListId", "Dynamodb": "DynamoDbPrefixListId", "Gateways": "0.0.0.0/0"}
+    if cluster.config.network.endpoints == "given":
+        places |= {f"CentralEndpoints{index}": f"EndpointCidrs {index}" for index in range(3)}
+    return {
+        *((f"{each}To{name}", each, "out", "tcp 443", place) for each in callers for name, place in places.items()),
+        *(
+            (f"BalancerFromClient{index}", "Balancer", "in", "tcp 6443", f"ApiClientCidrs {index}")
+            for index in range(5)
+        ),
+        ("BalancerFromClientPrefixList", "Balancer", "in", "tcp 6443", "ApiClientPrefixListId"),
+    }
+
+
+def _callers(cluster: Cluster) -> list[str]:
+    return ["ControlPlane", "Worker", *(["Function"] if cluster.config.lifecycle.function_in_vpc else [])]
 
 
 class Flow(NamedTuple):
@@ -91,7 +103,8 @@ def table(text: str) -> list[Flow]:
 @rule
 def the_groups_reach_each_other_as_the_matrix_says(cluster: Cluster) -> Iterator[str]:
     wanted = table(MATRIX) + table(TUNNELS[cluster.config.network.encryption])
-    wanted += table(ENDPOINTS) if cluster.config.network.endpoints == "create" else []
+    if cluster.config.network.endpoints == "create":
+        wanted += table(ENDPOINTS) + (table(FUNCTION) if cluster.config.lifecycle.function_in_vpc else [])
     for side, kind, own, other in (
         ("ingress", "AWS::EC2::SecurityGroupIngress", "target", "SourceSecurityGroupId"),
         ("egress", "AWS::EC2::SecurityGroupEgress", "source", "DestinationSecurityGroupId"),
@@ -112,8 +125,7 @@ def the_groups_reach_each_other_as_the_matrix_says(cluster: Cluster) -> Iterator
 
 @rule
 def only_the_named_rules_are_by_address(cluster: Cluster) -> Iterator[str]:
-    wanted = BY_ADDRESS | (CENTRAL_ENDPOINTS if cluster.config.network.endpoints == "given" else set())
-    wanted |= _of_issuers(cluster)
+    wanted = by_address(cluster) | _of_issuers(cluster)
     actual = set()
     for entry in cluster.resources("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress"):
         if {"SourceSecurityGroupId", "DestinationSecurityGroupId"} & entry.properties.keys():
@@ -141,13 +153,15 @@ def a_rule_by_an_optional_address_exists_only_with_it(cluster: Cluster) -> Itera
     if cluster.config.network.endpoints == "given":
         given |= {f"HasEndpoints{index}": _is_given("EndpointCidrs", index, 3) for index in range(3)}
         by_place |= {
-            f"{node}ToCentralEndpoints{index}": f"HasEndpoints{index}" for node in _NODES for index in range(3)
+            f"{node}ToCentralEndpoints{index}": f"HasEndpoints{index}"
+            for node in _callers(cluster)
+            for index in range(3)
         }
     for name, expression in given.items():
         if conditions.get(name) != expression:
             yield f"network: the condition {name} is {conditions.get(name)}"
     wanted = {"S3": "HasS3PrefixList", "Dynamodb": "HasDynamodbPrefixList", "Gateways": "LacksPrefixList"}
-    by_place |= {f"{node}To{target}": condition for node in _NODES for target, condition in wanted.items()}
+    by_place |= {f"{node}To{target}": condition for node in _callers(cluster) for target, condition in wanted.items()}
     for name, condition in by_place.items():
         entry = cluster.resource("network", name)
         if entry.body.get("Condition") != condition:

@@ -24,14 +24,16 @@ _EC2_TEXT = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{1,255}")
 # Rules say these words alone, whatever the configuration says.
 _RULE = re.compile(
     r"(etcd|Kubernetes API|kubelet API|WireGuard|VXLAN|Cilium health checks|ICMP echo requests|HTTPS) (from|to) "
-    r"(the load balancer|control-plane nodes|workers|VPC endpoints|central interface endpoints|outside the cluster|"
-    r"(S3|DynamoDB) through its gateway endpoint|S3 and DynamoDB, where a prefix list is not given|OIDC token issuers)"
+    r"(the load balancer|control-plane nodes|workers|VPC endpoints|the reconcile function|central interface endpoints|"
+    r"outside the cluster|(S3|DynamoDB) through its gateway endpoint|"
+    r"S3 and DynamoDB, where a prefix list is not given|OIDC token issuers)"
 )
 # For another one EC2 replaces the group: these never change, whatever the configuration says.
 _GROUPS = {
     "BalancerGroup": "Load balancer of the Kubernetes API",
     "ControlPlaneGroup": "Control-plane nodes of the Kubernetes cluster",
     "EndpointsGroup": "VPC endpoints of the Kubernetes cluster",
+    "FunctionGroup": "Reconcile function of the Kubernetes cluster",
     "WorkerGroup": "Workers of the Kubernetes cluster",
 }
 

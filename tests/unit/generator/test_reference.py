@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from generator.config.model import ClusterConfig
+from generator.config.model import ClusterConfig, Lifecycle
 from generator.layers.network.security_groups import matrix
 from generator.permissions import GRANTS
 from generator.reference import permissions_table, ports_table
@@ -48,7 +48,11 @@ def test_what_narrows_a_statement_stands_beside_it() -> None:
 
 def test_every_flow_is_a_row_and_so_are_clients_and_the_gateways() -> None:
     rows = cells(ports_table())
-    flows = {(each.source, each.target, each.protocol, each.purpose) for each in matrix(ClusterConfig())}
+    config = ClusterConfig(lifecycle=Lifecycle(function_in_vpc=True))
+    suffix = {"Function": " (with `lifecycle.functionInVpc`)"}
+    flows = {
+        (each.source, each.target, each.protocol, each.purpose + suffix.get(each.source, "")) for each in matrix(config)
+    }
     gateways = [row for row in rows if row[1].startswith("`")]
     clients = [row for row in rows if row[0].startswith("`ApiClient")]
     between = [row for row in rows if row not in [*gateways, *clients]]
@@ -57,5 +61,5 @@ def test_every_flow_is_a_row_and_so_are_clients_and_the_gateways() -> None:
     assert ["ControlPlane", "ControlPlane", "tcp", "2379-2380", "etcd"] in rows
     # What is open to any address stands there, too.
     assert {(row[0], row[1], row[3]) for row in gateways} >= {
-        (node, "`0.0.0.0/0`", "443") for node in ("ControlPlane", "Worker")
+        (caller, "`0.0.0.0/0`", "443") for caller in ("ControlPlane", "Function", "Worker")
     }

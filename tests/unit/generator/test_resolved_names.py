@@ -16,7 +16,7 @@ from troposphere import Sub
 
 from coordination.names import URL_SUFFIXES
 from generator.config import ClusterConfig
-from generator.config.model import Network
+from generator.config.model import Access, Lifecycle, Network
 from generator.layers.network.resolved_names import allowed, reverse_names
 from generator.policies import called_actions
 from rehearsal.machines.network.dns.firewall import domain_names
@@ -50,9 +50,14 @@ def test_each_service_that_a_node_calls_has_a_name_that_is_answered(region: str)
     session: Any = boto3.Session(region_name=region, aws_access_key_id="a", aws_secret_access_key="b")
     suffix = URL_SUFFIXES[session.get_partition_for_region(region)]
     names = domain_names(tuple(each.replace("${AWS::URLSuffix}", suffix) for each in texts(ClusterConfig())))
+    everything = ClusterConfig(access=Access(ssm=True), lifecycle=Lifecycle(function_in_vpc=True))
     # The SDK has no client of the messages of Session Manager.
-    called = [service for service in called_actions(sessions=True, tags=True) if service != "ssmmessages"]
-    asked = [str(urlsplit(session.client(service).meta.endpoint_url).hostname) for service in called]
+    called = [service for service in called_actions(everything) if service != "ssmmessages"]
+    names_of_clients = {"elasticloadbalancing": "elbv2"}
+    asked = [
+        str(urlsplit(session.client(names_of_clients.get(service, service)).meta.endpoint_url).hostname)
+        for service in called
+    ]
     asked.append(f"ssmmessages.{region}.{suffix}")
     assert len(asked) > 5
     assert [each for each in asked if each not in names] == []

@@ -25,6 +25,7 @@ DEFAULTS: dict[str, Any] = {
     "MemorySize": 128,
     "Timeout": 3,
     "TracingConfig": {"Mode": "PassThrough"},
+    "VpcConfig": {"SecurityGroupIds": [], "SubnetIds": []},
 }
 """What a setting goes back to when the template no longer names it (API reference of CreateFunction)."""
 
