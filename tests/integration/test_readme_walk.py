@@ -36,10 +36,13 @@ BEGIN, DESCRIBE, SET, ASK, DEPLOY, USE, CHANGE, DELETE = 0, 1, 2, 3, 4, 5, 6, 9
 
 UNWALKED = {
     "cloudformation:GetTemplateSummary": "of a stack whose description does not say what it is",
+    "cloudformation:ListStackResources": "groups of Capacity Reservations",
     "cloudformation:RollbackStack": "make rollback",
     "cloudformation:TagResource": "the commit, which this copy of the files does not know, and TAGS=",
     "iam:GetUser": "users that parameters list",
     "resource-groups:GetGroup": "host resource groups",
+    "resource-groups:GetGroupConfiguration": "groups of Capacity Reservations",
+    "resource-groups:ListGroupResources": "groups of Capacity Reservations",
     "s3:DeleteObject": "a bucket with backups",
     "s3:DeleteObjectVersion": "a bucket with backups",
     "ssm:DeleteParameters": "what nodes have written",

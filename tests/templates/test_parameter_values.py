@@ -105,7 +105,9 @@ _OF_RANGES = ("Cidr", "Cidrs")
 
 
 def kind(name: str) -> str:
-    """The row of a parameter: the names of pools and host groups are a user's."""
+    """The row of a parameter: the names of pools and of resource groups are a user's."""
+    if name.startswith("CapacityReservationGroup"):
+        return "HostResourceGroup"
     for each in ("InstanceType", "PrefixListId", "HostResourceGroup", "LicenseConfiguration"):
         if name.endswith(each) or (name.startswith(each) and name.endswith("Arn")):
             return each
