@@ -35,8 +35,8 @@ _OF_A_CLUSTER = {"Null": {f"aws:ResourceTag/{CLUSTER_TAG}": "false"}}
 COMMANDS: Mapping[str, str] = {
     "preflight": """cloudformation:DescribeStacks cloudformation:ListStackResources ec2:Describe*
         elasticloadbalancing:Describe* iam:GetPolicy iam:GetRole iam:GetUser kms:DescribeKey resource-groups:GetGroup
-        resource-groups:GetGroupConfiguration resource-groups:ListGroupResources route53:GetHostedZone route53:ListResourceRecordSets
-        servicequotas:ListAWSDefaultServiceQuotas servicequotas:ListServiceQuotas tag:GetResources""",
+        resource-groups:GetGroupConfiguration resource-groups:ListGroupResources route53:GetHostedZone
+        route53:ListResourceRecordSets servicequotas:ListAWSDefaultServiceQuotas servicequotas:ListServiceQuotas tag:GetResources""",
     "package": "cloudformation:DescribeStacks s3:GetObject s3:GetObjectVersion s3:PutObject",
     "deploy": """autoscaling:Describe* cloudformation:CreateChangeSet cloudformation:CreateStack
         cloudformation:DeleteChangeSet cloudformation:DescribeChangeSet cloudformation:DescribeStackEvents
