@@ -93,7 +93,10 @@ def test_another_physical_id_is_a_replacement_and_the_old_one_is_deleted(stacks:
     stack_id = stacks.describe(name)["StackId"]
     stacks.update(name, template({"A": custom(function_arn, Name="new")}))
     assert stacks.resource(name, "A")["PhysicalResourceId"] == "made-new"
-    deleted = [each for each in events(stacks, "Delete") if each["StackId"] == stack_id]
+    # The function's log is written after its answer has come.
+    deleted = eventually(
+        lambda: [each for each in events(stacks, "Delete") if each["StackId"] == stack_id], "the function was asked"
+    )
     assert [(each["PhysicalResourceId"], each["ResourceProperties"]["Name"]) for each in deleted] == [
         ("made-old", "old")
     ]
