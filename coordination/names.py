@@ -201,7 +201,7 @@ def own_access_items(user_id: str, principal_arn: str) -> str:
     """What the keys of a person's requests for access begin with: IAM lets nobody write one with another beginning.
 
     `user_id` and `principal_arn` are IAM's `aws:userid` and `aws:PrincipalArn`. Of the latter a path may hold `#`:
-    such a principal is in no list (generator/root_parameters.py), and its keys are malformed.
+    such a principal is in no list (generator/root_parameters/), and its keys are malformed.
     """
     return f"{ACCESS_ITEM_PREFIX}{user_id}#{principal_arn}#"
 
