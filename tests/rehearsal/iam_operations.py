@@ -79,6 +79,7 @@ OPERATIONS: list[tuple[str, str, dict[str, Any], str, str]] = [
         f"arn:aws:elasticloadbalancing:{ACCOUNT}:targetgroup/t/1",
     ),
     ("cloudformation", "describe_stacks", {}, "cloudformation:DescribeStacks", "*"),
+    ("resourcegroupstaggingapi", "get_resources", {}, "tag:GetResources", "*"),
     (
         "cloudformation",
         "describe_stacks",
