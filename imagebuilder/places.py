@@ -24,6 +24,8 @@ AUTOSCALER_CREDENTIALS = "/run/holdfast/autoscaler/credentials"
 """Of its role in AWS: a file of AWS's SDKs, which the agents of control planes write for it."""
 AUTOSCALER_UID = 65534
 """The user that the autoscaler runs as, and alone reads them."""
+SOURCE_FOLDER = "/var/lib/holdfast-build"
+"""Of this project's sources while an image is built; not in the finished image."""
 UNIT_FOLDER = "/etc/systemd/system"
 BOOT_UNIT = "holdfast-boot.service"
 AGENT_UNIT = "holdfast-agent.service"

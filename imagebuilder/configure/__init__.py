@@ -5,7 +5,7 @@ computer's own files. What needs a package manager, a running system or a networ
 """
 
 from imagebuilder.configure.settings import CgroupDriver, Settings
-from imagebuilder.configure.steps import entries
+from imagebuilder.configure.steps import STEPS, entries
 from imagebuilder.configure.tree import Entry, File, Folder, Link, write
 
-__all__ = ["CgroupDriver", "Entry", "File", "Folder", "Link", "Settings", "entries", "write"]
+__all__ = ["STEPS", "CgroupDriver", "Entry", "File", "Folder", "Link", "Settings", "entries", "write"]

@@ -1,4 +1,5 @@
-"""`python -m imagebuilder.configure --root DIR --sandbox-image NAME`: write the configuration of a machine image."""
+"""`python -m imagebuilder.configure --root DIR --sandbox-image NAME [--step NAME …]`: write the configuration of a
+machine image, or a part of it."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from imagebuilder.configure import CgroupDriver, Settings, entries, write
+from imagebuilder.configure import STEPS, CgroupDriver, Settings, entries, write
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,9 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--cgroup-driver", choices=drivers, default="systemd", help="of kubelet and containerd (default: %(default)s)"
     )
     parser.add_argument("--restrict-oom-score", action="store_true", help="for machines without CAP_SYS_RESOURCE")
+    parser.add_argument("--bridge-network", metavar="RANGE", help="for machines without an installed network")
+    parser.add_argument("--step", action="append", choices=STEPS, help="only this one; may be repeated")
     options = parser.parse_args(arguments)
-    settings = Settings(options.sandbox_image, options.cgroup_driver, options.restrict_oom_score)
-    made = entries(settings)
+    settings = Settings(
+        options.sandbox_image, options.cgroup_driver, options.restrict_oom_score, options.bridge_network
+    )
+    made = entries(settings, options.step or tuple(STEPS))
     try:
         write(options.root, made)
     except OSError as error:

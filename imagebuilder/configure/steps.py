@@ -1,6 +1,8 @@
-"""All configure steps of a machine image, one after the other."""
+"""All configure steps of a machine image, by name, one after the other."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
 
 from imagebuilder import places
 from imagebuilder.configure import bridge, containerd, kernel, kubelet, metadata, node, sessions
@@ -8,21 +10,37 @@ from imagebuilder.configure.settings import Settings
 from imagebuilder.configure.tree import Entry, Folder
 
 
-def entries(settings: Settings) -> dict[str, Entry]:
-    """Everything that configuration writes, by its absolute path in the image."""
+def _network(settings: Settings) -> dict[str, Entry]:
     return {
-        **containerd.entries(settings),
-        **kubelet.entries(),
-        **kernel.entries(),
-        **metadata.entries(),
-        **node.entries(),
-        **sessions.entries(),
-        # The node program writes join secrets here.
-        places.SETTINGS_FOLDER: Folder(0o700),
-        places.NODE_PROGRAM_FOLDER: Folder(),
-        places.LIBRARY_FOLDER: Folder(),
         places.PLUGIN_FOLDER: Folder(),
         # On EC2 with no configuration in it: the network that is installed in the cluster brings its own.
         places.NETWORK_FOLDER: Folder(),
         **(bridge.entries(settings.bridge_network) if settings.bridge_network else {}),
     }
+
+
+def _node(_: Settings) -> dict[str, Entry]:
+    return {
+        **node.entries(),
+        # The node program writes join secrets here.
+        places.SETTINGS_FOLDER: Folder(0o700),
+        places.NODE_PROGRAM_FOLDER: Folder(),
+        places.LIBRARY_FOLDER: Folder(),
+    }
+
+
+STEPS: Mapping[str, Callable[[Settings], dict[str, Entry]]] = {
+    "containerd": containerd.entries,
+    "kubelet": lambda _: kubelet.entries(),
+    "kernel": lambda _: kernel.entries(),
+    "metadata": lambda _: metadata.entries(),
+    "network": _network,
+    "node": _node,
+    "sessions": lambda _: sessions.entries(),
+}
+"""What each writes. No two write the same path."""
+
+
+def entries(settings: Settings, names: Collection[str] = tuple(STEPS)) -> dict[str, Entry]:
+    """Everything that the named steps write, by its absolute path in the image. KeyError for an unknown one."""
+    return {path: entry for name in names for path, entry in STEPS[name](settings).items()}
