@@ -173,6 +173,17 @@ bench: $(CHECK) ## Measure generation, `make local` and sizes; replacements and 
 
 ##@ Local AWS
 ##= KEEP=1 ## Leave it running until Ctrl-C
+# the machine image
+
+.PHONY: image-lock
+image-lock: $(CHECK) ## Fetch the checksums of all that images are made of into imagebuilder/versions.json (MIRROR=https://…, WHOLE=1: fetch and hash the files, too)
+	@$(check_python) -m imagebuilder.locking $(if $(MIRROR),--mirror '$(MIRROR)') $(if $(WHOLE),--whole)
+
+.PHONY: mirror-list
+mirror-list: $(CHECK) ## Print every file, container image and wheel of images with source, digest and size (JSON=1)
+	@$(check_python) -m imagebuilder.mirror $(if $(JSON),--json)
+
+# the local AWS
 
 .PHONY: local
 local: $(CHECK) ## Deploy CONFIG to an AWS that runs on this machine, then delete it

@@ -1,26 +1,28 @@
 """The versions of everything in a machine image, read from versions.json: the one file that names them.
 
-The image pipeline and the rehearsal read the same file, so that what was rehearsed is what an image holds. The pause
-image has no version here: kubeadm names it.
+The image pipeline and the rehearsal read the same file, so that what was rehearsed is what an image holds.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from imagebuilder import locks
+from imagebuilder.fields import VersionsError, table, text
+from imagebuilder.locks import FileSource, ImageSource
+
+__all__ = ["VERSIONS_FILE", "Release", "Versions", "VersionsError", "read"]
+
 VERSIONS_FILE = Path(__file__).with_name("versions.json")
 
 _MINOR = re.compile(r"1\.(\d+)")
-_VERSION = re.compile(r"v\d+\.\d+\.\d+")
-_RUNTIME = ("containerd", "runc", "cni_plugins", "coredns", "cilium")
-
-
-class VersionsError(ValueError):
-    """The file of versions holds something that cannot be used; the message is one line that names the field."""
+_VERSION = r"v\d+\.\d+\.\d+"
+_RUNTIME = ("containerd", "runc", "cni_plugins", "cilium", "syft")
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,15 @@ class Release:
     """As `v1.37.2`."""
     etcd: str
     """The version of etcd that this minor's kubeadm runs, as `v3.7.0`."""
+    etcd_image: str
+    """The tag of the image with that version, as `3.7.0-0`; kubeadm names this and the next two."""
+    coredns: str
+    pause: str
+    """As `3.10.2`."""
     cluster_autoscaler: str
     """Of the same minor: the autoscaler simulates that minor's scheduler."""
+    ecr_credential_provider: str
+    """Of the same minor."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +56,27 @@ class Versions:
     runc: str
     """Of the image; a rehearsal takes the computer's own runc, for building one needs a C compiler."""
     cni_plugins: str
-    coredns: str
     cilium: str
     """Of the image; a rehearsal's pods have a bridge."""
+    syft: str
+    """Writes the SBOM of an image while it is built, and is not in it."""
+    files: Mapping[str, FileSource]
+    images: Mapping[str, ImageSource]
 
     @property
     def newest(self) -> Release:
         """The release that new clusters start with."""
         return self.releases[0]
+
+    @property
+    def coredns(self) -> str:
+        """The version that rehearsals build, for the images of all releases."""
+        return self.newest.coredns
+
+    def former(self, release: Release) -> Release | None:
+        """The release of the minor below, from which a cluster is updated to this one; None for the oldest."""
+        place = self.releases.index(release)
+        return self.releases[place + 1] if place + 1 < len(self.releases) else None
 
     def release(self, minor: str) -> Release:
         """The release of a minor such as `1.37`. VersionsError when images of it are not made."""
@@ -71,9 +93,13 @@ def read(path: Path = VERSIONS_FILE) -> Versions:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise VersionsError(f"{path.name}: no JSON: {error}") from error
-    _fields(path.name, raw, {"kubernetes", *_RUNTIME})
-    releases = _releases(raw["kubernetes"])
-    return Versions(releases, **{name: _version(name, raw[name]) for name in _RUNTIME})
+    fields = table(path.name, raw, every=("kubernetes", *_RUNTIME, "files", "images"))
+    return Versions(
+        _releases(fields["kubernetes"]),
+        **{name: _version(name, fields[name]) for name in _RUNTIME},
+        files=locks.files("files", fields["files"]),
+        images=locks.images("images", fields["images"]),
+    )
 
 
 def _releases(raw: Any) -> tuple[Release, ...]:
@@ -86,16 +112,24 @@ def _releases(raw: Any) -> tuple[Release, ...]:
     return tuple(found)
 
 
-def _release(minor: str, fields: Any) -> Release:
+_OF_THE_MINOR = ("version", "cluster_autoscaler", "ecr_credential_provider")
+_OF_KUBEADM = ("etcd", "etcd_image", "coredns", "pause")
+
+
+def _release(minor: str, raw: Any) -> Release:
     name = f"kubernetes.{minor}"
     if not _MINOR.fullmatch(minor):
         raise VersionsError(f"{name}: {minor!r} is no minor; allowed: one such as 1.37")
-    _fields(name, fields, {"version", "etcd", "cluster_autoscaler"})
+    fields = table(name, raw, every=(*_OF_THE_MINOR, *_OF_KUBEADM))
+    etcd = _version(f"{name}.etcd", fields["etcd"])
+    image = rf"{re.escape(etcd.removeprefix('v'))}-\d+"
     return Release(
         minor,
-        version=_version_of(minor, f"{name}.version", fields["version"]),
-        etcd=_version(f"{name}.etcd", fields["etcd"]),
-        cluster_autoscaler=_version_of(minor, f"{name}.cluster_autoscaler", fields["cluster_autoscaler"]),
+        **{each: _version_of(minor, f"{name}.{each}", fields[each]) for each in _OF_THE_MINOR},
+        etcd=etcd,
+        etcd_image=text(f"{name}.etcd_image", fields["etcd_image"], image, f"tag of etcd {etcd}; allowed: as 3.7.0-0"),
+        coredns=_version(f"{name}.coredns", fields["coredns"]),
+        pause=text(f"{name}.pause", fields["pause"], r"\d+\.\d+(\.\d+)?", "tag; allowed: one such as 3.10.2"),
     )
 
 
@@ -106,13 +140,5 @@ def _version_of(minor: str, name: str, raw: Any) -> str:
     return version
 
 
-def _fields(name: str, raw: Any, expected: set[str]) -> None:
-    if not isinstance(raw, dict) or set(raw) != expected:
-        given = sorted(raw) if isinstance(raw, dict) else repr(raw)
-        raise VersionsError(f"{name}: {given}; allowed: exactly the fields {sorted(expected)}")
-
-
 def _version(name: str, raw: Any) -> str:
-    if not isinstance(raw, str) or not _VERSION.fullmatch(raw):
-        raise VersionsError(f"{name}: {raw!r} is no version; allowed: one such as v1.2.3")
-    return raw
+    return text(name, raw, _VERSION, "version; allowed: one such as v1.2.3")

@@ -18,7 +18,7 @@ def component(release: Release, python: str, flags: Sequence[str]) -> Component:
     values = {
         "STEPS": " ".join(STEPS),
         "FLAGS": " ".join(flags),
-        "SANDBOX_IMAGE": "registry.k8s.io/pause:3.10.2",
+        "SANDBOX_IMAGE": f"registry.k8s.io/pause:{release.pause}",
         "PYTHON": python,
         "SOURCES": places.SOURCE_FOLDER,
     }

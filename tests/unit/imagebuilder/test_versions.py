@@ -25,7 +25,23 @@ def _minors(*minors: str) -> dict[str, dict[str, str]]:
 
 
 def _release(version: str, autoscaler: str) -> dict[str, str]:
-    return {"version": version, "etcd": "v3.7.0", "cluster_autoscaler": autoscaler}
+    of_kubeadm = {"etcd": "v3.7.0", "etcd_image": "3.7.0-0", "coredns": "v1.14.6", "pause": "3.10.2"}
+    return {"version": version, **of_kubeadm, "cluster_autoscaler": autoscaler, "ecr_credential_provider": version}
+
+
+def _kubectl(**changes: Any) -> dict[str, Any]:
+    """The file's fields of files, with those of one changed."""
+    files = json.loads(versions.VERSIONS_FILE.read_text(encoding="utf-8"))["files"]
+    return {"files": files | {"kubectl": files["kubectl"] | changes}}
+
+
+def _pause(**changes: Any) -> dict[str, Any]:
+    images = json.loads(versions.VERSIONS_FILE.read_text(encoding="utf-8"))["images"]
+    return {"images": images | {"pause": images["pause"] | changes}}
+
+
+def _locked(checksum: Any) -> dict[str, Any]:
+    return {"v1.37.2": {"x86_64": checksum, "arm64": None}}
 
 
 def test_two_adjacent_minors_can_be_rehearsed_the_newest_first() -> None:
@@ -44,7 +60,7 @@ def test_an_unknown_minor_is_refused_with_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"coredns": None}, r"versions\.json: .*; allowed: exactly the fields"),
+        ({"runc": None}, r"versions\.json: .*; allowed: exactly the fields"),
         ({"docker": "v1.2.3"}, r"versions\.json: .*'docker'.*; allowed: exactly the fields"),
         ({"runc": "1.5.2"}, r"runc: '1\.5\.2' is no version"),
         ({"runc": 1}, r"runc: 1 is no version"),
@@ -63,6 +79,29 @@ def test_an_unknown_minor_is_refused_with_the_known_ones() -> None:
         (
             {"kubernetes": {**_minors("1.37"), "1.36": _release("v1.36.3", "v1.37.0")}},
             r"kubernetes\.1\.36\.cluster_autoscaler: 'v1\.37\.0' is not of this minor",
+        ),
+        (
+            {"kubernetes": {**_minors("1.37"), "1.36": _release("v1.36.0", "v1.36.0") | {"etcd_image": "3.6.8-0"}}},
+            r"kubernetes\.1\.36\.etcd_image: '3\.6\.8-0' is no tag of etcd v3\.7\.0; allowed: as 3\.7\.0-0",
+        ),
+        (_kubectl(source="http://dl.k8s.io/{version}/{arch}/kubectl"), r"files\.kubectl\.source: .* begins with https"),
+        (_kubectl(source="https://dl.k8s.io/{minor}/{arch}/kubectl"), r"files\.kubectl\.source: .*; allowed in braces"),
+        (_kubectl(source="https://dl.k8s.io/{version}/kubectl"), r"files\.kubectl\.source: .*with {arch} in it"),
+        (
+            _kubectl(locked=_locked({"sha256": "a" * 63, "bytes": 1})),
+            r"files\.kubectl\.locked\.v1\.37\.2\.x86_64\.sha256: ",
+        ),
+        (
+            _kubectl(locked=_locked({"sha256": "a" * 64, "bytes": 0})),
+            r"files\.kubectl\.locked\.v1\.37\.2\.x86_64\.bytes: 0 ",
+        ),
+        (_kubectl(locked={"v1.37.2": {"x86_64": None}}), r"files\.kubectl\.locked\.v1\.37\.2: \['x86_64'\]; allowed"),
+        (_pause(repository="pause"), r"images\.pause\.repository: 'pause' is no repository"),
+        (
+            _pause(
+                locked={"3.10.2": {"index": "a" * 64, "x86_64": {"sha256": "b" * 64, "bytes": None}, "arm64": None}}
+            ),
+            r"images\.pause\.locked\.3\.10\.2: null for an architecture; allowed: all digests",
         ),
     ],
 )
