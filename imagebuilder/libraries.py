@@ -9,17 +9,29 @@ from pathlib import Path
 from imagebuilder.places import LIBRARY_FOLDER
 
 
-def install(root: Path, lock: Path, python: str = sys.executable) -> None:
+def install(root: Path, lock: Path, python: str = sys.executable, wheels: Path | None = None) -> None:
     """Install what `lock` names, with its hashes, into the image's library folder below `root`.
 
     `python` must have pip and be of the image's minor version, or its programs compile everything again at each start.
-    Its index is pip's own setting. Raises CalledProcessError, with what pip said in `stderr`.
+    They come from the folder `wheels`, or without one from the index that is pip's own setting. Raises
+    CalledProcessError, with what pip said in `stderr`.
     """
     target = root / LIBRARY_FOLDER.lstrip("/")
-    trusted = "--require-hashes --no-deps --only-binary=:all: --no-compile".split()
-    quiet = "--quiet --disable-pip-version-check --no-input".split()
-    _run([python, "-m", "pip", "install", *quiet, *trusted, "--target", str(target), "--requirement", str(lock)])
+    source = [] if wheels is None else ["--no-index", "--find-links", str(wheels)]
+    _pip(python, "install", "--no-compile", *source, "--target", str(target), lock=lock)
     compile_files(root, target, python)
+
+
+def download(wheels: Path, lock: Path, python: str = sys.executable) -> None:
+    """Fetch what `lock` names into the folder `wheels`. Its index is pip's own setting. Raises as `install`."""
+    _pip(python, "download", "--dest", str(wheels), lock=lock)
+
+
+def _pip(python: str, *arguments: str, lock: Path) -> None:
+    """A command of pip that takes what the lock names and nothing else, and builds nothing."""
+    trusted = "--require-hashes --no-deps --only-binary=:all:".split()
+    quiet = "--quiet --disable-pip-version-check --no-input".split()
+    _run([python, "-m", "pip", *arguments, *quiet, *trusted, "--requirement", str(lock)])
 
 
 def compile_files(root: Path, folder: Path, python: str = sys.executable) -> None:

@@ -1,12 +1,18 @@
-"""The node program in a machine image: its own modules beside the libraries, compiled, and the file that starts it."""
+"""The node program in a machine image: its own modules beside the libraries, compiled, and the file that starts it.
+
+`python -m imagebuilder.program --root / --wheels DIR` installs both, by the Python that runs it.
+"""
 
 from __future__ import annotations
 
+import argparse
 import shutil
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from imagebuilder import libraries
+from imagebuilder import libraries, places
 from imagebuilder.configure.tree import Entry, File, write
 from imagebuilder.places import LIBRARY_FOLDER, NODE_PROGRAM
 
@@ -14,12 +20,14 @@ PACKAGES = ("coordination", "userdata")
 """What runs on nodes. The folders of a checkout that are copied as they are, but for what Python left in them."""
 
 _CHECKOUT = Path(__file__).parents[1]
+RUNTIME_LOCK = Path("requirements", "runtime.txt")
+"""In a checkout: its Python libraries, with the hashes of their files."""
 # -I: neither variables of the environment nor the folder of the file decide what is imported.
-_START = f"""\
-#!/usr/bin/python3 -I
+_START = """\
+#!{interpreter} -I
 import sys
 
-sys.path.insert(0, "{LIBRARY_FOLDER}")
+sys.path.insert(0, "{libraries}")
 
 from userdata.program import main
 
@@ -27,17 +35,21 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def install(root: Path, checkout: Path = _CHECKOUT, python: str = sys.executable) -> None:
-    """Install the node program of `checkout` below `root`.
+def install(
+    root: Path, checkout: Path = _CHECKOUT, python: str = sys.executable, interpreter: str = places.PYTHON
+) -> None:
+    """Install the node program of `checkout` below `root`, to be run by the image's `interpreter`.
 
-    `python` must be of the image's minor version, as for the libraries. Raises OSError, and CalledProcessError with
+    `python` must be of the same minor version, as for the libraries. Raises OSError, and CalledProcessError with
     what the compiler said in `stdout`.
     """
     library = root / LIBRARY_FOLDER.lstrip("/")
     for package in PACKAGES:
         _copy(checkout / package, library / package)
         libraries.compile_files(root, library / package, python)
-    started: dict[str, Entry] = {NODE_PROGRAM: File(_START, 0o755)}
+    started: dict[str, Entry] = {
+        NODE_PROGRAM: File(_START.format(interpreter=interpreter, libraries=LIBRARY_FOLDER), 0o755)
+    }
     write(root, started)
 
 
@@ -53,3 +65,26 @@ def _copy(source: Path, target: Path) -> None:
         else:
             shutil.copyfile(each, target / each.name)
             (target / each.name).chmod(0o644)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Install libraries and program. 1, with what pip or the system said, where that failed."""
+    parser = argparse.ArgumentParser(prog="python -m imagebuilder.program", description="Installs the node program.")
+    parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="where the image's / is")
+    parser.add_argument("--wheels", type=Path, required=True, metavar="DIR", help="a folder with the libraries' files")
+    parser.add_argument("--interpreter", default=places.PYTHON, metavar="FILE", help="the image's Python")
+    options = parser.parse_args(arguments)
+    try:
+        libraries.install(options.root, _CHECKOUT / RUNTIME_LOCK, wheels=options.wheels)
+        install(options.root, interpreter=options.interpreter)
+    except subprocess.CalledProcessError as error:
+        print(str(error.stderr or error.stdout).strip() or error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -5,6 +5,7 @@ instance, and in a rehearsal's image root.
 """
 
 from imagebuilder.components.document import Component, Parameter
-from imagebuilder.components.order import EC2, Machine, documents
+from imagebuilder.components.order import documents
+from imagebuilder.components.plan import EC2, Machine
 
 __all__ = ["EC2", "Component", "Machine", "Parameter", "documents"]

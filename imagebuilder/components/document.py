@@ -47,6 +47,8 @@ class Step:
     """The variables that the script starts with, by name."""
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     """Variables whose values the recipe gives, by name."""
+    libraries: tuple[str, ...] = ()
+    """Files in scripts/ whose functions it calls."""
     timeout_seconds: int = 300
 
 
@@ -99,7 +101,7 @@ def _program(step: Step) -> str:
     """The script with its values before it, as one command: AWSTOE runs the commands of a step as one file."""
     values = [f"{name}={shlex.quote(value)}" for name, value in step.values.items()]
     given = [f"{name}='{{{{ {each.name} }}}}'" for name, each in step.parameters.items()]
-    return "\n".join([*values, *given, _text(_COMMON), _text(step.script)])
+    return "\n".join([*values, *given, *map(_text, (_COMMON, *step.libraries, step.script))])
 
 
 @cache

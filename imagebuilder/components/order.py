@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from imagebuilder.components import base, packages
+from imagebuilder.components import base, kubernetes, node
 from imagebuilder.components.document import Component
+from imagebuilder.components.plan import EC2, Machine, Plan
 from imagebuilder.versions import Release, Versions
 
-
-@dataclass(frozen=True)
-class Machine:
-    """What differs between the instances of EC2 and the machines of a rehearsal."""
-
-    python: str = "/usr/bin/python3.11"
-    """What builds the image and runs the node program: Amazon Linux's own python3 is 3.9."""
-    configuration: tuple[str, ...] = ()
-    """Options of `python -m imagebuilder.configure`."""
-
-
-EC2 = Machine()
+_ORDER: tuple[Callable[[Plan], Component], ...] = (
+    base.packages,
+    base.sources,
+    base.base,
+    kubernetes.containerd,
+    kubernetes.programs,
+    kubernetes.provider,
+    kubernetes.images,
+    kubernetes.manifests,
+    node.program,
+    node.sbom,
+    node.cleanup,
+)
 
 
 def documents(known: Versions, release: Release, machine: Machine = EC2) -> dict[str, Component]:
-    """The components of an image of a release, by name, in their order."""
-    made = (packages.component(), base.component(release, machine.python, machine.configuration))
+    """The components of an image of a release, by name, in their order.
+
+    Where a checksum is not locked the document says so to the script that needs it, which fails then: whoever builds an
+    image looks first (`artefacts.of(known, release).check_locked()`).
+    """
+    made = [each(Plan(known, release, machine)) for each in _ORDER]
     return {each.name: each for each in made}

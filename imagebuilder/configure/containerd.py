@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from imagebuilder.configure.settings import Settings
-from imagebuilder.configure.tree import Entry, File, Link
-from imagebuilder.places import METADATA_UNIT, NETWORK_FOLDER, PLUGIN_FOLDER, PROGRAM_FOLDER, UNIT_FOLDER
+from imagebuilder.configure.tree import Entry, File, Folder, Link
+from imagebuilder.places import (
+    METADATA_UNIT,
+    NETWORK_FOLDER,
+    PLUGIN_FOLDER,
+    PROGRAM_FOLDER,
+    REGISTRY_FOLDER,
+    UNIT_FOLDER,
+)
 
 # After containerd's own containerd.service. OOMScoreAdjust: without containerd every pod of the machine is lost.
 _UNIT = f"""\
@@ -39,6 +46,7 @@ def entries(settings: Settings) -> dict[str, Entry]:
     """containerd starts with the machine."""
     return {
         "/etc/containerd/config.toml": File(_configuration(settings)),
+        REGISTRY_FOLDER: Folder(),
         f"{UNIT_FOLDER}/containerd.service": File(_UNIT),
         f"{UNIT_FOLDER}/multi-user.target.wants/containerd.service": Link("../containerd.service"),
     }
@@ -51,6 +59,9 @@ version = 3
 
 [plugins."io.containerd.cri.v1.images".pinned_images]
 sandbox = "{settings.sandbox_image}"
+
+[plugins."io.containerd.cri.v1.images".registry]
+config_path = "{REGISTRY_FOLDER}"
 
 [plugins."io.containerd.cri.v1.runtime"]
 restrict_oom_score_adj = {_toml(settings.restrict_oom_score)}

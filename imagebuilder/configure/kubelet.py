@@ -21,9 +21,12 @@ StartLimitIntervalSec=0
 Environment="KUBELET_KUBECONFIG_ARGS=--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf \
 --kubeconfig=/etc/kubernetes/kubelet.conf"
 Environment="KUBELET_CONFIG_ARGS=--config=/var/lib/kubelet/config.yaml"
+# Set beside the unit, where there is a provider.
+Environment="KUBELET_CREDENTIAL_ARGS="
 # Written by kubeadm init and join.
 EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env
-ExecStart={PROGRAM_FOLDER}/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS
+ExecStart={PROGRAM_FOLDER}/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_CREDENTIAL_ARGS \
+$KUBELET_KUBEADM_ARGS
 Restart=always
 RestartSec=2
 

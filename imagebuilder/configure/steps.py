@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 
 from imagebuilder import places
-from imagebuilder.configure import bridge, containerd, kernel, kubelet, metadata, node, sessions
+from imagebuilder.configure import bridge, clock, containerd, credentials, kernel, kubelet, metadata, node, sessions
 from imagebuilder.configure.settings import Settings
 from imagebuilder.configure.tree import Entry, Folder
 
@@ -30,7 +30,9 @@ def _node(_: Settings) -> dict[str, Entry]:
 
 
 STEPS: Mapping[str, Callable[[Settings], dict[str, Entry]]] = {
+    "clock": lambda _: clock.entries(),
     "containerd": containerd.entries,
+    "credentials": lambda _: credentials.entries(),
     "kubelet": lambda _: kubelet.entries(),
     "kernel": lambda _: kernel.entries(),
     "metadata": lambda _: metadata.entries(),

@@ -12,6 +12,9 @@ from imagebuilder import places, program
 from imagebuilder.configure.tree import Entry, File, Folder, write
 from rehearsal.machines.instance import cgroups
 
+PYTHON = "/usr/bin/python3"
+"""Of this computer, and so of its machines."""
+
 Settings = Mapping[str, Any]
 """Of image.json: `userdata/config/image.py` says what may be in it."""
 
@@ -22,7 +25,7 @@ def make(layer: Path, entry: Path | None, settings: Settings) -> None:
     `entry` stands in the place of the file that starts the program, and may import it; `settings` add to what holds for
     every machine here.
     """
-    program.install(layer)
+    program.install(layer, interpreter=PYTHON)
     if entry is not None:
         target = layer / places.NODE_PROGRAM.lstrip("/")
         shutil.copyfile(entry, target)
