@@ -183,6 +183,10 @@ image-lock: $(CHECK) ## Fetch the checksums of all that images are made of into 
 mirror-list: $(CHECK) ## Print every file, container image and wheel of images with source, digest and size (JSON=1)
 	@$(check_python) -m imagebuilder.mirror $(if $(JSON),--json)
 
+.PHONY: image-sources
+image-sources: $(CHECK) ## Pack what an image's build runs, with its Python wheels, into build/image-sources.tar.gz, and print its SHA-256
+	@$(check_python) -m imagebuilder.packing --out build/image-sources.tar.gz
+
 # the local AWS
 
 .PHONY: local

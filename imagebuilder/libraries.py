@@ -1,12 +1,21 @@
-"""Python libraries in a machine image: installed from a lock file into one folder, and compiled for its Python."""
+"""Python libraries in a machine image: installed from a lock file into one folder, and compiled for its Python.
+
+`python -m imagebuilder.libraries --root / --wheels DIR` installs those of the node program.
+"""
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from imagebuilder.places import LIBRARY_FOLDER
+
+RUNTIME_LOCK = Path("requirements", "runtime.txt")
+"""In a checkout: the node program's libraries, with the hashes of their files."""
+_CHECKOUT = Path(__file__).parents[1]
 
 
 def install(root: Path, lock: Path, python: str = sys.executable, wheels: Path | None = None) -> None:
@@ -43,3 +52,21 @@ def compile_files(root: Path, folder: Path, python: str = sys.executable) -> Non
 
 def _run(command: list[str]) -> None:
     subprocess.run(command, check=True, capture_output=True, text=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Install them. 1, with what pip said, where that failed."""
+    parser = argparse.ArgumentParser(prog="python -m imagebuilder.libraries", description="Installs Python libraries.")
+    parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="where the image's / is")
+    parser.add_argument("--wheels", type=Path, required=True, metavar="DIR", help="a folder with their files")
+    options = parser.parse_args(arguments)
+    try:
+        install(options.root, _CHECKOUT / RUNTIME_LOCK, wheels=options.wheels)
+    except subprocess.CalledProcessError as error:
+        print(str(error.stderr).strip() or error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

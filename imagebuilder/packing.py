@@ -50,7 +50,7 @@ def _members(wheels: Path, checkout: Path) -> Iterator[tuple[str, Path]]:
                 and not any(each.startswith(".") for each in name.parts)
             ):
                 yield str(name), path
-    yield str(program.RUNTIME_LOCK), checkout / program.RUNTIME_LOCK
+    yield str(libraries.RUNTIME_LOCK), checkout / libraries.RUNTIME_LOCK
     for path in sorted(wheels.iterdir()):
         yield f"{WHEELS}/{path.name}", path
 
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         with tempfile.TemporaryDirectory() as wheels:
-            libraries.download(Path(wheels), _CHECKOUT / program.RUNTIME_LOCK)
+            libraries.download(Path(wheels), _CHECKOUT / libraries.RUNTIME_LOCK)
             print(pack(options.out, Path(wheels)))
     except subprocess.CalledProcessError as error:
         print(str(error.stderr).strip() or error, file=sys.stderr)

@@ -1,6 +1,6 @@
 """The node program in a machine image: its own modules beside the libraries, compiled, and the file that starts it.
 
-`python -m imagebuilder.program --root / --wheels DIR` installs both, by the Python that runs it.
+`python -m imagebuilder.program --root /` installs it, by the Python that runs it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ PACKAGES = ("coordination", "userdata")
 """What runs on nodes. The folders of a checkout that are copied as they are, but for what Python left in them."""
 
 _CHECKOUT = Path(__file__).parents[1]
-RUNTIME_LOCK = Path("requirements", "runtime.txt")
-"""In a checkout: its Python libraries, with the hashes of their files."""
 # -I: neither variables of the environment nor the folder of the file decide what is imported.
 _START = """\
 #!{interpreter} -I
@@ -68,17 +66,15 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Install libraries and program. 1, with what pip or the system said, where that failed."""
+    """Install it. 1, with what the compiler or the system said, where that failed."""
     parser = argparse.ArgumentParser(prog="python -m imagebuilder.program", description="Installs the node program.")
     parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="where the image's / is")
-    parser.add_argument("--wheels", type=Path, required=True, metavar="DIR", help="a folder with the libraries' files")
     parser.add_argument("--interpreter", default=places.PYTHON, metavar="FILE", help="the image's Python")
     options = parser.parse_args(arguments)
     try:
-        libraries.install(options.root, _CHECKOUT / RUNTIME_LOCK, wheels=options.wheels)
         install(options.root, interpreter=options.interpreter)
     except subprocess.CalledProcessError as error:
-        print(str(error.stderr or error.stdout).strip() or error, file=sys.stderr)
+        print(str(error.stdout).strip() or error, file=sys.stderr)
         return 1
     except OSError as error:
         print(f"{error.filename}: {error.strerror}", file=sys.stderr)

@@ -51,7 +51,7 @@ def sources(made: Plan) -> Component:
         {
             "build": [
                 Step("trust", "trust", {"CA_FOLDER": places.CA_FOLDER}, plan.CA_BUNDLE),
-                Step("unpack", "sources", values, plan.SOURCES),
+                Step("unpack", "sources", values, plan.SOURCES, libraries=("fetch",)),
                 Step("usable", "sources-check", values),
             ]
         },

@@ -72,7 +72,7 @@ def images(made: Plan) -> Component:
         **_PROGRAMS,
         **made.image_names(),
         "ADDON_FOLDER": places.ADDON_FOLDER,
-        "PYTHON": made.machine.python,
+        "PYTHON": made.machine.interpreter,
     }
     return document.component(
         "images",
@@ -101,7 +101,7 @@ def manifests(made: Plan) -> Component:
 def provider(made: Plan) -> Component:
     """The kubelet's credential provider for ECR, and the flags with which it finds it."""
     values = {"PROVIDER_FOLDER": places.PROVIDER_FOLDER}
-    checked = {**values, "PROVIDER_FILE": places.PROVIDER_FILE, "PYTHON": made.machine.python}
+    checked = {**values, "PROVIDER_FILE": places.PROVIDER_FILE, "PYTHON": made.machine.interpreter}
     installed = {**values, **made.files(credentials.PROVIDER)}
     return document.component(
         "credential-provider",

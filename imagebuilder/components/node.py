@@ -8,20 +8,32 @@ from imagebuilder.components.document import Component, Step
 from imagebuilder.components.plan import Plan
 
 
+def libraries(made: Plan) -> Component:
+    """The node program's Python libraries, of the versions and hashes that are locked."""
+    values = {"PYTHON": made.machine.python, "SOURCES": places.SOURCE_FOLDER}
+    checked = {"INTERPRETER": made.machine.interpreter, "LIBRARY_FOLDER": places.LIBRARY_FOLDER}
+    return document.component(
+        "libraries",
+        "The node program's Python libraries",
+        {
+            "build": [Step("install", "libraries", values, timeout_seconds=600)],
+            "validate": [Step("found", "libraries-check", checked)],
+            "test": [Step("found", "libraries-check", checked)],
+        },
+    )
+
+
 def program(made: Plan) -> Component:
-    """The node program with its locked libraries, and its units."""
-    values = {"PYTHON": made.machine.python, "INTERPRETER": made.machine.python, "SOURCES": places.SOURCE_FOLDER}
-    checked = {
-        "INTERPRETER": made.machine.python,
-        "NODE_PROGRAM": places.NODE_PROGRAM,
-        "LIBRARY_FOLDER": places.LIBRARY_FOLDER,
-    }
+    """The node program and its units."""
+    interpreter = {"INTERPRETER": made.machine.interpreter}
+    values = {"PYTHON": made.machine.python, "SOURCES": places.SOURCE_FOLDER, **interpreter}
+    checked = {"NODE_PROGRAM": places.NODE_PROGRAM, "LIBRARY_FOLDER": places.LIBRARY_FOLDER, **interpreter}
     return document.component(
         "node-program",
-        "The node program, its Python libraries and its units",
+        "The node program and its units",
         {
             "build": [
-                Step("install", "node-program", values, timeout_seconds=600),
+                Step("install", "node-program", values),
                 Step("configure", "configure", made.configure("node")),
             ],
             "validate": [Step("starts", "node-program-check", checked)],
@@ -33,7 +45,7 @@ def program(made: Plan) -> Component:
 def sbom(made: Plan) -> Component:
     """What is in the image, listed by syft, which is not in it."""
     values = {"SBOM": places.SBOM, "SOURCES": places.SOURCE_FOLDER, **made.files("syft")}
-    checked = {"SBOM": places.SBOM, "PYTHON": made.machine.python}
+    checked = {"SBOM": places.SBOM, "PYTHON": made.machine.interpreter}
     return document.component(
         "sbom",
         "Software bill of materials",

@@ -18,6 +18,7 @@ _ORDER: tuple[Callable[[Plan], Component], ...] = (
     kubernetes.provider,
     kubernetes.images,
     kubernetes.manifests,
+    node.libraries,
     node.program,
     node.sbom,
     node.cleanup,

@@ -16,7 +16,9 @@ class Machine:
     """What differs between the instances of EC2 and the machines of a rehearsal; the defaults are EC2's."""
 
     python: str = places.PYTHON
-    """What builds the image and runs the node program."""
+    """What builds the image. It has pip, and is of the same minor version as the next one."""
+    interpreter: str = places.PYTHON
+    """What runs the node program."""
     configuration: tuple[str, ...] = ()
     """Options of `python -m imagebuilder.configure`."""
     addons: tuple[str, ...] = ()

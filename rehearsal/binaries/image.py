@@ -1,48 +1,41 @@
-"""The machine image of a release, made of what is built here: a layer of files and a template of containerd's data."""
+"""The machine image of a release, made of what is built here, by the components of the real one.
+
+Its parts are entries of the cache: a layer of files, a /var/lib/containerd with the container images, and the layer of
+the checkout's node program.
+"""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import imagebuilder
-from imagebuilder import addons, configure, libraries, places
-from imagebuilder.configure import Settings
+from imagebuilder import artefacts, libraries, packing
+from imagebuilder.components import documents
 from imagebuilder.versions import Release, Versions
-from rehearsal.binaries import archive, containers, template
+from rehearsal.binaries import archive, containers, imaging
 from rehearsal.binaries.borrowed import Borrowed
 from rehearsal.binaries.build import Builder
 from rehearsal.binaries.failures import BuildFailed
+from rehearsal.binaries.imaging import making, mirror
+from rehearsal.binaries.imaging.making import Built
 from rehearsal.binaries.store import content_key
 from rehearsal.binaries.units import HERE, units
 from rehearsal.machines.model import Image
 
-_TEMPLATE_GIB = 3.0
-"""The template, 1.4 GiB, and while it is made the archive that it is imported from."""
-_LAYER_GIB = 0.2
-_BRIDGE_NETWORK = "100.64.0.0/24"
-"""Within the default range of pods; the bridges of different nodes are not connected."""
+_CHECKOUT = HERE.parents[1]
+_DATA_GIB = 3.0
+"""containerd's data, 1.4 GiB, and while it is made the archives that it is imported from."""
+_LAYER_GIB = 1.5
+"""The programs, and while it is made the files that they are fetched from."""
+_WHEELS_GIB = 0.1
 _IMAGEBUILDER = Path(imagebuilder.__file__).parent
-_RUNTIME_LOCK = HERE.parents[1] / "requirements" / "runtime.txt"
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """Everything an image is made of."""
-
-    programs: Mapping[str, Path]
-    """A program's name -> its file."""
-    containerd: Path
-    """The folder with containerd and ctr."""
-    iptables: Path
-    libraries: Path
+_IMAGING = Path(imaging.__file__).parent
+_RUNTIME_LOCK = _CHECKOUT / libraries.RUNTIME_LOCK
 
 
 @dataclass(frozen=True)
@@ -64,95 +57,84 @@ class ImageMaker:
         found = self.made(release)
         if found is not None:
             return found
-        parts = self._parts(release)
-        names = containers.listed(parts.programs["kubeadm"], release.version)
-        pause = containers.sandbox(names)
-        store = self.builder.store
+        built, wheels = self._built(release), self._wheels()
+        store, report = self.builder.store, self.builder.report
         layer = store.obtain(
-            *self._layer(release), lambda folder: _fill_layer(folder, parts, pause, release), _LAYER_GIB
+            *self._layer(release),
+            lambda folder: making.fill_layer(folder, self.versions, release, built, wheels, report),
+            _LAYER_GIB,
         )
         data = store.obtain(
-            *self._data(release), lambda folder: self._fill_template(folder, parts, names), _TEMPLATE_GIB
+            *self._data(release),
+            lambda folder: making.fill_data(folder, layer, self.versions, release, built, report),
+            _DATA_GIB,
         )
         return Image(layer, data, release.version)
 
-    def _parts(self, release: Release) -> _Parts:
+    def node(self, release: Release, image: Image) -> Path:
+        """The layer with this checkout's node program over an image: seconds the first time. BuildFailed, OSError."""
+        return self.builder.store.obtain(
+            f"node-{release.minor}",
+            content_key(self._layer(release)[1], *_contents(*(_CHECKOUT / each for each in packing.PACKAGES))),
+            lambda folder: making.fill_node(folder, image.layer, self.versions, release, self.builder.report),
+            _WHEELS_GIB,
+        )
+
+    def _built(self, release: Release) -> Built:
         built = {unit.name: self.builder.programs(unit) for unit in units(self.versions, release)}
         taken = self.borrowed.programs(self.builder.store)
         programs = {path.name: path for folder in built.values() for path in folder.iterdir()}
-        return _Parts(
+        return Built(
             programs={**programs, "runc": taken / "runc"},
-            containerd=built["containerd"],
             iptables=taken / "iptables",
-            libraries=self.builder.store.obtain("libraries", _libraries_key(), self._install, _LAYER_GIB),
+            images=containers.listed(programs["kubeadm"], release.version),
+            go_architecture=self.builder.go.architecture.split()[0],
         )
 
-    def _install(self, folder: Path) -> None:
-        self.builder.report("installing the node program's Python libraries")
+    def _wheels(self) -> Path:
+        key = content_key(f"{sys.implementation.cache_tag} {sys.platform}", _RUNTIME_LOCK.read_bytes())
+        return self.builder.store.obtain("wheels", key, self._download, _WHEELS_GIB)
+
+    def _download(self, folder: Path) -> None:
+        self.builder.report("fetching the node program's Python libraries")
         try:
-            libraries.install(folder, _RUNTIME_LOCK)
+            libraries.download(folder, _RUNTIME_LOCK)
         except subprocess.CalledProcessError as error:
             raise BuildFailed(f"{_RUNTIME_LOCK.name}: {str(error.stderr).strip() or error}") from error
 
-    def _fill_template(self, folder: Path, parts: _Parts, names: list[str]) -> None:
-        self.builder.report(f"importing {len(names)} container images")
-        images = [containers.container_image(name, parts.programs, parts.iptables) for name in names]
-        architecture = self.builder.go.architecture.split()[0]
-        # Beside the template: the system's folder for temporary files may be memory.
-        with tempfile.TemporaryDirectory(dir=folder.parent) as work:
-            archive.write(Path(work, "images.tar"), images, architecture)
-            template.make(folder, parts.containerd, Path(work, "images.tar"), names)
-
     def _data(self, release: Release) -> tuple[str, str]:
-        """Name and key of the template's entry."""
-        made_by = (archive.__file__, containers.__file__, template.__file__)
-        key = content_key(*self._unit_keys(release), *(Path(path).read_bytes() for path in made_by))
+        """Name and key of the entry of containerd's data."""
+        made_by = (Path(each) for each in (archive.__file__, containers.__file__, mirror.__file__))
+        key = content_key(
+            *self._unit_keys(release), self._documents(release, making.DATA), *(path.read_bytes() for path in made_by)
+        )
         return f"containerd-data-{release.minor}", key
 
     def _layer(self, release: Release) -> tuple[str, str]:
         """Name and key of the layer's entry."""
-        made_by = [Path(__file__), *sorted(_IMAGEBUILDER.rglob("*.py"))]
-        manifests = json.dumps(addons.documents(release))
         key = content_key(
-            *self._unit_keys(release), _libraries_key(), manifests, *(path.read_bytes() for path in made_by)
+            *self._unit_keys(release),
+            self._documents(release, making.LAYER),
+            _RUNTIME_LOCK.read_bytes(),
+            *_contents(_IMAGEBUILDER, _IMAGING),
+            Path(__file__).read_bytes(),
         )
         return f"layer-{release.minor}", key
+
+    def _documents(self, release: Release, names: tuple[str, ...]) -> str:
+        """What is executed, but for the checksums of what is built here: these follow from its keys."""
+        found = replace(artefacts.of(self.versions, release), files=(), images=())
+        made = documents(self.versions, release, making.machine(found))
+        return json.dumps([each.document for each in making.chosen(made, names)])
 
     def _unit_keys(self, release: Release) -> list[str]:
         return [self.borrowed.key(), *(self.builder.key(unit) for unit in units(self.versions, release))]
 
 
-def layer_settings(sandbox_image: str) -> Settings:
-    """How a rehearsal's machines are configured; what differs from EC2 is here and nowhere else.
-
-    Their cgroups are parts of this computer's tree, in which their systemd makes none for others, and root may lack
-    CAP_SYS_RESOURCE. Cilium is not among what is built here, so that pods get a bridge.
-    """
-    return Settings(sandbox_image, cgroup_driver="cgroupfs", restrict_oom_score=True, bridge_network=_BRIDGE_NETWORK)
-
-
-def _fill_layer(folder: Path, parts: _Parts, sandbox_image: str, release: Release) -> None:
-    # The add-ons' container images are not there, so no rehearsal runs them; that a cluster takes them is tested.
-    manifests = addons.entries(addons.documents(release))
-    configure.write(folder, {**configure.entries(layer_settings(sandbox_image)), **manifests})
-    for path, source in _placed(parts):
-        target = folder / path.lstrip("/")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _link(source, target)
-    shutil.copytree(parts.libraries, folder, copy_function=_link, symlinks=True, dirs_exist_ok=True)
-
-
-def _placed(parts: _Parts) -> Iterator[tuple[str, Path]]:
-    for folder, programs in ((places.PROGRAM_FOLDER, places.PROGRAMS), (places.PLUGIN_FOLDER, places.PLUGINS)):
-        for program in programs:
-            yield f"{folder}/{program}", parts.programs[program]
-
-
-def _libraries_key() -> str:
-    python = f"{sys.implementation.cache_tag} {sys.platform}"
-    return content_key(python, _RUNTIME_LOCK.read_bytes(), Path(libraries.__file__).read_bytes())
-
-
-def _link(source: str | Path, target: str | Path) -> None:
-    """A second name for the same file: entries of the cache are never written."""
-    os.link(source, target, follow_symlinks=False)
+def _contents(*folders: Path) -> Iterator[bytes]:
+    """The names and contents of all files in folders, but for what Python left in them."""
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                yield str(path.relative_to(folder.parent)).encode()
+                yield path.read_bytes()

@@ -14,6 +14,7 @@ _ETCD = "go.etcd.io/etcd"
 _CONTAINERD = "github.com/containerd/containerd/v2"
 _CNI = "github.com/containernetworking/plugins"
 _COREDNS = "github.com/coredns/coredns"
+_CLOUD_PROVIDER = "k8s.io/cloud-provider-aws"
 _KUBERNETES_COMMANDS = (
     "kubeadm",
     "kubelet",
@@ -46,7 +47,7 @@ class Unit:
 
 def units(versions: Versions, release: Release) -> tuple[Unit, ...]:
     """Everything that machines of one release run."""
-    return (_kubernetes(release), _etcd(release), *_runtime(versions))
+    return (_kubernetes(release), _etcd(release), _credential_provider(release), *_runtime(versions))
 
 
 def all_units(versions: Versions) -> tuple[Unit, ...]:
@@ -93,6 +94,18 @@ def _etcd(release: Release) -> Unit:
             "etcdctl": f"{_ETCD}/etcdctl/v3",
             "etcdutl": f"{_ETCD}/etcdutl/v3",
         },
+        linked={},
+        disk_gib=0.5,
+    )
+
+
+def _credential_provider(release: Release) -> Unit:
+    name = f"ecr-credential-provider-{release.minor}"
+    return Unit(
+        name=name,
+        folder=_module(name),
+        requires={_CLOUD_PROVIDER: release.ecr_credential_provider},
+        commands={"ecr-credential-provider": f"{_CLOUD_PROVIDER}/cmd/ecr-credential-provider"},
         linked={},
         disk_gib=0.5,
     )

@@ -36,9 +36,12 @@ class MachineImages:
 
         Those of other minors than the newest are there only when somebody made them.
         """
-        node = self._layer(program, settings)
-        made = [(each, images.made_image(each.minor)) for each in images.names()]
-        return {name.minor: self._register(name, name.name, image, node) for name, image in made if image is not None}
+        found = [(each, images.made_image(each.minor)) for each in images.names()]
+        made = [(name, image) for name, image in found if image is not None]
+        if not made:
+            return {}
+        node = self._layer(*made[0], program, settings)
+        return {name.minor: self._register(name, name.name, image, node) for name, image in made}
 
     def register(self, program: Path | None, settings: Settings) -> str:
         """Register one more image of the newest minor that is made, and return its id. Raises LookupError where none is
@@ -46,14 +49,14 @@ class MachineImages:
         for name in images.names():
             image = images.made_image(name.minor)
             if image is not None:
-                node = self._layer(program, settings)
+                node = self._layer(name, image, program, settings)
                 return self._register(name, f"{name.name}-{self._layers}", image, node)
         raise LookupError("no image is made; make rehearsal-binaries makes one")
 
-    def _layer(self, program: Path | None, settings: Settings) -> Path:
+    def _layer(self, name: images.ImageName, image: Image, program: Path | None, settings: Settings) -> Path:
         self._layers += 1
         layer = self._folder / f"node-{self._layers}"
-        node_layer.make(layer, program, settings)
+        node_layer.make(layer, images.node_layer(name.minor, image), program, settings)
         return layer
 
     def _register(self, known: images.ImageName, name: str, image: Image, node: Path) -> str:

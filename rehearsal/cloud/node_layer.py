@@ -8,24 +8,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from imagebuilder import places, program
+from imagebuilder import places
 from imagebuilder.configure.tree import Entry, File, Folder, write
 from rehearsal.machines.instance import cgroups
-
-PYTHON = "/usr/bin/python3"
-"""Of this computer, and so of its machines."""
 
 Settings = Mapping[str, Any]
 """Of image.json: `userdata/config/image.py` says what may be in it."""
 
 
-def make(layer: Path, entry: Path | None, settings: Settings) -> None:
-    """Make the layer in a new folder: a tenth of a second. OSError, subprocess.CalledProcessError.
+def make(layer: Path, program: Path, entry: Path | None, settings: Settings) -> None:
+    """Make the layer in a new folder: a tenth of a second. OSError.
 
-    `entry` stands in the place of the file that starts the program, and may import it; `settings` add to what holds for
-    every machine here.
+    `program` is the layer that the components of the node program have made. `entry` stands in the place of the file
+    that starts it, and may import it; `settings` add to what holds for every machine here.
     """
-    program.install(layer, interpreter=PYTHON)
+    shutil.copytree(program, layer, symlinks=True)
     if entry is not None:
         target = layer / places.NODE_PROGRAM.lstrip("/")
         shutil.copyfile(entry, target)

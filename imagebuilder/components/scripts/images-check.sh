@@ -7,7 +7,7 @@ look() {
     local found
     found=$(ctr images list "name==$1")
     case "$found" in *io.cri-containerd.pinned=pinned*) ;; *) fail "$1: not there, or not pinned" ;; esac
-    ctr images check "name==$1" | grep --quiet 'complete.*true' || fail "$1: not whole, or not unpacked"
+    ctr images check "name==$1" | grep 'complete.*true' >/dev/null || fail "$1: not whole, or not unpacked"
 }
 
 runtime_start

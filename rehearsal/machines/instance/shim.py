@@ -40,6 +40,7 @@ HIDDEN_FOLDERS = (
     "var/log",
     # who works here
     "root/.aws",
+    "root/.cache",
     "root/.config",
     "root/.docker",
     "root/.kube",
