@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 import sys
 import tempfile
@@ -77,7 +78,8 @@ def machine(found: Artefacts | None) -> Machine:
     """
     configuration = ("--cgroup-driver=cgroupfs", "--restrict-oom-score", f"--bridge-network={BRIDGE_NETWORK}")
     return Machine(
-        python=sys.executable,
+        # Of this checkout, behind a path that is the same in all.
+        python=f"{_IN}/python",
         interpreter=PYTHON,
         configuration=configuration,
         # Their container images are not there, so that none is pinned.
@@ -128,6 +130,10 @@ def chosen(made: Mapping[str, Component], names: Iterable[str]) -> list[Componen
 
 
 def _packed(place: Path, wheels: Path) -> dict[str, str]:
+    """What the component of the sources needs, with the Python that runs them; the parameters that name it."""
+    python = place / "python"
+    python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n', encoding="utf-8")
+    python.chmod(0o755)
     digest = packing.pack(place / "sources.tar.gz", wheels)
     return {"Sources": f"{_IN}/sources.tar.gz", "SourcesSha256": digest}
 
