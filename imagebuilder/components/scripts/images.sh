@@ -12,8 +12,11 @@ pull() {
         user=(--user "AWS:$(aws ecr get-login-password --region "${region%%.*}")")
         ;;
     esac
+    local platform=linux/amd64 said
+    [ "$(uname -m)" = x86_64 ] || platform=linux/arm64
     # shellcheck disable=SC2086 # several options
-    ctr images pull --local ${PULL_OPTIONS?} "${user[@]}" "$4@sha256:$3" >/dev/null || fail "$4@sha256:$3: cannot be pulled"
+    said=$(ctr images pull --local --skip-metadata --platform "$platform" ${PULL_OPTIONS?} "${user[@]}" "$4@sha256:$3" 2>&1 >/dev/null) ||
+        fail "$4@sha256:$3: cannot be pulled: ${said##*$'\n'}"
     ctr images tag --force "$4@sha256:$3" "$1:$2" >/dev/null
     [ "$4" = "$1" ] || ctr images remove "$4@sha256:$3" >/dev/null
 }

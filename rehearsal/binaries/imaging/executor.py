@@ -78,16 +78,16 @@ def _start(root: Root) -> subprocess.Popen[str]:
         *("setpriv", "--pdeathsig", "KILL", "unshare"),
         *spaces,
         *([] if root.network else ["--net"]),
-        *(sys.executable, "-m", "rehearsal.binaries.imaging.inside"),
+        # By its file: the packages around it import all that makes images.
+        *(sys.executable, "-P", str(Path(__file__).with_name("inside.py"))),
     ]
     return subprocess.Popen(
         command,
-        cwd=_CHECKOUT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(_CHECKOUT)},
         start_new_session=True,
     )
 

@@ -49,6 +49,7 @@ def _mount(order: dict[str, Any]) -> str:
     syscalls.mount("overlay", str(root), "overlay", data=options)
     plain = syscalls.MS_NOSUID | syscalls.MS_NODEV
     syscalls.mount("proc", f"{root}/proc", "proc", plain | syscalls.MS_NOEXEC)
+    syscalls.mount("sysfs", f"{root}/sys", "sysfs", plain | syscalls.MS_NOEXEC | syscalls.MS_RDONLY)
     syscalls.mount("/dev", f"{root}/dev", flags=syscalls.MS_BIND | syscalls.MS_REC)
     for folder, mode in (("run", 755), ("tmp", 1777)):
         syscalls.mount("tmpfs", f"{root}/{folder}", "tmpfs", plain, f"mode={mode}")

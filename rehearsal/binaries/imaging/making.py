@@ -96,7 +96,7 @@ def fill_layer(folder: Path, known: Versions, release: Release, built: Built, wh
         files = Path(place, "files")
         found = mirror.write_files(files, artefacts.of(known, release), built.programs, built.go_architecture)
         found = replace(found, images=mirror.named(built.images))
-        parameters = {"Files": f"{_IN}/files", **_packed(Path(place), wheels)}
+        parameters = {"Files": f"{_IN}/files", **packed(Path(place), wheels)}
         made = chosen(documents(known, release, machine(found)), LAYER)
         _execute(Root(folder, folders={_IN: Path(place)}), made, parameters, report)
 
@@ -118,7 +118,7 @@ def fill_node(folder: Path, layer: Path, known: Versions, release: Release, repo
     with tempfile.TemporaryDirectory(dir=folder.parent) as place:
         none = Path(place, "wheels")
         none.mkdir()
-        parameters = _packed(Path(place), none)
+        parameters = packed(Path(place), none)
         made = chosen(documents(known, release, machine(None)), NODE)
         _execute(Root(folder, (layer,), {_IN: Path(place)}), made, parameters, report)
 
@@ -129,7 +129,7 @@ def chosen(made: Mapping[str, Component], names: Iterable[str]) -> list[Componen
     return [each for name, each in made.items() if name in wanted]
 
 
-def _packed(place: Path, wheels: Path) -> dict[str, str]:
+def packed(place: Path, wheels: Path) -> dict[str, str]:
     """What the component of the sources needs, with the Python that runs them; the parameters that name it."""
     python = place / "python"
     python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n', encoding="utf-8")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ class Reply:
     """Another Content-Length than the body's."""
     token: str | None = None
     """Asked for; without it the reply is 401, with the address where it is given."""
+    login: str | None = None
+    """`user:password`, asked for by the basic scheme."""
     failures: int = 0
     """How often 503 is answered before."""
 
@@ -135,6 +138,8 @@ def serving(publishers: Publishers) -> Iterator[str]:
             elif reply.token is not None and authorization != f"Bearer {reply.token}":
                 challenge = f'Bearer realm="{publishers.url}/token",service="registry",scope="repository:x:pull"'
                 reply = Reply(status=401, headers={"WWW-Authenticate": challenge})
+            elif reply.login is not None and authorization != f"Basic {b64encode(reply.login.encode()).decode()}":
+                reply = Reply(status=401, headers={"WWW-Authenticate": 'Basic realm="registry"'})
             self.send_response(reply.status)
             for name, value in reply.headers.items():
                 self.send_header(name, value)
