@@ -28,15 +28,17 @@ from tests.unit.imagebuilder.publishers import Publishers, Reply, sha256
 PAUSE = f"registry.k8s.io/pause:{RELEASE.pause}"
 COREDNS = f"registry.k8s.io/coredns/coredns:{RELEASE.coredns}"
 
+_UNPIN = f"ctr images label {PAUSE} io.cri-containerd.pinned= >/dev/null"
 _SCRIPTS = Path(components.__file__).parent / "scripts"
-_LIST = "\n".join(
-    [
-        f"PROGRAM_FOLDER={places.PROGRAM_FOLDER}",
-        *((_SCRIPTS / f"{each}.sh").read_text(encoding="utf-8") for each in ("common", "runtime")),
-        "runtime_start",
-        "ctr images list --quiet >/tmp/holdfast/names",
-    ]
-)
+_LIST = "ctr images list --quiet >/tmp/holdfast/names"
+
+
+def _asked(command: str) -> Task:
+    """A command of ctr, asked of the data."""
+    libraries = ((_SCRIPTS / f"{each}.sh").read_text(encoding="utf-8") for each in ("common", "runtime"))
+    return Task(
+        "a/build/b", "\n".join([f"PROGRAM_FOLDER={places.PROGRAM_FOLDER}", *libraries, "runtime_start", command]), 30
+    )
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,9 @@ def importing(chamber: Chamber, tmp_path: Path) -> Importing:
     return Importing(chamber, place, data, layer, images)
 
 
-def test_archives_are_imported_under_both_names_and_an_image_is_missed_that_is_not_there(importing: Importing) -> None:
+def test_archives_are_imported_under_both_names_and_what_is_missing_or_not_pinned_is_found(
+    importing: Importing,
+) -> None:
     importing.run(importing.images)
     assert not (importing.data / "io.containerd.grpc.v1.introspection/uuid").exists()
     pause, coredns = importing.images
@@ -88,6 +92,9 @@ def test_archives_are_imported_under_both_names_and_an_image_is_missed_that_is_n
     said = rf"^images/validate/whole: registry\.k8s\.io/pause:0\.0\.1: not there with the digest {pause.locked.index}$"
     with pytest.raises(StepFailed, match=said):
         importing.run([coredns, other], phases=("validate",))
+    importing.execute([_asked(_UNPIN)])
+    with pytest.raises(StepFailed, match=rf"^images/validate/whole: {PAUSE}: not there, or not pinned$"):
+        importing.run([pause], phases=("validate",))
 
 
 def test_an_archive_of_another_image_than_the_one_that_is_locked_fails_the_build(importing: Importing) -> None:
@@ -141,7 +148,7 @@ def test_images_are_pulled_by_digest_from_a_registry_of_ones_own(importing: Impo
     place = f"{registry.url.removeprefix('http://')}/images"
     importing.run([locked], place)
     # Only the names that pods have are left.
-    importing.execute([Task("a/build/list", _LIST, 30)])
+    importing.execute([_asked(_LIST)])
     names = (importing.place / "names").read_text(encoding="utf-8").split()
     assert names == [PAUSE, f"{pause.repository}@sha256:{digest}"]
 
