@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagebuilder.components import Component
+from imagebuilder.components.document import PHASES
 
 # AWSTOE: spaces in the braces do not matter (toe-user-defined-variables.html).
 _REFERENCE = re.compile(r"\{\{\s*([A-Za-z0-9_-]+)\s*\}\}")
@@ -36,23 +37,18 @@ def tasks(
 ) -> Iterator[Task]:
     """The steps of each phase of all components, then those of the next phase: Image Builder's order. WrongParameters.
 
-    What nobody executes is not in it. KeyError for a label in `skipped` that there is not, once all is listed.
+    What nobody executes is not in it. KeyError for a name in `skipped` that there is not.
     """
     found = list(components)
-    unknown = set(skipped)
+    names = {label for each in found for phase in PHASES for label, _ in _steps(each, phase)} | {e.name for e in found}
+    if wrong := skipped.keys() - names:
+        raise KeyError(f"to be skipped, and not there: {', '.join(sorted(wrong))}")
     for phase in phases:
         for each in found:
             for label, step in _steps(each, phase):
-                if reasons := {each.name, label} & skipped.keys():
-                    unknown -= reasons
-                    continue
-                unknown -= {label}
-                script = "\n".join(step["inputs"]["commands"])
-                values = _values(each, parameters)
-                yield Task(label, _filled(label, script, values), step["timeoutSeconds"])
-    labels = {label for each in found for phase in ("build", "validate", "test") for label, _ in _steps(each, phase)}
-    if wrong := unknown - labels - {each.name for each in found}:
-        raise KeyError(f"to be skipped, and not there: {', '.join(sorted(wrong))}")
+                if not {each.name, label} & skipped.keys():
+                    script = "\n".join(step["inputs"]["commands"])
+                    yield Task(label, _filled(label, script, _values(each, parameters)), step["timeoutSeconds"])
 
 
 def _steps(component: Component, phase: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
