@@ -19,7 +19,7 @@ from rehearsal.binaries.imaging import making, mirror
 from rehearsal.binaries.imaging.executor import StepFailed
 from rehearsal.binaries.imaging.order import Task
 from rehearsal.binaries.manifest import sha256
-from tests.machines.imaging.conftest import IMAGES, KNOWN, RELEASE, Chamber, script
+from tests.machines.imaging.chamber import IMAGES, KNOWN, RELEASE, Chamber, script
 
 pytestmark = pytest.mark.machines
 

@@ -21,7 +21,7 @@ from rehearsal.binaries.imaging import mirror
 from rehearsal.binaries.imaging.executor import Root, StepFailed, execute
 from rehearsal.binaries.imaging.order import Task, tasks
 from tests.images import made_or_skip
-from tests.machines.imaging.conftest import KNOWN, RELEASE, Chamber, script
+from tests.machines.imaging.chamber import KNOWN, RELEASE, Chamber, script
 from tests.unit.imagebuilder import publishers
 from tests.unit.imagebuilder.publishers import Publishers, Reply, sha256
 

@@ -94,7 +94,7 @@ def cpu_seconds(harness: InstanceHarness) -> float:
 
 def test_containers_are_their_instances_processes_and_end_with_it(real: InstanceHarness, three: list[str]) -> None:
     lost = three[0]
-    pause = real.run(lost, "ctr --namespace k8s.io images ls --quiet | grep pause").strip()
+    pause = real.run(lost, "ctr --namespace k8s.io images ls --quiet | grep pause:").strip()
     real.run(lost, f"ctr --namespace k8s.io run --detach {pause} kept")
     # Below the instance's group of version 2, by which it is frozen.
     assert "pause" in programs(real)
@@ -108,7 +108,7 @@ def test_a_container_in_the_hosts_network_gets_nothing_from_the_metadata_service
 ) -> None:
     instance = three[1]
     assert real.run(instance, TOKEN_STATUS) == "200"
-    pause = real.run(instance, "ctr --namespace k8s.io images ls --quiet | grep pause").strip()
+    pause = real.run(instance, "ctr --namespace k8s.io images ls --quiet | grep pause:").strip()
     # The image holds no program that could ask; the group is one as the kubelet makes them.
     mounts = " ".join(f"--mount type=bind,src={here},dst={there},options=rbind:ro" for here, there in LENT.items())
     run = f"ctr --namespace k8s.io run --rm --net-host --cgroup /kubepods/burstable/pod1/1 {mounts}"
