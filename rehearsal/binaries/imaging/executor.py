@@ -35,6 +35,8 @@ class Root:
     """What is there already, the upper one first."""
     folders: Mapping[str, Path] = field(default_factory=dict)
     """Other folders by their paths in the root: writable, and no part of the layer."""
+    seen: Sequence[Path] = (Path(sys.prefix), Path(sys.base_prefix))
+    """Folders of this computer that steps see under their own paths, wherever these are: the Python that builds."""
     network: bool = False
     """This computer's, where steps ask a server here; otherwise they have none."""
 
@@ -67,6 +69,7 @@ def execute(root: Root, tasks: Sequence[Task], report: Report) -> None:
             "work": work,
             "layers": [str(each) for each in root.layers],
             "folders": {path: str(folder) for path, folder in root.folders.items()},
+            "seen": [str(each.resolve()) for each in root.seen],
             "tasks": [asdict(each) for each in tasks],
         }
         _follow(_start(root), json.dumps(order), report)

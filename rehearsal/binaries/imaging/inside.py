@@ -20,6 +20,8 @@ from rehearsal.machines.instance.shim import Layers
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _STEP = Path("/tmp/step")
+_IN_MEMORY = {"run": 755, "tmp": 1777}
+"""Folders of the root that are no part of any layer, with their modes."""
 
 
 def main() -> int:
@@ -51,14 +53,29 @@ def _mount(order: dict[str, Any]) -> str:
     syscalls.mount("proc", f"{root}/proc", "proc", plain | syscalls.MS_NOEXEC)
     syscalls.mount("sysfs", f"{root}/sys", "sysfs", plain | syscalls.MS_NOEXEC | syscalls.MS_RDONLY)
     syscalls.mount("/dev", f"{root}/dev", flags=syscalls.MS_BIND | syscalls.MS_REC)
-    for folder, mode in (("run", 755), ("tmp", 1777)):
+    for folder, mode in _IN_MEMORY.items():
         syscalls.mount("tmpfs", f"{root}/{folder}", "tmpfs", plain, f"mode={mode}")
     for path, folder in order["folders"].items():
         # Those in /tmp are in memory; a folder that the layer did not have would become a part of it.
         if path.startswith("/tmp/"):
             Path(f"{root}{path}").mkdir(parents=True)
         syscalls.mount(folder, f"{root}{path}", flags=syscalls.MS_BIND)
+    for path in order["seen"]:
+        _show(str(root), Path(path))
     return str(root)
+
+
+def _show(root: str, folder: Path) -> None:
+    """Have a folder of this computer in the root that is on another file system, or below /tmp."""
+    inside = Path(f"{root}{folder}")
+    if inside.is_dir() and any(inside.iterdir()):
+        return
+    place = next(each for each in (inside, *inside.parents) if each.is_dir())
+    # What is mounted here is an empty folder there: what is made in it must not become a part of the layer.
+    if not any(place.is_relative_to(f"{root}/{each}") for each in _IN_MEMORY):
+        syscalls.mount("tmpfs", str(place), "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, "mode=755")
+    inside.mkdir(parents=True, exist_ok=True)
+    syscalls.mount(str(folder), str(inside), flags=syscalls.MS_BIND)
 
 
 def _run(task: dict[str, Any]) -> str | None:

@@ -70,7 +70,7 @@ class Chamber:
         return replace(making.machine(found or self.found), runc=KNOWN.runc)
 
     def execute(self, given: Sequence[Task], *, layers: Sequence[Path] = (), network: bool = False) -> None:
-        execute(Root(self.upper, layers, {"/tmp/holdfast": self.place}, network), given, lambda line: None)
+        execute(Root(self.upper, layers, {"/tmp/holdfast": self.place}, network=network), given, lambda line: None)
 
     def path(self, path: str) -> Path:
         """A path of the root, as it was written."""

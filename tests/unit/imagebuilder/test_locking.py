@@ -1,4 +1,4 @@
-"""`make image-lock` and `make mirror-list`, against a web server that plays publishers and registries."""
+"""`make image-lock`, against a web server that plays publishers and registries."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import shutil
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from imagebuilder import artefacts, mirror, versions
+from imagebuilder import artefacts, versions
 from imagebuilder.artefacts import RemoteFile, RemoteImage
 from imagebuilder.locking import __main__ as locking
 from imagebuilder.locking import http
@@ -26,29 +24,6 @@ WANTED = artefacts.every(KNOWN)
 KUBEADM = WANTED.file("kubeadm")[0]
 RUNC, RUNC_ARM = WANTED.file("runc")
 PAUSE = next(each for each in WANTED.images if each.name == "pause")
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "PAUSE_SECONDS", 0.001)
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """A versions.json of which nothing is locked."""
-    path = tmp_path / "versions.json"
-    raw = json.loads(versions.VERSIONS_FILE.read_text(encoding="utf-8"))
-    for each in (*raw["files"].values(), *raw["images"].values()):
-        each["locked"] = {}
-    path.write_text(json.dumps(raw), encoding="utf-8")
-    return path
-
-
-@pytest.fixture
-def published() -> Iterator[Publishers]:
-    made = publishers.everything()
-    with publishers.serving(made):
-        yield made
 
 
 def _lock(file: Path, published: Publishers, *options: str) -> int:
@@ -338,35 +313,3 @@ def test_the_command_runs_where_nothing_but_python_is(file: Path, published: Pub
     command = [sys.executable, "-S", "-m", "imagebuilder.locking", "--file", str(file), "--mirror", published.url]
     done = subprocess.run(command, cwd=file.parent, env={}, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def _listed(capsys: pytest.CaptureFixture[str], *options: str) -> list[dict[str, Any]]:
-    assert mirror.main(["--json", *options]) == 0
-    found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
-    return found
-
-
-def test_a_mirrors_list_names_all_that_is_asked_for_with_digest_and_size(
-    file: Path, published: Publishers, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert _lock(file, published) == 0
-    capsys.readouterr()
-    found = _listed(capsys, "--file", str(file))
-    for each in found:
-        if each["kind"] == "file":
-            body = published.file(each["path"]).body
-            assert (each["digests"], each["size"]) == ([f"sha256:{sha256(body)}"], len(body)), each
-    images = {(each["source"], each["architecture"]) for each in found if each["kind"] == "image"}
-    assert images == {(each.label, where) for each in WANTED.images for where in (None, "x86_64", "arm64")}
-    assert all(each["digests"] for each in found)
-    locked = [
-        line.split("==")[0] for line in mirror.RUNTIME_LOCK.read_text(encoding="utf-8").splitlines() if "==" in line
-    ]
-    assert [each["name"] for each in found if each["kind"] == "wheel"] == locked
-
-
-def test_a_list_says_what_is_not_locked(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert mirror.main(["--file", str(file)]) == 0
-    said = capsys.readouterr()
-    assert f"file\tx86_64\t{KUBEADM.source}\tnot locked\tsize unknown\n" in said.out
-    assert said.err.startswith(f"{KUBEADM.label} (and ")
