@@ -171,23 +171,24 @@ bench: $(CHECK) ## Measure generation, `make local` and sizes; replacements and 
 	@$(check_python) -m tests.bench $(if $(JSON),--json) $(if $(REPLACING),--replacing) $(if $(UPDATING),--updating) \
 		$(if $(TIMES),--times $(TIMES))
 
-##@ Local AWS
-##= KEEP=1 ## Leave it running until Ctrl-C
-# the machine image
+##@ Machine image
+##= MIRROR=https://... ## Copy of the publishers' files to ask instead of them
+##= WHOLE=1 ## Fetch the files, too, and compare them with their checksums
 
 .PHONY: image-lock
-image-lock: $(CHECK) ## Fetch the checksums of all that images are made of into imagebuilder/versions.json (MIRROR=https://…, WHOLE=1: fetch and hash the files, too)
+image-lock: $(CHECK) ## Fetch the checksums of all that images are made of into imagebuilder/versions.json
 	@$(check_python) -m imagebuilder.locking $(if $(MIRROR),--mirror '$(MIRROR)') $(if $(WHOLE),--whole)
 
 .PHONY: mirror-list
-mirror-list: $(CHECK) ## Print every file, container image and wheel of images with source, digest and size (JSON=1)
+mirror-list: $(CHECK) ## Print every file, container image and wheel of images with source, digest and size
 	@$(check_python) -m imagebuilder.mirror $(if $(JSON),--json)
 
 .PHONY: image-sources
-image-sources: $(CHECK) ## Pack what an image's build runs, with its Python wheels, into build/image-sources.tar.gz, and print its SHA-256
+image-sources: $(CHECK) ## Pack what an image's build runs into build/image-sources.tar.gz, and print its SHA-256
 	@$(check_python) -m imagebuilder.packing --out build/image-sources.tar.gz
 
-# the local AWS
+##@ Local AWS
+##= KEEP=1 ## Leave it running until Ctrl-C
 
 .PHONY: local
 local: $(CHECK) ## Deploy CONFIG to an AWS that runs on this machine, then delete it

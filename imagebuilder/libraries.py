@@ -56,7 +56,11 @@ def _run(command: list[str]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Install them. 1, with what pip said, where that failed."""
-    parser = argparse.ArgumentParser(prog="python -m imagebuilder.libraries", description="Installs Python libraries.")
+    parser = argparse.ArgumentParser(
+        prog="python -m imagebuilder.libraries",
+        description="Installs Python libraries.",
+        epilog="exit codes: 0 installed, 1 pip failed, 2 bad input",
+    )
     parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="where the image's / is")
     parser.add_argument("--wheels", type=Path, required=True, metavar="DIR", help="a folder with their files")
     options = parser.parse_args(arguments)

@@ -69,9 +69,15 @@ def _known(found: Checksum | None) -> tuple[tuple[str, ...], int | None]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the list. 0; 1 where versions.json cannot be used."""
-    parser = argparse.ArgumentParser(prog="python -m imagebuilder.mirror", description="Lists what a mirror needs.")
+    parser = argparse.ArgumentParser(
+        prog="python -m imagebuilder.mirror",
+        description="Lists what a mirror needs.",
+        epilog="exit codes: 0 listed, 1 versions.json cannot be used, 2 bad input",
+    )
     parser.add_argument("--json", action="store_true", help="print it as JSON")
-    parser.add_argument("--file", type=Path, default=versions.VERSIONS_FILE, help="another versions.json")
+    parser.add_argument(
+        "--file", type=Path, default=versions.VERSIONS_FILE, help="another versions.json (default: %(default)s)"
+    )
     options = parser.parse_args(arguments)
     try:
         wanted = artefacts.every(versions.read(options.file))

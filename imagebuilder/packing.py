@@ -58,7 +58,9 @@ def _members(wheels: Path, checkout: Path) -> Iterator[tuple[str, Path]]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the archive and print its SHA-256. 1, with what pip or the system said, where that failed."""
     parser = argparse.ArgumentParser(
-        prog="python -m imagebuilder.packing", description="Packs what an image's build runs."
+        prog="python -m imagebuilder.packing",
+        description="Packs what an image's build runs.",
+        epilog="exit codes: 0 written, 1 it cannot be, 2 bad input",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the archive, a tar.gz")
     options = parser.parse_args(arguments)

@@ -26,11 +26,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     After a contradiction nothing is written; otherwise what came is, and what is missing stays as it was.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m imagebuilder.locking", description="Locks the checksums of everything that an image is made of."
+        prog="python -m imagebuilder.locking",
+        description="Locks the checksums of everything that an image is made of.",
+        epilog="exit codes: 0 all are locked, 1 some are not, or nothing is written, 2 bad input, 130 Ctrl-C",
     )
-    parser.add_argument("--mirror", metavar="URL", help="where the sources are copied to: URL/dl.k8s.io/release/…")
+    parser.add_argument(
+        "--mirror", metavar="URL", help="where the sources are copied to, as URL/dl.k8s.io/release/… (default: none)"
+    )
     parser.add_argument("--whole", action="store_true", help="fetch each file, too, and compare it with its checksum")
-    parser.add_argument("--file", type=Path, default=VERSIONS_FILE, metavar="FILE", help="another versions.json")
+    parser.add_argument(
+        "--file", type=Path, default=VERSIONS_FILE, metavar="FILE", help="another versions.json (default: %(default)s)"
+    )
     options = parser.parse_args(arguments)
     if options.mirror is not None and not options.mirror.startswith(("https://", "http://")):
         print(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.binaries import images
-from rehearsal.binaries.image import layer_settings
+from rehearsal.binaries.imaging.making import BRIDGE_NETWORK
 from rehearsal.cloud import client, cluster, table, unused
 from rehearsal.cloud.control import Control
 from rehearsal.cloud.operator import Operator
@@ -256,7 +256,7 @@ class MachineRehearsal:
 
 def _require_room_for_pods(facts: Facts) -> None:
     """Raises StepFailed where a node's own bridge would take what is sent to another node."""
-    bridge = IPv4Network(layer_settings("").bridge_network)
+    bridge = IPv4Network(BRIDGE_NETWORK)
     met = [cidr for cidr in facts.network.cidrs if IPv4Network(cidr).overlaps(bridge)]
     if met:
         raise StepFailed(

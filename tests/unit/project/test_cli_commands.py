@@ -10,7 +10,12 @@ from botocore import xform_name
 from tests.unit.project.rooms import ROOT
 
 _COMMAND = re.compile(r"\baws (?!import )([a-z][a-z0-9]*) ([a-z][a-z0-9-]*[a-z0-9])\b")
-_OF_THE_CLI = {("cloudformation", "package"), ("cloudformation", "deploy")}
+_OF_THE_CLI = {
+    ("cloudformation", "package"),
+    ("cloudformation", "deploy"),
+    ("ecr", "get-login-password"),
+    ("s3", "cp"),
+}
 """What no service has, and both versions of the CLI do."""
 
 
