@@ -3,19 +3,30 @@
 # says from where: internet, a registry with a prefix, s3://bucket/prefix or a folder of archives.
 set -euo pipefail
 
+# log_in HOST: to a registry of ECR. By a file: what is on a command line every process can read.
+log_in() {
+    local region=${1#*.dkr?ecr*.} scheme=https folder password
+    folder=$(runtime_folder)/hosts/$1
+    case "$PULL_OPTIONS" in *--plain-http*) scheme=http ;; esac
+    password=$(aws ecr get-login-password --region "${region%%.*}") || fail "$1: ECR gives no password"
+    mkdir --parents "$folder"
+    printf '[host."%s://%s"]\n[host."%s://%s".header]\nAuthorization = "Basic %s"\n' "$scheme" "$1" "$scheme" "$1" \
+        "$(printf 'AWS:%s' "$password" | base64 --wrap=0)" >"$folder/hosts.toml"
+}
+
 # pull REPOSITORY TAG DIGEST FROM: into containerd, under the name that pods have.
 pull() {
-    local user=()
+    local login=()
     case "$4" in
     *.dkr.ecr.* | *.dkr-ecr.*)
-        local region=${4#*.dkr?ecr*.}
-        user=(--user "AWS:$(aws ecr get-login-password --region "${region%%.*}")")
+        [ -e "$(runtime_folder)/hosts/${4%%/*}" ] || log_in "${4%%/*}"
+        login=(--hosts-dir "$(runtime_folder)/hosts")
         ;;
     esac
     local platform=linux/amd64 said
     [ "$(uname -m)" = x86_64 ] || platform=linux/arm64
     # shellcheck disable=SC2086 # several options
-    said=$(ctr images pull --local --skip-metadata --platform "$platform" ${PULL_OPTIONS?} "${user[@]}" "$4@sha256:$3" 2>&1 >/dev/null) ||
+    said=$(ctr images pull --local --skip-metadata --platform "$platform" ${PULL_OPTIONS?} "${login[@]}" "$4@sha256:$3" 2>&1 >/dev/null) ||
         fail "$4@sha256:$3: cannot be pulled: ${said##*$'\n'}"
     ctr images tag --force "$4@sha256:$3" "$1:$2" >/dev/null
     [ "$4" = "$1" ] || ctr images remove "$4@sha256:$3" >/dev/null

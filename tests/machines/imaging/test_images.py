@@ -170,7 +170,7 @@ def test_ecr_is_asked_with_the_password_of_its_region(importing: Importing, regi
     script(programs, "aws", "echo other")
     empty = importing.data / "empty"
     empty.mkdir()
-    with pytest.raises(StepFailed, match=r"cannot be pulled: .*401 Unauthorized"):
+    with pytest.raises(StepFailed, match=r"cannot be pulled: .*authorization failed"):
         replace(importing, data=empty).run([locked], place)
 
 
