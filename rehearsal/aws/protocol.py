@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import uuid
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -92,7 +92,7 @@ class Service:
         context = RequestContext(region, account_id, partition_of(region), request_id, name, agent, access_key_id)
         try:
             method = self._method(name)
-            parsed = PROTOCOL_PARSERS[protocol](operation).parse(_parser_input(request))
+            parsed = PROTOCOL_PARSERS[protocol](operation).parse(_parser_input(request, self._path_parameters(request)))
             result: object = method(context, parsed or {})
         except ServiceError as error:
             result = error
@@ -107,10 +107,13 @@ class Service:
             raise ServiceError("InvalidAction", f"{self.service_name}:{name} is not supported by the local AWS", 400)
         return cast(Callable[[RequestContext, dict[str, Any]], dict[str, Any] | None], method)
 
-    @staticmethod
-    def _operation_name(request: Request) -> str:
+    def _operation_name(self, request: Request) -> str:
         target = request.headers.get("X-Amz-Target")
         return target.split(".")[-1] if target else request.values.get("Action", "")
+
+    def _path_parameters(self, request: Request) -> Mapping[str, str]:
+        """What of a REST request's input is in its path."""
+        return {}
 
 
 def error_response(model: ServiceModel, protocol: str, error: ServiceError) -> Response:
@@ -118,14 +121,14 @@ def error_response(model: ServiceModel, protocol: str, error: ServiceError) -> R
     return _response(OperationModel({"name": ""}, model), protocol, error, str(uuid.uuid4()))
 
 
-def _parser_input(request: Request) -> Any:
+def _parser_input(request: Request, path_parameters: Mapping[str, str]) -> Any:
     return {
         "method": request.method,
         "values": request.values,
         "headers": request.headers,
         "body": request.get_data(cache=True),
         "url_path": request.path,
-        "url_params": {},
+        "url_params": path_parameters,
     }
 
 

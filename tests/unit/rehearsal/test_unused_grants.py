@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from generator.grant import Role
 from generator.permissions import GRANTS
 from rehearsal.cloud.unused import REASONS, explained, without_reason
 from rehearsal.local.surroundings import OPERATOR
@@ -41,4 +40,4 @@ def test_reasons_are_about_grants_that_exist() -> None:
     statements = template["Resources"]["AdminOperatorPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     granted |= {(OPERATOR, each["Sid"]) for each in statements}
     assert {(role, sid) for role, sids in REASONS.items() for sid in sids} <= granted
-    assert REASONS.keys() == {*(f"{role.value}Role" for role in Role), OPERATOR}
+    assert REASONS.keys() == {*(f"{each.role.value}Role" for each in GRANTS), OPERATOR}

@@ -1,0 +1,113 @@
+"""What all operations of Image Builder share: names and ARNs, times, errors, and pages.
+
+Errors are those that the API reference lists; that Get… answers ResourceNotFoundException for what is not there is what
+its clients look for (HashiCorp's provider, service/imagebuilder).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.aws.iam.requests import rest
+from rehearsal.aws.imagebuilder.model import Body, BuilderRegion
+from rehearsal.aws.protocol import RequestContext, Service, ServiceError
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Request, Response
+
+    from rehearsal.aws.clock import Clock
+    from rehearsal.aws.server import LocalAws
+
+NAME = re.compile(r"[-_A-Za-z0-9][-_A-Za-z0-9 ]{1,126}[-_A-Za-z0-9]")
+"""Of everything that Image Builder makes (API reference, ResourceName)."""
+PAGE = 25
+"""How many entries a list shows where the request names no number (API reference, ListWorkflowExecutions)."""
+
+
+class BuilderBase(Service):
+    """Everything of every region, made when a region is first asked for."""
+
+    service_name = "imagebuilder"
+
+    def __init__(self, aws: LocalAws) -> None:
+        self.aws = aws
+        self._regions: dict[str, BuilderRegion] = {}
+
+    def answer(self, request: Request, region: str, account_id: str, access_key_id: str) -> Response:
+        """Answer one request after the other, as moto does."""
+        with self.aws.lock:
+            return super().answer(request, region, account_id, access_key_id)
+
+    def in_region(self, region: str) -> BuilderRegion:
+        """Everything in a region."""
+        return self._regions.setdefault(region, BuilderRegion())
+
+    def held(self, context: RequestContext) -> BuilderRegion:
+        """Everything in the region that the request was signed for."""
+        return self.in_region(context.region)
+
+    def _operation_name(self, request: Request) -> str:
+        found = rest.routes(self.model()).match(request.method, rest.raw_path(request), request)
+        return found.operation if found is not None else ""
+
+    def _path_parameters(self, request: Request) -> Mapping[str, str]:
+        found = rest.routes(self.model()).match(request.method, rest.raw_path(request), request)
+        return found.parameters if found is not None else {}
+
+
+def arn(context: RequestContext, kind: str, name: str, *more: str) -> str:
+    """The ARN of something; names that differ only in case, spaces or underscores are the same (CreateComponent)."""
+    if not NAME.fullmatch(name):
+        raise invalid(f"Value '{name}' at 'name' failed to satisfy constraint: {NAME.pattern}")
+    normal = name.lower().replace(" ", "-").replace("_", "-")
+    place = f"arn:{context.partition}:imagebuilder:{context.region}:{context.account_id}"
+    return "/".join([f"{place}:{kind}", normal, *more])
+
+
+def made(context: RequestContext, request: Mapping[str, Any], member: str, made_arn: str) -> Body:
+    """The answer of an operation that has made or changed something."""
+    return {"requestId": context.request_id, "clientToken": request.get("clientToken", ""), member: made_arn}
+
+
+def moment(clock: Clock) -> str:
+    """Now, in RFC 3339."""
+    return clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def invalid(text: str) -> ServiceError:
+    """A request that cannot be carried out."""
+    return ServiceError("InvalidRequestException", text)
+
+
+def missing(identity: str) -> ServiceError:
+    """What is not there."""
+    return ServiceError("ResourceNotFoundException", f"The resource with ARN '{identity}' does not exist.", 404)
+
+
+def exists(identity: str) -> ServiceError:
+    """What is there already."""
+    return ServiceError("ResourceAlreadyExistsException", f"The resource '{identity}' already exists.")
+
+
+def needed(identity: str, by: str) -> ServiceError:
+    """What cannot go, for something else needs it."""
+    return ServiceError("ResourceDependencyException", f"Resource '{identity}' is used by '{by}'.")
+
+
+def find(held: Mapping[str, Any], identity: str) -> Any:
+    """A thing by its ARN."""
+    if identity not in held:
+        raise missing(identity)
+    return held[identity]
+
+
+def page(entries: Sequence[Any], request: Mapping[str, Any]) -> tuple[list[Any], dict[str, str]]:
+    """One page of a list, and the token for the next where there is one; the token is the next entry's index."""
+    token = request.get("nextToken") or "0"
+    if not token.isdecimal():
+        raise ServiceError("InvalidPaginationTokenException", f"The token '{token}' is invalid.")
+    start, size = int(token), int(request.get("maxResults") or PAGE)
+    following = {"nextToken": str(start + size)} if start + size < len(entries) else {}
+    return list(entries[start : start + size]), following

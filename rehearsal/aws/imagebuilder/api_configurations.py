@@ -1,0 +1,214 @@
+"""The operations on what images are made from and go to: components, recipes, configurations, lifecycle policies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from rehearsal.aws.imagebuilder.api_base import BuilderBase, arn, exists, find, invalid, made, moment, needed
+from rehearsal.aws.imagebuilder.model import Body
+from rehearsal.aws.protocol import RequestContext, ServiceError
+
+MAX_DATA_CHARACTERS = 16_000
+"""Of a component's `data` (API reference, CreateComponent)."""
+COMPONENT_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
+RECIPE_VERSION = re.compile(r"(?:[0-9]+|x)\.(?:[0-9]+|x)\.(?:[0-9]+|x)")
+MAX_PLACE = 2**30 - 1
+RULES = {"DELETE", "DEPRECATE", "DISABLE"}
+"""The actions of a lifecycle policy for AMIs; at most one rule for each (API reference, CreateLifecyclePolicy)."""
+
+
+class ConfigurationOperations(BuilderBase):
+    """What is made is there at once."""
+
+    # components
+    def create_component(self, context: RequestContext, request: dict[str, Any]) -> Body:
+        data = _document(request)
+        version = request["semanticVersion"]
+        if not COMPONENT_VERSION.fullmatch(version) or any(int(place) > MAX_PLACE for place in version.split(".")):
+            raise ServiceError("InvalidVersionNumberException", f"The version '{version}' is invalid.")
+        components, start = self.held(context).components, arn(context, "component", request["name"], version)
+        builds = [each for each in components.values() if each["arn"].startswith(f"{start}/")]
+        if builds and builds[-1]["data"] == data:
+            raise ServiceError("ResourceInUseException", f"The component '{start}' exists with the same content.")
+        made_arn = f"{start}/{len(builds) + 1}"
+        components[made_arn] = {
+            **_kept(request, "name", "description", "changeDescription", "platform", "tags"),
+            "arn": made_arn,
+            "version": version,
+            "type": "TEST" if _phases(data) == ["test"] else "BUILD",
+            "owner": context.account_id,
+            "data": data,
+            "encrypted": True,
+            "dateCreated": moment(self.aws.clock),
+        }
+        return made(context, request, "componentBuildVersionArn", made_arn)
+
+    def get_component(self, context: RequestContext, request: dict[str, Any]) -> Body:
+        return {"component": find(self.held(context).components, request["componentBuildVersionArn"])}
+
+    def delete_component(self, context: RequestContext, request: dict[str, Any]) -> Body:
+        held, wanted = self.held(context), request["componentBuildVersionArn"]
+        find(held.components, wanted)
+        for recipe in held.recipes.values():
+            if any(each["componentArn"] == wanted for each in recipe.get("components") or []):
+                raise needed(wanted, recipe["arn"])
+        del held.components[wanted]
+        return {"requestId": context.request_id, "componentBuildVersionArn": wanted}
+
+    # recipes
+    def create_image_recipe(self, context: RequestContext, request: dict[str, Any]) -> Body:
+        held = self.held(context)
+        for each in request.get("components") or []:
+            find(held.components, each["componentArn"])
+        version = self._version(context, request)
+        made_arn = arn(context, "image-recipe", request["name"], version)
+        if made_arn in held.recipes:
+            raise exists(made_arn)
+        held.recipes[made_arn] = {
+            **_kept(request, "name", "description", "components", "parentImage", "blockDeviceMappings", "tags"),
+            **_kept(request, "workingDirectory", "additionalInstanceConfiguration", "amiTags"),
+            "arn": made_arn,
+            "version": version,
+            "type": "AMI",
+            "platform": "Linux",
+            "owner": context.account_id,
+            "dateCreated": moment(self.aws.clock),
+        }
+        return made(context, request, "imageRecipeArn", made_arn)
+
+    def get_image_recipe(self, context: RequestContext, request: dict[str, Any]) -> Body:
+        return {"imageRecipe": find(self.held(context).recipes, request["imageRecipeArn"])}
+
+    def delete_image_recipe(self, context: RequestContext, request: dict[str, Any]) -> Body:
+        return self._delete(context, "recipes", "imageRecipeArn", request)
+
+    # infrastructure
+    def create_infrastructure_configuration(self, context: RequestContext, request: dict[str, Any]) -> Body:
+        return self._create(
+            context, "infrastructures", "infrastructure-configuration", "infrastructureConfigurationArn", request
+        )
+
+    def update_infrastructure_configuration(self, context: RequestContext, request: dict[str, Any]) -> Body:
+        return self._update(context, "infrastructures", "infrastructureConfigurationArn", request)
+
+    def get_infrastructure_configuration(self, context: RequestContext, request: dict[str, Any]) -> Body:
+        found = find(self.held(context).infrastructures, request["infrastructureConfigurationArn"])
+        return {"infrastructureConfiguration": found}
+
+    def delete_infrastructure_configuration(self, context: RequestContext, request: dict[str, Any]) -> Body:
+        return self._delete(context, "infrastructures", "infrastructureConfigurationArn", request)
+
+    # distribution
+    def create_distribution_configuration(self, context: RequestContext, request: dict[str, Any]) -> Body:
+        return self._create(
+            context, "distributions", "distribution-configuration", "distributionConfigurationArn", request
+        )
+
+    def update_distribution_configuration(self, context: RequestContext, request: dict[str, Any]) -> Body:
+        return self._update(context, "distributions", "distributionConfigurationArn", request)
+
+    def get_distribution_configuration(self, context: RequestContext, request: dict[str, Any]) -> Body:
+        found = find(self.held(context).distributions, request["distributionConfigurationArn"])
+        return {"distributionConfiguration": found}
+
+    def delete_distribution_configuration(self, context: RequestContext, request: dict[str, Any]) -> Body:
+        return self._delete(context, "distributions", "distributionConfigurationArn", request)
+
+    # lifecycle policies, which never run here
+    def create_lifecycle_policy(self, context: RequestContext, request: dict[str, Any]) -> Body:
+        _check_rules(request)
+        request.setdefault("status", "ENABLED")
+        return self._create(context, "policies", "lifecycle-policy", "lifecyclePolicyArn", request)
+
+    def update_lifecycle_policy(self, context: RequestContext, request: dict[str, Any]) -> Body:
+        _check_rules(request)
+        return self._update(context, "policies", "lifecyclePolicyArn", request)
+
+    def get_lifecycle_policy(self, context: RequestContext, request: dict[str, Any]) -> Body:
+        return {"lifecyclePolicy": find(self.held(context).policies, request["lifecyclePolicyArn"])}
+
+    def delete_lifecycle_policy(self, context: RequestContext, request: dict[str, Any]) -> Body:
+        return self._delete(context, "policies", "lifecyclePolicyArn", request)
+
+    # what they have in common
+    def _create(self, context: RequestContext, store: str, kind: str, member: str, request: dict[str, Any]) -> Body:
+        held = getattr(self.held(context), store)
+        made_arn = arn(context, kind, request["name"])
+        if made_arn in held:
+            raise exists(made_arn)
+        held[made_arn] = {**_without_token(request), "arn": made_arn, "dateCreated": moment(self.aws.clock)}
+        return made(context, request, member, made_arn)
+
+    def _update(self, context: RequestContext, store: str, member: str, request: dict[str, Any]) -> Body:
+        """Everything but name, ARN and tags is replaced: an update that leaves a member out takes it away."""
+        held = getattr(self.held(context), store)
+        before = find(held, request[member])
+        changed = {name: value for name, value in _without_token(request).items() if name != member}
+        held[before["arn"]] = {
+            **{name: before[name] for name in ("arn", "name", "dateCreated", "tags") if name in before},
+            **changed,
+            "dateUpdated": moment(self.aws.clock),
+        }
+        return made(context, request, member, before["arn"])
+
+    def _delete(self, context: RequestContext, store: str, member: str, request: dict[str, Any]) -> Body:
+        held, wanted = self.held(context), request[member]
+        find(getattr(held, store), wanted)
+        for pipeline in held.pipelines.values():
+            if pipeline.get(member) == wanted and store != "pipelines":
+                raise needed(wanted, pipeline["arn"])
+        del getattr(held, store)[wanted]
+        return {"requestId": context.request_id, member: wanted}
+
+    def _version(self, context: RequestContext, request: Mapping[str, Any]) -> str:
+        """That of the request, or for `1.0.x` the next one (user guide, "Semantic versioning in Image Builder")."""
+        wanted: str = request["semanticVersion"]
+        if not RECIPE_VERSION.fullmatch(wanted):
+            raise ServiceError("InvalidVersionNumberException", f"The version '{wanted}' is invalid.")
+        if "x" not in wanted:
+            return wanted
+        fixed = wanted.removesuffix("x")
+        if "x" in fixed:
+            raise ServiceError("NotImplemented", f"The version '{wanted}' is not supported by the local AWS", 501)
+        start = arn(context, "image-recipe", request["name"], fixed)
+        last = [int(each.removeprefix(start)) for each in self.held(context).recipes if each.startswith(start)]
+        return f"{fixed}{max(last, default=-1) + 1}"
+
+
+def _kept(request: Mapping[str, Any], *names: str) -> Body:
+    return {name: request[name] for name in names if request.get(name) is not None}
+
+
+def _without_token(request: Mapping[str, Any]) -> Body:
+    return {name: value for name, value in request.items() if name not in ("clientToken", "dryRun")}
+
+
+def _document(request: Mapping[str, Any]) -> str:
+    if request.get("uri") is not None:
+        raise ServiceError("NotImplemented", "A component from S3 is not supported by the local AWS", 501)
+    data: str = request.get("data") or ""
+    if not data or len(data) > MAX_DATA_CHARACTERS:
+        raise invalid(f"The component data has {len(data)} characters; 1 to {MAX_DATA_CHARACTERS} are allowed.")
+    if not _phases(data):
+        raise invalid("The component data is no document with phases.")
+    return data
+
+
+def _phases(data: str) -> list[str]:
+    try:
+        document = yaml.safe_load(data)
+        return [str(phase["name"]) for phase in document["phases"] if phase["steps"]]
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        raise invalid(f"The component data is invalid: {error}") from error
+
+
+def _check_rules(request: Mapping[str, Any]) -> None:
+    rules = [each["action"]["type"] for each in request["policyDetails"]]
+    if len(set(rules)) != len(rules) or not set(rules) <= RULES:
+        raise invalid(f"A policy has at most one rule for each of {', '.join(sorted(RULES))}, not {rules}.")
+    if len([name for name in ("recipes", "tagMap") if request["resourceSelection"].get(name)]) != 1:
+        raise invalid("A policy selects resources either by recipes or by a tag map.")
