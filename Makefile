@@ -8,6 +8,8 @@ PYTHON ?= python3
 CONFIG ?= examples/default.yaml
 OUT ?= $(if $(filter examples/default.yaml,$(config_word)),templates,build/templates/$(config_name))
 STACK ?= holdfast
+# The stack that builds machine images, whose newest one IMAGE=latest is.
+IMAGE_STACK ?= holdfast-image
 space := $(subst ,, )
 config_word = $(subst $(space),-,$(CONFIG))
 # As generator/cli.py has it (default_out).
@@ -297,6 +299,8 @@ e2e-machines: $(CHECK) ## Networks, balancers, instances and kubeadm, and 20 ran
 ##= REGION=NAME ## AWS region (that of the environment or the profile)
 ##= PARAMS=FILE ## JSON file of parameters: {"Key": "Value"}
 ##= SET='Key=Value ...' ## Parameters that override those of PARAMS; kept values need not be given again
+##= IMAGE=latest|AMI ## Image of all nodes, but for what SET names; the newest is written as its ID
+##= IMAGE_STACK=NAME ## Stack whose image the newest is (holdfast-image)
 ##= TAGS='Key=Value ...' ## Tags of the stack and of everything in it
 ##= BUCKET=NAME ## S3 bucket that templates and code are uploaded to
 ##= PREFIX=PATH ## What the keys of uploads begin with (nothing)
@@ -318,15 +322,29 @@ region = $(if $(REGION),--region $(REGION))
 parameters = $(if $(PARAMS),--parameters '$(PARAMS)') $(foreach pair,$(SET),--set '$(pair)')
 # Not where it is the Makefile's own.
 stack_was_typed = $(filter-out file,$(origin STACK))
+image = $(if $(IMAGE),--image '$(IMAGE)' --image-stack $(IMAGE_STACK))
+image_stack = --stack $(if $(stack_was_typed),$(STACK),$(IMAGE_STACK)) $(if $(JSON),--json)
 # What printed next steps repeat.
 typed = $(foreach each,CONFIG OUT,$(if $(filter-out file,$(origin $(each))),--typed '$(each)=$($(each))'))
-stack = --stack $(STACK) --out '$(OUT)' $(typed) $(if $(BUCKET),--bucket $(BUCKET)) $(foreach pair,$(TAGS),--tag '$(pair)') $(parameters)
+stack = --stack $(STACK) --out '$(OUT)' $(typed) $(if $(BUCKET),--bucket $(BUCKET)) $(foreach pair,$(TAGS),--tag '$(pair)') $(parameters) $(image)
 role = $(if $(ROLE),--role '$(ROLE)')
 upload = --bucket "$(BUCKET)" $(if $(PREFIX),--prefix $(PREFIX)) $(if $(KMS_KEY),--kms-key $(KMS_KEY))
 
+.PHONY: image
+image: $(CHECK) ## Deploy the stack that builds machine images, build one and follow it (STACK=holdfast-image)
+	$(deployment) image $(region) $(image_stack) --out '$(OUT)' $(typed) $(if $(BUCKET),--bucket $(BUCKET)) $(parameters)
+
+.PHONY: image-follow
+image-follow: $(CHECK) ## Follow the build of an image that was started last (STACK=holdfast-image)
+	$(deployment) image-follow $(region) $(image_stack)
+
+.PHONY: image-id
+image-id: $(CHECK) ## Print the ID of the newest image (STACK=holdfast-image)
+	$(deployment) image-id $(region) $(image_stack)
+
 .PHONY: preflight
 preflight: $(CHECK) ## Check parameters, quotas, zones, a given network, AMIs and instance types for CONFIG= and STACK=
-	$(deployment) preflight $(region) --stack $(STACK) --template '$(OUT)/root.json' $(typed) $(parameters) $(if $(JSON),--json)
+	$(deployment) preflight $(region) --stack $(STACK) --template '$(OUT)/root.json' $(typed) $(parameters) $(image) $(if $(JSON),--json)
 
 .PHONY: package
 package: build/reconcile.zip ## Upload the templates of CONFIG= and code to BUCKET=, write build/packaged/<OUT>.json

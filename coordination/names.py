@@ -64,6 +64,34 @@ class StatedVpc(StrEnum):
 API_PORT = 6443
 
 
+IMAGE_TAG = "holdfast:image"
+"""Of an AMI and of the image of Image Builder that made it: the name of the image stack."""
+IN_USE_TAG = "holdfast:in-use"
+"""Of an AMI that a cluster launches, with the value IN_USE: no lifecycle policy of an image stack deletes it."""
+IN_USE = "true"
+
+
+IMAGE_METADATA = "HoldfastImage"
+"""The key of the image template's Metadata under which it is said what the commands look at."""
+UNLOCKED = "Unlocked"
+"""There: minors of Kubernetes of which no image can be built yet, each with what to do."""
+
+
+class ImageOutput(StrEnum):
+    """The outputs of an image stack that the commands read."""
+
+    PIPELINE = "PipelineArn"
+    PARAMETER = "ImageParameter"
+
+
+def image_parameter(image_stack: str) -> str:
+    """The SSM parameter with the id of the newest AMI of an image stack, in each region that gets one.
+
+    Image Builder's service-linked role writes parameters below /imagebuilder/, and no others.
+    """
+    return f"/imagebuilder/{image_stack}/image-id"
+
+
 def launching_hook(cluster_uuid: str) -> str:
     """The name of the hook that holds a new instance of the cluster."""
     return f"{cluster_uuid}-launching"

@@ -6,6 +6,7 @@ import argparse
 import functools
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
@@ -28,6 +29,9 @@ from deployment import (
 )
 from deployment.aws import Account
 from deployment.change_sets import Order
+from deployment.images import command as images
+from deployment.images import latest
+from deployment.images.stack import ImageOrder
 from deployment.next_steps import Typed
 from deployment.package import Target
 from deployment.refusal import Refusal, StoppedFollowing
@@ -40,6 +44,7 @@ BAD_INPUT = 2
 DIFFERS = 3
 
 _OUT = Path("templates")
+_IMAGE_STACK = "holdfast-image"
 _EXIT_CODES = """exit codes:
   0  done
   1  AWS refused something, the operation failed, or Ctrl-C
@@ -50,6 +55,7 @@ _STOPPED = {
     "package": "nothing was packaged; what was uploaded stays in the bucket",
     "purge": "nothing was removed but what a line above says",
     "kubeconfig": "no file was written",
+    "image": "no build was started",
 }
 
 
@@ -126,15 +132,56 @@ def _typed(options: argparse.Namespace, account: Account) -> Typed:
 
 
 def _order(options: argparse.Namespace, account: Account) -> Order:
+    template = options.template or templates.packaged_file(options.out)
+    given, chosen = _given(options, account, template)
+    typed = _typed(options, account)
     return Order(
         stack=options.stack,
-        template=options.template or templates.packaged_file(options.out),
-        given=parameters.read(options.parameters, options.set),
+        template=template,
+        given=given,
         tags=parameters.tags(options.tag),
         bucket=options.bucket,
         role=service_role.read(options.role),
-        typed=_typed(options, account),
+        # What is typed next deploys the same image, whatever is the newest then.
+        typed=replace(typed, settings=(*typed.settings, *(f"{name}={value}" for name, value in chosen.items()))),
     )
+
+
+def _given(options: argparse.Namespace, account: Account, template: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """The values of all parameters, and those of them that IMAGE= has chosen."""
+    given = parameters.read(options.parameters, options.set)
+    if not options.image:
+        return given, {}
+    chosen = latest.chosen(account, options.image, options.image_stack, given, options.set, template, _aside)
+    return given | chosen, chosen
+
+
+def _aside(text: str) -> None:
+    """For a person, beside results for programs."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _image(options: argparse.Namespace) -> int:
+    account = _account(options)
+    order = ImageOrder(
+        stack=options.stack,
+        template=options.template or options.out / "image.json",
+        given=parameters.read(options.parameters, options.set),
+        typed=_typed(options, account),
+        bucket=options.bucket,
+    )
+    return DONE if images.build(account, order, as_json=options.json) else FAILED
+
+
+def _image_follow(options: argparse.Namespace) -> int:
+    account = _account(options)
+    done = images.follow(account, options.stack, _typed(options, account), as_json=options.json)
+    return DONE if done else FAILED
+
+
+def _image_id(options: argparse.Namespace) -> int:
+    images.tell_newest(_account(options), options.stack, as_json=options.json)
+    return DONE
 
 
 def _deploy(options: argparse.Namespace) -> int:
@@ -194,7 +241,7 @@ def _kubeconfig(options: argparse.Namespace) -> int:
 
 def _preflight(options: argparse.Namespace) -> int:
     account = _account(options)
-    given = parameters.read(options.parameters, options.set)
+    given, _ = _given(options, account, options.template)
     remedy = _typed(options, account).make("templates")
     found = preflight.findings(account, options.template, given, str(account.region), options.stack, remedy)
     preflight.tell(found, as_json=options.json)
@@ -212,6 +259,9 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "purge": _purge,
     "kubeconfig": _kubeconfig,
     "preflight": _preflight,
+    "image": _image,
+    "image-follow": _image_follow,
+    "image-id": _image_id,
 }
 
 
@@ -261,6 +311,13 @@ def _parser() -> argparse.ArgumentParser:
             help="a parameter; overrides the file (default: none)",
         )
 
+    def takes_image(added: argparse.ArgumentParser) -> None:
+        text = "of all nodes, but for what --set names: latest, or an AMI's id (default: that of the parameters)"
+        added.add_argument("--image", default="", help=text)
+        added.add_argument(
+            "--image-stack", default=_IMAGE_STACK, help="whose image the latest is (default: %(default)s)"
+        )
+
     added = command("package", "upload templates and code, write the template that refers to the uploads")
     takes_out(added)
     added.add_argument("--template", type=Path, help="the root template (default: root.json in the folder of --out)")
@@ -292,6 +349,7 @@ def _parser() -> argparse.ArgumentParser:
             "--tag", action="append", default=[], metavar="Key=Value", help="a tag of the stack (default: none)"
         )
         takes_parameters(added)
+        takes_image(added)
         takes_role(added)
         if name == "deploy":
             added.add_argument(
@@ -350,4 +408,21 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--json", action="store_true", help="for programs")
     takes_typed(added)
     takes_parameters(added)
+    takes_image(added)
+
+    for name, text, codes in (
+        ("image", "deploy the image stack, build an image and follow it", images.EXIT_CODES),
+        ("image-follow", "follow the build that was started last", images.EXIT_CODES),
+        ("image-id", "print the id of the newest image", _EXIT_CODES),
+    ):
+        added = command(name, text, codes)
+        added.add_argument("--stack", default=_IMAGE_STACK, help="the stack that builds images (default: %(default)s)")
+        added.add_argument("--json", action="store_true", help="for programs: one JSON object a line")
+        if name == "image":
+            takes_out(added)
+            added.add_argument("--template", type=Path, help="(default: image.json in the folder of --out)")
+            added.add_argument("--bucket", help="for a template beyond 51,200 bytes (default: none, and it is refused)")
+            takes_parameters(added)
+        else:
+            takes_typed(added)
     return parser

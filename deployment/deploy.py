@@ -31,6 +31,7 @@ from deployment.changes import Change
 from deployment.effects import Effect
 from deployment.events import Follower
 from deployment.follow import ended, going_on
+from deployment.images import in_use
 from deployment.launches import FailedLaunches
 from deployment.next_steps import Typed
 from deployment.plans import Plan
@@ -115,6 +116,7 @@ def deploy(
         say(line)
     follower = Follower(cloudformation, say, launches=_launches(aws, existing.stack_id, say))
     follower.mark(existing.stack_id)
+    in_use.mark(aws, order.given, say)
     with going_on(existing.stack_id):
         cloudformation.execute_change_set(ChangeSetName=with_changes, DisableRollback=not rollback)
         if ended(follower, existing.stack_id, say):
@@ -184,6 +186,7 @@ def _create(aws: Aws, order: Order, say: Callable[[str], None]) -> bool:
     built.refuse_other_uploads(aws, build)
     for line in service_role.told(order.stack, order.role):
         say(line)
+    in_use.mark(aws, order.given, say)
     answer = cloudformation.create_stack(
         StackName=order.stack,
         Parameters=given,

@@ -26,7 +26,10 @@ DIFFERS = 1
 BAD_INPUT = 2
 LIMIT = 3
 
-_DESCRIPTION = "Write the CloudFormation templates of a cluster from its configuration. AWS is never called."
+_DESCRIPTION = (
+    "Write the CloudFormation templates of a cluster from its configuration, and the one of its images. "
+    "AWS is never called."
+)
 _EXIT_CODES = """exit codes:
   0  done, or nothing differs
   1  --check found files that differ; their names are printed
@@ -110,10 +113,10 @@ def _templates(options: argparse.Namespace) -> int:
     if config is None:
         return BAD_INPUT
 
-    from generator import limits, publish
+    from generator import image, limits, publish
     from generator.root import templates
 
-    files = templates(config)
+    files = {**templates(config), **image.templates()}
     try:
         limits.check(files)
         out = Path(options.out or default_out(options.config))

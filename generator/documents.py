@@ -6,17 +6,18 @@ Each stands in its file between two markers, `<!-- generated:map -->` and `<!-- 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from generator import image
 from generator.commands import commands_tables
 from generator.config.model import ClusterConfig, Network, Pool
 from generator.deployer import files
-from generator.reference import permissions_table, ports_table
+from generator.reference import image_permissions_table, permissions_table, ports_table
 from generator.root import templates, wires
 
 POLICIES = Path("docs") / "deployer-policy"
@@ -89,14 +90,26 @@ def layer_map(config: ClusterConfig | None = None) -> str:
 
 def parameters_table() -> str:
     """A Markdown table of the root's parameters, with those that only some configurations have."""
+    return _parameters(
+        (only_with, templates(config)["root.json"]) for only_with, config in _PARAMETER_CONFIGURATIONS.items()
+    )
+
+
+def image_parameters_table() -> str:
+    """A Markdown table of the image stack's parameters."""
+    return _parameters([("", image.templates()[image.FILE])])
+
+
+def _parameters(bodies: Iterable[tuple[str, str]]) -> str:
+    """The table of templates, each with what is added to the meaning of the parameters that it brings."""
     groups: dict[str, dict[str, str]] = {}
-    for only_with, config in _PARAMETER_CONFIGURATIONS.items():
-        root = json.loads(templates(config)["root.json"])
-        for group in root["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]:
+    for only_with, body in bodies:
+        template = json.loads(body)
+        for group in template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]:
             label = group["Label"]["default"]
             rows = groups.setdefault(label, {})
             for name in group["Parameters"]:
-                rows.setdefault(name, _row(label, name, root["Parameters"][name], only_with))
+                rows.setdefault(name, _row(label, name, template["Parameters"][name], only_with))
     header = ["| Group | Parameter | Default | Meaning |", "| --- | --- | --- | --- |"]
     # Required ones first, as in the console.
     ordered = (sorted(rows.values(), key=lambda row: "| **required** |" not in row) for rows in groups.values())
@@ -142,5 +155,7 @@ PARTS = (
     Part("README.md", "parameters", parameters_table),
     Part("docs/commands.md", "commands", commands_tables),
     Part("docs/permissions.md", "permissions", permissions_table),
+    Part("docs/permissions.md", "image-permissions", image_permissions_table),
+    Part("docs/how-to/build-images.md", "parameters", image_parameters_table),
     Part("docs/ports.md", "ports", ports_table),
 )

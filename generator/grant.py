@@ -17,6 +17,9 @@ class Role(Enum):
     WORKER = "Worker"
     FUNCTION = "Function"
     AUTOSCALER = "Autoscaler"
+    # of the image stack
+    BUILD = "Build"
+    IMAGE_LIFECYCLE = "Lifecycle"
 
 
 NODE_ROLES = (Role.CONTROL_PLANE, Role.WORKER)
@@ -50,6 +53,16 @@ class On(Enum):
     OWN_STACK = "own stack"
     POOL_STACKS = "stacks of the pools"
     API_TARGETS = "targets of the API"
+    # of the image stack
+    COMPONENTS = "components"
+    BUILDER_BUCKETS = "buckets of Image Builder"
+    SOURCES = "sources of components"
+    REGISTRY = "* of the registry"
+    BUILD_LOGS = "build logs"
+    LOG_BUCKET_OBJECTS = "log bucket objects"
+    IMAGES = "images"
+    AMIS = "AMIs"
+    SNAPSHOTS = "snapshots"
     ANY = "*"
 
 

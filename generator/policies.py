@@ -88,17 +88,53 @@ def attach(
         )
         for grant in grants
     ]
+    return _role_policy(template, f"{role.value}Policy", owner, role_name, grants, statements)
+
+
+def attach_granted(
+    template: Template,
+    owner: str,
+    role_name: RoleName,
+    grants: Sequence[Grant],
+    resources: Mapping[On, Sequence[Any]],
+    about: str = "",
+) -> RolePolicy:
+    """Add a policy of those of one role's `grants` that are on `resources`; of a stack that is no cluster's.
+
+    `about` tells a second policy of the role in the same template from the first one. Raises ValueError where nothing
+    is granted.
+    """
+    granted = [grant for grant in grants if grant.on in resources]
+    if not granted:
+        raise ValueError(f"{owner}: nothing is granted on {[on.value for on in resources]}")
+    statements = [
+        Statement(
+            Sid=grant.sid,
+            Effect=Allow,
+            Action=sorted(grant.actions, key=_name),
+            Resource=list(resources[grant.on]),
+            **({"Condition": condition(grant.conditions)} if grant.conditions else {}),
+        )
+        for grant in granted
+    ]
+    name = f"{granted[0].role.value}{about}Policy"
+    return _role_policy(template, name, f"{owner}{about}", role_name, granted, statements)
+
+
+def _role_policy(
+    template: Template,
+    logical_id: str,
+    name: str,
+    role_name: RoleName,
+    grants: Sequence[Grant],
+    statements: Sequence[Statement],
+) -> RolePolicy:
     # Where an auditor reads them, beside what they are about.
     reasons = {grant.sid: grant.reason for grant in grants if grant.reason}
     metadata: dict[str, Any] = {"Metadata": {"Reasons": reasons}} if reasons else {}
+    document = policy_dict(statements)
     return template.add_resource(
-        RolePolicy(
-            f"{role.value}Policy",
-            PolicyName=owner,
-            RoleName=role_name,
-            PolicyDocument=policy_dict(statements),
-            **metadata,
-        )
+        RolePolicy(logical_id, PolicyName=name, RoleName=role_name, PolicyDocument=document, **metadata)
     )
 
 

@@ -6,12 +6,15 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from generator import image
 from generator.config.model import Access, ClusterConfig, Lifecycle
 from generator.grant import Grant
+from generator.image.permissions import IMAGE_GRANTS
 from generator.layers.network.security_groups import MAX_API_CLIENT_CIDRS
 from generator.permissions import GRANTS
 from generator.root import templates
 
+_PERMISSIONS_HEADER = ["| role | may | on | only where | why | statement |", "| --- | --- | --- | --- | --- | --- |"]
 _ROLE_POLICY = "AWS::IAM::RolePolicy"
 _PEOPLES_POLICY = "AWS::IAM::ManagedPolicy"
 _EGRESS = "AWS::EC2::SecurityGroupEgress"
@@ -23,14 +26,25 @@ _EVERYTHING = ClusterConfig(
 def permissions_table() -> str:
     """A Markdown table of every statement of the roles' policies and of people's, as the templates of the default
     configuration have them, and of those that `access.ssm`, `tags` and `lifecycle.functionInVpc` add."""
-    header = ["| role | may | on | only where | why | statement |", "| --- | --- | --- | --- | --- | --- |"]
     grants = {(f"{each.role.value}Policy", each.sid): each for each in GRANTS}
     rows = [
         _permission(policy, grants.get((policy, each["Sid"])), each, layer)
         for layer, policy, each in _statements(_ROLE_POLICY)
     ]
     people = [_permission(policy, None, each, layer) for layer, policy, each in _statements(_PEOPLES_POLICY)]
-    return "\n".join([*header, *sorted(rows), *sorted(people)])
+    return "\n".join([*_PERMISSIONS_HEADER, *sorted(rows), *sorted(people)])
+
+
+def image_permissions_table() -> str:
+    """The same of the image stack's roles."""
+    grants = {each.sid: each for each in IMAGE_GRANTS}
+    rows = [
+        _permission(grants[statement["Sid"]].role.value, grants[statement["Sid"]], statement, "image")
+        for resource in json.loads(image.templates()[image.FILE])["Resources"].values()
+        if resource["Type"] == _ROLE_POLICY
+        for statement in resource["Properties"]["PolicyDocument"]["Statement"]
+    ]
+    return "\n".join([*_PERMISSIONS_HEADER, *sorted(rows)])
 
 
 def ports_table() -> str:

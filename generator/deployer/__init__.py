@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from coordination.names import CLUSTER_TAG
+from coordination.names import CLUSTER_TAG, IN_USE_TAG, image_parameter
 
 HANDLERS = Path(__file__).with_name("handlers.json")
 MOST_CHARACTERS = 6144
@@ -43,8 +43,9 @@ COMMANDS: Mapping[str, str] = {
         cloudformation:DeleteChangeSet cloudformation:DescribeChangeSet cloudformation:DescribeStackEvents
         cloudformation:DescribeStackResource cloudformation:DescribeStacks cloudformation:ExecuteChangeSet
         cloudformation:GetTemplate cloudformation:GetTemplateSummary cloudformation:TagResource
-        cloudformation:UpdateTerminationProtection
-        lambda:GetFunctionConfiguration lambda:InvokeFunction s3:GetObject s3:GetObjectVersion s3:PutObject""",
+        cloudformation:UpdateTerminationProtection ec2:CreateTags ec2:DescribeImages
+        lambda:GetFunctionConfiguration lambda:InvokeFunction s3:GetObject s3:GetObjectVersion s3:PutObject
+        ssm:GetParameter""",
     "rollback": "cloudformation:RollbackStack",
     "status": "autoscaling:Describe* cloudformation:DescribeStackResource cloudformation:DescribeStacks",
     "delete": """cloudformation:DeleteStack iam:DetachGroupPolicy iam:DetachRolePolicy iam:DetachUserPolicy
@@ -82,6 +83,7 @@ _TABLES = _own("dynamodb", f"table/{STACK}-*")
 _BUCKETS = (f"arn:aws:s3:::{STACK}-*",)
 _LOG_GROUPS = _own("logs", f"log-group:{STACK}-*")
 _PARAMETERS = _own("ssm", "parameter/holdfast/*", f"document/{STACK}-*")
+_IMAGE_IDS = _own("ssm", f"parameter{image_parameter('*')}")
 _GROUPS = _own("autoscaling", f"autoScalingGroup:*:autoScalingGroupName/{STACK}-*")
 _USES_OF_KEYS = ("kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey")
 
@@ -93,12 +95,18 @@ _COMMON = (
     Scope("SeeMappings", ("lambda:GetEventSourceMapping",)),
     Scope("SeeFunctions", ("lambda:Get*", "lambda:List*"), _FUNCTIONS),
     Scope("SeeBuckets", ("s3:Get*", "s3:List*"), _BUCKETS),
-    Scope("SeeParameters", ("ssm:Get*", "ssm:List*", "ssm:Describe*"), _PARAMETERS),
+    Scope("SeeParameters", ("ssm:Get*", "ssm:List*", "ssm:Describe*"), (*_PARAMETERS, *_IMAGE_IDS)),
     Scope("See", _READING),
 )
 BY_CALLER = (
     *_COMMON,
     Scope("AskFunction", ("lambda:*",), _FUNCTIONS),
+    Scope(
+        "MarkImages",
+        ("ec2:CreateTags",),
+        ("arn:aws:ec2:*::image/*",),
+        {"ForAllValues:StringEquals": {"aws:TagKeys": [IN_USE_TAG]}},
+    ),
     Scope("DetachPolicies", ("iam:Detach*",), condition={"ArnLike": {"iam:PolicyARN": _POLICIES}}),
     Scope("PurgeBucket", ("s3:Delete*",), (*_BUCKETS, *(f"{bucket}/*" for bucket in _BUCKETS))),
     Scope("PurgeTable", ("dynamodb:*",), _TABLES),

@@ -46,6 +46,7 @@ UNWALKED = {
     "s3:DeleteObject": "a bucket with backups",
     "s3:DeleteObjectVersion": "a bucket with backups",
     "ssm:DeleteParameters": "what nodes have written",
+    "ssm:GetParameter": "the id of the newest image, IMAGE=latest",
 }
 """What the commands call where a cluster has what this one has not."""
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 
+from generator import image
 from generator.config import load
 from generator.root import templates
 from tests.templates.cluster import DEFAULT_EXAMPLE, EXAMPLES, ROOT
@@ -25,8 +26,9 @@ def golden_folder(example: str) -> Path:
 
 
 def fresh(example: str) -> dict[str, str]:
-    """File name -> text of what the example generates now."""
-    return templates(load(str(ROOT / "examples" / f"{example}.yaml")))
+    """File name -> text of what the example generates now; with the default one's the template of images."""
+    files = templates(load(str(ROOT / "examples" / f"{example}.yaml")))
+    return {**files, **image.templates()} if example == DEFAULT_EXAMPLE else files
 
 
 def committed(example: str) -> dict[str, str]:

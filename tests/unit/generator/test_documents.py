@@ -32,12 +32,14 @@ def test_a_document_without_a_marker_is_refused_by_the_markers_name(marker: str)
 def test_documents_are_compared_or_written(tmp_path: Path) -> None:
     for part in PARTS:
         path = tmp_path / part.file
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(f"<!-- generated:{part.name} -->\n<!-- /generated:{part.name} -->\n")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as document:
+            document.write(f"<!-- generated:{part.name} -->\n<!-- /generated:{part.name} -->\n")
     stale = f"{POLICIES}/deployer-9.json"
     (tmp_path / POLICIES).mkdir()
     (tmp_path / stale).write_text("{}")
-    names = [*(part.file for part in PARTS), *(f"{POLICIES}/{name}" for name in deployer.files()), stale]
+    parts = dict.fromkeys(part.file for part in PARTS)
+    names = [*parts, *(f"{POLICIES}/{name}" for name in deployer.files()), stale]
     assert update(tmp_path, write=False) == names
     assert update(tmp_path, write=True) == names
     assert update(tmp_path, write=False) == []
