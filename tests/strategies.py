@@ -65,6 +65,7 @@ def valid_documents(draw: Draw) -> Document:
         "replacement": draw(_REPLACEMENTS),
         **_tenancy(draw, network["tenancy"], groups),
     }
+    sessions = draw(st.booleans())
     reserved = {nodes["capacityReservation"] for nodes in (control_plane, *pools) if nodes.get("capacityReservation")}
     used = {nodes.get("hostResourceGroup") for nodes in (control_plane, *pools)}
     return {
@@ -80,10 +81,11 @@ def valid_documents(draw: Draw) -> Document:
             "podCidr": str(pods),
             "serviceCidr": str(_range(draw, service_area, 12, 24)),
             "privilegedNamespaces": draw(_NAMESPACES),
-            "imageRepositories": draw(_REPOSITORIES),
+            # With sessions a role's policies have room for fewer.
+            "imageRepositories": draw(_FEW_REPOSITORIES if sessions else _REPOSITORIES),
         },
         "lifecycle": {"functionInVpc": draw(st.booleans())},
-        "access": {"ssm": draw(st.booleans()), "oidc": _issuers(draw)},
+        "access": {"ssm": sessions, "oidc": _issuers(draw)},
         "controlPlane": control_plane,
         "pools": pools,
     }
@@ -121,7 +123,9 @@ _CLUSTER_NAMES = _names(32)
 _POOL_NAMES = st.lists(_names(24), min_size=1, max_size=5, unique_by=_without_hyphens)
 _GROUP_NAMES = st.lists(_names(24), max_size=3, unique_by=_without_hyphens)
 _NAMESPACES = st.lists(_names(63), max_size=3)
-_REPOSITORIES = st.lists(st.from_regex(r"[a-z0-9][a-z0-9._/-]{0,98}\*?|\*", fullmatch=True), min_size=1, max_size=10)
+_REPOSITORY = st.from_regex(r"[a-z0-9][a-z0-9._/-]{0,98}\*?|\*", fullmatch=True)
+_REPOSITORIES = st.lists(_REPOSITORY, min_size=1, max_size=10)
+_FEW_REPOSITORIES = st.lists(_REPOSITORY, min_size=1, max_size=3)
 _DOMAINS = st.lists(
     st.from_regex(r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.){1,3}(com|example|xn--p1ai)", fullmatch=True),
     max_size=3,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import get_args
 
 import pytest
 from msgspec.structs import replace
 
-from generator.config.model import Access, ClusterConfig, ControlPlane, Pool
+from generator.config.model import Access, ClusterConfig, ControlPlane, Kubernetes, Lifecycle, Partition, Pool
 from generator.config.oidc import OidcIssuer
+from generator.config.rules.repositories import repositories_fit_into_the_policies_of_a_role
 from tests.templates.cluster import Cluster, generated
 from tests.templates.rules import RULES, violations
 
@@ -43,6 +45,33 @@ def largest() -> Cluster:
 @pytest.mark.parametrize("rule", RULES)
 def test_the_largest_configuration_holds_the_rule(rule: str, largest: Cluster) -> None:
     assert violations(rule, largest) == []
+
+
+def _names(count: int, characters: int) -> tuple[str, ...]:
+    return tuple(f"{index}{'r' * (characters - 2)}*" for index in range(count))
+
+
+@pytest.mark.parametrize("partition", get_args(Partition))
+@pytest.mark.parametrize(
+    ("sessions", "repositories"),
+    [(False, _names(10, 100)), (True, _names(4, 80)), (True, _names(5, 51))],
+    ids=["without sessions", "long with sessions", "more with sessions"],
+)
+def test_a_roles_policies_have_room_for_the_repositories_that_are_accepted(
+    partition: Partition, sessions: bool, repositories: tuple[str, ...]
+) -> None:
+    config = ClusterConfig(
+        partition=partition,
+        tags={"owner": "platform"},
+        kubernetes=Kubernetes(image_repositories=repositories),
+        access=Access(ssm=sessions),
+        lifecycle=Lifecycle(function_in_vpc=True),
+        pools=_POOLS,
+    )
+    assert list(repositories_fit_into_the_policies_of_a_role(config)) == []
+    longer = replace(config, kubernetes=Kubernetes(image_repositories=(*repositories[1:], repositories[0] + "x")))
+    assert bool(list(repositories_fit_into_the_policies_of_a_role(longer))) is sessions
+    assert violations("the_inline_policies_of_a_role_fit_iams_quota", generated("most", config)) == []
 
 
 def test_a_security_group_has_room_for_its_rules(largest: Cluster) -> None:

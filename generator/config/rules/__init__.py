@@ -17,6 +17,7 @@ from generator.config.rules import (
     node_labels,
     oidc,
     oidc_claims,
+    repositories,
     reservations,
     resolved_names,
     shape,
@@ -38,6 +39,7 @@ RULES = (
     *tags.RULES,
     *oidc.RULES,
     *oidc_claims.RULES,
+    *repositories.RULES,
 )
 
 

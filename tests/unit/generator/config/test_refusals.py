@@ -146,6 +146,9 @@ ADDRESSES = [
         "for all",
     ),
     ("access: {ssm: on}", 'access.ssm: given "on"; allowed: true, false'),
+    ("{access: {ssm: true}, kubernetes: {imageRepositories: [aa, bb, cc, dd, ee, ff, gg, hh, ii]}}",
+     "kubernetes.imageRepositories: given 9 entries, 603 characters with 65 more for each; allowed: at most 580 with "
+     "access.ssm (IAM bounds a role's policies), so one with * for several"),
     ("access: {ssm: 1}", "access.ssm: given 1; allowed: true, false"),
     ("kubernetes: {serviceCidr: 172.20.0.0/25}", 'kubernetes.serviceCidr: given "172.20.0.0/25"; allowed: a range '
      "from /12 to /24 (what the API server allocates from)"),
