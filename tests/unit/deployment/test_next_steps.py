@@ -12,6 +12,7 @@ import pytest
 
 import deployment
 from deployment import cli, next_steps
+from deployment.arguments import parser
 from deployment.aws import Account
 from deployment.next_steps import Typed
 from deployment.stacks import Stack
@@ -81,7 +82,7 @@ def test_of_a_stack_alone_nobody_knows_which_configuration_it_was_made_of() -> N
 )
 def test_what_was_typed_to_make_is_what_a_step_repeats(arguments: list[str], step: str) -> None:
     for command in ("deploy", "diff", "package"):
-        options = cli._parser().parse_args([command, "--bucket", "b", *arguments])
+        options = parser().parse_args([command, "--bucket", "b", *arguments])
         assert cli._typed(options, Account("eu-west-1")).make("templates") == step
 
 
