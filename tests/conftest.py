@@ -1,7 +1,9 @@
-"""For all tests: hypothesis is patient, and a run that asks for it ends with the files that took longest."""
+"""For all tests: hypothesis is patient, Ctrl-C reaches what they start, and a run that asks for it ends with the files
+that took longest."""
 
 from __future__ import annotations
 
+import signal
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -11,6 +13,11 @@ from hypothesis import HealthCheck, settings
 # A busy machine is slow now and then, which says nothing about a test.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+# Whoever runs the tests in the background has Ctrl-C ignored, also by what is started from there.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pty
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -168,8 +167,6 @@ def at_a_terminal(changed: Changed, command: Sequence[str], question: str, typed
     """Runs a command at a terminal of its own and types once it has asked."""
     child, terminal = pty.fork()
     if child == 0:
-        # Whoever runs this in the background may have had it ignored, and children go on ignoring.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.chdir(REPOSITORY)
         os.execve(sys.executable, [sys.executable, "-m", "deployment", *command], changed.harness.environment)
     said = b""

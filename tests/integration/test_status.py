@@ -265,8 +265,6 @@ class Following:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            # Whoever runs the tests in the background has Ctrl-C ignored, also by what is started from there.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         self.said: list[str] = []
 
