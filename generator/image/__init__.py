@@ -5,7 +5,7 @@ The template is the same for every configuration, and it has no default for what
 
 from __future__ import annotations
 
-from troposphere import Equals, If, Not, NoValue, Output, Ref, StackName, Sub, Template
+from troposphere import Equals, If, Not, NoValue, Output, Partition, Ref, StackName, Sub, Template
 from troposphere import imagebuilder as ib
 from troposphere.logs import LogGroup
 
@@ -93,6 +93,7 @@ def _add_conditions(template: Template, given: ImageParameters) -> None:
         ("DeletesOldImages", given.deletes, "true"),
     ):
         template.add_condition(name, Equals(word, wanted))
+    template.add_condition("IsChina", Equals(Partition, "aws-cn"))
     registry = given.of_components[instances.REGISTRY]
     template.add_condition("HasRegistry", Not(Equals(registry, instances.INTERNET)))
     for number in range(MAX_COPIES):

@@ -20,6 +20,7 @@ from generator.image.components import Chosen
 from generator.image.parameters import ImageParameters
 from generator.image.permissions import granted_to
 from generator.image.recipe import of_architecture
+from generator.partition import service_principal
 from generator.policies import attach_granted, condition, policy_dict
 from generator.values import RoleName, Value
 
@@ -70,7 +71,9 @@ def add(
 
 
 def _profile(template: Template, given: ImageParameters, chosen: Sequence[Chosen], logs: LogGroup) -> InstanceProfile:
-    role = role_of(template, given, "BuildRole", Sub("ec2.${AWS::URLSuffix}"), "instances that build and test images")
+    # The same template is for every partition.
+    ec2 = If("IsChina", service_principal("aws-cn", "ec2"), service_principal("aws", "ec2"))
+    role = role_of(template, given, "BuildRole", ec2, "instances that build and test images")
     name = RoleName(Ref(role))
     resources: dict[On, list[Any]] = {
         On.ANY: ["*"],

@@ -107,6 +107,13 @@ def test_builds_run_on_instances_that_nobody_reaches_with_metadata_by_token() ->
     assert volume["Ebs"]["Encrypted"] is True
 
 
+def test_the_instances_role_is_assumed_by_ec2_under_its_name_in_each_partition() -> None:
+    (statement,) = properties("BuildRole")["AssumeRolePolicyDocument"]["Statement"]
+    in_china, elsewhere = statement["Principal"]["Service"][0]["Fn::If"][1:]
+    assert template()["Conditions"]["IsChina"] == {"Fn::Equals": [{"Ref": "AWS::Partition"}, "aws-cn"]}
+    assert (in_china, elsewhere) == ({"Fn::Sub": "ec2.${AWS::URLSuffix}"}, "ec2.amazonaws.com")
+
+
 def test_each_region_names_the_newest_ami_where_image_builder_may_write() -> None:
     own, *copies = properties("Distribution")["Distributions"]
     assert len(copies) == 3
