@@ -308,7 +308,7 @@ e2e-machines: $(CHECK) ## Networks, balancers, instances and kubeadm, and 20 ran
 ##= ROLE=ARN ## Service role by which CloudFormation acts, and which the stack keeps (your own rights)
 ##= ROLLBACK=1 ## Allow replacements of resources, and roll back where the update fails
 ##= SECURITY=1 ## Allow what opens a policy or a security group
-##= YES=1 ## Do not ask before nodes, pools or the stack go
+##= YES=1 ## Do not ask before nodes, pools, administrators or the stack go
 ##= EXIT_CODE=1 ## End with 3 where anything would change
 ##= CLUSTER=NAME|UUID ## Deleted cluster to purge
 ##= CONFIRM=UUID ## Do not ask before the purge of this cluster

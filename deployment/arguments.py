@@ -111,7 +111,7 @@ def parser() -> argparse.ArgumentParser:
                 "--rollback", action="store_true", help="allow replacements; roll back where the update fails"
             )
             added.add_argument("--security", action="store_true", help="let policies and security groups be opened")
-            added.add_argument("--yes", action="store_true", help="do not ask where nodes go")
+            added.add_argument("--yes", action="store_true", help="do not ask where nodes or administrators go")
         else:
             added.add_argument("--json", action="store_true", help="as one JSON object, values in full length")
             added.add_argument("--exit-code", action="store_true", help="3 where anything would change, 0 for nothing")

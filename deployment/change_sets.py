@@ -13,7 +13,7 @@ from coordination.adapters.instances import ClusterGroups
 from coordination.instances import PoolGroup
 from coordination.names import COMMIT_TAG
 from coordination.outcomes import Unknown
-from deployment import changes, effects, fixed, parameters, service_role, stacks, templates, widening
+from deployment import changes, effects, fixed, parameters, people, service_role, stacks, templates, widening
 from deployment.aws import Aws
 from deployment.changes import Change
 from deployment.next_steps import Typed
@@ -75,6 +75,7 @@ def plan(aws: Aws, order: Order, existing: Stack, template: templates.Body, chan
         fixed=fixed.of_changes(planned),
         effects=effects.found(planned, _pools(aws, existing, planned), check.get("Replacement", "")),
         opened=widening.found(planned),
+        lost=people.losses(existing.parameters, order.given),
         kept=parameters.kept_values(before, template, order.given, existing.parameters),
     )
 

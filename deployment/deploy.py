@@ -28,7 +28,6 @@ from deployment.aws import Aws
 from deployment.built import Build
 from deployment.change_sets import CAPABILITIES, Order
 from deployment.changes import Change
-from deployment.effects import Effect
 from deployment.events import Follower
 from deployment.follow import ended, going_on
 from deployment.images import in_use
@@ -71,8 +70,8 @@ def deploy(
 
     An update keeps what it has done when it fails (a later failure must not walk upgraded slots back), unless
     `rollback`. CloudFormation then refuses replacements half-way, so they are refused here first. So is an update that
-    opens a policy or a security group, unless `security`; where nodes or pools go, it asks, unless `confirmed`. Raises
-    Refusal, too, for what was not built here, and for what never changes in the life of a cluster.
+    opens a policy or a security group, unless `security`; where nodes, pools or administrators go, it asks, unless
+    `confirmed`. Raises Refusal, too, for what was not built here, and for what never changes in the life of a cluster.
     """
     cloudformation = aws.client("cloudformation")
     existing = stacks.find(cloudformation, order.stack)
@@ -105,10 +104,12 @@ def deploy(
         if not rollback:
             _refuse_replacements(plan.changes, existing, order.typed)
         if not security:
-            plans.refuse_widenings(plan.opened, order.typed)
+            plans.refuse_widenings(plan.opened, plan.lost, order.typed)
         refuse_unless_healthy(aws, existing.stack_id, build.root, plan.changes, say)
         if not confirmed:
-            _ask_for_nodes(plan.effects, existing, order.typed, ask)
+            allowed = {"ROLLBACK": rollback, "SECURITY": security, "YES": True}
+            agreed = order.typed.make("deploy", **{name: "1" for name, is_allowed in allowed.items() if is_allowed})
+            _ask_first(plan, existing, agreed, ask)
     except (Refusal, BotoCoreError, ClientError, KeyboardInterrupt):
         change_sets.discard(cloudformation, with_changes)
         raise
@@ -153,15 +154,15 @@ def diff(aws: Aws, order: Order, *, as_json: bool = False, say: Callable[[str], 
     return not plan.is_empty
 
 
-def _ask_for_nodes(found: Sequence[Effect], existing: Stack, typed: Typed, ask: Callable[[str], str]) -> None:
-    """Raises Refusal where nodes go and nobody says yes."""
-    going = "; ".join(each.line for each in found if each.goes)
+def _ask_first(plan: Plan, existing: Stack, agreed: str, ask: Callable[[str], str]) -> None:
+    """Raises Refusal where nodes or administrators go and nobody says yes. `agreed` is what to type instead."""
+    going = "; ".join(plan.questions)
     if not going:
         return
     try:
-        answer = ask(f"Nodes go for good: {going}. Type the stack's name to do it: ")
+        answer = ask(f"{going}. Type the stack's name to do it: ")
     except Refusal as refusal:
-        raise Refusal(f"nodes would go for good: {going}: {refusal}: {typed.make('deploy', YES='1')}") from refusal
+        raise Refusal(f"{going}: {refusal}: {agreed}") from refusal
     if answer.strip() != existing.name:
         raise Refusal(f"{existing.name} is left as it is: the answer was not its name")
 

@@ -14,7 +14,7 @@ import secrets
 import shlex
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from coordination.fields import Malformed
 from coordination.names import AccessGroup
 from coordination.outcomes import Done, NoTable, Unknown
 from coordination.writes import ABSENT
-from deployment import clusters, next_steps, stacks
+from deployment import clusters, next_steps, people, stacks
 from deployment.aws import Aws
 from deployment.client_key import ClientKey
 from deployment.next_steps import Typed
@@ -151,8 +151,23 @@ def _requester(aws: Aws, cluster: _Cluster, group: AccessGroup) -> Requester:
         raise Refusal(
             f"{own} is in none of {', '.join(_LISTS.values())} of the stack {cluster.name}: "
             f"an administrator of the account adds {'its role' if session else 'it'} to {_LISTS[group]}, and deploys"
+            f"{_addition(cluster, group, own, session)}"
         )
     return Requester(str(identity["UserId"]), found[0])
+
+
+def _addition(cluster: _Cluster, group: AccessGroup, own: str, session: re.Match[str] | None) -> str:
+    """The whole command that keeps whoever is listed and adds the caller; empty for who cannot be listed."""
+    path = ""
+    if session is not None:
+        account, role = session.groups()
+        own = f"arn:{own.split(':')[1]}:iam::{account}:role/{role}"
+        path = " (a session does not tell its role's path: where there is one, it stands after role/)"
+    elif ":user/" not in own:
+        return ""
+    value = people.with_one_more(cluster.lists[group], own)
+    typed = replace(cluster.typed, settings=(f"{_LISTS[group]}={value}",))
+    return f"{path}: {typed.make('deploy', SECURITY='1')}"
 
 
 def _is(arn: str, own: str, session: re.Match[str] | None) -> bool:

@@ -12,12 +12,14 @@ from deployment.effects import Effect
 from deployment.fixed import FixedValue
 from deployment.next_steps import Typed
 from deployment.parameters import KeptValue
+from deployment.people import Loss
 from deployment.refusal import Refusal
 from deployment.widening import Widening
 
 _FIXED = "never changes in the life of a cluster (a deploy refuses it):"
 _NODES = "nodes:"
 _OPENED = "opened (a deploy asks for SECURITY=1):"
+_LOST = "people who lose rights (a deploy asks where they are administrators):"
 _KEPT = "defaults that changed and do not apply:"
 
 
@@ -29,6 +31,7 @@ class Plan:
     fixed: Sequence[FixedValue] = ()
     effects: Sequence[Effect] = ()
     opened: Sequence[Widening] = ()
+    lost: Sequence[Loss] = ()
     kept: Sequence[KeptValue] = ()
     exists: bool = True
     """Whether there is a stack; without one everything would be made."""
@@ -45,11 +48,19 @@ class Plan:
             (_NODES, self.effects),
             (_FIXED, self.fixed),
             (_OPENED, self.opened),
+            (_LOST, self.lost),
             (_KEPT, self.kept),
         ):
             if found:
                 told += [heading, *(f"  {each.line}" for each in found)]
         return told
+
+    @property
+    def questions(self) -> list[str]:
+        """What is only done once somebody has agreed: nodes that go without others in their place, administrators."""
+        going = "; ".join(each.line for each in self.effects if each.goes)
+        asked = "; ".join(each.line for each in self.lost if each.asks)
+        return [*([f"nodes would go for good: {going}"] if going else []), *([asked] if asked else [])]
 
     def json(self) -> str:
         """The same as one JSON object, with values in full length."""
@@ -76,14 +87,16 @@ class Plan:
                 "widenings": [
                     {"path": each.path, "type": each.resource_type, "what": each.what} for each in self.opened
                 ],
+                "losses": [{"parameter": each.parameter, "arns": list(each.arns)} for each in self.lost],
                 "kept_values": [asdict(each) for each in self.kept],
             },
             indent=2,
         )
 
 
-def refuse_widenings(opened: Sequence[Widening], typed: Typed) -> None:
-    """Raises Refusal, with every one of them, where there are any."""
+def refuse_widenings(opened: Sequence[Widening], lost: Sequence[Loss], typed: Typed) -> None:
+    """Raises Refusal, with every one of them, where there are any; it says who loses rights at the same time, too."""
     if opened:
         allowed = typed.make("deploy", SECURITY="1")
-        raise Refusal(f"the update would open: {'; '.join(each.line for each in opened)}: to allow it: {allowed}")
+        what = "; ".join([*(each.line for each in opened), *(each.line for each in lost)])
+        raise Refusal(f"the update would open: {what}: to allow it: {allowed}")

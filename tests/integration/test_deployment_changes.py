@@ -186,6 +186,22 @@ def at_a_terminal(changed: Changed, command: Sequence[str], question: str, typed
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said.decode().replace("\r\n", "\n")
 
 
+def test_an_administrator_who_goes_is_named_and_asked_for(changed: Changed) -> None:
+    first = changed.folder / "first.json"
+    account = changed.harness.client("sts").get_caller_identity()["Account"]
+    alice, bob = (f"arn:aws:iam::{account}:user/{name}" for name in ("alice", "bob"))
+    code, said = changed.run("deploy", first, "--set", f"AdministratorArns={alice}", "--security")
+    assert code == 0, said
+    given = ["--set", f"AdministratorArns={bob}"]
+    code, said = changed.run("diff", first, *given)
+    assert (code, said.splitlines()[-1]) == (0, f"  administrators lose {alice}"), said
+    code, said = changed.run("deploy", first, *given)
+    assert (code, f"gain {bob}; administrators lose {alice}: to allow it: " in said) == (2, True), said
+    code, said = changed.run("deploy", first, *given, "--security")
+    assert (code, said.splitlines()[-1].startswith(f"administrators lose {alice}: ")) == (2, True), said
+    assert said.splitlines()[-1].endswith(" SECURITY=1 YES=1")
+
+
 def test_z_a_failed_update_names_its_way_out_and_that_works(changed: Changed) -> None:
     first = changed.folder / "first.json"
     # A policy that is not there is found out half-way.

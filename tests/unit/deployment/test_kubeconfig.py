@@ -194,6 +194,24 @@ def test_whoever_is_not_listed_is_told_so_and_asks_nothing(file: Path, caller: s
     assert cluster.asked == []
 
 
+@pytest.mark.parametrize(
+    ("caller", "added", "path"),
+    [
+        (f"arn:aws:iam::{ACCOUNT}:user/people/bob", f"arn:aws:iam::{ACCOUNT}:user/people/bob", False),
+        (f"arn:aws-cn:sts::{ACCOUNT}:assumed-role/dev/x", f"arn:aws-cn:iam::{ACCOUNT}:role/dev", True),
+    ],
+)
+def test_whoever_is_not_listed_is_told_the_whole_command_that_keeps_the_others(
+    file: Path, caller: str, added: str, path: bool
+) -> None:
+    said = Cluster(caller).refused(file, group=AccessGroup.ADMIN)
+    command = said[said.index("make deploy ") :]
+    assert f"SET=AdministratorArns={LISTS['AdministratorArns']},{added}" in shlex.split(command)
+    assert "SECURITY=1" in shlex.split(command)
+    assert ("its role's path" in said) == path
+    assert "make deploy" not in Cluster(f"arn:aws:iam::{ACCOUNT}:root").refused(file)
+
+
 def test_what_is_no_cluster_is_named(file: Path) -> None:
     cluster = Cluster()
     assert cluster.refused(file, stack="other") == "there is no stack other"

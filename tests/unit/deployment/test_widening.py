@@ -208,8 +208,8 @@ def test_a_refusal_names_every_widening_in_one_line_and_what_allows_it() -> None
     kind, narrow, wide = OPENED["a key policy"]
     opened = widening.found([Change(path, kind, "Modify", before=narrow, after=wide) for path in ("A", "B")])
     with pytest.raises(Refusal, match=r"^[^\n]*A \(AWS::KMS::Key\)[^\n]*B \(AWS::KMS::Key\)[^\n]*SECURITY=1[^\n]*$"):
-        plans.refuse_widenings(opened, Typed())
-    plans.refuse_widenings([], Typed())
+        plans.refuse_widenings(opened, [], Typed())
+    plans.refuse_widenings([], [], Typed())
 
 
 def test_programs_and_people_are_told_the_same() -> None:
