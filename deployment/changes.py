@@ -12,7 +12,7 @@ from deployment.refusal import Refusal
 _STACK = "AWS::CloudFormation::Stack"
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
 _PAUSE_SECONDS = 0.5
-# What an update does not do by itself, by the resource that it changes.
+# What an update does not do by itself, by the parameter of SSM whose value it changes.
 _REMAINDERS = {
     "Services/NetworkEncryptionSetting": "pods on different nodes are cut off from each other "
     "until Cilium is changed by hand, too: docs/how-to/change-the-encryption.md"
@@ -156,6 +156,13 @@ def _short(value: str | None) -> str:
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
 
 
+def _is_set(change: Change) -> bool:
+    """Whether a parameter's value changes, and not, for instance, its tags alone."""
+    if change.before is not None and change.after is not None:
+        return change.before.get("Value") != change.after.get("Value")
+    return "Value" in change.properties
+
+
 def lines(changes: Sequence[Change]) -> list[str]:
     """The changes with their values for a person, a sum, and what remains to be done by hand."""
     replaced = sum(change.replaced for change in changes)
@@ -163,7 +170,9 @@ def lines(changes: Sequence[Change]) -> list[str]:
         f"{sum(change.action == action for change in changes)} {word}"
         for action, word in (("Add", "added"), ("Modify", "modified"), ("Remove", "removed"))
     )
-    remainders = [f"{each.path}: {_REMAINDERS[each.path]}" for each in changes if each.path in _REMAINDERS]
+    remainders = [
+        f"{each.path}: {_REMAINDERS[each.path]}" for each in changes if each.path in _REMAINDERS and _is_set(each)
+    ]
     told: list[str] = []
     for change in changes:
         told += [f"  {change.line}", *(f"           {value.line}" for value in change.values)]

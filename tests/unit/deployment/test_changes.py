@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deployment import changes
+from deployment.changes import Change
 from deployment.refusal import Refusal
 from generator.config.model import ClusterConfig
 from generator.root import templates
@@ -109,6 +111,17 @@ def test_a_change_that_an_update_does_only_in_part_says_what_remains() -> None:
     assert last.startswith(f"Services/{setting}: pods on different nodes are cut off")
     _, _, guide = last.rpartition(" ")
     assert Path(__file__).parents[3].joinpath(guide).is_file()
+
+
+@pytest.mark.parametrize("name", ["Tags", "Description"])
+def test_a_change_of_anything_but_the_value_leaves_nothing_to_be_done_by_hand(name: str) -> None:
+    path = "Services/NetworkEncryptionSetting"
+    change = Change(path, "AWS::SSM::Parameter", "Modify", properties=(name,))
+    assert changes.lines([change])[-1].endswith("of the modified replaced")
+    assert changes.lines([replace(change, properties=(name, "Value"))])[-1].startswith(path)
+    same = replace(change, properties=("Value",), before={"Value": "none"}, after={"Value": "none", name: "new"})
+    assert changes.lines([same])[-1].endswith("of the modified replaced")
+    assert changes.lines([replace(same, before={"Value": "wireguard"})])[-1].startswith(path)
 
 
 @pytest.mark.parametrize(
