@@ -22,10 +22,13 @@ _SERVICES = "Services"
 _NAME_SETTING = "ClusterNameSetting"
 
 
-def refuse_nested(stack: Stack, target: str) -> None:
-    """Raises Refusal, with the same `target` of make for the root, where the stack is nested in another one."""
+def refuse_nested(stack: Stack, target: str, typed: Typed | None = None) -> None:
+    """Raises Refusal, with the same `target` of make for the root, where the stack is nested in another one.
+
+    `typed` is what the target was given, for those that take more than the stack.
+    """
     if stack.root_id and stack.root_id != stack.stack_id:
-        root = replace(next_steps.of(stack), stack=stack.root_id.split("/")[1])
+        root = replace(typed or next_steps.of(stack), stack=stack.root_id.split("/")[1])
         raise Refusal(f"{stack.name} is nested in {root.stack}, and no cluster by itself: {root.make(target)}")
 
 
@@ -54,7 +57,7 @@ def refuse_other_cluster(cloudformation: Any, stack: Stack, packaged: Body, type
 
     ClientError where the stack cannot be asked.
     """
-    again = typed.make("package", CONFIG="", OUT="<its folder>")
+    again = typed.make("package", CONFIG="", OUT=next_steps.FOLDER_PLACEHOLDER)
     made_for = identity.of(packaged)
     if made_for is None:
         raise Refusal(f"what was packaged does not say of which cluster it is: generate it, and package it: {again}")

@@ -77,7 +77,7 @@ def deploy(
     existing = stacks.find(cloudformation, order.stack)
     if existing is None or existing.status == "DELETE_COMPLETE":
         return _create(aws, order, say)
-    _refuse_other_stacks(cloudformation, existing, "deploy")
+    _refuse_other_stacks(cloudformation, existing, "deploy", order.typed)
     service_role.refuse_other(existing, order.role)
     _refuse_unless_updatable(existing)
     if rollback and existing.status == _STOPPED:
@@ -134,7 +134,7 @@ def diff(aws: Aws, order: Order, *, as_json: bool = False, say: Callable[[str], 
         plan = Plan(exists=False)
         say(plan.json() if as_json else f"there is no stack {order.stack}; to create it: {order.typed.make('deploy')}")
         return True
-    _refuse_other_stacks(cloudformation, existing, "diff")
+    _refuse_other_stacks(cloudformation, existing, "diff", order.typed)
     service_role.refuse_other(existing, order.role)
     _refuse_unless_updatable(existing)
     template = templates.load(order.template, order.typed.make("package"))
@@ -174,8 +174,8 @@ def _say_way_out(cloudformation: Any, stack_id: str, typed: Typed, say: Callable
         say(f"what was done is left done: correct the reason, and {typed.make('deploy')} goes on; to go back: {back}")
 
 
-def _refuse_other_stacks(cloudformation: Any, existing: Stack, target: str) -> None:
-    clusters.refuse_nested(existing, target)
+def _refuse_other_stacks(cloudformation: Any, existing: Stack, target: str, typed: Typed) -> None:
+    clusters.refuse_nested(existing, target, typed)
     clusters.refuse_foreign(cloudformation, existing)
 
 

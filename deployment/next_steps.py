@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 from deployment.stacks import Stack
 
-_STACK_PLACEHOLDER = "<stack>"
-_BUCKET_PLACEHOLDER = "<bucket>"
-_CONFIG_PLACEHOLDER = "<configuration>"
+# What a person has to put in: words that a shell hands on as they are, and that no service takes for a name.
+_STACK_PLACEHOLDER = "NAME_OF_STACK"
+_BUCKET_PLACEHOLDER = "NAME_OF_BUCKET"
+_CONFIG_PLACEHOLDER = "CONFIGURATION.yaml"
+PARAMETERS_PLACEHOLDER = "PARAMETERS.json"
+FOLDER_PLACEHOLDER = "ITS_FOLDER"
 # The variables that each target takes of what was typed, in the order in which they are printed.
 _TAKES = {
     "templates": ("CONFIG", "OUT"),
@@ -49,7 +52,7 @@ class Typed:
     def make(self, target: str, **more: str) -> str:
         """`make target` with everything of this that the target takes, and `more` variables.
 
-        What a target needs and nobody has typed is a placeholder that no shell takes for a value.
+        What a target needs and nobody has typed is a placeholder that nothing takes for a value.
         """
         known = {
             "STACK": self.stack,
@@ -67,14 +70,10 @@ class Typed:
         words = ["make", target]
         for name in dict.fromkeys([*_TAKES[target], *more]):
             if known[name]:
-                words.append(f"{name}={_quoted(known[name])}")
+                words.append(f"{name}={shlex.quote(known[name])}")
             elif name in _NEEDED and (name == "STACK" or target == "package"):
                 words.append(f"{name}={_NEEDED[name]}")
         return " ".join(words)
-
-
-def _quoted(value: str) -> str:
-    return value if value.startswith("<") else shlex.quote(value)
 
 
 def of(stack: Stack) -> Typed:

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ClientError
 
 from coordination import release
-from deployment import clusters, digests, identity, stacks, staging, templates
+from deployment import clusters, digests, identity, next_steps, stacks, staging, templates
 from deployment.aws import Aws
 from deployment.aws import code as error_code
 from deployment.next_steps import Typed
@@ -108,7 +108,7 @@ def run(
     print(f"{output} refers to uploads in s3://{target.bucket}/{target.prefix or ''}")
     if any(not upload.version for upload in packaged.uploads()):
         print(f"{target.bucket} keeps no versions: turn them on, and no upload can be changed while it is read")
-    print(f"next: {typed.make('deploy', PARAMS=typed.parameters or '<file>')}")
+    print(f"next: {typed.make('deploy', PARAMS=typed.parameters or next_steps.PARAMETERS_PLACEHOLDER)}")
     return packaged
 
 

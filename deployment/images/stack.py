@@ -46,8 +46,8 @@ def pipeline(cloudformation: Any, name: str) -> str:
     """The pipeline's ARN. Raises Refusal where there is no such stack, or it is of another kind."""
     stack = stacks.find(cloudformation, name)
     if stack is None or stack.status in _GONE:
-        again = Typed(stack=name).make("image")
-        raise Refusal(f"there is no image stack {name}; to make it: {again} PARAMS=<file>")
+        again = Typed(stack=name, parameters=next_steps.PARAMETERS_PLACEHOLDER).make("image")
+        raise Refusal(f"there is no image stack {name}; to make it: {again}")
     return _pipeline_of(stack)
 
 

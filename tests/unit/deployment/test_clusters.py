@@ -16,7 +16,7 @@ from tests.unit.deployment.fakes import NESTED, ROOT
 
 UUID = ROOT.rsplit("/", 1)[1]
 TYPED = Typed(stack="prod", region="eu-central-1", out="templates-dev", bucket="mine")
-AGAIN = "make package BUCKET=mine OUT=<its folder> REGION=eu-central-1"
+AGAIN = "make package BUCKET=mine OUT=ITS_FOLDER REGION=eu-central-1"
 
 
 def ours(name: str, **more: Any) -> dict[str, Any]:
@@ -83,9 +83,15 @@ def test_a_nested_stack_is_refused_with_the_same_command_for_its_root(target: st
     with pytest.raises(Refusal) as caught:
         clusters.refuse_nested(Stack(NESTED, "holdfast-Network-X", "CREATE_COMPLETE", root_id=ROOT), target)
     # Only the person knows of which configuration a deploy is to be.
-    of = "CONFIG=<configuration> " if target == "deploy" else ""
+    of = "CONFIG=CONFIGURATION.yaml " if target == "deploy" else ""
     assert str(caught.value).endswith(f": make {target} STACK=holdfast {of}REGION=eu-central-1")
     clusters.refuse_nested(stack(root=ROOT), target)
+
+
+def test_a_nested_stack_is_refused_with_what_was_typed_for_it() -> None:
+    typed = Typed(stack="holdfast-Network-X", region="eu-central-1", config="my.yaml", parameters="p.json")
+    with pytest.raises(Refusal, match=r": make diff STACK=holdfast PARAMS=p.json CONFIG=my.yaml REGION=eu-central-1$"):
+        clusters.refuse_nested(Stack(NESTED, typed.stack, "CREATE_COMPLETE", root_id=ROOT), "diff", typed)
 
 
 def test_templates_of_another_cluster_are_refused_with_both_names() -> None:

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import botocore.session
 import pytest
 
 import deployment
@@ -51,11 +52,16 @@ def test_a_step_repeats_what_its_target_takes(target: str, more: dict[str, str],
     assert FULL.make(target, **more) == line
 
 
-def test_what_nobody_typed_is_left_out_or_a_placeholder_that_no_shell_takes() -> None:
-    assert Typed(out="templates").make("package") == "make package BUCKET=<bucket>"
-    line = Typed().make("deploy", PARAMS="<file>")
-    assert line == "make deploy STACK=<stack> PARAMS=<file>"
-    assert subprocess.run(["sh", "-n", "-c", f"{line}\n"], check=False, capture_output=True).returncode != 0
+def test_what_nobody_typed_is_left_out_or_a_placeholder_that_no_shell_reads_and_no_service_takes() -> None:
+    assert Typed(out="templates").make("package") == "make package BUCKET=NAME_OF_BUCKET"
+    line = Typed().make("deploy", PARAMS=next_steps.PARAMETERS_PLACEHOLDER)
+    assert line == "make deploy STACK=NAME_OF_STACK PARAMS=PARAMETERS.json"
+    said = subprocess.run(["sh", "-c", f"printf '%s ' {line}"], check=True, capture_output=True, text=True).stdout
+    assert said.split() == line.split()
+    # Names of CloudFormation and S3 that cannot be: a stack's has no underscore, a bucket's no capital letter either.
+    model = botocore.session.get_session().get_service_model("cloudformation").operation_model("CreateChangeSet")
+    assert model.input_shape is not None
+    assert re.fullmatch(model.input_shape.members["StackName"].metadata["pattern"], "NAME_OF_STACK") is None
 
 
 def test_a_configuration_stands_for_its_folder() -> None:
@@ -66,7 +72,7 @@ def test_a_configuration_stands_for_its_folder() -> None:
 
 def test_of_a_stack_alone_nobody_knows_which_configuration_it_was_made_of() -> None:
     stack = Stack("arn:aws:cloudformation:eu-west-1:123456789012:stack/prod/uuid", "prod", "UPDATE_FAILED")
-    assert next_steps.of(stack).make("deploy") == "make deploy STACK=prod CONFIG=<configuration> REGION=eu-west-1"
+    assert next_steps.of(stack).make("deploy") == "make deploy STACK=prod CONFIG=CONFIGURATION.yaml REGION=eu-west-1"
     assert next_steps.of(stack).make("rollback") == "make rollback STACK=prod REGION=eu-west-1"
 
 

@@ -152,7 +152,7 @@ def test_the_file_is_the_root_as_the_cli_wrote_it(
     assert capsys.readouterr().out == (
         f"{output} refers to uploads in s3://{BUCKET}/{PREFIX}\n"
         f"{BUCKET} keeps no versions: turn them on, and no upload can be changed while it is read\n"
-        "next: make deploy STACK=<stack> PARAMS=<file>\n"
+        "next: make deploy STACK=NAME_OF_STACK PARAMS=PARAMETERS.json\n"
     )
     assert {each.name for each in output.parent.iterdir()} == {"packaged.json", "packaged.digests.json", "code.zip"}
 
