@@ -43,8 +43,12 @@ class Advice:
         )
         if not instances:
             return step
-        reboot = f"aws ec2 reboot-instances --region {self.stack.region} --instance-ids {' '.join(sorted(instances))}"
-        return f"{step} Those that do not respond keep their data over a reboot: {reboot}"
+        if self.stack.busy:
+            return f"{step} Reboot none of them while the stack is {self.stack.status}."
+        reboot = f"aws ec2 reboot-instances --region {self.stack.region} --instance-ids"
+        # A command each: one for all would take the majority from etcd that the others may still have.
+        each = " ; or: ".join(f"{reboot} {name}" for name in sorted(instances))
+        return f"{step} Data stays over a reboot: reboot one that does not respond, one at a time: {each}"
 
     def console(self, instance_id: str) -> str:
         """Reads what an instance wrote to its console."""

@@ -78,8 +78,12 @@ def _cluster(look: Look, advice: Advice) -> list[Part]:
     record = rows.record.value if isinstance(rows.record, Known) else None
     table = Known(table_rows(rows))
     lifecycle = {each.instance_id: each.lifecycle_state for each in instances}
+    booting = boots_part(rows.boots, _booting(rows, look.groups), look.now)
+    logs = advice.control_planes()
     steps = {
-        "record": f"The boots below say what control planes do; their logs: {advice.control_planes()}",
+        "record": f"The boots below say what control planes do; their logs: {logs}"
+        if booting.rows
+        else f"Read what the control planes wrote last: {logs}",
         "leases": advice.silence(slots),
         "observation": advice.silence(slots),
         "operation": f"Read what the function's passes decided: {advice.function()}",
@@ -88,7 +92,7 @@ def _cluster(look: Look, advice: Advice) -> list[Part]:
     found = [
         record_part(rows.record, _begun(table.value, look.now) if record else ""),
         members_part(table, record.epoch if record else None, lifecycle, look.now),
-        boots_part(rows.boots, _booting(rows, look.groups), look.now),
+        booting,
         failures_part(rows.boot_failures, look.now),
         approvals_part(rows.removal_approval, rows.restore_approval, rows.record),
         *table_parts(table, look.now),

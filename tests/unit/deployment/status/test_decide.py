@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from coordination.observed_state import OLD_SECONDS, ClusterObservation
 from coordination.operations import Operation, OperationKind, OperationState
 from coordination.outcomes import Known, NoTable, Unknown
 from coordination.record import Phase
-from coordination.report.parts import Verdict
+from coordination.report.parts import Part, Verdict
 from coordination.report.rendering import document, screen
 from coordination.stacks import DELETING_STATES
 from deployment.status.command import SCREEN
@@ -128,6 +129,35 @@ def test_somebody_has_to_act_and_what_he_can_do_is_a_command(look: Look, said: s
     lines = screen(found, SCREEN).splitlines()
     assert lines[1].startswith("  ! ")
     assert {f"      next: {each.next_step}" for each in wrong} <= set(lines)
+
+
+def test_where_no_agent_looks_instances_are_rebooted_one_at_a_time_and_in_no_operation_of_the_stack() -> None:
+    look = with_rows(leases={}, observation=Known(None))
+    for part in ("leases", "observation"):
+        (step,) = [each.next_step for each in _part(look, part).attention]
+        commands = re.findall(r"aws ec2 reboot-instances [^;]+", step)
+        assert [each.split("--instance-ids ")[1].split() for each in commands] == [[each] for each in sorted(VOTERS)]
+        assert "one that does not respond, one at a time: aws ec2 reboot-instances" in step
+        busy = _part(replace(look, stack=replace(STACK, status="UPDATE_IN_PROGRESS")), part)
+        assert [
+            ("reboot-instances" in each.next_step, "UPDATE_IN_PROGRESS" in each.next_step) for each in busy.attention
+        ] == [(False, True)]
+
+
+def test_the_boots_are_named_where_they_are_shown_alone() -> None:
+    look = replace(with_rows(record=Known(None)), groups=Known(GROUPS))
+    (wrong,) = _part(look, "record").attention
+    assert "boots" not in wrong.next_step
+    assert "aws logs filter-log-events" in wrong.next_step
+    booting = with_instances(BOOTING)
+    rows = replace(ROWS, record=Known(None), boots=boots(boot(BOOTING.instance_id, "gate")))
+    (wrong,) = _part(replace(booting, rows=Known(rows)), "record").attention
+    assert wrong.next_step.startswith("The boots below say what control planes do; their logs: aws logs")
+
+
+def _part(look: Look, name: str) -> Part:
+    (part,) = [part for part in decide(look).parts if part.name == name]
+    return part
 
 
 @pytest.mark.parametrize(
