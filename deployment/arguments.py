@@ -140,6 +140,7 @@ def parser() -> argparse.ArgumentParser:
     takes_role(added)
     added.add_argument("--yes", action="store_true", help="do not ask")
     added.add_argument("--stacks-only", action="store_true", help="leave out resources that do not fail")
+    added.add_argument("--no-purge", action="store_true", help="leave out the command that removes what is kept")
 
     added = command("purge", "remove for good what a delete kept")
     added.add_argument("cluster", metavar="CLUSTER", help="name of the deleted stack, or the cluster's uuid")

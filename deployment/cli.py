@@ -203,8 +203,16 @@ def _diff(options: argparse.Namespace) -> int:
 def _delete(options: argparse.Namespace) -> int:
     role = service_role.read(options.role)
     account, told = _account(options), not options.stacks_only
-    region = str(account.region)
-    done = delete.run(account, options.stack, confirmed=options.yes, ask=_ask, resources=told, region=region, role=role)
+    done = delete.run(
+        account,
+        options.stack,
+        confirmed=options.yes,
+        ask=_ask,
+        resources=told,
+        region=str(account.region),
+        role=role,
+        purge=not options.no_purge,
+    )
     return DONE if done else FAILED
 
 

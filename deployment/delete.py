@@ -28,11 +28,13 @@ def run(
     resources: bool = True,
     region: str = "",
     role: str = "",
+    purge: bool = True,
     say: Callable[[str], None] = print,
 ) -> bool:
     """Deletes the stack and follows it; True when it is gone. A deletion that goes on already is followed.
 
-    CloudFormation acts by `role` where that is not empty. Raises Refusal when nothing was done: the answer is not the
+    CloudFormation acts by `role` where that is not empty. Without `purge` the command that removes what is kept is left
+    out. Raises Refusal when nothing was done: the answer is not the
     stack's name, the stack has another role, or it cannot be deleted as it is now.
     """
     cloudformation = aws.client("cloudformation")
@@ -59,7 +61,8 @@ def run(
         if advice is not None:
             say(advice)
         return False
-    _tell_kept(aws, stack, say)
+    if _tell_kept(aws, stack, say) and purge:
+        say(f"to remove it for good: {next_steps.purge(stack.uuid, stack.region)}")
     return True
 
 
@@ -99,12 +102,13 @@ def _delete(aws: Aws, stack: Stack, role: str) -> None:
         raise
 
 
-def _tell_kept(aws: Aws, stack: Stack, say: Callable[[str], None]) -> None:
+def _tell_kept(aws: Aws, stack: Stack, say: Callable[[str], None]) -> bool:
+    """False where there is nothing."""
     kept = retained.survey(aws, stack.uuid).kept
     if not kept:
         say("nothing was kept")
-        return
+        return False
     say("kept (this release takes no backups of etcd):")
     for thing in kept:
         say(f"  {thing.kind:<10}  {thing.identity}  costs {thing.cost}")
-    say(f"to remove it for good: {next_steps.purge(stack.uuid, stack.region)}")
+    return True

@@ -171,7 +171,8 @@ class Rehearsal:
     def delete(self) -> None:
         """Deletes the stack and proves that nothing is left but what is to be kept. Raises StepFailed."""
         kept = self.kept()
-        self._watch("delete", "--stack", STACK, "--yes", "--stacks-only")
+        # What is kept goes with the local AWS.
+        self._watch("delete", "--stack", STACK, "--yes", "--stacks-only", "--no-purge")
         self.check_left(kept)
         self.say(f"stack deleted; {len(kept)} resources are retained, as its templates and nodes say, and nothing else")
 

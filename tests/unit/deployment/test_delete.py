@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from deployment import delete, events, retained
+from deployment.arguments import parser
 from deployment.refusal import Refusal
 from tests.unit.deployment.fakes import NESTED, ROOT, CloudFormation, Event, event
 
@@ -61,6 +62,24 @@ def typed(account: Account) -> tuple[bool, list[str]]:
     said: list[str] = []
     done = delete.run(account, "holdfast", confirmed=True, ask=lambda _: "", say=said.append, region=REGION)
     return done, said
+
+
+@pytest.mark.parametrize("purge", [True, False])
+def test_what_is_kept_is_told_with_what_removes_it_unless_nobody_is_to_type_that(
+    purge: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = retained.Kept("table", "t-1", "nothing", lambda: "")
+    monkeypatch.setattr(retained, "survey", lambda *_: retained.Survey((kept,), ()))
+    words = ["delete", "--stack", "holdfast", *([] if purge else ["--no-purge"])]
+    options = parser().parse_args(words)
+    said: list[str] = []
+    account = Account(
+        ["DELETE_IN_PROGRESS", "DELETE_COMPLETE"], [[event(1, "DELETE_IN_PROGRESS")], [event(2, "DELETE_COMPLETE")]]
+    )
+    delete.run(account, "holdfast", confirmed=True, ask=lambda _: "", purge=not options.no_purge, say=said.append)
+    assert "  table       t-1  costs nothing" in said
+    step = f"to remove it for good: make purge CLUSTER={ROOT.rsplit('/', 1)[1]} REGION={REGION}"
+    assert said[-1:] == ([step] if purge else ["  table       t-1  costs nothing"])
 
 
 def refused(account: Account) -> str:
