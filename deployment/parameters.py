@@ -20,20 +20,31 @@ def read(path: Path | None, overrides: Sequence[str]) -> dict[str, str]:
     """The given values: those of the JSON file, then `Key=Value` overrides.
 
     The file is an object ({"Key": "value", "Other": ["a", "b"]}) or the AWS CLI's list of ParameterKey and
-    ParameterValue. Lists become CloudFormation's comma-separated text. Raises Refusal with the file's name.
+    ParameterValue. Lists become CloudFormation's comma-separated text. Raises Refusal with the file's name, and for a
+    key that stands twice in the file, or twice among the overrides.
     """
     given = _from_file(path) if path else {}
+    pairs: list[tuple[str, str]] = []
     for override in overrides:
         key, equals, value = override.partition("=")
         if not (key and equals):
             raise Refusal(f"a parameter is given as Key=Value, not {override!r}")
-        given[key] = value
-    return given
+        pairs.append((key, value))
+    return given | _once(pairs, "SET")
+
+
+def _once(pairs: Sequence[tuple[str, Any]], place: str) -> dict[str, Any]:
+    """The pairs as an object. Raises Refusal with the place for a key that stands twice: one value would be lost."""
+    keys = [key for key, _ in pairs]
+    twice = next((key for key in keys if keys.count(key) > 1), None)
+    if twice is not None:
+        raise Refusal(f"{place}: {twice} stands twice; allowed: each key once")
+    return dict(pairs)
 
 
 def _from_file(path: Path) -> dict[str, str]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=lambda pairs: _once(pairs, str(path)))
     except json.JSONDecodeError as error:
         raise Refusal(f"{path}:{error.lineno}: this is no JSON: {error.msg}, at column {error.colno}") from error
     except UnicodeDecodeError as error:
@@ -42,7 +53,7 @@ def _from_file(path: Path) -> dict[str, str]:
         raise Refusal(f"{path}: {(error.strerror or str(error)).lower()}") from error
     try:
         if isinstance(content, list):
-            content = {entry["ParameterKey"]: entry["ParameterValue"] for entry in content}
+            content = _once([(entry["ParameterKey"], entry["ParameterValue"]) for entry in content], str(path))
         pairs = list(content.items())
     except (AttributeError, KeyError, TypeError) as error:
         raise Refusal(

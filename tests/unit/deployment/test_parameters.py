@@ -74,6 +74,29 @@ def test_what_is_wrong_with_a_file_is_told_by_its_line_or_key(tmp_path: Path, co
     assert str(refused.value).startswith(f"{file}{words}")
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"Days": "1", "Zones": ["a"], "Days": "1"}',
+        '[{"ParameterKey": "Days", "ParameterValue": "1"}, {"ParameterKey": "Days", "ParameterValue": "2"}]',
+        '[{"ParameterKey": "Days", "ParameterValue": "1", "ParameterValue": "2"}]',
+    ],
+)
+def test_a_key_that_stands_twice_in_a_file_is_refused_in_one_line(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "params.json"
+    file.write_text(content)
+    with pytest.raises(Refusal) as refused:
+        parameters.read(file, [])
+    key = "ParameterValue" if content.count("Days") == 1 else "Days"
+    assert str(refused.value) == f"{file}: {key} stands twice; allowed: each key once"
+
+
+def test_a_key_that_is_given_twice_on_the_command_line_is_refused_in_one_line() -> None:
+    with pytest.raises(Refusal) as refused:
+        parameters.read(None, ["Days=1", "Zones=a", "Days=2"])
+    assert str(refused.value) == "SET: Days stands twice; allowed: each key once"
+
+
 def test_a_file_that_is_not_there_is_refused_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"absent\.json: no such file or directory$"):
         parameters.read(tmp_path / "absent.json", [])
