@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from deployment.refusal import Refusal
@@ -19,7 +20,10 @@ _REMAINDERS = {
 }
 # Of a value in a line for a person; JSON holds the whole of it.
 _LONGEST_VALUE = 80
+# Of what two long values share before they differ, so that a person sees where that is.
+_SHARED_SHOWN = 20
 _ABSENT = "(none)"
+_CUT = "…"
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ class Value:
     @property
     def line(self) -> str:
         """The value for a person, shortened."""
-        return f"{self.path}: {_short(self.before)} → {_short(self.after)}"
+        before, after = shortened(self.before, self.after)
+        return f"{self.path}: {before} → {after}"
 
 
 @dataclass(frozen=True)
@@ -145,15 +150,25 @@ def _context(text: str | None) -> Mapping[str, Any] | None:
     try:
         properties = json.loads(text).get("Properties") or {}
     except (ValueError, AttributeError) as error:
-        raise Refusal(f"CloudFormation describes a change by what is no JSON: {_short(text)}") from error
+        raise Refusal(
+            f"CloudFormation describes a change by what is no JSON: {_short(' '.join(text.split()))}"
+        ) from error
     return properties if isinstance(properties, dict) else {}
 
 
-def _short(value: str | None) -> str:
-    if value is None:
-        return _ABSENT
-    text = " ".join(value.split())
-    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
+def shortened(before: str | None, after: str | None) -> tuple[str, str]:
+    """Both values for a person: where one is too long, from shortly before their first difference on."""
+    texts = [_ABSENT if value is None else " ".join(value.split()) for value in (before, after)]
+    if before is not None and after is not None and max(map(len, texts)) > _LONGEST_VALUE:
+        shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*texts, strict=False)))
+        passed = max(shared - _SHARED_SHOWN, 0)
+        texts = [f"{_CUT}{text[passed:]}" if passed else text for text in texts]
+    old, new = (_short(text) for text in texts)
+    return old, new
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}{_CUT}"
 
 
 def _is_set(change: Change) -> bool:

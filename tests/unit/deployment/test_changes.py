@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from deployment import changes
 from deployment.changes import Change
@@ -80,6 +82,33 @@ def test_values_are_told_before_and_after_and_long_ones_are_shortened() -> None:
     _, first, second, _ = (line.strip() for line in changes.lines(list(changes.read(sets, "root"))))
     assert first == "Rules/0/Cidr: 10.0.0.0/24 → 10.0.0.0/16"
     assert second == f"Text: (none) → {'x' * 79}…"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("a", "b" * 80, ("a", "b" * 80)),
+        ("a  \n b", None, ("a b", "(none)")),
+        (None, "x" * 81, ("(none)", "x" * 79 + "…")),
+        ("a" * 90, "b" * 90, ("a" * 79 + "…", "b" * 79 + "…")),
+        ("s" * 15 + "a" * 90, "s" * 15 + "b", ("s" * 15 + "a" * 64 + "…", "s" * 15 + "b")),
+        ("p" * 300 + "one", "p" * 300 + "two", ("…" + "p" * 20 + "one", "…" + "p" * 20 + "two")),
+        ("p" * 90, "p" * 90 + "more", ("…" + "p" * 20, "…" + "p" * 20 + "more")),
+        ("p" * 90 + "a" * 90, "p" * 90, ("…" + "p" * 20 + "a" * 58 + "…", "…" + "p" * 20)),
+    ],
+)
+def test_long_values_are_told_from_their_first_difference_on(
+    before: str | None, after: str | None, told: tuple[str, str]
+) -> None:
+    assert changes.shortened(before, after) == told
+    assert changes.shortened(after, before) == (told[1], told[0])
+
+
+@given(st.text(st.sampled_from("abc "), max_size=200), st.text("ab", max_size=9), st.text("ab", max_size=9))
+def test_two_values_that_differ_are_told_as_two(common: str, before: str, after: str) -> None:
+    told = changes.shortened(f"{common}-{before}", f"{common}-{after}")
+    assert (told[0] == told[1]) == (before == after)
+    assert max(map(len, told)) <= 80
 
 
 def test_contexts_are_read_as_properties_and_what_is_none_is_refused() -> None:
