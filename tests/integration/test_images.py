@@ -156,7 +156,8 @@ def test_before_the_first_image_each_command_says_what_to_type(builder: Builder)
     assert "there is no image of none in this region yet" in said
     assert said.endswith("make image STACK=none\n")
     code, said = builder.run("image-follow", stack="none")
-    assert (code, said) == (2, "there is no image stack none; to make it: make image STACK=none PARAMS=PARAMETERS.json\n")
+    step = "make image STACK=none PARAMS=PARAMETERS.json"
+    assert (code, said) == (2, f"there is no image stack none; to make it: {step}\n")
     for command in ("diff", "preflight"):
         code, said = builder.harness.deployment(command, "--image", "latest", "--image-stack", "none")
         assert (code, said.count("\n"), "no image of none" in said) == (2, 1, True)
