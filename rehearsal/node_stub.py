@@ -1,8 +1,9 @@
 """Stands in for the nodes of clusters on the local AWS: a process of its own that uses nothing but public APIs.
 
 For every group with the tag `holdfast:cluster` it completes the launch hooks of waiting instances, as a node does once
-it is healthy, and sends the one signal that a control plane waits for when all its slots are in service. It never
-touches a terminating hook: those belong to the reconcile function.
+it is healthy, sends the one signal that a control plane waits for when all its slots are in service, and tells the
+group's stack of each new instance in service, as an update that rolls nodes waits for. It never touches a terminating
+hook: those belong to the reconcile function.
 
 Run as `python -m rehearsal.node_stub --endpoint URL --region REGION`; one JSON line on standard output for every act.
 """
@@ -13,6 +14,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import boto3
@@ -24,6 +26,7 @@ CLUSTER_TAG = "holdfast:cluster"
 ROLE_TAG = "holdfast:role"
 SLOT_TAG = "holdfast:slot"
 STACK_TAG = "aws:cloudformation:stack-id"
+LOGICAL_ID_TAG = "aws:cloudformation:logical-id"
 CONTROL_PLANE_ROLE = "control-plane"
 LAUNCHING = "autoscaling:EC2_INSTANCE_LAUNCHING"
 READY_RESOURCE = "ClusterReady"
@@ -31,27 +34,45 @@ DATABASE_STACK = "Database"
 POLL_SECONDS = 0.2
 """How often the groups are looked at, in real seconds."""
 HOOK_GONE = "No active Lifecycle Action found"
+REFUSED = "ValidationError"
+"""What CloudFormation answers to a signal that no resource waits for."""
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How the nodes behave."""
+
+    voters: bool = False
+    """Whether each of the control plane's has a voter's row in the table."""
+    signals: bool = True
+    """Whether new ones signal their group's stack."""
+    failing_type: str = ""
+    """The instance type whose nodes signal FAILURE."""
 
 
 class NodeStub:
     """What the nodes of the clusters do, one round at a time."""
 
-    def __init__(self, session: Any, endpoint: str, cluster: str | None, voters: bool) -> None:
+    def __init__(self, session: Any, endpoint: str, cluster: str | None, behaviour: Behaviour) -> None:
         self._scaling = session.client("autoscaling", endpoint_url=endpoint)
         self._stacks = session.client("cloudformation", endpoint_url=endpoint)
         self._dynamodb = session.client("dynamodb", endpoint_url=endpoint)
         self._cluster = cluster
-        self._voters = voters
+        self._behaviour = behaviour
         self._signalled: set[str] = set()
+        self._told: set[str] = set()
+        """The instances that have had their one signal, whether it was waited for or not."""
         self._tables: dict[str, str] = {}
         self._written: set[str] = set()
 
     def run_once(self) -> None:
-        """One round: answer launch hooks, then signal the control planes that are complete."""
+        """One round: answer launch hooks, signal for new instances, then for control planes that are complete."""
         control_planes: dict[str, list[dict[str, Any]]] = {}
         for group in self._groups():
             self._answer_hooks(group)
             tags = tags_of(group)
+            if self._behaviour.signals and STACK_TAG in tags:
+                self._tell(group, tags[STACK_TAG], tags[LOGICAL_ID_TAG])
             if tags.get(ROLE_TAG) == CONTROL_PLANE_ROLE and STACK_TAG in tags:
                 control_planes.setdefault(tags[STACK_TAG], []).append(group)
         for stack_id, groups in control_planes.items():
@@ -92,7 +113,7 @@ class NodeStub:
 
     def _write_voter(self, group: dict[str, Any], instance_id: str) -> None:
         tags = tags_of(group)
-        if not self._voters or tags.get(ROLE_TAG) != CONTROL_PLANE_ROLE or instance_id in self._written:
+        if not self._behaviour.voters or tags.get(ROLE_TAG) != CONTROL_PLANE_ROLE or instance_id in self._written:
             return
         table = self._table(tags[STACK_TAG])
         row = {
@@ -122,6 +143,31 @@ class NodeStub:
         reply = self._stacks.describe_stack_resources(StackName=stack_id)
         return {resource["LogicalResourceId"]: resource for resource in reply["StackResources"]}
 
+    def _tell(self, group: dict[str, Any], stack_id: str, logical_id: str) -> None:
+        """Tell the group's stack of each instance that is new in service.
+
+        As real nodes are told of: once, and none of an older launch template than the group's, which a stack that waits
+        for the new ones would take for one of them.
+        """
+        for instance in group["Instances"]:
+            name = instance["InstanceId"]
+            new = name not in self._told and version_of(instance) == version_of(group)
+            if not new or instance["LifecycleState"] != "InService":
+                continue
+            status = "FAILURE" if instance["InstanceType"] == self._behaviour.failing_type else "SUCCESS"
+            heard = True
+            try:
+                self._stacks.signal_resource(
+                    StackName=stack_id, LogicalResourceId=logical_id, UniqueId=name, Status=status
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] != REFUSED:
+                    raise
+                heard = False
+            self._told.add(name)
+            if heard:
+                say("instance signalled", stack=stack_id, resource=logical_id, instance=name, status=status)
+
     def _signal(self, stack_id: str, groups: list[dict[str, Any]]) -> None:
         """Signal that the cluster is there, once, when every group of the control plane has an instance in service."""
         serving = [
@@ -149,6 +195,12 @@ def tags_of(group: dict[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in group["Tags"]}
 
 
+def version_of(described: dict[str, Any]) -> tuple[str, str]:
+    """Of an instance or a group: the launch template and its version."""
+    template = described.get("LaunchTemplate") or {}
+    return template.get("LaunchTemplateId", ""), template.get("Version", "")
+
+
 def say(act: str, **facts: str) -> None:
     """Log one act as a JSON line."""
     print(json.dumps({"act": act, **facts}), flush=True)
@@ -171,12 +223,17 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--cluster", help="uuid of the only cluster to stand in for (default: all)")
     parser.add_argument("--voters", action="store_true", help="write a voter's row for every control-plane instance")
+    parser.add_argument("--no-signals", action="store_true", help="let no new instance signal its group's stack")
+    parser.add_argument(
+        "--failing-type", default="", help="instance type whose new instances signal FAILURE (default: none)"
+    )
     parser.add_argument("--stop-with-stdin", action="store_true", help="stop when standard input is closed")
     options = parser.parse_args(arguments)
     stopping = shutdown_event(with_stdin=options.stop_with_stdin)
     # The local AWS takes any credentials; the caller's own must not be sent anywhere by mistake.
     session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=options.region)
-    stub = NodeStub(session, options.endpoint, options.cluster, options.voters)
+    behaviour = Behaviour(options.voters, not options.no_signals, options.failing_type)
+    stub = NodeStub(session, options.endpoint, options.cluster, behaviour)
     failing = ""
     while not stopping.is_set():
         try:

@@ -10,6 +10,7 @@ import pytest
 from tests.integration.cluster import STACK, Cluster, package
 from tests.integration.conftest import Generated
 from tests.integration.harness import CLI_SECONDS, LocalAwsHarness, wait_for
+from tests.integration.nodes import IN_SERVICE, Nodes
 
 # A deploy, and many updates of it: minutes that `make check` does not have.
 pytestmark = pytest.mark.slow
@@ -91,6 +92,22 @@ def test_what_the_change_sets_said_is_what_was_done(cluster: Cluster, harness: L
         "AutoScalingGroups"
     ]
     assert [(group["MinSize"], group["MaxSize"]) for group in groups] == [(2, 12)]
+
+
+def test_another_image_rolls_every_slot_and_pool_and_the_update_ends(
+    cluster: Cluster, harness: LocalAwsHarness
+) -> None:
+    (image,) = harness.client("ec2").describe_images(ImageIds=[cluster.values["WorkerImage"]])["Images"]
+    other = harness.client("ec2").copy_image(Name="other", SourceImageId=image["ImageId"], SourceRegion=harness.region)
+    nodes, wanted = Nodes(cluster), other["ImageId"]
+
+    def images() -> set[str]:
+        serving = [name for name, state in nodes.states().items() if state == IN_SERVICE]
+        pages = harness.client("ec2").describe_instances(InstanceIds=serving)["Reservations"]
+        return {each["ImageId"] for page in pages for each in page["Instances"]}
+
+    assert cluster.update(ControlPlaneImage=wanted, WorkerImage=wanted) == "UPDATE_COMPLETE"
+    assert images() == {wanted}
 
 
 def test_a_failing_update_rolls_back_and_says_why(cluster: Cluster) -> None:

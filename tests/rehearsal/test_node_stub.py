@@ -15,6 +15,8 @@ from typing import Any
 
 from rehearsal.aws.server import LocalAws
 from tests.rehearsal.compute import LaunchNetwork
+from tests.rehearsal.engine import Stacks, template
+from tests.rehearsal.rolled import SURGE, in_service, instance_types
 from tests.waiting import BUSY_SECONDS, wait_for
 
 HOOKS = [
@@ -150,6 +152,63 @@ def test_it_signals_a_complete_control_plane_once_and_writes_its_voters(aws: Loc
     assert {row["Id"]["S"] for row in rows} == {f"member#{act['instance']}" for act in written}
     assert {row["State"]["S"] for row in rows} == {"voter"}
     assert stub.stop() == (0, "")
+
+
+def test_it_signals_for_new_instances_so_that_a_rolling_update_ends_and_for_a_failing_type_that_it_failed(
+    aws: LocalAws, network: LaunchNetwork, stacks: Stacks
+) -> None:
+    stub = Process(aws.endpoint, "--cluster", "uuid-5", "--failing-type", "m5.2xlarge")
+    name = stacks.create(rolled(aws, network, "m5.large"))
+    groups = [str(stacks.resource(name, each)["PhysicalResourceId"]) for each in ("Slot", "Pool")]
+
+    def types() -> list[set[str]]:
+        return [instance_types(aws, serving(aws, group)) for group in groups]
+
+    assert types() == [{"m5.large"}, {"m5.large"}]
+    assert stub.acts("instance signalled") == []
+    stacks.update(name, rolled(aws, network, "m5.xlarge"))
+    assert types() == [{"m5.xlarge"}, {"m5.xlarge"}]
+    assert sorted((act["resource"], act["status"]) for act in stub.acts("instance signalled")) == [
+        ("Pool", "SUCCESS"),
+        ("Slot", "SUCCESS"),
+    ]
+    stacks.update(name, rolled(aws, network, "m5.2xlarge"), wait="UPDATE_ROLLBACK_COMPLETE")
+    assert types() == [{"m5.xlarge"}, {"m5.xlarge"}]
+    (failed,) = [act for act in stub.acts("instance signalled") if act["status"] == "FAILURE"]
+    assert failed["resource"] == "Slot"
+    assert stub.stop() == (0, "")
+
+
+def rolled(aws: LocalAws, network: LaunchNetwork, kind: str) -> str:
+    """A slot and, after it, a pool, each with an instance, which an update replaces once the new one has signalled."""
+    image = aws.client("ec2").describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    group: dict[str, Any] = {
+        "MinSize": "1",
+        "MaxSize": "2",
+        "VPCZoneIdentifier": [network.subnets[0]],
+        "LaunchTemplate": {
+            "LaunchTemplateId": {"Ref": "Machine"},
+            "Version": {"Fn::GetAtt": ["Machine", "LatestVersionNumber"]},
+        },
+        "Tags": [{"Key": "holdfast:cluster", "Value": "uuid-5", "PropagateAtLaunch": True}],
+    }
+    of_a_group = {"Type": "AWS::AutoScaling::AutoScalingGroup", "UpdatePolicy": {"AutoScalingRollingUpdate": SURGE}}
+    return template(
+        {
+            "Machine": {
+                "Type": "AWS::EC2::LaunchTemplate",
+                "Properties": {"LaunchTemplateData": {"ImageId": image, "InstanceType": kind}},
+            },
+            "Slot": {**of_a_group, "Properties": {**group, "LifecycleHookSpecificationList": HOOKS[:1]}},
+            "Pool": {**of_a_group, "Properties": group, "DependsOn": "Slot"},
+        }
+    )
+
+
+def serving(aws: LocalAws, name: str) -> list[str]:
+    """The instances of a group that are in service."""
+    (group,) = aws.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+    return in_service(group)
 
 
 TABLE = {
