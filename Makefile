@@ -330,6 +330,11 @@ stack = --stack $(STACK) --out '$(OUT)' $(typed) $(if $(BUCKET),--bucket $(BUCKE
 role = $(if $(ROLE),--role '$(ROLE)')
 upload = --bucket "$(BUCKET)" $(if $(PREFIX),--prefix $(PREFIX)) $(if $(KMS_KEY),--kms-key $(KMS_KEY))
 
+# Templates that are not what the configuration generates now are judged by nobody. Where the folder alone was typed, no
+# configuration is known.
+from_config = $(if $(filter-out file,$(origin CONFIG)),yes,$(if $(filter-out file,$(origin OUT)),,yes))
+current = @$(if $(from_config),$(check_python) -m generator --current --config '$(CONFIG)' --out '$(OUT)',:)
+
 .PHONY: image
 image: $(CHECK) ## Deploy the stack that builds machine images, build one and follow it (STACK=holdfast-image)
 	$(deployment) image $(region) $(image_stack) --out '$(OUT)' $(typed) $(if $(BUCKET),--bucket $(BUCKET)) $(parameters)
@@ -344,18 +349,22 @@ image-id: $(CHECK) ## Print the ID of the newest image (STACK=holdfast-image)
 
 .PHONY: preflight
 preflight: $(CHECK) ## Check parameters, quotas, zones, a given network, AMIs and instance types for CONFIG= and STACK=
+	$(current)
 	$(deployment) preflight $(region) --stack $(STACK) --template '$(OUT)/root.json' $(typed) $(parameters) $(image) $(if $(JSON),--json)
 
 .PHONY: package
 package: build/reconcile.zip ## Upload the templates of CONFIG= and code to BUCKET=, write build/packaged/<OUT>.json
+	$(current)
 	$(deployment) package $(region) --out '$(OUT)' $(typed) --code build $(upload) $(if $(stack_was_typed),--stack $(STACK))
 
 .PHONY: deploy
 deploy: $(CHECK) ## Create or update STACK= from what was packaged of CONFIG=
+	$(current)
 	$(deployment) deploy $(region) $(stack) $(role) $(if $(ROLLBACK),--rollback) $(if $(SECURITY),--security) $(if $(YES),--yes)
 
 .PHONY: diff
 diff: $(CHECK) ## Print what deploy of CONFIG= would change in STACK=, and change nothing
+	$(current)
 	$(deployment) diff $(region) $(stack) $(role) $(if $(JSON),--json) $(if $(EXIT_CODE),--exit-code)
 
 .PHONY: rollback

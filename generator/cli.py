@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,7 +33,7 @@ _DESCRIPTION = (
 )
 _EXIT_CODES = """exit codes:
   0  done, or nothing differs
-  1  --check found files that differ; their names are printed
+  1  --check found files that differ: their names are printed; or --current did, and says what to type
   2  bad input: one line per problem on standard error, and nothing was written
   3  a template is beyond a limit of CloudFormation: a fault of the generator, and nothing was written"""
 
@@ -48,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _validate(options)
     if options.new is not None:
         return _new(options.new)
+    if options.current:
+        return _current(options.config, options.out or default_out(options.config))
     return _templates(options)
 
 
@@ -106,6 +109,34 @@ def _validate(options: argparse.Namespace) -> int:
     else:
         print(f"{options.config}: accepted")
     return DONE
+
+
+def _current(path: str, out: str) -> int:
+    """Whether the templates in `out` are what the configuration generates now; one line says what to type.
+
+    Where the folder is not there, nothing is wrong: the templates may have been packaged on another machine.
+    """
+    if not os.path.isdir(out):
+        return DONE
+    from generator.config import ConfigError, read
+
+    try:
+        # What there is to note was told when the templates were written.
+        config, _ = read(path)
+    except ConfigError as refusal:
+        return _say(str(refusal), BAD_INPUT)
+
+    from generator import image, publish
+    from generator.root import templates
+
+    try:
+        if not publish.differences({**templates(config), **image.templates()}, Path(out)):
+            return DONE
+    except OSError as error:
+        return _say(f"{error.filename}: {error.strerror}", BAD_INPUT)
+    typed = [f"CONFIG={shlex.quote(path)}"] if path != DEFAULT_CONFIG else []
+    typed += [f"OUT={shlex.quote(out)}"] if out != default_out(path) else []
+    return _say(f"{out} is not what {path} generates now: {' '.join(['make templates', *typed])}", DIFFERS)
 
 
 def _templates(options: argparse.Namespace) -> int:
@@ -202,6 +233,11 @@ def _parser() -> argparse.ArgumentParser:
     other.add_argument("--validate", action="store_true", help="check the configuration only; --json prints it in full")
     other.add_argument(
         "--new", metavar="NAME", help="write a configuration to begin with instead, NAME.yaml (default: templates)"
+    )
+    other.add_argument(
+        "--current",
+        action="store_true",
+        help="refuse templates that are not what the configuration generates now, if there are any (default: templates)",
     )
     other.add_argument("--docs", action="store_true", help="write the generated parts of the documentation instead")
     return parser

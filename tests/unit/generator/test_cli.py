@@ -75,6 +75,29 @@ def test_a_check_names_the_differing_files_and_writes_nothing(
     assert (out / "iam.json").read_text() == "{}"
 
 
+def test_templates_that_an_edit_has_left_behind_are_refused_with_what_to_type(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config, out = tmp_path / "my-cluster.yaml", "build/templates/my-cluster"
+    config.write_text("name: mine\n")
+    current = ["--current", "--config", config.name]
+    assert cli.main(current) == 0, "nothing was generated here"
+    assert cli.main(["--config", config.name]) == 0
+    assert cli.main(current) == 0
+    capsys.readouterr()
+    config.write_text("name: mine\ncontrolPlane: {slots: 5}\n")
+    assert cli.main(current) == 1
+    step = "make templates CONFIG=my-cluster.yaml"
+    assert capsys.readouterr() == ("", f"{out} is not what my-cluster.yaml generates now: {step}\n")
+    (tmp_path / "a b").mkdir()
+    assert cli.main([*current, "--out", "a b"]) == 1
+    assert capsys.readouterr().err.endswith(f": {step} OUT='a b'\n")
+    config.write_text("controlPlane: {slots: 4}\n")
+    assert cli.main(current) == 2
+    assert capsys.readouterr() == ("", "my-cluster.yaml:1: controlPlane.slots: given 4; allowed: 3, 5\n")
+
+
 def test_the_report_for_machines_counts_what_was_generated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = str(REPOSITORY / "examples/minimal.yaml")
     out = tmp_path / "templates"

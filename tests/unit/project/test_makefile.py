@@ -144,6 +144,19 @@ def commands_of_folders(*variables: str) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.parametrize(
+    ("typed", "judged"), [(["CONFIG=a.yaml"], 4), ([], 4), (["OUT=there"], 0), (["OUT=there", "CONFIG=a.yaml"], 4)]
+)
+def test_templates_are_judged_only_where_they_are_what_the_configuration_generates_now(
+    typed: list[str], judged: int
+) -> None:
+    targets = ("preflight", "package", "diff", "deploy")
+    printed = [line for target in targets for line in make("--dry-run", target, *typed).stdout.splitlines()]
+    acting = [line for line in printed if " -m deployment " in line or " --current " in line]
+    assert sum(" --current " in line for line in acting) == judged
+    assert not judged or all(" --current " in line for line in acting[::2])
+
+
 def test_a_python_that_is_not_there_is_one_line() -> None:
     done = make("--silent", "templates", "PYTHON=python-that-is-not-there")
     said = [line for line in done.stderr.splitlines() if not line.startswith("make")]
