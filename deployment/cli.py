@@ -24,6 +24,7 @@ from deployment import (
     purge,
     rollback,
     service_role,
+    sources,
     templates,
 )
 from deployment.arguments import parser
@@ -125,8 +126,10 @@ def _typed(options: argparse.Namespace, account: Account) -> Typed:
 
 def _order(options: argparse.Namespace, account: Account) -> Order:
     template = options.template or templates.packaged_file(options.out)
-    given, chosen = _given(options, account, template)
     typed = _typed(options, account)
+    if options.template is None:
+        sources.refuse_outdated(options.out, template, typed)
+    given, chosen = _given(options, account, template)
     return Order(
         stack=options.stack,
         template=template,

@@ -18,12 +18,14 @@ from deployment.refusal import Refusal
 
 @dataclass(frozen=True)
 class Digests:
-    """SHA-256 of everything that a packaged template refers to, as 64 hexadecimal digits."""
+    """SHA-256 of all that a packaged template refers to, and of what it was made of, as 64 hexadecimal digits."""
 
     templates: Mapping[str, str] = field(default_factory=dict)
     """Of what a nested template means (`meaning`), by its TemplateURL."""
     code: Mapping[str, str] = field(default_factory=dict)
     """Of a function's zip, by its `bucket/key`."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Of the files that were packaged, by their paths from the root's folder (`sources.of`)."""
 
 
 def meaning(text: str) -> str | None:
@@ -83,7 +85,7 @@ def load(packaged: Path, remedy: str) -> Digests:
     path = beside(packaged)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return Digests(dict(content["templates"]), dict(content["code"]))
+        return Digests(dict(content["templates"]), dict(content["code"]), dict(content.get("sources", {})))
     except FileNotFoundError as error:
         raise Refusal(f"{path} is not there, so nothing tells what was built: type {remedy}") from error
     except (OSError, ValueError, KeyError, TypeError) as error:

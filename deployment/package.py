@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ClientError
 
 from coordination import release
-from deployment import clusters, digests, identity, next_steps, stacks, staging, templates
+from deployment import clusters, digests, identity, next_steps, sources, stacks, staging, templates
 from deployment.aws import Aws
 from deployment.aws import code as error_code
 from deployment.next_steps import Typed
@@ -102,8 +102,10 @@ def run(
     """
     _remove(output)
     _refuse_other_cluster(aws, template, typed)
+    # Before they are read to be packaged: what is changed meanwhile is another template afterwards.
+    made_of = sources.of(template, typed.make("templates"))
     packaged = package(aws, template, target, cli, code=code, commit=release.commit(), typed=typed)
-    _write(digests.beside(output), digests.text_of(digests.of_tree(packaged)))
+    _write(digests.beside(output), digests.text_of(replace(digests.of_tree(packaged), sources=made_of)))
     _write(output, packaged.text)
     print(f"{output} refers to uploads in s3://{target.bucket}/{target.prefix or ''}")
     if any(not upload.version for upload in packaged.uploads()):

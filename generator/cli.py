@@ -237,7 +237,7 @@ def _parser() -> argparse.ArgumentParser:
     other.add_argument(
         "--current",
         action="store_true",
-        help="refuse templates that are not what the configuration generates now, if there are any (default: templates)",
+        help="refuse templates that are there, and not what the configuration generates now (default: templates)",
     )
     other.add_argument("--docs", action="store_true", help="write the generated parts of the documentation instead")
     return parser
