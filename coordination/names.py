@@ -32,6 +32,7 @@ class Identity(StrEnum):
     CLUSTER = "Cluster"
     CONFIGURATION = "ConfigurationDigest"
     VERSION = "GeneratorVersion"
+    PARTITION = "Partition"
     COMMIT = "Commit"
     """Of the root once it is packaged: as COMMIT_TAG."""
 

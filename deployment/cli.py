@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 from deployment import (
     aws,
+    clusters,
     delete,
     deploy,
     follow,
@@ -56,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code; every expected error is one line on standard error."""
     options = parser().parse_args(arguments)
     try:
+        if getattr(options, "stack", None):
+            clusters.refuse_wrong_name(options.stack)
         return _COMMANDS[options.command](options)
     except Refusal as refusal:
         return _complain(str(refusal), BAD_INPUT)
@@ -245,9 +248,9 @@ def _kubeconfig(options: argparse.Namespace) -> int:
 def _preflight(options: argparse.Namespace) -> int:
     account = _account(options)
     given, _ = _given(options, account, options.template)
-    remedy = _typed(options, account).make("templates")
-    found = preflight.findings(account, options.template, given, str(account.region), options.stack, remedy)
-    preflight.tell(found, as_json=options.json)
+    typed = _typed(options, account)
+    aim, found = preflight.findings(account, options.template, given, str(account.region), options.stack, typed)
+    preflight.tell(aim, found, as_json=options.json)
     return preflight.exit_code(found)
 
 

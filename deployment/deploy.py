@@ -36,17 +36,8 @@ from deployment.next_steps import Typed
 from deployment.plans import Plan
 from deployment.refusal import Refusal
 from deployment.stacks import Stack
+from deployment.updatable import refuse_unless_updatable
 from deployment.update_check import refuse_unless_healthy
-
-_UPDATABLE = {
-    "CREATE_COMPLETE",
-    "CREATE_FAILED",
-    "IMPORT_COMPLETE",
-    "UPDATE_COMPLETE",
-    "UPDATE_FAILED",
-    "UPDATE_ROLLBACK_COMPLETE",
-}
-
 
 # Where an update ends that has failed and was not rolled back.
 _STOPPED = "UPDATE_FAILED"
@@ -79,13 +70,14 @@ def deploy(
         return _create(aws, order, say)
     _refuse_other_stacks(cloudformation, existing, "deploy", order.typed)
     service_role.refuse_other(existing, order.role)
-    _refuse_unless_updatable(existing)
+    refuse_unless_updatable(existing)
     if rollback and existing.status == _STOPPED:
         raise Refusal(
             f"{existing.name} is {_STOPPED}, from which no update may roll back; type first: "
             f"{next_steps.of(existing).make('rollback')}"
         )
     build = _build(order)
+    clusters.refuse_partition_of_others(aws, build.root, order.typed)
     clusters.refuse_other_cluster(cloudformation, existing, build.root, order.typed)
     # A change set of other zones may fail at what only they cause.
     fixed.refuse(fixed.of_parameters(existing.parameters, order.given))
@@ -131,13 +123,17 @@ def diff(aws: Aws, order: Order, *, as_json: bool = False, say: Callable[[str], 
     cloudformation = aws.client("cloudformation")
     existing = stacks.find(cloudformation, order.stack)
     if existing is None:
+        if order.template.is_file():
+            template = templates.load(order.template, order.typed.make("package"))
+            clusters.refuse_partition_of_others(aws, template, order.typed)
         plan = Plan(exists=False)
         say(plan.json() if as_json else f"there is no stack {order.stack}; to create it: {order.typed.make('deploy')}")
         return True
     _refuse_other_stacks(cloudformation, existing, "diff", order.typed)
     service_role.refuse_other(existing, order.role)
-    _refuse_unless_updatable(existing)
+    refuse_unless_updatable(existing)
     template = templates.load(order.template, order.typed.make("package"))
+    clusters.refuse_partition_of_others(aws, template, order.typed)
     clusters.refuse_other_cluster(cloudformation, existing, template, order.typed)
     plan = Plan(fixed=fixed.of_parameters(existing.parameters, order.given))
     if not plan.fixed:
@@ -182,6 +178,7 @@ def _refuse_other_stacks(cloudformation: Any, existing: Stack, target: str, type
 def _create(aws: Aws, order: Order, say: Callable[[str], None]) -> bool:
     cloudformation = aws.client("cloudformation")
     build = _build(order)
+    clusters.refuse_partition_of_others(aws, build.root, order.typed)
     given = parameters.for_stack(build.root, order.given)
     # A change set of a stack that is not there yet knows none of the values that its nested stacks hand to each other.
     built.refuse_other_uploads(aws, build)
@@ -253,17 +250,6 @@ def _protect(aws: Aws, stack_id: str, say: Callable[[str], None]) -> None:
 
 def _launches(aws: Aws, stack_id: str, say: Callable[[str], None]) -> FailedLaunches:
     return FailedLaunches(aws.client("autoscaling"), stacks.uuid_of(stack_id), say)
-
-
-def _refuse_unless_updatable(stack: Stack) -> None:
-    if stack.status in _UPDATABLE:
-        return
-    if stack.status == "REVIEW_IN_PROGRESS" or not stack.busy:
-        remedy = f"it has to be deleted first: {deletable.command(stack)}"
-        if stack.status == "UPDATE_ROLLBACK_FAILED":
-            remedy = f"finish its rollback first: {next_steps.cli(stack, 'continue-update-rollback')}"
-        raise Refusal(f"{stack.name} is {stack.status} and cannot be updated; {remedy}")
-    raise Refusal(f"{stack.name} is {stack.status}: wait for the operation that is under way")
 
 
 def _refuse_replacements(planned: Sequence[Change], existing: Stack, typed: Typed) -> None:

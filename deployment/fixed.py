@@ -1,4 +1,5 @@
-"""What never changes in the life of a cluster, read from an update of the living stack: before and after. Pure."""
+"""What never changes in the life of a cluster, before and after: read from an update of the living stack, or from
+its templates. Pure."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 
 from deployment.changes import Change
 from deployment.refusal import Refusal
+from deployment.templates import Body
 
 # What configurations call it, by the resource and its property. Nodes read the settings once, when they boot.
 _VALUES = {
@@ -24,6 +26,8 @@ _IRREPLACEABLE = {
     "Database/BackupBucket": "the bucket of backups",
     "Iam/Key": "the key",
 }
+LAYERS = frozenset(path.partition("/")[0] for path, _ in _VALUES)
+"""The logical ids of the nested stacks whose templates say it."""
 _VPC_PARAMETER = "VpcId"
 _ZONES_PARAMETER = "AvailabilityZones"
 
@@ -60,6 +64,24 @@ def of_parameters(existing: Mapping[str, str], given: Mapping[str, str]) -> list
     return found
 
 
+def of_templates(living: Mapping[str, Body], wanted: Mapping[str, Body]) -> list[FixedValue]:
+    """What templates say otherwise than those of the living stack, both by the logical ids of nested stacks.
+
+    A layer that is not there is not compared, and nothing but literal values is.
+    """
+    found: list[FixedValue] = []
+    for (path, name), what in _VALUES.items():
+        before, after = (_literal(tree, path, name) for tree in (living, wanted))
+        if before is not None and after is not None and before != after:
+            found.append(FixedValue(what, before, after))
+    layer, _, vpc = _VPC.partition("/")
+    if layer in living and layer in wanted:
+        made = [vpc in tree[layer]["Resources"] for tree in (living, wanted)]
+        if made[0] != made[1]:
+            found.append(FixedValue("network.vpc", *("create" if each else "given" for each in made)))
+    return found
+
+
 def of_changes(planned: Sequence[Change]) -> list[FixedValue]:
     """What the changes of a change set would change."""
     return list(_of_changes(planned))
@@ -91,6 +113,12 @@ def _of_changes(planned: Sequence[Change]) -> Iterator[FixedValue]:
         ):
             names = ", ".join(change.properties)
             yield FixedValue(_IRREPLACEABLE[change.path], "the present one", "a new one", names)
+
+
+def _literal(tree: Mapping[str, Body], path: str, name: str) -> str | None:
+    layer, _, resource = path.partition("/")
+    value = tree.get(layer, {}).get("Resources", {}).get(resource, {}).get("Properties", {}).get(name)
+    return str(value) if isinstance(value, str | int) else None
 
 
 def _value(change: Change, name: str) -> tuple[str | None, str | None]:

@@ -22,6 +22,8 @@ class Origin:
     version: str
     commit: str = ""
     """Of a packaged root: as `git describe` writes it, with -dirty; empty where it was made outside a checkout."""
+    partition: str = ""
+    """Of AWS, such as aws-cn; empty in templates that are older than this."""
 
 
 def of(body: Mapping[str, Any]) -> Origin | None:
@@ -34,6 +36,7 @@ def of(body: Mapping[str, Any]) -> Origin | None:
         configuration=str(said.get(Identity.CONFIGURATION, "")),
         version=str(said.get(Identity.VERSION, "")),
         commit=str(said.get(Identity.COMMIT, "")),
+        partition=str(said.get(Identity.PARTITION, "")),
     )
 
 

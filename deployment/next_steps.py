@@ -18,6 +18,7 @@ _TAKES = {
     "templates": ("CONFIG", "OUT"),
     "package": ("BUCKET", "PREFIX", "KMS_KEY", "CONFIG", "OUT", "REGION"),
     "deploy": ("STACK", "PARAMS", "SET", "TAGS", "BUCKET", "CONFIG", "OUT", "ROLE", "REGION"),
+    "preflight": ("STACK", "PARAMS", "SET", "CONFIG", "OUT", "REGION"),
     "diff": ("STACK", "PARAMS", "SET", "TAGS", "BUCKET", "CONFIG", "OUT", "ROLE", "REGION"),
     "status": ("STACK", "REGION"),
     "follow": ("STACK", "REGION"),

@@ -101,6 +101,7 @@ def run(
     stack was typed, and is there, it has to be the cluster that the templates are of.
     """
     _remove(output)
+    clusters.refuse_partition_of_others(aws, templates.load(template, typed.make("templates")), typed)
     _refuse_other_cluster(aws, template, typed)
     # Before they are read to be packaged: what is changed meanwhile is another template afterwards.
     made_of = sources.of(template, typed.make("templates"))

@@ -140,6 +140,7 @@ def _identity(config: ClusterConfig) -> dict[str, str]:
         Identity.CLUSTER.value: config.name,
         Identity.CONFIGURATION.value: hashlib.sha256(text).hexdigest(),
         Identity.VERSION.value: VERSION,
+        Identity.PARTITION.value: config.partition,
     }
 
 

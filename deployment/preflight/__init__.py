@@ -9,10 +9,12 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deployment import stacks, templates
+from deployment import clusters, stacks, templates
 from deployment.aws import Aws
+from deployment.next_steps import Typed
 from deployment.preflight import (
     account,
+    aim,
     given_endpoints,
     given_subnets,
     given_vpc,
@@ -23,34 +25,39 @@ from deployment.preflight import (
     quotas,
     region,
 )
+from deployment.preflight.aim import Aim
 from deployment.preflight.finding import About, Finding, State, Topic
 from deployment.preflight.plan import Plan
 from deployment.preflight.report import EXIT_CODES, exit_code, tell
 
 __all__ = ["EXIT_CODES", "exit_code", "findings", "tell"]
 
+_NOTHING_TYPED = Typed()
+
 
 def findings(
-    aws: Aws, template: Path, given: dict[str, str], region_name: str, stack: str, remedy: str = "make templates"
-) -> list[Finding]:
-    """Every check of the plan that the templates and parameters make up, and what the stack has where it exists.
+    aws: Aws, template: Path, given: dict[str, str], region_name: str, stack: str, typed: Typed = _NOTHING_TYPED
+) -> tuple[Aim, list[Finding]]:
+    """What it is for, and every check of the plan that the templates and parameters make up with what the stack has.
 
     Where nobody tells who asks, or whether the stack exists, that is the one finding: it decides what there is to
-    check. Raises Refusal when templates or values cannot be deployed; a stack's own values are looked at, too.
-    `remedy` is what to type where templates are not there.
+    check. Raises Refusal when templates or values cannot be deployed, or not to this stack or account; a stack's own
+    values are looked at, too. `typed` is what next steps repeat.
     """
-    bodies = templates.tree(template, remedy)
+    bodies = templates.tree(template, typed.make("templates"))
     try:
         caller = aws.client("sts").get_caller_identity()
     except (ClientError, BotoCoreError) as error:
-        return [account.CREDENTIALS.not_asked(error)]
+        return Aim(stack), [account.CREDENTIALS.not_asked(error)]
+    clusters.refuse_other_partition(bodies[""], caller["Arn"], typed)
     try:
         existing = stacks.find(aws.client("cloudformation"), stack)
     except (ClientError, BotoCoreError) as error:
-        return [About(Topic.ACCOUNT, f"stack {stack}").not_asked(error)]
+        return Aim(stack), [About(Topic.ACCOUNT, f"stack {stack}").not_asked(error)]
+    found = [account.CREDENTIALS.ok(caller["Arn"]), *aim.check(aws, existing, bodies, given, typed)]
     kept = existing.parameters if existing is not None and existing.is_made else {}
     wanted = plan.read(bodies, given, region_name, kept)
-    return [account.CREDENTIALS.ok(caller["Arn"]), *_checked(aws, wanted, caller["Account"])]
+    return aim.of(stack, existing), found + _checked(aws, wanted, caller["Account"])
 
 
 def _checked(aws: Aws, wanted: Plan, owner: str) -> list[Finding]:

@@ -24,7 +24,10 @@ ALWAYS = {
 """For every cluster. sts:GetCallerIdentity needs no permission."""
 
 SOMETIMES = {
-    "cloudformation:ListStackResources": "a group of Capacity Reservations",
+    "cloudformation:DescribeStackResource": "a stack that is there, of an earlier release",
+    "cloudformation:GetTemplate": "a stack that is there, whose templates say what never changes",
+    "cloudformation:GetTemplateSummary": "a stack that is there, and is not complete",
+    "cloudformation:ListStackResources": "a stack that is there; a group of Capacity Reservations",
     "ec2:DescribeCapacityReservations": "Capacity Reservations",
     "ec2:DescribeDhcpOptions": "a given VPC",
     "ec2:DescribeHosts": "tenancy host",

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from deployment.preflight.aim import Aim
 from deployment.preflight.finding import Finding, State, Topic
 
 EXIT_CODES = """exit codes:
@@ -28,18 +29,22 @@ def exit_code(found: Sequence[Finding]) -> int:
     return 3 if State.NOT_ASKED in states else 0
 
 
-def tell(found: Sequence[Finding], *, as_json: bool, say: Callable[[str], None] = print) -> None:
-    """The findings by topic, in each the worst first; then how many there are of each state."""
+def tell(aim: Aim, found: Sequence[Finding], *, as_json: bool, say: Callable[[str], None] = print) -> None:
+    """What the check is for; the findings by topic, in each the worst first; then how many there are of each state."""
     ordered = sorted(found, key=lambda each: (_TOPICS.index(each.topic), _STATES.index(each.state)))
     counts = Counter(finding.state for finding in found)
     if as_json:
         document = {
+            "stack": aim.stack,
+            "operation": aim.operation.value,
+            "status": aim.status,
             "exit_code": exit_code(found),
             "counts": {state.value: counts[state] for state in State},
             "findings": [_fields(finding) for finding in ordered],
         }
         say(json.dumps(document, indent=2, ensure_ascii=False))
         return
+    say(aim.line)
     # What somebody has to look at stands before everything else, whatever it is about.
     problems = [finding for finding in ordered if finding.state in (State.FAILED, State.NOT_ASKED, State.WARNING)]
     problems.sort(key=lambda each: _STATES.index(each.state))

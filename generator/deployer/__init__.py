@@ -33,7 +33,8 @@ _BY_A_SERVICE = {"Bool": {"aws:ViaAWSService": "true"}}
 _OF_A_CLUSTER = {"Null": {f"aws:ResourceTag/{CLUSTER_TAG}": "false"}}
 
 COMMANDS: Mapping[str, str] = {
-    "preflight": """cloudformation:DescribeStacks cloudformation:ListStackResources ec2:Describe*
+    "preflight": """cloudformation:DescribeStackResource cloudformation:DescribeStacks cloudformation:GetTemplate
+        cloudformation:GetTemplateSummary cloudformation:ListStackResources ec2:Describe*
         elasticloadbalancing:Describe* iam:GetPolicy iam:GetRole iam:GetUser kms:DescribeKey resource-groups:GetGroup
         resource-groups:GetGroupConfiguration resource-groups:ListGroupResources route53:GetHostedZone
         route53:ListResourceRecordSets servicequotas:ListAWSDefaultServiceQuotas servicequotas:ListServiceQuotas

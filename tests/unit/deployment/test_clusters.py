@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from coordination.names import TEARDOWN_RESOURCE_TYPE
-from deployment import clusters, digests, identity
+from deployment import clusters, deploy, digests, identity
+from deployment.aws import Account
+from deployment.change_sets import Order
 from deployment.next_steps import Typed
 from deployment.refusal import Refusal
 from deployment.stacks import Stack
@@ -17,6 +22,11 @@ from tests.unit.deployment.fakes import NESTED, ROOT
 UUID = ROOT.rsplit("/", 1)[1]
 TYPED = Typed(stack="prod", region="eu-central-1", out="templates-dev", bucket="mine")
 AGAIN = "make package BUCKET=mine OUT=ITS_FOLDER REGION=eu-central-1"
+
+COMMANDS: dict[str, Callable[[Account, Order], bool]] = {
+    "deploy": partial(deploy.deploy, rollback=False),
+    "diff": deploy.diff,
+}
 
 
 def ours(name: str, **more: Any) -> dict[str, Any]:
@@ -101,7 +111,7 @@ def test_templates_of_another_cluster_are_refused_with_both_names() -> None:
         clusters.refuse_other_cluster(living, stack(), ours("dev"), TYPED)
     line = str(caught.value)
     assert "the stack prod is the cluster production, and these templates are of the cluster dev" in line
-    assert line.endswith(f"package those of production: {AGAIN}")
+    assert line.endswith(f"take those of production: {AGAIN}")
 
 
 def test_a_cluster_of_an_older_version_is_known_by_its_setting() -> None:
@@ -116,10 +126,21 @@ def test_a_cluster_of_an_older_version_is_known_by_its_setting() -> None:
 
 
 def test_what_says_of_no_cluster_is_refused() -> None:
-    with pytest.raises(Refusal, match="what was packaged does not say of which cluster it is"):
+    with pytest.raises(Refusal, match="the root template does not say of which cluster it is"):
         clusters.refuse_other_cluster(Script(root=ours("a")), stack(), {"Resources": {}}, TYPED)
     with pytest.raises(Refusal, match="does not say which cluster it is: it has no ClusterNameSetting"):
         clusters.refuse_other_cluster(Script(root={"Resources": {}}), stack(), ours("a"), TYPED)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_stack_is_made_of_templates_for_another_partition(account: Account, tmp_path: Path, command: str) -> None:
+    root = tmp_path / "root.json"
+    root.write_text(json.dumps({"Metadata": {"Holdfast": {"Cluster": "a", "Partition": "aws-cn"}}, "Resources": {}}))
+    digests.beside(root).write_text('{"templates": {}, "code": {}}')
+    order = Order(stack="prod", template=root, given={}, tags=[], bucket=None, role="", typed=TYPED)
+    with pytest.raises(Refusal, match="for the partition aws-cn, and the account is in aws: "):
+        COMMANDS[command](account, order)
+    assert account.client("cloudformation").describe_stacks()["Stacks"] == []
 
 
 def test_what_made_a_template_is_no_part_of_what_it_means() -> None:

@@ -309,3 +309,12 @@ def test_the_root_says_at_which_commit_it_was_packaged_and_nothing_else_changes(
     assert json.loads(found.text) == found.body
     assert identity.without(found.body) == identity.without(before.body)
     assert json.loads(template.read_text()) == ours
+
+
+def test_templates_for_another_partition_are_refused_before_anything_is_uploaded(
+    account: Account, template: Path, output: Path
+) -> None:
+    template.write_text(json.dumps(ROOT | {"Metadata": {"Holdfast": {"Cluster": "one", "Partition": "aws-cn"}}}))
+    with pytest.raises(Refusal, match="are for the partition aws-cn, and the account is in aws: "):
+        package.run(account, template, TARGET, output, Packager(account))
+    assert "Contents" not in account.client("s3").list_objects_v2(Bucket=BUCKET)

@@ -12,8 +12,10 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from deployment import cli, preflight, templates
 from deployment.aws import Account
 from deployment.preflight import plan
+from deployment.preflight.aim import Aim
 from deployment.preflight.finding import Finding, State
 from deployment.refusal import Refusal
+from tests.unit.deployment.fakes import Paginator
 from tests.unit.deployment.quota_lists import Quotas
 
 ROOT = Path(__file__).parents[3] / "templates" / "root.json"
@@ -32,7 +34,7 @@ def given(account: Account, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 def check(account: Account, given: dict[str, str]) -> list[Finding]:
-    return preflight.findings(account, ROOT, given, REGION, STACK)
+    return preflight.findings(account, ROOT, given, REGION, STACK)[1]
 
 
 def about(found: list[Finding], subject: str) -> list[State]:
@@ -104,8 +106,13 @@ def deployed(
         "StackName": STACK,
         "StackStatus": status,
         "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()],
+        "Outputs": [{"OutputKey": "ClusterUuid", "OutputValue": "1"}],
     }
-    monkeypatch.setattr(account.client("cloudformation"), "describe_stacks", lambda **_: {"Stacks": [body]})
+    root = {"TemplateBody": templates.load(ROOT, "")}
+    cloudformation = account.client("cloudformation")
+    monkeypatch.setattr(cloudformation, "describe_stacks", lambda **_: {"Stacks": [body]})
+    monkeypatch.setattr(cloudformation, "get_template", lambda **_: root)
+    monkeypatch.setattr(cloudformation, "get_paginator", lambda _: Paginator([{"StackResourceSummaries": []}]))
 
 
 def test_sizes_are_judged_beside_those_that_the_stack_keeps_and_not_beside_the_defaults(
@@ -334,7 +341,7 @@ def test_an_account_that_cannot_be_reached_could_not_be_asked_anything(
     monkeypatch.setattr(account.client("sts"), "get_caller_identity", dead)
     found = check(account, given)
     assert [(finding.state, finding.subject) for finding in found] == [(State.NOT_ASKED, "credentials")]
-    monkeypatch.setattr(preflight, "findings", lambda *_: found)
+    monkeypatch.setattr(preflight, "findings", lambda *_: (Aim(STACK), found))
     arguments = ["preflight", "--template", str(ROOT), "--region", REGION]
     assert cli.main(arguments) == 3
     assert capsys.readouterr().out.endswith("0 failed, 1 could-not-ask, 0 warning, 0 note, 0 ok\n")

@@ -9,6 +9,7 @@ import pytest
 
 from deployment import preflight
 from deployment.preflight import permissions
+from deployment.preflight.aim import Aim, Operation
 from deployment.preflight.finding import About, Finding, State, Topic
 from tests.unit.project.rooms import ROOT
 
@@ -37,8 +38,9 @@ def test_problems_come_first_then_the_rest_by_topic_and_at_last_the_counts() -> 
         account.warning("odd"),
         account.ok("there"),
     ]
-    preflight.tell(findings, as_json=False, say=said.append)
+    preflight.tell(Aim("my-cluster", Operation.CREATE), findings, as_json=False, say=said.append)
     assert [" ".join(line.split()) for line in said] == [
+        "for a new stack my-cluster",
         "failed image: gone; next: take another",
         "warning role: odd",
         "account:",
@@ -52,9 +54,14 @@ def test_problems_come_first_then_the_rest_by_topic_and_at_last_the_counts() -> 
 
 def test_json_has_the_same_fields_for_every_finding() -> None:
     said: list[str] = []
-    preflight.tell(found(OK, NOT_ASKED), as_json=True, say=said.append)
+    preflight.tell(
+        Aim("my-cluster", Operation.UPDATE, "UPDATE_COMPLETE"), found(OK, NOT_ASKED), as_json=True, say=said.append
+    )
     document = json.loads(said[0])
     assert document == {
+        "stack": "my-cluster",
+        "operation": "update",
+        "status": "UPDATE_COMPLETE",
         "exit_code": 3,
         "counts": {"failed": 0, "could-not-ask": 1, "warning": 0, "note": 0, "ok": 1},
         "findings": [
