@@ -23,10 +23,11 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ClientError
 
 from coordination import release
-from deployment import clusters, digests, identity, next_steps, sources, stacks, staging, templates
+from deployment import digests, identity, next_steps, package_input, sources, staging, templates
 from deployment.aws import Aws
 from deployment.aws import code as error_code
 from deployment.next_steps import Typed
+from deployment.package_input import CODE, local_references
 from deployment.packaged_tree import NestedTemplate, PackagedTemplate, Upload
 from deployment.refusal import Refusal
 from deployment.templates import Body
@@ -34,10 +35,7 @@ from deployment.templates import Body
 Cli = Callable[[Sequence[str]], None]
 """Runs the AWS CLI with these arguments. Raises Refusal with what it said when it fails."""
 
-_CODE = "Code"
 _NOTHING_TYPED = Typed()
-# What refers to local files in our templates.
-_REFERENCES = {"AWS::CloudFormation::Stack": "TemplateURL", "AWS::Lambda::Function": _CODE}
 
 
 @dataclass(frozen=True)
@@ -77,8 +75,7 @@ def package(
     which `commit` it was packaged.
     """
     templates.load(template, typed.make("templates"))
-    if not target.bucket:
-        raise Refusal("a bucket is needed: BUCKET=<one of yours in the region of the stack>")
+    package_input.refuse_no_bucket(target.bucket)
     with staging.beside_code(template, code) as staged:
         packaged = _Packager(aws.client("s3"), target, cli).packaged(staged)
     body = identity.with_commit(packaged.body, commit)
@@ -97,12 +94,12 @@ def run(
 ) -> PackagedTemplate:
     """Packages, and last of all writes the root template to `output`. Raises Refusal, ClientError.
 
-    What an earlier run wrote is removed first: whatever fails here, no deploy takes that for the new one. Where the
-    stack was typed, and is there, it has to be the cluster that the templates are of.
+    Bad input is refused first, and leaves what an earlier run wrote; that is removed then: whatever fails from there
+    on, no deploy takes it for the new one. Where the stack was typed, and is there, it has to be the cluster that the
+    templates are of.
     """
+    package_input.refuse(aws, template, target.bucket, target.prefix, code, typed)
     _remove(output)
-    clusters.refuse_partition_of_others(aws, templates.load(template, typed.make("templates")), typed)
-    _refuse_other_cluster(aws, template, typed)
     # Before they are read to be packaged: what is changed meanwhile is another template afterwards.
     made_of = sources.of(template, typed.make("templates"))
     packaged = package(aws, template, target, cli, code=code, commit=release.commit(), typed=typed)
@@ -113,16 +110,6 @@ def run(
         print(f"{target.bucket} keeps no versions: turn them on, and no upload can be changed while it is read")
     print(f"next: {typed.make('deploy', PARAMS=typed.parameters or next_steps.PARAMETERS_PLACEHOLDER)}")
     return packaged
-
-
-def _refuse_other_cluster(aws: Aws, template: Path, typed: Typed) -> None:
-    if not typed.stack:
-        return
-    cloudformation = aws.client("cloudformation")
-    stack = stacks.find(cloudformation, typed.stack)
-    if stack is not None and stack.is_made:
-        clusters.refuse_foreign(cloudformation, stack)
-        clusters.refuse_other_cluster(cloudformation, stack, templates.load(template, typed.make("templates")), typed)
 
 
 class _Packager:
@@ -157,9 +144,9 @@ class _Packager:
         nested: dict[str, NestedTemplate] = {}
         # What it was before, to see that nothing but references has changed.
         before = copy.deepcopy(body)
-        for name, (reference, value) in _local_references(local).items():
+        for name, (reference, value) in local_references(local).items():
             now = body["Resources"][name]["Properties"][reference]
-            if reference == _CODE:
+            if reference == CODE:
                 code[name] = self._code(path.parent / value, now["S3Bucket"], now["S3Key"])
             else:
                 nested[name] = self._nested(path.parent / value, now)
@@ -180,7 +167,7 @@ class _Packager:
         bucket, _, key = urlsplit(url).path.removeprefix("/").partition("/")
         upload, content = self._upload(path, bucket, key, url)
         body = templates.load(path, "make templates")
-        if _local_references(body):
+        if local_references(body):
             # The CLI uploads nested templates as YAML. It uploads nothing again.
             _, body = self._run(path)
         if digests.meaning(content.decode("utf-8", "replace")) != digests.meaning(json.dumps(body)):
@@ -236,7 +223,7 @@ def _pinned(body: Body, code: dict[str, Upload], nested: dict[str, NestedTemplat
     pinned = copy.deepcopy(body)
     for name, upload in code.items():
         if upload.version:
-            pinned["Resources"][name]["Properties"][_CODE]["S3ObjectVersion"] = upload.version
+            pinned["Resources"][name]["Properties"][CODE]["S3ObjectVersion"] = upload.version
     for name, each in nested.items():
         pinned["Resources"][name]["Properties"]["TemplateURL"] = each.upload.url
     return pinned
@@ -252,17 +239,6 @@ def _changed(upload: Upload) -> Refusal:
         f"s3://{upload.bucket}/{upload.key} is not what {upload.path.name} was packaged to: somebody has changed it; "
         "remove it, and package again"
     )
-
-
-def _local_references(body: Body) -> dict[str, tuple[str, str]]:
-    """The property and the path by which resources refer to local files, by the resources' logical ids."""
-    found: dict[str, tuple[str, str]] = {}
-    for name, resource in body["Resources"].items():
-        property_name = _REFERENCES.get(resource["Type"], "")
-        value = resource.get("Properties", {}).get(property_name)
-        if isinstance(value, str) and "://" not in value:
-            found[name] = property_name, value
-    return found
 
 
 def _remove(output: Path) -> None:

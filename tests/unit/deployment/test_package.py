@@ -12,12 +12,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoCredentialsError
 
 from deployment import digests, identity, package
 from deployment.aws import Account
@@ -311,10 +312,61 @@ def test_the_root_says_at_which_commit_it_was_packaged_and_nothing_else_changes(
     assert json.loads(template.read_text()) == ours
 
 
+def kept(account: Account, output: Path, run: Callable[[], object], line: str) -> None:
+    """It is refused with the line, before anything was uploaded, and the earlier file is there."""
+    with pytest.raises(Refusal, match=line) as refused:
+        run()
+    assert "\n" not in str(refused.value)
+    assert output.read_text() == "earlier"
+    assert "Contents" not in account.client("s3").list_objects_v2(Bucket=BUCKET)
+
+
 def test_templates_for_another_partition_are_refused_before_anything_is_uploaded(
     account: Account, template: Path, output: Path
 ) -> None:
     template.write_text(json.dumps(ROOT | {"Metadata": {"Holdfast": {"Cluster": "one", "Partition": "aws-cn"}}}))
-    with pytest.raises(Refusal, match="are for the partition aws-cn, and the account is in aws: "):
-        package.run(account, template, TARGET, output, Packager(account))
-    assert "Contents" not in account.client("s3").list_objects_v2(Bucket=BUCKET)
+    run = partial(package.run, account, template, TARGET, output, Packager(account))
+    kept(account, output, run, "are for the partition aws-cn, and the account is in aws: ")
+
+
+@pytest.mark.parametrize(
+    ("bucket", "line"), [("", "a bucket is needed: BUCKET="), ("no-such-bucket", "BUCKET: given no-such-bucket, which")]
+)
+def test_without_a_bucket_the_earlier_file_is_left(
+    account: Account, template: Path, output: Path, bucket: str, line: str
+) -> None:
+    run = partial(package.run, account, template, Target(bucket), output, Packager(account))
+    kept(account, output, run, line)
+
+
+@pytest.mark.parametrize("file", ["templates/root.json", "templates/layer.json", "build/code.zip"])
+def test_what_cannot_be_read_leaves_the_earlier_file(account: Account, template: Path, output: Path, file: str) -> None:
+    (template.parent.parent / file).unlink()
+    run = partial(package.run, account, template, TARGET, output, Packager(account))
+    kept(account, output, run, file.rpartition("/")[2])
+
+
+def test_without_credentials_the_earlier_file_is_left(
+    account: Account, template: Path, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(**_: object) -> None:
+        raise NoCredentialsError
+
+    monkeypatch.setattr(account.client("s3"), "get_object", nobody)
+    run = partial(package.run, account, template, TARGET, output, Packager(account))
+    kept(account, output, run, "Unable to locate credentials")
+
+
+def test_a_bucket_that_nobody_may_list_is_taken(
+    account: Account, template: Path, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = account.client("s3").get_object
+
+    def unlisted(**named: Any) -> Any:
+        if named["Key"].endswith("no-such-object"):
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
+        return plain(**named)
+
+    monkeypatch.setattr(account.client("s3"), "get_object", unlisted)
+    package.run(account, template, TARGET, output, Packager(account))
+    assert output.read_text() != "earlier"
