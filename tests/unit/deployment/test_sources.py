@@ -124,5 +124,5 @@ def test_both_commands_refuse_before_they_ask_of_the_stack(
     assert (
         capsys.readouterr()
         .err.splitlines()[-1]
-        .endswith("make package BUCKET=<bucket> CONFIG=prod.yaml REGION=eu-central-1")
+        .endswith("make package BUCKET=NAME_OF_BUCKET CONFIG=prod.yaml REGION=eu-central-1")
     )
