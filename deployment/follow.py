@@ -31,7 +31,7 @@ def run(aws: Aws, name: str, *, resources: bool, operation: bool = False, say: C
     if stack is None:
         raise Refusal(f"there is no stack {name}")
     clusters.refuse_nested(stack, "follow")
-    clusters.refuse_outputs_of_others(stack)
+    clusters.refuse_foreign(cloudformation, stack)
     launches = FailedLaunches(aws.client("autoscaling"), stack.uuid, say)
     follower = Follower(cloudformation, say, resources, launches, ClusterNews(Sources(aws, stack), say))
     if operation or stack.busy or stack.status == "DELETE_COMPLETE":

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from deployment import next_steps, retained, stacks
+from deployment import clusters, next_steps, retained, stacks
 from deployment.aws import Aws
 from deployment.refusal import Refusal
 from deployment.stacks import Stack
@@ -19,7 +20,7 @@ def run(
 
     Raises Refusal while its stack exists, when a name is not clear, and when the confirmation is not the uuid.
     """
-    uuid = _uuid(list(stacks.remembered(aws.client("cloudformation"))), cluster)
+    uuid = _uuid(aws.client("cloudformation"), cluster)
     survey = retained.survey(aws, uuid)
     for arn in survey.others:
         say(f"  left alone  {arn}")
@@ -35,11 +36,12 @@ def run(
         say(f"  {thing.kind:<10}  {thing.identity}: {thing.remove()}")
 
 
-def _uuid(remembered: list[Stack], cluster: str) -> str:
+def _uuid(cloudformation: Any, cluster: str) -> str:
     """The uuid of a cluster whose stack is gone; one older than CloudFormation's memory is given by its uuid."""
-    named = [stack for stack in remembered if cluster in (stack.name, stack.uuid)]
+    named = [stack for stack in stacks.remembered(cloudformation) if cluster in (stack.name, stack.uuid)]
     alive = [stack for stack in named if stack.status != _DELETED]
     if alive:
+        _refuse_foreign(cloudformation, alive[0])
         first = next_steps.of(alive[0]).make("delete")
         raise Refusal(f"the stack {alive[0].name} exists ({alive[0].status}); type first: {first}")
     uuids = sorted({stack.uuid for stack in named})
@@ -50,3 +52,15 @@ def _uuid(remembered: list[Stack], cluster: str) -> str:
     if len(cluster) == 36 and cluster.count("-") == 4:
         return cluster
     raise Refusal(f"no stack named {cluster} was deleted in the last 90 days: give the cluster's uuid")
+
+
+def _refuse_foreign(cloudformation: Any, alive: Stack) -> None:
+    found = stacks.find(cloudformation, alive.stack_id)
+    if found is None:
+        return
+    try:
+        clusters.refuse_foreign(cloudformation, found)
+    except Refusal as refusal:
+        raise Refusal(
+            f"{refusal}; what was kept of a deleted cluster of this name goes by the cluster's uuid"
+        ) from refusal

@@ -5,9 +5,13 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+import pytest
+
+from deployment import follow
 from deployment.events import Follower
 from deployment.follow import ended
 from deployment.launches import FailedLaunches
+from deployment.refusal import Refusal
 from tests.unit.deployment.fakes import NESTED, ROOT, CloudFormation, Event, event
 
 
@@ -196,3 +200,18 @@ class Counted:
 
     def tell(self, seconds: float, *, last: bool = False) -> None:
         self.told.append(last)
+
+
+class Foreign:
+    """An account with a stack of another project, which has no outputs."""
+
+    def client(self, service: str) -> CloudFormation:
+        assert service == "cloudformation", "a stack of others is followed"
+        script = CloudFormation(["UPDATE_COMPLETE"], [])
+        script.resource_types = ["AWS::SQS::Queue"]
+        return script
+
+
+def test_a_stack_that_is_no_cluster_is_not_followed() -> None:
+    with pytest.raises(Refusal, match=r"^the stack holdfast is no cluster of this project: "):
+        follow.run(Foreign(), "holdfast", resources=True)

@@ -147,9 +147,21 @@ def test_a_name_that_several_deleted_stacks_had_is_refused_with_their_uuids(acco
 
 @pytest.mark.parametrize("by", ["name", "uuid"])
 def test_a_cluster_whose_stack_exists_is_refused(account: Account, by: str) -> None:
-    stack_id = account.client("cloudformation").create_stack(StackName="holdfast", TemplateBody=TEMPLATE)["StackId"]
-    with pytest.raises(Refusal, match="the stack holdfast exists"):
+    uuid = {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]}
+    ours = json.dumps(json.loads(TEMPLATE) | {"Outputs": {"ClusterUuid": {"Value": uuid}}})
+    stack_id = account.client("cloudformation").create_stack(StackName="holdfast", TemplateBody=ours)["StackId"]
+    with pytest.raises(Refusal, match=r"the stack holdfast exists .* make delete STACK=holdfast "):
         run(account, "holdfast" if by == "name" else stack_id.rsplit("/", 1)[-1])
+
+
+def test_a_stack_that_is_no_cluster_is_not_sent_to_a_delete_that_refuses_it(account: Account) -> None:
+    uuid = deleted_stack(account, "holdfast")
+    account.client("cloudformation").create_stack(StackName="holdfast", TemplateBody=TEMPLATE)
+    with pytest.raises(Refusal, match=r"^the stack holdfast is no cluster of this project: ") as refused:
+        run(account, "holdfast")
+    assert "make delete" not in str(refused.value)
+    assert "uuid" in str(refused.value)
+    assert run(account, uuid) == [f"nothing is kept of the cluster {uuid}"]
 
 
 def test_a_name_that_nobody_remembers_is_refused(account: Account) -> None:
