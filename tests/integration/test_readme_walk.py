@@ -1,8 +1,9 @@
 """README's section "Deploy to an account, step by step" is typed as it is printed, with no more than the policies of
 its step 0, on the local AWS.
 
-What differs from an account is stated here: the ids of images, and that a stub stands in for the nodes. `make
-kubeconfig` is left out, for nobody answers it without nodes; tests/e2e/test_access.py types it.
+Beside what is printed, a pool is rolled, and a roll that fails is taken back. What differs from an account is stated
+here: the ids of images, and that a stub stands in for the nodes. `make kubeconfig` is left
+out, for nobody answers it without nodes; tests/e2e/test_access.py types it.
 """
 
 from __future__ import annotations
@@ -32,12 +33,14 @@ POLICIES = REPOSITORY / documents.POLICIES
 OPERATOR = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 """The administrator of step 0."""
 STEPS = readme.blocks((REPOSITORY / "README.md").read_text(encoding="utf-8"))
+ROLL = f"make deploy CONFIG=my-cluster.yaml STACK={STACK} YES=1 SET=GeneralInstanceType="
+FAILING = "m7i.2xlarge"
+"""Of this type no node comes up."""
 BEGIN, DESCRIBE, SET, ASK, DEPLOY, USE, CHANGE, DELETE = 0, 1, 2, 3, 4, 5, 6, 9
 
 UNWALKED = {
     "cloudformation:GetTemplateSummary": "of a stack whose description does not say what it is",
     "cloudformation:ListStackResources": "groups of Capacity Reservations",
-    "cloudformation:RollbackStack": "make rollback",
     "cloudformation:TagResource": "the commit, which this copy of the files does not know, and TAGS=",
     "iam:GetUser": "users that parameters list",
     "resource-groups:GetGroup": "host resource groups",
@@ -78,6 +81,13 @@ class Account:
         stacks = [each for page in pages for each in page["StackSummaries"] if each["StackName"] == STACK]
         return str(stacks[0]["StackStatus"])
 
+    def pool(self) -> set[str]:
+        """The instance types of the pool's nodes in service."""
+        chosen = [{"Name": "tag:holdfast:pool", "Values": ["general"]}]
+        groups = self.aws.client("autoscaling").describe_auto_scaling_groups(Filters=chosen)["AutoScalingGroups"]
+        nodes = [each for group in groups for each in group["Instances"] if each["LifecycleState"] == "InService"]
+        return {str(each["InstanceType"]) for each in nodes}
+
     def uuid(self) -> str:
         """The cluster's, also once its stack is deleted."""
         stacks = self.aws.client("cloudformation").list_stacks()["StackSummaries"]
@@ -105,7 +115,7 @@ def hold(aws: LocalAwsHarness, prefix: str) -> None:
 def account(processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> Account:
     """An account in which nobody ever made an Auto Scaling group, with a bucket that keeps versions, and an image."""
     aws = LocalAwsHarness(processes, processes.start_aws(SPEED, "--fresh-account"), "us-east-1")
-    aws.stub_nodes()
+    aws.stub_nodes("--failing-type", FAILING)
     s3, iam = aws.client("s3"), aws.client("iam")
     s3.create_bucket(Bucket=deployer.BUCKET)
     s3.put_bucket_versioning(Bucket=deployer.BUCKET, VersioningConfiguration={"Status": "Enabled"})
@@ -148,6 +158,14 @@ def test_a_cluster_is_deployed_changed_deleted_and_purged_and_once_more_by_hand(
     changed = account.type(STEPS[CHANGE][0])
     assert re.search(r"MaxSize: \W*10\W+→\W+80", changed), changed
     assert account.status() == "UPDATE_COMPLETE"
+
+    account.type(f"{ROLL}m7i.xlarge")
+    assert account.pool() == {"m7i.xlarge"}
+    account.type(f"! {ROLL}{FAILING}")
+    assert account.status() == "UPDATE_FAILED"
+    account.type(f"make rollback STACK={STACK}")
+    assert account.status() == "UPDATE_ROLLBACK_COMPLETE"
+    assert account.pool() == {"m7i.xlarge"}
 
     lift, delete, purge = STEPS[DELETE][0].splitlines()
     account.type(lift)

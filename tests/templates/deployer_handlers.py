@@ -66,13 +66,19 @@ LEFT_OUT = {
 """What is not given, as a pattern of `<type> <action>`, and why."""
 
 BESIDE = {
-    "AWS::AutoScaling::AutoScalingGroup": ["ec2:CreateTags"],
+    "AWS::AutoScaling::AutoScalingGroup": [
+        "autoscaling:SetDesiredCapacity",
+        "autoscaling:TerminateInstanceInAutoScalingGroup",
+        "ec2:CreateTags",
+    ],
     "AWS::CloudFormation::Stack": ["s3:GetObject", "s3:GetObjectVersion"],
     "AWS::IAM::InstanceProfile": ["iam:TagInstanceProfile"],
     "Custom::": ["lambda:InvokeFunction"],
 }
-"""What a schema does not name: tags of the instances that a launch template would start (Auto Scaling guide, "Required
-permissions"), nested templates, tags of the stack, and the function behind a custom resource."""
+"""What a schema does not name: what an UpdatePolicy's rolling update calls, for no page of AWS lists it, by the role
+that https://github.com/claranet/terraform-aws-asg-pipeline (modules/asg/cfn_iam.tf) gives CloudFormation; tags of the
+instances that a launch template would start (Auto Scaling guide, "Required permissions"), nested templates, tags of the
+stack, and the function behind a custom resource."""
 
 
 @cache
