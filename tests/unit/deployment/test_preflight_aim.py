@@ -111,10 +111,11 @@ def test_a_stack_that_is_no_cluster_is_refused_and_so_is_one_that_is_nested_or_a
     ours = trees.example("default")
     assert "is no cluster of this project" in refused(stack(uuid="another"), ours)
     nested = Stack(NESTED, "holdfast-Network-X", "UPDATE_COMPLETE", root_id=ROOT)
-    assert refused(nested, ours).endswith(": make preflight STACK=holdfast CONFIG=CONFIGURATION.yaml REGION=eu-central-1")
+    step = "make preflight STACK=holdfast CONFIG=CONFIGURATION.yaml REGION=eu-central-1"
+    assert refused(nested, ours).endswith(f": {step}")
     other = refused(stack(), trees.example("production"))
     assert "the stack holdfast is the cluster holdfast, and these templates are of the cluster " in other
-    assert other.endswith("make preflight STACK=holdfast OUT=<its folder> REGION=eu-central-1")
+    assert other.endswith("make preflight STACK=holdfast OUT=ITS_FOLDER REGION=eu-central-1")
 
 
 @pytest.mark.parametrize(
