@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from botocore.exceptions import ClientError
 
@@ -46,8 +47,8 @@ def run(
         follower.mark_before_latest(stack.stack_id)
     else:
         attached = _attached(aws, stack, say)
-        if not confirmed and ask(f"Delete the cluster {stack.name}? Type its name: ").strip() != stack.name:
-            raise Refusal(f"{stack.name} is left as it is: the answer was not its name")
+        if not confirmed:
+            _ask(stack, role, ask)
         # Whoever deletes the cluster takes its people's rights to it back; CloudFormation would stop at them.
         attachments.take_back(aws, attached, say)
         follower.mark(stack.stack_id)
@@ -64,6 +65,17 @@ def run(
     if _tell_kept(aws, stack, say) and purge:
         say(f"to remove it for good: {next_steps.purge(stack.uuid, stack.region)}")
     return True
+
+
+def _ask(stack: Stack, role: str, ask: Callable[[str], str]) -> None:
+    """Raises Refusal where nobody says yes."""
+    try:
+        answer = ask(f"Delete the cluster {stack.name}? Type its name: ")
+    except Refusal as refusal:
+        again = replace(next_steps.of(stack), role=role).make("delete", YES="1")
+        raise Refusal(f"{stack.name} is left as it is: {refusal}: {again}") from refusal
+    if answer.strip() != stack.name:
+        raise Refusal(f"{stack.name} is left as it is: the answer was not its name")
 
 
 def _deletable(aws: Aws, name: str, region: str) -> Stack:

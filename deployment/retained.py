@@ -152,7 +152,8 @@ def _key(account: Aws, name: str) -> Kept | None:
 
     def remove() -> str:
         kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=KEY_WINDOW_DAYS)
-        return f"will be deleted in {KEY_WINDOW_DAYS} days (until then: aws kms cancel-key-deletion --key-id {key})"
+        back = f"aws kms cancel-key-deletion --region {kms.meta.region_name} --key-id {key}"
+        return f"will be deleted in {KEY_WINDOW_DAYS} days (until then: {back})"
 
     return Kept("key", key, "$1 a month, and $1 more for each of its first two rotations", remove)
 

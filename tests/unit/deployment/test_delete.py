@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from deployment import delete, events, retained
+from deployment import attachments, delete, events, retained
 from deployment.arguments import parser
 from deployment.refusal import Refusal
 from tests.unit.deployment.fakes import NESTED, ROOT, CloudFormation, Event, event
@@ -218,3 +218,23 @@ def test_of_a_stack_that_is_not_there_what_was_kept_is_named() -> None:
     line = refused(Account(["DELETE_COMPLETE"]))
     step = "make purge CLUSTER=holdfast REGION=eu-central-1"
     assert line == f"there is no stack holdfast; what an earlier deletion kept goes with: {step}"
+
+
+@pytest.mark.parametrize("role", ["", "arn:aws:iam::123456789012:role/cloudformation"])
+def test_without_a_terminal_the_whole_command_is_said_and_nothing_is_deleted(
+    role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attachments, "find", lambda *_: [])
+    account = Account(["CREATE_COMPLETE"])
+
+    def nobody(_: str) -> str:
+        raise Refusal("there is no terminal to ask on: add YES=1")
+
+    with pytest.raises(Refusal) as caught:
+        delete.run(account, "holdfast", confirmed=False, ask=nobody, role=role, say=lambda _: None, region=REGION)
+    named = f" ROLE={role}" if role else ""
+    assert str(caught.value) == (
+        "holdfast is left as it is: there is no terminal to ask on: add YES=1: "
+        f"make delete STACK=holdfast{named} REGION={REGION} YES=1"
+    )
+    assert account.deleted == []

@@ -63,9 +63,13 @@ def test_everything_of_the_cluster_is_removed_and_nothing_of_another(account: Ac
     assert account.client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "PendingDeletion"
 
 
-def test_the_key_is_scheduled_last_with_the_longest_window(account: Account) -> None:
-    keep(account, UUID, "ours")
-    assert "will be deleted in 30 days" in run(account, UUID, confirm=UUID)[-1]
+def test_the_key_is_scheduled_last_with_the_longest_window_and_the_way_back_is_a_whole_command(
+    account: Account,
+) -> None:
+    key = keep(account, UUID, "ours")
+    last = run(account, UUID, confirm=UUID)[-1]
+    assert "will be deleted in 30 days" in last
+    assert f"(until then: aws kms cancel-key-deletion --region eu-central-1 --key-id {key})" in last
 
 
 def test_a_second_purge_finds_nothing(account: Account) -> None:
