@@ -19,6 +19,30 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
+# What may be given, which the lines `##=` say, and what was.
+described := $(shell sed -n 's/^##= \([A-Z_]*\)=.*/\1/p' $(firstword $(MAKEFILE_LIST)))
+typed_names := $(foreach each,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(each)))),$(each)))
+define newline
+
+
+endef
+# One word of a shell's command line, whatever it holds.
+quoted = '$(subst ','\'',$(1))'
+# What was given is text, of one line: make would run what it holds, $(shell ...), and a line would end a command.
+as_text = $(eval override $(1) := $$(subst $$(newline), ,$$(value $(1))))$(eval export $(1))
+$(foreach each,$(described),$(if $(filter command environment,$(firstword $(origin $(each)))),$(call as_text,$(each))))
+
+# A variable that nobody knows would be ignored, and the default acted on.
+unknown := $(firstword $(filter-out $(described) GENERATE CHECK CHECKOV MAKE MAKEFLAGS SHELL,$(typed_names)))
+$(if $(unknown),$(error $(or \
+	$(shell $(call quoted,$(PYTHON)) -m generator.commands $(call quoted,$(unknown)) 2>/dev/null), \
+	$(unknown): no such variable; make help lists them)))
+allowed_CONFIG := a file, such as examples/default.yaml
+allowed_OUT := a folder
+allowed_STACK := the name of a stack
+$(foreach each,CONFIG OUT STACK,$(if $(filter override,$(origin $(each))),$(if $(strip $($(each))),, \
+	$(error $(each): given nothing; allowed: $(allowed_$(each))))))
+
 # CI machines often forbid byte code. Every start of the generator would compile its modules again then, at twice the time.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -33,9 +57,9 @@ check_bin := .venv/check/bin
 check_python := $(check_bin)/python
 
 $(GENERATE) $(CHECK) $(CHECKOV): .venv/%:
-	@command -v $(PYTHON) >/dev/null || { \
-		echo "Python 3.11 or newer is needed, and there is no $(PYTHON): install python3 and python3-venv" >&2; exit 1; }
-	@$(PYTHON) requirements/environment.py $(firstword $(subst /, ,$*)) $@
+	@command -v $(call quoted,$(PYTHON)) >/dev/null || { echo "Python 3.11 or newer is needed," \
+		"and there is no "$(call quoted,$(PYTHON))": install python3 and python3-venv" >&2; exit 1; }
+	@$(call quoted,$(PYTHON)) requirements/environment.py $(firstword $(subst /, ,$*)) $@
 
 # Every tracked shell program, by its first line.
 shell_files = $(shell git ls-files -z | xargs -0 awk 'FNR == 1 && /^\#!.*[\/ ](ba)?sh( |$$)/ { print FILENAME }')
@@ -59,11 +83,11 @@ help: ## Print this list
 
 .PHONY: new
 new: $(GENERATE) ## Write a configuration to begin with
-	@$(generate_python) -m generator --new '$(NAME)'
+	@$(generate_python) -m generator --new $(call quoted,$(NAME))
 
 .PHONY: templates
 templates: $(GENERATE) ## Write the templates of CONFIG= to OUT=
-	@$(generate_python) -m generator --config '$(CONFIG)' --out '$(OUT)'
+	@$(generate_python) -m generator --config $(call quoted,$(CONFIG)) --out $(call quoted,$(OUT))
 
 .PHONY: docs
 docs: $(GENERATE) ## Regenerate the generated parts of the documentation, and the schema of configurations
@@ -72,7 +96,7 @@ docs: $(GENERATE) ## Regenerate the generated parts of the documentation, and th
 
 .PHONY: function
 function: $(CHECK) ## Build the reconcile function's package, where the templates of CONFIG= refer to it
-	@$(check_python) -m functions.package --out '$(OUT)/../build/reconcile.zip'
+	@$(check_python) -m functions.package --out $(call quoted,$(OUT)/../build/reconcile.zip)
 
 .PHONY: build/reconcile.zip
 build/reconcile.zip: $(CHECK)
@@ -122,10 +146,10 @@ checkov: $(CHECK) $(CHECKOV) ## Compare what checkov finds in templates/ with do
 	@$(check_python) -m tests.templates.checkov build/checkov.json
 
 # Many tests wait for processes or for the clock, so more workers than cores keep the cores busy.
-WORKERS := 4
+WORKERS ?= 4
 # In the order of the folders: what deploys and boots comes first, and no long module is left over for the end.
-parallel_pytest = $(check_python) -m pytest -n $(WORKERS) --no-loadscope-reorder --durations=20 --slowest-files=20 \
-	--ignore tests/e2e --ignore tests/machines/kubeadm
+parallel_pytest = $(check_python) -m pytest -n $(call quoted,$(WORKERS)) --no-loadscope-reorder \
+	--durations=20 --slowest-files=20 --ignore tests/e2e --ignore tests/machines/kubeadm
 
 .PHONY: test
 test: $(CHECK) ## Run the tests but for those of `make slow` and `make e2e` (ARGS= goes to pytest)
@@ -133,7 +157,7 @@ test: $(CHECK) ## Run the tests but for those of `make slow` and `make e2e` (ARG
 
 .PHONY: slow
 slow: $(CHECK) ## Tests that take more than ten seconds: every example, PROPERTIES=100 configurations linted
-	@$(if $(PROPERTIES),HOLDFAST_PROPERTIES=$(PROPERTIES)) $(parallel_pytest) -m slow $(ARGS)
+	@$(if $(PROPERTIES),HOLDFAST_PROPERTIES=$(call quoted,$(PROPERTIES))) $(parallel_pytest) -m slow $(ARGS)
 
 .PHONY: model
 model: $(CHECK) ## Explore founding, restoring and membership state by state; `make check` takes the small models
@@ -141,9 +165,11 @@ model: $(CHECK) ## Explore founding, restoring and membership state by state; `m
 
 .PHONY: storm
 storm: $(CHECK) ## Random faults on a real etcd while clients write (docs/storm.md)
-	@$(check_python) -m tests.storm $(if $(FULL),--full) $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
-		$(if $(FIRST),--first $(FIRST)) $(if $(FAULTS),--faults '$(FAULTS)') $(if $(KINDS),--kinds $(KINDS)) \
-		$(if $(SLOTS),--slots $(SLOTS)) $(if $(SETTLE),--settle $(SETTLE)) $(if $(KEEP_GOING),--keep-going) \
+	@$(check_python) -m tests.storm $(if $(FULL),--full) $(if $(SEED),--seed $(call quoted,$(SEED))) \
+		$(if $(ROUNDS),--rounds $(call quoted,$(ROUNDS))) \
+		$(if $(FIRST),--first $(call quoted,$(FIRST))) $(if $(FAULTS),--faults $(call quoted,$(FAULTS))) \
+		$(if $(KINDS),--kinds $(call quoted,$(KINDS))) \
+		$(if $(SLOTS),--slots $(call quoted,$(SLOTS))) $(if $(SETTLE),--settle $(call quoted,$(SETTLE))) $(if $(KEEP_GOING),--keep-going) \
 		$(if $(filter 0,$(SHRINK)),--no-shrinking) $(if $(KEEP),--keep) $(if $(JSON),--json)
 
 .PHONY: golden
@@ -171,7 +197,7 @@ format: $(CHECK) ## Format Python, shell and Go in place
 .PHONY: bench
 bench: $(CHECK) ## Measure generation, `make local` and sizes; replacements and updates of a real cluster (REPLACING=1, UPDATING=1)
 	@$(check_python) -m tests.bench $(if $(JSON),--json) $(if $(REPLACING),--replacing) $(if $(UPDATING),--updating) \
-		$(if $(TIMES),--times $(TIMES))
+		$(if $(TIMES),--times $(call quoted,$(TIMES)))
 
 ##@ Machine image
 ##= MIRROR=https://... ## Copy of the publishers' files to ask instead of them
@@ -179,7 +205,7 @@ bench: $(CHECK) ## Measure generation, `make local` and sizes; replacements and 
 
 .PHONY: image-lock
 image-lock: $(CHECK) ## Fetch the checksums of all that images are made of into imagebuilder/versions.json
-	@$(check_python) -m imagebuilder.locking $(if $(MIRROR),--mirror '$(MIRROR)') $(if $(WHOLE),--whole)
+	@$(check_python) -m imagebuilder.locking $(if $(MIRROR),--mirror $(call quoted,$(MIRROR))) $(if $(WHOLE),--whole)
 
 .PHONY: mirror-list
 mirror-list: $(CHECK) ## Print every file, container image and wheel of images with source, digest and size
@@ -194,7 +220,7 @@ image-sources: $(CHECK) ## Pack what an image's build runs into build/image-sour
 
 .PHONY: local
 local: $(CHECK) ## Deploy CONFIG to an AWS that runs on this machine, then delete it
-	@$(check_python) -m rehearsal.local '$(CONFIG)' $(if $(KEEP),--keep)
+	@$(check_python) -m rehearsal.local $(call quoted,$(CONFIG)) $(if $(KEEP),--keep)
 
 ##@ Local cloud: the local AWS with instances that boot (needs root: docs/rehearsal.md)
 ##= MINOR=1.36 ## Kubernetes minor that boots (the newest)
@@ -204,8 +230,8 @@ local: $(CHECK) ## Deploy CONFIG to an AWS that runs on this machine, then delet
 
 cloud = @$(check_python) -m rehearsal.cloud
 # A file, or the name of one of rehearsal/scenarios/*.yaml; random steps TIMES= times, drawn with SEED=.
-scenario = @$(check_python) -m rehearsal.scenarios $(SCENARIO) --config '$(CONFIG)' \
-	$(if $(TIMES),--times $(TIMES)) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json)
+scenario = @$(check_python) -m rehearsal.scenarios $(call quoted,$(SCENARIO)) --config $(call quoted,$(CONFIG)) \
+	$(if $(TIMES),--times $(call quoted,$(TIMES))) $(if $(SEED),--seed $(call quoted,$(SEED))) $(if $(JSON),--json)
 
 .PHONY: rehearsal-binaries
 rehearsal-binaries: $(CHECK) ## Build Kubernetes and its parts from Go modules into the cache
@@ -217,11 +243,11 @@ rehearsal-lock: $(CHECK) ## Re-pin the Go modules of imagebuilder/versions.json 
 
 .PHONY: rehearse
 rehearse: $(CHECK) ## Deploy CONFIG where instances really boot, look at the cluster, delete it
-	$(if $(SCENARIO),$(scenario),$(cloud) rehearse '$(CONFIG)') $(if $(KEEP),--keep) $(if $(MINOR),--minor $(MINOR))
+	$(if $(SCENARIO),$(scenario),$(cloud) rehearse $(call quoted,$(CONFIG))) $(if $(KEEP),--keep) $(if $(MINOR),--minor $(call quoted,$(MINOR)))
 
 .PHONY: rehearse-shell
 rehearse-shell: $(CHECK) ## Open a shell inside instance I= of a running rehearsal
-	$(cloud) shell $(I)
+	$(cloud) shell $(if $(I),$(call quoted,$(I)))
 
 .PHONY: rehearsal-clean
 rehearsal-clean: $(CHECK) ## Remove what rehearsals that were killed left behind
@@ -318,26 +344,26 @@ e2e-machines: $(CHECK) ## Networks, balancers, instances and kubeadm, and 20 ran
 ##= SERVER=https://... ## Address of the API, where it is not reached by its own name
 
 deployment = @$(check_python) -m deployment
-region = $(if $(REGION),--region $(REGION))
-parameters = $(if $(PARAMS),--parameters '$(PARAMS)') $(foreach pair,$(SET),--set '$(pair)')
+region = $(if $(REGION),--region $(call quoted,$(REGION)))
+parameters = $(if $(PARAMS),--parameters $(call quoted,$(PARAMS))) $(foreach pair,$(SET),--set $(call quoted,$(pair)))
 # Not where it is the Makefile's own.
 stack_was_typed = $(filter-out file,$(origin STACK))
-image = $(if $(IMAGE),--image '$(IMAGE)' --image-stack $(IMAGE_STACK))
-image_stack = --stack $(if $(stack_was_typed),$(STACK),$(IMAGE_STACK)) $(if $(JSON),--json)
+image = $(if $(IMAGE),--image $(call quoted,$(IMAGE)) --image-stack $(call quoted,$(IMAGE_STACK)))
+image_stack = --stack $(call quoted,$(if $(stack_was_typed),$(STACK),$(IMAGE_STACK))) $(if $(JSON),--json)
 # What printed next steps repeat.
-typed = $(foreach each,CONFIG OUT,$(if $(filter-out file,$(origin $(each))),--typed '$(each)=$($(each))'))
-stack = --stack $(STACK) --out '$(OUT)' $(typed) $(if $(BUCKET),--bucket $(BUCKET)) $(foreach pair,$(TAGS),--tag '$(pair)') $(parameters) $(image)
-role = $(if $(ROLE),--role '$(ROLE)')
-upload = --bucket "$(BUCKET)" $(if $(PREFIX),--prefix $(PREFIX)) $(if $(KMS_KEY),--kms-key $(KMS_KEY))
+typed = $(foreach each,CONFIG OUT,$(if $(filter-out file,$(origin $(each))),--typed $(call quoted,$(each)=$($(each)))))
+stack = --stack $(call quoted,$(STACK)) --out $(call quoted,$(OUT)) $(typed) $(if $(BUCKET),--bucket $(call quoted,$(BUCKET))) $(foreach pair,$(TAGS),--tag $(call quoted,$(pair))) $(parameters) $(image)
+role = $(if $(ROLE),--role $(call quoted,$(ROLE)))
+upload = --bucket $(call quoted,$(BUCKET)) $(if $(PREFIX),--prefix $(call quoted,$(PREFIX))) $(if $(KMS_KEY),--kms-key $(call quoted,$(KMS_KEY)))
 
 # Templates that are not what the configuration generates now are judged by nobody. Where the folder alone was typed, no
 # configuration is known.
 from_config = $(if $(filter-out file,$(origin CONFIG)),yes,$(if $(filter-out file,$(origin OUT)),,yes))
-current = @$(if $(from_config),$(check_python) -m generator --current --config '$(CONFIG)' --out '$(OUT)',:)
+current = @$(if $(from_config),$(check_python) -m generator --current --config $(call quoted,$(CONFIG)) --out $(call quoted,$(OUT)),:)
 
 .PHONY: image
 image: $(CHECK) ## Deploy the stack that builds machine images, build one and follow it (STACK=holdfast-image)
-	$(deployment) image $(region) $(image_stack) --out '$(OUT)' $(typed) $(if $(BUCKET),--bucket $(BUCKET)) $(parameters)
+	$(deployment) image $(region) $(image_stack) --out $(call quoted,$(OUT)) $(typed) $(if $(BUCKET),--bucket $(call quoted,$(BUCKET))) $(parameters)
 
 .PHONY: image-follow
 image-follow: $(CHECK) ## Follow the build of an image that was started last (STACK=holdfast-image)
@@ -350,12 +376,12 @@ image-id: $(CHECK) ## Print the ID of the newest image (STACK=holdfast-image)
 .PHONY: preflight
 preflight: $(CHECK) ## Check parameters, quotas, zones, a given network, AMIs and instance types for CONFIG= and STACK=
 	$(current)
-	$(deployment) preflight $(region) --stack $(STACK) --template '$(OUT)/root.json' $(typed) $(parameters) $(image) $(if $(JSON),--json)
+	$(deployment) preflight $(region) --stack $(call quoted,$(STACK)) --template $(call quoted,$(OUT)/root.json) $(typed) $(parameters) $(image) $(if $(JSON),--json)
 
 .PHONY: package
 package: build/reconcile.zip ## Upload the templates of CONFIG= and code to BUCKET=, write build/packaged/<OUT>.json
 	$(current)
-	$(deployment) package $(region) --out '$(OUT)' $(typed) --code build $(upload) $(if $(stack_was_typed),--stack $(STACK))
+	$(deployment) package $(region) --out $(call quoted,$(OUT)) $(typed) --code build $(upload) $(if $(stack_was_typed),--stack $(call quoted,$(STACK)))
 
 .PHONY: deploy
 deploy: $(CHECK) ## Create or update STACK= from what was packaged of CONFIG=
@@ -369,28 +395,28 @@ diff: $(CHECK) ## Print what deploy of CONFIG= would change in STACK=, and chang
 
 .PHONY: rollback
 rollback: $(CHECK) ## Roll STACK= back after an update that has failed (UPDATE_FAILED)
-	$(deployment) rollback $(region) --stack $(STACK) $(role)
+	$(deployment) rollback $(region) --stack $(call quoted,$(STACK)) $(role)
 
 .PHONY: status
 status: $(CHECK) ## Print the state of the cluster STACK= on one screen, and who has to act
-	$(deployment) status $(region) --stack $(STACK) $(if $(JSON),--json)
+	$(deployment) status $(region) --stack $(call quoted,$(STACK)) $(if $(JSON),--json)
 
 .PHONY: follow
 follow: $(CHECK) ## Print what happens in STACK= and its cluster as it comes: to the end of the operation, or until Ctrl-C
-	$(deployment) follow $(region) --stack $(STACK)
+	$(deployment) follow $(region) --stack $(call quoted,$(STACK))
 
 .PHONY: delete
 delete: $(CHECK) ## Delete STACK= after a question, then list what is retained and its cost
-	$(deployment) delete $(region) --stack $(STACK) $(role) $(if $(YES),--yes)
+	$(deployment) delete $(region) --stack $(call quoted,$(STACK)) $(role) $(if $(YES),--yes)
 
 .PHONY: purge
 purge: $(CHECK) ## Remove for good what a delete retained of CLUSTER=
-	$(deployment) purge $(region) "$(CLUSTER)" $(if $(CONFIRM),--confirm $(CONFIRM))
+	$(deployment) purge $(region) $(call quoted,$(CLUSTER)) $(if $(CONFIRM),--confirm $(call quoted,$(CONFIRM)))
 
 .PHONY: kubeconfig
 kubeconfig: $(CHECK) ## Get a kubeconfig for STACK= in your own name
-	$(deployment) kubeconfig $(region) --stack $(STACK) $(if $(GROUP),--group $(GROUP)) $(if $(HOURS),--hours $(HOURS)) \
-		$(if $(FILE),--file '$(FILE)') $(if $(SERVER),--server '$(SERVER)')
+	$(deployment) kubeconfig $(region) --stack $(call quoted,$(STACK)) $(if $(GROUP),--group $(call quoted,$(GROUP))) $(if $(HOURS),--hours $(call quoted,$(HOURS))) \
+		$(if $(FILE),--file $(call quoted,$(FILE))) $(if $(SERVER),--server $(call quoted,$(SERVER)))
 
 ##@ The project itself
 ##= PYTHON=PROGRAM ## Python 3.11 or newer that the environments are made with (python3)
@@ -398,7 +424,7 @@ kubeconfig: $(CHECK) ## Get a kubeconfig for STACK= in your own name
 
 .PHONY: lock
 lock: ## Resolve requirements/*.in into the lock files
-	@$(PYTHON) requirements/lock.py $(if $(UPGRADE),--upgrade)
+	@$(call quoted,$(PYTHON)) requirements/lock.py $(if $(UPGRADE),--upgrade)
 
 .PHONY: clean
 clean: ## Remove everything that make made: environments, caches, build/

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,6 +96,13 @@ def read(text: str) -> Commands:
     return Commands(tuple(groups), definitions)
 
 
+def unknown(name: str, text: str) -> str:
+    """What make says of a variable that its Makefile does not describe: one line, with one that is meant perhaps."""
+    known = [variable.name for group in read(text).groups for variable in group.variables]
+    near = difflib.get_close_matches(name.upper(), known, 1)
+    return f"{name}: no such variable{f' (perhaps {near[0]})' if near else ''}; make help lists them"
+
+
 def commands_tables() -> str:
     """Markdown: for each group of commands a table with the variables that they take, and one of all variables."""
     made = read(MAKEFILE.read_text(encoding="utf-8"))
@@ -123,3 +132,7 @@ def _variables(made: Commands) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", r"\|").replace("<", r"\<")
+
+
+if __name__ == "__main__":
+    print(unknown(sys.argv[1], MAKEFILE.read_text(encoding="utf-8")))

@@ -157,6 +157,83 @@ def test_templates_are_judged_only_where_they_are_what_the_configuration_generat
     assert not judged or all(" --current " in line for line in acting[::2])
 
 
+def refused(*arguments: str, **environment: str) -> str:
+    """The one line with which make refuses arguments before anything is run."""
+    done = make("--dry-run", *arguments, **environment)
+    (line,) = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (2, "")
+    found = re.fullmatch(r"Makefile:\d+: \*\*\* (.+)\.  Stop\.", line)
+    assert found is not None, line
+    return found[1]
+
+
+@pytest.mark.parametrize(
+    ("typed", "perhaps"),
+    [
+        ("STAK=x", " (perhaps STACK)"),
+        ("conf=x", " (perhaps CONFIG)"),
+        ("it's=x", ""),
+        ("check_python=echo", " (perhaps PYTHON)"),
+    ],
+)
+@pytest.mark.parametrize("target", ["status", "templates"])
+def test_a_variable_that_nobody_knows_is_refused(typed: str, perhaps: str, target: str) -> None:
+    name = typed.partition("=")[0]
+    assert refused(target, typed, "CONFIG=x.yaml") == f"{name}: no such variable{perhaps}; make help lists them"
+
+
+def test_every_variable_that_is_known_may_be_given_also_through_another_make() -> None:
+    known = [variable.name for group in read(MAKEFILE).groups for variable in group.variables]
+    done = make("--dry-run", "e2e", "CHECK=", *(f"{name}=1" for name in known if name != "PYTHON"))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [("CONFIG", "a file, such as examples/default.yaml"), ("OUT", "a folder"), ("STACK", "the name of a stack")],
+)
+def test_a_variable_that_was_left_empty_is_one_line(name: str, allowed: str) -> None:
+    assert refused("diff", f"{name}=") == refused("diff", **{name: " "}) == f"{name}: given nothing; allowed: {allowed}"
+
+
+FLAGS = {
+    variable.name
+    for group in read(MAKEFILE).groups
+    for variable in group.variables
+    if re.fullmatch(r"[A-Z_]+=[01]", variable.example)
+}
+
+
+# ARGS is several words of a command line, and PYTHON a program.
+@pytest.mark.parametrize("name", sorted({*variables()} - FLAGS - {"ARGS", "PYTHON"}))
+@pytest.mark.parametrize("from_environment", [False, True])
+def test_what_is_given_reaches_its_command_whole_and_nothing_of_it_is_run(
+    name: str, from_environment: bool, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    text = f"it's;$(shell\ttouch\t{run})`touch\t{run}`$HOME\"#".replace("\t", "${IFS}")
+    if name not in {"SET", "TAGS"}:
+        text = f"{text} $(shell touch {run}) x"
+    made = read(MAKEFILE)
+    targets = [target for target, command in made.by_name.items() if name in made.taken(command)]
+    others = {"IMAGE": "latest"} if name == "IMAGE_STACK" else {}
+    given = {**others, name: text}
+    if from_environment:
+        done = make("--dry-run", *targets, **given)
+    else:
+        done = make("--dry-run", *targets, *(f"{each}={value}" for each, value in given.items()))
+    assert done.returncode == 0, done.stderr
+    assert not run.exists()
+    words = [word for word in shlex.split(done.stdout.replace("\\\n", " ")) if "touch" in word]
+    assert words
+    assert all(text in word or default_out(text) in word for word in words)
+
+
+def test_lines_of_a_list_are_its_words() -> None:
+    printed = make("--dry-run", "deploy", "SET=A=1\nB=it's\n").stdout
+    assert "--set 'A=1' --set 'B=it'\\''s'" in printed
+
+
 def test_a_python_that_is_not_there_is_one_line() -> None:
     done = make("--silent", "templates", "PYTHON=python-that-is-not-there")
     said = [line for line in done.stderr.splitlines() if not line.startswith("make")]
