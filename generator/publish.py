@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from coordination.names import IDENTITY_METADATA, Identity
+
+_ROOT = "root.json"
 # Templates of pools that the configuration no longer has.
 _STALE = "workers-*.json"
 
@@ -29,6 +34,8 @@ def publish(files: Mapping[str, str], directory: Path) -> list[str]:
     leaves it as it was.
     """
     directory = directory.resolve()
+    if not directory.name:
+        raise PublishError(f"--out: given {directory}; allowed: a directory of templates only")
     previous = directory.with_name(f".{directory.name}.previous")
     try:
         if previous.exists() and not directory.exists():
@@ -37,6 +44,7 @@ def publish(files: Mapping[str, str], directory: Path) -> list[str]:
         changed = differences(files, directory)
         if changed:
             _refuse_foreign(files, directory)
+            _refuse_other_cluster(files, directory)
             _replace(files, directory, previous)
     except OSError as error:
         raise PublishError(f"{directory}: {error.strerror or error}") from error
@@ -71,6 +79,24 @@ def _refuse_foreign(files: Mapping[str, str], directory: Path) -> None:
         raise PublishError(
             f"--out: given {directory}, which holds {foreign[0]}; allowed: a directory of templates only"
         )
+
+
+def _refuse_other_cluster(files: Mapping[str, str], directory: Path) -> None:
+    """A cluster's name never changes: templates of another name are another cluster's."""
+    there, new = (_cluster(text) for text in (_content(directory / _ROOT), files.get(_ROOT)))
+    if there and new and there != new:
+        raise PublishError(
+            f"--out: given {directory}, which holds templates of the cluster {there}, and these are of {new}; "
+            f"allowed: another directory (OUT=), or this one once it is removed: rm -r {shlex.quote(str(directory))}"
+        )
+
+
+def _cluster(root: str | bytes | None) -> str | None:
+    """The cluster that a root template says it is of; None where it says nothing."""
+    try:
+        return str(json.loads(root or "")["Metadata"][IDENTITY_METADATA][Identity.CLUSTER])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _entries(directory: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,27 @@ def test_a_link_to_the_directory_stays_a_link(templates: Path) -> None:
     publish(NEW, link)
     assert link.is_symlink()
     assert content(templates) == NEW
+
+
+@pytest.mark.parametrize("directory", ["/", "//"])
+def test_the_root_of_all_directories_is_refused(directory: str) -> None:
+    with pytest.raises(PublishError) as refusal:
+        publish(NEW, Path(directory))
+    assert str(refusal.value).startswith("--out: given /")
+
+
+def root_of(cluster: str, version: str = "1") -> dict[str, str]:
+    return {"root.json": json.dumps({"Metadata": {"Holdfast": {"Cluster": cluster, "GeneratorVersion": version}}})}
+
+
+def test_templates_of_another_cluster_are_never_replaced(tmp_path: Path) -> None:
+    directory = tmp_path / "templates"
+    publish(root_of("one"), directory)
+    with pytest.raises(PublishError) as refusal:
+        publish(root_of("two"), directory)
+    assert str(refusal.value) == (
+        f"--out: given {directory}, which holds templates of the cluster one, and these are of two; "
+        f"allowed: another directory (OUT=), or this one once it is removed: rm -r {directory}"
+    )
+    assert content(directory) == root_of("one")
+    assert publish(root_of("one", version="2"), directory) == ["root.json"]
