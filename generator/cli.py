@@ -10,7 +10,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -161,13 +161,13 @@ def _templates(options: argparse.Namespace) -> int:
         report = {"config": options.config, "out": str(out), "changed": changed, "templates": sizes}
         print(json.dumps(report, indent=2))
     else:
-        _report(changed, out, "differs" if options.check else "written")
+        _report(changed, out, files, check=options.check)
     return DIFFERS if options.check and changed else DONE
 
 
-def _report(changed: list[str], out: Path, verb: str) -> None:
+def _report(changed: list[str], out: Path, files: Collection[str], *, check: bool) -> None:
     for name in changed:
-        print(f"{out / name} {verb}")
+        print(f"{out / name} {'differs' if check else 'written' if name in files else 'removed'}")
     if not changed:
         print(f"{out}: nothing to change")
 

@@ -49,16 +49,39 @@ def test_a_refused_configuration_gives_its_lines_exit_code_2_and_touches_nothing
     assert sorted(path.name for path in tmp_path.iterdir()) == ["refused.yaml", "templates"]
 
 
-def test_another_configuration_replaces_the_templates_of_its_pools(
+def test_a_configuration_without_a_pool_removes_its_templates_and_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    config, out = tmp_path / "c.yaml", tmp_path / "templates"
+    typed = ["--config", str(config), "--out", str(out)]
+    config.write_text("pools: [{name: general}, {name: memory}]\n")
+    assert cli.main(typed) == 0
+    assert (out / "workers-memory.json").exists()
+    config.write_text("pools: [{name: general}]\n")
+    capsys.readouterr()
+    assert cli.main([*typed, "--check"]) == 1
+    assert f"{out}/workers-memory.json differs\n" in capsys.readouterr().out
+    assert cli.main(typed) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert f"{out}/workers-memory.json removed" in said
+    assert f"{out}/root.json written" in said
+    assert not (out / "workers-memory.json").exists()
+
+
+def test_another_clusters_templates_stay_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(tmp_path / "templates")
-    production = str(REPOSITORY / "examples/production.yaml")
-    assert cli.main(["--config", production, "--out", out]) == 0
-    assert (tmp_path / "templates/workers-memory.json").exists()
-    assert cli.main(["--config", str(REPOSITORY / "examples/minimal.yaml"), "--out", out]) == 0
-    assert f"{out}/workers-memory.json written" in capsys.readouterr().out
-    assert not (tmp_path / "templates/workers-memory.json").exists()
+    assert cli.main(["--config", str(REPOSITORY / "examples/production.yaml"), "--out", out]) == 0
+    before = content(Path(out))
+    capsys.readouterr()
+    assert cli.main(["--config", str(REPOSITORY / "examples/minimal.yaml"), "--out", out]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "holds templates of the cluster production, and these are of minimal" in line
+    assert content(Path(out)) == before
+
+
+def test_the_root_of_the_machine_is_no_folder_of_templates(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--config", str(REPOSITORY / "examples/minimal.yaml"), "--out", "/"]) == 2
+    assert capsys.readouterr().err.endswith("--out: given /; allowed: a directory of templates only\n")
 
 
 def test_a_check_names_the_differing_files_and_writes_nothing(
