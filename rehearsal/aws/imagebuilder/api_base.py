@@ -7,46 +7,31 @@ its clients look for (HashiCorp's provider, service/imagebuilder).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.aws.iam.requests import rest
 from rehearsal.aws.imagebuilder.model import Body, BuilderRegion
-from rehearsal.aws.protocol import RequestContext, Service, ServiceError
+from rehearsal.aws.protocol import RequestContext, ServiceError
+from rehearsal.aws.regional import Pages, RegionalService
 
 if TYPE_CHECKING:
-    from werkzeug.wrappers import Request, Response
+    from werkzeug.wrappers import Request
 
     from rehearsal.aws.clock import Clock
     from rehearsal.aws.server import LocalAws
 
 NAME = re.compile(r"[-_A-Za-z0-9][-_A-Za-z0-9 ]{1,126}[-_A-Za-z0-9]")
 """Of everything that Image Builder makes (API reference, ResourceName)."""
-PAGE = 25
-"""How many entries a list shows where the request names no number (API reference, ListWorkflowExecutions)."""
 
 
-class BuilderBase(Service):
-    """Everything of every region, made when a region is first asked for."""
+class BuilderBase(RegionalService[BuilderRegion]):
+    """Everything of every region."""
 
     service_name = "imagebuilder"
 
     def __init__(self, aws: LocalAws) -> None:
-        self.aws = aws
-        self._regions: dict[str, BuilderRegion] = {}
-
-    def answer(self, request: Request, region: str, account_id: str, access_key_id: str) -> Response:
-        """Answer one request after the other, as moto does."""
-        with self.aws.lock:
-            return super().answer(request, region, account_id, access_key_id)
-
-    def in_region(self, region: str) -> BuilderRegion:
-        """Everything in a region."""
-        return self._regions.setdefault(region, BuilderRegion())
-
-    def held(self, context: RequestContext) -> BuilderRegion:
-        """Everything in the region that the request was signed for."""
-        return self.in_region(context.region)
+        super().__init__(aws, BuilderRegion)
 
     def _operation_name(self, request: Request) -> str:
         found = rest.routes(self.model()).match(request.method, rest.raw_path(request), request)
@@ -103,11 +88,11 @@ def find(held: Mapping[str, Any], identity: str) -> Any:
     return held[identity]
 
 
-def page(entries: Sequence[Any], request: Mapping[str, Any]) -> tuple[list[Any], dict[str, str]]:
-    """One page of a list, and the token for the next where there is one; the token is the next entry's index."""
-    token = request.get("nextToken") or "0"
-    if not token.isdecimal():
-        raise ServiceError("InvalidPaginationTokenException", f"The token '{token}' is invalid.")
-    start, size = int(token), int(request.get("maxResults") or PAGE)
-    following = {"nextToken": str(start + size)} if start + size < len(entries) else {}
-    return list(entries[start : start + size]), following
+_PAGES = Pages(
+    token="nextToken",
+    size="maxResults",
+    # API reference, ListWorkflowExecutions.
+    entries=25,
+    wrong=lambda token: ServiceError("InvalidPaginationTokenException", f"The token '{token}' is invalid."),
+)
+page = _PAGES.page

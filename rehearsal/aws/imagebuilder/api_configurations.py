@@ -11,6 +11,7 @@ import yaml
 from rehearsal.aws.imagebuilder.api_base import BuilderBase, arn, exists, find, invalid, made, moment, needed
 from rehearsal.aws.imagebuilder.model import Body
 from rehearsal.aws.protocol import RequestContext, ServiceError
+from rehearsal.aws.regional import not_played
 
 MAX_DATA_CHARACTERS = 16_000
 """Of a component's `data` (API reference, CreateComponent)."""
@@ -173,7 +174,7 @@ class ConfigurationOperations(BuilderBase):
             return wanted
         fixed = wanted.removesuffix("x")
         if "x" in fixed:
-            raise ServiceError("NotImplemented", f"The version '{wanted}' is not supported by the local AWS", 501)
+            raise not_played(f"The version '{wanted}'")
         start = arn(context, "image-recipe", request["name"], fixed)
         last = [int(each.removeprefix(start)) for each in self.held(context).recipes if each.startswith(start)]
         return f"{fixed}{max(last, default=-1) + 1}"
@@ -189,7 +190,7 @@ def _without_token(request: Mapping[str, Any]) -> Body:
 
 def _document(request: Mapping[str, Any]) -> str:
     if request.get("uri") is not None:
-        raise ServiceError("NotImplemented", "A component from S3 is not supported by the local AWS", 501)
+        raise not_played("A component from S3")
     data: str = request.get("data") or ""
     if not data or len(data) > MAX_DATA_CHARACTERS:
         raise invalid(f"The component data has {len(data)} characters; 1 to {MAX_DATA_CHARACTERS} are allowed.")

@@ -9,6 +9,7 @@ from rehearsal.aws.imagebuilder.api_base import BuilderBase, arn, exists, find, 
 from rehearsal.aws.imagebuilder.builds import Build, Failure
 from rehearsal.aws.imagebuilder.model import TERMINAL, Body, ImageBuild, Workflow
 from rehearsal.aws.protocol import RequestContext, ServiceError
+from rehearsal.aws.regional import not_played
 from rehearsal.aws.server import LocalAws
 
 PARTS = {
@@ -163,7 +164,7 @@ class ImageOperations(BuilderBase):
     def _check_parts(self, context: RequestContext, request: dict[str, Any]) -> None:
         for name in NOT_PLAYED:
             if request.get(name):
-                raise ServiceError("NotImplemented", f"{name} is not supported by the local AWS", 501)
+                raise not_played(name)
         for name, store in PARTS.items():
             if request.get(name):
                 find(getattr(self.held(context), store), request[name])

@@ -290,39 +290,42 @@ class Build:
 
     @contextlib.contextmanager
     def _running(self, workflow: Workflow) -> Iterator[None]:
-        workflow.status, workflow.started = "RUNNING", moment(self._aws.clock)
-        try:
-            yield
-        except Stopped:
-            workflow.status = "CANCELLED"
-            raise
-        except BuildFailed as failed:
-            workflow.status, workflow.message = "FAILED", failed.reason
-            failed.context |= {"workflowExecutionId": workflow.identity, "workflowArn": workflow.arn}
-            raise
-        else:
-            workflow.status = "COMPLETED"
-        finally:
-            workflow.ended = moment(self._aws.clock)
+        with self._told(workflow):
+            try:
+                yield
+            except BuildFailed as failed:
+                workflow.message = failed.reason
+                failed.context |= {"workflowExecutionId": workflow.identity, "workflowArn": workflow.arn}
+                raise
 
     @contextlib.contextmanager
     def _step(self, workflow: Workflow, number: int, seconds: float) -> Iterator[None]:
         step = workflow.steps[number]
-        step.status, step.started = "RUNNING", moment(self._aws.clock)
+        with self._told(step):
+            try:
+                self._wait(seconds)
+                yield
+            except BuildFailed as failed:
+                step.outputs = failed.reason
+                failed.context |= {"stepExecutionId": step.identity, "failedStep": step.name}
+                raise
+
+    @contextlib.contextmanager
+    def _told(self, part: Workflow | WorkflowStep) -> Iterator[None]:
+        """A part's status and times while it runs, and once it has ended."""
+        part.status, part.started = "RUNNING", moment(self._aws.clock)
         try:
-            self._wait(seconds)
             yield
         except Stopped:
-            step.status = "CANCELLED"
+            part.status = "CANCELLED"
             raise
-        except BuildFailed as failed:
-            step.status, step.outputs = "FAILED", failed.reason
-            failed.context |= {"stepExecutionId": step.identity, "failedStep": step.name}
+        except BuildFailed:
+            part.status = "FAILED"
             raise
         else:
-            step.status = "COMPLETED"
+            part.status = "COMPLETED"
         finally:
-            step.ended = moment(self._aws.clock)
+            part.ended = moment(self._aws.clock)
 
     def _skip(self, workflow: Workflow, number: int) -> None:
         workflow.steps[number].status = "SKIPPED"

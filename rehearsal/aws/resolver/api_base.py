@@ -7,47 +7,30 @@ reports of what the real service says; where nobody reports a text, there is non
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rehearsal.aws.protocol import RequestContext, Service, ServiceError
+from rehearsal.aws.protocol import RequestContext, ServiceError
+from rehearsal.aws.regional import Pages, RegionalService
 from rehearsal.aws.resolver.model import ResolverRegion, Thing, new_id
 
 if TYPE_CHECKING:
-    from werkzeug.wrappers import Request, Response
-
     from rehearsal.aws.server import LocalAws
 
 T = TypeVar("T", bound=Thing)
 
 NAME = re.compile(r"(?!^[0-9]+$)([a-zA-Z0-9\-_' ']+)")
 """The names of all that Resolver makes (API reference, data type FirewallRuleGroup)."""
-PAGE = 100
-"""How many entries a list shows where the request names no number (API reference, ListFirewallRules)."""
 
 
-class ResolverBase(Service):
-    """The things of every region, made when a region is first asked for."""
+class ResolverBase(RegionalService[ResolverRegion]):
+    """The things of every region."""
 
     service_name = "route53resolver"
 
     def __init__(self, aws: LocalAws) -> None:
-        self.aws = aws
-        self._regions: dict[str, ResolverRegion] = {}
-
-    def answer(self, request: Request, region: str, account_id: str, access_key_id: str) -> Response:
-        """Answer a request as moto does, one after the other: operations look at moto's VPCs and log groups."""
-        with self.aws.lock:
-            return super().answer(request, region, account_id, access_key_id)
-
-    def in_region(self, region: str) -> ResolverRegion:
-        """Everything in a region."""
-        return self._regions.setdefault(region, ResolverRegion())
-
-    def held(self, context: RequestContext) -> ResolverRegion:
-        """Everything in the region that the request was signed for."""
-        return self.in_region(context.region)
+        super().__init__(aws, ResolverRegion)
 
     def require_vpc(self, context: RequestContext, vpc_id: str, error: Callable[[str], ServiceError]) -> None:
         """Raise an error about a VPC that is not there."""
@@ -88,11 +71,6 @@ def missing(identity: str) -> ServiceError:
     return ServiceError("ResourceNotFoundException", f"[RSLVR-02025] Can't find the resource with ID '{identity}'.")
 
 
-def not_played(what: str) -> ServiceError:
-    """What the real service can do and the local one cannot."""
-    return ServiceError("NotImplemented", f"{what} is not supported by the local AWS", 501)
-
-
 def find(held: Mapping[str, T], identity: str) -> T:
     """A thing by its id."""
     if identity not in held:
@@ -105,11 +83,11 @@ def made_before(held: Mapping[str, T], request: Mapping[str, Any]) -> T | None:
     return next((each for each in held.values() if each.creator == request["CreatorRequestId"]), None)
 
 
-def page(entries: Sequence[Any], request: Mapping[str, Any]) -> tuple[list[Any], dict[str, str]]:
-    """One page of a list, and the token for the next where there is one; the token is the next entry's index."""
-    token = request.get("NextToken") or "0"
-    if not token.isdecimal():
-        raise invalid(f"The NextToken '{token}' is invalid.")
-    start, size = int(token), int(request.get("MaxResults") or PAGE)
-    following = {"NextToken": str(start + size)} if start + size < len(entries) else {}
-    return list(entries[start : start + size]), following
+_PAGES = Pages(
+    token="NextToken",
+    size="MaxResults",
+    # API reference, ListFirewallRules.
+    entries=100,
+    wrong=lambda token: invalid(f"The NextToken '{token}' is invalid."),
+)
+page = _PAGES.page

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rehearsal.aws.protocol import RequestContext
+from rehearsal.aws.regional import not_played
 from rehearsal.aws.resolver.api_base import (
     ResolverBase,
     conflict,
@@ -14,7 +15,6 @@ from rehearsal.aws.resolver.api_base import (
     invalid,
     made_before,
     moment,
-    not_played,
     page,
 )
 from rehearsal.aws.resolver.model import StoredGroup

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rehearsal.aws.protocol import RequestContext, ServiceError
-from rehearsal.aws.resolver.api_base import ResolverBase, find, made_before, moment, not_played, page
+from rehearsal.aws.regional import not_played
+from rehearsal.aws.resolver.api_base import ResolverBase, find, made_before, moment, page
 from rehearsal.aws.resolver.model import LogAssociation, LogConfig, new_id
 
 LOG_GROUP = re.compile(r"arn:[\w-]+:logs:(?P<region>[\w-]+):(?P<account>\d+):log-group:(?P<name>[^:*]+)(:\*)?")
