@@ -35,13 +35,18 @@ class Loss:
         return f"{_LISTS[self.parameter]} lose {', '.join(self.arns)}"
 
 
+def arns_in(value: str) -> list[str]:
+    """The ARNs in the value of a list of people; an empty one stands for nobody."""
+    return [arn for arn in entries(value) if arn]
+
+
 def losses(existing: Mapping[str, str], given: Mapping[str, str]) -> list[Loss]:
     """Whom the given values leave out of the lists that the stack has; a list that is not given stays."""
     found: list[Loss] = []
     for parameter in _LISTS:
         if parameter in given:
-            stay = entries(given[parameter])
-            gone = tuple(arn for arn in entries(existing.get(parameter, "")) if arn and arn not in stay)
+            stay = arns_in(given[parameter])
+            gone = tuple(arn for arn in arns_in(existing.get(parameter, "")) if arn not in stay)
             found += [Loss(parameter, gone)] if gone else []
     return found
 

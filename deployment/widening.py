@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from coordination.names import ACCESS_SETTINGS, SETTINGS
-from deployment import firewalls, issuers, policies
+from deployment import firewalls, issuers, people, policies
 from deployment.changes import Change
 from deployment.firewalls import Rule
 from deployment.policies import Document
@@ -95,16 +95,12 @@ def _opened(change: Change) -> Iterator[str]:
     if before is not None and after is not None and kind == _LAUNCH_TEMPLATE:
         yield from _machine(before.get(_DATA) or {}, after.get(_DATA) or {})
     if kind == _PARAMETER and str(becomes.get("Name", "")).endswith(_WHO_MAY):
-        added = [arn for arn in _people(becomes) if arn not in _people(was)]
+        before_it = people.arns_in(str(was.get("Value", "")))
+        added = [arn for arn in people.arns_in(str(becomes.get("Value", ""))) if arn not in before_it]
         if added:
             yield f"{becomes['Name'].rpartition('/')[2]} gain {told(added)}"
     if before is not None and kind.startswith(_RESOLVER):
         yield from _names(kind.removeprefix(_RESOLVER), before, after)
-
-
-def _people(parameter: _Properties) -> list[str]:
-    """The ARNs in the setting that says who may ask for a certificate of a group."""
-    return [arn for arn in str(parameter.get("Value", "")).split(",") if arn]
 
 
 def _machine(before: _Properties, after: _Properties) -> Iterator[str]:

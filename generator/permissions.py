@@ -59,26 +59,28 @@ _IMAGE_PULL = (ecr.BatchCheckLayerAvailability, ecr.BatchGetImage, ecr.GetDownlo
 _HOOK = (autoscaling.CompleteLifecycleAction, autoscaling.RecordLifecycleActionHeartbeat)
 
 
+AGENT_CHANNELS = (
+    ssm.UpdateInstanceInformation,
+    ssmmessages.CreateControlChannel,
+    ssmmessages.CreateDataChannel,
+    ssmmessages.OpenControlChannel,
+    ssmmessages.OpenDataChannel,
+)
+"""What an instance's Systems Manager agent calls to be reached. From 3.3.40.0 on it does without ec2messages (Systems
+Manager guide, "Reference: ec2messages, ssmmessages, and other API operations")."""
+
+
 def _sessions(role: Role) -> tuple[Grant, ...]:
     """What the agent of Session Manager calls on a node.
 
     Of AmazonSSMManagedInstanceCore the part without which there is no session (Systems Manager guide, "Create an IAM
     role with permissions for Session Manager and Amazon S3 and CloudWatch Logs"): no documents, parameters, inventory.
-    And nothing of ec2messages, which agents from 3.3.40.0 on do not need ("Reference: ec2messages, ssmmessages, and
-    other API operations").
     """
     return (
         Grant(
             role,
             "ServeSessions",
-            (
-                logs.DescribeLogGroups,
-                ssm.UpdateInstanceInformation,
-                ssmmessages.CreateControlChannel,
-                ssmmessages.CreateDataChannel,
-                ssmmessages.OpenControlChannel,
-                ssmmessages.OpenDataChannel,
-            ),
+            (logs.DescribeLogGroups, *AGENT_CHANNELS),
             On.ANY,
             "channels and lists of log groups have no resource level, and no policy can name the instance that calls",
             sessions=True,

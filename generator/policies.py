@@ -78,17 +78,8 @@ def attach(
     grants = [grant for grant in _granted(config) if grant.role is role and grant.on in resources]
     if not grants:
         raise ValueError(f"{owner}: nothing is granted to {role.value} on {[on.value for on in resources]}")
-    statements = [
-        Statement(
-            Sid=grant.sid,
-            Effect=Allow,
-            Action=sorted(grant.actions, key=_name),
-            Resource=list(resources[grant.on]),
-            **_condition(grant, config, cluster_uuid, vpc_id),
-        )
-        for grant in grants
-    ]
-    return _role_policy(template, f"{role.value}Policy", owner, role_name, grants, statements)
+    granted = [(grant, _operators(grant, config, cluster_uuid, vpc_id)) for grant in grants]
+    return _role_policy(template, f"{role.value}Policy", owner, role_name, resources, granted)
 
 
 def attach_granted(
@@ -104,21 +95,11 @@ def attach_granted(
     `about` tells a second policy of the role in the same template from the first one. Raises ValueError where nothing
     is granted.
     """
-    granted = [grant for grant in grants if grant.on in resources]
+    granted = [(grant, grant.conditions) for grant in grants if grant.on in resources]
     if not granted:
         raise ValueError(f"{owner}: nothing is granted on {[on.value for on in resources]}")
-    statements = [
-        Statement(
-            Sid=grant.sid,
-            Effect=Allow,
-            Action=sorted(grant.actions, key=_name),
-            Resource=list(resources[grant.on]),
-            **({"Condition": condition(grant.conditions)} if grant.conditions else {}),
-        )
-        for grant in granted
-    ]
-    name = f"{granted[0].role.value}{about}Policy"
-    return _role_policy(template, name, f"{owner}{about}", role_name, granted, statements)
+    name = f"{granted[0][0].role.value}{about}Policy"
+    return _role_policy(template, name, f"{owner}{about}", role_name, resources, granted)
 
 
 def _role_policy(
@@ -126,11 +107,22 @@ def _role_policy(
     logical_id: str,
     name: str,
     role_name: RoleName,
-    grants: Sequence[Grant],
-    statements: Sequence[Statement],
+    resources: Mapping[On, Sequence[Any]],
+    granted: Sequence[tuple[Grant, Mapping[str, Mapping[str, Any]]]],
 ) -> RolePolicy:
+    """A statement for each grant, with the operators of its condition."""
+    statements = [
+        Statement(
+            Sid=grant.sid,
+            Effect=Allow,
+            Action=sorted(grant.actions, key=_name),
+            Resource=list(resources[grant.on]),
+            **({"Condition": condition(operators)} if operators else {}),
+        )
+        for grant, operators in granted
+    ]
     # Where an auditor reads them, beside what they are about.
-    reasons = {grant.sid: grant.reason for grant in grants if grant.reason}
+    reasons = {grant.sid: grant.reason for grant, _ in granted if grant.reason}
     metadata: dict[str, Any] = {"Metadata": {"Reasons": reasons}} if reasons else {}
     document = policy_dict(statements)
     return template.add_resource(
@@ -190,18 +182,19 @@ def called_actions(config: ClusterConfig) -> dict[str, list[str]]:
 
 def _granted(config: ClusterConfig) -> list[Grant]:
     """The grants that the configuration has a use for."""
-    unused = {
-        "sessions": not config.access.ssm,
-        "tags": not config.tags,
-        "function_in_vpc": not config.lifecycle.function_in_vpc,
-    }
-    return [each for each in GRANTS if not any(getattr(each, name) for name, without in unused.items() if without)]
+    return [
+        each
+        for each in GRANTS
+        if (config.access.ssm or not each.sessions)
+        and (config.tags or not each.tags)
+        and (config.lifecycle.function_in_vpc or not each.function_in_vpc)
+    ]
 
 
-def _condition(
+def _operators(
     grant: Grant, config: ClusterConfig, cluster_uuid: ClusterUuid | None, vpc_id: VpcId | None
-) -> dict[str, Any]:
-    """The statement's Condition as keyword argument; empty where the grant has none."""
+) -> dict[str, dict[str, Any]]:
+    """Those of the statement's condition, with their keys; none where the grant has no condition."""
     merged: dict[str, dict[str, Any]] = {operator: dict(keys) for operator, keys in grant.conditions.items()}
     for operator, keys in via(config.partition, *grant.via).items():
         merged.setdefault(operator, {}).update(keys)
@@ -223,7 +216,7 @@ def _condition(
         if not central_endpoints:
             own["aws:SourceVpc"] = vpc_id
         own["aws:EC2InstanceSourceVPC"] = vpc_id
-    return {"Condition": condition(merged)} if merged else {}
+    return merged
 
 
 def _central_endpoints(grant: Grant, config: ClusterConfig) -> bool:

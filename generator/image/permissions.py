@@ -8,30 +8,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from awacs import ec2, ecr, imagebuilder, logs, s3, ssm, ssmmessages, tag
+from awacs import ec2, ecr, imagebuilder, logs, s3, tag
 from troposphere import StackName
 
 from coordination.names import IMAGE_TAG, IN_USE, IN_USE_TAG
 from generator.grant import Grant, On, Role
+from generator.permissions import AGENT_CHANNELS
 
 # Of everything that Image Builder makes in an account (EC2 Image Builder user guide, "Tag resources").
 _MADE_BY_IMAGE_BUILDER = {"aws:ResourceTag/CreatedBy": "EC2 Image Builder"}
 _OF_THIS_STACK: Mapping[str, Any] = {f"aws:ResourceTag/{IMAGE_TAG}": StackName}
 
 IMAGE_GRANTS: tuple[Grant, ...] = (
-    # Of AmazonSSMManagedInstanceCore what Run Command needs: Image Builder runs a build's steps by it. Agents from
-    # 3.3.40.0 on do without ec2messages (Systems Manager guide, "Reference: ec2messages, ssmmessages, and other API
-    # operations").
+    # Of AmazonSSMManagedInstanceCore what Run Command needs: Image Builder runs a build's steps by it.
     Grant(
         Role.BUILD,
         "ServeCommands",
-        (
-            ssm.UpdateInstanceInformation,
-            ssmmessages.CreateControlChannel,
-            ssmmessages.CreateDataChannel,
-            ssmmessages.OpenControlChannel,
-            ssmmessages.OpenDataChannel,
-        ),
+        AGENT_CHANNELS,
         On.ANY,
         "channels have no resource level, and no policy can name the instance that calls",
     ),

@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from coordination.names import AccessGroup
+from tests.unit.userdata.kubeadm import examples
 from userdata.kubeadm.api_server import authentication
-from userdata.kubeadm.oidc import OidcIssuer, authenticator
+from userdata.kubeadm.oidc import authenticator
 
-ISSUER = OidcIssuer(
+ISSUER = replace(
+    examples.ISSUER,
     url="https://idp.example.com/realms/ops",
-    discovery_url="",
-    audiences=("kubernetes",),
-    certificate_authority="",
-    username_claim="sub",
     username_prefix="ops:",
-    groups_claim="groups",
     groups_prefix="ops:",
     groups={AccessGroup.ADMIN: ('the "best"', "b\\c"), AccessGroup.VIEW: ()},
 )
