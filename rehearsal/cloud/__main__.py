@@ -47,10 +47,11 @@ _EXIT_CODES = """exit codes:
   2  the call is wrong, or this computer cannot do it; what is missing is printed
 130  Ctrl-C"""
 _VERBS = {
+    "close_zone": "EC2 starts no more instances in a zone",
     "crowd_zone": "fill a zone: EC2 starts an instance there only once another one has left",
     "fill_disk": "fill an instance's disk",
     "free_disk": "remove what fill_disk has written",
-    "free_zone": "end crowd_zone",
+    "free_zone": "end crowd_zone and close_zone",
     "freeze": "pause every process of an instance; its kernel still answers",
     "hang": "stop an instance so that nothing answers; EC2 still says running",
     "isolate": "cut an instance off the network",

@@ -34,6 +34,7 @@ API_VERBS = frozenset({"reboot", "start", "stop", "terminate"})
 """What EC2's API does."""
 FAULTS = frozenset(
     {
+        "close_zone",
         "crowd_zone",
         "fill_disk",
         "free_disk",
@@ -49,7 +50,7 @@ FAULTS = frozenset(
     }
 )
 """What no API does."""
-_OF_ROOM = frozenset({"crowd_zone", "free_zone"})
+_OF_ROOM = frozenset({"close_zone", "crowd_zone", "free_zone"})
 """Those of them that no machine feels."""
 VERBS = API_VERBS | FAULTS
 """What a test may do to an instance, or to all of a zone."""

@@ -112,7 +112,7 @@ def test_the_page_about_a_voter_that_is_held_is_walked(place: Place) -> None:
     place.suspend(first)
     cluster.act("lose", gone)
     cluster.until(lambda seen: is_gone(seen, gone), f"{gone} does not leave", HEALTHY_SECONDS)
-    cluster.act("crowd_zone", zone)
+    cluster.act("close_zone", zone)
     terminate(cluster, held)
     place.named("LaunchLoop/slot-1", "ProcessesSuspended/slot-0", f"RemovalWaits/{held}")
     said = walk.said("See it", alice)

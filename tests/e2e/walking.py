@@ -24,6 +24,8 @@ _PROGRAMS = ("make", "aws", "kubectl", "export")
 _ASSIGNMENT = re.compile(r"[a-z_]+=\S")
 _FAILED = re.compile(r"make: \*\*\* .*Error \d+")
 """In a quote: the command ends with an error, as it is to."""
+_CONFIGURATION = "CONFIG=my-cluster.yaml "
+"""In a command: left out, for no configuration generates the templates of a test, whose waits are shorter."""
 _SECONDS = 900.0
 """For a command: `make deploy` ends with its update."""
 _OF_THE_SHELL = frozenset({"", "OLDPWD", "PWD", "SHLVL", "_"})
@@ -84,6 +86,7 @@ class Walk:
 
     def __post_init__(self) -> None:
         self.left = commands(self.page)
+        self.words.setdefault(_CONFIGURATION, "")
         self._examples = Examples(self.words)
 
     def section(self, heading: str, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:

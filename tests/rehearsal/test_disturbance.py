@@ -107,3 +107,15 @@ def test_in_a_full_zone_an_instance_starts_once_another_has_left(
     assert outcome(ec2.run_instances, **start) == "InsufficientInstanceCapacity"
     crowding.free_zone(subnet["AvailabilityZone"])
     assert outcome(ec2.run_instances, **start) == "done"
+
+
+def test_in_a_closed_zone_none_starts_though_others_leave(aws: LocalAws, network: LaunchNetwork) -> None:
+    crowding, ec2 = Crowding(aws), aws.client("ec2")
+    (subnet,) = ec2.describe_subnets(SubnetIds=network.subnets[:1])["Subnets"]
+    start = {"ImageId": "ami-12c6146b", "MinCount": 1, "MaxCount": 1, "SubnetId": subnet["SubnetId"]}
+    first = ec2.run_instances(**start)["Instances"][0]["InstanceId"]
+    crowding.close_zone(subnet["AvailabilityZone"])
+    ec2.terminate_instances(InstanceIds=[first])
+    assert outcome(ec2.run_instances, **start) == "InsufficientInstanceCapacity"
+    crowding.free_zone(subnet["AvailabilityZone"])
+    assert outcome(ec2.run_instances, **start) == "done"

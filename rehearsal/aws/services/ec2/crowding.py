@@ -1,6 +1,7 @@
-"""Zones without room: EC2 starts no instance there while as many run as ran when the zone became full.
+"""Zones without room: EC2 starts no instance there while as many run as ran when the zone became full, or none at all.
 
-So an instance's successor starts only after it has left, as in a zone whose last dedicated host is taken.
+In a full zone an instance's successor starts only after it has left, as where the last dedicated host is taken. In a
+closed one others take the room that it leaves.
 """
 
 from __future__ import annotations
@@ -36,8 +37,13 @@ class Crowding:
         with self._lock:
             self._room[zone] = running
 
+    def close_zone(self, zone: str) -> None:
+        """No more instances, whoever leaves."""
+        with self._lock:
+            self._room[zone] = 0
+
     def free_zone(self, zone: str) -> None:
-        """The opposite of crowd_zone."""
+        """The opposite of both."""
         with self._lock:
             self._room.pop(zone, None)
 
