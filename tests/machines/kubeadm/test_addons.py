@@ -37,28 +37,6 @@ pytestmark = pytest.mark.slow
 
 VALUES = Values("0b1c", "us-east-1", CLUSTER.endpoint, CLUSTER.pod_cidr, Encryption.WIREGUARD, ())
 NOBODY = "10.0.0.250"
-AUTOSCALER = "system:serviceaccount:kube-system:cluster-autoscaler"
-
-# What the autoscaler is documented to need, as `kubectl auth can-i` asks for it; its program is not here to try.
-ALLOWED = (
-    *(f"{verb} nodes" for verb in ("get", "list", "watch", "update")),
-    *(f"{verb} {kind}" for kind in ("pods", "namespaces", "services") for verb in ("get", "list", "watch")),
-    *(f"list {kind}" for kind in ("replicationcontrollers", "persistentvolumes", "persistentvolumeclaims")),
-    *("create pods --subresource=eviction", "update pods --subresource=status", "create events", "patch events"),
-    *(f"watch {kind}.apps" for kind in ("daemonsets", "replicasets", "statefulsets")),
-    *("watch jobs.batch", "watch cronjobs.batch", "watch poddisruptionbudgets.policy"),
-    *(f"watch {kind}.storage.k8s.io" for kind in ("storageclasses", "csinodes", "csidrivers")),
-    *(f"watch {kind}.storage.k8s.io" for kind in ("csistoragecapacities", "volumeattachments")),
-    *(f"watch {kind}.resource.k8s.io" for kind in ("deviceclasses", "resourceslices", "resourceclaims")),
-    *("create leases.coordination.k8s.io -n kube-system", "create configmaps -n kube-system"),
-    "update leases.coordination.k8s.io/cluster-autoscaler -n kube-system",
-    "update configmaps/cluster-autoscaler-status -n kube-system",
-)
-DENIED = (
-    *("get secrets", "get secrets -n kube-system", "create pods", "delete pods", "delete nodes", "patch nodes"),
-    *("create leases.coordination.k8s.io -n default", "update leases.coordination.k8s.io/other -n kube-system"),
-    *("update configmaps/cilium-config -n kube-system", "get configmaps -n default", "update deployments.apps"),
-)
 
 
 @dataclass
@@ -232,15 +210,3 @@ def test_pods_are_admitted_and_placed_on_the_control_plane(complete: Founded, la
         return [item["spec"].get("nodeName", "") for item in read(complete, "pods", "-l", label)["items"]]
 
     wait_for(lambda: complete.run.founder.name in placed(), f"a pod of {label} on the node", 30, 0.5)
-
-
-def test_the_autoscaler_may_do_what_it_needs_and_no_more(complete: Founded) -> None:
-    questions = [*ALLOWED, *DENIED]
-    kubectl = shlex.join(complete.here.kubectl("auth", "can-i", "--as", AUTOSCALER))
-    # One shell for all questions: each is a process of its own.
-    script = "".join(f"{kubectl} {question} 2>/dev/null; " for question in questions)
-    answers = complete.execute(["bash", "-c", script], 60).output.split()
-    assert dict(zip(questions, answers, strict=True)) == {
-        **dict.fromkeys(ALLOWED, "yes"),
-        **dict.fromkeys(DENIED, "no"),
-    }
