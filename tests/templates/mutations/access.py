@@ -79,7 +79,7 @@ MUTATIONS = [
         "autoscaling:SetDesiredCapacity",
     ),
     Mutation(
-        "the_autoscaler_reads_no_more_than_groups_images_and_types",
+        "the_autoscaler_reads_no_more_than_groups_and_types",
         f"{_AUTOSCALER}/SeePools/Action/-",
         "ssm:GetParameter",
     ),

@@ -167,12 +167,12 @@ def the_autoscaler_scales_what_carries_its_tag_only(cluster: Cluster) -> Iterato
 
 
 @rule
-def the_autoscaler_reads_no_more_than_groups_images_and_types(cluster: Cluster) -> Iterator[str]:
+def the_autoscaler_reads_no_more_than_groups_and_types(cluster: Cluster) -> Iterator[str]:
     """It is somebody else's program: nothing of the cluster's own is its to read or write."""
     scaling = {"autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup"}
     for statement in cluster.role_statements(AUTOSCALER):
         for action in {*statement.actions} - scaling:
-            if not action.startswith(("autoscaling:Describe", "ec2:Describe", "ec2:GetInstanceTypes")):
+            if not action.startswith(("autoscaling:Describe", "ec2:Describe")):
                 yield f"{statement}: {action}"
 
 

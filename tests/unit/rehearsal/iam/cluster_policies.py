@@ -76,11 +76,25 @@ _REFERENCE = re.compile(r"\$\{([\w:.]+)\}")
 def of_role(role: str, folder: Path = TEMPLATES) -> tuple[Policy, ...]:
     """The policies that all layers of the templates in a folder attach to `ControlPlane`, `Worker`, `Function` or
     `Autoscaler`."""
-    return tuple(
-        policy.parse(_filled(resource["Properties"]["PolicyDocument"], layer), f"{role}/{layer}")
+    return tuple(policy.parse(each, f"{role}/{layer}") for layer, each in documents_of_role(role, folder).items())
+
+
+def documents_of_role(role: str, folder: Path = TEMPLATES) -> dict[str, Any]:
+    """The same as IAM takes them, by their layers."""
+    return {
+        layer: _filled(resource["Properties"]["PolicyDocument"], layer)
         for layer, logical_id, resource in _resources("AWS::IAM::RolePolicy", folder)
         if logical_id == f"{role}Policy"
-    )
+    }
+
+
+def tags_of_group(layer: str, logical_id: str, folder: Path = TEMPLATES) -> list[dict[str, Any]]:
+    """The tags of an Auto Scaling group, as Auto Scaling takes them."""
+    for found, name, group in _resources("AWS::AutoScaling::AutoScalingGroup", folder):
+        if (found, name) == (layer, logical_id):
+            filled: list[dict[str, Any]] = _filled(group["Properties"]["Tags"], layer)
+            return filled
+    raise LookupError(f"{layer}/{logical_id}")
 
 
 def of_access_table() -> Policy:
