@@ -21,6 +21,9 @@ _CREDENTIALS_MOUNT = "/var/run/aws"
 # Amazon Linux's certificates, where the image's program looks for them.
 _NODE_BUNDLE = "/etc/pki/tls/certs/ca-bundle.crt"
 _BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+# What the agents mark Nodes with (coordination/names.py). By these labels no pool would be like another one to it, as
+# by the names of node groups of kOps and EKS, which it ignores by itself.
+_MARKS = ("node-restriction.kubernetes.io/holdfast-pool", "node-restriction.kubernetes.io/holdfast-signalled")
 
 _READ = ("get", "list", "watch")
 # Group, resources, verbs. What is in resource.k8s.io is read from 1.35 on, and that cannot be switched off.
@@ -138,6 +141,7 @@ def _container(version: str) -> dict[str, Any]:
             # Kubernetes puts the variable in.
             f"--node-group-auto-discovery=asg:tag=k8s.io/{NAME}/enabled,k8s.io/{NAME}/$(CLUSTER)",
             "--balance-similar-node-groups",
+            *(f"--balancing-ignore-label={label}" for label in _MARKS),
             "--expander=least-waste",
             # Otherwise a worker on which CoreDNS runs would stay for ever.
             "--skip-nodes-with-system-pods=false",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
-from coordination.names import Encryption
+from coordination.names import POOL_LABEL, SIGNALLED_LABEL, Encryption
 from generator.config.model import ClusterConfig, Pool, Taint
 from imagebuilder.addons import autoscaler
 from tests.played_autoscaler import PROVIDER_ID, TemplateNode, template_node
@@ -66,8 +66,8 @@ def cluster_of(name: str) -> Cluster:
 
 def imagined(cluster: Cluster, pool: str) -> TemplateNode:
     """What the autoscaler takes a new node of a pool for."""
-    told = {key: str(value) for key, value in tags(cluster.resource(f"workers-{pool}", "Group")).items()}
-    return template_node(INSTANCE_TYPES[TYPE], ZONES, told)
+    found = {key: str(value) for key, value in tags(cluster.resource(f"workers-{pool}", "Group")).items()}
+    return template_node(INSTANCE_TYPES[TYPE], ZONES, found)
 
 
 def settings_of(cluster: Cluster, pool: str) -> PoolSettings:
@@ -100,9 +100,14 @@ def removed(cluster: Cluster) -> Sequence[str]:
     values = Values("0b1c", REGION, "api.holdfast.internal", "100.64.0.0/14", Encryption.NONE, keys)
     document = json.dumps({"kind": "List", "items": autoscaler.objects("v0.0.0")})
     found: Any = filled({"autoscaler.json": document}, values)["autoscaler.json"]
-    (deployment,) = [each for each in found["items"] if each["kind"] == "Deployment"]
+    return told(found["items"], "startup-taint")
+
+
+def told(objects: Sequence[Mapping[str, Any]], flag: str) -> Sequence[str]:
+    """The values of a flag that the autoscaler is started with."""
+    (deployment,) = [each for each in objects if each["kind"] == "Deployment"]
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    start = "--startup-taint="
+    start = f"--{flag}="
     return [each.removeprefix(start) for each in container["args"] if each.startswith(start)]
 
 
@@ -120,11 +125,11 @@ def test_it_has_the_taints_that_the_real_one_keeps(name: str) -> None:
     for pool in cluster.config.pools:
         found = real(cluster, pool.name).taints
         kept = {each for each in found if each[0] not in known and not each[0].startswith(KNOWN_PREFIXES)}
-        told = imagined(cluster, pool.name).taints
+        taints = imagined(cluster, pool.name).taints
         # Of one key it is told one effect (docs/limits.md).
-        assert (told == kept) is (pool != ONE_KEY)
-        assert told <= kept
-        assert {key for key, _, _ in told} == {key for key, _, _ in kept}
+        assert (taints == kept) is (pool != ONE_KEY)
+        assert taints <= kept
+        assert {key for key, _, _ in taints} == {key for key, _, _ in kept}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -139,6 +144,16 @@ def test_its_pods_and_storage_are_no_more_than_a_real_ones(name: str) -> None:
         # The kubelet's default is the same 110.
         assert capacity["pods"] == "110"
     assert "maxPods" not in kubelet_configuration(Host())
+
+
+def test_pools_that_differ_in_their_name_alone_are_alike_whether_or_not_they_have_nodes() -> None:
+    """So that it fills them evenly: it compares all labels but those that it ignores (processors/nodegroupset)."""
+    pools = [Pool(name=name, labels={"team": "a"}) for name in ("left", "right")]
+    cluster = generated("alike", ClusterConfig(pools=tuple(pools)))
+    ignored = told(autoscaler.objects("v0.0.0"), "balancing-ignore-label")
+    without, living = imagined(cluster, "left").labels, {**real(cluster, "right").labels, SIGNALLED_LABEL: "true"}
+    different = {key for key in {*without, *living} if without.get(key) != living.get(key)}
+    assert different == {POOL_LABEL, SIGNALLED_LABEL} == set(ignored)
 
 
 def test_the_kubelet_says_the_instance_as_the_autoscaler_looks_for_it() -> None:
