@@ -80,6 +80,7 @@ help: ## Print this list
 ##= CONFIG=FILE ## Cluster configuration (examples/default.yaml)
 ##= OUT=FOLDER ## Folder of the generated templates (templates, or build/templates/<name> of another CONFIG)
 ##= NAME=my-cluster ## Name of a new configuration, written to my-cluster.yaml
+##= PRICES=FILE ## Table of prices in place of deployment/costs/prices.json
 
 .PHONY: new
 new: $(GENERATE) ## Write a configuration to begin with
@@ -88,6 +89,11 @@ new: $(GENERATE) ## Write a configuration to begin with
 .PHONY: templates
 templates: $(GENERATE) ## Write the templates of CONFIG= to OUT=
 	@$(generate_python) -m generator --config $(call quoted,$(CONFIG)) --out $(call quoted,$(OUT))
+
+.PHONY: costs
+costs: $(CHECK) ## Print what a cluster of CONFIG= costs a month, by list prices
+	$(current)
+	$(deployment) costs --template $(call quoted,$(OUT)/root.json) $(typed) $(parameters) $(if $(PRICES),--prices $(call quoted,$(PRICES))) $(if $(JSON),--json)
 
 .PHONY: docs
 docs: $(GENERATE) ## Regenerate the generated parts of the documentation, and the schema of configurations

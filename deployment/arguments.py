@@ -7,6 +7,8 @@ from pathlib import Path
 
 from coordination.release import Print
 from deployment import preflight
+from deployment.costs import command as costs
+from deployment.costs.prices import FILE
 from deployment.images import command as images
 from deployment.status.command import EXIT_CODES
 
@@ -165,6 +167,15 @@ def parser() -> argparse.ArgumentParser:
     takes_typed(added)
     takes_parameters(added)
     takes_image(added)
+
+    wide = argparse.RawDescriptionHelpFormatter
+    text = "print what a cluster of these templates costs a month, by list prices; AWS is not asked"
+    added = commands.add_parser("costs", help=text, description=text, epilog=costs.EXIT_CODES, formatter_class=wide)
+    added.add_argument("--template", type=Path, default=root, help="the root template (default: %(default)s)")
+    added.add_argument("--prices", type=Path, metavar="FILE", help=f"in place of the default (default: {FILE})")
+    added.add_argument("--json", action="store_true", help="for programs")
+    takes_typed(added)
+    takes_parameters(added)
 
     for name, text, codes in (
         ("image", "deploy the image stack, build an image and follow it", images.EXIT_CODES),

@@ -31,6 +31,7 @@ from deployment import (
 from deployment.arguments import parser
 from deployment.aws import Account
 from deployment.change_sets import Order
+from deployment.costs import command as costs
 from deployment.images import command as images
 from deployment.images import latest
 from deployment.images.stack import ImageOrder
@@ -104,8 +105,8 @@ def _package(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _typed(options: argparse.Namespace, account: Account) -> Typed:
-    """What was typed, for next steps."""
+def _typed(options: argparse.Namespace, account: Account | None) -> Typed:
+    """What was typed, for next steps; without an account no region."""
 
     def typed(name: str) -> str:
         return str(getattr(options, name, None) or "")
@@ -113,7 +114,7 @@ def _typed(options: argparse.Namespace, account: Account) -> Typed:
     variables = dict(pair.partition("=")[::2] for pair in options.typed)
     return Typed(
         stack=typed("stack"),
-        region=account.region or "",
+        region=(account.region if account else None) or "",
         config=variables.get("CONFIG", ""),
         # Where the configuration alone was typed, the folder follows from it.
         out=variables.get("OUT", "" if variables else typed("out")),
@@ -179,6 +180,12 @@ def _image_follow(options: argparse.Namespace) -> int:
 
 def _image_id(options: argparse.Namespace) -> int:
     images.tell_newest(_account(options), options.stack, as_json=options.json)
+    return DONE
+
+
+def _costs(options: argparse.Namespace) -> int:
+    given = parameters.read(options.parameters, options.set)
+    costs.run(options.template, given, options.prices, _typed(options, None), as_json=options.json)
     return DONE
 
 
@@ -265,6 +272,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "purge": _purge,
     "kubeconfig": _kubeconfig,
     "preflight": _preflight,
+    "costs": _costs,
     "image": _image,
     "image-follow": _image_follow,
     "image-id": _image_id,

@@ -85,10 +85,8 @@ def check_tree(bodies: Mapping[str, Body], given: Mapping[str, str], existing: M
     them; `existing` are the parameters that the stack has now, whose values an update keeps. Names that the template
     lacks, and parameters without a value, are told before anything else is looked at.
     """
+    refuse_unknown(bodies[""], given)
     declared: Mapping[str, Any] = bodies[""].get("Parameters", {})
-    unknown = sorted(set(given) - set(declared))
-    if unknown:
-        raise Refusal(f"no such parameter: {', '.join(unknown)}; the template has {', '.join(sorted(declared))}")
     missing = [
         name for name, body in declared.items() if name not in given and name not in existing and "Default" not in body
     ]
@@ -97,6 +95,14 @@ def check_tree(bodies: Mapping[str, Body], given: Mapping[str, str], existing: M
     lines = wrong_values(bodies, given, existing)
     if lines:
         raise Refusal("\n".join(lines))
+
+
+def refuse_unknown(template: Body, given: Mapping[str, str]) -> None:
+    """Raises Refusal where the template lacks one of the names."""
+    declared: Mapping[str, Any] = template.get("Parameters", {})
+    unknown = sorted(set(given) - set(declared))
+    if unknown:
+        raise Refusal(f"no such parameter: {', '.join(unknown)}; the template has {', '.join(sorted(declared))}")
 
 
 def wrong_values(

@@ -1,13 +1,12 @@
 """What function, table and agents cost a month while nothing happens: counted requests times prices, for docs/costs.md.
 
-`python -m tests.bench.costs` writes the generated part of that page; tests/unit/bench/test_costs.py counts the requests
-of a pass anew and compares.
+`python -m tests.bench.costs` writes the generated parts of that page, also those of tests/bench/bills.py;
+tests/unit/bench/test_costs.py counts the requests of a pass anew and compares.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from coordination.timings import Timings
 from functions.reconcile import measures as of_function
+from tests.bench import bills
 from tests.bench.passes import items
 from userdata.agent import access_requests, certificate_renewal, draining, fence
 from userdata.agent.observe import measures as of_agent
@@ -194,10 +194,12 @@ def tables() -> str:
 
 
 def page(text: str) -> str:
-    """The page `text` with its generated part as it should be."""
-    begin, end = "<!-- generated:costs -->", "<!-- /generated:costs -->"
-    made = f"{begin}\n{tables()}\n{end}"
-    return re.sub(f"{re.escape(begin)}.*{re.escape(end)}", lambda _: made, text, flags=re.DOTALL)
+    """The page `text` with its generated parts as they should be."""
+    for name, made in (("bills", bills.tables()), ("costs", tables())):
+        begin, end = f"<!-- generated:{name} -->", f"<!-- /generated:{name} -->"
+        before, _, rest = text.partition(begin)
+        text = f"{before}{begin}\n{made}\n{end}{rest.partition(end)[2]}"
+    return text
 
 
 def _requests() -> Iterator[str]:
@@ -231,7 +233,7 @@ def _number(count: float | None) -> str:
 
 
 def main() -> None:
-    """Write the page's generated part anew."""
+    """Write the page's generated parts anew."""
     PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections import Counter
 from collections.abc import Iterator
 from typing import get_args
 
 import pytest
 
-from generator.config.model import ClusterConfig, Partition
-from generator.root import templates
+from generator.config.model import Partition
 from imagebuilder import versions
 from requirements import environment
 from tests.templates.linting import REGIONS
@@ -93,22 +90,3 @@ def test_the_support_matrix_is_what_the_code_supports() -> None:
     assert {name: of_partition[name] for name in REGIONS} == REGIONS
     named = re.findall(r"`(aws[a-z-]*)`", "".join(row[0] for row in rows.values()))
     assert named == list(get_args(Partition))
-
-
-def test_what_is_billed_by_the_hour_is_counted_as_the_default_example_has_it() -> None:
-    page = (ROOT / "docs" / "costs.md").read_text(encoding="utf-8")
-    counts = {cells[0]: cells[1] for line in page.splitlines() if len(cells := line.strip("| ").split(" | ")) == 4}
-    resources = [
-        each for body in templates(ClusterConfig()).values() for each in json.loads(body)["Resources"].values()
-    ]
-    kinds = Counter(each["Type"] for each in resources)
-    endpoints = [each["Properties"] for each in resources if each["Type"] == "AWS::EC2::VPCEndpoint"]
-    zones = [len(each["SubnetIds"]) for each in endpoints if each["VpcEndpointType"] == "Interface"]
-    assert counts["interface endpoints"] == f"{len(zones)}, in {zones[0]} zones each: {sum(zones)}"
-    assert counts["Network Load Balancer"] == str(kinds["AWS::ElasticLoadBalancingV2::LoadBalancer"])
-    assert counts["KMS key"] == str(kinds["AWS::KMS::Key"])
-    lists = kinds["AWS::Route53Resolver::FirewallDomainList"]
-    assert (
-        counts["private hosted zone; DNS firewall"] == f"{kinds['AWS::Route53::HostedZone']}; {lists} lists of domains"
-    )
-    assert counts["instances of the control plane"].startswith(f"{ClusterConfig().control_plane.slots},")

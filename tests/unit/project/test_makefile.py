@@ -106,6 +106,10 @@ def test_what_takes_long_is_printed(target: str) -> None:
     assert {"--durations=20", "--slowest-files=20"} <= set(pytest_command(target))
 
 
+OF_ROOT = ("preflight", "costs")
+"""Targets that are told the root template, and not its folder."""
+
+
 def test_a_list_of_parameters_reaches_deploy_word_by_word() -> None:
     printed = make("--dry-run", "deploy", "SET=Image=ami-1 Days=30", "PARAMS=params.json", "ROLLBACK=1").stdout
     assert "--parameters 'params.json' --set 'Image=ami-1' --set 'Days=30' --rollback" in " ".join(printed.split())
@@ -121,8 +125,9 @@ def test_a_list_of_parameters_reaches_deploy_word_by_word() -> None:
 def test_the_same_configuration_is_the_same_folder_for_every_target(config: str) -> None:
     commands = commands_of_folders(f"CONFIG={config}", "PARAMS=my params.json")
     for target, words in commands.items():
-        folder = default_out(config) + "/root.json" * (target == "preflight")
-        assert words[words.index("--template" if target == "preflight" else "--out") + 1] == folder
+        of_root = target in OF_ROOT
+        folder = default_out(config) + "/root.json" * of_root
+        assert words[words.index("--template" if of_root else "--out") + 1] == folder
         assert target == "generator" or words[words.index("--typed") + 1] == f"CONFIG={config}"
     assert {words[words.index("--parameters") + 1] for words in commands.values() if "--parameters" in words} == {
         "my params.json"
@@ -131,26 +136,27 @@ def test_the_same_configuration_is_the_same_folder_for_every_target(config: str)
 
 def test_a_folder_that_was_typed_is_the_folder() -> None:
     for target, words in commands_of_folders("OUT=any where/deeper").items():
-        assert target == "preflight" or words[words.index("--out") + 1] == "any where/deeper"
+        assert target in OF_ROOT or words[words.index("--out") + 1] == "any where/deeper"
         assert target == "generator" or words[words.index("--typed") + 1] == "OUT=any where/deeper"
 
 
 def commands_of_folders(*variables: str) -> dict[str, list[str]]:
     """The words of each command that acts on a folder of templates, by its name."""
-    printed = make("--dry-run", "templates", "package", "deploy", "diff", "preflight", "BUCKET=b", *variables).stdout
+    targets = ("templates", "package", "deploy", "diff", *OF_ROOT)
+    printed = make("--dry-run", *targets, "BUCKET=b", *variables).stdout
     commands = [shlex.split(line) for line in printed.splitlines() if " generator " in line or " deployment " in line]
     found = {words[words.index("-m") + 1 + ("deployment" in words)]: words for words in commands}
-    assert found.keys() == {"generator", "package", "deploy", "diff", "preflight"}
+    assert found.keys() == {"generator", "package", "deploy", "diff", *OF_ROOT}
     return found
 
 
 @pytest.mark.parametrize(
-    ("typed", "judged"), [(["CONFIG=a.yaml"], 4), ([], 4), (["OUT=there"], 0), (["OUT=there", "CONFIG=a.yaml"], 4)]
+    ("typed", "judged"), [(["CONFIG=a.yaml"], 5), ([], 5), (["OUT=there"], 0), (["OUT=there", "CONFIG=a.yaml"], 5)]
 )
 def test_templates_are_judged_only_where_they_are_what_the_configuration_generates_now(
     typed: list[str], judged: int
 ) -> None:
-    targets = ("preflight", "package", "diff", "deploy")
+    targets = (*OF_ROOT, "package", "diff", "deploy")
     printed = [line for target in targets for line in make("--dry-run", target, *typed).stdout.splitlines()]
     acting = [line for line in printed if " -m deployment " in line or " --current " in line]
     assert sum(" --current " in line for line in acting) == judged

@@ -1,0 +1,1 @@
+"""What a cluster costs a month: its templates counted, times a table of prices. Nothing here asks AWS."""
