@@ -2,13 +2,15 @@
 its step 0, on the local AWS.
 
 Beside what is printed, a pool is rolled, and a roll that fails is taken back. What differs from an account is stated
-here: the ids of images, and that a stub stands in for the nodes. `make kubeconfig` is left
-out, for nobody answers it without nodes; tests/e2e/test_access.py types it.
+here: the place of the build, that the image is built in an account whose time runs faster, from publishers that are
+played, and that a stub stands in for the nodes. Step 6 is left out, for nobody answers it without nodes;
+tests/e2e/test_access.py types it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -21,14 +23,20 @@ from typing import Any
 
 import pytest
 
+from coordination.names import IMAGE_TAG, IN_USE, IN_USE_TAG, image_parameter
 from generator import deployer, documents
 from rehearsal.local import surroundings
 from tests.integration import readme
 from tests.integration.harness import AWS_CLI, REPOSITORY, LocalAwsHarness, Processes
+from tests.unit.imagebuilder import publishers
 
 SPEED = 5
+BUILDING_SPEED = 300
 STACK = "my-cluster"
-IMAGE = "ami-0123456789abcdef0"
+IMAGES = "holdfast-image"
+"""The stack of images where none is named, as the Makefile has it."""
+PLACE = {"VpcId": "vpc-0123456789abcdef0", "SubnetId": "subnet-0123456789abcdef0"}
+"""Of the build, as it is printed."""
 POLICIES = REPOSITORY / documents.POLICIES
 OPERATOR = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 """The administrator of step 0."""
@@ -36,7 +44,7 @@ STEPS = readme.blocks((REPOSITORY / "README.md").read_text(encoding="utf-8"))
 ROLL = f"make deploy CONFIG=my-cluster.yaml STACK={STACK} YES=1 SET=GeneralInstanceType="
 FAILING = "m7i.2xlarge"
 """Of this type no node comes up."""
-BEGIN, DESCRIBE, SET, ASK, DEPLOY, USE, CHANGE, DELETE = 0, 1, 2, 3, 4, 5, 6, 9
+BEGIN, DESCRIBE, BUILD, SET, ASK, DEPLOY, USE, CHANGE, DELETE = 0, 1, 2, 3, 4, 5, 6, 7, 9
 
 UNWALKED = {
     "cloudformation:GetTemplateSummary": "of a stack whose description does not say what it is",
@@ -49,7 +57,6 @@ UNWALKED = {
     "s3:DeleteObject": "a bucket with backups",
     "s3:DeleteObjectVersion": "a bucket with backups",
     "ssm:DeleteParameters": "what nodes have written",
-    "ssm:GetParameter": "the id of the newest image, IMAGE=latest",
 }
 """What the commands call where a cluster has what this one has not."""
 
@@ -65,9 +72,14 @@ class Account:
 
     def type(self, block: str, *answers: str, who: dict[str, str] | None = None) -> str:
         """What a block printed; it has to end with 0."""
-        code, said = self.clone.type(block.replace(IMAGE, self.image), answers, **(who or self.deployer))
+        code, said = self.clone.type(block, answers, **(who or self.deployer))
         assert code == 0, f"{block}\n{said}"
         return said
+
+    def describe(self) -> None:
+        """The first step, as though nobody had typed it: `make new` leaves a file that is there as it is."""
+        (self.clone.folder / f"{STACK}.yaml").unlink(missing_ok=True)
+        assert re.search(r"^ *[\d,]+\.\d\d +[\d,]+\.\d\d  all$", self.type(STEPS[DESCRIBE][0]), re.MULTILINE)
 
     def report(self, kind: str) -> list[dict[str, Any]]:
         """What the local AWS says of the deployer's calls."""
@@ -113,13 +125,16 @@ def hold(aws: LocalAwsHarness, prefix: str) -> None:
 
 @pytest.fixture(scope="module")
 def account(processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> Account:
-    """An account in which nobody ever made an Auto Scaling group, with a bucket that keeps versions, and an image."""
+    """An account in which nobody ever made an Auto Scaling group, with a bucket that keeps versions, and an image as a
+    build leaves it."""
     aws = LocalAwsHarness(processes, processes.start_aws(SPEED, "--fresh-account"), "us-east-1")
     aws.stub_nodes("--failing-type", FAILING)
     s3, iam = aws.client("s3"), aws.client("iam")
     s3.create_bucket(Bucket=deployer.BUCKET)
     s3.put_bucket_versioning(Bucket=deployer.BUCKET, VersioningConfiguration={"Status": "Enabled"})
     image = surroundings.machine_image(aws.client("ec2"), "of-the-walk")
+    aws.client("ec2").create_tags(Resources=[image], Tags=[{"Key": IMAGE_TAG, "Value": IMAGES}])
+    aws.client("ssm").put_parameter(Name=image_parameter(IMAGES), Value=image, Type="String")
     iam.create_user(UserName="deployer")
     key = iam.create_access_key(UserName="deployer")["AccessKey"]
     give(aws, "written", {path.name: path.read_text("utf-8") for path in sorted(POLICIES.glob("*.json"))})
@@ -132,13 +147,38 @@ def account(processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> A
 
 def test_every_step_with_commands_is_typed_here_but_for_the_one_that_needs_nodes() -> None:
     assert {step: len(found) for step, found in STEPS.items() if found} == {
-        BEGIN: 1, DESCRIBE: 1, SET: 1, ASK: 1, DEPLOY: 2, USE: 1, CHANGE: 1, DELETE: 1
+        BEGIN: 1, DESCRIBE: 1, BUILD: 1, SET: 1, ASK: 1, DEPLOY: 2, USE: 1, CHANGE: 1, DELETE: 1
     }  # fmt: skip
-    assert STEPS[USE][0].startswith("make kubeconfig ")
+    ask, look = STEPS[USE][0].splitlines()
+    assert ask.startswith("make kubeconfig ")
+    assert look == f"kubectl --kubeconfig build/{STACK}.kubeconfig get nodes"
+
+
+@pytest.mark.slow
+def test_an_image_is_built_from_what_its_publishers_say(account: Account, processes: Processes) -> None:
+    aws = LocalAwsHarness(processes, processes.start_aws(BUILDING_SPEED), "us-east-1")
+    aws.client("s3").create_bucket(Bucket=deployer.BUCKET)
+    ec2 = aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/24")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    who = {name: value for name, value in aws.environment.items() if name.startswith("AWS_")}
+    account.describe()
+    block = STEPS[BUILD][0].replace(PLACE["VpcId"], vpc).replace(PLACE["SubnetId"], subnet)
+    assert all(STEPS[BUILD][0].count(each) == 1 for each in PLACE.values())
+    with publishers.serving(publishers.everything()) as mirror:
+        said = account.type(block.replace("make image-lock\n", f"make image-lock MIRROR={mirror}\n"), who=who)
+    # Files of the build are S3's own: what the stack names is there.
+    sources = aws.client("s3").get_object(Bucket=deployer.BUCKET, Key="image-sources.tar.gz")["Body"].read()
+    stack = aws.client("cloudformation").describe_stacks(StackName=IMAGES)["Stacks"][0]
+    values = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
+    assert values["SourcesSha256"] == hashlib.sha256(sources).hexdigest()
+    built = aws.client("ssm").get_parameter(Name=image_parameter(IMAGES))["Parameter"]["Value"]
+    assert said.splitlines()[-1].split() == ["us-east-1", built]
 
 
 def test_an_account_is_asked_and_templates_are_packaged(account: Account) -> None:
-    for step in (DESCRIBE, SET, ASK):
+    account.describe()
+    for step in (SET, ASK):
         said = account.type(STEPS[step][0])
     assert "0 failed, 0 could-not-ask" in said
     assert "refers to uploads in s3://my-templates/" in account.type(STEPS[DEPLOY][0].splitlines()[0])
@@ -148,13 +188,14 @@ def test_an_account_is_asked_and_templates_are_packaged(account: Account) -> Non
 def test_a_cluster_is_deployed_changed_deleted_and_purged_and_once_more_by_hand(account: Account) -> None:
     account.type(STEPS[BEGIN][0], who=OPERATOR)
     hold(account.aws, "holdfast")
-    # What the faster test has made, which make new leaves as it is.
-    (account.clone.folder / "my-cluster.yaml").unlink(missing_ok=True)
-    for step in (DESCRIBE, SET, ASK):
+    account.describe()
+    for step in (SET, ASK):
         account.type(STEPS[step][0])
     by_make, by_hand = STEPS[DEPLOY]
     account.type(by_make)
     assert account.status() == "CREATE_COMPLETE"
+    (marked,) = account.aws.client("ec2").describe_images(ImageIds=[account.image])["Images"]
+    assert {"Key": IN_USE_TAG, "Value": IN_USE} in marked["Tags"]
     changed = account.type(STEPS[CHANGE][0])
     assert re.search(r"MaxSize: \W*10\W+→\W+80", changed), changed
     assert account.status() == "UPDATE_COMPLETE"
