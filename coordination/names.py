@@ -139,6 +139,25 @@ class Setting(StrEnum):
     ACCESS_TABLE = "access-table"
     TAGS = "tags"
     STARTUP_TAINTS = "startup-taints"
+    ADDONS = "addons"
+
+
+class Addon(StrEnum):
+    """Add-ons that a cluster has by its configuration: the keys of the JSON object that Setting.ADDONS holds."""
+
+    METRICS_SERVER = "metrics-server"
+    EBS_CSI = "ebs-csi"
+
+
+class AddonField(StrEnum):
+    """The fields of an add-on's object there."""
+
+    ROLE = "role"
+    """The ARN of its role in AWS, where it has one."""
+
+
+EBS_CSI_TAG = "ebs.csi.aws.com/cluster"
+"""With the value `true` the EBS CSI driver gives it to every volume that it creates. No instance's volume has it."""
 
 
 class AccessGroup(StrEnum):

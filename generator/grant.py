@@ -9,6 +9,8 @@ from typing import Any
 
 from awacs.aws import Action
 
+from coordination.names import Addon
+
 
 class Role(Enum):
     """Who is allowed; the value is the CamelCase part of logical ids."""
@@ -17,6 +19,7 @@ class Role(Enum):
     WORKER = "Worker"
     FUNCTION = "Function"
     AUTOSCALER = "Autoscaler"
+    EBS_CSI = "EbsCsi"
     # of the image stack
     BUILD = "Build"
     IMAGE_LIFECYCLE = "Lifecycle"
@@ -24,7 +27,9 @@ class Role(Enum):
 
 NODE_ROLES = (Role.CONTROL_PLANE, Role.WORKER)
 """Those of instance profiles."""
-IN_VPC = (*NODE_ROLES, Role.AUTOSCALER)
+HANDED_ROLES = (Role.AUTOSCALER, Role.EBS_CSI)
+"""Those of add-ons, whose credentials the agents of control planes hand over (docs/decisions/0019)."""
+IN_VPC = (*NODE_ROLES, *HANDED_ROLES)
 """Those whose calls come from nodes."""
 
 
@@ -49,6 +54,9 @@ class On(Enum):
     NETWORK_INTERFACES = "network interfaces"
     GROUPS = "groups"
     AUTOSCALER_ROLE = "the autoscaler's role"
+    EBS_CSI_ROLE = "the EBS CSI driver's role"
+    INSTANCES = "instances"
+    VOLUMES = "volumes"
     ROOT_STACK = "root stack"
     OWN_STACK = "own stack"
     POOL_STACKS = "stacks of the pools"
@@ -87,9 +95,13 @@ class Grant:
     via: tuple[str, ...] = ()
     # The resource must carry the cluster's tag.
     tagged: bool = False
+    # The request must give the cluster's tag to what it creates.
+    tagging: bool = False
     # Granted with `access.ssm` only.
     sessions: bool = False
     # Granted with `tags` only.
     tags: bool = False
     # Granted with `lifecycle.functionInVpc` only.
     function_in_vpc: bool = False
+    # Granted where `addons` has it only.
+    addon: Addon | None = None

@@ -26,8 +26,10 @@ from coordination.names import (
     CLUSTER_ITEM,
     CONTROL_PLANE_ROLE,
     ROLE_TAG,
+    Addon,
     boot_item,
 )
+from generator.addon_permissions import EBS_CSI
 from generator.grant import Grant, On, Role
 
 _OWN_BOOT_ROW = boot_item("${ec2:SourceInstanceARN}")
@@ -146,6 +148,7 @@ GRANTS: tuple[Grant, ...] = (
     Grant(Role.CONTROL_PLANE, "SignalPools", (cloudformation.SignalResource,), On.POOL_STACKS),
     # The agent hands the credentials over (docs/decisions/0019).
     Grant(Role.CONTROL_PLANE, "AssumeAutoscalersRole", (sts.AssumeRole,), On.AUTOSCALER_ROLE),
+    Grant(Role.CONTROL_PLANE, "AssumeEbsCsisRole", (sts.AssumeRole,), On.EBS_CSI_ROLE, addon=Addon.EBS_CSI),
     # the cluster-autoscaler, which is somebody else's program: what its source calls for groups like these. Its README
     # lists more, for other kinds of groups and older releases (docs/autoscaler.md).
     Grant(
@@ -169,6 +172,8 @@ GRANTS: tuple[Grant, ...] = (
         conditions={"StringEquals": {"aws:ResourceTag/k8s.io/cluster-autoscaler/enabled": "true"}},
         tagged=True,
     ),
+    # the EBS CSI driver, which is somebody else's program, too
+    *EBS_CSI,
     # workers
     Grant(Role.WORKER, "ReadThroughKey", _KEY_READ, On.KEY, _ON_BEHALF, False, via=("dynamodb", "ssm")),
     # DynamoDB encrypts the row that a worker writes with the same key.

@@ -36,7 +36,7 @@ from troposphere.iam import RolePolicy
 
 from coordination.names import CLUSTER_TAG
 from generator.config.model import ClusterConfig, Partition
-from generator.grant import IN_VPC, NODE_ROLES, Grant, On, Role
+from generator.grant import HANDED_ROLES, IN_VPC, NODE_ROLES, Grant, On, Role
 from generator.partition import via_services
 from generator.permissions import GRANTS
 from generator.values import ClusterUuid, RoleName, VpcId
@@ -48,6 +48,10 @@ GROUPS = Sub(
 
 GATEWAY_SERVICES = ("dynamodb", "s3")
 """Those that are reached through a route, and not through an interface."""
+
+_EC2 = "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}"
+INSTANCES, VOLUMES = Sub(f"{_EC2}:instance/*"), Sub(f"{_EC2}:volume/*")
+"""Told apart by tags, too."""
 
 
 def repositories(patterns: Sequence[str]) -> dict[On, list[Sub]]:
@@ -71,8 +75,8 @@ def attach(
     """Add the policy that gives `role` its grants on `resources`, which the layer `owner` names.
 
     `vpc_id` confines a node's credentials to instances in that VPC, to the address of the instance that has them and,
-    unless the endpoints are central ones in another VPC, to calls that come from it. The autoscaler's are confined to
-    such calls alone: of an instance they say nothing. Raises ValueError where nothing is granted, or where a grant
+    unless the endpoints are central ones in another VPC, to calls that come from it. An add-on's are confined to such
+    calls alone: of an instance they say nothing. Raises ValueError where nothing is granted, or where a grant
     needs the cluster's uuid or the VPC and it is not given.
     """
     grants = [grant for grant in _granted(config) if grant.role is role and grant.on in resources]
@@ -188,6 +192,7 @@ def _granted(config: ClusterConfig) -> list[Grant]:
         if (config.access.ssm or not each.sessions)
         and (config.tags or not each.tags)
         and (config.lifecycle.function_in_vpc or not each.function_in_vpc)
+        and (each.addon is None or each.addon in config.addons.enabled)
     ]
 
 
@@ -199,13 +204,14 @@ def _operators(
     for operator, keys in via(config.partition, *grant.via).items():
         merged.setdefault(operator, {}).update(keys)
     central_endpoints = _central_endpoints(grant, config)
-    if grant.tagged:
-        if cluster_uuid is None:
-            raise ValueError(f"{grant.sid}: a grant by tag needs the cluster's uuid")
-        merged.setdefault("StringEquals", {})[f"aws:ResourceTag/{CLUSTER_TAG}"] = cluster_uuid
+    for needed, key in ((grant.tagged, "aws:ResourceTag"), (grant.tagging, "aws:RequestTag")):
+        if needed:
+            if cluster_uuid is None:
+                raise ValueError(f"{grant.sid}: a grant by tag needs the cluster's uuid")
+            merged.setdefault("StringEquals", {})[f"{key}/{CLUSTER_TAG}"] = cluster_uuid
     if grant.confined and grant.role in IN_VPC and vpc_id is None:
         raise ValueError(f"{grant.sid}: a node's grant needs the VPC that it is confined to")
-    if grant.confined and grant.role is Role.AUTOSCALER and not central_endpoints:
+    if grant.confined and grant.role in HANDED_ROLES and not central_endpoints:
         merged.setdefault("StringEquals", {})["aws:SourceVpc"] = vpc_id
     if grant.confined and grant.role in NODE_ROLES:
         # A role's credentials in EC2 have these keys wherever they are used; a token that they got may have none.

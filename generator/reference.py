@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from coordination.names import Addon
 from generator import image
-from generator.config.model import Access, ClusterConfig, Lifecycle
+from generator.config.model import Access, Addons, ClusterConfig, Lifecycle
 from generator.grant import Grant
 from generator.image.permissions import IMAGE_GRANTS
 from generator.layers.network.security_groups import MAX_API_CLIENT_CIDRS
@@ -19,13 +20,16 @@ _ROLE_POLICY = "AWS::IAM::RolePolicy"
 _PEOPLES_POLICY = "AWS::IAM::ManagedPolicy"
 _EGRESS = "AWS::EC2::SecurityGroupEgress"
 _EVERYTHING = ClusterConfig(
-    tags={"owner": "platform"}, access=Access(ssm=True), lifecycle=Lifecycle(function_in_vpc=True)
+    tags={"owner": "platform"},
+    access=Access(ssm=True),
+    addons=Addons(metrics_server=True, ebs_csi=True),
+    lifecycle=Lifecycle(function_in_vpc=True),
 )
 
 
 def permissions_table() -> str:
     """A Markdown table of every statement of the roles' policies and of people's, as the templates of the default
-    configuration have them, and of those that `access.ssm`, `tags` and `lifecycle.functionInVpc` add."""
+    configuration have them, and of those that `access.ssm`, `tags`, `addons` and `lifecycle.functionInVpc` add."""
     grants = {(f"{each.role.value}Policy", each.sid): each for each in GRANTS}
     rows = [
         _permission(policy, grants.get((policy, each["Sid"])), each, layer)
@@ -119,9 +123,12 @@ def _only_with(grant: Grant) -> str:
         return " (with `access.ssm`)"
     if grant.function_in_vpc:
         return " (with `lifecycle.functionInVpc`)"
+    if grant.addon is not None:
+        return f" (with `{_ADDONS[grant.addon]}`)"
     return " (with `tags`)" if grant.tags else ""
 
 
+_ADDONS = {Addon.METRICS_SERVER: "addons.metricsServer", Addon.EBS_CSI: "addons.ebsCsi"}
 _OPERATORS = {
     "StringEquals": "is",
     "StringEqualsIfExists": "is, where a call has it,",

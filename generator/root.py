@@ -157,6 +157,8 @@ def build(config: ClusterConfig) -> Root:
             administrator_arns=given.administrator_arns,
             access_table_name=data.access_table_name,
             role_path=given.role_path if config.access.ssm else None,
+            ebs_csi_role_name=access.ebs_csi_role_name,
+            ebs_csi_role_arn=access.ebs_csi_role_arn,
         ),
     )
     reconcile = LIFECYCLE.nest(

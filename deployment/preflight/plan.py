@@ -19,7 +19,7 @@ _CONTROL_PLANE = "ControlPlane"
 _NONE: Mapping[str, str] = MappingProxyType({})
 _RULES = ("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress")
 # The resources that hold what nodes may call, and what is in front of endpoints that has another name than actions.
-_NODE_POLICIES = ("ControlPlanePolicy", "WorkerPolicy", "AutoscalerPolicy")
+_NODE_POLICIES = ("ControlPlanePolicy", "WorkerPolicy", "AutoscalerPolicy", "EbsCsiPolicy")
 _SERVICES = {"ecr": ("ecr.api", "ecr.dkr")}
 # KMS is called by services for a node, and not by it.
 _CALLED_FOR_NODES = "kms"

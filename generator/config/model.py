@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from coordination.names import Addon
 from generator.config.oidc import MOST_ISSUERS, OidcIssuer
 from generator.config.section import Cidr
 from generator.config.section import Section as _Section
@@ -337,6 +338,31 @@ class Lifecycle(_Section, frozen=True, kw_only=True):
     ] = False
 
 
+class Addons(_Section, frozen=True, kw_only=True):
+    """Add-ons besides the network, DNS and the autoscaler, which every cluster has."""
+
+    metrics_server: Annotated[
+        bool,
+        Meta(
+            description="metrics-server, for `kubectl top` and for autoscaling of pods. Switched off later, it stays "
+            "until somebody deletes it."
+        ),
+    ] = False
+    ebs_csi: Annotated[
+        bool,
+        Meta(
+            description="The EBS CSI driver with a role of its own in AWS, and a default StorageClass of volumes that "
+            "the cluster's key encrypts. Switched off later, it stays, without its role. Volumes outlive the cluster."
+        ),
+    ] = False
+
+    @property
+    def enabled(self) -> tuple[Addon, ...]:
+        """Those that are switched on."""
+        switches = {Addon.METRICS_SERVER: self.metrics_server, Addon.EBS_CSI: self.ebs_csi}
+        return tuple(addon for addon, on in switches.items() if on)
+
+
 class ClusterConfig(_Section, frozen=True, kw_only=True):
     """One cluster's shape; the defaults are examples/default.yaml."""
 
@@ -381,6 +407,7 @@ class ClusterConfig(_Section, frozen=True, kw_only=True):
     network: Network = Network()
     kubernetes: Kubernetes = Kubernetes()
     access: Access = Access()
+    addons: Addons = Addons()
     lifecycle: Lifecycle = Lifecycle()
     control_plane: ControlPlane = ControlPlane()
     # So many are generated and looked at in tests (tests/templates/test_largest.py).

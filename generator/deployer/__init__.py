@@ -50,11 +50,11 @@ COMMANDS: Mapping[str, str] = {
     "rollback": "cloudformation:RollbackStack",
     "status": "autoscaling:Describe* cloudformation:DescribeStackResource cloudformation:DescribeStacks",
     "delete": """cloudformation:DeleteStack iam:DetachGroupPolicy iam:DetachRolePolicy iam:DetachUserPolicy
-        iam:ListEntitiesForPolicy tag:GetResources dynamodb:DescribeTable kms:DescribeKey logs:DescribeLogGroups
-        s3:ListBucket ssm:GetParametersByPath""",
-    "purge": """cloudformation:ListStacks dynamodb:DeleteTable dynamodb:UpdateTable kms:ScheduleKeyDeletion
-        logs:DeleteLogGroup s3:DeleteBucket s3:DeleteObject s3:DeleteObjectVersion s3:ListBucketVersions
-        ssm:DeleteParameters""",
+        iam:ListEntitiesForPolicy tag:GetResources dynamodb:DescribeTable ec2:DescribeInstances ec2:DescribeVolumes
+        kms:DescribeKey logs:DescribeLogGroups s3:ListBucket ssm:GetParametersByPath""",
+    "purge": """cloudformation:ListStacks dynamodb:DeleteTable dynamodb:UpdateTable ec2:DeleteVolume
+        kms:ScheduleKeyDeletion logs:DeleteLogGroup s3:DeleteBucket s3:DeleteObject s3:DeleteObjectVersion
+        s3:ListBucketVersions ssm:DeleteParameters""",
 }
 """What each command calls itself, with the caller's credentials."""
 
@@ -113,6 +113,7 @@ BY_CALLER = (
     Scope("PurgeTable", ("dynamodb:*",), _TABLES),
     Scope("PurgeLogs", ("logs:*",), _LOG_GROUPS),
     Scope("PurgeParameters", ("ssm:*",), _PARAMETERS),
+    Scope("PurgeVolumes", ("ec2:DeleteVolume",), _own("ec2", "volume/*"), _OF_A_CLUSTER),
     Scope("PurgeKey", ("kms:*",), condition=_OF_A_CLUSTER),
 )
 """For the commands' own calls."""

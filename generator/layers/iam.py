@@ -16,11 +16,12 @@ from troposphere.iam import InstanceProfile
 from troposphere.iam import Role as IamRole
 from troposphere.kms import Alias, Key
 
+from coordination.names import Addon
 from generator.config.model import ClusterConfig, Partition
 from generator.grant import On, Role
 from generator.layer import Layer
 from generator.partition import service_principal
-from generator.permissions import IN_A_SESSION
+from generator.permissions import GRANTS, IN_A_SESSION
 from generator.policies import attach, condition, policy_dict, via
 from generator.values import (
     ClusterId,
@@ -61,6 +62,9 @@ class Outputs:
     function_role_arn: Annotated[RoleArn, "ARN of the reconcile function's role"]
     autoscaler_role_name: Annotated[RoleName, "Name of the cluster autoscaler's role"]
     autoscaler_role_arn: Annotated[RoleArn, "ARN of the cluster autoscaler's role"]
+    # with addons.ebsCsi
+    ebs_csi_role_name: Annotated[RoleName | None, "Name of the EBS CSI driver's role"] = None
+    ebs_csi_role_arn: Annotated[RoleArn | None, "ARN of the EBS CSI driver's role"] = None
     # where a VPC is made
     flow_log_role_name: Annotated[RoleName | None, "Name of the role that delivers VPC flow logs"] = None
     flow_log_role_arn: Annotated[RoleArn | None, "ARN of the role that delivers VPC flow logs"] = None
@@ -107,6 +111,7 @@ _POLICIES_IN = {
     "WorkerRole": ("iam", "database", "services"),
     "FunctionRole": ("iam", "lifecycle", "controlplane"),
     "AutoscalerRole": ("services",),
+    "EbsCsiRole": ("iam", "services"),
     "FlowLogRole": ("network",),
 }
 # Of the principals that are wider than one role, by the statement's Sid.
@@ -125,6 +130,11 @@ _KEY_REASONS = {
 _SESSION_REASONS = {
     "EncryptSessions": "KeyOperatorArns, for data keys of sessions alone, by the condition; then by their own policies",
     "DecryptSessions": "the nodes' roles, for the same",
+}
+# With `addons.ebsCsi`.
+_VOLUME_REASONS = {
+    "EncryptVolumes": "the EBS CSI driver's role, through EC2 alone, by the condition; then by its own policy",
+    "LetInstancesDecrypt": "the same, for grants that a service of AWS makes alone",
 }
 # The log groups, as `<nested stack>-<random part>-<log group>` of the names that CloudFormation makes for them.
 _LOG_GROUPS = (
@@ -163,6 +173,13 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     if config.access.ssm:
         nodes = [GetAtt(each, "Arn") for each in (control_plane, worker)]
         statements += _session_statements(inputs.key_operator_arns, nodes)
+    reasons = {**_KEY_REASONS, **(_SESSION_REASONS if config.access.ssm else {})}
+    ebs_csi = None
+    if Addon.EBS_CSI in config.addons.enabled:
+        trust = _trust_in_role(GetAtt(control_plane, "Arn"))
+        ebs_csi = _role_of(template, inputs, "EbsCsiRole", "the EBS CSI driver", trust)
+        statements += _volume_statements(config.partition, GetAtt(ebs_csi, "Arn"))
+        reasons |= _VOLUME_REASONS
     key = template.add_resource(
         Key(
             "Key",
@@ -171,7 +188,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
             KeyPolicy=policy_dict(statements),
             DeletionPolicy="RetainExceptOnCreate",
             UpdateReplacePolicy="Retain",
-            Metadata={"Reasons": {**_KEY_REASONS, **(_SESSION_REASONS if config.access.ssm else {})}},
+            Metadata={"Reasons": reasons},
         )
     )
     # The one physical name here: operators and `make purge` find a retained key by it.
@@ -187,7 +204,8 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     # The right to remove a function's interfaces goes with the role, after the network: Lambda uses it when the
     # function is gone already.
     owned: dict[On, list[Any]] = {On.KEY: [key_arn], On.NETWORK_INTERFACES: ["*"]}
-    for role, name in ((Role.CONTROL_PLANE, control_plane), (Role.WORKER, worker), (Role.FUNCTION, function)):
+    made = [(Role.CONTROL_PLANE, control_plane), (Role.WORKER, worker), (Role.FUNCTION, function)]
+    for role, name in [*made, *([(Role.EBS_CSI, ebs_csi)] if ebs_csi else [])]:
         attach(template, config, "iam", role, RoleName(Ref(name)), owned)
 
     return Outputs(
@@ -201,6 +219,8 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         function_role_arn=RoleArn(GetAtt(function, "Arn")),
         autoscaler_role_name=RoleName(Ref(autoscaler)),
         autoscaler_role_arn=RoleArn(GetAtt(autoscaler, "Arn")),
+        ebs_csi_role_name=RoleName(Ref(ebs_csi)) if ebs_csi else None,
+        ebs_csi_role_arn=RoleArn(GetAtt(ebs_csi, "Arn")) if ebs_csi else None,
         flow_log_role_name=RoleName(Ref(flow_log)) if flow_log else None,
         flow_log_role_arn=RoleArn(GetAtt(flow_log, "Arn")) if flow_log else None,
     )
@@ -374,6 +394,21 @@ def _session_statements(operators: PrincipalArns, nodes: list[GetAtt]) -> list[S
             (kms.Decrypt,),
             _both(IN_A_SESSION, {"StringEquals": {"aws:PrincipalArn": nodes}}),
         ),
+    ]
+
+
+def _volume_statements(partition: Partition, ebs_csi: GetAtt) -> list[Statement]:
+    """What EC2 asks the key for when the EBS CSI driver makes a volume or attaches one: what its role is granted."""
+    of_role = {"StringEquals": {"aws:PrincipalArn": ebs_csi}}
+    return [
+        _statement(
+            grant.sid,
+            AWSPrincipal(_ACCOUNT),
+            grant.actions,
+            _both(_both(via(partition, *grant.via), grant.conditions), of_role),
+        )
+        for grant in GRANTS
+        if grant.role is Role.EBS_CSI and grant.on is On.KEY
     ]
 
 

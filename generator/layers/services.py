@@ -14,12 +14,12 @@ from troposphere import GetAtt, Join, Ref, Sub, Template
 from troposphere.logs import LogGroup
 from troposphere.ssm import Parameter
 
-from coordination.names import JOIN, OIDC, POOLS, SETTINGS, Setting, parameter_prefix
+from coordination.names import JOIN, OIDC, POOLS, SETTINGS, Addon, AddonField, Setting, parameter_prefix
 from generator import sessions
 from generator.config.model import ClusterConfig
 from generator.grant import On, Role
 from generator.layer import Layer, logical_id
-from generator.policies import GROUPS, attach, repositories
+from generator.policies import GROUPS, INSTANCES, VOLUMES, attach, repositories
 from generator.values import (
     BucketName,
     ClusterId,
@@ -62,6 +62,9 @@ class Inputs:
     access_table_name: Annotated[TableName, "Name of the DynamoDB table in which people request access"]
     # with access.ssm
     role_path: RolePath | None = None
+    # with addons.ebsCsi
+    ebs_csi_role_name: Annotated[RoleName | None, "Name of the EBS CSI driver's role"] = None
+    ebs_csi_role_arn: Annotated[RoleArn | None, "ARN of the EBS CSI driver's role"] = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         Setting.ACCESS_TABLE: inputs.access_table_name,
         Setting.STARTUP_TAINTS: ",".join(_startup_taints(config)) + ",",
         Setting.TAGS: json.dumps(dict(sorted(config.tags.items())), ensure_ascii=False),
+        Setting.ADDONS: _addons(config, inputs),
     }
     for name, value in settings.items():
         template.add_resource(
@@ -161,11 +165,16 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         worker_resources |= of_sessions
     # Nor is it a pool's: one autoscaler scales all of them.
     autoscaler_resources: dict[On, list[Any]] = {On.GROUPS: [GROUPS], On.ANY: ["*"]}
-    for role, role_name, resources in (
+    attached = [
         (Role.CONTROL_PLANE, inputs.control_plane_role_name, control_plane_resources),
         (Role.WORKER, inputs.worker_role_name, worker_resources),
         (Role.AUTOSCALER, inputs.autoscaler_role_name, autoscaler_resources),
-    ):
+    ]
+    if inputs.ebs_csi_role_name is not None:
+        control_plane_resources[On.EBS_CSI_ROLE] = [inputs.ebs_csi_role_arn]
+        of_volumes: dict[On, list[Any]] = {On.VOLUMES: [VOLUMES], On.INSTANCES: [INSTANCES], On.ANY: ["*"]}
+        attached.append((Role.EBS_CSI, inputs.ebs_csi_role_name, of_volumes))
+    for role, role_name, resources in attached:
         attach(
             template,
             config,
@@ -185,6 +194,15 @@ SERVICES = Layer("services", Inputs, Outputs, build)
 def _startup_taints(config: ClusterConfig) -> list[str]:
     """The keys of taints that the autoscaler is to be told are removed."""
     return sorted({taint.key for pool in config.pools for taint in pool.taints if taint.startup})
+
+
+def _addons(config: ClusterConfig, inputs: Inputs) -> str | Sub:
+    """What is switched on, as a JSON object with what each needs to know."""
+    texts = [f'"{addon}":{{}}' for addon in config.addons.enabled if addon is not Addon.EBS_CSI]
+    if Addon.EBS_CSI not in config.addons.enabled:
+        return f"{{{','.join(texts)}}}"
+    texts.append(f'"{Addon.EBS_CSI}":{{"{AddonField.ROLE}":"${{EbsCsiRole}}"}}')
+    return Sub(f"{{{','.join(texts)}}}", EbsCsiRole=inputs.ebs_csi_role_arn)
 
 
 def _listed(names: ListValue) -> Join:

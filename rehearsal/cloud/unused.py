@@ -38,6 +38,13 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "ScaleWorkers": _AUTOSCALER,
         "SeePools": _AUTOSCALER,
     },
+    "EbsCsiRole": dict.fromkeys(
+        (
+            *("AttachToWorkers", "ChangeVolumes", "CreateVolumes", "EncryptVolumes"),
+            *("LetInstancesDecrypt", "SeeVolumes", "TagNewVolumes"),
+        ),
+        "the EBS CSI driver, which needs the network that no rehearsal has",
+    ),
     "rehearsal-operator": {
         "Approve": "nothing waits for a person in a rehearsal without faults",
         "SeeGroups": _LOOKING,

@@ -262,6 +262,7 @@ class ClusterStack:
             Setting.ACCESS_TABLE: "none",
             Setting.TAGS: "{}",
             Setting.STARTUP_TAINTS: ",",
+            Setting.ADDONS: "{}",
         }
         assert values.keys() == set(Setting), set(Setting) ^ values.keys()
         for name, value in values.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.templates.mutations import access, compute, data, network, reading, sessions, stacks, tags
+from tests.templates.mutations import access, compute, data, network, reading, sessions, stacks, tags, volumes
 from tests.templates.mutations.mutation import Mutation, change
 
 MUTATIONS: list[Mutation] = [
@@ -12,6 +12,7 @@ MUTATIONS: list[Mutation] = [
     *network.MUTATIONS,
     *reading.MUTATIONS,
     *sessions.MUTATIONS,
+    *volumes.MUTATIONS,
     *stacks.MUTATIONS,
     *tags.MUTATIONS,
 ]

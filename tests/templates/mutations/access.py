@@ -84,7 +84,7 @@ MUTATIONS = [
         "ssm:GetParameter",
     ),
     Mutation(
-        "the_autoscalers_credentials_are_of_use_in_the_clusters_vpc_only",
+        "an_add_ons_credentials_are_of_use_in_the_clusters_vpc_only",
         f"{_AUTOSCALER}/SeePools/Condition/StringEquals/aws:SourceVpc",
         GONE,
     ),

@@ -23,6 +23,7 @@ from tests.templates.rules import (  # noqa: F401
     storage,
     tags,
     timing,
+    volumes,
 )
 from tests.templates.rules.rule import RULES, violations
 

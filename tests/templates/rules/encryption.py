@@ -161,6 +161,9 @@ def only_the_clusters_roles_and_operators_use_the_key(cluster: Cluster) -> Itera
         if _is_of_a_session(statement):
             yield from _by_an_end_of_a_session(statement)
             continue
+        # For volumes, through EC2: tests/templates/rules/volumes.py.
+        if statement.condition("StringEquals", "aws:PrincipalArn") == {"Fn::GetAtt": ["EbsCsiRole", "Arn"]}:
+            continue
         users = str(statement.condition("StringEquals", "aws:PrincipalArn"))
         if all(f"'{role}'" in users for role in _KEY_ROLES) and users.count("Fn::GetAtt") == len(_KEY_ROLES):
             continue

@@ -53,6 +53,8 @@ SESSION_RESOURCES = {
     "services/SessionDocument": "AWS::SSM::Document",
     "services/SessionPolicy": "AWS::IAM::ManagedPolicy",
 }
+# With addons.ebsCsi.
+EBS_CSI_RESOURCES = {"iam/EbsCsiRole": "AWS::IAM::Role"}
 SESSION_OUTPUTS = {"SessionDocument", "SessionPolicyArn"}
 PARAMETERS = {
     "ApiClientCidrs",
@@ -98,6 +100,7 @@ SETTINGS = {
     "api-extra-names",
     "audit-log-group",
     "access-table",
+    "addons",
     "administrators",
     "autoscaler-role",
     "backup-bucket",
@@ -136,6 +139,7 @@ def nested_stacks_keep_their_names(cluster: Cluster) -> Iterator[str]:
 def resources_that_hold_state_keep_their_logical_ids(cluster: Cluster) -> Iterator[str]:
     wanted = RESOURCES | (VPC_RESOURCES if cluster.config.network.vpc == "create" else {})
     wanted |= SESSION_RESOURCES if cluster.config.access.ssm else {}
+    wanted |= EBS_CSI_RESOURCES if cluster.config.addons.ebs_csi else {}
     wanted |= {f"controlplane/Slot{slot}": "AWS::AutoScaling::AutoScalingGroup" for slot in range(3)}
     wanted |= {f"workers-{pool.name}/Group": "AWS::AutoScaling::AutoScalingGroup" for pool in cluster.config.pools}
     found = {str(resource): resource.type for resource in cluster.resources()}

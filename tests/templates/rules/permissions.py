@@ -14,7 +14,9 @@ from tests.templates.rules.rule import rule
 
 NODE_ROLES = ("ControlPlaneRole", "WorkerRole")
 AUTOSCALER = "AutoscalerRole"
-IN_VPC = (*NODE_ROLES, AUTOSCALER)
+EBS_CSI = "EbsCsiRole"
+HANDED_ROLES = (AUTOSCALER, EBS_CSI)
+IN_VPC = (*NODE_ROLES, *HANDED_ROLES)
 
 # Policies in which `*` means "the resource that this policy stands on", or in which principal and actions are what is
 # narrowed: kind of resource -> why.
@@ -25,7 +27,7 @@ ANY_BY_KIND = {
 # Role -> the service that assumes it.
 ASSUMED_BY = {"ControlPlaneRole": "ec2", "WorkerRole": "ec2", "FunctionRole": "lambda", "FlowLogRole": "vpc-flow-logs"}
 # Role -> the role that assumes it.
-ASSUMED_BY_ROLE = {AUTOSCALER: "ControlPlaneRole"}
+ASSUMED_BY_ROLE = dict.fromkeys(HANDED_ROLES, "ControlPlaneRole")
 # What a registry's client calls with a token of ECR.
 BY_TOKEN = {"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
 # All inline policies of one role together, white space not counted (IAM's quota, which cannot be raised).
@@ -177,11 +179,15 @@ def the_autoscaler_reads_no_more_than_groups_and_types(cluster: Cluster) -> Iter
 
 
 @rule
-def the_autoscalers_credentials_are_of_use_in_the_clusters_vpc_only(cluster: Cluster) -> Iterator[str]:
+def an_add_ons_credentials_are_of_use_in_the_clusters_vpc_only(cluster: Cluster) -> Iterator[str]:
     """But for central endpoints, whose calls carry another VPC's id; of an instance such credentials say nothing."""
     if cluster.config.network.endpoints != "create":
         return
-    for statement in cluster.role_statements(AUTOSCALER):
+    for statement in cluster.role_statements(*HANDED_ROLES):
+        if all(action.startswith("kms:") for action in statement.actions):
+            if not statement.condition("StringEquals", "kms:ViaService"):
+                yield f"{statement}: neither confined to the VPC nor to calls by a service"
+            continue
         value = statement.condition("StringEquals", "aws:SourceVpc")
         if value is None or not _is_the_vpc(cluster, statement, value):
             yield f"{statement}: aws:SourceVpc is not the cluster's VPC"

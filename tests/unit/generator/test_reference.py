@@ -29,6 +29,7 @@ def test_every_grant_is_a_row_with_its_actions_and_its_reason() -> None:
         assert row[4] == grant.reason
         assert row[5].endswith("(with `access.ssm`)") is grant.sessions
         assert row[5].endswith("(with `tags`)") is grant.tags
+        assert row[5].endswith("(with `addons.ebsCsi`)") is (grant.addon is not None)
 
 
 def test_the_policies_of_people_are_rows_as_well() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from rehearsal.aws.iam import catalog
 from rehearsal.aws.iam.context import Values
 from rehearsal.aws.iam.requests import generic
-from rehearsal.aws.iam.requests.asked import Asked, Need, NotModelled, State, pass_role
+from rehearsal.aws.iam.requests.asked import Asked, Need, NotModelled, State, behalf, granted, pass_role
 
 RESOURCES = {
     "i": "instance",
@@ -48,8 +49,23 @@ def needs(asked: Asked, state: State) -> list[Need]:
     plain = generic.tag_values(asked)
     needed = [Need(action, arn, values.get(_kind(arn), plain) if arn.endswith("/*") else plain) for arn in found]
     needed += _tagging(asked, asked.operation, specifications)
+    if asked.operation == "CreateVolume":
+        needed = _encrypted(asked, state, needed)
     role = asked.parameters.get("DeliverLogsPermissionArn")
     return [*needed, pass_role(role, FLOW_LOGS)] if role else needed
+
+
+def _encrypted(asked: Asked, state: State, needed: list[Need]) -> list[Need]:
+    """What is said of a volume's encryption, and what EBS asks the key for (EBS guide, "How Amazon EBS encryption
+    works"): a data key now, and a grant for whatever instance the volume is attached to."""
+    encrypted: dict[str, Values] = {"ec2:Encrypted": "true" if asked.parameters.get("Encrypted") else "false"}
+    said = [
+        replace(need, values={**need.values, **encrypted}) if need.action == "ec2:CreateVolume" else need
+        for need in needed
+    ]
+    named = asked.parameters.get("KmsKeyId")
+    key = state.kms_key(asked.region, named) if named else None
+    return [*said, *behalf("ec2", "GenerateDataKeyWithoutPlaintext", key, {}), *granted("ec2", key)]
 
 
 def launch(asked: Asked, state: State, template: Mapping[str, Any], subnets: Iterable[str]) -> list[Need]:

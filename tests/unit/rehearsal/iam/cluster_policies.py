@@ -17,6 +17,8 @@ PROJECT = Path(__file__).resolve().parents[4]
 TEMPLATES = PROJECT / "templates"
 WITH_SESSIONS = PROJECT / "tests/templates/golden/development"
 """The templates of an example that has `access.ssm`."""
+WITH_VOLUMES = PROJECT / "tests/templates/golden/production"
+"""Of an example that has `addons.ebsCsi`."""
 ACCOUNT, REGION = "123456789012", "us-east-1"
 UUID = "11111111-2222-3333-4444-555555555555"
 VPC = "vpc-0000000000000001"
@@ -31,6 +33,7 @@ API_TARGETS = f"arn:aws:elasticloadbalancing:{START}:targetgroup/api/1"
 CONTROL_PLANE_LOGS = f"arn:aws:logs:{START}:log-group:control-planes"
 WORKER_LOGS = f"arn:aws:logs:{START}:log-group:workers"
 AUTOSCALER_ROLE = f"arn:aws:iam::{ACCOUNT}:role/Autoscaler"
+EBS_CSI_ROLE = f"arn:aws:iam::{ACCOUNT}:role/EbsCsi"
 AUDIT_LOGS = f"arn:aws:logs:{START}:log-group:audits"
 SESSION_LOGS = f"arn:aws:logs:{START}:log-group:sessions"
 DOCUMENT = "holdfast-Services-1-SessionDocument-2"
@@ -43,7 +46,10 @@ VALUES: dict[str, Any] = {
     "AdministratorArns": [PERSON],
     "ControlPlaneRoleArn": f"arn:aws:iam::{ACCOUNT}:role/ControlPlane",
     "KeyArn": KEY,
-    **{f"{role}Role.Arn": f"arn:aws:iam::{ACCOUNT}:role/{role}" for role in ("ControlPlane", "Worker", "Function")},
+    **{
+        f"{role}Role.Arn": f"arn:aws:iam::{ACCOUNT}:role/{role}"
+        for role in ("ControlPlane", "Worker", "Function", "EbsCsi")
+    },
     "AWS::Partition": "aws",
     "AWS::Region": REGION,
     "AWS::AccountId": ACCOUNT,
@@ -60,6 +66,7 @@ VALUES: dict[str, Any] = {
     "Key.Arn": KEY,
     "ControlPlaneLogGroup.Arn": f"{CONTROL_PLANE_LOGS}:*",
     "AutoscalerRoleArn": AUTOSCALER_ROLE,
+    "EbsCsiRoleArn": EBS_CSI_ROLE,
     "WorkerLogGroup.Arn": f"{WORKER_LOGS}:*",
     "AuditLogGroup.Arn": f"{AUDIT_LOGS}:*",
     "SessionLogGroup.Arn": f"{SESSION_LOGS}:*",
@@ -74,8 +81,8 @@ _REFERENCE = re.compile(r"\$\{([\w:.]+)\}")
 
 
 def of_role(role: str, folder: Path = TEMPLATES) -> tuple[Policy, ...]:
-    """The policies that all layers of the templates in a folder attach to `ControlPlane`, `Worker`, `Function` or
-    `Autoscaler`."""
+    """The policies that all layers of the templates in a folder attach to `ControlPlane`, `Worker`, `Function`,
+    `Autoscaler` or `EbsCsi`."""
     return tuple(policy.parse(each, f"{role}/{layer}") for layer, each in documents_of_role(role, folder).items())
 
 
@@ -103,9 +110,9 @@ def of_access_table() -> Policy:
     return policy.parse(_filled(table["Properties"]["ResourcePolicy"]["PolicyDocument"], layer), "table")
 
 
-def of_trust(role: str) -> Policy:
+def of_trust(role: str, folder: Path = TEMPLATES) -> Policy:
     """The policy that says who assumes a role."""
-    for layer, logical_id, made in _resources("AWS::IAM::Role"):
+    for layer, logical_id, made in _resources("AWS::IAM::Role", folder):
         if logical_id == f"{role}Role":
             return policy.parse(_filled(made["Properties"]["AssumeRolePolicyDocument"], layer), f"trust in {role}")
     raise LookupError(role)

@@ -89,7 +89,7 @@ def may(
     of_instance = {} if by_token else who.network
     who = caller.Caller(who.principal, who.region, who.values, {**of_instance, **network})
     is_key, assumes = need.action.startswith("kms:"), need.action == "sts:AssumeRole"
-    trust = cluster.of_trust(need.resource.rpartition("/")[2]) if assumes else None
+    trust = cluster.of_trust(need.resource.rpartition("/")[2], folder) if assumes else None
     policies = Policies(
         identity=cluster.of_role(role, folder),
         resource=cluster.of_key(folder) if is_key else trust,
