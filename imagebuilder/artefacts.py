@@ -135,6 +135,7 @@ def _images(known: Versions, release: Release) -> Iterator[tuple[str, str]]:
     yield "cilium", known.cilium
     yield "cilium-operator", known.cilium
     yield "cluster-autoscaler", release.cluster_autoscaler
+    yield from known.addons.items()
 
 
 def _file(known: Versions, name: str, version: str) -> Iterator[RemoteFile]:

@@ -23,6 +23,11 @@ VERSIONS_FILE = Path(__file__).with_name("versions.json")
 _MINOR = re.compile(r"1\.(\d+)")
 _VERSION = r"v\d+\.\d+\.\d+"
 _RUNTIME = ("containerd", "runc", "cni_plugins", "cilium", "syft")
+_ADDONS = (
+    "metrics-server",
+    *("aws-ebs-csi-driver", "csi-provisioner", "csi-attacher", "csi-resizer"),
+    *("csi-node-driver-registrar", "livenessprobe"),
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,8 @@ class Versions:
     """Of the image; a rehearsal's pods have a bridge."""
     syft: str
     """Writes the SBOM of an image while it is built, and is not in it."""
+    addons: Mapping[str, str]
+    """Of the container images of add-ons that clusters choose, by their names; each serves every release."""
     files: Mapping[str, FileSource]
     images: Mapping[str, ImageSource]
 
@@ -93,10 +100,14 @@ def read(path: Path = VERSIONS_FILE) -> Versions:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise VersionsError(f"{path.name}: no JSON: {error}") from error
-    fields = table(path.name, raw, every=("kubernetes", *_RUNTIME, "files", "images"))
+    fields = table(path.name, raw, every=("kubernetes", *_RUNTIME, "addons", "files", "images"))
     return Versions(
         _releases(fields["kubernetes"]),
         **{name: _version(name, fields[name]) for name in _RUNTIME},
+        addons={
+            name: _version(f"addons.{name}", version)
+            for name, version in table("addons", fields["addons"], every=_ADDONS).items()
+        },
         files=locks.files("files", fields["files"]),
         images=locks.images("images", fields["images"]),
     )

@@ -35,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"--image: {options.image!r}; allowed: REFERENCE=REFERENCE, each once", file=sys.stderr)
         return 1
     try:
-        made = addons.documents(versions.read().release(options.minor), images)
+        known = versions.read()
+        made = addons.documents(known, known.release(options.minor), images)
         if not options.without_digests:
             addons.check_pinned(made)
         write(options.root, addons.entries(made))

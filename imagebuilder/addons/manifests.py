@@ -8,9 +8,18 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from imagebuilder import places
-from imagebuilder.addons import autoscaler, cilium, cilium_policies, images, metadata, policies
+from imagebuilder.addons import (
+    autoscaler,
+    cilium,
+    cilium_policies,
+    ebs_csi,
+    images,
+    metadata,
+    metrics_server,
+    policies,
+)
 from imagebuilder.configure.tree import Entry, File, Folder
-from imagebuilder.versions import Release
+from imagebuilder.versions import Release, Versions
 
 RENDERED = Path(__file__).with_name("rendered") / "cilium.json"
 """What `make addons` writes."""
@@ -18,10 +27,13 @@ RENDERED = Path(__file__).with_name("rendered") / "cilium.json"
 Document: TypeAlias = dict[str, Any]
 
 
-def documents(release: Release, from_elsewhere: Mapping[str, str] | None = None) -> dict[str, Document]:
+def documents(
+    known: Versions, release: Release, from_elsewhere: Mapping[str, str] | None = None
+) -> dict[str, Document]:
     """The manifests for a minor, each a List, with images from elsewhere. Raises UnknownImages, OSError.
 
-    The order of the names is the order of need: Cilium's pods do not start without the two ConfigMaps before it.
+    The order of the names is the order of need: Cilium's pods do not start without the two ConfigMaps before it. All of
+    them are in every image; which add-ons a cluster has its settings say.
     """
     made: dict[str, Document] = {
         "10-endpoint.json": listed(cilium.endpoint()),
@@ -30,6 +42,8 @@ def documents(release: Release, from_elsewhere: Mapping[str, str] | None = None)
         "20-cilium.json": json.loads(RENDERED.read_text(encoding="utf-8")),
         "25-cilium-policies.json": listed(*policies.objects(cilium_policies.POLICIES)),
         "30-cluster-autoscaler.json": listed(*autoscaler.objects(release.cluster_autoscaler)),
+        places.METRICS_SERVER_MANIFEST: listed(*metrics_server.objects(known.addons[metrics_server.NAME])),
+        places.EBS_CSI_MANIFEST: listed(*ebs_csi.objects(known.addons)),
     }
     chosen: dict[str, Document] = images.replaced(made, from_elsewhere or {})
     return chosen

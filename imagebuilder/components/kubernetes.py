@@ -87,7 +87,7 @@ def images(made: Plan) -> Component:
 
 def manifests(made: Plan) -> Component:
     """The add-ons' manifests, which name their images by digest."""
-    named = addons.references(addons.documents(made.release))
+    named = addons.references(addons.documents(made.known, made.release))
     values = {
         "SOURCES": places.SOURCE_FOLDER,
         "PYTHON": made.machine.python,

@@ -14,24 +14,26 @@ from typing import Any
 import pytest
 import yaml
 
-from coordination.names import Encryption
+from coordination.names import Addon, Encryption
 from imagebuilder import addons, configure, places, versions
-from imagebuilder.addons import cilium, cilium_policies, metadata, policies
+from imagebuilder.addons import cilium, cilium_policies, ebs_csi_rights, metadata, policies
 from imagebuilder.addons.__main__ import main
 from imagebuilder.addons.manifests import RENDERED, text
 from imagebuilder.configure import File, Settings
 from rehearsal.binaries import charts
+from userdata.addons import places as installed
 from userdata.addons.filling import Values, filled
-from userdata.addons.places import AUTOSCALER_CREDENTIALS, AUTOSCALER_UID, POLICIES
+from userdata.addons.places import AUTOSCALER, EBS_CSI, POLICIES, Recipient
 
 FOUND = versions.read()
 RELEASES = FOUND.releases
-MADE = addons.documents(FOUND.newest)
+MADE = addons.documents(FOUND, FOUND.newest)
 TEXT = "".join(text(each) for each in MADE.values())
 REPOSITORIES = {
     "quay.io/cilium/cilium": FOUND.cilium,
     "quay.io/cilium/operator-generic": FOUND.cilium,
     "registry.k8s.io/autoscaling/cluster-autoscaler": FOUND.newest.cluster_autoscaler,
+    **{FOUND.images[name].repository: version for name, version in FOUND.addons.items()},
 }
 
 
@@ -53,7 +55,7 @@ def pods() -> Iterator[dict[str, Any]]:
 def hosts(written: str) -> set[str]:
     """What could be a host's name, and is not the name of an API group, a label or an annotation."""
     found = set(re.findall(r"(?:[a-z0-9-]+\.)+(?:com|dev|io|net|org)\b", written))
-    names = re.compile(r"(?!registry\.k8s)(.+\.)?(cilium|k8s|kubernetes|prometheus)\.io")
+    names = re.compile(r"(?!registry\.k8s)(.+\.)?(cilium|k8s|kubernetes|prometheus)\.io|ebs\.csi\.aws\.com")
     return {each for each in found if not names.fullmatch(each)}
 
 
@@ -83,7 +85,7 @@ def test_a_chart_of_unknown_content_is_not_rendered() -> None:
 @pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.minor)
 def test_every_image_is_of_the_version_that_is_named_once(release: versions.Release) -> None:
     expected = {**REPOSITORIES, "registry.k8s.io/autoscaling/cluster-autoscaler": release.cluster_autoscaler}
-    found = addons.references(addons.documents(release))
+    found = addons.references(addons.documents(FOUND, release))
     assert found == sorted(f"{repository}:{version}" for repository, version in expected.items())
 
 
@@ -93,14 +95,14 @@ def test_images_come_from_elsewhere_with_their_digests() -> None:
         f"{repository}:{version}": f"registry.example.com/{number}@{digest}"
         for number, (repository, version) in enumerate(REPOSITORIES.items())
     }
-    made = addons.documents(FOUND.newest, elsewhere)
+    made = addons.documents(FOUND, FOUND.newest, elsewhere)
     assert addons.references(made) == sorted(elsewhere.values())
     assert hosts("".join(text(each) for each in made.values())) == {"registry.example.com"}
 
 
 def test_an_image_that_nobody_has_is_refused() -> None:
     with pytest.raises(addons.UnknownImages, match=r"no add-on has the image quay\.io/other:v1; there are quay\.io/"):
-        addons.documents(FOUND.newest, {"quay.io/other:v1": "registry.example.com/other:v1"})
+        addons.documents(FOUND, FOUND.newest, {"quay.io/other:v1": "registry.example.com/other:v1"})
 
 
 def containers(found: object) -> Iterator[dict[str, Any]]:
@@ -116,7 +118,7 @@ def containers(found: object) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.minor)
 def test_no_node_pulls_an_image_of_an_add_on(release: versions.Release) -> None:
-    made = addons.documents(release)
+    made = addons.documents(FOUND, release)
     found = {(each["name"], each.get("imagePullPolicy", "by default")) for each in containers(list(made.values()))}
     assert {policy for _, policy in found} == {"Never"}
     assert {"cilium-agent", "config", "cilium-operator", "cluster-autoscaler"} <= {name for name, _ in found}
@@ -231,18 +233,28 @@ def test_nothing_but_ciliums_agent_and_operator_is_in_the_network_of_its_node() 
     assert shared == {("DaemonSet", "cilium"), ("Deployment", "cilium-operator")}
 
 
-def test_the_autoscaler_has_the_credentials_that_the_agent_writes_and_no_others() -> None:
-    pod = named("Deployment", "cluster-autoscaler")["spec"]["template"]["spec"]
-    (container,) = pod["containers"]
+@pytest.mark.parametrize(
+    ("deployment", "recipient"),
+    [("cluster-autoscaler", AUTOSCALER), ("ebs-csi-controller", EBS_CSI)],
+    ids=["autoscaler", "EBS CSI"],
+)
+def test_an_add_on_has_the_credentials_that_the_agent_writes_and_no_others(
+    deployment: str, recipient: Recipient
+) -> None:
+    pod = named("Deployment", deployment)["spec"]["template"]["spec"]
+    container, *others = pod["containers"]
+    assert not [each["name"] for each in others for mount in each["volumeMounts"] if mount["name"] == "credentials"]
+    # What the agent tells the program by that has read older ones, and to end.
+    assert any("$(CLUSTER)" in argument for argument in container["args"])
     environment = {each["name"]: each["value"] for each in container["env"] if "value" in each}
     mounts = {each["name"]: each for each in container["volumeMounts"]}
     (volume,) = [each for each in pod["volumes"] if each["name"] == "credentials"]
-    folder, _, file = AUTOSCALER_CREDENTIALS.rpartition("/")
+    folder, _, file = recipient.file.rpartition("/")
     assert volume["hostPath"] == {"path": folder, "type": "Directory"}
     assert mounts["credentials"]["readOnly"] is True
     assert environment["AWS_SHARED_CREDENTIALS_FILE"] == f"{mounts['credentials']['mountPath']}/{file}"
     assert environment["AWS_EC2_METADATA_DISABLED"] == "true"
-    assert pod["securityContext"]["runAsUser"] == AUTOSCALER_UID
+    assert pod["securityContext"]["runAsUser"] == recipient.user
 
 
 def test_the_autoscalers_health_is_asked_where_it_answers() -> None:
@@ -252,8 +264,9 @@ def test_the_autoscalers_health_is_asked_where_it_answers() -> None:
     assert f"--address=:{asked['port']}" in container["args"]
 
 
-def test_the_autoscaler_runs_on_control_planes() -> None:
-    pod = named("Deployment", "cluster-autoscaler")["spec"]["template"]["spec"]
+@pytest.mark.parametrize("deployment", ["cluster-autoscaler", "ebs-csi-controller", "metrics-server"])
+def test_what_the_agent_hands_something_runs_on_control_planes(deployment: str) -> None:
+    pod = named("Deployment", deployment)["spec"]["template"]["spec"]
     assert pod["priorityClassName"] == "system-cluster-critical"
     (term,) = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
     assert term["matchExpressions"] == [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}]
@@ -302,6 +315,11 @@ def rules(kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield from ((each["metadata"]["name"], rule) for rule in each["rules"])
 
 
+def cluster_rules() -> dict[str, list[dict[str, Any]]]:
+    """By ClusterRole."""
+    return {each["metadata"]["name"]: each["rules"] for each in objects("ClusterRole")}
+
+
 def test_no_add_on_reads_secrets_or_writes_nodes_pods_or_leases_of_the_whole_cluster() -> None:
     written = set()
     for name, rule in rules("ClusterRole"):
@@ -318,7 +336,8 @@ def test_in_its_own_namespace_an_add_on_writes_its_own_lease_and_reads_secrets_o
         name = each["metadata"]["name"]
         for rule in each["rules"]:
             if "leases" in rule["resources"] and {*rule["verbs"]} != {"create"}:
-                assert len(rule["resourceNames"]) == 1, name
+                # The EBS CSI driver's controller has three programs of which one works.
+                assert len(rule["resourceNames"]) == (3 if name == "ebs-csi-controller" else 1), name
             if "secrets" in rule["resources"]:
                 # Cilium's own, in which nothing is: there are no policies of L7.
                 assert each["metadata"]["namespace"] == "cilium-secrets", name
@@ -338,11 +357,20 @@ def test_what_has_rights_in_the_whole_cluster_runs_on_control_planes_but_for_the
             pod.get("affinity", {}).get("nodeAffinity", {}).get("requiredDuringSchedulingIgnoredDuringExecution", {})
         )
         keys = {
-            each["key"] for term in wanted.get("nodeSelectorTerms", []) for each in term.get("matchExpressions", [])
+            each["key"]
+            for term in wanted.get("nodeSelectorTerms", [])
+            for each in term.get("matchExpressions", [])
+            if each["operator"] == "Exists"
         }
         if pod["serviceAccountName"] in accounts and control_plane not in {*pod.get("nodeSelector", {}), *keys}:
             elsewhere.add(pod["serviceAccountName"])
-    assert elsewhere == {"cilium"}
+    assert elsewhere == {"cilium", "ebs-csi-node"}
+
+
+def test_what_has_rights_in_the_whole_cluster_on_each_worker_reads_alone_but_for_ciliums_agent() -> None:
+    (found,) = [rules for name, rules in cluster_rules().items() if name == "ebs-csi-node"]
+    assert {verb for rule in found for verb in rule["verbs"]} <= READS
+    assert {resource for rule in found for resource in rule["resources"]} == {"nodes", "csinodes", "volumeattachments"}
 
 
 def test_ciliums_operator_listens_on_its_own_host_alone() -> None:
@@ -385,7 +413,11 @@ def test_a_chart_that_gives_other_rights_is_noticed() -> None:
             cilium.narrowed(copy.deepcopy(changed))
 
 
-@pytest.mark.parametrize("policy", [*policies.POLICIES, *cilium_policies.POLICIES], ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "policy",
+    [*policies.POLICIES, *cilium_policies.POLICIES, *ebs_csi_rights.POLICIES],
+    ids=lambda each: each.name,
+)
 def test_a_policy_is_in_force_and_refuses_what_it_cannot_judge(policy: policies.Policy) -> None:
     made, binding = policy.objects()
     assert named("ValidatingAdmissionPolicy", f"holdfast-{policy.name}") == made
@@ -397,8 +429,22 @@ def test_a_policy_is_in_force_and_refuses_what_it_cannot_judge(policy: policies.
 
 def test_a_cluster_with_another_network_gets_the_policies_that_are_for_every_cluster() -> None:
     assert places.POLICY_MANIFEST == POLICIES
-    assert (places.AUTOSCALER_CREDENTIALS, places.AUTOSCALER_UID) == (AUTOSCALER_CREDENTIALS, AUTOSCALER_UID)
     assert len(MADE[POLICIES]["items"]) == 2 * len(policies.POLICIES)
+
+
+def test_the_image_and_the_node_program_agree_on_places() -> None:
+    assert (AUTOSCALER.file, AUTOSCALER.user) == (places.AUTOSCALER_CREDENTIALS, places.AUTOSCALER_UID)
+    assert (EBS_CSI.file, EBS_CSI.user) == (places.EBS_CSI_CREDENTIALS, places.EBS_CSI_UID)
+    assert (places.METRICS_SERVER_CERTIFICATE, places.METRICS_SERVER_KEY, places.METRICS_SERVER_UID) == (
+        installed.METRICS_SERVER_CERTIFICATE,
+        installed.METRICS_SERVER_KEY,
+        installed.METRICS_SERVER_USER,
+    )
+    assert installed.CHOSEN == {
+        Addon.METRICS_SERVER: places.METRICS_SERVER_MANIFEST,
+        Addon.EBS_CSI: places.EBS_CSI_MANIFEST,
+    }
+    assert set(installed.CHOSEN.values()) <= MADE.keys()
 
 
 # writing
@@ -451,6 +497,6 @@ def test_what_cannot_be_written_is_one_line(
 
 
 def test_entries_are_the_same_each_time() -> None:
-    entries = addons.entries(addons.documents(FOUND.newest))
+    entries = addons.entries(addons.documents(FOUND, FOUND.newest))
     assert entries == addons.entries(MADE)
     assert all(isinstance(each, File) for path, each in entries.items() if path.endswith(".json"))

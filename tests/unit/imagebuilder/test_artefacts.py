@@ -28,7 +28,7 @@ def test_every_image_that_kubeadm_wants_is_in_the_image(release: Release) -> Non
 
 @BY_MINOR
 def test_every_image_of_an_add_on_is_in_the_image(release: Release) -> None:
-    assert set(addons.references(addons.documents(release))) <= _images(release)
+    assert set(addons.references(addons.documents(KNOWN, release))) <= _images(release)
 
 
 def test_an_image_holds_the_etcd_of_the_minor_below_too() -> None:
