@@ -26,7 +26,7 @@ from coordination.adapters.table import ClusterTable
 from coordination.boots import boot, tell
 from coordination.names import boot_item
 from coordination.outcomes import Done, Known
-from userdata.addons.places import AUTOSCALER_CREDENTIALS
+from userdata.addons.places import AUTOSCALER
 from userdata.boot import bootstrap_csr
 from userdata.boot.bootstrap_csr import Asker, Denied, Key
 from userdata.config import node_file
@@ -113,7 +113,7 @@ def _refusal(call: Callable[[], Any]) -> str:
 def attempts_as_autoscaler(told: dict[str, Any]) -> object:
     """On a control plane, with the credentials that its agent hands the autoscaler, the codes of refusals as above."""
     about = node_file.read(ROOT)
-    os.environ |= {"AWS_SHARED_CREDENTIALS_FILE": AUTOSCALER_CREDENTIALS, "AWS_EC2_METADATA_DISABLED": "true"}
+    os.environ |= {"AWS_SHARED_CREDENTIALS_FILE": AUTOSCALER.file, "AWS_EC2_METADATA_DISABLED": "true"}
     groups, ssm = client("autoscaling"), client("ssm")
 
     def scale(name: str, size: int) -> Callable[[], Any]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, replace
 
-from userdata.addons.filling import Values, filled
-from userdata.addons.places import NAMESPACE, POLICIES, RECORD
+from coordination.names import Addon
+from userdata.addons.filling import ManifestError, Values, filled
+from userdata.addons.places import CHOSEN, NAMESPACE, POLICIES, RECORD
 from userdata.kubeadm.documents import Document
 
 _VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
@@ -23,6 +24,8 @@ class Record:
     """The version of Kubernetes whose image installed it, as `v1.37.2`."""
     content: str
     """A hash over everything that was installed."""
+    addons: frozenset[Addon] = frozenset()
+    """Those that the cluster had by its settings then, and all that were added since."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class Addons:
     """All add-ons of an image, for one cluster."""
 
     documents: Mapping[str, Document]
-    """The image's own, by the names of their files; the policies alone where the cluster runs kube-proxy."""
+    """The image's own, by the names of their files, with those add-ons alone that the cluster is to have; the policies
+    alone where it runs kube-proxy."""
     kube_proxy: bool
     record: Record
 
@@ -41,10 +45,29 @@ def addons(manifests: Mapping[str, str], values: Values, version: str, *, kube_p
     `manifests` are the texts of the image's files, by their names. With kube-proxy only the policies of every cluster
     are used: what the others bring would do its work a second time, and such a cluster is a rehearsal's.
     """
-    used = {name: text for name, text in manifests.items() if not kube_proxy or name == POLICIES}
+    chosen = frozenset() if kube_proxy else values.addons
+    if lacking := sorted(CHOSEN[each] for each in chosen if CHOSEN[each] not in manifests):
+        raise ManifestError(f"the image has no {', '.join(lacking)}")
+    left_out = {name for addon, name in CHOSEN.items() if addon not in chosen}
+    used = {
+        name: text for name, text in manifests.items() if name not in left_out and (not kube_proxy or name == POLICIES)
+    }
     documents = filled(used, values)
-    everything = json.dumps([version, kube_proxy, asdict(values), documents], sort_keys=True)
-    return Addons(documents, kube_proxy, Record(version, hashlib.sha256(everything.encode()).hexdigest()))
+    known = {**asdict(values), "addons": sorted(values.addons)}
+    everything = json.dumps([version, kube_proxy, known, documents], sort_keys=True)
+    return Addons(documents, kube_proxy, Record(version, hashlib.sha256(everything.encode()).hexdigest(), chosen))
+
+
+def added(recorded: Record, wanted: Addons) -> Addons | None:
+    """What a cluster lacks of the add-ons that its settings have now; None for nothing. What it has is left alone.
+
+    None also where a newer image has installed them: an older one's would replace what is there.
+    """
+    lacking = wanted.record.addons - recorded.addons
+    if not lacking or _numbers(recorded.version) > _numbers(wanted.record.version):
+        return None
+    documents = {name: wanted.documents[name] for name in (CHOSEN[each] for each in sorted(lacking))}
+    return Addons(documents, wanted.kube_proxy, replace(recorded, addons=recorded.addons | lacking))
 
 
 def due(recorded: Record | None, wanted: Record) -> bool:
@@ -63,7 +86,7 @@ def record_document(record: Record) -> Document:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": RECORD, "namespace": NAMESPACE},
-        "data": {"version": record.version, "content": record.content},
+        "data": {"version": record.version, "content": record.content, "addons": _text(record.addons)},
     }
 
 
@@ -72,7 +95,13 @@ def read_record(document: object) -> Record | None:
     data = document.get("data") if isinstance(document, dict) else None
     if not isinstance(data, dict) or not all(isinstance(data.get(each), str) for each in ("version", "content")):
         return None
-    return Record(data["version"], data["content"])
+    # One that this release does not know is somebody else's, as an older record says nothing of any.
+    named = {each for each in Addon if each in str(data.get("addons", "")).split(",")}
+    return Record(data["version"], data["content"], frozenset(named))
+
+
+def _text(addons: Collection[Addon]) -> str:
+    return ",".join(sorted(addons))
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -1,24 +1,27 @@
 """Puts what differs from cluster to cluster into the image's manifests. Pure.
 
 Only ConfigMaps are filled: a manifest takes such a value from one, so that the text of all others is the image's. But
-the arguments of the autoscaler, for each taint is one of its own.
+the arguments of the autoscaler, for each taint is one of its own, and what no ConfigMap gives to its reader: the key of
+a StorageClass, and the authority of an APIService.
 """
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from coordination.names import Encryption
+from coordination.names import CLUSTER_TAG, Addon, Encryption
 from userdata.addons.places import NAMESPACE
 from userdata.kubeadm.documents import Document
 from userdata.kubeadm.places import API_PORT
 
 _NODE_BITS = 24
 _AUTOSCALER = "cluster-autoscaler"
+_EBS_CSI = "ebs-csi"
 
 
 class ManifestError(ValueError):
@@ -38,6 +41,14 @@ class Values:
     encryption: Encryption
     startup_taints: tuple[str, ...]
     """The keys of taints that something removes from new nodes."""
+    addons: frozenset[Addon] = frozenset()
+    """Those that the cluster has by its settings."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """The organisation's, for volumes."""
+    key_arn: str = ""
+    """Of the key that volumes are encrypted with."""
+    authority: str = ""
+    """The cluster's certificate authority, in PEM."""
 
 
 def filled(manifests: Mapping[str, str], values: Values) -> dict[str, Document]:
@@ -56,7 +67,13 @@ def _data(values: Values) -> Mapping[str, Mapping[str, str]]:
             **_encryption(values),
         },
         _AUTOSCALER: {"cluster": values.cluster, "region": values.region},
+        _EBS_CSI: {"cluster": values.cluster, "region": values.region, "tags": _tags(values)},
     }
+
+
+def _tags(values: Values) -> str:
+    """As the driver's --extra-tags takes them. No tag of ours has a comma (generator/config/rules/tags.py)."""
+    return ",".join(f"{key}={value}" for key, value in ({**values.tags, CLUSTER_TAG: values.cluster}).items())
 
 
 def _encryption(values: Values) -> Mapping[str, str]:
@@ -92,6 +109,10 @@ def _filled(name: str, text: str, values: Values) -> Document:
             _fill(where, item, data.get(str(described.get("name")), {}))
         elif item.get("kind") == "Deployment" and described.get("name") == _AUTOSCALER and values.startup_taints:
             _tell_startup_taints(where, item, values.startup_taints)
+        elif item.get("kind") == "StorageClass":
+            _set(where, item, "parameters", "kmsKeyId", values.key_arn)
+        elif item.get("kind") == "APIService":
+            _set(where, item, "spec", "caBundle", base64.b64encode(values.authority.encode()).decode())
     return found
 
 
@@ -101,6 +122,15 @@ def _fill(where: str, item: dict[str, Any], data: Mapping[str, str]) -> None:
         if key not in (item.get("data") or {}):
             raise ManifestError(f"{where} has no key {key}")
         item["data"][key] = text
+
+
+def _set(where: str, item: dict[str, Any], part: str, key: str, text: str) -> None:
+    """A key that is there and empty."""
+    if not isinstance(item.get(part), dict) or key not in item[part]:
+        raise ManifestError(f"{where} has no {part}.{key}")
+    if not text:
+        raise ManifestError(f"{where}: nothing is known for {part}.{key}")
+    item[part][key] = text
 
 
 def _tell_startup_taints(where: str, item: dict[str, Any], keys: Sequence[str]) -> None:

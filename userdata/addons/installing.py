@@ -51,6 +51,11 @@ def install(addons: Addons, here: KubectlTarget, configuration: str) -> Done | U
     said = here.run((*command, *here.asking), _KUBEADM_SECONDS, stdin=configuration)
     if not said.succeeded:
         return _failed("kubeadm's add-ons", said)
+    return install_more(addons, here)
+
+
+def install_more(addons: Addons, here: KubectlTarget) -> Done | Unknown:
+    """Install the image's own, without kubeadm's, then record it."""
     for name, document in addons.documents.items():
         said = _apply(document, here)
         if not said.succeeded:

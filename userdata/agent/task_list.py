@@ -11,19 +11,16 @@ from coordination.adapters.clients import client
 from coordination.exclusion import Activity
 from coordination.names import CLUSTER_READY
 from coordination.node_leases import LeaseName
-from coordination.outcomes import Done, Known, Reading, Unknown
+from coordination.outcomes import Known, Reading, Unknown
 from coordination.ports import Table
-from userdata.addons import installing
-from userdata.addons.content import Addons
-from userdata.addons.filling import ManifestError
-from userdata.agent import addons, certificate_renewal, cluster_ready, csr_approver, etcd_restart, issuers, probes
+from userdata.agent import addon_tasks, certificate_renewal, cluster_ready, csr_approver, etcd_restart, issuers, probes
 from userdata.agent.access_policy import Listed
 from userdata.agent.access_requests import AccessRequests
-from userdata.agent.autoscaler import AutoscalerCredentials
 from userdata.agent.certificate_renewal import CertificateContext
 from userdata.agent.cluster_ready import ClusterReadySignal
 from userdata.agent.context import AgentContext
 from userdata.agent.cordons import Cordons
+from userdata.agent.current_settings import current_settings
 from userdata.agent.draining import DrainContext, WorkerDrains
 from userdata.agent.etcd_restart import TooFewVoters
 from userdata.agent.fence import SelfFence
@@ -41,15 +38,12 @@ from userdata.agent.still_leases import StillLease
 from userdata.agent.tasks import Task
 from userdata.agent.watchdog import Pulse
 from userdata.cloud.lifecycle import StackSignals
-from userdata.cloud.roles import assume
-from userdata.config.cluster import values
 from userdata.config.ssm import read_cluster, read_issuers, read_pool
 from userdata.etcd import view
 from userdata.etcd.client import NODE_CREDENTIALS, Etcd
 from userdata.etcd.view import EtcdLook, EtcdView, member_at
 from userdata.host.commands import run
 from userdata.host.etcd_disk import DataOwner
-from userdata.host.https import Unavailable
 from userdata.join.store import JoinStore
 from userdata.join.tokens import JoinTokens
 from userdata.join.wiring import join_tokens as publisher
@@ -58,12 +52,12 @@ from userdata.kube.client import Api
 from userdata.kube.drain import drain_step
 from userdata.kube.nodes import why_not_ready
 from userdata.kube.resources import NODES
-from userdata.kubeadm import addon_config, certs_config
+from userdata.kubeadm import certs_config
 from userdata.kubeadm.machine import SystemMachine
 from userdata.leases.holder import LeaseHolder
 from userdata.leases.others import Others
 from userdata.logs.lines import StageFailed
-from userdata.pki.placing import CLUSTER_CA
+from userdata.pki.placing import CLUSTER_CA, cluster_authority
 
 _LOOKS_AT_A_LIFETIME = 30
 # A token is renewed soon after half of its lifetime.
@@ -85,7 +79,7 @@ def tasks(context: AgentContext, leadership: AgentLease, measured: Callable[[str
         sight.task(),
         _join_token(tokens),
         cluster_ready.task(_cluster_ready_signal(context)),
-        _addons(context),
+        addon_tasks.installation(context, _identity(context).epoch),
         *Observer(_sources(context), context.table, context.node.cluster_uuid, measured).tasks(),
     )
 
@@ -117,15 +111,11 @@ def access(context: AgentContext, pulse: Pulse) -> Task:
     ssm = client("ssm")
 
     def listed() -> Listed:
-        # As they are now: an update of the stack changes them, and rolls no node.
-        settings = read_cluster(ssm, context.node.parameters)
-        if not isinstance(settings, Known):
-            raise StageFailed(settings.reason if isinstance(settings, Unknown) else "; ".join(settings.problems))
-        return settings.value.listed
+        return current_settings(partial(read_cluster, ssm, context.node.parameters)).listed
 
     def authority() -> str:
         try:
-            return (context.root / CLUSTER_CA.lstrip("/")).read_text(encoding="ascii")
+            return cluster_authority(context.root)
         except OSError as error:
             raise StageFailed(f"{CLUSTER_CA}: {error.strerror}") from error
 
@@ -140,13 +130,6 @@ def renewal(context: AgentContext, pulse: Pulse) -> Task:
     That is the clients of the table, of EC2 and of etcd, and the certificates' files; the lease is its own.
     """
     return certificate_renewal.task(_certificate_context(context, pulse), _renewal_period(context))
-
-
-def handing_over(context: AgentContext) -> Task:
-    """What gives the cluster-autoscaler its credentials; a loop where others take minutes will do for it."""
-    own, role = context.identity.instance_id, context.settings.autoscaler_role
-    sts = client("sts")
-    return AutoscalerCredentials(context.root, context.node.cluster_uuid, lambda: assume(sts, role, own)).task()
 
 
 def sign_in(context: AgentContext) -> Task:
@@ -234,31 +217,6 @@ def _join_token(tokens: JoinTokens) -> Task:
     """What keeps the join data good."""
     period = min(_LONGEST_TOKEN_PERIOD_SECONDS, tokens.lifetime_seconds / _LOOKS_AT_A_TOKEN)
     return Task("join-token", period, tokens.run, leader_only=True)
-
-
-def _addons(context: AgentContext) -> Task:
-    access, address = Access(context.identity.instance_id, context.root), context.identity.address
-
-    def wanted() -> Addons:
-        try:
-            return installing.of_image(
-                context.root,
-                values(context.settings, context.node),
-                context.kubernetes_version,
-                kube_proxy=context.image.kube_proxy,
-            )
-        except ManifestError as error:
-            raise StageFailed(str(error)) from error
-
-    def install(found: Addons) -> Done | Unknown:
-        cluster = context.cluster(_identity(context).epoch)
-        try:
-            with access.kubectl(address, run) as here:
-                return installing.install(found, here, addon_config.configuration(cluster, address, context.image.host))
-        except Unavailable as error:
-            return Unknown(str(error))
-
-    return addons.task(wanted, partial(installing.installed, context.api), install)
 
 
 def _sources(context: AgentContext) -> ObservationSources:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from coordination.adapters.clients import client
 from coordination.node_leases import LeaseName
+from userdata.agent.addon_tasks import handing_over
 from userdata.agent.context import AgentContext, agent_context
 from userdata.agent.loop import Loop, serve
-from userdata.agent.task_list import access, approvals, departures, draining, handing_over, renewal, sign_in, tasks
+from userdata.agent.task_list import access, approvals, departures, draining, renewal, sign_in, tasks
 from userdata.agent.tasks import Task
 from userdata.agent.watchdog import Heart
 from userdata.host import notify
@@ -51,7 +52,7 @@ def _run(context: AgentContext, out: Outputs, stop: threading.Event) -> int:
     loops = [
         Loop([lead, *tasks(context, leadership, out.send)], leadership, log, often),
         Loop(approvals(context, requests), leadership, log, requests),
-        Loop([renewal(context, rarely), handing_over(context), sign_in(context)], leadership, log, rarely),
+        Loop([renewal(context, rarely), *handing_over(context), sign_in(context)], leadership, log, rarely),
         Loop(departures(context, leadership, members), leadership, log, members),
         Loop([draining(context, workers)], leadership, log, workers),
         Loop([access(context, people)], leadership, log, people),

@@ -22,6 +22,7 @@ from userdata.kube.client import Api
 from userdata.kube.outcomes import Change
 from userdata.kubeadm import addon_config
 from userdata.logs.lines import StageFailed
+from userdata.pki.placing import cluster_authority
 
 AGENT_UNIT = "holdfast-agent.service"
 
@@ -118,12 +119,14 @@ class Activation:
         try:
             addons = installing.of_image(
                 context.root,
-                values(context.settings, context.node_file),
+                values(context.settings, context.node_file, cluster_authority(context.root)),
                 context.kubernetes_version,
                 kube_proxy=context.image.kube_proxy,
             )
         except ManifestError as error:
             raise StepFailed(Fault(True, str(error), "Use an image whose add-ons are whole.")) from error
+        except OSError as error:
+            raise StageFailed(f"{error.filename}: {error.strerror}") from error
         address = context.identity.address
         configuration = addon_config.configuration(context.cluster(self._epoch()), address, context.image.host)
 

@@ -28,8 +28,8 @@ def described(
     )
 
 
-def values(settings: ClusterSettings, node: NodeFile) -> Values:
-    """What differs from one cluster's add-ons to another's."""
+def values(settings: ClusterSettings, node: NodeFile, authority: str) -> Values:
+    """What differs from one cluster's add-ons to another's. `authority` is the cluster's, in PEM."""
     return Values(
         node.cluster_uuid,
         node.region,
@@ -37,4 +37,8 @@ def values(settings: ClusterSettings, node: NodeFile) -> Values:
         settings.pod_cidr,
         settings.encryption,
         settings.startup_taints,
+        settings.addons,
+        settings.tags,
+        settings.key_arn,
+        authority,
     )

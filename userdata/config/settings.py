@@ -7,7 +7,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from coordination.names import ACCESS_SETTINGS, AccessGroup, Encryption, PoolField, Setting
+from coordination.names import (
+    ACCESS_SETTINGS,
+    AccessGroup,
+    Addon,
+    AddonField,
+    Encryption,
+    PoolField,
+    Setting,
+)
 from userdata.kubeadm.cluster import LEAST_ETCD_VOLUME_GIB
 from userdata.kubeadm.node import Taint
 
@@ -62,6 +70,10 @@ class ClusterSettings:
     """The organisation's, for what nodes create."""
     startup_taints: tuple[str, ...]
     """The keys of taints of pools that something removes, besides those that the autoscaler knows by themselves."""
+    addons: frozenset[Addon] = frozenset()
+    """Those that the cluster has by its configuration."""
+    ebs_csi_role: str = ""
+    """The ARN of the role that the agent assumes for the EBS CSI driver; empty where the cluster does not have it."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +110,13 @@ def cluster_settings(found: Mapping[str, str]) -> ClusterSettings:
     tags = _tags(found.get(Setting.TAGS, ""))
     if found.get(Setting.TAGS) and tags is None:
         problems.append(f"{Setting.TAGS} is {found[Setting.TAGS][:80]!r}, allowed: a JSON object of texts")
+    addons = _addons(found.get(Setting.ADDONS, ""))
+    if found.get(Setting.ADDONS) and addons is None:
+        allowed = f"a JSON object by {', '.join(Addon)}, {Addon.EBS_CSI} with its {AddonField.ROLE}"
+        problems.append(f"{Setting.ADDONS} is {found[Setting.ADDONS][:80]!r}, allowed: {allowed}")
     if problems:
         raise SettingsError(problems)
+    chosen = addons or {}
     return ClusterSettings(
         cluster_id=found[Setting.CLUSTER_ID],
         cluster_name=found[Setting.CLUSTER_NAME],
@@ -122,6 +139,8 @@ def cluster_settings(found: Mapping[str, str]) -> ClusterSettings:
         tags=tags or {},
         startup_taints=_listed(found[Setting.STARTUP_TAINTS]),
         listed={group: _listed(found[setting]) for group, setting in ACCESS_SETTINGS.items()},
+        addons=frozenset(chosen),
+        ebs_csi_role=chosen.get(Addon.EBS_CSI, {}).get(AddonField.ROLE, ""),
     )
 
 
@@ -160,6 +179,18 @@ def _tags(text: str) -> Mapping[str, str] | None:
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
         return None
     return found
+
+
+def _addons(text: str) -> Mapping[Addon, Mapping[str, str]] | None:
+    """What each add-on is told, by the add-on; None where the text says something else. A later release may have more
+    add-ons."""
+    try:
+        found = json.loads(text)
+        chosen = {Addon(name): dict(told) for name, told in found.items() if name in set(Addon)}
+    except (ValueError, TypeError, AttributeError):
+        return None
+    role = chosen.get(Addon.EBS_CSI, {AddonField.ROLE: "none"}).get(AddonField.ROLE)
+    return chosen if isinstance(role, str) and role else None
 
 
 def _is_range(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from userdata.host.files import File, private
 from userdata.pki.material import Pki
@@ -10,6 +11,11 @@ from userdata.pki.material import Pki
 FOLDER = "/etc/kubernetes/pki"
 CLUSTER_CA = f"{FOLDER}/ca.crt"
 CLUSTER_CA_KEY = f"{FOLDER}/ca.key"
+
+
+def cluster_authority(root: Path) -> str:
+    """The bundle of the cluster's authority on the node whose folders are below `root`, in PEM. Raises OSError."""
+    return (root / CLUSTER_CA.lstrip("/")).read_text(encoding="ascii")
 
 
 def files(pki: Pki) -> Mapping[str, File]:

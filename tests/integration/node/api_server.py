@@ -72,6 +72,7 @@ class ApiServer:
             "service-account-signing-key-file": f"{pki}/sa.key",
             "service-cluster-ip-range": self._cluster.service_cidr,
             "authorization-mode": "Node,RBAC",
+            "allow-privileged": "true",
         }
         with (self.root / "api-server.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -86,10 +87,17 @@ class ApiServer:
         """Status and text of an answer; a user is a certificate or a token, None is nobody."""
         return self.ask("GET", path, user)
 
-    def ask(self, method: str, path: str, user: Leaf | str | None = None, body: Any = None) -> tuple[int, str]:
-        """The same for any method; the body is sent as JSON."""
+    def ask(
+        self,
+        method: str,
+        path: str,
+        user: Leaf | str | None = None,
+        body: Any = None,
+        kind: str = "application/json",
+    ) -> tuple[int, str]:
+        """The same for any method; the body is sent as JSON, of this kind."""
         context = ssl.create_default_context(cadata=self.pki.cluster.bundle)
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": kind}
         if isinstance(user, Leaf):
             pair = self.root / "user.pem"
             write(self.root, {"/user.pem": private(user.certificate + user.key)})

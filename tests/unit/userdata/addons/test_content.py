@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from coordination.names import Addon
 from tests.unit.userdata.addons.test_filling import VALUES, config_map, listed
-from userdata.addons.content import Addons, Record, addons, due, read_record, record_document
-from userdata.addons.places import POLICIES
+from userdata.addons.content import Addons, Record, added, addons, due, read_record, record_document
+from userdata.addons.filling import ManifestError
+from userdata.addons.places import CHOSEN, POLICIES
 
 MANIFESTS = {"10.json": listed(config_map("kubernetes-endpoint", "host", "port"))}
 WANTED = addons(MANIFESTS, VALUES, "v1.37.2", kube_proxy=False)
@@ -38,6 +40,42 @@ def test_whatever_is_installed_differently_has_another(other: Addons) -> None:
 def test_a_cluster_with_kube_proxy_gets_the_policies_and_nothing_else_of_the_image() -> None:
     made = addons({"broken.json": "", POLICIES: listed()}, VALUES, "v1.37.2", kube_proxy=True)
     assert dict(made.documents) == {POLICIES: json.loads(listed())}
+
+
+METRICS, VOLUMES = Addon.METRICS_SERVER, Addon.EBS_CSI
+WHOLE = {**MANIFESTS, **{name: listed({"metadata": {"name": name}}) for name in CHOSEN.values()}}
+
+
+@pytest.mark.parametrize("chosen", [frozenset(), {METRICS}, {VOLUMES}, {METRICS, VOLUMES}])
+def test_a_cluster_gets_the_add_ons_that_its_settings_have_and_remembers_which(chosen: frozenset[Addon]) -> None:
+    made = addons(WHOLE, replace(VALUES, addons=frozenset(chosen)), "v1.37.2", kube_proxy=False)
+    assert set(made.documents) == {*MANIFESTS, *(CHOSEN[each] for each in chosen)}
+    assert made.record.addons == chosen
+    assert read_record(record_document(made.record)) == made.record
+
+
+def test_an_image_without_an_add_on_that_the_settings_have_is_named() -> None:
+    with pytest.raises(ManifestError, match=r"the image has no 45-ebs-csi\.json"):
+        addons(MANIFESTS, replace(VALUES, addons=frozenset({VOLUMES})), "v1.37.2", kube_proxy=False)
+
+
+def test_a_cluster_with_kube_proxy_has_none_of_them() -> None:
+    made = addons(MANIFESTS, replace(VALUES, addons=frozenset(Addon)), "v1.37.2", kube_proxy=True)
+    assert (dict(made.documents), made.record.addons) == ({}, frozenset())
+
+
+def test_what_was_installed_stays_of_its_image_when_an_add_on_comes_in() -> None:
+    recorded = Record("v1.36.3", "older", frozenset({METRICS}))
+    wanted = addons(WHOLE, replace(VALUES, addons=frozenset(Addon)), "v1.37.2", kube_proxy=False)
+    more = added(recorded, wanted)
+    assert more is not None
+    assert list(more.documents) == [CHOSEN[VOLUMES]]
+    assert more.record == replace(recorded, addons=frozenset(Addon))
+    assert added(more.record, wanted) is None
+
+
+def test_a_record_of_an_earlier_release_names_no_add_ons() -> None:
+    assert read_record({"data": {"version": "v1.37.2", "content": "a"}}) == Record("v1.37.2", "a")
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,44 @@ def test_the_autoscaler_learns_its_cluster_and_region() -> None:
     }
 
 
+def test_volumes_get_the_clusters_tag_beside_the_organisations() -> None:
+    values = replace(VALUES, tags={"owner": "Team Größe", "cost-center": "a=b"})
+    assert data_of(config_map("ebs-csi", "cluster", "region", "tags"), values) == {
+        "cluster": "0b1c",
+        "region": "us-east-1",
+        "tags": "owner=Team Größe,cost-center=a=b,holdfast:cluster=0b1c",
+    }
+
+
+def one_of(kind: str, **fields: Any) -> dict[str, Any]:
+    return {"kind": kind, "metadata": {"name": "it"}, **fields}
+
+
+def test_volumes_are_encrypted_with_the_clusters_key_and_the_api_server_trusts_the_clusters_authority() -> None:
+    items = one_of("StorageClass", parameters={"kmsKeyId": ""}), one_of("APIService", spec={"caBundle": ""})
+    values = replace(VALUES, key_arn="arn:aws:kms:us-east-1:123456789012:key/1", authority="-----BEGIN")
+    document: Any = filled({"a.json": listed(*items)}, values)["a.json"]
+    assert document["items"] == [
+        one_of("StorageClass", parameters={"kmsKeyId": "arn:aws:kms:us-east-1:123456789012:key/1"}),
+        one_of("APIService", spec={"caBundle": "LS0tLS1CRUdJTg=="}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("item", "problem"),
+    [
+        (one_of("StorageClass", parameters={}), r"a\.json: it has no parameters\.kmsKeyId"),
+        (one_of("APIService"), r"a\.json: it has no spec\.caBundle"),
+        (one_of("StorageClass", parameters={"kmsKeyId": ""}), r"nothing is known for parameters\.kmsKeyId"),
+        # The API server would trust the authorities of its own node.
+        (one_of("APIService", spec={"caBundle": ""}), r"nothing is known for spec\.caBundle"),
+    ],
+)
+def test_no_class_is_without_its_key_and_no_api_without_its_authority(item: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ManifestError, match=problem):
+        filled({"a.json": listed(item)}, VALUES)
+
+
 def test_what_is_no_config_map_of_ours_stays_as_it_is() -> None:
     others = [
         config_map("cilium-config", "cluster-pool-ipv4-cidr", namespace="default"),

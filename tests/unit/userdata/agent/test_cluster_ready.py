@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
+from coordination.names import Addon
 from coordination.outcomes import Done, Known, NoOp, Reading, Request, Unknown
 from tests.unit.userdata.agent.looks import THREE, etcd_member, view
 from userdata.addons.content import Addons, Record
 from userdata.agent import addons
 from userdata.agent.cluster_ready import PATIENCE_SECONDS, ClusterReadySignal, task, why_not
 from userdata.etcd.view import EtcdView
+from userdata.kubeadm.documents import Document
 from userdata.logs.lines import StageFailed
 
 WHOLE = view(*THREE)
@@ -108,15 +113,30 @@ RECORD = Record("v1.37.2", "0a1b")
 INSTALLED = Done()
 
 
-def add_ons(installed: Reading[Record | None], outcome: Done | Unknown = INSTALLED) -> tuple[str, int]:
-    """What the task says, and how often it installed."""
+METRICS, VOLUMES = Addon.METRICS_SERVER, Addon.EBS_CSI
+NAMES = {METRICS: "40-metrics-server.json", VOLUMES: "45-ebs-csi.json"}
+
+
+def add_ons(
+    installed: Reading[Record | None],
+    outcome: Done | Unknown = INSTALLED,
+    asked: frozenset[Addon] = frozenset(),
+    more: list[Addons] | None = None,
+) -> tuple[str, int]:
+    """What the task says, and how often it installed everything; `more` gets what it installed besides."""
     installs: list[Addons] = []
 
-    def install(wanted: Addons) -> Done | Unknown:
-        installs.append(wanted)
-        return outcome
+    def into(found: list[Addons]) -> Callable[[Addons], Done | Unknown]:
+        def install(wanted: Addons) -> Done | Unknown:
+            found.append(wanted)
+            return outcome
 
-    said = addons.task(lambda: Addons({}, True, RECORD), lambda: installed, install).run()
+        return install
+
+    documents: dict[str, Document] = {NAMES[each]: {"kind": "List"} for each in asked}
+    wanted = Addons(documents, False, replace(RECORD, addons=asked))
+    besides = into([] if more is None else more)
+    said = addons.task(lambda: asked, lambda: wanted, lambda: installed, into(installs), besides).run()
     return said, len(installs)
 
 
@@ -126,6 +146,30 @@ def test_add_ons_that_were_installed_are_left_alone_whichever_they_are() -> None
 
 def test_add_ons_that_a_founder_left_out_are_installed() -> None:
     assert add_ons(Known(None)) == ("installed the add-ons of v1.37.2", 1)
+
+
+def test_an_add_on_that_the_settings_have_by_now_is_installed_and_nothing_else() -> None:
+    had = Record("v1.37.2", "as it was", frozenset({METRICS}))
+    more: list[Addons] = []
+    said = add_ons(Known(had), asked=frozenset({METRICS, VOLUMES}), more=more)
+    assert said == ("installed ebs-csi", 0)
+    (found,) = more
+    assert set(found.documents) == {NAMES[VOLUMES]}
+    assert found.record == replace(had, addons=frozenset({METRICS, VOLUMES}))
+
+
+@pytest.mark.parametrize(
+    ("had", "asked"),
+    [
+        (Record("v1.37.2", "", frozenset({METRICS, VOLUMES})), frozenset({METRICS})),
+        # A newer image's agent will; this one's manifests would be older than what is there.
+        (Record("v1.38.0", ""), frozenset({METRICS})),
+    ],
+)
+def test_nothing_is_installed_that_is_there_or_is_a_newer_images(had: Record, asked: frozenset[Addon]) -> None:
+    more: list[Addons] = []
+    assert add_ons(Known(had), asked=asked, more=more) == ("", 0)
+    assert more == []
 
 
 def test_add_ons_of_which_nobody_knows_are_not_installed_and_a_failure_is_told() -> None:

@@ -1,4 +1,4 @@
-"""The cluster-autoscaler gets credentials of its own role, for its user alone, and reads new ones in time."""
+"""Add-ons get credentials of roles of their own, for their users alone, and read new ones in time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import botocore.session
@@ -15,9 +16,8 @@ import pytest
 
 from coordination.outcomes import Known, Reading, Unknown
 from tests.unit.userdata.tree import modes
-from userdata.addons.places import AUTOSCALER_CREDENTIALS, AUTOSCALER_UID
-from userdata.agent import autoscaler
-from userdata.agent.autoscaler import RENEW_SECONDS, AutoscalerCredentials
+from userdata.addons.places import AUTOSCALER, EBS_CSI, METRICS_SERVER_USER, Recipient
+from userdata.agent.handed_credentials import RENEW_SECONDS, HandedCredentials
 from userdata.agent.loop import LONGEST_PAUSE_SECONDS
 from userdata.host.role_credentials import SESSION_SECONDS, RoleCredentials
 from userdata.logs.lines import StageFailed
@@ -33,17 +33,21 @@ class Roles:
         self.asked = 0
         self.away = False
 
-    def __call__(self) -> Reading[RoleCredentials]:
+    def __call__(self, role: str) -> Reading[RoleCredentials]:
+        assert role == ROLE
         self.asked += 1
         return (
             Unknown("AssumeRole: AccessDenied") if self.away else Known(RoleCredentials(f"ASIA{self.asked}", "s", "t"))
         )
 
 
-@pytest.fixture(autouse=True)
-def _our_own_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files and programs of the test's user stand for the autoscaler's: only root may give them to somebody else."""
-    monkeypatch.setattr(autoscaler, "AUTOSCALER_UID", os.getuid())
+# Files and programs of the test's user stand for the add-on's: only root may give them to somebody else.
+RECIPIENT = replace(AUTOSCALER, user=os.getuid())
+ROLE = "arn:aws:iam::123456789012:role/autoscaler"
+
+
+def handed(root: Path, roles: Roles, recipient: Recipient = RECIPIENT, role: str = ROLE) -> HandedCredentials:
+    return HandedCredentials(root, CLUSTER, recipient, lambda: role, roles)
 
 
 @pytest.fixture
@@ -52,7 +56,7 @@ def roles() -> Roles:
 
 
 def written(root: Path) -> Path:
-    return root / AUTOSCALER_CREDENTIALS.lstrip("/")
+    return root / RECIPIENT.file.lstrip("/")
 
 
 def key_id(root: Path) -> str:
@@ -72,19 +76,30 @@ def test_the_sdk_reads_what_is_written(tmp_path: Path) -> None:
 
 
 def test_nobody_but_the_autoscalers_user_reads_the_file(tmp_path: Path, roles: Roles) -> None:
-    assert AutoscalerCredentials(tmp_path, CLUSTER, roles).run() == "new credentials for the autoscaler"
-    assert modes(tmp_path)[AUTOSCALER_CREDENTIALS] == "400"
+    assert handed(tmp_path, roles).run() == "new credentials for the autoscaler"
+    assert modes(tmp_path)[RECIPIENT.file] == "400"
     # The pod's own view begins at the folder, which its user has to pass.
-    assert modes(tmp_path)[AUTOSCALER_CREDENTIALS.rpartition("/")[0]] == "755"
+    assert modes(tmp_path)[RECIPIENT.file.rpartition("/")[0]] == "755"
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives files to another user")
+@pytest.mark.parametrize("recipient", [AUTOSCALER, EBS_CSI], ids=lambda each: each.name)
 def test_the_file_belongs_to_the_user_that_the_manifest_names(
-    tmp_path: Path, roles: Roles, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, roles: Roles, recipient: Recipient
 ) -> None:
-    monkeypatch.setattr(autoscaler, "AUTOSCALER_UID", AUTOSCALER_UID)
-    AutoscalerCredentials(tmp_path, CLUSTER, roles).run()
-    assert (written(tmp_path).stat().st_uid, written(tmp_path).stat().st_gid) == (AUTOSCALER_UID, AUTOSCALER_UID)
+    handed(tmp_path, roles, recipient).run()
+    found = (tmp_path / recipient.file.lstrip("/")).stat()
+    assert (found.st_uid, found.st_gid) == (recipient.user, recipient.user)
+
+
+def test_no_two_add_ons_have_a_file_or_a_user_in_common() -> None:
+    assert (AUTOSCALER.file, AUTOSCALER.user) != (EBS_CSI.file, EBS_CSI.user)
+    assert len({AUTOSCALER.user, EBS_CSI.user, METRICS_SERVER_USER}) == 3
+
+
+def test_a_cluster_without_the_add_on_asks_aws_for_nothing(tmp_path: Path, roles: Roles) -> None:
+    assert handed(tmp_path, roles, role="").run() == ""
+    assert (roles.asked, written(tmp_path).exists()) == (0, False)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +114,7 @@ def test_the_file_belongs_to_the_user_that_the_manifest_names(
     ],
 )
 def test_credentials_are_renewed_at_an_age(tmp_path: Path, roles: Roles, age: float, renewed: bool) -> None:
-    task = AutoscalerCredentials(tmp_path, CLUSTER, roles)
+    task = handed(tmp_path, roles)
     task.run()
     then = time.time() - age
     os.utime(written(tmp_path), (then, then))
@@ -108,7 +123,7 @@ def test_credentials_are_renewed_at_an_age(tmp_path: Path, roles: Roles, age: fl
 
 
 def test_what_is_there_stays_while_aws_gives_nothing(tmp_path: Path, roles: Roles) -> None:
-    task = AutoscalerCredentials(tmp_path, CLUSTER, roles)
+    task = handed(tmp_path, roles)
     task.run()
     then = time.time() - RENEW_SECONDS - 1
     os.utime(written(tmp_path), (then, then))
@@ -163,7 +178,7 @@ def test_a_program_that_has_read_older_ones_is_told_to_end(
     old, strangers, other = Program(GROUPS), Program("--of-another-cluster"), Program(GROUPS, name="/scaler")
     real_processes += [old, strangers, other]
     time.sleep(0.05)
-    task = AutoscalerCredentials(tmp_path, CLUSTER, roles)
+    task = handed(tmp_path, roles)
     assert f"ended process {old.number} of the autoscaler" in task.run()
     assert old.ended_by() == signal.SIGTERM
     assert (strangers.ended_by(), other.ended_by()) == (None, None)
@@ -175,14 +190,11 @@ def test_a_program_that_has_read_older_ones_is_told_to_end(
     assert new.ended_by() is None
 
 
-def test_another_users_program_is_not_touched(
-    tmp_path: Path, roles: Roles, real_processes: list[Program], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    task = AutoscalerCredentials(tmp_path, CLUSTER, roles)
-    task.run()
+def test_another_users_program_is_not_touched(tmp_path: Path, roles: Roles, real_processes: list[Program]) -> None:
+    handed(tmp_path, roles).run()
     real_processes.append(Program(GROUPS))
     time.sleep(0.05)
     os.utime(written(tmp_path))
-    monkeypatch.setattr(autoscaler, "AUTOSCALER_UID", os.getuid() + 1)
-    assert task.run() == ""
+    another = replace(RECIPIENT, user=os.getuid() + 1)
+    assert handed(tmp_path, roles, another).run() == ""
     assert real_processes[0].ended_by() is None

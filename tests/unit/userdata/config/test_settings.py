@@ -10,10 +10,17 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from coordination.names import AccessGroup, Encryption, Setting
+from coordination.names import AccessGroup, Addon, Encryption, Setting
 from coordination.outcomes import Known, Unknown
 from rehearsal.aws.server import LocalAws
-from userdata.config.settings import ClusterSettings, InvalidSettings, PoolSettings, SettingsError, pool_settings
+from userdata.config.settings import (
+    ClusterSettings,
+    InvalidSettings,
+    PoolSettings,
+    SettingsError,
+    cluster_settings,
+    pool_settings,
+)
 from userdata.config.ssm import read_cluster, read_pool
 from userdata.kubeadm.node import Taint
 
@@ -41,6 +48,7 @@ STORED = {
     "access-table": "access",
     "tags": '{"owner": "Team Größe"}',
     "startup-taints": "ebs.csi.aws.com/agent-not-ready,",
+    "addons": '{"metrics-server":{},"ebs-csi":{"role":"arn:aws:iam::123456789012:role/holdfast/ebs-csi"}}',
 }
 POOL = {
     "labels": {"tier": "batch"},
@@ -95,6 +103,8 @@ def test_all_pages_of_the_settings_are_read(client: Any, prefix: str) -> None:
             access_table="access",
             tags={"owner": "Team Größe"},
             startup_taints=("ebs.csi.aws.com/agent-not-ready",),
+            addons=frozenset(Addon),
+            ebs_csi_role="arn:aws:iam::123456789012:role/holdfast/ebs-csi",
             listed={
                 AccessGroup.VIEW: (),
                 AccessGroup.EDIT: ("arn:aws:iam::123456789012:role/dev", "arn:aws:iam::123456789012:user/bo"),
@@ -118,6 +128,7 @@ def test_every_problem_is_told_by_its_parameter(client: Any, prefix: str) -> Non
         "pod-cidr": "100.64.0.1/16",
         "network-encryption": "ipsec",
         "tags": '{"owner": 1}',
+        "addons": '{"ebs-csi":{}}',
     }
     put(client, prefix, {name: value for name, value in {**STORED, **wrong}.items() if name != "key-arn"})
     assert read_cluster(client, prefix) == InvalidSettings(
@@ -128,8 +139,21 @@ def test_every_problem_is_told_by_its_parameter(client: Any, prefix: str) -> Non
             f"{prefix}/settings/pod-cidr is '100.64.0.1/16', allowed: a range such as 10.0.0.0/16",
             f"{prefix}/settings/network-encryption is 'ipsec', allowed: wireguard or none",
             f"""{prefix}/settings/tags is '{{"owner": 1}}', allowed: a JSON object of texts""",
+            f"""{prefix}/settings/addons is '{{"ebs-csi":{{}}}}', allowed: a JSON object by metrics-server, ebs-csi, """
+            "ebs-csi with its role",
         )
     )
+
+
+@pytest.mark.parametrize("text", ["[]", "x", '{"metrics-server": 1}', '{"ebs-csi": {"role": ""}}'])
+def test_add_ons_that_are_not_an_object_with_what_each_needs_are_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"^addons is .*, allowed: a JSON object"):
+        cluster_settings({**STORED, "addons": text})
+
+
+def test_a_cluster_has_no_add_ons_but_those_of_its_settings() -> None:
+    found = cluster_settings({**STORED, "addons": '{"metrics-server":{}, "of-a-later-release":{}}'})
+    assert (found.addons, found.ebs_csi_role) == (frozenset({Addon.METRICS_SERVER}), "")
 
 
 def test_a_later_release_may_have_more_settings(client: Any, prefix: str) -> None:
