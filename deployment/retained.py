@@ -158,6 +158,29 @@ def _key(account: Aws, name: str) -> Kept | None:
     return Kept("key", key, "$1 a month, and $1 more for each of its first two rotations", remove)
 
 
+# With --extra-create-metadata the driver says by these whose volume it is.
+_CLAIM = tuple(f"kubernetes.io/created-for/pvc/{part}" for part in ("namespace", "name"))
+
+
+def _volume(account: Aws, name: str) -> Kept | None:
+    """A volume of a pod's claim. Those of instances go with them."""
+    ec2 = account.client("ec2")
+    volume = name.partition("/")[2]
+    pages = ec2.get_paginator("describe_volumes").paginate(Filters=[{"Name": "volume-id", "Values": [volume]}])
+    found = [each for page in pages for each in page["Volumes"]]
+    if not found:
+        return None
+    tags = {each["Key"]: each["Value"] for each in found[0].get("Tags", [])}
+    claim = "/".join(tags[each] for each in _CLAIM if each in tags)
+
+    def remove() -> str:
+        ec2.delete_volume(VolumeId=volume)
+        return "deleted"
+
+    identity = f"{volume} of {claim}" if claim else volume
+    return Kept("volume", identity, "$0.08 per GB and month (gp3)", remove)
+
+
 def _log_group(account: Aws, name: str) -> Kept | None:
     logs = account.client("logs")
     group = name.removeprefix("log-group:").removesuffix(":*")
@@ -192,5 +215,6 @@ _FINDERS: dict[tuple[str, str], Callable[[Aws, str], Kept | None]] = {
     ("dynamodb", "table"): _table,
     ("s3", ""): _bucket,
     ("kms", "key"): _key,
+    ("ec2", "volume"): _volume,
     ("logs", "log-group"): _log_group,
 }

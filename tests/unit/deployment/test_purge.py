@@ -72,6 +72,33 @@ def test_the_key_is_scheduled_last_with_the_longest_window_and_the_way_back_is_a
     assert f"(until then: aws kms cancel-key-deletion --region eu-central-1 --key-id {key})" in last
 
 
+def test_volumes_of_claims_are_told_by_their_claims_and_removed_before_the_key_that_encrypts_them(
+    account: Account,
+) -> None:
+    keep(account, UUID, "ours")
+    ec2 = account.client("ec2")
+
+    def volume(**tags: str) -> str:
+        given = [{"Key": key.replace("_", "/"), "Value": value} for key, value in tags.items()]
+        specification = [{"ResourceType": "volume", "Tags": given}]
+        zone = "eu-central-1a"
+        made = ec2.create_volume(AvailabilityZone=zone, Size=8, Encrypted=True, TagSpecifications=specification)
+        return str(made["VolumeId"])
+
+    claimed = {"kubernetes.io_created-for_pvc_namespace": "shop", "kubernetes.io_created-for_pvc_name": "data"}
+    ours, plain = volume(**{retained.TAG: UUID, **claimed}), volume(**{retained.TAG: UUID})
+    theirs = volume(**{retained.TAG: OTHER})
+    told = [f"{thing.identity}, {thing.cost}" for thing in retained.survey(account, UUID).kept]
+    assert f"{ours} of shop/data, $0.08 per GB and month (gp3)" in told
+    said = run(account, UUID, confirm=UUID)
+    removed = [line.strip() for line in said if line.endswith("deleted") and "volume" in line]
+    assert removed == [f"volume      {ours} of shop/data: deleted", f"volume      {plain}: deleted"]
+    assert "key" in said[-1]
+    left = {each["VolumeId"] for each in ec2.describe_volumes()["Volumes"]}
+    assert theirs in left
+    assert not {ours, plain} & left
+
+
 def test_a_second_purge_finds_nothing(account: Account) -> None:
     keep(account, UUID, "ours")
     run(account, UUID, confirm=UUID)
