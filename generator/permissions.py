@@ -26,7 +26,6 @@ from coordination.names import (
     CLUSTER_ITEM,
     CONTROL_PLANE_ROLE,
     ROLE_TAG,
-    Addon,
     boot_item,
 )
 from generator.addon_permissions import EBS_CSI
@@ -147,8 +146,7 @@ GRANTS: tuple[Grant, ...] = (
     # Not the workers: IAM cannot tell the pools' workers apart, so each could fake or fail the update of every pool.
     Grant(Role.CONTROL_PLANE, "SignalPools", (cloudformation.SignalResource,), On.POOL_STACKS),
     # The agent hands the credentials over (docs/decisions/0019).
-    Grant(Role.CONTROL_PLANE, "AssumeAutoscalersRole", (sts.AssumeRole,), On.AUTOSCALER_ROLE),
-    Grant(Role.CONTROL_PLANE, "AssumeEbsCsisRole", (sts.AssumeRole,), On.EBS_CSI_ROLE, addon=Addon.EBS_CSI),
+    Grant(Role.CONTROL_PLANE, "AssumeRolesOfAddOns", (sts.AssumeRole,), On.ADD_ON_ROLES),
     # the cluster-autoscaler, which is somebody else's program: what its source calls for groups like these. Its README
     # lists more, for other kinds of groups and older releases (docs/autoscaler.md).
     Grant(

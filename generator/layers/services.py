@@ -140,7 +140,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
     control_plane_resources: dict[On, list[Any]] = {
         On.PARAMETERS: [Sub(f"{base}/*")],
         On.CONTROL_PLANE_LOGS: [GetAtt(logs, "Arn") for logs in (control_plane_logs, audit_logs)],
-        On.AUTOSCALER_ROLE: [inputs.autoscaler_role_arn],
+        On.ADD_ON_ROLES: [inputs.autoscaler_role_arn],
     }
     # A worker's images and its group are nobody's resource here; its grants on them stand beside its settings.
     worker_resources: dict[On, list[Any]] = {
@@ -171,7 +171,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         (Role.AUTOSCALER, inputs.autoscaler_role_name, autoscaler_resources),
     ]
     if inputs.ebs_csi_role_name is not None:
-        control_plane_resources[On.EBS_CSI_ROLE] = [inputs.ebs_csi_role_arn]
+        control_plane_resources[On.ADD_ON_ROLES].append(inputs.ebs_csi_role_arn)
         of_volumes: dict[On, list[Any]] = {On.VOLUMES: [VOLUMES], On.INSTANCES: [INSTANCES], On.ANY: ["*"]}
         attached.append((Role.EBS_CSI, inputs.ebs_csi_role_name, of_volumes))
     for role, role_name, resources in attached:

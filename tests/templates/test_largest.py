@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 from msgspec.structs import replace
 
-from generator.config.model import Access, ClusterConfig, ControlPlane, Kubernetes, Lifecycle, Partition, Pool
+from generator.config.model import Access, Addons, ClusterConfig, ControlPlane, Kubernetes, Lifecycle, Partition, Pool
 from generator.config.oidc import OidcIssuer
 from generator.config.rules.repositories import repositories_fit_into_the_policies_of_a_role
 from tests.templates.cluster import Cluster, generated
@@ -38,7 +38,13 @@ def _padded(issuer: OidcIssuer) -> OidcIssuer:
 @pytest.fixture(scope="module")
 def largest() -> Cluster:
     issuers = tuple(_padded(issuer) for issuer in _ISSUERS)
-    config = ClusterConfig(zones=6, control_plane=ControlPlane(slots=5), pools=_POOLS, access=Access(oidc=issuers))
+    config = ClusterConfig(
+        zones=6,
+        control_plane=ControlPlane(slots=5),
+        pools=_POOLS,
+        access=Access(oidc=issuers),
+        addons=Addons(metrics_server=True, ebs_csi=True),
+    )
     return generated("largest", config)
 
 
@@ -53,18 +59,24 @@ def _names(count: int, characters: int) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("partition", get_args(Partition))
 @pytest.mark.parametrize(
-    ("sessions", "repositories"),
-    [(False, _names(10, 100)), (True, _names(4, 80)), (True, _names(5, 51))],
-    ids=["without sessions", "long with sessions", "more with sessions"],
+    ("sessions", "volumes", "repositories"),
+    [
+        (False, True, _names(10, 100)),
+        (True, False, _names(4, 80)),
+        (True, False, _names(5, 51)),
+        (True, True, _names(3, 50)),
+    ],
+    ids=["without sessions", "long with sessions", "more with sessions", "with sessions and volumes"],
 )
 def test_a_roles_policies_have_room_for_the_repositories_that_are_accepted(
-    partition: Partition, sessions: bool, repositories: tuple[str, ...]
+    partition: Partition, sessions: bool, volumes: bool, repositories: tuple[str, ...]
 ) -> None:
     config = ClusterConfig(
         partition=partition,
         tags={"owner": "platform"},
         kubernetes=Kubernetes(image_repositories=repositories),
         access=Access(ssm=sessions),
+        addons=Addons(metrics_server=True, ebs_csi=volumes),
         lifecycle=Lifecycle(function_in_vpc=True),
         pools=_POOLS,
     )

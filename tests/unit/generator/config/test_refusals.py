@@ -149,6 +149,11 @@ ADDRESSES = [
     ("{access: {ssm: true}, kubernetes: {imageRepositories: [aa, bb, cc, dd, ee, ff, gg, hh, ii]}}",
      "kubernetes.imageRepositories: given 9 entries, 603 characters with 65 more for each; allowed: at most 580 with "
      "access.ssm (IAM bounds a role's policies), so one with * for several"),
+    ("{access: {ssm: true}, addons: {ebsCsi: true}, kubernetes: {imageRepositories: [aa, bb, cc, dd, ee, ff]}}",
+     "kubernetes.imageRepositories: given 6 entries, 402 characters with 65 more for each; allowed: at most 345 with "
+     "access.ssm and addons.ebsCsi (IAM bounds a role's policies), so one with * for several"),
+    ("addons: {ebsCSI: true}", "addons.ebsCSI: given an unknown key; allowed: metricsServer, ebsCsi (perhaps ebsCsi)"),
+    ("addons: {metricsServer: 1}", "addons.metricsServer: given 1; allowed: true, false"),
     ("access: {ssm: 1}", "access.ssm: given 1; allowed: true, false"),
     ("kubernetes: {serviceCidr: 172.20.0.0/25}", 'kubernetes.serviceCidr: given "172.20.0.0/25"; allowed: a range '
      "from /12 to /24 (what the API server allocates from)"),
