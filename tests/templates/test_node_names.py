@@ -18,6 +18,7 @@ VALUES = {
     "AWS::Region": "eu-central-1",
     "AWS::StackId": "arn:aws:cloudformation:eu-central-1:123456789012:stack/x/1",
     "ClusterUuid": "0b1c",
+    "EbsCsiRoleArn": "arn:aws:iam::123456789012:role/ebs-csi",
     "ParameterPrefix": "/holdfast/0b1c",
     "TableName": "cluster-table",
 }

@@ -50,7 +50,7 @@ def image(root: Path) -> Iterator[Read]:
 
 def add_ons() -> Iterator[Read]:
     for release in KNOWN.releases:
-        for name, document in addons.documents(release).items():
+        for name, document in addons.documents(KNOWN, release).items():
             yield Read(f"{name} of {release.minor}", Kind.JSON, json.dumps(document))
 
 
