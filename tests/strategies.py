@@ -86,6 +86,8 @@ def valid_documents(draw: Draw) -> Document:
         },
         "lifecycle": {"functionInVpc": draw(st.booleans())},
         "access": {"ssm": sessions, "oidc": _issuers(draw)},
+        # With both they have room for one or two.
+        "addons": {"metricsServer": draw(st.booleans()), "ebsCsi": not sessions and draw(st.booleans())},
         "controlPlane": control_plane,
         "pools": pools,
     }

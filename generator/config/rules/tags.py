@@ -6,6 +6,7 @@ import json
 import unicodedata
 from collections.abc import Iterator
 
+from coordination.names import EBS_CSI_TAG
 from generator.config.model import ClusterConfig
 from generator.config.problem import Problem, below, shown
 
@@ -24,6 +25,9 @@ _OWN = "holdfast:"
 _OWN_KEY = "Name"
 # Controllers find by these what is theirs: the cluster autoscaler its pools, others subnets and security groups.
 _KUBERNETES = ("kubernetes.io", "k8s.io")
+# By these the EBS CSI driver knows volumes for its own, and its role may change what has the first: an organisation's
+# tag is on etcd's volumes, too. The driver does not start where it is told to give one of them.
+_OF_VOLUMES = (EBS_CSI_TAG, "CSIVolumeName", "CSIVolumeSnapshotName")
 
 
 def tag_keys_are_accepted(config: ClusterConfig) -> Iterator[Problem]:
@@ -37,8 +41,22 @@ def tag_keys_are_accepted(config: ClusterConfig) -> Iterator[Problem]:
             allowed = f"keys besides {_OWN_KEY} and {_OWN}…, which Holdfast sets itself"
         elif _is_of_kubernetes(folded):
             allowed = f"keys outside {', '.join(_KUBERNETES)}, by which controllers find what is theirs"
+        elif folded in {each.casefold() for each in _OF_VOLUMES}:
+            allowed = f"keys besides {', '.join(_OF_VOLUMES)}, by which the EBS CSI driver finds what is its own"
         if allowed:
             yield Problem(path=below("tags", key), given=shown(key), allowed=allowed)
+
+
+def tags_fit_the_ebs_csi_driver(config: ClusterConfig) -> Iterator[Problem]:
+    """It counts bytes where AWS counts characters (pkg/driver/validation.go), and does not start with one too many."""
+    if not config.addons.ebs_csi:
+        return
+    for key, value in config.tags.items():
+        for text, longest in ((key, _LONGEST_KEY), (value, _LONGEST_VALUE)):
+            length = len(text.encode())
+            if len(text) <= longest < length:
+                given, allowed = f"{length} bytes in UTF-8", f"at most {longest} with addons.ebsCsi"
+                yield Problem(path=below("tags", key), given=given, allowed=allowed, rests_on=("addons.ebsCsi",))
 
 
 def tag_values_are_accepted(config: ClusterConfig) -> Iterator[Problem]:
@@ -76,4 +94,10 @@ def _is_of_kubernetes(key: str) -> bool:
     return "/" in key and any(prefix == domain or prefix.endswith(f".{domain}") for domain in _KUBERNETES)
 
 
-RULES = (tag_keys_are_accepted, tag_values_are_accepted, tags_differ_in_more_than_case, tags_fit_a_parameter)
+RULES = (
+    tag_keys_are_accepted,
+    tag_values_are_accepted,
+    tags_differ_in_more_than_case,
+    tags_fit_a_parameter,
+    tags_fit_the_ebs_csi_driver,
+)

@@ -11,6 +11,10 @@ from generator.config import ConfigError, parse
 KEYS = "1 to 128 letters, digits, spaces and _.:/=+-@"
 OWN = "keys besides Name and holdfast:…, which Holdfast sets itself"
 KUBERNETES = "keys outside kubernetes.io, k8s.io, by which controllers find what is theirs"
+VOLUMES = (
+    "keys besides ebs.csi.aws.com/cluster, CSIVolumeName, CSIVolumeSnapshotName, by which the EBS CSI driver finds "
+    "what is its own"
+)
 VALUES = "1 to 256 letters, digits, spaces and _.:/=+-@"
 REFUSED_KEYS = [
     ("", KEYS),
@@ -24,6 +28,9 @@ REFUSED_KEYS = [
     ("kubernetes.io/cluster/prod", KUBERNETES),
     ("k8s.io/cluster-autoscaler/enabled", KUBERNETES),
     ("node.k8s.io/a", KUBERNETES),
+    # On etcd's volumes it would give them to the driver's role.
+    ("ebs.csi.aws.com/cluster", VOLUMES),
+    ("csivolumename", VOLUMES),
 ]
 
 
@@ -48,6 +55,21 @@ def test_a_value_that_a_service_refuses_is_refused(value: str) -> None:
 
     assert line.startswith("tags.owner: given ")
     assert line.endswith(f"; allowed: {VALUES}")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "given"),
+    [
+        ("owner", "ö" * 129, "258 bytes in UTF-8; allowed: at most 256"),
+        ("ö" * 65, "x", "130 bytes in UTF-8; allowed: at most 128"),
+    ],
+)
+def test_a_tag_that_the_ebs_csi_driver_does_not_start_with_is_refused_where_a_cluster_has_it(
+    key: str, value: str, given: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"given {given} with addons.ebsCsi$"):
+        parse(json.dumps({"tags": {key: value}, "addons": {"ebsCsi": True}}))
+    assert parse(json.dumps({"tags": {key: value}})).tags == {key: value}
 
 
 def test_a_value_that_yaml_reads_as_a_number_is_refused_by_its_field() -> None:
