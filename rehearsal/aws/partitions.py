@@ -69,3 +69,8 @@ def by_region(region: str) -> Partition:
 def by_name(name: str) -> Partition:
     """The partition of that name; KeyError for none."""
     return {each.name: each for each in (_AWS, *_PARTITIONS)}[name]
+
+
+def endpoint_service(region: str, service: str) -> str:
+    """The name of a service's endpoints in a region, as `com.amazonaws.us-east-1.ecr.api`."""
+    return f"{by_region(region).endpoint_prefixes.get(service, 'com.amazonaws')}.{region}.{service}"

@@ -44,6 +44,7 @@ OWN_SERVICES = (
     "rehearsal.aws.autoscaling.api",
     "rehearsal.aws.resolver.api",
     "rehearsal.aws.imagebuilder.api",
+    "rehearsal.aws.ecr.api",
     "rehearsal.aws.iam.enforcement",
 )
 SCOPE = re.compile(r"Credential=([^/,\s]+)/\d+/([^/]+)/([^/]+)/aws4_request")

@@ -11,7 +11,7 @@ from rehearsal.aws.iam import caller, patterns, policy
 from rehearsal.aws.iam.caller import Caller, Endpoint
 from rehearsal.aws.iam.context import Context, Values
 from rehearsal.aws.iam.evaluation import Access, Decision, Policies, Principal, ServicePrincipal, decide
-from rehearsal.aws.iam.policy import Policy
+from rehearsal.aws.iam.policy import Choice, Policy, Statement
 from rehearsal.aws.iam.record import Record, Use
 from rehearsal.aws.iam.requests.asked import Need
 from rehearsal.aws.iam.state import LocalState
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 ASSUME_ROLE = "sts:AssumeRole"
 TRUST_POLICY = "role trust policy"
+_EVERYTHING = Policy("another account's", (Statement(allows=True, actions=Choice(("*",))),))
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,13 @@ class Judge:
             if not decision.allowed:
                 return Denial(who.principal, need, decision.reason, times)
         return None
+
+    def endpoint_lets_through(self, endpoint: Endpoint, who: Caller, need: Need) -> Decision:
+        """What an endpoint's policy says to a request of another account's, which may do there what it does. Raises
+        PolicyError and UnknownKey.
+        """
+        access = Access(who.principal, need.action, need.resource, caller.context(who, need, self._state))
+        return decide(access, Policies(identity=(_EVERYTHING,), endpoint=_endpoint_policy(endpoint)))
 
     def may_never(self, who: Caller, action: str) -> Denial | None:
         """The denial of an action that no statement of role or user allows on anything; None when one might. May raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rehearsal.aws.partitions import by_region
+from rehearsal.aws.partitions import endpoint_service
 from rehearsal.machines.network.firewall import allowed
 from rehearsal.machines.reach.view import EndpointView, View
 
@@ -40,8 +40,7 @@ def route(view: View, source: str, service: str, region: str) -> EndpointView | 
 
 def endpoint_name(service: str, region: str) -> str:
     """What the endpoint's service is called."""
-    name = _SERVICES.get(service, service)
-    return f"{by_region(region).endpoint_prefixes.get(name, 'com.amazonaws')}.{region}.{name}"
+    return endpoint_service(region, _SERVICES.get(service, service))
 
 
 def _to_interface(view: View, source: str, endpoint: EndpointView) -> str:
