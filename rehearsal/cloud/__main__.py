@@ -103,6 +103,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_node_options(image)
     image.set_defaults(run=_image)
 
+    push = commands.add_parser("push", help="put a container image into ECR, as docker push does; prints its name")
+    push.add_argument("archive", type=Path, help="a file in the OCI image layout, as skopeo writes oci-archive:FILE")
+    push.add_argument("repository", help="that exists: aws ecr create-repository makes one")
+    push.add_argument("tag", nargs="?", default="latest", help="the image's tag (default: %(default)s)")
+    push.set_defaults(run=_push)
+
     for verb in sorted(VERBS):
         command = commands.add_parser(verb, help=f"{_VERBS[verb]}; in a running local cloud")
         command.add_argument("target", help="an instance's id, or a zone's name")
@@ -205,6 +211,11 @@ def _disturb(options: argparse.Namespace) -> int:
 
 def _image(options: argparse.Namespace) -> int:
     print(runs.running().register_image(options.program, options.node_settings))
+    return 0
+
+
+def _push(options: argparse.Namespace) -> int:
+    print(runs.running().push(options.archive, options.repository, options.tag))
     return 0
 
 

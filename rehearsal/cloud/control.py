@@ -45,6 +45,9 @@ class Controlled(Protocol):
     def register_image(self, program: Path | None, settings: Mapping[str, Any] | None) -> str:
         """One more machine image, and its id. Raises Unknown."""
 
+    def push(self, archive: Path, repository: str, tag: str) -> str:
+        """Put an image into a repository of ECR, and return the name by which it is pulled. Raises Unknown."""
+
     def instances(self) -> Sequence[str]:
         """The ids of the instances that run."""
 
@@ -86,6 +89,8 @@ def route(cloud: Controlled, request: Request) -> Response:
         elif name == "register-image":
             program = asked["program"]
             answer = {"image": cloud.register_image(program and Path(program), asked["settings"])}
+        elif name == "push":
+            answer = {"image": cloud.push(Path(asked["archive"]), asked["repository"], asked["tag"])}
         elif name == "detach":
             cloud.detach(asked["target"])
             answer = {}
@@ -140,6 +145,14 @@ class Control:
         """
         asked = {"program": program and str(program.resolve()), "settings": settings}
         image: str = self._post("register-image", asked)["image"]
+        return image
+
+    def push(self, archive: Path, repository: str, tag: str) -> str:
+        """Put an image from an archive in the OCI image layout into a repository of ECR, as `docker push` does; the
+        name by which it is pulled. Raises Refused.
+        """
+        asked = {"archive": str(archive.resolve()), "repository": repository, "tag": tag}
+        image: str = self._post("push", asked)["image"]
         return image
 
     def shell(self, instance_id: str) -> list[str]:

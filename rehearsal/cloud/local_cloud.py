@@ -12,6 +12,8 @@ from botocore.exceptions import ClientError
 from werkzeug.wrappers import Request, Response
 
 from rehearsal.aws.disturbance import Disturbance
+from rehearsal.aws.ecr.api import ecr_of
+from rehearsal.aws.ecr.archive import BadArchive, read
 from rehearsal.aws.iam.enforcement import enforcement_of
 from rehearsal.aws.iam.report import denied_lines
 from rehearsal.aws.server import LocalAws
@@ -29,6 +31,7 @@ from rehearsal.machines.model import Interface
 from rehearsal.machines.network.dns import Dns
 from rehearsal.machines.network.fabric import Fabric
 from rehearsal.machines.reach import Reach
+from rehearsal.machines.registry import Registries
 
 API_VERBS = frozenset({"reboot", "start", "stop", "terminate"})
 """What EC2's API does."""
@@ -113,8 +116,13 @@ class LocalCloud:
         balancers = Balancers(self.aws, self.fabric)
         balancers.start()
         self._stops.append(balancers.stop)
+        registries = Registries(self.aws, self.fabric, self._run_dir / "registry")
+        registries.start()
+        self._stops.append(registries.stop)
         # machines
-        self.hypervisor = Hypervisor(self.aws, self.fabric, self._images.find, self.cloud_id, self._run_dir)
+        self.hypervisor = Hypervisor(
+            self.aws, self.fabric, self._images.find, self.cloud_id, self._run_dir, files=registries.trust
+        )
         self._stops.append(self.hypervisor.close)
         attach_host(self.aws, self.hypervisor)
         self.image_ids = self._images.register_made(self._program, self._node_settings)
@@ -159,6 +167,15 @@ class LocalCloud:
         try:
             return self._images.register(program or self._program, {**self._node_settings, **(settings or {})})
         except (LookupError, OSError) as error:
+            raise control.Unknown(str(error)) from error
+
+    def push(self, archive: Path, repository: str, tag: str) -> str:
+        """Put an image into a repository of ECR, from an archive in the OCI image layout; the name by which it is
+        pulled. Raises control.Unknown.
+        """
+        try:
+            return ecr_of(self.aws).push(self.aws.region, repository, tag, read(archive))
+        except (BadArchive, LookupError, OSError) as error:
             raise control.Unknown(str(error)) from error
 
     def instances(self) -> Sequence[str]:

@@ -6,8 +6,9 @@ import logging
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from rehearsal.aws.server import LocalAws
@@ -52,10 +53,13 @@ class Hypervisor:
         cloud_id: str,
         run_dir: Path,
         shutdown_seconds: float = SHUTDOWN_SECONDS,
+        files: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        """`files`, path -> text, are on the first disk of every instance, besides those of its own."""
         self._aws = aws
         self._fabric = fabric
         self._images = images
+        self._files = files
         self._site_id = cloud_id
         self._folder = run_dir / "instances"
         self._folder.mkdir(parents=True)
@@ -176,7 +180,8 @@ class Hypervisor:
 
     def _new(self, machine: Machine) -> Life:
         def files() -> dict[str, str]:
-            return plan.first_files(machine, inventory.vpc_range(self._aws, machine.interface.vpc_id))
+            own = plan.first_files(machine, inventory.vpc_range(self._aws, machine.interface.vpc_id))
+            return {**own, **self._files}
 
         supply = Supply(lambda: self._images(machine.image_id), files)
         return Life(machine, supply, self._place, lambda state: self._tell(machine.instance_id, state))

@@ -96,6 +96,14 @@ table ip {NOTES} {{
 """
 
 
+def answer_at(namespace: str, address: str, port: int) -> None:
+    """Have a router take connections to one more address, of a service of AWS; whoever listens there may answer. Raises
+    Failed.
+    """
+    namespaces.ip([f"address add {address}/32 dev lo"], namespace)
+    namespaces.nft(f"add element ip {NOTES} services {{ {address} . tcp . {port} }}", namespace)
+
+
 class Router:
     """A VPC's router namespace and the interfaces that are connected to it. Take `lock` around each change."""
 

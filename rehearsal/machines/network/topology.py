@@ -242,3 +242,10 @@ def prefix_list_cidrs(backend: Any, prefix_list_id: str) -> tuple[str, ...]:
     # The lists that AWS keeps have no version to moto; their entries are those of version 1.
     entries = found.entries.get(found.version or 1) or []
     return tuple(sorted(str(entry["Cidr"]) for entry in entries))
+
+
+def service_address(backend: Any, service: str) -> str:
+    """An address at which a service with a gateway endpoint answers: the first one of its prefix list."""
+    name = f"com.amazonaws.{backend.region_name}.{service}"
+    listed = next(each.id for each in backend.managed_prefix_lists.values() if each.prefix_list_name == name)
+    return str(ipaddress.ip_network(prefix_list_cidrs(backend, listed)[0])[1])

@@ -43,6 +43,8 @@ class Names:
     """The addresses of each balancer's name."""
     hosts: Mapping[str, str] = field(default_factory=dict)
     """The address of each interface's name, as `ip-10-0-0-5.ec2.internal`."""
+    public: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The addresses of public names: those of AWS's services that are played under their own."""
     enabled: bool = True
     """The VPC's attribute enableDnsSupport."""
     firewall: tuple[FilterRule, ...] = ()
@@ -114,6 +116,8 @@ def _step(names: Names, name: str, kind: str) -> Sequence[Row] | None:
         return _in_zone(names, zone, name, kind, CHAIN)
     if name in names.balancers:
         return _addresses(name, names.balancers[name], kind)
+    if name in names.public:
+        return _addresses(name, names.public[name], kind)
     if name in names.hosts:
         return _addresses(name, (names.hosts[name],), kind)
     for host, address in names.hosts.items():

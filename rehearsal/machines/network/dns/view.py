@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import dns.rdatatype
 
+from rehearsal.aws.ecr.api import service_host
+from rehearsal.aws.ecr.layers import bucket_host
+from rehearsal.aws.partitions import endpoint_service
+from rehearsal.aws.protocol import partition_of
 from rehearsal.aws.resolver.api import resolver_in_region
 from rehearsal.aws.resolver.model import StoredDomains, StoredGroup
 from rehearsal.aws.server import LocalAws
 from rehearsal.machines.balancer import target_health
 from rehearsal.machines.balancer.view import Nlb, read_view
 from rehearsal.machines.network.dns.firewall import Blocking, FilterRule, Verdict, domain_names
-from rehearsal.machines.network.dns.resolve import HostedZone, Names, Record
-from rehearsal.machines.network.topology import backend_of
+from rehearsal.machines.network.dns.resolve import ALIAS_TTL_SECONDS, HostedZone, Names, Record
+from rehearsal.machines.network.topology import backend_of, service_address
 
 FIRST_REGION = "us-east-1"
 """The region whose hosts have a domain without the region's name (EC2 user guide, "instance hostname types")."""
@@ -54,9 +58,10 @@ def read_vpc(aws: LocalAws, vpc_id: str) -> VpcView:
         log_groups = tuple(config.group_name for config in resolver.logs(vpc_id))
         names = Names(
             # Private hosted zones need both attributes (Route 53 developer guide).
-            zones=_zones(aws, vpc_id) if support and hostnames else (),
+            zones=(*_zones(aws, vpc_id), *_registries(backend, vpc_id)) if support and hostnames else (),
             balancers={each.dns_name.lower(): _addresses(aws, each) for each in read_view(aws).balancers},
             hosts={host_name(address, backend.region_name): address for address in addresses},
+            public={bucket_host(backend.region_name): (service_address(backend, "s3"),)},
             enabled=support,
             firewall=tuple(
                 _rule(group, rule, resolver.lists[rule["FirewallDomainListId"]])
@@ -111,6 +116,17 @@ def _zones(aws: LocalAws, vpc_id: str) -> tuple[HostedZone, ...]:
         for zone in backend.zones.values()
         if any(vpc.get("vpc_id") == vpc_id for vpc in zone.vpcs)
     )
+
+
+def _registries(backend: Any, vpc_id: str) -> Iterator[HostedZone]:
+    """What the private DNS of an endpoint of ECR's registries is: a hidden zone with a record for all of them."""
+    region = str(backend.region_name)
+    for endpoint in backend.vpc_end_points.values():
+        private = str(endpoint.private_dns_enabled).lower() == "true"
+        if private and endpoint.vpc_id == vpc_id and endpoint.service_name == endpoint_service(region, "ecr.dkr"):
+            host = service_host(region, partition_of(region))
+            addresses = sorted(str(backend.enis[each].private_ip_address) for each in endpoint.network_interface_ids)
+            yield HostedZone(host, (Record(f"*.{host}", "A", ALIAS_TTL_SECONDS, tuple(addresses)),))
 
 
 def _record(record: Any) -> Record:
