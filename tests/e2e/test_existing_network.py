@@ -12,6 +12,7 @@ import pytest
 from rehearsal.cloud.rehearse import MachineRehearsal
 from rehearsal.local.given_network import GATEWAY_SERVICES, make_gateway_endpoints
 from rehearsal.local.processes import Processes
+from tests.e2e import pulling
 from tests.e2e.harness import ROOT, ClusterHarness, created, prepared
 from tests.waiting import wait_for
 
@@ -55,6 +56,11 @@ def test_nodes_wait_until_the_owner_of_the_network_makes_gateway_endpoints(tmp_p
                 assert (last["stage"], last["outcome"]) == ("boot-row", "waiting")
             make_gateway_endpoints(ec2, vpc_id, table_id, region)
             boots(cluster, rehearsal)
+            # The registry is behind the peering, too; its layers come through the VPC's own gateway endpoint.
+            pulling.start(
+                cluster, "pulled", min(cluster.look().workers), pulling.push(cluster, tmp_path, "holdfast/app")
+            )
+            pulling.running_image(cluster, "pulled")
         finally:
             cluster.close()
 

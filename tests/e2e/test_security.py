@@ -32,7 +32,7 @@ from coordination.names import (
 )
 from rehearsal.local import stacks
 from rehearsal.local.steps import STACK
-from tests.e2e import foreign_name, shipped
+from tests.e2e import foreign_name, pulling, shipped
 from tests.e2e.asking_metadata import REFUSED, SERVED, by_group, by_pod
 from tests.e2e.harness import ClusterHarness, Seen, running
 from tests.e2e.replacing import terminate
@@ -65,6 +65,8 @@ STOLEN = {
     "client-key": KUBELET_FILE,
 }
 """kubectl's flags, and where on a worker is what it is given by them."""
+GRANTED, NOT_GRANTED = "team/app", "holdfast/app"
+"""Repositories: the one that the configuration names, and one that its default would allow."""
 FLOOD = 1000
 RESOLVED, NXDOMAIN = [0, True], [3, False]
 PLANTED_SECONDS = 1.0
@@ -123,12 +125,14 @@ class Whole:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
-    """All as on EC2, but for one worker in the place of two."""
+    """All as on EC2, but for one worker in the place of two, and images of one repository."""
     folder = tmp_path_factory.mktemp("secrets")
+    config = folder / "cluster.yaml"
+    config.write_text(f"name: holdfast\nkubernetes: {{imageRepositories: [{GRANTED}]}}\n", encoding="utf-8")
     with ExitStack() as stack:
         sampler = stack.enter_context(Sampler())
         cluster = stack.enter_context(
-            running(folder, node_settings={}, parameters={"GeneralMinSize": "1"}, program=None)
+            running(folder, node_settings={}, parameters={"GeneralMinSize": "1"}, program=None, config=config)
         )
         cluster.healthy(HEALTHY_SECONDS)
         seen = cluster.until(
@@ -209,6 +213,30 @@ def test_a_pod_gets_nothing_from_the_metadata_service_and_the_machines_own_servi
         # A credential provider is started by the kubelet, and in its group.
         assert by_group(cluster, node, "system.slice/kubelet.service") == SERVED
     assert by_group(cluster, founder, "system.slice/holdfast-agent.service") == SERVED
+
+
+def test_nodes_run_images_that_only_the_registry_has_by_their_own_role(whole: Whole) -> None:
+    image = pulling.push(whole.cluster, whole.folder, GRANTED)
+    for node in (whole.worker, whole.founder):
+        pulling.start(whole.cluster, f"pulled-{node}", node, image)
+    for node in (whole.worker, whole.founder):
+        assert pulling.running_image(whole.cluster, f"pulled-{node}").startswith(image.partition(":")[0])
+        pulling.delete(whole.cluster, f"pulled-{node}")
+    used = whole.cluster.rehearsal.control.permissions()["used"]
+    for role in ("WorkerRole", "ControlPlaneRole"):
+        actions = {each["action"] for each in used if role in each["identity"] and each["action"].startswith("ecr:")}
+        assert actions == {"ecr:GetAuthorizationToken", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
+
+
+def test_an_image_of_a_repository_that_the_configuration_does_not_name_is_refused_by_name(whole: Whole) -> None:
+    image = pulling.push(whole.cluster, whole.folder, NOT_GRANTED)
+    pulling.start(whole.cluster, "refused", whole.worker, image)
+    said = pulling.failure(whole.cluster, "refused")
+    pulling.delete(whole.cluster, "refused")
+    asked = f"ecr:BatchGetImage on resource: arn:aws:ecr:us-east-1:123456789012:repository/{NOT_GRANTED}"
+    who, _, why = said.partition(" is not authorized to perform: ")
+    assert re.search(f"User: arn:aws:sts::123456789012:assumed-role/.*WorkerRole.*/{whole.worker}$", who), said
+    assert why.startswith(f"{asked} because no identity-based policy allows the ecr:BatchGetImage action"), said
 
 
 def test_status_knows_its_node_and_reads_the_table_in_an_operators_shell(whole: Whole) -> None:
