@@ -15,7 +15,10 @@ RESTORE_BLOCKED = "RestoreBlocked"
 SNAPSHOT_TOO_OLD = "SnapshotTooOld"
 _BOOT_FAILED = "BootFailed"
 _UPGRADE_REFUSED = "UpgradeRefused"
-_BY_BOOTS = frozenset({QUORUM_LOST, RESTORE_BLOCKED, SNAPSHOT_TOO_OLD, _BOOT_FAILED, _UPGRADE_REFUSED})
+_ETCD_DISK_UNUSABLE = "EtcdDiskUnusable"
+_BY_BOOTS = frozenset(
+    {QUORUM_LOST, RESTORE_BLOCKED, SNAPSHOT_TOO_OLD, _BOOT_FAILED, _UPGRADE_REFUSED, _ETCD_DISK_UNUSABLE}
+)
 
 
 def boot_failed(slot: str) -> str:
@@ -26,6 +29,11 @@ def boot_failed(slot: str) -> str:
 def upgrade_refused(instance_id: str) -> str:
     """The name of the condition that an instance's version does not go with the cluster's."""
     return f"{_UPGRADE_REFUSED}/{instance_id}"
+
+
+def etcd_disk_unusable(instance_id: str) -> str:
+    """The name of the condition that an instance has no disk for etcd's data, or one that it must not use."""
+    return f"{_ETCD_DISK_UNUSABLE}/{instance_id}"
 
 
 def is_of_boots(name: str) -> bool:

@@ -61,6 +61,9 @@ class StatedVpc(StrEnum):
     TENANCY = "InstanceTenancy"
 
 
+ETCD_DEVICE = "/dev/sdb"
+"""The name by which a control plane's launch template attaches etcd's own volume, and by which the node finds it."""
+
 # The port of the Kubernetes API, on the balancer and on every control plane.
 API_PORT = 6443
 

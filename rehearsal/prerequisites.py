@@ -29,6 +29,10 @@ MACHINES = {
     "bash": "bash",
     "cp": "coreutils",
     "ip": "iproute2",
+    # etcd's own disk: a loop device, looked at and formatted as on EC2
+    "losetup": "mount",
+    "mkfs.xfs": "xfsprogs",
+    "wipefs": "util-linux",
     "mount": "mount",
     "nft": "nftables",
     "nsenter": "util-linux",

@@ -1,4 +1,4 @@
-"""The node program: `holdfast-node boot`, `agent`, `logs` and `status`. Everything is wired here."""
+"""The node program: `holdfast-node boot`, `agent`, `etcd-disk`, `logs` and `status`. Everything is wired here."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("boot", help="initialise or join the cluster; started by the unit holdfast-boot")
     commands.add_parser("agent", help="keep this node and its cluster healthy; started by the unit holdfast-agent")
+    commands.add_parser("etcd-disk", help="format and mount etcd's own disk; started by the unit holdfast-etcd-disk")
     commands.add_parser("logs", help="ship this node's logs; started by the unit holdfast-logs")
     status = commands.add_parser("status", help="what this node believes, on one screen")
     status.add_argument("--json", action="store_true", help="the same for programs")
@@ -46,6 +47,10 @@ def main(arguments: Sequence[str]) -> int:
             from userdata.agent.wiring import agent
 
             return agent(ROOT)
+        if chosen.command == "etcd-disk":
+            from userdata.volume.command import etcd_disk
+
+            return etcd_disk(ROOT)
         if chosen.command == "logs":
             from userdata.shipping.wiring import logs
 

@@ -20,6 +20,7 @@ from coordination.names import (
     CLUSTER_READY,
     CLUSTER_TAG,
     CONTROL_PLANE_ROLE,
+    ETCD_DEVICE,
     ROLE_TAG,
     SETTINGS,
     SLOT_TAG,
@@ -58,9 +59,6 @@ from generator.values import (
     TargetGroupArn,
     VpcId,
 )
-
-# The second device; the image's node program finds it by this name and mounts it for etcd alone.
-ETCD_DEVICE = "/dev/sdb"
 
 
 @dataclass(frozen=True)
@@ -197,7 +195,7 @@ def _launch_template(config: ClusterConfig, inputs: Inputs, slot: int) -> Launch
         security_group=inputs.security_group_id,
         volumes=[
             compute.volume(compute.ROOT_DEVICE, config.control_plane.root_volume_gib, inputs.key_arn),
-            # etcd's fsyncs must not wait behind image pulls and logs.
+            # etcd's fsyncs must not wait behind image pulls and logs. The node finds it by this name (userdata/volume).
             compute.volume(ETCD_DEVICE, config.control_plane.etcd_volume_gib, inputs.key_arn),
         ],
         user_data=user_data(facts, sessions=config.access.ssm),

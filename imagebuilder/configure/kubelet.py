@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imagebuilder.configure.tree import Entry, File, Folder
-from imagebuilder.places import METADATA_UNIT, PROGRAM_FOLDER, UNIT_FOLDER
+from imagebuilder.places import ETCD_DISK_UNIT, ETCD_FOLDER, METADATA_UNIT, PROGRAM_FOLDER, UNIT_FOLDER
 
 # kubelet.service and 10-kubeadm.conf of Kubernetes' own packages in one file. kubeadm starts and stops it by its name.
 _UNIT = f"""\
@@ -11,9 +11,11 @@ _UNIT = f"""\
 Description=kubelet: the Kubernetes node agent
 Documentation=https://kubernetes.io/docs/
 Wants=network-online.target containerd.service
-# No pod before the firewall rules that keep pods from the metadata service.
-Requires={METADATA_UNIT}
-After=network-online.target containerd.service {METADATA_UNIT}
+# No pod before the firewall rules that keep pods from the metadata service, and no etcd without its own disk.
+Requires={METADATA_UNIT} {ETCD_DISK_UNIT}
+After=network-online.target containerd.service {METADATA_UNIT} {ETCD_DISK_UNIT}
+# Where it is mounted, it is unmounted after the kubelet has stopped.
+RequiresMountsFor={ETCD_FOLDER}
 # An API that is down for hours is no reason to give up.
 StartLimitIntervalSec=0
 

@@ -8,6 +8,7 @@ from imagebuilder.configure.tree import Entry, File, Link
 from imagebuilder.places import (
     AGENT_UNIT,
     BOOT_UNIT,
+    ETCD_DISK_UNIT,
     LOGS_UNIT,
     NODE_FILE,
     NODE_PROGRAM,
@@ -48,8 +49,8 @@ SystemCallErrorNumber=EPERM
 _BOOT = f"""\
 [Unit]
 Description=Holdfast: found or join the cluster
-Wants=network-online.target containerd.service {LOGS_UNIT}
-After=network-online.target containerd.service chronyd.service
+Wants=network-online.target containerd.service {LOGS_UNIT} {ETCD_DISK_UNIT}
+After=network-online.target containerd.service chronyd.service {ETCD_DISK_UNIT}
 ConditionPathExists={NODE_FILE}
 # A cluster that cannot be joined for hours is no reason to give up.
 StartLimitIntervalSec=0

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 
 from imagebuilder import places
-from imagebuilder.configure import bridge, clock, containerd, credentials, kernel, kubelet, metadata, node, sessions
+from imagebuilder.configure import (
+    bridge,
+    clock,
+    containerd,
+    credentials,
+    etcd_disk,
+    kernel,
+    kubelet,
+    metadata,
+    node,
+    sessions,
+)
 from imagebuilder.configure.settings import Settings
 from imagebuilder.configure.tree import Entry, Folder
 
@@ -22,6 +33,7 @@ def _network(settings: Settings) -> dict[str, Entry]:
 def _node(_: Settings) -> dict[str, Entry]:
     return {
         **node.entries(),
+        **etcd_disk.entries(),
         # The node program writes join secrets here.
         places.SETTINGS_FOLDER: Folder(0o700),
         places.NODE_PROGRAM_FOLDER: Folder(),

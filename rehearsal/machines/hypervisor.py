@@ -154,6 +154,10 @@ class Hypervisor:
         """The opposite of fill_disk."""
         self._lives[instance_id].fill_disk(False)
 
+    def volume(self, instance_id: str, name: str) -> Path:
+        """The file that an instance's volume `name`, such as /dev/sdb, lies in. Written only while it is stopped."""
+        return self._lives[instance_id].volume(name)
+
     def execute(
         self, instance_id: str, argv: Sequence[str], timeout_seconds: float = 60.0
     ) -> subprocess.CompletedProcess[str]:

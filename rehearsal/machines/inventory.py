@@ -10,7 +10,7 @@ from typing import Any
 
 from rehearsal.aws.protocol import partition_of
 from rehearsal.aws.server import LocalAws
-from rehearsal.machines.model import Interface, Machine, MetadataOptions
+from rehearsal.machines.model import BlockDevice, Interface, Machine, MetadataOptions
 from rehearsal.machines.network.topology import backend_of
 
 GONE = frozenset({"terminated"})
@@ -101,6 +101,23 @@ def _machine(aws: LocalAws, region: str, instance: Any) -> Machine:
             hop_limit=int(options.http_put_response_hop_limit or 1),
             tags=options.instance_metadata_tags == "enabled",
         ),
+        volumes=_volumes(region, aws, instance),
+    )
+
+
+def _volumes(region: str, aws: LocalAws, instance: Any) -> tuple[BlockDevice, ...]:
+    """The volumes beside the root, in the order of their names."""
+    from moto.ec2.models import ec2_backends
+
+    backend = ec2_backends[aws.account_id][region]
+    image = backend.amis.get(instance.image_id)
+    # Where no device is asked for, moto calls the root so, whatever its image says.
+    roots = {image.root_device_name if image else "", "/dev/sda1"}
+    mapped = sorted((name, each.volume_id) for name, each in instance.get_block_device_mapping if name not in roots)
+    return tuple(
+        BlockDevice(name, int(backend.volumes[volume_id].size))
+        for name, volume_id in mapped
+        if volume_id in backend.volumes
     )
 
 

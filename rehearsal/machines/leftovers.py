@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rehearsal.machines import local_clouds
-from rehearsal.machines.instance import cgroups, syscalls
+from rehearsal.machines.instance import cgroups, syscalls, volumes
 from rehearsal.machines.network import namespaces
 from rehearsal.machines.network.names import cloud_prefix
 
 _NAMESPACE = re.compile(r"hf-([0-9a-f]{6})-")
+_VOLUME = re.compile(r"holdfast-([0-9a-f]{6})-[^/]*")
 _MOUNT_SOURCE = re.compile(r"holdfast-([0-9a-f]{6})")
 _GROUP = re.compile(r"[0-9a-f]{6}")
 KILL_SECONDS = 10.0
@@ -38,9 +39,11 @@ class Found:
     mounts: tuple[str, ...]
     namespaces: tuple[str, ...]
     cgroups: tuple[str, ...]
+    loops: tuple[str, ...] = ()
+    """Loop devices, as /dev/loop0."""
 
     def __bool__(self) -> bool:
-        return bool(self.pids or self.mounts or self.namespaces or self.cgroups)
+        return bool(self.pids or self.mounts or self.namespaces or self.cgroups or self.loops)
 
     def names(self) -> Iterator[str]:
         """Each thing, readable."""
@@ -48,6 +51,7 @@ class Found:
         yield from (f"mount {path}" for path in self.mounts)
         yield from (f"namespace {name}" for name in self.namespaces)
         yield from (f"cgroup {path}" for path in self.cgroups)
+        yield from (f"loop device {name} of {self.cloud_id}" for name in self.loops)
 
 
 def snapshot() -> frozenset[str]:
@@ -76,8 +80,10 @@ def clean() -> list[str]:
         if cloud_id in dead:
             _remove_files(Path(dead[cloud_id].run_dir), cloud_id)
         local_clouds.release(cloud_id)
-        counts = (len(found.pids), len(found.mounts), len(found.namespaces), len(found.cgroups))
-        lines.append(f"{cloud_id}: removed %d processes, %d mounts, %d namespaces, %d control groups" % counts)
+        lines.append(
+            f"{cloud_id}: removed {len(found.pids)} processes, {len(found.mounts)} mounts, {len(found.namespaces)} "
+            f"namespaces, {len(found.cgroups)} control groups, {len(found.loops)} loop devices"
+        )
     return lines
 
 
@@ -94,6 +100,7 @@ def remove(found: Found) -> None:
     _wait(lambda: all(_program(pid) == "" for pid in found.pids), f"processes {found.pids} do not end")
     for path in found.mounts:
         syscalls.unmount(path, syscalls.MNT_DETACH)
+    volumes.detach(found.loops)
     namespaces.remove(found.namespaces)
     if found.cgroups:
         cgroups.group_of(found.cloud_id).remove()
@@ -105,8 +112,9 @@ def _all() -> dict[str, Found]:
     names = [(match[1], name) for name in namespaces.existing("hf-") if (match := _NAMESPACE.match(name))]
     groups = {cloud_id for cloud_id in cgroups.clouds() if _GROUP.fullmatch(cloud_id)}
     inside = _processes_inside([name for _, name in names])
+    loops = [(match[1], name) for name, file in volumes.attached() if (match := _VOLUME.fullmatch(_last_part(file)))]
     found = {}
-    for cloud_id in {each for each, _ in mounts} | {each for each, _ in names} | groups:
+    for cloud_id in {each for each, _ in (*mounts, *names, *loops)} | groups:
         group = cgroups.group_of(cloud_id)
         own = tuple(name for _, name in names if name.startswith(cloud_prefix(cloud_id)))
         pids = set(group.pids()) | {pid for name in own for pid in inside[name]}
@@ -117,8 +125,13 @@ def _all() -> dict[str, Found]:
             tuple(path for each, path in reversed(mounts) if each == cloud_id),
             own,
             tuple(str(tree.path / group.name) for tree in group.trees if (tree.path / group.name).exists()),
+            tuple(name for each, name in loops if each == cloud_id),
         )
     return found
+
+
+def _last_part(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def _mounts() -> list[tuple[str, str]]:

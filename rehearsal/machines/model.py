@@ -31,6 +31,15 @@ class MetadataOptions:
 
 
 @dataclass(frozen=True)
+class BlockDevice:
+    """An EBS volume of an instance, by the name of its block device mapping."""
+
+    name: str
+    """As /dev/sdb."""
+    size_gib: int
+
+
+@dataclass(frozen=True)
 class Machine:
     """An instance as EC2 describes it."""
 
@@ -46,6 +55,8 @@ class Machine:
     instance_profile_arn: str | None
     role_arn: str | None
     metadata: MetadataOptions
+    volumes: tuple[BlockDevice, ...] = ()
+    """Those beside the root volume."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ def problems(run_dir: Path) -> list[str]:
     refusal = _refused(["unshare", *_NAMESPACES, "true"])
     if refusal:
         found.append(f"namespaces cannot be made: {refusal}")
+    found += _no_disks()
     try:
         hierarchies()
     except RuntimeError as error:
@@ -46,6 +47,16 @@ def problems(run_dir: Path) -> list[str]:
     free = shutil.disk_usage(_existing(run_dir)).free / _GIB
     if free < DISK_GIB:
         found.append(f"{free:.1f} GiB of disk are free at {run_dir}; needed: {DISK_GIB:.0f} GiB")
+    return found
+
+
+def _no_disks() -> list[str]:
+    """What is missing for etcd's own disk, which is a loop device with XFS."""
+    found = []
+    if refusal := _refused(["losetup", "--find"]):
+        found.append(f"there are no loop devices, for etcd's disks: {refusal}")
+    if "\txfs\n" not in Path("/proc/filesystems").read_text(encoding="ascii") and _refused(["modprobe", "xfs"]):
+        found.append("this kernel has no XFS, for etcd's disks: use one that has it, or load its module xfs")
     return found
 
 

@@ -35,7 +35,7 @@ LOGS = "var/log/holdfast"
 _KEY_FOLDERS = ("etc/kubernetes", "etc/holdfast", "var/lib/kubelet/pki", "var/lib/holdfast")
 _LARGEST_KEY_FILE = 1 << 16
 # Beside what an instance has written over its image: its other disks, and what it keeps in memory.
-_OTHER_FOLDERS = (*DATA_FOLDERS, "run", "tmp", "dev/shm")
+_OTHER_FOLDERS = (*DATA_FOLDERS, "var/lib/etcd", "run", "tmp", "dev/shm")
 _NOT_FILES = "run/netns"
 """Names of network namespaces, which nobody can read."""
 _KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\n[A-Za-z0-9+/=\n]+-----END [A-Z ]*PRIVATE KEY-----\n")

@@ -193,6 +193,9 @@ def test_nothing_spent_is_left_and_what_is_roots_alone_others_cannot_read(whole:
         for place, mode in (*PRIVATE.items(), *etcd):
             found = (root / place.lstrip("/")).stat().st_mode & 0o777
             assert found == mode, f"{place} of {instance_id} is {found:o}"
+        if etcd:
+            # On its own disk, and not on the root volume.
+            assert (root / "var/lib/etcd").stat().st_dev == (root / "dev/xvdb").stat().st_rdev
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from userdata.kubeadm import leftovers
 from userdata.kubeadm.cluster import Cluster
 from userdata.kubeadm.node import CONTROL_PLANE_TAINT, Node, reserved
 from userdata.kubeadm.oidc import OidcIssuer
+from userdata.volume.states import State
 
 _MIB = 1 << 20
 
@@ -50,6 +51,8 @@ class Context:
     pki: KeyStore
     stack: Stack
     system: Machine
+    volume: Callable[[], State]
+    """What has become of the disk that etcd's data is on."""
     disk: EtcdDisk
     stages: Stages
     launch_hook: LaunchHeartbeat

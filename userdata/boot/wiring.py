@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,6 +47,7 @@ from userdata.logs.cloudwatch import Mirror, stream_name
 from userdata.logs.lines import Log
 from userdata.logs.outputs import Outputs, outputs
 from userdata.pki.store import PkiStore
+from userdata.volume import states
 
 _CLOCK_LOOK_SECONDS = 2.0
 _LOOK_SECONDS = 2.0
@@ -140,6 +142,7 @@ def _control_plane(begun: _Begun) -> End:
         pki=PkiStore(ssm, about.parameters, settings.key_arn, settings.tags),
         stack=StackSignals(client("cloudformation"), settings.control_plane_stack, identity.instance_id),
         system=system,
+        volume=partial(states.read, root),
         disk=EtcdDisk(root),
         stages=begun.stages,
         launch_hook=LaunchHeartbeat(own_group.heartbeat, facts.pace.heartbeat, say),

@@ -12,7 +12,8 @@ from userdata.host import files
 DATA_FOLDER = "/var/lib/etcd"
 _MEMBER_FOLDER = f"{DATA_FOLDER}/member"
 IDENTITY_FILE = "/var/lib/holdfast/etcd-data.json"
-"""Not in etcd's own folder, which kubeadm wants to be empty."""
+"""Not in etcd's own folder, which kubeadm wants to be empty, so on the root volume. Both volumes are made and deleted
+with their instance, and a disk of another node is not mounted here (userdata.volume.decide)."""
 MARKER_FILE = "/var/lib/holdfast/member"
 
 

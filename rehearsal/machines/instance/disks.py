@@ -1,4 +1,4 @@
-"""The disks of an instance: its root and etcd's disk in memory, of limited size; images and pods' volumes on disk."""
+"""The disks of an instance: its root in memory, of limited size; images and pods' volumes on disk."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ from rehearsal.machines.instance import syscalls
 
 ROOT_BYTES = 1024**3
 """A limit, not a reservation: a control plane writes about 0.1 GiB of settings and logs outside its data folders."""
-ETCD_BYTES = 1024**3
-"""Stands for the launch template's second block device; etcd takes 0.2 GiB with its preallocated logs."""
-_LIMITS = {"disk": ROOT_BYTES, "etcd": ETCD_BYTES}
-"""The file systems in memory: folder -> size."""
+_ROOT = "disk"
 
 
 @dataclass(frozen=True)
@@ -29,41 +26,37 @@ class Disks:
     def make(self, containerd: Path, files: Mapping[str, str]) -> None:
         """Make everything anew: the image's containerd folder, and `files` (path -> text) in the root."""
         self.folder.mkdir(parents=True)
-        for name, size_bytes in _LIMITS.items():
-            (self.folder / name).mkdir()
-            syscalls.mount(self.label, str(self.folder / name), "tmpfs", data=f"size={size_bytes},mode=700")
+        (self.folder / _ROOT).mkdir()
+        syscalls.mount(self.label, str(self.folder / _ROOT), "tmpfs", data=f"size={ROOT_BYTES},mode=700")
         for name in ("upper", "work", "root"):
-            (self.folder / "disk" / name).mkdir(mode=0o755)
+            (self.folder / _ROOT / name).mkdir(mode=0o755)
         (self.folder / "kubelet").mkdir()
         copy_tree(containerd, self.folder / "containerd")
         for path, text in files.items():
-            file = self.folder / "disk" / "upper" / path
+            file = self.folder / _ROOT / "upper" / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
 
     def fill(self) -> None:
         """Leave no room: every write fails with ENOSPC until `free`."""
-        for name in _LIMITS:
-            used = shutil.disk_usage(self.folder / name).used
-            # A size of 0 would mean none at all (Documentation/filesystems/tmpfs.rst).
-            self._resize(name, max(used, os.sysconf("SC_PAGE_SIZE")))
+        used = shutil.disk_usage(self.folder / _ROOT).used
+        # A size of 0 would mean none at all (Documentation/filesystems/tmpfs.rst).
+        self._resize(max(used, os.sysconf("SC_PAGE_SIZE")))
 
     def free(self) -> None:
         """Give the room back."""
-        for name, size_bytes in _LIMITS.items():
-            self._resize(name, size_bytes)
+        self._resize(ROOT_BYTES)
 
     def remove(self) -> None:
         """Remove everything but the console's file."""
-        for name in _LIMITS:
-            if os.path.ismount(self.folder / name):
-                syscalls.unmount(str(self.folder / name), syscalls.MNT_DETACH)
+        if os.path.ismount(self.folder / _ROOT):
+            syscalls.unmount(str(self.folder / _ROOT), syscalls.MNT_DETACH)
         for child in self.folder.iterdir():
             if child.is_dir():
                 shutil.rmtree(child)
 
-    def _resize(self, name: str, size_bytes: int) -> None:
-        target = str(self.folder / name)
+    def _resize(self, size_bytes: int) -> None:
+        target = str(self.folder / _ROOT)
         syscalls.mount(self.label, target, "tmpfs", syscalls.MS_REMOUNT, f"size={size_bytes}")
 
 

@@ -29,6 +29,7 @@ from rehearsal.machines.instance.syscalls import (
     MS_REMOUNT,
     MS_SHARED,
 )
+from rehearsal.machines.instance.volumes import Node
 
 SYSTEMD = "/lib/systemd/systemd"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -121,6 +122,7 @@ def _become_systemd(boot: Boot, terminal: int) -> None:
     syscalls.mount("overlay", root, "overlay", data=boot.overlay_options())
     _mount_kernel(boot, root)
     _make_devices(root, os.ttyname(terminal))
+    _make_disks(root, boot.devices)
     for here, there in boot.folders:
         os.makedirs(f"{root}/{there}", exist_ok=True)
         syscalls.mount(here, f"{root}/{there}", flags=MS_BIND)
@@ -186,6 +188,13 @@ def _make_devices(root: str, terminal: str) -> None:
         os.symlink(target, f"{root}/dev/{name}")
     Path(f"{root}/dev/console").touch(0o600)
     syscalls.mount(terminal, f"{root}/dev/console", flags=MS_BIND)
+
+
+def _make_disks(root: str, devices: Sequence[Node]) -> None:
+    """The volumes as an instance of Xen has them: named xvd…, with the links that Amazon Linux's udev makes."""
+    for each in devices:
+        os.mknod(f"{root}/dev/{each.name}", 0o660 | stat.S_IFBLK, os.makedev(each.major, each.minor))
+        os.symlink(each.name, f"{root}/dev/sd{each.name.removeprefix('xvd')}")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from rehearsal.machines.instance.cgroups import SUPERVISORS, group_of
 from rehearsal.machines.instance.disks import Disks
 from rehearsal.machines.instance.place import Place, Supply
 from rehearsal.machines.instance.power import Ending, Running
+from rehearsal.machines.instance.volumes import Volumes
 from rehearsal.machines.model import Machine
 
 LOG = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class Life:
         self._place = place
         self._told = told
         self._disks = Disks(place.folder / machine.instance_id, f"holdfast-{place.cloud_id}")
+        self._volumes = Volumes(self._disks.folder / "volumes", self._disks.label, machine.volumes)
         self._group = group_of(place.cloud_id, machine.instance_id)
         self._lock = threading.Lock()
         self._aim = Aim.RUN
@@ -50,6 +52,10 @@ class Life:
     def console(self) -> Path:
         """The file of its console."""
         return self._disks.folder / "console.log"
+
+    def volume(self, name: str) -> Path:
+        """The file of a volume beside the root, such as /dev/sdb."""
+        return self._volumes.file(name)
 
     @property
     def reachable(self) -> bool:
@@ -112,8 +118,13 @@ class Life:
 
     def fill_disk(self, full: bool) -> None:
         """Leave no room on its disks, or give it back. ProcessLookupError when it does not run."""
-        self._require_running()
-        self._disks.fill() if full else self._disks.free()
+        root = Path(f"/proc/{self._require_running().pid}/root")
+        if full:
+            self._disks.fill()
+            self._volumes.fill(root)
+        else:
+            self._disks.free()
+            self._volumes.free(root)
 
     def command(self, argv: Sequence[str], more: Mapping[str, str] | None = None) -> list[str]:
         """The command that runs a program inside. ProcessLookupError when it does not run."""
@@ -129,6 +140,7 @@ class Life:
     def remove(self) -> None:
         """Remove the disks of an instance that rests."""
         if self._disks.folder.exists():
+            self._volumes.remove()
             self._disks.remove()
 
     def _go_on(self) -> None:
@@ -168,6 +180,7 @@ class Life:
         image = self._supply.image()
         if not self._disks.folder.exists():
             self._disks.make(image.containerd, self._supply.files())
+            self._volumes.make()
         interface = self.machine.interface
         namespace = self._place.network.attach(interface)
         try:
@@ -177,16 +190,15 @@ class Life:
             self._connect(connected)
             layers = (self._place.layers.shim, *image.layers, self._place.layers.base)
             supervisors = group_of(self._place.cloud_id, SUPERVISORS).make()
-            return self._run(
-                plan.boot(
-                    self.machine, f"/run/netns/{namespace}", self._group.make(), supervisors, layers, self._disks.folder
-                )
-            )
+            network, group, folder = f"/run/netns/{namespace}", self._group.make(), self._disks.folder
+            devices = self._volumes.attach()
+            return self._run(plan.boot(self.machine, network, group, supervisors, layers, folder, devices))
         finally:
             with self._lock:
                 self._attached = False
             self._place.network.detach(interface.interface_id)
             self._group.remove()
+            self._volumes.detach()
 
     def _run(self, boot: plan.Boot) -> Ending:
         running = Running(boot, lambda: self._connect(False))

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.machines.instance.cgroups import ROOT, Group, Hierarchy
+from rehearsal.machines.instance.volumes import Node
 from rehearsal.machines.model import Machine
 
-DATA_FOLDERS = ("var/lib/containerd", "var/lib/etcd", "var/lib/kubelet")
-"""What has a place of its own outside the root: images and state are too large for memory, and etcd has a disk."""
+DATA_FOLDERS = ("var/lib/containerd", "var/lib/kubelet")
+"""What has a place of its own outside the root: images and state are too large for memory."""
 _UNSAFE_IN_OVERLAY_OPTIONS = frozenset(":,\\")
 
 
@@ -46,6 +47,8 @@ class Boot:
     """What is bound into the root: a folder here, a path there."""
     console: str
     """The file that keeps what the instance writes to its console."""
+    devices: tuple[Node, ...] = ()
+    """The volumes beside the root."""
 
     def overlay_options(self) -> str:
         """The data of mount(2). ValueError for a path that the kernel's syntax cannot hold."""
@@ -64,6 +67,7 @@ class Boot:
         given: dict[str, Any] = json.loads(text)
         fields: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in given.items()}
         fields["cgroup_mounts"] = tuple(CgroupMount(**each) for each in fields["cgroup_mounts"])
+        fields["devices"] = tuple(Node(**each) for each in fields["devices"])
         fields["folders"] = tuple((here, there) for here, there in fields["folders"])
         return cls(**fields)
 
@@ -81,9 +85,15 @@ def cgroup_mounts(trees: tuple[Hierarchy, ...]) -> tuple[CgroupMount, ...]:
 
 
 def boot(
-    machine: Machine, network: str, group: Group, supervisors: Group, layers: tuple[Path, ...], folder: Path
+    machine: Machine,
+    network: str,
+    group: Group,
+    supervisors: Group,
+    layers: tuple[Path, ...],
+    folder: Path,
+    devices: tuple[Node, ...] = (),
 ) -> Boot:
-    """How a machine boots whose disks are below `folder`."""
+    """How a machine boots whose disks are below `folder`, and whose other volumes are `devices`."""
     return Boot(
         hostname=hostname(machine),
         network=network,
@@ -94,6 +104,7 @@ def boot(
         disk=str(folder / "disk"),
         folders=tuple((str(folder / Path(there).name), there) for there in DATA_FOLDERS),
         console=str(folder / "console.log"),
+        devices=devices,
     )
 
 

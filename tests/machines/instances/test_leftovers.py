@@ -21,12 +21,15 @@ from tests.waiting import wait_for
 
 CYCLES = int(os.environ.get("HOLDFAST_CYCLES", "12"))
 """How often an instance comes and goes in some way; 12 take half a minute."""
+DISK = {"DeviceName": "/dev/sdb", "Ebs": {"VolumeSize": 20}}
 OWNER = """
 import sys, time
 from pathlib import Path
 from tests.machines.instances.harness import InstanceHarness
 harness = InstanceHarness(sys.argv[1], Path(sys.argv[2]))
-first, second = harness.boot(), harness.boot()
+disk = {"DeviceName": "/dev/sdb", "Ebs": {"VolumeSize": 20}}
+first, second = harness.boot(BlockDeviceMappings=[disk]), harness.boot()
+harness.run(first, "mkfs.xfs -q /dev/sdb; mkdir /mnt/disk; mount /dev/sdb /mnt/disk")
 harness.hypervisor.freeze(second)
 print("up", flush=True)
 time.sleep(1000)
@@ -57,7 +60,7 @@ def test_random_ups_and_downs_leave_nothing(cloud_id: str, tmp_path: Path) -> No
         # Without processes: the firewall's programs are in the router's namespace while it follows.
         quiet = wait_for(lambda: quiet_now(cloud_id), "the firewall's programs to end")
         for _ in range(CYCLES):
-            instance_id = harness.launch()
+            instance_id = harness.launch(BlockDeviceMappings=[DISK])
             if chance.random() < 0.7:
                 harness.wait_state(instance_id, "running")
                 time.sleep(chance.random() / 2)
@@ -111,6 +114,7 @@ def test_a_crash_ends_the_instances_and_cleaning_removes_the_rest(cloud_id: str,
         assert alive.pids
         assert alive.mounts
         assert alive.namespaces
+        assert alive.loops
         # An owner that lives is left alone, and what it has is nobody's leftover.
         assert not [line for line in leftovers.clean() if line.startswith(cloud_id)]
         assert leftovers.find(cloud_id).pids
@@ -122,9 +126,11 @@ def test_a_crash_ends_the_instances_and_cleaning_removes_the_rest(cloud_id: str,
     left = leftovers.find(cloud_id)
     assert left.mounts
     assert left.namespaces
+    assert left.loops
     assert of(cloud_id)
     (line,) = [line for line in leftovers.clean() if line.startswith(cloud_id)]
     assert f"{len(left.mounts)} mounts" in line
+    assert line.endswith("1 loop devices")
     assert not leftovers.find(cloud_id)
     assert not of(cloud_id)
     assert not (tmp_path / "instances").exists()

@@ -28,6 +28,7 @@ from userdata.shipping.running import Pauses
 
 GOLDEN = Path(__file__).parent / "golden"
 PAUSE = "registry.k8s.io/pause:3.10.2"
+DISK_FIRST = ("kubelet.service", places.BOOT_UNIT)
 
 
 def _tree(root: Path) -> dict[str, str]:
@@ -109,7 +110,7 @@ def test_containerd_boot_program_and_firewall_start_with_the_machine_kubelet_and
     units = {Path(path).name for path in made if path.endswith(".service") and ".wants/" not in path}
     enabled = {Path(path).name for path in made if ".wants/" in path}
     assert enabled - {places.SESSION_AGENT_UNIT} == {"containerd.service", places.BOOT_UNIT, places.METADATA_UNIT}
-    assert units - enabled == {"kubelet.service", places.AGENT_UNIT, places.LOGS_UNIT}
+    assert units - enabled == {"kubelet.service", places.AGENT_UNIT, places.LOGS_UNIT, places.ETCD_DISK_UNIT}
 
 
 def test_the_agent_of_session_manager_starts_with_the_machine_where_user_data_wrote_its_file_only() -> None:
@@ -135,9 +136,21 @@ def test_the_agent_of_session_manager_is_one_of_ec2_and_updates_nothing() -> Non
 @pytest.mark.parametrize("name", ["containerd.service", "kubelet.service"])
 def test_what_starts_pods_starts_after_the_rules_about_instance_metadata_and_never_without_them(name: str) -> None:
     made = configure.entries(Settings(PAUSE))
-    assert said(made[f"{places.UNIT_FOLDER}/{name}"], "Requires") == {places.METADATA_UNIT}
+    assert places.METADATA_UNIT in said(made[f"{places.UNIT_FOLDER}/{name}"], "Requires")
     assert places.METADATA_UNIT in said(made[f"{places.UNIT_FOLDER}/{name}"], "After")
     assert name in said(made[f"{places.UNIT_FOLDER}/{places.METADATA_UNIT}"], "Before")
+
+
+def test_the_kubelet_never_starts_without_etcds_disk_and_the_boot_program_does_to_say_so() -> None:
+    made = {name: configure.entries(Settings(PAUSE))[f"{places.UNIT_FOLDER}/{name}"] for name in DISK_FIRST}
+    disk = configure.entries(Settings(PAUSE))[f"{places.UNIT_FOLDER}/{places.ETCD_DISK_UNIT}"]
+    assert places.ETCD_DISK_UNIT in said(made["kubelet.service"], "Requires")
+    assert places.ETCD_DISK_UNIT in said(made[places.BOOT_UNIT], "Wants") - said(made[places.BOOT_UNIT], "Requires")
+    assert set(DISK_FIRST) <= said(disk, "Before")
+    assert all(places.ETCD_DISK_UNIT in said(unit, "After") for unit in made.values())
+    # With mounts of its own the unit would mount the disk for itself alone.
+    own_mounts = ("ProtectSystem", "ProtectHome", "PrivateTmp", "PrivateDevices", "PrivateMounts", "ProtectClock")
+    assert not any(said(disk, each) for each in own_mounts)
 
 
 def said(unit: configure.Entry, key: str) -> set[str]:

@@ -11,6 +11,7 @@ import pytest
 
 from rehearsal.machines.instance import plan
 from rehearsal.machines.instance.cgroups import ROOT, Group, Hierarchy
+from rehearsal.machines.instance.volumes import Node
 from rehearsal.machines.model import Interface, Machine, MetadataOptions
 
 MACHINE = Machine(
@@ -32,7 +33,13 @@ TREES = (Hierarchy(ROOT / "memory", "cgroup", "memory"), Hierarchy(ROOT / "unifi
 def a_boot() -> plan.Boot:
     group, waiting = Group("holdfast-abc123/i-1", TREES), Group("holdfast-abc123/supervisors", TREES)
     return plan.boot(
-        MACHINE, "/run/netns/hf-abc123-1", group, waiting, (Path("/shim"), Path("/base")), Path("/run/i-1")
+        MACHINE,
+        "/run/netns/hf-abc123-1",
+        group,
+        waiting,
+        (Path("/shim"), Path("/base")),
+        Path("/run/i-1"),
+        (Node("xvdb", 7, 3),),
     )
 
 
@@ -62,7 +69,7 @@ def test_a_path_that_an_overlay_cannot_hold_is_refused(path: str) -> None:
 
 
 def test_data_folders_are_beside_the_root() -> None:
-    assert dict(a_boot().folders)["/run/i-1/etcd"] == "var/lib/etcd"
+    assert dict(a_boot().folders)["/run/i-1/kubelet"] == "var/lib/kubelet"
 
 
 @pytest.mark.parametrize(

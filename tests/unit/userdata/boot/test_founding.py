@@ -75,6 +75,7 @@ def test_each_stage_is_a_line_and_the_last_one_is_the_agents(world: World) -> No
     assert {line["outcome"] for line in lines} == {"done"}
     assert [line["stage"] for line in lines] == [
         *(
+            "etcd-disk",
             "tidy",
             "decide",
             "clean",

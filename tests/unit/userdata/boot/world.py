@@ -45,6 +45,7 @@ from userdata.logs.lines import Log, StageFailed
 from userdata.pki.issuing import new_pki
 from userdata.pki.material import Pki
 from userdata.pki.outcomes import Incomplete, Mixture, Read, Stored
+from userdata.volume.states import Mounted, State
 
 ME, OTHER = "i-me", "i-other"
 MY_ADDRESS, OTHER_ADDRESS = "10.0.0.9", "10.0.0.1"
@@ -114,6 +115,8 @@ class World:
     """This node's own row, as it was written last."""
     sleeps: int = 0
     crashed: bool = False
+    volume: State = field(default_factory=lambda: Mounted("uuid"))
+    """The state of the disk that etcd's data is on."""
     cut_off: bool = False
     """Whether no renewal reaches the table."""
     lifecycle_state: str = "Pending:Wait"
@@ -245,6 +248,7 @@ class World:
             pki=self.through(KeyStore(self)),
             stack=self.through(OwnStack(self)),
             system=Machine(self),
+            volume=lambda: self.volume,
             disk=EtcdDisk(self.root),
             stages=Stages(log, self._told, Boot(identity.arn, "boot")),
             launch_hook=LaunchHeartbeat(lambda: Done(), 3600, self.lines.append, sleep=self.sleep),
