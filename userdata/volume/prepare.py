@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import uuid
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import assert_never
 
 from coordination.names import ETCD_DEVICE
 from userdata.host.commands import Run, run
-from userdata.logs.lines import Log
+from userdata.logs.lines import Log, StageFailed
 from userdata.volume import devices, probe, states
 from userdata.volume.decide import AwaitDevice, DiskRecord, Format, Found, Mount, Ours, Refuse, decide
 from userdata.volume.devices import Attached
@@ -22,6 +23,10 @@ ATTACH_SECONDS = 120.0
 """How long a device may take to appear before that is said: EC2 attaches the volumes of a launch template before the
 machine starts, and its driver finds them within seconds."""
 _LOOK_SECONDS = 1.0
+
+
+class _Unmounted(StageFailed):
+    """The disk was not mounted."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +41,11 @@ class Preparation:
 
     def prepare(self, log: Log) -> Prepared:
         """Prepare it, and leave its state for the boot program. Raises OSError where that cannot be stored."""
-        with log.stage("etcd-disk") as told:
+        # The line of the stage says that it failed; what becomes of that the boot program decides.
+        with contextlib.suppress(_Unmounted), log.stage("etcd-disk") as told:
             state = self._prepare(told.wait)
-            told.reason = "" if isinstance(state, Mounted) else state.reason
+            if not isinstance(state, Mounted):
+                raise _Unmounted(state.reason)
         states.store(self.root, state)
         return state
 
