@@ -26,14 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--cgroup-driver", choices=drivers, default="systemd", help="of kubelet and containerd (default: %(default)s)"
     )
     parser.add_argument("--restrict-oom-score", action="store_true", help="for machines without CAP_SYS_RESOURCE")
-    parser.add_argument(
-        "--bridge-network", metavar="RANGE", help="for machines without an installed network (default: none)"
-    )
     parser.add_argument("--step", action="append", choices=STEPS, help="write this one; may be repeated (default: all)")
     options = parser.parse_args(arguments)
-    settings = Settings(
-        options.sandbox_image, options.cgroup_driver, options.restrict_oom_score, options.bridge_network
-    )
+    settings = Settings(options.sandbox_image, options.cgroup_driver, options.restrict_oom_score)
     made = entries(settings, options.step or tuple(STEPS))
     try:
         write(options.root, made)

@@ -20,6 +20,3 @@ class Settings:
     restrict_oom_score: bool = False
     """Lets containers start without the capability CAP_SYS_RESOURCE, by not lowering their oom_score_adj below
     containerd's own. False on EC2, where root has it: pods then have the scores that the kubelet chose."""
-    bridge_network: str | None = None
-    """A range for the pods of every node, such as 100.64.0.0/24, where a bridge of each node is all the network that
-    pods get. None on EC2: the network that is installed in the cluster brings its own configuration."""

@@ -5,28 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 
 from imagebuilder import places
-from imagebuilder.configure import (
-    bridge,
-    clock,
-    containerd,
-    credentials,
-    etcd_disk,
-    kernel,
-    kubelet,
-    metadata,
-    node,
-    sessions,
-)
+from imagebuilder.configure import clock, containerd, credentials, etcd_disk, kernel, kubelet, metadata, node, sessions
 from imagebuilder.configure.settings import Settings
 from imagebuilder.configure.tree import Entry, Folder
 
 
-def _network(settings: Settings) -> dict[str, Entry]:
+def _network(_: Settings) -> dict[str, Entry]:
     return {
         places.PLUGIN_FOLDER: Folder(),
-        # On EC2 with no configuration in it: the network that is installed in the cluster brings its own.
+        # With no configuration in it: the network that is installed in the cluster brings its own.
         places.NETWORK_FOLDER: Folder(),
-        **(bridge.entries(settings.bridge_network) if settings.bridge_network else {}),
     }
 
 

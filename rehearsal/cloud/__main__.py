@@ -25,6 +25,7 @@ from rehearsal.cloud.rehearse import MachineRehearsal
 from rehearsal.local.processes import Processes, StepFailed
 from rehearsal.loopback import reach_directly
 from rehearsal.machines import leftovers
+from rehearsal.machines.network.pods import PodRange
 from rehearsal.shutdown import shutdown_event
 
 
@@ -84,6 +85,13 @@ def _parser() -> argparse.ArgumentParser:
 
     serve = commands.add_parser("serve", help="run a local cloud until told to stop; says in JSON when it is ready")
     _add_node_options(serve)
+    usual = PodRange()
+    serve.add_argument(
+        "--pods", default=usual.pods, metavar="RANGE", help="range of the pods of all nodes (default: %(default)s)"
+    )
+    serve.add_argument(
+        "--tunnel-port", type=int, default=usual.port, help="UDP port of pods between nodes (default: %(default)s)"
+    )
     add_options(serve)
     serve.set_defaults(run=_serve)
 
@@ -178,6 +186,7 @@ def _serve(options: argparse.Namespace) -> int:
         port=options.port,
         log_dir=options.log_dir,
         site=site(options),
+        bridged=PodRange(options.pods, options.tunnel_port),
     )
     try:
         cloud.start()

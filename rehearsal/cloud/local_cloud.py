@@ -30,6 +30,7 @@ from rehearsal.machines.metadata import Metadata
 from rehearsal.machines.model import Interface
 from rehearsal.machines.network.dns import Dns
 from rehearsal.machines.network.fabric import Fabric
+from rehearsal.machines.network.pods import PodRange
 from rehearsal.machines.reach import Reach
 from rehearsal.machines.registry import Registries
 
@@ -78,12 +79,14 @@ class LocalCloud:
         port: int = 0,
         log_dir: Path | None = None,
         site: Site = Site(),  # noqa: B008 - it cannot change
+        bridged: PodRange | None = None,
     ) -> None:
         self.cloud_id = cloud_id
         self.aws = LocalAws(port, speed, region, log_dir, site)
         self._run_dir = run_dir
         self._node_settings = node_settings or {}
         self._program = program
+        self._bridged = bridged
         self._images = MachineImages(self.aws, run_dir)
         self.image_ids: dict[str, str] = {}
         """Kubernetes minor -> the id of its machine image, the newest first."""
@@ -121,7 +124,13 @@ class LocalCloud:
         self._stops.append(registries.stop)
         # machines
         self.hypervisor = Hypervisor(
-            self.aws, self.fabric, self._images.find, self.cloud_id, self._run_dir, files=registries.trust
+            self.aws,
+            self.fabric,
+            self._images.find,
+            self.cloud_id,
+            self._run_dir,
+            files=registries.trust,
+            bridged=self._bridged,
         )
         self._stops.append(self.hypervisor.close)
         attach_host(self.aws, self.hypervisor)

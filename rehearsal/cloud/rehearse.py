@@ -11,12 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
 from rehearsal.binaries import images
-from rehearsal.binaries.imaging.making import BRIDGE_NETWORK
 from rehearsal.cloud import client, cluster, table, unused
 from rehearsal.cloud.control import Control
 from rehearsal.cloud.operator import Operator
@@ -29,6 +27,8 @@ LOOK_SECONDS = 1.0
 """How often the table is made anew."""
 CLUSTER_SECONDS = 240.0
 """How long workers and pods may take, after the stack is complete, until all of them are ready."""
+TUNNEL_PORTS = {"wireguard": 51871, "none": 8472}
+"""The UDP port that Cilium's packets between nodes have, by how the cluster encrypts."""
 FIRST_LINES = "\x1b[{lines}F\x1b[J"
 """Moves a terminal's cursor to the first of so many lines and clears what follows (ECMA-48: CPL, ED)."""
 
@@ -71,7 +71,7 @@ class MachineRehearsal:
 
     `node_settings` go into the machines' image.json, `parameters` to the root template. Tests only: `program` stands in
     the place of the file that starts the node program, and `change` may alter the generated templates before they are
-    deployed, to see what comes of it. Raises StepFailed for a configuration whose VPC has the pods' addresses.
+    deployed, to see what comes of it. Raises ConfigRefused.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class MachineRehearsal:
         parameters: Mapping[str, str] | None = None,
         change: Change | None = None,
     ) -> None:
-        server = ["rehearsal.cloud", "serve"]
+        server: list[str] = []
         if node_settings is not None:
             settings = folder / "node-settings.json"
             settings.write_text(json.dumps(node_settings), encoding="utf-8")
@@ -97,13 +97,12 @@ class MachineRehearsal:
             config,
             folder,
             processes,
-            server=server,
+            server=lambda facts: ["rehearsal.cloud", "serve", *_bridge(facts), *server],
             stubbed=False,
             minor=minor,
             parameters=parameters,
             change=change,
         )
-        _require_room_for_pods(self.local.facts)
         self._folder = folder
         self._minor = minor
         self._live = sys.stdout.isatty()
@@ -254,11 +253,6 @@ class MachineRehearsal:
                 self.local.say(f"{row.instance_id}  {states}")
 
 
-def _require_room_for_pods(facts: Facts) -> None:
-    """Raises StepFailed where a node's own bridge would take what is sent to another node."""
-    bridge = IPv4Network(BRIDGE_NETWORK)
-    met = [cidr for cidr in facts.network.cidrs if IPv4Network(cidr).overlaps(bridge)]
-    if met:
-        raise StepFailed(
-            f"the VPC's range: given {met[0]}; allowed: a range outside {bridge}, where a rehearsal has pods"
-        )
+def _bridge(facts: Facts) -> list[str]:
+    """The pods' network: nodes let through what goes from pod to pod as they let Cilium's packets (docs/ports.md)."""
+    return ["--pods", facts.pods, "--tunnel-port", str(TUNNEL_PORTS[facts.encryption])]

@@ -21,7 +21,8 @@ from rehearsal.local.surroundings import BUCKET, Facts
 from rehearsal.loopback import reach_directly
 
 STACK = "holdfast"
-LOCAL_SERVER = ("rehearsal.aws",)
+Server = Callable[[Facts], Sequence[str]]
+"""The program that runs the local AWS for a configuration, with its options."""
 Change = Callable[[Path], None]
 """Alters the templates in a folder."""
 _PYTHON = [sys.executable, "-m"]
@@ -35,7 +36,7 @@ _SETTLE_SECONDS = 15
 class Rehearsal:
     """One cluster on one local AWS. What can go on at the same time does: two cores are enough for half a minute.
 
-    `server` is the program that runs the local AWS; with `stubbed` another program stands in for the nodes. Where the
+    `server` runs the local AWS; with `stubbed` another program stands in for the nodes. Where the
     local AWS has machines, `minor` is the Kubernetes that they boot, the newest without it, and clients of the API may
     come from the range `facts.client_cidr`. `parameters` are values for the root's parameters. `change` may alter the
     generated templates before anything is done with them.
@@ -47,7 +48,7 @@ class Rehearsal:
         folder: Path,
         processes: Processes,
         *,
-        server: Sequence[str] = LOCAL_SERVER,
+        server: Server = lambda _: ("rehearsal.aws",),
         stubbed: bool = True,
         minor: str | None = None,
         parameters: Mapping[str, str] | None = None,
@@ -96,7 +97,7 @@ class Rehearsal:
 
     def upload(self) -> None:
         """From the configuration to a running local AWS that holds templates and function. Raises StepFailed."""
-        server = [*_PYTHON, *self._server, "--stop-with-stdin", "--log-dir", str(self._logs)]
+        server = [*_PYTHON, *self._server(self.facts), "--stop-with-stdin", "--log-dir", str(self._logs)]
         starting = self._processes.start("aws", [*server, "--region", self.facts.region])
         self._linting = self._generate()
         ready = self._processes.ready(starting, "aws")

@@ -47,6 +47,10 @@ class Facts:
     slots: int
     network: Wanted
     """What a given one is to be."""
+    pods: str
+    """The range of all pods."""
+    encryption: str
+    """Of what pods of different nodes send each other: `wireguard` or `none`."""
 
     @property
     def region(self) -> str:
@@ -90,6 +94,8 @@ def facts(config: Path) -> Facts:
             gateway_endpoints=network["gatewayEndpoints"] == "given",
             private_zone=network["privateZone"] == "given",
         ),
+        pods=inside["podCidr"],
+        encryption=network["encryption"],
     )
 
 

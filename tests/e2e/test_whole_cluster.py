@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 import pytest
 
 from coordination.record import Phase
+from tests.e2e import lent_pods
 from tests.e2e.harness import ClusterHarness, Json, Seen, running
 from tests.e2e.replacing import replaced, terminate
 from userdata.addons.places import NAMESPACE, RECORD
@@ -43,6 +44,18 @@ def test_of_three_that_start_at_once_one_founds_and_two_join_one_after_the_other
     assert founded == [whole.record.owner]
     first, second = sorted(leased(logs[name]) for name in joiners)
     assert first[1] <= second[0], f"two joined at the same time: {first}, {second}"
+
+
+def test_pods_of_different_nodes_reach_each_other_and_names_are_resolved_on_a_worker(cluster: ClusterHarness) -> None:
+    whole = cluster.healthy(HEALTHY_SECONDS)
+    ready(cluster, whole)
+    (worker,), control_plane = whole.workers, min(whole.control_planes)
+    serving = (lent_pods.PYTHON, "-m", "http.server", "8080")
+    with lent_pods.running(cluster, control_plane, "serving", serving) as address:
+        asking = f"import urllib.request as u; u.urlopen('http://{address}:8080', timeout=20)"
+        assert lent_pods.code_of(cluster, worker, "asking", (lent_pods.PYTHON, "-c", asking)) == 0
+    resolving = "import socket; socket.getaddrinfo('kubernetes.default.svc.cluster.local', 443)"
+    assert lent_pods.code_of(cluster, worker, "resolving", (lent_pods.PYTHON, "-c", resolving)) == 0
 
 
 def test_without_admin_conf_on_any_node_others_join_and_add_ons_are_installed_and_nobody_misses_it(

@@ -21,8 +21,6 @@ from rehearsal.binaries.imaging.order import tasks
 
 PYTHON = "/usr/bin/python3"
 """Of this computer, and so of its machines."""
-BRIDGE_NETWORK = "100.64.0.0/24"
-"""Within the default range of pods; the bridges of different nodes are not connected."""
 
 LAYER = (
     "sources",
@@ -74,9 +72,9 @@ def machine(found: Artefacts | None) -> Machine:
     """How a rehearsal's machines differ from those of EC2; what differs is here and nowhere else.
 
     Their cgroups are parts of this computer's tree, in which their systemd makes none for others, and root may lack
-    CAP_SYS_RESOURCE. Cilium is not among what is built here, so that pods get a bridge, and Services kube-proxy.
+    CAP_SYS_RESOURCE.
     """
-    configuration = ("--cgroup-driver=cgroupfs", "--restrict-oom-score", f"--bridge-network={BRIDGE_NETWORK}")
+    configuration = ("--cgroup-driver=cgroupfs", "--restrict-oom-score")
     return Machine(
         # Of this checkout, behind a path that is the same in all.
         python=f"{_IN}/python",

@@ -168,6 +168,8 @@ class Life:
                 self._resting = step is Aim.STOP
         if step is Aim.TERMINATE:
             self.remove()
+            if self._place.bridges is not None:
+                self._place.bridges.forget(self.machine.interface.interface_id)
             self._resting = True
         self._told("stopped" if step is Aim.STOP else "terminated")
 
@@ -183,7 +185,10 @@ class Life:
             self._volumes.make()
         interface = self.machine.interface
         namespace = self._place.network.attach(interface)
+        bridges = self._place.bridges
         try:
+            if bridges is not None:
+                bridges.join(interface, namespace)
             with self._lock:
                 self._attached, connected = True, not self._isolated
             # Also after a loss of power, which cut it.
@@ -196,6 +201,8 @@ class Life:
         finally:
             with self._lock:
                 self._attached = False
+            if bridges is not None:
+                bridges.leave(interface.interface_id)
             self._place.network.detach(interface.interface_id)
             self._group.remove()
             self._volumes.detach()

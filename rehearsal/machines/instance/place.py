@@ -9,6 +9,7 @@ from typing import Protocol
 
 from rehearsal.machines.instance.shim import Layers
 from rehearsal.machines.model import Image, Interface
+from rehearsal.machines.network.pods import PodBridges
 
 
 class Network(Protocol):
@@ -36,6 +37,8 @@ class Place:
     layers: Layers
     network: Network
     shutdown_seconds: float
+    bridges: PodBridges | None
+    """None where an add-on brings the pods' network."""
 
 
 @dataclass(frozen=True)

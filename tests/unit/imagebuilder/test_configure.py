@@ -73,20 +73,6 @@ def test_a_rehearsal_differs_in_the_options_of_its_shim_only(tmp_path: Path) -> 
     assert [path for path in on_ec2 if on_ec2[path] != here[path]] == ["/etc/containerd/config.toml"]
 
 
-def test_a_bridge_is_one_file_more_that_gives_pods_addresses_of_its_range() -> None:
-    without, having = (
-        configure.entries(Settings(PAUSE)),
-        configure.entries(Settings(PAUSE, bridge_network="10.9.0.0/24")),
-    )
-    (path,) = having.keys() - without.keys()
-    entry = having[path]
-    assert path.startswith(f"{places.NETWORK_FOLDER}/")
-    assert isinstance(entry, configure.File)
-    plugins = json.loads(entry.text)["plugins"]
-    assert plugins[0]["ipam"]["ranges"] == [[{"subnet": "10.9.0.0/24"}]]
-    assert {plugin["type"] for plugin in plugins} | {plugins[0]["ipam"]["type"], "loopback"} == set(places.PLUGINS)
-
-
 @pytest.mark.parametrize(
     ("settings", "systemd", "restricted"),
     [(Settings(PAUSE), True, False), (Settings(PAUSE, "cgroupfs", True), False, True)],
