@@ -230,18 +230,20 @@ local: $(CHECK) ## Deploy CONFIG to an AWS that runs on this machine, then delet
 
 ##@ Local cloud: the local AWS with instances that boot (needs root: docs/rehearsal.md)
 ##= MINOR=1.36 ## Kubernetes minor that boots (the newest)
+##= NETWORK=cilium ## Network of pods: bridge, or the Cilium that images have (bridge)
 ##= SCENARIO=NAME ## Play a scenario: replace, replace-random, update, or a file
 ##= NEWEST=1 ## Build the newest Kubernetes minor only
 ##= I=INSTANCE ## Instance that gets a shell
 
 cloud = @$(check_python) -m rehearsal.cloud
+network = $(if $(NETWORK),--network $(call quoted,$(NETWORK)))
 # A file, or the name of one of rehearsal/scenarios/*.yaml; random steps TIMES= times, drawn with SEED=.
 scenario = @$(check_python) -m rehearsal.scenarios $(call quoted,$(SCENARIO)) --config $(call quoted,$(CONFIG)) \
 	$(if $(TIMES),--times $(call quoted,$(TIMES))) $(if $(SEED),--seed $(call quoted,$(SEED))) $(if $(JSON),--json)
 
 .PHONY: rehearsal-binaries
 rehearsal-binaries: $(CHECK) ## Build Kubernetes and its parts from Go modules into the cache
-	@$(check_python) -m rehearsal.binaries $(if $(NEWEST),--newest) $(if $(JSON),--json)
+	@$(check_python) -m rehearsal.binaries $(if $(NEWEST),--newest) $(network) $(if $(JSON),--json)
 
 .PHONY: rehearsal-lock
 rehearsal-lock: $(CHECK) ## Re-pin the Go modules of imagebuilder/versions.json (go.mod, go.sum)
@@ -249,7 +251,7 @@ rehearsal-lock: $(CHECK) ## Re-pin the Go modules of imagebuilder/versions.json 
 
 .PHONY: rehearse
 rehearse: $(CHECK) ## Deploy CONFIG where instances really boot, look at the cluster, delete it
-	$(if $(SCENARIO),$(scenario),$(cloud) rehearse $(call quoted,$(CONFIG))) $(if $(KEEP),--keep) $(if $(MINOR),--minor $(call quoted,$(MINOR)))
+	$(if $(SCENARIO),$(scenario),$(cloud) rehearse $(call quoted,$(CONFIG))) $(if $(KEEP),--keep) $(if $(MINOR),--minor $(call quoted,$(MINOR))) $(network)
 
 .PHONY: rehearse-shell
 rehearse-shell: $(CHECK) ## Open a shell inside instance I= of a running rehearsal
@@ -263,7 +265,7 @@ rehearsal-clean: $(CHECK) ## Remove what rehearsals that were killed left behind
 
 # By what is tested.
 e2e_suites := founding joining replacing replacing-faults updates updates-five deleting scenarios cluster lifetimes \
-	security access existing-network machines
+	security access existing-network cilium machines
 e2e = @$(check_python) -m pytest --durations=20 --slowest-files=20 $(ARGS)
 
 .PHONY: e2e
@@ -321,6 +323,11 @@ e2e-access: $(CHECK) ## People ask for certificates, look at the cluster from ou
 .PHONY: e2e-existing-network
 e2e-existing-network: $(CHECK) ## A given network: central endpoints behind a peering, with and without gateway endpoints
 	$(e2e) tests/e2e/test_existing_network.py
+
+.PHONY: e2e-cilium
+e2e-cilium: $(CHECK) ## Real Cilium: what its network carries and refuses while agents restart and a control plane is replaced
+	@$(check_python) -m rehearsal.binaries --newest --network cilium
+	$(e2e) tests/e2e/test_cilium.py
 
 .PHONY: e2e-machines
 e2e-machines: $(CHECK) ## Networks, balancers, instances and kubeadm, and 20 random up/kill/down cycles

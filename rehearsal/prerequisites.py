@@ -42,6 +42,21 @@ MACHINES = {
     "/usr/bin/python3": "python3",
 }
 """What machines and their networks run with."""
+CILIUM = {
+    # The agent compiles its BPF programs, and has iptables and ipset set up the node.
+    "clang-19": "clang-19",
+    "ip": "iproute2",
+    "ipset": "ipset",
+    "modprobe": "kmod",
+    # scripts of its pod
+    "bash": "bash",
+    "dash": "dash",
+    "find": "findutils",
+    "grep": "grep",
+    "nsenter": "util-linux",
+    **dict.fromkeys(("cat", "cp", "mkdir", "mv", "rm", "basename"), "coreutils"),
+}
+"""What the container image of Cilium's agent borrows, where a rehearsal's network is Cilium."""
 
 
 def missing(has: Callable[[str], object] = lambda program: shutil.which(program, path=SYSTEM_PATH)) -> list[str]:

@@ -16,6 +16,8 @@ from rehearsal.binaries.failures import BuildFailed, Missing
 from rehearsal.binaries.lock import lock
 from rehearsal.binaries.store import Store, cache_folder, to_stderr
 from rehearsal.binaries.units import HERE, all_units
+from rehearsal.machines.model import PodNetwork
+from rehearsal.machines.options import add_network
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--minor", action="append", metavar="1.37", help="only this Kubernetes minor; may be repeated (default: all)"
     )
     parser.add_argument("--newest", action="store_true", help="only the newest Kubernetes minor")
+    add_network(parser)
     parser.add_argument("--json", action="store_true", help="print where the images are, as JSON")
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--verify", action="store_true", help="read every file of the cache, and say which is damaged")
@@ -46,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _lock()
         known = versions.read()
         releases = [known.release(minor) for minor in options.minor or [each.minor for each in known.releases]]
-        return _make([known.newest] if options.newest else releases, as_json=options.json)
+        return _make([known.newest] if options.newest else releases, options.network, as_json=options.json)
     except (BuildFailed, VersionsError, OSError) as failed:
         print(failed, file=sys.stderr)
         return 1
@@ -58,10 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _make(releases: Sequence[Release], *, as_json: bool) -> int:
+def _make(releases: Sequence[Release], network: PodNetwork, *, as_json: bool) -> int:
     started = time.monotonic()
     making = images.maker()
-    made = [(release.minor, making.image(release)) for release in releases]
+    made = [(release.minor, making.image(release, network)) for release in releases]
     seconds = round(time.monotonic() - started, 2)
     if as_json:
         listed = [

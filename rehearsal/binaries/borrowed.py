@@ -5,6 +5,7 @@ iptables goes into the image of kube-proxy, with every library that it and its m
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -49,9 +50,8 @@ class Borrowed:
     def _iptables_files(self) -> Mapping[str, Path]:
         files = {f"/usr/sbin/{name}": self.iptables for name in _IPTABLES_NAMES}
         # The matches need libraries that the program itself does not: without libm there is no `statistic`.
-        for path in (*self.matches, *_libraries(self.iptables, *self.matches)):
-            files[str(path)] = path
-        return files
+        files |= {str(path): path for path in self.matches}
+        return files | libraries(self.iptables, *self.matches)
 
 
 def find() -> Borrowed:
@@ -69,10 +69,15 @@ def _program(name: str, package: str) -> Path:
     return Path(found).resolve()
 
 
-def _libraries(*files: Path) -> list[Path]:
-    """The shared libraries that files load, and the loader itself, as ldd lists them."""
+def libraries(*files: Path) -> dict[str, Path]:
+    """The shared libraries that files load, and the loader itself: where a loader without a cache finds them -> here.
+
+    BuildFailed.
+    """
     done = subprocess.run(["ldd", *map(str, files)], capture_output=True, text=True, check=False)
     if done.returncode:
         raise BuildFailed(f"ldd: {done.stderr.strip()}")
     found = re.findall(r"^\t(?:\S+ => )?(/\S+) \(0x", done.stdout, re.MULTILINE)
-    return [Path(path) for path in dict.fromkeys(found)]
+    # A library that a program finds beside itself stands where libc does, in a folder that is searched without a cache.
+    usual = Path(next(path for path in found if "/libc.so." in path)).parent
+    return {str(usual / Path(path).name) if "/../" in path else path: Path(os.path.normpath(path)) for path in found}

@@ -28,6 +28,7 @@ class Builder:
             self.go.identity(),
             *(f"{program}={package}" for program, package in sorted(unit.commands.items())),
             *(f"{name}={value}" for name, value in sorted(unit.linked.items())),
+            *(f"tag {each}" for each in unit.tags),
             *(part for path in sources(unit) for part in (path.name, path.read_bytes())),
         )
 
@@ -39,7 +40,7 @@ class Builder:
         for number, (program, package) in enumerate(unit.commands.items(), start=1):
             self.report(f"building {program} ({number} of {len(unit.commands)} of {unit.name})")
             started = time.monotonic()
-            self.go.build(unit.folder, package, unit.linked, folder / program)
+            self.go.build(unit.folder, package, unit.linked, folder / program, unit.tags)
             # The largest of all processes so far: Go's own compilers and linkers are our descendants.
             largest_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
             size_mb = (folder / program).stat().st_size / 1e6
@@ -49,7 +50,7 @@ class Builder:
 
 def sources(unit: Unit) -> list[Path]:
     """The files that a unit is built of: what pins its modules, and programs of our own."""
-    return sorted(path for path in unit.folder.iterdir() if path.name in ("go.mod", "go.sum") or path.suffix == ".go")
+    return sorted(path for path in unit.folder.rglob("*") if path.name in ("go.mod", "go.sum") or path.suffix == ".go")
 
 
 def builder(units: Sequence[Unit], store: Store, report: Report) -> Builder:

@@ -37,13 +37,22 @@ class Go:
         """What of the toolchain decides what it builds."""
         return " ".join([self.version, self.architecture, *_FLAGS, _STRIPPED, "CGO_ENABLED=0"])
 
-    def build(self, folder: Path, package: str, linked: Mapping[str, str], target: Path) -> None:
+    def build(
+        self, folder: Path, package: str, linked: Mapping[str, str], target: Path, tags: Sequence[str] = ()
+    ) -> None:
         """Build one command of the module in `folder` to the file `target`. BuildFailed with what Go said last.
 
         go.sum is enforced: a module whose content is not the pinned one, or that is not pinned, fails the build.
         """
         flags = " ".join([_STRIPPED, *(f"-X {name}={value}" for name, value in sorted(linked.items()))])
-        self.run(["build", "-p", str(_parallel()), "-ldflags", flags, "-o", str(target), package], folder, *_FLAGS)
+        tagged = ["-tags", ",".join(tags)] if tags else []
+        build = ["build", "-p", str(_parallel()), *tagged, "-ldflags", flags, "-o", str(target), package]
+        self.run(build, folder, *_FLAGS)
+
+    def module(self, folder: Path, name: str) -> Path:
+        """The folder of a module's files, fetched if need be and of the content that go.sum says. BuildFailed."""
+        self.run(["mod", "download", name], folder, *_FLAGS)
+        return Path(self.run(["list", "-m", "-f", "{{.Dir}}", name], folder, *_FLAGS).strip())
 
     def run(self, arguments: Sequence[str], folder: Path, *flags: str) -> str:
         """Run a command of Go's in a folder, and return what it printed. BuildFailed with what it said last."""

@@ -11,7 +11,7 @@ from rehearsal.binaries import borrowed, build
 from rehearsal.binaries.image import ImageMaker
 from rehearsal.binaries.store import Report, Store, cache_folder, to_stderr
 from rehearsal.binaries.units import all_units
-from rehearsal.machines.model import Image
+from rehearsal.machines.model import Image, PodNetwork
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ def maker(report: Report = to_stderr) -> ImageMaker:
     return ImageMaker(build.builder(all_units(known), store, report), known, borrowed.find())
 
 
-def made_image(minor: str, report: Report = to_stderr) -> Image | None:
+def made_image(minor: str, network: PodNetwork = PodNetwork.BRIDGE, report: Report = to_stderr) -> Image | None:
     """The image of a minor if it is made already; None when it would take minutes. Raises as `image_for`."""
     making = maker(report)
-    return making.made(making.versions.release(minor))
+    return making.made(making.versions.release(minor), network)
 
 
 def node_layer(minor: str, image: Image, report: Report = to_stderr) -> Path:
@@ -57,11 +57,12 @@ def node_layer(minor: str, image: Image, report: Report = to_stderr) -> Path:
     return making.node(making.versions.release(minor), image)
 
 
-def image_for(minor: str, report: Report = to_stderr) -> Image:
-    """The image of a Kubernetes minor, made if need be: minutes the first time, then a tenth of a second.
+def image_for(minor: str, network: PodNetwork = PodNetwork.BRIDGE, report: Report = to_stderr) -> Image:
+    """The image of a Kubernetes minor with a network of pods, made if need be: minutes the first time, then a tenth of
+    a second.
 
     Raises Missing when this computer lacks something, BuildFailed when a tool failed, VersionsError when no image of
     this minor is made, OSError.
     """
     making = maker(report)
-    return making.image(making.versions.release(minor))
+    return making.image(making.versions.release(minor), network)

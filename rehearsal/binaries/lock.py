@@ -42,6 +42,7 @@ def module_file(unit: Unit, upstream: str) -> str:
         *(f"tool {package}" for package in unit.commands.values()),
         *(f"require {module} {version}" for module, version in unit.requires.items()),
     ]
+    lines += [f"replace {module} => {other}" for module, other in unit.replaced.items()]
     published = "v0" + next(iter(unit.requires.values())).removeprefix("v1")
     lines += [f"replace {library} => {library} {published}" for library in _STAGING.findall(upstream)]
     return "\n".join(lines) + "\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from imagebuilder.versions import Release, Versions
@@ -15,6 +15,7 @@ _CONTAINERD = "github.com/containerd/containerd/v2"
 _CNI = "github.com/containernetworking/plugins"
 _COREDNS = "github.com/coredns/coredns"
 _CLOUD_PROVIDER = "k8s.io/cloud-provider-aws"
+_CILIUM = "github.com/cilium/cilium"
 _KUBERNETES_COMMANDS = (
     "kubeadm",
     "kubelet",
@@ -43,6 +44,10 @@ class Unit:
     """Variables that the linker sets: `package.name` -> value."""
     disk_gib: float
     """What a first build writes, Go's own caches included; measured with Go 1.26, rounded up."""
+    tags: tuple[str, ...] = ()
+    """Go's build tags, for all commands."""
+    replaced: Mapping[str, str] = field(default_factory=dict)
+    """Modules that others stand in for: as go.mod says it, a module with its version or a folder of this unit."""
 
 
 def units(versions: Versions, release: Release) -> tuple[Unit, ...]:
@@ -50,10 +55,41 @@ def units(versions: Versions, release: Release) -> tuple[Unit, ...]:
     return (_kubernetes(release), _etcd(release), _credential_provider(release), *_runtime(versions))
 
 
+def cilium(versions: Versions) -> Unit:
+    """What machines run in addition whose network is Cilium.
+
+    Two modules that its go.mod names by a commit, or by a version, proxies of Go modules do not have: gobgp, of which
+    the release after that commit stands in, and one of which Cilium takes a single constant. So BGP and services of
+    several clusters, which no cluster of ours uses, are not those of Cilium's release.
+    """
+    return Unit(
+        name="cilium",
+        folder=_module("cilium"),
+        requires={_CILIUM: versions.cilium},
+        commands={
+            "cilium-agent": f"{_CILIUM}/daemon",
+            "cilium-operator-generic": f"{_CILIUM}/operator",
+            "cilium-cni": f"{_CILIUM}/plugins/cilium-cni",
+            "cilium-dbg": f"{_CILIUM}/cilium-dbg",
+            "cilium-health-responder": f"{_CILIUM}/cilium-health/responder",
+            "cilium-mount": f"{_CILIUM}/tools/mount",
+            "cilium-sysctlfix": f"{_CILIUM}/tools/sysctlfix",
+        },
+        linked={f"{_CILIUM}/pkg/version.ciliumVersion": versions.cilium.removeprefix("v")},
+        disk_gib=5,
+        # As its Makefile has them; the second one makes the operator the one called generic.
+        tags=("osusergo", "ipam_provider_operator"),
+        replaced={
+            "github.com/osrg/gobgp/v4": "github.com/osrg/gobgp/v4 v4.8.0",
+            "sigs.k8s.io/mcs-api/controllers": "./controllers",
+        },
+    )
+
+
 def all_units(versions: Versions) -> tuple[Unit, ...]:
-    """The units of every release, each once."""
+    """The units of every release, each once, and Cilium."""
     found = {unit.name: unit for release in versions.releases for unit in units(versions, release)}
-    return tuple(found.values())
+    return (*found.values(), cilium(versions))
 
 
 def _module(name: str) -> Path:

@@ -26,6 +26,7 @@ from rehearsal.local.processes import Processes, StepFailed
 from rehearsal.loopback import reach_directly
 from rehearsal.machines import leftovers
 from rehearsal.machines.network.pods import PodRange
+from rehearsal.machines.options import add_network
 from rehearsal.shutdown import shutdown_event
 
 
@@ -79,12 +80,14 @@ def _parser() -> argparse.ArgumentParser:
     example = Path("examples/default.yaml")
     rehearse.add_argument("config", nargs="?", type=Path, default=example, help="configuration (default: %(default)s)")
     _add_node_options(rehearse)
+    add_network(rehearse)
     rehearse.add_argument("--minor", metavar="1.37", help="the Kubernetes minor to boot (default: the newest)")
     rehearse.add_argument("--keep", action="store_true", help="leave it running until Ctrl-C")
     rehearse.set_defaults(run=_rehearse)
 
     serve = commands.add_parser("serve", help="run a local cloud until told to stop; says in JSON when it is ready")
     _add_node_options(serve)
+    add_network(serve)
     usual = PodRange()
     serve.add_argument(
         "--pods", default=usual.pods, metavar="RANGE", help="range of the pods of all nodes (default: %(default)s)"
@@ -153,6 +156,7 @@ def _rehearse(options: argparse.Namespace) -> int:
             node_settings=options.node_settings,
             program=options.program,
             minor=options.minor,
+            network=options.network,
         )
         rehearsal.deploy()
         rehearsal.check_cluster()
@@ -166,7 +170,7 @@ def _rehearse(options: argparse.Namespace) -> int:
             rehearsal.local.delete()
             rehearsal.check_permissions()
 
-    return folders.rehearse(options.config, options.minor, act)
+    return folders.rehearse(options.config, options.minor, options.network, act)
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -186,7 +190,8 @@ def _serve(options: argparse.Namespace) -> int:
         port=options.port,
         log_dir=options.log_dir,
         site=site(options),
-        bridged=PodRange(options.pods, options.tunnel_port),
+        pods=PodRange(options.pods, options.tunnel_port),
+        network=options.network,
     )
     try:
         cloud.start()

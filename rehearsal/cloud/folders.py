@@ -16,6 +16,7 @@ from rehearsal.cloud import runs
 from rehearsal.local import surroundings
 from rehearsal.local.processes import Processes, StepFailed
 from rehearsal.machines import leftovers, needs
+from rehearsal.machines.model import PodNetwork
 
 WORK = Path(".cache/rehearsal")
 
@@ -27,7 +28,7 @@ def keep_running() -> None:
         signal.pause()
 
 
-def rehearse(config: Path, minor: str | None, act: Callable[[Path, Processes], None]) -> int:
+def rehearse(config: Path, minor: str | None, network: PodNetwork, act: Callable[[Path, Processes], None]) -> int:
     """Have `act` rehearse a configuration in a folder, which stays when it fails: 0, 2 when the configuration is
     refused or this computer cannot do it, 130 after Ctrl-C.
 
@@ -44,7 +45,7 @@ def rehearse(config: Path, minor: str | None, act: Callable[[Path, Processes], N
         return 2
     leftovers.clean()
     # Here, where its progress is seen; the local cloud finds it made.
-    images.image_for(minor or images.names()[0].minor)
+    images.image_for(minor or images.names()[0].minor, network)
     before = leftovers.snapshot()
     WORK.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{config.stem}-", dir=WORK)).resolve()

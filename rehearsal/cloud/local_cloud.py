@@ -27,7 +27,7 @@ from rehearsal.machines.balancer import Balancers
 from rehearsal.machines.hypervisor import Hypervisor
 from rehearsal.machines.inside import Inside
 from rehearsal.machines.metadata import Metadata
-from rehearsal.machines.model import Interface
+from rehearsal.machines.model import Interface, PodNetwork
 from rehearsal.machines.network.dns import Dns
 from rehearsal.machines.network.fabric import Fabric
 from rehearsal.machines.network.pods import PodRange
@@ -63,8 +63,8 @@ VERBS = API_VERBS | FAULTS
 class LocalCloud:
     """The parts of one local cloud. Its machine images are those that are made already, the newest Kubernetes first.
 
-    They carry this checkout's node program. `node_settings` go into their image.json, and `program` stands in the place
-    of the file that starts the program.
+    They carry this checkout's node program, and the `network` of pods. `node_settings` go into their image.json, and
+    `program` stands in the place of the file that starts the program. `pods` is for a network of bridges.
     """
 
     def __init__(
@@ -79,15 +79,16 @@ class LocalCloud:
         port: int = 0,
         log_dir: Path | None = None,
         site: Site = Site(),  # noqa: B008 - it cannot change
-        bridged: PodRange | None = None,
+        pods: PodRange = PodRange(),  # noqa: B008 - it cannot change
+        network: PodNetwork = PodNetwork.BRIDGE,
     ) -> None:
         self.cloud_id = cloud_id
         self.aws = LocalAws(port, speed, region, log_dir, site)
         self._run_dir = run_dir
         self._node_settings = node_settings or {}
         self._program = program
-        self._bridged = bridged
-        self._images = MachineImages(self.aws, run_dir)
+        self._pods = pods
+        self._images = MachineImages(self.aws, run_dir, network)
         self.image_ids: dict[str, str] = {}
         """Kubernetes minor -> the id of its machine image, the newest first."""
         self._stops: list[Callable[[], object]] = []
@@ -130,7 +131,7 @@ class LocalCloud:
             self.cloud_id,
             self._run_dir,
             files=registries.trust,
-            bridged=self._bridged,
+            pods=self._pods,
         )
         self._stops.append(self.hypervisor.close)
         attach_host(self.aws, self.hypervisor)

@@ -10,20 +10,21 @@ from typing import Any
 from rehearsal.aws.server import LocalAws
 from rehearsal.binaries import images
 from rehearsal.cloud import node_layer
-from rehearsal.machines.model import Image
+from rehearsal.machines.model import Image, PodNetwork
 
 Settings = Mapping[str, Any]
 
 
 class MachineImages:
-    """Registers images that carry this checkout's node program. `folder` holds what each of them adds.
+    """Registers images of one network that carry this checkout's node program. `folder` holds what each of them adds.
 
     A `program` stands in the place of the file that starts the node program, and `settings` go into image.json.
     """
 
-    def __init__(self, aws: LocalAws, folder: Path) -> None:
+    def __init__(self, aws: LocalAws, folder: Path, network: PodNetwork) -> None:
         self._aws = aws
         self._folder = folder
+        self._network = network
         self._images: dict[str, Image] = {}
         self._layers = 0
 
@@ -36,7 +37,7 @@ class MachineImages:
 
         Those of other minors than the newest are there only when somebody made them.
         """
-        found = [(each, images.made_image(each.minor)) for each in images.names()]
+        found = [(each, images.made_image(each.minor, self._network)) for each in images.names()]
         made = [(name, image) for name, image in found if image is not None]
         if not made:
             return {}
@@ -47,7 +48,7 @@ class MachineImages:
         """Register one more image of the newest minor that is made, and return its id. Raises LookupError where none is
         made."""
         for name in images.names():
-            image = images.made_image(name.minor)
+            image = images.made_image(name.minor, self._network)
             if image is not None:
                 node = self._layer(name, image, program, settings)
                 return self._register(name, f"{name.name}-{self._layers}", image, node)
@@ -56,7 +57,7 @@ class MachineImages:
     def _layer(self, name: images.ImageName, image: Image, program: Path | None, settings: Settings) -> Path:
         self._layers += 1
         layer = self._folder / f"node-{self._layers}"
-        node_layer.make(layer, images.node_layer(name.minor, image), program, settings)
+        node_layer.make(layer, images.node_layer(name.minor, image), program, settings, image.network)
         return layer
 
     def _register(self, known: images.ImageName, name: str, image: Image, node: Path) -> str:

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.binaries import images
-from rehearsal.cloud import client, cluster, table, unused
+from rehearsal.cloud import client, cluster, encryption, table, unused
 from rehearsal.cloud.control import Control
 from rehearsal.cloud.operator import Operator
 from rehearsal.local import stacks
 from rehearsal.local.processes import Processes, StepFailed
 from rehearsal.local.steps import STACK, Change, Rehearsal
 from rehearsal.local.surroundings import OPERATOR, Facts
+from rehearsal.machines.model import PodNetwork
 
 LOOK_SECONDS = 1.0
 """How often the table is made anew."""
@@ -85,14 +86,18 @@ class MachineRehearsal:
         minor: str | None = None,
         parameters: Mapping[str, str] | None = None,
         change: Change | None = None,
+        network: PodNetwork = PodNetwork.BRIDGE,
     ) -> None:
-        server: list[str] = []
+        server = ["--network", network]
         if node_settings is not None:
             settings = folder / "node-settings.json"
             settings.write_text(json.dumps(node_settings), encoding="utf-8")
             server += ["--node-settings", str(settings)]
         if program is not None:
             server += ["--program", str(program.resolve())]
+        replaced = network is PodNetwork.CILIUM and not encryption.kernel_has_wireguard()
+        if replaced:
+            config = encryption.without(config, folder)
         self.local = Rehearsal(
             config,
             folder,
@@ -104,7 +109,11 @@ class MachineRehearsal:
             change=change,
         )
         self._folder = folder
+        if network is PodNetwork.CILIUM:
+            why = ": the kernel has no WireGuard; the configuration is played as it is but for that" if replaced else ""
+            self.local.say(f"network of pods: Cilium, encryption: {self.local.facts.encryption}{why}")
         self._minor = minor
+        self._network = network
         self._live = sys.stdout.isatty()
         self._lines_shown = 0
         self._said: dict[str, str] = {}
@@ -174,14 +183,17 @@ class MachineRehearsal:
 
         Raises StepFailed.
         """
-        program = images.image_for(self._minor or images.names()[0].minor).layer / "usr/local/bin/kubectl"
-        url = stacks.outputs(self.local.client("cloudformation"), STACK)["ApiEndpoint"]
+        image = images.image_for(self._minor or images.names()[0].minor, self._network)
+        outputs = stacks.outputs(self.local.client("cloudformation"), STACK)
+        if "ApiEndpoint" not in outputs:
+            # Nodes may all be there before the stack says so.
+            raise StepFailed(f"{STACK} is not complete: it has no outputs yet")
         (balancer,) = self.local.client("elbv2").describe_load_balancers()["LoadBalancers"]
         place = (balancer["VpcId"], self.local.facts.client_cidr, self._folder / "client")
         with client.client(self.local.client, self.control, *place) as outside:
             file = place[2] / "kubeconfig"
             self._ask_for_certificate(file)
-            yield Kubectl(outside, program, file, url)
+            yield Kubectl(outside, image.layer / "usr/local/bin/kubectl", file, outputs["ApiEndpoint"])
 
     def check_permissions(self) -> None:
         """Print what roles were granted and did not use, and why. Raises StepFailed when a call was denied, and when

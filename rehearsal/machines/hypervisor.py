@@ -19,7 +19,7 @@ from rehearsal.machines.instance.cgroups import group_of
 from rehearsal.machines.instance.life import Life
 from rehearsal.machines.instance.place import Network, Place, Supply
 from rehearsal.machines.instance.shim import Layers
-from rehearsal.machines.model import Image, Machine, States
+from rehearsal.machines.model import Image, Machine, PodNetwork, States
 from rehearsal.machines.network.pods import PodBridges, PodRange
 
 LOG = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Hypervisor:
     """The instances of one local cloud. The test verbs raise KeyError for an id that was never started here, and
     ProcessLookupError where they need an instance that runs. All may be called from any thread.
 
-    Where pods are `bridged`, each instance is given the network of its pods; otherwise an add-on brings it."""
+    `pods` is for instances whose image brings no network of pods."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Hypervisor:
         run_dir: Path,
         shutdown_seconds: float = SHUTDOWN_SECONDS,
         files: Mapping[str, str] = MappingProxyType({}),
-        bridged: PodRange | None = None,
+        pods: PodRange = PodRange(),  # noqa: B008 - it cannot change
     ) -> None:
         """`files`, path -> text, are on the first disk of every instance, besides those of its own."""
         self._aws = aws
@@ -68,8 +68,7 @@ class Hypervisor:
         self._folder = run_dir / "instances"
         self._folder.mkdir(parents=True)
         layers = Layers.make(self._folder / "layers", f"holdfast-{cloud_id}")
-        bridges = None if bridged is None else PodBridges(bridged)
-        self._place = Place(cloud_id, self._folder, layers, fabric, shutdown_seconds, bridges)
+        self._place = Place(cloud_id, self._folder, layers, fabric, shutdown_seconds, PodBridges(pods))
         self._lives: dict[str, Life] = {}
         self._lock = threading.Lock()
         self._states: States | None = None
@@ -190,8 +189,9 @@ class Hypervisor:
     def _new(self, machine: Machine) -> Life:
         def files() -> dict[str, str]:
             first = plan.first_files(machine, inventory.vpc_range(self._aws, machine.interface.vpc_id))
-            bridges = self._place.bridges
-            return {**first, **self._files, **({} if bridges is None else bridges.files(machine.interface))}
+            if self._images(machine.image_id).network is PodNetwork.BRIDGE:
+                first |= self._place.bridges.files(machine.interface)
+            return {**first, **self._files}
 
         supply = Supply(lambda: self._images(machine.image_id), files)
         return Life(machine, supply, self._place, lambda state: self._tell(machine.instance_id, state))

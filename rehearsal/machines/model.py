@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -59,6 +60,15 @@ class Machine:
     """Those beside the root volume."""
 
 
+class PodNetwork(StrEnum):
+    """What carries pods' packets."""
+
+    BRIDGE = "bridge"
+    """A bridge on each node, with tunnels that the local cloud lays, and kube-proxy."""
+    CILIUM = "cilium"
+    """The image's own add-on, as on EC2."""
+
+
 @dataclass(frozen=True)
 class Image:
     """A machine image: what it adds to the base system of every instance. Both folders are shared and never written."""
@@ -71,6 +81,7 @@ class Image:
     """The version, as `v1.37.2`."""
     node: Path | None = None
     """A layer over `layer` with the program that user data starts; None where `layer` has it."""
+    network: PodNetwork = PodNetwork.BRIDGE
 
     @property
     def layers(self) -> tuple[Path, ...]:

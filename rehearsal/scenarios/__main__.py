@@ -22,6 +22,7 @@ from rehearsal.cloud.control import Refused
 from rehearsal.cloud.rehearse import MachineRehearsal
 from rehearsal.local import surroundings
 from rehearsal.local.processes import Processes, StepFailed
+from rehearsal.machines.options import add_network
 from rehearsal.scenarios import summary
 from rehearsal.scenarios.picture import picture
 from rehearsal.scenarios.play import Play
@@ -71,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, help="what random steps are drawn with (default: a new one)")
     parser.add_argument("--minor", metavar="1.37", help="the Kubernetes minor to boot (default: the newest)")
+    add_network(parser)
     parser.add_argument("--json", action="store_true", help="the summary as JSON, everything else as errors")
     parser.add_argument("--keep", action="store_true", help="leave the cluster running until Ctrl-C")
     return parser
@@ -110,6 +112,7 @@ def _play(options: argparse.Namespace, out: IO[str]) -> int:
             processes,
             node_settings=scenario.settings,
             minor=options.minor,
+            network=options.network,
             parameters=scenario.parameters,
         )
         _perform(rehearsal, scenario, steps, notes, folder, out if options.json else None)
@@ -119,7 +122,7 @@ def _play(options: argparse.Namespace, out: IO[str]) -> int:
             rehearsal.local.delete()
             rehearsal.check_calls()
 
-    return folders.rehearse(options.config, options.minor, act)
+    return folders.rehearse(options.config, options.minor, options.network, act)
 
 
 def _perform(

@@ -33,6 +33,7 @@ from rehearsal.cloud import table
 from rehearsal.cloud.control import Done, Refused
 from rehearsal.cloud.rehearse import Kubectl, MachineRehearsal
 from rehearsal.local.processes import Processes, StepFailed
+from rehearsal.machines.model import PodNetwork
 from tests.e2e.holding_node import AGENT, FOUND, HOLD_FILE, JOIN, RESUME, broken_off
 
 ROOT = Path(__file__).parents[2]
@@ -329,10 +330,17 @@ def running(
     program: Path | None = PROGRAM,
     pause: str | None = None,
     config: Path = DEFAULT,
+    network: PodNetwork = PodNetwork.BRIDGE,
 ) -> Iterator[ClusterHarness]:
     """A cluster of a configuration whose creation has begun."""
     with prepared(
-        folder, node_settings=node_settings, parameters=parameters, program=program, pause=pause, config=config
+        folder,
+        node_settings=node_settings,
+        parameters=parameters,
+        program=program,
+        pause=pause,
+        config=config,
+        network=network,
     ) as found:
         cluster = created(found)
         try:
@@ -350,6 +358,7 @@ def prepared(
     program: Path | None = PROGRAM,
     pause: str | None = None,
     config: Path = DEFAULT,
+    network: PodNetwork = PodNetwork.BRIDGE,
 ) -> Iterator[MachineRehearsal]:
     """A local cloud with the templates of a configuration; `parameters` are defaults of the root template.
 
@@ -373,6 +382,7 @@ def prepared(
             node_settings=node_settings,
             program=program,
             change=change,
+            network=network,
         )
         rehearsal.local.upload()
         yield rehearsal

@@ -64,6 +64,11 @@ def running(
         _delete(cluster, name)
 
 
+def said(cluster: ClusterHarness, name: str) -> list[str]:
+    """The lines that the program of a pod of kube-system has printed so far."""
+    return cluster.kubectl.text("logs", name, _SYSTEM).splitlines()
+
+
 def _state(cluster: ClusterHarness, name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(cluster.kubectl.text("get", "pod", name, _SYSTEM, "--output=json"))["status"]
     return found

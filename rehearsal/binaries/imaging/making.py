@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import stat
 import sys
 import tempfile
@@ -14,8 +15,10 @@ from pathlib import Path
 from imagebuilder import artefacts, packing
 from imagebuilder.artefacts import Artefacts
 from imagebuilder.components import Component, Machine, documents
+from imagebuilder.places import ADDON_FOLDER
 from imagebuilder.versions import Release, Versions
-from rehearsal.binaries.imaging import mirror
+from rehearsal.binaries.cilium import CiliumImages
+from rehearsal.binaries.imaging import manifests, mirror
 from rehearsal.binaries.imaging.executor import Report, Root, execute
 from rehearsal.binaries.imaging.order import tasks
 
@@ -66,6 +69,8 @@ class Built:
     """The container images that kubeadm lists."""
     go_architecture: str
     """As amd64."""
+    cilium: CiliumImages | None = None
+    """Where the machines' network is Cilium."""
 
 
 def machine(found: Artefacts | None) -> Machine:
@@ -80,7 +85,7 @@ def machine(found: Artefacts | None) -> Machine:
         python=f"{_IN}/python",
         interpreter=PYTHON,
         configuration=configuration,
-        # Their container images are not there, so that none is pinned.
+        # No container image of an add-on that is not built here has a digest.
         addons=("--without-digests",),
         artefacts=found,
         unneeded_images=(),
@@ -93,10 +98,13 @@ def fill_layer(folder: Path, known: Versions, release: Release, built: Built, wh
     with tempfile.TemporaryDirectory(dir=folder.parent) as place:
         files = Path(place, "files")
         found = mirror.write_files(files, artefacts.of(known, release), built.programs, built.go_architecture)
-        found = replace(found, images=mirror.named(built.images))
+        # An add-on's manifest names those by digest that have one.
+        found = replace(found, images=(*mirror.named(built.images), *(built.cilium.images if built.cilium else ())))
         parameters = {"Files": f"{_IN}/files", **packed(Path(place), wheels)}
         made = chosen(documents(known, release, machine(found)), LAYER)
         _execute(Root(folder, folders={_IN: Path(place)}), made, parameters, report)
+        if built.cilium is not None:
+            manifests.adapt(folder / ADDON_FOLDER.lstrip("/"))
 
 
 def fill_data(folder: Path, layer: Path, known: Versions, release: Release, built: Built, report: Report) -> None:
@@ -105,6 +113,9 @@ def fill_data(folder: Path, layer: Path, known: Versions, release: Release, buil
         archives, upper = Path(place, "archives"), Path(place, "upper")
         upper.mkdir()
         images = mirror.write_images(archives, built.images, built.programs, built.iptables, built.go_architecture)
+        if built.cilium is not None:
+            shutil.copytree(built.cilium.folder, archives, copy_function=os.link, dirs_exist_ok=True)
+            images = (*images, *built.cilium.images)
         found = replace(artefacts.of(known, release), images=images)
         made = chosen(documents(known, release, machine(found)), DATA)
         root = Root(upper, (layer,), {_IN: Path(place), "/var/lib/containerd": folder})

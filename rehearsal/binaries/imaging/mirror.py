@@ -16,6 +16,7 @@ from imagebuilder import places
 from imagebuilder.artefacts import Artefacts, RemoteFile, RemoteImage
 from imagebuilder.locks import Architecture, Checksum, Digests
 from rehearsal.binaries import archive, containers
+from rehearsal.binaries.archive import ContainerImage
 from rehearsal.binaries.manifest import sha256
 
 _ARCHITECTURES: Mapping[str, Architecture] = {"amd64": "x86_64", "arm64": "arm64"}
@@ -69,15 +70,22 @@ def write_images(
     folder: Path, names: Sequence[str], programs: Mapping[str, Path], iptables: Path, go_architecture: str
 ) -> tuple[RemoteImage, ...]:
     """Write an archive for each container image that kubeadm lists; with their digests. BuildFailed, OSError."""
-    return tuple(_image(folder, name, programs, iptables, go_architecture) for name in names)
+    made = (containers.container_image(name, programs, iptables) for name in names)
+    return tuple(write_image(folder, each, go_architecture) for each in made)
 
 
-def _image(folder: Path, name: str, programs: Mapping[str, Path], iptables: Path, go_architecture: str) -> RemoteImage:
-    repository, _, tag = name.rpartition(":")
-    target = folder / repository / f"{tag}.tar"
+def write_image(folder: Path, image: ContainerImage, go_architecture: str) -> RemoteImage:
+    """Write one archive, and return the image with its digest. OSError."""
+    repository, tag = _split(image.name)
+    target = _archive(folder, repository, tag)
     target.parent.mkdir(parents=True, exist_ok=True)
-    archive.write(target, [containers.container_image(name, programs, iptables)], go_architecture)
-    with tarfile.open(target) as written:
+    archive.write(target, [image], go_architecture)
+    return written_image(folder, repository, tag)
+
+
+def written_image(folder: Path, repository: str, tag: str) -> RemoteImage:
+    """An image that was written, with its digest. OSError."""
+    with tarfile.open(_archive(folder, repository, tag)) as written:
         index = written.extractfile("index.json")
         assert index is not None
         (manifest,) = json.load(index)["manifests"]
@@ -92,3 +100,7 @@ def named(names: Sequence[str]) -> tuple[RemoteImage, ...]:
 def _split(name: str) -> tuple[str, str]:
     repository, _, tag = name.rpartition(":")
     return repository, tag
+
+
+def _archive(folder: Path, repository: str, tag: str) -> Path:
+    return folder / repository / f"{tag}.tar"

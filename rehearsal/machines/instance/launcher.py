@@ -157,6 +157,8 @@ def _mount_kernel(boot: Boot, root: str) -> None:
     syscalls.mount(f"{root}/proc/sys/net", f"{root}/proc/sys/net", flags=MS_BIND)
     syscalls.mount("", f"{root}/proc/sys", flags=MS_BIND | MS_REMOUNT | MS_RDONLY | plain)
     syscalls.mount("sysfs", f"{root}/sys", "sysfs", plain)
+    # Of the instance's own, where Cilium keeps maps and programs. systemd mounts it, but not in a container.
+    syscalls.mount("bpf", f"{root}/sys/fs/bpf", "bpf", plain, "mode=700")
     if all(each.kind == "cgroup2" for each in boot.cgroup_mounts):
         # Only version 2; not proven: the computers that this ran on had the hybrid.
         syscalls.mount("cgroup2", f"{root}/sys/fs/cgroup", "cgroup2", plain)

@@ -19,7 +19,7 @@ from rehearsal.machines.instance.disks import Disks
 from rehearsal.machines.instance.place import Place, Supply
 from rehearsal.machines.instance.power import Ending, Running
 from rehearsal.machines.instance.volumes import Volumes
-from rehearsal.machines.model import Machine
+from rehearsal.machines.model import Machine, PodNetwork
 
 LOG = logging.getLogger(__name__)
 
@@ -168,8 +168,7 @@ class Life:
                 self._resting = step is Aim.STOP
         if step is Aim.TERMINATE:
             self.remove()
-            if self._place.bridges is not None:
-                self._place.bridges.forget(self.machine.interface.interface_id)
+            self._place.bridges.forget(self.machine.interface.interface_id)
             self._resting = True
         self._told("stopped" if step is Aim.STOP else "terminated")
 
@@ -187,7 +186,7 @@ class Life:
         namespace = self._place.network.attach(interface)
         bridges = self._place.bridges
         try:
-            if bridges is not None:
+            if image.network is PodNetwork.BRIDGE:
                 bridges.join(interface, namespace)
             with self._lock:
                 self._attached, connected = True, not self._isolated
@@ -201,8 +200,7 @@ class Life:
         finally:
             with self._lock:
                 self._attached = False
-            if bridges is not None:
-                bridges.leave(interface.interface_id)
+            bridges.leave(interface.interface_id)
             self._place.network.detach(interface.interface_id)
             self._group.remove()
             self._volumes.detach()

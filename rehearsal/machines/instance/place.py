@@ -37,8 +37,8 @@ class Place:
     layers: Layers
     network: Network
     shutdown_seconds: float
-    bridges: PodBridges | None
-    """None where an add-on brings the pods' network."""
+    bridges: PodBridges
+    """Of the instances whose image has no network of pods."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from rehearsal.machines.hypervisor import Hypervisor
 from rehearsal.machines.metadata import Metadata
 from rehearsal.machines.model import Image
 from rehearsal.machines.network.fabric import Fabric
-from rehearsal.machines.network.pods import PodRange
 from tests.waiting import wait_for
 
 SHUTDOWN_SECONDS = 10.0
@@ -33,7 +32,7 @@ class InstanceHarness:
         for folder in (self.image.layer, self.image.containerd):
             folder.mkdir()
         self.hypervisor = Hypervisor(
-            self.aws, self.fabric, self._image, cloud_id, run_dir, SHUTDOWN_SECONDS, PodRange()
+            self.aws, self.fabric, self._image, cloud_id, run_dir, shutdown_seconds=SHUTDOWN_SECONDS
         )
         self.ec2 = self.aws.client("ec2")
         attach_host(self.aws, self.hypervisor)

@@ -10,6 +10,7 @@ import pytest
 
 from imagebuilder import places, program
 from rehearsal.cloud import node_layer
+from rehearsal.machines.model import PodNetwork
 from userdata.config import image
 
 
@@ -26,7 +27,7 @@ def test_what_the_layer_says_of_this_computer_is_understood_by_the_node_program(
 ) -> None:
     layer = tmp_path / "layer"
     node_layer.make(
-        layer, installed, None, {"host": {"fixed_conntrack": False}, "kube_proxy": False, "pace": {"look": 1}}
+        layer, installed, None, {"host": {"fixed_conntrack": False}, "pace": {"look": 1}}, PodNetwork.CILIUM
     )
     facts = image.read(layer)
     assert facts.host.cgroup_v1 is not Path("/sys/fs/cgroup/cgroup.controllers").exists()
@@ -35,7 +36,8 @@ def test_what_the_layer_says_of_this_computer_is_understood_by_the_node_program(
 
 
 def test_settings_add_to_what_holds_for_every_machine() -> None:
-    facts = node_layer.image_facts({"host": {"cgroup_v1": False}, "lifetimes": {"x": 1}}, cgroup_v1=True)
+    settings = {"host": {"cgroup_v1": False}, "lifetimes": {"x": 1}}
+    facts = node_layer.image_facts(settings, PodNetwork.BRIDGE, cgroup_v1=True)
     assert facts == {
         "host": {"cgroup_v1": False, "fixed_conntrack": True},
         "kube_proxy": True,
@@ -51,7 +53,7 @@ def test_the_image_starts_the_program_of_this_checkout_or_a_tests_own_file_besid
     entry.write_text("import userdata.config.node_file\n", encoding="utf-8")
     for name, given in (("own", None), ("tests", entry)):
         layer = tmp_path / name
-        node_layer.make(layer, installed, given, {})
+        node_layer.make(layer, installed, given, {}, PodNetwork.BRIDGE)
         started = layer / places.NODE_PROGRAM.lstrip("/")
         assert stat.S_IMODE(started.stat().st_mode) == 0o755
         assert (started.read_text(encoding="utf-8") == entry.read_text(encoding="utf-8")) == (given is entry)
@@ -60,6 +62,6 @@ def test_the_image_starts_the_program_of_this_checkout_or_a_tests_own_file_besid
 
 def test_the_folder_of_the_nodes_own_files_is_for_root_alone(tmp_path: Path, installed: Path) -> None:
     layer = tmp_path / "layer"
-    node_layer.make(layer, installed, None, {})
+    node_layer.make(layer, installed, None, {}, PodNetwork.BRIDGE)
     assert stat.S_IMODE((layer / places.SETTINGS_FOLDER.lstrip("/")).stat().st_mode) == 0o700
     assert json.loads((layer / places.IMAGE_FILE.lstrip("/")).read_text(encoding="utf-8"))["shared_clock"] is True

@@ -62,6 +62,15 @@ def test_a_program_is_built_once_with_what_is_linked_in_and_its_seconds_are_told
 
 
 @needs_go
+def test_a_program_is_built_with_its_tags(unit: Unit, tmp_path: Path, said: list[str]) -> None:
+    given = '//go:build given\n\npackage main\n\nfunc init() { said = "tagged" }\n'
+    (unit.folder / "given.go").write_text(given, encoding="utf-8")
+    unit = dataclasses.replace(unit, linked={}, tags=("given",))
+    made = _builder(unit, tmp_path, said).programs(unit) / "tiny"
+    assert subprocess.run([made], capture_output=True, text=True, check=True).stderr == "tagged"
+
+
+@needs_go
 def test_a_program_that_does_not_compile_is_one_line_and_leaves_nothing(
     unit: Unit, tmp_path: Path, said: list[str]
 ) -> None:
@@ -105,7 +114,17 @@ def _command(unit: Unit) -> Unit:
     return dataclasses.replace(unit, commands={"renamed": "."})
 
 
-@pytest.mark.parametrize("change", [_go_line, _sums, _source, _linked, _command])
+def _tag(unit: Unit) -> Unit:
+    return dataclasses.replace(unit, tags=("osusergo",))
+
+
+def _module_within(unit: Unit) -> Unit:
+    (unit.folder / "within").mkdir()
+    (unit.folder / "within" / "go.mod").write_text("module example.invalid/within\n", encoding="utf-8")
+    return unit
+
+
+@pytest.mark.parametrize("change", [_go_line, _sums, _source, _linked, _command, _tag, _module_within])
 def test_the_key_follows_everything_that_a_program_is_made_of(
     unit: Unit, tmp_path: Path, change: Callable[[Unit], Unit]
 ) -> None:

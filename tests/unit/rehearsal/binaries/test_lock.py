@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,11 @@ def test_every_required_module_and_command_is_named() -> None:
     unit = _unit({"a/server": "v3.7.0", "a/ctl": "v3.7.0"}, {"server": "a/server", "ctl": "a/ctl"})
     lines = module_file(unit, "module a/server\ngo 1.24\n").splitlines()
     assert lines[1:] == ["go 1.24", "tool a/server", "tool a/ctl", "require a/server v3.7.0", "require a/ctl v3.7.0"]
+
+
+def test_what_stands_in_for_a_module_is_named() -> None:
+    unit = replace(_unit({"a": "v1.0.0"}, {"a": "a"}), replaced={"b": "b v1.1.0", "c": "./c"})
+    assert module_file(unit, "module a\ngo 1.24\n").splitlines()[-2:] == ["replace b => b v1.1.0", "replace c => ./c"]
 
 
 def test_a_module_without_a_go_line_is_refused() -> None:

@@ -1,0 +1,240 @@
+"""A cluster whose network is Cilium, as a leader installs it: what it carries and refuses, also during a replacement.
+
+The agents are Cilium's own, and so are the manifests, but for what `rehearsal/binaries/imaging/manifests.py` says.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from imagebuilder import places
+from rehearsal.machines.model import PodNetwork
+from tests.e2e import lent_pods
+from tests.e2e.asking_metadata import ASKING
+from tests.e2e.harness import ClusterHarness, Json, Seen, running
+from tests.e2e.replacing import SHORT, replaced, terminate
+from tests.images import made_or_skip
+
+SYSTEM = "--namespace=kube-system"
+READY_SECONDS = 420.0
+PORT = 8080
+SERVING = (lent_pods.PYTHON, "-m", "http.server", str(PORT))
+NAME = f"served.kube-system.svc.cluster.local:{PORT}"
+"""The Service of the pod that is served."""
+SERVED = {"app": "served"}
+ADMITTED = {"app": "admitted"}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterHarness]:
+    """A cluster with two workers."""
+    made_or_skip(network=PodNetwork.CILIUM)
+    folder, workers = tmp_path_factory.mktemp("cilium"), {"GeneralMinSize": "2"}
+    with running(folder, node_settings=SHORT, parameters=workers, network=PodNetwork.CILIUM) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def served(cluster: ClusterHarness) -> Iterator[str]:
+    """The address of a pod on a worker that answers, behind a Service."""
+    whole = all_ready(cluster)
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "served"},
+        "spec": {"selector": SERVED, "ports": [{"port": PORT}]},
+    }
+    cluster.kubectl.text("create", SYSTEM, "--filename=-", given=json.dumps(service))
+    with lent_pods.running(cluster, max(whole.workers), "served", SERVING, labels=SERVED) as address:
+        yield address
+
+
+def test_every_node_is_ready_through_cilium_and_none_has_kube_proxy(cluster: ClusterHarness) -> None:
+    whole = all_ready(cluster)
+    for name in sorted(whole.running):
+        assert cluster.shell(name, f"ls {places.NETWORK_FOLDER}").stdout.split() == ["05-cilium.conflist"]
+    pods = cluster.kubectl.items("pods", SYSTEM)
+    assert not [pod["metadata"]["name"] for pod in pods if "kube-proxy" in pod["metadata"]["name"]]
+    operators = [pod for pod in pods if pod["metadata"]["labels"].get("io.cilium/app") == "operator"]
+    assert {pod["spec"]["nodeName"] for pod in operators} <= whole.control_planes
+
+
+def test_what_runs_is_what_the_image_has(cluster: ClusterHarness) -> None:
+    whole = all_ready(cluster)
+    text = cluster.shell(min(whole.control_planes), f"cat {places.ADDON_FOLDER}/20-cilium.json").stdout
+    for item in json.loads(text)["items"]:
+        if item["kind"] in ("DaemonSet", "Deployment"):
+            named = (item["kind"], item["metadata"]["name"])
+            live = json.loads(cluster.kubectl.text("get", *named, SYSTEM, "--output=json"))
+            assert not list(differing(item["spec"], live["spec"])), named
+
+
+def test_pods_reach_each_other_across_nodes_by_address_and_by_name(cluster: ClusterHarness, served: str) -> None:
+    whole = all_ready(cluster)
+    for node in (min(whole.workers), min(whole.control_planes)):
+        assert reaches(cluster, node, f"{served}:{PORT}")
+        assert reaches(cluster, node, NAME)
+
+
+def test_a_policy_lets_in_whom_it_names_and_nobody_else(cluster: ClusterHarness, served: str) -> None:
+    node = min(all_ready(cluster).workers)
+    with policed(cluster):
+        assert reaches(cluster, node, f"{served}:{PORT}", ADMITTED)
+        assert not reaches(cluster, node, f"{served}:{PORT}")
+        assert not reaches(cluster, node, NAME)
+    assert reaches(cluster, node, NAME)
+
+
+@pytest.mark.parametrize("host_network", [False, True])
+def test_no_pod_is_served_by_the_metadata_service(cluster: ClusterHarness, host_network: bool) -> None:
+    node = min(all_ready(cluster).workers)
+    assert lent_pods.code_of(cluster, node, "metadata", ASKING, host_network=host_network) != 0
+
+
+def test_nothing_is_lost_while_agents_restart(cluster: ClusterHarness, served: str) -> None:
+    whole = all_ready(cluster)
+    with asking_on(cluster, min(whole.workers), served) as answers:
+        before = answers()
+        cluster.kubectl.text("delete", "pods", SYSTEM, "--selector=k8s-app=cilium", "--wait=true")
+        all_ready(cluster)
+        after = answers()
+    assert after["failed"] == 0, after
+    assert after["answered"] > before["answered"]
+
+
+def test_an_agent_writes_of_its_own_node_alone(cluster: ClusterHarness) -> None:
+    nodes = sorted(all_ready(cluster).workers)
+    agents = cluster.kubectl.items("pods", SYSTEM, "--selector=k8s-app=cilium")
+    pod = next(each["metadata"]["name"] for each in agents if each["spec"]["nodeName"] == nodes[0])
+    bound = ("--bound-object-kind=Pod", f"--bound-object-name={pod}")
+    token = cluster.kubectl.text("create", "token", "cilium", SYSTEM, *bound).strip()
+    own, other = (annotate(cluster, token, node) for node in nodes)
+    assert own == "", own
+    assert "an agent of Cilium writes the CiliumNode of its own node" in other
+
+
+@pytest.mark.parametrize(
+    ("verb", "what"), [("get", "secrets"), ("delete", "pods"), ("patch", "nodes"), ("update", "leases")]
+)
+def test_the_operator_has_no_rights_over_the_cluster(cluster: ClusterHarness, verb: str, what: str) -> None:
+    account = "--as=system:serviceaccount:kube-system:cilium-operator"
+    done = cluster.kubectl.run("auth", "can-i", verb, what, "--namespace=default", account)
+    assert done.stdout.strip() == "no", done.stderr
+
+
+def test_all_of_it_holds_while_a_control_plane_is_replaced(cluster: ClusterHarness, served: str) -> None:
+    before = all_ready(cluster)
+    leaving = min(before.control_planes)
+    worker = min(before.workers)
+    with asking_on(cluster, worker, served) as answers, policed(cluster):
+        terminate(cluster, leaving)
+        after = replaced(cluster, before, leaving)
+        all_ready(cluster)
+        (arrived,) = after.control_planes - before.control_planes
+        for node in (arrived, worker):
+            assert reaches(cluster, node, NAME, ADMITTED)
+            assert not reaches(cluster, node, NAME)
+        assert lent_pods.code_of(cluster, arrived, "metadata", ASKING) != 0
+        last = answers()
+    assert last["failed"] == 0, last
+    assert last["answered"] > 0
+
+
+def all_ready(cluster: ClusterHarness) -> Seen:
+    """Wait until every running instance is a Ready node with a Ready agent, and nothing else is a node."""
+    whole = cluster.healthy(READY_SECONDS)
+
+    def ready(seen: Seen) -> Seen | None:
+        agents = cluster.kubectl.items("pods", SYSTEM, "--selector=k8s-app=cilium")
+        up = {pod["spec"]["nodeName"] for pod in agents if is_ready(pod)}
+        return seen if cluster.nodes() == dict.fromkeys(seen.running, True) and up == seen.running else None
+
+    found: Seen = cluster.until(ready, "not every node is Ready through Cilium", READY_SECONDS)
+    assert found.control_planes == whole.control_planes
+    return found
+
+
+def is_ready(pod: Json) -> bool:
+    """Whether a pod is Ready, and stays."""
+    conditions = pod["status"].get("conditions", [])
+    return "deletionTimestamp" not in pod["metadata"] and any(
+        (each["type"], each["status"]) == ("Ready", "True") for each in conditions
+    )
+
+
+def reaches(cluster: ClusterHarness, node: str, address: str, labels: Mapping[str, str] = {}) -> bool:
+    """Whether a pod on a node gets an answer."""
+    asking = f"import urllib.request as u; u.urlopen('http://{address}', timeout=5)"
+    return lent_pods.code_of(cluster, node, "asking", (lent_pods.PYTHON, "-c", asking), labels=labels) == 0
+
+
+_ASKING_ON = """
+import json, sys, time
+import urllib.request as request
+told = {"answered": 0, "failed": 0}
+while True:
+    for address in sys.argv[1:]:
+        try:
+            request.urlopen(f"http://{address}", timeout=5).read()
+            told["answered"] += 1
+        except OSError as error:
+            told["failed"] += 1
+            told[str(time.time())] = str(error)
+    print(json.dumps(told), flush=True)
+    time.sleep(0.1)
+"""
+
+
+@contextmanager
+def asking_on(cluster: ClusterHarness, node: str, served: str) -> Iterator[Callable[[], Json]]:
+    """A pod on a node asks the pod `served`, by its address and by its Service's name, ten times a second; how many
+    questions were answered so far, and how many failed, with the times."""
+    command = (lent_pods.PYTHON, "-c", _ASKING_ON, f"{served}:{PORT}", NAME)
+    with lent_pods.running(cluster, node, "asking-on", command, labels=ADMITTED):
+        cluster.until(lambda _: lent_pods.said(cluster, "asking-on"), "the pod says nothing", READY_SECONDS)
+        yield lambda: json.loads(lent_pods.said(cluster, "asking-on")[-1])
+
+
+@contextmanager
+def policed(cluster: ClusterHarness) -> Iterator[None]:
+    """A policy by which only pods with the labels ADMITTED reach the one that is served."""
+    policy = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "admitted"},
+        "spec": {
+            "podSelector": {"matchLabels": SERVED},
+            "ingress": [{"from": [{"podSelector": {"matchLabels": ADMITTED}}]}],
+        },
+    }
+    cluster.kubectl.text("create", SYSTEM, "--filename=-", given=json.dumps(policy))
+    try:
+        yield
+    finally:
+        cluster.kubectl.text("delete", "networkpolicy", "admitted", SYSTEM)
+
+
+def annotate(cluster: ClusterHarness, token: str, node: str) -> str:
+    """What the API server says to whoever has this token and changes a CiliumNode; nothing where it is done."""
+    kubectl = cluster.kubectl
+    command = [str(kubectl.program), "--kubeconfig=/dev/null", f"--server={kubectl.url}", f"--token={token}"]
+    change = ["--insecure-skip-tls-verify", "annotate", "ciliumnode", node, "--overwrite", "tried=yes"]
+    done = kubectl.outside.run([*command, *change])
+    return done.stderr if done.returncode else ""
+
+
+def differing(wanted: Any, found: Any, path: str = "") -> Iterator[str]:
+    """Where an object lacks what a manifest says; what the API server adds is no difference."""
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        for key, each in wanted.items():
+            yield from differing(each, found.get(key), f"{path}/{key}")
+    elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
+        for number, (each, other) in enumerate(zip(wanted, found, strict=True)):
+            yield from differing(each, other, f"{path}/{number}")
+    elif wanted != found and not (wanted in ({}, [], None) and found is None):
+        yield f"{path}: {wanted!r}, and not {found!r}"
