@@ -1,7 +1,7 @@
 """The programs of this computer that machines and their images need, and Debian's packages with them.
 
-`python3 -m rehearsal.prerequisites` prints the packages that are missing, for `apt-get install`; it runs before
-any environment is made. Go is none of them: Debian's is too old.
+`python3 -m rehearsal.prerequisites` prints the packages that are missing, for `apt-get install`, with `--cilium` also
+those for images with Cilium; it runs before any environment is made. Go is none of them: Debian's is too old.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 # Of root's path, whoever asks.
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -59,14 +59,20 @@ CILIUM = {
 """What the container image of Cilium's agent borrows, where a rehearsal's network is Cilium."""
 
 
-def missing(has: Callable[[str], object] = lambda program: shutil.which(program, path=SYSTEM_PATH)) -> list[str]:
-    """The packages whose programs are not all there, each once, sorted."""
-    return sorted({package for program, package in (IMAGES | MACHINES).items() if not has(program)})
+def missing(
+    has: Callable[[str], object] = lambda program: shutil.which(program, path=SYSTEM_PATH), *, cilium: bool = False
+) -> list[str]:
+    """The packages whose programs are not all there, each once, sorted; with `cilium` those of its image, too."""
+    wanted = IMAGES | MACHINES | (CILIUM if cilium else {})
+    return sorted({package for program, package in wanted.items() if not has(program)})
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Print what is missing, one package a line; say on standard error when Go is too."""
-    for package in missing():
+    if unknown := [each for each in arguments if each != "--cilium"]:
+        print(f"{unknown[0]}: no such option; allowed: --cilium", file=sys.stderr)
+        return 2
+    for package in missing(cilium=bool(arguments)):
         print(package)
     if shutil.which("go", path=f"{os.environ.get('PATH', '')}:{SYSTEM_PATH}") is None:
         print("there is no go: machine images cannot be built (https://go.dev/dl)", file=sys.stderr)
@@ -74,4 +80,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -42,6 +42,12 @@ def test_an_unknown_minor_is_refused_before_anything_is_built(
     assert not cache.exists()
 
 
+def test_an_unknown_network_is_one_line_with_those_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["--network", "calico"])
+    assert capsys.readouterr().err.splitlines()[-1].endswith("--network: 'calico'; allowed: bridge, cilium")
+
+
 def _filled(cache: Path) -> Path:
     def make(folder: Path) -> None:
         (folder / "program").write_text("content", encoding="utf-8")

@@ -94,3 +94,8 @@ def test_missing_packages_are_listed_once() -> None:
         "runc",
         "util-linux",
     ]
+
+
+def test_images_with_cilium_need_more_packages() -> None:
+    assert {"clang-19", "ipset"} <= {*prerequisites.missing(lambda _: False, cilium=True)}
+    assert not {"clang-19", "ipset"} & {*prerequisites.missing(lambda _: False)}
