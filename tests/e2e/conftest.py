@@ -14,6 +14,7 @@ from rehearsal.cloud.rehearse import MachineRehearsal
 from rehearsal.local.processes import Processes
 from rehearsal.local.steps import Change
 from rehearsal.machines import needs
+from rehearsal.machines.model import PodNetwork
 from tests.images import made_or_reason
 
 ROOT = Path(__file__).parents[2]
@@ -31,13 +32,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     mine = [item for item in items if HERE in item.path.parents]
     if not mine:
         return
-    image = made_or_reason()
-    missing = needs.problems(runs.folder()) or ([image] if isinstance(image, str) else [])
+    problems = needs.problems(runs.folder())
+    images = {network: made_or_reason(network=network) for network in {_network(item) for item in mine}}
     for item in mine:
         item.add_marker("slow")
         item.add_marker("machines")
-        if missing:
+        image = images[_network(item)]
+        if missing := problems or ([image] if isinstance(image, str) else []):
             item.add_marker(pytest.mark.skip(reason=f"no cluster can be rehearsed here: {'; '.join(missing)}"))
+
+
+def _network(item: pytest.Item) -> PodNetwork:
+    """What carries pods' packets in the clusters of a test: a module may say it."""
+    module = item.getparent(pytest.Module)
+    return getattr(module.obj if module else None, "NETWORK", PodNetwork.BRIDGE)
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from tests.e2e import lent_pods
 from tests.e2e.asking_metadata import ASKING
 from tests.e2e.harness import ClusterHarness, Json, Seen, running
 from tests.e2e.replacing import SHORT, replaced, terminate
-from tests.images import made_or_skip
 
+NETWORK = PodNetwork.CILIUM
 SYSTEM = "--namespace=kube-system"
 READY_SECONDS = 420.0
 PORT = 8080
@@ -33,9 +33,8 @@ ADMITTED = {"app": "admitted"}
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterHarness]:
     """A cluster with two workers."""
-    made_or_skip(network=PodNetwork.CILIUM)
     folder, workers = tmp_path_factory.mktemp("cilium"), {"GeneralMinSize": "2"}
-    with running(folder, node_settings=SHORT, parameters=workers, network=PodNetwork.CILIUM) as cluster:
+    with running(folder, node_settings=SHORT, parameters=workers, network=NETWORK) as cluster:
         yield cluster
 
 
