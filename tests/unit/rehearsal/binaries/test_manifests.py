@@ -17,7 +17,7 @@ from rehearsal.binaries.imaging import manifests
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """An image's manifests."""
-    write(tmp_path, addons.entries(addons.documents(versions.read().newest)))
+    write(tmp_path, addons.entries(addons.documents(versions.read(), versions.read().newest)))
     return tmp_path / places.ADDON_FOLDER.lstrip("/")
 
 
