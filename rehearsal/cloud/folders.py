@@ -62,5 +62,8 @@ def rehearse(config: Path, minor: str | None, network: PodNetwork, act: Callable
     left = leftovers.snapshot() - before
     if left:
         raise StepFailed(f"left on this computer: {', '.join(sorted(left))}")
-    print("nothing of it is left on this computer: no process, mount, namespace, link, rule or cgroup", flush=True)
+    print(
+        "nothing of it is left on this computer: no process, mount, namespace, link, rule, cgroup or loop device",
+        flush=True,
+    )
     return 0

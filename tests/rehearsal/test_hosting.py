@@ -8,6 +8,7 @@ import pytest
 
 from rehearsal.aws.server import LocalAws
 from rehearsal.aws.services.ec2.hosting import attach_host
+from rehearsal.machines.model import BlockDevice
 from tests.rehearsal.hosts import PaperHost
 from tests.rehearsal.moto_probes import unique
 from tests.rehearsal.scaling import refused, state_in_ec2
@@ -61,6 +62,16 @@ def test_an_instance_is_pending_until_its_host_runs_it(aws: LocalAws, host: Pape
     assert machine.user_data == b"#!/bin/bash\ntrue\n"
     host.states.changed(answer["InstanceId"], "running")
     assert state_in_ec2(aws, answer["InstanceId"]) == "running"
+
+
+def test_a_host_hears_of_the_volumes_beside_the_root(host: PaperHost, ec2: Any, subnet: str) -> None:
+    disk = {"DeviceName": "/dev/sdb", "Ebs": {"VolumeSize": 20}}
+    devices = [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8}}, disk]
+    asked = [
+        start(ec2, launch_template(ec2, **more), SubnetId=subnet)[0]["InstanceId"]
+        for more in ({"ImageId": image(ec2), "BlockDeviceMappings": devices}, {"ImageId": image(ec2)})
+    ]
+    assert [host.machines[each].volumes for each in asked] == [(BlockDevice("/dev/sdb", 20),), ()]
 
 
 def test_a_repeated_client_token_starts_no_second_machine(host: PaperHost, ec2: Any, subnet: str) -> None:

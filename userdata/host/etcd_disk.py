@@ -72,8 +72,7 @@ class EtcdDisk:
     def wipe(self) -> None:
         """Remove the data and what was said of it. Only for data that no etcd lists as a member's."""
         # The data last: without an identity what is left of it is never started.
-        self._at(MARKER_FILE).unlink(missing_ok=True)
-        self._at(IDENTITY_FILE).unlink(missing_ok=True)
+        self.disown()
         folder = self._at(DATA_FOLDER)
         if folder.is_dir():
             for each in folder.iterdir():
@@ -81,6 +80,11 @@ class EtcdDisk:
                     shutil.rmtree(each)
                 else:
                     each.unlink()
+
+    def disown(self) -> None:
+        """Remove what was said of the data: it is nobody's, or gone with its disk."""
+        self._at(MARKER_FILE).unlink(missing_ok=True)
+        self._at(IDENTITY_FILE).unlink(missing_ok=True)
 
     def _identity(self) -> DataOwner | None:
         try:

@@ -7,7 +7,7 @@ EBS volumes to NVMe device names"): of the namespace in newer ones, else of the 
 
 from __future__ import annotations
 
-import ctypes
+import array
 import fcntl
 import os
 import struct
@@ -48,8 +48,9 @@ def name_in(page: bytes, at: int) -> str:
 
 
 def _identify(descriptor: int, namespace: int, what: int) -> bytes:
-    page = ctypes.create_string_buffer(PAGE_BYTES)
+    page = array.array("B", bytes(PAGE_BYTES))
+    address, _ = page.buffer_info()
     commanded = (what, 0, 0, 0, 0, 0)
-    fields = (_IDENTIFY, 0, 0, namespace, 0, 0, 0, ctypes.addressof(page), 0, PAGE_BYTES, *commanded, _TIMEOUT_MS, 0)
+    fields = (_IDENTIFY, 0, 0, namespace, 0, 0, 0, address, 0, PAGE_BYTES, *commanded, _TIMEOUT_MS, 0)
     fcntl.ioctl(descriptor, _ADMIN_COMMAND, bytearray(_COMMAND.pack(*fields)))
-    return page.raw
+    return page.tobytes()

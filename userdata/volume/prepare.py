@@ -12,6 +12,7 @@ from typing import assert_never
 
 from coordination.names import ETCD_DEVICE
 from userdata.host.commands import Run, run
+from userdata.host.etcd_disk import EtcdDisk
 from userdata.logs.lines import Log, StageFailed
 from userdata.volume import devices, probe, states
 from userdata.volume.decide import AwaitDevice, DiskRecord, Format, Found, Mount, Ours, Refuse, decide
@@ -95,6 +96,8 @@ class Preparation:
 
     def _format(self, node: Path, folder: DataFolder, begun: DiskRecord | None) -> Prepared:
         """Make the file system. Whenever this is interrupted, the next run finds the record and makes it anew."""
+        # What was said of a former disk would let a node that has forgotten its votes start as the member that it was.
+        EtcdDisk(self.root).disown()
         # With the same UUID again: the disk may have it already.
         chosen = str(uuid.uuid4()) if begun is None else begun.uuid
         states.remember(self.root, DiskRecord(chosen, formatted=False))

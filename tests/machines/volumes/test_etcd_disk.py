@@ -16,7 +16,7 @@ import pytest
 from rehearsal.machines.instance import volumes
 from tests.machines.claims import claimed_cloud
 from userdata.host.commands import Finished, run
-from userdata.host.etcd_disk import ClusterNode, DataOwner, EtcdDisk
+from userdata.host.etcd_disk import ClusterNode, DataOwner, Disk, EtcdDisk
 from userdata.logs.lines import Log
 from userdata.volume import states
 from userdata.volume.decide import LABEL, DiskRecord
@@ -165,11 +165,19 @@ def test_where_it_is_not_mounted_nobody_can_write_etcds_data_to_the_root_volume(
         (machine.folder / "member").mkdir()
 
 
-def test_a_blank_disk_in_the_place_of_the_former_is_formatted(machine: Machine) -> None:
+def test_a_blank_disk_in_the_place_of_the_former_is_formatted_and_nothing_is_said_of_its_data(machine: Machine) -> None:
     before = mounted(machine)
+    disk = EtcdDisk(machine.root)
+    disk.identify(DataOwner(ClusterNode("arn", "i-me"), 1, "a"))
+    disk.mark()
+    machine.reboot()
+    mounted(machine)
+    assert disk.read().has_marker
     machine.other_volume()
     after = mounted(machine)
     assert after != before
+    # Else the node could start as the member that it was, with nothing of what that had promised.
+    assert disk.read() == Disk()
     assert states.remembered(machine.root) == DiskRecord(after, formatted=True)
 
 
