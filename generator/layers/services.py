@@ -110,7 +110,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         Setting.ACCESS_TABLE: inputs.access_table_name,
         Setting.STARTUP_TAINTS: ",".join(_startup_taints(config)) + ",",
         Setting.TAGS: json.dumps(dict(sorted(config.tags.items())), ensure_ascii=False),
-        Setting.ADDONS: _addons(config, inputs),
+        Setting.ADDONS: _addons(config),
     }
     for name, value in settings.items():
         template.add_resource(
@@ -196,13 +196,11 @@ def _startup_taints(config: ClusterConfig) -> list[str]:
     return sorted({taint.key for pool in config.pools for taint in pool.taints if taint.startup})
 
 
-def _addons(config: ClusterConfig, inputs: Inputs) -> str | Sub:
+def _addons(config: ClusterConfig) -> str | Sub:
     """What is switched on, as a JSON object with what each needs to know."""
-    texts = [f'"{addon}":{{}}' for addon in config.addons.enabled if addon is not Addon.EBS_CSI]
-    if Addon.EBS_CSI not in config.addons.enabled:
-        return f"{{{','.join(texts)}}}"
-    texts.append(f'"{Addon.EBS_CSI}":{{"{AddonField.ROLE}":"${{EbsCsiRole}}"}}')
-    return Sub(f"{{{','.join(texts)}}}", EbsCsiRole=inputs.ebs_csi_role_arn)
+    told = {Addon.EBS_CSI: {AddonField.ROLE: "${EbsCsiRoleArn}"}}
+    text = json.dumps({addon: told.get(addon, {}) for addon in config.addons.enabled}, separators=(",", ":"))
+    return Sub(text) if any(told.get(addon) for addon in config.addons.enabled) else text
 
 
 def _listed(names: ListValue) -> Join:

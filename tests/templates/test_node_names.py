@@ -10,7 +10,7 @@ from coordination.names import Setting
 from tests.templates.cluster import EXAMPLES, example, substituted
 from tests.templates.rules.machines import launch_templates
 from userdata.config.node_file import NodeFile, node_file
-from userdata.config.settings import pool_settings
+from userdata.config.settings import cluster_settings, pool_settings
 from userdata.kubeadm.cluster import kubelet_configuration
 from userdata.kubeadm.node import Host, reserved
 
@@ -58,6 +58,18 @@ def test_the_settings_that_nodes_read_are_the_ones_that_are_written(name: str) -
     folder = "/holdfast/0b1c/settings/"
     written = {each.removeprefix(folder) for each in parameters(name) if each.startswith(folder)}
     assert written == set(Setting)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_nodes_learn_which_add_ons_the_configuration_has(name: str) -> None:
+    chosen = example(name).config.addons
+    # The others are text that is checked elsewhere, or values of AWS's.
+    others = {"control-plane-slots": "3", "etcd-volume-gib": "20", "network-encryption": "none", "tags": "{}"}
+    ranges = dict.fromkeys(("pod-cidr", "service-cidr"), "10.0.0.0/16")
+    written = parameters(name)["/holdfast/0b1c/settings/addons"]
+    read = cluster_settings({**dict.fromkeys(Setting, "x"), **others, **ranges, "addons": written})
+    assert read.addons == frozenset(chosen.enabled)
+    assert read.ebs_csi_role == (VALUES["EbsCsiRoleArn"] if chosen.ebs_csi else "")
 
 
 def test_no_kubelet_keeps_more_of_its_volume_than_the_autoscaler_is_told() -> None:

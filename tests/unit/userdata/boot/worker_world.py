@@ -52,6 +52,7 @@ CHECKED = {
     "etcd-volume-gib": "20",
     "network-encryption": "wireguard",
     "tags": "{}",
+    "addons": "{}",
 }
 """Settings that are more than any text."""
 JOIN_DATA = "/h/join/data"
