@@ -23,6 +23,7 @@ class Clock:
         self.speed = speed
         self._started_at = datetime.now(UTC)
         self._started = time.monotonic()
+        self._jumps: list[tuple[datetime, timedelta]] = []
         self._timers: set[threading.Timer] = set()
         self._lock = threading.Lock()
 
@@ -32,11 +33,22 @@ class Clock:
 
     def now(self) -> datetime:
         """The time of day here (UTC); ahead of real time when the clock is sped up."""
-        return self._started_at + timedelta(seconds=self.monotonic())
+        return self._started_at + timedelta(seconds=self.monotonic()) + self._ahead(datetime.now(UTC))
+
+    def jump(self, seconds: float) -> None:
+        """Let so much time have passed at once, for what takes days. Timers that run do not notice."""
+        self._jumps.append((datetime.now(UTC), timedelta(seconds=seconds)))
+
+    def at(self, real: datetime) -> datetime:
+        """What it was here at a real time: when moto, which knows no other clock, made something."""
+        return self._started_at + (real - self._started_at) * self.speed + self._ahead(real)
+
+    def _ahead(self, real: datetime) -> timedelta:
+        return sum((passed for moment, passed in self._jumps if moment <= real), timedelta())
 
     def real_time(self, moment: datetime) -> datetime:
         """The real time at which it is `moment` here: what a machine's own clock shows then."""
-        return self._started_at + (moment - self._started_at) / self.speed
+        return self._started_at + (moment - self._ahead(datetime.now(UTC)) - self._started_at) / self.speed
 
     def real_seconds(self, seconds: float) -> float:
         """How long `seconds` of this clock take in reality."""

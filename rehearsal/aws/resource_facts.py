@@ -187,6 +187,13 @@ class Ec2Resources(Protocol):
         """The id of the launch template that a request names by id or name, and the data of the version it names."""
 
 
+class ImageResources(Protocol):
+    """Everything of EC2 Image Builder."""
+
+    def tags(self, region: str, arn: str) -> Mapping[str, str]:
+        """The tags of whatever has the ARN; empty where there is nothing of it."""
+
+
 class Stacks(Protocol):
     """Stacks of CloudFormation."""
 
@@ -203,3 +210,4 @@ QUEUES: Kind[Queues] = Kind("SQS queues")
 GROUPS: Kind[Groups] = Kind("Auto Scaling groups")
 EC2_RESOURCES: Kind[Ec2Resources] = Kind("EC2 resources")
 STACKS: Kind[Stacks] = Kind("CloudFormation stacks")
+IMAGE_RESOURCES: Kind[ImageResources] = Kind("resources of Image Builder")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rehearsal.aws.iam import caller, patterns, policy
@@ -111,9 +112,11 @@ class Judge:
         access = Access(ServicePrincipal(service), action, resource, Context(values))
         return decide(access, Policies(resource=self._stored.of_resource(resource)))
 
-    def service_may_assume(self, service: str, role_arn: str) -> Decision:
-        """Whether a role's trust policy lets a service of AWS have sessions of it."""
-        access = Access(ServicePrincipal(service), ASSUME_ROLE, role_arn, Context({}))
+    def service_may_assume(
+        self, service: str, role_arn: str, values: Mapping[str, Values] = MappingProxyType({})
+    ) -> Decision:
+        """Whether a role's trust policy lets a service of AWS have sessions of it. `values` say for whom."""
+        access = Access(ServicePrincipal(service), ASSUME_ROLE, role_arn, Context(values))
         return decide(access, Policies(resource=self._stored.trust(role_arn), resource_kind=TRUST_POLICY))
 
 

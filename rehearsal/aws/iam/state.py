@@ -10,6 +10,7 @@ from rehearsal.aws.resource_facts import (
     EC2_RESOURCES,
     GROUPS,
     IDENTITIES,
+    IMAGE_RESOURCES,
     KEYS,
     PARAMETERS,
     QUEUES,
@@ -90,13 +91,15 @@ class LocalState:
         return self._facts.of(EC2_RESOURCES).launch_template(region, wanted)
 
     def tags(self, arn: str) -> Mapping[str, str] | None:
-        """The tags of a KMS key, an Auto Scaling group or an EC2 resource; None for services whose tags are not read
-        here."""
+        """The tags of a KMS key, an Auto Scaling group, or a resource of EC2 or Image Builder; None for services whose
+        tags are not read here."""
         _, _, service, region, _, resource = arn.split(":", 5)
         if service == "autoscaling":
             return self._facts.of(GROUPS).tags(region, arn)
         if service == "ec2":
             return self._facts.of(EC2_RESOURCES).tags(region, resource.rpartition("/")[2])
+        if service == "imagebuilder":
+            return self._facts.of(IMAGE_RESOURCES).tags(region, arn)
         if service == "kms" and resource.startswith("key/"):
             return self._facts.of(KEYS).tags(region, resource.removeprefix("key/"))
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.aws.iam.requests import rest
@@ -41,6 +42,35 @@ class BuilderBase(RegionalService[BuilderRegion]):
         found = rest.routes(self.model()).match(request.method, rest.raw_path(request), request)
         return found.parameters if found is not None else {}
 
+    def _create(self, context: RequestContext, store: str, kind: str, member: str, request: dict[str, Any]) -> Body:
+        held = getattr(self.held(context), store)
+        made_arn = arn(context, kind, request["name"])
+        if made_arn in held:
+            raise exists(made_arn)
+        held[made_arn] = {**_without_token(request), "arn": made_arn, "dateCreated": moment(self.aws.clock)}
+        return made(context, request, member, made_arn)
+
+    def _update(self, context: RequestContext, store: str, member: str, request: dict[str, Any]) -> Body:
+        """Everything but name, ARN and tags is replaced: an update that leaves a member out takes it away."""
+        held = getattr(self.held(context), store)
+        before = find(held, request[member])
+        changed = {name: value for name, value in _without_token(request).items() if name != member}
+        held[before["arn"]] = {
+            **{name: before[name] for name in ("arn", "name", "dateCreated", "tags") if name in before},
+            **changed,
+            "dateUpdated": moment(self.aws.clock),
+        }
+        return made(context, request, member, before["arn"])
+
+    def _delete(self, context: RequestContext, store: str, member: str, request: dict[str, Any]) -> Body:
+        held, wanted = self.held(context), request[member]
+        find(getattr(held, store), wanted)
+        for pipeline in held.pipelines.values():
+            if pipeline.get(member) == wanted and store != "pipelines":
+                raise needed(wanted, pipeline["arn"])
+        del getattr(held, store)[wanted]
+        return {"requestId": context.request_id, member: wanted}
+
 
 def arn(context: RequestContext, kind: str, name: str, *more: str) -> str:
     """The ARN of something; names that differ only in case, spaces or underscores are the same (CreateComponent)."""
@@ -58,7 +88,12 @@ def made(context: RequestContext, request: Mapping[str, Any], member: str, made_
 
 def moment(clock: Clock) -> str:
     """Now, in RFC 3339."""
-    return clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return text_of(clock.now())
+
+
+def text_of(time: datetime) -> str:
+    """A time in RFC 3339, in UTC."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def invalid(text: str) -> ServiceError:
@@ -96,3 +131,7 @@ _PAGES = Pages(
     wrong=lambda token: ServiceError("InvalidPaginationTokenException", f"The token '{token}' is invalid."),
 )
 page = _PAGES.page
+
+
+def _without_token(request: Mapping[str, Any]) -> Body:
+    return {name: value for name, value in request.items() if name not in ("clientToken", "dryRun")}

@@ -1,4 +1,4 @@
-"""The operations on what images are made from and go to: components, recipes, configurations, lifecycle policies."""
+"""The operations on what images are made from and go to: components, recipes, configurations."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ MAX_DATA_CHARACTERS = 16_000
 COMPONENT_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 RECIPE_VERSION = re.compile(r"(?:[0-9]+|x)\.(?:[0-9]+|x)\.(?:[0-9]+|x)")
 MAX_PLACE = 2**30 - 1
-RULES = {"DELETE", "DEPRECATE", "DISABLE"}
-"""The actions of a lifecycle policy for AMIs; at most one rule for each (API reference, CreateLifecyclePolicy)."""
 
 
 class ConfigurationOperations(BuilderBase):
@@ -119,52 +117,6 @@ class ConfigurationOperations(BuilderBase):
     def delete_distribution_configuration(self, context: RequestContext, request: dict[str, Any]) -> Body:
         return self._delete(context, "distributions", "distributionConfigurationArn", request)
 
-    # lifecycle policies, which never run here
-    def create_lifecycle_policy(self, context: RequestContext, request: dict[str, Any]) -> Body:
-        _check_rules(request)
-        request.setdefault("status", "ENABLED")
-        return self._create(context, "policies", "lifecycle-policy", "lifecyclePolicyArn", request)
-
-    def update_lifecycle_policy(self, context: RequestContext, request: dict[str, Any]) -> Body:
-        _check_rules(request)
-        return self._update(context, "policies", "lifecyclePolicyArn", request)
-
-    def get_lifecycle_policy(self, context: RequestContext, request: dict[str, Any]) -> Body:
-        return {"lifecyclePolicy": find(self.held(context).policies, request["lifecyclePolicyArn"])}
-
-    def delete_lifecycle_policy(self, context: RequestContext, request: dict[str, Any]) -> Body:
-        return self._delete(context, "policies", "lifecyclePolicyArn", request)
-
-    # what they have in common
-    def _create(self, context: RequestContext, store: str, kind: str, member: str, request: dict[str, Any]) -> Body:
-        held = getattr(self.held(context), store)
-        made_arn = arn(context, kind, request["name"])
-        if made_arn in held:
-            raise exists(made_arn)
-        held[made_arn] = {**_without_token(request), "arn": made_arn, "dateCreated": moment(self.aws.clock)}
-        return made(context, request, member, made_arn)
-
-    def _update(self, context: RequestContext, store: str, member: str, request: dict[str, Any]) -> Body:
-        """Everything but name, ARN and tags is replaced: an update that leaves a member out takes it away."""
-        held = getattr(self.held(context), store)
-        before = find(held, request[member])
-        changed = {name: value for name, value in _without_token(request).items() if name != member}
-        held[before["arn"]] = {
-            **{name: before[name] for name in ("arn", "name", "dateCreated", "tags") if name in before},
-            **changed,
-            "dateUpdated": moment(self.aws.clock),
-        }
-        return made(context, request, member, before["arn"])
-
-    def _delete(self, context: RequestContext, store: str, member: str, request: dict[str, Any]) -> Body:
-        held, wanted = self.held(context), request[member]
-        find(getattr(held, store), wanted)
-        for pipeline in held.pipelines.values():
-            if pipeline.get(member) == wanted and store != "pipelines":
-                raise needed(wanted, pipeline["arn"])
-        del getattr(held, store)[wanted]
-        return {"requestId": context.request_id, member: wanted}
-
     def _version(self, context: RequestContext, request: Mapping[str, Any]) -> str:
         """That of the request, or for `1.0.x` the next one (user guide, "Semantic versioning in Image Builder")."""
         wanted: str = request["semanticVersion"]
@@ -184,10 +136,6 @@ def _kept(request: Mapping[str, Any], *names: str) -> Body:
     return {name: request[name] for name in names if request.get(name) is not None}
 
 
-def _without_token(request: Mapping[str, Any]) -> Body:
-    return {name: value for name, value in request.items() if name not in ("clientToken", "dryRun")}
-
-
 def _document(request: Mapping[str, Any]) -> str:
     if request.get("uri") is not None:
         raise not_played("A component from S3")
@@ -205,11 +153,3 @@ def _phases(data: str) -> list[str]:
         return [str(phase["name"]) for phase in document["phases"] if phase["steps"]]
     except (yaml.YAMLError, KeyError, TypeError) as error:
         raise invalid(f"The component data is invalid: {error}") from error
-
-
-def _check_rules(request: Mapping[str, Any]) -> None:
-    rules = [each["action"]["type"] for each in request["policyDetails"]]
-    if len(set(rules)) != len(rules) or not set(rules) <= RULES:
-        raise invalid(f"A policy has at most one rule for each of {', '.join(sorted(RULES))}, not {rules}.")
-    if len([name for name in ("recipes", "tagMap") if request["resourceSelection"].get(name)]) != 1:
-        raise invalid("A policy selects resources either by recipes or by a tag map.")

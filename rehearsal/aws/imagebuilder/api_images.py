@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 from rehearsal.aws.imagebuilder.api_base import BuilderBase, arn, exists, find, invalid, made, missing, moment, page
 from rehearsal.aws.imagebuilder.builds import Build, Failure
 from rehearsal.aws.imagebuilder.model import TERMINAL, Body, ImageBuild, Workflow
+from rehearsal.aws.imagebuilder.schedules import Schedules
 from rehearsal.aws.protocol import RequestContext, ServiceError
 from rehearsal.aws.regional import not_played
 from rehearsal.aws.server import LocalAws
@@ -22,17 +24,19 @@ NOT_PLAYED = ("containerRecipeArn", "workflows", "executionRole", "imageScanning
 
 
 class ImageOperations(BuilderBase):
-    """A pipeline's schedule never comes; builds that are asked for run."""
+    """Builds that are asked for run, and those whose time has come."""
 
     def __init__(self, aws: LocalAws) -> None:
         super().__init__(aws)
         self.failures: list[Failure] = []
         """What fails in every build until it is taken back."""
+        self._schedules = Schedules(aws, self._begin)
 
     # pipelines
     def create_image_pipeline(self, context: RequestContext, request: dict[str, Any]) -> Body:
         held = self.held(context)
         self._check_parts(context, request)
+        self._schedules.check(request.get("schedule"))
         made_arn = arn(context, "image-pipeline", request["name"])
         if made_arn in held.pipelines:
             raise exists(made_arn)
@@ -44,6 +48,7 @@ class ImageOperations(BuilderBase):
             "platform": "Linux",
             "dateCreated": moment(self.aws.clock),
         }
+        self._schedules.arm(context.region, held, made_arn)
         return made(context, request, "imagePipelineArn", made_arn)
 
     def update_image_pipeline(self, context: RequestContext, request: dict[str, Any]) -> Body:
@@ -51,9 +56,11 @@ class ImageOperations(BuilderBase):
         held = self.held(context)
         before = find(held.pipelines, request["imagePipelineArn"])
         self._check_parts(context, request)
+        self._schedules.check(request.get("schedule"))
         changed = {name: value for name, value in request.items() if name not in ("clientToken", "imagePipelineArn")}
         kept = {name: before[name] for name in ("arn", "name", "platform", "dateCreated", "tags") if name in before}
         held.pipelines[before["arn"]] = {"status": "ENABLED", **changed, **kept, "dateUpdated": moment(self.aws.clock)}
+        self._schedules.arm(context.region, held, before["arn"])
         return made(context, request, "imagePipelineArn", before["arn"])
 
     def get_image_pipeline(self, context: RequestContext, request: dict[str, Any]) -> Body:
@@ -64,6 +71,7 @@ class ImageOperations(BuilderBase):
         held, wanted = self.held(context), request["imagePipelineArn"]
         find(held.pipelines, wanted)
         del held.pipelines[wanted]
+        self._schedules.disarm(wanted)
         return {"requestId": context.request_id, "imagePipelineArn": wanted}
 
     def list_image_pipeline_images(self, context: RequestContext, request: dict[str, Any]) -> Body:
@@ -80,22 +88,30 @@ class ImageOperations(BuilderBase):
         if before is not None:
             return made(context, request, "imageBuildVersionArn", before)
         pipeline = find(held.pipelines, request["imagePipelineArn"])
+        image = self._begin(context.region, pipeline, request.get("tags") or {}, "USER_INITIATED")
+        held.started[request["clientToken"]] = image.arn
+        return made(context, request, "imageBuildVersionArn", image.arn)
+
+    def _begin(self, region: str, pipeline: Body, tags: Mapping[str, str], kind: str) -> ImageBuild:
+        """A build of a pipeline. Hold the service's lock."""
+        held = self.in_region(region)
         recipe = held.recipes[pipeline["imageRecipeArn"]]
-        version = arn(context, "image", recipe["name"], recipe["version"])
-        number = len([each for each in held.images if each.startswith(f"{version}/")]) + 1
+        version = recipe["arn"].replace(":image-recipe/", ":image/")
+        numbers = [int(each.rpartition("/")[2]) for each in held.numbered if each.startswith(f"{version}/")]
         image = ImageBuild(
-            arn=f"{version}/{number}",
+            arn=f"{version}/{max(numbers, default=0) + 1}",
             pipeline=copy.deepcopy(pipeline),
             recipe=copy.deepcopy(recipe),
             infrastructure=copy.deepcopy(held.infrastructures[pipeline["infrastructureConfigurationArn"]]),
             distribution=copy.deepcopy(held.distributions.get(pipeline.get("distributionConfigurationArn") or "")),
             created=moment(self.aws.clock),
-            tags=dict(request.get("tags") or {}),
+            tags=dict(tags),
+            kind=kind,
         )
         held.images[image.arn] = image
-        held.started[request["clientToken"]] = image.arn
-        Build(self.aws, context.region, image, held.components, lambda: self.failures).start()
-        return made(context, request, "imageBuildVersionArn", image.arn)
+        held.numbered.add(image.arn)
+        Build(self.aws, region, image, held.components, lambda: self.failures).start()
+        return image
 
     def get_image(self, context: RequestContext, request: dict[str, Any]) -> Body:
         image = find(self.held(context).images, request["imageBuildVersionArn"])

@@ -24,6 +24,7 @@ from rehearsal.aws.imagebuilder.distribution import Distributing
 from rehearsal.aws.imagebuilder.errors import BuildFailed, Stopped
 from rehearsal.aws.imagebuilder.log import BuildLog
 from rehearsal.aws.imagebuilder.model import Body, ImageBuild, Workflow, WorkflowStep
+from rehearsal.aws.imagebuilder.schedules import base_of
 
 if TYPE_CHECKING:
     from rehearsal.aws.server import LocalAws
@@ -113,12 +114,10 @@ class Build:
 
     def _base_image(self) -> Body:
         """The AMI that the recipe names, or that the parameter names which it does."""
-        named: str = self._image.recipe["parentImage"]
         with _reported("The parent image cannot be found"):
-            if named.startswith("ssm:"):
-                client = self._aws.client("ssm", self._region)
-                named = client.get_parameter(Name=named.removeprefix("ssm:"))["Parameter"]["Value"]
+            named = base_of(self._aws, self._region, self._image.recipe)
             found: Body = self._aws.client("ec2", self._region).describe_images(ImageIds=[named])["Images"][0]
+        self._image.base = named
         return found
 
     def _build(self, base: Body) -> str:

@@ -88,6 +88,10 @@ class ImageBuild:
     distribution: Body | None
     created: str
     tags: dict[str, str]
+    kind: str = "USER_INITIATED"
+    """Or SCHEDULED (API reference, Image, buildType)."""
+    base: str = ""
+    """The ID of the AMI that it is built from, once that is looked up."""
     state: Body = field(default_factory=lambda: {"status": "PENDING"})
     workflows: list[Workflow] = field(default_factory=list)
     amis: list[Body] = field(default_factory=list)
@@ -138,7 +142,30 @@ class ImageBuild:
             "dateCreated": self.created,
             "outputResources": {"amis": self.amis},
             "tags": self.tags,
-            "buildType": "USER_INITIATED",
+            "buildType": self.kind,
+        }
+
+
+@dataclass
+class Execution:
+    """A run of a lifecycle policy, as ListLifecycleExecutions shows it, with what it has looked at."""
+
+    policy: str
+    started: str
+    identity: str = field(default_factory=lambda: f"lce-{uuid.uuid4()}")
+    state: Body = field(default_factory=lambda: {"status": "IN_PROGRESS"})
+    ended: str = ""
+    resources: list[Body] = field(default_factory=list)
+
+    def described(self) -> Body:
+        """It, without the resources."""
+        return {
+            "lifecycleExecutionId": self.identity,
+            "lifecyclePolicyArn": self.policy,
+            "resourcesImpactedSummary": {"hasImpactedResources": bool(self.resources)},
+            "state": self.state,
+            "startTime": self.started,
+            **({"endTime": self.ended} if self.ended else {}),
         }
 
 
@@ -153,6 +180,10 @@ class BuilderRegion:
     pipelines: dict[str, Body] = field(default_factory=dict)
     policies: dict[str, Body] = field(default_factory=dict)
     images: dict[str, ImageBuild] = field(default_factory=dict)
+    numbered: set[str] = field(default_factory=set)
+    """ARNs of all images there ever were: a number is given once."""
+    executions: list[Execution] = field(default_factory=list)
+    """Of lifecycle policies, the last one last."""
     started: dict[str, str] = field(default_factory=dict)
     """ARNs of images by the token of the request that began them."""
 

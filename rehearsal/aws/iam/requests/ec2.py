@@ -27,6 +27,8 @@ RESOURCES = {
     "sgr": "security-group-rule",
 }
 """How EC2's ids begin, and the resource types in their ARNs."""
+OF_ONE = ("DescribeImageAttribute", "DescribeSnapshotAttribute")
+"""Operations that describe, and have a resource level (Service Authorization Reference)."""
 CREATING = ("Create", "Allocate")
 """How operations begin that make something: of that the ARN ends in `*` (EC2 guide, "Identity-based policies")."""
 WITHOUT_ACCOUNT = ("image", "snapshot")
@@ -35,10 +37,11 @@ FLOW_LOGS = "vpc-flow-logs.amazonaws.com"
 
 
 def needs(asked: Asked, state: State) -> list[Need]:
-    """Describing has no resource level; a change is on what its parameters name. Raises NotModelled."""
+    """Describing has no resource level, but for OF_ONE; a change is on what its parameters name. Raises NotModelled."""
     action = f"ec2:{asked.operation}"
     if asked.operation.startswith(("Describe", "Get")):
-        return [Need(action)]
+        named = _resources(asked, action) if asked.operation in OF_ONE else ()
+        return [Need(action, arn) for arn in named] or [Need(action)]
     if asked.operation == "RunInstances":
         return _run(asked, state)
     found = list(_resources(asked, action))
