@@ -376,7 +376,7 @@ current = @$(if $(from_config),$(check_python) -m generator --current --config $
 
 .PHONY: image
 image: $(CHECK) ## Deploy the stack that builds machine images, build one and follow it (STACK=holdfast-image)
-	$(deployment) image $(region) $(image_stack) --out $(call quoted,$(OUT)) $(typed) $(if $(BUCKET),--bucket $(call quoted,$(BUCKET))) $(parameters)
+	$(deployment) image $(region) $(image_stack) --out $(call quoted,$(OUT)) $(typed) $(if $(BUCKET),--bucket $(call quoted,$(BUCKET))) $(parameters) $(role)
 
 .PHONY: image-follow
 image-follow: $(CHECK) ## Follow the build of an image that was started last (STACK=holdfast-image)

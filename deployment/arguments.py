@@ -187,6 +187,7 @@ def parser() -> argparse.ArgumentParser:
         added.add_argument("--json", action="store_true", help="for programs: one JSON object a line")
         if name == "image":
             takes_out(added)
+            takes_role(added)
             added.add_argument("--template", type=Path, help="(default: image.json in the folder of --out)")
             added.add_argument("--bucket", help="for a template beyond 51,200 bytes (default: none, and it is refused)")
             takes_parameters(added)

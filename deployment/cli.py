@@ -168,6 +168,7 @@ def _image(options: argparse.Namespace) -> int:
         given=parameters.read(options.parameters, options.set),
         typed=_typed(options, account),
         bucket=options.bucket,
+        role=service_role.read(options.role),
     )
     return DONE if images.build(account, order, as_json=options.json) else FAILED
 

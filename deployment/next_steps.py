@@ -26,7 +26,7 @@ _TAKES = {
     "delete": ("STACK", "ROLE", "REGION"),
     "kubeconfig": ("STACK", "REGION"),
     "purge": ("CLUSTER", "REGION"),
-    "image": ("STACK", "PARAMS", "SET", "BUCKET", "CONFIG", "OUT", "REGION"),
+    "image": ("STACK", "PARAMS", "SET", "BUCKET", "CONFIG", "OUT", "ROLE", "REGION"),
     "image-follow": ("STACK", "REGION"),
 }
 _NEEDED = {"STACK": _STACK_PLACEHOLDER, "BUCKET": _BUCKET_PLACEHOLDER}

@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from coordination.names import IMAGE_METADATA, UNLOCKED, ImageOutput
-from deployment import aws, next_steps, parameters, stacks, templates
+from deployment import aws, next_steps, parameters, service_role, stacks, templates
 from deployment.aws import Aws
 from deployment.change_sets import CAPABILITIES
 from deployment.events import Follower
@@ -40,6 +40,8 @@ class ImageOrder:
     typed: Typed
     # Where a template goes that is too large for a request.
     bucket: str | None = None
+    role: str = ""
+    """By which CloudFormation acts; empty for the stack's own, or the caller's rights."""
 
 
 def pipeline(cloudformation: Any, name: str) -> str:
@@ -65,6 +67,7 @@ def deploy(account: Aws, order: ImageOrder, say: Callable[[str], None]) -> str |
     if existing is not None:
         _refuse_other_kinds(cloudformation, existing)
         _refuse_unless_updatable(existing)
+        service_role.refuse_other(existing, order.role)
     values = existing.parameters if existing is not None else {}
     request = parameters.for_stack(template, dict(order.given), values)
     after = parameters.values(template, order.given, values)
@@ -75,7 +78,10 @@ def deploy(account: Aws, order: ImageOrder, say: Callable[[str], None]) -> str |
         "Parameters": request,
         "Capabilities": CAPABILITIES,
         **templates.argument(account, order.template, order.bucket),
+        **service_role.argument(order.role),
     }
+    for line in service_role.told(order.stack, order.role, existing):
+        say(line)
     follower = Follower(cloudformation, say)
     if existing is None:
         stack_id = str(cloudformation.create_stack(**common, OnFailure="DELETE")["StackId"])

@@ -152,6 +152,9 @@ def order(builder: Builder, *failures: dict[str, Any]) -> None:
         pass
 
 
+EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+
+
 # before there is an image
 def test_before_the_first_image_each_command_says_what_to_type(builder: Builder) -> None:
     code, said = builder.run("image-id", stack="none")
@@ -275,6 +278,31 @@ def test_a_stack_whose_creation_fails_is_told_with_its_reason_and_leaves_nothing
     assert "  BuildLogGroup (AWS::Logs::LogGroup): " in said
     code, said = builder.run("image-follow", stack="taken")
     assert (code, said.partition(";")[0]) == (2, "there is no image stack taken")
+
+
+def test_cloudformation_acts_by_a_service_role_which_the_stack_keeps(builder: Builder) -> None:
+    iam = builder.harness.client("iam")
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "cloudformation.amazonaws.com"}}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    arns = {}
+    for name in ("deploys-images", "deploys-others"):
+        arns[name] = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+        iam.put_role_policy(RoleName=name, PolicyName="everything", PolicyDocument=json.dumps(EVERYTHING))
+    role, another = arns.values()
+    code, said = builder.image("--role", role, stack="by-role")
+    assert (code, said.splitlines()[0]) == (
+        0,
+        f"CloudFormation acts by {role}, and keeps it with by-role: from now on for everybody, without ROLE=",
+    )
+    stack = builder.harness.client("cloudformation").describe_stacks(StackName="by-role")["Stacks"][0]
+    assert stack["RoleARN"] == role
+    code, said = builder.image("--role", another, stack="by-role")
+    assert (code, said.startswith(f"ROLE: given {another}; allowed: none, or {role}, by which CloudFormation")) == (
+        2,
+        True,
+    )
+    code, said = builder.image("--role", "images", stack="by-role")
+    assert (code, said.startswith('ROLE: given "images"; allowed: the ARN of a role')) == (2, True)
 
 
 def test_a_stack_that_builds_no_images_is_left_alone(builder: Builder) -> None:
