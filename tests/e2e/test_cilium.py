@@ -235,5 +235,6 @@ def differing(wanted: Any, found: Any, path: str = "") -> Iterator[str]:
     elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
         for number, (each, other) in enumerate(zip(wanted, found, strict=True)):
             yield from differing(each, other, f"{path}/{number}")
-    elif wanted != found and not (wanted in ({}, [], None) and found is None):
+    # A quantity may be a number in a manifest, and is a text in the API server.
+    elif wanted != found and str(wanted) != found and not (wanted in ({}, [], None) and found is None):
         yield f"{path}: {wanted!r}, and not {found!r}"
