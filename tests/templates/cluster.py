@@ -229,9 +229,7 @@ def as_list(value: Any) -> list[Any]:
 
 
 def substituted(expression: Any, values: Mapping[str, str]) -> str:
-    """What a text or an Fn::Sub, whose own map has Refs alone, becomes; a value that is missing is a KeyError."""
+    """What a text or an Fn::Sub without a map of its own becomes; a value that is missing is a KeyError."""
     if isinstance(expression, str):
         return expression
-    text, *own = as_list(expression["Fn::Sub"])
-    values = {**values, **{name: values[each["Ref"]] for name, each in dict(*own).items()}}
-    return re.sub(r"\$\{([^!}][^}]*)\}", lambda match: values[match[1]], text)
+    return re.sub(r"\$\{([^!}][^}]*)\}", lambda match: values[match[1]], expression["Fn::Sub"])
