@@ -100,6 +100,13 @@ class Account:
         nodes = [each for group in groups for each in group["Instances"] if each["LifecycleState"] == "InService"]
         return {str(each["InstanceType"]) for each in nodes}
 
+    def leave_volume(self) -> str:
+        """A volume as a pod's claim leaves one behind; its id."""
+        tags = [{"Key": "holdfast:cluster", "Value": self.uuid()}]
+        given = [{"ResourceType": "volume", "Tags": tags}]
+        ec2 = self.aws.client("ec2")
+        return str(ec2.create_volume(AvailabilityZone="us-east-1a", Size=8, TagSpecifications=given)["VolumeId"])
+
     def uuid(self) -> str:
         """The cluster's, also once its stack is deleted."""
         stacks = self.aws.client("cloudformation").list_stacks()["StackSummaries"]
@@ -212,7 +219,8 @@ def test_a_cluster_is_deployed_changed_deleted_and_purged_and_once_more_by_hand(
     account.type(lift)
     account.type(delete, STACK)
     assert account.status() == "DELETE_COMPLETE"
-    account.type(purge, account.uuid())
+    left = account.leave_volume()
+    assert f"volume      {left}: deleted" in account.type(purge, account.uuid())
     assert "nothing is kept" in account.type(purge)
 
     account.type(by_hand)
