@@ -17,7 +17,7 @@ import msgspec
 
 from generator.config.model import ClusterConfig
 from generator.config.problem import ConfigError, Note, Problem, below, is_within, short, shown
-from generator.config.rules import check, given_vpc, notes
+from generator.config.rules import check, given_vpc, notes, unstated
 from generator.config.yaml_text import Document, read_yaml
 
 
@@ -67,7 +67,8 @@ def _read(text: str, source: str) -> Loaded:
         problems += [refusal for refusal in check(config) if not reader.rests_on_unreadable(refusal)]
     if config is None or problems:
         raise ConfigError(_placed(problems, document, source))
-    found = [msgspec.structs.replace(note, source=source, line=document.line_of(note.path)) for note in notes(config)]
+    told = [*notes(config), *unstated.notes(config, reader.stated)]
+    found = [msgspec.structs.replace(note, source=source, line=document.line_of(note.path)) for note in told]
     return Loaded(config, found)
 
 

@@ -153,18 +153,34 @@ def test_an_argument_that_does_not_exist_is_exit_code_2(arguments: list[str]) ->
 @pytest.mark.parametrize("partition", ["aws-eusc", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f"])
 def test_an_unproven_partition_is_labelled(tmp_path: Path, capsys: pytest.CaptureFixture[str], partition: str) -> None:
     config = tmp_path / "other.yaml"
-    config.write_text(f"partition: {partition}")
+    config.write_text(f"partition: {partition}\npools: [{{name: general}}]")
     assert cli.main(["--config", str(config), "--out", str(tmp_path / "templates")]) == 0
     assert capsys.readouterr().err == (
         f"note: templates for the partition {partition} are unproven: nobody has deployed one\n"
     )
 
 
+def test_a_configuration_without_pools_is_told_which_pool_it_gets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, out = tmp_path / "c.yaml", tmp_path / "templates"
+    config.write_text("name: web\n")
+    assert cli.main(["--config", str(config), "--out", str(out)]) == 0
+    told = "not given, so there is one pool, general (m7i.large, 2 to 10)"
+    assert capsys.readouterr().err == f"{config}:1: pools: note: {told}\n"
+    assert [path.name for path in out.glob("workers-*")] == ["workers-general.json"]
+    config.write_text("name: web\npools: [{name: general}]\n")
+    assert cli.main(["--config", str(config), "--out", str(out)]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_range_of_public_addresses_is_noted_with_its_place_and_accepted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = tmp_path / "public.yaml"
-    config.write_text("name: web\nnetwork:\n  vpcCidr: 8.8.0.0/16\nkubernetes: {podCidr: 198.18.0.0/15}")
+    config.write_text(
+        "name: web\nnetwork:\n  vpcCidr: 8.8.0.0/16\nkubernetes: {podCidr: 198.18.0.0/15}\npools: [{name: general}]"
+    )
     assert cli.main(["--config", str(config), "--validate"]) == 0
     told = capsys.readouterr()
     assert told.out == f"{config}: accepted\n"

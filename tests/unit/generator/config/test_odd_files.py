@@ -248,9 +248,11 @@ def test_a_range_of_public_addresses_is_accepted_with_a_note(tmp_path: Path, mon
         "kubernetes: {podCidr: 30.0.0.0/10}",
         "kubernetes: {serviceCidr: 172.0.0.0/12}",
     ):
-        Path(FILE).write_text(f"name: web\n{field}\n")
+        Path(FILE).write_text(f"name: web\n{field}\npools: [{{name: general}}]\n")
         (note,) = read(FILE).notes
         assert str(note).startswith(f"{FILE}:2: ")
         assert " is no private range; " in str(note)
-    Path(FILE).write_text("network: {vpcCidr: 172.31.0.0/16}\nkubernetes: {podCidr: 198.18.0.0/15}")
+    Path(FILE).write_text(
+        "network: {vpcCidr: 172.31.0.0/16}\nkubernetes: {podCidr: 198.18.0.0/15}\npools: [{name: general}]"
+    )
     assert read(FILE).notes == []
