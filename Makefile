@@ -68,13 +68,16 @@ go_files = $(shell git ls-files '*.go')
 ##@ Help
 
 .PHONY: help
-help: ## Print this list
+help: ## Print this list: first what it takes to have a cluster, then the rest
 	@awk -F ':.*## ' ' \
-		/^##@ / { printf "%s%s%s\n", variables, between, substr($$0, 5); variables = ""; between = "\n" } \
-		/^##= / { split(substr($$0, 5), part, " ## "); \
+		FNR == 1 { pass += 1; shown = 0 } \
+		/^##@ / { printf "%s", variables; variables = ""; title = substr($$0, 5); \
+			shown = (title ~ /^(Help|Generate|Machine image|Deploy)/) == (pass == 1); \
+			if (shown) { printf "%s%s\n", between, title; between = "\n" } } \
+		shown && /^##= / { split(substr($$0, 5), part, " ## "); \
 			variables = variables sprintf("    %-24s %s\n", part[1], part[2]) } \
-		/^[a-z0-9-]+:.*## / { printf "  %-26s %s\n", $$1, $$2 } \
-		END { printf "%s", variables }' $(firstword $(MAKEFILE_LIST))
+		shown && /^[a-z0-9-]+:.*## / { printf "  %-26s %s\n", $$1, $$2 } \
+		END { printf "%s", variables }' $(firstword $(MAKEFILE_LIST)) $(firstword $(MAKEFILE_LIST))
 
 ##@ Generate
 ##= CONFIG=FILE ## Cluster configuration (examples/default.yaml)

@@ -228,16 +228,18 @@ def _parser() -> argparse.ArgumentParser:
     other.add_argument(
         "--schema",
         metavar="FILE",
-        help="write the configuration's JSON Schema instead; - prints it (default: templates)",
+        help="write the configuration's JSON Schema, and no templates; - prints it (default: not written)",
     )
     other.add_argument("--validate", action="store_true", help="check the configuration only; --json prints it in full")
     other.add_argument(
-        "--new", metavar="NAME", help="write a configuration to begin with instead, NAME.yaml (default: templates)"
+        "--new",
+        metavar="NAME",
+        help="write a configuration to begin with, NAME.yaml, and no templates (default: none is written)",
     )
     other.add_argument(
         "--current",
         action="store_true",
-        help="refuse templates that are there, and not what the configuration generates now (default: templates)",
+        help="refuse templates that are there, and not what the configuration generates now; write nothing",
     )
     other.add_argument("--docs", action="store_true", help="write the generated parts of the documentation instead")
     return parser

@@ -10,6 +10,9 @@ from pathlib import Path
 
 MAKEFILE = Path(__file__).parents[1] / "Makefile"
 
+FOR_USERS = ("Help", "Generate", "Machine image", "Deploy")
+"""How the groups begin that stand first: what it takes to have a cluster. `make help` has the same."""
+
 _GROUP = re.compile(r"##@ (.+)")
 _VARIABLE = re.compile(r"##= (([A-Z_]+)=.*) ## (.+)")
 _TARGET = re.compile(r"([a-z0-9-]+):(?!=)\s*(.*?)\s*## (.+)")
@@ -47,7 +50,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Commands:
-    """What stands in a Makefile: groups in their order, and the definitions of its own variables by name."""
+    """What stands in a Makefile: groups, those for users first, and the definitions of its own variables by name."""
 
     groups: tuple[Group, ...]
     definitions: dict[str, str]
@@ -93,6 +96,7 @@ def read(text: str) -> Commands:
     for group, match in found:
         recipe = "\n".join(recipes.get(match[1], ()))
         group.commands.append(Command(match[1], match[3], tuple(match[2].split()), recipe))
+    groups.sort(key=lambda group: not group.title.startswith(FOR_USERS))
     return Commands(tuple(groups), definitions)
 
 

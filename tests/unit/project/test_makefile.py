@@ -56,6 +56,8 @@ def test_the_list_is_in_groups_and_every_variable_that_a_target_takes_is_in_it_o
     assert len(described) == len(set(described))
     headings = re.findall(r"^\S.*$", make().stdout, re.MULTILINE)
     assert headings == [group.title for group in made.groups]
+    # In the Makefile others stand between them.
+    assert [title.partition(" ")[0] for title in headings[:5]] == ["Help", "Generate", "Machine", "Deploy", "Check"]
 
 
 def test_a_variable_counts_for_a_target_that_passes_it_on_through_others() -> None:
