@@ -268,7 +268,7 @@ rehearsal-clean: $(CHECK) ## Remove what rehearsals that were killed left behind
 
 # By what is tested.
 e2e_suites := founding joining replacing replacing-faults updates updates-five deleting scenarios cluster lifetimes \
-	security access existing-network cilium machines
+	security access autoscaler existing-network cilium machines
 e2e = @$(check_python) -m pytest --durations=20 --slowest-files=20 $(ARGS)
 
 .PHONY: e2e
@@ -322,6 +322,10 @@ e2e-security: $(CHECK) ## Secrets are searched for everywhere, and a worker's ri
 .PHONY: e2e-access
 e2e-access: $(CHECK) ## People ask for certificates, look at the cluster from outside, and walk the pages about what goes wrong
 	$(e2e) $(addprefix tests/e2e/test_,access.py status.py pages.py)
+
+.PHONY: e2e-autoscaler
+e2e-autoscaler: $(CHECK) ## A pool goes from no node to two and back, by the cluster-autoscaler's calls
+	$(e2e) tests/e2e/test_autoscaler.py
 
 .PHONY: e2e-existing-network
 e2e-existing-network: $(CHECK) ## A given network: central endpoints behind a peering, with and without gateway endpoints
