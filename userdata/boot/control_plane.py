@@ -33,7 +33,7 @@ from userdata.boot.activation import Activation
 from userdata.boot.context import Context, jittered, seconds_since_1970
 from userdata.boot.decide import decide
 from userdata.boot.end import End
-from userdata.boot.etcd_volume import waiting_for
+from userdata.boot.etcd_volume import wait_until_mounted
 from userdata.boot.failures import LookAgain
 from userdata.boot.founding import Founding
 from userdata.boot.gather import Gatherer
@@ -47,7 +47,6 @@ from userdata.boot.stages import RunningStage
 from userdata.leases.keeper import Contender
 from userdata.leases.others import Others
 from userdata.logs.lines import StageFailed
-from userdata.volume.states import Broken, Mounted
 
 # A day of lost writes is the most that nobody is asked about.
 _OLDEST_BACKUP_SECONDS = 24 * 3600
@@ -88,7 +87,8 @@ class ControlPlaneBoot:
 
     def run(self) -> End:
         """Boot, until the node serves or must not."""
-        if (broken := self._wait_for_disk()) is not None:
+        broken = wait_until_mounted(self._context, self._store_condition, self._is_member_in_service)
+        if broken is not None:
             self._fail(f"etcd's disk cannot be used: {broken.reason}")
             return End.FAILED
         with self._context.stages.stage("tidy") as told:
@@ -110,20 +110,6 @@ class ControlPlaneBoot:
                     # It goes on for as long as it takes, which may be long.
                     self._context.launch_hook.sleep(jittered(self._context.image.pace.look))
             self._context.launch_hook.sleep(jittered(1))
-
-    def _wait_for_disk(self) -> Broken | None:
-        """Wait until etcd's disk is mounted. What is broken, where another instance can take this one's place."""
-        context = self._context
-        with context.stages.stage("etcd-disk") as told:
-            while not isinstance(state := context.volume(), Mounted):
-                if isinstance(state, Broken) and not (context.disk.read().has_marker and self._may_serve()):
-                    told.say(state.reason)
-                    return state
-                waiting = waiting_for(state, context.instance_id)
-                told.wait(waiting.reason, condition=waiting.condition)
-                self._store_condition(waiting)
-                context.launch_hook.sleep(jittered(context.image.pace.look))
-        return None
 
     def _decided(self) -> tuple[Action, Step]:
         """Look until there is something to do, and what that is."""
@@ -235,12 +221,13 @@ class ControlPlaneBoot:
 
         One that its launch hook still holds may go. Another one is launched in its place.
         """
-        if not isinstance(action, Resume) and not self._context.disk.read().has_marker:
-            return False
-        return self._may_serve()
+        return self._is_in_service() if isinstance(action, Resume) else self._is_member_in_service()
 
-    def _may_serve(self) -> bool:
-        """Whether this instance is in service, for all that is known."""
+    def _is_member_in_service(self) -> bool:
+        return self._context.disk.read().has_marker and self._is_in_service()
+
+    def _is_in_service(self) -> bool:
+        """Whether this instance is in service, or may be."""
         place = self._context.own_group.place()
         return isinstance(place, Unknown) or place.value is None or not place.value.waits_to_launch
 

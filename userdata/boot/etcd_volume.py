@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import assert_never
 
 from coordination.conditions import etcd_disk_unusable
 from coordination.names import ETCD_DEVICE
 from userdata.boot.actions import WaitForHuman
-from userdata.volume.states import UNIT, Broken, Missing, Refused, Untold
+from userdata.boot.context import Context, jittered
+from userdata.volume.states import UNIT, Broken, Missing, Mounted, Refused, Untold
 
 Unmounted = Missing | Refused | Broken | Untold
+
+
+def wait_until_mounted(
+    context: Context, store: Callable[[WaitForHuman], None], is_needed: Callable[[], bool]
+) -> Broken | None:
+    """Wait until etcd's disk is mounted; `store` stores the condition meanwhile.
+
+    What is broken is returned where nobody needs this very instance (`is_needed`): another one can take its place.
+    """
+    with context.stages.stage("etcd-disk") as told:
+        while not isinstance(state := context.volume(), Mounted):
+            if isinstance(state, Broken) and not is_needed():
+                told.say(state.reason)
+                return state
+            waiting = waiting_for(state, context.instance_id)
+            # The row first: for as long as it names the condition, nobody clears it.
+            told.wait(waiting.reason, condition=waiting.condition)
+            store(waiting)
+            context.launch_hook.sleep(jittered(context.image.pace.look))
+    return None
 
 
 def waiting_for(state: Unmounted, instance_id: str) -> WaitForHuman:
