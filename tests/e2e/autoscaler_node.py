@@ -18,7 +18,7 @@ from typing import Any
 
 from coordination.adapters.clients import client
 from tests.played_autoscaler import PlayedAutoscaler
-from userdata.addons.places import AUTOSCALER_CREDENTIALS
+from userdata.addons.places import AUTOSCALER
 from userdata.config import node_file
 
 
@@ -26,7 +26,7 @@ def main(verb: str, told: dict[str, Any]) -> object:
     """Start as the autoscaler does, do what is asked for, and tell of the groups as they are then."""
     os.environ |= {
         "AWS_DEFAULT_REGION": node_file.read(Path("/")).region,
-        "AWS_SHARED_CREDENTIALS_FILE": AUTOSCALER_CREDENTIALS,
+        "AWS_SHARED_CREDENTIALS_FILE": AUTOSCALER.file,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
     played = PlayedAutoscaler(cache(client), told["tags"])
