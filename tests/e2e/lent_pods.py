@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -28,6 +29,8 @@ def code_of(
 ) -> int:
     """How a program ends in a pod of kube-system on a node. The pod is deleted."""
     kubectl = cluster.kubectl
+    # One that is deleted keeps its name for a while.
+    name = f"{name}-{secrets.token_hex(3)}"
     created = _pod(cluster, name, node, command, labels, host_network=host_network)
     kubectl.text("create", _SYSTEM, "--filename=-", given=json.dumps(created))
 

@@ -250,6 +250,6 @@ def differing(wanted: Any, found: Any, path: str = "") -> Iterator[str]:
     elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
         for number, (each, other) in enumerate(zip(wanted, found, strict=True)):
             yield from differing(each, other, f"{path}/{number}")
-    # A quantity may be a number in a manifest, and is a text in the API server.
-    elif wanted != found and str(wanted) != found and not (wanted in ({}, [], None) and found is None):
+    # What is empty or zero the API server leaves out, and a quantity that is a number it makes a text.
+    elif wanted != found and str(wanted) != found and (wanted or found is not None):
         yield f"{path}: {wanted!r}, and not {found!r}"
