@@ -130,7 +130,7 @@ def test_the_operator_has_no_rights_over_the_cluster(cluster: ClusterHarness, ve
 
 def test_all_of_it_holds_while_a_control_plane_is_replaced(cluster: ClusterHarness, served: str) -> None:
     before = all_ready(cluster)
-    # Both pods of CoreDNS may be on the first node, and names wait for those that follow them: no matter of the network.
+    # Both pods of CoreDNS may be on one node, and names wait for those that follow them: no matter of the network.
     names = {pod["spec"]["nodeName"] for pod in cluster.kubectl.items("pods", SYSTEM, "--selector=k8s-app=kube-dns")}
     leaving, worker = min(before.control_planes - names), min(before.workers)
     addresses = (f"{served}:{PORT}", cluster_ip(cluster), NAME)
