@@ -88,6 +88,15 @@ class ImageOutput(StrEnum):
     PARAMETER = "ImageParameter"
 
 
+class CatalogOutput(StrEnum):
+    """The outputs of a catalog stack that the commands read."""
+
+    PRODUCT = "ProductId"
+    PORTFOLIO = "PortfolioId"
+    TEMPLATES = "TemplateLocation"
+    """Where templates have to lie that the launch role may read, as bucket/ or bucket/prefix/."""
+
+
 def image_parameter(image_stack: str) -> str:
     """The SSM parameter with the id of the newest AMI of an image stack, in each region that gets one.
 

@@ -28,7 +28,7 @@ BAD_INPUT = 2
 LIMIT = 3
 
 _DESCRIPTION = (
-    "Write the CloudFormation templates of a cluster from its configuration, and the one of its images. "
+    "Write the CloudFormation templates of a cluster from its configuration, and those of its images and its product. "
     "AWS is never called."
 )
 _EXIT_CODES = """exit codes:
@@ -126,11 +126,11 @@ def _current(path: str, out: str) -> int:
     except ConfigError as refusal:
         return _say(str(refusal), BAD_INPUT)
 
-    from generator import image, publish
+    from generator import catalog, image, publish
     from generator.root import templates
 
     try:
-        if not publish.differences({**templates(config), **image.templates()}, Path(out)):
+        if not publish.differences({**templates(config), **image.templates(), **catalog.templates()}, Path(out)):
             return DONE
     except OSError as error:
         return _say(f"{error.filename}: {error.strerror}", BAD_INPUT)
@@ -144,10 +144,10 @@ def _templates(options: argparse.Namespace) -> int:
     if config is None:
         return BAD_INPUT
 
-    from generator import image, limits, publish
+    from generator import catalog, image, limits, publish
     from generator.root import templates
 
-    files = {**templates(config), **image.templates()}
+    files = {**templates(config), **image.templates(), **catalog.templates()}
     try:
         limits.check(files)
         out = Path(options.out or default_out(options.config))

@@ -8,29 +8,17 @@ narrow both.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from coordination.names import CLUSTER_TAG, IN_USE_TAG, image_parameter
+from generator.deployer import scopes
+from generator.deployer.scopes import Scope
 
 HANDLERS = Path(__file__).with_name("handlers.json")
 MOST_CHARACTERS = 6144
 """Of a managed policy, white space not counted (IAM guide, "IAM and AWS STS quotas")."""
-
-# Words that whoever uses the policies replaces by their own: README, step 0.
-STACK = "my-cluster"
-BUCKET = "my-templates"
-ROLE_PATH = "holdfast"
-
-_CLOUDFORMATION = "cloudformation.amazonaws.com"
-_BY_CLOUDFORMATION = {"ForAnyValue:StringEquals": {"aws:CalledVia": [_CLOUDFORMATION]}}
-"""CloudFormation acts by forward access sessions, which carry this key (CloudFormation guide, "Forward access sessions
-(FAS) requests and permission evaluation"; IAM guide, "aws:CalledVia")."""
-_BY_A_SERVICE = {"Bool": {"aws:ViaAWSService": "true"}}
-_OF_A_CLUSTER = {"Null": {f"aws:ResourceTag/{CLUSTER_TAG}": "false"}}
 
 COMMANDS: Mapping[str, str] = {
     "preflight": """cloudformation:DescribeStackResource cloudformation:DescribeStacks cloudformation:GetTemplate
@@ -59,92 +47,16 @@ COMMANDS: Mapping[str, str] = {
 """What each command calls itself, with the caller's credentials."""
 
 
-@dataclass(frozen=True)
-class Scope:
-    """Where actions are allowed: those that match one of the patterns, and no scope before it."""
-
-    sid: str
-    actions: tuple[str, ...]
-    resources: tuple[str, ...] = ("*",)
-    condition: Mapping[str, Any] | None = None
-
-
-def _own(service: str, *resources: str) -> tuple[str, ...]:
-    return tuple(f"arn:aws:{service}:*:*:{resource}" for resource in resources)
-
-
-_READING = ("*:Describe*", "*:Get*", "*:List*")
-_ROLES = f"arn:aws:iam::*:role/{ROLE_PATH}/*"
-_POLICIES = f"arn:aws:iam::*:policy/{ROLE_PATH}/*"
-_IDENTITIES = (_ROLES, f"arn:aws:iam::*:instance-profile/{ROLE_PATH}/*", _POLICIES)
-_PASSED_TO = ["ec2.amazonaws.com", "lambda.amazonaws.com", "vpc-flow-logs.amazonaws.com"]
-_STACKS = _own("cloudformation", f"stack/{STACK}/*", f"stack/{STACK}-*/*")
-_FUNCTIONS = _own("lambda", f"function:{STACK}-*", "event-source-mapping:*")
-_TABLES = _own("dynamodb", f"table/{STACK}-*")
-_BUCKETS = (f"arn:aws:s3:::{STACK}-*",)
-_LOG_GROUPS = _own("logs", f"log-group:{STACK}-*")
-_PARAMETERS = _own("ssm", "parameter/holdfast/*", f"document/{STACK}-*")
-_IMAGE_IDS = _own("ssm", f"parameter{image_parameter('*')}")
-_GROUPS = _own("autoscaling", f"autoScalingGroup:*:autoScalingGroupName/{STACK}-*")
-_USES_OF_KEYS = ("kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey")
-
-# For the commands and CloudFormation alike.
-_COMMON = (
-    Scope("Templates", ("s3:GetObject*", "s3:PutObject"), (f"arn:aws:s3:::{BUCKET}/*",)),
-    Scope("SeeStacks", ("cloudformation:List*", "cloudformation:GetTemplateSummary", "cloudformation:DescribeStacks")),
-    Scope("Stacks", ("cloudformation:*",), _STACKS),
-    Scope("SeeMappings", ("lambda:GetEventSourceMapping",)),
-    Scope("SeeFunctions", ("lambda:Get*", "lambda:List*"), _FUNCTIONS),
-    Scope("SeeBuckets", ("s3:Get*", "s3:List*"), _BUCKETS),
-    Scope("SeeParameters", ("ssm:Get*", "ssm:List*", "ssm:Describe*"), (*_PARAMETERS, *_IMAGE_IDS)),
-    Scope("See", _READING),
-)
-BY_CALLER = (
-    *_COMMON,
-    Scope("AskFunction", ("lambda:*",), _FUNCTIONS),
-    Scope(
-        "MarkImages",
-        ("ec2:CreateTags",),
-        ("arn:aws:ec2:*::image/*",),
-        {"ForAllValues:StringEquals": {"aws:TagKeys": [IN_USE_TAG]}},
-    ),
-    Scope("DetachPolicies", ("iam:Detach*",), condition={"ArnLike": {"iam:PolicyARN": _POLICIES}}),
-    Scope("PurgeBucket", ("s3:Delete*",), (*_BUCKETS, *(f"{bucket}/*" for bucket in _BUCKETS))),
-    Scope("PurgeTable", ("dynamodb:*",), _TABLES),
-    Scope("PurgeLogs", ("logs:*",), _LOG_GROUPS),
-    Scope("PurgeParameters", ("ssm:*",), _PARAMETERS),
-    Scope("PurgeVolumes", ("ec2:DeleteVolume",), _own("ec2", "volume/*"), _OF_A_CLUSTER),
-    Scope("PurgeKey", ("kms:*",), condition=_OF_A_CLUSTER),
-)
+BY_CALLER = scopes.by_caller(scopes.Names())
 """For the commands' own calls."""
 
-BY_CLOUDFORMATION = (
-    *_COMMON,
-    # Auto Scaling asks whether its caller might launch what a group would.
-    Scope("CheckLaunches", ("ec2:RunInstances",), condition=_BY_A_SERVICE),
-    Scope("PassRoles", ("iam:PassRole",), (_ROLES,), {"StringEquals": {"iam:PassedToService": _PASSED_TO}}),
-    Scope("Identities", ("iam:*",), _IDENTITIES, _BY_CLOUDFORMATION),
-    Scope("Mappings", ("lambda:*EventSourceMapping",), condition=_BY_CLOUDFORMATION),
-    Scope("Functions", ("lambda:*",), _FUNCTIONS, _BY_CLOUDFORMATION),
-    Scope("Tables", ("dynamodb:*",), _TABLES, _BY_CLOUDFORMATION),
-    Scope("Buckets", ("s3:*",), _BUCKETS, _BY_CLOUDFORMATION),
-    Scope("Queues", ("sqs:*",), _own("sqs", f"{STACK}-*"), _BY_CLOUDFORMATION),
-    Scope("Rules", ("events:*",), _own("events", "rule/holdfast-*"), _BY_CLOUDFORMATION),
-    Scope("Parameters", ("ssm:*",), _PARAMETERS, _BY_CLOUDFORMATION),
-    Scope("Groups", ("autoscaling:*",), _GROUPS, _BY_CLOUDFORMATION),
-    Scope("LogGroups", ("logs:*LogGroup", "logs:*Retention*", "logs:*KmsKey"), _LOG_GROUPS, _BY_CLOUDFORMATION),
-    Scope("Aliases", ("kms:*Alias",), _own("kms", "alias/holdfast-*", "key/*"), _BY_CLOUDFORMATION),
-    Scope("UseKey", _USES_OF_KEYS, condition={**_BY_CLOUDFORMATION, **_OF_A_CLUSTER}),
-    # Their ids are not known before they are there, and their names are shortened.
-    Scope("Network", ("ec2:*", "elasticloadbalancing:*"), condition=_BY_CLOUDFORMATION),
-    Scope("Rest", ("*:*",), condition=_BY_CLOUDFORMATION),
-)
+BY_CLOUDFORMATION = scopes.by_cloudformation(scopes.Names())
 """For what CloudFormation does with the caller's rights."""
 
 
 def files() -> dict[str, str]:
     """Name -> text of the policies, each short enough for a managed policy."""
-    policies = enumerate(_packed(_statements()), start=1)
+    policies = enumerate(packed(_statements()), start=1)
     return {f"deployer-{number}.json": json.dumps(policy, indent=2) + "\n" for number, policy in policies}
 
 
@@ -157,7 +69,7 @@ def handlers() -> dict[str, list[str]]:
 def _statements() -> list[dict[str, Any]]:
     own = {action for text in COMMANDS.values() for action in text.split()}
     by_cloudformation = {action for actions in handlers().values() for action in actions}
-    return _merged([*scoped(own, BY_CALLER), *scoped(by_cloudformation, BY_CLOUDFORMATION)])
+    return merged([*scoped(own, BY_CALLER), *scoped(by_cloudformation, BY_CLOUDFORMATION)])
 
 
 def scoped(actions: set[str], scopes: Iterable[Scope]) -> Iterator[tuple[Scope, set[str]]]:
@@ -172,7 +84,7 @@ def scoped(actions: set[str], scopes: Iterable[Scope]) -> Iterator[tuple[Scope, 
         raise ValueError(f"no scope for {', '.join(sorted(left))}")
 
 
-def _merged(scoped: list[tuple[Scope, set[str]]]) -> list[dict[str, Any]]:
+def merged(scoped: list[tuple[Scope, set[str]]]) -> list[dict[str, Any]]:
     """Statements; scopes of one name are one, and what a statement without condition allows stands nowhere else."""
     together: dict[str, tuple[Scope, set[str]]] = {}
     for scope, actions in scoped:
@@ -190,11 +102,13 @@ def _statement(scope: Scope, actions: set[str]) -> dict[str, Any]:
     return found if scope.condition is None else {**found, "Condition": scope.condition}
 
 
-def _packed(statements: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """As few policies as hold the statements in their order."""
+def packed(
+    statements: Iterable[dict[str, Any]], length: Callable[[Mapping[str, Any]], int] | None = None
+) -> Iterator[dict[str, Any]]:
+    """As few policies as hold the statements in their order. `length` says how many characters IAM counts of one."""
     held: list[dict[str, Any]] = []
     for statement in statements:
-        if held and characters(_policy([*held, statement])) > MOST_CHARACTERS:
+        if held and (length or characters)(_policy([*held, statement])) > MOST_CHARACTERS:
             yield _policy(held)
             held = []
         held.append(statement)

@@ -25,6 +25,7 @@ import pytest
 
 from coordination.names import IMAGE_TAG, IN_USE, IN_USE_TAG, image_parameter
 from generator import deployer, documents
+from generator.deployer.scopes import BUCKET
 from rehearsal.local import surroundings
 from tests.integration import readme
 from tests.integration.harness import AWS_CLI, REPOSITORY, LocalAwsHarness, Processes
@@ -137,8 +138,8 @@ def account(processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> A
     aws = LocalAwsHarness(processes, processes.start_aws(SPEED, "--fresh-account"), "us-east-1")
     aws.stub_nodes("--failing-type", FAILING)
     s3, iam = aws.client("s3"), aws.client("iam")
-    s3.create_bucket(Bucket=deployer.BUCKET)
-    s3.put_bucket_versioning(Bucket=deployer.BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     image = surroundings.machine_image(aws.client("ec2"), "of-the-walk")
     aws.client("ec2").create_tags(Resources=[image], Tags=[{"Key": IMAGE_TAG, "Value": IMAGES}])
     aws.client("ssm").put_parameter(Name=image_parameter(IMAGES), Value=image, Type="String")

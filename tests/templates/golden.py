@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 
-from generator import image
+from generator import catalog, image
 from generator.config import load
 from generator.root import templates
 from tests.templates.cluster import DEFAULT_EXAMPLE, EXAMPLES, ROOT
@@ -26,9 +26,9 @@ def golden_folder(example: str) -> Path:
 
 
 def fresh(example: str) -> dict[str, str]:
-    """File name -> text of what the example generates now; with the default one's the template of images."""
+    """File name -> text of what the example generates now; with the default one's those that stand beside clusters."""
     files = templates(load(str(ROOT / "examples" / f"{example}.yaml")))
-    return {**files, **image.templates()} if example == DEFAULT_EXAMPLE else files
+    return {**files, **image.templates(), **catalog.templates()} if example == DEFAULT_EXAMPLE else files
 
 
 def committed(example: str) -> dict[str, str]:

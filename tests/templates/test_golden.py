@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from generator import image
+from generator import catalog, image
 from generator.config import load
 from generator.root import templates
 from tests.templates.cluster import EXAMPLES, ROOT
@@ -21,10 +21,10 @@ from tests.templates.golden import GOLDEN, committed, difference, fresh, stale_f
 # Prints a hash over every template of every example; its arguments are the files.
 _DIGEST = """
 import hashlib, sys
-from generator import image
+from generator import catalog, image
 from generator.config import load
 from generator.root import templates
-made = [image.templates(), *(templates(load(path)) for path in sys.argv[1:])]
+made = [image.templates(), catalog.templates(), *(templates(load(path)) for path in sys.argv[1:])]
 print(hashlib.sha256("".join(name + text for each in made for name, text in sorted(each.items())).encode()).hexdigest())
 """
 
@@ -93,7 +93,7 @@ def _example_files() -> list[str]:
 
 def _expected_digest() -> str:
     """What this process generates."""
-    made = [image.templates(), *(templates(load(path)) for path in _example_files())]
+    made = [image.templates(), catalog.templates(), *(templates(load(path)) for path in _example_files())]
     texts = (name + text for each in made for name, text in sorted(each.items()))
     return hashlib.sha256("".join(texts).encode()).hexdigest()
 

@@ -17,6 +17,7 @@ _LITERAL = re.compile(
 _ARN = re.compile(r"\barn:(?!\$\{AWS::Partition\}:)")
 # Service principals have these names in every partition; other hosts have a suffix of their own.
 _PRINCIPAL = re.compile(r"[a-z0-9-]+\.amazonaws\.com")
+_NAMES_A_SERVICE = re.compile(r".*(/Principal.*|/(aws:CalledVia|iam:PassedToService)(/\d+)?)")
 _ENDPOINT_SERVICE = re.compile(r"(cn\.com|com|eu)\.amazonaws\.\$\{AWS::Region\}\.[a-z0-9.]+")
 _CALLER = re.compile(r"([a-z0-9-]+)\.\$\{AWS::Region\}\.(amazonaws\.com|\$\{AWS::URLSuffix\})")
 
@@ -41,7 +42,7 @@ def every_host_of_aws_takes_its_suffix_from_the_deploy(cluster: Cluster) -> Iter
         if "amazonaws" not in text or _ENDPOINT_SERVICE.fullmatch(text) or "/kms:ViaService/" in path:
             continue
         # What names a service, and no host.
-        if not (_PRINCIPAL.fullmatch(text) and ("/Principal" in path or path.endswith("/aws:CalledVia"))):
+        if not (_PRINCIPAL.fullmatch(text) and _NAMES_A_SERVICE.fullmatch(path)):
             yield f"{path}: {text}"
 
 

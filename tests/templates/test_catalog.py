@@ -1,0 +1,252 @@
+"""The catalog stack's template: without a finding in any partition; its launch role has no right that is not needed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from generator import catalog, deployer
+from generator.catalog import launch_role
+from generator.config import ClusterConfig
+from generator.config.model import Partition
+from rehearsal.aws.iam import catalog as catalog_of_iam
+from rehearsal.aws.iam import policy
+from rehearsal.aws.iam.context import Context
+from rehearsal.aws.iam.evaluation import Access, Policies, RolePrincipal, decide
+from tests.templates.cluster import Cluster
+from tests.templates.linting import REGIONS, findings
+from tests.templates.rules import violations
+
+RULES = (
+    "every_arn_takes_its_partition_from_the_deploy",
+    "no_text_names_a_region_or_an_account",
+    "every_host_of_aws_takes_its_suffix_from_the_deploy",
+    "no_allow_has_a_wildcard_action",
+)
+BOUNDARY = "arn:aws:iam::123456789012:policy/holdfast/boundary"
+VALUES = {
+    "AWS::Partition": "aws",
+    "AWS::Region": "us-east-1",
+    "AWS::AccountId": "123456789012",
+    "AWS::URLSuffix": "amazonaws.com",
+    "RolePath": "/holdfast/",
+    "PermissionsBoundaryArn": BOUNDARY,
+    "TemplateBucket": "my-templates",
+    "TemplatePrefix": "clusters",
+}
+LONGEST = {
+    **VALUES,
+    "AWS::Partition": "aws-us-gov",
+    "AWS::Region": "ap-southeast-9",
+    "RolePath": f"/{'p' * 62}/",
+    "PermissionsBoundaryArn": "b" * 256,
+    "TemplateBucket": "b" * 63,
+    "TemplatePrefix": "p" * 128,
+}
+ROLE = "arn:aws:iam::123456789012:role/holdfast/SC-123456789012-pp-abc-WorkerRole-1"
+
+
+@cache
+def template() -> dict[str, Any]:
+    """The template as a user deploys it."""
+    body: dict[str, Any] = json.loads(catalog.templates()[catalog.FILE])
+    return body
+
+
+def as_cluster(partition: Partition = "aws") -> Cluster:
+    """The template where rules and linting look for a cluster's."""
+    return Cluster("catalog", ClusterConfig(partition=partition), {"catalog": template()})
+
+
+def filled(value: Any, values: Mapping[str, str]) -> Any:
+    """The value as CloudFormation resolves it, where a prefix and no other optional thing is given."""
+    if isinstance(value, list):
+        return [filled(each, values) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if "Ref" in value:
+        return values[value["Ref"]]
+    if "Fn::Sub" in value:
+        return re.sub(r"\$\{([\w:]+)\}", lambda match: values[match[1]], value["Fn::Sub"])
+    if "Fn::If" in value:
+        return filled(value["Fn::If"][1], values)
+    return {key: filled(each, values) for key, each in value.items()}
+
+
+def policies(values: Mapping[str, str] = VALUES) -> list[dict[str, Any]]:
+    """The launch role's, as IAM gets them."""
+    found = [
+        filled(body["Properties"]["PolicyDocument"], values)
+        for name, body in template()["Resources"].items()
+        if name.startswith("LaunchPolicy")
+    ]
+    named = [each["Ref"] for each in template()["Resources"]["LaunchRole"]["Properties"]["ManagedPolicyArns"]]
+    assert len(named) == len(found)
+    return found
+
+
+def allowed(action: str, resource: str, keys: Mapping[str, Any], *, by_cloudformation: bool = True) -> bool:
+    """Whether the launch role may, with these values of condition keys."""
+    role = RolePrincipal(
+        "123456789012",
+        "arn:aws:iam::123456789012:role/holdfast-launch/launch",
+        "arn:aws:sts::123456789012:assumed-role/launch/session",
+    )
+    values = dict(keys)
+    if by_cloudformation:
+        values |= {"aws:CalledVia": ("cloudformation.amazonaws.com",), "aws:ViaAWSService": "true"}
+    own = tuple(policy.parse(each) for each in policies())
+    return decide(Access(role, action, resource, Context(values)), Policies(identity=own)).allowed
+
+
+def test_the_template_lints_without_error_or_warning(tmp_path: Path) -> None:
+    assert findings([as_cluster()], tmp_path) == []
+
+
+@pytest.mark.slow
+def test_the_template_lints_without_error_or_warning_in_every_partition(tmp_path: Path) -> None:
+    assert findings([as_cluster(partition) for partition in get_args(Partition)], tmp_path) == []
+    assert REGIONS.keys() <= set(get_args(Partition))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_template_obeys_what_every_template_obeys(rule: str) -> None:
+    assert violations(rule, as_cluster()) == []
+
+
+def test_every_parameter_and_output_says_what_it_is_and_has_a_place_in_the_console() -> None:
+    body = template()
+    described = [*body["Parameters"].values(), *body["Outputs"].values()]
+    assert all(each["Description"] for each in described)
+    interface = body["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
+    assert grouped == list(body["Parameters"]) == list(interface["ParameterLabels"])
+    required = {name for name, each in body["Parameters"].items() if "Default" not in each}
+    first = {"FirstVersion", "FirstTemplateUrl"}
+    assert required == {"PrincipalArn", "TemplateBucket", "PermissionsBoundaryArn", *first}
+
+
+def test_what_reaches_the_product_is_said_to_be_never_changed() -> None:
+    """No page says what an update of the resource leaves of the versions that were published."""
+    parameters = template()["Parameters"]
+    named = set(re.findall(r'"Ref": "(\w+)"', json.dumps(template()["Resources"]["Product"])))
+    fixed = {name for name, each in parameters.items() if "never changed later" in each["Description"]}
+    assert named & parameters.keys() == fixed
+
+
+def test_nobody_is_let_in_before_the_launch_role_is_in_force() -> None:
+    resources = template()["Resources"]
+    let_in = [
+        each for each in resources.values() if each["Type"] == "AWS::ServiceCatalog::PortfolioPrincipalAssociation"
+    ]
+    assert len(let_in) == 5
+    assert all(each["DependsOn"] == ["LaunchConstraint"] for each in let_in)
+
+
+def test_service_catalog_alone_assumes_the_role_for_this_account() -> None:
+    role = template()["Resources"]["LaunchRole"]["Properties"]
+    (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": ["servicecatalog.amazonaws.com"]}
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert role["Path"] == launch_role.PATH
+
+
+def test_whoever_launches_is_held_to_the_boundary_and_the_path() -> None:
+    rules = json.loads(filled(template()["Resources"]["TemplateConstraint"]["Properties"]["Rules"], VALUES))
+    asked = {name: rule["Assertions"][0]["Assert"] for name, rule in rules.items()}
+    assert asked == {
+        "Boundary": {"Fn::Equals": [{"Ref": "PermissionsBoundaryArn"}, BOUNDARY]},
+        "Path": {"Fn::Equals": [{"Ref": "RolePath"}, "/holdfast/"]},
+    }
+
+
+# the launch role
+def test_the_role_may_what_the_templates_types_and_service_catalog_need_and_nothing_else() -> None:
+    granted = {
+        action
+        for each in policies()
+        for statement in each["Statement"]
+        if statement["Effect"] == "Allow"
+        for action in statement["Action"]
+    }
+    assert granted == launch_role.actions()
+
+
+def test_each_action_is_one_that_iam_knows() -> None:
+    for action in launch_role.actions():
+        prefix, _, name = action.partition(":")
+        known = catalog_of_iam.service(prefix)
+        assert known is not None
+        assert name.lower() in known.actions
+
+
+def test_each_policy_fits_into_a_managed_one_whatever_the_parameters_are() -> None:
+    for each in policies(LONGEST):
+        assert deployer.characters(each) <= deployer.MOST_CHARACTERS
+    # With the one for the key of the bucket; more than ten take a raised quota.
+    assert len(policies()) < 10
+
+
+@pytest.mark.parametrize("action", ["iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"])
+@pytest.mark.parametrize(
+    ("role", "boundary", "may"),
+    [
+        (ROLE, BOUNDARY, True),
+        (ROLE, None, False),
+        (ROLE, "arn:aws:iam::aws:policy/AdministratorAccess", False),
+        (ROLE.replace("/holdfast/", "/"), BOUNDARY, False),
+        (ROLE.replace("/holdfast/", "/holdfast-launch/"), BOUNDARY, False),
+    ],
+)
+def test_a_role_gets_rights_below_the_path_and_with_the_boundary_alone(
+    action: str, role: str, boundary: str | None, may: bool
+) -> None:
+    keys = {} if boundary is None else {"iam:PermissionsBoundary": boundary}
+    assert allowed(action, role, keys) is may
+    assert not allowed(action, role, keys, by_cloudformation=False)
+
+
+def test_the_boundary_is_out_of_reach_also_where_it_stands_below_the_path() -> None:
+    assert allowed("iam:CreatePolicyVersion", BOUNDARY.replace("boundary", "people"), {})
+    for action in ("iam:CreatePolicyVersion", "iam:DeletePolicy", "iam:DeletePolicyVersion"):
+        assert not allowed(action, BOUNDARY, {})
+    assert not allowed("iam:DeleteRolePermissionsBoundary", ROLE, {"iam:PermissionsBoundary": BOUNDARY})
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "may"),
+    [
+        ("cloudformation:CreateStack", "cloudformation:us-east-1:123456789012:stack/SC-123456789012-pp-a/*", True),
+        (
+            "cloudformation:CreateStack",
+            "cloudformation:us-east-1:123456789012:stack/SC-123456789012-pp-a-Iam-1/x",
+            True,
+        ),
+        ("cloudformation:DeleteStack", "cloudformation:us-east-1:123456789012:stack/my-cluster/x", False),
+        ("s3:GetObject", "s3:::my-templates/clusters/1.template", True),
+        ("s3:GetObject", "s3:::my-templates/clusters-of-others/1.template", False),
+        ("s3:GetObject", "s3:::foreign/clusters/1.template", False),
+        ("s3:PutObject", "s3:::my-templates/clusters/1.template", False),
+        ("dynamodb:DeleteTable", "dynamodb:us-east-1:123456789012:table/my-cluster-Database-Table", False),
+    ],
+)
+def test_the_role_reaches_stacks_of_service_catalog_and_published_templates_alone(
+    action: str, resource: str, may: bool
+) -> None:
+    assert allowed(action, f"arn:aws:{resource}", {}) is may
+
+
+def test_a_copy_of_the_template_that_service_catalog_keeps_can_be_read() -> None:
+    of_service = {"s3:ExistingObjectTag/servicecatalog:provisioning": "true"}
+    assert allowed("s3:GetObject", "arn:aws:s3:::sc-of-aws/t", of_service, by_cloudformation=False)
+
+
+def test_roles_are_passed_to_the_services_of_clusters_alone() -> None:
+    assert allowed("iam:PassRole", ROLE, {"iam:PassedToService": "lambda.amazonaws.com"})
+    assert not allowed("iam:PassRole", ROLE, {"iam:PassedToService": "servicecatalog.amazonaws.com"})
