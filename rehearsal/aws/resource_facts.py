@@ -150,6 +150,9 @@ class Buckets(Protocol):
     def object_key(self, bucket: str, name: str) -> EncryptionKey | None:
         """What an object is encrypted with."""
 
+    def object_tags(self, bucket: str, name: str) -> Mapping[str, str]:
+        """The tags of an object; empty where there is none."""
+
     def policy(self, bucket: str) -> str | None:
         """The bucket's policy as JSON."""
 

@@ -45,6 +45,7 @@ OWN_SERVICES = (
     "rehearsal.aws.resolver.api",
     "rehearsal.aws.imagebuilder.api",
     "rehearsal.aws.ecr.api",
+    "rehearsal.aws.servicecatalog.api",
     "rehearsal.aws.iam.enforcement",
 )
 SCOPE = re.compile(r"Credential=([^/,\s]+)/\d+/([^/]+)/([^/]+)/aws4_request")

@@ -15,10 +15,10 @@ from typing import Any
 from rehearsal.aws.iam import catalog, keys
 
 SERVICES = """autoscaling cloudformation cloudwatch dynamodb ec2 ecr elasticloadbalancing events iam imagebuilder kms
-lambda logs resource-groups route53 route53resolver s3 secretsmanager servicequotas sns sqs ssm ssmmessages
-sts tag""".split()
+lambda logs resource-groups route53 route53resolver s3 secretsmanager servicecatalog servicequotas sns sqs ssm
+ssmmessages sts tag""".split()
 """The services whose requests the local AWS can judge."""
-_VARIABLE_END = re.compile(r"\$\{\w+\}$")
+_VARIABLE_END = re.compile(r"(\$\{\w+\}|<\w+>)$")
 
 
 def extract() -> str:

@@ -115,7 +115,7 @@ class Judge:
     def service_may_assume(
         self, service: str, role_arn: str, values: Mapping[str, Values] = MappingProxyType({})
     ) -> Decision:
-        """Whether a role's trust policy lets a service of AWS have sessions of it. `values` say for whom."""
+        """Whether a role's trust policy lets a service of AWS have sessions of it; `values` are condition keys."""
         access = Access(ServicePrincipal(service), ASSUME_ROLE, role_arn, Context(values))
         return decide(access, Policies(resource=self._stored.trust(role_arn), resource_kind=TRUST_POLICY))
 

@@ -22,8 +22,8 @@ OF_SERVICES = frozenset(
     autoscaling:ResourceTag/ aws:RequestTag/ aws:ResourceTag/ aws:TagKeys cloudformation:ChangeSetName
     cloudformation:RoleArn cloudformation:TemplateUrl cloudwatch:namespace dynamodb:LeadingKeys ec2:CreateAction
     ec2:Encrypted ec2:ResourceTag/ iam:PassedToService iam:PermissionsBoundary iam:PolicyARN kms:CallerAccount
-    kms:EncryptionContext: kms:EncryptionContextKeys kms:GrantIsForAWSResource kms:ViaService s3:ResourceAccount
-    s3:VersionId s3:delimiter s3:max-keys s3:prefix s3:x-amz-acl
+    kms:EncryptionContext: kms:EncryptionContextKeys kms:GrantIsForAWSResource kms:ViaService s3:ExistingObjectTag/
+    s3:ResourceAccount s3:VersionId s3:delimiter s3:max-keys s3:prefix s3:x-amz-acl
     s3:x-amz-server-side-encryption s3:x-amz-server-side-encryption-aws-kms-key-id ssm:Overwrite ssm:Recursive
     ssm:SessionDocumentAccessCheck ssm:resourceTag/ ssm:resourceTag/aws:ssmmessages:session-id
     ssm:resourceTag/aws:ssmmessages:target-id sts:ExternalId sts:RoleSessionName

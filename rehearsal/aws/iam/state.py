@@ -49,6 +49,10 @@ class LocalState:
         """The customer key of an object."""
         return self._customer_key(self._facts.of(BUCKETS).object_key(bucket, key))
 
+    def object_tags(self, bucket: str, key: str) -> Mapping[str, str]:
+        """The tags of an object; empty where there is none."""
+        return self._facts.of(BUCKETS).object_tags(bucket, key)
+
     def queue_key(self, region: str, queue: str) -> str | None:
         """The customer key of a queue."""
         return self._customer_key(self._facts.of(QUEUES).key(region, queue))

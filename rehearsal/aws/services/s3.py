@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.aws.corrections import correction
@@ -45,6 +46,13 @@ class Buckets:
             key_id = getattr(stored, "kms_key_id", None)
         return EncryptionKey(found.region_name, key_id) if found is not None and key_id else None
 
+    def object_tags(self, bucket: str, name: str) -> Mapping[str, str]:
+        """The tags of an object; empty where there is none."""
+        with self._aws.lock:
+            found = self._find(bucket)
+            stored = found.keys.get(name) if found is not None else None
+            return dict(self._backend().tagger.get_tag_dict_for_resource(stored.arn)) if stored is not None else {}
+
     def policy(self, bucket: str) -> str | None:
         """The bucket's policy as JSON."""
         with self._aws.lock:
@@ -52,9 +60,12 @@ class Buckets:
             return found.policy.decode() if found is not None and found.policy else None
 
     def _find(self, bucket: str) -> Any:
+        return self._backend().buckets.get(bucket)
+
+    def _backend(self) -> Any:
         from moto.s3.models import s3_backends
 
-        return s3_backends[self._aws.account_id][partition_of(self._aws.region)].buckets.get(bucket)
+        return s3_backends[self._aws.account_id][partition_of(self._aws.region)]
 
 
 @correction("s3", "A Deny in a bucket's policy counts for everyone and under every condition")

@@ -65,6 +65,9 @@ class State(Protocol):
     def object_key(self, bucket: str, key: str) -> str | None:
         """The KMS key of an object."""
 
+    def object_tags(self, bucket: str, key: str) -> Mapping[str, str]:
+        """The tags of an object; empty where there is none."""
+
     def queue_key(self, region: str, queue: str) -> str | None:
         """The KMS key of a queue."""
 

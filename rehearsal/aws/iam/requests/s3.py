@@ -70,7 +70,9 @@ def needs(asked: Asked, state: State) -> list[Need]:
             Need(need.action, need.resource, _values(asked))
             for need in generic.needs(asked, BUCKET_ACTIONS.get(operation), ALIASES)
         ]
-    found = [Need(f"s3:{_object_action(asked)}", _arn(asked, bucket, key), _values(asked))]
+    tags = state.object_tags(bucket, key) if operation in READS else {}
+    values = {**_values(asked), **{f"s3:ExistingObjectTag/{name}": value for name, value in tags.items()}}
+    found = [Need(f"s3:{_object_action(asked)}", _arn(asked, bucket, key), values)]
     if operation in ("CopyObject", "UploadPartCopy"):
         found += _source(asked, state)
     if operation in ("PutObject", "CopyObject", "CreateMultipartUpload"):

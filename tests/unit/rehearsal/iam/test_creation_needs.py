@@ -48,6 +48,9 @@ class Known:
     def object_key(self, bucket: str, key: str) -> str | None:
         return None
 
+    def object_tags(self, bucket: str, key: str) -> Mapping[str, str]:
+        return {}
+
     def queue_key(self, region: str, queue: str) -> str | None:
         return None
 

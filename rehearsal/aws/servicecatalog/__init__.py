@@ -1,0 +1,1 @@
+"""AWS Service Catalog of the local AWS: portfolios, products with versions, constraints, and launched products."""

@@ -1,0 +1,275 @@
+"""Service Catalog of the local AWS: a user without rights of his own launches from the catalog stack."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from coordination.names import CatalogOutput
+from generator import catalog
+from rehearsal.aws.server import LocalAws
+from tests.rehearsal.iam_actors import allow, error, person
+from tests.waiting import wait_for
+
+SPEED = 200.0
+NAME = "clusters"
+BUCKET = "published"
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
+ASKED = {"PermissionsBoundaryArn": BOUNDARY, "RolePath": "/holdfast/"}
+END_USER = allow(
+    [
+        f"servicecatalog:{name}"
+        for name in "SearchProducts DescribeProduct ListLaunchPaths DescribeProvisioningParameters ProvisionProduct "
+        "DescribeRecord DescribeProvisionedProduct SearchProvisionedProducts UpdateProvisionedProduct "
+        "TerminateProvisionedProduct".split()
+    ]
+)
+
+
+def template(path: str = "/holdfast/", *, boundary: bool = True, word: str = "one") -> str:
+    """A template of a product: a role, and a parameter that says which version it is."""
+    trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role: dict[str, Any] = {"Path": path, "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]}}
+    if boundary:
+        role["PermissionsBoundary"] = {"Ref": "PermissionsBoundaryArn"}
+    name = {"Fn::Sub": "/holdfast/${AWS::StackName}"}
+    body = {
+        "Parameters": {each: {"Type": "String", "Default": "other"} for each in ASKED},
+        "Resources": {
+            "Role": {"Type": "AWS::IAM::Role", "Properties": role},
+            "Word": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Name": name, "Value": word}},
+        },
+        "Outputs": {"Word": {"Value": {"Fn::GetAtt": ["Word", "Value"]}}},
+    }
+    return json.dumps(body)
+
+
+@dataclass
+class Catalog:
+    """The deployed stack, and who uses it."""
+
+    aws: LocalAws
+    product: str
+    team: Any
+    """Service Catalog as a user who is let in, and may call nothing else."""
+    stranger: Any
+    """The same of a user who is not."""
+
+    @property
+    def admin(self) -> Any:
+        return self.aws.client("servicecatalog")
+
+    def publish(self, name: str, text: str) -> str:
+        """A version; its ID."""
+        made = self.admin.create_provisioning_artifact(
+            ProductId=self.product, Parameters={"Name": name, "Info": {"LoadTemplateFromURL": put(self.aws, text)}}
+        )
+        return str(made["ProvisioningArtifactDetail"]["Id"])
+
+    def guide(self, version: str, **values: Any) -> None:
+        self.admin.update_provisioning_artifact(ProductId=self.product, ProvisioningArtifactId=version, **values)
+
+    def provision(self, name: str, version: str, **values: str) -> dict[str, Any]:
+        """Launch, and wait for the record's end."""
+        given = [{"Key": key, "Value": value} for key, value in (ASKED | values).items()]
+        asked = {"ProductId": self.product, "ProvisioningArtifactId": version, "ProvisionedProductName": name}
+        return self.ended(self.team.provision_product(**asked, ProvisioningParameters=given))
+
+    def update(self, name: str, version: str) -> dict[str, Any]:
+        kept = [{"Key": key, "UsePreviousValue": True} for key in ASKED]
+        asked = {"ProvisionedProductName": name, "ProvisioningArtifactId": version, "ProvisioningParameters": kept}
+        return self.ended(self.team.update_provisioned_product(**asked))
+
+    def terminate(self, name: str) -> dict[str, Any]:
+        return self.ended(self.team.terminate_provisioned_product(ProvisionedProductName=name))
+
+    def ended(self, answer: dict[str, Any]) -> dict[str, Any]:
+        def look() -> dict[str, Any] | None:
+            found: dict[str, Any] = self.team.describe_record(Id=answer["RecordDetail"]["RecordId"])
+            return found if found["RecordDetail"]["Status"] in ("SUCCEEDED", "FAILED") else None
+
+        found = wait_for(look, "the record to end")
+        assert found is not None
+        return found
+
+
+def put(aws: LocalAws, text: str) -> str:
+    """Upload a template below the prefix that the launch role may read; its URL."""
+    key = f"clusters/{abs(hash(text))}.template"
+    aws.client("s3").put_object(Bucket=BUCKET, Key=key, Body=text.encode())
+    return f"https://s3.us-east-1.amazonaws.com/{BUCKET}/{key}"
+
+
+def problem(record: dict[str, Any]) -> str:
+    """Why it failed."""
+    assert record["RecordDetail"]["Status"] == "FAILED", record
+    return str(record["RecordDetail"]["RecordErrors"][0]["Description"])
+
+
+@pytest.fixture(scope="module")
+def deployed(local_aws: LocalAws) -> Catalog:
+    iam, s3, cloudformation = (local_aws.client(name) for name in ("iam", "s3", "cloudformation"))
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    iam.create_policy(PolicyName="boundary", PolicyDocument=json.dumps(everything))
+    s3.create_bucket(Bucket=BUCKET)
+    team, stranger = person(local_aws, END_USER), person(local_aws, END_USER)
+    values = {
+        "PrincipalArn": f"arn:aws:iam::123456789012:user/people/{team.name}",
+        "TemplateBucket": BUCKET,
+        "TemplatePrefix": "clusters",
+        "FirstVersion": "1.0.0",
+        "FirstTemplateUrl": put(local_aws, template()),
+        "PermissionsBoundaryArn": BOUNDARY,
+        "TagOptionValue": "blue",
+    }
+    body = catalog.templates()[catalog.FILE]
+    s3.put_object(Bucket=BUCKET, Key=catalog.FILE, Body=body.encode())
+    cloudformation.create_stack(
+        StackName=NAME,
+        TemplateURL=f"https://s3.us-east-1.amazonaws.com/{BUCKET}/{catalog.FILE}",
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
+        Capabilities=["CAPABILITY_IAM"],
+    )
+
+    def look() -> dict[str, Any] | None:
+        stack: dict[str, Any] = cloudformation.describe_stacks(StackName=NAME)["Stacks"][0]
+        return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack
+
+    stack = wait_for(look, "the stack")
+    assert stack is not None
+    assert stack["StackStatus"] == "CREATE_COMPLETE", cloudformation.describe_stack_events(StackName=NAME)[
+        "StackEvents"
+    ]
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+    assert outputs[CatalogOutput.TEMPLATES] == f"{BUCKET}/clusters/"
+    clients = [each.client("servicecatalog") for each in (team, stranger)]
+    return Catalog(local_aws, outputs[CatalogOutput.PRODUCT], *clients)
+
+
+def first(deployed: Catalog) -> str:
+    """The version that the stack has made."""
+    found = deployed.admin.list_provisioning_artifacts(ProductId=deployed.product)["ProvisioningArtifactDetails"]
+    return next(str(each["Id"]) for each in found if each["Name"] == "1.0.0")
+
+
+def test_a_product_is_there_for_whoever_is_let_in_alone(deployed: Catalog) -> None:
+    (found,) = deployed.team.search_products()["ProductViewSummaries"]
+    assert (found["ProductId"], found["Name"]) == (deployed.product, NAME)
+    assert deployed.stranger.search_products()["ProductViewSummaries"] == []
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        deployed.stranger.describe_product(Id=deployed.product)
+    (path,) = deployed.team.list_launch_paths(ProductId=deployed.product)["LaunchPathSummaries"]
+    assert sorted(each["Type"] for each in path["ConstraintSummaries"]) == ["LAUNCH", "TEMPLATE"]
+
+
+def test_what_a_version_asks_for_is_described(deployed: Catalog) -> None:
+    asked = {"ProductId": deployed.product, "ProvisioningArtifactId": first(deployed)}
+    described = deployed.team.describe_provisioning_parameters(**asked)
+    shown = {each["ParameterKey"]: each["DefaultValue"] for each in described["ProvisioningArtifactParameters"]}
+    assert shown == dict.fromkeys(ASKED, "other")
+    assert described["TagOptions"] == [{"Key": "CostCenter", "Values": ["blue"]}]
+
+
+def test_a_product_is_launched_updated_and_terminated_by_the_launch_role(deployed: Catalog) -> None:
+    ended = deployed.provision("own", first(deployed))
+    assert ended["RecordDetail"]["Status"] == "SUCCEEDED", ended
+    (output,) = ended["RecordOutputs"]
+    assert output["OutputValue"] == "one"
+    product = deployed.team.describe_provisioned_product(Name="own")["ProvisionedProductDetail"]
+    assert product["Status"] == "AVAILABLE"
+    stack_name = f"SC-123456789012-{product['Id']}"
+    stack = deployed.aws.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"][0]
+    assert {"Key": "CostCenter", "Value": "blue"} in stack["Tags"]
+
+    second = deployed.publish("1.1.0", template(word="two"))
+    ended = deployed.update("own", second)
+    assert [each["OutputValue"] for each in ended["RecordOutputs"]] == ["two"]
+    product = deployed.team.describe_provisioned_product(Name="own")["ProvisionedProductDetail"]
+    assert product["ProvisioningArtifactId"] == second
+
+    assert deployed.terminate("own")["RecordDetail"]["Status"] == "SUCCEEDED"
+    assert deployed.team.search_provisioned_products()["ProvisionedProducts"] == []
+    with pytest.raises(ClientError, match="does not exist"):
+        deployed.aws.client("cloudformation").describe_stacks(StackName=stack_name)
+
+
+@pytest.mark.parametrize(
+    ("text", "action"),
+    [
+        (template("/elsewhere/"), "iam:CreateRole"),
+        (template(boundary=False), "iam:CreateRole"),
+        (template("/holdfast-launch/"), "iam:CreateRole"),
+    ],
+    ids=["outside of the path", "without the boundary", "beside the launch role"],
+)
+def test_a_template_that_gives_more_rights_is_refused_by_the_launch_role(
+    deployed: Catalog, text: str, action: str
+) -> None:
+    version = deployed.publish("wide", text)
+    record = deployed.provision("wide", version)
+    problem(record)
+    stack = f"SC-123456789012-{record['RecordDetail']['ProvisionedProductId']}"
+    events = deployed.aws.client("cloudformation").describe_stack_events(StackName=stack)["StackEvents"]
+    assert [each for each in events if action in each.get("ResourceStatusReason", "")]
+    product = deployed.team.describe_provisioned_product(Name="wide")["ProvisionedProductDetail"]
+    assert product["Status"] == "ERROR"
+    assert deployed.terminate("wide")["RecordDetail"]["Status"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("name", sorted(ASKED))
+def test_whoever_launches_is_told_of_the_path_and_the_boundary_before_anything_is_made(
+    deployed: Catalog, name: str
+) -> None:
+    said = problem(deployed.provision("other", first(deployed), **{name: "another"}))
+    assert f"{name} has to be {ASKED[name]}" in said
+    assert deployed.terminate("other")["RecordDetail"]["Status"] == "SUCCEEDED"
+
+
+def test_a_deprecated_version_is_launched_by_nobody_and_still_updated_with(deployed: Catalog) -> None:
+    old, new = deployed.publish("old", template(word="old")), deployed.publish("new", template(word="new"))
+    deployed.provision("kept", old)
+    deployed.provision("moved", new)
+    deployed.guide(old, Guidance="DEPRECATED")
+    with pytest.raises(ClientError, match="deprecated"):
+        deployed.provision("late", old)
+    with pytest.raises(ClientError, match="deprecated"):
+        deployed.update("moved", old)
+    # With what it has, nothing changes: CloudFormation says so, and it was asked.
+    assert "No updates are to be performed" in problem(deployed.update("kept", old))
+    assert deployed.team.describe_provisioned_product(Name="kept")["ProvisionedProductDetail"]["Status"] == "AVAILABLE"
+    assert deployed.update("kept", new)["RecordDetail"]["Status"] == "SUCCEEDED"
+    for name in ("kept", "moved"):
+        deployed.terminate(name)
+
+
+def test_an_inactive_version_is_not_there_for_whoever_launches(deployed: Catalog) -> None:
+    hidden, new = deployed.publish("hidden", template(word="hidden")), deployed.publish("shown", template(word="shown"))
+    deployed.provision("lasting", hidden)
+    deployed.guide(hidden, Active=False)
+    shown = [each["Id"] for each in deployed.team.describe_product(Id=deployed.product)["ProvisioningArtifacts"]]
+    assert new in shown
+    assert hidden not in shown
+    for refused in (
+        error(deployed.provision, name="late", version=hidden),
+        error(deployed.update, name="lasting", version=hidden),
+    ):
+        assert refused[0] == "ResourceNotFoundException"
+    assert deployed.update("lasting", new)["RecordDetail"]["Status"] == "SUCCEEDED"
+    deployed.terminate("lasting")
+
+
+def test_the_stack_goes_once_nothing_is_launched(deployed: Catalog) -> None:
+    cloudformation = deployed.aws.client("cloudformation")
+    identity = cloudformation.describe_stacks(StackName=NAME)["Stacks"][0]["StackId"]
+    cloudformation.delete_stack(StackName=NAME)
+
+    def look() -> str | None:
+        status = str(cloudformation.describe_stacks(StackName=identity)["Stacks"][0]["StackStatus"])
+        return None if status.endswith("IN_PROGRESS") else status
+
+    assert wait_for(look, "the deletion") == "DELETE_COMPLETE"
+    assert deployed.team.search_products()["ProductViewSummaries"] == []
