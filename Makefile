@@ -347,6 +347,7 @@ e2e-machines: $(CHECK) ## Networks, balancers, instances and kubeadm, and 20 ran
 ##= SET='Key=Value ...' ## Parameters that override those of PARAMS; kept values need not be given again
 ##= IMAGE=latest|AMI ## Image of all nodes, but for what SET names; the newest is written as its ID
 ##= IMAGE_STACK=NAME ## Stack whose image the newest is (holdfast-image)
+##= VERSION=1.0.0 ## Name of a version of the catalog's product
 ##= TAGS='Key=Value ...' ## Tags of the stack and of everything in it
 ##= BUCKET=NAME ## S3 bucket that templates and code are uploaded to
 ##= PREFIX=PATH ## What the keys of uploads begin with (nothing)
@@ -370,6 +371,7 @@ parameters = $(if $(PARAMS),--parameters $(call quoted,$(PARAMS))) $(foreach pai
 stack_was_typed = $(filter-out file,$(origin STACK))
 image = $(if $(IMAGE),--image $(call quoted,$(IMAGE)) --image-stack $(call quoted,$(IMAGE_STACK)))
 image_stack = --stack $(call quoted,$(if $(stack_was_typed),$(STACK),$(IMAGE_STACK))) $(if $(JSON),--json)
+catalog_stack = $(if $(stack_was_typed),--stack $(call quoted,$(STACK))) $(if $(VERSION),--version $(call quoted,$(VERSION))) $(if $(JSON),--json)
 # What printed next steps repeat.
 typed = $(foreach each,CONFIG OUT,$(if $(filter-out file,$(origin $(each))),--typed $(call quoted,$(each)=$($(each)))))
 stack = --stack $(call quoted,$(STACK)) --out $(call quoted,$(OUT)) $(typed) $(if $(BUCKET),--bucket $(call quoted,$(BUCKET))) $(foreach pair,$(TAGS),--tag $(call quoted,$(pair))) $(parameters) $(image)
@@ -392,6 +394,16 @@ image-follow: $(CHECK) ## Follow the build of an image that was started last (ST
 .PHONY: image-id
 image-id: $(CHECK) ## Print the ID of the newest image (STACK=holdfast-image)
 	$(deployment) image-id $(region) $(image_stack)
+
+.PHONY: catalog
+catalog: build/reconcile.zip ## Deploy the stack of the Service Catalog product, at first with VERSION= (STACK=holdfast-catalog)
+	$(current)
+	$(deployment) catalog $(region) $(catalog_stack) --out $(call quoted,$(OUT)) $(typed) --code build $(upload) $(parameters)
+
+.PHONY: publish
+publish: build/reconcile.zip ## Publish the templates of CONFIG= as VERSION= of the product (STACK=holdfast-catalog)
+	$(current)
+	$(deployment) publish $(region) $(catalog_stack) --out $(call quoted,$(OUT)) $(typed) --code build $(upload)
 
 .PHONY: preflight
 preflight: $(CHECK) ## Check parameters, quotas, zones, a given network, AMIs and instance types for CONFIG= and STACK=

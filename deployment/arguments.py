@@ -14,6 +14,7 @@ from deployment.status.command import EXIT_CODES
 
 _OUT = Path("templates")
 _IMAGE_STACK = "holdfast-image"
+_CATALOG_STACK = "holdfast-catalog"
 _EXIT_CODES = """exit codes:
   0  done
   1  AWS refused something, the operation failed, or Ctrl-C
@@ -75,15 +76,18 @@ def parser() -> argparse.ArgumentParser:
             "--image-stack", default=_IMAGE_STACK, help="whose image the latest is (default: %(default)s)"
         )
 
+    def takes_uploads(added: argparse.ArgumentParser) -> None:
+        added.add_argument("--bucket", required=True, help="where uploads go")
+        added.add_argument("--prefix", help="what the keys of uploads begin with (default: nothing)")
+        added.add_argument("--kms-key", help="encrypts uploads (default: the bucket's own encryption)")
+        added.add_argument(
+            "--code", type=Path, metavar="FOLDER", help="of the functions' code (default: where the templates refer to)"
+        )
+
     added = command("package", "upload templates and code, write the template that refers to the uploads")
     takes_out(added)
     added.add_argument("--template", type=Path, help="the root template (default: root.json in the folder of --out)")
-    added.add_argument(
-        "--code", type=Path, metavar="FOLDER", help="of the functions' code (default: where the templates refer to)"
-    )
-    added.add_argument("--bucket", required=True, help="where uploads go")
-    added.add_argument("--prefix", help="what the keys of uploads begin with (default: nothing)")
-    added.add_argument("--kms-key", help="encrypts uploads (default: the bucket's own encryption)")
+    takes_uploads(added)
     added.add_argument("--output", type=Path, help="what is written (default: build/packaged/<folder of --out>.json)")
     added.add_argument("--stack", help="refuse templates of another cluster than this stack (default: not compared)")
 
@@ -193,4 +197,22 @@ def parser() -> argparse.ArgumentParser:
             takes_parameters(added)
         else:
             takes_typed(added)
+
+    for name, text in (
+        ("catalog", "deploy the catalog stack; the first time with the first version of its product"),
+        ("publish", "publish a version of the catalog stack's product"),
+    ):
+        without = "refused" if name == "publish" else "an update of the stack"
+        added = command(name, text)
+        added.add_argument("--stack", default=_CATALOG_STACK, help="the catalog stack (default: %(default)s)")
+        named = f"name of the version, such as 1.0.0 (default: {without})"
+        added.add_argument("--version", default="", dest="release", help=named)
+        added.add_argument("--json", action="store_true", help="for programs")
+        takes_out(added)
+        added.add_argument(
+            "--template", type=Path, help="the root template (default: root.json in the folder of --out)"
+        )
+        takes_uploads(added)
+        if name == "catalog":
+            takes_parameters(added)
     return made

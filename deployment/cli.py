@@ -30,6 +30,8 @@ from deployment import (
 )
 from deployment.arguments import parser
 from deployment.aws import Account
+from deployment.catalog import command as catalog
+from deployment.catalog.stack import CatalogOrder, Release
 from deployment.change_sets import Order
 from deployment.costs import command as costs
 from deployment.images import command as images
@@ -51,6 +53,8 @@ _STOPPED = {
     "purge": "nothing was removed but what a line above says",
     "kubeconfig": "no file was written",
     "image": "no build was started",
+    "catalog": "no stack was changed; what was uploaded stays in the bucket",
+    "publish": "no version was published; what was uploaded stays in the bucket",
 }
 
 
@@ -125,6 +129,7 @@ def _typed(options: argparse.Namespace, account: Account | None) -> Typed:
         prefix=typed("prefix"),
         kms_key=typed("kms_key"),
         role=typed("role"),
+        version=typed("release"),
     )
 
 
@@ -188,6 +193,30 @@ def _costs(options: argparse.Namespace) -> int:
     given = parameters.read(options.parameters, options.set)
     costs.run(options.template, given, options.prices, _typed(options, None), as_json=options.json)
     return DONE
+
+
+def _catalog(options: argparse.Namespace) -> int:
+    account = _account(options)
+    order = CatalogOrder(
+        stack=options.stack,
+        template=options.out / "catalog.json",
+        given=parameters.read(options.parameters, options.set),
+        release=_release(options, account),
+        typed=_typed(options, account),
+    )
+    return DONE if catalog.deploy(account, order, as_json=options.json) else FAILED
+
+
+def _publish(options: argparse.Namespace) -> int:
+    account = _account(options)
+    release, typed = _release(options, account), _typed(options, account)
+    catalog.publish(account, options.stack, release, typed, as_json=options.json)
+    return DONE
+
+
+def _release(options: argparse.Namespace, account: Account) -> Release:
+    target = Target(options.bucket, options.prefix or None, options.kms_key or None, account.region)
+    return Release(options.release, options.template or options.out / "root.json", options.code, target)
 
 
 def _deploy(options: argparse.Namespace) -> int:
@@ -277,4 +306,6 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "image": _image,
     "image-follow": _image_follow,
     "image-id": _image_id,
+    "catalog": _catalog,
+    "publish": _publish,
 }

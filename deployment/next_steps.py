@@ -28,6 +28,8 @@ _TAKES = {
     "purge": ("CLUSTER", "REGION"),
     "image": ("STACK", "PARAMS", "SET", "BUCKET", "CONFIG", "OUT", "ROLE", "REGION"),
     "image-follow": ("STACK", "REGION"),
+    "catalog": ("STACK", "VERSION", "PARAMS", "SET", "BUCKET", "PREFIX", "KMS_KEY", "CONFIG", "OUT", "REGION"),
+    "publish": ("STACK", "VERSION", "BUCKET", "PREFIX", "KMS_KEY", "CONFIG", "OUT", "REGION"),
 }
 _NEEDED = {"STACK": _STACK_PLACEHOLDER, "BUCKET": _BUCKET_PLACEHOLDER}
 _DEFAULT_OUT = "templates"
@@ -49,6 +51,8 @@ class Typed:
     prefix: str = ""
     kms_key: str = ""
     role: str = ""
+    version: str = ""
+    """Of the product in the catalog."""
 
     def make(self, target: str, **more: str) -> str:
         """`make target` with everything of this that the target takes, and `more` variables.
@@ -65,6 +69,7 @@ class Typed:
             "KMS_KEY": self.kms_key,
             "CONFIG": self.config,
             "ROLE": self.role,
+            "VERSION": self.version,
             "OUT": "" if self.out == _DEFAULT_OUT else self.out,
             "REGION": self.region,
         } | more

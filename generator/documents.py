@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from generator import image
+from generator import catalog, image
 from generator.commands import commands_tables
 from generator.config.model import ClusterConfig, Network, Pool
 from generator.deployer import files
@@ -100,6 +100,11 @@ def image_parameters_table() -> str:
     return _parameters([("", image.templates()[image.FILE])])
 
 
+def catalog_parameters_table() -> str:
+    """A Markdown table of the catalog stack's parameters."""
+    return _parameters([("", catalog.templates()[catalog.FILE])])
+
+
 def _parameters(bodies: Iterable[tuple[str, str]]) -> str:
     """The table of templates, each with what is added to the meaning of the parameters that it brings."""
     groups: dict[str, dict[str, str]] = {}
@@ -157,5 +162,6 @@ PARTS = (
     Part("docs/permissions.md", "permissions", permissions_table),
     Part("docs/permissions.md", "image-permissions", image_permissions_table),
     Part("docs/how-to/build-images.md", "parameters", image_parameters_table),
+    Part("docs/how-to/publish-the-product.md", "parameters", catalog_parameters_table),
     Part("docs/ports.md", "ports", ports_table),
 )

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from coordination.names import IMAGE_METADATA, UNLOCKED, ImageOutput
-from deployment import aws, next_steps, parameters, service_role, stacks, templates
+from deployment import beside, next_steps, parameters, service_role, templates
 from deployment.aws import Aws
-from deployment.change_sets import CAPABILITIES
-from deployment.events import Follower
-from deployment.follow import ended
+from deployment.beside import Wanted
 from deployment.next_steps import Typed
-from deployment.refusal import Refusal, StoppedFollowing
+from deployment.refusal import Refusal
 from deployment.stacks import Stack
 from deployment.templates import Body
 
 _PIPELINE = "AWS::ImageBuilder::ImagePipeline"
 _MINOR = "KubernetesMinor"
-_GOOD = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
-_UPDATABLE = _GOOD | {"UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"}
-_GONE = frozenset({"DELETE_COMPLETE"})
-# UpdateStack has no error code of its own for this: a ValidationError with these words.
-_NO_CHANGE = "No updates are to be performed"
 
 
 @dataclass(frozen=True)
@@ -46,8 +36,8 @@ class ImageOrder:
 
 def pipeline(cloudformation: Any, name: str) -> str:
     """The pipeline's ARN. Raises Refusal where there is no such stack, or it is of another kind."""
-    stack = stacks.find(cloudformation, name)
-    if stack is None or stack.status in _GONE:
+    stack = beside.find(cloudformation, name)
+    if stack is None:
         again = Typed(stack=name, parameters=next_steps.PARAMETERS_PLACEHOLDER).make("image")
         raise Refusal(f"there is no image stack {name}; to make it: {again}")
     return _pipeline_of(stack)
@@ -61,71 +51,20 @@ def deploy(account: Aws, order: ImageOrder, say: Callable[[str], None]) -> str |
     """
     cloudformation = account.client("cloudformation")
     template = templates.load(order.template, "make templates")
-    existing = stacks.find(cloudformation, order.stack)
-    if existing is not None and existing.status in _GONE:
-        existing = None
+    existing = beside.find(cloudformation, order.stack)
     if existing is not None:
         _refuse_other_kinds(cloudformation, existing)
-        _refuse_unless_updatable(existing)
+        beside.refuse_unless_updatable(existing)
         service_role.refuse_other(existing, order.role)
     values = existing.parameters if existing is not None else {}
     request = parameters.for_stack(template, dict(order.given), values)
     after = parameters.values(template, order.given, values)
     _refuse_unlocked(template, after)
     _refuse_unless_private(account, after)
-    common = {
-        "StackName": order.stack,
-        "Parameters": request,
-        "Capabilities": CAPABILITIES,
-        **templates.argument(account, order.template, order.bucket),
-        **service_role.argument(order.role),
-    }
-    for line in service_role.told(order.stack, order.role, existing):
-        say(line)
-    follower = Follower(cloudformation, say)
-    if existing is None:
-        stack_id = str(cloudformation.create_stack(**common, OnFailure="DELETE")["StackId"])
-    else:
-        stack_id = existing.stack_id
-        follower.mark(stack_id)
-        if not _updates(cloudformation, common):
-            say(f"{order.stack} has nothing to change")
-            return _pipeline_of(existing)
-    with _going_on(order.typed):
-        if not ended(follower, stack_id, say, good=_GOOD):
-            return None
-    return pipeline(cloudformation, stack_id)
-
-
-@contextmanager
-def _going_on(typed: Typed) -> Iterator[None]:
-    """While the stack is made: Ctrl-C ends no operation of CloudFormation. Raises StoppedFollowing."""
-    try:
-        yield
-    except KeyboardInterrupt as interrupt:
-        raise StoppedFollowing(
-            "stopped following; the stack's operation goes on in AWS, and no build was started. Once it has ended: "
-            f"{typed.make('image')}"
-        ) from interrupt
-
-
-def _updates(cloudformation: Any, request: Mapping[str, Any]) -> bool:
-    """Whether an update has begun; False where there is nothing to change."""
-    try:
-        cloudformation.update_stack(**request)
-    except ClientError as error:
-        if aws.code(error) == "ValidationError" and _NO_CHANGE in aws.message(error):
-            return False
-        raise
-    return True
-
-
-def _refuse_unless_updatable(stack: Stack) -> None:
-    if stack.busy:
-        raise Refusal(f"{stack.name} is {stack.status}: wait for the operation that is under way")
-    if stack.status not in _UPDATABLE:
-        deletion = next_steps.cli(stack, "delete-stack")
-        raise Refusal(f"{stack.name} is {stack.status} and cannot be updated; to delete it first: {deletion}")
+    stopped = f"and no build was started. Once it has ended: {order.typed.make('image')}"
+    wanted = Wanted(order.stack, order.template, request, order.bucket, order.role)
+    stack = beside.deploy(account, existing, wanted, say, stopped)
+    return None if stack is None else _pipeline_of(stack)
 
 
 def _refuse_other_kinds(cloudformation: Any, stack: Stack) -> None:

@@ -96,7 +96,7 @@ def declare(template: Template) -> CatalogParameters:
             Given,
             "Template",
             "URL of its packaged root template in the bucket; never changed later",
-            AllowedPattern="^https://[^?]+$",
+            AllowedPattern="^https?://[^?]+$",
             ConstraintDescription="must be a URL without a query",
         ),
         first_description=parameters.add(

@@ -220,6 +220,30 @@ def test_a_template_that_gives_more_rights_is_refused_by_the_launch_role(
     assert deployed.terminate("wide")["RecordDetail"]["Status"] == "SUCCEEDED"
 
 
+def test_a_template_from_a_foreign_bucket_is_read_by_nobody(deployed: Catalog) -> None:
+    s3, inner = deployed.aws.client("s3"), template()
+    s3.create_bucket(Bucket="foreign")
+    s3.put_object(Bucket="foreign", Key="clusters/inner.template", Body=inner.encode())
+    nested = {
+        "Parameters": json.loads(inner)["Parameters"],
+        "Resources": {
+            "Inner": {
+                "Type": "AWS::CloudFormation::Stack",
+                "Properties": {
+                    "TemplateURL": "https://s3.us-east-1.amazonaws.com/foreign/clusters/inner.template",
+                    "Parameters": {name: {"Ref": name} for name in ASKED},
+                },
+            }
+        },
+    }
+    version = deployed.publish("foreign", json.dumps(nested))
+    said = problem(deployed.provision("foreign", version))
+    assert (
+        "is not authorized to perform: s3:GetObject on resource: arn:aws:s3:::foreign/clusters/inner.template" in said
+    )
+    deployed.terminate("foreign")
+
+
 @pytest.mark.parametrize("name", sorted(ASKED))
 def test_whoever_launches_is_told_of_the_path_and_the_boundary_before_anything_is_made(
     deployed: Catalog, name: str

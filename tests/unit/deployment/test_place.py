@@ -75,6 +75,8 @@ def test_an_account_that_nobody_tells_is_unknown_and_not_left_out(monkeypatch: p
 
 ENOUGH: dict[str, list[str]] = {
     "package": ["--bucket", "b"],
+    "catalog": ["--bucket", "b"],
+    "publish": ["--bucket", "b"],
     "purge": ["cluster", "--confirm", "no"],
 }
 

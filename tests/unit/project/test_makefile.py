@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 PHONY = re.findall(r"^\.PHONY: ([a-z0-9-]+)$", MAKEFILE, re.MULTILINE)
 PROMISED = """new templates check test slow lint format local package deploy delete purge diff preflight bench golden
-clean lock docs function e2e image image-follow image-id""".split()
+clean lock docs function e2e image image-follow image-id catalog publish""".split()
 SUITES = [target for target in PHONY if target.startswith("e2e-")]
 
 
