@@ -165,7 +165,7 @@ def test_every_step_with_commands_is_typed_here_but_for_the_one_that_needs_nodes
 @pytest.mark.slow
 def test_an_image_is_built_from_what_its_publishers_say(account: Account, processes: Processes) -> None:
     aws = LocalAwsHarness(processes, processes.start_aws(BUILDING_SPEED), "us-east-1")
-    aws.client("s3").create_bucket(Bucket=scopes.BUCKET)
+    aws.client("s3").create_bucket(Bucket=BUCKET)
     ec2 = aws.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/24")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
@@ -176,7 +176,7 @@ def test_an_image_is_built_from_what_its_publishers_say(account: Account, proces
     with publishers.serving(publishers.everything()) as mirror:
         said = account.type(block.replace("make image-lock\n", f"make image-lock MIRROR={mirror}\n"), who=who)
     # Files of the build are S3's own: what the stack names is there.
-    sources = aws.client("s3").get_object(Bucket=scopes.BUCKET, Key="image-sources.tar.gz")["Body"].read()
+    sources = aws.client("s3").get_object(Bucket=BUCKET, Key="image-sources.tar.gz")["Body"].read()
     stack = aws.client("cloudformation").describe_stacks(StackName=IMAGES)["Stacks"][0]
     values = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
     assert values["SourcesSha256"] == hashlib.sha256(sources).hexdigest()
