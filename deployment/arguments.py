@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     """Of every command and its options."""
     made = argparse.ArgumentParser(
         prog="python -m deployment",
-        description="Acts on a real account, with the caller's credentials.",
+        description="Acts on a real account, with the caller's credentials; costs alone calls nobody.",
         epilog=f"{_EXIT_CODES}\n  3  of diff and preflight: their help says it",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -277,6 +278,18 @@ def test_the_command_prints_the_bill_with_a_price_table_of_ones_own(
     assert "eu-central-1" in told[0]
     (everything,) = [line.split() for line in told if line.endswith("  all")]
     assert everything == [f"{2 * least:,.2f}", f"{2 * most:,.2f}", "all"]
+
+
+def test_the_command_calls_nobody_and_needs_neither_region_nor_credentials(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a session was made")
+
+    monkeypatch.setattr(boto3.session, "Session", refuse)
+    monkeypatch.setattr(boto3, "client", refuse)
+    assert main(["costs", "--template", str(DEFAULT)]) == DONE
+    assert capsys.readouterr().err == ""
 
 
 def test_the_command_reads_the_folder_of_templates(capsys: pytest.CaptureFixture[str]) -> None:
