@@ -16,6 +16,7 @@ from imagebuilder.addons import autoscaler
 from tests.e2e.harness import ClusterHarness, Seen, running
 from tests.e2e.replacing import SHORT, drain_of
 from tests.e2e.shipped import CONTROL_PLANES, lines
+from tests.e2e.updating import status
 from tests.e2e.workloads import deployment, ready_on
 from tests.played_autoscaler import PROVIDER_ID, discovery_tags
 
@@ -73,6 +74,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterHarness
     with running(
         tmp_path_factory.mktemp("scaling"), node_settings=SHORT, parameters={"GeneralMinSize": "0"}
     ) as cluster:
+        cluster.until(lambda _: status(cluster) == "CREATE_COMPLETE", "the stack is not complete", 2 * HEALTHY_SECONDS)
         cluster.healthy(HEALTHY_SECONDS)
         yield cluster
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +13,6 @@ from coordination.names import drain_item
 from coordination.outcomes import Known
 from tests.e2e.harness import ClusterHarness, Seen, running
 from tests.e2e.replacing import SHORT, drain_of, terminate
-from tests.e2e.workloads import pause_image, ready_on
 
 HEALTHY_SECONDS = 420.0
 REPLICAS = 2
@@ -30,15 +30,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterHarness
 def test_a_worker_that_terminates_is_drained_as_budgets_allow_and_replaced(cluster: ClusterHarness) -> None:
     seen = cluster.until(lambda seen: seen if one_worker(cluster, seen) else None, "no worker joins", HEALTHY_SECONDS)
     (worker,) = seen.workers
-    workload(cluster)
-    cluster.until(lambda _: ready_on(cluster, "web") == [worker] * REPLICAS, "no Pod serves", HEALTHY_SECONDS)
+    workload(cluster, seen)
+    cluster.until(lambda _: serving(cluster) == [worker] * REPLICAS, "no Pod serves", HEALTHY_SECONDS)
     said: list[Drain] = []
     cordoned = set()
 
     def gone(seen: Seen) -> bool:
         """Whether the instance has ended. Until then one Pod always serves, as the budget wants."""
         state = seen.state(worker)
-        where = ready_on(cluster, "web")
+        where = serving(cluster)
         assert where, f"a drain has ended every Pod at once: {seen}"
         if (drain := drain_of(cluster, worker)) is not None:
             said.append(drain)
@@ -59,7 +59,7 @@ def test_a_worker_that_terminates_is_drained_as_budgets_allow_and_replaced(clust
 
     after = cluster.until(replaced, f"{worker} is not replaced", HEALTHY_SECONDS)
     (successor,) = after.workers
-    cluster.until(lambda _: ready_on(cluster, "web") == [successor] * REPLICAS, "Pods are lost", HEALTHY_SECONDS)
+    cluster.until(lambda _: serving(cluster) == [successor] * REPLICAS, "Pods are lost", HEALTHY_SECONDS)
     item = drain_item(worker)
     cluster.until(lambda _: cluster.table.get(item) == Known(None), f"{item} is not deleted", HEALTHY_SECONDS)
 
@@ -70,10 +70,13 @@ def one_worker(cluster: ClusterHarness, seen: Seen) -> bool:
     return len(found) == 1 and all(cluster.nodes().get(name) for name in found)
 
 
-def workload(cluster: ClusterHarness) -> None:
+def workload(cluster: ClusterHarness, seen: Seen) -> None:
     """Pods of the one image that every node has and that does nothing, of which one has to serve always."""
+    name = min(seen.control_planes)
+    read = tomllib.loads(cluster.shell(name, "cat /etc/containerd/config.toml").stdout)
+    image = read["plugins"]["io.containerd.cri.v1.images"]["pinned_images"]["sandbox"]
     selector = {"matchLabels": LABELS}
-    spec = {"containers": [{"name": "main", "image": pause_image(cluster)}], "terminationGracePeriodSeconds": 5}
+    spec = {"containers": [{"name": "main", "image": image}], "terminationGracePeriodSeconds": 5}
     deployment = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -92,6 +95,16 @@ def workload(cluster: ClusterHarness) -> None:
     }
     listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": [deployment, budget]})
     cluster.kubectl.text("apply", "--filename=-", given=listed)
+
+
+def serving(cluster: ClusterHarness) -> list[str]:
+    """The nodes of the workload's Ready Pods, one for each, sorted."""
+    ready = ("Ready", "True")
+    return sorted(
+        str(pod["spec"]["nodeName"])
+        for pod in cluster.kubectl.items("pods", "--selector=app=web")
+        if ready in [(each["type"], each["status"]) for each in pod["status"].get("conditions", [])]
+    )
 
 
 def is_cordoned(cluster: ClusterHarness, name: str) -> bool:
