@@ -1,8 +1,10 @@
-"""A team that may not make roles launches a cluster from the catalog, updates it and terminates it, by the AWS CLI."""
+"""A team that may not make roles launches a cluster from the catalog, updates it and terminates it, as a page says."""
 
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 import urllib.request
 from collections.abc import Mapping
@@ -15,7 +17,7 @@ import pytest
 from generator.catalog import launch_role
 from rehearsal.local import surroundings
 from tests.integration.conftest import Generated
-from tests.integration.harness import LocalAwsHarness, Processes, wait_for
+from tests.integration.harness import CLI_SECONDS, REPOSITORY, LocalAwsHarness, Processes, wait_for
 from tests.integration.test_deploy_as_user import user
 
 pytestmark = pytest.mark.slow
@@ -35,6 +37,7 @@ END_USER = {
 }
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 MINUTES = 60 * 15.0
+PAGE = (REPOSITORY / "docs" / "how-to" / "use-the-product.md").read_text(encoding="utf-8")
 
 
 @dataclass
@@ -52,16 +55,24 @@ class Team:
         code, said = self.admin.deployment(command, "--stack", STACK, "--version", version, *where, *arguments)
         assert code == 0, said
 
-    def ask(self, operation: str, *arguments: str) -> Any:
-        """What the team types."""
-        return self.own.aws("servicecatalog", operation, *arguments)
+    def type(self, operation: str, **words: str) -> str:
+        """What the page has the team type, with these words in place of those that it leaves out."""
+        found = re.search(rf"^    aws servicecatalog {operation} (?:.*\\\n)*.*$", PAGE, re.MULTILINE)
+        assert found is not None, operation
+        text = found[0].replace("\\\n", " ")
+        for word, meant in words.items():
+            text = re.sub(rf"{word}-…|file://{word}\.json", meant, text)
+        running = self.own.start(*shlex.split(text)[1:])
+        said, _ = running.communicate(timeout=CLI_SECONDS)
+        assert running.returncode == 0, (text, said)
+        return said
 
-    def ended(self, operation: str, *arguments: str) -> dict[str, Any]:
+    def ended(self, operation: str, **words: str) -> dict[str, Any]:
         """The record of an operation once it has ended, which has to be well."""
-        begun = self.ask(operation, *arguments)["RecordDetail"]["RecordId"]
+        begun = json.loads(self.type(operation, **words))["RecordDetail"]["RecordId"]
 
         def look() -> dict[str, Any] | None:
-            found: dict[str, Any] = self.ask("describe-record", "--id", begun)
+            found: dict[str, Any] = json.loads(self.type("describe-record", rec=begun))
             return found if found["RecordDetail"]["Status"] in ("SUCCEEDED", "FAILED") else None
 
         found = wait_for(look, f"{operation} to end", MINUTES)
@@ -99,19 +110,23 @@ def team(processes: Processes, generated: Generated, tmp_path_factory: pytest.Te
     return made
 
 
-def parameters(values: Mapping[str, str], kept: Mapping[str, str]) -> list[str]:
-    """As the AWS CLI takes them."""
+def written(path: Path, values: Mapping[str, str], kept: Mapping[str, str]) -> str:
+    """A file of parameters as the AWS CLI takes it."""
     given: list[dict[str, Any]] = [{"Key": name, "Value": value} for name, value in values.items()]
     given += [{"Key": name, "UsePreviousValue": True} for name in kept if name not in values]
-    return ["--provisioning-parameters", json.dumps(given)]
+    path.write_text(json.dumps(given))
+    return f"file://{path}"
 
 
-def test_a_team_without_rights_launches_updates_and_terminates_a_cluster(team: Team) -> None:
-    (product,) = team.ask("search-products")["ProductViewSummaries"]
-    assert product["Name"] == STACK
-    named = ["--product-id", product["ProductId"], "--provisioned-product-name", "ours"]
+def test_a_team_without_rights_launches_updates_and_terminates_a_cluster(team: Team, tmp_path: Path) -> None:
+    product, name, _ = team.type("search-products").split("\t")
+    assert name == STACK
+    assert team.type("describe-product", prod=product).startswith("1.0.0\tDEFAULT\tholdfast, Holdfast ")
+    asked = json.loads(team.type("describe-provisioning-parameters", prod=product))["ProvisioningArtifactParameters"]
     values = {**team.values, **HELD}
-    made = team.ended("provision-product", *named, "--provisioning-artifact-name", "1.0.0", *parameters(values, {}))
+    assert {each["ParameterKey"] for each in asked if "DefaultValue" not in each} <= values.keys()
+    given = written(tmp_path / "parameters.json", values, {})
+    made = team.ended("provision-product", prod=product, parameters=given)
     outputs = {each["OutputKey"]: each["OutputValue"] for each in made["RecordOutputs"]}
     assert outputs["ApiEndpoint"].startswith("https://")
     roles = team.admin.client("iam").list_roles(PathPrefix="/holdfast/")["Roles"]
@@ -124,12 +139,12 @@ def test_a_team_without_rights_launches_updates_and_terminates_a_cluster(team: T
     body["Parameters"]["LogRetentionDays"]["Default"] = 14
     team.root.write_text(json.dumps(body))
     team.publish("publish", "1.1.0")
-    changed = parameters({"LogRetentionDays": "14"}, values)
-    team.ended("update-provisioned-product", *named, "--provisioning-artifact-name", "1.1.0", *changed)
+    changed = written(tmp_path / "changes.json", {"LogRetentionDays": "14"}, values)
+    team.ended("update-provisioned-product", prod=product, changes=changed)
     groups = team.admin.client("logs").describe_log_groups(logGroupNamePrefix="SC-")["logGroups"]
     assert 14 in {each["retentionInDays"] for each in groups}
 
-    team.ended("terminate-provisioned-product", "--provisioned-product-name", "ours")
+    team.ended("terminate-provisioned-product")
     assert team.admin.client("iam").list_roles(PathPrefix="/holdfast/")["Roles"] == []
     assert team.denied() == []
     # What AWS's handlers read back and tag, the local AWS does not: 0027.
