@@ -51,6 +51,9 @@ def image(harness: InstanceHarness) -> Iterator[None]:
     layer = harness.image.layer
     made = configure.entries(Settings("registry.k8s.io/pause:3.10.2"))
     configure.write(layer, {path: entry for path, entry in made.items() if "containerd" not in path})
+    # What wants the unit while it waits for its next try, waits with it.
+    soon = f"{places.UNIT_FOLDER}/{places.ETCD_DISK_UNIT}.d/soon.conf"
+    configure.write(layer, {soon: configure.File("[Service]\nRestartSec=1\n")})
     for path, text in ((places.NODE_PROGRAM, PROGRAM), ("/usr/local/bin/kubelet", "#!/bin/sh\nexec sleep 1000\n")):
         program = layer / path.lstrip("/")
         program.parent.mkdir(parents=True, exist_ok=True)
