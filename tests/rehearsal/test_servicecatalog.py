@@ -220,6 +220,18 @@ def test_a_template_that_gives_more_rights_is_refused_by_the_launch_role(
     assert deployed.terminate("wide")["RecordDetail"]["Status"] == "SUCCEEDED"
 
 
+def test_an_update_that_fails_is_rolled_back_and_the_next_one_mends_the_product(deployed: Catalog) -> None:
+    good, wide = deployed.publish("good", template(word="good")), deployed.publish("wider", template("/elsewhere/"))
+    deployed.provision("mended", first(deployed))
+    assert "UPDATE_ROLLBACK_COMPLETE" in problem(deployed.update("mended", wide))
+    product = deployed.team.describe_provisioned_product(Name="mended")["ProvisionedProductDetail"]
+    assert (product["Status"], product["ProvisioningArtifactId"]) == ("TAINTED", first(deployed))
+    assert [each["OutputValue"] for each in deployed.update("mended", good)["RecordOutputs"]] == ["good"]
+    product = deployed.team.describe_provisioned_product(Name="mended")["ProvisionedProductDetail"]
+    assert (product["Status"], product["ProvisioningArtifactId"]) == ("AVAILABLE", good)
+    deployed.terminate("mended")
+
+
 def test_a_template_from_a_foreign_bucket_is_read_by_nobody(deployed: Catalog) -> None:
     s3, inner = deployed.aws.client("s3"), template()
     s3.create_bucket(Bucket="foreign")
