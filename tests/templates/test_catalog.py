@@ -6,29 +6,17 @@ import json
 import re
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
 from generator import catalog, deployer
 from generator.catalog import launch_role
-from generator.config import ClusterConfig
-from generator.config.model import Partition
 from rehearsal.aws.iam import catalog as catalog_of_iam
 from rehearsal.aws.iam import policy
 from rehearsal.aws.iam.context import Context
 from rehearsal.aws.iam.evaluation import Access, Policies, RolePrincipal, decide
-from tests.templates.cluster import Cluster
-from tests.templates.linting import REGIONS, findings
-from tests.templates.rules import violations
 
-RULES = (
-    "every_arn_takes_its_partition_from_the_deploy",
-    "no_text_names_a_region_or_an_account",
-    "every_host_of_aws_takes_its_suffix_from_the_deploy",
-    "no_allow_has_a_wildcard_action",
-)
 BOUNDARY = "arn:aws:iam::123456789012:policy/holdfast/boundary"
 VALUES = {
     "AWS::Partition": "aws",
@@ -57,11 +45,6 @@ def template() -> dict[str, Any]:
     """The template as a user deploys it."""
     body: dict[str, Any] = json.loads(catalog.templates()[catalog.FILE])
     return body
-
-
-def as_cluster(partition: Partition = "aws") -> Cluster:
-    """The template where rules and linting look for a cluster's."""
-    return Cluster("catalog", ClusterConfig(partition=partition), {"catalog": template()})
 
 
 def filled(value: Any, values: Mapping[str, str]) -> Any:
@@ -103,33 +86,6 @@ def allowed(action: str, resource: str, keys: Mapping[str, Any], *, by_cloudform
         values |= {"aws:CalledVia": ("cloudformation.amazonaws.com",), "aws:ViaAWSService": "true"}
     own = tuple(policy.parse(each) for each in policies())
     return decide(Access(role, action, resource, Context(values)), Policies(identity=own)).allowed
-
-
-def test_the_template_lints_without_error_or_warning(tmp_path: Path) -> None:
-    assert findings([as_cluster()], tmp_path) == []
-
-
-@pytest.mark.slow
-def test_the_template_lints_without_error_or_warning_in_every_partition(tmp_path: Path) -> None:
-    assert findings([as_cluster(partition) for partition in get_args(Partition)], tmp_path) == []
-    assert REGIONS.keys() <= set(get_args(Partition))
-
-
-@pytest.mark.parametrize("rule", RULES)
-def test_the_template_obeys_what_every_template_obeys(rule: str) -> None:
-    assert violations(rule, as_cluster()) == []
-
-
-def test_every_parameter_and_output_says_what_it_is_and_has_a_place_in_the_console() -> None:
-    body = template()
-    described = [*body["Parameters"].values(), *body["Outputs"].values()]
-    assert all(each["Description"] for each in described)
-    interface = body["Metadata"]["AWS::CloudFormation::Interface"]
-    grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
-    assert grouped == list(body["Parameters"]) == list(interface["ParameterLabels"])
-    required = {name for name, each in body["Parameters"].items() if "Default" not in each}
-    first = {"FirstVersion", "FirstTemplateUrl"}
-    assert required == {"PrincipalArn", "TemplateBucket", "PermissionsBoundaryArn", *first}
 
 
 def test_what_reaches_the_product_is_said_to_be_never_changed() -> None:

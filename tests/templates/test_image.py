@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from troposphere import Template
 
 from coordination.names import IMAGE_METADATA, IMAGE_TAG, IN_USE_TAG, UNLOCKED, image_parameter
 from generator import image
-from generator.config import ClusterConfig
-from generator.config.model import Partition
 from generator.grant import On
 from generator.image import components
 from generator.image.components import Components
@@ -25,17 +22,6 @@ from imagebuilder.components import Component
 from rehearsal.aws.iam import policy
 from rehearsal.aws.iam.context import Context
 from rehearsal.aws.iam.evaluation import Access, Policies, RolePrincipal, decide
-from tests.templates.cluster import Cluster
-from tests.templates.linting import REGIONS, findings
-from tests.templates.rules import violations
-
-RULES = (
-    "every_arn_takes_its_partition_from_the_deploy",
-    "no_text_names_a_region_or_an_account",
-    "every_host_of_aws_takes_its_suffix_from_the_deploy",
-    "no_allow_has_a_wildcard_action",
-    "no_statement_says_what_it_is_not_about",
-)
 
 
 @cache
@@ -48,37 +34,6 @@ def template() -> dict[str, Any]:
 def properties(logical_id: str) -> dict[str, Any]:
     found: dict[str, Any] = template()["Resources"][logical_id]["Properties"]
     return found
-
-
-def as_cluster(partition: Partition = "aws") -> Cluster:
-    """The template where rules and linting look for a cluster's."""
-    return Cluster("image", ClusterConfig(partition=partition), {"image": template()})
-
-
-def test_the_template_lints_without_error_or_warning(tmp_path: Path) -> None:
-    assert findings([as_cluster()], tmp_path) == []
-
-
-@pytest.mark.slow
-def test_the_template_lints_without_error_or_warning_in_every_partition(tmp_path: Path) -> None:
-    assert findings([as_cluster(partition) for partition in get_args(Partition)], tmp_path) == []
-    assert REGIONS.keys() <= set(get_args(Partition))
-
-
-@pytest.mark.parametrize("rule", RULES)
-def test_the_template_obeys_what_every_template_obeys(rule: str) -> None:
-    assert violations(rule, as_cluster()) == []
-
-
-def test_every_parameter_and_output_says_what_it_is_and_has_a_place_in_the_console() -> None:
-    body = template()
-    described = [*body["Parameters"].values(), *body["Outputs"].values()]
-    assert all(each["Description"] for each in described)
-    interface = body["Metadata"]["AWS::CloudFormation::Interface"]
-    grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
-    assert grouped == list(body["Parameters"]) == list(interface["ParameterLabels"])
-    required = {name for name, each in body["Parameters"].items() if "Default" not in each}
-    assert required == {"VpcId", "SubnetId", "Sources", "SourcesSha256"}
 
 
 def test_nothing_has_a_name_but_what_image_builder_finds_by_it() -> None:
