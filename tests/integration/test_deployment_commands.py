@@ -96,10 +96,10 @@ def test_the_packaged_tree_is_what_the_bucket_holds(
     local = templates.tree(root)
     assert {"", *tree.nested} == local.keys()
     assert {nested.template.path.name for nested in tree.nested.values()} == {
-        # The template of images stands beside a cluster's.
+        # Those of images and of the catalog stand beside a cluster's; others package into the same folder.
         path.name
         for path in root.parent.glob("*.json")
-        if path.name not in (root.name, "image.json")
+        if path.name not in (root.name, "image.json", "catalog.json") and not path.name.startswith("packaged")
     }
     for name, nested in tree.nested.items():
         assert tree.body["Resources"][name]["Properties"]["TemplateURL"] == nested.upload.url

@@ -162,13 +162,17 @@ def test_every_step_with_commands_is_typed_here_but_for_the_one_that_needs_nodes
     assert look == f"kubectl --kubeconfig build/{STACK}.kubeconfig get nodes"
 
 
+ZONE = "us-east-1a"
+"""One that has the instance type which builds images: not each of the region's has."""
+
+
 @pytest.mark.slow
 def test_an_image_is_built_from_what_its_publishers_say(account: Account, processes: Processes) -> None:
     aws = LocalAwsHarness(processes, processes.start_aws(BUILDING_SPEED), "us-east-1")
     aws.client("s3").create_bucket(Bucket=BUCKET)
     ec2 = aws.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/24")["Vpc"]["VpcId"]
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24", AvailabilityZone=ZONE)["Subnet"]["SubnetId"]
     who = {name: value for name, value in aws.environment.items() if name.startswith("AWS_")}
     account.describe()
     block = STEPS[BUILD][0].replace(PLACE["VpcId"], vpc).replace(PLACE["SubnetId"], subnet)
