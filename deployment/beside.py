@@ -29,6 +29,35 @@ _NO_CHANGE = "No updates are to be performed"
 
 
 @dataclass(frozen=True)
+class Kind:
+    """What stacks of a kind are known by, and what is said of another one."""
+
+    output: str
+    resource: str
+    """A type that only their templates have."""
+    another: str
+    """As "is no catalog"."""
+
+    def refuse_others(self, cloudformation: Any, stack: Stack) -> None:
+        """Raises Refusal. A stack has outputs only once it is complete; before that its template says what it is."""
+        if self.output in dict(stack.outputs):
+            return
+        summary = cloudformation.get_template_summary(StackName=stack.stack_id)
+        if self.resource not in summary["ResourceTypes"]:
+            raise self._refusal(stack)
+
+    def outputs(self, stack: Stack) -> dict[str, str]:
+        """Those of a complete stack. Raises Refusal for one of another kind."""
+        found = dict(stack.outputs)
+        if self.output not in found:
+            raise self._refusal(stack)
+        return found
+
+    def _refusal(self, stack: Stack) -> Refusal:
+        return Refusal(f"the stack {stack.name} {self.another}: it has no output {self.output}")
+
+
+@dataclass(frozen=True)
 class Wanted:
     """What a stack is made or updated to."""
 

@@ -12,6 +12,7 @@ from typing import Any
 from coordination.names import CatalogOutput
 from deployment import beside, next_steps, package_input, parameters, templates
 from deployment.aws import Aws
+from deployment.beside import Kind
 from deployment.catalog import uploads
 from deployment.next_steps import Typed
 from deployment.package import Target
@@ -20,6 +21,7 @@ from deployment.stacks import Stack
 from deployment.templates import Body
 
 _PRODUCT = "AWS::ServiceCatalog::CloudFormationProduct"
+_KIND = Kind(CatalogOutput.PRODUCT, _PRODUCT, "is no catalog")
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 # What the command fills in itself.
 _FIRST = ("FirstVersion", "FirstTemplateUrl", "FirstDescription")
@@ -88,7 +90,7 @@ def deploy(
         )
         given |= dict(zip(_FIRST, (order.release.version, first.url, first.description), strict=True))
     else:
-        _refuse_other_kinds(cloudformation, existing)
+        _KIND.refuse_others(cloudformation, existing)
         beside.refuse_unless_updatable(existing)
         if order.release.version:
             again = order.typed.make("publish")
@@ -139,21 +141,6 @@ def _refuse_of_product(template: Body, given: Mapping[str, str], existing: Stack
             )
 
 
-def _refuse_other_kinds(cloudformation: Any, stack: Stack) -> None:
-    """A stack has outputs only once it is complete; before that its template says what it is."""
-    if CatalogOutput.PRODUCT in dict(stack.outputs):
-        return
-    summary = cloudformation.get_template_summary(StackName=stack.stack_id)
-    if _PRODUCT not in summary["ResourceTypes"]:
-        raise _other(stack)
-
-
 def _of(stack: Stack) -> CatalogStack:
-    outputs = dict(stack.outputs)
-    if CatalogOutput.PRODUCT not in outputs:
-        raise _other(stack)
+    outputs = _KIND.outputs(stack)
     return CatalogStack(stack.name, outputs[CatalogOutput.PRODUCT], outputs[CatalogOutput.TEMPLATES])
-
-
-def _other(stack: Stack) -> Refusal:
-    return Refusal(f"the stack {stack.name} is no catalog: it has no output {CatalogOutput.PRODUCT}")

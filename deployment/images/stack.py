@@ -10,13 +10,13 @@ from typing import Any
 from coordination.names import IMAGE_METADATA, UNLOCKED, ImageOutput
 from deployment import beside, next_steps, parameters, service_role, templates
 from deployment.aws import Aws
-from deployment.beside import Wanted
+from deployment.beside import Kind, Wanted
 from deployment.next_steps import Typed
 from deployment.refusal import Refusal
 from deployment.stacks import Stack
 from deployment.templates import Body
 
-_PIPELINE = "AWS::ImageBuilder::ImagePipeline"
+_KIND = Kind(ImageOutput.PIPELINE, "AWS::ImageBuilder::ImagePipeline", "builds no images")
 _MINOR = "KubernetesMinor"
 
 
@@ -53,7 +53,7 @@ def deploy(account: Aws, order: ImageOrder, say: Callable[[str], None]) -> str |
     template = templates.load(order.template, "make templates")
     existing = beside.find(cloudformation, order.stack)
     if existing is not None:
-        _refuse_other_kinds(cloudformation, existing)
+        _KIND.refuse_others(cloudformation, existing)
         beside.refuse_unless_updatable(existing)
         service_role.refuse_other(existing, order.role)
     values = existing.parameters if existing is not None else {}
@@ -65,15 +65,6 @@ def deploy(account: Aws, order: ImageOrder, say: Callable[[str], None]) -> str |
     wanted = Wanted(order.stack, order.template, request, order.bucket, order.role)
     stack = beside.deploy(account, existing, wanted, say, stopped)
     return None if stack is None else _pipeline_of(stack)
-
-
-def _refuse_other_kinds(cloudformation: Any, stack: Stack) -> None:
-    """A stack has outputs only once it is complete; before that its template says what it is."""
-    if ImageOutput.PIPELINE in dict(stack.outputs):
-        return
-    summary = cloudformation.get_template_summary(StackName=stack.stack_id)
-    if _PIPELINE not in summary["ResourceTypes"]:
-        raise _other(stack)
 
 
 def _refuse_unlocked(template: Body, values: Mapping[str, str]) -> None:
@@ -98,11 +89,4 @@ def _refuse_unless_private(account: Aws, values: Mapping[str, str]) -> None:
 
 
 def _pipeline_of(stack: Stack) -> str:
-    found = dict(stack.outputs).get(ImageOutput.PIPELINE)
-    if found is None:
-        raise _other(stack)
-    return found
-
-
-def _other(stack: Stack) -> Refusal:
-    return Refusal(f"the stack {stack.name} builds no images: it has no output {ImageOutput.PIPELINE}")
+    return _KIND.outputs(stack)[ImageOutput.PIPELINE]
