@@ -15,6 +15,7 @@ from rehearsal.machines.balancer.registrations import Registration, after
 from rehearsal.machines.balancer.report import Report, report, serving_zones
 from rehearsal.machines.balancer.unplayed import unplayed
 from rehearsal.machines.balancer.view import Nlb, View, read_view
+from rehearsal.machines.follower import Follower
 from rehearsal.machines.network.fabric import Fabric
 from rehearsal.machines.proxy.plan import Finding
 
@@ -22,8 +23,6 @@ LOG = logging.getLogger(__name__)
 
 OBSERVED = frozenset({"elasticloadbalancing", "ec2"})
 """The services whose calls change what balancers do."""
-PAUSE_SECONDS = 0.05
-"""How long changes are collected: a deploy makes many calls in a row."""
 TICK_SECONDS = 1.0
 """How often to look without a call: instances end, and deregistration delays, by themselves."""
 
@@ -52,23 +51,23 @@ class Balancers:
         """The targets that a balancer's process was told of, each with its registration."""
         self._lock = threading.Lock()
         """For what is known; taken after the local AWS's lock by whoever takes both."""
-        self._changed = threading.Event()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="balancers", daemon=True)
+        self._follower = Follower(
+            aws,
+            OBSERVED,
+            self._reconcile,
+            "balancers",
+            retry_seconds=TICK_SECONDS,
+            tick=lambda: TICK_SECONDS if self._running else None,
+        )
 
     def start(self) -> None:
         """Follow ELBv2 from now on."""
         target_health.attach(self._aws, self)
-        self._aws.observe(self._observe)
-        self._changed.set()
-        self._thread.start()
+        self._follower.start()
 
     def stop(self) -> None:
         """End all balancers, and take their interfaces away. Safe to call twice."""
-        self._stopped.set()
-        self._changed.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._follower.stop()
         target_health.detach()
         for running in self._running.values():
             running.stop()
@@ -125,24 +124,6 @@ class Balancers:
             LOG.info("%s is %s %s", finding.target_id, finding.state, finding.reason)
 
     # what they do
-
-    def _observe(self, service: str) -> None:
-        if service in OBSERVED:
-            self._changed.set()
-
-    def _follow(self) -> None:
-        while True:
-            self._changed.wait(TICK_SECONDS if self._running else None)
-            if self._stopped.is_set():
-                return
-            self._changed.clear()
-            try:
-                self._reconcile()
-            except Exception:
-                LOG.exception("the balancers do not follow ELBv2")
-                self._stopped.wait(TICK_SECONDS)
-                self._changed.set()
-            self._stopped.wait(PAUSE_SECONDS)
 
     def _reconcile(self) -> None:
         view = self._look()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rehearsal.aws.server import LocalAws
+from rehearsal.machines.follower import Follower
 from rehearsal.machines.model import Interface
 from rehearsal.machines.network import namespaces, refusals
 from rehearsal.machines.network.names import cloud_prefix, namespace_of
@@ -22,8 +23,6 @@ LOG = logging.getLogger(__name__)
 
 OBSERVED = frozenset({"ec2", "elasticloadbalancing"})
 """The services whose calls change what the firewalls follow from."""
-PAUSE_SECONDS = 0.05
-"""How long changes are collected: a deploy makes dozens of rules in a row."""
 
 
 class Fabric:
@@ -42,11 +41,9 @@ class Fabric:
         self._cuts = Cuts()
         self._lock = threading.Lock()
         """For what was seen and what is cut; nothing else is called while it is held."""
-        self._changed = threading.Event()
         self._closed = threading.Event()
-        self._follower = threading.Thread(target=self._follow, name=f"fabric-{cloud_id}", daemon=True)
-        self._follower.start()
-        aws.observe(self._observe)
+        self._follower = Follower(aws, OBSERVED, self.refresh, f"fabric-{cloud_id}")
+        self._follower.start(acts_at_once=False)
 
     # interfaces
 
@@ -196,29 +193,12 @@ class Fabric:
             if not self._closed.is_set():
                 router.apply(rules(topology, router.attached.values(), cuts))
 
-    def _observe(self, service: str) -> None:
-        if service in OBSERVED:
-            self._changed.set()
-
-    def _follow(self) -> None:
-        while True:
-            self._changed.wait()
-            if self._closed.is_set():
-                return
-            self._changed.clear()
-            try:
-                self.refresh()
-            except Exception:
-                LOG.exception("the firewalls do not follow EC2")
-            self._closed.wait(PAUSE_SECONDS)
-
     # the end
 
     def close(self) -> None:
         """Remove every namespace of the local cloud. Safe to call twice; nothing can be attached afterwards."""
         self._closed.set()
-        self._changed.set()
-        self._follower.join()
+        self._follower.stop()
         for router in self._existing():
             # Whoever is attaching has come to an end.
             with router.lock:

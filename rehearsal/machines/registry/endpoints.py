@@ -7,8 +7,6 @@ the gateway endpoint of S3 ends in the VPC's router; route and groups are looked
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rehearsal.aws.partitions import endpoint_service
 from rehearsal.aws.server import LocalAws
+from rehearsal.machines.follower import Follower
 from rehearsal.machines.model import Interface
 from rehearsal.machines.network.namespaces import listen
 from rehearsal.machines.network.router import answer_at
@@ -29,11 +28,9 @@ from rehearsal.machines.registry.serving import HttpsServer
 if TYPE_CHECKING:
     from rehearsal.machines.network.fabric import Fabric
 
-LOG = logging.getLogger("rehearsal.registry")
-
 SERVICE = "ecr.dkr"
-PAUSE_SECONDS = 0.05
-"""How long changes are collected: a deploy makes many calls in a row."""
+OBSERVED = frozenset({"ec2"})
+"""The services whose calls change where the registry is."""
 TRIED_AGAIN_SECONDS = 1.0
 
 
@@ -55,9 +52,7 @@ class Registries:
         self._servers = RegistryServers(aws, folder)
         self._open: dict[_Door, HttpsServer] = {}
         self._buckets: list[HttpsServer] = []
-        self._changed = threading.Event()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="registries", daemon=True)
+        self._follower = Follower(aws, OBSERVED, self._reconcile, "registries", retry_seconds=TRIED_AGAIN_SECONDS)
 
     @property
     def trust(self) -> Mapping[str, str]:
@@ -67,16 +62,11 @@ class Registries:
     def start(self) -> None:
         """Serve at every endpoint and in every router, those to come too."""
         self._fabric.on_router(self._serve_router)
-        self._aws.observe(self._observe)
-        self._changed.set()
-        self._thread.start()
+        self._follower.start()
 
     def stop(self) -> None:
         """Stop serving; the network takes the interfaces away itself. Safe to call twice."""
-        self._stopped.set()
-        self._changed.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._follower.stop()
         _end([*self._open.values(), *self._buckets])
         self._open.clear()
         self._buckets.clear()
@@ -87,24 +77,6 @@ class Registries:
             region, address = str(backend.region_name), service_address(backend, "s3")
         answer_at(namespace, address, HTTPS)
         self._buckets.append(self._servers.bucket(listen(namespace, address, HTTPS), vpc_id, region))
-
-    def _observe(self, service: str) -> None:
-        if service == "ec2":
-            self._changed.set()
-
-    def _follow(self) -> None:
-        while True:
-            self._changed.wait()
-            if self._stopped.is_set():
-                return
-            self._changed.clear()
-            try:
-                self._reconcile()
-            except Exception:
-                LOG.exception("the registry does not follow EC2")
-                self._stopped.wait(TRIED_AGAIN_SECONDS)
-                self._changed.set()
-            self._stopped.wait(PAUSE_SECONDS)
 
     def _reconcile(self) -> None:
         wanted = _read_doors(self._aws)
