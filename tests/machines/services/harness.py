@@ -104,12 +104,12 @@ class ServicesHarness:
         self.ec2.authorize_security_group_ingress(GroupId=self.group_id, IpPermissions=[anywhere])
         self.endpoint_id = self.make_endpoint()
 
-    def make_endpoint(self) -> str:
-        """An endpoint for SSM."""
+    def make_endpoint(self, service: str = "ssm") -> str:
+        """An interface endpoint for a service."""
         made = self.ec2.create_vpc_endpoint(
             VpcEndpointType="Interface",
             VpcId=self.vpc_id,
-            ServiceName=f"com.amazonaws.{self.aws.region}.ssm",
+            ServiceName=f"com.amazonaws.{self.aws.region}.{service}",
             SubnetIds=[self.subnet_id],
             SecurityGroupIds=[self.group_id],
             PrivateDnsEnabled=True,

@@ -15,14 +15,7 @@ IDENTITY = (AWS_CLI, "sts", "get-caller-identity", "--region", "us-east-1")
 @pytest.fixture
 def sts(harness: ServicesHarness) -> Iterator[str]:
     """An endpoint for STS, for one test."""
-    made = harness.ec2.create_vpc_endpoint(
-        VpcEndpointType="Interface",
-        VpcId=harness.vpc_id,
-        ServiceName="com.amazonaws.us-east-1.sts",
-        SubnetIds=[harness.subnet_id],
-        SecurityGroupIds=[harness.group_id],
-        PrivateDnsEnabled=True,
-    )["VpcEndpoint"]["VpcEndpointId"]
+    made = harness.make_endpoint("sts")
     yield made
     harness.ec2.delete_vpc_endpoints(VpcEndpointIds=[made])
 

@@ -57,16 +57,9 @@ def puller(harness: ServicesHarness, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture
 def endpoint(harness: ServicesHarness, puller: Puller) -> Iterator[str]:
     """An endpoint of the registry, which answers."""
-    made = harness.ec2.create_vpc_endpoint(
-        VpcEndpointType="Interface",
-        VpcId=harness.vpc_id,
-        ServiceName="com.amazonaws.us-east-1.ecr.dkr",
-        SubnetIds=[harness.subnet_id],
-        SecurityGroupIds=[harness.group_id],
-        PrivateDnsEnabled=True,
-    )["VpcEndpoint"]["VpcEndpointId"]
+    made = harness.make_endpoint("ecr.dkr")
     wait_for(lambda: puller.curl(HOST, "/v2/", seconds=2).stdout == CONNECTED, "the endpoint answers", 30)
-    yield str(made)
+    yield made
     harness.ec2.delete_vpc_endpoints(VpcEndpointIds=[made])
     wait_for(lambda: puller.curl(HOST, "/v2/", seconds=2).returncode, "the endpoint is gone", 30)
 
