@@ -21,6 +21,8 @@ FOLDER_VARIABLE = "HOLDFAST_PROGRAMS"
 RELEASES = versions.read().releases
 """The newest first."""
 MINORS = tuple(release.minor for release in RELEASES)
+EACH_MINOR = (MINORS[0], *(pytest.param(minor, marks=pytest.mark.slow) for minor in MINORS[1:]))
+"""For tests with servers of Kubernetes and etcd: `make check` starts the newest ones, `make slow` those before them."""
 
 
 def program(name: str, minor: str = MINORS[0]) -> Path:

@@ -26,6 +26,10 @@ ROOT = {
     "Outputs": {"ClusterUuid": {"Value": {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]}}},
 }
 VERSIONED = pytest.mark.parametrize("versioned", [False, True], ids=["no versions", "versions"])
+# A creation shows in each run of `make check` that versions are read.
+SLOWLY_VERSIONED = pytest.mark.parametrize(
+    "versioned", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["no versions", "versions"]
+)
 
 
 def layer(text: str = "1", cidr: str = "10.0.0.0/24") -> dict[str, Any]:
@@ -150,7 +154,7 @@ def test_a_creation_whose_code_was_swapped_is_refused(tree: Tree) -> None:
     assert (code, said.count("\n"), "is not the code that was built" in said) == (2, 1, True), said
 
 
-@VERSIONED
+@SLOWLY_VERSIONED
 def test_an_update_whose_nested_template_was_swapped_is_refused_or_reads_the_old_version(
     tree: Tree, versioned: bool
 ) -> None:
@@ -168,7 +172,7 @@ def test_an_update_whose_nested_template_was_swapped_is_refused_or_reads_the_old
         assert tree.change_sets() == []
 
 
-@VERSIONED
+@SLOWLY_VERSIONED
 def test_an_update_whose_code_was_swapped_is_refused_or_reads_the_old_version(tree: Tree, versioned: bool) -> None:
     before = deployed(tree).function
     tree.write(layer(), "b = 2")
@@ -205,6 +209,7 @@ def test_a_package_over_an_upload_that_was_changed_is_refused(tree: Tree) -> Non
     assert (code, "is not what layer.json was packaged to" in said) == (2, True), said
 
 
+@pytest.mark.slow
 def test_the_same_package_and_deploy_again_has_nothing_to_change(tree: Tree) -> None:
     deployed(tree)
     assert tree.package()[0] == 0
@@ -218,6 +223,7 @@ def test_a_deploy_without_digests_says_what_makes_them(tree: Tree) -> None:
     assert (code, "nothing tells what was built: type make package BUCKET=" in said) == (2, True), said
 
 
+@pytest.mark.slow
 def test_an_opened_security_group_asks_and_a_closed_one_does_not(tree: Tree) -> None:
     deployed(tree)
     tree.write(layer(cidr="10.0.0.0/16"))

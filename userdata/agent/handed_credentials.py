@@ -18,7 +18,7 @@ from pathlib import Path
 from coordination.outcomes import Reading
 from userdata.addons.places import Recipient
 from userdata.agent.tasks import Task
-from userdata.host.files import File, write
+from userdata.host.files import owned, write
 from userdata.host.processes import processes
 from userdata.host.role_credentials import SESSION_SECONDS, RoleCredentials
 from userdata.kube.unwrap import known
@@ -26,7 +26,6 @@ from userdata.kube.unwrap import known
 PERIOD_SECONDS = 30.0
 RENEW_SECONDS = 2 * SESSION_SECONDS / 3
 """New ones are written at this age: AWS may be away for the last third of an hour."""
-_FOR_ITS_USER_ALONE = 0o400
 
 
 class HandedCredentials:
@@ -66,7 +65,7 @@ class HandedCredentials:
             role = self._role()
             if not role:
                 return ""
-            content = File(known(self._assume(role)).file(), _FOR_ITS_USER_ALONE, self._recipient.user)
+            content = owned(known(self._assume(role)).file(), self._recipient.user)
             write(self._root, {self._recipient.file: content})
             said.append(f"new credentials for {spoken}")
         for process in self._read_older(self._file.stat().st_mtime):

@@ -17,7 +17,7 @@ from userdata.addons.places import (
     METRICS_SERVER_USER,
 )
 from userdata.agent.tasks import Task
-from userdata.host.files import File, write
+from userdata.host.files import owned, write
 from userdata.logs.lines import StageFailed
 from userdata.pki.inspecting import inspect
 from userdata.pki.issuing import Subject, issue
@@ -26,7 +26,6 @@ from userdata.pki.openssl import OpensslFailed
 from userdata.pki.placing import CLUSTER_CA, CLUSTER_CA_KEY
 
 PERIOD_SECONDS = 60.0
-_FOR_ITS_USER_ALONE = 0o400
 
 
 class ServingCertificate:
@@ -78,10 +77,7 @@ class ServingCertificate:
         leaf = issue(authority, subject, ["serverAuth"], self._now(), self._lifetime, named)
         # The key first: what is due is told by the certificate.
         contents = {METRICS_SERVER_KEY: leaf.key, METRICS_SERVER_CERTIFICATE: leaf.certificate}
-        write(
-            self._root,
-            {path: File(text, _FOR_ITS_USER_ALONE, METRICS_SERVER_USER) for path, text in contents.items()},
-        )
+        write(self._root, {path: owned(text, METRICS_SERVER_USER) for path, text in contents.items()})
 
     def _path(self, path: str) -> Path:
         return self._root / path.lstrip("/")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 PRIVATE = 0o600
 PUBLIC = 0o644
+_OWNED = 0o400
 _PRIVATE_FOLDER = 0o700
 _PUBLIC_FOLDER = 0o755
 
@@ -26,6 +27,11 @@ class File:
 def private(content: str) -> File:
     """A file for root alone."""
     return File(content, PRIVATE)
+
+
+def owned(content: str, user: int) -> File:
+    """A file that its user alone reads and nobody but root changes."""
+    return File(content, _OWNED, user)
 
 
 def write(root: Path, files: Mapping[str, File]) -> None:

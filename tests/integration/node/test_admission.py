@@ -14,7 +14,7 @@ import pytest
 
 from tests.integration.node.api_server import ApiServer
 from tests.integration.node.etcd_cluster import EtcdCluster
-from tests.programs import MINORS
+from tests.programs import EACH_MINOR
 from tests.unit.userdata.kubeadm.examples import CLUSTER
 from tests.waiting import wait_for
 from userdata.host.files import File, write
@@ -33,7 +33,7 @@ HOST_FILES = {"volumes": [{"name": "pki", "hostPath": {"path": "/etc/kubernetes/
 HOST_PROCESSES = {"hostPID": True}
 
 
-@pytest.fixture(scope="module", params=MINORS)
+@pytest.fixture(scope="module", params=EACH_MINOR)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """An API server of each minor; in two namespaces somebody has the rights of `edit`."""
     etcd = EtcdCluster(tmp_path_factory.mktemp("etcd"), request.param)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration.node.api_server import ApiServer
 from tests.integration.node.etcd_cluster import EtcdCluster
-from tests.programs import MINORS
+from tests.programs import EACH_MINOR
 from tests.unit.userdata.secrecy import all_files, leaks, pki_secrets, process_arguments, readable_files
 from tests.waiting import wait_for
 from userdata.kubeadm import discovery
@@ -25,7 +25,7 @@ SECRET = "what nobody may read in etcd"
 ADMIN = Subject("admin", "system:masters")
 
 
-@pytest.fixture(scope="module", params=MINORS)
+@pytest.fixture(scope="module", params=EACH_MINOR)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """An API server of each minor, its etcd, and a Secret in it."""
     cluster = Cluster(

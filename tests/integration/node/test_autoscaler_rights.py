@@ -15,7 +15,7 @@ import pytest
 from coordination.outcomes import Done
 from imagebuilder.addons import autoscaler
 from tests.integration.node.kube import Kube, serving
-from tests.programs import MINORS, program
+from tests.programs import EACH_MINOR, program
 from tests.waiting import wait_for
 from userdata.host.files import private, write
 from userdata.kube.resources import (
@@ -145,7 +145,7 @@ class Account:
         return json.loads(answer)["status"]
 
 
-@pytest.fixture(scope="module", params=MINORS)
+@pytest.fixture(scope="module", params=EACH_MINOR)
 def kube(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Kube, str]]:
     """An API server of each minor with what the manifests grant, and an account that nothing is granted to."""
     with serving(tmp_path_factory, request.param) as made:

@@ -17,7 +17,7 @@ from imagebuilder import versions
 from imagebuilder.addons.ebs_csi_rights import POLICIES
 from imagebuilder.addons.manifests import text
 from tests.integration.node.kube import Kube, serving
-from tests.programs import MINORS, program
+from tests.programs import EACH_MINOR, program
 from tests.waiting import wait_for
 from userdata.addons.content import Addons, Record, added, addons
 from userdata.addons.filling import Values
@@ -161,7 +161,7 @@ class Chosen:
         return str(json.loads(said)["message"]) if status >= 400 else ""
 
 
-@pytest.fixture(scope="module", params=MINORS)
+@pytest.fixture(scope="module", params=EACH_MINOR)
 def chosen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chosen]:
     """An API server of each minor with both add-ons."""
     with serving(tmp_path_factory, request.param) as kube:

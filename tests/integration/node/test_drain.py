@@ -14,7 +14,7 @@ import pytest
 
 from coordination.outcomes import Done, Known, NoOp
 from tests.integration.node.kube import Kube, serving
-from tests.programs import MINORS
+from tests.programs import EACH_MINOR
 from tests.unit.userdata.kube.pods import MIRROR, owner
 from userdata.kube.drain import (
     Drained,
@@ -145,7 +145,7 @@ class Workload:
         return answer
 
 
-@pytest.fixture(scope="module", params=MINORS)
+@pytest.fixture(scope="module", params=EACH_MINOR)
 def kube(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kube]:
     """An API server of each minor."""
     with serving(tmp_path_factory, request.param) as made:

@@ -12,7 +12,7 @@ import pytest
 
 from coordination.outcomes import Done, Known, NoOp, Unknown
 from tests.integration.node.etcd_cluster import EtcdCluster
-from tests.programs import MINORS
+from tests.programs import EACH_MINOR
 from tests.waiting import wait_for
 from userdata.etcd.client import Etcd
 from userdata.etcd.model import Health, Status, hexadecimal
@@ -21,7 +21,7 @@ from userdata.etcd.refusals import EtcdRefused, Refusal
 THREE = ("m1", "m2", "m3")
 
 
-@pytest.fixture(params=MINORS)
+@pytest.fixture(params=EACH_MINOR)
 def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EtcdCluster]:
     """An etcd of each minor that nodes run; its members are started by the test."""
     made = EtcdCluster(tmp_path, request.param)

@@ -13,7 +13,7 @@ import pytest
 from coordination.members import Member, MemberState
 from coordination.outcomes import Done, Known, NoOp, Reading, Unknown
 from tests.integration.node.etcd_cluster import EtcdCluster
-from tests.programs import MINORS
+from tests.programs import EACH_MINOR
 from tests.waiting import wait_for
 from userdata.boot.etcd_peers import EtcdPeerClients, addresses
 from userdata.boot.snapshot import Reach, reach
@@ -25,7 +25,7 @@ NOW = datetime.now(UTC)
 MATERIAL = new_pki(NOW)
 
 
-@pytest.fixture(params=MINORS)
+@pytest.fixture(params=EACH_MINOR)
 def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EtcdCluster]:
     """An etcd of each minor that nodes run; its members are started by the test."""
     made = EtcdCluster(tmp_path / "etcd", request.param)

@@ -11,7 +11,7 @@ import pytest
 from coordination.members import Member, MemberState
 from coordination.outcomes import Done, Known, NoOp, Reading, Unknown
 from tests.integration.node.etcd_cluster import EtcdCluster
-from tests.programs import MINORS
+from tests.programs import EACH_MINOR
 from tests.waiting import wait_for
 from userdata.agent.observe.conditions import of_etcd
 from userdata.agent.observe.members import by_etcd
@@ -23,7 +23,7 @@ THREE = ("m1", "m2", "m3")
 SECONDS = 1.0
 
 
-@pytest.fixture(params=MINORS)
+@pytest.fixture(params=EACH_MINOR)
 def three(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EtcdCluster]:
     """Three members that serve."""
     cluster = EtcdCluster(tmp_path, request.param)

@@ -15,7 +15,7 @@ import pytest
 
 from coordination.outcomes import Done, Known, NoOp, Unknown
 from tests.integration.node.kube import INSTANCE, Cloud, Kube, binding, serving
-from tests.programs import MINORS, program
+from tests.programs import EACH_MINOR, program
 from tests.unit.userdata.requests import of_node, signing_request
 from tests.unit.userdata.secrecy import leaks, process_arguments
 from userdata.addons.content import Record, record_document
@@ -54,7 +54,7 @@ WORKER, MASTER, OTHER = "i-0fedcba9876543210", "i-0aaaaaaaaaaaaaaa0", "i-0bbbbbb
 KEY, FOREIGN_KEY = new_key(), new_key()
 
 
-@pytest.fixture(scope="module", params=MINORS)
+@pytest.fixture(scope="module", params=EACH_MINOR)
 def kube(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kube]:
     """An API server of each minor, on which a founder has given the agents their rights."""
     with serving(tmp_path_factory, request.param) as made:

@@ -21,7 +21,7 @@ from tests.integration.node.api_server import ApiServer
 from tests.integration.node.etcd_cluster import EtcdCluster
 from tests.integration.node.oidc_provider import EcKey, Issuer, Provider, RsaKey
 from tests.integration.node.test_api_server import who_is
-from tests.programs import MINORS
+from tests.programs import EACH_MINOR
 from tests.waiting import wait_for
 from userdata.agent import issuers
 from userdata.config.ssm import read_issuers
@@ -132,7 +132,7 @@ def without_prefixes(issuer: OidcIssuer) -> OidcIssuer:
     )
 
 
-@pytest.fixture(scope="module", params=MINORS)
+@pytest.fixture(scope="module", params=EACH_MINOR)
 def trial(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,

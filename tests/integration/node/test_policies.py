@@ -13,7 +13,7 @@ import pytest
 from coordination.outcomes import Done, Known
 from imagebuilder.addons import cilium_policies, policies
 from tests.integration.node.kube import Kube, serving
-from tests.programs import MINORS
+from tests.programs import EACH_MINOR
 from tests.unit.userdata.requests import of_node
 from tests.waiting import wait_for
 from userdata.kube.client import Api
@@ -60,7 +60,7 @@ def node(name: str, provider_id: str = "") -> dict[str, Any]:
     return {**head("v1", "Node", name), "spec": {"providerID": provider_id} if provider_id else {}}
 
 
-@pytest.fixture(scope="module", params=MINORS)
+@pytest.fixture(scope="module", params=EACH_MINOR)
 def kube(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kube]:
     """An API server of each minor with two nodes, Cilium's kinds and account, and the policies."""
     with serving(tmp_path_factory, request.param) as made:
