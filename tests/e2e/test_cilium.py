@@ -132,9 +132,8 @@ def test_the_operator_has_no_rights_over_the_cluster(cluster: ClusterHarness, ve
 
 def test_all_of_it_holds_while_a_control_plane_is_replaced(cluster: ClusterHarness, served: str) -> None:
     before = all_ready(cluster)
-    # Both pods of CoreDNS may be on one node, and names wait for those that follow them: no matter of the network.
-    names = {pod["spec"]["nodeName"] for pod in cluster.kubectl.items("pods", SYSTEM, "--selector=k8s-app=kube-dns")}
-    leaving, worker = min(before.control_planes - names), min(before.workers)
+    # One that has a pod of CoreDNS: the founder, which was alone when these were scheduled.
+    leaving, worker = min(before.control_planes & named_on(cluster)), min(before.workers)
     addresses = (f"{served}:{PORT}", cluster_ip(cluster), NAME)
     with asking_on(cluster, worker, addresses) as answers, policed(cluster):
         first = answers()
@@ -150,6 +149,20 @@ def test_all_of_it_holds_while_a_control_plane_is_replaced(cluster: ClusterHarne
     for address in addresses:
         assert last[address]["failed"] == []
         assert last[address]["answered"] > first[address]["answered"]
+    assert leaving not in named_on(cluster)
+
+
+def named_on(cluster: ClusterHarness) -> set[str]:
+    """The nodes of CoreDNS's two pods, which are two, once both are Ready."""
+
+    def found(_: Seen) -> set[str] | None:
+        pods = cluster.kubectl.items("pods", SYSTEM, "--selector=k8s-app=kube-dns")
+        ready = [pod["spec"]["nodeName"] for pod in pods if is_ready(pod)]
+        return {*ready} if len(pods) == len(ready) == 2 else None
+
+    nodes: set[str] = cluster.until(found, "CoreDNS has no two Ready pods", READY_SECONDS)
+    assert len(nodes) == 2
+    return nodes
 
 
 def all_ready(cluster: ClusterHarness) -> Seen:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from coordination.names import Addon
 from userdata.addons.filling import ManifestError, Values, filled
 from userdata.addons.places import CHOSEN, NAMESPACE, POLICIES, RECORD
+from userdata.kubeadm import dns
 from userdata.kubeadm.documents import Document
 
 _VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
@@ -54,7 +55,7 @@ def addons(manifests: Mapping[str, str], values: Values, version: str, *, kube_p
     }
     documents = filled(used, values)
     known = {**asdict(values), "addons": sorted(values.addons)}
-    everything = json.dumps([version, kube_proxy, known, documents], sort_keys=True)
+    everything = json.dumps([version, kube_proxy, known, documents, dns.DEPLOYMENT, dns.BUDGET], sort_keys=True)
     return Addons(documents, kube_proxy, Record(version, hashlib.sha256(everything.encode()).hexdigest(), chosen))
 
 

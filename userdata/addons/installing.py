@@ -16,10 +16,12 @@ from userdata.addons.filling import ManifestError, Values
 from userdata.addons.places import FOLDER, NAMESPACE, RECORD
 from userdata.faults.output import of_output
 from userdata.host.commands import Finished
+from userdata.host.files import write
 from userdata.kube.client import Api
 from userdata.kube.kubectl import KubectlTarget
 from userdata.kube.outcomes import NotFound
 from userdata.kube.resources import CONFIG_MAPS
+from userdata.kubeadm import dns
 from userdata.kubeadm.addon_config import DNS, DNS_AND_PROXY
 from userdata.kubeadm.documents import Document
 
@@ -42,15 +44,23 @@ def of_image(root: Path, values: Values, version: str, *, kube_proxy: bool) -> A
     return content.addons(manifests(root), values, version, kube_proxy=kube_proxy)
 
 
-def install(addons: Addons, here: KubectlTarget, configuration: str) -> Done | Unknown:
+def install(addons: Addons, here: KubectlTarget, root: Path, configuration: str) -> Done | Unknown:
     """Install everything, then record it. Installing again is harmless; what newer manifests lack stays.
 
-    `configuration` is kubeadm's (userdata.kubeadm.addon_config), for this node and the version that is installed.
+    `configuration` is kubeadm's (userdata.kubeadm.addon_config), for this node, whose files are below `root`, and the
+    version that is installed.
     """
+    try:
+        write(root, dns.PATCHES)
+    except OSError as error:
+        return Unknown(f"kubeadm's add-ons: {error.filename}: {error.strerror}")
     command = DNS_AND_PROXY if addons.kube_proxy else DNS
     said = here.run((*command, *here.asking), _KUBEADM_SECONDS, stdin=configuration)
     if not said.succeeded:
         return _failed("kubeadm's add-ons", said)
+    said = _apply(dns.BUDGET, here)
+    if not said.succeeded:
+        return _failed("the disruption budget of DNS", said)
     return install_more(addons, here)
 
 

@@ -128,12 +128,14 @@ class Activation:
         except OSError as error:
             raise StageFailed(f"{error.filename}: {error.strerror}") from error
         address = context.identity.address
-        configuration = addon_config.configuration(context.cluster(self._epoch()), address, context.image.host)
+        configuration = addon_config.configuration(
+            context.cluster(self._epoch()), address, context.image.host, context.root
+        )
 
         def install() -> Done | Unknown:
             try:
                 with Access(context.instance_id, context.root).kubectl(address, context.run) as here:
-                    return installing.install(addons, here, configuration)
+                    return installing.install(addons, here, context.root, configuration)
             except Unavailable as error:
                 raise StepFailed(unsorted(str(error))) from error
 

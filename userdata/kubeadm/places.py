@@ -18,6 +18,8 @@ KUBEADM_FOLDER = "/etc/holdfast/kubeadm"
 INIT_FILE = f"{KUBEADM_FOLDER}/init.json"
 JOIN_FILE = f"{KUBEADM_FOLDER}/join.json"
 DISCOVERY_FILE = f"{KUBEADM_FOLDER}/discovery.json"
+PATCHES_FOLDER = f"{KUBEADM_FOLDER}/patches"
+"""What kubeadm changes in its own manifests; nothing else may be in it."""
 
 KUBELET_FILE = "/etc/kubernetes/kubelet.conf"
 """By which the kubelet asks the API server. Where a node joins, it appears once the kubelet has its own certificate."""

@@ -1,11 +1,12 @@
 """Add-ons that a cluster chooses on a real kube-apiserver of each minor: it takes them, and their programs' rights are
-enough for what these are documented to do, and for nothing else. Their programs are not here."""
+enough for what these are documented to do, and for nothing else. Their programs are not here, but for kubeadm's DNS."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,13 +19,16 @@ from imagebuilder.addons.ebs_csi_rights import POLICIES
 from imagebuilder.addons.manifests import text
 from tests.integration.node.kube import Kube, serving
 from tests.programs import EACH_MINOR, program
+from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE
 from tests.waiting import wait_for
 from userdata.addons.content import Addons, Record, added, addons
 from userdata.addons.filling import Values
-from userdata.addons.installing import install_more, installed
+from userdata.addons.installing import install, install_more, installed
 from userdata.host import commands
 from userdata.host.commands import Finished
 from userdata.kube.resources import ACCESS_REVIEWS, PODS, Resource
+from userdata.kubeadm import addon_config, dns
+from userdata.kubeadm.node import Host
 from userdata.pki.issuing import Subject
 
 KNOWN = versions.read()
@@ -46,6 +50,7 @@ CLAIMS = Resource("v1", "persistentvolumeclaims")
 ATTACHMENTS = Resource("storage.k8s.io/v1", "volumeattachments")
 CLASSES = Resource("storage.k8s.io/v1", "storageclasses")
 API_SERVICES = Resource("apiregistration.k8s.io/v1", "apiservices")
+BUDGETS = Resource("policy/v1", "poddisruptionbudgets")
 DEPLOYMENTS, DAEMON_SETS = Resource("apps/v1", "deployments"), Resource("apps/v1", "daemonsets")
 SERVICE_ACCOUNTS = Resource("v1", "serviceaccounts")
 PLACES = {CONTROLLER: DEPLOYMENTS, METRICS: DEPLOYMENTS, NODE: DAEMON_SETS}
@@ -123,9 +128,10 @@ class Chosen:
     minor: str
 
     def run(self, command: Sequence[str], seconds: float, *, stdin: str = "") -> Finished:
-        """kubectl of the API server's minor, which keeps nothing."""
-        *given, _, _ = command[1:]
-        return commands.run((str(program("kubectl", self.minor)), *given), seconds, stdin=stdin)
+        """kubectl or kubeadm of the API server's minor; kubectl keeps nothing."""
+        name, *given = command
+        kept = given[:-2] if name == "kubectl" else given
+        return commands.run((str(program(name, self.minor)), *kept), seconds, stdin=stdin)
 
     def wanted(self) -> Addons:
         """Everything that an image of the minor would install."""
@@ -139,6 +145,15 @@ class Chosen:
         assert more is not None
         with self.kube.access.kubectl(self.kube.server.address, self.run) as here:
             return install_more(more, here)
+
+    def add_dns(self, root: Path) -> Done | object:
+        """What a founder does, but for the image's own add-ons; `root` is where kubeadm's patches are below."""
+        release = KNOWN.release(self.minor)
+        cluster = replace(CLUSTER, version=release.version)
+        # kubeadm takes no address of loopback; which server it asks the kubeconfig says.
+        told = addon_config.configuration(cluster, CONTROL_PLANE.address, Host(), root)
+        with self.kube.access.kubectl(self.kube.server.address, self.run) as here:
+            return install(replace(self.wanted(), documents={}), here, root, told)
 
     def read(self, resource: Resource, name: str, namespace: str = "") -> Any:
         found = self.kube.master.get(resource, name, namespace)
@@ -318,3 +333,24 @@ def patched(chosen: Chosen, account: str, path: str, body: Any) -> str:
 def test_nobody_else_is_judged_by_the_drivers_policies(chosen: Chosen) -> None:
     assert len(POLICIES) == 2
     assert chosen.kube.master.create(VOLUMES, volume("anybodys", hostPath={"path": "/srv"})) == Done()
+
+
+# DNS
+
+
+def test_kubeadm_spreads_dns_over_nodes_and_a_drain_takes_one_pod_at_a_time(chosen: Chosen, tmp_path: Path) -> None:
+    assert chosen.add_dns(tmp_path) == Done()
+    template = chosen.read(DEPLOYMENTS, "coredns", SYSTEM)["spec"]["template"]
+    (by_node,), (by_zone,) = template["spec"]["affinity"]["podAntiAffinity"].values()
+    by_zone = by_zone["podAffinityTerm"]
+    assert [each["topologyKey"] for each in (by_node, by_zone)] == [
+        "kubernetes.io/hostname",
+        "topology.kubernetes.io/zone",
+    ]
+    budget = chosen.read(BUDGETS, "coredns", SYSTEM)["spec"]
+    for selector in (by_node["labelSelector"], by_zone["labelSelector"], budget["selector"]):
+        assert selector["matchLabels"].items() <= template["metadata"]["labels"].items()
+    assert budget == dns.BUDGET["spec"]
+    # Installing it again rolls no pod out.
+    assert chosen.add_dns(tmp_path) == Done()
+    assert chosen.read(DEPLOYMENTS, "coredns", SYSTEM)["spec"]["template"] == template

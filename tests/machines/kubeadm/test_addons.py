@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ from userdata.host.commands import Finished
 from userdata.host.files import private
 from userdata.kube.access import KUBECONFIG_FILE
 from userdata.kube.kubectl import KubectlTarget
-from userdata.kubeadm import addon_config, discovery
+from userdata.kubeadm import addon_config, discovery, dns
 from userdata.kubeadm.places import API_PORT
 from userdata.kubeadm.tokens import new_token
 from userdata.pki.issuing import new_pki
@@ -45,6 +46,8 @@ class Founded:
 
     run: Run
     image: Image
+    outside: Path
+    """A folder that is not the node's: what is written there does not reach it."""
 
     @property
     def here(self) -> KubectlTarget:
@@ -76,11 +79,12 @@ class Founded:
     def install(self, *, kube_proxy: bool) -> Done | Unknown:
         """Install them as this control plane does, whatever its founder was told."""
         told = addon_config.configuration(self.run.cluster, self.run.founder.address, HOST)
-        return install(self.addons(kube_proxy=kube_proxy), self.here, told)
+        place_files(self.run.harness, self.run.founder.name, dns.PATCHES)
+        return install(self.addons(kube_proxy=kube_proxy), self.here, self.outside, told)
 
 
 @pytest.fixture(scope="module", params=MINORS)
-def founded(request: pytest.FixtureRequest) -> Iterator[Founded]:
+def founded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Founded]:
     """A founded cluster of each minor, without add-ons."""
     with harness_of(request.param) as harness:
         instance_id = harness.launch()
@@ -91,7 +95,7 @@ def founded(request: pytest.FixtureRequest) -> Iterator[Founded]:
         )
         cluster = replace(CLUSTER, version=harness.image.kubernetes)
         run = Run(harness, cluster, new_pki(datetime.now(UTC)), new_token(), node, node, node, stranger=instance_id)
-        made = Founded(run, harness.image)
+        made = Founded(run, harness.image, tmp_path_factory.mktemp("outside"))
         made.endpoint_leads_to(NOBODY)
         found(run)
         # As a control plane issues itself one; this one lasts for all tests.
@@ -142,8 +146,11 @@ def recorded(founded: Founded) -> Record | None:
 
 
 def unready(founded: Founded) -> list[str]:
-    """The pods of kube-system that are not ready, and `nothing` where there is none at all."""
-    items = read(founded, "pods")["items"]
+    """The pods of kube-system that are not ready, and `nothing` where there is none at all.
+
+    One of DNS waits for a second node.
+    """
+    items = [each for each in read(founded, "pods")["items"] if each["metadata"]["name"] not in second_of_dns(founded)]
     ready = [
         any(each["type"] == "Ready" and each["status"] == "True" for each in item["status"].get("conditions", []))
         for item in items
@@ -153,6 +160,16 @@ def unready(founded: Founded) -> list[str]:
     )
 
 
+def second_of_dns(founded: Founded) -> list[str]:
+    """The pods of DNS that no node is found for, because the one node has another."""
+    return [
+        item["metadata"]["name"]
+        for item in read(founded, "pods", "-l", "k8s-app=kube-dns")["items"]
+        for each in item["status"].get("conditions", [])
+        if each["type"] == "PodScheduled" and "anti-affinity" in each.get("message", "")
+    ]
+
+
 # with kube-proxy
 
 
@@ -160,6 +177,17 @@ def test_kubeadms_add_ons_become_ready_on_the_bridge(proxied: Founded) -> None:
     wait_for(lambda: not unready(proxied), "every pod of kube-system", 60, 0.5)
     running = {item["metadata"]["labels"].get("k8s-app") for item in read(proxied, "pods")["items"]}
     assert {"kube-dns", "kube-proxy"} <= running
+    assert len(second_of_dns(proxied)) == 1
+
+
+def test_while_one_pod_of_dns_waits_for_a_node_no_drain_takes_the_other(proxied: Founded) -> None:
+    wait_for(lambda: not unready(proxied), "every pod of kube-system", 60, 0.5)
+
+    def allowed() -> tuple[int, int]:
+        status = read(proxied, "poddisruptionbudget", "coredns")["status"]
+        return status["currentHealthy"], status["disruptionsAllowed"]
+
+    wait_for(lambda: allowed() == (1, 0), "what the budget allows", 30, 0.5)
 
 
 def test_it_is_recorded_what_was_installed(proxied: Founded) -> None:

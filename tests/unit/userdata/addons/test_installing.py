@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -20,6 +21,8 @@ from userdata.kube.kubectl import KubectlTarget
 from userdata.kube.outcomes import Answer, Forbidden, NotFound
 from userdata.kube.resources import CONFIG_MAPS, ROLES, Object, Resource
 from userdata.kube.rights import documents
+from userdata.kubeadm import dns
+from userdata.kubeadm.places import PATCHES_FOLDER
 
 WITHOUT_PROXY = addons(MANIFESTS, VALUES, "v1.37.2", kube_proxy=False)
 TOLD = "what kubeadm is told"
@@ -47,37 +50,50 @@ def here(programs: Programs) -> KubectlTarget:
     return KubectlTarget(FILE, programs)
 
 
-def test_dns_then_the_images_own_then_the_record() -> None:
+def test_dns_then_the_images_own_then_the_record(tmp_path: Path) -> None:
     programs = Programs()
-    assert install(WITHOUT_PROXY, here(programs), TOLD) == Done()
+    assert install(WITHOUT_PROXY, here(programs), tmp_path, TOLD) == Done()
     assert programs.ran[0][0][:5] == ("kubeadm", "init", "phase", "addon", "coredns")
     assert programs.ran[0][0][5:7] == ("--config", "/dev/stdin")
     assert programs.ran[0][1] == TOLD
     given = [json.loads(stdin) for _, stdin in programs.ran[1:]]
-    assert given == [WITHOUT_PROXY.documents["10.json"], record_document(WITHOUT_PROXY.record)]
+    assert given == [dns.BUDGET, WITHOUT_PROXY.documents["10.json"], record_document(WITHOUT_PROXY.record)]
 
 
-def test_kubeadm_and_every_kubectl_ask_as_the_kubeconfig_says() -> None:
+def test_kubeadm_and_every_kubectl_ask_as_the_kubeconfig_says(tmp_path: Path) -> None:
     programs = Programs()
-    install(WITHOUT_PROXY, here(programs), TOLD)
-    assert [command[0] for command, _ in programs.ran] == ["kubeadm", "kubectl", "kubectl"]
+    install(WITHOUT_PROXY, here(programs), tmp_path, TOLD)
+    assert [command[0] for command, _ in programs.ran] == ["kubeadm", "kubectl", "kubectl", "kubectl"]
     assert all(command[command.index("--kubeconfig") + 1] == FILE for command, _ in programs.ran)
 
 
-def test_a_cluster_with_kube_proxy_gets_kubeadms_add_ons_only() -> None:
+def test_a_cluster_with_kube_proxy_gets_kubeadms_add_ons_only(tmp_path: Path) -> None:
     programs = Programs()
-    assert install(WITH_PROXY, here(programs), TOLD) == Done()
+    assert install(WITH_PROXY, here(programs), tmp_path, TOLD) == Done()
     assert programs.ran[0][0][:5] == ("kubeadm", "init", "phase", "addon", "all")
-    assert [json.loads(stdin) for _, stdin in programs.ran[1:]] == [record_document(WITH_PROXY.record)]
+    assert [json.loads(stdin) for _, stdin in programs.ran[1:]] == [dns.BUDGET, record_document(WITH_PROXY.record)]
 
 
-@pytest.mark.parametrize(("failing", "what"), [(0, "kubeadm's add-ons"), (1, "10.json"), (2, "the record of add-ons")])
-def test_a_failure_ends_it_before_the_record_and_says_where(failing: int, what: str) -> None:
+@pytest.mark.parametrize(
+    ("failing", "what"),
+    [(0, "kubeadm's add-ons"), (1, "the disruption budget of DNS"), (2, "10.json"), (3, "the record of add-ons")],
+)
+def test_a_failure_ends_it_before_the_record_and_says_where(tmp_path: Path, failing: int, what: str) -> None:
     programs = Programs(failing)
-    assert install(WITHOUT_PROXY, here(programs), TOLD) == Unknown(
+    assert install(WITHOUT_PROXY, here(programs), tmp_path, TOLD) == Unknown(
         f"{what}: etcd has no leader, or no majority that answers in time"
     )
     assert len(programs.ran) == failing + 1
+
+
+def test_where_a_patch_cannot_be_written_nothing_is_installed(tmp_path: Path) -> None:
+    (tmp_path / "etc").write_text("no folder")
+    programs = Programs()
+    failed = install(WITHOUT_PROXY, here(programs), tmp_path, TOLD)
+    assert isinstance(failed, Unknown)
+    assert failed.reason.startswith("kubeadm's add-ons: ")
+    assert PATCHES_FOLDER.split("/")[1] in failed.reason
+    assert programs.ran == []
 
 
 class Agent:

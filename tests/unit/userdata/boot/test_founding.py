@@ -45,6 +45,7 @@ EVENTS = (
     "run: kubeadm init phase",
     "run: kubectl apply",
     "run: kubectl apply",
+    "run: kubectl apply",
     "machine: start holdfast-agent.service",
     "table: get boot-failures#2",
 )
