@@ -15,7 +15,7 @@ from userdata.addons.filling import ManifestError
 from userdata.addons.places import AUTOSCALER, EBS_CSI
 from userdata.agent import addons
 from userdata.agent.context import AgentContext
-from userdata.agent.current_settings import current_settings
+from userdata.agent.current_settings import RecentSettings, current_settings
 from userdata.agent.handed_credentials import HandedCredentials
 from userdata.agent.serving_certificate import ServingCertificate
 from userdata.agent.tasks import Task
@@ -50,8 +50,8 @@ def installation(context: AgentContext, epoch: int) -> Task:
             raise StageFailed(f"{error.filename}: {error.strerror}") from error
 
     def install(found: Addons) -> Done | Unknown:
-        told = addon_config.configuration(context.cluster(epoch), address, context.image.host)
-        return with_kubectl(lambda here: installing.install(found, here, told))
+        told = addon_config.configuration(context.cluster(epoch), address, context.image.host, context.root)
+        return with_kubectl(lambda here: installing.install(found, here, context.root, told))
 
     def install_more(found: Addons) -> Done | Unknown:
         return with_kubectl(lambda here: installing.install_more(found, here))
@@ -73,7 +73,8 @@ def handing_over(context: AgentContext) -> Sequence[Task]:
     """What gives add-ons on this node their credentials and certificates; a loop where others take minutes will do."""
     own, cluster, root = context.identity.instance_id, context.node.cluster_uuid, context.root
     sts = client("sts")
-    settings = partial(current_settings, partial(read_cluster, client("ssm"), context.node.parameters))
+    # A file that is not there is due in every run, and what a cluster does not have is never there.
+    settings = RecentSettings(partial(read_cluster, client("ssm"), context.node.parameters))
     # No deploy changes the autoscaler's.
     roles = {AUTOSCALER: lambda: context.settings.autoscaler_role, EBS_CSI: lambda: settings().ebs_csi_role}
     return (
