@@ -58,6 +58,7 @@ VPC_KEY = "holdfast.vpc"
 """Where the WSGI environment of a request from inside a VPC holds the VPC's id."""
 HOST_KEY = "holdfast.host"
 """Where it holds the host that the client asked and signed."""
+_WORK_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,9 @@ class LocalAws:
         self._observers: list[Observer] = []
         self._inside: list[tuple[BaseWSGIServer, threading.Thread]] = []
         self._at_stop: list[Callable[[], object]] = []
+        self._work: list[threading.Thread] = []
         self._clients: dict[tuple[str, str, str], Any] = {}
-        self._client_lock = threading.Lock()
+        self._own_lock = threading.Lock()
         # One for all clients: it reads a service's model only once.
         self._session: Any = boto3.session.Session()
         self._server: BaseWSGIServer | None = None
@@ -162,6 +164,9 @@ class LocalAws:
                 LOG.exception("something did not stop cleanly")
         self._at_stop.clear()
         self.clock.cancel_all()
+        # Before the server, which they ask.
+        for work in self._work:
+            work.join(timeout=_WORK_SECONDS)
         serving, self._inside = self._inside, []
         if self._server is not None and self._thread is not None:
             serving.append((self._server, self._thread))
@@ -201,6 +206,13 @@ class LocalAws:
         """Have something done when the local AWS stops; the last one first."""
         self._at_stop.append(action)
 
+    def work(self, name: str, run: Callable[[], object]) -> None:
+        """Run what goes on beside requests, in a thread. A stop waits for it: it is to look whether there is one."""
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        with self._own_lock:
+            self._work = [*(each for each in self._work if each.is_alive()), thread]
+            thread.start()
+
     def client(self, service: str, region: str | None = None, holder: Session | None = None) -> Any:
         """A boto3 client that talks to this server over HTTP; clients are safe to share between threads.
 
@@ -209,7 +221,7 @@ class LocalAws:
         key = (service, region or self.region, holder.access_key_id if holder else OPERATOR)
         if key in self._clients:
             return self._clients[key]
-        with self._client_lock:
+        with self._own_lock:
             if key not in self._clients:
                 self._clients[key] = self._session.client(
                     service,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -82,7 +81,7 @@ class Build:
     def start(self) -> None:
         """Begin; the image is PENDING until then."""
         self._aws.on_stop(self._image.stopped.set)
-        threading.Thread(target=self._run, name=f"image-{self._image.version}", daemon=True).start()
+        self._aws.work(f"image-{self._image.version}", self._run)
 
     def _run(self) -> None:
         try:

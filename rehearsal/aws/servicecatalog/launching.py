@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +104,7 @@ class Launching:
 
         self._record.launched.status = "UNDER_CHANGE"
         self._record.status = "IN_PROGRESS"
-        threading.Thread(target=run, name=f"launch-{self._record.identity}", daemon=True).start()
+        self._aws.work(f"launch-{self._record.identity}", run)
 
     def _carried_out(self, begin: Callable[[], None]) -> Body | None:
         """The problem that it ended with, as a RecordError; None where it ended well."""
