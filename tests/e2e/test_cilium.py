@@ -13,11 +13,15 @@ from typing import Any
 import pytest
 
 from imagebuilder import places
+from rehearsal.local.processes import StepFailed
 from rehearsal.machines.model import PodNetwork
 from tests.e2e import lent_pods
 from tests.e2e.asking_metadata import ASKING, REFUSED
+from tests.e2e.asking_metadata import SERVED as ANSWERED
+from tests.e2e.cilium_rights import OWN_NODE, RIGHTS, may_operator, rights_hold, token_of_agent, written
 from tests.e2e.harness import ClusterHarness, Json, Seen, running
 from tests.e2e.replacing import SHORT, replaced, terminate
+from tests.waiting import wait_for
 
 NETWORK = PodNetwork.CILIUM
 SYSTEM = "--namespace=kube-system"
@@ -111,40 +115,41 @@ def test_nothing_is_lost_while_agents_restart(cluster: ClusterHarness, served: s
 
 
 def test_an_agent_writes_of_its_own_node_alone(cluster: ClusterHarness) -> None:
-    nodes = sorted(all_ready(cluster).workers)
-    agents = cluster.kubectl.items("pods", SYSTEM, "--selector=k8s-app=cilium")
-    pod = next(each["metadata"]["name"] for each in agents if each["spec"]["nodeName"] == nodes[0])
-    bound = ("--bound-object-kind=Pod", f"--bound-object-name={pod}")
-    token = cluster.kubectl.text("create", "token", "cilium", SYSTEM, *bound).strip()
-    own, other = (written(cluster, token, node) for node in nodes)
-    assert own == "", own
-    assert "an agent of Cilium writes the CiliumNode of its own node" in other
+    mine, other = sorted(all_ready(cluster).workers)
+    token = token_of_agent(cluster, mine)
+    assert written(cluster, token, mine) == ""
+    assert OWN_NODE in written(cluster, token, other)
 
 
-@pytest.mark.parametrize(
-    ("verb", "what"), [("get", "secrets"), ("delete", "pods"), ("patch", "nodes"), ("update", "leases")]
-)
-def test_the_operator_has_no_rights_over_the_cluster(cluster: ClusterHarness, verb: str, what: str) -> None:
-    account = "--as=system:serviceaccount:kube-system:cilium-operator"
-    done = cluster.kubectl.run("auth", "can-i", verb, what, "--namespace=default", account)
+@pytest.mark.parametrize("right", RIGHTS)
+def test_the_operator_has_no_rights_over_the_cluster(cluster: ClusterHarness, right: str) -> None:
+    done = may_operator(cluster, right)
     assert done.stdout.strip() == "no", done.stderr
 
 
 def test_all_of_it_holds_while_a_control_plane_is_replaced(cluster: ClusterHarness, served: str) -> None:
     before = all_ready(cluster)
-    # One that has a pod of CoreDNS: the founder, which was alone when these were scheduled.
+    # One that has a pod of CoreDNS, so that names are asked for while it moves.
     leaving, worker = min(before.control_planes & named_on(cluster)), min(before.workers)
     addresses = (f"{served}:{PORT}", cluster_ip(cluster), NAME)
     with asking_on(cluster, worker, addresses) as answers, policed(cluster):
-        first = answers()
+        first, token = answers(), token_of_agent(cluster, worker)
         terminate(cluster, leaving)
+        other = max(before.workers)
+        wait_for(asked_again(lambda: rights_hold(cluster, token, other)), "no right is told")
+        chosen = ("--selector=k8s-app=cilium", f"--field-selector=spec.nodeName={worker}")
+        wait_for(
+            asked_again(lambda: bool(cluster.kubectl.text("delete", "pods", SYSTEM, "--wait=false", *chosen))),
+            "no new agent",
+        )
+        wait_for(asked_again(lambda: nothing_served(cluster, worker)), "no pod asks the metadata service")
         after = replaced(cluster, before, leaving)
         all_ready(cluster)
         (arrived,) = after.control_planes - before.control_planes
         for node in (arrived, worker):
             assert reaches(cluster, node, NAME, ADMITTED)
             assert not reaches(cluster, node, NAME)
-        assert lent_pods.code_of(cluster, arrived, "metadata", ASKING) == UNANSWERED
+            assert nothing_served(cluster, node)
         last = answers()
     for address in addresses:
         assert last[address]["failed"] == []
@@ -163,6 +168,25 @@ def named_on(cluster: ClusterHarness) -> set[str]:
     nodes: set[str] = cluster.until(found, "CoreDNS has no two Ready pods", READY_SECONDS)
     assert len(nodes) == 2
     return nodes
+
+
+def nothing_served(cluster: ClusterHarness, node: str) -> bool:
+    """Whether pods on a node, with its network and with their own, get nothing of the metadata service."""
+    codes = [lent_pods.code_of(cluster, node, "metadata", ASKING, host_network=each) for each in (False, True)]
+    assert ANSWERED not in codes
+    return codes == [UNANSWERED, REFUSED]
+
+
+def asked_again(look: Callable[[], bool]) -> Callable[[], bool]:
+    """A look that an API server which is about to end may not answer."""
+
+    def asked() -> bool:
+        try:
+            return look()
+        except StepFailed:
+            return False
+
+    return asked
 
 
 def all_ready(cluster: ClusterHarness) -> Seen:
@@ -254,18 +278,6 @@ def policed(cluster: ClusterHarness) -> Iterator[None]:
         yield
     finally:
         cluster.kubectl.text("delete", "networkpolicy", "admitted", SYSTEM)
-
-
-def written(cluster: ClusterHarness, token: str, node: str) -> str:
-    """What the API server says to whoever has this token and writes a CiliumNode; nothing where it takes it."""
-    kubectl = cluster.kubectl
-    found = json.loads(kubectl.text("get", "ciliumnode", node, "--output=json"))
-    found["metadata"].setdefault("annotations", {})["tried"] = "yes"
-    command = [str(kubectl.program), "--kubeconfig=/dev/null", f"--server={kubectl.url}", f"--token={token}"]
-    # Whether the server is the right one is not what is asked here.
-    put = ["--insecure-skip-tls-verify", "replace", f"--raw=/apis/cilium.io/v2/ciliumnodes/{node}", "--filename=-"]
-    done = kubectl.outside.run([*command, *put], given=json.dumps(found))
-    return done.stderr if done.returncode else ""
 
 
 def differing(wanted: Any, found: Any, path: str = "") -> Iterator[str]:
