@@ -233,7 +233,7 @@ local: $(CHECK) ## Deploy CONFIG to an AWS that runs on this machine, then delet
 
 ##@ Local cloud: the local AWS with instances that boot (needs root: docs/rehearsal.md)
 ##= MINOR=1.36 ## Kubernetes minor that boots (the newest)
-##= NETWORK=cilium ## Network of pods: bridge, or the Cilium that images have (bridge)
+##= NETWORK=bridge|cilium ## Network of pods: that of images, or a bridge (rehearse: cilium; rehearsal-binaries: bridge)
 ##= SCENARIO=NAME ## Play a scenario: replace, replace-random, update, or a file
 ##= NEWEST=1 ## Build the newest Kubernetes minor only
 ##= I=INSTANCE ## Instance that gets a shell
@@ -254,7 +254,7 @@ rehearsal-lock: $(CHECK) ## Re-pin the Go modules of imagebuilder/versions.json 
 
 .PHONY: rehearse
 rehearse: $(CHECK) ## Deploy CONFIG where instances really boot, look at the cluster, delete it
-	$(if $(SCENARIO),$(scenario),$(cloud) rehearse $(call quoted,$(CONFIG))) $(if $(KEEP),--keep) $(if $(MINOR),--minor $(call quoted,$(MINOR))) $(network)
+	$(if $(SCENARIO),$(scenario),$(cloud) rehearse $(call quoted,$(CONFIG))) $(if $(KEEP),--keep) $(if $(MINOR),--minor $(call quoted,$(MINOR))) --network $(call quoted,$(or $(NETWORK),cilium))
 
 .PHONY: rehearse-shell
 rehearse-shell: $(CHECK) ## Open a shell inside instance I= of a running rehearsal
