@@ -398,7 +398,7 @@ image-id: $(CHECK) ## Print the ID of the newest image (STACK=holdfast-image)
 .PHONY: catalog
 catalog: build/reconcile.zip ## Deploy the stack of the Service Catalog product, at first with VERSION= (STACK=holdfast-catalog)
 	$(current)
-	$(deployment) catalog $(region) $(catalog_stack) --out $(call quoted,$(OUT)) $(typed) --code build $(upload) $(parameters)
+	$(deployment) catalog $(region) $(catalog_stack) --out $(call quoted,$(OUT)) $(typed) --code build $(upload) $(parameters) $(role)
 
 .PHONY: publish
 publish: build/reconcile.zip ## Publish the templates of CONFIG= as VERSION= of the product (STACK=holdfast-catalog)

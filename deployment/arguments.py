@@ -215,4 +215,5 @@ def parser() -> argparse.ArgumentParser:
         takes_uploads(added)
         if name == "catalog":
             takes_parameters(added)
+            takes_role(added)
     return made

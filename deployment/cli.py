@@ -201,6 +201,7 @@ def _catalog(options: argparse.Namespace) -> int:
         stack=options.stack,
         template=options.out / "catalog.json",
         given=parameters.read(options.parameters, options.set),
+        role=service_role.read(options.role),
         release=_release(options, account),
         typed=_typed(options, account),
     )

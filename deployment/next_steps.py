@@ -28,7 +28,7 @@ _TAKES = {
     "purge": ("CLUSTER", "REGION"),
     "image": ("STACK", "PARAMS", "SET", "BUCKET", "CONFIG", "OUT", "ROLE", "REGION"),
     "image-follow": ("STACK", "REGION"),
-    "catalog": ("STACK", "VERSION", "PARAMS", "SET", "BUCKET", "PREFIX", "KMS_KEY", "CONFIG", "OUT", "REGION"),
+    "catalog": ("STACK", "VERSION", "PARAMS", "SET", "BUCKET", "PREFIX", "KMS_KEY", "CONFIG", "OUT", "ROLE", "REGION"),
     "publish": ("STACK", "VERSION", "BUCKET", "PREFIX", "KMS_KEY", "CONFIG", "OUT", "REGION"),
 }
 _NEEDED = {"STACK": _STACK_PLACEHOLDER, "BUCKET": _BUCKET_PLACEHOLDER}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from coordination.names import CatalogOutput
-from deployment import beside, next_steps, package_input, parameters, templates
+from deployment import beside, next_steps, package_input, parameters, service_role, templates
 from deployment.aws import Aws
 from deployment.beside import Kind
 from deployment.catalog import uploads
@@ -46,6 +46,7 @@ class CatalogOrder:
     given: Mapping[str, str]
     release: Release
     typed: Typed
+    role: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def deploy(
     else:
         _KIND.refuse_others(cloudformation, existing)
         beside.refuse_unless_updatable(existing)
+        service_role.refuse_other(existing, order.role)
         if order.release.version:
             again = order.typed.make("publish")
             raise Refusal(f"VERSION: given {order.release.version}, and {order.stack} is there already: {again}")
@@ -99,7 +101,7 @@ def deploy(
     request = parameters.for_stack(template, given, existing.parameters if existing is not None else {})
     stopped = "and what was uploaded stays in the bucket"
     bucket = order.release.target.bucket or None
-    wanted = beside.Wanted(order.stack, order.template, request, bucket)
+    wanted = beside.Wanted(order.stack, order.template, request, bucket, order.role)
     stack = beside.deploy(account, existing, wanted, say, stopped)
     return None if stack is None else _of(stack)
 

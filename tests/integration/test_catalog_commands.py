@@ -21,6 +21,7 @@ STACK = "catalog"
 PREFIX = "published"
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 VALUES = {"PrincipalArn": "arn:aws:iam::123456789012:user/team", "PermissionsBoundaryArn": BOUNDARY}
+EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 # Whoever publishes is told where the role reads.
 ELSEWHERE = f"allowed: BUCKET={surroundings.BUCKET} PREFIX={PREFIX}"
 
@@ -189,6 +190,24 @@ def test_an_update_lets_in_another_principal_and_keeps_the_versions(publisher: P
     principals = publisher.harness.client("servicecatalog").list_principals_for_portfolio(PortfolioId=portfolio)
     assert {each["PrincipalARN"] for each in principals["Principals"]} == {VALUES["PrincipalArn"], another}
     assert publisher.versions() == before
+
+
+def test_cloudformation_acts_by_a_service_role_which_the_stack_keeps(publisher: Publisher) -> None:
+    iam = publisher.harness.client("iam")
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "cloudformation.amazonaws.com"}}
+    documents = [json.dumps({"Version": "2012-10-17", "Statement": [each]}) for each in (trust, EVERYTHING)]
+    arns = []
+    for name in ("deploys-catalogs", "deploys-others"):
+        arns.append(iam.create_role(RoleName=name, AssumeRolePolicyDocument=documents[0])["Role"]["Arn"])
+        iam.put_role_policy(RoleName=name, PolicyName="everything", PolicyDocument=documents[1])
+    role, another = arns
+    given = [word for name, value in VALUES.items() for word in ("--set", f"{name}={value}")]
+    code, said = publisher.run("catalog", "--version", "1.0.0", *given, "--role", role, stack="by-role")
+    assert (code, f"CloudFormation acts by {role}, and keeps it with by-role" in said) == (0, True), said
+    stack = publisher.harness.client("cloudformation").describe_stacks(StackName="by-role")["Stacks"][0]
+    assert stack["RoleARN"] == role
+    code, said = publisher.run("catalog", "--role", another, stack="by-role")
+    assert (code, said.startswith(f"ROLE: given {another}; allowed: none, or {role}, by which")) == (2, True), said
 
 
 def test_a_catalog_that_is_not_there_is_made_by_a_command_that_is_told(publisher: Publisher) -> None:

@@ -34,14 +34,14 @@ def test_the_arn_of_a_role_or_nothing_is_taken(given: str | None) -> None:
         "arn:aws:sts::123456789012:assumed-role/ops/me",
     ],
 )
-@pytest.mark.parametrize("command", ["deploy", "diff", "rollback", "delete"])
+@pytest.mark.parametrize("command", ["deploy", "diff", "rollback", "delete", "image", "catalog --bucket templates"])
 def test_what_is_no_role_is_refused_in_one_line_before_aws_is_asked(
     command: str, given: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setattr(cli, "_account", lambda _: None)
     monkeypatch.setattr(cli, "_typed", lambda *_: Typed())
-    assert cli.main([command, "--role", given]) == cli.BAD_INPUT
+    assert cli.main([*command.split(), "--role", given]) == cli.BAD_INPUT
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert said.startswith("ROLE: given ")
@@ -69,7 +69,7 @@ def test_a_stack_without_a_role_gets_one_and_says_that_it_keeps_it() -> None:
     assert service_role.told("holdfast", "", stack) == []
 
 
-@pytest.mark.parametrize("target", ["deploy", "diff", "rollback", "delete"])
+@pytest.mark.parametrize("target", ["deploy", "diff", "rollback", "delete", "image", "catalog"])
 def test_a_printed_step_repeats_the_role(target: str) -> None:
     assert f"ROLE={ROLE}" in Typed(stack="prod", role=ROLE).make(target).split()
     assert "ROLE=" not in Typed(stack="prod").make(target)
