@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
+import urllib.request
 from typing import Any
 
 import pytest
 
+from rehearsal.aws.cloudformation.invoked import INVOKED_PATH, Handler
 from rehearsal.aws.server import LocalAws
 from tests.rehearsal.compute import LaunchNetwork
 from tests.rehearsal.iam_actors import PARAMETER, Person, allow, assumed, dial, document, error, person
@@ -83,6 +85,27 @@ def test_a_stack_has_its_callers_rights_from_the_first_resource_to_the_last(aws:
     assert "ssm:DeleteParameter" in reasons(aws, name)
     aws.client("cloudformation").delete_stack(StackName=name)
     wait_for(lambda: not _parameters(aws, f"/mine/{name}"), "the operator deletes it", 60, 0.1)
+
+
+def test_the_handlers_that_are_invoked_are_told_with_whose_rights(aws: LocalAws) -> None:
+    user, name = person(aws, OWN_STACKS, PARAMETERS), fresh()
+
+    def invoked() -> list[Any]:
+        with urllib.request.urlopen(f"{aws.endpoint}{INVOKED_PATH}") as answer:
+            found = [each for each in json.load(answer) if each["identity"] == user.arn]
+        assert {each["type_name"] for each in found} == {"AWS::SSM::Parameter"}
+        return [each["handler"] for each in found]
+
+    stacks = user.client("cloudformation")
+    create(stacks, name, body(A=parameter(f"/{name}")))
+    assert settled(aws, name) == "CREATE_COMPLETE"
+    assert invoked() == [Handler.CREATE]
+    stacks.update_stack(StackName=name, TemplateBody=body(A=parameter(f"/{name}"), B=parameter(f"/{name}/b")))
+    assert settled(aws, name) == "UPDATE_COMPLETE"
+    assert invoked() == [Handler.CREATE, Handler.READ]
+    stacks.update_stack(StackName=name, TemplateBody=body(A=parameter(f"/{name}", "other")))
+    assert settled(aws, name) == "UPDATE_COMPLETE"
+    assert invoked() == sorted(Handler)
 
 
 def _parameters(aws: LocalAws, name: str) -> list[str]:

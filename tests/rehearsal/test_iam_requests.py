@@ -212,6 +212,16 @@ def test_a_secret_needs_its_key_through_parameter_store(asking: Asking, resource
     assert [need.action for need in asking("ssm", "get_parameters", Names=["/a", "/b"])] == ["ssm:GetParameters"] * 2
 
 
+def test_a_document_that_gets_tags_takes_the_right_to_tag_it(asking: Asking) -> None:
+    resource, tags = f"arn:aws:ssm:{ACCOUNT}:document/shells", [{"Key": "team", "Value": "blue"}]
+    made = asking("ssm", "create_document", Name="shells", Content="{}", Tags=tags)
+    assert short(made) == [("ssm:CreateDocument", resource, None), ("ssm:AddTagsToResource", resource, None)]
+    assert {need.values["aws:RequestTag/team"] for need in made} == {"blue"}
+    assert short(asking("ssm", "delete_document", Name="shells")) == [("ssm:DeleteDocument", resource, None)]
+    tagged = {"ResourceType": "Document", "ResourceId": "shells"}
+    assert short(asking("ssm", "list_tags_for_resource", **tagged)) == [("ssm:ListTagsForResource", resource, None)]
+
+
 @pytest.mark.parametrize(("tier", "action"), [("Standard", "kms:Encrypt"), ("Advanced", "kms:GenerateDataKey")])
 def test_a_secret_is_encrypted_as_its_tier_says(asking: Asking, resources: Resources, tier: str, action: str) -> None:
     needs = asking(

@@ -11,6 +11,7 @@ from rehearsal.aws.cloudformation.api_templates import TemplateOperations
 from rehearsal.aws.cloudformation.custom_resources import RESPONSE_PATH, Responses
 from rehearsal.aws.cloudformation.engine import Engine
 from rehearsal.aws.cloudformation.facts import StackFacts
+from rehearsal.aws.cloudformation.invoked import INVOKED_PATH
 from rehearsal.aws.cloudformation.rights import OperatorRights, RightsOfCallers
 from rehearsal.aws.resource_facts import STACKS
 from rehearsal.aws.server import LocalAws
@@ -36,6 +37,7 @@ def start(aws: LocalAws) -> None:
     aws.register(cloudformation)
     aws.facts.register(STACKS, StackFacts(cloudformation.engine.store, cloudformation.change_sets))
     aws.route(RESPONSE_PATH, responses.handle)
+    aws.route(INVOKED_PATH, cloudformation.engine.invoked.answer)
     aws.on_stop(lambda: stop(cloudformation))
 
 

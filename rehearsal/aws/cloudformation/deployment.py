@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rehearsal.aws.cloudformation.engine import Engine, reason_of
+from rehearsal.aws.cloudformation.invoked import Handler
 from rehearsal.aws.cloudformation.model import STACK_TYPE, Resource, Run, Stack, Target
 from rehearsal.aws.cloudformation.references import cycle
 from rehearsal.aws.cloudformation.skipping import NOTHING, Skipped
@@ -213,6 +214,7 @@ class Deployment:
             self._store.set_resource(self._stack, resource, "DELETE_COMPLETE")
             return True
         self._store.set_resource(self._stack, resource, "DELETE_IN_PROGRESS")
+        self._engine.invoke(Handler.DELETE, resource.type_name)
         try:
             if resource.type_name == STACK_TYPE:
                 self._nested.delete(self._stack, resource, self._run, in_creation)
@@ -271,6 +273,7 @@ class Deployment:
 
     def _put_back(self, current: Resource, old: Resource, skip: Skipped) -> None:
         assert current.physical_id is not None
+        self._engine.invoke(Handler.UPDATE, current.type_name)
         if current.type_name == STACK_TYPE:
             self._nested.rollback(self._stack, current, self._run, skip)
             attributes, ref = old.attributes, old.ref

@@ -12,6 +12,7 @@ from rehearsal.aws.clock import Clock
 from rehearsal.aws.cloudformation.account import Account
 from rehearsal.aws.cloudformation.custom_resources import CustomResource, Responses, is_custom
 from rehearsal.aws.cloudformation.evaluation import Evaluation, LiveView
+from rehearsal.aws.cloudformation.invoked import Handler, Invocation, Invocations
 from rehearsal.aws.cloudformation.model import Resource, Run, Stack, Target
 from rehearsal.aws.cloudformation.provider import Context, Provider, ProviderError, provider_for
 from rehearsal.aws.cloudformation.rights import Rights
@@ -39,6 +40,7 @@ class Engine:
         self.signals = Signals()
         self.responses = responses
         self.stopping = threading.Event()
+        self.invoked = Invocations()
         self.rights = rights
 
     def acting(self, rights: Rights) -> Engine:
@@ -59,6 +61,10 @@ class Engine:
             return provider_for(type_name)
         except KeyError as error:
             raise ProviderError(str(error.args[0])) from None
+
+    def invoke(self, handler: Handler, type_name: str) -> None:
+        """Note that a handler of a type is invoked now, by these rights."""
+        self.invoked.note(Invocation(self.rights.identity, type_name, handler))
 
     def evaluation(self, stack: Stack, target: Target) -> Evaluation:
         """A target on a stack as it is now."""

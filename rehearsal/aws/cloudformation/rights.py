@@ -24,6 +24,10 @@ SESSION_SECONDS = 7 * 24 * 3600.0
 class Rights(Protocol):
     """What CloudFormation may do in one operation."""
 
+    @property
+    def identity(self) -> str:
+        """ARN of the role or user whose rights they are; empty for the operator."""
+
     def client(self, service: str, region: str) -> Any:
         """A boto3 client that acts with these rights."""
 
@@ -33,6 +37,8 @@ class Rights(Protocol):
 
 class OperatorRights:
     """Everything is allowed. `client_for` makes clients of a service and a region."""
+
+    identity = ""
 
     def __init__(self, client_for: Callable[[str, str], Any]) -> None:
         self._client_for = client_for
@@ -51,6 +57,11 @@ class SessionRights:
     def __init__(self, aws: LocalAws, session: Session) -> None:
         self._aws = aws
         self._session = session
+
+    @property
+    def identity(self) -> str:
+        """ARN of the session's role or user."""
+        return self._session.identity_arn
 
     def client(self, service: str, region: str) -> Any:
         """A boto3 client that acts as the session's role or user."""

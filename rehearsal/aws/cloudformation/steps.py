@@ -11,6 +11,7 @@ from rehearsal.aws.cloudformation import schemas
 from rehearsal.aws.cloudformation.diff import Difference, differences, replaced, same
 from rehearsal.aws.cloudformation.engine import Engine, reason_of
 from rehearsal.aws.cloudformation.evaluation import Evaluation
+from rehearsal.aws.cloudformation.invoked import Handler
 from rehearsal.aws.cloudformation.model import STACK_TYPE, Resource, Run, Stack
 from rehearsal.aws.cloudformation.provider import Cancelled, Made, ProviderError, Refused, create_only_of
 from rehearsal.aws.cloudformation.signals import wait_for_creation
@@ -79,6 +80,7 @@ class Steps:
         """Delete what is left of a resource that failed to be created, before it is made anew."""
         if failed.physical_id is not None:
             self._store.set_resource(self._stack, failed, "DELETE_IN_PROGRESS")
+            self._engine.invoke(Handler.DELETE, failed.type_name)
             context = self._engine.context(self._stack, failed, Run(None, False))
             self._engine.provider(failed.type_name).delete(context, failed.physical_id, failed.properties)
         self._store.set_resource(self._stack, failed, "DELETE_COMPLETE")
@@ -102,6 +104,7 @@ class Steps:
             signals = self._engine.signals.open(self._stack.stack_id, resource.logical_id)
             mailbox = stack.enter_context(signals) if policy else None
             self._store.set_resource(self._stack, resource, status, reason)
+            self._engine.invoke(Handler.CREATE, resource.type_name)
             if resource.type_name == STACK_TYPE:
                 made = self._nested.create(self._stack, self._run, resource, self._evaluation.target)
             else:
@@ -122,6 +125,7 @@ class Steps:
             resource.attributes, resource.ref = dict(made.attributes), made.ref
 
     def _change(self, current: Resource, definition: Mapping[str, Any], properties: dict[str, Any]) -> bool:
+        self._engine.invoke(Handler.READ, current.type_name)
         found = differences(current.properties, properties)
         tags = dict(self._evaluation.target.tags)
         if current.type_name == STACK_TYPE:
@@ -180,6 +184,7 @@ class Steps:
         self._store.set_resource(self._stack, current, "UPDATE_IN_PROGRESS")
         try:
             assert current.physical_id is not None
+            self._engine.invoke(Handler.UPDATE, current.type_name)
             if current.type_name == STACK_TYPE:
                 made = self._nested.update(self._stack, self._run, current, properties, self._evaluation.target)
             else:
@@ -212,6 +217,7 @@ class Steps:
         if current.tried is None or current.physical_id is None:
             return
         context = self._engine.context(self._stack, current, Run(None, False), rolls_back=True)
+        self._engine.invoke(Handler.UPDATE, current.type_name)
         try:
             made = self._engine.provider(current.type_name).update(
                 context, current.physical_id, current.tried, current.properties

@@ -55,7 +55,8 @@ class Role:
         elif old.get("PermissionsBoundary"):
             iam.delete_role_permissions_boundary(RoleName=name)
         self._policies(iam, name, old, new)
-        present = {tag["Key"]: tag["Value"] for tag in iam.list_role_tags(RoleName=name)["Tags"]}
+        # By GetRole, for the schema's handlers name no right to list tags.
+        present = {tag["Key"]: tag["Value"] for tag in iam.get_role(RoleName=name)["Role"].get("Tags") or []}
         gone, changed = tag_changes(present, tags_of(context, new.get("Tags"), system=False))
         if gone:
             iam.untag_role(RoleName=name, TagKeys=gone)

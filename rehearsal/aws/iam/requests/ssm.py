@@ -34,6 +34,8 @@ def needs(asked: Asked, state: State) -> list[Need]:
         return _session(asked)
     if given.get("ResourceType") == "Parameter":
         return [Need(f"ssm:{operation}", _arn(asked, given["ResourceId"]), generic.tag_values(asked))]
+    if operation.endswith("Document") or given.get("ResourceType") == "Document":
+        return _of_document(asked)
     if operation not in BY_NAME:
         return generic.needs(asked)
     names = [_plain(name) for name in generic.texts(given.get(BY_NAME[operation]))]
@@ -50,6 +52,15 @@ def needs(asked: Asked, state: State) -> list[Need]:
         for name in names:
             keys = state.parameter_keys(asked.region, name, below=operation == "GetParametersByPath")
             found += _with_key(asked, "Decrypt", keys)
+    return found
+
+
+def _of_document(asked: Asked) -> list[Need]:
+    """One with tags takes the right to tag, too: so the create handler of AWS::SSM::Document has it in its schema."""
+    resource = asked.arn("ssm", f"document/{asked.parameters.get('Name') or asked.parameters['ResourceId']}")
+    found = [Need(f"ssm:{asked.operation}", resource, generic.tag_values(asked))]
+    if asked.operation == "CreateDocument":
+        found += generic.tagging(asked, "ssm:AddTagsToResource", resource)
     return found
 
 
