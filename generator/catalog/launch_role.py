@@ -41,8 +41,8 @@ _NAMES = Names(
     passed_to=(*Names.passed_to, "ec2.${AWS::URLSuffix}"),
     boundary=_BOUNDARY,
 )
-# What takes a boundary off a role, or moves it, is nobody's who is held by it.
-_NEVER = ("iam:DeleteRolePermissionsBoundary",)
+NEVER = ("iam:DeleteRolePermissionsBoundary",)
+"""What takes a boundary off a role, though a handler's schema has it."""
 # What Service Catalog calls by the role (administrator guide, "Step 6: Add a launch constraint to assign an IAM role"),
 # and what CloudFormation asks of whoever gives a stack tags.
 _CALLS = frozenset(
@@ -102,7 +102,7 @@ def actions() -> set[str]:
     """All that the role may do: what the handlers of the templates' types need, and what Service Catalog calls."""
     needed = {action for found in deployer.handlers().values() for action in found}
     reads = {f"{wide.partition(':')[0]}:{name}" for wide, names in _READS.items() for name in names.split()}
-    return (needed | _CALLS | reads) - {*_READS, *_NEVER}
+    return (needed | _CALLS | reads) - {*_READS, *NEVER}
 
 
 def statements() -> list[dict[str, Any]]:

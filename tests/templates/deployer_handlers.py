@@ -51,6 +51,7 @@ LEFT_OUT = {
     r".+IAM::Role iam:(Attach|Detach|List)\w+": "policies of a role are resources of their own",
     r".+IAM::ManagedPolicy iam:Attach\w+": "people attach them",
     r".+KMS::Key kms:(Disable\w+|EnableKey)": "the key is on, and is rotated",
+    r".+KMS::Alias kms:UpdateAlias": "a stack has one key for ever",
     r".+Events::Rule iam:PassRole": "no target has a role",
     r".+SSM::Document (s3|iam):.+": "no attachment",
     r".+Listener cognito-idp:.+": "no user pool",
@@ -72,13 +73,12 @@ BESIDE = {
         "ec2:CreateTags",
     ],
     "AWS::CloudFormation::Stack": ["s3:GetObject", "s3:GetObjectVersion"],
-    "AWS::IAM::InstanceProfile": ["iam:TagInstanceProfile"],
     "Custom::": ["lambda:InvokeFunction"],
 }
 """What a schema does not name: what an UpdatePolicy's rolling update calls, for no page of AWS lists it, by the role
 that https://github.com/claranet/terraform-aws-asg-pipeline (modules/asg/cfn_iam.tf) gives CloudFormation; tags of the
-instances that a launch template would start (Auto Scaling guide, "Required permissions"), nested templates, tags of the
-stack, and the function behind a custom resource."""
+instances that a launch template would start (Auto Scaling guide, "Required permissions"), nested templates, and the
+function behind a custom resource."""
 
 
 @cache
@@ -109,8 +109,13 @@ def actions(kind: str) -> list[str]:
 
 def declared(kind: str) -> list[str]:
     """What its handlers need, by its schema; nothing for a type without one."""
+    return sorted({action for name in HANDLERS for action in needed(kind, name)})
+
+
+def needed(kind: str, handler: str) -> list[str]:
+    """What one of them needs."""
     handlers: dict[str, Any] = raw_schema(kind).get("handlers", {})
-    return sorted({action for name in HANDLERS for action in handlers.get(name, {}).get("permissions", ())})
+    return list(handlers.get(handler, {}).get("permissions", ()))
 
 
 def reasons(kind: str, action: str) -> list[str]:
