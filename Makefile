@@ -267,7 +267,7 @@ rehearsal-clean: $(CHECK) ## Remove what rehearsals that were killed left behind
 ##@ End-to-end tests: each takes less than an hour, most a quarter of one (need root)
 
 # By what is tested.
-e2e_suites := founding joining replacing replacing-faults updates updates-five deleting scenarios cluster lifetimes \
+e2e_suites := founding joining replacing replacing-faults updates updates-five catalog deleting scenarios cluster lifetimes \
 	security access autoscaler existing-network cilium machines
 e2e = @$(check_python) -m pytest --durations=20 --slowest-files=20 $(ARGS)
 
@@ -298,6 +298,10 @@ e2e-updates: $(CHECK) ## A changed image walks slots and pools of a living clust
 .PHONY: e2e-updates-five
 e2e-updates-five: $(CHECK) ## A changed image walks five slots of a living cluster
 	$(e2e) tests/e2e/test_updates_five.py
+
+.PHONY: e2e-catalog
+e2e-catalog: $(CHECK) ## A team launches a cluster by the catalog, whose updates fail, go back and go through, and ends it
+	$(e2e) tests/e2e/test_catalog.py
 
 .PHONY: e2e-deleting
 e2e-deleting: $(CHECK) ## A cluster is deleted in each phase of its life, and its name is free again

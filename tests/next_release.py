@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 Json = dict[str, Any]
+DESCRIPTION = "of a later release"
 
 
 def _policy(name: str) -> Callable[[Json], None]:
@@ -20,7 +21,7 @@ def _policy(name: str) -> Callable[[Json], None]:
 
 
 def _described(properties: Json) -> None:
-    properties["Description"] = "of a later release"
+    properties["Description"] = DESCRIPTION
 
 
 def _asked_once(properties: Json) -> None:
@@ -33,6 +34,7 @@ CHANGES: dict[str, Callable[[Json], None]] = {
     "AWS::IAM::ManagedPolicy": _policy("PolicyDocument"),
     "AWS::IAM::RolePolicy": _policy("PolicyDocument"),
     "AWS::Lambda::EventInvokeConfig": _asked_once,
+    "AWS::Lambda::Function": _described,
     "AWS::S3::BucketPolicy": _policy("PolicyDocument"),
     "AWS::SQS::QueuePolicy": _policy("PolicyDocument"),
 }

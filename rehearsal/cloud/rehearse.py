@@ -20,7 +20,7 @@ from rehearsal.cloud.control import Control
 from rehearsal.cloud.operator import Operator
 from rehearsal.local import stacks
 from rehearsal.local.processes import Processes, StepFailed
-from rehearsal.local.steps import STACK, Change, Rehearsal
+from rehearsal.local.steps import Change, Rehearsal
 from rehearsal.local.surroundings import OPERATOR, Facts
 from rehearsal.machines.model import PodNetwork
 
@@ -184,10 +184,10 @@ class MachineRehearsal:
         Raises StepFailed.
         """
         image = images.image_for(self._minor or images.names()[0].minor, self._network)
-        outputs = stacks.outputs(self.local.client("cloudformation"), STACK)
+        outputs = stacks.outputs(self.local.client("cloudformation"), self.local.stack)
         if "ApiEndpoint" not in outputs:
             # Nodes may all be there before the stack says so.
-            raise StepFailed(f"{STACK} is not complete: it has no outputs yet")
+            raise StepFailed(f"{self.local.stack} is not complete: it has no outputs yet")
         (balancer,) = self.local.client("elbv2").describe_load_balancers()["LoadBalancers"]
         place = (balancer["VpcId"], self.local.facts.client_cidr, self._folder / "client")
         with client.client(self.local.client, self.control, *place) as outside:
@@ -228,10 +228,10 @@ class MachineRehearsal:
     def _ask_for_certificate(self, target: Path) -> None:
         """Write an administrator's kubeconfig, as a person gets it. Raises StepFailed."""
         operator, iam = self.operator, self.local.client("iam")
-        policy = stacks.outputs(self.local.client("cloudformation"), STACK)["AdminOperatorPolicyArn"]
+        policy = stacks.outputs(self.local.client("cloudformation"), self.local.stack)["AdminOperatorPolicyArn"]
         iam.attach_user_policy(UserName=operator.name, PolicyArn=policy)
         try:
-            self.local.say(operator.kubeconfig(STACK, "admin", target).splitlines()[0])
+            self.local.say(operator.kubeconfig(self.local.stack, "admin", target).splitlines()[0])
         finally:
             # A policy that is attached to somebody cannot be deleted, and the stack with it.
             iam.detach_user_policy(UserName=operator.name, PolicyArn=policy)

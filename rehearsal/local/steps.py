@@ -21,6 +21,7 @@ from rehearsal.local.surroundings import BUCKET, Facts
 from rehearsal.loopback import reach_directly
 
 STACK = "holdfast"
+"""The name of the stack that a rehearsal deploys."""
 Server = Callable[[Facts], Sequence[str]]
 """The program that runs the local AWS for a configuration, with its options."""
 Change = Callable[[Path], None]
@@ -79,7 +80,10 @@ class Rehearsal:
             aws_access_key_id="local", aws_secret_access_key="local", region_name=self.facts.region
         )
         self._before: inventory.Inventory = frozenset()
-        self._values: dict[str, str] = {}
+        self.stack = STACK
+        """The cluster's stack: another one where something else than a deploy makes it."""
+        self.values: dict[str, str] = {}
+        """For the root's parameters that have no default, and what was given; before `upload` nothing."""
         self.cloud_id = ""
         """What the kernel's objects of a local AWS with machines are named after; empty where there are none."""
         self._linting: subprocess.Popen[str] | None = None
@@ -119,30 +123,41 @@ class Rehearsal:
             account = self.client("sts").get_caller_identity()["Account"]
             listed = [declared["AdministratorArns"]["Default"], surroundings.operator_arn(self.facts, account)]
             values["AdministratorArns"] = ",".join(filter(None, listed))
-        self._values = {**values, **self._parameters}
+        self.values = {**values, **self._parameters}
         self._processes.finish(packaging, "package")
         self.say("templates and function uploaded: aws cloudformation package")
+
+    def mark(self) -> None:
+        """Take what there is now as the ground that a deletion of the cluster has to come back to."""
+        self._before = inventory.take(self.client)
 
     def begin(self, **parameters: str) -> None:
         """Begin a creation of the stack, with further values for parameters; again, too, once it is deleted.
 
         What there is now is the ground that its deletion has to come back to. Raises StepFailed.
         """
-        self._before = inventory.take(self.client)
-        values = self._values | parameters
+        self.mark()
+        values = self.values | parameters
         # `deploy` says nothing until the end: it makes the change set, and we execute and follow it.
         packaged = str(self._build / "packaged.json")
-        deploy = ["deploy", "--template-file", packaged, "--stack-name", STACK, "--capabilities", "CAPABILITY_IAM"]
-        deploy += ["--s3-bucket", BUCKET, "--no-execute-changeset", "--parameter-overrides"]
+        deploy = ["deploy", "--template-file", packaged, "--stack-name", self.stack]
+        deploy += [
+            "--capabilities",
+            "CAPABILITY_IAM",
+            "--s3-bucket",
+            BUCKET,
+            "--no-execute-changeset",
+            "--parameter-overrides",
+        ]
         run([*_AWS, *deploy, *(f"{name}={value}" for name, value in values.items())], self.environment)
-        change_set = self.client("cloudformation").list_change_sets(StackName=STACK)["Summaries"][0]["ChangeSetName"]
-        execute = ["execute-change-set", "--stack-name", STACK, "--change-set-name", change_set]
+        (change_set,) = self.client("cloudformation").list_change_sets(StackName=self.stack)["Summaries"][:1]
+        execute = ["execute-change-set", "--stack-name", self.stack, "--change-set-name", change_set["ChangeSetName"]]
         run([*_AWS, *execute], self.environment)
         self.say("change set made and executed: aws cloudformation deploy")
 
     def follow(self) -> None:
         """Tells the stack's creation until it is over. Raises StepFailed when it has failed."""
-        self._watch("follow", "--stack", STACK, "--operation", "--stacks-only")
+        self._watch("follow", "--stack", self.stack, "--operation", "--stacks-only")
         self.say("stack complete")
 
     def lint(self) -> None:
@@ -153,27 +168,27 @@ class Rehearsal:
 
     def show(self, *, kept: bool) -> None:
         """The tree of stacks with their times; where it is kept running, how to reach it and what to type next."""
-        for line in stacks.tree(self.client("cloudformation"), STACK):
+        for line in stacks.tree(self.client("cloudformation"), self.stack):
             print(line)
         if not kept:
             return
         values = self._logs / "params.json"
-        values.write_text(json.dumps(self._values, indent=2) + "\n", encoding="utf-8")
+        values.write_text(json.dumps(self.values, indent=2) + "\n", encoding="utf-8")
         print("the AWS CLI and the commands of make reach it while this runs, with:")
         keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
         for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION", *keys):
             print(f"  export {name}={self.environment[name]}")
         templates = f"OUT={shlex.quote(os.path.relpath(self.templates))}"
         print("for instance:")
-        print(f"  make package BUCKET={BUCKET} STACK={STACK} {templates}")
+        print(f"  make package BUCKET={BUCKET} STACK={self.stack} {templates}")
         given = f"PARAMS={shlex.quote(os.path.relpath(values))}"
-        print(f"  make diff STACK={STACK} {templates} {given} SET=LogRetentionDays=30", flush=True)
+        print(f"  make diff STACK={self.stack} {templates} {given} SET=LogRetentionDays=30", flush=True)
 
     def delete(self) -> None:
         """Deletes the stack and proves that nothing is left but what is to be kept. Raises StepFailed."""
         kept = self.kept()
         # What is kept goes with the local AWS.
-        self._watch("delete", "--stack", STACK, "--yes", "--stacks-only", "--no-purge")
+        self._watch("delete", "--stack", self.stack, "--yes", "--stacks-only", "--no-purge")
         self.check_left(kept)
         self.say(f"stack deleted; {len(kept)} resources are retained, as its templates and nodes say, and nothing else")
 
@@ -183,8 +198,8 @@ class Rehearsal:
         That is what its templates keep, and what nodes have put into SSM: no stack knows of it, and a restored cluster
         needs the keys among it.
         """
-        found = stacks.kept(self.client("cloudformation"), STACK, self.templates / "root.json")
-        return found | (self.present("parameter") - stacks.made(self.client("cloudformation"), STACK))
+        found = stacks.kept(self.client("cloudformation"), self.stack, self.templates / "root.json")
+        return found | (self.present("parameter") - stacks.made(self.client("cloudformation"), self.stack))
 
     def present(self, kind: str) -> set[str]:
         """The ids of what there is of a kind since the creation of the stack has begun."""
@@ -241,12 +256,12 @@ class Rehearsal:
 
     def update(self, values: Mapping[str, str], *flags: str) -> None:
         """Begin an update of these parameters with the plain AWS CLI; all others stay. Raises StepFailed."""
-        stack = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+        stack = self.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"][0]
         given = [
             f"ParameterKey={name},{f'ParameterValue={values[name]}' if name in values else 'UsePreviousValue=true'}"
             for name in (each["ParameterKey"] for each in stack["Parameters"])
         ]
-        update = ["update-stack", "--stack-name", STACK, "--use-previous-template"]
+        update = ["update-stack", "--stack-name", self.stack, "--use-previous-template"]
         self.aws("cloudformation", *update, *flags, "--capabilities", "CAPABILITY_IAM", "--parameters", *given)
 
     def deploy_again(self, *values: str) -> str:
@@ -255,13 +270,13 @@ class Rehearsal:
         packaged = str(self._build / "deployed.json")
         package = ["deployment", "package", "--template", str(self.templates / "root.json"), "--bucket", BUCKET]
         run([*_PYTHON, *package, "--output", packaged], self.environment)
-        deploy = ["deployment", "deploy", "--stack", STACK, "--template", packaged]
+        deploy = ["deployment", "deploy", "--stack", self.stack, "--template", packaged]
         given = [word for value in values for word in ("--set", value)]
         return run([*_PYTHON, *deploy, *given], self.environment)
 
     def status(self) -> str:
         """The stack's."""
-        return str(self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["StackStatus"])
+        return str(self.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"][0]["StackStatus"])
 
     def client(self, service: str) -> Any:
         """A boto3 client of the local AWS, made once."""

@@ -391,6 +391,11 @@ def prepared(
 def created(rehearsal: MachineRehearsal, **parameters: str) -> ClusterHarness:
     """A cluster whose creation begins now, with these values for parameters."""
     rehearsal.local.begin(**parameters)
+    return begun(rehearsal)
+
+
+def begun(rehearsal: MachineRehearsal) -> ClusterHarness:
+    """The cluster of a creation that has begun, once it has a table."""
     deadline = time.monotonic() + TABLE_SECONDS
     while not rehearsal.local.present("table") & {*table.cluster_tables(rehearsal.local.client("dynamodb"))}:
         assert time.monotonic() < deadline, "the stack makes no table"

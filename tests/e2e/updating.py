@@ -11,7 +11,6 @@ from coordination.members import MemberState
 from coordination.names import timer_item
 from coordination.outcomes import Known
 from coordination.timers import Timer, timer
-from rehearsal.local.steps import STACK
 from rehearsal.scenarios.gaps import gaps, largest
 from rehearsal.scenarios.writes import Writer
 from tests.e2e.harness import ClusterHarness, Seen
@@ -30,7 +29,7 @@ def update(cluster: ClusterHarness, *flags: str, **values: str) -> None:
 
 def cancel(cluster: ClusterHarness) -> None:
     """Cancel the update with the plain AWS CLI."""
-    cluster.rehearsal.local.aws("cloudformation", "cancel-update-stack", "--stack-name", STACK)
+    cluster.rehearsal.local.aws("cloudformation", "cancel-update-stack", "--stack-name", cluster.rehearsal.local.stack)
 
 
 def fail_newcomer(cluster: ClusterHarness, slot: int, instance_id: str) -> None:
@@ -107,12 +106,12 @@ def images(cluster: ClusterHarness, instances: Iterable[str]) -> set[str]:
     return {each["ImageId"] for page in pages for each in page["Instances"]}
 
 
-def groups_at_rest(cluster: ClusterHarness) -> bool:
-    """Whether every slot has its own sizes again, and no process is suspended."""
+def groups_at_rest(cluster: ClusterHarness, *, resumed: bool = True) -> bool:
+    """Whether every slot has its own sizes again, and, with `resumed`, no process is suspended."""
     groups = cluster.rehearsal.local.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
     slots = [each for each in groups if "Slot" in each["AutoScalingGroupName"]]
     sizes = {(each["MinSize"], each["DesiredCapacity"], each["MaxSize"]) for each in slots}
-    return sizes == {(0, 1, 2)} and not any(each["SuspendedProcesses"] for each in slots)
+    return sizes == {(0, 1, 2)} and not (resumed and any(each["SuspendedProcesses"] for each in slots))
 
 
 def timer_runs(cluster: ClusterHarness, name: str) -> Timer | None:
@@ -121,9 +120,14 @@ def timer_runs(cluster: ClusterHarness, name: str) -> Timer | None:
     return timer(found.value) if isinstance(found, Known) and found.value is not None else None
 
 
-def at_rest(cluster: ClusterHarness) -> Seen:
-    """Wait for a healthy cluster whose groups are as they were before the update."""
-    cluster.until(lambda _: groups_at_rest(cluster), "the groups are not as they were", HEALTHY_SECONDS)
+def at_rest(cluster: ClusterHarness, *, resumed: bool = True) -> Seen:
+    """Wait for a healthy cluster whose groups are as they were before the update.
+
+    Without `resumed` processes may be suspended still: what CloudFormation leaves so, the function resumes ten minutes
+    later.
+    """
+    why = "the groups are not as they were"
+    cluster.until(lambda _: groups_at_rest(cluster, resumed=resumed), why, HEALTHY_SECONDS)
     return cluster.healthy(HEALTHY_SECONDS)
 
 
@@ -142,5 +146,5 @@ def gap_of(writer: Writer, what: str) -> Iterator[None]:
 def nested(cluster: ClusterHarness, name: str = SLOTS_STACK) -> str:
     """The id of a nested stack, by its logical id in the root."""
     client = cluster.rehearsal.local.client("cloudformation")
-    found = client.describe_stack_resource(StackName=STACK, LogicalResourceId=name)
+    found = client.describe_stack_resource(StackName=cluster.rehearsal.local.stack, LogicalResourceId=name)
     return str(found["StackResourceDetail"]["PhysicalResourceId"])
