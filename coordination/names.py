@@ -250,6 +250,7 @@ BOOT_FAILURES_ITEM_PREFIX = "boot-failures#"
 RELEASE_GRANT_ITEM_PREFIX = "release-grant#"
 DRAIN_ITEM_PREFIX = "drain#"
 TIMER_ITEM_PREFIX = "timer#"
+REPLACEMENT_ITEM_PREFIX = "replacement#"
 APPROVAL_ITEM_PREFIX = "approval#"
 RESTORE_APPROVAL_ITEM = f"{APPROVAL_ITEM_PREFIX}restore"
 REMOVAL_APPROVAL_ITEM = f"{APPROVAL_ITEM_PREFIX}removal"
@@ -299,6 +300,11 @@ def release_grant_item(instance_id: str) -> str:
 def drain_item(instance_id: str) -> str:
     """The key of a worker's drain."""
     return DRAIN_ITEM_PREFIX + instance_id
+
+
+def replacement_item(request_id: str) -> str:
+    """The key of a request that the instance of a slot be replaced."""
+    return REPLACEMENT_ITEM_PREFIX + request_id
 
 
 def condition_item(name: str) -> str:

@@ -30,6 +30,7 @@ from coordination.names import (
     OPERATION_ITEM,
     RELEASE_GRANT_ITEM_PREFIX,
     REMOVAL_APPROVAL_ITEM,
+    REPLACEMENT_ITEM_PREFIX,
     RESTORE_APPROVAL_ITEM,
     START_ITEM,
     TABLE_KEY,
@@ -44,6 +45,7 @@ from coordination.outcomes import Item, Known, Reading, Unknown
 from coordination.ports import TableReader
 from coordination.record import ClusterRecord, cluster_record
 from coordination.release_grants import ReleaseGrant, release_grant
+from coordination.replacements import Replacement, replacement
 from coordination.starts import Start, start
 from coordination.teardowns import Teardown, teardown
 from coordination.timers import Timer, timer
@@ -95,6 +97,8 @@ class Rows:
     """By instance id."""
     drains: Mapping[str, Reading[Drain]] = field(default_factory=_NotRead)
     """By instance id."""
+    replacements: Mapping[str, Reading[Replacement]] = field(default_factory=_NotRead)
+    """By the id of the request."""
     observation: Reading[ClusterObservation | None] = _NOT_READ
     operation: Reading[Operation | None] = _NOT_READ
     restore_approval: Reading[Approval | None] = _NOT_READ
@@ -148,6 +152,7 @@ def rows(items: Iterable[Item], wanted: Collection[str]) -> Rows:
         leases=leases(),
         release_grants=several(RELEASE_GRANT_ITEM_PREFIX, release_grant),
         drains=several(DRAIN_ITEM_PREFIX, drain),
+        replacements=several(REPLACEMENT_ITEM_PREFIX, replacement),
         observation=one(OBSERVATION_ITEM, cluster_observation),
         operation=one(OPERATION_ITEM, operation),
         restore_approval=one(RESTORE_APPROVAL_ITEM, approval),

@@ -13,6 +13,7 @@ from coordination.members import Member
 from coordination.operations import Operation
 from coordination.outcomes import Reading
 from coordination.record import ClusterRecord
+from coordination.replacements import Replacement, ReplacementState
 from coordination.teardowns import Teardown
 from coordination.timers import Timer
 
@@ -156,6 +157,34 @@ class ClearApproval:
 
 
 @dataclass(frozen=True)
+class AcceptReplacement:
+    """Write that a slot's instance is being replaced as somebody asked, then terminate it."""
+
+    asked: Replacement
+    instance: GroupInstance
+    reason: str
+
+
+@dataclass(frozen=True)
+class AnswerReplacement:
+    """Tell whoever asked for a replacement what became of it, in one line."""
+
+    asked: Replacement
+    state: ReplacementState
+    result: str
+    successor: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ClearReplacement:
+    """Delete an answered request for a replacement."""
+
+    asked: Replacement
+    reason: str
+
+
+@dataclass(frozen=True)
 class StartSlot:
     """Raise a slot's group from no instance to one."""
 
@@ -253,6 +282,9 @@ Action: TypeAlias = (
     | RequestDrain
     | ClearDrain
     | ClearApproval
+    | AcceptReplacement
+    | AnswerReplacement
+    | ClearReplacement
     | StartSlot
     | ResumeProcesses
     | StartTimer
@@ -283,6 +315,10 @@ def subject(action: Action) -> str:
             return action.instance_id
         case ClearApproval():
             return action.approved.named
+        case AcceptReplacement():
+            return action.instance.instance_id
+        case AnswerReplacement() | ClearReplacement():
+            return action.asked.item_id
         case StartSlot():
             return action.group.name
         case ResumeProcesses():

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
-from coordination import drains, member_writes, operations
+from coordination import drains, member_writes, operations, replacements
 from coordination.drains import Drain
 from coordination.instances import GroupInstance
 from coordination.members import Member
@@ -22,16 +22,20 @@ from coordination.names import (
 from coordination.operations import OperationOutcome
 from coordination.outcomes import Conflict, Done, Known, NoOp, Reading, Refused, Request, Unknown, Write
 from coordination.record import ClusterRecord
+from coordination.replacements import ReplacementField
 from coordination.teardowns import Teardown
 from coordination.writes import Update
 from functions.reconcile import answers
 from functions.reconcile.actions import (
+    AcceptReplacement,
     Action,
+    AnswerReplacement,
     AnswerTeardown,
     ClearApproval,
     ClearCondition,
     ClearDrain,
     ClearOperation,
+    ClearReplacement,
     CompleteHook,
     DeregisterTarget,
     DismissTeardown,
@@ -143,6 +147,14 @@ def _outcome(action: Action, ports: Ports, settings: Settings) -> Outcome:
             return _clear_drain(instance_id, seen, ports)
         case ClearApproval(approved=approved):
             return ports.table.delete(REMOVAL_APPROVAL_ITEM, approved.as_read())
+        case AcceptReplacement(asked=asked, instance=instance):
+            # Two replacements at a time are kept apart by this write: what cannot be written is not done.
+            written = ports.table.apply(replacements.accepted(asked, instance.instance_id, int(ports.clock())))
+            return ports.groups.terminate(instance) if isinstance(written, Done) else written
+        case AnswerReplacement(asked=asked, state=state, result=result, successor=successor):
+            return ports.table.apply(replacements.answered(asked, state, result, successor, int(ports.clock())))
+        case ClearReplacement(asked=asked):
+            return ports.table.delete(asked.item_id, {ReplacementField.STATE.value: asked.state.value})
         case StartSlot(group=group):
             return ports.sizes.start(group)
         case ResumeProcesses(group=name, processes=processes):

@@ -20,8 +20,9 @@ from coordination.outcomes import Known, NoTable, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.rows import Rows, understood
 from coordination.stacks import SETTLED_STATES
-from functions.reconcile import deletion, drains, group_rules, membership, sizes
+from functions.reconcile import deletion, drains, group_rules, membership, replacements, sizes
 from functions.reconcile.actions import (
+    AcceptReplacement,
     Action,
     ClearCondition,
     CompleteHook,
@@ -83,6 +84,7 @@ def decide(snapshot: Snapshot) -> list[Action]:
         *_put_off(members.actions, kept),
         # Behind what etcd needs, for there may be many workers.
         *drains.decide(snapshot),
+        *_put_off(replacements.decide(snapshot), kept),
         *_put_off(found.actions, kept),
         *conditions,
         *_outdated(names, members.undecided, snapshot),
@@ -96,7 +98,7 @@ def _put_off(actions: Collection[Action], kept: Collection[Action]) -> list[Acti
     """What is not pressing waits for a pass that notes no hook: the note wakes the next one, and a pass sends twelve
     requests at most (tests/unit/functions/test_calls.py)."""
     noted = any(isinstance(each, NoteHook) for each in kept)
-    return [each for each in actions if not (noted and isinstance(each, StartTimer | EndSurplus))]
+    return [each for each in actions if not (noted and isinstance(each, StartTimer | EndSurplus | AcceptReplacement))]
 
 
 def _verdict(

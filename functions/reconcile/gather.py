@@ -15,6 +15,7 @@ from coordination.names import (
     OPERATION_ITEM,
     RELEASE_GRANT_ITEM_PREFIX,
     REMOVAL_APPROVAL_ITEM,
+    REPLACEMENT_ITEM_PREFIX,
     START_ITEM,
     TEARDOWN_ITEM,
     TIMER_ITEM_PREFIX,
@@ -28,8 +29,8 @@ from functions.reconcile.ports import Ports
 from functions.reconcile.settings import Settings
 from functions.reconcile.snapshot import Snapshot
 
-# A scan, for nobody knows which members, conditions, release grants and drains there are. Boot rows are left out: an
-# instance may write anything into its own, and no decision here is about them.
+# A scan, for nobody knows which members, conditions, release grants, drains and requests there are. Boot rows are left
+# out: an instance may write anything into its own, and no decision here is about them.
 _READ = (
     CLUSTER_ITEM,
     START_ITEM,
@@ -42,6 +43,7 @@ _READ = (
     RELEASE_GRANT_ITEM_PREFIX,
     DRAIN_ITEM_PREFIX,
     TIMER_ITEM_PREFIX,
+    REPLACEMENT_ITEM_PREFIX,
 )
 
 

@@ -38,6 +38,7 @@ from coordination.names import (
     MEMBER_ITEM_PREFIX,
     OPERATION_ITEM,
     RELEASE_GRANT_ITEM_PREFIX,
+    REPLACEMENT_ITEM_PREFIX,
     TABLE_KEY,
     FunctionVariable,
     terminating_hook,
@@ -80,6 +81,7 @@ _NEWS = [
     {"prefix": RELEASE_GRANT_ITEM_PREFIX},
     {"prefix": DRAIN_ITEM_PREFIX},
     {"prefix": APPROVAL_ITEM_PREFIX},
+    {"prefix": REPLACEMENT_ITEM_PREFIX},
 ]
 
 

@@ -274,6 +274,7 @@ def _snapshot(state: State, times: Times) -> Snapshot:
                 teardown=Known(None),
                 release_grants={},
                 drains={},
+                replacements={},
                 observation=Known(facts.observation(state)),
                 operation=Known(facts.operation(state, times)),
                 start=Known(_START_ROW),

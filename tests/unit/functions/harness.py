@@ -30,6 +30,7 @@ from coordination.operations import Operation
 from coordination.outcomes import Done, Known, NoOp, Reading, Request, Unknown, Write
 from coordination.record import ClusterRecord, Phase
 from coordination.release_grants import ReleaseGrant
+from coordination.replacements import Replacement
 from coordination.rows import Rows
 from coordination.starts import Start
 from coordination.teardowns import Teardown
@@ -92,6 +93,7 @@ def rows(
     drains: Mapping[str, Reading[Drain]] | None = None,
     removal_approval: Reading[Approval | None] = NOT_APPROVED,
     timers: Mapping[str, int] | None = None,
+    replacements: Mapping[str, Reading[Replacement]] | None = None,
 ) -> Known[Rows]:
     return Known(
         Rows(
@@ -106,6 +108,7 @@ def rows(
             operation=operation,
             removal_approval=removal_approval,
             timers={name: Known(Timer(name, since)) for name, since in (timers or {}).items()},
+            replacements=replacements or {},
         )
     )
 

@@ -18,10 +18,12 @@ from coordination.operations import Operation, OperationKind, OperationOutcome, 
 from coordination.outcomes import Known, NoTable, Reading, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.release_grants import ReleaseGrant
+from coordination.replacements import Replacement, ReplacementState
 from coordination.rows import Rows, understood
 from coordination.stacks import DELETING_STATES, SETTLED_STATES
 from coordination.timers import Timer
 from functions.reconcile.actions import (
+    AcceptReplacement,
     Action,
     AnswerTeardown,
     ClearCondition,
@@ -29,6 +31,7 @@ from functions.reconcile.actions import (
     ClearOperation,
     CompleteHook,
     DismissTeardown,
+    EndInstance,
     Heartbeat,
     ProtectTable,
     RequestDrain,
@@ -128,6 +131,15 @@ drains = st.builds(
     st.sampled_from([NOW + DRAIN_SECONDS, NOW - 1]),
     outcome=st.none() | st.sampled_from(list(DrainOutcome)),
 )
+replacements = st.builds(
+    Replacement,
+    st.just("a"),
+    st.sampled_from(["0", "1", "9"]),
+    st.sampled_from(list(ReplacementState)),
+    st.sampled_from(IDS),
+    accepted_at=st.none() | st.sampled_from([NOW - 1, NOW - 900]),
+    ended_at=st.none() | st.sampled_from([NOW - 1, NOW - 7200]),
+)
 teardowns = st.one_of(st.none(), st.builds(teardown, st.sampled_from([NOW - 1, NOW + 600])))
 table_rows = st.builds(
     Rows,
@@ -152,6 +164,14 @@ table_rows = st.builds(
     drains=st.dictionaries(st.sampled_from(IDS), drains.map(Known) | st.just(BROKEN), max_size=2).map(
         lambda found: {
             name: Known(replace(each.value, instance_id=name)) if isinstance(each, Known) else each
+            for name, each in found.items()
+        }
+    ),
+    replacements=st.dictionaries(
+        st.sampled_from(["a", "b"]), replacements.map(Known) | st.just(BROKEN), max_size=2
+    ).map(
+        lambda found: {
+            name: Known(replace(each.value, request_id=name)) if isinstance(each, Known) else each
             for name, each in found.items()
         }
     ),
@@ -280,6 +300,19 @@ def test_one_operation_at_most_is_asked_for_and_none_beside_another(snapshot: Sn
         cleared = [action.operation for action in actions if isinstance(action, ClearOperation)]
         assert present is None or cleared == [present]
         assert asked[0].operation != present
+
+
+@every
+@given(snapshots)
+def test_an_instance_is_ended_for_somebody_who_asks_only_where_it_alone_serves_its_slot(snapshot: Snapshot) -> None:
+    ended = [action for action in decide(snapshot) if isinstance(action, AcceptReplacement)]
+    assert len(ended) <= 1
+    for action in ended:
+        assert isinstance(snapshot.groups, Known)
+        (alone,) = [each for each in snapshot.groups.value.instances if each.group == action.instance.group]
+        assert alone.is_in_service
+        assert snapshot.root_status in {Known(each) for each in SETTLED_STATES}
+        assert not [action for action in decide(snapshot) if isinstance(action, RequestOperation | EndInstance)]
 
 
 @every
