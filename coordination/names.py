@@ -93,6 +93,10 @@ class CatalogOutput(StrEnum):
 
     PRODUCT = "ProductId"
     PORTFOLIO = "PortfolioId"
+    ACTIONS = "ServiceActionIds"
+    """The IDs of the service actions that every version has, with commas."""
+    AUTOMATION_ROLE = "AutomationRoleArn"
+    """By which they work: whoever launches has to let it use the cluster's key."""
     TEMPLATES = "TemplateLocation"
     """Where templates have to lie that the launch role may read, as bucket/ or bucket/prefix/."""
 
@@ -256,6 +260,30 @@ RESTORE_APPROVAL_ITEM = f"{APPROVAL_ITEM_PREFIX}restore"
 REMOVAL_APPROVAL_ITEM = f"{APPROVAL_ITEM_PREFIX}removal"
 # The key of a request for access begins so; it is in a table of its own.
 ACCESS_ITEM_PREFIX = "access#"
+
+
+class ReplacementState(StrEnum):
+    """Whoever asks writes `requested`, and the function everything else."""
+
+    REQUESTED = "requested"
+    ACCEPTED = "accepted"
+    """The instance is being ended, and the slot waits for its successor."""
+    REPLACED = "replaced"
+    REFUSED = "refused"
+
+
+class ReplacementField(StrEnum):
+    """The fields that whoever asks writes, or reads."""
+
+    SLOT = "Slot"
+    STATE = "State"
+    RESULT = "Result"
+    INSTANCE_ID = "InstanceId"
+    SUCCESSOR = "Successor"
+
+
+REPLACED = "replaced"
+"""What Result says of a replacement that has succeeded; of a refused one it is a line with the reason."""
 
 
 def own_access_items(user_id: str, principal_arn: str) -> str:

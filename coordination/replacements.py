@@ -7,38 +7,15 @@ is whole. Each request has an item of its own, so that each gets an answer of it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from coordination.fields import one_of, optional_number, optional_text, text
-from coordination.names import REPLACEMENT_ITEM_PREFIX, TABLE_KEY, replacement_item
+from coordination.names import REPLACEMENT_ITEM_PREFIX, TABLE_KEY, ReplacementField, ReplacementState, replacement_item
 from coordination.outcomes import Item
 from coordination.writes import Update, Value, as_item, update
 
 KEPT_SECONDS = 3600
 """So long an answer stays for whoever asked; the function deletes it then. Most are deleted before, by who has read
 them."""
-REPLACED = "replaced"
-"""What Result says of a replacement that has succeeded; of a refused one it is a line with the reason."""
-
-
-class ReplacementState(StrEnum):
-    """Whoever asks writes `requested`, and the function everything else."""
-
-    REQUESTED = "requested"
-    ACCEPTED = "accepted"
-    """The instance is being ended, and the slot waits for its successor."""
-    REPLACED = "replaced"
-    REFUSED = "refused"
-
-
-class ReplacementField(StrEnum):
-    """The fields that whoever asks writes, or reads."""
-
-    SLOT = "Slot"
-    STATE = "State"
-    RESULT = "Result"
-    INSTANCE_ID = "InstanceId"
-    SUCCESSOR = "Successor"
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,10 @@ def deploy(account: Aws, order: CatalogOrder, *, as_json: bool, say: Callable[[s
     made = stack.deploy(account, order, _print_aside if as_json else say, _print_aside)
     if made is None:
         return False
+    catalog = account.client("servicecatalog")
+    # All of them: an update of the stack may have brought actions that older versions lack.
+    for each in catalog.list_provisioning_artifacts(ProductId=made.product)["ProvisioningArtifactDetails"]:
+        _give_actions(catalog, made, each["Id"])
     if as_json:
         say(json.dumps({"stack": made.name, "product": made.product, "templates": made.location}))
     else:
@@ -59,7 +63,9 @@ def publish(
     found = stack.find(account.client("cloudformation"), name, typed)
     _refuse_elsewhere(found, release.target)
     uploaded = uploads.upload(account, release.root, release.target, release.code, typed, _print_aside)
-    made = _published(account.client("servicecatalog"), found, release.version, uploaded)
+    catalog = account.client("servicecatalog")
+    made = _published(catalog, found, release.version, uploaded)
+    _give_actions(catalog, found, made.identity)
     if as_json:
         said = {"product": found.product, "version": made.name, "id": made.identity, "new": made.new}
         say(json.dumps({**said, "template": uploaded.url, "digest": uploaded.digest}))
@@ -93,6 +99,17 @@ def _published(catalog: Any, found: CatalogStack, version: str, uploaded: upload
         },
     )
     return Published(made["ProvisioningArtifactDetail"]["Id"], version, new=True)
+
+
+def _give_actions(catalog: Any, found: CatalogStack, version: str) -> None:
+    """Lets whoever has a version use the service actions. Raises ClientError."""
+    for action in found.actions:
+        try:
+            catalog.associate_service_action_with_provisioning_artifact(
+                ProductId=found.product, ProvisioningArtifactId=version, ServiceActionId=action
+            )
+        except catalog.exceptions.DuplicateResourceException:
+            continue
 
 
 def _refuse_elsewhere(found: CatalogStack, target: Target) -> None:

@@ -57,6 +57,8 @@ class CatalogStack:
     product: str
     location: str
     """The bucket and the prefix from which the launch role reads, as bucket/ or bucket/prefix/."""
+    actions: tuple[str, ...]
+    """The IDs of the service actions that each version is to have; none of a stack of an earlier release."""
 
 
 def find(cloudformation: Any, name: str, typed: Typed) -> CatalogStack:
@@ -145,4 +147,5 @@ def _refuse_of_product(template: Body, given: Mapping[str, str], existing: Stack
 
 def _of(stack: Stack) -> CatalogStack:
     outputs = _KIND.outputs(stack)
-    return CatalogStack(stack.name, outputs[CatalogOutput.PRODUCT], outputs[CatalogOutput.TEMPLATES])
+    actions = tuple(each for each in outputs.get(CatalogOutput.ACTIONS, "").split(",") if each)
+    return CatalogStack(stack.name, outputs[CatalogOutput.PRODUCT], outputs[CatalogOutput.TEMPLATES], actions)

@@ -10,10 +10,11 @@ from coordination.conditions import Condition
 from coordination.drains import Drain
 from coordination.instances import GroupInstance, SlotGroup
 from coordination.members import Member
+from coordination.names import ReplacementState
 from coordination.operations import Operation
 from coordination.outcomes import Reading
 from coordination.record import ClusterRecord
-from coordination.replacements import Replacement, ReplacementState
+from coordination.replacements import Replacement
 from coordination.teardowns import Teardown
 from coordination.timers import Timer
 

@@ -15,6 +15,7 @@ from coordination.names import (
     REMOVAL_APPROVAL_ITEM,
     TABLE_KEY,
     TEARDOWN_ITEM,
+    ReplacementField,
     condition_item,
     drain_item,
     timer_item,
@@ -22,7 +23,6 @@ from coordination.names import (
 from coordination.operations import OperationOutcome
 from coordination.outcomes import Conflict, Done, Known, NoOp, Reading, Refused, Request, Unknown, Write
 from coordination.record import ClusterRecord
-from coordination.replacements import ReplacementField
 from coordination.teardowns import Teardown
 from coordination.writes import Update
 from functions.reconcile import answers

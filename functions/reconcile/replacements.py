@@ -12,10 +12,11 @@ from typing import TypeAlias
 
 from coordination.instances import GroupInstance, Groups, SlotGroup
 from coordination.members import Member
+from coordination.names import REPLACED, ReplacementState
 from coordination.outcomes import Unknown
 from coordination.quorum import Membership
 from coordination.record import ClusterRecord, Phase
-from coordination.replacements import KEPT_SECONDS, REPLACED, Replacement, ReplacementState
+from coordination.replacements import KEPT_SECONDS, Replacement
 from coordination.rows import Rows, understood
 from coordination.stacks import SETTLED_STATES
 from functions.reconcile.actions import AcceptReplacement, Action, AnswerReplacement, ClearReplacement, Wait

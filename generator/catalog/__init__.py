@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from troposphere import Equals, If, Not, NoValue, Output, Ref, StackName, Sub, Template
+from troposphere import Equals, GetAtt, If, Join, Not, NoValue, Output, Ref, StackName, Sub, Template
 from troposphere import servicecatalog as sc
 
 from coordination.names import CatalogOutput
 from generator import rendering
-from generator.catalog import launch_role
+from generator.catalog import actions, launch_role
 from generator.catalog.parameters import CatalogParameters, declare
 
 FILE = "catalog.json"
@@ -36,6 +36,7 @@ def build() -> Template:
     _add_conditions(template, given)
     _add_rules(template)
 
+    done_by_teams, automation_role = actions.add(template)
     portfolio = template.add_resource(
         sc.Portfolio(
             "Portfolio",
@@ -52,6 +53,8 @@ def build() -> Template:
             Description="A self-managed, self-healing Kubernetes cluster on EC2",
             SupportEmail=If("HasSupportEmail", given.support_email, NoValue),
             SupportUrl=If("HasSupportUrl", given.support_url, NoValue),
+            # `make publish` gives them to each version, so in a deletion the versions have to go first.
+            DependsOn=[each.title for each in done_by_teams],
             # The rest is published. Nothing of this resource may change then: no page says what an update leaves of
             # versions that it does not know.
             ProvisioningArtifactParameters=[
@@ -104,6 +107,16 @@ def build() -> Template:
     for output, description, value in (
         (CatalogOutput.PRODUCT, "ID of the product, to which versions are published", Ref(product)),
         (CatalogOutput.PORTFOLIO, "ID of the portfolio", Ref(portfolio)),
+        (
+            CatalogOutput.ACTIONS,
+            "IDs of the service actions that published versions have, separated by commas",
+            Join(",", [Ref(each) for each in done_by_teams]),
+        ),
+        (
+            CatalogOutput.AUTOMATION_ROLE,
+            "ARN of the role by which service actions work: for the parameter KeyOperatorArns of whoever launches",
+            GetAtt(automation_role, "Arn"),
+        ),
         (
             CatalogOutput.TEMPLATES,
             "Where published templates and code have to lie: what the launch role may read",

@@ -46,6 +46,7 @@ OWN_SERVICES = (
     "rehearsal.aws.imagebuilder.api",
     "rehearsal.aws.ecr.api",
     "rehearsal.aws.servicecatalog.api",
+    "rehearsal.aws.automation.api",
     "rehearsal.aws.iam.enforcement",
 )
 SCOPE = re.compile(r"Credential=([^/,\s]+)/\d+/([^/]+)/([^/]+)/aws4_request")
@@ -182,6 +183,12 @@ class LocalAws:
     def register(self, service: Service) -> None:
         """Answer requests signed for this service ourselves."""
         self._services[service.service_name] = service
+
+    def by_moto(self, request: Request) -> Response:
+        """What moto answers, for a service of which only some operations are our own."""
+        assert self._moto is not None
+        with self.lock:
+            return Response.from_app(self._moto, request.environ, buffered=True)
 
     def route(self, prefix: str, handler: Route) -> None:
         """Answer unsigned requests below a path ourselves; no other request comes without a signature."""

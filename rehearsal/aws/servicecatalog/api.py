@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rehearsal.aws.servicecatalog.api_launched import LaunchedOperations
+from rehearsal.aws.servicecatalog.api_actions import ActionOperations
 from rehearsal.aws.servicecatalog.api_products import ProductOperations
 
 if TYPE_CHECKING:
     from rehearsal.aws.server import LocalAws
 
 
-class Catalog(LaunchedOperations, ProductOperations):
+class Catalog(ActionOperations, ProductOperations):
     """Service Catalog of the local AWS."""
 
 

@@ -41,7 +41,7 @@ class LaunchedOperations(SeenOperations):
                 user_arn=holder.identity_arn if holder else f"arn:{context.partition}:iam::{context.account_id}:root",
                 created=self.aws.clock.now(),
             )
-            record = self._record(context, "PROVISION_PRODUCT", launched, version.identity)
+            record = self.record(context, "PROVISION_PRODUCT", launched, version.identity)
             launching = self._launching(context, record)
             url = self._template(context, offer, version)
             region.launched[launched.identity] = launched
@@ -57,7 +57,7 @@ class LaunchedOperations(SeenOperations):
             raise not_played("other tags of a provisioned product")
 
         def make() -> LaunchRecord:
-            launched = self._launched(context, request)
+            launched = self.launched(context, request)
             _refuse_busy(launched)
             wanted = {"ProductId": launched.product, **request}
             if wanted.get("ProductName"):
@@ -67,7 +67,7 @@ class LaunchedOperations(SeenOperations):
             offer, version = self.chosen(context, wanted)
             if version.guidance == DEPRECATED and version.identity != launched.version:
                 raise invalid(f"The version {version.name} is deprecated: no other product can be updated to it.")
-            record = self._record(context, "UPDATE_PROVISIONED_PRODUCT", launched, version.identity)
+            record = self.record(context, "UPDATE_PROVISIONED_PRODUCT", launched, version.identity)
             url = self._template(context, offer, version)
             self._launching(context, record).update(url, _parameters(request), version.identity)
             return record
@@ -79,9 +79,9 @@ class LaunchedOperations(SeenOperations):
         if request.get("RetainPhysicalResources"):
             raise not_played("a termination that retains the stack")
         with self.lock:
-            launched = self._launched(context, request)
+            launched = self.launched(context, request)
             _refuse_busy(launched)
-            record = self._record(context, "TERMINATE_PROVISIONED_PRODUCT", launched, launched.version)
+            record = self.record(context, "TERMINATE_PROVISIONED_PRODUCT", launched, launched.version)
 
             def forget() -> None:
                 with self.lock:
@@ -100,7 +100,7 @@ class LaunchedOperations(SeenOperations):
         """A launched product."""
         with self.lock:
             named = {"ProvisionedProductId": request.get("Id"), "ProvisionedProductName": request.get("Name")}
-            launched = self._launched(context, named)
+            launched = self.launched(context, named)
             return {"ProvisionedProductDetail": launched.described(self._arn(context, launched))}
 
     def search_provisioned_products(self, context: RequestContext, request: dict[str, Any]) -> Body:
@@ -115,14 +115,16 @@ class LaunchedOperations(SeenOperations):
             ]
         return paged("ProvisionedProducts", found, request)
 
-    def _launched(self, context: RequestContext, request: Body) -> LaunchedProduct:
+    def launched(self, context: RequestContext, request: Body) -> LaunchedProduct:
+        """The launched product that a request names by ID or name. Raises ServiceError."""
         identity, name = request.get("ProvisionedProductId"), request.get("ProvisionedProductName")
         for each in self.held(context).launched.values():
             if each.identity == identity or each.name == name:
                 return each
         raise missing("ProvisionedProduct", identity or name or "")
 
-    def _record(self, context: RequestContext, kind: str, launched: LaunchedProduct, version: str) -> LaunchRecord:
+    def record(self, context: RequestContext, kind: str, launched: LaunchedProduct, version: str) -> LaunchRecord:
+        """A new record of a launched product."""
         now = self.aws.clock.now()
         record = LaunchRecord(kind, launched, version, now, now)
         launched.records.append(record)

@@ -33,6 +33,8 @@ class Version:
     description: str = ""
     active: bool = True
     guidance: str = DEFAULT
+    actions: list[str] = field(default_factory=list)
+    """The IDs of its service actions."""
     identity: str = field(default_factory=lambda: new_id("pa"))
 
     def summary(self) -> Body:
@@ -139,11 +141,30 @@ class TagOption:
 
 
 @dataclass
+class ServiceAction:
+    """A runbook that whoever launches may have carried out."""
+
+    name: str
+    definition: Body
+    description: str = ""
+    identity: str = field(default_factory=lambda: new_id("act"))
+
+    def summary(self) -> Body:
+        """A ServiceActionSummary."""
+        shown = {"Id": self.identity, "Name": self.name, "DefinitionType": "SSM_AUTOMATION"}
+        return {**shown, **({"Description": self.description} if self.description else {})}
+
+    def described(self) -> Body:
+        """A ServiceActionDetail."""
+        return {"ServiceActionSummary": self.summary(), "Definition": self.definition}
+
+
+@dataclass
 class LaunchRecord:
     """What was asked of a launched product, and how far it is."""
 
     kind: str
-    """PROVISION_PRODUCT, UPDATE_PROVISIONED_PRODUCT or TERMINATE_PROVISIONED_PRODUCT."""
+    """PROVISION_PRODUCT, UPDATE_PROVISIONED_PRODUCT or TERMINATE_PROVISIONED_PRODUCT; empty for a service action's."""
     launched: LaunchedProduct
     version: str
     created: datetime
@@ -163,7 +184,7 @@ class LaunchRecord:
             "CreatedTime": self.created,
             "UpdatedTime": self.updated,
             "ProvisionedProductType": "CFN_STACK",
-            "RecordType": self.kind,
+            **({"RecordType": self.kind} if self.kind else {}),
             "ProvisionedProductId": launched.identity,
             "ProductId": launched.product,
             "ProvisioningArtifactId": self.version,
@@ -222,5 +243,6 @@ class CatalogRegion:
     tag_options: dict[str, TagOption] = field(default_factory=dict)
     launched: dict[str, LaunchedProduct] = field(default_factory=dict)
     records: dict[str, LaunchRecord] = field(default_factory=dict)
+    actions: dict[str, ServiceAction] = field(default_factory=dict)
     answered: dict[str, Any] = field(default_factory=dict)
     """What was made by requests with an idempotency token, by operation and token."""

@@ -12,13 +12,13 @@ from coordination.drains import DRAIN_SECONDS, Drain, DrainOutcome, DrainState
 from coordination.instances import GroupInstance, Groups
 from coordination.launches import Launches, LaunchFailure
 from coordination.members import Member, MemberState
-from coordination.names import WORKER_ROLE
+from coordination.names import WORKER_ROLE, ReplacementState
 from coordination.observed_state import ClusterObservation, SeenMember
 from coordination.operations import Operation, OperationKind, OperationOutcome, OperationState
 from coordination.outcomes import Known, NoTable, Reading, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.release_grants import ReleaseGrant
-from coordination.replacements import Replacement, ReplacementState
+from coordination.replacements import Replacement
 from coordination.rows import Rows, understood
 from coordination.stacks import DELETING_STATES, SETTLED_STATES
 from coordination.timers import Timer

@@ -10,11 +10,11 @@ import pytest
 
 from coordination.instances import GroupInstance, Groups
 from coordination.members import Member, MemberState
-from coordination.names import replacement_item
+from coordination.names import ReplacementState, replacement_item
 from coordination.observed_state import ClusterObservation, SeenMember
 from coordination.operations import Operation, OperationKind, OperationState
 from coordination.outcomes import Conflict, Item, Known, Reading, Unknown
-from coordination.replacements import KEPT_SECONDS, Replacement, ReplacementState, replacement
+from coordination.replacements import KEPT_SECONDS, Replacement, replacement
 from functions.reconcile.actions import AcceptReplacement, Action, AnswerReplacement, ClearReplacement
 from functions.reconcile.apply import apply
 from functions.reconcile.handler import PassFailed

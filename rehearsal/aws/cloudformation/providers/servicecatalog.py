@@ -108,6 +108,11 @@ def _product(properties: Values) -> Values:
     return {**given, "ProvisioningArtifactParameters": first}
 
 
+def _action(properties: Values) -> Values:
+    """CloudFormation has the definition as a list of pairs, the API as a mapping."""
+    return {**properties, "Definition": {each["Key"]: each["Value"] for each in properties["Definition"]}}
+
+
 def _constraint(kind: str, name: str) -> Callable[[Values], Values]:
     """A constraint: CloudFormation's own property in the API's JSON."""
 
@@ -165,6 +170,20 @@ for each in (
         lambda answer: str(answer["TagOptionDetail"]["Id"]),
         _as_it_is,
         {},
+    ),
+    CatalogThing(
+        "ServiceAction",
+        "ServiceAction",
+        "AcceptLanguage Definition DefinitionType Description Name",
+        lambda answer: str(answer["ServiceActionDetail"]["ServiceActionSummary"]["Id"]),
+        _action,
+        {},
+    ),
+    CatalogAssociation(
+        "ServiceActionAssociation",
+        "AssociateServiceActionWithProvisioningArtifact",
+        "DisassociateServiceActionFromProvisioningArtifact",
+        "ProductId ProvisioningArtifactId ServiceActionId",
     ),
     CatalogAssociation(
         "PortfolioProductAssociation",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from rehearsal.aws.automation.document import DocumentError, read
 from rehearsal.aws.cloudformation.provider import Context, Made, ProviderError, register
 from rehearsal.aws.cloudformation.providers.translation import (
     already_gone,
@@ -78,7 +79,8 @@ class Parameter:
 
 
 class Document:
-    """AWS::SSM::Document of type Session, which says what a session of Session Manager is like. Ref is its name.
+    """AWS::SSM::Document of type Session, which says what a session of Session Manager is like, or of type Automation.
+    Ref is its name.
 
     With UpdateMethod Replace, the default, another content makes another document, with another name where the template
     gives none (template reference of the type). The local AWS plays that way alone.
@@ -92,12 +94,12 @@ class Document:
         """Create the document."""
         if properties.get("UpdateMethod", "Replace") != "Replace":
             raise ProviderError("property UpdateMethod must be Replace: the local AWS plays no other")
-        if properties.get("DocumentType") != "Session":
-            raise ProviderError("property DocumentType must be Session: the local AWS plays no other")
-        _check_session(properties["Content"])
+        _check(properties.get("DocumentType"), properties["Content"])
         ssm = context.client("ssm")
         name = properties.get("Name") or context.physical_name(DOCUMENT_NAME_LENGTH)
         values = {key: properties.get(key) for key in ("Content", "DocumentFormat", "DocumentType")}
+        if not isinstance(values["Content"], str):
+            values["Content"] = json.dumps(values["Content"])
         tags = tag_list(tags_of(context, properties.get("Tags")))
         ssm.create_document(**api_values(ssm, "CreateDocument", {**values, "Name": name, "Tags": tags}))
         context.initiated(name)
@@ -126,6 +128,19 @@ class Document:
         """Delete the document with all its versions."""
         with already_gone("InvalidDocument"):
             context.client("ssm").delete_document(Name=physical_id)
+
+
+def _check(kind: Any, content: Any) -> None:
+    match kind:
+        case "Session":
+            _check_session(content)
+        case "Automation":
+            try:
+                read(content)
+            except DocumentError as error:
+                raise ProviderError(f"property {error}") from None
+        case _:
+            raise ProviderError("property DocumentType must be Session or Automation: the local AWS plays no other")
 
 
 def _check_session(content: Any) -> None:

@@ -32,6 +32,11 @@ def needs(asked: Asked, state: State) -> list[Need]:
         raise NotModelled(f"ssm:{operation}")
     if operation == "StartSession":
         return _session(asked)
+    if operation == "StartAutomationExecution":
+        # On both (Systems Manager guide, "Setting up identity based policies examples"); the execution has no ID yet.
+        # The role that the document names is judged by the service, which alone knows the document.
+        places = (f"document/{given['DocumentName']}", "automation-execution/*")
+        return [Need(f"ssm:{operation}", asked.arn("ssm", place), generic.tag_values(asked)) for place in places]
     if given.get("ResourceType") == "Parameter":
         return [Need(f"ssm:{operation}", _arn(asked, given["ResourceId"]), generic.tag_values(asked))]
     if operation.endswith("Document") or given.get("ResourceType") == "Document":
