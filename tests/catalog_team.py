@@ -39,10 +39,12 @@ _END_USER = {
     "Action": [
         f"servicecatalog:{name}"
         for name in "SearchProducts DescribeProduct DescribeProvisioningParameters ProvisionProduct DescribeRecord "
-        "DescribeProvisionedProduct UpdateProvisionedProduct TerminateProvisionedProduct".split()
+        "DescribeProvisionedProduct UpdateProvisionedProduct TerminateProvisionedProduct "
+        "ListServiceActionsForProvisioningArtifact ExecuteProvisionedProductServiceAction".split()
     ],
     "Resource": "*",
 }
+_LAUNCH_ROLE = f"{STACK}-LaunchRole-"
 _EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
 Json = dict[str, Any]
@@ -111,11 +113,31 @@ class Team:
         assert found is not None
         return found
 
-    def ended(self, operation: str, **words: str) -> Json:
-        """The record of an operation once it has ended, which has to be well."""
-        found = self.followed_to_its_end(self.begin(operation, **words), operation)
+    def followed(self, record: str, what: str) -> Json:
+        """A record once it has ended, which has to be well."""
+        found = self.followed_to_its_end(record, what)
         assert found["RecordDetail"]["Status"] == "SUCCEEDED", (found, self.denied(), self.failures())
         return found
+
+    def ended(self, operation: str, **words: str) -> Json:
+        """The record of an operation once it has ended, which has to be well."""
+        return self.followed(self.begin(operation, **words), operation)
+
+    def failed(self, record: str, what: str) -> str:
+        """What the runbook found behind a record that failed."""
+        found = self.followed_to_its_end(record, what)
+        assert found["RecordDetail"]["Status"] == "FAILED", found
+        return str(found["RecordDetail"]["RecordErrors"][0]["Description"]).partition("; found: ")[2]
+
+    def output(self, name: str) -> str:
+        """An output of the catalog stack."""
+        stacks = boto3.client("cloudformation", **_keys(self.publisher)).describe_stacks(StackName=STACK)["Stacks"]
+        return next(str(each["OutputValue"]) for each in stacks[0]["Outputs"] if each["OutputKey"] == name)
+
+    def client(self, service: str) -> Any:
+        """A client by the team's own rights."""
+        make: Any = boto3.client
+        return make(service, **_keys(self.own))
 
     def failures(self) -> list[str]:
         """What CloudFormation says of resources that have failed, those of nested stacks that are gone included."""
@@ -133,16 +155,16 @@ class Team:
         return said
 
     def denied(self) -> list[Json]:
-        """What the launch role was refused."""
-        return _of_launch_role(self._told(REPORT_PATH)["denied"])
+        """What the catalog's roles were refused."""
+        return _of_roles(self._told(REPORT_PATH)["denied"])
 
     def used(self) -> set[str]:
         """The actions that were called by the launch role."""
-        return {each["action"] for each in _of_launch_role(self._told(REPORT_PATH)["used"])}
+        return {each["action"] for each in _of_roles(self._told(REPORT_PATH)["used"], _LAUNCH_ROLE)}
 
     def invoked(self) -> set[tuple[str, Handler]]:
         """The handlers of CloudFormation's that were invoked by the launch role's rights, with their types."""
-        found = _of_launch_role(self._told(INVOKED_PATH))
+        found = _of_roles(self._told(INVOKED_PATH), _LAUNCH_ROLE)
         return {(each["type_name"], Handler(each["handler"])) for each in found}
 
     def _told(self, path: str) -> Any:
@@ -158,8 +180,8 @@ def written(path: Path, values: Mapping[str, str], kept: Mapping[str, str]) -> s
     return f"file://{path}"
 
 
-def _of_launch_role(found: list[Json]) -> list[Json]:
-    return [each for each in found if f":role{launch_role.PATH}{STACK}-LaunchRole-" in each["identity"]]
+def _of_roles(found: list[Json], beginning: str = "") -> list[Json]:
+    return [each for each in found if f":role{launch_role.PATH}{beginning}" in each["identity"]]
 
 
 def _keys(environment: Mapping[str, str]) -> Json:

@@ -28,7 +28,7 @@ from coordination.names import (
 from generator.catalog import launch_role
 from generator.policies import condition, policy_dict
 
-REPLACE_SLOT = "Replace a control plane"
+REPLACE_SLOT = "replace-control-plane"
 """The action's name, by which a team finds it."""
 ANSWER_SECONDS = 300
 """How long the runbook waits for the function to take a request; then it withdraws it."""

@@ -17,10 +17,12 @@ from typing import Any
 import pytest
 import yaml
 
+from coordination.names import CatalogOutput
 from generator.catalog import launch_role
 from rehearsal.local import surroundings
 from tests import launch_rights, next_release
 from tests.catalog_team import BOUNDARY, HELD, STACK, Team, written
+from tests.integration import catalog_actions
 from tests.integration.conftest import Generated
 from tests.integration.harness import REPOSITORY, LocalAwsHarness, Processes
 
@@ -56,7 +58,7 @@ def place(processes: Processes, generated: Generated, tmp_path_factory: pytest.T
     declared = json.loads(root.read_text())["Parameters"]
     values = surroundings.prepare(admin.client, surroundings.facts(config), declared)
     team = Team.made(admin.client("iam"), admin.environment, root, TagOptionValue=COST_CENTER)
-    return Place(admin, team, {**values, **HELD})
+    return Place(admin, team, {**values, **HELD, "KeyOperatorArns": team.output(CatalogOutput.AUTOMATION_ROLE)})
 
 
 def generate(folder: Path, tags: Mapping[str, str]) -> tuple[Path, Path]:
@@ -87,6 +89,8 @@ def test_a_team_without_rights_launches_updates_and_terminates_a_cluster(place: 
     for role in roles:
         found = iam.get_role(RoleName=role["RoleName"])["Role"]
         assert found["PermissionsBoundary"]["PermissionsBoundaryArn"] == BOUNDARY
+
+    catalog_actions.replace_a_slot(place.admin, team, outputs)
 
     generate(team.root.parent, OTHER_TAGS)
     next_release.change(team.root.parent)

@@ -138,4 +138,4 @@ def deploy(local_aws: LocalAws) -> Catalog:
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
     assert outputs[CatalogOutput.TEMPLATES] == f"{BUCKET}/clusters/"
     clients = [each.client("servicecatalog") for each in (team, stranger)]
-    return Catalog(local_aws, outputs[CatalogOutput.PRODUCT], *clients, outputs)
+    return Catalog(local_aws, outputs[CatalogOutput.PRODUCT], clients[0], clients[1], outputs)

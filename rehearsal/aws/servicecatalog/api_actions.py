@@ -8,6 +8,7 @@ role is one that Service Catalog may assume, and has the rights to start automat
 from __future__ import annotations
 
 import json
+import re
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from rehearsal.aws.sessions import Session
 
 _POLL_SECONDS = 0.2
+_NAME = re.compile(r"[a-zA-Z0-9_\-.]{1,256}")
 
 
 class ActionOperations(LaunchedOperations):
@@ -33,6 +35,8 @@ class ActionOperations(LaunchedOperations):
     def create_service_action(self, context: RequestContext, request: dict[str, Any]) -> Body:
         """Make an action of a runbook."""
         _checked(request["Definition"])
+        if not _NAME.fullmatch(request["Name"]):
+            raise invalid(f"The name {request['Name']!r} has to match {_NAME.pattern}.")
 
         def make() -> ServiceAction:
             action = ServiceAction(request["Name"], request["Definition"], request.get("Description", ""))

@@ -36,7 +36,7 @@ from tests.unit.functions.harness import (
 
 NAMES = ("i-0", "i-1", "i-2")
 SERVING = tuple(instance(name, "InService", group=f"slot{name[-1]}") for name in NAMES)
-MEMBERS = {name: Known(Member(name, 1, MemberState.VOTER, f"e{name}")) for name in NAMES}
+MEMBERS = {name: Known(Member(name, 1, MemberState.VOTER, etcd_member_id=f"e{name}")) for name in NAMES}
 ASKED = Replacement("a", "1", ReplacementState.REQUESTED)
 RUNNING = replace(ASKED, state=ReplacementState.ACCEPTED, instance_id="i-1", accepted_at=NOW - 60)
 
@@ -151,7 +151,10 @@ def test_a_termination_that_was_not_taken_is_asked_for_again_and_given_up_in_tim
 
 
 NEW = (SERVING[0], SERVING[2], instance("i-9", "InService", group="slot1"))
-JOINED = {**{name: MEMBERS[name] for name in ("i-0", "i-2")}, "i-9": Known(Member("i-9", 1, MemberState.VOTER, "ei-9"))}
+JOINED = {
+    **{name: MEMBERS[name] for name in ("i-0", "i-2")},
+    "i-9": Known(Member("i-9", 1, MemberState.VOTER, etcd_member_id="ei-9")),
+}
 AFTER = seen("i-0", "i-2", "i-9")
 
 
