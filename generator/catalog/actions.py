@@ -1,7 +1,7 @@
 """Service actions of the product: what a team does with its cluster on the second day, without rights of its own.
 
 Service Catalog starts a runbook of Systems Manager by one role, and the runbook works by another, which can do nothing
-but write and read requests in the tables of launched clusters (docs/decisions/0038). Nothing here runs a command.
+but write and read requests in the tables of launched clusters (docs/decisions/0040). Nothing here runs a command.
 """
 
 from __future__ import annotations
