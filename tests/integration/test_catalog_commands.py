@@ -49,11 +49,24 @@ class Publisher:
 
     def versions(self) -> dict[str, dict[str, Any]]:
         """What Service Catalog has, by name."""
-        stack = self.harness.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
-        outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
         catalog = self.harness.client("servicecatalog")
-        found = catalog.list_provisioning_artifacts(ProductId=outputs[CatalogOutput.PRODUCT])
+        found = catalog.list_provisioning_artifacts(ProductId=self.outputs()[CatalogOutput.PRODUCT])
         return {each["Name"]: each for each in found["ProvisioningArtifactDetails"]}
+
+    def outputs(self) -> dict[str, str]:
+        """Those of the catalog stack."""
+        stack = self.harness.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+        return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+
+    def without_actions(self) -> list[str]:
+        """The versions that lack a service action of the stack."""
+        catalog, outputs = self.harness.client("servicecatalog"), self.outputs()
+        wanted, lacking = set(outputs[CatalogOutput.ACTIONS].split(",")), []
+        for name, each in self.versions().items():
+            of = {"ProductId": outputs[CatalogOutput.PRODUCT], "ProvisioningArtifactId": each["Id"]}
+            found = catalog.list_service_actions_for_provisioning_artifact(**of)["ServiceActionSummaries"]
+            lacking += [name] if {action["Id"] for action in found} != wanted else []
+        return lacking
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +100,7 @@ def test_a_version_is_published_once_and_never_with_another_content(publisher: P
     assert "is published: pa-" in said
     made = publisher.versions()
     assert list(made) == ["1.0.0", "1.1.0"]
+    assert publisher.without_actions() == []
     code, said = publisher.publish("1.1.0")
     assert (code, "was published before, with the same content" in said) == (0, True), said
 
@@ -179,17 +193,24 @@ def test_an_update_changes_nothing_of_the_product(
 
 
 def test_an_update_lets_in_another_principal_and_keeps_the_versions(publisher: Publisher) -> None:
-    before = publisher.versions()
+    before, outputs = publisher.versions(), publisher.outputs()
+    # As of a version that is older than the stack's actions.
+    publisher.harness.client("servicecatalog").disassociate_service_action_from_provisioning_artifact(
+        ProductId=outputs[CatalogOutput.PRODUCT],
+        ProvisioningArtifactId=before["1.0.0"]["Id"],
+        ServiceActionId=outputs[CatalogOutput.ACTIONS],
+    )
+    assert publisher.without_actions() == ["1.0.0"]
     another = "arn:aws:iam::123456789012:role/another"
     code, said = publisher.run("catalog", "--set", f"PrincipalArn2={another}", "--json")
     assert code == 0, said
     told = json.loads(said.splitlines()[0])
     assert told["templates"] == f"{surroundings.BUCKET}/{PREFIX}/"
-    stack = publisher.harness.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
-    (portfolio,) = [each["OutputValue"] for each in stack["Outputs"] if each["OutputKey"] == CatalogOutput.PORTFOLIO]
+    portfolio = outputs[CatalogOutput.PORTFOLIO]
     principals = publisher.harness.client("servicecatalog").list_principals_for_portfolio(PortfolioId=portfolio)
     assert {each["PrincipalARN"] for each in principals["Principals"]} == {VALUES["PrincipalArn"], another}
     assert publisher.versions() == before
+    assert publisher.without_actions() == []
 
 
 def test_cloudformation_acts_by_a_service_role_which_the_stack_keeps(publisher: Publisher) -> None:

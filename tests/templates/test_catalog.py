@@ -206,3 +206,90 @@ def test_a_copy_of_the_template_that_service_catalog_keeps_can_be_read() -> None
 def test_roles_are_passed_to_the_services_of_clusters_alone() -> None:
     assert allowed("iam:PassRole", ROLE, {"iam:PassedToService": "lambda.amazonaws.com"})
     assert not allowed("iam:PassRole", ROLE, {"iam:PassedToService": "servicecatalog.amazonaws.com"})
+
+
+# the roles of service actions
+TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/SC-123456789012-pp-a-Database-1-Table-2"
+WORKS = "arn:aws:iam::123456789012:role/holdfast-launch/automation"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
+VIA = {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com"}
+CONTEXT = "kms:EncryptionContext:aws:dynamodb:tableName"
+
+
+def role_may(name: str, action: str, resource: str, keys: Mapping[str, Any]) -> bool:
+    """Whether a role that has its policy in itself may, with these values of condition keys."""
+    (held,) = template()["Resources"][name]["Properties"]["Policies"]
+    arn = f"arn:aws:iam::123456789012:role/holdfast-launch/{name}"
+    role = RolePrincipal("123456789012", arn, f"arn:aws:sts::123456789012:assumed-role/{name}/session")
+    known = {**VALUES, "AutomationRole": WORKS, "ReplaceSlotRunbook": "runbook"}
+    own = policy.parse(filled(_with_arns(held["PolicyDocument"]), known))
+    return decide(Access(role, action, resource, Context(dict(keys))), Policies(identity=(own,))).allowed
+
+
+def _with_arns(value: Any) -> Any:
+    """The value with Ref in the place of attributes, and the own variables of Fn::Sub in its text."""
+    if isinstance(value, list):
+        return [_with_arns(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if "Fn::GetAtt" in value:
+        return {"Ref": value["Fn::GetAtt"][0]}
+    if isinstance(value.get("Fn::Sub"), list):
+        text, variables = value["Fn::Sub"]
+        for name, meant in variables.items():
+            text = text.replace(f"${{{name}}}", f"${{{meant['Ref']}}}")
+        return {"Fn::Sub": text}
+    return {key: _with_arns(each) for key, each in value.items()}
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "keys", "may"),
+    [
+        ("dynamodb:PutItem", TABLE, {"dynamodb:LeadingKeys": ("replacement#1",)}, True),
+        ("dynamodb:DeleteItem", TABLE, {"dynamodb:LeadingKeys": ("replacement#1",)}, True),
+        ("dynamodb:PutItem", TABLE, {"dynamodb:LeadingKeys": ("cluster",)}, False),
+        ("dynamodb:PutItem", TABLE, {"dynamodb:LeadingKeys": ("approval#removal",)}, False),
+        ("dynamodb:PutItem", TABLE, {}, False),
+        ("dynamodb:Scan", TABLE, {}, False),
+        ("dynamodb:PutItem", TABLE.replace("SC-", ""), {"dynamodb:LeadingKeys": ("replacement#1",)}, False),
+        ("kms:GenerateDataKey", KEY, {**VIA, CONTEXT: TABLE.rpartition("/")[2]}, True),
+        ("kms:GenerateDataKey", KEY, {**VIA, CONTEXT: "other-cluster"}, False),
+        ("kms:Decrypt", KEY, {CONTEXT: TABLE.rpartition("/")[2]}, False),
+        ("autoscaling:TerminateInstanceInAutoScalingGroup", "*", {}, False),
+    ],
+)
+def test_runbooks_reach_requests_in_tables_of_launched_clusters_alone(
+    action: str, resource: str, keys: Mapping[str, Any], may: bool
+) -> None:
+    assert role_may("AutomationRole", action, resource, keys) is may
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "keys", "may"),
+    [
+        ("ssm:StartAutomationExecution", "ssm:us-east-1:123456789012:document/runbook", {}, True),
+        ("ssm:StartAutomationExecution", "ssm:us-east-1:123456789012:document/another", {}, False),
+        ("ssm:SendCommand", "ssm:us-east-1:123456789012:document/runbook", {}, False),
+    ],
+)
+def test_service_catalog_starts_the_runbooks_of_the_stack_alone(
+    action: str, resource: str, keys: Mapping[str, Any], may: bool
+) -> None:
+    assert role_may("ActionRole", action, f"arn:aws:{resource}", keys) is may
+
+
+def test_the_runbooks_role_is_passed_to_systems_manager_alone() -> None:
+    assert role_may("ActionRole", "iam:PassRole", WORKS, {"iam:PassedToService": "ssm.amazonaws.com"})
+    assert not role_may("ActionRole", "iam:PassRole", WORKS, {"iam:PassedToService": "ec2.amazonaws.com"})
+    assert not role_may("ActionRole", "iam:PassRole", ROLE, {"iam:PassedToService": "ssm.amazonaws.com"})
+
+
+@pytest.mark.parametrize(
+    ("name", "service"), [("AutomationRole", "ssm.amazonaws.com"), ("ActionRole", "servicecatalog.amazonaws.com")]
+)
+def test_the_roles_of_actions_are_assumed_by_one_service_for_this_account(name: str, service: str) -> None:
+    role = template()["Resources"][name]["Properties"]
+    (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": [service]}
+    assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    assert role["Path"] == launch_role.PATH

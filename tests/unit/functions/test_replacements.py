@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from coordination.fields import Malformed
 from coordination.instances import GroupInstance, Groups
 from coordination.members import Member, MemberState
 from coordination.names import ReplacementState, replacement_item
@@ -247,6 +248,21 @@ def test_a_request_that_was_withdrawn_meanwhile_ends_nothing(harness: FunctionHa
     (result,) = apply(seen_by_pass, harness.ports(), SETTINGS)
     assert result.outcome == Conflict(None)
     assert not [call for call in harness.groups.calls if call[0] == "end"]
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"Slot": ""}, "item replacement#a: Slot is '', allowed: text"),
+        ({"State": "soon"}, "item replacement#a: State is 'soon', allowed: requested, accepted, replaced, refused"),
+        ({"State": "accepted"}, "item replacement#a: InstanceId is missing, allowed: text"),
+        ({"State": "refused"}, "item replacement#a: Result is missing, allowed: text"),
+    ],
+)
+def test_a_request_that_nobody_could_have_written_is_one_line(change: dict[str, str], line: str) -> None:
+    with pytest.raises(Malformed) as raised:
+        replacement({**ASKED.item(), **change})
+    assert str(raised.value) == line
 
 
 def test_a_request_is_stored_as_it_is_read() -> None:
