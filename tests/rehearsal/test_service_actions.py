@@ -15,7 +15,7 @@ from generator.catalog.actions import ANSWER_SECONDS, REPLACE_SLOT
 from rehearsal.aws.server import LocalAws
 from tests.rehearsal import catalog_stack
 from tests.rehearsal.catalog_stack import ASKED, Catalog
-from tests.rehearsal.iam_actors import allow, error, person
+from tests.rehearsal.iam_actors import act, allow, error, person
 from tests.waiting import wait_for
 
 SPEED = 200.0
@@ -168,6 +168,32 @@ def test_the_roles_of_actions_do_nothing_but_ask(launched: Launched) -> None:
     document = launched.catalog.admin.describe_service_action(Id=launched.action)["ServiceActionDetail"]["Definition"]
     assert error(own["ssm"].start_automation_execution, DocumentName=document["Name"])[0] == "AccessDeniedException"
     assert error(own["autoscaling"].describe_auto_scaling_groups)[0] in ("AccessDenied", "AccessDeniedException")
+
+
+@pytest.mark.parametrize(("role", "who"), [("LAUNCH_ROLE", "LaunchRole"), ("", "user/people")])
+def test_an_action_works_by_the_role_of_its_definition_or_by_the_users_own_rights(
+    launched: Launched, role: str, who: str
+) -> None:
+    admin = launched.catalog.admin
+    held = admin.describe_service_action(Id=launched.action)["ServiceActionDetail"]["Definition"]
+    changed = {key: value for key, value in (held | {"AssumeRole": role}).items() if value}
+    admin.update_service_action(Id=launched.action, Definition=changed)
+    said = errors(launched.catalog.ended(launched.execute()))
+    assert "not authorized to perform: ssm:StartAutomationExecution" in said
+    assert who in said
+    admin.update_service_action(Id=launched.action, Definition=held)
+
+
+def test_whoever_starts_a_runbook_has_to_be_allowed_to_pass_its_role(launched: Launched) -> None:
+    aws, definition = launched.catalog.aws, launched.catalog.admin.describe_service_action(Id=launched.action)
+    asked = {
+        "DocumentName": definition["ServiceActionDetail"]["Definition"]["Name"],
+        "Parameters": {"Table": [launched.table_name], "Slot": ["1"]},
+    }
+    starts = allow("ssm:StartAutomationExecution")
+    code, said = error(act(aws, starts).client("ssm").start_automation_execution, **asked)
+    assert (code, "iam:PassRole" in said) == ("AccessDeniedException", True)
+    assert launched.requests() == []
 
 
 def test_an_action_of_another_version_or_an_unknown_parameter_is_refused(launched: Launched) -> None:
