@@ -118,7 +118,9 @@ def _programs() -> Mapping[str, Path]:
     for program, package in CILIUM.items():
         path = shutil.which(program, path=SYSTEM_PATH)
         if path is None:
-            raise Missing(f"there is no {program}: install {package}, or let a bridge be the network of pods (NETWORK=bridge)")
+            raise Missing(
+                f"there is no {program}: install {package}, or let a bridge be the network of pods (NETWORK=bridge)"
+            )
         # Debian's clang has its version in its name.
         name = "clang" if program.startswith("clang-") else program
         found[f"/usr/bin/{name}"] = Path(os.path.realpath(path))
