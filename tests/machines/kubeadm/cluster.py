@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from imagebuilder import places
 from rehearsal.cloud import runs
 from rehearsal.machines import leftovers
 from tests.images import made_or_skip
@@ -109,7 +110,7 @@ def clustered(harness: InstanceHarness, version: str) -> Run:
     ids = [harness.launch(zone=number % 2) for number in range(4)]
     for instance_id in ids:
         harness.wait_state(instance_id, "running")
-        wait_for(partial(serves, harness, instance_id), "the container runtime")
+        prepare(harness, instance_id)
     founder, joiner, worker = (
         replace(node, name=instance_id, address=harness.described(instance_id)["PrivateIpAddress"])
         for node, instance_id in zip((CONTROL_PLANE, CONTROL_PLANE, WORKER), ids[:3], strict=True)
@@ -155,6 +156,15 @@ def by_token(bundle: str, server: str, token: BootstrapToken) -> str:
 
 def keys(pki: Pki, issuers: Sequence[OidcIssuer] = ()) -> dict[str, File]:
     return {**placing.files(pki), **api_server.files(pki.encryption, (), issuers)}
+
+
+def prepare(harness: InstanceHarness, instance_id: str) -> None:
+    """Wait until an instance can take kubeadm."""
+    wait_for(partial(serves, harness, instance_id), "the container runtime")
+    # The kubelet requires a unit of the node program's, which is not in this image: etcd's data is on the root volume.
+    nothing = File("[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n")
+    place_files(harness, instance_id, {f"/etc/systemd/system/{places.ETCD_DISK_UNIT}": nothing})
+    harness.run(instance_id, "systemctl daemon-reload")
 
 
 def serves(harness: InstanceHarness, instance: str) -> bool:

@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import pytest
 from coordination.names import Encryption
 from coordination.outcomes import Done, Unknown
 from rehearsal.machines.model import Image
-from tests.machines.kubeadm.cluster import HOST, Run, found, harness_of, place_files, serves
+from tests.machines.kubeadm.cluster import HOST, Run, found, harness_of, place_files, prepare
 from tests.programs import MINORS
 from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE
 from tests.waiting import wait_for
@@ -89,7 +88,7 @@ def founded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     with harness_of(request.param) as harness:
         instance_id = harness.launch()
         harness.wait_state(instance_id, "running")
-        wait_for(partial(serves, harness, instance_id), "the container runtime")
+        prepare(harness, instance_id)
         node = replace(
             CONTROL_PLANE, name=instance_id, address=harness.described(instance_id)["PrivateIpAddress"], taints=()
         )

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from tests.machines.kubeadm.cluster import (
     harness_of,
     join_control_plane,
     place_files,
-    serves,
+    prepare,
 )
 from tests.programs import MINORS
 from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE, WORKER
@@ -122,7 +121,7 @@ def founded(harness: InstanceHarness, version: str) -> Approving:
     ids = [harness.launch(zone=number % 2) for number in range(3)]
     for instance_id in ids:
         harness.wait_state(instance_id, "running")
-        wait_for(partial(serves, harness, instance_id), "the container runtime")
+        prepare(harness, instance_id)
     founder, joiner, worker = (
         replace(node, name=instance_id, address=harness.described(instance_id)["PrivateIpAddress"])
         for node, instance_id in zip((CONTROL_PLANE, CONTROL_PLANE, WORKER), ids, strict=True)

@@ -6,14 +6,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.machines.instances.harness import InstanceHarness
-from tests.machines.kubeadm.cluster import Run, found, harness_of, place_files, serves
+from tests.machines.kubeadm.cluster import Run, found, harness_of, place_files, prepare
 from tests.programs import MINORS
 from tests.unit.userdata.kubeadm.examples import CLUSTER, CONTROL_PLANE
 from tests.waiting import wait_for
@@ -51,7 +50,7 @@ def run() -> Iterator[Run]:
 def founded(harness: InstanceHarness, version: str) -> Run:
     instance_id = harness.launch()
     harness.wait_state(instance_id, "running")
-    wait_for(partial(serves, harness, instance_id), "the container runtime")
+    prepare(harness, instance_id)
     address = harness.described(instance_id)["PrivateIpAddress"]
     node = replace(CONTROL_PLANE, name=instance_id, address=address)
     cluster = replace(CLUSTER, version=version, endpoint=address, lifetimes=Lifetimes(leaf=FIRST_SECONDS))
