@@ -16,6 +16,7 @@ from typing import Any
 import boto3
 
 from generator.catalog import launch_role
+from generator.catalog.actions import REPLACE_SLOT
 from rehearsal.aws.cloudformation.invoked import INVOKED_PATH, Handler
 from rehearsal.aws.iam.enforcement import REPORT_PATH
 from rehearsal.cloud.operator import Operator
@@ -29,6 +30,7 @@ NAME = "our-cluster"
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 HELD = {"PermissionsBoundaryArn": BOUNDARY, "RolePath": "/holdfast/"}
 """The two values that the team is told."""
+REPLACE = "execute-provisioned-product-service-action"
 CLI_SECONDS = 300.0
 LOOK_SECONDS = 0.4
 MINUTES = 60 * 15.0
@@ -128,6 +130,14 @@ class Team:
         found = self.followed_to_its_end(record, what)
         assert found["RecordDetail"]["Status"] == "FAILED", found
         return str(found["RecordDetail"]["RecordErrors"][0]["Description"]).partition("; found: ")[2]
+
+    def replacing(self, table: str) -> Mapping[str, str]:
+        """What the page has the team look up before it replaces slot 1 of the cluster with this table; for `begin`."""
+        own, product, version = self.type("describe-provisioned-product").split()
+        listed = self.type("list-service-actions-for-provisioning-artifact", prod=product, pa=version)
+        action, name = listed.split()
+        assert name == REPLACE_SLOT
+        return {"pp": own, "act": action, "SC": table}
 
     def output(self, name: str) -> str:
         """An output of the catalog stack."""

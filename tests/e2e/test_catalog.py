@@ -1,4 +1,5 @@
-"""A team without any right of IAM's launches a cluster whose nodes boot, updates it and terminates it, by the catalog.
+"""A team without any right of IAM's launches a cluster whose nodes boot, by the catalog; a node is replaced, and the
+cluster is updated and terminated.
 
 Service Catalog has no way to stop where an update fails: CloudFormation takes it back, which the cluster survives.
 """
@@ -11,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from coordination.names import CatalogOutput
 from rehearsal.cloud.rehearse import MachineRehearsal
+from rehearsal.local import stacks
 from rehearsal.scenarios.writes import Writer, writing
 from tests import next_release
-from tests.catalog_team import HELD, NAME, Team, written
+from tests.catalog_team import HELD, NAME, REPLACE, Team, written
 from tests.e2e.harness import ClusterHarness, Seen, begun, prepared
-from tests.e2e.replacing import HEALTHY_SECONDS, SHORT, in_slot, reconcile_function
+from tests.e2e.replacing import HEALTHY_SECONDS, SHORT, in_slot, reconcile_function, replaced
 from tests.e2e.updating import at_rest, during, ended, gap_of, images, newcomer, reasons, status
 
 PAUSE = "PT4M"
@@ -66,7 +69,7 @@ def launched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
         local = rehearsal.local
         team = Team.made(local.client("iam"), local.environment, local.templates / "root.json")
         product = team.type("search-products").split("\t")[0]
-        values = {**local.values, **HELD}
+        values = {**local.values, **HELD, "KeyOperatorArns": team.output(CatalogOutput.AUTOMATION_ROLE)}
         local.mark()
         record = team.begin("provision-product", prod=product, parameters=written(folder / "first.json", values, {}))
         local.stack = stack_of(rehearsal)
@@ -107,6 +110,18 @@ def test_the_nodes_of_a_launched_cluster_become_ready(launched: Launched) -> Non
     seen = cluster.until(lambda seen: seen if ready(seen) else None, "not every node is Ready", HEALTHY_SECONDS)
     assert (len(seen.control_planes), len(seen.workers)) == (3, 1)
     assert launched.state() == ("AVAILABLE", FIRST)
+
+
+def test_a_service_action_replaces_a_control_plane(launched: Launched, writer: Writer) -> None:
+    cluster, team, local = launched.cluster, launched.team, launched.cluster.rehearsal.local
+    before = at_rest(cluster, resumed=False)
+    (leaving,) = in_slot(before, 1)
+    table = stacks.outputs(local.client("cloudformation"), local.stack)["TableName"]
+    with gap_of(writer, "a control plane replaced by a service action"):
+        record = team.begin(REPLACE, **team.replacing(table))
+        after = replaced(cluster, before, leaving)
+    team.followed(record, "the service action")
+    assert in_slot(after, 0) + in_slot(after, 2) == in_slot(before, 0) + in_slot(before, 2)
 
 
 def test_an_update_whose_second_slot_finds_no_room_goes_back(launched: Launched, writer: Writer) -> None:

@@ -17,8 +17,7 @@ from coordination.observed_state import ClusterObservation, SeenMember
 from coordination.operations import OperationOutcome, end, operation
 from coordination.outcomes import Done, Known
 from coordination.record import ClusterRecord, Phase
-from generator.catalog.actions import REPLACE_SLOT
-from tests.catalog_team import Team
+from tests.catalog_team import REPLACE, Team
 from tests.integration.harness import LocalAwsHarness, wait_for
 
 SLOT = "1"
@@ -91,17 +90,15 @@ class PlayedAgent:
 
 def replace_a_slot(admin: LocalAwsHarness, team: Team, outputs: Mapping[str, str]) -> None:
     """The page's section on the second day: another instance takes the place of a slot's, and nobody else may that."""
-    own, product, version = team.type("describe-provisioned-product").split()
-    listed = team.type("list-service-actions-for-provisioning-artifact", prod=product, pa=version)
-    action, name = listed.split()
-    assert name == REPLACE_SLOT
-    words = {"pp": own, "act": action, "SC": outputs["TableName"]}
+    words = team.replacing(outputs["TableName"])
 
     def execute() -> str:
-        return team.begin("execute-provisioned-product-service-action", **words)
+        return team.begin(REPLACE, **words)
 
     assert team.failed(execute(), "the action") == "refused: no cluster is ready"
-    stack_id = f"arn:aws:cloudformation:us-east-1:123456789012:stack/SC-123456789012-{own}/{outputs['ClusterUuid']}"
+    stack_id = (
+        f"arn:aws:cloudformation:us-east-1:123456789012:stack/SC-123456789012-{words['pp']}/{outputs['ClusterUuid']}"
+    )
     with PlayedAgent(admin, stack_id, outputs["TableName"]) as agent:
         before = agent.slots()
         wait_for(lambda: len(agent.members()) == len(before), "the agent to see every slot")
