@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from typing import Any
 
 import pytest
@@ -73,7 +74,7 @@ class Launched:
             self.team.execute_provisioned_product_service_action(
                 ProvisionedProductId=self.product,
                 ServiceActionId=self.action,
-                ExecuteToken=str(id(given)),
+                ExecuteToken=uuid.uuid4().hex,
                 Parameters={name: [value] for name, value in given.items()},
             )
         )

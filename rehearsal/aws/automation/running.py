@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -72,8 +71,8 @@ class Runner:
         self._session = session
 
     def start(self) -> None:
-        """In a thread of its own."""
-        threading.Thread(target=self._run, name=f"automation-{self._execution.identity}", daemon=True).start()
+        """Beside requests; a stop of the local AWS ends what a step waits for."""
+        self._aws.work(f"automation-{self._execution.identity}", self._run)
 
     def _run(self) -> None:
         execution = self._execution

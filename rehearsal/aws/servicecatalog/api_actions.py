@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -130,8 +130,7 @@ class ActionOperations(LaunchedOperations):
             record = self.record(context, "", launched, launched.version)
             record.status = "IN_PROGRESS"
             started = (context.region, session, action, given, record)
-            name = f"action-{record.identity}"
-            threading.Thread(target=self._carry_out, args=started, name=name, daemon=True).start()
+            self.aws.work(f"action-{record.identity}", partial(self._carry_out, *started))
             return record
 
         return {"RecordDetail": self.once(context, request["ExecuteToken"], make).described()}
