@@ -13,10 +13,10 @@ KEPT = {"ami-076f415166b04f5fe"}
 """What tests name of the images that each region has of its own."""
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def few_images() -> Iterator[None]:
     """Each new account and each reset registers some 1,300 of them, in every region that a test of the process has
-    named: a quarter of a second each time, which is more than most tests take."""
+    named: a quarter of a second each time, which is more than most tests take. Tests elsewhere build images of them."""
 
     @cache
     def kept(path: str) -> list[dict[str, Any]]:
