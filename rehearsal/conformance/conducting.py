@@ -1,0 +1,206 @@
+"""A whole run: a cluster is deployed, cases run on it in batches, and their results are kept after each."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rehearsal.binaries import images
+from rehearsal.binaries.conformance import ConformanceMaker, ConformanceTests
+from rehearsal.cloud import folders
+from rehearsal.cloud.rehearse import MachineRehearsal
+from rehearsal.conformance import page, results
+from rehearsal.conformance.left_out import LEFT_OUT
+from rehearsal.conformance.model import Case, Ended, Group, Outcome, Run
+from rehearsal.conformance.running import Tests, import_images, list_cases
+from rehearsal.conformance.selection import WrongSelection, batches, selected, to_do, too_many
+from rehearsal.local.processes import Processes, StepFailed
+from rehearsal.machines.model import PodNetwork
+
+_ROOT = Path(__file__).parents[2]
+_FEWEST_SECONDS = 240.0
+"""A batch is begun where so much time is left, or as much as the longest one took."""
+_WORKERS = "2"
+"""Some cases want two nodes that take any pod."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a run is asked for."""
+
+    groups: Sequence[Group]
+    sig: str
+    """As it was typed."""
+    pattern: str
+    part: tuple[int, int]
+    again: bool
+    """Also what has passed at this commit."""
+    minor: str | None
+    network: PodNetwork
+    until: float
+    """Of the monotonic clock: when no more cases are begun."""
+
+
+@dataclass
+class Tally:
+    """What came of a run so far."""
+
+    ends: dict[str, Ended] = field(default_factory=dict)
+    left: list[Case] = field(default_factory=list)
+    """What was to be run, and has not ended."""
+
+    def names(self, outcome: Outcome) -> list[str]:
+        """Of the cases that ended so."""
+        return sorted(name for name, each in self.ends.items() if each.outcome is outcome)
+
+
+class Conformance:
+    """One run. Raises Missing, BuildFailed and VersionsError where its tests cannot be made."""
+
+    def __init__(self, config: Path, wanted: Wanted) -> None:
+        self._config = config
+        self._wanted = wanted
+        making = images.maker()
+        release = making.versions.release(wanted.minor) if wanted.minor else making.versions.newest
+        self._minor = release.minor
+        self._kubernetes = release.version
+        self._tests: ConformanceTests = ConformanceMaker(making.builder, making.versions).tests(release)
+        self._commit = commit()
+        self._file = results.file_of(self._minor, wanted.network)
+        self._results = results.read(self._file, self._kubernetes, wanted.network)
+        self.tally = Tally()
+
+    def rehearse(self) -> int:
+        """Deploy, run, delete; 0, 1 where a case did not pass, 3 where time was over, or how the rehearsal ended.
+
+        Raises StepFailed, WrongSelection.
+        """
+        code = folders.rehearse(self._config, self._wanted.minor, self._wanted.network, self._act)
+        if code:
+            return code
+        failed = [*self.tally.names(Outcome.FAILED), *self.tally.names(Outcome.SKIPPED)]
+        for name in failed:
+            print(f"not passed: {name}: {self.tally.ends[name].message}")
+        print(f"{len(self.tally.names(Outcome.PASSED))} passed, {len(failed)} not, {len(self.tally.left)} not run")
+        if failed or self.tally.left:
+            print(f"to go on with what has not passed: {self._command()}")
+        return 1 if failed else 3 if self.tally.left else 0
+
+    def summary(self) -> dict[str, Any]:
+        """What came of it, for programs."""
+        ends = {name: {"outcome": e.outcome, "seconds": e.seconds, "message": e.message} for name, e in self._ends()}
+        return {
+            "kubernetes": self._kubernetes,
+            "network": self._wanted.network,
+            "commit": self._commit,
+            "cases": ends,
+            "not_run": [each.name for each in self.tally.left],
+            "results": str(self._file),
+        }
+
+    def _ends(self) -> Iterator[tuple[str, Ended]]:
+        yield from sorted(self.tally.ends.items())
+
+    def _act(self, folder: Path, processes: Processes) -> None:
+        cases = list_cases(self._tests, folder)
+        if wrong := too_many(cases, LEFT_OUT):
+            raise WrongSelection("; ".join(wrong))
+        chosen = {group: self._chosen(cases, group) for group in self._wanted.groups}
+        total = sum(len(each) for each in chosen.values())
+        if not total:
+            print("nothing is left to be run: every case that was asked for has passed at this commit", flush=True)
+            return
+        rehearsal = MachineRehearsal(
+            self._config,
+            folder,
+            processes,
+            minor=self._wanted.minor,
+            network=self._wanted.network,
+            parameters={"GeneralMinSize": _WORKERS},
+        )
+        rehearsal.deploy()
+        rehearsal.check_cluster()
+        nodes = [row.instance_id for row in rehearsal.rows() if row.state == "running"]
+        import_images(self._tests, rehearsal.control, nodes)
+        rehearsal.say(f"container images of the tests imported into {len(nodes)} nodes")
+        with rehearsal.kubectl() as kubectl:
+            self._run_all(Tests(self._tests, kubectl, folder), cases, chosen, rehearsal)
+        rehearsal.local.delete()
+
+    def _chosen(self, cases: Sequence[Case], group: Group) -> list[Case]:
+        wanted = self._wanted
+        found = selected(cases, group, LEFT_OUT, pattern=wanted.pattern, taken=wanted.part)
+        return found if wanted.again else to_do(found, self._results.groups.get(group), self._commit)
+
+    def _run_all(
+        self, tests: Tests, cases: Sequence[Case], chosen: Mapping[Group, Sequence[Case]], rehearsal: MachineRehearsal
+    ) -> None:
+        """Every batch of every group, until the time is over."""
+        total, longest, number = sum(len(each) for each in chosen.values()), _FEWEST_SECONDS, 0
+
+        def told(name: str, state: str) -> None:
+            seen.setdefault(name, state)
+            rehearsal.say(f"{len(seen)} of {total}  {state}: {name}")
+
+        seen: dict[str, str] = {}
+        for group, of_group in chosen.items():
+            for batch in batches(of_group):
+                seconds = self._wanted.until - time.monotonic()
+                if seconds < longest:
+                    self.tally.left += batch
+                    continue
+                number += 1
+                began = time.monotonic()
+                rehearsal.say(f"{group}: {len(batch)} cases begin")
+                ends = tests.run(batch, f"{number:02}-{group}", seconds, told)
+                took = time.monotonic() - began
+                longest = max(longest, took)
+                self._keep(cases, group, ends, took)
+                self.tally.ends |= ends
+                self.tally.left += [each for each in batch if each.name not in ends]
+
+    def _keep(self, cases: Sequence[Case], group: Group, ends: Mapping[str, Ended], seconds: float) -> None:
+        run = Run(self._commit, datetime.now(UTC).date().isoformat(), round(seconds / 60, 1), len(ends))
+        of_group = [each for each in cases if each.group is group]
+        self._results = results.merged(self._results, group, of_group, ends, run)
+        results.write(self._file, self._results)
+        page.PAGE.write_text(page.page(results.kept()), encoding="utf-8")
+
+    def _command(self) -> str:
+        wanted, typed = self._wanted, {}
+        if wanted.sig:
+            typed["SIG"] = wanted.sig
+        if wanted.pattern:
+            typed["CASES"] = wanted.pattern
+        if wanted.part != (1, 1):
+            typed["PART"] = f"{wanted.part[0]}/{wanted.part[1]}"
+        if wanted.minor:
+            typed["MINOR"] = wanted.minor
+        if wanted.network is not PodNetwork.BRIDGE:
+            typed["NETWORK"] = wanted.network
+        if str(self._config) != "examples/default.yaml":
+            typed["CONFIG"] = str(self._config)
+        return " ".join(["make conformance", *(f"{name}={shlex.quote(value)}" for name, value in typed.items())])
+
+
+def commit() -> str:
+    """The commit that is tested: the last one that changed more than results. Raises StepFailed.
+
+    With `+` behind it where the working tree differs from it.
+    """
+    but = ["--", ".", *(f":(exclude){each.relative_to(_ROOT)}" for each in (results.FOLDER, page.PAGE))]
+    last, changed = (_git(*each, *but) for each in (("log", "-1", "--format=%H"), ("status", "--porcelain")))
+    return last + ("+" if changed else "")
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=_ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise StepFailed(f"git {arguments[0]}: {done.stderr.strip()}")
+    return done.stdout.strip()
