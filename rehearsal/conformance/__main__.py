@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--cases", default="", metavar="EXPRESSION", help="only cases whose name has this in it (default: all)"
     )
-    run.add_argument("--part", default="1/1", metavar="1/3", help="a part of the cases (default: all of them)")
+    run.add_argument("--part", metavar="1/3", help="a part of the cases (default: all of them)")
     run.add_argument("--again", action="store_true", help="also cases that have passed at this commit (default: not)")
     run.add_argument(
         "--minutes", type=float, default=_MINUTES, help="when no more cases are begun (default: %(default)s)"
@@ -76,7 +76,7 @@ def _run(options: argparse.Namespace) -> int:
         groups=groups(options.sig),
         sig=options.sig,
         pattern=options.cases,
-        part=part(options.part),
+        part=(1, 1) if options.part is None else part(options.part),
         again=options.again,
         minor=options.minor,
         network=options.network,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -84,7 +87,7 @@ class Conformance:
         code = folders.rehearse(self._config, self._wanted.minor, self._wanted.network, self._act)
         if code:
             return code
-        failed = [*self.tally.names(Outcome.FAILED), *self.tally.names(Outcome.SKIPPED)]
+        failed = self._not_passed()
         for name in failed:
             print(f"not passed: {name}: {self.tally.ends[name].message}")
         print(f"{len(self.tally.names(Outcome.PASSED))} passed, {len(failed)} not, {len(self.tally.left)} not run")
@@ -106,6 +109,9 @@ class Conformance:
 
     def _ends(self) -> Iterator[tuple[str, Ended]]:
         yield from sorted(self.tally.ends.items())
+
+    def _not_passed(self) -> list[str]:
+        return [*self.tally.names(Outcome.FAILED), *self.tally.names(Outcome.SKIPPED)]
 
     def _act(self, folder: Path, processes: Processes) -> None:
         cases = list_cases(self._tests, folder)
@@ -129,8 +135,14 @@ class Conformance:
         nodes = [row.instance_id for row in rehearsal.rows() if row.state == "running"]
         import_images(self._tests, rehearsal.control, nodes)
         rehearsal.say(f"container images of the tests imported into {len(nodes)} nodes")
+        # The rehearsal's folder goes when all else went well, also where cases failed.
+        logs = Path(tempfile.mkdtemp(prefix="conformance-", dir=folders.WORK)).resolve()
         with rehearsal.kubectl() as kubectl:
-            self._run_all(Tests(self._tests, kubectl, folder), cases, chosen, rehearsal)
+            self._run_all(Tests(self._tests, kubectl, logs), cases, chosen, rehearsal)
+        if not (self.tally.left or self._not_passed()):
+            shutil.rmtree(logs)
+        else:
+            rehearsal.say(f"logs and reports: {os.path.relpath(logs)}")
         rehearsal.local.delete()
 
     def _chosen(self, cases: Sequence[Case], group: Group) -> list[Case]:
