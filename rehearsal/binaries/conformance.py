@@ -76,8 +76,13 @@ def _links(parts: Parts) -> dict[str, str]:
 
 def _agnhost(name: str, parts: Parts) -> ContainerImage:
     """As its Dockerfile has it, but for iperf and the registry of images, which no conformance test asks for."""
+    return _of_agnhosts_files(name, parts, ("/agnhost",), ("pause",))
+
+
+def _of_agnhosts_files(name: str, parts: Parts, entrypoint: Sequence[str], arguments: Sequence[str]) -> ContainerImage:
+    """All of them share one layer."""
     links = {**_links(parts), "/agnhost-2": "agnhost"}
-    return ContainerImage(name, parts.agnhost, ("/agnhost",), ("pause",), links=links, folders=("uploads",))
+    return ContainerImage(name, parts.agnhost, entrypoint, arguments, links=links, folders=("uploads",))
 
 
 def _busybox(name: str, parts: Parts) -> ContainerImage:
@@ -90,13 +95,12 @@ def _nonroot(name: str, parts: Parts) -> ContainerImage:
 
 def _nginx(name: str, parts: Parts) -> ContainerImage:
     """Agnhost's web server: to conformance tests nginx is an image that runs on, and another one than agnhost's."""
-    other = _agnhost(name, parts)
-    return ContainerImage(name, other.files, other.entrypoint, ("test-webserver",), links=other.links)
+    return _of_agnhosts_files(name, parts, ("/agnhost",), ("test-webserver",))
 
 
 def _dns_testing(name: str, parts: Parts) -> ContainerImage:
     """dig and a shell, with the C library of GNU: so are agnhost's here, whose published ones have musl."""
-    return ContainerImage(name, parts.agnhost, (), ("sh",), links=_links(parts))
+    return _of_agnhosts_files(name, parts, (), ("sh",))
 
 
 def _no_new_privileges(name: str, parts: Parts) -> ContainerImage:

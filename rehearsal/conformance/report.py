@@ -9,8 +9,8 @@ from typing import Any
 
 from rehearsal.conformance.model import Case, Ended, Group, Outcome
 
-CONFORMANCE = "[Conformance]"
-"""What a case's name has in it that every conformant cluster passes."""
+CONFORMANCE, SERIAL = "Conformance", "Serial"
+"""Labels of cases that every conformant cluster passes, and of those that run alone."""
 _GROUP = re.compile(r"\[sig-([a-z-]+)\] ")
 _OUTCOMES = {
     "passed": Outcome.PASSED,
@@ -30,10 +30,10 @@ def cases(text: str) -> list[Case]:
     known = {each.value for each in Group}
     found = []
     for spec in _specs(text):
-        name = _name(spec)
+        name, labels = _name(spec), _labels(spec)
         group = _GROUP.match(name)
-        if group is not None and group[1] in known and CONFORMANCE in name:
-            found.append(Case(name, Group(group[1]), bool(spec.get("IsSerial"))))
+        if group is not None and group[1] in known and CONFORMANCE in labels:
+            found.append(Case(name, Group(group[1]), SERIAL in labels))
     return found
 
 
@@ -60,6 +60,11 @@ def _specs(text: str) -> Iterator[Mapping[str, Any]]:
 
 def _name(spec: Mapping[str, Any]) -> str:
     return " ".join([*(spec["ContainerHierarchyTexts"] or ()), spec["LeafNodeText"]])
+
+
+def _labels(spec: Mapping[str, Any]) -> set[str]:
+    around: list[list[str]] = spec.get("ContainerHierarchyLabels") or []
+    return {label for labels in [*around, spec.get("LeafNodeLabels") or []] for label in labels}
 
 
 def _message(spec: Mapping[str, Any]) -> str:
