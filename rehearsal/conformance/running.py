@@ -81,7 +81,7 @@ class Tests:
             self._follow(command, folder, seconds)
         try:
             return report.ended((folder / "report.json").read_text(encoding="utf-8"))
-        except (OSError, report.NoReport) as error:
+        except (OSError, report.NoReport, report.NotBegun) as error:
             raise StepFailed(f"{name}: {error}; {_last_lines(folder / 'log')}") from error
 
     def _ginkgo(self, cases: Sequence[Case], folder: Path, seconds: float) -> list[str]:
