@@ -54,7 +54,7 @@ class ConformanceTests:
     """What is needed to run them."""
 
     programs: Path
-    """A folder with `ginkgo` and `e2e.test`."""
+    """A folder with `e2e.test`."""
     images: Path
     """An archive of container images, for containerd."""
 

@@ -90,7 +90,7 @@ def cilium(versions: Versions) -> Unit:
 
 
 def conformance(release: Release) -> Unit:
-    """Kubernetes' own end-to-end tests of a release, what runs them, and the programs of container images of theirs.
+    """Kubernetes' own end-to-end tests of a release, and the programs of container images of theirs.
 
     Their commands are in the module of Kubernetes, and the sample API server in the one that is published with it.
     """
@@ -101,7 +101,6 @@ def conformance(release: Release) -> Unit:
         folder=_module(name),
         requires={_KUBERNETES: release.version, _SAMPLE_API_SERVER: "v0" + release.version.removeprefix("v1")},
         commands={
-            "ginkgo": "github.com/onsi/ginkgo/v2/ginkgo",
             "agnhost": f"{images}/agnhost",
             "nnp": f"{images}/nonewprivs",
             "sample-apiserver": _SAMPLE_API_SERVER,

@@ -1,4 +1,4 @@
-"""A whole run: a cluster is deployed, cases run on it in batches, and their results are kept after each."""
+"""A whole run: a cluster is deployed, cases run on it, several at a time, and the end of each is kept at once."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +25,15 @@ from rehearsal.conformance import page, results
 from rehearsal.conformance.left_out import LEFT_OUT
 from rehearsal.conformance.model import Case, Ended, Group, Outcome, Run
 from rehearsal.conformance.running import Tests, import_images, list_cases
-from rehearsal.conformance.selection import WrongSelection, batches, selected, to_do, too_many
+from rehearsal.conformance.selection import WrongSelection, selected, to_do, too_many
 from rehearsal.local.processes import Processes, StepFailed
 from rehearsal.machines.model import PodNetwork
 
 _ROOT = Path(__file__).parents[2]
-_FEWEST_SECONDS = 240.0
-"""A batch is begun where so much time is left, or as much as the longest one took."""
+_AT_A_TIME = 4
+"""How many cases run beside each other: most wait for pods most of the time."""
+_LATEST_SECONDS = 600.0
+"""How long a case that has begun may take when no more are begun; the longest take five minutes."""
 _WORKERS = "2"
 """Some cases want two nodes that take any pod."""
 
@@ -78,6 +83,8 @@ class Conformance:
         self._file = results.file_of(self._minor, wanted.network)
         self._results = results.read(self._file, self._kubernetes, wanted.network)
         self.tally = Tally()
+        self._lock = threading.Lock()
+        self._total = 0
 
     def rehearse(self) -> int:
         """Deploy, run, delete; 0, 1 where a case did not pass, 3 where time was over, or how the rehearsal ended.
@@ -153,33 +160,42 @@ class Conformance:
     def _run_all(
         self, tests: Tests, cases: Sequence[Case], chosen: Mapping[Group, Sequence[Case]], rehearsal: MachineRehearsal
     ) -> None:
-        """Every batch of every group, until the time is over."""
-        total, longest, number = sum(len(each) for each in chosen.values()), _FEWEST_SECONDS, 0
-
-        def told(name: str, state: str) -> None:
-            seen.setdefault(name, state)
-            rehearsal.say(f"{len(seen)} of {total}  {state}: {name}")
-
-        seen: dict[str, str] = {}
+        """Every case of every group, until the time is over; those that run alone at the end of their group."""
+        self._total = sum(len(each) for each in chosen.values())
+        numbers = count(1)
         for group, of_group in chosen.items():
-            for batch in batches(of_group):
-                seconds = self._wanted.until - time.monotonic()
-                if seconds < longest:
-                    self.tally.left += batch
-                    continue
-                number += 1
-                began = time.monotonic()
-                rehearsal.say(f"{group}: {len(batch)} cases begin")
-                ends = tests.run(batch, f"{number:02}-{group}", seconds, told)
-                took = time.monotonic() - began
-                longest = max(longest, took)
-                self._keep(cases, group, ends, took)
-                self.tally.ends |= ends
-                self.tally.left += [each for each in batch if each.name not in ends]
+            began, before = time.monotonic(), len(self.tally.ends)
 
-    def _keep(self, cases: Sequence[Case], group: Group, ends: Mapping[str, Ended], seconds: float) -> None:
-        run = Run(self._commit, datetime.now(UTC).date().isoformat(), round(seconds / 60, 1), len(ends))
+            def one(case: Case) -> None:
+                seconds = self._wanted.until - time.monotonic()
+                end = tests.run(case, next(numbers), seconds + _LATEST_SECONDS) if seconds > 0 else None
+                self._ended(case, end, rehearsal)
+
+            try:
+                for at_a_time, serial in ((_AT_A_TIME, False), (1, True)):
+                    with ThreadPoolExecutor(at_a_time) as pool, tests.stopped_on_error():
+                        # Whatever fails in a thread is raised here.
+                        list(pool.map(one, [each for each in of_group if each.serial is serial]))
+            finally:
+                minutes = round((time.monotonic() - began) / 60, 1)
+                self._keep(cases, group, [*self.tally.ends][before:], minutes)
+
+    def _ended(self, case: Case, end: Ended | None, rehearsal: MachineRehearsal) -> None:
+        with self._lock:
+            if end is None:
+                self.tally.left.append(case)
+                return
+            self.tally.ends[case.name] = end
+            seen = f"{len(self.tally.ends)} of {self._total}"
+            why = f" ({end.message})" if end.message else ""
+            rehearsal.say(f"{seen}  {end.outcome} in {end.seconds:.0f} s: {case.name}{why}")
+
+    def _keep(self, cases: Sequence[Case], group: Group, ran: Sequence[str], minutes: float) -> None:
+        if not ran:
+            return
+        run = Run(self._commit, datetime.now(UTC).date().isoformat(), minutes, len(ran))
         of_group = [each for each in cases if each.group is group]
+        ends = {name: self.tally.ends[name] for name in ran}
         self._results = results.merged(self._results, group, of_group, ends, run)
         results.write(self._file, self._results)
         page.PAGE.write_text(page.page(results.kept()), encoding="utf-8")

@@ -1,37 +1,28 @@
-"""One start of the tests on a cluster: ginkgo runs some cases in several processes, from a client in the VPC."""
+"""Runs cases on a cluster, each by a process of its own, from a client in the VPC: how it ended is known at once."""
 
 from __future__ import annotations
 
-import json
 import os
+import shutil
 import signal
 import subprocess
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rehearsal.binaries.conformance import ConformanceTests
 from rehearsal.cloud.control import Control
 from rehearsal.cloud.rehearse import Kubectl
 from rehearsal.conformance import report
-from rehearsal.conformance.model import Case, Ended
+from rehearsal.conformance.model import Case, Ended, Outcome
 from rehearsal.conformance.selection import focus
 from rehearsal.local.processes import StepFailed
-from rehearsal.machines.network import namespaces
 
-PROCESSES = 4
-"""How many cases run at the same time: most wait for pods most of the time."""
-_STOP_SECONDS = 120.0
-"""How long cases that are interrupted may take to remove what they made."""
-_GRACE_SECONDS = 240.0
+_GRACE_SECONDS = 60
+"""How long a case that is interrupted may take to remove what it made."""
 _IMPORT_SECONDS = 300.0
-_STATES = {"PASSED": "passed", "FAILED": "failed"}
-"""How messages of the tests' progress begin (test/e2e/reporters/progress.go). What counts is the report at the end."""
-
-Progress = Callable[[str, str], None]
-"""Is told a case's name, and passed or failed."""
+_REPORT, _LOG = "report.json", "log"
 
 
 def list_cases(tests: ConformanceTests, folder: Path) -> list[Case]:
@@ -56,72 +47,77 @@ def import_images(tests: ConformanceTests, control: Control, instances: Sequence
             raise StepFailed(f"{instance}: ctr images import: {done.stderr.decode(errors='replace').strip()[-500:]}")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Tests:
     """The tests of a release, and the cluster that they run on."""
 
     tests: ConformanceTests
     kubectl: Kubectl
     folder: Path
-    """Where logs and reports are."""
-    processes: int = PROCESSES
+    """Where logs are, of cases that did not pass."""
+    _running: set[subprocess.Popen[bytes]] = field(default_factory=set)
+    _stopping: bool = False
 
-    def run(self, cases: Sequence[Case], name: str, seconds: float, told: Progress) -> Mapping[str, Ended]:
-        """Run cases, and say how each ended; those that had no time have not. Raises StepFailed without a report.
+    @contextmanager
+    def stopped_on_error(self) -> Iterator[None]:
+        """Where the block fails, or Ctrl-C ends it, cases that run are interrupted, and no more begin."""
+        try:
+            yield
+        except BaseException:
+            self._stopping = True
+            for process in [*self._running]:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGINT)
+            raise
 
-        `name` is that of the files; after so many seconds what still runs is interrupted.
+    def run(self, case: Case, number: int, seconds: float) -> Ended | None:
+        """Run a case, and say how it ended; None where it had not in so many seconds. `number` is that of its log.
+
+        Whatever keeps it from beginning is a failure of the case.
         """
-        folder = self.folder / name
+        if self._stopping:
+            return None
+        folder = self.folder / f"{number:03}"
         folder.mkdir()
-        # Beside the tests ginkgo leaves its workings.
-        program = folder / "e2e.test"
-        program.symlink_to(self.tests.programs / "e2e.test")
-        with _Listener(self.kubectl.outside.namespace, told) as url:
-            command = [*self._ginkgo(cases, folder, seconds), str(program), "--", *self._options(folder, url)]
-            self._follow(command, folder, seconds)
+        with (folder / _LOG).open("wb") as log:
+            process = self.kubectl.outside.start(self._command(case, folder, seconds), log, log)
+        self._running.add(process)
         try:
-            return report.ended((folder / "report.json").read_text(encoding="utf-8"))
-        except (OSError, report.NoReport, report.NotBegun) as error:
-            raise StepFailed(f"{name}: {error}; {_last_lines(folder / 'log')}") from error
-
-    def _ginkgo(self, cases: Sequence[Case], folder: Path, seconds: float) -> list[str]:
-        alone = all(each.serial for each in cases)
-        return [
-            str(self.tests.programs / "ginkgo"),
-            f"--procs={1 if alone else min(self.processes, len(cases))}",
-            f"--timeout={int(seconds)}s",
-            f"--grace-period={int(_STOP_SECONDS)}s",
-            "--json-report=report.json",
-            f"--output-dir={folder}",
-            "--keep-going",
-            "--no-color",
-            *(word for each in cases for word in ("--focus", focus(each))),
-        ]
-
-    def _options(self, folder: Path, url: str) -> list[str]:
-        return [
-            "--provider=skeleton",
-            f"--kubeconfig={self.kubectl.kubeconfig}",
-            f"--kubectl-path={self.kubectl.program}",
-            f"--report-dir={folder}",
-            f"--progress-report-url={url}",
-            "--disable-log-dump",
-        ]
-
-    def _follow(self, command: Sequence[str], folder: Path, seconds: float) -> None:
-        with (folder / "log").open("wb") as log:
-            process = self.kubectl.outside.start(command, log, log)
-        try:
-            process.wait(seconds + _GRACE_SECONDS)
+            process.wait(seconds + 2 * _GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             pass
         finally:
             _end(process)
+            self._running.discard(process)
+        try:
+            found = report.ended((folder / _REPORT).read_text(encoding="utf-8")).get(case.name)
+        except (OSError, report.NoReport, report.NotBegun) as error:
+            found = Ended(Outcome.FAILED, 0.0, str(error).splitlines()[0])
+        # It lists each case that there is; the log tells of this one.
+        (folder / _REPORT).unlink(missing_ok=True)
+        if found is not None and found.outcome is Outcome.PASSED:
+            shutil.rmtree(folder)
+        return found
+
+    def _command(self, case: Case, folder: Path, seconds: float) -> list[str]:
+        return [
+            str(self.tests.programs / "e2e.test"),
+            f"--ginkgo.focus={focus(case)}",
+            f"--ginkgo.timeout={int(seconds)}s",
+            f"--ginkgo.grace-period={_GRACE_SECONDS}s",
+            f"--ginkgo.json-report={folder / _REPORT}",
+            "--ginkgo.no-color",
+            "--ginkgo.v",
+            "--provider=skeleton",
+            f"--kubeconfig={self.kubectl.kubeconfig}",
+            f"--kubectl-path={self.kubectl.program}",
+            "--disable-log-dump",
+        ]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Interrupt the tests where they still run, so that they remove what they made, and end them."""
-    for number, seconds in ((signal.SIGINT, _STOP_SECONDS), (signal.SIGKILL, 10.0)):
+    """Interrupt a case that still runs, so that it removes what it made, and end it."""
+    for number, seconds in ((signal.SIGINT, _GRACE_SECONDS), (signal.SIGKILL, 10.0)):
         if process.poll() is not None:
             return
         os.killpg(process.pid, number)
@@ -129,52 +125,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
             continue
-
-
-def _last_lines(log: Path) -> str:
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    return "; ".join(lines[-3:])[-500:]
-
-
-class _Listener:
-    """Hears in the client's network namespace which case has ended, as the tests tell it."""
-
-    def __init__(self, namespace: str, told: Progress) -> None:
-        self._namespace = namespace
-        self._told = told
-        self._lock = threading.Lock()
-
-    def __enter__(self) -> str:
-        namespaces.ip(["link set lo up"], self._namespace)
-        bound = namespaces.listen(self._namespace, "127.0.0.1", 0)
-        listener = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                raw = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                self.send_response(200)
-                self.end_headers()
-                listener.hear(raw)
-
-            def log_message(self, format: str, *arguments: object) -> None:
-                """Nothing."""
-
-        self._server = ThreadingHTTPServer(bound.getsockname(), Handler, bind_and_activate=False)
-        self._server.socket.close()
-        self._server.socket = bound
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{bound.getsockname()[1]}/"
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def hear(self, raw: bytes) -> None:
-        """Pass on what says that a case has ended."""
-        try:
-            state, _, name = str(json.loads(raw)["msg"]).partition(" ")
-        except (ValueError, KeyError, TypeError):
-            return
-        if state in _STATES:
-            with self._lock:
-                self._told(name, _STATES[state])

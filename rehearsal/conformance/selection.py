@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable
 
 from rehearsal.conformance.model import Case, Group, GroupResults, LeftOut, Outcome
 
-BATCH = 30
-"""How many cases one start of the tests runs: between two starts a run can end."""
 _LARGEST_SHARE = 10
 """At most a tenth of a group is left out."""
 
@@ -59,14 +57,6 @@ def to_do(cases: Iterable[Case], known: GroupResults | None, commit: str) -> lis
         each for each in cases if each.name not in results or results[each.name].ended.outcome is not Outcome.PASSED
     ]
     return sorted(open_cases, key=lambda each: (each.serial, each.name in results))
-
-
-def batches(cases: Sequence[Case], size: int = BATCH) -> Iterator[list[Case]]:
-    """Cases in lists of no more than `size`; those that run alone are not among others."""
-    for serial in (False, True):
-        of_kind = [each for each in cases if each.serial is serial]
-        for start in range(0, len(of_kind), size):
-            yield of_kind[start : start + size]
 
 
 def focus(case: Case) -> str:

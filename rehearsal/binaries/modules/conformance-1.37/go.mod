@@ -2,8 +2,6 @@ module holdfast.rehearsal/conformance-1.37
 
 go 1.26.0
 
-tool github.com/onsi/ginkgo/v2/ginkgo
-
 tool k8s.io/kubernetes/test/images/agnhost
 
 tool k8s.io/kubernetes/test/images/nonewprivs

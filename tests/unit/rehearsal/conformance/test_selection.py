@@ -9,7 +9,6 @@ import pytest
 from rehearsal.conformance.model import Case, Ended, Group, GroupResults, LeftOut, Outcome, Reason, Result
 from rehearsal.conformance.selection import (
     WrongSelection,
-    batches,
     focus,
     groups,
     part,
@@ -67,12 +66,6 @@ def test_what_has_passed_at_this_commit_is_not_run_again_and_what_never_ran_come
     known = GroupResults(tuple(each.name for each in CASES), ends)
     assert to_do(CASES[1:6], known, "new") == [CASES[4], CASES[5], CASES[1], CASES[3]]
     assert to_do(CASES, None, "new") == sorted(CASES, key=lambda each: each.serial)
-
-
-def test_batches_are_of_one_kind_and_no_larger_than_asked() -> None:
-    found = [*batches(CASES, 4)]
-    assert [len(each) for each in found] == [4, 2, 4]
-    assert [{case.serial for case in each} for each in found] == [{False}, {False}, {True}]
 
 
 def test_a_focus_is_on_one_case_alone() -> None:
