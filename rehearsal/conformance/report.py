@@ -78,6 +78,8 @@ def _suites(text: str) -> list[Mapping[str, Any]]:
     """The suites of a report, each with all of what is read of it."""
     try:
         suites: list[Mapping[str, Any]] = json.loads(text)
+        if not isinstance(suites, list):
+            raise TypeError("it is no list")
         for each in (node for suite in suites for node in suite["SpecReports"]):
             if missing := _READ - each.keys():
                 raise KeyError(*missing)
