@@ -28,7 +28,7 @@ from rehearsal.prerequisites import CONFORMANCE, SYSTEM_PATH
 _KUBERNETES = "k8s.io/kubernetes"
 _PRIVATE = "gcr.io/k8s-authenticated-test/"
 """Images that nobody may pull without credentials: no conformance test asks for one."""
-_BUSYBOX = "/bin/busybox"
+_BUSYBOX, _BASH = "/bin/busybox", "/bin/bash"
 _APPLETS = "busybox"
 _GIB = 0.7
 _ROOT = "root:x:0:0:root:/root:/bin/sh"
@@ -85,12 +85,15 @@ def _of_agnhosts_files(name: str, parts: Parts, entrypoint: Sequence[str], argum
     return ContainerImage(name, parts.agnhost, entrypoint, arguments, links=links, folders=("uploads",))
 
 
-def _busybox(name: str, parts: Parts) -> ContainerImage:
-    return ContainerImage(name, parts.busybox, (), ("sh",), links=_links(parts), folders=("root", "home"))
+def _busybox(name: str, parts: Parts, user: str = "") -> ContainerImage:
+    """With Bash for a shell: that of Debian's BusyBox, 1.35, does not hand on variables such as `data-1`, which is no
+    name of a shell's, and cases look for them."""
+    links = {**_links(parts), "/bin/sh": _BASH}
+    return ContainerImage(name, parts.busybox, (), ("sh",), user=user, links=links, folders=("root", "home"))
 
 
 def _nonroot(name: str, parts: Parts) -> ContainerImage:
-    return ContainerImage(name, parts.busybox, (), ("sh",), user="1234", links=_links(parts))
+    return _busybox(name, parts, "1234")
 
 
 def _nginx(name: str, parts: Parts) -> ContainerImage:
@@ -205,7 +208,8 @@ def _parts(place: Path, module: Path, built: Path, coredns: Path) -> Parts:
     }
     done = subprocess.run([str(busybox), "--list"], capture_output=True, text=True, check=True)
     applets = [each for each in done.stdout.split() if each != _APPLETS]
-    return Parts({_BUSYBOX: busybox, **dict(_etc(place, "busybox"))}, agnhost, built, applets)
+    bash = {_BASH: programs[_BASH], **borrowed.libraries(programs[_BASH])}
+    return Parts({_BUSYBOX: busybox, **bash, **dict(_etc(place, "busybox"))}, agnhost, built, applets)
 
 
 def _etc(place: Path, image: str) -> Iterator[tuple[str, Path]]:

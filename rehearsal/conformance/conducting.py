@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,9 +23,9 @@ from rehearsal.cloud import folders
 from rehearsal.cloud.rehearse import MachineRehearsal
 from rehearsal.conformance import page, results
 from rehearsal.conformance.left_out import LEFT_OUT
-from rehearsal.conformance.model import Case, Ended, Group, Outcome, Run
+from rehearsal.conformance.model import Case, Ended, Group, Outcome, Results, Run
 from rehearsal.conformance.running import Tests, import_images, list_cases
-from rehearsal.conformance.selection import WrongSelection, selected, to_do, too_many
+from rehearsal.conformance.selection import WrongSelection, in_order, selected, too_many
 from rehearsal.local.processes import Processes, StepFailed
 from rehearsal.machines.model import PodNetwork
 
@@ -124,9 +124,8 @@ class Conformance:
         cases = list_cases(self._tests, folder)
         if wrong := too_many(cases, LEFT_OUT):
             raise WrongSelection("; ".join(wrong))
-        chosen = {group: self._chosen(cases, group) for group in self._wanted.groups}
-        total = sum(len(each) for each in chosen.values())
-        if not total:
+        chosen = self._chosen(cases)
+        if not chosen:
             print("nothing is left to be run: every case that was asked for has passed at this commit", flush=True)
             return
         rehearsal = MachineRehearsal(
@@ -152,52 +151,49 @@ class Conformance:
             rehearsal.say(f"logs and reports: {os.path.relpath(logs)}")
         rehearsal.local.delete()
 
-    def _chosen(self, cases: Sequence[Case], group: Group) -> list[Case]:
+    def _chosen(self, cases: Sequence[Case]) -> list[Case]:
         wanted = self._wanted
-        found = selected(cases, group, LEFT_OUT, pattern=wanted.pattern, taken=wanted.part)
-        return found if wanted.again else to_do(found, self._results.groups.get(group), self._commit)
+        found = selected(cases, wanted.groups, LEFT_OUT, pattern=wanted.pattern, taken=wanted.part)
+        return in_order(found, self._results, self._commit, again=wanted.again)
 
     def _run_all(
-        self, tests: Tests, cases: Sequence[Case], chosen: Mapping[Group, Sequence[Case]], rehearsal: MachineRehearsal
+        self, tests: Tests, cases: Sequence[Case], chosen: Sequence[Case], rehearsal: MachineRehearsal
     ) -> None:
-        """Every case of every group, until the time is over; those that run alone at the end of their group."""
-        self._total = sum(len(each) for each in chosen.values())
+        """Every case, until the time is over; those that run alone at the end."""
+        self._total = len(chosen)
         numbers = count(1)
-        for group, of_group in chosen.items():
-            began, before = time.monotonic(), len(self.tally.ends)
+        began = time.monotonic()
 
-            def one(case: Case) -> None:
-                seconds = self._wanted.until - time.monotonic()
-                end = tests.run(case, next(numbers), seconds + _LATEST_SECONDS) if seconds > 0 else None
-                self._ended(case, end, rehearsal)
+        def one(case: Case) -> None:
+            seconds = self._wanted.until - time.monotonic()
+            end = tests.run(case, next(numbers), seconds + _LATEST_SECONDS) if seconds > 0 else None
+            with self._lock:
+                self._ended(case, end, cases, rehearsal)
 
-            try:
-                for at_a_time, serial in ((_AT_A_TIME, False), (1, True)):
-                    with ThreadPoolExecutor(at_a_time) as pool, tests.stopped_on_error():
-                        # Whatever fails in a thread is raised here.
-                        list(pool.map(one, [each for each in of_group if each.serial is serial]))
-            finally:
-                minutes = round((time.monotonic() - began) / 60, 1)
-                self._keep(cases, group, [*self.tally.ends][before:], minutes)
+        try:
+            for at_a_time, serial in ((_AT_A_TIME, False), (1, True)):
+                with ThreadPoolExecutor(at_a_time) as pool, tests.stopped_on_error():
+                    # Whatever fails in a thread is raised here.
+                    list(pool.map(one, [each for each in chosen if each.serial is serial]))
+        finally:
+            minutes = round((time.monotonic() - began) / 60, 1)
+            run = Run(self._commit, datetime.now(UTC).date().isoformat(), minutes, len(self.tally.ends))
+            self._keep(results.with_run(self._results, run))
 
-    def _ended(self, case: Case, end: Ended | None, rehearsal: MachineRehearsal) -> None:
-        with self._lock:
-            if end is None:
-                self.tally.left.append(case)
-                return
-            self.tally.ends[case.name] = end
-            seen = f"{len(self.tally.ends)} of {self._total}"
-            why = f" ({end.message})" if end.message else ""
-            rehearsal.say(f"{seen}  {end.outcome} in {end.seconds:.0f} s: {case.name}{why}")
-
-    def _keep(self, cases: Sequence[Case], group: Group, ran: Sequence[str], minutes: float) -> None:
-        if not ran:
+    def _ended(self, case: Case, end: Ended | None, cases: Sequence[Case], rehearsal: MachineRehearsal) -> None:
+        if end is None:
+            self.tally.left.append(case)
             return
-        run = Run(self._commit, datetime.now(UTC).date().isoformat(), minutes, len(ran))
-        of_group = [each for each in cases if each.group is group]
-        ends = {name: self.tally.ends[name] for name in ran}
-        self._results = results.merged(self._results, group, of_group, ends, run)
-        results.write(self._file, self._results)
+        self.tally.ends[case.name] = end
+        self._keep(results.merged(self._results, cases, {case.name: end}, self._commit))
+        why = f" ({end.message})" if end.message else ""
+        rehearsal.say(
+            f"{len(self.tally.ends)} of {self._total}  {end.outcome} in {end.seconds:.0f} s: {case.name}{why}"
+        )
+
+    def _keep(self, found: Results) -> None:
+        self._results = found
+        results.write(self._file, found)
         page.PAGE.write_text(page.page(results.kept()), encoding="utf-8")
 
     def _command(self) -> str:

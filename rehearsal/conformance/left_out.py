@@ -9,6 +9,13 @@ from rehearsal.conformance.model import LeftOut, Reason
 
 LEFT_OUT = (
     LeftOut(
+        "[sig-auth] Projected PodCertificate [FeatureGate:PodCertificateRequest] [FeatureGate:ClusterTrustBundle] "
+        "[FeatureGate:ClusterTrustBundleProjection] should allow server and client pods to establish an mTLS "
+        "connection [MinimumKubeletVersion:1.37] [Conformance]",
+        Reason.FOREIGN_IMAGE,
+        "Its pods pull agnhost from registry.k8s.io whatever is there (`imagePullPolicy: Always`).",
+    ),
+    LeftOut(
         "[sig-node] ImageVolume should succeed with pod and pull policy of Always [LinuxOnly] "
         "[MinimumKubeletVersion:1.35] [Conformance]",
         Reason.FOREIGN_IMAGE,

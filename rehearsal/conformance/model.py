@@ -30,7 +30,7 @@ class Reason(StrEnum):
     """Why a rehearsed cluster cannot have a case."""
 
     FOREIGN_IMAGE = "foreign image"
-    """It looks into a published image, and nothing is pulled from the internet."""
+    """It pulls a published image, also where that is on the node, and nothing is pulled from the internet here."""
     KERNEL = "kernel"
     """It needs what this computer's kernel, which all machines share, does not let them have."""
     CLOCK = "clock"
@@ -79,13 +79,15 @@ class Result:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of cases of a group."""
+    """One run of cases on one cluster."""
 
     commit: str
     date: str
     """As 2026-11-30."""
     minutes: float
+    """From the first case's begin to the last one's end."""
     cases: int
+    """How many ended."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,6 @@ class GroupResults:
     listed: tuple[str, ...]
     """The names of all of them, also of those that are left out."""
     results: Mapping[str, Result] = field(default_factory=dict)
-    runs: tuple[Run, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,3 +107,5 @@ class Results:
     """The version, as v1.37.2."""
     network: str
     groups: Mapping[Group, GroupResults] = field(default_factory=dict)
+    runs: tuple[Run, ...] = ()
+    """All of which a result is left, the first one first."""

@@ -34,7 +34,8 @@ _IMAGES = """\
   (`rehearsal/binaries/conformance.py`). agnhost, nonewprivs and the sample API server are built from their own sources;
   the sample API server is the release's, and not the one of the image's tag.
 - The programs beside agnhost (dig, curl, nc, ss, bash) and busybox are Debian's. So dig is linked against GNU's C
-  library also where upstream's image has musl: cases that look up names by both ask twice by the same one.
+  library also where upstream's image has musl: cases that look up names by both ask twice by the same one. The shell in
+  busybox's image is Bash, for that of Debian's BusyBox drops environment variables whose names are none of a shell's.
 - agnhost's web server stands in for nginx. To these cases nginx is an image that keeps running, or the other one of two
   images; none asks it for anything that only nginx answers.
 - agnhost has neither iperf nor its registry of images: no case of these groups asks for them.
@@ -50,11 +51,14 @@ def _lines(found: Sequence[Results], left_out: Collection[LeftOut]) -> Iterator[
     names = {each.name: each for each in left_out}
     for results in found:
         yield f"## Kubernetes {results.kubernetes.removeprefix('v')}, network: {results.network}\n"
-        yield "| group | cases | passed | failed | skipped by itself | left out | not run | minutes | commit |"
+        yield "| group | cases | passed | failed | skipped by itself | left out | not run | minutes of cases | commit |"
         yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
         for group in Group:
             if group in results.groups:
                 yield _row(group, results.groups[group], names.keys())
+        yield ""
+        for run in results.runs:
+            yield f"- {run.date}, {_short(run.commit)}: {run.cases} cases in {run.minutes:.0f} minutes."
         yield ""
         yield from _not_passed(results, names.keys())
     yield "## What is left out\n"
@@ -71,7 +75,7 @@ def _row(group: Group, found: GroupResults, left_out: Collection[str]) -> str:
     counts = [sum(each.ended.outcome is outcome for each in run.values()) for outcome in Outcome]
     left = sum(name in left_out for name in found.listed)
     commits = sorted({each.commit for each in run.values()})
-    minutes = sum(each.minutes for each in found.runs if each.commit in commits)
+    minutes = sum(each.ended.seconds for each in run.values()) / 60
     open_cases = len(found.listed) - len(run) - left
     cells = [group, len(found.listed), *counts, left, open_cases, round(minutes), ", ".join(_short(c) for c in commits)]
     return f"| {' | '.join(str(each) for each in cells)} |"
@@ -101,4 +105,4 @@ def _cell(text: str) -> str:
 
 
 def _short(commit: str) -> str:
-    return commit[:_SHORT]
+    return commit[:_SHORT] + ("+" if commit.endswith("+") else "")

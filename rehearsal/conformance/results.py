@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +22,27 @@ def file_of(minor: str, network: str, folder: Path = FOLDER) -> Path:
     return folder / f"{minor}-{network}.json"
 
 
-def merged(
-    known: Results, group: Group, cases: Iterable[Case], ends: Mapping[str, Ended], run: Run | None = None
-) -> Results:
-    """The results with what a run, of some cases of a group, has brought.
+def merged(known: Results, cases: Sequence[Case], ends: Mapping[str, Ended], commit: str) -> Results:
+    """The results with how some cases ended at a commit.
 
-    `cases` are all that the release lists of the group: what no longer is one is forgotten. Of a case that ran
-    before at the same commit it stays known how often it failed.
+    `cases` are all that the release lists: what no longer is one is forgotten. Of a case that ran before at the same
+    commit it stays known how often it failed.
     """
-    before = known.groups.get(group) or GroupResults(())
-    listed = tuple(each.name for each in cases)
-    results = {name: each for name, each in before.results.items() if name in listed}
-    if run is not None:
-        results |= {name: _result(results.get(name), end, run.commit) for name, end in ends.items() if name in listed}
-    runs = before.runs if run is None else (*before.runs, run)
-    return replace(known, groups={**known.groups, group: GroupResults(listed, results, runs)})
+    ran = {each.group for each in cases if each.name in ends}
+    groups = {}
+    for group in sorted({*known.groups, *ran}):
+        before = known.groups.get(group) or GroupResults(())
+        listed = tuple(each.name for each in cases if each.group is group)
+        results = {name: each for name, each in before.results.items() if name in listed}
+        results |= {name: _result(results.get(name), ends[name], commit) for name in listed if name in ends}
+        groups[group] = GroupResults(listed, results)
+    return replace(known, groups=groups)
+
+
+def with_run(known: Results, run: Run) -> Results:
+    """The results with a run that is over; of runs of which nothing is left nothing is said."""
+    commits = {each.commit for group in known.groups.values() for each in group.results.values()}
+    return replace(known, runs=tuple(each for each in (*known.runs, run) if each.commit in commits))
 
 
 def _result(before: Result | None, end: Ended, commit: str) -> Result:
@@ -67,13 +73,11 @@ def write(path: Path, results: Results) -> None:
 def text(results: Results) -> str:
     """As a file has it: the same results give the same text."""
     groups = {
-        group.value: {
-            "runs": [{"commit": r.commit, "date": r.date, "minutes": r.minutes, "cases": r.cases} for r in each.runs],
-            "cases": {name: _case(each.results.get(name)) for name in sorted(each.listed)},
-        }
+        group.value: {name: _case(each.results.get(name)) for name in sorted(each.listed)}
         for group, each in sorted(results.groups.items())
     }
-    found = {"kubernetes": results.kubernetes, "network": results.network, "groups": groups}
+    runs = [asdict(each) for each in results.runs]
+    found = {"kubernetes": results.kubernetes, "network": results.network, "runs": runs, "groups": groups}
     return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -99,13 +103,12 @@ def parse(text: str, name: str) -> Results:
         found = json.loads(text)
         groups = {
             Group(group): GroupResults(
-                tuple(each["cases"]),
-                {case: _read_case(result) for case, result in each["cases"].items() if result is not None},
-                tuple(Run(**run) for run in each["runs"]),
+                tuple(cases), {name: _read_case(each) for name, each in cases.items() if each is not None}
             )
-            for group, each in found["groups"].items()
+            for group, cases in found["groups"].items()
         }
-        return Results(found["kubernetes"], found["network"], groups)
+        runs = tuple(Run(**each) for each in found["runs"])
+        return Results(found["kubernetes"], found["network"], groups, runs)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NoResults(f"{name}: no results of conformance tests: {error!r}") from error
 

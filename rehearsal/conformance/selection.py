@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
-from rehearsal.conformance.model import Case, Group, GroupResults, LeftOut, Outcome
+from rehearsal.conformance.model import Case, Group, LeftOut, Outcome, Results
 
 _LARGEST_SHARE = 10
 """At most a tenth of a group is left out."""
@@ -33,30 +33,34 @@ def part(given: str) -> tuple[int, int]:
 
 def selected(
     cases: Iterable[Case],
-    group: Group,
+    of: Collection[Group],
     left_out: Collection[LeftOut],
     *,
     pattern: str = "",
     taken: tuple[int, int] = (1, 1),
 ) -> list[Case]:
-    """The cases of a group that a run takes, those that may run beside each other first. WrongSelection."""
+    """The cases of some groups that a run takes. WrongSelection."""
     names = {each.name for each in left_out}
-    wanted = [each for each in cases if each.group is group and each.name not in names]
+    wanted = [each for each in cases if each.group in of and each.name not in names]
     try:
         found = [each for each in wanted if re.search(pattern, each.name)]
     except re.error as error:
         raise WrongSelection(f"CASES: {pattern}: {error}; allowed: a regular expression") from error
-    number, of = taken
-    return sorted(found[number - 1 :: of], key=lambda each: each.serial)
+    number, parts = taken
+    return found[number - 1 :: parts]
 
 
-def to_do(cases: Iterable[Case], known: GroupResults | None, commit: str) -> list[Case]:
-    """Those that have not passed at a commit: never run first."""
-    results = {} if known is None else {name: each for name, each in known.results.items() if each.commit == commit}
-    open_cases = [
-        each for each in cases if each.name not in results or results[each.name].ended.outcome is not Outcome.PASSED
-    ]
-    return sorted(open_cases, key=lambda each: (each.serial, each.name in results))
+def in_order(cases: Iterable[Case], known: Results, commit: str, *, again: bool = False) -> list[Case]:
+    """Those that have not passed at a commit (with `again` all), as they are best begun.
+
+    What has failed at this commit comes after what has not run, and of either what took longest comes first: it is not
+    waited for at the end. Cases that run alone are the last.
+    """
+    results = {name: each for group in known.groups.values() for name, each in group.results.items()}
+    here = {name: each.ended.outcome for name, each in results.items() if each.commit == commit}
+    seconds = {name: each.ended.seconds for name, each in results.items()}
+    wanted = [each for each in cases if again or here.get(each.name) is not Outcome.PASSED]
+    return sorted(wanted, key=lambda each: (each.serial, each.name in here, -seconds.get(each.name, 0.0)))
 
 
 def focus(case: Case) -> str:

@@ -32,6 +32,11 @@ def test_agnhost_has_what_its_cases_look_for() -> None:
     assert made.links == {"/bin/sh": "/bin/busybox", "/bin/ls": "/bin/busybox", "/agnhost-2": "agnhost"}
 
 
+@pytest.mark.parametrize("name", ["busybox", "nonroot"])
+def test_the_shell_beside_busybox_hands_on_every_variable(name: str) -> None:
+    assert image(f"{REGISTRY}/{name}:1", PARTS).links == {"/bin/sh": "/bin/bash", "/bin/ls": "/bin/busybox"}
+
+
 @pytest.mark.parametrize(
     ("name", "entrypoint", "arguments", "user"),
     [

@@ -6,14 +6,14 @@ import re
 
 import pytest
 
-from rehearsal.conformance.model import Case, Ended, Group, GroupResults, LeftOut, Outcome, Reason, Result
+from rehearsal.conformance.model import Case, Ended, Group, GroupResults, LeftOut, Outcome, Reason, Result, Results
 from rehearsal.conformance.selection import (
     WrongSelection,
     focus,
     groups,
+    in_order,
     part,
     selected,
-    to_do,
     too_many,
 )
 
@@ -40,32 +40,41 @@ def test_a_part_that_there_is_not_is_refused(wrong: str) -> None:
 
 
 def test_the_parts_together_are_all_cases_each_once() -> None:
-    parts = [selected([*CASES, OTHER], Group.AUTH, [], taken=(number, 3)) for number in (1, 2, 3)]
+    parts = [selected([*CASES, OTHER], [Group.AUTH], [], taken=(number, 3)) for number in (1, 2, 3)]
     assert sorted(each.name for cases in parts for each in cases) == [each.name for each in CASES]
     assert {len(cases) for cases in parts} == {3, 4}
 
 
-def test_cases_that_run_alone_come_last_and_those_left_out_not_at_all() -> None:
-    found = selected([*CASES, OTHER], Group.AUTH, left_out(CASES[1]))
-    assert [each.serial for each in found] == [False] * 5 + [True] * 4
-    assert CASES[1] not in found
+def test_cases_of_the_groups_are_taken_but_for_those_left_out() -> None:
+    assert selected([*CASES, OTHER], [Group.AUTH], left_out(CASES[1])) == [CASES[0], *CASES[2:]]
+    assert selected([*CASES, OTHER], [*Group], left_out(*CASES)) == [OTHER]
 
 
 def test_cases_are_chosen_by_an_expression() -> None:
-    assert selected([*CASES, OTHER], Group.AUTH, [], pattern="A [12] ") == [CASES[1], CASES[2]]
+    assert selected([*CASES, OTHER], [Group.AUTH], [], pattern="A [12] ") == [CASES[1], CASES[2]]
     with pytest.raises(WrongSelection, match=r"^CASES: \[: .*; allowed: a regular expression$"):
-        selected(CASES, Group.AUTH, [], pattern="[")
+        selected(CASES, [Group.AUTH], [], pattern="[")
+
+
+def known(**results: Result) -> Results:
+    """What is known of cases, by the number in their name."""
+    found = {CASES[int(number.strip("_"))].name: each for number, each in results.items()}
+    return Results("v1", "bridge", {Group.AUTH: GroupResults(tuple(each.name for each in CASES), found)})
 
 
 def test_what_has_passed_at_this_commit_is_not_run_again_and_what_never_ran_comes_first() -> None:
-    ends = {
-        CASES[1].name: Result(Ended(Outcome.FAILED, 1), "new"),
-        CASES[2].name: Result(Ended(Outcome.PASSED, 1), "new"),
-        CASES[4].name: Result(Ended(Outcome.PASSED, 1), "old"),
-    }
-    known = GroupResults(tuple(each.name for each in CASES), ends)
-    assert to_do(CASES[1:6], known, "new") == [CASES[4], CASES[5], CASES[1], CASES[3]]
-    assert to_do(CASES, None, "new") == sorted(CASES, key=lambda each: each.serial)
+    ends = known(
+        _1=Result(Ended(Outcome.FAILED, 1), "new"),
+        _2=Result(Ended(Outcome.PASSED, 1), "new"),
+        _4=Result(Ended(Outcome.PASSED, 0), "old"),
+    )
+    assert in_order(CASES[1:6], ends, "new") == [CASES[4], CASES[5], CASES[1], CASES[3]]
+    assert CASES[2] in in_order(CASES, ends, "new", again=True)
+
+
+def test_what_takes_longest_is_begun_first_and_what_runs_alone_last() -> None:
+    ends = known(_2=Result(Ended(Outcome.PASSED, 5), "old"), _3=Result(Ended(Outcome.PASSED, 9), "old"))
+    assert in_order(CASES[:4], ends, "new") == [CASES[2], CASES[1], CASES[3], CASES[0]]
 
 
 def test_a_focus_is_on_one_case_alone() -> None:
