@@ -15,7 +15,7 @@ from imagebuilder.versions import VersionsError
 from rehearsal.binaries.failures import BuildFailed, Missing
 from rehearsal.cloud.control import Refused
 from rehearsal.conformance import page, results
-from rehearsal.conformance.conducting import Conformance, Wanted
+from rehearsal.conformance.conducting import DEFAULT, Conformance, Wanted
 from rehearsal.conformance.selection import WrongSelection, groups, part
 from rehearsal.local import surroundings
 from rehearsal.local.processes import StepFailed
@@ -51,8 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="deploy a cluster, run cases on it, delete it, and keep the results")
-    example = Path("examples/default.yaml")
-    run.add_argument("--config", type=Path, default=example, help="configuration (default: %(default)s)")
+    run.add_argument("--config", type=Path, default=DEFAULT, help="configuration (default: %(default)s)")
     run.add_argument("--sig", default="", metavar="auth,apps", help="groups of cases (default: all five)")
     run.add_argument(
         "--cases", default="", metavar="EXPRESSION", help="only cases whose name has this in it (default: all)"

@@ -29,6 +29,8 @@ from rehearsal.conformance.selection import WrongSelection, in_order, selected, 
 from rehearsal.local.processes import Processes, StepFailed
 from rehearsal.machines.model import PodNetwork
 
+DEFAULT = Path("examples/default.yaml")
+"""The configuration of a cluster where none is given."""
 _ROOT = Path(__file__).parents[2]
 _AT_A_TIME = 4
 """How many cases run beside each other: most wait for pods most of the time."""
@@ -99,7 +101,7 @@ class Conformance:
             print(f"not passed: {name}: {self.tally.ends[name].message}")
         print(f"{len(self.tally.names(Outcome.PASSED))} passed, {len(failed)} not, {len(self.tally.left)} not run")
         if failed or self.tally.left:
-            print(f"to go on with what has not passed: {self._command()}")
+            print(f"to go on with what has not passed: {command(self._wanted, self._config)}")
         return 1 if failed else 3 if self.tally.left else 0
 
     def summary(self) -> dict[str, Any]:
@@ -196,21 +198,18 @@ class Conformance:
         results.write(self._file, found)
         page.PAGE.write_text(page.page(results.kept()), encoding="utf-8")
 
-    def _command(self) -> str:
-        wanted, typed = self._wanted, {}
-        if wanted.sig:
-            typed["SIG"] = wanted.sig
-        if wanted.pattern:
-            typed["CASES"] = wanted.pattern
-        if wanted.part != (1, 1):
-            typed["PART"] = f"{wanted.part[0]}/{wanted.part[1]}"
-        if wanted.minor:
-            typed["MINOR"] = wanted.minor
-        if wanted.network is not PodNetwork.BRIDGE:
-            typed["NETWORK"] = wanted.network
-        if str(self._config) != "examples/default.yaml":
-            typed["CONFIG"] = str(self._config)
-        return " ".join(["make conformance", *(f"{name}={shlex.quote(value)}" for name, value in typed.items())])
+
+def command(wanted: Wanted, config: Path) -> str:
+    """What is typed to run what a run was asked for and did not have pass."""
+    typed = {
+        "SIG": wanted.sig,
+        "CASES": wanted.pattern,
+        "PART": "" if wanted.part == (1, 1) else f"{wanted.part[0]}/{wanted.part[1]}",
+        "MINOR": wanted.minor,
+        "NETWORK": "" if wanted.network is PodNetwork.BRIDGE else wanted.network,
+        "CONFIG": "" if config == DEFAULT else str(config),
+    }
+    return " ".join(["make conformance", *(f"{name}={shlex.quote(value)}" for name, value in typed.items() if value)])
 
 
 def commit() -> str:
