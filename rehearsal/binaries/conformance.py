@@ -70,8 +70,13 @@ class Parts:
 
 
 def _links(parts: Parts) -> dict[str, str]:
-    """Where programs of BusyBox are looked for."""
-    return {f"/bin/{each}": _BUSYBOX for each in parts.applets if f"/bin/{each}" not in parts.agnhost}
+    """Where programs of BusyBox are looked for, and Bash for a shell.
+
+    That of Debian's BusyBox, 1.35, prefers its own programs to others of their names, such as nc, and does not hand on
+    variables such as `data-1`, which is no name of a shell's. Cases need both.
+    """
+    found = {f"/bin/{each}": _BUSYBOX for each in parts.applets if f"/bin/{each}" not in parts.agnhost}
+    return {**found, "/bin/sh": _BASH}
 
 
 def _agnhost(name: str, parts: Parts) -> ContainerImage:
@@ -86,10 +91,8 @@ def _of_agnhosts_files(name: str, parts: Parts, entrypoint: Sequence[str], argum
 
 
 def _busybox(name: str, parts: Parts, user: str = "") -> ContainerImage:
-    """With Bash for a shell: that of Debian's BusyBox, 1.35, does not hand on variables such as `data-1`, which is no
-    name of a shell's, and cases look for them."""
-    links = {**_links(parts), "/bin/sh": _BASH}
-    return ContainerImage(name, parts.busybox, (), ("sh",), user=user, links=links, folders=("root", "home"))
+    folders = ("root", "home")
+    return ContainerImage(name, parts.busybox, (), ("sh",), user=user, links=_links(parts), folders=folders)
 
 
 def _nonroot(name: str, parts: Parts) -> ContainerImage:
