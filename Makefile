@@ -187,6 +187,7 @@ golden: $(CHECK) ## Regenerate golden templates, moto corrections, IAM's catalog
 	@$(check_python) -m tests.rehearsal.corrections_table
 	@$(check_python) -m tests.rehearsal.iam_catalog
 	@$(check_python) -m tests.templates.deployer_handlers
+	@$(check_python) -m rehearsal.conformance page
 
 .PHONY: addons
 addons: $(CHECK) ## Re-render the Cilium chart into imagebuilder/addons/rendered (needs Go; review with git diff)
@@ -236,6 +237,11 @@ local: $(CHECK) ## Deploy CONFIG to an AWS that runs on this machine, then delet
 ##= NETWORK=bridge|cilium ## Network of pods: that of images, or a bridge (rehearse: cilium; rehearsal-binaries: bridge)
 ##= SCENARIO=NAME ## Play a scenario: replace, replace-random, update, or a file
 ##= NEWEST=1 ## Build the newest Kubernetes minor only
+##= SIG=auth,apps ## Groups of conformance tests (api-machinery, auth, apps, node, network)
+##= CASES='...' ## Only conformance tests whose name has this regular expression in it
+##= PART=1/3 ## A part of the conformance tests
+##= AGAIN=1 ## Also conformance tests that have passed at this commit
+##= MINUTES=55 ## When no more conformance tests are begun
 ##= I=INSTANCE ## Instance that gets a shell
 
 cloud = @$(check_python) -m rehearsal.cloud
@@ -255,6 +261,12 @@ rehearsal-lock: $(CHECK) ## Re-pin the Go modules of imagebuilder/versions.json 
 .PHONY: rehearse
 rehearse: $(CHECK) ## Deploy CONFIG where instances really boot, look at the cluster, delete it
 	$(if $(SCENARIO),$(scenario),$(cloud) rehearse $(call quoted,$(CONFIG))) $(if $(KEEP),--keep) $(if $(MINOR),--minor $(call quoted,$(MINOR))) --network $(call quoted,$(or $(NETWORK),cilium))
+
+.PHONY: conformance
+conformance: $(CHECK) ## Run Kubernetes' conformance tests on a rehearsed cluster; the same again goes on (docs/conformance.md)
+	@$(check_python) -m rehearsal.conformance run --config $(call quoted,$(CONFIG)) --sig $(call quoted,$(SIG)) \
+		$(if $(CASES),--cases $(call quoted,$(CASES))) $(if $(PART),--part $(call quoted,$(PART))) $(if $(AGAIN),--again) \
+		$(if $(MINUTES),--minutes $(call quoted,$(MINUTES))) $(if $(MINOR),--minor $(call quoted,$(MINOR))) $(network) $(if $(JSON),--json)
 
 .PHONY: rehearse-shell
 rehearse-shell: $(CHECK) ## Open a shell inside instance I= of a running rehearsal

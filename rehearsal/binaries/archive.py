@@ -7,8 +7,8 @@ import io
 import json
 import os
 import tarfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -38,6 +38,16 @@ class ContainerImage:
     files: Mapping[str, Path]
     """A path in the image -> a file here. Every file is executable and root's."""
     entrypoint: Sequence[str] = ()
+    arguments: Sequence[str] = ()
+    """Of the entrypoint, where a pod gives none; or the command, where there is none."""
+    user: str = ""
+    """Who runs it, where a pod does not say: a name or number; root where nothing is given."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """A path in the image -> the path that this symbolic link leads to."""
+    folders: Collection[str] = ()
+    """Empty folders."""
+    setuid: Collection[str] = ()
+    """Paths of files that run as their owner, root."""
 
 
 def write(target: Path, images: Sequence[ContainerImage], architecture: str) -> None:
@@ -67,7 +77,13 @@ def _image(
     config = {
         "architecture": architecture,
         "os": "linux",
-        "config": {"Env": [_PATH], "Entrypoint": list(image.entrypoint), "WorkingDir": "/"},
+        "config": {
+            "Env": [_PATH],
+            "Entrypoint": list(image.entrypoint),
+            "WorkingDir": "/",
+            **({"Cmd": list(image.arguments)} if image.arguments else {}),
+            **({"User": image.user} if image.user else {}),
+        },
         "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]},
         # Two images of the same files would be one image with two names, and removed as one.
         "author": image.name,
@@ -88,8 +104,10 @@ def _image(
 
 def _layer(stream: IO[bytes], image: ContainerImage) -> dict[str, object]:
     """Write a layer's tar, uncompressed for it is unpacked at once, and return its descriptor."""
-    folders = {parent for path in image.files for parent in PurePosixPath(path.strip("/")).parents}
-    folders |= {each for path in _FOLDERS for each in (PurePosixPath(path), *PurePosixPath(path).parents)}
+    held = (*image.files, *image.links)
+    folders = {parent for path in held for parent in PurePosixPath(path.strip("/")).parents}
+    empty = (*_FOLDERS, *(path.strip("/") for path in image.folders))
+    folders |= {each for path in empty for each in (PurePosixPath(path), *PurePosixPath(path).parents)}
     with tarfile.open(fileobj=stream, mode="w") as layer:
         for folder in sorted(str(each) for each in folders if each != PurePosixPath(".")):
             entry = tarfile.TarInfo(folder)
@@ -99,8 +117,12 @@ def _layer(stream: IO[bytes], image: ContainerImage) -> dict[str, object]:
         for path, source in sorted(image.files.items()):
             with source.open("rb") as content:
                 entry = _entry(path.strip("/"), os.fstat(content.fileno()).st_size)
-                entry.mode = 0o755
+                entry.mode = 0o4755 if path in image.setuid else 0o755
                 layer.addfile(entry, content)
+        for path, target in sorted(image.links.items()):
+            link = _entry(path.strip("/"), 0)
+            link.type, link.linkname, link.mode = tarfile.SYMTYPE, target, 0o777
+            layer.addfile(link)
     stream.seek(0)
     digest = hashlib.sha256()
     size = 0

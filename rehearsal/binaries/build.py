@@ -29,6 +29,7 @@ class Builder:
             *(f"{program}={package}" for program, package in sorted(unit.commands.items())),
             *(f"{name}={value}" for name, value in sorted(unit.linked.items())),
             *(f"tag {each}" for each in unit.tags),
+            *(f"tests {program}={package}" for program, package in sorted(unit.tests.items())),
             *(part for path in sources(unit) for part in (path.name, path.read_bytes())),
         )
 
@@ -37,10 +38,12 @@ class Builder:
         return self.store.obtain(unit.name, self.key(unit), lambda folder: self._build(unit, folder), unit.disk_gib)
 
     def _build(self, unit: Unit, folder: Path) -> None:
-        for number, (program, package) in enumerate(unit.commands.items(), start=1):
-            self.report(f"building {program} ({number} of {len(unit.commands)} of {unit.name})")
+        wanted = {**unit.commands, **unit.tests}
+        for number, (program, package) in enumerate(wanted.items(), start=1):
+            self.report(f"building {program} ({number} of {len(wanted)} of {unit.name})")
             started = time.monotonic()
-            self.go.build(unit.folder, package, unit.linked, folder / program, unit.tags)
+            tests = program in unit.tests
+            self.go.build(unit.folder, package, unit.linked, folder / program, unit.tags, tests=tests)
             # The largest of all processes so far: Go's own compilers and linkers are our descendants.
             largest_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
             size_mb = (folder / program).stat().st_size / 1e6

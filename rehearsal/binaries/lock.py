@@ -25,6 +25,9 @@ def lock(unit: Unit, go: Go) -> None:
     upstream = Path(answer["GoMod"]).read_text(encoding="utf-8")
     (unit.folder / "go.mod").write_text(module_file(unit, upstream), encoding="utf-8")
     go.run(["mod", "tidy"], unit.folder, "-mod=mod")
+    if unit.tests:
+        # What tests of other modules import is no matter of `tidy`. Without a version the newest would be taken.
+        go.run(["get", "-t", *(f"{each}@{version}" for each in unit.tests.values())], unit.folder, "-mod=mod")
 
 
 def module_file(unit: Unit, upstream: str) -> str:

@@ -16,6 +16,7 @@ _CNI = "github.com/containernetworking/plugins"
 _COREDNS = "github.com/coredns/coredns"
 _CLOUD_PROVIDER = "k8s.io/cloud-provider-aws"
 _CILIUM = "github.com/cilium/cilium"
+_SAMPLE_API_SERVER = "k8s.io/sample-apiserver"
 _KUBERNETES_COMMANDS = (
     "kubeadm",
     "kubelet",
@@ -48,6 +49,8 @@ class Unit:
     """Go's build tags, for all commands."""
     replaced: Mapping[str, str] = field(default_factory=dict)
     """Modules that others stand in for: as go.mod says it, a module with its version or a folder of this unit."""
+    tests: Mapping[str, str] = field(default_factory=dict)
+    """A program's file name -> the package whose compiled tests it is."""
 
 
 def units(versions: Versions, release: Release) -> tuple[Unit, ...]:
@@ -86,19 +89,41 @@ def cilium(versions: Versions) -> Unit:
     )
 
 
+def conformance(release: Release) -> Unit:
+    """Kubernetes' own end-to-end tests of a release, and the programs of container images of theirs.
+
+    Their commands are in the module of Kubernetes, and the sample API server in the one that is published with it.
+    """
+    name = f"conformance-{release.minor}"
+    images = f"{_KUBERNETES}/test/images"
+    return Unit(
+        name=name,
+        folder=_module(name),
+        requires={_KUBERNETES: release.version, _SAMPLE_API_SERVER: "v0" + release.version.removeprefix("v1")},
+        commands={
+            "agnhost": f"{images}/agnhost",
+            "nnp": f"{images}/nonewprivs",
+            "sample-apiserver": _SAMPLE_API_SERVER,
+        },
+        linked=_kubernetes_version(release),
+        disk_gib=7,
+        tests={"e2e.test": f"{_KUBERNETES}/test/e2e"},
+    )
+
+
 def all_units(versions: Versions) -> tuple[Unit, ...]:
-    """The units of every release, each once, and Cilium."""
+    """The units of every release, each once, Cilium, and the conformance tests."""
     found = {unit.name: unit for release in versions.releases for unit in units(versions, release)}
-    return (*found.values(), cilium(versions))
+    return (*found.values(), cilium(versions), *(conformance(release) for release in versions.releases))
 
 
 def _module(name: str) -> Path:
     return HERE / "modules" / name
 
 
-def _kubernetes(release: Release) -> Unit:
-    name = f"kubernetes-{release.minor}"
-    linked = {
+def _kubernetes_version(release: Release) -> dict[str, str]:
+    """What the linker sets in programs of Kubernetes, as its own build does."""
+    values = {
         "gitVersion": release.version,
         "gitMajor": release.minor.partition(".")[0],
         "gitMinor": release.minor.partition(".")[2],
@@ -107,14 +132,17 @@ def _kubernetes(release: Release) -> Unit:
         "gitCommit": "0" * 40,
         "buildDate": "2026-01-01T00:00:00Z",
     }
+    return {f"{package}.{each}": value for package in _KUBERNETES_VERSION_PACKAGES for each, value in values.items()}
+
+
+def _kubernetes(release: Release) -> Unit:
+    name = f"kubernetes-{release.minor}"
     return Unit(
         name=name,
         folder=_module(name),
         requires={_KUBERNETES: release.version},
         commands={command: f"{_KUBERNETES}/cmd/{command}" for command in _KUBERNETES_COMMANDS},
-        linked={
-            f"{package}.{field}": value for package in _KUBERNETES_VERSION_PACKAGES for field, value in linked.items()
-        },
+        linked=_kubernetes_version(release),
         disk_gib=6,
     )
 

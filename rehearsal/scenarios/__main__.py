@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import os
 import secrets
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +21,7 @@ from rehearsal.cloud.rehearse import MachineRehearsal
 from rehearsal.local import surroundings
 from rehearsal.local.processes import Processes, StepFailed
 from rehearsal.machines.options import add_network
+from rehearsal.output import machine_output
 from rehearsal.scenarios import summary
 from rehearsal.scenarios.picture import picture
 from rehearsal.scenarios.play import Play
@@ -44,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Play one scenario."""
     options = _parser().parse_args(arguments)
     try:
-        with _machine_output(options.json) as out:
+        with machine_output(options.json) as out:
             return _play(options, out)
     except (Missing, VersionsError, ScenarioError, surroundings.ConfigRefused) as wrong:
         print(wrong, file=sys.stderr)
@@ -156,23 +155,6 @@ def leave(timeline: Timeline) -> tuple[Path, Path]:
     files[0].write_text(picture(timeline), encoding="utf-8")
     files[1].write_text(json.dumps(timeline.as_json(), indent=1), encoding="utf-8")
     return files
-
-
-@contextlib.contextmanager
-def _machine_output(wanted: bool) -> Iterator[IO[str]]:
-    """Standard output, for machines alone where that is wanted: what people read goes to standard error, and what
-    programs print that are started here, too."""
-    if not wanted:
-        yield sys.stdout
-        return
-    sys.stdout.flush()
-    saved = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        with os.fdopen(saved, "w", encoding="utf-8") as out:
-            yield out
-    finally:
-        sys.stdout.flush()
 
 
 if __name__ == "__main__":

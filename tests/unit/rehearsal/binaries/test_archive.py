@@ -46,7 +46,7 @@ def _images(members: dict[str, bytes]) -> dict[str, tuple[Any, dict[str, tuple[t
         (layer,) = manifest["layers"]
         assert config["rootfs"]["diff_ids"] == [layer["digest"]]
         with tarfile.open(fileobj=io.BytesIO(blob(layer))) as opened:
-            files = {entry.name: (entry, opened.extractfile(entry)) for entry in opened}
+            files = {entry.name: (entry, opened.extractfile(entry) if entry.isfile() else None) for entry in opened}
             contents = {name: (entry, stream.read() if stream else b"") for name, (entry, stream) in files.items()}
         found[each["annotations"]["io.containerd.image.name"]] = (config, contents)
     return found
@@ -73,6 +73,26 @@ def test_an_archive_holds_each_image_under_its_name_with_roots_executable_files(
     for name in deep:
         assert os.path.dirname(name) in seen | {""}, "a folder comes before what is in it"
         seen.add(name)
+
+
+def test_an_image_has_a_user_a_command_links_empty_folders_and_programs_that_run_as_root(
+    tmp_path: Path, program: Path
+) -> None:
+    image = ContainerImage(
+        "example.invalid/a:1",
+        {"/usr/bin/as-root": program, "/usr/bin/plain": program},
+        arguments=("sh",),
+        user="1234",
+        links={"/bin/sh": "/usr/bin/plain"},
+        folders=("uploads",),
+        setuid=("/usr/bin/as-root",),
+    )
+    archive.write(tmp_path / "images.tar", [image], "amd64")
+    config, layer = _images(_members(tmp_path / "images.tar"))[image.name]
+    assert (config["config"]["Cmd"], config["config"]["User"]) == (["sh"], "1234")
+    link, folder = layer["bin/sh"][0], layer["uploads"][0]
+    assert (link.issym(), link.linkname, folder.isdir()) == (True, "/usr/bin/plain", True)
+    assert [oct(layer[f"usr/bin/{name}"][0].mode) for name in ("as-root", "plain")] == ["0o4755", "0o755"]
 
 
 def test_the_same_files_give_the_same_bytes_whatever_their_times(tmp_path: Path, program: Path) -> None:

@@ -71,6 +71,19 @@ def test_a_program_is_built_with_its_tags(unit: Unit, tmp_path: Path, said: list
 
 
 @needs_go
+def test_the_tests_of_a_package_are_a_program_too(unit: Unit, tmp_path: Path, said: list[str]) -> None:
+    test = 'package main\n\nimport "testing"\n\nfunc TestSaid(t *testing.T) { t.Log(said) }\n'
+    (unit.folder / "main_test.go").write_text(test, encoding="utf-8")
+    unit = dataclasses.replace(unit, tests={"tiny.test": "."})
+    made = _builder(unit, tmp_path, said).programs(unit) / "tiny.test"
+    assert "--- PASS: TestSaid" in subprocess.run([made, "-test.v"], capture_output=True, text=True, check=True).stdout
+    assert [line for line in said if line.startswith("building")] == [
+        "building tiny (1 of 2 of tiny)",
+        "building tiny.test (2 of 2 of tiny)",
+    ]
+
+
+@needs_go
 def test_a_program_that_does_not_compile_is_one_line_and_leaves_nothing(
     unit: Unit, tmp_path: Path, said: list[str]
 ) -> None:

@@ -99,3 +99,8 @@ def test_missing_packages_are_listed_once() -> None:
 def test_images_with_cilium_need_more_packages() -> None:
     assert {"clang-19", "ipset"} <= {*prerequisites.missing(lambda _: False, cilium=True)}
     assert not {"clang-19", "ipset"} & {*prerequisites.missing(lambda _: False)}
+
+
+def test_images_of_conformance_tests_need_more_packages() -> None:
+    assert {"busybox-static", "bind9-dnsutils"} <= {*prerequisites.missing(lambda _: False, conformance=True)}
+    assert not {"busybox-static", "bind9-dnsutils"} & {*prerequisites.missing(lambda _: False, cilium=True)}

@@ -8,8 +8,8 @@ import sys
 
 SCRIPT = """
 import json, subprocess
-from rehearsal.scenarios.__main__ import _machine_output
-with _machine_output({wanted}) as out:
+from rehearsal.output import machine_output
+with machine_output({wanted}) as out:
     print("for people", flush=True)
     subprocess.run(["echo", "of a program"], check=True)
     print(json.dumps(1), file=out)
