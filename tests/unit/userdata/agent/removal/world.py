@@ -244,7 +244,11 @@ class World:
             return EtcdRefused(Refusal.NOT_LEADER)
         if "never move" in self.lost:
             return Unknown("move leader: no answer")
-        self.leader = next(number for number, each in self.members.items() if each.member_id == target_id)
+        heirs = [number for number, each in self.members.items() if each.member_id == target_id]
+        if not heirs:
+            # It was removed while the agent was paused (etcd's server/etcdserver/server.go, MoveLeader).
+            return EtcdRefused(Refusal.BAD_TRANSFEREE)
+        (self.leader,) = heirs
         self.calls.append(f"move {asked} to {self.leader}")
         self._after("move")
         return Unknown("move leader: the answer was lost") if "move" in self.lost else Done()
