@@ -19,7 +19,7 @@ from tests.rehearsal.catalog_stack import ASKED, Catalog
 from tests.rehearsal.iam_actors import act, allow, error, person
 from tests.waiting import wait_for
 
-SPEED = 200.0
+SPEED = 10.0
 ON_ACTIONS = allow(
     [
         f"servicecatalog:{name}"
@@ -130,9 +130,13 @@ def test_whoever_is_refused_reads_why_in_the_record(launched: Launched) -> None:
 
 
 def test_a_request_that_nobody_takes_is_withdrawn(launched: Launched) -> None:
-    before = launched.catalog.aws.clock.now()
-    assert "timed out" in errors(launched.catalog.ended(launched.execute()))
-    assert (launched.catalog.aws.clock.now() - before).total_seconds() >= ANSWER_SECONDS
+    clock = launched.catalog.aws.clock
+    before = clock.now()
+    begun = launched.execute()
+    wait_for(launched.requests, "the request")
+    clock.jump(ANSWER_SECONDS)
+    assert "timed out" in errors(launched.catalog.ended(begun))
+    assert (clock.now() - before).total_seconds() >= ANSWER_SECONDS
     assert launched.requests() == []
 
 
