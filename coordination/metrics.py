@@ -15,7 +15,7 @@ from enum import StrEnum
 from math import isfinite
 from typing import Any
 
-from coordination.names import METRIC_NAMESPACE, MetricDimension
+from coordination.names import METRIC_NAMESPACE, MetricDimension, MetricName
 
 MOST_CLASSES = 20
 """How many classes of conditions are told at once; there are about as many in all."""
@@ -36,14 +36,14 @@ class Unit(StrEnum):
 class Metric:
     """One metric. docs/metrics.md explains each."""
 
-    name: str
+    name: MetricName
     unit: Unit
 
 
 Values = Mapping[Metric, float | None]
 """None for what is not known."""
 
-CONDITIONS = Metric("Conditions", Unit.COUNT)
+CONDITIONS = Metric(MetricName.CONDITIONS, Unit.COUNT)
 """The one that is also told by the class of the conditions."""
 
 
@@ -74,12 +74,12 @@ def document(dimensions: Mapping[MetricDimension, str], at: float, values: Value
     directive = {
         "Namespace": METRIC_NAMESPACE,
         "Dimensions": [[name.value for name in dimensions]],
-        "Metrics": [{"Name": metric.name, "Unit": metric.unit.value} for metric in known],
+        "Metrics": [{"Name": metric.name.value, "Unit": metric.unit.value} for metric in known],
     }
     return {
         "_aws": {"Timestamp": round(at * 1000), "CloudWatchMetrics": [directive]},
         **{name.value: value for name, value in dimensions.items()},
-        **{metric.name: value for metric, value in known.items()},
+        **{metric.name.value: value for metric, value in known.items()},
     }
 
 

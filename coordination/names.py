@@ -416,6 +416,29 @@ SUSPENDED_BY_UPDATES = ("HealthCheck", "ReplaceUnhealthy", "AZRebalance", "Alarm
 METRIC_NAMESPACE = "Holdfast"
 
 
+class MetricName(StrEnum):
+    """What is measured; docs/metrics.md explains each."""
+
+    CONDITIONS = "Conditions"
+    # of the function's passes
+    HELD_HOOKS = "HeldHooks"
+    OLDEST_HOOK_AGE = "OldestHookAge"
+    OPERATIONS_IN_FLIGHT = "OperationsInFlight"
+    OPERATION_AGE = "OperationAge"
+    SLOTS_WHOLE = "SlotsWhole"
+    OBSERVATION_AGE = "ObservationAge"
+    UNKNOWN_READINGS = "UnknownReadings"
+    AWS_CALLS = "AwsCalls"
+    PASS_DURATION = "PassDuration"
+    # of the leading agent's looks
+    VOTERS = "Voters"
+    VOTERS_ANSWERING = "VotersAnswering"
+    VOTERS_SILENT = "VotersSilent"
+    LEARNERS = "Learners"
+    DATABASE_SIZE = "DatabaseSize"
+    LOOK_INTERVAL = "LookInterval"
+
+
 class MetricDimension(StrEnum):
     """What metrics are told apart by. CloudWatch bills every value as a metric of its own: no instance is one."""
 

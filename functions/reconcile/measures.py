@@ -8,6 +8,7 @@ from coordination import metrics
 from coordination.instances import Groups
 from coordination.members import Member, MemberState
 from coordination.metrics import CONDITIONS, Metric, Unit, Values
+from coordination.names import MetricName
 from coordination.operations import Operation
 from coordination.outcomes import Known, Reading
 from coordination.record import ClusterRecord
@@ -15,15 +16,15 @@ from coordination.rows import Rows, understood
 from functions.reconcile.gather import unknowns
 from functions.reconcile.snapshot import Snapshot
 
-PASS = Metric("PassDuration", Unit.MILLISECONDS)
-CALLS = Metric("AwsCalls", Unit.COUNT)
-UNKNOWN_READINGS = Metric("UnknownReadings", Unit.COUNT)
-HELD_HOOKS = Metric("HeldHooks", Unit.COUNT)
-OLDEST_HOOK = Metric("OldestHookAge", Unit.SECONDS)
-OPERATIONS = Metric("OperationsInFlight", Unit.COUNT)
-OPERATION_AGE = Metric("OperationAge", Unit.SECONDS)
-SLOTS_WHOLE = Metric("SlotsWhole", Unit.COUNT)
-OBSERVATION_AGE = Metric("ObservationAge", Unit.SECONDS)
+PASS = Metric(MetricName.PASS_DURATION, Unit.MILLISECONDS)
+CALLS = Metric(MetricName.AWS_CALLS, Unit.COUNT)
+UNKNOWN_READINGS = Metric(MetricName.UNKNOWN_READINGS, Unit.COUNT)
+HELD_HOOKS = Metric(MetricName.HELD_HOOKS, Unit.COUNT)
+OLDEST_HOOK = Metric(MetricName.OLDEST_HOOK_AGE, Unit.SECONDS)
+OPERATIONS = Metric(MetricName.OPERATIONS_IN_FLIGHT, Unit.COUNT)
+OPERATION_AGE = Metric(MetricName.OPERATION_AGE, Unit.SECONDS)
+SLOTS_WHOLE = Metric(MetricName.SLOTS_WHOLE, Unit.COUNT)
+OBSERVATION_AGE = Metric(MetricName.OBSERVATION_AGE, Unit.SECONDS)
 
 ALL = (
     CONDITIONS,

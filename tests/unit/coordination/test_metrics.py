@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from coordination import metrics
 from coordination.metrics import CONDITIONS, MOST_CLASSES, Metric, Unit, Values
-from coordination.names import MetricDimension
+from coordination.names import MetricDimension, MetricName
 
 UUID = "0b1c2d3e-aaaa-bbbb-cccc-0123456789ab"
 AT = 1_800_000_000.0
-HOOKS = Metric("HeldHooks", Unit.COUNT)
-AGE = Metric("OldestHookAge", Unit.SECONDS)
+HOOKS = Metric(MetricName.HELD_HOOKS, Unit.COUNT)
+AGE = Metric(MetricName.OLDEST_HOOK_AGE, Unit.SECONDS)
 
 # What the specification's own schema says, without its titles and examples, and beside it what its text says (at most
 # 100 metrics, whose values are numbers and stand at the root, and dimensions of at most 1024 characters there):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from coordination import metrics
 from coordination.metrics import Metric, Unit, Values
+from coordination.names import MetricName
 from coordination.outcomes import Known
 from userdata.agent.observe.snapshot import Snapshot
 from userdata.etcd.view import EtcdView
 
-VOTERS = Metric("Voters", Unit.COUNT)
-ANSWERING = Metric("VotersAnswering", Unit.COUNT)
-SILENT = Metric("VotersSilent", Unit.COUNT)
-LEARNERS = Metric("Learners", Unit.COUNT)
-DATABASE = Metric("DatabaseSize", Unit.BYTES)
-LOOK_INTERVAL = Metric("LookInterval", Unit.SECONDS)
+VOTERS = Metric(MetricName.VOTERS, Unit.COUNT)
+ANSWERING = Metric(MetricName.VOTERS_ANSWERING, Unit.COUNT)
+SILENT = Metric(MetricName.VOTERS_SILENT, Unit.COUNT)
+LEARNERS = Metric(MetricName.LEARNERS, Unit.COUNT)
+DATABASE = Metric(MetricName.DATABASE_SIZE, Unit.BYTES)
+LOOK_INTERVAL = Metric(MetricName.LOOK_INTERVAL, Unit.SECONDS)
 
 ALL = (VOTERS, ANSWERING, SILENT, LEARNERS, DATABASE, LOOK_INTERVAL)
 
