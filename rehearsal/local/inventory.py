@@ -85,6 +85,8 @@ _LISTINGS = (
     _listing("function", "lambda.list_functions", "Functions", "FunctionName"),
     _listing("event source", "lambda.list_event_source_mappings", "EventSourceMappings", "UUID"),
     _listing("rule", "events.list_rules", "Rules", "Name"),
+    _listing("alarm", "cloudwatch.describe_alarms", "MetricAlarms", "AlarmArn"),
+    _listing("dashboard", "cloudwatch.list_dashboards", "DashboardEntries", "DashboardArn"),
     _listing("stack", "cloudformation.describe_stacks", "Stacks", "StackName"),
 )
 

@@ -388,6 +388,40 @@ def a_conditional_deny_is_left_to_enforcement(client: Clients) -> bool:
     return kept == [True, False]
 
 
+def dashboards_take_tags(client: Clients) -> bool:
+    """With the dashboard, later, and one taken away; a second call that puts it leaves them."""
+    cloudwatch, name = client("cloudwatch"), unique("board")
+    first, second = {"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}
+    cloudwatch.put_dashboard(DashboardName=name, DashboardBody="{}", Tags=[first])
+    cloudwatch.put_dashboard(DashboardName=name, DashboardBody="{}", Tags=[second])
+    arn = cloudwatch.get_dashboard(DashboardName=name)["DashboardArn"]
+
+    def tags() -> list[dict[str, str]]:
+        return list(cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"])
+
+    found = [tags()]
+    cloudwatch.tag_resource(ResourceARN=arn, Tags=[second])
+    found.append(tags())
+    cloudwatch.untag_resource(ResourceARN=arn, TagKeys=["a"])
+    found.append(tags())
+    cloudwatch.delete_dashboards(DashboardNames=[name])
+    return [*found, tags()] == [[first], [first, second], [second], []]
+
+
+def an_alarm_notifies_topics_of_its_own_region(client: Clients) -> bool:
+    watched = {"Namespace": "n", "MetricName": "m", "Statistic": "Sum", "Period": 60, "Threshold": 1.0}
+    watched |= {"EvaluationPeriods": 1, "ComparisonOperator": "LessThanThreshold"}
+
+    def put(**actions: list[str]) -> Any:
+        return client("cloudwatch").put_metric_alarm(AlarmName=unique("alarm"), **watched, **actions)
+
+    put(AlarmActions=["arn:aws:sns:us-east-1:123456789012:pager"])
+    elsewhere, in_china = "arn:aws:sns:us-west-2:123456789012:pager", "arn:aws-cn:sns:us-east-1:123456789012:pager"
+    return refused("ValidationError", put, AlarmActions=[elsewhere]) and refused(
+        "ValidationError", put, OKActions=[in_china]
+    )
+
+
 PROBES = by_name(
     a_network_balancer_has_its_own_names,
     a_network_balancer_never_gets_its_first_group,
@@ -417,6 +451,8 @@ PROBES = by_name(
     a_groups_configuration_and_members_are_told,
     quotas_of_the_services_in_use_are_known,
     a_conditional_deny_is_left_to_enforcement,
+    dashboards_take_tags,
+    an_alarm_notifies_topics_of_its_own_region,
 )
 (
     plain_fixture,
@@ -437,4 +473,5 @@ PROBES = by_name(
     "resourcegroups",
     "servicequotas",
     "s3",
+    "cloudwatch",
 )

@@ -19,10 +19,18 @@ def test_a_new_thing_of_any_kind_is_in_the_inventory(aws: LocalAws) -> None:
     destination = "arn:aws:logs:us-east-1:123456789012:log-group:/left:*"
     log = resolver.create_resolver_query_log_config(**request, DestinationArn=destination)["ResolverQueryLogConfig"]
     logged = resolver.associate_resolver_query_log_config(ResolverQueryLogConfigId=log["Id"], ResourceId=vpc)
+    cloudwatch = aws.client("cloudwatch")
+    watched = {"Namespace": "n", "MetricName": "m", "Statistic": "Sum", "Period": 60, "Threshold": 1.0}
+    cloudwatch.put_metric_alarm(
+        AlarmName="left", EvaluationPeriods=1, ComparisonOperator="LessThanThreshold", **watched
+    )
+    cloudwatch.put_dashboard(DashboardName="left", DashboardBody="{}")
     assert {
         ("VPC", vpc),
         ("queue", queue),
         ("log group", "/left"),
+        ("alarm", "arn:aws:cloudwatch:us-east-1:123456789012:alarm:left"),
+        ("dashboard", "arn:aws:cloudwatch::123456789012:dashboard/left"),
         ("domain list", domains),
         ("rule group", group),
         ("rule group association", filtered["FirewallRuleGroupAssociation"]["Id"]),

@@ -10,6 +10,8 @@ RULES = frozenset(
     "PutRule DeleteRule DescribeRule EnableRule DisableRule PutTargets RemoveTargets ListTargetsByRule".split()
 )
 """Operations on one rule of EventBridge."""
+OF_ALARMS = frozenset({"DeleteAlarms", "DescribeAlarmHistory", "DescribeAlarms"})
+"""Operations on the alarms that `AlarmNames` has."""
 LAMBDA_ACTIONS = {"Invoke": "InvokeFunction", "InvokeWithResponseStream": "InvokeFunction"}
 
 
@@ -101,7 +103,18 @@ def _rule(asked: Asked) -> list[Need]:
 
 def cloudwatch(asked: Asked, state: State) -> list[Need]:
     """Metrics have no resource level; the namespace is a condition key. Raises NotModelled."""
+    if asked.operation in OF_ALARMS:
+        # Without a name it is about all of them.
+        names = generic.texts(asked.parameters.get("AlarmNames") or "*")
+        return [Need(f"cloudwatch:{asked.operation}", asked.arn("cloudwatch", f"alarm:{name}")) for name in names]
+    if asked.operation == "DeleteDashboards":
+        names = generic.texts(asked.parameters.get("DashboardNames"))
+        dashboards = f"arn:{asked.partition}:cloudwatch::{asked.account_id}:dashboard/"
+        return [Need("cloudwatch:DeleteDashboards", f"{dashboards}{name}") for name in names]
     found = generic.needs(asked)
+    if asked.operation in {"PutDashboard", "PutMetricAlarm"}:
+        # CloudWatch API reference, of both: tags need cloudwatch:TagResource, too.
+        return found + generic.tagging(asked, "cloudwatch:TagResource", found[0].resource)
     namespace = asked.parameters.get("Namespace")
     if asked.operation != "PutMetricData" or not namespace:
         return found
