@@ -23,14 +23,15 @@ from coordination.names import (
 from generator import rendering, tags
 from generator.config.model import ClusterConfig
 from generator.layer import Layer, Parent, Wire, logical_id, new_template
-from generator.layers import controlplane, database, iam, lifecycle, network, services, workers
+from generator.layers import controlplane, database, iam, lifecycle, monitoring, network, services, workers
 from generator.layers.controlplane import CONTROLPLANE
 from generator.layers.database import DATABASE
 from generator.layers.iam import IAM
 from generator.layers.lifecycle import LIFECYCLE
+from generator.layers.monitoring import MONITORING
 from generator.layers.network import NETWORK
 from generator.layers.services import SERVICES
-from generator.root_parameters import declare
+from generator.root_parameters import RootParameters, declare
 from generator.values import ClusterId, ClusterUuid, FunctionArn, GroupNames
 
 # How long the creation of a nested stack may take. The control plane: the hour of ClusterReady and the ten minutes of
@@ -239,6 +240,8 @@ def build(config: ClusterConfig) -> Root:
         worker_groups.append(made.group_name)
         layers_with_groups.append(pool_layer)
 
+    watch = _watch(parent, given, net, settings, reconcile) if config.monitoring.any else monitoring.Outputs()
+
     # Deleted first: it waits for nothing but itself, and everything else waits for it.
     template.add_resource(
         Teardown(
@@ -305,10 +308,42 @@ def build(config: ClusterConfig) -> Root:
             "ARN of the managed policy to attach to whoever opens shells on nodes",
             settings.session_policy_arn,
         ),
+        ("DashboardName", "Name of the cluster's dashboard in CloudWatch", watch.dashboard_name),
     ):
         if value is not None:
             template.add_output(Output(name, Description=description, Value=value))
     return Root(template, parent.children, parent.wires)
+
+
+def _watch(
+    parent: Parent,
+    given: RootParameters,
+    net: network.Outputs,
+    settings: services.Outputs,
+    reconcile: lifecycle.Outputs,
+) -> monitoring.Outputs:
+    """Alarms and a dashboard, once there is a cluster that they can look at."""
+    seen = (
+        reconcile.function_name,
+        settings.audit_log_group_name,
+        net.api_balancer_full_name,
+        net.api_target_group_full_name,
+    )
+    function, audit_log, balancer, targets = seen
+    if function is None or audit_log is None or balancer is None or targets is None:
+        raise ValueError("monitoring: a layer left out an output that this configuration needs")
+    return MONITORING.nest(
+        parent,
+        monitoring.Inputs(
+            cluster_uuid=parent.cluster_uuid,
+            function_name=function,
+            audit_log_group_name=audit_log,
+            api_balancer_full_name=balancer,
+            api_target_group_full_name=targets,
+            alarm_topic_arns=given.alarm_topic_arns,
+        ),
+        after=[CONTROLPLANE],
+    )
 
 
 def _check_updates(parent: Parent, function_arn: FunctionArn) -> None:

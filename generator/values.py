@@ -178,6 +178,18 @@ class TargetGroupArn(Value):
     description = "ARN of the load balancer's target group for the Kubernetes API"
 
 
+class TargetGroupName(Value):
+    """As CloudWatch has it: `targetgroup/<name>/<id>`."""
+
+    description = "Full name of the load balancer's target group for the Kubernetes API"
+
+
+class BalancerName(Value):
+    """As CloudWatch has it: `net/<name>/<id>`."""
+
+    description = "Full name of the Kubernetes API's load balancer"
+
+
 # database
 class TableName(Value):
     description = "Name of the cluster table in DynamoDB"
@@ -200,6 +212,10 @@ class FunctionArn(Value):
     description = "ARN of the reconcile function"
 
 
+class FunctionName(Value):
+    description = "Name of the reconcile function"
+
+
 class ImageId(Value):
     parameter_type = "AWS::EC2::Image::Id"
     description = "ID of the AMI of these nodes"
@@ -219,6 +235,20 @@ class CapacityReservationGroupArn(Value):
 
 class LicenseConfigurationArn(Value):
     description = "ARN of the license configuration that is associated with the host resource group"
+
+
+class LogGroupName(Value):
+    pass
+
+
+class TopicArns(ListValue):
+    """Topics of SNS; one empty text where none was given."""
+
+    description = "ARNs of the SNS topics that alarms notify"
+
+
+class DashboardName(Value):
+    description = "Name of the cluster's dashboard in CloudWatch"
 
 
 class DocumentName(Value):

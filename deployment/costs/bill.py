@@ -178,6 +178,11 @@ def _parameter(reader: _Reader, stack: str, properties: Mapping[str, Any]) -> It
 _Biller = Callable[[_Reader, str, Mapping[str, Any]], Iterator[Line]]
 
 BILLED: Mapping[str, _Biller] = {
+    "AWS::CloudWatch::Alarm": lambda reader, *_: iter([reader.fixed("CloudWatch alarms", "CloudWatch alarm")]),
+    # Three of an account are free; others may have them.
+    "AWS::CloudWatch::Dashboard": lambda reader, *_: iter(
+        [reader.fixed("CloudWatch dashboards", "CloudWatch dashboard")]
+    ),
     "AWS::EC2::VPCEndpoint": _endpoint,
     "AWS::ElasticLoadBalancingV2::LoadBalancer": _balancer,
     "AWS::KMS::Key": lambda reader, *_: iter([reader.fixed("KMS keys", "KMS key")]),

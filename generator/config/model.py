@@ -338,6 +338,24 @@ class Lifecycle(_Section, frozen=True, kw_only=True):
     ] = False
 
 
+class Monitoring(_Section, frozen=True, kw_only=True):
+    """What CloudWatch makes of the metrics that every cluster writes."""
+
+    alarms: Annotated[
+        bool,
+        Meta(
+            description="Alarms that say when a person should look at the cluster. They notify the SNS topics of "
+            "AlarmTopicArns."
+        ),
+    ] = True
+    dashboard: Annotated[bool, Meta(description="A dashboard of the cluster in CloudWatch.")] = True
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to make."""
+        return self.alarms or self.dashboard
+
+
 class Addons(_Section, frozen=True, kw_only=True):
     """Add-ons besides the network, DNS and the autoscaler, which every cluster has."""
 
@@ -409,6 +427,7 @@ class ClusterConfig(_Section, frozen=True, kw_only=True):
     access: Access = Access()
     addons: Addons = Addons()
     lifecycle: Lifecycle = Lifecycle()
+    monitoring: Monitoring = Monitoring()
     control_plane: ControlPlane = ControlPlane()
     # So many are generated and looked at in tests (tests/templates/test_largest.py).
     pools: Annotated[

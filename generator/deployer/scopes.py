@@ -77,6 +77,12 @@ class Names:
         return self.own("lambda", f"function:{self.stack}-*", "event-source-mapping:*")
 
     @property
+    def alarms(self) -> tuple[str, ...]:
+        """Alarms, and dashboards, which are of no region."""
+        dashboards = f"arn:{self.partition}:cloudwatch::{self.account}:dashboard/holdfast-*"
+        return (*self.own("cloudwatch", f"alarm:{self.stack}-*"), dashboards)
+
+    @property
     def parameters(self) -> tuple[str, ...]:
         """Parameters and documents of Systems Manager."""
         return self.own("ssm", "parameter/holdfast/*", f"document/{self.stack}-*")
@@ -144,6 +150,7 @@ def by_cloudformation(names: Names) -> tuple[Scope, ...]:
         Scope("Buckets", ("s3:*",), names.buckets, via),
         Scope("Queues", ("sqs:*",), names.own("sqs", f"{names.stack}-*"), via),
         Scope("Rules", ("events:*",), names.own("events", "rule/holdfast-*"), via),
+        Scope("Alarms", ("cloudwatch:*",), names.alarms, via),
         Scope("Parameters", ("ssm:*",), names.parameters, via),
         Scope("Groups", ("autoscaling:*",), groups, via),
         Scope("LogGroups", ("logs:*LogGroup", "logs:*Retention*", "logs:*KmsKey"), log_groups, via),

@@ -52,6 +52,7 @@ from generator.values import (
     ClusterId,
     ClusterUuid,
     FunctionArn,
+    FunctionName,
     KeyArn,
     Number,
     RoleArn,
@@ -105,6 +106,8 @@ class Inputs:
 @dataclass(frozen=True)
 class Outputs:
     function_arn: FunctionArn
+    # where alarms or a dashboard show it
+    function_name: FunctionName | None = None
 
 
 def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
@@ -175,7 +178,10 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
             DependsOn=[policy.title],
         )
     )
-    return Outputs(function_arn=FunctionArn(GetAtt(function, "Arn")))
+    return Outputs(
+        function_arn=FunctionArn(GetAtt(function, "Arn")),
+        function_name=FunctionName(Ref(function)) if config.monitoring.any else None,
+    )
 
 
 LIFECYCLE = Layer("lifecycle", Inputs, Outputs, build)

@@ -29,6 +29,7 @@ from generator.values import (
     DocumentName,
     KeyArn,
     ListValue,
+    LogGroupName,
     Number,
     ParameterPrefix,
     PolicyArn,
@@ -70,6 +71,8 @@ class Inputs:
 @dataclass(frozen=True)
 class Outputs:
     parameter_prefix: ParameterPrefix
+    # where alarms or a dashboard show it
+    audit_log_group_name: Annotated[LogGroupName | None, "Name of the log group of the Kubernetes audit logs"] = None
     # with access.ssm
     session_document: DocumentName | None = None
     session_policy_arn: Annotated[
@@ -185,7 +188,12 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
             cluster_uuid=inputs.cluster_uuid,
             vpc_id=inputs.vpc_id,
         )
-    return Outputs(ParameterPrefix(Sub(prefix)), session_document, session_policy_arn)
+    return Outputs(
+        ParameterPrefix(Sub(prefix)),
+        LogGroupName(Ref(audit_logs)) if config.monitoring.any else None,
+        session_document,
+        session_policy_arn,
+    )
 
 
 SERVICES = Layer("services", Inputs, Outputs, build)

@@ -23,6 +23,7 @@ from generator.values import (
     PolicyArn,
     PrincipalArns,
     RolePath,
+    TopicArns,
 )
 
 # The retentions that CloudWatch Logs knows, in days.
@@ -52,6 +53,8 @@ RETENTION_DAYS = [
 ]
 # A boot (one heartbeat), a drain and a removal have to fit into the hour that CloudFormation waits for a signal.
 MAX_LAUNCH_HEARTBEAT_SECONDS = 2400
+# Actions of an alarm for one of its states (CloudWatch API reference, PutMetricAlarm).
+MOST_TOPICS = 5
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class RootParameters:
     role_path: RolePath
     log_retention_days: Number
     audit_log_retention_days: Number
+    alarm_topic_arns: TopicArns | None
 
 
 def declare(template: Template, config: ClusterConfig) -> RootParameters:
@@ -184,6 +188,7 @@ def declare(template: Template, config: ClusterConfig) -> RootParameters:
             Default=365,
             AllowedValues=RETENTION_DAYS,
         ),
+        alarm_topic_arns=_topics(parameters) if config.monitoring.alarms else None,
     )
     parameters.add_interface()
     for pool in config.pools:
@@ -192,6 +197,21 @@ def declare(template: Template, config: ClusterConfig) -> RootParameters:
     if config.network.vpc == "given":
         parameter_rules.given_network(template)
     return declared
+
+
+def _topics(parameters: Parameters) -> TopicArns:
+    return parameters.add(
+        "Account",
+        "AlarmTopicArns",
+        TopicArns,
+        "Topics of alarms",
+        f"Comma-separated ARNs of at most {MOST_TOPICS} SNS topics of the stack's region that alarms notify; empty for "
+        "none. A topic that is encrypted needs a key that CloudWatch may use",
+        Default="",
+        # CloudFormation checks it on every entry of the list.
+        AllowedPattern=f"^({PARTITION}:sns:[a-z0-9-]+:[0-9]{{12}}:[A-Za-z0-9_-]{{1,256}}(\\.fifo)?)?$",
+        ConstraintDescription="must be ARNs of SNS topics, separated by commas",
+    )
 
 
 def _principals(parameters: Parameters, group: str, name: str, label: str, text: str) -> PrincipalArns:

@@ -11,6 +11,7 @@ from generator.config.model import ClusterConfig
 from generator.layer import Layer
 from generator.layers.network import api_endpoint, dns_firewall, endpoints, flow_logs, security_groups, vpc
 from generator.values import (
+    BalancerName,
     CidrBlocks,
     ClusterUuid,
     DnsName,
@@ -24,6 +25,7 @@ from generator.values import (
     SecurityGroupId,
     SubnetIds,
     TargetGroupArn,
+    TargetGroupName,
     VpcId,
     ZoneNames,
 )
@@ -74,6 +76,9 @@ class Outputs:
     api_target_group_arn: TargetGroupArn
     api_endpoint_name: DnsName
     api_balancer_name: Annotated[DnsName, "DNS name of the Kubernetes API's load balancer"]
+    # where alarms or a dashboard show them
+    api_balancer_full_name: BalancerName | None = None
+    api_target_group_full_name: TargetGroupName | None = None
     # where the function is in the VPC
     function_security_group_id: Annotated[
         SecurityGroupId | None, "ID of the security group of the reconcile function"
@@ -115,6 +120,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         name, zone_id = _given(inputs.api_endpoint_name), _given(inputs.hosted_zone_id)
     api_endpoint.add_record(template, zone_id, name, balancer)
 
+    watched = config.monitoring.any
     return Outputs(
         vpc_id=network.vpc_id,
         control_plane_subnet_ids=network.control_plane_subnet_ids,
@@ -124,6 +130,8 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         api_target_group_arn=TargetGroupArn(Ref(target_group)),
         api_endpoint_name=name,
         api_balancer_name=DnsName(GetAtt(balancer, "DNSName")),
+        api_balancer_full_name=BalancerName(GetAtt(balancer, "LoadBalancerFullName")) if watched else None,
+        api_target_group_full_name=(TargetGroupName(GetAtt(target_group, "TargetGroupFullName")) if watched else None),
         function_security_group_id=SecurityGroupId(Ref(groups.function)) if groups.function else None,
     )
 

@@ -11,6 +11,7 @@ from tests.templates.rules import (  # noqa: F401
     identities,
     limits,
     machines,
+    monitoring,
     network,
     parameters,
     partition,

@@ -34,6 +34,8 @@ KEEPS_NOTHING = {
     "AWS::AutoScaling::AutoScalingGroup",
     "AWS::CloudFormation::Stack",
     "AWS::CloudFormation::WaitCondition",
+    "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::Dashboard",
     "AWS::EC2::FlowLog",
     "AWS::EC2::RouteTable",
     "AWS::EC2::SecurityGroup",

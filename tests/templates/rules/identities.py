@@ -17,6 +17,23 @@ STACKS = {
     "Lifecycle": "lifecycle.json",
     "Controlplane": "controlplane.json",
 }
+# With monitoring.alarms, monitoring.dashboard, or both.
+MONITORING_STACK = {"Monitoring": "monitoring.json"}
+# With monitoring.alarms and monitoring.dashboard. An alarm's name stands in people's mails and tools.
+ALARM_RESOURCES = dict.fromkeys(
+    (
+        "monitoring/ApiUnavailable",
+        "monitoring/AuditLogSilent",
+        "monitoring/ConditionsStored",
+        "monitoring/FunctionFails",
+        "monitoring/NoAgentLeads",
+        "monitoring/ReadingsUnknown",
+        "monitoring/SlotsNotWhole",
+        "monitoring/TerminationHeld",
+    ),
+    "AWS::CloudWatch::Alarm",
+)
+DASHBOARD_RESOURCES = {"monitoring/Dashboard": "AWS::CloudWatch::Dashboard"}
 # Resources that hold state, or that something outside of the templates knows by their logical id.
 RESOURCES = {
     "root/Teardown": "Custom::Teardown",
@@ -129,7 +146,8 @@ def _camel(name: str) -> str:
 
 @rule
 def nested_stacks_keep_their_names(cluster: Cluster) -> Iterator[str]:
-    wanted = {**STACKS, **{f"Workers{_camel(pool.name)}": f"workers-{pool.name}.json" for pool in cluster.config.pools}}
+    wanted = {**STACKS, **(MONITORING_STACK if cluster.config.monitoring.any else {})}
+    wanted |= {f"Workers{_camel(pool.name)}": f"workers-{pool.name}.json" for pool in cluster.config.pools}
     found = {stack.logical_id: f"{layer}.json" for layer, stack in cluster.stacks.items()}
     if found != wanted:
         yield f"root: {found}, not {wanted}"
@@ -140,6 +158,8 @@ def resources_that_hold_state_keep_their_logical_ids(cluster: Cluster) -> Iterat
     wanted = RESOURCES | (VPC_RESOURCES if cluster.config.network.vpc == "create" else {})
     wanted |= SESSION_RESOURCES if cluster.config.access.ssm else {}
     wanted |= EBS_CSI_RESOURCES if cluster.config.addons.ebs_csi else {}
+    wanted |= ALARM_RESOURCES if cluster.config.monitoring.alarms else {}
+    wanted |= DASHBOARD_RESOURCES if cluster.config.monitoring.dashboard else {}
     wanted |= {f"controlplane/Slot{slot}": "AWS::AutoScaling::AutoScalingGroup" for slot in range(3)}
     wanted |= {f"workers-{pool.name}/Group": "AWS::AutoScaling::AutoScalingGroup" for pool in cluster.config.pools}
     found = {str(resource): resource.type for resource in cluster.resources()}
@@ -156,6 +176,7 @@ def parameters_and_outputs_of_the_root_keep_their_names(cluster: Cluster) -> Ite
     wanted |= GIVEN_ENDPOINTS_PARAMETERS if config.network.endpoints == "given" else set()
     wanted |= GIVEN_ZONE_PARAMETERS if config.network.private_zone == "given" else set()
     wanted |= {"RouteTableIds"} if given and config.network.gateway_endpoints == "create" else set()
+    wanted |= {"AlarmTopicArns"} if config.monitoring.alarms else set()
     wanted -= set() if any(pool.image == "shared" for pool in config.pools) else {"WorkerImage"}
     for pool in config.pools:
         own = ("Image",) if pool.image == "own" else ()
@@ -167,6 +188,7 @@ def parameters_and_outputs_of_the_root_keep_their_names(cluster: Cluster) -> Ite
     if set(root["Parameters"]) != wanted:
         yield f"root: parameters differ by {sorted(set(root['Parameters']) ^ wanted)}"
     outputs = OUTPUTS | (SESSION_OUTPUTS if config.access.ssm else set())
+    outputs |= {"DashboardName"} if config.monitoring.dashboard else set()
     if set(root["Outputs"]) != outputs:
         yield f"root: outputs differ by {sorted(set(root['Outputs']) ^ outputs)}"
 

@@ -13,7 +13,7 @@ from tests.templates.cluster import Cluster
 from tests.templates.rules.rule import rule
 
 # The only direction in which values flow; the pools come last and have nothing for each other.
-ORDER = ("iam", "network", "database", "services", "lifecycle", "controlplane")
+ORDER = ("iam", "network", "database", "services", "lifecycle", "controlplane", "monitoring")
 
 
 def _position(layer: str) -> int:
@@ -222,7 +222,7 @@ def _before(cluster: Cluster, logical_id: str) -> set[str]:
 
 
 def _has_groups(layer: str) -> bool:
-    return _position(layer) >= _position("controlplane")
+    return layer == "controlplane" or layer.startswith("workers-")
 
 
 def _read_outputs(node: object) -> list[tuple[str, str]]:
