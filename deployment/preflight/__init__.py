@@ -24,6 +24,7 @@ from deployment.preflight import (
     plan,
     quotas,
     region,
+    topics,
 )
 from deployment.preflight.aim import Aim
 from deployment.preflight.finding import About, Finding, State, Topic
@@ -78,4 +79,5 @@ def _checked(aws: Aws, wanted: Plan, owner: str) -> list[Finding]:
         found += given_zone.check(aws, wanted)
     found += region.check(aws, wanted, tuple(zones))
     found += machines.check(aws, wanted, zones, owner)
-    return found + quotas.check(aws, wanted) + identities.check(aws, wanted, owner)
+    found += quotas.check(aws, wanted) + identities.check(aws, wanted, owner)
+    return found + topics.check(aws, wanted, owner)

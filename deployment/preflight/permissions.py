@@ -44,6 +44,7 @@ SOMETIMES = {
     "resource-groups:ListGroupResources": "a group of Capacity Reservations",
     "route53:GetHostedZone": "a given hosted zone",
     "route53:ListResourceRecordSets": "a given hosted zone",
+    "sns:GetTopicAttributes": "AlarmTopicArns",
     # Resource Groups API reference, ListGroupResources, "Minimum permissions"; so is cloudformation:ListStackResources.
     "tag:GetResources": "a group of Capacity Reservations",
 }

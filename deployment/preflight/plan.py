@@ -24,6 +24,8 @@ _SERVICES = {"ecr": ("ecr.api", "ecr.dkr")}
 # KMS is called by services for a node, and not by it.
 _CALLED_FOR_NODES = "kms"
 _NAME_TAG = "Name"
+ALARM_TOPICS = "AlarmTopicArns"
+"""The root's parameter with the topics that alarms notify."""
 _PEOPLE = ("ViewerArns", "EditorArns", "AdministratorArns", "KeyOperatorArns")
 
 
@@ -78,6 +80,8 @@ class Plan:
     host_groups: tuple[tuple[str, str], ...]
     """Parameter and ARN of each host resource group."""
     boundary: str
+    alarm_topics: tuple[str, ...]
+    """ARNs of the topics that alarms notify."""
     people: tuple[tuple[str, str], ...]
     """Parameter and ARN of each principal that is listed."""
 
@@ -117,6 +121,7 @@ def read(
         client_prefix_list=values.get("ApiClientPrefixListId", ""),
         host_groups=tuple((name, arn) for name, arn in values.items() if re.match(r"HostResourceGroup\w+Arn$", name)),
         boundary=values.get("PermissionsBoundaryArn", ""),
+        alarm_topics=tuple(entries(values.get(ALARM_TOPICS, ""))),
         people=tuple((name, arn) for name in _PEOPLE for arn in entries(values.get(name, ""))),
     )
 

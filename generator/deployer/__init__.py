@@ -26,7 +26,7 @@ COMMANDS: Mapping[str, str] = {
         elasticloadbalancing:Describe* iam:GetPolicy iam:GetRole iam:GetUser kms:DescribeKey resource-groups:GetGroup
         resource-groups:GetGroupConfiguration resource-groups:ListGroupResources route53:GetHostedZone
         route53:ListResourceRecordSets servicequotas:ListAWSDefaultServiceQuotas servicequotas:ListServiceQuotas
-        tag:GetResources""",
+        sns:GetTopicAttributes tag:GetResources""",
     "package": "cloudformation:DescribeStacks s3:GetObject s3:GetObjectVersion s3:PutObject",
     "deploy": """autoscaling:Describe* cloudformation:CreateChangeSet cloudformation:CreateStack
         cloudformation:DeleteChangeSet cloudformation:DescribeChangeSet cloudformation:DescribeStackEvents

@@ -266,6 +266,24 @@ def test_people_who_do_not_exist_are_a_warning_and_nobody_is_let_in_by_an_arn_of
     assert preflight.exit_code([*found.values()]) == 0
 
 
+def test_topics_of_alarms_are_asked_for_and_one_of_another_region_fails(
+    account: Account, given: dict[str, str]
+) -> None:
+    pager = account.client("sns").create_topic(Name="pager")["TopicArn"]
+    others = {
+        pager.replace("pager", "nobody"): State.WARNING,
+        "arn:aws:sns:eu-central-1:210987654321:shared": State.NOTE,
+        "arn:aws:sns:us-west-2:123456789012:pager": State.FAILED,
+    }
+    found = check(account, given | {"AlarmTopicArns": ",".join([pager, *others])})
+    told = {each.subject.removeprefix("AlarmTopicArns "): each.state for each in found if "Topic" in each.subject}
+    assert told == {pager: State.OK, **others}
+    six = check(account, given | {"AlarmTopicArns": ",".join(f"{pager}{number}" for number in range(6))})
+    assert [each.detail for each in six if each.subject == "AlarmTopicArns"] == [
+        "6 topics, and an alarm notifies 5 at most"
+    ]
+
+
 def test_a_scaling_role_that_does_not_exist_yet_is_made_by_the_first_group(
     account: Account, given: dict[str, str]
 ) -> None:
