@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from imagebuilder.addons.policies import Params, Policy
+from imagebuilder.addons.policies import POD_RANGE, UNKNOWN_RANGE, Params, Policy
 from imagebuilder.configure.metadata import ADDRESSES
 
 _AGENT_OF_CILIUM = "request.userInfo.username == 'system:serviceaccount:kube-system:cilium'"
@@ -71,16 +71,15 @@ POLICIES: Sequence[Policy] = (
         _AGENT_OF_CILIUM,
         (
             (
-                "variables.own.all(a, ip(a).isGlobalUnicast() && !cidr(variables.pods).containsIP(a)"
+                f"variables.own.all(a, ip(a).isGlobalUnicast() && !cidr(variables.{POD_RANGE}).containsIP(a)"
                 f" && {list(ADDRESSES)}.all(m, ip(m) != ip(a)))",
                 "a node's own addresses are neither of the Pods' range nor the metadata service's",
             ),
         ),
         {
             "own": f"{_NODE_ADDRESSES}.filter(a, a.?type.orValue('') != 'CiliumInternalIP').map(a, a.?ip.orValue(''))",
-            "pods": "params.data['cluster-pool-ipv4-cidr']",
+            POD_RANGE: UNKNOWN_RANGE,
         },
-        Params("v1", "ConfigMap", ("kube-system", "cilium-config")),
     ),
     Policy(
         # By these the other nodes learn which Pod has an address, and so what may reach it.
@@ -101,12 +100,12 @@ POLICIES: Sequence[Policy] = (
         ),
         {
             "node": _NODE_OF_TOKEN,
-            "addresses": "[''] + params.?status.?addresses.orValue([]).filter(a, a.type == 'InternalIP')"
-            ".map(a, a.address)",
+            "addresses": "[''] + params.?spec.?addresses.orValue([]).filter(a, a.?type.orValue('') == 'InternalIP')"
+            ".map(a, a.?ip.orValue(''))",
             "at": f"{_OLD_OR_NEW}.?status.?networking.?node.orValue('')",
             "was": "oldObject == null ? '' : oldObject.?status.?networking.?node.orValue('')",
         },
-        Params("v1", "Node"),
+        Params("cilium.io/v2", "CiliumNode"),
     ),
     Policy(
         # Every node sends what goes to a Pod's address to the node that has an endpoint with it.
@@ -116,12 +115,11 @@ POLICIES: Sequence[Policy] = (
         _AGENT_OF_CILIUM,
         (
             (
-                "variables.addresses.all(a, cidr(params.data['cluster-pool-ipv4-cidr']).containsIP(a))",
+                f"variables.addresses.all(a, cidr(variables.{POD_RANGE}).containsIP(a))",
                 "an endpoint has addresses of the Pods' range",
             ),
         ),
-        {"addresses": _addresses("object")},
-        Params("v1", "ConfigMap", ("kube-system", "cilium-config")),
+        {"addresses": _addresses("object"), POD_RANGE: UNKNOWN_RANGE},
     ),
     Policy(
         "cilium-endpoints-of-their-node",

@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _API = "admissionregistration.k8s.io/v1"
+POD_RANGE = "podRange"
+"""The variable into which the leader writes the cluster's range of Pods' addresses (userdata.addons.filling)."""
+UNKNOWN_RANGE = "''"
+"""What is there before: no range, so that nothing is let pass."""
 LARGEST_REQUEST_BYTES = 4096
 """Of a certificate signing request in PEM; a kubelet's has 500."""
 
@@ -22,19 +26,17 @@ _AGENTS = "holdfast:agents"
 
 @dataclass(frozen=True)
 class Params:
-    """Objects that a policy looks at besides the one that is written: the rules are asked for each, as `params`."""
+    """Objects that a policy looks at besides the one that is written: the rules are asked for each of the kind, as
+    `params`, and without any nothing is let pass.
+
+    Never a kind of Kubernetes' own. Aggregated API servers that are built on its library evaluate every policy of the
+    cluster, and wait for the objects of such kinds before they are Ready, which they may not read (k8s.io/apiserver,
+    pkg/admission/plugin/policy/generic/policy_source.go, ensureParamsForPolicyLocked: the informers of such kinds are
+    shared ones, which readiness asks for; those of other kinds are not).
+    """
 
     api: str
     kind: str
-    only: tuple[str, str] | None = None
-    """The namespace and the name of the one that counts; None for all of its kind. Without any nothing is let pass."""
-
-    def reference(self) -> dict[str, Any]:
-        """Which of them a binding names."""
-        chosen: dict[str, Any] = {"selector": {}}
-        if self.only is not None:
-            chosen = {"namespace": self.only[0], "name": self.only[1]}
-        return {**chosen, "parameterNotFoundAction": "Deny"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Policy:
         binding: dict[str, Any] = {"policyName": metadata["name"], "validationActions": ["Deny"]}
         if self.params is not None:
             spec["paramKind"] = {"apiVersion": self.params.api, "kind": self.params.kind}
-            binding["paramRef"] = self.params.reference()
+            binding["paramRef"] = {"selector": {}, "parameterNotFoundAction": "Deny"}
         return [
             {"apiVersion": _API, "kind": "ValidatingAdmissionPolicy", "metadata": metadata, "spec": spec},
             {"apiVersion": _API, "kind": "ValidatingAdmissionPolicyBinding", "metadata": metadata, "spec": binding},

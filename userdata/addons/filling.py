@@ -2,7 +2,7 @@
 
 Only ConfigMaps are filled: a manifest takes such a value from one, so that the text of all others is the image's. But
 the arguments of the autoscaler, for each taint is one of its own, and what no ConfigMap gives to its reader: the key of
-a StorageClass, and the authority of an APIService.
+a StorageClass, the authority of an APIService, and the range of Pods' addresses in a policy.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from userdata.kubeadm.places import API_PORT
 _NODE_BITS = 24
 _AUTOSCALER = "cluster-autoscaler"
 _EBS_CSI = "ebs-csi"
+_POD_RANGE = "podRange"
+"""The variable of admission policies that has the range of Pods' addresses, as text of CEL."""
 
 
 class ManifestError(ValueError):
@@ -113,6 +115,8 @@ def _filled(name: str, text: str, values: Values) -> Document:
             _set(where, item, "parameters", "kmsKeyId", values.key_arn)
         elif item.get("kind") == "APIService":
             _set(where, item, "spec", "caBundle", base64.b64encode(values.authority.encode()).decode())
+        elif item.get("kind") == "ValidatingAdmissionPolicy":
+            _tell_pod_range(where, item, values.pod_cidr)
     return found
 
 
@@ -131,6 +135,17 @@ def _set(where: str, item: dict[str, Any], part: str, key: str, text: str) -> No
     if not text:
         raise ManifestError(f"{where}: nothing is known for {part}.{key}")
     item[part][key] = text
+
+
+def _tell_pod_range(where: str, item: dict[str, Any], pod_cidr: str) -> None:
+    """A policy without the variable asks for no range."""
+    try:
+        for variable in item["spec"].get("variables", []):
+            if variable["name"] == _POD_RANGE:
+                # A range has no character that CEL would have to be told of.
+                variable["expression"] = f"'{ipaddress.ip_network(pod_cidr)}'"
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ManifestError(f"{where} has variables that are none") from error
 
 
 def _tell_startup_taints(where: str, item: dict[str, Any], keys: Sequence[str]) -> None:

@@ -10,17 +10,18 @@ from typing import Any
 
 import pytest
 
+from coordination.names import Encryption
 from coordination.outcomes import Done, Known
 from imagebuilder.addons import cilium_policies, policies
 from tests.integration.node.kube import Kube, serving
 from tests.programs import EACH_MINOR
 from tests.unit.userdata.requests import of_node
 from tests.waiting import wait_for
+from userdata.addons.filling import Values, filled
 from userdata.kube.client import Api
 from userdata.kube.outcomes import ApiInvalid, Change, Forbidden
 from userdata.kube.resources import (
     CLUSTER_ROLE_BINDINGS,
-    CONFIG_MAPS,
     NODES,
     PODS,
     SECRETS,
@@ -49,6 +50,7 @@ ADMISSION = {
         "admissionregistration.k8s.io/v1", "validatingadmissionpolicybindings"
     ),
 }
+VALUES = Values("0b1c", "us-east-1", "api.holdfast.internal", "100.64.0.0/16", Encryption.WIREGUARD, ())
 REQUEST = of_node(ONE, key=new_key())
 
 
@@ -79,19 +81,16 @@ def kube(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         assert made.master.create(CLUSTER_ROLE_BINDINGS, bound) == Done()
         account = head("v1", "ServiceAccount", "cilium")
         assert made.master.create(SERVICE_ACCOUNTS, account, "kube-system") == Done()
-        for each in policies.objects([*policies.POLICIES, *cilium_policies.POLICIES]):
+        listed = policies.objects([*policies.POLICIES, *cilium_policies.POLICIES])
+        document: Any = filled({"policies": json.dumps({"kind": "List", "items": listed})}, VALUES)["policies"]
+        for each in document["items"]:
             assert made.master.create(ADMISSION[each["kind"]], each) == Done()
-        configuration = {
-            **head("v1", "ConfigMap", "cilium-config"),
-            "data": {"cluster-pool-ipv4-cidr": "100.64.0.0/16"},
-        }
-        assert made.master.create(CONFIG_MAPS, configuration, "kube-system") == Done()
         # Later than the policies: Cilium's operator makes them.
         for resource, kind in KINDS.items():
             assert made.master.create(DEFINITIONS, definition(resource, kind)) == Done()
         wait_for(lambda: isinstance(made.master.list(CILIUM_NODES), Known), "Cilium's kinds", pause_seconds=0.2)
         for name, cidr in RANGES.items():
-            given = {**head(CILIUM_NODES.api, "CiliumNode", name), "spec": ranges(cidr)}
+            given = {**head(CILIUM_NODES.api, "CiliumNode", name), "spec": {**ranges(cidr), **at(ADDRESSES[name])}}
             assert made.master.create(CILIUM_NODES, given) == Done()
         yield made
 
@@ -261,6 +260,10 @@ def endpoint(name: str, *addresses: str) -> dict[str, Any]:
     return {"networking": {"node": ADDRESSES[name], "addressing": pod}}
 
 
+def at(address: str) -> dict[str, Any]:
+    return {"addresses": [{"type": "InternalIP", "ip": address}]}
+
+
 def ranges(*cidrs: str) -> dict[str, Any]:
     return {"ipam": {"podCIDRs": list(cidrs)}}
 
@@ -282,10 +285,11 @@ def test_an_agent_of_cilium_writes_its_own_node(kube: Kube, agent: CiliumAgent) 
     assert kube.master.delete(CILIUM_NODES, ONE) == Done()
     assert FOREIGN in agent.writes(CILIUM_NODES, ONE, method="POST", spec=internal(ADDRESS_OF[OTHER]))
     assert agent.writes(CILIUM_NODES, ONE, method="POST", spec=also("10.0.0.7")) == ""
-    given = {**head(CILIUM_NODES.api, "CiliumNode", ONE), "spec": ranges(RANGES[ONE])}
+    given = {**head(CILIUM_NODES.api, "CiliumNode", ONE), "spec": {**ranges(RANGES[ONE]), **at(ADDRESSES[ONE])}}
     assert kube.master.apply(CILIUM_NODES, given) == Done()
     assert "the CiliumNode of its own node" in agent.writes(CILIUM_NODES, OTHER, spec=ranges(RANGES[OTHER]))
-    assert agent.writes(CILIUM_NODES, ONE, spec={**ranges("100.64.1.0/24"), "bootid": "2"}) == ""
+    own = {**ranges("100.64.1.0/24"), **at(ADDRESSES[ONE])}
+    assert agent.writes(CILIUM_NODES, ONE, spec={**own, "bootid": "2"}) == ""
     pools = {
         "ipam": {**ranges("100.64.1.0/24")["ipam"], "pools": {"allocated": [{"pool": "p", "cidrs": ["100.64.2.0/24"]}]}}
     }

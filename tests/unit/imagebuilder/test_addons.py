@@ -427,6 +427,24 @@ def test_a_policy_is_in_force_and_refuses_what_it_cannot_judge(policy: policies.
     assert len(made["spec"]["matchConditions"]) == 1
 
 
+def test_no_policy_keeps_an_aggregated_api_server_from_being_ready() -> None:
+    """It would wait for objects of Kubernetes' own kinds, which it may not read."""
+    specs = [each["spec"] for each in objects("ValidatingAdmissionPolicy")]
+    kinds = {each["paramKind"]["apiVersion"] for each in specs if "paramKind" in each}
+    assert kinds == {"cilium.io/v2"}
+
+
+def test_a_policy_lets_nothing_pass_before_it_knows_the_range_of_pods() -> None:
+    def told(document: Any) -> list[str]:
+        variables = [variable for each in document["items"] for variable in each["spec"].get("variables", ())]
+        return [each["expression"] for each in variables if each["name"] == policies.POD_RANGE]
+
+    name = "25-cilium-policies.json"
+    values = Values("uuid", "us-east-1", "api.example", "10.8.0.0/14", Encryption.NONE, ())
+    assert told(MADE[name]) == [policies.UNKNOWN_RANGE] * 2
+    assert told(filled({name: text(MADE[name])}, values)[name]) == ["'10.8.0.0/14'"] * 2
+
+
 def test_a_cluster_with_another_network_gets_the_policies_that_are_for_every_cluster() -> None:
     assert places.POLICY_MANIFEST == POLICIES
     assert len(MADE[POLICIES]["items"]) == 2 * len(policies.POLICIES)

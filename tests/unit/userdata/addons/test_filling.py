@@ -77,6 +77,17 @@ def test_volumes_get_the_clusters_tag_beside_the_organisations() -> None:
     }
 
 
+def test_a_policy_knows_the_clusters_range_of_pods_and_nothing_else_of_it_is_changed() -> None:
+    kept = {"name": "addresses", "expression": "[]"}
+    policies = [
+        one_of("ValidatingAdmissionPolicy", spec={"variables": [kept, {"name": "podRange", "expression": "''"}]}),
+        one_of("ValidatingAdmissionPolicy", spec={"validations": []}),
+    ]
+    document: Any = filled({"a.json": listed(*policies)}, VALUES)["a.json"]
+    told = [kept, {"name": "podRange", "expression": "'100.64.0.0/14'"}]
+    assert document["items"] == [one_of("ValidatingAdmissionPolicy", spec={"variables": told}), policies[1]]
+
+
 def one_of(kind: str, **fields: Any) -> dict[str, Any]:
     return {"kind": kind, "metadata": {"name": "it"}, **fields}
 
@@ -94,6 +105,7 @@ def test_volumes_are_encrypted_with_the_clusters_key_and_the_api_server_trusts_t
 @pytest.mark.parametrize(
     ("item", "problem"),
     [
+        (one_of("ValidatingAdmissionPolicy"), r"a\.json: it has variables that are none"),
         (one_of("StorageClass", parameters={}), r"a\.json: it has no parameters\.kmsKeyId"),
         (one_of("APIService"), r"a\.json: it has no spec\.caBundle"),
         (one_of("StorageClass", parameters={"kmsKeyId": ""}), r"nothing is known for parameters\.kmsKeyId"),
