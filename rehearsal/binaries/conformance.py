@@ -30,6 +30,17 @@ _PRIVATE = "gcr.io/k8s-authenticated-test/"
 """Images that nobody may pull without credentials: no conformance test asks for one."""
 _BUSYBOX, _BASH = "/bin/busybox", "/bin/bash"
 _APPLETS = "busybox"
+_SHELL = "/bin/sh"
+SHELL_OF_BUSYBOX = """\
+#!/bin/bash
+# BusyBox's shell, whose words cases compare; but Debian's, 1.35, does not hand on variables such as data-1, which is no
+# name of a shell's: where there is one this is Bash.
+while IFS= read -r -d '' variable; do
+    [[ ${variable%%=*} =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]] || exec -a "$0" /bin/bash "$@"
+done </proc/self/environ
+exec -a "$0" /bin/busybox "$@"
+"""
+"""Of the images of BusyBox."""
 _GIB = 0.7
 _ROOT = "root:x:0:0:root:/root:/bin/sh"
 _NOBODY = "nobody:x:65534:65534:nobody:/:/bin/false"
@@ -70,13 +81,9 @@ class Parts:
 
 
 def _links(parts: Parts) -> dict[str, str]:
-    """Where programs of BusyBox are looked for, and Bash for a shell.
-
-    That of Debian's BusyBox, 1.35, prefers its own programs to others of their names, such as nc, and does not hand on
-    variables such as `data-1`, which is no name of a shell's. Cases need both.
-    """
-    found = {f"/bin/{each}": _BUSYBOX for each in parts.applets if f"/bin/{each}" not in parts.agnhost}
-    return {**found, "/bin/sh": _BASH}
+    """Where programs of BusyBox are looked for, but its shell."""
+    names = (f"/bin/{each}" for each in parts.applets)
+    return {name: _BUSYBOX for name in names if name not in parts.agnhost and name != _SHELL}
 
 
 def _agnhost(name: str, parts: Parts) -> ContainerImage:
@@ -85,8 +92,9 @@ def _agnhost(name: str, parts: Parts) -> ContainerImage:
 
 
 def _of_agnhosts_files(name: str, parts: Parts, entrypoint: Sequence[str], arguments: Sequence[str]) -> ContainerImage:
-    """All of them share one layer."""
-    links = {**_links(parts), "/agnhost-2": "agnhost"}
+    """All of them share one layer. Their shell is Bash, for that of Debian's BusyBox prefers its own programs to others
+    of their names, such as nc."""
+    links = {**_links(parts), _SHELL: _BASH, "/agnhost-2": "agnhost"}
     return ContainerImage(name, parts.agnhost, entrypoint, arguments, links=links, folders=("uploads",))
 
 
@@ -211,8 +219,10 @@ def _parts(place: Path, module: Path, built: Path, coredns: Path) -> Parts:
     }
     done = subprocess.run([str(busybox), "--list"], capture_output=True, text=True, check=True)
     applets = [each for each in done.stdout.split() if each != _APPLETS]
+    shell = place / "sh"
+    shell.write_text(SHELL_OF_BUSYBOX, encoding="utf-8")
     bash = {_BASH: programs[_BASH], **borrowed.libraries(programs[_BASH])}
-    return Parts({_BUSYBOX: busybox, **bash, **dict(_etc(place, "busybox"))}, agnhost, built, applets)
+    return Parts({_BUSYBOX: busybox, _SHELL: shell, **bash, **dict(_etc(place, "busybox"))}, agnhost, built, applets)
 
 
 def _etc(place: Path, image: str) -> Iterator[tuple[str, Path]]:

@@ -35,7 +35,8 @@ _IMAGES = """\
   the sample API server is the release's, and not the one of the image's tag.
 - The programs beside agnhost (dig, curl, nc, ss, bash) and busybox are Debian's. So dig is linked against GNU's C
   library also where upstream's image has musl: cases that look up names by both ask twice by the same one. The shell of
-  both is Bash, for that of Debian's BusyBox drops environment variables whose names are none of a shell's.
+  agnhost's is Bash, and so is busybox's where a variable of the environment has a name that is none of a shell's, for
+  Debian's BusyBox drops it.
 - agnhost's web server stands in for nginx. To these cases nginx is an image that keeps running, or the other one of two
   images; none asks it for anything that only nginx answers.
 - agnhost has neither iperf nor its registry of images: no case of these groups asks for them.

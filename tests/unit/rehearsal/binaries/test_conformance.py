@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from rehearsal.binaries.failures import BuildFailed
 REGISTRY = "registry.k8s.io/e2e-test-images"
 BUILT = Path("/built")
 PARTS = conformance.Parts(
-    busybox={"/bin/busybox": BUILT / "busybox"},
+    busybox={"/bin/busybox": BUILT / "busybox", "/bin/sh": BUILT / "sh"},
     agnhost={"/agnhost": BUILT / "agnhost", "/bin/bash": BUILT / "bash"},
     built=BUILT,
     applets=("sh", "bash", "ls"),
@@ -33,8 +34,26 @@ def test_agnhost_has_what_its_cases_look_for() -> None:
 
 
 @pytest.mark.parametrize("name", ["busybox", "nonroot"])
-def test_the_shell_beside_busybox_hands_on_every_variable(name: str) -> None:
-    assert image(f"{REGISTRY}/{name}:1", PARTS).links == {"/bin/sh": "/bin/bash", "/bin/ls": "/bin/busybox"}
+def test_busybox_has_a_shell_of_its_own(name: str) -> None:
+    made = image(f"{REGISTRY}/{name}:1", PARTS)
+    assert made.links == {"/bin/ls": "/bin/busybox"}
+    assert made.files["/bin/sh"] == BUILT / "sh"
+
+
+@pytest.mark.skipif(not Path("/bin/busybox").exists(), reason="/bin/busybox is not installed (busybox-static)")
+def test_the_shell_of_busybox_has_its_words_and_hands_on_every_variable(tmp_path: Path) -> None:
+    shell = tmp_path / "sh"
+    shell.write_text(conformance.SHELL_OF_BUSYBOX, encoding="utf-8")
+    shell.chmod(0o755)
+
+    def run(script: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = {"PATH": "/bin:/usr/bin", **variables}
+        return subprocess.run([shell, "-c", script], env=environment, capture_output=True, text=True, check=False)
+
+    # What a case compares (Kubernetes' test/e2e/common/node/kubelet.go).
+    assert run("echo x > /proc/none", P_OWN="1").stderr == f"{shell}: can't create /proc/none: nonexistent directory\n"
+    assert "data-1=x\n" in run("env", **{"data-1": "x", "P_OWN": "1"}).stdout
+    assert "P_OWN=a\nb=c\n" in run("env", P_OWN="a\nb=c").stdout
 
 
 @pytest.mark.parametrize(
