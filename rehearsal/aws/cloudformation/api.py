@@ -27,7 +27,7 @@ def service(aws: LocalAws, responses: Responses) -> CloudFormation:
     """The service with every resource type that has a provider."""
     providers.load_all()
     engine = Engine(aws.clock, OperatorRights(aws.client), responses, aws.site)
-    return CloudFormation(engine, RightsOfCallers(aws))
+    return CloudFormation(engine, RightsOfCallers(aws), aws.work)
 
 
 def start(aws: LocalAws) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from rehearsal.aws.cloudformation.account import Account
-from rehearsal.aws.cloudformation.change_sets import ChangeSet, ChangeSets
+from rehearsal.aws.cloudformation.change_sets import ChangeSet, ChangeSets, Work
 from rehearsal.aws.cloudformation.engine import Engine
 from rehearsal.aws.cloudformation.model import Stack
 from rehearsal.aws.cloudformation.operations import Operations
@@ -24,10 +24,10 @@ class CloudFormationBase(Service):
 
     service_name = "cloudformation"
 
-    def __init__(self, engine: Engine, rights: RightsOfCallers) -> None:
+    def __init__(self, engine: Engine, rights: RightsOfCallers, work: Work) -> None:
         self.engine = engine
         self.store = engine.store
-        self.change_sets = ChangeSets(engine.store)
+        self.change_sets = ChangeSets(engine.store, work)
         self._rights = rights
 
     def acting(self, context: RequestContext, role_arn: str | None = None) -> Operations:

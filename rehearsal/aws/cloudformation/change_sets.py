@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from botocore.exceptions import ClientError
 
@@ -21,6 +21,9 @@ from rehearsal.aws.cloudformation.store import Store
 from rehearsal.aws.protocol import ServiceError
 
 LOG = logging.getLogger(__name__)
+
+Work = Callable[[str, Callable[[], object]], None]
+"""Begins what goes on beside requests, under a name; a stop of the local AWS waits for it (LocalAws.work)."""
 
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
 
@@ -52,8 +55,9 @@ class ChangeSet:
 class ChangeSets:
     """All change sets, by id."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, work: Work) -> None:
         self._store = store
+        self._work = work
         self._all: dict[str, ChangeSet] = {}
 
     def create(self, change_set: ChangeSet, operations: Operations) -> None:
@@ -61,7 +65,7 @@ class ChangeSets:
         with self._store.lock:
             self._all[change_set.change_set_id] = change_set
             change_set.status = "CREATE_IN_PROGRESS"
-        threading.Thread(target=self._plan, args=(change_set, operations), name="change set", daemon=True).start()
+        self._work(f"change-set-{change_set.name}", partial(self._plan, change_set, operations))
 
     def find(self, region: str, name_or_id: str, stack: Stack | None) -> ChangeSet:
         """A change set by id, or by name within a stack. Raises ServiceError when there is none."""
