@@ -141,15 +141,9 @@ class Rehearsal:
         # `deploy` says nothing until the end: it makes the change set, and we execute and follow it.
         packaged = str(self._build / "packaged.json")
         deploy = ["deploy", "--template-file", packaged, "--stack-name", self.stack]
-        deploy += [
-            "--capabilities",
-            "CAPABILITY_IAM",
-            "--s3-bucket",
-            BUCKET,
-            "--no-execute-changeset",
-            "--parameter-overrides",
-        ]
-        run([*_AWS, *deploy, *(f"{name}={value}" for name, value in values.items())], self.environment)
+        deploy += ["--capabilities", "CAPABILITY_IAM", "--s3-bucket", BUCKET, "--no-execute-changeset"]
+        given = (f"{name}={value}" for name, value in values.items())
+        run([*_AWS, *deploy, "--parameter-overrides", *given], self.environment)
         (change_set,) = self.client("cloudformation").list_change_sets(StackName=self.stack)["Summaries"][:1]
         execute = ["execute-change-set", "--stack-name", self.stack, "--change-set-name", change_set["ChangeSetName"]]
         run([*_AWS, *execute], self.environment)
