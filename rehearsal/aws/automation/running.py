@@ -13,13 +13,13 @@ from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rehearsal.aws.automation.document import EXECUTE, WAIT, Missing, Runbook, Step, filled, selected
+from rehearsal.aws.polling import last_look
 
 if TYPE_CHECKING:
     from rehearsal.aws.server import LocalAws
     from rehearsal.aws.sessions import Session
 
 LOG = logging.getLogger(__name__)
-_POLL_SECONDS = 0.2
 _CALL = frozenset({"Service", "Api", "PropertySelector", "DesiredValues"})
 
 
@@ -113,17 +113,22 @@ class Runner:
             except Missing as error:
                 raise _Failed(f"Step fails when it is Extracting outputs. {error} is not in the answer.") from None
         ends = self._aws.clock.now().timestamp() + step.seconds
-        while True:
-            value = self._property(step, inputs)
-            if value in inputs["DesiredValues"]:
-                return {}
-            if step.action != WAIT:
-                wanted = ", ".join(inputs["DesiredValues"])
-                raise _Failed(f"Step fails when it is Verifying action. Desired values: {wanted}; found: {value}")
-            if self._aws.clock.now().timestamp() >= ends:
-                raise _Failed(f"Step timed out while it was waiting for {step.inputs['PropertySelector']}.")
-            if self._aws.stopping.wait(_POLL_SECONDS):
-                raise _Failed("Step was cancelled.")
+
+        def late() -> bool:
+            return step.action != WAIT or self._aws.clock.now().timestamp() >= ends
+
+        desired = inputs["DesiredValues"]
+        value = last_look(
+            self._aws.stopping, lambda: self._property(step, inputs), lambda found: found in desired, late
+        )
+        if value in desired:
+            return {}
+        if step.action != WAIT:
+            wanted = ", ".join(desired)
+            raise _Failed(f"Step fails when it is Verifying action. Desired values: {wanted}; found: {value}")
+        if late():
+            raise _Failed(f"Step timed out while it was waiting for {step.inputs['PropertySelector']}.")
+        raise _Failed("Step was cancelled.")
 
     def _property(self, step: Step, inputs: Mapping[str, Any]) -> str | None:
         try:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from rehearsal.aws.iam.enforcement import enforcement_of
+from rehearsal.aws.polling import last_look
 from rehearsal.aws.protocol import RequestContext, ServiceError
 from rehearsal.aws.regional import not_played
 from rehearsal.aws.servicecatalog.api_base import duplicate, find, in_use, invalid, missing, paged
@@ -25,7 +26,6 @@ from rehearsal.aws.servicecatalog.model import Body, LaunchedProduct, LaunchReco
 if TYPE_CHECKING:
     from rehearsal.aws.sessions import Session
 
-_POLL_SECONDS = 0.2
 _NAME = re.compile(r"[a-zA-Z0-9_\-.]{1,256}")
 
 
@@ -146,10 +146,11 @@ class ActionOperations(LaunchedOperations):
                 Parameters=given,
                 **({"DocumentVersion": version} if version else {}),
             )["AutomationExecutionId"]
-            while True:
-                found = ssm.get_automation_execution(AutomationExecutionId=identity)["AutomationExecution"]
-                if found["AutomationExecutionStatus"] != "InProgress" or self.aws.stopping.wait(_POLL_SECONDS):
-                    break
+            found: Body = last_look(
+                self.aws.stopping,
+                lambda: ssm.get_automation_execution(AutomationExecutionId=identity)["AutomationExecution"],
+                lambda execution: execution["AutomationExecutionStatus"] != "InProgress",
+            )
             good = found["AutomationExecutionStatus"] == "Success"
             problem = {"Code": "ActionFailed", "Description": found.get("FailureMessage", "")}
         except ClientError as error:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from rehearsal.aws.cloudformation.template import parse
+from rehearsal.aws.polling import last_look
 from rehearsal.aws.servicecatalog.model import TEMPLATE, Body, Constraint, LaunchRecord
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ SERVICE = "servicecatalog.amazonaws.com"
 SESSION_SECONDS = 12 * 3600.0
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 _MARK = "servicecatalog:provisioning=true"
-_POLL_SECONDS = 0.2
 _GOOD = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"})
 
 
@@ -127,14 +127,14 @@ class Launching:
     def _ended(self) -> Body | None:
         """The stack once nothing is under way; None where there never was one."""
         name = self._record.launched.stack_id
-        while name:
-            stack: Body = self._cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-            status = stack["StackStatus"]
-            if not status.endswith("_IN_PROGRESS"):
-                return stack
-            if self._aws.stopping.wait(_POLL_SECONDS):
-                return stack
-        return None
+        if not name:
+            return None
+        stack: Body = last_look(
+            self._aws.stopping,
+            lambda: self._cloudformation.describe_stacks(StackName=name)["Stacks"][0],
+            lambda found: not found["StackStatus"].endswith("_IN_PROGRESS"),
+        )
+        return stack
 
 
 def copied(aws: LocalAws, region: str, template: str, constraints: Sequence[Constraint]) -> str:
