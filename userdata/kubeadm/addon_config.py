@@ -21,7 +21,7 @@ DNS = (*_PHASE, "coredns", *_CONFIGURATION)
 DNS_AND_PROXY = (*_PHASE, "all", *_CONFIGURATION)
 
 
-def configuration(cluster: Cluster, address: str, host: Host, root: Path = Path("/")) -> str:
+def configuration(cluster: Cluster, address: str, host: Host, root: Path) -> str:
     """What the commands read; `address` is the node's own. kubeadm takes ranges and the version of DNS from it.
 
     The folder of patches, below `root`, has to be there.

@@ -77,7 +77,7 @@ class Founded:
 
     def install(self, *, kube_proxy: bool) -> Done | Unknown:
         """Install them as this control plane does, whatever its founder was told."""
-        told = addon_config.configuration(self.run.cluster, self.run.founder.address, HOST)
+        told = addon_config.configuration(self.run.cluster, self.run.founder.address, HOST, Path("/"))
         place_files(self.run.harness, self.run.founder.name, dns.PATCHES)
         return install(self.addons(kube_proxy=kube_proxy), self.here, self.outside, told)
 
