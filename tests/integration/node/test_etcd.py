@@ -84,6 +84,9 @@ def test_a_member_that_leads_is_removed_after_another_one_took_over(three: EtcdC
     wait_for(remove, "the removal")
     assert set(ids(three, new)) == set(THREE) - {old}
     assert three.client(new).health() == Known(Health(True))
+    # As an agent asks that was paused after it had chosen this heir.
+    assert three.client(new).move_leader(known[old]) == EtcdRefused(Refusal.BAD_TRANSFEREE)
+    assert three.leader(sorted(set(THREE) - {old})) == new
 
 
 def test_only_the_leader_hands_over_and_only_to_another_member(three: EtcdCluster) -> None:

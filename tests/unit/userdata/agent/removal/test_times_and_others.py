@@ -9,7 +9,7 @@ import pytest
 
 from coordination.exclusion import LEASES, Activity
 from coordination.names import OPERATION_ITEM
-from coordination.operations import CALL_SECONDS, DOUBT_SECONDS, LONGEST_SECONDS, OperationKind, OperationOutcome
+from coordination.operations import CALL_SECONDS, DOUBT_SECONDS, LONGEST_SECONDS, OperationOutcome
 from coordination.writes import as_item
 from tests.unit.userdata.agent.looks import NOW
 from tests.unit.userdata.agent.removal.world import World
@@ -97,6 +97,52 @@ def test_an_agent_that_is_paused_after_its_check_and_leads_again_never_takes_a_m
     assert world.wrong == []
 
 
+@pytest.mark.parametrize(
+    ("pause", "outcome", "says"),
+    [
+        (DOUBT_SECONDS + 1.0, OperationOutcome.VETOED, "failed: etcd's leadership does not leave i-1: bad leader"),
+        (LONGEST_SECONDS + DOUBT_SECONDS + 1.0, WITHDRAWN, "failed: somebody else has changed the operation since"),
+    ],
+)
+def test_an_heir_that_is_removed_while_the_mover_is_paused_leads_nobody_and_the_next_operation_finds_another(
+    pause: float, outcome: OperationOutcome, says: str
+) -> None:
+    """The mover had chosen i-5; its operation ended meanwhile, and another agent removed i-5 by the next one."""
+    world = World(5)
+    world.leader = 1
+
+    def paused() -> None:
+        del world.before["move"]
+        world.now += pause
+        ended = int(NOW + world.now - DOUBT_SECONDS)
+        world.put(OPERATION_ITEM, replace(world.operation, outcome=outcome, ended_at=ended).item())
+        assert not world.operation.is_in_doubt(int(NOW + world.now))
+        _asks(world, 5, "op-2")
+        assert world.run(3) == "remove of i-5: etcd does not list 50"
+        # Its lease is its own again: only etcd, or what it looks at next, can stop it.
+        world.lease = 2
+
+    world.before["move"] = paused
+    assert world.run(2).startswith(says)
+    assert (world.leader, world.calls) == (1, ["drain i-1", "drain i-5", "remove 5"])
+    _asks(world, 1, "op-3")
+    assert world.run(2) == "remove of i-1: etcd does not list 10"
+    assert world.calls[-3:] == ["drain i-1", "move 1 to 4", "remove 1"]
+    assert (world.ids(), world.wrong) == ({2, 3, 4}, [])
+
+
+def _asks(world: World, number: int, operation_id: str) -> None:
+    """The function asks for the removal of a voter whose instance terminates."""
+    world.places[number] = "Terminating:Wait"
+    world.store(number, hook_since=NOW - 600)
+    world.ask(
+        operation_id=operation_id,
+        target_instance=f"i-{number}",
+        target_member_id=f"{number}0",
+        requested_at=int(NOW + world.now),
+    )
+
+
 def _function(world: World) -> None:
     """What a pass may do now: wait no longer for the operation, and ask for the next one."""
     now, found = int(NOW + world.now), world.operation
@@ -104,15 +150,7 @@ def _function(world: World) -> None:
         found = replace(found, outcome=WITHDRAWN, ended_at=found.requested_at + LONGEST_SECONDS + 1)
         world.put(OPERATION_ITEM, found.item())
     if found.outcome is not None and not found.is_in_doubt(now):
-        world.places[3] = "Terminating:Wait"
-        world.store(3, hook_since=NOW - 600)
-        world.ask(
-            operation_id="op-2",
-            kind=OperationKind.REMOVE,
-            target_instance="i-3",
-            target_member_id="30",
-            requested_at=now,
-        )
+        _asks(world, 3, "op-2")
 
 
 # backups
