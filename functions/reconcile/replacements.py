@@ -89,12 +89,12 @@ def _carried_on(
     here = _instances(group, groups)
     old = next((each for each in here if each.instance_id == running.instance_id), None)
     if old is not None and old.is_in_service:
-        # Auto Scaling did not take the request, or nobody knows whether it did.
+        # Auto Scaling did not take the request, or nobody knows whether it did. Whoever asked waits no longer than an
+        # hour, and must not lose an instance when Auto Scaling answers again after a day.
+        if running.accepted_at is None or snapshot.now - running.accepted_at >= END_SECONDS:
+            return _refused(running, f"{old.instance_id} could not be terminated, and {_in_the_way(objection)}")
         if objection is None:
             return AcceptReplacement(running, old, "it is in service still")
-        if running.accepted_at is None or snapshot.now - running.accepted_at >= END_SECONDS:
-            said = objection.reason if isinstance(objection, Unknown) else objection
-            return _refused(running, f"{old.instance_id} could not be terminated, and {said}")
         return Wait(running.item_id, f"{old.instance_id} is in service still")
     members = _members(snapshot, rows)
     if isinstance(members, Unknown):
@@ -104,6 +104,12 @@ def _carried_on(
         return Wait(running.item_id, f"slot {running.slot} is being replaced")
     reason = f"{new.instance_id} serves in the place of {running.instance_id}"
     return AnswerReplacement(running, ReplacementState.REPLACED, REPLACED, new.instance_id, reason)
+
+
+def _in_the_way(objection: _Objection | Unknown) -> str:
+    if objection is None:
+        return "Auto Scaling has not taken it for longer than it is tried"
+    return objection.reason if isinstance(objection, Unknown) else objection
 
 
 def _objection(snapshot: Snapshot, rows: Rows, groups: Groups) -> _Objection | Unknown:

@@ -149,6 +149,9 @@ def test_a_termination_that_was_not_taken_is_asked_for_again_and_given_up_in_tim
     assert type(one(decide(looked(RUNNING, observation=silent)))).__name__ == "Wait"
     old = replace(RUNNING, accepted_at=NOW - END_SECONDS)
     assert refusal(decide(looked(old, observation=silent))).startswith("i-1 could not be terminated, and members of")
+    # Also where nothing but Auto Scaling was in the way: who asked has gone, and expects nothing any more.
+    assert refusal(decide(looked(old))).startswith("i-1 could not be terminated, and Auto Scaling has not taken it")
+    assert refusal(decide(looked(old, operation=BROKEN))) == "i-1 could not be terminated, and broken by the test"
 
 
 NEW = (SERVING[0], SERVING[2], instance("i-9", "InService", group="slot1"))
