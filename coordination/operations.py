@@ -83,6 +83,9 @@ class Operation:
     reason: str = ""
     """Why it ended so."""
     ended_at: int | None = None
+    """By the clock of whoever ended it."""
+    end_seen_at: int | None = None
+    """When the function first saw that an agent had ended it, by the function's clock; None before."""
 
     def __str__(self) -> str:
         whose = f"{self.target_instance or 'an unknown instance'} ({self.target_member_id or 'not listed'})"
@@ -106,6 +109,7 @@ class Operation:
             "Outcome": None if self.outcome is None else self.outcome.value,
             "Reason": self.reason or None,
             "EndedAt": self.ended_at,
+            "EndSeenAt": self.end_seen_at,
         }
 
     def item(self) -> Item:
@@ -116,11 +120,16 @@ class Operation:
         """Whether nobody waits for it any longer."""
         return self.outcome is None and now - self.requested_at > LONGEST_SECONDS
 
+    def over_since(self) -> int | None:
+        """When it ended, by the function's clock where that has seen it: an agent's may be minutes late, or a day
+        ahead."""
+        return self.ended_at if self.end_seen_at is None else self.end_seen_at
+
     def is_in_doubt(self, now: int) -> bool:
         """Whether it has ended, and an agent that had accepted it may not know yet."""
         if self.outcome in (None, OperationOutcome.DONE) or self.state is not OperationState.ACCEPTED:
             return False
-        return self.ended_at is None or now - self.ended_at < DOUBT_SECONDS
+        return (since := self.over_since()) is None or now - since < DOUBT_SECONDS
 
 
 def operation(item: Item) -> Operation:
@@ -139,6 +148,7 @@ def operation(item: Item) -> Operation:
         outcome=OperationOutcome(one_of(item, "Outcome", OperationOutcome)) if "Outcome" in item else None,
         reason=optional_text(item, "Reason"),
         ended_at=optional_number(item, "EndedAt"),
+        end_seen_at=optional_number(item, "EndSeenAt"),
     )
 
 
@@ -201,6 +211,12 @@ def end(seen: Operation, outcome: OperationOutcome, reason: str, now: int) -> Up
         "EndedAt": now,
     }
     return update(OPERATION_ITEM, changes, {"OperationId": seen.operation_id, "Outcome": None})
+
+
+def end_seen(seen: Operation, now: int) -> Update:
+    """The function has seen that an agent has ended it. `now` is in seconds since 1970."""
+    changes: dict[str, Value] = {"OperationId": seen.operation_id, "EndSeenAt": now}
+    return update(OPERATION_ITEM, changes, {"OperationId": seen.operation_id, "EndSeenAt": None})
 
 
 def finish(seen: Operation, row: Member, reason: str, now: int, under: NodeLease | None = None) -> Transaction:

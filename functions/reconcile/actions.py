@@ -125,6 +125,14 @@ class NoteVeto:
 
 
 @dataclass(frozen=True)
+class NoteEnd:
+    """Write into an operation that an agent has ended since when that is known."""
+
+    operation: Operation
+    reason: str
+
+
+@dataclass(frozen=True)
 class ClearOperation:
     """Delete an operation that has ended."""
 
@@ -279,6 +287,7 @@ Action: TypeAlias = (
     | RequestOperation
     | WithdrawOperation
     | NoteVeto
+    | NoteEnd
     | ClearOperation
     | RequestDrain
     | ClearDrain
@@ -308,7 +317,7 @@ def subject(action: Action) -> str:
             return action.instance.instance_id
         case NoteHook() | NoteVeto():
             return action.row.instance_id
-        case RequestOperation() | WithdrawOperation() | ClearOperation():
+        case RequestOperation() | WithdrawOperation() | NoteEnd() | ClearOperation():
             return str(action.operation)
         case RequestDrain():
             return action.drain.instance_id

@@ -42,6 +42,7 @@ from functions.reconcile.actions import (
     EndInstance,
     EndSurplus,
     Heartbeat,
+    NoteEnd,
     NoteHook,
     NoteVeto,
     ProtectTable,
@@ -139,6 +140,8 @@ def _outcome(action: Action, ports: Ports, settings: Settings) -> Outcome:
         case WithdrawOperation(operation=operation, reason=reason):
             now = int(ports.clock())
             return ports.table.apply(operations.end(operation, OperationOutcome.WITHDRAWN, reason, now))
+        case NoteEnd(operation=operation):
+            return ports.table.apply(operations.end_seen(operation, int(ports.clock())))
         case ClearOperation(operation=operation):
             return ports.table.delete(OPERATION_ITEM, {"OperationId": operation.operation_id})
         case RequestDrain(drain=wanted):

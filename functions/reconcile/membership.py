@@ -12,7 +12,7 @@ from coordination.conditions import Condition
 from coordination.instances import Groups
 from coordination.members import Member, MemberState
 from coordination.names import REMOVAL_APPROVAL_ITEM
-from coordination.operations import Operation, OperationKind, OperationOutcome
+from coordination.operations import Operation, OperationKind, OperationOutcome, OperationState
 from coordination.outcomes import Known, Reading, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.rows import Rows
@@ -24,6 +24,7 @@ from functions.reconcile.actions import (
     DeregisterTarget,
     EndInstance,
     EndSurplus,
+    NoteEnd,
     NoteVeto,
     RegisterTarget,
     RequestOperation,
@@ -161,6 +162,9 @@ def _running(
         if found.is_overdue(now):
             return [WithdrawOperation(found, f"no agent has ended it in {now - found.requested_at} s")], True
         return [], True
+    if _may_be_acted_on(found) and found.end_seen_at is None:
+        # Only from here on is the time known that has passed: the clock of whoever ended it may be wrong.
+        return [NoteEnd(found, "an agent has ended it")], True
     if found.is_in_doubt(now):
         return [], True
     actions: list[Action] = []
@@ -174,9 +178,15 @@ def _running(
     return [*actions, ClearOperation(found, f"it is {found.outcome}")], False
 
 
+def _may_be_acted_on(ended: Operation) -> bool:
+    """Whether another agent may not know yet that an agent has ended it. What is withdrawn has the function's time."""
+    return ended.outcome is OperationOutcome.VETOED and ended.state is OperationState.ACCEPTED
+
+
 def _is_learners_fresh_veto(ended: Operation, now: int) -> bool:
     vetoed = ended.kind is OperationKind.CLEAN_LEARNER and ended.outcome is OperationOutcome.VETOED
-    return vetoed and ended.ended_at is not None and now - ended.ended_at < VETO_SECONDS
+    # One that nobody had accepted has the time of its agent alone, which may be ahead.
+    return vetoed and (since := ended.over_since()) is not None and abs(now - since) < VETO_SECONDS
 
 
 def _may_be_asked_for(ended: Operation, row: Member) -> bool:

@@ -253,6 +253,8 @@ def operation(state: State, times: Times) -> Operation | None:
         outcome=OperationOutcome(found.outcome) if found.outcome else None,
         by_etcd_alone=found.alone,
         ended_at=(OLD if times.doubt else NOW - 1) if found.outcome else None,
+        # The note of a pass changes nothing but from when on the minute counts.
+        end_seen_at=(OLD if times.doubt else NOW - 1) if found.outcome == OperationOutcome.VETOED else None,
     )
 
 

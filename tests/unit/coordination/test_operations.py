@@ -238,6 +238,22 @@ def test_one_that_ended_without_a_removal_after_an_agent_had_accepted_it_is_in_d
     assert found.is_in_doubt(NOW + DOUBT_SECONDS - 1 if ended == NOW else NOW) == doubt
 
 
+@pytest.mark.parametrize("ended", [None, NOW - 9999, NOW + 9999])
+def test_of_a_veto_the_function_s_clock_counts_once_it_has_seen_it(ended: int | None) -> None:
+    found = replace(REQUESTED, outcome=VETOED, state=OperationState.ACCEPTED, ended_at=ended, end_seen_at=NOW)
+    assert found.is_in_doubt(NOW + DOUBT_SECONDS - 1)
+    assert not found.is_in_doubt(NOW + DOUBT_SECONDS)
+
+
+def test_when_the_end_was_seen_is_written_once(table: ClusterTable) -> None:
+    table.put(replace(REQUESTED, outcome=VETOED, ended_at=NOW).item(), {})
+    assert isinstance(table.apply(operations.end_seen(REQUESTED, NOW + 5)), Done)
+    assert isinstance(table.apply(operations.end_seen(REQUESTED, NOW + 9)), Conflict)
+    assert stored(table).end_seen_at == NOW + 5
+    another = replace(REQUESTED, operation_id="op-2")
+    assert isinstance(table.apply(operations.end_seen(another, NOW + 5)), Conflict)
+
+
 # member rows
 
 

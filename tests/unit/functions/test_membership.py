@@ -179,7 +179,7 @@ def test_one_that_is_done_is_cleared_before_another_is_asked_for() -> None:
 
 
 def test_a_veto_is_noted_and_cleared_and_the_same_is_not_asked_for_at_once() -> None:
-    ended = replace(ACCEPTED, outcome=VETOED, ended_at=NOW - DOUBT_SECONDS, reason="etcd refuses")
+    ended = replace(ACCEPTED, outcome=VETOED, end_seen_at=NOW - DOUBT_SECONDS, reason="etcd refuses")
     state = look(ended)
     assert decide(state).actions == (NoteVeto(row(1), "etcd refuses"), ClearOperation(ended, "it is vetoed"))
     assert held(state) == [Pending.VETOED]
@@ -200,6 +200,7 @@ STRAY = Operation("1-7", OperationKind.CLEAN_LEARNER, "", "40", 1, OperationStat
         ("its veto stays in place for a minute, in which nothing else is asked for", STRAY, True),
         ("also where its instance is known, but has no row", replace(STRAY, target_instance="i-9"), True),
         ("and is cleared after that minute", replace(STRAY, ended_at=NOW - VETO_SECONDS), False),
+        ("and at once, where the agent's clock is ahead", replace(STRAY, ended_at=NOW + VETO_SECONDS), False),
         ("a removal's veto is cleared at once", replace(STRAY, kind=OperationKind.REMOVE), False),
         ("what was done is cleared at once", replace(STRAY, outcome=DONE), False),
     ],
@@ -243,6 +244,22 @@ def there() -> Any:
 def stored(there: FunctionHarness) -> Operation | None:
     item = there.item("operation")
     return None if item is None else operation(item)
+
+
+@pytest.mark.parametrize("clock", [-7200, -DOUBT_SECONDS, 0, 86400])
+def test_the_minute_after_a_veto_is_the_functions_own_whatever_the_clock_of_the_agent_says(
+    there: FunctionHarness, clock: int
+) -> None:
+    """Behind, another agent that was paused could be overtaken; ahead, nobody could join or leave for a day."""
+    ended = replace(ACCEPTED, epoch=1, outcome=VETOED, ended_at=NOW + clock, requested_at=NOW - 100)
+    there.table.put(ended.item(), {})
+    for later in (0, 1, DOUBT_SECONDS - 1):
+        there.moment = float(NOW + later)
+        there.call(SCHEDULE)
+        assert stored(there) == replace(ended, end_seen_at=NOW)
+    there.moment = float(NOW + DOUBT_SECONDS)
+    there.call(SCHEDULE)
+    assert stored(there) is None
 
 
 def test_from_a_request_to_a_veto_to_the_next_request(there: FunctionHarness) -> None:
