@@ -22,7 +22,7 @@ _BY_A_SERVICE = {"Bool": {"aws:ViaAWSService": "true"}}
 _OF_A_CLUSTER = {"Null": {f"aws:ResourceTag/{CLUSTER_TAG}": "false"}}
 
 _READING = ("*:Describe*", "*:Get*", "*:List*")
-_USES_OF_KEYS = ("kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey")
+_USES_OF_KEYS = ("kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*")
 
 
 @dataclass(frozen=True)

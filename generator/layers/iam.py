@@ -316,7 +316,7 @@ def _key_statements(partition: Partition, users: Split, people: Split, log_group
         },
     }
     # Whoever creates or updates the stack, through what CloudFormation does for him: a table and a function that use
-    # the key. Service Catalog may stand before CloudFormation. Not Decrypt: a stack could read a SecureString for him.
+    # the key. Service Catalog may stand before CloudFormation. Not by SSM: a stack could read SecureStrings for him.
     by_cloudformation: dict[str, dict[str, object]] = {
         "ForAnyValue:StringEquals": {"aws:CalledVia": "cloudformation.amazonaws.com"}
     }
@@ -340,7 +340,9 @@ def _key_statements(partition: Partition, users: Split, people: Split, log_group
         _statement(
             "CreateByCloudFormation",
             account,
-            (kms.DescribeKey, kms.Encrypt, kms.GenerateDataKey),
+            # What DynamoDB requires of whoever chooses a table's key ("Key policy for a customer managed key"), Decrypt
+            # among it: a creation without it fails (aws/aws-cdk#18616).
+            _USE,
             _both(via(partition, "dynamodb", "lambda"), by_cloudformation),
         ),
         _statement(

@@ -160,12 +160,17 @@ def test_a_services_own_call_for_cloudformation_tells_both(aws: LocalAws) -> Non
             "SSESpecification": {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key},
         },
     }
-    use = allow(["kms:CreateGrant", "kms:DescribeKey"], key, Condition=both)
-    for statements, status in (((use,), "CREATE_COMPLETE"), ((), "ROLLBACK_COMPLETE")):
-        user, name = person(aws, OWN_STACKS, allow("dynamodb:*"), *statements), fresh()
+    # DynamoDB guide, "Key policy for a customer managed key": the least that it requires.
+    least = "CreateGrant DescribeKey Encrypt ReEncryptFrom ReEncryptTo GenerateDataKey GenerateDataKeyWithoutPlaintext"
+    without_decrypt = [f"kms:{action}" for action in least.split()]
+    for actions, status in (
+        ([*without_decrypt, "kms:Decrypt"], "CREATE_COMPLETE"),
+        (without_decrypt, "ROLLBACK_COMPLETE"),
+    ):
+        user, name = person(aws, OWN_STACKS, allow("dynamodb:*"), allow(actions, key, Condition=both)), fresh()
         create(user.client("cloudformation"), name, body(Table=table))
         assert settled(aws, name) == status, reasons(aws, name)
-    assert "kms:DescribeKey" in reasons(aws, name)
+    assert "kms:Decrypt" in reasons(aws, name)
 
 
 def test_an_assumed_role_makes_stacks_under_its_sessions_name(aws: LocalAws) -> None:

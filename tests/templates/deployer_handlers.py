@@ -73,11 +73,18 @@ BESIDE = {
         "ec2:CreateTags",
     ],
     "AWS::CloudFormation::Stack": ["s3:GetObject", "s3:GetObjectVersion"],
+    "AWS::DynamoDB::Table": [
+        "kms:GenerateDataKey",
+        "kms:GenerateDataKeyWithoutPlaintext",
+        "kms:ReEncryptFrom",
+        "kms:ReEncryptTo",
+    ],
     "Custom::": ["lambda:InvokeFunction"],
 }
 """What a schema does not name: what an UpdatePolicy's rolling update calls, for no page of AWS lists it, by the role
 that https://github.com/claranet/terraform-aws-asg-pipeline (modules/asg/cfn_iam.tf) gives CloudFormation; tags of the
-instances that a launch template would start (Auto Scaling guide, "Required permissions"), nested templates, and the
+instances that a launch template would start (Auto Scaling guide, "Required permissions"), nested templates, what
+DynamoDB requires of whoever chooses a table's key (its guide, "Key policy for a customer managed key"), and the
 function behind a custom resource."""
 
 

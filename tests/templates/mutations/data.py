@@ -53,8 +53,13 @@ MUTATIONS = [
     ),
     Mutation(
         "only_the_clusters_roles_and_operators_use_the_key",
-        f"{_KEY}/KeyPolicy/Statement/CreateByCloudFormation/Action/-",
-        "kms:Decrypt",
+        f"{_KEY}/KeyPolicy/Statement/CreateByCloudFormation/Condition/StringEquals/kms:ViaService/-",
+        {"Fn::Sub": "ssm.${AWS::Region}.${AWS::URLSuffix}"},
+    ),
+    Mutation(
+        "whoever_creates_a_table_may_do_with_the_key_what_dynamodb_requires",
+        f"{_KEY}/KeyPolicy/Statement/CreateByCloudFormation/Action",
+        ["kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"],
     ),
     Mutation(
         "only_the_clusters_roles_and_operators_use_the_key",

@@ -175,8 +175,36 @@ def only_the_clusters_roles_and_operators_use_the_key(cluster: Cluster) -> Itera
                 yield f"{statement}: people use it through {via}, which is more than the table"
             continue
         by = statement.condition("ForAnyValue:StringEquals", "aws:CalledVia")
-        if by != "cloudformation.amazonaws.com" or _READING & set(statement.actions):
-            yield f"{statement}: {sorted(use & set(statement.actions))} by anybody of the account"
+        via = {each["Fn::Sub"].partition(".")[0] for each in statement.condition("StringEquals", "kms:ViaService")}
+        # Through SSM a stack could read a SecureString, and through S3 a backup, for whoever makes it.
+        if by != "cloudformation.amazonaws.com" or via != {"dynamodb", "lambda"}:
+            yield f"{statement}: {sorted(use & set(statement.actions))} by anybody of the account through {sorted(via)}"
+
+
+_OF_A_TABLE = {
+    *(
+        "kms:CreateGrant",
+        "kms:DescribeKey",
+        "kms:Encrypt",
+        "kms:GenerateDataKey",
+        "kms:GenerateDataKeyWithoutPlaintext",
+    ),
+    *_READING,
+}
+
+
+@rule
+def whoever_creates_a_table_may_do_with_the_key_what_dynamodb_requires(cluster: Cluster) -> Iterator[str]:
+    """DynamoDB guide, "Key policy for a customer managed key": "That principal, a user or role, must have the
+    permissions on the KMS key that DynamoDB requires". Otherwise no first deploy gets beyond its table."""
+    given = {
+        action
+        for statement in cluster.statements("AWS::KMS::Key")
+        if statement.condition("ForAnyValue:StringEquals", "aws:CalledVia") == "cloudformation.amazonaws.com"
+        for action in statement.actions
+    }
+    if missing := sorted(_OF_A_TABLE - given):
+        yield f"the key: CloudFormation lacks {', '.join(missing)}"
 
 
 def _by_an_end_of_a_session(statement: Statement) -> Iterator[str]:

@@ -17,6 +17,9 @@ TRANSACTED = {"Get": "GetItem", "Put": "PutItem", "Update": "UpdateItem", "Delet
 TRANSACTED |= {"ConditionCheck": "ConditionCheckItem"}
 """The parts of a transaction, and the actions that they need."""
 STREAMS = frozenset({"DescribeStream", "GetRecords", "GetShardIterator"})
+USES_OF_A_KEY = "Encrypt Decrypt ReEncryptFrom ReEncryptTo GenerateDataKey GenerateDataKeyWithoutPlaintext".split()
+"""What whoever chooses a customer's key for a table needs of it, besides DescribeKey and CreateGrant (DynamoDB guide,
+"Key policy for a customer managed key")."""
 SUBSCRIBER = "aws:dynamodb:subscriberId"
 """With `aws:dynamodb:tableName` the encryption context of a table's key (DynamoDB guide, "Encryption at rest")."""
 
@@ -43,8 +46,10 @@ def needs(asked: Asked, state: State) -> list[Need]:
 
 
 def _definition(asked: Asked, state: State) -> list[Need]:
-    """A table with a customer's key gets grants of it, with the caller's rights (DynamoDB guide, "Encryption at rest:
-    authorizing use of your customer managed key"); tags and a resource policy need their own actions.
+    """A table gets grants of a customer's key and uses it with the rights of whoever chooses the key; tags and a
+    resource policy need their own actions.
+
+    Without kms:Decrypt a creation fails, as a decryption does: aws/aws-cdk#18616.
     """
     given = asked.parameters
     arn = _arn(asked, given["TableName"])
@@ -54,7 +59,9 @@ def _definition(asked: Asked, state: State) -> list[Need]:
         needed.append(Need("dynamodb:PutResourcePolicy", arn))
     encryption = given.get("SSESpecification") or {}
     key = state.kms_key(asked.region, encryption["KMSMasterKeyId"]) if encryption.get("KMSMasterKeyId") else None
-    return [*needed, *granted("dynamodb", key)]
+    context = _context(asked, given["TableName"])
+    uses = [need for use in USES_OF_A_KEY for need in behalf("dynamodb", use, key, context)]
+    return [*needed, *granted("dynamodb", key), *uses]
 
 
 def _stream(asked: Asked) -> list[Need]:
@@ -112,8 +119,12 @@ def _items(asked: Asked, state: State, action: str, table: str, items: list[Mapp
 
 def _decrypt(asked: Asked, state: State, table: str) -> list[Need]:
     """DynamoDB decrypts the table's own key on the caller's behalf, whether the caller reads or writes."""
-    context = {"aws:dynamodb:tableName": _name(table), SUBSCRIBER: asked.account_id}
-    return behalf("dynamodb", "Decrypt", state.table_key(asked.region, _name(table)), context)
+    return behalf("dynamodb", "Decrypt", state.table_key(asked.region, _name(table)), _context(asked, table))
+
+
+def _context(asked: Asked, table: str) -> Mapping[str, str]:
+    """What DynamoDB tells the key with each request about a table."""
+    return {"aws:dynamodb:tableName": _name(table), SUBSCRIBER: asked.account_id}
 
 
 def _queried(given: Mapping[str, Any], partition_key: str | None) -> tuple[str, ...]:

@@ -58,6 +58,8 @@ def _definition(asked: Asked, state: State, function: str) -> list[Need]:
 
     The role is passed (Lambda guide, "Execution role"), the code is read with the caller's rights, and environment
     variables are encrypted with them under a key that Lambda gets a grant of ("Securing Lambda environment variables").
+    That Decrypt and GenerateDataKey are needed for it, too, says CloudFormation's schema of functions; the guide has
+    the first for whoever views the variables.
     """
     given = asked.parameters
     if asked.operation not in ("CreateFunction", "UpdateFunctionConfiguration", "UpdateFunctionCode"):
@@ -72,7 +74,8 @@ def _definition(asked: Asked, state: State, function: str) -> list[Need]:
         needed += behalf("s3", "Decrypt", key, {"aws:s3:arn": object_arn})
     key = state.kms_key(asked.region, given["KMSKeyArn"]) if given.get("KMSKeyArn") else None
     needed += granted("lambda", key)
-    needed += behalf("lambda", "Encrypt", key, {"aws:lambda:FunctionArn": function})
+    for use in ("Encrypt", "Decrypt", "GenerateDataKey"):
+        needed += behalf("lambda", use, key, {"aws:lambda:FunctionArn": function})
     return needed + (generic.tagging(asked, "lambda:TagResource", function) if asked.operation[:6] == "Create" else [])
 
 
