@@ -84,7 +84,8 @@ def valid_documents(draw: Draw) -> Document:
             # With sessions a role's policies have room for fewer.
             "imageRepositories": draw(_FEW_REPOSITORIES if sessions else _REPOSITORIES),
         },
-        "lifecycle": {"functionInVpc": draw(st.booleans())},
+        # Lambda connects to no VPC of dedicated tenancy, which is the default.
+        "lifecycle": {"functionInVpc": network["tenancy"] == "default" and draw(st.booleans())},
         "access": {"ssm": sessions, "oidc": _issuers(draw)},
         # With both they have room for one or two.
         "addons": {"metricsServer": draw(st.booleans()), "ebsCsi": not sessions and draw(st.booleans())},

@@ -57,6 +57,22 @@ def function_settings_are_kept(client: Clients) -> bool:
     )
 
 
+def functions_are_connected_to_no_dedicated_vpc(client: Clients) -> bool:
+    """A function is made in a shared VPC, and neither made in a dedicated one nor moved there."""
+    ec2, configs = client("ec2"), {}
+    for tenancy in ("default", "dedicated"):
+        vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16", InstanceTenancy=tenancy)["Vpc"]["VpcId"]
+        group = ec2.create_security_group(GroupName="function", Description="f", VpcId=vpc)["GroupId"]
+        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]
+        configs[tenancy] = {"SubnetIds": [subnet], "SecurityGroupIds": [group]}
+    name = function(client, VpcConfig=configs["default"])["FunctionName"]
+    code, there = "InvalidParameterValueException", configs["dedicated"]
+    move = client("lambda").update_function_configuration
+    return refused(code, move, FunctionName=name, VpcConfig=there) and refused(
+        code, function, client=client, VpcConfig=there
+    )
+
+
 def code_is_of_the_version_that_is_named(client: Clients) -> bool:
     """A function is made of an older version, and updated to it, although a newer one is there."""
     s3, bucket = client("s3"), unique("code")
@@ -193,6 +209,7 @@ PROBES = by_name(
     a_write_that_changes_nothing_makes_no_record,
     code_is_of_the_version_that_is_named,
     function_settings_are_kept,
+    functions_are_connected_to_no_dedicated_vpc,
     functions_run_without_docker,
     rules_reach_functions,
     sources_of_aws_are_refused,

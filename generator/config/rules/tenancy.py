@@ -42,6 +42,18 @@ def a_dedicated_vpc_has_no_shared_nodes(config: ClusterConfig) -> Iterator[Probl
             )
 
 
+def a_function_stands_in_no_dedicated_vpc(config: ClusterConfig) -> Iterator[Problem]:
+    """Lambda guide, "Giving Lambda functions access to resources in an Amazon VPC": "Lambda functions can't connect
+    directly to a VPC with dedicated instance tenancy". Nodes are dedicated in a VPC of default tenancy, too."""
+    if config.network.tenancy == "dedicated" and config.lifecycle.function_in_vpc:
+        yield Problem(
+            path="lifecycle.functionInVpc",
+            given="true",
+            allowed="false (true with network.tenancy: default; Lambda connects to no VPC of dedicated tenancy)",
+            rests_on=("network.tenancy",),
+        )
+
+
 def hosts_need_a_declared_group(config: ClusterConfig) -> Iterator[Problem]:
     names = ", ".join(config.host_resource_groups) or "none"
     declared = f"a name that hostResourceGroups declares ({names})"
@@ -88,6 +100,7 @@ def _declarations(config: ClusterConfig) -> tuple[str, ...]:
 
 RULES = (
     a_dedicated_vpc_has_no_shared_nodes,
+    a_function_stands_in_no_dedicated_vpc,
     hosts_need_a_declared_group,
     declared_groups_are_used,
     instance_types_fit_the_tenancy,

@@ -140,6 +140,34 @@ def a_destination_may_be_in_any_region() -> None:
             plain(self)
 
 
+@correction("lambda", "A function is connected to a VPC of dedicated tenancy")
+def functions_are_connected_to_no_dedicated_vpc() -> None:
+    """Lambda guide, "Giving Lambda functions access to resources in an Amazon VPC": "Lambda functions can't connect
+    directly to a VPC with dedicated instance tenancy". The words of the refusal are a guess."""
+    from moto.awslambda.exceptions import InvalidParameterValueException
+    from moto.awslambda.models import LambdaFunction
+    from moto.ec2.models import ec2_backends
+
+    def check(account_id: str, region: str, wanted: Any) -> None:
+        ec2 = ec2_backends[account_id][region]
+        ids = set((wanted or {}).get("SubnetIds") or ())
+        vpcs = {subnet.vpc_id for zone in ec2.subnets.values() for name, subnet in zone.items() if name in ids}
+        if any(ec2.vpcs[vpc].instance_tenancy == "dedicated" for vpc in vpcs):
+            raise InvalidParameterValueException("Subnets of a VPC with dedicated instance tenancy are not supported.")
+
+    @around(LambdaFunction, "__init__")
+    def init(
+        plain: Any, self: Any, account_id: str, spec: dict[str, Any], region: str, *rest: Any, **named: Any
+    ) -> None:
+        check(account_id, region, spec.get("VpcConfig"))
+        plain(self, account_id, spec, region, *rest, **named)
+
+    @around(LambdaFunction, "update_configuration")
+    def update_configuration(plain: Any, self: Any, config_updates: dict[str, Any]) -> Any:
+        check(self.account_id, self.region, config_updates.get("VpcConfig"))
+        return plain(self, config_updates)
+
+
 @correction("lambda", "S3ObjectVersion is ignored: a function runs the newest object of its key")
 def code_is_of_the_version_that_is_named() -> None:
     from moto.awslambda import models

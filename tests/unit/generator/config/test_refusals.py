@@ -175,6 +175,11 @@ SHAPES = [
     ("pools: [{name: aa, maxSize: 1}]", f"pools[0].minSize: given 2; allowed: 0 to 0, {LESS}"),
 ]  # fmt: skip
 TENANCIES = [
+    ("lifecycle: {functionInVpc: true}", "lifecycle.functionInVpc: given true; allowed: false (true with "
+     "network.tenancy: default; Lambda connects to no VPC of dedicated tenancy)"),
+    ("{lifecycle: {functionInVpc: true}, network: {vpc: given, vpcCidr: 10.0.0.0/16, tenancy: dedicated}}",
+     "lifecycle.functionInVpc: given true; allowed: false (true with network.tenancy: default; Lambda connects to no "
+     "VPC of dedicated tenancy)"),
     ("controlPlane: {tenancy: default}", 'controlPlane.tenancy: given "default"; allowed: dedicated, host (in a VPC '
      "with network.tenancy: dedicated)"),
     ("pools: [{name: aa}, {name: bb, tenancy: default}]", 'pools[1].tenancy: given "default"; allowed: dedicated, '
