@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 
 from imagebuilder import places
-from imagebuilder.configure import clock, containerd, credentials, etcd_disk, kernel, kubelet, metadata, node, sessions
+from imagebuilder.configure import (
+    clock,
+    containerd,
+    credentials,
+    etcd_disk,
+    kernel,
+    kubelet,
+    metadata,
+    network,
+    node,
+    sessions,
+)
 from imagebuilder.configure.settings import Settings
 from imagebuilder.configure.tree import Entry, Folder
-
-
-def _network(_: Settings) -> dict[str, Entry]:
-    return {
-        places.PLUGIN_FOLDER: Folder(),
-        # With no configuration in it: the network that is installed in the cluster brings its own.
-        places.NETWORK_FOLDER: Folder(),
-    }
 
 
 def _node(_: Settings) -> dict[str, Entry]:
@@ -36,7 +39,7 @@ STEPS: Mapping[str, Callable[[Settings], dict[str, Entry]]] = {
     "kubelet": lambda _: kubelet.entries(),
     "kernel": lambda _: kernel.entries(),
     "metadata": lambda _: metadata.entries(),
-    "network": _network,
+    "network": lambda _: network.entries(),
     "node": _node,
     "sessions": lambda _: sessions.entries(),
 }

@@ -202,6 +202,15 @@ def test_the_kubelet_may_delay_a_shutdown_for_as_long_as_it_wants() -> None:
     assert f"\nInhibitDelayMaxSec={SHUTDOWN_SECONDS}\n" in made.text
 
 
+def test_networkd_leaves_the_routes_and_rules_of_the_clusters_network_alone() -> None:
+    made = configure.entries(Settings(PAUSE))[places.NETWORKD_FILE]
+    assert isinstance(made, configure.File)
+    read = ConfigParser()
+    read.read_string(made.text)
+    assert not read.getboolean("Network", "ManageForeignRoutes")
+    assert not read.getboolean("Network", "ManageForeignRoutingPolicyRules")
+
+
 def test_no_network_is_configured_and_no_file_is_written_outside_the_root(tmp_path: Path) -> None:
     made = configure.entries(Settings(PAUSE))
     assert not [path for path in made if path.startswith(f"{places.NETWORK_FOLDER}/")]
