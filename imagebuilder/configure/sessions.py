@@ -1,7 +1,9 @@
-"""The agent of Session Manager: in every image, and running only on nodes of clusters that have `access.ssm`.
+"""The agent of Session Manager: in every image, and running on no node but those of clusters that have `access.ssm`.
 
-Amazon Linux 2023 brings the package, enabled. The condition holds whoever starts the unit, and whoever can make the
-file is root already.
+Amazon Linux 2023 brings the package, enabled. Image Builder tests an image on an instance of it, and waits for the
+agent there, by which it runs the tests (user guide, "Step actions", LaunchInstance with `waitFor: ssmAgent`). Which of
+them a machine is says its user data, which is there long before the agent starts. The condition holds whoever starts
+the unit, and whoever can make the file is root already.
 """
 
 from __future__ import annotations
@@ -9,7 +11,14 @@ from __future__ import annotations
 import json
 
 from imagebuilder.configure.tree import Entry, File, Link
-from imagebuilder.places import SESSION_AGENT_FILE, SESSION_AGENT_UNIT, SESSIONS_FILE, UNIT_FOLDER
+from imagebuilder.places import (
+    NODE_FILE,
+    SESSION_AGENT_FILE,
+    SESSION_AGENT_UNIT,
+    SESSIONS_FILE,
+    UNIT_FOLDER,
+    USER_DATA_FILE,
+)
 
 # README of amazon-ssm-agent, "Config Property Definitions". Region and endpoints stay empty: the agent finds its region
 # by the metadata, and endpoints by names that the VPC answers.
@@ -24,9 +33,14 @@ _SETTINGS = {
     "Profile": {"ShareCreds": False},
 }
 # Not of the boot program: a node that does not boot is what one wants to look at.
+# A node's user data writes NODE_FILE, and nobody else's does; in a node's first boot it has not done so yet when the
+# agent would start. Where there is no user data grep finds nothing either.
 _CONDITION = f"""\
 [Unit]
-ConditionPathExists={SESSIONS_FILE}
+After=cloud-init.service
+
+[Service]
+ExecCondition=/bin/sh -c 'test -e {SESSIONS_FILE} || ! grep -qsF {NODE_FILE} {USER_DATA_FILE}'
 """
 
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import stat
+import subprocess
 import tomllib
 from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+from troposphere import Base64
 
 from coordination import names
+from coordination.names import NodeField
+from generator.user_data import user_data
 from imagebuilder import configure, places
 from imagebuilder.configure import Settings, kubelet, metadata
 from imagebuilder.configure.__main__ import main
@@ -99,15 +104,46 @@ def test_containerd_boot_program_and_firewall_start_with_the_machine_kubelet_and
     assert units - enabled == {"kubelet.service", places.AGENT_UNIT, places.LOGS_UNIT, places.ETCD_DISK_UNIT}
 
 
-def test_the_agent_of_session_manager_starts_with_the_machine_where_user_data_wrote_its_file_only() -> None:
+def test_the_agent_of_session_manager_is_the_packages_and_starts_with_the_machine() -> None:
     made = configure.entries(Settings(PAUSE))
     link = made[f"{places.UNIT_FOLDER}/multi-user.target.wants/{places.SESSION_AGENT_UNIT}"]
     # The unit is the package's: what is written here is added to it.
     assert link == configure.Link(f"/usr/lib/systemd/system/{places.SESSION_AGENT_UNIT}")
     assert f"{places.UNIT_FOLDER}/{places.SESSION_AGENT_UNIT}" not in made
-    condition = made[f"{places.UNIT_FOLDER}/{places.SESSION_AGENT_UNIT}.d/holdfast.conf"]
-    assert said(condition, "ConditionPathExists") == {places.SESSIONS_FILE}
     assert places.SESSIONS_FILE not in made
+
+
+@pytest.mark.parametrize(
+    ("user_data", "asked", "starts"),
+    [
+        # In a node's first boot user data is there, and has not run.
+        (user_data({NodeField.CLUSTER: "c"}, sessions=False), False, False),
+        (user_data({NodeField.CLUSTER: "c"}, sessions=True), False, False),
+        (user_data({NodeField.CLUSTER: "c"}, sessions=True), True, True),
+        # Image Builder tests an image by the agent, on an instance that is no node.
+        ("#!/bin/bash\nsystemctl status amazon-ssm-agent\n", False, True),
+        (None, False, True),
+    ],
+)
+def test_the_agent_starts_on_nodes_that_have_sessions_and_where_image_builder_tests_an_image(
+    tmp_path: Path, user_data: Base64 | str | None, asked: bool, starts: bool
+) -> None:
+    made = configure.entries(Settings(PAUSE))
+    dropped_in = made[f"{places.UNIT_FOLDER}/{places.SESSION_AGENT_UNIT}.d/holdfast.conf"]
+    assert isinstance(dropped_in, configure.File)
+    (line,) = [each for each in dropped_in.text.splitlines() if each.startswith("ExecCondition=")]
+    command = line.partition("=")[2]
+    for path in (places.SESSIONS_FILE, places.USER_DATA_FILE):
+        assert f" {path}" in command
+        command = command.replace(f" {path}", f" {tmp_path}{path}")
+        (tmp_path / path[1:]).parent.mkdir(parents=True)
+    if asked:
+        (tmp_path / places.SESSIONS_FILE[1:]).touch()
+    if user_data is not None:
+        text = user_data if isinstance(user_data, str) else str(user_data.to_dict())
+        (tmp_path / places.USER_DATA_FILE[1:]).write_text(text, encoding="utf-8")
+    # systemd starts the unit after 0, and passes it over after 1 to 254 (systemd.service(5), ExecCondition=).
+    assert subprocess.run(shlex.split(command), check=False).returncode == (0 if starts else 1)
 
 
 def test_the_agent_of_session_manager_is_one_of_ec2_and_updates_nothing() -> None:
