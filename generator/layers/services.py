@@ -41,6 +41,12 @@ from generator.values import (
     VpcId,
 )
 
+# How many parameters CloudFormation makes at the same time, which otherwise is all of them. SSM takes three a second of
+# an account (github-aws-runners/terraform-aws-github-runner#2944), and where it refuses more for too long, the stack
+# fails (aws-cloudformation/cloudformation-coverage-roadmap#573; re:Post, "How do I prevent Rate exceeded errors in
+# CloudFormation?", which says DependsOn). Five is what PokaInc/cfn-cross-region-export#8 has measured.
+_PARAMETERS_AT_ONCE = 5
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -115,28 +121,26 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         Setting.TAGS: json.dumps(dict(sorted(config.tags.items())), ensure_ascii=False),
         Setting.ADDONS: _addons(config),
     }
-    for name, value in settings.items():
-        template.add_resource(
-            Parameter(
-                f"{logical_id(name)}Setting",
-                Name=Sub(f"{prefix}/{SETTINGS}/{name}"),
-                Type="String",
-                Value=value,
-            )
+    parameters = [
+        Parameter(f"{logical_id(name)}Setting", Name=Sub(f"{prefix}/{SETTINGS}/{name}"), Type="String", Value=value)
+        for name, value in settings.items()
+    ]
+    parameters += [
+        Parameter(
+            f"OidcIssuer{issuer.digest}",
+            Name=Sub(f"{prefix}/{OIDC}/{issuer.digest}"),
+            Type="String",
+            # A bundle of certificates may be more than the standard tier takes, which costs nothing. A parameter
+            # never goes back to it, so no tier is named that a smaller bundle would have to leave.
+            Tier="Intelligent-Tiering",
+            Value=issuer.text,
         )
-
-    for issuer in config.access.oidc:
-        template.add_resource(
-            Parameter(
-                f"OidcIssuer{issuer.digest}",
-                Name=Sub(f"{prefix}/{OIDC}/{issuer.digest}"),
-                Type="String",
-                # A bundle of certificates may be more than the standard tier takes, which costs nothing. A parameter
-                # never goes back to it, so no tier is named that a smaller bundle would have to leave.
-                Tier="Intelligent-Tiering",
-                Value=issuer.text,
-            )
-        )
+        for issuer in config.access.oidc
+    ]
+    for parameter, before in zip(parameters, [*[None] * _PARAMETERS_AT_ONCE, *parameters], strict=False):
+        if before is not None:
+            parameter.DependsOn = [before.title]
+        template.add_resource(parameter)
 
     base = f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter{prefix}"
     readable = [Sub(f"{base}/{part}") for folder in (SETTINGS, POOLS, JOIN) for part in (folder, f"{folder}/*")]

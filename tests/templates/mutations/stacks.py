@@ -107,6 +107,8 @@ MUTATIONS = [
     ),
     # limits
     Mutation("a_template_is_far_below_the_limits", "iam/Description", "x" * 460_000),
+    Mutation("few_settings_are_made_at_once", "services/Resources/KeyArnSetting/DependsOn", GONE),
+    Mutation("few_settings_are_made_at_once", "services/Resources/KeyArnSetting/DependsOn", ["ClusterIdSetting"]),
     Mutation("a_template_is_far_below_the_limits", "iam/Outputs", {f"Output{index}": {} for index in range(200)}),
     Mutation("user_data_is_a_few_lines", f"{_MACHINE}/UserData/Fn::Base64/Fn::Sub", "#" * 4097),
     Mutation("a_setting_fits_its_parameter", "services/Resources/KeyArnSetting/Properties/Value", "x" * 4097),

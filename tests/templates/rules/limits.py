@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 
 from tests.templates.cluster import Cluster
@@ -17,6 +18,8 @@ MAX_PARAMETERS = MAX_OUTPUTS = 200
 MAX_USER_DATA_BYTES = 4096
 # SSM's tiers, and the one that it chooses by the size.
 MAX_SETTING_CHARACTERS = {"Standard": 4096, "Intelligent-Tiering": 8192}
+# What PokaInc/cfn-cross-region-export#8 has measured; CloudFormation's handler repeats what is refused, and gives up.
+MOST_PARAMETERS_AT_ONCE = 5
 # Every expression in a setting is a stack's id at most.
 _LONGEST_ID = "x" * 230
 
@@ -52,6 +55,23 @@ def a_setting_fits_its_parameter(cluster: Cluster) -> Iterator[str]:
             size = len(parameter.properties["Value"].encode())
         if size > MAX_SETTING_CHARACTERS.get(tier, 0):
             yield f"{parameter}: up to {size} characters"
+
+
+@rule
+def few_settings_are_made_at_once(cluster: Cluster) -> Iterator[str]:
+    """SSM takes three parameters a second, and CloudFormation makes all at once that do not wait for each other."""
+    for layer, template in cluster.templates.items():
+        parameters = {
+            name: each for name, each in template["Resources"].items() if each["Type"] == "AWS::SSM::Parameter"
+        }
+        waits = {name: parameters.keys() & set(each.get("DependsOn", [])) for name, each in parameters.items()}
+        awaited = Counter(before for each in waits.values() for before in each)
+        first = [name for name, each in waits.items() if not each]
+        if len(first) > MOST_PARAMETERS_AT_ONCE:
+            yield f"{layer}: {len(first)} parameters are made at once"
+        yield from (
+            f"{layer}: {count} parameters wait for {name} alone" for name, count in awaited.items() if count > 1
+        )
 
 
 @rule
