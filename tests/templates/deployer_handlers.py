@@ -36,7 +36,7 @@ LEFT_OUT = {
     r".+DynamoDB::Table (logs|s3):.+": "no import",
     r".+DynamoDB::Table dynamodb:.*ContributorInsights": "no insights",
     r".+DynamoDB::Table kms:RevokeGrant": "DynamoDB retires its grants itself",
-    r".+Lambda::Function (elasticfilesystem|s3files|ec2):.+": "no file system, and outside every VPC",
+    r".+Lambda::Function (elasticfilesystem|s3files):.+": "no file system",
     r".+Lambda::Function lambda:.*(CodeSigning|Layer|Recursion|Scaling|Capacity|RuntimeAlias).*": "not set",
     r".+Lambda::Function lambda:PublishVersion": "no versions",
     r".+Lambda::Function lambda:PutRuntimeManagementConfig": "the default",

@@ -123,6 +123,12 @@ def test_whoever_launches_is_held_to_the_boundary_and_the_path() -> None:
 
 
 # the launch role
+def test_a_deletion_waits_until_lambda_has_removed_the_interfaces_of_a_function_in_the_vpc() -> None:
+    """Template reference, AWS::Lambda::Function VpcConfig: "If you don't provide this permission, AWS CloudFormation
+    does not wait for network interfaces to be deleted", and stops at the subnets that they hold."""
+    assert allowed("ec2:DescribeNetworkInterfaces", "*", {})
+
+
 def test_the_role_may_what_the_templates_types_and_service_catalog_need_and_nothing_else() -> None:
     granted = {
         action
