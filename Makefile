@@ -234,7 +234,7 @@ local: $(CHECK) ## Deploy CONFIG to an AWS that runs on this machine, then delet
 
 ##@ Local cloud: the local AWS with instances that boot (needs root: docs/rehearsal.md)
 ##= MINOR=1.36 ## Kubernetes minor that boots (the newest)
-##= NETWORK=bridge|cilium ## Network of pods: that of images, or a bridge (rehearse: cilium; rehearsal-binaries: bridge)
+##= NETWORK=bridge|cilium ## Network of pods: that of images, or a bridge (rehearse, conformance: cilium; rehearsal-binaries: bridge)
 ##= SCENARIO=NAME ## Play a scenario: replace, replace-random, update, or a file
 ##= NEWEST=1 ## Build the newest Kubernetes minor only
 ##= SIG=auth,apps ## Groups of conformance tests (api-machinery, auth, apps, node, network)
@@ -266,7 +266,8 @@ rehearse: $(CHECK) ## Deploy CONFIG where instances really boot, look at the clu
 conformance: $(CHECK) ## Run Kubernetes' conformance tests on a rehearsed cluster; the same again goes on (docs/conformance.md)
 	@$(check_python) -m rehearsal.conformance run --config $(call quoted,$(CONFIG)) --sig $(call quoted,$(SIG)) \
 		$(if $(CASES),--cases $(call quoted,$(CASES))) $(if $(PART),--part $(call quoted,$(PART))) $(if $(AGAIN),--again) \
-		$(if $(MINUTES),--minutes $(call quoted,$(MINUTES))) $(if $(MINOR),--minor $(call quoted,$(MINOR))) $(network) $(if $(JSON),--json)
+		$(if $(MINUTES),--minutes $(call quoted,$(MINUTES))) $(if $(MINOR),--minor $(call quoted,$(MINOR))) \
+		--network $(call quoted,$(or $(NETWORK),cilium)) $(if $(JSON),--json)
 
 .PHONY: rehearse-shell
 rehearse-shell: $(CHECK) ## Open a shell inside instance I= of a running rehearsal

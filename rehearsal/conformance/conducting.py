@@ -206,7 +206,7 @@ def command(wanted: Wanted, config: Path) -> str:
         "CASES": wanted.pattern,
         "PART": "" if wanted.part == (1, 1) else f"{wanted.part[0]}/{wanted.part[1]}",
         "MINOR": wanted.minor,
-        "NETWORK": "" if wanted.network is PodNetwork.BRIDGE else wanted.network,
+        "NETWORK": "" if wanted.network is PodNetwork.CILIUM else wanted.network,
         "CONFIG": "" if config == DEFAULT else str(config),
     }
     return " ".join(["make conformance", *(f"{name}={shlex.quote(value)}" for name, value in typed.items() if value)])
