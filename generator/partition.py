@@ -75,4 +75,13 @@ def via_services(partition: Partition, services: Sequence[str]) -> list[Sub]:
     domains = ["${AWS::URLSuffix}"]
     if URL_SUFFIXES[partition] != _COMMERCIAL_DOMAIN:
         domains.append(_COMMERCIAL_DOMAIN)
+    return _callers(services, domains)
+
+
+def via_services_anywhere(*services: str) -> list[Sub]:
+    """The same in a template that is for every partition; where both domains are one it names that twice."""
+    return _callers(services, ["${AWS::URLSuffix}", _COMMERCIAL_DOMAIN])
+
+
+def _callers(services: Sequence[str], domains: Sequence[str]) -> list[Sub]:
     return [Sub(f"{service}.${{AWS::Region}}.{domain}") for domain in domains for service in services]

@@ -26,6 +26,7 @@ from coordination.names import (
     replacement_item,
 )
 from generator.catalog import launch_role
+from generator.partition import via_services_anywhere
 from generator.policies import condition, policy_dict
 
 REPLACE_SLOT = "replace-control-plane"
@@ -143,7 +144,7 @@ def add(template: Template) -> tuple[list[ServiceAction], IamRole]:
 
 _DOCUMENT = _PLACE % "ssm" + "document/${Name}"
 _EXECUTIONS = _PLACE % "ssm" + "automation-execution/*"
-_VIA_DYNAMODB = {"kms:ViaService": Sub("dynamodb.${AWS::Region}.${AWS::URLSuffix}")}
+_VIA_DYNAMODB = {"kms:ViaService": via_services_anywhere("dynamodb")}
 
 
 def replace_slot(role: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from generator import deployer
 from generator.catalog.parameters import LONGEST_BOUNDARY, LONGEST_PATH, LONGEST_PREFIX, CatalogParameters
 from generator.deployer import scopes
 from generator.deployer.scopes import Names, Scope
+from generator.partition import via_services_anywhere
 from generator.policies import condition, policy_dict
 
 PATH = "/holdfast-launch/"
@@ -155,7 +156,7 @@ def add(template: Template, given: CatalogParameters) -> IamRole:
                         "Effect": "Allow",
                         "Action": ["kms:Decrypt"],
                         "Resource": given.template_key_arn,
-                        "Condition": {"StringEquals": {"kms:ViaService": Sub("s3.${AWS::Region}.${AWS::URLSuffix}")}},
+                        "Condition": {"StringEquals": {"kms:ViaService": via_services_anywhere("s3")}},
                     }
                 ],
             },

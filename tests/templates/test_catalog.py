@@ -122,6 +122,26 @@ def test_whoever_launches_is_held_to_the_boundary_and_the_path() -> None:
     }
 
 
+def test_keys_are_used_through_services_by_whichever_name_they_have_in_a_partition() -> None:
+    """Where hosts do not end in amazonaws.com nobody has published what `kms:ViaService` ends in."""
+    values = {**VALUES, "AWS::URLSuffix": "amazonaws.com.cn"}
+    conditions = [
+        filled(statement["Condition"]["StringEquals"]["kms:ViaService"], values)
+        for resource in template()["Resources"].values()
+        for document in [
+            resource["Properties"].get("PolicyDocument", {}),
+            *(each["PolicyDocument"] for each in resource["Properties"].get("Policies", ())),
+        ]
+        for statement in document.get("Statement", ())
+        if "kms:ViaService" in statement.get("Condition", {}).get("StringEquals", {})
+    ]
+    assert len(conditions) == 3
+    for named in conditions:
+        service, _, place = named[0].partition(".")
+        assert place == "us-east-1.amazonaws.com.cn"
+        assert named[1:] == [f"{service}.us-east-1.amazonaws.com"]
+
+
 # the launch role
 def test_a_deletion_waits_until_lambda_has_removed_the_interfaces_of_a_function_in_the_vpc() -> None:
     """Template reference, AWS::Lambda::Function VpcConfig: "If you don't provide this permission, AWS CloudFormation
