@@ -63,7 +63,7 @@ def findings(
 
 def _checked(aws: Aws, wanted: Plan, owner: str) -> list[Finding]:
     vpc = given_vpc.check(aws, wanted)
-    found = account.check(aws) + vpc
+    found = account.check(aws, wanted) + vpc
     zones = dict.fromkeys(wanted.zones, "")
     if wanted.given is not None:
         try:

@@ -17,7 +17,7 @@ ALWAYS = {
     "ec2:DescribeVpcEndpoints": "endpoints that are in use, or in the given VPC",
     "ec2:DescribeVpcs": "VPCs that are in use, or the given one",
     "elasticloadbalancing:DescribeLoadBalancers": "load balancers that are in use",
-    "iam:GetRole": "Auto Scaling's role, and roles that parameters list",
+    "iam:GetRole": "service-linked roles, and roles that parameters list",
     "servicequotas:ListAWSDefaultServiceQuotas": "quotas that were never raised",
     "servicequotas:ListServiceQuotas": "quotas",
 }

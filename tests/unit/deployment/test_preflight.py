@@ -284,13 +284,19 @@ def test_topics_of_alarms_are_asked_for_and_one_of_another_region_fails(
     ]
 
 
-def test_a_scaling_role_that_does_not_exist_yet_is_made_by_the_first_group(
+def test_a_service_linked_role_that_does_not_exist_yet_is_made_by_what_needs_it_first(
     account: Account, given: dict[str, str]
 ) -> None:
-    (finding,) = [each for each in check(account, given) if each.subject == "role of Auto Scaling"]
-    assert finding.state is State.NOTE
-    assert "iam:CreateServiceLinkedRole" in finding.detail
-    assert finding.remedy.startswith("aws iam create-service-linked-role")
+    found = {each.subject: each for each in check(account, given) if each.subject.startswith("role of ")}
+    assert {subject: each.remedy.rpartition(" ")[2] for subject, each in found.items()} == {
+        "role of Auto Scaling": "autoscaling.amazonaws.com",
+        "role of Elastic Load Balancing": "elasticloadbalancing.amazonaws.com",
+        "role of Route 53 Resolver": "route53resolver.amazonaws.com",
+    }
+    for finding in found.values():
+        assert finding.state is State.NOTE
+        assert "iam:CreateServiceLinkedRole" in finding.detail
+        assert finding.remedy.startswith("aws iam create-service-linked-role")
 
 
 def test_quotas_that_are_used_up_have_failed_each_with_what_raises_it(
