@@ -1,9 +1,12 @@
 """Which rows the leader deletes, so that years of launches do not grow the table: of instances that are long gone.
 
 The leader marks a row with `GoneSince` when it first sees that the row's instance is gone, and deletes it more than a
-day later, if the instance is gone still. Boot rows may go: nobody asks how an instance booted that is gone. Member rows
-may go of epochs before the record's only: whether a restore may start, and whether a member was alone, is judged by
-every row that the current epoch ever had, also by those of members that are gone.
+day later, if the instance is gone still. Boot rows may go: nobody asks how an instance booted that is gone. So may
+member rows of epochs before the record's.
+
+Of the current epoch a restore is judged by the members that are left, and by whether a member was ever alone: by one
+row of another one, however long that has been removed. So rows that say removed go as well but for the newest few, and
+those of instances that never joined, which nobody counts, without exception.
 """
 
 from __future__ import annotations
@@ -20,6 +23,9 @@ from coordination.writes import Update, Value, update
 
 KEPT_SECONDS = 24 * 3600
 """For so long the row of an instance that is gone stays, for people."""
+KEPT_REMOVED = 20
+"""So many rows of the current epoch that say removed stay, the newest, whatever has become of their instances. One
+would do."""
 MOST_ASKED = 100
 """EC2 is asked for so many of these instances in one look; a request takes 200 values of a filter."""
 
@@ -34,11 +40,14 @@ class OldRow:
     """Since when the leader has seen that the instance is gone, in seconds since 1970; None where it has not."""
     epoch: int | None = None
     """Of a member row."""
+    state: str | None = None
+    """Of a member row of the current epoch: one that etcd lists again is none of these any more."""
 
     @property
     def as_read(self) -> dict[str, Value]:
         """What a write to it is conditional on: it is there, and of a member row, nobody has written it anew."""
-        return {TABLE_KEY: self.item_id, **({} if self.epoch is None else {"Epoch": self.epoch})}
+        of_member: dict[str, Value] = {"Epoch": self.epoch, "State": self.state}
+        return {TABLE_KEY: self.item_id, **{name: value for name, value in of_member.items() if value is not None}}
 
 
 @dataclass(frozen=True)
@@ -80,9 +89,20 @@ def changes(
     return [change for row in found if (change := _change(row, listed, states, now)) is not None]
 
 
-def may_be_deleted(row: Member, record: ClusterRecord) -> bool:
-    """Whether nobody judges by a member row any more."""
-    return row.epoch < record.epoch
+def over(rows: Collection[Member], record: ClusterRecord, kept: int = KEPT_REMOVED) -> list[Member]:
+    """The member rows by which nobody judges any more; `kept` of those that say removed stay.
+
+    A stale view finds none that a fresh one keeps: what is older than the newest few of some rows is so among more.
+    """
+    removed = [row for row in rows if row.is_out(record.epoch)]
+    joined = [row for row in removed if not row.never_joined]
+    # One of which nobody knows how old it is counts as new.
+    joined.sort(key=lambda row: (row.created_at is None, row.created_at or 0, row.instance_id), reverse=True)
+    return [
+        *(row for row in rows if row.epoch < record.epoch),
+        *(row for row in removed if row.never_joined),
+        *joined[kept:],
+    ]
 
 
 def _candidates(rows: Rows, record: ClusterRecord, now: int) -> Iterator[OldRow]:
@@ -93,11 +113,11 @@ def _candidates(rows: Rows, record: ClusterRecord, now: int) -> Iterator[OldRow]
     for arn in rows.boots:
         item_id = BOOT_ITEM_PREFIX + arn
         yield OldRow(item_id, arn.rpartition("/")[2], gone_since(item_id))
-    # One that cannot be understood may be of the current epoch.
-    for row in understood(rows.members).values():
-        if may_be_deleted(row, record):
-            item_id = member_item(row.instance_id)
-            yield OldRow(item_id, row.instance_id, gone_since(item_id), row.epoch)
+    # One that cannot be understood may be of a member that is left.
+    for row in over(understood(rows.members).values(), record):
+        item_id = member_item(row.instance_id)
+        state = str(row.state) if row.epoch == record.epoch else None
+        yield OldRow(item_id, row.instance_id, gone_since(item_id), row.epoch, state)
 
 
 def _matters(row: OldRow, listed: Collection[str], now: int) -> bool:

@@ -221,12 +221,11 @@ def _deletions(region: Region, agent: Instance) -> Iterator[Step[Region]]:
     if record is None or record.etcd_cluster_id != agent.etcd or not region.has_quorum(agent.etcd, agent.side):
         return
     living = {each.name for each in region.instances}
-    over = [
-        row for row in rows_of(region.table) if row.instance_id not in living and retention.may_be_deleted(row, record)
-    ]
-    if over:
+    # One that says removed stays, as few as the project may ever keep.
+    found = [row for row in retention.over(rows_of(region.table), record, kept=1) if row.instance_id not in living]
+    if found:
         table = region.table
-        for row in over:
+        for row in found:
             table = without(table, row.item_id)
         yield Step(f"{agent.name} deletes old rows", region._replace(table=table))
 

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coordination import retention
 from coordination.members import Member, MemberState
 from coordination.names import BOOT_ITEM_PREFIX, CLUSTER_ITEM, MEMBER_ITEM_PREFIX
 from coordination.outcomes import Item
 from coordination.record import ClusterRecord, Phase
-from coordination.retention import KEPT_SECONDS, MOST_ASKED, Delete, Mark, OldRow, changes, old_rows
+from coordination.retention import KEPT_REMOVED, KEPT_SECONDS, MOST_ASKED, Delete, Mark, OldRow, changes, old_rows
 from coordination.rows import rows
 from coordination.writes import update
 
@@ -101,17 +102,72 @@ def test_a_member_row_of_an_earlier_epoch_goes_if_nobody_has_written_it_anew(sta
         st.integers(RECORD.epoch, RECORD.epoch + 1),
         st.sampled_from(list(MemberState)),
         created_at=st.none() | st.just(LONG_AGO),
+        never_joined=st.just(False),
         not_found_since=st.none() | st.just(LONG_AGO),
     ),
     st.sampled_from([{}, {"GoneSince": LONG_AGO}, {"GoneSince": 0}]),
     st.sampled_from(STATES),
     st.booleans(),
 )
-def test_a_member_row_of_the_current_epoch_is_never_touched(
+def test_a_member_row_of_the_current_epoch_is_not_touched_where_there_are_few(
     row: Member, mark: dict[str, int], state: str | None, listed: bool
 ) -> None:
     names = frozenset({"i-5"}) if listed else frozenset()
     assert decided([{**row.item(), **mark}], {"i-5": state}, names) == []
+
+
+LEFT = [Member("i-a", RECORD.epoch, MemberState.VOTER), Member("i-b", RECORD.epoch, MemberState.JOINING)]
+REMOVED = [Member(f"i-{number:03}", RECORD.epoch, MemberState.REMOVED, created_at=number) for number in range(100)]
+
+
+@given(
+    st.lists(st.sampled_from(REMOVED), unique=True),
+    st.lists(st.sampled_from(LEFT), unique=True),
+    st.lists(st.integers(0, 120), max_size=8),
+)
+def test_of_many_members_that_were_removed_the_newest_rows_stay_however_late_a_view_is(
+    removed: list[Member], members: list[Member], late: list[int]
+) -> None:
+    """Several leaders delete by views of different moments, and members are removed all the while."""
+    present = {each.instance_id: each for each in [*removed, *members]}
+    for number, view in enumerate(late):
+        seen = list(present.values())[view:] if view % 2 else list(present.values())
+        new = Member(f"i-new{number}", RECORD.epoch, MemberState.REMOVED, created_at=1000 + number)
+        present[new.instance_id] = new
+        gone = retention.over(seen, RECORD)
+        assert {each.state for each in gone} <= {MemberState.REMOVED}
+        for each in gone:
+            present.pop(each.instance_id, None)
+        assert sum(each.state is MemberState.REMOVED for each in present.values()) >= min(
+            KEPT_REMOVED, len(removed) + number + 1
+        )
+    assert all(each.instance_id in present for each in members)
+
+
+def test_the_table_does_not_grow_with_replacements() -> None:
+    """A slot whose instance is replaced every week for ten years, each time after a boot that failed."""
+    members: dict[str, Item] = {}
+    for number in range(520):
+        row = Member(f"i-{number:04}", RECORD.epoch, MemberState.REMOVED, created_at=number)
+        barred = Member(f"i-x{number:04}", RECORD.epoch, MemberState.REMOVED, created_at=number, never_joined=True)
+        members |= {each.item_id: {**each.item(), "GoneSince": LONG_AGO} for each in (row, barred)}
+        states = {key.partition("#")[2]: "terminated" for key in members}
+        for change in decided(list(members.values()), states):
+            assert isinstance(change, Delete)
+            assert change.expected["State"] == "removed"
+            del members[change.row.item_id]
+    assert len(members) == KEPT_REMOVED
+    assert set(members) == {f"member#i-{number:04}" for number in range(520 - KEPT_REMOVED, 520)}
+
+
+def test_a_removed_member_whose_instance_runs_keeps_its_row_and_one_that_never_joined_loses_it() -> None:
+    row = Member("i-5", RECORD.epoch, MemberState.REMOVED, created_at=1, never_joined=True)
+    assert decided([row.item()], {"i-5": "stopped"}) == []
+    (marked_row,) = decided([row.item()], {"i-5": "terminated"})
+    assert isinstance(marked_row, Mark)
+    (change,) = decided([{**row.item(), "GoneSince": LONG_AGO}], {"i-5": None})
+    assert isinstance(change, Delete)
+    assert change.expected == {"Id": "member#i-5", "Epoch": 3, "State": "removed", "GoneSince": LONG_AGO}
 
 
 def test_a_member_row_that_cannot_be_understood_may_be_of_the_current_epoch() -> None:
