@@ -40,7 +40,7 @@ _IMAGES = """\
 - agnhost's web server stands in for nginx. To these cases nginx is an image that keeps running, or the other one of two
   images; none asks it for anything that only nginx answers.
 - With `NETWORK=bridge` the four cases that reach a NodePort of another node fail: the security groups let no NodePort
-  through, by design ([ports](ports.md)). Cilium finds the Pod behind it on the client's own node, and sends to that one.
+  through, by design ([ports](ports.md)). Cilium finds the Pod behind one on the client's own node, and sends to it.
 - agnhost has neither iperf nor its registry of images: no case of these groups asks for them.
 """
 

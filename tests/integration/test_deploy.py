@@ -15,7 +15,7 @@ from tests.integration.nodes import IN_SERVICE, Nodes, tags_of
 SPEED = 20
 EXAMPLE = "default"
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
-LAYERS = {"Iam", "Network", "Database", "Services", "Lifecycle", "Controlplane", "WorkersGeneral"}
+LAYERS = {"Iam", "Network", "Database", "Services", "Lifecycle", "Controlplane", "WorkersGeneral", "Monitoring"}
 
 
 @dataclass(frozen=True)

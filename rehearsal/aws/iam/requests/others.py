@@ -110,6 +110,9 @@ def cloudwatch(asked: Asked, state: State) -> list[Need]:
         # Without a name it is about all of them.
         names = generic.texts(asked.parameters.get("AlarmNames") or "*")
         return [Need(f"cloudwatch:{asked.operation}", asked.arn("cloudwatch", f"alarm:{name}")) for name in names]
+    if named := asked.parameters.get("ResourceARN"):
+        # Tags. AWS's list names no dashboard among what has them; the API reference of TagResource does.
+        return [Need(f"cloudwatch:{asked.operation}", named, generic.tag_values(asked))]
     if asked.operation == "DeleteDashboards":
         names = generic.texts(asked.parameters.get("DashboardNames"))
         dashboards = f"arn:{asked.partition}:cloudwatch::{asked.account_id}:dashboard/"

@@ -34,6 +34,7 @@ BOARDS = f"arn:aws:cloudwatch::{PLACE.rpartition(':')[2]}:dashboard/"
         ),
         ("GetDashboard", {"DashboardName": "d"}, [("GetDashboard", f"{BOARDS}d")]),
         ("DeleteDashboards", {"DashboardNames": ["d"]}, [("DeleteDashboards", f"{BOARDS}d")]),
+        ("TagResource", {"ResourceARN": f"{BOARDS}d", "Tags": TAGS}, [("TagResource", f"{BOARDS}d")]),
         ("UntagResource", {"ResourceARN": f"{ALARMS}a", "TagKeys": ["k"]}, [("UntagResource", f"{ALARMS}a")]),
     ],
 )
