@@ -15,6 +15,9 @@ MEMORY_GIB = 4.0
 """Three control planes take 1.4 GiB with their add-ons, the local AWS 0.4; twice that lets tests run beside them."""
 DISK_GIB = 6.0
 """An instance's disks take 0.2 GiB, the image 2; etcd and the logs of a long rehearsal need room."""
+DISK_SHARE = 0.15
+"""Kubelets judge this computer's disk as theirs: with less of it free they evict pods (imagefs.available<15%; the other
+default thresholds are met sooner: nodefs.available<10%, Kubernetes documentation, "Node-pressure Eviction")."""
 _NAMESPACES = ("--mount", "--uts", "--ipc", "--pid", "--net", "--cgroup", "--fork")
 _GIB = 1024**3
 
@@ -44,10 +47,25 @@ def problems(run_dir: Path) -> list[str]:
     available = _memory_available_gib()
     if available < MEMORY_GIB:
         found.append(f"{available:.1f} GiB of memory are available; needed: {MEMORY_GIB:.0f} GiB")
-    free = shutil.disk_usage(_existing(run_dir)).free / _GIB
-    if free < DISK_GIB:
-        found.append(f"{free:.1f} GiB of disk are free at {run_dir}; needed: {DISK_GIB:.0f} GiB")
+    usage = shutil.disk_usage(_existing(run_dir))
+    if unfit := disk_problem(run_dir, usage.free, usage.total):
+        found.append(unfit)
     return found
+
+
+def disk_problem(run_dir: Path, free_bytes: int, total_bytes: int) -> str:
+    """One line where the file system of `run_dir` has too little room; empty where it has enough.
+
+    What a rehearsal takes may not bring it below the share at which kubelets evict: CoreDNS would stay Pending.
+    """
+    free, kept = free_bytes / _GIB, DISK_SHARE * total_bytes / _GIB
+    if free >= kept + DISK_GIB:
+        return ""
+    return (
+        f"{free:.1f} GiB of disk are free at {run_dir}; needed: {kept + DISK_GIB:.1f} GiB: "
+        f"kubelets evict pods below {DISK_SHARE:.0%} of the disk ({kept:.1f} GiB), "
+        f"and a rehearsal takes {DISK_GIB:.0f} GiB"
+    )
 
 
 def _no_disks() -> list[str]:
