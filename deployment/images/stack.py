@@ -50,7 +50,7 @@ def deploy(account: Aws, order: ImageOrder, say: Callable[[str], None]) -> str |
     Raises Refusal, and StoppedFollowing.
     """
     cloudformation = account.client("cloudformation")
-    template = templates.load(order.template, "make templates")
+    template = templates.load(order.template, order.typed.make("templates"))
     existing = beside.find(cloudformation, order.stack)
     if existing is not None:
         _KIND.refuse_others(cloudformation, existing)
@@ -59,7 +59,7 @@ def deploy(account: Aws, order: ImageOrder, say: Callable[[str], None]) -> str |
     values = existing.parameters if existing is not None else {}
     request = parameters.for_stack(template, dict(order.given), values)
     after = parameters.values(template, order.given, values)
-    _refuse_unlocked(template, after)
+    _refuse_unlocked(template, after, order.typed)
     _refuse_unless_private(account, after)
     stopped = f"and no build was started. Once it has ended: {order.typed.make('image')}"
     wanted = Wanted(order.stack, order.template, request, order.bucket, order.role)
@@ -67,11 +67,12 @@ def deploy(account: Aws, order: ImageOrder, say: Callable[[str], None]) -> str |
     return None if stack is None else _pipeline_of(stack)
 
 
-def _refuse_unlocked(template: Body, values: Mapping[str, str]) -> None:
+def _refuse_unlocked(template: Body, values: Mapping[str, str], typed: Typed) -> None:
     unlocked: Mapping[str, str] = template.get("Metadata", {}).get(IMAGE_METADATA, {}).get(UNLOCKED, {})
     minor = values.get(_MINOR, "")
     if minor in unlocked:
-        raise Refusal(f"no image of Kubernetes {minor} can be built: {unlocked[minor]}; then: make templates")
+        again = typed.make("templates")
+        raise Refusal(f"no image of Kubernetes {minor} can be built: {unlocked[minor]}; then: {again}")
 
 
 def _refuse_unless_private(account: Aws, values: Mapping[str, str]) -> None:

@@ -21,7 +21,7 @@ _AT_ONCE = 8
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0; 1 where a source could not be asked, or contradicts itself, another or what is locked already.
+    """0; 2 for bad input; 1 where one could not be asked, or contradicts itself, another or what is locked already.
 
     After a contradiction nothing is written; otherwise what came is, and what is missing stays as it was.
     """
@@ -39,10 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     if options.mirror is not None and not options.mirror.startswith(("https://", "http://")):
-        print(
-            f"--mirror: {options.mirror!r}; allowed: an address that begins with https:// or http://", file=sys.stderr
-        )
-        return 1
+        said = f"--mirror: given {options.mirror!r}; allowed: an address that begins with https:// or http://"
+        print(said, file=sys.stderr)
+        return 2
     try:
         wanted = artefacts.every(versions.read(options.file))
         return _lock(wanted, Sources(options.mirror), options.file, whole=options.whole)

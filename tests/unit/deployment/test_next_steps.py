@@ -12,10 +12,13 @@ import botocore.session
 import pytest
 
 import deployment
+from coordination.names import IMAGE_METADATA, UNLOCKED
 from deployment import cli, next_steps
 from deployment.arguments import parser
 from deployment.aws import Account
+from deployment.images import stack as image_stack
 from deployment.next_steps import Typed
+from deployment.refusal import Refusal
 from deployment.stacks import Stack
 
 ROOM = Path(deployment.__file__).parent
@@ -68,6 +71,12 @@ def test_a_configuration_stands_for_its_folder() -> None:
     typed = Typed(stack="prod", config="my cluster.yaml")
     assert typed.make("templates") == "make templates CONFIG='my cluster.yaml'"
     assert typed.make("deploy", PARAMS="p.json") == "make deploy STACK=prod PARAMS=p.json CONFIG='my cluster.yaml'"
+
+
+def test_an_image_without_checksums_is_refused_with_the_configuration_that_was_typed() -> None:
+    template = {"Metadata": {IMAGE_METADATA: {UNLOCKED: {"1.37": "no checksum"}}}}
+    with pytest.raises(Refusal, match=r"; then: make templates CONFIG=my\.yaml$"):
+        image_stack._refuse_unlocked(template, {"KubernetesMinor": "1.37"}, Typed(config="my.yaml"))
 
 
 def test_of_a_stack_alone_nobody_knows_which_configuration_it_was_made_of() -> None:

@@ -301,9 +301,9 @@ def test_a_redirect_that_leaves_encryption_is_not_followed() -> None:
 
 
 def test_a_mirror_that_is_no_address_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert locking.main(["--mirror", "s3://bucket"]) == 1
+    assert locking.main(["--mirror", "s3://bucket"]) == 2
     assert capsys.readouterr().err == (
-        "--mirror: 's3://bucket'; allowed: an address that begins with https:// or http://\n"
+        "--mirror: given 's3://bucket'; allowed: an address that begins with https:// or http://\n"
     )
 
 
