@@ -28,7 +28,9 @@ from functions.reconcile.gather import gather as function_gathers
 from functions.reconcile.ports import Ports
 from tests.unit.functions.harness import CLUSTER_ID, NOW, SETTINGS, FakeGroups, FakeRoot, instance
 from tests.unit.userdata.agent import looks
-from tests.unit.userdata.boot.world import ME, OTHER, Neighbours, World
+from tests.unit.userdata.boot.faults import ME, OTHER
+from tests.unit.userdata.boot.surroundings import Neighbours
+from tests.unit.userdata.boot.world import World
 from tests.unit.userdata.tables import MemoryTable
 from userdata.agent.csr_approver import CsrApprover
 from userdata.agent.observe.gather import ObservationSources

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from coordination.outcomes import Known, Unknown
-from tests.unit.userdata.boot.world import SETTINGS
+from tests.unit.userdata.boot.faults import SETTINGS
 from userdata.agent import addon_tasks
 from userdata.agent.context import AgentContext
 from userdata.agent.current_settings import KEPT_SECONDS, RecentSettings

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from coordination.members import MemberState
 from coordination.record import Phase
-from tests.unit.userdata.boot.world import ME, OTHER, Fault, World
+from tests.unit.userdata.boot.faults import ME, OTHER, Fault
+from tests.unit.userdata.boot.world import World
 from userdata.host.etcd_disk import ClusterNode, DataOwner, EtcdDisk
 
 

@@ -8,7 +8,8 @@ from coordination.members import Member, MemberState
 from coordination.node_leases import NodeLease
 from coordination.outcomes import Item
 from coordination.writes import as_item
-from tests.unit.userdata.boot.world import ME, MY_ADDRESS, World, peer
+from tests.unit.userdata.boot.faults import ME, MY_ADDRESS, peer
+from tests.unit.userdata.boot.world import World
 from userdata.host.etcd_disk import ClusterNode, DataOwner, EtcdDisk
 
 

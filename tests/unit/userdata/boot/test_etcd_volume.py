@@ -6,7 +6,8 @@ import pytest
 
 from coordination.conditions import condition, etcd_disk_unusable, is_of_boots
 from coordination.names import ETCD_DEVICE, condition_item
-from tests.unit.userdata.boot.world import ME, World
+from tests.unit.userdata.boot.faults import ME
+from tests.unit.userdata.boot.world import World
 from userdata.boot.end import End
 from userdata.boot.etcd_volume import Unmounted, waiting_for
 from userdata.host.etcd_disk import EtcdDisk

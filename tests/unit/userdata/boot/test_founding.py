@@ -18,7 +18,8 @@ from coordination.outcomes import Done
 from coordination.record import ClusterRecord, Phase
 from coordination.timings import Timings
 from tests.unit.userdata.boot.endings import at, other_ends_what_it_began, serves, sound
-from tests.unit.userdata.boot.world import ANCHORS, ME, OTHER, REFUSED, Crash, Fault, NeverEnds, World
+from tests.unit.userdata.boot.faults import ANCHORS, ME, OTHER, REFUSED, Crash, Fault, NeverEnds
+from tests.unit.userdata.boot.world import World
 from tests.unit.userdata.secrecy import all_files, leaks, pki_secrets, readable_files, texts
 from tests.waiting import wait_for
 from userdata.boot.end import End

@@ -11,7 +11,9 @@ from coordination.backups import Backup
 from coordination.outcomes import Item, Known, Unknown
 from coordination.record import ClusterRecord, Phase
 from coordination.termination import YOUNG_SECONDS
-from tests.unit.userdata.boot.world import ME, OTHER, Fault, Neighbours, World
+from tests.unit.userdata.boot.faults import ME, OTHER, Fault
+from tests.unit.userdata.boot.surroundings import Neighbours
+from tests.unit.userdata.boot.world import World
 from userdata.boot.actions import TakeClaim, Wait
 from userdata.boot.context import seconds_since_1970
 from userdata.boot.gather import Gatherer
@@ -82,7 +84,7 @@ def test_an_owner_that_ec2_does_not_know_is_gone_when_its_own_row_is_old(
     gone: bool,
 ) -> None:
     monkeypatch.setattr(
-        "tests.unit.userdata.boot.world.Groups.states", lambda _, names: Known(dict.fromkeys(names, None))
+        "tests.unit.userdata.boot.surroundings.Groups.states", lambda _, names: Known(dict.fromkeys(names, None))
     )
     world.table.store(boot_row(OTHER, **fields))
     claimed(world, gatherer)

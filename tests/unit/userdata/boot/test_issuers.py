@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from tests.unit.userdata.boot.world import ANCHORS, World
+from tests.unit.userdata.boot.faults import ANCHORS
+from tests.unit.userdata.boot.world import World
 from tests.unit.userdata.kubeadm.examples import ISSUER
 from userdata.boot.keys import Keys
 from userdata.kubeadm.api_server import authentication_file

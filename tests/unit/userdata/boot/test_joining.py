@@ -13,8 +13,9 @@ from coordination.node_leases import LeaseName, NodeLease, node_lease
 from coordination.record import Phase
 from coordination.timings import Timings
 from tests.unit.userdata.boot.endings import at, serves, sound
+from tests.unit.userdata.boot.faults import ANCHORS, ME, MY_ADDRESS, OTHER, REFUSED, Fault, peer
 from tests.unit.userdata.boot.interrupted import LEFT, as_lease, joining_row, learner
-from tests.unit.userdata.boot.world import ANCHORS, ME, MY_ADDRESS, OTHER, REFUSED, Fault, World, peer
+from tests.unit.userdata.boot.world import World
 from tests.waiting import wait_for
 from userdata.boot.end import End
 from userdata.host import files

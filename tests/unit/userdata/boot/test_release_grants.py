@@ -10,7 +10,8 @@ from coordination.names import release_grant_item
 from coordination.release_grants import ReleaseGrant, release_grant
 from coordination.timings import Timings
 from tests.unit.userdata.boot.endings import failed, serves, sound
-from tests.unit.userdata.boot.world import ME, OTHER, Fault, World
+from tests.unit.userdata.boot.faults import ME, OTHER, Fault
+from tests.unit.userdata.boot.world import World
 from userdata.boot.end import End
 
 LEASE_SECONDS = 1.0

@@ -13,8 +13,9 @@ from coordination.node_leases import LeaseName, NodeLease
 from coordination.record import Phase
 from coordination.timings import Timings
 from tests.unit.userdata.boot.endings import failed, serves, sound
+from tests.unit.userdata.boot.faults import ME, OTHER, REFUSED, Fault, peer
 from tests.unit.userdata.boot.interrupted import LEFT, as_lease, joining_row, promoted
-from tests.unit.userdata.boot.world import ME, OTHER, REFUSED, Fault, World, peer
+from tests.unit.userdata.boot.world import World
 from userdata.boot.end import End
 from userdata.host.commands import Finished
 from userdata.host.etcd_disk import EtcdDisk

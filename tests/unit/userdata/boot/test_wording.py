@@ -15,10 +15,11 @@ from coordination.approvals import Approval
 from coordination.instances import GroupInstance
 from coordination.outcomes import Done, Known, NoTable, Throttled, Unknown
 from coordination.record import Phase
+from tests.unit.userdata.boot.faults import ANCHORS, Fault
 from tests.unit.userdata.boot.looks import BROKEN, EMPTY, HALF, ME, disk, look, member, record
 from tests.unit.userdata.boot.test_gate import MEMBERS, MY_URL, NAMES, OPERATIONS, TWO, listed
 from tests.unit.userdata.boot.test_restore_decision import ALL, LOST, OLD, ROWS, RULES
-from tests.unit.userdata.boot.world import ANCHORS, Fault, World
+from tests.unit.userdata.boot.world import World
 from tests.unit.wording import EVERYTHING, Garbled, blanked, noise, reworded, rewordings
 from userdata.boot.decide import decide
 from userdata.boot.end import End

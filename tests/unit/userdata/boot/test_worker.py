@@ -12,11 +12,11 @@ import pytest
 
 from coordination.names import CLUSTER_ITEM
 from coordination.record import Phase
+from tests.unit.userdata.boot.faults import REFUSED, Fault
 from tests.unit.userdata.boot.signing_api import place as place  # a fixture
 from tests.unit.userdata.boot.worker_endings import gave_up, keeps_no_secret, serves, stopped
 from tests.unit.userdata.boot.worker_world import CPUS, JOIN_DATA, SECONDS, VERSION, Table, WorkerWorld, unready
 from tests.unit.userdata.boot.worker_world import world as world  # a fixture
-from tests.unit.userdata.boot.world import REFUSED, Fault
 from tests.unit.userdata.secrecy import leaks, texts
 from userdata.boot.end import End
 from userdata.host.commands import Finished

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from tests.unit.userdata.boot.faults import Crash, Fault
 from tests.unit.userdata.boot.signing_api import place as place  # a fixture
 from tests.unit.userdata.boot.worker_endings import gave_up, keeps_no_secret, serves
 from tests.unit.userdata.boot.worker_world import JOIN_DATA, ME, WorkerWorld
 from tests.unit.userdata.boot.worker_world import world as world  # a fixture
-from tests.unit.userdata.boot.world import Crash, Fault
 from userdata.boot.bootstrap_csr import KEY_FILE
 from userdata.boot.end import End
 from userdata.kubeadm.tokens import new_token

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.userdata.boot.endings import at
+from tests.unit.userdata.boot.faults import Crash, Fault
 from tests.unit.userdata.boot.signing_api import SigningApi
 from tests.unit.userdata.boot.signing_api import place as place  # a fixture
 from tests.unit.userdata.boot.test_worker import EVENTS
 from tests.unit.userdata.boot.worker_endings import gave_up, keeps_no_secret, serves
 from tests.unit.userdata.boot.worker_world import CA_FILE, WorkerWorld, placed
 from tests.unit.userdata.boot.worker_world import world as world  # a fixture
-from tests.unit.userdata.boot.world import Crash, Fault
 from userdata.boot.bootstrap_csr import KEY_FILE
 from userdata.boot.end import End
 from userdata.kubeadm.places import BOOTSTRAP_FILE, DISCOVERY_FILE, JOIN_FILE, KUBELET_FILE

@@ -20,8 +20,8 @@ from coordination.names import NODE_FILE, Setting, boot_item
 from coordination.outcomes import Item, Known, Reading, Unknown, Write
 from coordination.record import ClusterRecord, Phase
 from coordination.writes import Update
+from tests.unit.userdata.boot.faults import REFUSED, Crash, Fault, NeverEnds
 from tests.unit.userdata.boot.signing_api import SigningApi
-from tests.unit.userdata.boot.world import REFUSED, Crash, Fault, NeverEnds
 from tests.unit.userdata.tables import MemoryTable
 from userdata.boot import wiring
 from userdata.boot.bootstrap_csr import Asker, Denied, Key

@@ -6,81 +6,64 @@ Everything that the boot does to it is an event. A test says what becomes of whi
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from coordination.backups import Backup
 from coordination.boots import Boot, tell
-from coordination.instances import GroupInstance
 from coordination.members import Member, MemberState, member
-from coordination.names import CLUSTER_ITEM, MEMBER_ITEM_PREFIX, Encryption
-from coordination.outcomes import Done, Known, Reading, Request, Unknown
+from coordination.names import CLUSTER_ITEM, MEMBER_ITEM_PREFIX
+from coordination.outcomes import Done, Known, Reading
 from coordination.record import ClusterRecord, Phase, cluster_record
-from coordination.termination import TERMINATED
 from coordination.timings import Timings
 from tests.unit.userdata import tables
+from tests.unit.userdata.boot.faults import (
+    ANCHORS,
+    ETCD_MANIFEST,
+    ME,
+    MY_ADDRESS,
+    OTHER,
+    OTHER_ADDRESS,
+    REFUSED,
+    SETTINGS,
+    Crash,
+    Fault,
+    NeverEnds,
+    peer,
+)
+from tests.unit.userdata.boot.surroundings import (
+    Backups,
+    Groups,
+    KeyStore,
+    Machine,
+    Neighbours,
+    OwnGroup,
+    OwnStack,
+    Publisher,
+    Servers,
+)
 from tests.unit.userdata.tables import MemoryTable
 from userdata.addons.places import FOLDER, POLICIES
 from userdata.boot.context import Context
 from userdata.boot.control_plane import ControlPlaneBoot
 from userdata.boot.end import End
 from userdata.boot.launch_hook import LaunchHeartbeat
-from userdata.boot.snapshot import PeerAnswer
 from userdata.boot.stages import Stages
 from userdata.config.image import ImageFacts
 from userdata.config.node_file import NodeFile
 from userdata.config.pace import Pace
-from userdata.config.settings import ClusterSettings
-from userdata.etcd.model import EtcdMember, MemberList, Status, hexadecimal
+from userdata.etcd.model import EtcdMember, Status, hexadecimal
 from userdata.host import files
 from userdata.host.commands import Finished
 from userdata.host.etcd_disk import EtcdDisk
 from userdata.host.instance import InstanceIdentity
-from userdata.kubeadm.machine import SystemMachine
-from userdata.logs.lines import Log, StageFailed
-from userdata.pki.issuing import new_pki
+from userdata.logs.lines import Log
 from userdata.pki.material import Pki
-from userdata.pki.outcomes import Incomplete, Mixture, Read, Stored
 from userdata.volume.states import Mounted, State
 
-ME, OTHER = "i-me", "i-other"
-MY_ADDRESS, OTHER_ADDRESS = "10.0.0.9", "10.0.0.1"
-SETTINGS = ClusterSettings(
-    *("arn:stack", "demo", "api.internal", (), 3, "100.64.0.0/16", "172.20.0.0/16", 20, (), Encryption.WIREGUARD),
-    *("", "", "", "", "", "", ""),
-    {},
-    "",
-    {},
-    (),
-)
-ANCHORS = tuple(new_pki(datetime.now(UTC)) for _ in range(6))
-"""Sets of keys for the epochs of others, and for founders whose keys are not what a test is about."""
-REFUSED = "dial tcp 10.0.0.1:6443: connect: connection refused"
-SERVES_NOT = Unknown("as the test wants it: connection refused", "ConnectionRefusedError")
-_MANIFEST = "etc/kubernetes/manifests/etcd.yaml"
 _MOST_SLEEPS = 300
-
-
-class Fault(Enum):
-    """What a test lets become of one event."""
-
-    FAILS = "it fails, and nothing was done"
-    LOST = "it was done, and nobody can tell"
-    ENDS = "it fails in a way that trying again does not help"
-    TAKEN = "right before it, somebody else claims the next epoch"
-    CRASH = "the machine stops before it, and is started again"
-
-
-class Crash(BaseException):
-    """The program is no more: nothing that it would do now happens."""
-
-
-class NeverEnds(AssertionError):
-    """The boot waits and waits."""
 
 
 @dataclass
@@ -313,7 +296,7 @@ class World:
     @property
     def dirty(self) -> bool:
         """Whether there is anything that kubeadm or etcd have made."""
-        return self.has_data or (self.root / _MANIFEST).exists()
+        return self.has_data or (self.root / ETCD_MANIFEST).exists()
 
     @property
     def has_data(self) -> bool:
@@ -323,202 +306,11 @@ class World:
     def kubelet_starts(self) -> None:
         """With the kubelet comes the etcd whose data is here."""
         identity = EtcdDisk(self.root).read().identity
-        if (self.root / _MANIFEST).exists() and identity is not None:
+        if (self.root / ETCD_MANIFEST).exists() and identity is not None:
             self.start(int(identity.etcd_cluster_id, 16), 9)
 
     def start(self, cluster_id: int, member_id: int) -> None:
         """etcd starts here, and leaves its data."""
         (self.root / "var/lib/etcd/member").mkdir(parents=True, exist_ok=True)
-        files.write(self.root, {f"/{_MANIFEST}": files.private("")})
+        files.write(self.root, {f"/{ETCD_MANIFEST}": files.private("")})
         self.etcd = Status(cluster_id, member_id, member_id, False, "3.6.5", 0, 0, 0, 0, ())
-
-
-def peer(member_id: int, name: str, address: str, *, learner: bool = False) -> EtcdMember:
-    return EtcdMember(member_id, name, (f"https://{address}:2380",), (f"https://{address}:2379",), learner)
-
-
-class Machine(SystemMachine):
-    """The node's machine: what is started and stopped is noted."""
-
-    def __init__(self, world: World) -> None:
-        super().__init__(world.root)
-        self._world = world
-
-    def _happens(self, what: str) -> None:
-        fault = self._world.happens(f"machine: {what}")
-        if fault in (Fault.FAILS, Fault.ENDS):
-            raise StageFailed(f"{what}: broken by the test")
-
-    def start_kubelet(self) -> None:
-        self._happens("start kubelet")
-        self._world.kubelet_starts()
-
-    def start(self, unit: str) -> None:
-        self._happens(f"start {unit}")
-
-    def stop(self) -> None:
-        self._happens("stop")
-        self._world.etcd = None
-
-    def reset(self) -> None:
-        self._happens("reset")
-        (self._world.root / _MANIFEST).unlink(missing_ok=True)
-        self._world.etcd = None
-
-
-@dataclass(frozen=True)
-class KeyStore:
-    """Sets of keys that are created once."""
-
-    world: World
-
-    def store(self, epoch: int, pki: Pki) -> Stored:
-        fault = self.world.happens(f"keys: store {epoch}")
-        if fault is Fault.FAILS:
-            return Unknown("PutParameter: ReadTimeoutError", "ReadTimeoutError")
-        if fault is Fault.ENDS:
-            self.world.keys[epoch] = ANCHORS[-2]
-        if self.world.keys.setdefault(epoch, pki) != pki:
-            return Mixture("ca")
-        return Unknown("PutParameter: ReadTimeoutError", "ReadTimeoutError") if fault is Fault.LOST else Done()
-
-    def read(self, epoch: int) -> Read:
-        fault = self.world.happens(f"keys: read {epoch}")
-        if fault in (Fault.FAILS, Fault.LOST):
-            return Unknown("GetParameters: ReadTimeoutError", "ReadTimeoutError")
-        if fault is Fault.ENDS or epoch not in self.world.keys:
-            return Incomplete(f"keys of epoch {epoch}: ca is missing")
-        return Known(self.world.keys[epoch])
-
-
-@dataclass(frozen=True)
-class Groups:
-    """All instances that anybody asks for run, but for those that are gone."""
-
-    world: World
-
-    def instances(self) -> Reading[tuple[GroupInstance, ...]]:
-        states = {ME: self.world.lifecycle_state, **self.world.others}
-        return Known(tuple(GroupInstance(name, "slot", "control-plane", state) for name, state in states.items()))
-
-    def states(self, instance_ids: Collection[str]) -> Reading[Mapping[str, str | None]]:
-        if self.world.happens("groups: states"):
-            return Unknown("DescribeInstances: ReadTimeoutError", "ReadTimeoutError")
-        return Known({each: TERMINATED if each in self.world.gone else "running" for each in instance_ids})
-
-
-@dataclass(frozen=True)
-class Backups:
-    """The backups of the cluster."""
-
-    world: World
-
-    def newest(self) -> Reading[Backup | None]:
-        return self.world.backup
-
-
-@dataclass(frozen=True)
-class OwnGroup:
-    """The launch hook."""
-
-    world: World
-
-    def place(self) -> Reading[GroupInstance | None]:
-        return Known(GroupInstance(ME, "slot2", "", self.world.lifecycle_state))
-
-    def complete_launch(self) -> Request:
-        return self._answer("complete", "InService")
-
-    def abandon_launch(self) -> Request:
-        return self._answer("abandon", "Terminating")
-
-    def _answer(self, what: str, then: str) -> Request:
-        fault = self.world.happens(f"hook: {what}")
-        if fault in (Fault.FAILS, Fault.ENDS):
-            return Unknown("CompleteLifecycleAction: ReadTimeoutError", "ReadTimeoutError")
-        self.world.lifecycle_state = then
-        return (
-            Unknown("CompleteLifecycleAction: ReadTimeoutError", "ReadTimeoutError") if fault is Fault.LOST else Done()
-        )
-
-
-@dataclass(frozen=True)
-class OwnStack:
-    """The stack, which waits."""
-
-    world: World
-
-    def signal(self, resource: str) -> Request:
-        if self.world.happens("stack: signal") in (Fault.FAILS, Fault.LOST, Fault.ENDS):
-            return Unknown("SignalResource: ReadTimeoutError", "ReadTimeoutError")
-        return Done()
-
-
-@dataclass(frozen=True)
-class Servers:
-    """What runs on this node, and the API at its name, which always answers."""
-
-    world: World
-
-    def etcd(self) -> Reading[Status]:
-        if self.world.happens("etcd: status") or self.world.etcd is None:
-            return Unknown("status at 10.0.0.9: ConnectionRefusedError", "ConnectionRefusedError")
-        return Known(self.world.etcd)
-
-    def api(self) -> Done | Unknown:
-        return SERVES_NOT if self.world.happens("api: own") else Done()
-
-    def endpoint(self, pki: Pki) -> Done | Unknown:
-        return SERVES_NOT if self.world.happens("api: endpoint") else Done()
-
-
-@dataclass(frozen=True)
-class Neighbours:
-    """The members of the cluster that serves, as others see them."""
-
-    world: World
-
-    def introduce(self, pki: Pki, now: datetime) -> None:
-        self.world.happens("etcd: introduce")
-
-    def answers(self, addresses: Iterable[str], is_enough: Callable[[PeerAnswer], bool]) -> list[PeerAnswer]:
-        record = self.world.record
-        assert record is not None
-        if self.world.happens("etcd: answers") or not self.world.answering:
-            return []
-        return [
-            PeerAnswer(record.etcd_cluster_id, self.world.has_quorum) for each in addresses if each == OTHER_ADDRESS
-        ]
-
-    def members_without_majority(self, addresses: Iterable[str]) -> Reading[MemberList]:
-        if self.world.happens("etcd: members without majority") or not self.world.answering:
-            return Unknown("member list at 10.0.0.1: TimeoutError", "TimeoutError")
-        return Known(MemberList(1, tuple(self.world.members)))
-
-    def members(self, addresses: Iterable[str]) -> Reading[MemberList]:
-        if self.world.happens("etcd: members") or not self.world.answering:
-            return Unknown("member list at 10.0.0.1: TimeoutError", "TimeoutError")
-        return Known(MemberList(1, tuple(self.world.members)))
-
-    def silent(self, members: MemberList) -> list[str]:
-        return [OTHER] if self.world.happens("etcd: silent") else []
-
-    def remove(self, addresses: Iterable[str], member_id: int) -> Done | Unknown:
-        fault = self.world.happens("etcd: remove")
-        late = Unknown("member remove at 10.0.0.1: TimeoutError", "TimeoutError")
-        if fault in (Fault.FAILS, Fault.ENDS):
-            return late
-        self.world.members = [each for each in self.world.members if each.member_id != member_id]
-        return late if fault is Fault.LOST else Done()
-
-
-@dataclass(frozen=True)
-class Publisher:
-    """Publishes what workers join by."""
-
-    world: World
-
-    def run(self) -> str:
-        if self.world.happens("publish"):
-            raise StageFailed("PutParameter: ReadTimeoutError")
-        return "published"

@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from coordination.names import NODE_FILE, Setting
 from coordination.outcomes import Known, Unknown
 from rehearsal.aws.server import LocalAws
-from tests.unit.userdata.boot.world import SETTINGS
+from tests.unit.userdata.boot.faults import SETTINGS
 from tests.unit.userdata.config.test_settings import STORED
 from tests.waiting import wait_for
 from userdata.config.node_file import NodeFile
