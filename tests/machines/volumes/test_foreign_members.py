@@ -19,7 +19,8 @@ from tests.machines.volumes.machine import SIZE, Machine, blank, flags, mounted
 from tests.unit.functions.harness import SLOTS, STARTED, snapshot
 from tests.unit.functions.harness import rows as table_rows
 from tests.unit.project.rooms import ROOT
-from tests.unit.userdata.boot.world import ME, OTHER, NeverEnds, World
+from tests.unit.userdata.boot.faults import ME, OTHER, NeverEnds
+from tests.unit.userdata.boot.world import World
 from userdata.boot.end import End
 from userdata.volume import states
 from userdata.volume.states import Mounted, Refused
