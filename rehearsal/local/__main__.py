@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -43,12 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rehearsal.deploy()
             rehearsal.show(kept=options.keep)
             if options.keep:
-                print("running; Ctrl-C stops it", flush=True)
+                print("running, with a program in the place of each node (make rehearse boots nodes); Ctrl-C stops it")
+                sys.stdout.flush()
                 with contextlib.suppress(KeyboardInterrupt):
                     signal.pause()
             else:
                 rehearsal.delete()
-                print("next: make local KEEP=1 leaves it running", flush=True)
+                given = "" if options.config == example else f" CONFIG={shlex.quote(str(options.config))}"
+                print(f"to leave it running: make local KEEP=1{given}", flush=True)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         shutil.rmtree(folder)
