@@ -61,8 +61,12 @@ def _lock(wanted: artefacts.Artefacts, sources: Sources, path: Path, *, whole: b
         files = pool.map(lambda each: _file(sources, each, missing, whole=whole), wanted.files)
         images = pool.map(lambda each: _image(sources, each, missing), wanted.images)
         found = artefacts.Artefacts(tuple(files), tuple(images))
-    write(path, found)
     number = len(found.files) + len(found.images)
+    if len(missing) == number:
+        elsewhere = "" if sources.mirror is not None else "; without a way to the internet: make image-lock MIRROR=URL"
+        print(f"none of {number} sources answers, and nothing is written: {min(missing)}{elsewhere}", file=sys.stderr)
+        return 1
+    write(path, found)
     print(f"{number - len(found.unlocked())} of {number} artefacts are locked in {path}")
     print("".join(f"{line}\n" for line in sorted(missing)), end="", file=sys.stderr)
     return 1 if missing else 0

@@ -307,6 +307,21 @@ def test_a_mirror_that_is_no_address_is_refused(capsys: pytest.CaptureFixture[st
     )
 
 
+def test_without_a_way_to_any_source_one_line_names_the_mirror_and_nothing_is_written(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unreachable(*_: object) -> None:
+        raise http.SourceFailed("dl.k8s.io: no route to host")
+
+    monkeypatch.setattr(http.Sources, "get", unreachable)
+    monkeypatch.setattr(http.Sources, "head", unreachable)
+    before = file.read_bytes(), file.stat().st_mtime_ns
+    assert locking.main(["--file", str(file)]) == 1
+    assert (file.read_bytes(), file.stat().st_mtime_ns) == before
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("no route to host; without a way to the internet: make image-lock MIRROR=URL")
+
+
 def test_the_command_runs_where_nothing_but_python_is(file: Path, published: Publishers) -> None:
     """As in an image's build: with no library but the standard one, nothing of the environment and no other module."""
     shutil.copytree(versions.VERSIONS_FILE.parent, file.parent / "imagebuilder")
