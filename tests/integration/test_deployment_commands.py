@@ -64,7 +64,7 @@ def commands(harness: LocalAwsHarness, generated: Generated, tmp_path_factory: p
 
 def test_a_deploy_tells_nested_resources_and_ends_with_the_outputs(commands: Commands) -> None:
     assert [line for line in commands.said if line.endswith("CREATE_COMPLETE              Network/Vpc")]
-    assert commands.said[-1].split()[0] == "CertificateAuthorityCommand"
+    assert [line.split()[0] for line in commands.said[-2:]] == ["CertificateAuthorityCommand", "DashboardName"]
 
 
 def packaged_commit(commands: Commands) -> str:

@@ -54,6 +54,20 @@ VALUES: dict[str, tuple[list[str], list[str]]] = {
             f"arn:other:iam::{ACCOUNT}:policy/limits",
         ],
     ),
+    "AlarmTopicArns": (
+        [f"arn:{partition}:sns:eusc-de-east-1:{ACCOUNT}:pager_1-a" for partition in PARTITIONS]
+        + [f"arn:aws:sns:us-east-1:{ACCOUNT}:pager.fifo", ""],
+        [
+            "pager",
+            "*",
+            f"arn:aws:sns:us-east-1:{ACCOUNT}:pager:0f1e2d3c",
+            f"arn:aws:sns::{ACCOUNT}:pager",
+            f"arn:aws:sns:us-east-1:{ACCOUNT}:",
+            f"arn:aws:sns:us-east-1:{ACCOUNT}:my pager",
+            f"arn:aws:sqs:us-east-1:{ACCOUNT}:pager",
+            f"arn:other:sns:us-east-1:{ACCOUNT}:pager",
+        ],
+    ),
     "KeyOperatorArns": _PEOPLE,
     "ViewerArns": _PEOPLE,
     "EditorArns": _PEOPLE,

@@ -25,7 +25,7 @@ _PERIOD_SECONDS = 60
 def add(template: Template, config: ClusterConfig, sources: Sources, alarms: Sequence[Alarm]) -> Dashboard:
     """Add it. Its name begins with `holdfast-`, for dashboards of an account are told apart by their names alone."""
     body = _Body()
-    widgets = [*_alarms(body, alarms)]
+    widgets = [*_head(body, config.name, alarms)]
     top = max((each["y"] + each["height"] for each in widgets), default=0)
     for index, (title, statistic, metrics) in enumerate(_graphs(sources)):
         row, column = divmod(index, _COLUMNS)
@@ -46,7 +46,7 @@ def add(template: Template, config: ClusterConfig, sources: Sources, alarms: Seq
     return template.add_resource(
         Dashboard(
             "Dashboard",
-            DashboardName=Sub(f"holdfast-{config.name}-${{ClusterUuid}}", ClusterUuid=sources.cluster_uuid),
+            DashboardName=Sub("holdfast-${ClusterUuid}", ClusterUuid=sources.cluster_uuid),
             DashboardBody=body.text({"widgets": widgets}),
         )
     )
@@ -91,13 +91,13 @@ def _graphs(sources: Sources) -> Iterator[tuple[str, str, list[Source]]]:
     )
 
 
-def _alarms(body: _Body, alarms: Sequence[Alarm]) -> Iterator[dict[str, Any]]:
+def _head(body: _Body, cluster: str, alarms: Sequence[Alarm]) -> Iterator[dict[str, Any]]:
+    """The cluster's name, which is no part of the dashboard's: another one would be another dashboard."""
     if alarms:
-        yield {
-            "type": "alarm",
-            **_place(0, 0, _COLUMNS * _WIDTH, 3),
-            "properties": {"title": "Alarms", "alarms": [body.value(GetAtt(each, "Arn")) for each in alarms]},
-        }
+        shown = {"title": f"Alarms of {cluster}", "alarms": [body.value(GetAtt(each, "Arn")) for each in alarms]}
+        yield {"type": "alarm", **_place(0, 0, _COLUMNS * _WIDTH, 3), "properties": shown}
+    else:
+        yield {"type": "text", **_place(0, 0, _COLUMNS * _WIDTH, 1), "properties": {"markdown": f"# {cluster}"}}
 
 
 def _place(x: int, y: int, width: int, height: int) -> dict[str, int]:

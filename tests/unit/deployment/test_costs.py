@@ -73,7 +73,9 @@ def test_the_bill_of_the_default_example_by_hand() -> None:
     least, most = found.dollars(Part.WORKERS)
     assert least == pytest.approx(2 * (0.1068 * HOURS + 100 * 0.08 + 7 * 0.30))
     assert most == pytest.approx(5 * least)
-    assert found.dollars(Part.FIXED)[0] == pytest.approx(2 * HOURS + 24 * 0.01 * HOURS + 0.0225 * HOURS + 1.5 + 5.693)
+    assert found.dollars(Part.FIXED)[0] == pytest.approx(
+        2 * HOURS + 24 * 0.01 * HOURS + 0.0225 * HOURS + 1.5 + 8 * 0.1 + 3 + 5.693
+    )
     assert found.dollars() == pytest.approx([sum(of_part) for of_part in zip(*map(found.dollars, Part), strict=True)])
 
 

@@ -33,7 +33,8 @@ CUT = (
 # What the model refuses: YAML, then the lines.
 TYPES = [
     ("zone: 3", "zone: given an unknown key; allowed: name, partition, shape, zones, tags, hostResourceGroups, "
-     "capacityReservations, network, kubernetes, access, addons, lifecycle, controlPlane, pools (perhaps zones)"),
+     "capacityReservations, network, kubernetes, access, addons, lifecycle, monitoring, controlPlane, "
+     "pools (perhaps zones)"),
     ("network: {vpc_cidr: 10.0.0.0/16}", "network.vpc_cidr: given an unknown key; allowed: vpc, tenancy, vpcCidr, "
      "vpcSecondaryCidrs, endpoints, gatewayEndpoints, endpointZones, privateZone, encryption, "
      "dnsAllowedDomains (perhaps vpcCidr)"),
@@ -340,7 +341,8 @@ def test_no_rule_judges_a_default_that_stands_in_for_an_unreadable_field() -> No
     assert lines("{shape: 3, zones: 2}") == ["shape: given 3; allowed: production, development"]
     assert lines("{shap: development, zones: 2}") == [
         "shap: given an unknown key; allowed: name, partition, shape, zones, tags, hostResourceGroups, "
-        "capacityReservations, network, kubernetes, access, addons, lifecycle, controlPlane, pools (perhaps shape)"
+        "capacityReservations, network, kubernetes, access, addons, lifecycle, monitoring, controlPlane, "
+        "pools (perhaps shape)"
     ]
 
 

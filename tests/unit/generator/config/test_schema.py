@@ -29,7 +29,7 @@ def test_every_object_is_closed() -> None:
     assert {name: section["additionalProperties"] for name, section in sections().items()} == dict.fromkeys(
         (
             *("ClusterConfig", "Network", "Kubernetes", "ControlPlane", "Pool", "Taint"),
-            *("Access", "OidcIssuer", "OidcGroups", "Lifecycle", "Addons"),
+            *("Access", "OidcIssuer", "OidcGroups", "Lifecycle", "Monitoring", "Addons"),
         ),
         False,
     )
