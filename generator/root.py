@@ -323,13 +323,8 @@ def _watch(
     reconcile: lifecycle.Outputs,
 ) -> monitoring.Outputs:
     """Alarms and a dashboard, once there is a cluster that they can look at."""
-    seen = (
-        reconcile.function_name,
-        settings.audit_log_group_name,
-        net.api_balancer_full_name,
-        net.api_target_group_full_name,
-    )
-    function, audit_log, balancer, targets = seen
+    function, audit_log = reconcile.function_name, settings.audit_log_group_name
+    balancer, targets = net.api_balancer_full_name, net.api_target_group_full_name
     if function is None or audit_log is None or balancer is None or targets is None:
         raise ValueError("monitoring: a layer left out an output that this configuration needs")
     return MONITORING.nest(

@@ -44,8 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rehearsal.deploy()
             rehearsal.show(kept=options.keep)
             if options.keep:
-                print("running, with a program in the place of each node (make rehearse boots nodes); Ctrl-C stops it")
-                sys.stdout.flush()
+                said = "running, with a program in the place of each node (make rehearse boots nodes); Ctrl-C stops it"
+                print(said, flush=True)
                 with contextlib.suppress(KeyboardInterrupt):
                     signal.pause()
             else:

@@ -131,7 +131,7 @@ def build(template: Template, config: ClusterConfig, inputs: Inputs) -> Outputs:
         api_endpoint_name=name,
         api_balancer_name=DnsName(GetAtt(balancer, "DNSName")),
         api_balancer_full_name=BalancerName(GetAtt(balancer, "LoadBalancerFullName")) if watched else None,
-        api_target_group_full_name=(TargetGroupName(GetAtt(target_group, "TargetGroupFullName")) if watched else None),
+        api_target_group_full_name=TargetGroupName(GetAtt(target_group, "TargetGroupFullName")) if watched else None,
         function_security_group_id=SecurityGroupId(Ref(groups.function)) if groups.function else None,
     )
 
